@@ -1,0 +1,135 @@
+/**
+ * Addresses and prefixes. IPv4 addresses are unsigned 32-bit numbers, IPv6 addresses 16 octets in network order.
+ * Text exists only here: IPv4 in dotted decimal without leading zeros, IPv6 as RFC 4291 §2.2 reads it and RFC 5952 writes it.
+ */
+
+export const IPV6_LENGTH = 16;
+
+/** An IPv4 prefix: `address` with its host bits zero, `length` 0 to 32. */
+export interface Ipv4Prefix {
+  readonly address: number;
+  readonly length: number;
+}
+
+/** The 32-bit mask of an IPv4 prefix length (0 to 32), unsigned. */
+export function ipv4Mask(length: number): number {
+  return length === 0 ? 0 : (-1 << (32 - length)) >>> 0;
+}
+
+/** Whether `address` lies in the prefix. */
+export function inIpv4Prefix(address: number, prefix: Ipv4Prefix): boolean {
+  return ((address ^ prefix.address) & ipv4Mask(prefix.length)) === 0;
+}
+
+/** Whether two prefixes share an address: one then contains the other. */
+export function overlapIpv4(a: Ipv4Prefix, b: Ipv4Prefix): boolean {
+  return inIpv4Prefix(a.address, { address: b.address, length: Math.min(a.length, b.length) });
+}
+
+/** Dotted decimal to a number; undefined unless it is four decimal octets without leading zeros. */
+export function parseIpv4(text: string): number | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (!match) return undefined;
+  let address = 0;
+  for (const octet of match.slice(1)) {
+    if ((octet.length > 1 && octet.startsWith('0')) || Number(octet) > 255) return undefined;
+    address = address * 256 + Number(octet);
+  }
+  return address;
+}
+
+/** A number to dotted decimal. */
+export function formatIpv4(address: number): string {
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+}
+
+/** `192.0.2.0/24` to a prefix, host bits zeroed (RFC 6991 ipv4-prefix); undefined when it is none. */
+export function parseIpv4Prefix(text: string): Ipv4Prefix | undefined {
+  const slash = text.indexOf('/');
+  const address = parseIpv4(slash < 0 ? '' : text.slice(0, slash));
+  const digits = text.slice(slash + 1);
+  if (address === undefined || !/^(\d|[12]\d|3[0-2])$/.test(digits)) return undefined;
+  const length = Number(digits);
+  return { address: (address & ipv4Mask(length)) >>> 0, length };
+}
+
+/** A prefix as text, `192.0.2.0/24`. */
+export function formatIpv4Prefix(address: number, length: number): string {
+  return `${formatIpv4(address)}/${length}`;
+}
+
+/** IPv6 text without a zone (RFC 4291 §2.2, the form with a dotted tail included) to 16 octets; undefined when it is none. */
+export function parseIpv6(text: string): Uint8Array | undefined {
+  const halves = text.split('::');
+  if (halves.length > 2) return undefined;
+  const head = parseGroups(halves[0] ?? '', halves.length === 1);
+  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '', true) : [];
+  if (!head || !tail) return undefined;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;
+  const octets = new Uint8Array(IPV6_LENGTH);
+  for (const [index, group] of [...head, ...new Array<number>(missing).fill(0), ...tail].entries()) {
+    octets[2 * index] = group >>> 8;
+    octets[2 * index + 1] = group & 255;
+  }
+  return octets;
+}
+
+function parseGroups(text: string, last: boolean): number[] | undefined {
+  if (text === '') return [];
+  const groups: number[] = [];
+  const parts = text.split(':');
+  for (const [index, part] of parts.entries()) {
+    if (last && index === parts.length - 1 && part.includes('.')) {
+      const ipv4 = parseIpv4(part);
+      if (ipv4 === undefined) return undefined;
+      groups.push(ipv4 >>> 16, ipv4 & 0xffff);
+    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) groups.push(Number.parseInt(part, 16));
+    else return undefined;
+  }
+  return groups;
+}
+
+/** The 16 octets at `at` in the canonical text of RFC 5952 §4 (IPv4-mapped addresses end in dotted decimal, §5). */
+export function formatIpv6(octets: Uint8Array, at = 0): string {
+  const groups: number[] = [];
+  for (let i = 0; i < 8; i++) groups.push(((octets[at + 2 * i] ?? 0) << 8) | (octets[at + 2 * i + 1] ?? 0));
+  const tail = groups.slice(6);
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    return `::ffff:${formatIpv4((((tail[0] ?? 0) << 16) | (tail[1] ?? 0)) >>> 0)}`;
+  }
+  const [start, length] = longestZeroRun(groups);
+  const hex = groups.map((group) => group.toString(16));
+  if (length < 2) return hex.join(':');
+  return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`;
+}
+
+function longestZeroRun(groups: readonly number[]): readonly [start: number, length: number] {
+  let best: readonly [number, number] = [0, 0];
+  let start = 0;
+  for (const [index, group] of groups.entries()) {
+    if (group !== 0) start = index + 1;
+    else if (index + 1 - start > best[1]) best = [start, index + 1 - start];
+  }
+  return best;
+}
+
+/** Whether two IPv6 addresses are the same. */
+export function sameIpv6(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < IPV6_LENGTH; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Unspecified, loopback, multicast or link-local: never a tunnel endpoint (RFC 2473 §4.1.2, RFC 4291 §2.4). */
+export function isUnusableIpv6(octets: Uint8Array): boolean {
+  const first = octets[0] ?? 0;
+  if (first === 0xff) return true;
+  if (first === 0xfe && ((octets[1] ?? 0) & 0xc0) === 0x80) return true;
+  return octets.subarray(0, 15).every((octet) => octet === 0) && (octets[15] ?? 0) <= 1;
+}
+
+/** Martian IPv4 (RFC 1812 §5.3.7): 0/8, 127/8, 224/4 and 240/4 with the limited broadcast address. */
+export function isMartianIpv4(address: number): boolean {
+  const first = address >>> 24;
+  return first === 0 || first === 127 || first >= 224;
+}

@@ -1,0 +1,167 @@
+/**
+ * Data nodes: instances of schema nodes, each knowing its parent and its place. One class serves configuration, state
+ * and edits (an edit is a tree in which some nodes carry an operation). The binding table never becomes such a tree as
+ * a whole: only the entries of one edit or one answer do.
+ */
+
+import type { SchemaNode } from './schema.ts';
+
+/** RFC 6241 §7.2; `none` is the default operation of that name. */
+export type Operation = 'merge' | 'replace' | 'create' | 'delete' | 'remove' | 'none';
+
+/** Where an entry of a user-ordered list goes (RFC 7950 §7.8.6, RFC 8040 §4.8.5); `point` is the id of a sibling. */
+export interface Insert {
+  readonly where: 'first' | 'last' | 'before' | 'after';
+  readonly point?: string;
+}
+
+const NO_CHILDREN: ReadonlyMap<string, DataNode> = new Map();
+let keyless = 0;
+
+export class DataNode {
+  readonly schema: SchemaNode;
+  /** Canonical value of a leaf or leaf-list entry, raw XML or JSON text of anydata; '' for others. */
+  readonly value: string;
+  /** Base type of the value: the member's for a union, else the schema's. */
+  readonly type: string;
+  parent: DataNode | undefined;
+  operation: Operation | undefined;
+  insert: Insert | undefined;
+  #children: Map<string, DataNode> | undefined;
+
+  constructor(schema: SchemaNode, value = '', type = schema.type) {
+    this.schema = schema;
+    this.value = value;
+    this.type = type;
+  }
+
+  /**
+   * What tells this node from its siblings: its name, with key values for a list entry (all keys must be children
+   * already) and the value for a leaf-list entry. Entries of a list without keys are all different.
+   */
+  get id(): string {
+    const { schema } = this;
+    if (schema.kind === 'leaf-list') return entryId(schema, [this.value]);
+    if (schema.kind !== 'list') return entryId(schema, []);
+    if (schema.keys.length === 0) return entryId(schema, [`#${keyless++}`]);
+    return entryId(schema, this.keyValues());
+  }
+
+  /** Values of the list keys, in key order. */
+  keyValues(): string[] {
+    return this.schema.keys.map((key) => this.leaf(key) ?? '');
+  }
+
+  /** Adds a child at the end of its kind and returns it; an equal child that is there is replaced. */
+  add(child: DataNode): DataNode {
+    child.parent = this;
+    this.#children ??= new Map();
+    this.#children.set(child.id, child);
+    return child;
+  }
+
+  /** Removes the child with that id; whether it was there. */
+  remove(id: string): boolean {
+    return this.#children?.delete(id) ?? false;
+  }
+
+  removeAll(): void {
+    this.#children = undefined;
+  }
+
+  /** The child with that id (see `id`, `entryId`). */
+  get(id: string): DataNode | undefined {
+    return this.#children?.get(id);
+  }
+
+  /** The container, leaf or anydata child with that name. */
+  child(name: string, module?: string): DataNode | undefined {
+    const schema = this.schema.child(name, module);
+    return schema && this.get(entryId(schema, []));
+  }
+
+  /** The canonical value of a leaf child. */
+  leaf(name: string): string | undefined {
+    return this.child(name)?.value;
+  }
+
+  /** All entries of a list or leaf-list child, in order. */
+  entries(name: string): DataNode[] {
+    const schema = this.schema.child(name);
+    return [...this.childMap.values()].filter((child) => child.schema === schema);
+  }
+
+  get childMap(): ReadonlyMap<string, DataNode> {
+    return this.#children ?? NO_CHILDREN;
+  }
+
+  get size(): number {
+    return this.childMap.size;
+  }
+
+  /** The children in the one order they are printed in: keys first, then schema order, then order of insertion. */
+  children(): DataNode[] {
+    const children = [...this.childMap.values()];
+    return isSorted(children) ? children : children.sort((a, b) => rank(a) - rank(b));
+  }
+
+  /** Puts the children in a new order (for user-ordered lists); `order` must hold exactly the present ones. */
+  reorder(order: readonly DataNode[]): void {
+    this.#children = new Map(order.map((child) => [child.id, child]));
+  }
+
+  /** A deep copy without parent and, unless `edits`, without operations. */
+  clone(edits = false): DataNode {
+    const copy = new DataNode(this.schema, this.value, this.type);
+    if (edits) {
+      copy.operation = this.operation;
+      copy.insert = this.insert;
+    }
+    if (this.#children) {
+      const children = new Map<string, DataNode>();
+      for (const [id, child] of this.#children) {
+        const twin = child.clone(edits);
+        twin.parent = copy;
+        children.set(id, twin);
+      }
+      copy.#children = children;
+    }
+    return copy;
+  }
+
+  /** Instance path with module names where they change: /gi-4over6:softwire/aftr[name='a']/ipv4-address. */
+  get path(): string {
+    if (!this.parent) return this.schema.isRoot ? '' : this.schema.path;
+    return `${this.parent.path}/${this.schema.qualifiedName}${this.predicates()}`;
+  }
+
+  /** The predicates of `path`: keys of a list entry, the value of a leaf-list entry. */
+  predicates(): string {
+    if (this.schema.kind === 'leaf-list') return `[.=${quote(this.value)}]`;
+    if (this.schema.kind !== 'list') return '';
+    return this.schema.keys.map((key) => `[${key}=${quote(this.leaf(key) ?? '')}]`).join('');
+  }
+}
+
+/** The id of an instance of `schema` with these key values (or the leaf-list value); none for other kinds. */
+export function entryId(schema: SchemaNode, values: readonly string[]): string {
+  return values.length === 0 ? String(schema.order) : `${schema.order}\u0000${values.join('\u0000')}`;
+}
+
+/** A literal for a path predicate: in single quotes unless the value holds one. */
+export function quote(value: string): string {
+  return value.includes("'") ? `"${value}"` : `'${value}'`;
+}
+
+function rank(node: DataNode): number {
+  const keyAt = node.schema.parent?.keys.indexOf(node.schema.name) ?? -1;
+  return node.schema.kind === 'leaf' && keyAt >= 0 ? keyAt - 1000 : node.schema.order;
+}
+
+function isSorted(nodes: readonly DataNode[]): boolean {
+  for (let i = 1; i < nodes.length; i++) {
+    const [before, after] = [nodes[i - 1], nodes[i]];
+    if (before && after && rank(before) > rank(after)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,64 @@
+/**
+ * The one error a client gets: RFC 6241 appendix A in values. A face turns it into an rpc-error or an HTTP status in
+ * exactly one place; nobody matches on its message.
+ */
+
+export type ErrorTag =
+  | 'in-use'
+  | 'invalid-value'
+  | 'too-big'
+  | 'missing-attribute'
+  | 'bad-attribute'
+  | 'unknown-attribute'
+  | 'missing-element'
+  | 'bad-element'
+  | 'unknown-element'
+  | 'unknown-namespace'
+  | 'access-denied'
+  | 'lock-denied'
+  | 'resource-denied'
+  | 'rollback-failed'
+  | 'data-exists'
+  | 'data-missing'
+  | 'operation-not-supported'
+  | 'operation-failed'
+  | 'malformed-message';
+
+export type ErrorType = 'transport' | 'rpc' | 'protocol' | 'application';
+
+export interface ErrorDetail {
+  /** What was expected, what came, where; one or two sentences. */
+  readonly message: string;
+  readonly type?: ErrorType;
+  readonly appTag?: string;
+  /** Instance path, RFC 7951 §6.11 form with module names: /gi-4over6:softwire/aftr[name='a']/... */
+  readonly path?: string;
+  /** Children of error-info by name, in order: bad-element, bad-attribute, bad-namespace, session-id, non-unique. */
+  readonly info?: Readonly<Record<string, string>>;
+}
+
+/** A client's mistake or a refused request. `faults` holds every fault found, this one first. */
+export class ManagementError extends Error {
+  readonly tag: ErrorTag;
+  readonly type: ErrorType;
+  readonly appTag: string | undefined;
+  readonly path: string | undefined;
+  readonly info: Readonly<Record<string, string>>;
+  readonly others: readonly ManagementError[];
+
+  constructor(tag: ErrorTag, detail: ErrorDetail, others: readonly ManagementError[] = []) {
+    super(detail.message);
+    this.name = 'ManagementError';
+    this.tag = tag;
+    this.type = detail.type ?? 'application';
+    this.appTag = detail.appTag;
+    this.path = detail.path;
+    this.info = detail.info ?? {};
+    this.others = others;
+  }
+
+  /** This error and those found with it. */
+  get faults(): readonly ManagementError[] {
+    return [this, ...this.others];
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Values that cross the border between the faces and the datastores: who asks, what is edited, what a commit changes.
+ */
+
+import type { DataNode, Operation } from './data.ts';
+import type { ManagementError } from './errors.ts';
+import type { Binding } from './model.generated.ts';
+import type { SchemaNode } from './schema.ts';
+
+export type DatastoreName = 'running' | 'candidate' | 'startup';
+
+/** Who asks. `session` is the NETCONF session-id; 0 for RESTCONF. */
+export interface Caller {
+  readonly user: string;
+  readonly session: number;
+  readonly face: 'netconf' | 'restconf' | 'system';
+}
+
+/**
+ * Type check and canonical form of one leaf value. `prefixes` maps XML prefixes to namespaces ('' is the default one);
+ * without it the text is RFC 7951 (module names as prefixes).
+ */
+export type ValueCheck = (
+  schema: SchemaNode,
+  text: string,
+  prefixes?: Readonly<Record<string, string>>,
+) => { readonly value: string; readonly type: string } | { readonly message: string; readonly appTag?: string };
+
+/** Validation of a whole small tree (no rows in it): every fault found, none when it is valid. */
+export type TreeValidation = (tree: DataNode) => readonly ManagementError[];
+
+/** May this caller do that to this data node? `undefined` allows everything. Asked once a node with its effective operation. */
+export type Authorize = (node: DataNode, operation: 'create' | 'update' | 'delete') => boolean;
+
+/** One edit of one datastore: `tree` is a root whose nodes may carry operations and, below rows lists, entries. */
+export interface EditRequest {
+  readonly target: 'running' | 'candidate';
+  readonly tree: DataNode;
+  readonly defaultOperation: Extract<Operation, 'merge' | 'replace' | 'none'>;
+  readonly testOption: 'test-then-set' | 'set' | 'test-only';
+}
+
+export interface RowChange {
+  /** Name of the AFTR whose table it is. */
+  readonly instance: string;
+  readonly before: Binding | undefined;
+  readonly after: Binding | undefined;
+}
+
+/** What a commit is about to do. Rows come in key order; `rowCounts` are the table sizes after it, by instance name. */
+export interface Change {
+  /** The version the commit will have. */
+  readonly version: number;
+  readonly before: DataNode;
+  readonly after: DataNode;
+  readonly treeChanged: boolean;
+  readonly rows: readonly RowChange[];
+  readonly rowCounts: ReadonlyMap<string, number>;
+  readonly caller: Caller;
+}
+
+/**
+ * Whoever has a say in a commit. `prepare` may refuse (throws ManagementError) and changes nothing; what it returns is
+ * called after the commit is durable and may not fail.
+ */
+export interface Participant {
+  prepare(change: Change): Promise<(version: number) => Promise<void>>;
+}
+
+/** What was committed; told to every listener after it is durable and applied. */
+export interface Commit {
+  readonly version: number;
+  readonly time: Date;
+  readonly caller: Caller;
+  readonly treeChanged: boolean;
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+}

@@ -1,0 +1,200 @@
+/**
+ * The schema tree as TypeScript sees it: what libyang compiled, choice and case flattened away. It is built from a
+ * plain dump (the addon's at run time, a committed one in tests), so that nothing here needs the addon.
+ */
+
+export type NodeKind =
+  | 'container'
+  | 'list'
+  | 'leaf'
+  | 'leaf-list'
+  | 'anydata'
+  | 'anyxml'
+  | 'rpc'
+  | 'action'
+  | 'notification'
+  | 'input'
+  | 'output';
+
+/** [choice, case, choice is mandatory, case is the default]. */
+export type CaseOf = readonly [choice: string, name: string, mandatory: boolean, isDefault: boolean];
+
+export interface SchemaNodeDump {
+  readonly id: number;
+  /** Id of the parent; -1 at the top. */
+  readonly parent: number;
+  readonly name: string;
+  readonly module: string;
+  readonly kind: NodeKind;
+  readonly config: boolean;
+  readonly presence?: boolean;
+  readonly keys?: readonly string[];
+  /** Outermost first. */
+  readonly choices?: readonly CaseOf[];
+  /** Name of the built-in base type; a leafref has that of its target. */
+  readonly type?: string;
+  /** Base types of a union's members, in order. */
+  readonly types?: readonly string[];
+  readonly enums?: readonly string[];
+  readonly typedef?: string;
+  readonly defaults?: readonly string[];
+  readonly units?: string;
+  readonly mandatory?: boolean;
+  readonly userOrdered?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** Stated on this very node (RFC 8341 §3.2.2); not inherited here. */
+  readonly nacm?: 'default-deny-write' | 'default-deny-all';
+  readonly description?: string;
+}
+
+export interface ModuleDump {
+  readonly name: string;
+  readonly revision?: string;
+  readonly namespace: string;
+  readonly prefix: string;
+  readonly implemented: boolean;
+  readonly features: readonly string[];
+}
+
+export interface SchemaDump {
+  readonly modules: readonly ModuleDump[];
+  readonly nodes: readonly SchemaNodeDump[];
+}
+
+/** One node of the schema tree. `id` is libyang's, for the value check; the root has id -1 and kind container. */
+export class SchemaNode {
+  readonly dump: SchemaNodeDump;
+  readonly parent: SchemaNode | undefined;
+  readonly children: SchemaNode[] = [];
+  readonly namespace: string;
+  /** Position among the siblings: the order in which data is printed. */
+  readonly order: number;
+  /** True for the lists kept as ordered rows in the store, never as a tree (the binding table). */
+  readonly rows: boolean;
+  readonly #byName = new Map<string, SchemaNode>();
+
+  constructor(dump: SchemaNodeDump, parent: SchemaNode | undefined, namespace: string, rows: boolean) {
+    this.dump = dump;
+    this.parent = parent;
+    this.namespace = namespace;
+    this.rows = rows;
+    this.order = parent ? parent.children.length : 0;
+    if (parent) {
+      parent.children.push(this);
+      parent.#byName.set(`${dump.module}:${dump.name}`, this);
+      if (!parent.#byName.has(dump.name)) parent.#byName.set(dump.name, this);
+    }
+  }
+
+  get id(): number {
+    return this.dump.id;
+  }
+  get name(): string {
+    return this.dump.name;
+  }
+  get module(): string {
+    return this.dump.module;
+  }
+  get kind(): NodeKind {
+    return this.dump.kind;
+  }
+  get config(): boolean {
+    return this.dump.config;
+  }
+  get keys(): readonly string[] {
+    return this.dump.keys ?? [];
+  }
+  get presence(): boolean {
+    return this.dump.presence ?? false;
+  }
+  get type(): string {
+    return this.dump.type ?? '';
+  }
+  get defaults(): readonly string[] {
+    return this.dump.defaults ?? [];
+  }
+  get isRoot(): boolean {
+    return this.parent === undefined;
+  }
+  get isLeaf(): boolean {
+    return this.dump.kind === 'leaf' || this.dump.kind === 'leaf-list';
+  }
+  get isList(): boolean {
+    return this.dump.kind === 'list' || this.dump.kind === 'leaf-list';
+  }
+  get isKey(): boolean {
+    return this.kind === 'leaf' && (this.parent?.keys.includes(this.name) ?? false);
+  }
+
+  /** A child by name; `module` is needed only where two modules give one name. */
+  child(name: string, module?: string): SchemaNode | undefined {
+    return this.#byName.get(module === undefined ? name : `${module}:${name}`);
+  }
+
+  /** RFC 7951 name: with its module at the top and where the module changes. */
+  get qualifiedName(): string {
+    return this.parent === undefined || this.parent.isRoot || this.parent.module !== this.module
+      ? `${this.module}:${this.name}`
+      : this.name;
+  }
+
+  /** Schema path with module names where they change, for messages and rules: /gi-4over6:softwire/aftr/name. */
+  get path(): string {
+    return this.parent === undefined ? '' : `${this.parent.path}/${this.qualifiedName}`;
+  }
+}
+
+/** Path of the list that is kept as rows (design: the binding table). */
+export const BINDING_PATH = '/gi-4over6:softwire/aftr/binding-table/binding';
+
+/** All loaded modules and the tree of their nodes below one root. */
+export class Schema {
+  readonly root: SchemaNode;
+  readonly modules: readonly ModuleDump[];
+  readonly #byId = new Map<number, SchemaNode>();
+  readonly #moduleByName = new Map<string, ModuleDump>();
+  readonly #moduleByNamespace = new Map<string, ModuleDump>();
+
+  /** @throws Error when a node names a parent or module that is not in the dump (our own mistake). */
+  constructor(dump: SchemaDump) {
+    this.modules = dump.modules;
+    for (const module of dump.modules) {
+      this.#moduleByName.set(module.name, module);
+      this.#moduleByNamespace.set(module.namespace, module);
+    }
+    this.root = new SchemaNode(
+      { id: -1, parent: -1, name: '', module: '', kind: 'container', config: true },
+      undefined,
+      '',
+      false,
+    );
+    for (const node of dump.nodes) this.#add(node);
+  }
+
+  #add(dump: SchemaNodeDump): void {
+    const parent = dump.parent === -1 ? this.root : this.#byId.get(dump.parent);
+    const module = this.#moduleByName.get(dump.module);
+    if (!parent || !module) throw new Error(`schema dump: node ${dump.id} ${dump.name} names no known parent or module`);
+    const path = `${parent.path}/${parent.isRoot || parent.module !== dump.module ? `${dump.module}:` : ''}${dump.name}`;
+    this.#byId.set(dump.id, new SchemaNode(dump, parent, module.namespace, path === BINDING_PATH));
+  }
+
+  module(name: string): ModuleDump | undefined {
+    return this.#moduleByName.get(name);
+  }
+
+  moduleOfNamespace(namespace: string): ModuleDump | undefined {
+    return this.#moduleByNamespace.get(namespace);
+  }
+
+  /** The node at a schema path as `SchemaNode.path` writes it; undefined when there is none. */
+  find(path: string): SchemaNode | undefined {
+    let node: SchemaNode | undefined = this.root;
+    for (const step of path.split('/').slice(1)) {
+      const [first = '', second] = step.split(':');
+      node = second === undefined ? node?.child(first) : node?.child(second, first);
+    }
+    return node;
+  }
+}
