@@ -92,7 +92,8 @@ class ElementReader {
       this.#count();
     });
     parser.on('attribute', () => {
-      if (++this.#attributes > limits.attributes) this.#tooBig(`more than ${limits.attributes} attributes in one element`);
+      if (++this.#attributes > limits.attributes)
+        this.#tooBig(`more than ${limits.attributes} attributes in one element`);
     });
     parser.on('opentag', (tag) => {
       const parent = this.#open[this.#open.length - 1]?.element;
@@ -101,7 +102,15 @@ class ElementReader {
       const attributes = Object.values(tag.attributes)
         .filter((attribute) => attribute.prefix !== 'xmlns' && attribute.name !== 'xmlns')
         .map(({ local, uri, value, prefix }) => ({ name: local, namespace: uri, value, prefix }));
-      const element = { name: tag.local, namespace: tag.uri, prefix: tag.prefix, attributes, prefixes, children: [], text: '' };
+      const element = {
+        name: tag.local,
+        namespace: tag.uri,
+        prefix: tag.prefix,
+        attributes,
+        prefixes,
+        children: [],
+        text: '',
+      };
       this.#open.push({ element, text: [] });
     });
     parser.on('text', (text) => this.#open[this.#open.length - 1]?.text.push(text));
@@ -139,7 +148,12 @@ export function childElement(element: XmlElement, name: string, namespace = elem
 }
 
 const TEXT_ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '\r': '&#13;' };
-const ATTRIBUTE_ESCAPES: Readonly<Record<string, string>> = { ...TEXT_ESCAPES, '"': '&quot;', '\n': '&#10;', '\t': '&#9;' };
+const ATTRIBUTE_ESCAPES: Readonly<Record<string, string>> = {
+  ...TEXT_ESCAPES,
+  '"': '&quot;',
+  '\n': '&#10;',
+  '\t': '&#9;',
+};
 
 /** Character data with `&`, `<`, `>` and carriage return escaped. */
 export function escapeText(text: string): string {

@@ -27,6 +27,8 @@ export class DataNode {
   parent: DataNode | undefined;
   operation: Operation | undefined;
   insert: Insert | undefined;
+  /** Set where the value is the schema's default and nobody wrote it (RFC 6243 report-all-tagged). */
+  isDefault = false;
   #children: Map<string, DataNode> | undefined;
 
   constructor(schema: SchemaNode, value = '', type = schema.type) {
@@ -113,6 +115,7 @@ export class DataNode {
   /** A deep copy without parent and, unless `edits`, without operations. */
   clone(edits = false): DataNode {
     const copy = new DataNode(this.schema, this.value, this.type);
+    copy.isDefault = this.isDefault;
     if (edits) {
       copy.operation = this.operation;
       copy.insert = this.insert;

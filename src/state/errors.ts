@@ -29,12 +29,12 @@ export type ErrorType = 'transport' | 'rpc' | 'protocol' | 'application';
 export interface ErrorDetail {
   /** What was expected, what came, where; one or two sentences. */
   readonly message: string;
-  readonly type?: ErrorType;
-  readonly appTag?: string;
+  readonly type?: ErrorType | undefined;
+  readonly appTag?: string | undefined;
   /** Instance path, RFC 7951 §6.11 form with module names: /gi-4over6:softwire/aftr[name='a']/... */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** Children of error-info by name, in order: bad-element, bad-attribute, bad-namespace, session-id, non-unique. */
-  readonly info?: Readonly<Record<string, string>>;
+  readonly info?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A client's mistake or a refused request. `faults` holds every fault found, this one first. */

@@ -175,7 +175,8 @@ export class Schema {
   #add(dump: SchemaNodeDump): void {
     const parent = dump.parent === -1 ? this.root : this.#byId.get(dump.parent);
     const module = this.#moduleByName.get(dump.module);
-    if (!parent || !module) throw new Error(`schema dump: node ${dump.id} ${dump.name} names no known parent or module`);
+    if (!parent || !module)
+      throw new Error(`schema dump: node ${dump.id} ${dump.name} names no known parent or module`);
     const path = `${parent.path}/${parent.isRoot || parent.module !== dump.module ? `${dump.module}:` : ''}${dump.name}`;
     this.#byId.set(dump.id, new SchemaNode(dump, parent, module.namespace, path === BINDING_PATH));
   }

@@ -1,0 +1,331 @@
+/**
+ * Data trees from XML elements (RFC 7950, encoding sections) and back. Reading goes by the schema and finds all faults
+ * of one document (at most 20), each with tag, path and what was expected; types are libyang's business through the
+ * injected check.
+ */
+
+import type { Insert, Operation } from '../state/data.ts';
+import { DataNode, entryId } from '../state/data.ts';
+import { ManagementError } from '../state/errors.ts';
+import type { ValueCheck } from '../state/request.ts';
+import type { Schema, SchemaNode } from '../state/schema.ts';
+import { parsePredicates } from './path.ts';
+import type { XmlElement } from './xml.ts';
+import { escapeAttribute, escapeText, serializeXml } from './xml.ts';
+
+export const NETCONF_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:base:1.0';
+const YANG_NAMESPACE = 'urn:ietf:params:xml:ns:yang:1';
+const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:default:1.0';
+const OPERATIONS: readonly string[] = ['merge', 'replace', 'create', 'delete', 'remove'];
+const MAX_FAULTS = 20;
+
+export interface FromXmlOptions {
+  /** Whether operation and insert attributes are allowed (edit-config) or an unknown-attribute fault. */
+  readonly edit: boolean;
+  /** Where the elements live; the root by default. */
+  readonly parent?: SchemaNode;
+  /** Whether `config false` nodes are welcome (rpc and action input and output), default no. */
+  readonly state?: boolean;
+}
+
+/**
+ * The elements as children of one node of `parent`'s schema.
+ * @throws ManagementError with every fault: unknown-namespace, unknown-element, unknown-attribute, bad-attribute,
+ *   missing-attribute, missing-element (a list key), bad-element (twice the same, two cases), invalid-value.
+ */
+export function dataFromXml(
+  schema: Schema,
+  check: ValueCheck,
+  elements: readonly XmlElement[],
+  options: FromXmlOptions,
+): DataNode {
+  const reader = new DataReader(schema, check, options);
+  const top = new DataNode(options.parent ?? schema.root);
+  for (const element of elements) reader.read(element, top);
+  const [first, ...others] = reader.faults;
+  if (first) throw new ManagementError(first.tag, first, others);
+  return top;
+}
+
+class DataReader {
+  readonly faults: ManagementError[] = [];
+  readonly #schema: Schema;
+  readonly #check: ValueCheck;
+  readonly #options: FromXmlOptions;
+
+  constructor(schema: Schema, check: ValueCheck, options: FromXmlOptions) {
+    this.#schema = schema;
+    this.#check = check;
+    this.#options = options;
+  }
+
+  #fault(...fault: ConstructorParameters<typeof ManagementError>): undefined {
+    if (this.faults.length < MAX_FAULTS) this.faults.push(new ManagementError(...fault));
+    return undefined;
+  }
+
+  read(element: XmlElement, parent: DataNode): void {
+    const schema = this.#schemaOf(element, parent);
+    if (!schema) return;
+    const node = schema.isLeaf ? this.#leaf(element, schema, parent) : this.#inner(element, schema, parent);
+    if (!node || !this.#attributes(element, node, parent)) return;
+    this.#attach(node, parent);
+  }
+
+  #schemaOf(element: XmlElement, parent: DataNode): SchemaNode | undefined {
+    const module = this.#schema.moduleOfNamespace(element.namespace);
+    const path = parent.path;
+    if (!module) {
+      return this.#fault('unknown-namespace', {
+        path,
+        message: `element ${element.name} in ${path || 'the top level'}: no module has the namespace '${element.namespace}'`,
+        info: { 'bad-element': element.name, 'bad-namespace': element.namespace },
+      });
+    }
+    const schema = parent.schema.child(element.name, module.name);
+    const isData = schema && !['rpc', 'notification', 'action'].includes(schema.kind);
+    if (schema && isData && (schema.config || this.#options.state)) return schema;
+    const why = schema && isData ? 'is state data and cannot be configured' : `is not in the schema of ${module.name}`;
+    return this.#fault('unknown-element', {
+      path: `${path}/${parent.schema.module === module.name ? '' : `${module.name}:`}${element.name}`,
+      message: `element ${element.name} in ${path || 'the top level'} ${why}`,
+      info: { 'bad-element': element.name },
+    });
+  }
+
+  #leaf(element: XmlElement, schema: SchemaNode, parent: DataNode): DataNode | undefined {
+    const path = `${parent.path}/${schema.qualifiedName}`;
+    const inside = element.children[0];
+    if (inside) {
+      return this.#fault('unknown-element', {
+        path: `${path}/${inside.name}`,
+        message: `${path} is a leaf: expected a value, found element ${inside.name}`,
+        info: { 'bad-element': inside.name },
+      });
+    }
+    const text = schema.type === 'string' || schema.type === 'union' ? element.text : element.text.trim();
+    if (text === '' && schema.kind === 'leaf' && isRemoval(element)) return new DataNode(schema);
+    const checked = this.#check(schema, text, element.prefixes);
+    if ('value' in checked) return new DataNode(schema, checked.value, checked.type);
+    return this.#fault('invalid-value', {
+      path,
+      message: `${path}: ${checked.message}`,
+      ...(checked.appTag === undefined ? {} : { appTag: checked.appTag }),
+      info: { 'bad-element': schema.name },
+    });
+  }
+
+  #inner(element: XmlElement, schema: SchemaNode, parent: DataNode): DataNode | undefined {
+    if (schema.kind === 'anydata' || schema.kind === 'anyxml') {
+      return new DataNode(schema, element.children.map(serializeXml).join('') || escapeText(element.text));
+    }
+    const node = new DataNode(schema);
+    node.parent = parent;
+    if (element.text.trim() !== '') {
+      return this.#fault('bad-element', {
+        path: node.path,
+        message: `${node.path} holds elements only, but text came: '${element.text.trim().slice(0, 40)}'`,
+        info: { 'bad-element': schema.name },
+      });
+    }
+    // Keys first, so that faults below name the entry.
+    for (const child of element.children) if (schema.keys.includes(child.name)) this.read(child, node);
+    for (const child of element.children) if (!schema.keys.includes(child.name)) this.read(child, node);
+    for (const key of schema.keys) {
+      if (node.child(key) !== undefined || this.faults.some((fault) => fault.path === `${node.path}/${key}`)) continue;
+      return this.#fault('missing-element', {
+        path: `${parent.path}/${schema.qualifiedName}`,
+        message: `an entry of list ${schema.path} came without its key ${key}`,
+        info: { 'bad-element': key },
+      });
+    }
+    return node;
+  }
+
+  /** Whether all attributes are fine; takes over operation and insert. */
+  #attributes(element: XmlElement, node: DataNode, parent: DataNode): boolean {
+    const path = `${parent.path}/${node.schema.qualifiedName}${node.predicates()}`;
+    for (const attribute of element.attributes) {
+      const { namespace, name, value } = attribute;
+      const info = { 'bad-attribute': name, 'bad-element': element.name };
+      if (namespace === WITH_DEFAULTS_NAMESPACE && name === 'default') continue;
+      if (this.#options.edit && namespace === NETCONF_NAMESPACE && name === 'operation') {
+        if (OPERATIONS.includes(value)) node.operation = value as Operation;
+        else {
+          const message = `operation '${value}' of ${path}: expected one of ${OPERATIONS.join(', ')}`;
+          this.#fault('bad-attribute', { path, message, info });
+          return false;
+        }
+      } else if (this.#options.edit && namespace === YANG_NAMESPACE && name === 'insert') {
+        const insert = this.#insert(element, node, path);
+        if (!insert) return false;
+        node.insert = insert;
+      } else if (!(this.#options.edit && namespace === YANG_NAMESPACE && (name === 'key' || name === 'value'))) {
+        const hint = name === 'operation' ? `; an operation needs the namespace ${NETCONF_NAMESPACE}` : '';
+        this.#fault('unknown-attribute', { path, message: `attribute ${name} of ${path} is unknown${hint}`, info });
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** RFC 7950 §7.8.6 and §7.7.9. */
+  #insert(element: XmlElement, node: DataNode, path: string): Insert | undefined {
+    const attribute = (name: string) =>
+      element.attributes.find((item) => item.namespace === YANG_NAMESPACE && item.name === name)?.value;
+    const where = attribute('insert') ?? '';
+    const info = { 'bad-attribute': 'insert', 'bad-element': element.name };
+    if (!node.schema.dump.userOrdered) {
+      return this.#fault('bad-attribute', {
+        path,
+        message: `insert of ${path}: the list is not ordered by the user`,
+        info,
+      });
+    }
+    if (where === 'first' || where === 'last') return { where };
+    if (where !== 'before' && where !== 'after') {
+      const message = `insert '${where}' of ${path}: expected first, last, before or after`;
+      return this.#fault('bad-attribute', { path, message, info });
+    }
+    const pointName = node.schema.kind === 'list' ? 'key' : 'value';
+    const point = attribute(pointName);
+    if (point === undefined) {
+      return this.#fault('missing-attribute', {
+        path,
+        message: `insert '${where}' of ${path} needs the attribute ${pointName}`,
+        info: { 'bad-attribute': pointName, 'bad-element': element.name },
+      });
+    }
+    const values = pointName === 'value' ? [point] : parsePredicates(point)?.map(({ value }) => value);
+    if (values) return { where, point: entryId(node.schema, values) };
+    const message = `key '${point}' of ${path}: expected predicates such as [name='a']`;
+    return this.#fault('bad-attribute', {
+      path,
+      message,
+      info: { 'bad-attribute': 'key', 'bad-element': element.name },
+    });
+  }
+
+  #attach(node: DataNode, parent: DataNode): void {
+    const { schema } = node;
+    const rival =
+      schema.dump.choices && [...parent.childMap.values()].find((other) => isOtherCase(other.schema, schema));
+    if (parent.get(node.id) && (schema.keys.length > 0 || schema.kind !== 'list')) {
+      node.parent = parent;
+      this.#fault('bad-element', {
+        path: node.path,
+        message: `${node.path} stands twice in one document`,
+        info: { 'bad-element': schema.name },
+      });
+    } else if (rival) {
+      this.#fault('bad-element', {
+        path: `${parent.path}/${schema.qualifiedName}`,
+        message: `${schema.name} and ${rival.schema.name} are of different cases of one choice in ${parent.path}`,
+        info: { 'bad-element': schema.name },
+      });
+    } else parent.add(node);
+  }
+}
+
+function isRemoval(element: XmlElement): boolean {
+  return element.attributes.some(
+    ({ namespace, name, value }) =>
+      namespace === NETCONF_NAMESPACE && name === 'operation' && (value === 'delete' || value === 'remove'),
+  );
+}
+
+/** Whether the two siblings belong to different cases of one choice. */
+function isOtherCase(a: SchemaNode, b: SchemaNode): boolean {
+  for (const [choice, name] of a.dump.choices ?? []) {
+    const twin = b.dump.choices?.find((item) => item[0] === choice);
+    if (!twin) return false;
+    if (twin[1] !== name) return true;
+  }
+  return false;
+}
+
+/** Whether rows can stand at or below this schema node. */
+export function holdsRows(schema: SchemaNode): boolean {
+  return schema.children.some((child) => child.rows || holdsRows(child));
+}
+
+const CHUNK = 16 * 1024;
+
+/**
+ * The nodes as XML text in pieces of about 16 KiB. `rows(parent)` gives the row entries that stand below a node beside
+ * its children; each top node declares its namespace.
+ */
+export function* writeXml(
+  nodes: Iterable<DataNode>,
+  rows: (parent: DataNode) => Iterable<DataNode> = () => [],
+): Generator<string> {
+  let pending = '';
+  function* walk(node: DataNode, outer: string): Generator<string> {
+    if (!holdsRows(node.schema)) {
+      pending += elementText(node, outer);
+      if (pending.length >= CHUNK) yield take();
+      return;
+    }
+    pending += `<${node.schema.name}${declaration(node, outer)}>`;
+    for (const child of node.children()) yield* walk(child, node.schema.namespace);
+    for (const row of rows(node)) {
+      pending += elementText(row, node.schema.namespace);
+      if (pending.length >= CHUNK) yield take();
+    }
+    pending += `</${node.schema.name}>`;
+  }
+  function take(): string {
+    const text = pending;
+    pending = '';
+    return text;
+  }
+  for (const node of nodes) yield* walk(node, '');
+  if (pending !== '') yield take();
+}
+
+/** One node without rows as XML text; `outer` is the namespace in force around it. */
+export function elementText(node: DataNode, outer = ''): string {
+  const { schema } = node;
+  const open = `${schema.name}${declaration(node, outer)}`;
+  if (schema.isLeaf) {
+    return node.value === '' ? `<${open}/>` : `<${open}>${escapeText(node.value)}</${schema.name}>`;
+  }
+  if (schema.kind === 'anydata' || schema.kind === 'anyxml') return `<${open}>${node.value}</${schema.name}>`;
+  let inside = '';
+  for (const child of node.children()) inside += elementText(child, schema.namespace);
+  return inside === '' ? `<${open}/>` : `<${open}>${inside}</${schema.name}>`;
+}
+
+function declaration(node: DataNode, outer: string): string {
+  const { schema } = node;
+  let text = schema.namespace === outer ? '' : ` xmlns="${escapeAttribute(schema.namespace)}"`;
+  if (node.isDefault) text += ` xmlns:wd="${WITH_DEFAULTS_NAMESPACE}" wd:default="true"`;
+  if (node.type !== 'identityref' && node.type !== 'instance-identifier' && !isNodeInstance(schema)) return text;
+  const namespaces = new Map<string, string>();
+  for (const [, module = ''] of node.value.matchAll(/([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g)) {
+    const namespace = namespaceOf(schema, module);
+    if (namespace !== undefined) namespaces.set(module, namespace);
+  }
+  for (const [module, namespace] of namespaces) text += ` xmlns:${module}="${escapeAttribute(namespace)}"`;
+  return text;
+}
+
+/** NACM rule paths (RFC 8341 node-instance-identifier): libyang keeps them with module names as prefixes. */
+function isNodeInstance(schema: SchemaNode): boolean {
+  return schema.dump.typedef === 'node-instance-identifier';
+}
+
+function namespaceOf(schema: SchemaNode, module: string): string | undefined {
+  let root = schema;
+  while (root.parent) root = root.parent;
+  return findNamespace(root, module);
+}
+
+function findNamespace(node: SchemaNode, module: string): string | undefined {
+  if (node.module === module) return node.namespace;
+  for (const child of node.children) {
+    const found = findNamespace(child, module);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
