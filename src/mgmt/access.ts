@@ -1,0 +1,194 @@
+/**
+ * Network configuration access control (RFC 8341 §3.4) over the ietf-netconf-acm data of the running configuration.
+ * The rules are compiled once a configuration version; a question then walks only the rules of the caller's groups.
+ */
+
+import type { DataNode } from '../state/data.ts';
+import type { Caller } from '../state/request.ts';
+import type { SchemaNode } from '../state/schema.ts';
+import type { PathStep } from './path.ts';
+import { parsePath } from './path.ts';
+
+export type Access = 'create' | 'read' | 'update' | 'delete' | 'exec';
+
+/** The user of the local socket: the recovery session of RFC 8341 §2.5, free of all rules. */
+export const RECOVERY_USER = 'root';
+
+interface Rule {
+  readonly module: string;
+  /** Kind and target; `any` for a rule without rule-type. */
+  readonly kind: 'rpc' | 'notification' | 'data' | 'any';
+  readonly name: string;
+  readonly path: readonly PathStep[] | undefined;
+  readonly operations: ReadonlySet<string>;
+  readonly permit: boolean;
+}
+
+interface RuleList {
+  readonly groups: readonly string[];
+  readonly rules: readonly Rule[];
+}
+
+interface Rules {
+  readonly enabled: boolean;
+  readonly defaults: Readonly<Record<'read' | 'write' | 'exec', boolean>>;
+  readonly groupsOf: (user: string) => readonly string[];
+  readonly lists: readonly RuleList[];
+}
+
+/** What one caller may do, for one configuration version. */
+export interface Rights {
+  /** Whether every data node may be read: no question needed a node. */
+  readonly readsAll: boolean;
+  /** Whether the operation may be executed (§3.4.4). */
+  mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean;
+  /** Whether this access to this data node is permitted (§3.4.5); ancestors are the caller's business. */
+  may(node: DataNode, access: Exclude<Access, 'exec'>): boolean;
+}
+
+/** Access control over the configuration that `configuration` returns (the root of running). */
+export class AccessControl {
+  readonly #configuration: () => DataNode;
+  #compiledFrom: DataNode | undefined;
+  #rules: Rules = {
+    enabled: true,
+    defaults: { read: false, write: false, exec: false },
+    groupsOf: () => [],
+    lists: [],
+  };
+
+  constructor(configuration: () => DataNode) {
+    this.#configuration = configuration;
+  }
+
+  rightsOf(caller: Caller): Rights {
+    const root = this.#configuration();
+    if (root !== this.#compiledFrom) {
+      this.#rules = compile(root.child('nacm', 'ietf-netconf-acm'));
+      this.#compiledFrom = root;
+    }
+    if (isRecovery(caller) || !this.#rules.enabled) return EVERYTHING;
+    return new RuleRights(this.#rules, caller.user);
+  }
+}
+
+/** The recovery session and the system itself are under no rule. */
+export function isRecovery(caller: Caller): boolean {
+  return caller.face === 'system' || (caller.user === RECOVERY_USER && caller.face === 'netconf');
+}
+
+const EVERYTHING: Rights = { readsAll: true, mayExecute: () => true, may: () => true };
+
+class RuleRights implements Rights {
+  readonly readsAll: boolean;
+  readonly #defaults: Rules['defaults'];
+  readonly #rules: readonly Rule[];
+
+  constructor(rules: Rules, user: string) {
+    const groups = rules.groupsOf(user);
+    this.#defaults = rules.defaults;
+    // §3.4.5 step 5: without a group no rule list applies, not even one for '*'.
+    this.#rules =
+      groups.length === 0
+        ? []
+        : rules.lists
+            .filter((list) => list.groups.some((group) => group === '*' || groups.includes(group)))
+            .flatMap((list) => list.rules);
+    const first = this.#rules[0];
+    this.readsAll = first?.kind === 'any' && first.module === '*' && first.permit && isFor(first, 'read');
+  }
+
+  mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean {
+    if (module === NETCONF_MODULE && operation === 'close-session') return true;
+    for (const rule of this.#rules) {
+      if (rule.kind !== 'any' && rule.kind !== 'rpc') continue;
+      if (!isOfModule(rule, module) || !isFor(rule, 'exec')) continue;
+      if (rule.kind === 'any' || rule.name === '*' || rule.name === operation) return rule.permit;
+    }
+    if (schema?.dump.nacm === 'default-deny-all') return false;
+    if (module === NETCONF_MODULE && (operation === 'kill-session' || operation === 'delete-config')) return false;
+    return this.#defaults.exec;
+  }
+
+  may(node: DataNode, access: Exclude<Access, 'exec'>): boolean {
+    if (access === 'read' && this.readsAll) return true;
+    for (const rule of this.#rules) {
+      if (rule.kind !== 'any' && rule.kind !== 'data') continue;
+      if (!isOfModule(rule, node.schema.module) || !isFor(rule, access)) continue;
+      if (rule.kind === 'any' || (rule.path && isAtOrBelow(node, rule.path))) return rule.permit;
+    }
+    for (let schema: SchemaNode | undefined = node.schema; schema; schema = schema.parent) {
+      if (schema.dump.nacm === 'default-deny-all') return false;
+      if (schema.dump.nacm === 'default-deny-write' && access !== 'read') return false;
+    }
+    return access === 'read' ? this.#defaults.read : this.#defaults.write;
+  }
+}
+
+const NETCONF_MODULE = 'ietf-netconf';
+
+function isOfModule(rule: Rule, module: string): boolean {
+  return rule.module === '*' || rule.module === module;
+}
+
+function isFor(rule: Rule, access: Access): boolean {
+  return rule.operations.has('*') || rule.operations.has(access);
+}
+
+/** Whether the rule's path leads to the node or to one above it; keys that the rule leaves out match any entry. */
+function isAtOrBelow(node: DataNode, path: readonly PathStep[]): boolean {
+  const chain: DataNode[] = [];
+  for (let at: DataNode | undefined = node; at && !at.schema.isRoot; at = at.parent) chain.unshift(at);
+  if (chain.length < path.length) return false;
+  let module = '';
+  return path.every((step, index) => {
+    const at = chain[index];
+    module = step.prefix ?? module;
+    if (!at || at.schema.name !== step.name || at.schema.module !== module) return false;
+    return step.predicates.every(({ name, value }) => (name === '.' ? at.value : at.leaf(name)) === value);
+  });
+}
+
+function compile(nacm: DataNode | undefined): Rules {
+  const members = new Map<string, string[]>();
+  for (const group of nacm?.child('groups')?.entries('group') ?? []) {
+    for (const user of group.entries('user-name')) {
+      members.set(user.value, [...(members.get(user.value) ?? []), group.leaf('name') ?? '']);
+    }
+  }
+  const permits = (leaf: string, byDefault: boolean) =>
+    (nacm?.leaf(leaf) ?? (byDefault ? 'permit' : 'deny')) === 'permit';
+  return {
+    enabled: nacm?.leaf('enable-nacm') !== 'false',
+    defaults: {
+      read: permits('read-default', true),
+      write: permits('write-default', false),
+      exec: permits('exec-default', true),
+    },
+    groupsOf: (user) => members.get(user) ?? [],
+    lists: (nacm?.entries('rule-list') ?? []).map((list) => ({
+      groups: list.entries('group').map(({ value }) => value),
+      rules: list.entries('rule').map(compileRule),
+    })),
+  };
+}
+
+function compileRule(rule: DataNode): Rule {
+  const path = rule.leaf('path');
+  const [kind, name]: [Rule['kind'], string] =
+    path !== undefined
+      ? ['data', '']
+      : rule.leaf('rpc-name') !== undefined
+        ? ['rpc', rule.leaf('rpc-name') ?? '']
+        : rule.leaf('notification-name') !== undefined
+          ? ['notification', rule.leaf('notification-name') ?? '']
+          : ['any', ''];
+  return {
+    module: rule.leaf('module-name') ?? '*',
+    kind,
+    name,
+    path: path === undefined ? undefined : parsePath(path),
+    operations: new Set((rule.leaf('access-operations') ?? '*').split(' ')),
+    permit: rule.leaf('action') === 'permit',
+  };
+}

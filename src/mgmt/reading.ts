@@ -1,0 +1,235 @@
+/**
+ * One consistent answer to a read: the data a selection asks for, without what the caller may not see, with defaults as
+ * wanted. The small tree is copied; binding rows come as an iterator over the same snapshot, one at a time.
+ */
+
+import { parseIpv4Prefix } from '../address.ts';
+import { DataNode, entryId } from '../state/data.ts';
+import type { View } from '../state/datastores.ts';
+import { bindingToNode } from '../state/rows.ts';
+import type { SchemaNode } from '../state/schema.ts';
+import type { Selection, SelectionPart } from './selection.ts';
+import { fixedKeys } from './selection.ts';
+
+export type WithDefaults = 'report-all' | 'report-all-tagged' | 'trim' | 'explicit';
+export type Content = 'all' | 'config' | 'nonconfig';
+
+export interface Reading {
+  readonly root: DataNode;
+  /** Row entries below a node of `root`, to be printed after its children. Can be walked once. */
+  rows(parent: DataNode): Iterable<DataNode>;
+  readonly version: number;
+  readonly time: Date;
+  /** Ends the snapshot; to be called once, also after a failure. */
+  close(): void;
+}
+
+export interface ReadOptions {
+  readonly selection?: Selection | undefined;
+  readonly content: Content;
+  readonly withDefaults: WithDefaults;
+  /** RFC 8040 §4.8.2; unbounded when undefined. */
+  readonly depth?: number | undefined;
+  /** Whether the caller may read this node; ancestors were asked before. */
+  readonly mayRead: (node: DataNode) => boolean;
+}
+
+/** Reads `source` (the view's tree, state added) with the rows of `view`; closing the reading closes the view. */
+export function openReading(source: DataNode, view: View, options: ReadOptions): Reading {
+  const builder = new ReadingBuilder(view, options);
+  const root = new DataNode(source.schema);
+  builder.fill(source, root, options.selection?.parts, 1);
+  return {
+    root,
+    rows: (parent) => builder.rows.get(parent) ?? [],
+    version: view.version,
+    time: view.time,
+    close: () => view.close(),
+  };
+}
+
+class ReadingBuilder {
+  readonly rows = new Map<DataNode, Iterable<DataNode>>();
+  readonly #view: View;
+  readonly #options: ReadOptions;
+  readonly #maxLevel: number;
+
+  constructor(view: View, options: ReadOptions) {
+    this.#view = view;
+    this.#options = options;
+    this.#maxLevel =
+      options.depth === undefined ? Number.POSITIVE_INFINITY : (options.selection?.base ?? 0) + options.depth - 1;
+  }
+
+  /** Copies the wanted children of `source` into `target`; `parts` undefined means all. Level 1 is below the root. */
+  fill(source: DataNode, target: DataNode, parts: readonly SelectionPart[] | undefined, level: number): void {
+    if (level > this.#maxLevel) return;
+    for (const child of this.#candidates(source, parts)) {
+      const copy = this.#copy(child, parts, level);
+      if (copy) target.add(copy);
+    }
+    const rowSchema = source.schema.children.find((child) => child.rows);
+    if (rowSchema) this.#fillRows(rowSchema, source, target, parts, level);
+  }
+
+  #candidates(source: DataNode, parts: readonly SelectionPart[] | undefined): DataNode[] {
+    const children = source.children();
+    const mode = this.#options.withDefaults;
+    if (mode === 'report-all' || mode === 'report-all-tagged') {
+      children.push(...defaultChildren(source, mode === 'report-all-tagged'));
+    }
+    for (const { schema, always } of parts ?? []) {
+      if (always && !source.get(entryId(schema, []))) children.push(orphan(new DataNode(schema), source));
+    }
+    return children;
+  }
+
+  /** The child as wanted, or undefined when nothing of it is. */
+  #copy(child: DataNode, parts: readonly SelectionPart[] | undefined, level: number): DataNode | undefined {
+    const { schema } = child;
+    const here = parts?.filter((part) => part.schema === schema && matches(child, part));
+    if (here?.length === 0 || !this.#isWelcome(child) || !this.#options.mayRead(child)) return undefined;
+    const copy = new DataNode(schema, child.value, child.type);
+    copy.isDefault = child.isDefault;
+    if (schema.isLeaf || schema.kind === 'anydata' || schema.kind === 'anyxml') return copy;
+    this.fill(child, copy, here && innerParts(here), level + 1);
+    const partly = here !== undefined && !here.some(({ whole }) => whole);
+    if (copy.size > (partly ? 0 : this.#keyCount(child, copy))) return this.#withKeys(child, copy);
+    if (this.rows.has(copy) || here?.some(({ always }) => always)) return copy;
+    const stays = schema.presence || (schema.kind === 'list' && this.#options.content !== 'nonconfig');
+    return stays && !partly ? this.#withKeys(child, copy) : undefined;
+  }
+
+  /** With content=nonconfig an entry that shows nothing but its keys is left out. */
+  #keyCount(child: DataNode, copy: DataNode): number {
+    if (this.#options.content !== 'nonconfig' || !child.schema.config) return 0;
+    return child.schema.keys.filter((key) => copy.child(key) !== undefined).length;
+  }
+
+  #withKeys(source: DataNode, copy: DataNode): DataNode {
+    for (const key of source.schema.keys) {
+      const leaf = source.child(key);
+      if (leaf && !copy.child(key) && this.#options.mayRead(leaf))
+        copy.add(new DataNode(leaf.schema, leaf.value, leaf.type));
+    }
+    return copy;
+  }
+
+  #isWelcome(node: DataNode): boolean {
+    const { schema } = node;
+    const { content, withDefaults } = this.#options;
+    if (content === 'config' && !schema.config) return false;
+    if (content === 'nonconfig' && schema.isLeaf && schema.config && !schema.isKey) return false;
+    if (withDefaults !== 'trim' || schema.kind !== 'leaf' || !schema.config) return true;
+    return schema.isKey || schema.defaults[0] !== node.value;
+  }
+
+  #fillRows(
+    schema: SchemaNode,
+    source: DataNode,
+    target: DataNode,
+    parts: readonly SelectionPart[] | undefined,
+    level: number,
+  ): void {
+    const here = parts?.filter((part) => part.schema === schema);
+    if (here?.length === 0) return;
+    const instance = rowInstance(source);
+    const fixed = here?.map(fixedKeys);
+    if (fixed?.every((keys) => keys !== undefined)) {
+      for (const [key = ''] of fixed) {
+        const prefix = parseIpv4Prefix(key);
+        const binding = prefix && this.#view.binding(instance, prefix.address, prefix.length);
+        const entry = binding && this.#copy(orphan(bindingToNode(schema, binding), source), here, level);
+        if (entry) target.add(entry);
+      }
+      return;
+    }
+    const iterator = this.#rows(schema, source, instance, here, level);
+    const first = iterator.next();
+    if (!first.done) this.rows.set(target, resume(first.value, iterator));
+  }
+
+  *#rows(
+    schema: SchemaNode,
+    source: DataNode,
+    instance: string,
+    parts: readonly SelectionPart[] | undefined,
+    level: number,
+  ): Generator<DataNode, undefined> {
+    for (const binding of this.#view.bindings(instance)) {
+      const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level);
+      if (entry) yield entry;
+    }
+    return undefined;
+  }
+}
+
+function* resume(first: DataNode, rest: Iterator<DataNode, undefined>): Generator<DataNode> {
+  yield first;
+  for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
+}
+
+/** The name of the AFTR a table belongs to: the key of the nearest list entry above. */
+export function rowInstance(node: DataNode): string {
+  let at: DataNode | undefined = node;
+  while (at && at.schema.kind !== 'list') at = at.parent;
+  return at?.keyValues()[0] ?? '';
+}
+
+function orphan(node: DataNode, parent: DataNode): DataNode {
+  node.parent = parent;
+  return node;
+}
+
+/** RFC 6241 §6.2.5: all match leaves of the sibling set must have their value. */
+function matches(node: DataNode, part: SelectionPart): boolean {
+  return part.matches.every(({ leaf, value }) => {
+    if (leaf === node.schema) return node.value === value;
+    return leaf.kind === 'leaf-list' ? node.get(entryId(leaf, [value])) !== undefined : node.leaf(leaf.name) === value;
+  });
+}
+
+/** The parts below instances that several parts match: undefined (all) when one of them wants the whole. */
+function innerParts(here: readonly SelectionPart[]): readonly SelectionPart[] | undefined {
+  if (here.some(({ whole }) => whole)) return undefined;
+  return here.flatMap(({ schema, children, matches: wanted }) => [
+    ...children,
+    ...wanted
+      .filter(({ leaf }) => leaf !== schema)
+      .map(({ leaf, value }) => ({
+        schema: leaf,
+        whole: true,
+        always: false,
+        matches: leaf.kind === 'leaf-list' ? [{ leaf, value }] : [],
+        children: [],
+      })),
+  ]);
+}
+
+/** The configuration nodes below `node` that are in force by default and were never written (RFC 7950 §7.6.1, §7.9.3). */
+function defaultChildren(node: DataNode, tagged: boolean): DataNode[] {
+  const present = new Set([...node.childMap.values()].map(({ schema }) => schema));
+  const found: DataNode[] = [];
+  for (const schema of node.schema.children) {
+    if (!schema.config || present.has(schema) || !isOpenCase(schema, present)) continue;
+    if (schema.kind === 'container' && !schema.presence) found.push(orphan(new DataNode(schema), node));
+    if (!schema.isLeaf) continue;
+    for (const value of schema.defaults) {
+      const leaf = orphan(new DataNode(schema, value), node);
+      leaf.isDefault = tagged;
+      found.push(leaf);
+    }
+  }
+  return found;
+}
+
+/** Whether the node's case is chosen, or is the default case of a choice nobody made. */
+function isOpenCase(schema: SchemaNode, present: ReadonlySet<SchemaNode>): boolean {
+  return (schema.dump.choices ?? []).every(([choice, name, , isDefault]) => {
+    for (const other of present) {
+      const made = other.dump.choices?.find((item) => item[0] === choice);
+      if (made) return made[1] === name;
+    }
+    return isDefault;
+  });
+}
