@@ -187,7 +187,7 @@ function compileRule(rule: DataNode): Rule {
     module: rule.leaf('module-name') ?? '*',
     kind,
     name,
-    path: path === undefined ? undefined : parsePath(path),
+    path: path === undefined ? undefined : path === '/' ? [] : parsePath(path),
     operations: new Set((rule.leaf('access-operations') ?? '*').split(' ')),
     permit: rule.leaf('action') === 'permit',
   };

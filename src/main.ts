@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+/**
+ * The program `gi4over6`: command line and composition root.
+ *
+ *   gi4over6 run          supervisor: starts the two below and keeps them running
+ *   gi4over6 management   faces, datastores, commits (started by run)
+ *   gi4over6 datapath     forwarding table, engine, kernel settings (started by run)
+ *   gi4over6 status, show, get, set, ...   the operator's commands, over NETCONF on the local socket
+ *
+ * Only the parts of the chosen command are loaded. A fault of the environment ends with one line that says what to do
+ * and exit code 78 (EX_CONFIG).
+ */
+
+import { Command, InvalidArgumentError } from 'commander';
+import { buildCommands } from './cli/commands.ts';
+
+const EXIT_CONFIGURATION = 78;
+
+interface ProcessOptions {
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly logDir?: string;
+  readonly user: string;
+  readonly netconfPort: number;
+  readonly restconfPort: number;
+  readonly listen: string[];
+  readonly startup: boolean;
+  readonly queues: number;
+}
+
+function processOptions(command: Command): Command {
+  return command
+    .option('--state-dir <dir>', 'where the store, keys and passwords live', '/var/lib/gi4over6')
+    .option('--run-dir <dir>', 'where the sockets live', '/run/gi4over6')
+    .option('--log-dir <dir>', 'write the logs of both processes there instead of standard output')
+    .option('--user <name>', 'unprivileged user of both processes', 'gi4over6')
+    .option('--netconf-port <port>', 'NETCONF over SSH', wholeNumber(0, 65_535), 830)
+    .option('--restconf-port <port>', 'RESTCONF over HTTPS', wholeNumber(0, 65_535), 8443)
+    .option('--listen <address...>', 'addresses to listen on', ['::'])
+    .option('--startup', 'with a startup datastore: a reboot returns to it', false)
+    .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1);
+}
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}.`);
+  };
+}
+
+function buildProgram(): Command {
+  const program = new Command('gi4over6');
+  program.description('Gateway-Initiated 4over6: IPv4 over IPv6, gateway and AFTR in one network function');
+  processOptions(program.command('run').description('start management and datapath and keep them running')).action(
+    async (options: ProcessOptions) => {
+      const { run } = await import('./supervisor.ts');
+      process.exitCode = await run(options);
+    },
+  );
+  processOptions(program.command('management', { hidden: true })).action(async (options: ProcessOptions) => {
+    const { runManagement } = await import('./mgmt/process.ts');
+    await runManagement(options);
+  });
+  processOptions(program.command('datapath', { hidden: true })).action(async (options: ProcessOptions) => {
+    const { runDatapath } = await import('./datapath/process.ts');
+    const tunDescriptors = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map(Number);
+    await runDatapath({ ...options, tunDescriptors });
+  });
+  buildCommands(program);
+  return program;
+}
+
+/** Faults of the environment carry a code and say what to do; anything else is our own mistake and keeps its stack. */
+function fail(error: unknown): void {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+    process.stderr.write(`gi4over6: ${error.message}\n`);
+    process.exit(EXIT_CONFIGURATION);
+  }
+  throw error;
+}
+
+await buildProgram().parseAsync().catch(fail);

@@ -1,0 +1,133 @@
+/**
+ * Management's end of the control channel. It takes part in each commit: prepare asks the datapath about a changed
+ * small tree, apply tells it that a version is durable and waits at most two seconds for it to follow. A datapath that is
+ * down refuses nothing and applies everything when it comes back: forwarding follows the store.
+ */
+
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { ControlRequest, DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import { CONTROL_SOCKET, readLines, sendLine } from '../control.ts';
+import type { Log } from '../log.ts';
+import { ManagementError } from '../state/errors.ts';
+import { treeToJson } from '../state/json.ts';
+import type { Change, Participant } from '../state/request.ts';
+
+const RECONNECT_MS = 200;
+const PREPARE_MS = 2_000;
+const APPLY_MS = 2_000;
+const READ_MS = 1_000;
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** The datapath did not answer: it is down, or slower than the deadline. */
+class NoAnswer extends Error {}
+
+export class DatapathClient implements Participant {
+  readonly #path: string;
+  readonly #log: Log;
+  readonly #waiting = new Map<number, Waiting>();
+  #socket: Socket | undefined;
+  #nextId = 1;
+  #closed = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(runDir: string, log: Log) {
+    this.#path = join(runDir, CONTROL_SOCKET);
+    this.#log = log;
+    this.#connect();
+  }
+
+  /** What the datapath says of itself; undefined when it does not answer. */
+  status(): Promise<DatapathStatus | undefined> {
+    return this.#ask<DatapathStatus>({ op: 'status' }, READ_MS);
+  }
+
+  /** The counters of all instances; undefined when the datapath does not answer. */
+  counters(): Promise<readonly InstanceCounters[] | undefined> {
+    return this.#ask<readonly InstanceCounters[]>({ op: 'counters' }, READ_MS);
+  }
+
+  async prepare(change: Change): Promise<(version: number) => Promise<void>> {
+    if (change.treeChanged) {
+      const configuration = treeToJson(change.after);
+      const refusals = await this.#ask<readonly Refusal[]>({ op: 'prepare', configuration }, PREPARE_MS);
+      const faults = (refusals ?? []).map((refusal) => new ManagementError('operation-failed', refusal));
+      const [first, ...others] = faults;
+      if (first) throw new ManagementError(first.tag, first, others);
+    }
+    return (version) => this.#apply(version);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+  }
+
+  async #apply(version: number): Promise<void> {
+    const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, APPLY_MS);
+    if (applied === undefined)
+      this.#log.warn({ version }, 'datapath-behind: the datapath has not answered, it follows later');
+  }
+
+  async #ask<Result>(request: Question, deadlineMs: number): Promise<Result | undefined> {
+    try {
+      return (await this.#request(request, deadlineMs)) as Result;
+    } catch (error) {
+      if (error instanceof NoAnswer) return undefined;
+      throw error;
+    }
+  }
+
+  #request(request: Question, deadlineMs: number): Promise<unknown> {
+    const socket = this.#socket;
+    if (!socket) return Promise.reject(new NoAnswer('the datapath is not connected'));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new NoAnswer(`no answer to ${request.op} within ${deadlineMs} ms`));
+      }, deadlineMs);
+      this.#waiting.set(id, { resolve, reject, timer });
+      sendLine(socket, { id, ...request } as ControlRequest);
+    });
+  }
+
+  #connect(): void {
+    const socket = connect(this.#path);
+    socket.on('connect', () => {
+      this.#socket = socket;
+    });
+    readLines(socket, (message) => this.#answer(message as { id: number; result?: unknown; error?: string }));
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      if (this.#socket === socket) this.#socket = undefined;
+      for (const waiting of this.#waiting.values()) {
+        clearTimeout(waiting.timer);
+        waiting.reject(new NoAnswer('the datapath closed the control channel'));
+      }
+      this.#waiting.clear();
+      if (!this.#closed) this.#timer = setTimeout(() => this.#connect(), RECONNECT_MS);
+    });
+  }
+
+  #answer(message: { readonly id: number; readonly result?: unknown; readonly error?: string }): void {
+    const waiting = this.#waiting.get(message.id);
+    if (!waiting) return;
+    this.#waiting.delete(message.id);
+    clearTimeout(waiting.timer);
+    if (message.error === undefined) waiting.resolve(message.result);
+    else waiting.reject(new NoAnswer(message.error));
+  }
+}
+
+type Question = ControlRequest extends infer Request
+  ? Request extends ControlRequest
+    ? Omit<Request, 'id'>
+    : never
+  : never;

@@ -1,0 +1,183 @@
+/**
+ * What every face can do, after its own parsing: NETCONF, RESTCONF and the command line share everything from here on.
+ * Each call is checked against access control and then goes to the datastores.
+ */
+
+import type { DataNode } from '../state/data.ts';
+import type { Datastores } from '../state/datastores.ts';
+import { ManagementError } from '../state/errors.ts';
+import type { Authorize, Caller, DatastoreName, EditRequest, ValueCheck } from '../state/request.ts';
+import type { Schema } from '../state/schema.ts';
+import type { AccessControl } from './access.ts';
+import { isRecovery } from './access.ts';
+import { runAction } from './actions.ts';
+import type { Content, Reading, WithDefaults } from './reading.ts';
+import { openReading } from './reading.ts';
+import type { Selection } from './selection.ts';
+import type { SessionInfo, StateData } from './state-data.ts';
+
+export interface OperationParts {
+  readonly schema: Schema;
+  readonly check: ValueCheck;
+  readonly datastores: Datastores;
+  readonly access: AccessControl;
+  readonly state: StateData;
+  /** Text of a module that is loaded: implemented, imported or a submodule. */
+  readonly moduleSource: (name: string, revision: string | undefined, format: 'yang' | 'yin') => string | undefined;
+}
+
+export interface ReadRequest {
+  readonly datastore: DatastoreName;
+  readonly content: Content;
+  readonly selection?: Selection | undefined;
+  readonly withDefaults?: WithDefaults | undefined;
+  readonly depth?: number | undefined;
+}
+
+export class Operations {
+  readonly schema: Schema;
+  readonly check: ValueCheck;
+  readonly #datastores: Datastores;
+  readonly #access: AccessControl;
+  readonly #state: StateData;
+  readonly #moduleSource: OperationParts['moduleSource'];
+  readonly #sessions = new Map<number, SessionInfo>();
+
+  constructor(parts: OperationParts) {
+    this.schema = parts.schema;
+    this.check = parts.check;
+    this.#datastores = parts.datastores;
+    this.#access = parts.access;
+    this.#state = parts.state;
+    this.#moduleSource = parts.moduleSource;
+  }
+
+  /**
+   * May this caller execute the operation (RFC 8341 §3.4.4)?
+   * @throws ManagementError access-denied
+   */
+  authorizeOperation(caller: Caller, module: string, operation: string): void {
+    const schema = this.schema.root.child(operation, module);
+    if (this.#access.rightsOf(caller).mayExecute(module, operation, schema)) return;
+    throw new ManagementError('access-denied', {
+      type: 'protocol',
+      path: `/${module}:${operation}`,
+      message: `user ${caller.user} has no right to execute ${operation}`,
+    });
+  }
+
+  /** One consistent reading; the caller closes it. State data (content other than `config`) comes from running only. */
+  async read(caller: Caller, request: ReadRequest): Promise<Reading> {
+    const { selection, content } = request;
+    const rights = this.#access.rightsOf(caller);
+    const view = this.#datastores.view(request.datastore);
+    try {
+      const source =
+        content === 'config'
+          ? view.tree
+          : await this.#state.addTo(view.tree.clone(), {
+              view,
+              selection,
+              datastores: this.#datastores,
+              sessions: [...this.#sessions.values()],
+            });
+      return openReading(source, view, {
+        selection,
+        content,
+        withDefaults: request.withDefaults ?? 'explicit',
+        depth: request.depth,
+        mayRead: rights.readsAll ? () => true : (node) => rights.may(node, 'read'),
+      });
+    } catch (error) {
+      view.close();
+      throw error;
+    }
+  }
+
+  edit(caller: Caller, request: EditRequest): Promise<void> {
+    return this.#datastores.edit(caller, request, this.#authorize(caller));
+  }
+
+  /** copy-config: `source` is a datastore or a whole configuration with its rows as entries. */
+  copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName): Promise<void> {
+    return this.#datastores.copy(caller, source, target, this.#authorize(caller));
+  }
+
+  deleteConfig(caller: Caller, target: DatastoreName): Promise<void> {
+    if (target === 'startup') return this.#datastores.deleteStartup(caller);
+    throw new ManagementError('operation-not-supported', {
+      type: 'protocol',
+      message: `only startup can be deleted; ${target} came`,
+    });
+  }
+
+  lock(caller: Caller, datastore: DatastoreName): void {
+    this.#datastores.lock(caller, datastore);
+  }
+
+  unlock(caller: Caller, datastore: DatastoreName): void {
+    this.#datastores.unlock(caller, datastore);
+  }
+
+  commit(caller: Caller): Promise<void> {
+    return this.#datastores.commit(caller, this.#authorize(caller));
+  }
+
+  discard(caller: Caller): Promise<void> {
+    return this.#datastores.discard(caller);
+  }
+
+  validate(source: DatastoreName | DataNode): Promise<void> {
+    return this.#datastores.validate(source);
+  }
+
+  /** get-schema (RFC 6022 §3.1): text of one loaded module. */
+  moduleText(identifier: string, version: string | undefined, format: string): string {
+    const name = format.slice(format.indexOf(':') + 1);
+    if (name !== 'yang' && name !== 'yin') {
+      throw new ManagementError('invalid-value', { message: `format '${format}': expected yang or yin` });
+    }
+    const text = this.#moduleSource(identifier, version === '' ? undefined : version, name);
+    if (text !== undefined) return text;
+    const revision = version === undefined ? '' : ` of revision ${version}`;
+    throw new ManagementError('invalid-value', {
+      message: `no module or submodule ${identifier}${revision} is loaded`,
+    });
+  }
+
+  /**
+   * A YANG 1.1 action: `action` is a node of the action's schema whose parents name the instance, `input` a node of its
+   * input. Returns a node of its output.
+   */
+  async action(caller: Caller, action: DataNode, input: DataNode): Promise<DataNode> {
+    const rights = this.#access.rightsOf(caller);
+    const { module, name } = action.schema;
+    const mayReach = !action.parent || rights.readsAll || rights.may(action.parent, 'read');
+    if (!mayReach || !rights.mayExecute(module, name, action.schema)) {
+      const message = `user ${caller.user} has no right to execute ${name}`;
+      throw new ManagementError('access-denied', { path: action.path, message });
+    }
+    const view = this.#datastores.view('running');
+    try {
+      return runAction(view, action, input);
+    } finally {
+      view.close();
+    }
+  }
+
+  sessionStarted(session: SessionInfo): void {
+    this.#sessions.set(session.session, session);
+  }
+
+  /** The session is gone: its locks with it (RFC 6241 §7.5). */
+  sessionEnded(session: number): void {
+    this.#sessions.delete(session);
+    this.#datastores.releaseSession(session);
+  }
+
+  #authorize(caller: Caller): Authorize | undefined {
+    if (isRecovery(caller)) return undefined;
+    const rights = this.#access.rightsOf(caller);
+    return (node, operation) => rights.may(node, operation);
+  }
+}

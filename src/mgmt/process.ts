@@ -1,0 +1,128 @@
+/**
+ * The management process: builds the faces, the operations and the datastores and wires them.
+ *
+ *   1. schema from libyang        4. operations over both
+ *   2. datastores over the store  5. NETCONF on SSH and the local socket, RESTCONF on HTTPS
+ *   3. the datapath as participant of each commit
+ */
+
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { YangContext } from 'netconf-server';
+import type { Log } from '../log.ts';
+import { openLog } from '../log.ts';
+import type { DataNode } from '../state/data.ts';
+import { Datastores } from '../state/datastores.ts';
+import { treeFromJson } from '../state/json.ts';
+import { Schema } from '../state/schema.ts';
+import { AccessControl } from './access.ts';
+import { DatapathClient } from './datapath-client.ts';
+import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
+import { startNetconf } from './netconf/server.ts';
+import { Operations } from './operations.ts';
+import { startRestconf } from './restconf/server.ts';
+import { StateData } from './state-data.ts';
+import { Users } from './users.ts';
+import { treeValidation, valueCheck } from './validation.ts';
+import { YANG_SEARCH_DIRS, yangModules } from './yang-modules.ts';
+
+export interface ManagementOptions {
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly netconfPort: number;
+  readonly restconfPort: number;
+  readonly listen: readonly string[];
+  readonly startup: boolean;
+}
+
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+/** Runs until SIGTERM or SIGINT. @throws Error with code and a sentence when the environment lacks something. */
+export async function runManagement(options: ManagementOptions): Promise<void> {
+  const log = openLog('management');
+  const context = new YangContext({ searchDirs: YANG_SEARCH_DIRS, modules: yangModules(options) });
+  const schema = new Schema(context.schema());
+  const datastores = openDatastores(options, context, schema, log);
+  const configuration = runningConfiguration(datastores);
+  const datapath = new DatapathClient(options.runDir, log);
+  datastores.addParticipant(datapath);
+  const users = new Users(configuration);
+  datastores.onCommit(() => users.forget());
+  const operations = new Operations({
+    schema,
+    check: valueCheck(context),
+    datastores,
+    access: new AccessControl(configuration),
+    state: new StateData({ schema, context, datapath }),
+    moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
+  });
+  const keys = (name: string) => readFileSync(join(options.stateDir, 'keys', name));
+  const netconf = await startNetconf({
+    context,
+    operations,
+    users,
+    hostKey: keys('ssh_host_ed25519_key'),
+    hosts: options.listen,
+    port: options.netconfPort,
+    runDir: options.runDir,
+    log,
+  });
+  const restconf = await startRestconf({
+    operations,
+    users,
+    key: keys('tls.key'),
+    cert: keys('tls.crt'),
+    hosts: options.listen,
+    port: options.restconfPort,
+    log,
+  });
+  log.info(
+    { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
+    'management is ready',
+  );
+  await stopSignal();
+  await Promise.all([netconf.close(), restconf.close()]);
+  datapath.close();
+  await datastores.close();
+  context.close();
+  log.info('management has stopped');
+}
+
+function openDatastores(options: ManagementOptions, context: YangContext, schema: Schema, log: Log): Datastores {
+  const datastores = Datastores.open({
+    dir: join(options.stateDir, 'store'),
+    schema,
+    validate: treeValidation(context),
+    startup: options.startup,
+    bootId: readFileSync(BOOT_ID, 'utf8').trim(),
+    initial: () => treeFromJson(schema, firstConfiguration(options.stateDir)),
+  });
+  rmSync(join(options.stateDir, FIRST_START_FILE), { force: true });
+  datastores.onCommit(({ version, caller, treeChanged, added, changed, removed }) => {
+    const { user, session, face } = caller;
+    log.info({ version, user, session, face, treeChanged, added, changed, removed }, 'committed');
+  });
+  return datastores;
+}
+
+/** The root of the running configuration; the same object as long as no commit changes it. */
+function runningConfiguration(datastores: Datastores): () => DataNode {
+  let version = -1;
+  let tree: DataNode | undefined;
+  return () => {
+    const head = datastores.head().version;
+    if (tree && version === head) return tree;
+    const view = datastores.view('running');
+    tree = view.tree;
+    version = head;
+    view.close();
+    return tree;
+  };
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+}
