@@ -7,7 +7,11 @@
         "src/context.cc",
         "src/faults.cc",
         "src/napi_values.cc",
+        "src/reply.cc",
         "src/schema.cc",
+        "src/server.cc",
+        "src/server_exports.cc",
+        "src/session.cc",
         "src/value.cc"
       ],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-fvisibility=hidden"],

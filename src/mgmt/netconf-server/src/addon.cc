@@ -1,10 +1,18 @@
 // What JavaScript sees of the addon: plain functions over opaque handles. index.ts gives them their shape.
+#include "addon.h"
+
 #include <libyang/libyang.h>
 
 #include "context.h"
 #include "napi_values.h"
 
 namespace netconf {
+
+std::shared_ptr<Context> sharedContextOf(napi_env env, napi_value handle) {
+  void* data = nullptr;
+  if (napi_get_value_external(env, handle, &data) != napi_ok) return nullptr;
+  return *static_cast<std::shared_ptr<Context>*>(data);
+}
 
 namespace {
 
@@ -185,13 +193,13 @@ napi_value print(napi_env env, napi_callback_info info) {
   return text ? makeString(env, text.get()) : throwError(env, "YANG_DATA", error);
 }
 
+}  // namespace
+
 void define(napi_env env, napi_value exports, const char* name, napi_callback callback) {
   napi_value function;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
   napi_set_named_property(env, exports, name, function);
 }
-
-}  // namespace
 
 }  // namespace netconf
 
@@ -207,5 +215,6 @@ NAPI_MODULE_INIT() {
   define(env, exports, "checkOperation", checkOperation);
   define(env, exports, "yangLibrary", yangLibrary);
   define(env, exports, "print", print);
+  defineServer(env, exports);
   return exports;
 }
