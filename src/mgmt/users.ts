@@ -1,0 +1,203 @@
+/**
+ * Who may come in: the users of ietf-system (RFC 7317 §3.5), for SSH, RESTCONF basic authentication and the console.
+ *
+ * A password check goes this way:
+ * 1. a source with failures behind it waits its turn, twice as long for each failure;
+ * 2. a password verified less than five minutes ago is known by its HMAC under a key of this process;
+ * 3. else a worker thread compares it with the hash; an unknown user costs the same time;
+ * 4. a failure is noted for the source, a success forgives the failures of that user from there.
+ */
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataNode } from '../state/data.ts';
+import { entryId } from '../state/data.ts';
+import { PasswordPool } from './password-pool.ts';
+import { costOf } from './sha-crypt.ts';
+
+export const USER_LIMITS = {
+  /** How long a verified password is known without hashing it again. */
+  rememberedMs: 5 * 60_000,
+  /** Wait after the first failure of a source; it doubles with each further one. */
+  firstWaitMs: 100,
+  longestWaitMs: 10_000,
+  /** An attempt that would have to wait longer than this in the queue of its source fails at once. */
+  longestQueueMs: 30_000,
+  /** A source without attempts for this long starts afresh. */
+  sourceForgottenMs: 10 * 60_000,
+  /** Sources kept; the one longest unused goes first. */
+  sources: 10_000,
+  /** User names counted apart for one source; the others count together. */
+  usersPerSource: 32,
+} as const;
+
+export interface AuthorizedKey {
+  /** Algorithm name such as ssh-ed25519. */
+  readonly algorithm: string;
+  /** The key blob of RFC 4253 §6.6. */
+  readonly data: Buffer;
+}
+
+interface Remembered {
+  readonly entry: string;
+  readonly mac: Buffer;
+  readonly until: number;
+}
+
+interface Source {
+  readonly failures: Map<string, number>;
+  total: number;
+  /** When the next attempt may be made. */
+  next: number;
+  lastUsed: number;
+}
+
+/** The users of the running configuration; `configuration` gives the root of its small tree. */
+export class Users {
+  readonly #configuration: () => DataNode;
+  readonly #pool = new PasswordPool();
+  readonly #key = randomBytes(32);
+  readonly #remembered = new Map<string, Remembered>();
+  readonly #sources = new Map<string, Source>();
+  readonly #closing = new AbortController();
+  readonly #dummySalt = randomBytes(6).toString('hex');
+
+  constructor(configuration: () => DataNode) {
+    this.#configuration = configuration;
+  }
+
+  exists(user: string): boolean {
+    return this.#entry(user) !== undefined;
+  }
+
+  authorizedKeys(user: string): readonly AuthorizedKey[] {
+    const keys = this.#entry(user)?.entries('authorized-key') ?? [];
+    return keys.map((key) => ({
+      algorithm: key.leaf('algorithm') ?? '',
+      data: Buffer.from(key.leaf('key-data') ?? '', 'base64'),
+    }));
+  }
+
+  /**
+   * Whether this is the password of the user. `source` is the client's address without port. Answers false, never an
+   * error: unknown user, no password, a hash other than `$5$` and `$6$`, a source or pool with too much waiting.
+   */
+  async verifyPassword(user: string, password: string, source: string): Promise<boolean> {
+    const from = sourceGroup(source);
+    if (!(await this.#turn(from))) return false;
+    const entry = this.#entry(user);
+    const known = entry && this.#remembered.get(user);
+    if (known && known.until > Date.now() && known.entry === fingerprint(entry)) {
+      if (timingSafeEqual(known.mac, this.#mac(user, password))) {
+        this.#forgive(from, user);
+        return true;
+      }
+    }
+    const hash = entry?.leaf('password');
+    const matches = await this.#pool.matches(password, hash ?? this.#dummyHash());
+    if (!entry || hash === undefined || !matches || this.#entry(user)?.leaf('password') !== hash) {
+      this.#fail(from, user);
+      return false;
+    }
+    const until = Date.now() + USER_LIMITS.rememberedMs;
+    this.#remembered.set(user, { entry: fingerprint(entry), mac: this.#mac(user, password), until });
+    this.#forgive(from, user);
+    return true;
+  }
+
+  /** The configuration changed: drops what is remembered of users whose entry is no longer the same. */
+  forget(): void {
+    for (const [user, { entry }] of this.#remembered) {
+      const now = this.#entry(user);
+      if (!now || fingerprint(now) !== entry) this.#remembered.delete(user);
+    }
+  }
+
+  /** Ends the threads; attempts that still wait fail. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#pool.close();
+  }
+
+  #entry(user: string): DataNode | undefined {
+    const authentication = this.#configuration().child('system', 'ietf-system')?.child('authentication');
+    const schema = authentication?.schema.child('user');
+    return schema && authentication?.get(entryId(schema, [user]));
+  }
+
+  #mac(user: string, password: string): Buffer {
+    return createHmac('sha256', this.#key).update(`${user}\u0000${password}`).digest();
+  }
+
+  /** A hash nobody's password has, as expensive as the first one configured. */
+  #dummyHash(): string {
+    const users = this.#configuration().child('system', 'ietf-system')?.child('authentication')?.entries('user') ?? [];
+    const cost = users.map((entry) => costOf(entry.leaf('password') ?? '')).find((text) => text !== undefined);
+    return `${cost ?? '$6$'}${this.#dummySalt}$none`;
+  }
+
+  /** Waits until the source may try; false when too many of its attempts wait already. */
+  async #turn(from: string): Promise<boolean> {
+    const source = this.#sources.get(from);
+    if (!source) return true;
+    const now = Date.now();
+    if (now - source.lastUsed > USER_LIMITS.sourceForgottenMs) {
+      this.#sources.delete(from);
+      return true;
+    }
+    source.lastUsed = now;
+    const start = Math.max(now, source.next);
+    if (start - now > USER_LIMITS.longestQueueMs) return false;
+    source.next = start + waitAfter(source.total);
+    if (start === now) return true;
+    return sleep(start - now, true, { signal: this.#closing.signal }).catch(() => false);
+  }
+
+  #fail(from: string, user: string): void {
+    const now = Date.now();
+    const source = this.#sources.get(from) ?? { failures: new Map(), total: 0, next: 0, lastUsed: now };
+    const isNew = !source.failures.has(user) && source.failures.size >= USER_LIMITS.usersPerSource;
+    const name = isNew ? '' : user;
+    source.failures.set(name, (source.failures.get(name) ?? 0) + 1);
+    source.total++;
+    source.lastUsed = now;
+    source.next = Math.max(source.next, now + waitAfter(source.total));
+    // Set anew, so that the map stays in order of last failure.
+    this.#sources.delete(from);
+    this.#sources.set(from, source);
+    for (const [name, { lastUsed }] of this.#sources) {
+      if (this.#sources.size <= USER_LIMITS.sources && now - lastUsed <= USER_LIMITS.sourceForgottenMs) break;
+      this.#sources.delete(name);
+    }
+  }
+
+  /** Only the failures of this user are forgiven: a valid account must not pay for guesses at another. */
+  #forgive(from: string, user: string): void {
+    const source = this.#sources.get(from);
+    const failures = source?.failures.get(user);
+    if (!source || failures === undefined) return;
+    source.failures.delete(user);
+    source.total -= failures;
+    if (source.total === 0) this.#sources.delete(from);
+  }
+}
+
+function waitAfter(failures: number): number {
+  return Math.min(USER_LIMITS.firstWaitMs * 2 ** (failures - 1), USER_LIMITS.longestWaitMs);
+}
+
+/** An IPv6 client has a whole /64 to choose its address from. */
+function sourceGroup(source: string): string {
+  if (!isIPv6(source) || source.includes('.')) return source;
+  const [head = '', tail = ''] = source.split('::');
+  const before = head.split(':').filter((part) => part !== '');
+  const after = tail.split(':').filter((part) => part !== '');
+  const zeros = source.includes('::') ? 8 - before.length - after.length : 0;
+  return [...before, ...Array<string>(zeros).fill('0'), ...after].slice(0, 4).join(':');
+}
+
+/** Everything in a user's entry as one text. */
+function fingerprint(node: DataNode): string {
+  return JSON.stringify([node.schema.name, node.value, node.children().map(fingerprint)]);
+}

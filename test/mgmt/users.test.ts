@@ -1,0 +1,190 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { shaCrypt } from '../../src/mgmt/sha-crypt.ts';
+import { USER_LIMITS, Users } from '../../src/mgmt/users.ts';
+import { DataNode } from '../../src/state/data.ts';
+import type { SchemaNodeDump } from '../../src/state/schema.ts';
+import { Schema } from '../../src/state/schema.ts';
+
+const test = suite('users');
+
+function dump(id: number, parent: number, name: string, more: Partial<SchemaNodeDump>): SchemaNodeDump {
+  return { id, parent, name, module: 'ietf-system', kind: 'leaf', config: true, type: 'string', ...more };
+}
+
+const schema = new Schema({
+  modules: [
+    {
+      name: 'ietf-system',
+      namespace: 'urn:ietf:params:xml:ns:yang:ietf-system',
+      prefix: 'sys',
+      implemented: true,
+      features: [],
+    },
+  ],
+  nodes: [
+    dump(1, -1, 'system', { kind: 'container' }),
+    dump(2, 1, 'authentication', { kind: 'container' }),
+    dump(3, 2, 'user', { kind: 'list', keys: ['name'] }),
+    dump(4, 3, 'name', {}),
+    dump(5, 3, 'password', {}),
+    dump(6, 3, 'authorized-key', { kind: 'list', keys: ['name'] }),
+    dump(7, 6, 'name', {}),
+    dump(8, 6, 'algorithm', {}),
+    dump(9, 6, 'key-data', { type: 'binary' }),
+  ],
+});
+
+function leaf(parent: DataNode, name: string, value: string): void {
+  const node = parent.schema.child(name);
+  if (node) parent.add(new DataNode(node, value));
+}
+
+function inner(parent: DataNode, name: string, keys: Readonly<Record<string, string>> = {}): DataNode {
+  const node = new DataNode(parent.schema.child(name) ?? schema.root);
+  for (const [key, value] of Object.entries(keys)) leaf(node, key, value);
+  return parent.add(node);
+}
+
+const KEY_DATA = Buffer.from('blob').toString('base64');
+
+/** alice with a password and a key, bob with none; `set` writes another password for alice. */
+async function withUsers(body: (users: Users, set: (hash: string) => void) => Promise<void>): Promise<void> {
+  const root = new DataNode(schema.root);
+  const authentication = inner(inner(root, 'system'), 'authentication');
+  const alice = inner(authentication, 'user', { name: 'alice', password: hashOf('secret') });
+  inner(alice, 'authorized-key', { name: 'laptop', algorithm: 'ssh-ed25519', 'key-data': KEY_DATA });
+  inner(authentication, 'user', { name: 'bob' });
+  const users = new Users(() => root);
+  try {
+    await body(users, (hash) => {
+      leaf(alice, 'password', hash);
+      users.forget();
+    });
+  } finally {
+    await users.close();
+  }
+}
+
+function hashOf(password: string, rounds = 1000): string {
+  return shaCrypt(password, `$6$rounds=${rounds}$salt`) ?? '';
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+test('exists and authorizedKeys', () =>
+  withUsers(async (users) => {
+    assert.ok(users.exists('alice'));
+    assert.not.ok(users.exists('mallory'));
+    assert.not.ok(users.exists('__proto__'));
+    assert.equal(users.authorizedKeys('alice'), [{ algorithm: 'ssh-ed25519', data: Buffer.from('blob') }]);
+    assert.equal(users.authorizedKeys('bob'), []);
+    assert.equal(users.authorizedKeys('mallory'), []);
+  }));
+
+const answers = [
+  ['alice', 'secret', true, 'right'],
+  ['alice', 'Secret', false, 'wrong password'],
+  ['alice', '', false, 'empty password'],
+  ['bob', '', false, 'user without password'],
+  ['mallory', 'secret', false, 'unknown user'],
+  ['', 'secret', false, 'empty name'],
+] as const;
+for (const [user, password, expected, why] of answers) {
+  test(`${user}/${password}: ${why}`, () =>
+    withUsers(async (users) => assert.is(await users.verifyPassword(user, password, '192.0.2.1'), expected)));
+}
+
+for (const clear of ['$0$secret', 'secret', '$1$salt$XMeRVSLLkuIEOnCmIoxS10']) {
+  test(`the password leaf ${clear} lets nobody in`, () =>
+    withUsers(async (users, set) => {
+      set(clear);
+      assert.not.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1'));
+      assert.not.ok(await users.verifyPassword('alice', clear, '192.0.2.2'));
+    }));
+}
+
+test('a verified password is remembered: the second check needs no hashing', () =>
+  withUsers(async (users, set) => {
+    set(hashOf('secret', 100_000));
+    const first = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    const second = await timed(async () => assert.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1')));
+    assert.ok(second < first / 5, `${second} ms after ${first} ms`);
+  }));
+
+test('a remembered password does not let a wrong one in', () =>
+  withUsers(async (users) => {
+    assert.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    assert.not.ok(await users.verifyPassword('alice', 'secret2', '192.0.2.1'));
+    assert.not.ok(await users.verifyPassword('bob', 'secret', '192.0.2.2'));
+  }));
+
+test('a new password counts at once and the old one no longer', () =>
+  withUsers(async (users, set) => {
+    assert.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    set(hashOf('other'));
+    assert.not.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    assert.ok(await users.verifyPassword('alice', 'other', '192.0.2.2'));
+  }));
+
+test('an unknown user costs what a known one costs', () =>
+  withUsers(async (users, set) => {
+    set(hashOf('secret', 100_000));
+    await users.verifyPassword('mallory', 'x', '192.0.2.1');
+    const known = await timed(() => users.verifyPassword('alice', 'x', '192.0.2.2'));
+    const unknown = await timed(() => users.verifyPassword('mallory', 'x', '192.0.2.3'));
+    assert.ok(unknown > known / 3 && unknown < known * 3, `${unknown} ms against ${known} ms`);
+  }));
+
+test('each failure doubles the wait of its source, and of no other', () =>
+  withUsers(async (users) => {
+    for (let i = 0; i < 3; i++) await users.verifyPassword('mallory', 'x', '192.0.2.1');
+    const slowed = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    const other = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.9'));
+    assert.ok(slowed >= USER_LIMITS.firstWaitMs * 4 * 0.9, `${slowed} ms`);
+    assert.ok(other < USER_LIMITS.firstWaitMs, `${other} ms`);
+  }));
+
+test('the addresses of one IPv6 /64 are one source', () =>
+  withUsers(async (users) => {
+    for (let i = 0; i < 2; i++) await users.verifyPassword('mallory', 'x', `2001:db8::${i}:1`);
+    const slowed = await timed(() => users.verifyPassword('alice', 'secret', '2001:db8:0:0:ffff::7'));
+    const other = await timed(() => users.verifyPassword('alice', 'secret', '2001:db8:0:1::1'));
+    assert.ok(slowed >= USER_LIMITS.firstWaitMs * 1.5, `${slowed} ms`);
+    assert.ok(other < USER_LIMITS.firstWaitMs, `${other} ms`);
+  }));
+
+test('a success forgives the failures of its user only', () =>
+  withUsers(async (users) => {
+    await users.verifyPassword('alice', 'x', '192.0.2.1');
+    assert.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    const forgiven = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    assert.ok(forgiven < USER_LIMITS.firstWaitMs, `${forgiven} ms`);
+    for (let i = 0; i < 2; i++) await users.verifyPassword('mallory', 'x', '192.0.2.1');
+    await users.verifyPassword('alice', 'secret', '192.0.2.1');
+    const slowed = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    assert.ok(slowed >= USER_LIMITS.firstWaitMs * 1.5, `${slowed} ms`);
+  }));
+
+test('attempts of one source at the same time wait behind each other and at last fail at once', () =>
+  withUsers(async (users) => {
+    for (let i = 0; i < 3; i++) await users.verifyPassword('mallory', 'x', '192.0.2.1');
+    let waiting = 0;
+    let refused = 0;
+    for (let i = 0; i < 200; i++) {
+      waiting++;
+      users.verifyPassword('mallory', 'x', '192.0.2.1').then((ok) => {
+        waiting--;
+        if (!ok) refused++;
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(refused >= 100, `${refused} refused`);
+    assert.ok(waiting > 0 && waiting < 100, `${waiting} waiting`);
+  }));
+
+test.run();
