@@ -15,7 +15,8 @@ export interface RpcReply {
   ok(): void;
   /**
    * Output nodes of the operation. If that is one anyxml (`data` of get, get-config, get-schema) whose start tag has
-   * no attribute but xmlns, its content goes out unchanged; anything else is parsed against the schema.
+   * no attribute but xmlns, its content goes out unchanged; anything else is parsed against the schema. No output at
+   * all is sent as ok (RFC 7950 §7.14.4).
    * @throws Error with code YANG_DATA, before anything is answered, for a character that XML cannot hold.
    */
   data(xml: string): void;

@@ -62,6 +62,17 @@ std::string pathOf(const char* location) {
   return end == std::string::npos || end < first ? std::string() : text.substr(first, end - first);
 }
 
+/** libyang adds the choice to the path of its parent; RFC 7950 §15.6 wants the parent. */
+void dropChoice(Fault& fault) {
+  const size_t start = fault.message.find('"');
+  const size_t end = fault.message.find('"', start + 1);
+  const size_t slash = fault.path.rfind('/');
+  if (end == std::string::npos || slash == std::string::npos) return;
+  const size_t name = fault.path.find_first_of(':', slash);
+  const std::string last = fault.path.substr((name == std::string::npos ? slash : name) + 1);
+  if (last == fault.message.substr(start + 1, end - start - 1)) fault.path.resize(slash);
+}
+
 }  // namespace
 
 std::vector<Fault> takeFaults(ly_ctx* context, const std::unordered_set<std::string>& mustMessages) {
@@ -73,6 +84,7 @@ std::vector<Fault> takeFaults(ly_ctx* context, const std::unordered_set<std::str
     fault.path = pathOf(item->path);
     fault.appTag = item->apptag != nullptr ? item->apptag : "";
     fault.code = codeOf(*item, fault.message, fault.appTag, mustMessages);
+    if (fault.code == "mandatory-choice") dropChoice(fault);
     faults.push_back(std::move(fault));
   }
   ly_err_clean(context, nullptr);

@@ -55,6 +55,7 @@ lyd_node* bareOperation(const lyd_node* operation) {
 }
 
 nc_server_reply* dataReply(const ly_ctx* ly, const lyd_node* operation, const std::string& xml) {
+  if (xml.find_first_not_of(" \t\r\n") == std::string::npos) return nc_server_reply_ok();  // RFC 7950 §7.14.4
   lyd_node* bare = bareOperation(operation);
   if (bare == nullptr) return operationFailed(ly, "The reply could not be made: " + lastMessage(ly));
   const lysc_node* anyxml = onlyAnyxml(operation);
