@@ -1,0 +1,47 @@
+/** Which YANG modules are loaded, with which features, and where their text is. */
+
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface YangModule {
+  readonly name: string;
+  readonly features: readonly string[];
+}
+
+/** Ours first, then libyang's own, then the standard modules of Debian's libyuma-base. */
+export const YANG_SEARCH_DIRS: readonly string[] = [
+  join(projectRoot(), 'yang'),
+  '/usr/share/yang/modules/libyang',
+  '/usr/share/yuma/modules/ietf',
+];
+
+function projectRoot(): string {
+  let dir = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(dir, 'yang', 'gi-4over6.yang'))) {
+    const parent = dirname(dir);
+    if (parent === dir) {
+      const message = `no folder yang/ with gi-4over6.yang above ${fileURLToPath(import.meta.url)}: the installation is not whole`;
+      throw Object.assign(new Error(message), { code: 'YANG_MISSING' });
+    }
+    dir = parent;
+  }
+  return dir;
+}
+
+/** What a NETCONF client can rely on is exactly what is on here: features that do not work yet are off. */
+export function yangModules(options: { readonly startup: boolean }): readonly YangModule[] {
+  const netconf = ['writable-running', 'candidate', 'rollback-on-error', 'validate'];
+  return [
+    { name: 'ietf-inet-types', features: [] },
+    { name: 'ietf-yang-types', features: [] },
+    { name: 'ietf-netconf-acm', features: [] },
+    { name: 'ietf-netconf', features: options.startup ? [...netconf, 'startup'] : netconf },
+    { name: 'ietf-netconf-monitoring', features: [] },
+    { name: 'ietf-netconf-with-defaults', features: [] },
+    { name: 'iana-crypt-hash', features: ['crypt-hash-sha-512', 'crypt-hash-sha-256'] },
+    { name: 'ietf-system', features: ['authentication', 'local-users'] },
+    { name: 'gi-4over6', features: [] },
+    { name: 'gi-4over6-deviations', features: [] },
+  ];
+}
