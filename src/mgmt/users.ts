@@ -9,6 +9,7 @@
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataNode } from '../state/data.ts';
@@ -65,6 +66,7 @@ export class Users {
 
   constructor(configuration: () => DataNode) {
     this.#configuration = configuration;
+    setMaxListeners(0, this.#closing.signal);
   }
 
   exists(user: string): boolean {
