@@ -1,0 +1,117 @@
+/** From RFC 7951 JSON values to the values of the generated model, and the octets of its rows. Trusted input only. */
+
+import type { Ipv4Prefix } from '../address.ts';
+import { formatIpv4Prefix, formatIpv6, parseIpv4, parseIpv4Prefix, parseIpv6 } from '../address.ts';
+
+export type JsonNode = Readonly<Record<string, unknown>>;
+
+/** The object below a member; an empty one when it is absent. */
+export function objectAt(node: JsonNode, name: string): JsonNode {
+  const value = node[name];
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonNode) : {};
+}
+
+/** The entries of a list or leaf-list member; none when it is absent. */
+export function arrayAt<Entry>(node: JsonNode, name: string, read: (entry: unknown) => Entry): readonly Entry[] {
+  const value = node[name];
+  return Array.isArray(value) ? value.map(read) : [];
+}
+
+/** The value of a leaf member; `byDefault` when it is absent. */
+export function leafAt<Value, Default>(
+  node: JsonNode,
+  name: string,
+  read: (value: unknown) => Value,
+  byDefault: Default,
+): Value | Default {
+  const value = node[name];
+  return value === undefined ? byDefault : read(value);
+}
+
+/** An IPv4 address as a number. @throws Error on text that libyang would have refused. */
+export function ipv4Value(value: unknown): number {
+  return known(parseIpv4(String(value)), value);
+}
+
+/** An IPv4 prefix. @throws Error on text that libyang would have refused. */
+export function ipv4PrefixValue(value: unknown): Ipv4Prefix {
+  return known(parseIpv4Prefix(String(value)), value);
+}
+
+/** An IPv6 address as 16 octets. @throws Error on text that libyang would have refused. */
+export function ipv6Value(value: unknown): Uint8Array {
+  return known(parseIpv6(String(value)), value);
+}
+
+function known<Value>(parsed: Value | undefined, value: unknown): Value {
+  if (parsed === undefined) throw new Error(`stored configuration holds '${value}' where an address or prefix must be`);
+  return parsed;
+}
+
+/** Canonical text of a leaf, or a sentence of what was expected. */
+export type LeafCheck = { readonly value: string } | { readonly message: string };
+
+export function checkIpv4Prefix(text: string): LeafCheck {
+  const prefix = parseIpv4Prefix(text);
+  if (prefix) return { value: formatIpv4Prefix(prefix.address, prefix.length) };
+  return { message: `expected an IPv4 prefix such as 192.0.2.0/24, found '${text}'` };
+}
+
+export function checkIpv6(text: string): LeafCheck {
+  const octets = parseIpv6(text);
+  if (octets) return { value: formatIpv6(octets) };
+  return { message: `expected an IPv6 address without a zone, found '${text}'` };
+}
+
+/** Length in characters (RFC 7950 §9.4.4), from min to max. */
+export function checkString(text: string, min: number, max: number): LeafCheck {
+  const length = [...text].length;
+  if (length >= min && length <= max) return { value: text };
+  return { message: `expected ${min} to ${max} characters, found ${length}` };
+}
+
+export function checkEnumeration(text: string, names: readonly string[]): LeafCheck {
+  return names.includes(text) ? { value: text } : { message: `expected one of ${names.join(', ')}, found '${text}'` };
+}
+
+/** A stored row or record is not what was written: its CRC or its form is wrong. */
+export class DamageError extends Error {
+  readonly code = 'STORE_DAMAGED';
+}
+
+/** Reads the octets of a row in order. @throws DamageError beyond the end. */
+export class RowReader {
+  readonly #octets: Uint8Array;
+  #at: number;
+
+  constructor(octets: Uint8Array, at: number) {
+    this.#octets = octets;
+    this.#at = at;
+  }
+
+  take(length: number): Uint8Array {
+    const part = this.#octets.subarray(this.#at, this.#at + length);
+    if (part.length < length) throw new DamageError('a stored row is shorter than its form says');
+    this.#at += length;
+    return part;
+  }
+
+  octet(): number {
+    return this.take(1)[0] ?? 0;
+  }
+
+  ipv6(): Uint8Array {
+    return this.take(16).slice();
+  }
+
+  text(): string {
+    const high = this.octet();
+    return Buffer.from(this.take((high << 8) | this.octet())).toString('utf8');
+  }
+}
+
+/** Two octets of length in network order, then UTF-8. */
+export function textOctets(text: string): Uint8Array {
+  const octets = Buffer.from(text, 'utf8');
+  return Buffer.concat([Buffer.of(octets.length >>> 8, octets.length & 255), octets]);
+}
