@@ -9,11 +9,10 @@ import { join } from 'node:path';
 import { type SchemaNodeDump, YangContext } from 'netconf-server';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { YANG_SEARCH_DIRS } from '../../src/mgmt/yang-modules.ts';
+import { SEARCH_DIRS } from '../helpers/netconf-server.ts';
 
 const test = suite('netconf-server');
 
-const SEARCH_DIRS = [...YANG_SEARCH_DIRS, 'test/fixtures/yang'];
 const PROBE = 'xmlns="urn:probe"';
 const NC = 'xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"';
 
