@@ -235,7 +235,7 @@ function isRemoval(element: XmlElement): boolean {
 }
 
 /** Whether the two siblings belong to different cases of one choice. */
-function isOtherCase(a: SchemaNode, b: SchemaNode): boolean {
+export function isOtherCase(a: SchemaNode, b: SchemaNode): boolean {
   for (const [choice, name] of a.dump.choices ?? []) {
     const twin = b.dump.choices?.find((item) => item[0] === choice);
     if (!twin) return false;
