@@ -16,6 +16,7 @@ import {
   failed,
   HELLO,
   NC,
+  PROBE,
   reply,
   rpc,
   SEARCH_DIRS,
