@@ -53,6 +53,17 @@ test('a refused close-session leaves the session open', async () => {
   });
 });
 
+test('elements nested 490 deep fit the stack of a session; more than 500 are refused', () =>
+  withServer({}, async ({ connect }) => {
+    const client = await connect();
+    const nested = (depth: number): string => `${'<a xmlns="urn:a">'.repeat(depth)}${'</a>'.repeat(depth)}`;
+    const edit = (depth: number): string =>
+      `<edit-config ${NC}><target><candidate/></target><config>${nested(depth)}</config></edit-config>`;
+    assert.is(await client.call(1, edit(490)), reply(1, '<ok/>'));
+    assert.match(await client.call(2, edit(510)), /maximum number of open elements/);
+    assert.is(await client.call(3, ADD), reply(3, '<ok/>'));
+  }));
+
 test('terminate ends a session, and one that is unknown is ignored', () =>
   withServer({}, async ({ server, connect, ends, until }) => {
     const client = await connect();

@@ -72,8 +72,10 @@ nc_server_reply* dataReply(const ly_ctx* ly, const lyd_node* operation, const st
     ly_in_free(in, 0);
     lyd_free_all(envelope);
   }
-  if (result == LY_SUCCESS) return nc_server_reply_data(bare, NC_WD_EXPLICIT, NC_PARAMTYPE_FREE);
+  const bool empty = lyd_child(bare) == nullptr;
+  if (result == LY_SUCCESS && !empty) return nc_server_reply_data(bare, NC_WD_EXPLICIT, NC_PARAMTYPE_FREE);
   lyd_free_all(bare);
+  if (result == LY_SUCCESS) return nc_server_reply_ok();
   return operationFailed(ly, "The reply does not fit the schema: " + lastMessage(ly));
 }
 
