@@ -1,0 +1,93 @@
+/**
+ * A batch of packets on its way through the engine: where each packet lies, how it ended, and what is to be sent.
+ *
+ * All of it lies in one slab. Packets begin at multiples of four octets, with HEADROOM octets free before them, so that
+ * an outer header is put in front without moving anything. What the engine makes itself (ICMP, headers of fragments) lies in the scratch
+ * area at the end.
+ */
+
+/** Octets free before each packet: outer header, fragment header, and what the device puts before a packet. */
+export const HEADROOM = 64;
+/** Words an output takes: offset and length of its head, offset and length of its body (0 when it is in one piece). */
+export const OUTPUT_WORDS = 4;
+/** An output more than one a packet: fragments and replies. */
+const SPARE_OUTPUTS = 2_048;
+const SCRATCH_OCTETS = 512 * 1_024;
+
+export class Batch {
+  readonly capacity: number;
+  readonly buf: Uint8Array;
+  /** The same memory in words, for the fast path. */
+  readonly words: Int32Array;
+  /** Packets of this batch. */
+  count = 0;
+  /** Milliseconds of a clock that never goes back. */
+  nowMs = 0;
+  readonly at: Int32Array;
+  readonly lengths: Int32Array;
+  readonly verdicts: Uint8Array;
+  /** Version nibble each packet came with: decapsulation may overwrite it. */
+  readonly sides: Uint8Array;
+  /** Instance each packet counts for. */
+  readonly instances: Int32Array;
+  outputs = 0;
+  readonly output: Int32Array;
+  /** The packet that caused each output. */
+  readonly owners: Int32Array;
+  readonly #scratchFrom: number;
+  #scratchAt: number;
+
+  /** For `capacity` packets at a stride of `stride` octets; the slab is made here. */
+  constructor(capacity: number, stride: number) {
+    this.capacity = capacity;
+    this.#scratchFrom = capacity * stride;
+    this.#scratchAt = this.#scratchFrom;
+    const slab = new ArrayBuffer(this.#scratchFrom + SCRATCH_OCTETS);
+    this.buf = new Uint8Array(slab);
+    this.words = new Int32Array(slab);
+    this.at = Int32Array.from({ length: capacity }, (_, slot) => slot * stride + HEADROOM);
+    this.lengths = new Int32Array(capacity);
+    this.verdicts = new Uint8Array(capacity);
+    this.sides = new Uint8Array(capacity);
+    this.instances = new Int32Array(capacity);
+    const outputs = capacity + SPARE_OUTPUTS;
+    this.output = new Int32Array(outputs * OUTPUT_WORDS);
+    this.owners = new Int32Array(outputs);
+  }
+
+  /** Forgets the outputs of the batch before. */
+  clearOutputs(): void {
+    this.outputs = 0;
+    this.#scratchAt = this.#scratchFrom;
+  }
+
+  /** Whether so many outputs still fit beside one for each packet, and so many octets of scratch. */
+  hasRoom(outputs: number, octets: number): boolean {
+    return (
+      this.outputs + outputs + this.capacity <= this.owners.length && this.#scratchAt + octets + 8 <= this.buf.length
+    );
+  }
+
+  /** Takes octets of scratch, which `hasRoom` has promised; returns their offset, a multiple of eight. */
+  takeScratch(octets: number): number {
+    const at = this.#scratchAt;
+    this.#scratchAt += (octets + 7) & ~7;
+    return at;
+  }
+
+  /** Sends `len` octets at `at` on account of packet `k`. */
+  send(k: number, at: number, len: number): void {
+    this.sendPieces(k, at, len, 0, 0);
+  }
+
+  /** Sends a packet of two pieces. */
+  sendPieces(k: number, headAt: number, headLen: number, bodyAt: number, bodyLen: number): void {
+    const slot = this.outputs++;
+    const word = slot * OUTPUT_WORDS;
+    this.output[word] = headAt;
+    this.output[word + 1] = headLen;
+    this.output[word + 2] = bodyAt;
+    this.output[word + 3] = bodyLen;
+    this.owners[slot] = k;
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The fixed layout of everything workers read, in 32-bit words. Words marked "wire" hold octets in the order of the
+ * packet; all others are numbers of this processor (little-endian).
+ *
+ *     first level, 2^24 words, one a /24         0: nothing bound; > 0: row; < 0: minus the number of a block
+ *     block, 16 words (one cache line)           first kind: one word a /28, of the same three sorts
+ *                                                second kind: one word an address, 0 or a row
+ *     row, 8 words (half a cache line)           0-3 remote IPv6 address (wire)   4 softwire | prefix length << 16
+ *                                                5 prefix   6-7 unused
+ *     softwire, 16 words, one a tunnel address   0-9 outer header without remote address (wire)
+ *                                                10 instance   11 flags   12 payload MTU   13 ipv4-address (wire)
+ *
+ * Block, row and softwire numbers begin at 1, so that 0 means none. The words of a softwire are changed only while the workers
+ * are held at a batch boundary.
+ */
+
+export const FIRST_LEVEL_WORDS = 1 << 24;
+
+export const BLOCK_WORDS = 16;
+export const BLOCK_SHIFT = 4;
+
+export const ROW_WORDS = 8;
+export const ROW_SHIFT = 3;
+export const ROW_SOFTWIRE = 4;
+export const ROW_PREFIX = 5;
+export const SOFTWIRE_MASK = 0xffff;
+export const LENGTH_SHIFT = 16;
+
+export const SOFTWIRE_WORDS = 16;
+export const SOFTWIRE_SHIFT = 4;
+export const SOFTWIRE_LOCAL = 2;
+export const SOFTWIRE_INSTANCE = 10;
+export const SOFTWIRE_FLAGS = 11;
+export const SOFTWIRE_PAYLOAD_MTU = 12;
+export const SOFTWIRE_IPV4_ADDRESS = 13;
+/** Tunnel addresses a role can have. */
+export const MAX_SOFTWIRES = 1_024;
+
+/** This tunnel address is in use. */
+export const FLAG_ENABLED = 1;
+/** DSCP of the outer header is configured instead of copied, and not copied back (pipe, RFC 2983 §3.1). */
+export const FLAG_PIPE = 2;
+/** Outer ECN field is always zero (compatibility mode, RFC 6040 §4.3). */
+export const FLAG_ECN_COMPATIBILITY = 4;
+/** Flow label per flow (RFC 6437 §3); otherwise zero. */
+export const FLAG_FLOW_LABEL = 8;
+/** An AFTR that connects its gateways (RFC 7596 §6.2). */
+export const FLAG_HAIRPINNING = 16;
+
+/** Instances a role can count for. */
+export const MAX_INSTANCES = 256;

@@ -1,0 +1,78 @@
+/**
+ * Which row holds exactly which prefix: a chained hash table in typed arrays, for the writer. Rows are small numbers
+ * given by the caller.
+ */
+
+export class PrefixIndex {
+  readonly #buckets: Int32Array;
+  readonly #next: Int32Array;
+  readonly #prefixes: Int32Array;
+  readonly #lengths: Uint8Array;
+  readonly #shift: number;
+  readonly #perLength = new Int32Array(33);
+  #size = 0;
+
+  /** For rows 1 to `rows`. */
+  constructor(rows: number) {
+    const bits = Math.max(4, Math.ceil(Math.log2(rows)));
+    this.#buckets = new Int32Array(2 ** bits);
+    this.#shift = 32 - bits;
+    this.#next = new Int32Array(rows + 1);
+    this.#prefixes = new Int32Array(rows + 1);
+    this.#lengths = new Uint8Array(rows + 1);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether any prefix of this length is there. */
+  hasLength(length: number): boolean {
+    return (this.#perLength[length] ?? 0) > 0;
+  }
+
+  /** Row of exactly this prefix; 0 when it is not there. */
+  find(prefix: number, length: number): number {
+    let row = this.#buckets[this.#bucket(prefix, length)] ?? 0;
+    while (row !== 0 && !this.#holds(row, prefix, length)) row = this.#next[row] ?? 0;
+    return row;
+  }
+
+  /** Adds a prefix that is not there. */
+  add(row: number, prefix: number, length: number): void {
+    const bucket = this.#bucket(prefix, length);
+    this.#prefixes[row] = prefix;
+    this.#lengths[row] = length;
+    this.#next[row] = this.#buckets[bucket] ?? 0;
+    this.#buckets[bucket] = row;
+    this.#count(length, 1);
+  }
+
+  /** Removes a prefix that is there. */
+  remove(prefix: number, length: number): void {
+    const bucket = this.#bucket(prefix, length);
+    let before = 0;
+    let row = this.#buckets[bucket] ?? 0;
+    while (row !== 0 && !this.#holds(row, prefix, length)) {
+      before = row;
+      row = this.#next[row] ?? 0;
+    }
+    if (row === 0) return;
+    if (before === 0) this.#buckets[bucket] = this.#next[row] ?? 0;
+    else this.#next[before] = this.#next[row] ?? 0;
+    this.#count(length, -1);
+  }
+
+  #holds(row: number, prefix: number, length: number): boolean {
+    return this.#prefixes[row] === (prefix | 0) && this.#lengths[row] === length;
+  }
+
+  #bucket(prefix: number, length: number): number {
+    return Math.imul(prefix ^ Math.imul(length, 0x9e3779b1), 0x85ebca6b) >>> this.#shift;
+  }
+
+  #count(length: number, by: number): void {
+    this.#perLength[length] = (this.#perLength[length] ?? 0) + by;
+    this.#size += by;
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * The slow path: every rule in order, for the packets that are not plainly good. It decides from the packet alone and looks
+ * addresses up again, so that it is right whatever the fast path has seen. Each function returns the verdict.
+ */
+
+import { isMartianIpv4 } from '../address.ts';
+import type { Batch } from './batch.ts';
+import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
+import type { Encapsulation } from './encapsulation.ts';
+import type { Role } from './engine.ts';
+import { FLAG_HAIRPINNING, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
+import type { Replies } from './replies.ts';
+import { NO_ROW } from './replies.ts';
+import type { Softwires } from './softwires.ts';
+import type { TableReader } from './table.ts';
+import {
+  DROP_ECN,
+  DROP_ENDPOINT_MISMATCH,
+  DROP_FRAGMENT,
+  DROP_HAIRPIN_DISABLED,
+  DROP_ICMP_NOT_RELAYED,
+  DROP_LINK_LAYER_NOISE,
+  DROP_LOOP_PREVENTED,
+  DROP_MALFORMED_IPV4,
+  DROP_MALFORMED_IPV6,
+  DROP_MARTIAN_IPV4_DESTINATION,
+  DROP_MARTIAN_IPV4_SOURCE,
+  DROP_MARTIAN_OUTER_SOURCE,
+  DROP_NO_BINDING,
+  DROP_NO_INSTANCE,
+  DROP_NOT_FOR_US,
+  DROP_OUTSIDE_SERVED_PREFIX,
+  DROP_ROUTING_HEADER,
+  DROP_SAME_GATEWAY,
+  DROP_SOURCE_MISMATCH,
+  DROP_SOURCE_ROUTE_OPTION,
+  DROP_TOO_BIG,
+  DROP_TTL_EXPIRED,
+  DROP_UNKNOWN_OPTION,
+  DROP_UNSUPPORTED_NEXT_HEADER,
+  DROP_WRONG_AFTR,
+  FORWARDED,
+  HAIRPINNED,
+  REPLIED,
+} from './verdict.ts';
+import {
+  CODE_FRAGMENTATION_NEEDED,
+  CODE_TTL_EXCEEDED,
+  ICMPV4_TIME_EXCEEDED,
+  ICMPV4_UNREACHABLE,
+  isIcmpv4EchoRequest,
+  turnIntoEchoReply,
+} from './wire/icmpv4.ts';
+import { isIcmpv6EchoRequest, isLinkMessage, turnIntoIcmpv6EchoReply } from './wire/icmpv6.ts';
+import * as ipv4 from './wire/ipv4.ts';
+import * as ipv6 from './wire/ipv6.ts';
+import {
+  newWalk,
+  WALK_DONE,
+  WALK_FRAGMENT,
+  WALK_SEGMENTS_LEFT,
+  WALK_TRUNCATED,
+  WALK_UNKNOWN_OPTION,
+  walkExtensions,
+} from './wire/ipv6-extensions.ts';
+
+const FRAGMENTATION_NEEDED = [ICMPV4_UNREACHABLE, CODE_FRAGMENTATION_NEEDED] as const;
+const TTL_EXCEEDED = [ICMPV4_TIME_EXCEEDED, CODE_TTL_EXCEEDED] as const;
+const REPLY_TTL = 64;
+
+/** Why a packet ends whose extension headers could not all be passed over. */
+const WALK_DROPS: number[] = [];
+WALK_DROPS[WALK_TRUNCATED] = DROP_MALFORMED_IPV6;
+WALK_DROPS[WALK_UNKNOWN_OPTION] = DROP_UNKNOWN_OPTION;
+WALK_DROPS[WALK_SEGMENTS_LEFT] = DROP_ROUTING_HEADER;
+WALK_DROPS[WALK_FRAGMENT] = DROP_FRAGMENT;
+
+/** What is known of the packet in hand; one record is reused for every packet. */
+interface Parsed {
+  k: number;
+  /** Offset of the IPv6 header. */
+  outer: number;
+  /** Offset of the IPv4 header. */
+  at: number;
+  /** Softwire and row of the looked-up address; 0 for none. */
+  softwire: number;
+  row: number;
+  /** ECN field after decapsulation, or ECN_DROP. */
+  ecn: number;
+}
+
+export class SlowPath {
+  readonly #isGateway: boolean;
+  readonly #table: TableReader;
+  readonly #softwires: Softwires;
+  readonly #encapsulation: Encapsulation;
+  readonly #replies: Replies;
+  readonly #walk = newWalk();
+  readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
+
+  constructor(role: Role, table: TableReader, softwires: Softwires, encapsulation: Encapsulation, replies: Replies) {
+    this.#isGateway = role === 'gateway';
+    this.#table = table;
+    this.#softwires = softwires;
+    this.#encapsulation = encapsulation;
+    this.#replies = replies;
+  }
+
+  /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
+  decide(batch: Batch, k: number): void {
+    const parsed = this.#parsed;
+    parsed.k = k;
+    parsed.at = batch.at[k] ?? 0;
+    batch.instances[k] = this.#softwires.firstInstance();
+    const len = batch.lengths[k] ?? 0;
+    batch.verdicts[k] = batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len);
+  }
+
+  // From the IPv4 side ------------------------------------------------------------------------------------------------
+
+  #fromIpv4(batch: Batch, packet: Parsed, len: number): number {
+    const { buf } = batch;
+    const { at } = packet;
+    if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, at)) return DROP_MALFORMED_IPV4;
+    const source = ipv4.source(buf, at);
+    const destination = ipv4.destination(buf, at);
+    packet.row = this.#table.lookup(this.#isGateway ? source : destination);
+    packet.softwire = this.#softwireOf(packet.row);
+    const pool = packet.row === 0 && !this.#isGateway ? this.#softwires.poolInstance(destination) : -1;
+    if (packet.row !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
+    else if (pool >= 0) batch.instances[packet.k] = pool;
+
+    if (isMartianIpv4(source)) return DROP_MARTIAN_IPV4_SOURCE;
+    if (isMartianIpv4(destination)) return DROP_MARTIAN_IPV4_DESTINATION;
+    if (ipv4.hasSourceRoute(buf, at)) return DROP_SOURCE_ROUTE_OPTION;
+    const own = this.#softwires.byIpv4Address(destination);
+    if (own !== 0) return this.#toItself(batch, packet, own);
+    if (packet.row === 0) return this.#unknownIpv4(pool);
+    if (this.#isGateway && this.#leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
+      return DROP_LOOP_PREVENTED;
+    }
+    if (ipv4.ttl(buf, at) === 0) return DROP_TTL_EXPIRED;
+    if (this.#isTooBig(buf, at, packet.softwire)) return this.#tooBig(batch, packet, packet.softwire, NO_ROW);
+    return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row) ? FORWARDED : DROP_TOO_BIG;
+  }
+
+  #unknownIpv4(pool: number): number {
+    if (this.#isGateway) return DROP_OUTSIDE_SERVED_PREFIX;
+    return pool >= 0 ? DROP_NO_BINDING : DROP_NO_INSTANCE;
+  }
+
+  /** A packet from IPv4 to the instance's own address: echo is answered, nothing else is served here. */
+  #toItself(batch: Batch, packet: Parsed, softwire: number): number {
+    batch.instances[packet.k] = this.#softwires.instance(softwire);
+    if (!answerEcho(batch.buf, packet.at)) return DROP_MARTIAN_IPV4_DESTINATION;
+    batch.send(packet.k, packet.at, ipv4.totalLength(batch.buf, packet.at));
+    return REPLIED;
+  }
+
+  /** Whether a packet does not fit the tunnel and must not be fragmented (RFC 2473 §7.2). */
+  #isTooBig(buf: Uint8Array, at: number, softwire: number): boolean {
+    return ipv4.totalLength(buf, at) > this.#softwires.payloadMtu(softwire) && ipv4.dontFragment(buf, at);
+  }
+
+  /** Reports the payload MTU of `softwire` to the source, which is behind `backRow`. */
+  #tooBig(batch: Batch, packet: Parsed, softwire: number, backRow: number): number {
+    const mtu = this.#softwires.payloadMtu(softwire);
+    this.#replies.sendError(batch, packet.k, packet.at, FRAGMENTATION_NEEDED, mtu, packet.softwire, backRow);
+    return DROP_TOO_BIG;
+  }
+
+  // From the IPv6 side ------------------------------------------------------------------------------------------------
+
+  #fromIpv6(batch: Batch, packet: Parsed, len: number): number {
+    const { buf } = batch;
+    const outer = packet.at;
+    if (!ipv6.isIpv6(buf, outer, len)) return DROP_MALFORMED_IPV6;
+    const walk = this.#walk;
+    walkExtensions(buf, outer, walk);
+    const end = outer + ipv6.IPV6_HEADER_LEN + ipv6.payloadLength(buf, outer);
+    packet.softwire = this.#softwires.byLocal(buf, outer + ipv6.IPV6_DESTINATION);
+    if (packet.softwire !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
+    const isIcmpv6 = walk.nextHeader === ipv6.NEXT_HEADER_ICMPV6 && walk.at < end;
+    if (isIcmpv6 && isLinkMessage(buf, walk.at)) return DROP_LINK_LAYER_NOISE;
+    if (packet.softwire === 0) return DROP_NOT_FOR_US;
+    if (ipv6.isMartianSource(buf, outer + ipv6.IPV6_SOURCE)) return DROP_MARTIAN_OUTER_SOURCE;
+    if (walk.end !== WALK_DONE) return WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6;
+    if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
+    if (isIcmpv6) return this.#icmpv6(batch, packet.k, outer, walk.at, end - walk.at);
+    return DROP_UNSUPPORTED_NEXT_HEADER;
+  }
+
+  /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2). */
+  #icmpv6(batch: Batch, k: number, outer: number, message: number, len: number): number {
+    const { buf } = batch;
+    const direct = message === outer + ipv6.IPV6_HEADER_LEN;
+    if (!direct || !isIcmpv6EchoRequest(buf, outer, message, len)) {
+      return DROP_ICMP_NOT_RELAYED;
+    }
+    turnIntoIcmpv6EchoReply(buf, message);
+    ipv6.swapAddresses(buf, outer);
+    ipv6.writeIpv6Fields(buf, outer, ipv6.trafficClass(buf, outer), 0, len, ipv6.NEXT_HEADER_ICMPV6, REPLY_TTL);
+    batch.send(k, outer, ipv6.IPV6_HEADER_LEN + len);
+    return REPLIED;
+  }
+
+  /** The inner packet at `at`, `len` octets at most, of the IPv6 packet at `outer`. */
+  #inner(batch: Batch, packet: Parsed, outer: number, at: number, len: number): number {
+    const { buf } = batch;
+    packet.at = at;
+    packet.outer = outer;
+    if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, at)) return DROP_MALFORMED_IPV4;
+    const source = ipv4.source(buf, at);
+    if (isMartianIpv4(source) || this.#softwires.byIpv4Address(source) !== 0) return DROP_MARTIAN_IPV4_SOURCE;
+    if (isMartianIpv4(ipv4.destination(buf, at))) return DROP_MARTIAN_IPV4_DESTINATION;
+    if (ipv4.hasSourceRoute(buf, at)) return DROP_SOURCE_ROUTE_OPTION;
+    packet.ecn = decapsulatedEcn(ipv4.tos(buf, at), ipv6.trafficClass(buf, outer));
+    return this.#isGateway ? this.#atGateway(batch, packet) : this.#atAftr(batch, packet);
+  }
+
+  /** RFC 7596 §5.2: from the AFTR, to an end device of this gateway. */
+  #atGateway(batch: Batch, packet: Parsed): number {
+    const { buf } = batch;
+    const remote = (packet.softwire << SOFTWIRE_SHIFT) * 4 + ipv6.IPV6_DESTINATION;
+    if (!ipv6.sameAddress(buf, packet.outer + ipv6.IPV6_SOURCE, this.#softwires.octets, remote)) return DROP_WRONG_AFTR;
+    const destination = ipv4.destination(buf, packet.at);
+    const instance = this.#softwires.instance(packet.softwire);
+    const isOwn = destination === this.#softwires.ipv4Address(packet.softwire);
+    packet.row = this.#table.lookup(destination);
+    if (packet.row === 0 && !isOwn) return DROP_OUTSIDE_SERVED_PREFIX;
+    if (packet.row !== 0 && this.#softwires.instance(this.#softwireOf(packet.row)) !== instance) {
+      return DROP_ENDPOINT_MISMATCH;
+    }
+    if (this.#leadsToInstance(ipv4.source(buf, packet.at), instance)) return DROP_LOOP_PREVENTED;
+    if (packet.ecn === ECN_DROP) return DROP_ECN;
+    return isOwn ? this.#throughTunnelToItself(batch, packet) : this.#toIpv4(batch, packet);
+  }
+
+  /** RFC 7596 §6.2: from the gateway that the inner source is bound to, and to the tunnel address of that binding. */
+  #atAftr(batch: Batch, packet: Parsed): number {
+    const { buf } = batch;
+    const destination = ipv4.destination(buf, packet.at);
+    packet.row = this.#table.lookup(ipv4.source(buf, packet.at));
+    if (packet.row === 0) return DROP_NO_BINDING;
+    if (!this.#comesFrom(buf, packet.outer, packet.row)) return DROP_SOURCE_MISMATCH;
+    if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
+    if (packet.ecn === ECN_DROP) return DROP_ECN;
+    if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
+    const other = this.#table.lookup(destination);
+    if (other === 0) return this.#toIpv4(batch, packet);
+    if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
+    if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
+    return this.#hairpin(batch, packet, other);
+  }
+
+  /** Echo to the instance's own address is answered through the tunnel; anything else is for the kernel. */
+  #throughTunnelToItself(batch: Batch, packet: Parsed): number {
+    const { buf } = batch;
+    const { k, at, row, softwire } = packet;
+    if (row !== 0 && answerEcho(buf, at)) {
+      return this.#encapsulation.send(batch, k, at, softwire, row) ? REPLIED : DROP_TOO_BIG;
+    }
+    this.#carryTrafficClass(buf, packet);
+    batch.send(k, at, ipv4.totalLength(buf, at));
+    return FORWARDED;
+  }
+
+  /** Out to IPv4; Linux takes one from the TTL, but could not send its "time exceeded" back through the tunnel. */
+  #toIpv4(batch: Batch, packet: Parsed): number {
+    if (ipv4.ttl(batch.buf, packet.at) <= 1) return this.#ttlExpired(batch, packet);
+    this.#carryTrafficClass(batch.buf, packet);
+    batch.send(packet.k, packet.at, ipv4.totalLength(batch.buf, packet.at));
+    return FORWARDED;
+  }
+
+  /** From one gateway to another (RFC 7596 §6.2): the one hop that Linux does not see, so the TTL is taken here. */
+  #hairpin(batch: Batch, packet: Parsed, other: number): number {
+    const { buf } = batch;
+    const { k, at } = packet;
+    const target = this.#softwireOf(other);
+    if (ipv4.ttl(buf, at) <= 1) return this.#ttlExpired(batch, packet);
+    if (this.#isTooBig(buf, at, target)) return this.#tooBig(batch, packet, target, packet.row);
+    this.#carryTrafficClass(buf, packet);
+    ipv4.setTtl(buf, at, ipv4.ttl(buf, at) - 1);
+    return this.#encapsulation.send(batch, k, at, target, other) ? HAIRPINNED : DROP_TOO_BIG;
+  }
+
+  #ttlExpired(batch: Batch, packet: Parsed): number {
+    this.#replies.sendError(batch, packet.k, packet.at, TTL_EXCEEDED, 0, packet.softwire, packet.row);
+    return DROP_TTL_EXPIRED;
+  }
+
+  /** The inner TOS as it leaves: ECN by RFC 6040, DSCP of the outer header unless in pipe mode (RFC 2983 §3). */
+  #carryTrafficClass(buf: Uint8Array, packet: Parsed): void {
+    const tos = ipv4.tos(buf, packet.at);
+    const dscp = this.#softwires.isPipe(packet.softwire) ? tos : ipv6.trafficClass(buf, packet.outer);
+    const leaving = (dscp & 0xfc) | packet.ecn;
+    if (leaving !== tos) ipv4.setTos(buf, packet.at, leaving);
+  }
+
+  // Rows --------------------------------------------------------------------------------------------------------------
+
+  #softwireOf(row: number): number {
+    return (this.#table.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
+  }
+
+  #leadsToInstance(address: number, instance: number): boolean {
+    const row = this.#table.lookup(address);
+    return row !== 0 && this.#softwires.instance(this.#softwireOf(row)) === instance;
+  }
+
+  /** Whether the outer source of the packet at `outer` is the remote address of a row. */
+  #comesFrom(buf: Uint8Array, outer: number, row: number): boolean {
+    return ipv6.sameAddress(buf, outer + ipv6.IPV6_SOURCE, this.#table.octets, (row << ROW_SHIFT) * 4);
+  }
+
+  #sameRemote(row: number, other: number): boolean {
+    const { octets } = this.#table;
+    return ipv6.sameAddress(octets, (row << ROW_SHIFT) * 4, octets, (other << ROW_SHIFT) * 4);
+  }
+}
+
+/** Turns an echo request at `at` into its reply, TTL and addresses included; false leaves it as it is. */
+function answerEcho(buf: Uint8Array, at: number): boolean {
+  const message = at + ipv4.headerLength(buf, at);
+  if (ipv4.protocol(buf, at) !== ipv4.PROTOCOL_ICMP || ipv4.isFragment(buf, at)) return false;
+  if (!isIcmpv4EchoRequest(buf, message, at + ipv4.totalLength(buf, at) - message)) return false;
+  turnIntoEchoReply(buf, message);
+  ipv4.swapAddresses(buf, at);
+  ipv4.setTtl(buf, at, REPLY_TTL);
+  return true;
+}

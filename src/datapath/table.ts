@@ -1,0 +1,207 @@
+/**
+ * The longest-prefix table of one role: IPv4 prefix of length 1 to 32 to row. One writer changes it in place while workers read:
+ * what is new is written before the word that leads to it, and what was freed is used again only after every worker
+ * has passed a batch boundary. Each step leaves the table right for every address.
+ *
+ * Every word says what its addresses map to after longest match, so a reader takes at most three steps: a /24, a /28, an
+ * address. Blocks have 16 words because a million /32s scattered over as many /24s then cost two cache lines each
+ * (122 MiB, where blocks of 256 words cost 950 MiB).
+ */
+
+import { ipv4Mask } from '../address.ts';
+import type { Epochs } from './epochs.ts';
+import { FreeList } from './free-list.ts';
+import {
+  BLOCK_SHIFT,
+  BLOCK_WORDS,
+  FIRST_LEVEL_WORDS,
+  LENGTH_SHIFT,
+  ROW_PREFIX,
+  ROW_SHIFT,
+  ROW_SOFTWIRE,
+  ROW_WORDS,
+} from './layout.ts';
+import type { Allocate } from './memory.ts';
+import { PrefixIndex } from './prefix-index.ts';
+
+/** The shared memory of a table, for `TableReader` in another thread. */
+export interface TableMemory {
+  readonly first: SharedArrayBuffer;
+  readonly blocks: SharedArrayBuffer;
+  readonly rows: SharedArrayBuffer;
+}
+
+/** A table as workers see it. The hot path reads the three arrays itself, a batch at a time. */
+export class TableReader {
+  readonly memory: TableMemory;
+  readonly first: Int32Array;
+  readonly blocks: Int32Array;
+  readonly rows: Int32Array;
+  /** The rows in octets: the remote address of row r begins at r * 32. */
+  readonly octets: Uint8Array;
+
+  constructor(memory: TableMemory) {
+    this.memory = memory;
+    this.first = new Int32Array(memory.first);
+    this.blocks = new Int32Array(memory.blocks);
+    this.rows = new Int32Array(memory.rows);
+    this.octets = new Uint8Array(memory.rows);
+  }
+
+  /** The row of the longest prefix that holds `address` (unsigned); 0 when none does. */
+  lookup(address: number): number {
+    let word = this.first[address >>> 8] ?? 0;
+    if (word < 0) word = this.blocks[(-word << BLOCK_SHIFT) + ((address >>> 4) & 15)] ?? 0;
+    if (word < 0) word = this.blocks[(-word << BLOCK_SHIFT) + (address & 15)] ?? 0;
+    return word;
+  }
+}
+
+/** What a prefix maps to: the IPv6 address of the other end (16 octets) and the softwire to reach it by. */
+export interface Target {
+  readonly remote: Uint8Array;
+  readonly softwire: number;
+}
+
+export class Table extends TableReader {
+  /** Prefixes it can take. */
+  readonly capacity: number;
+  readonly #freeRows: FreeList;
+  readonly #freeBlocks: FreeList;
+  readonly #index: PrefixIndex;
+
+  constructor(capacity: number, epochs: Epochs, allocate: Allocate) {
+    // A replaced row lives on until the workers have passed it; so many may wait at a time.
+    const rows = capacity + 65_536;
+    super({
+      first: allocate(FIRST_LEVEL_WORDS * 4),
+      blocks: allocate((2 * rows + 1) * BLOCK_WORDS * 4),
+      rows: allocate((rows + 1) * ROW_WORDS * 4),
+    });
+    this.capacity = capacity;
+    this.#freeRows = new FreeList(rows, epochs);
+    this.#freeBlocks = new FreeList(2 * rows, epochs);
+    this.#index = new PrefixIndex(rows);
+  }
+
+  /** Prefixes it holds. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Memory of blocks in use or waiting to be free, in octets. */
+  get blockOctets(): number {
+    return this.#freeBlocks.used * BLOCK_WORDS * 4;
+  }
+
+  /** Row of exactly this prefix; 0 when it is not there. */
+  find(prefix: number, length: number): number {
+    return this.#index.find(prefix, length);
+  }
+
+  /**
+   * Adds a prefix (host bits zero, length 1 to 32) or replaces what it maps to. False, and nothing done, when the table
+   * is full.
+   */
+  put(prefix: number, length: number, target: Target): boolean {
+    if (length < 1 || length > 32) throw new RangeError(`table: prefix length ${length} is not 1 to 32`);
+    const old = this.#index.find(prefix, length);
+    if (old === 0 && this.size >= this.capacity) return false;
+    const row = this.#writeRow(prefix, length, target);
+    if (old !== 0) this.#index.remove(prefix, length);
+    this.#index.add(row, prefix, length);
+    this.#paint(prefix, length, old, row);
+    if (old !== 0) this.#freeRows.retire(old);
+    return true;
+  }
+
+  /** Removes a prefix; its addresses map to the covering prefix again. False when it was not there. */
+  remove(prefix: number, length: number): boolean {
+    const row = this.#index.find(prefix, length);
+    if (row === 0) return false;
+    this.#index.remove(prefix, length);
+    this.#paint(prefix, length, row, this.#covering(prefix, length));
+    if (length > 28) this.#collapse(this.blocks, this.#blockWord(prefix));
+    if (length > 24) this.#collapse(this.first, prefix >>> 8);
+    this.#freeRows.retire(row);
+    return true;
+  }
+
+  #writeRow(prefix: number, length: number, target: Target): number {
+    const row = this.#freeRows.take();
+    const at = row << ROW_SHIFT;
+    const octets = new DataView(target.remote.buffer, target.remote.byteOffset, 16);
+    for (let i = 0; i < 4; i++) this.rows[at + i] = octets.getInt32(4 * i, true);
+    this.rows[at + ROW_SOFTWIRE] = target.softwire | (length << LENGTH_SHIFT);
+    this.rows[at + ROW_PREFIX] = prefix;
+    return row;
+  }
+
+  /** Row of the longest shorter prefix that holds this one. */
+  #covering(prefix: number, length: number): number {
+    for (let shorter = length - 1; shorter > 0; shorter--) {
+      if (!this.#index.hasLength(shorter)) continue;
+      const row = this.#index.find((prefix & ipv4Mask(shorter)) >>> 0, shorter);
+      if (row !== 0) return row;
+    }
+    return 0;
+  }
+
+  /**
+   * Makes the addresses of a prefix that map to `old` map to `row`; with `old` 0, those that map to nothing or to a
+   * shorter prefix.
+   */
+  #paint(prefix: number, length: number, old: number, row: number): void {
+    if (length <= 24) {
+      this.#paintWords(this.first, prefix >>> 8, 1 << (24 - length), length, old, row);
+      return;
+    }
+    const block = this.#ensureBlock(this.first, prefix >>> 8);
+    const word = (block << BLOCK_SHIFT) + ((prefix >>> 4) & 15);
+    if (length <= 28) {
+      this.#paintWords(this.blocks, word, 1 << (28 - length), length, old, row);
+      return;
+    }
+    const leaf = this.#ensureBlock(this.blocks, word);
+    this.#paintWords(this.blocks, (leaf << BLOCK_SHIFT) + (prefix & 15), 1 << (32 - length), length, old, row);
+  }
+
+  #paintWords(words: Int32Array, from: number, count: number, length: number, old: number, row: number): void {
+    for (let i = from; i < from + count; i++) {
+      const word = words[i] ?? 0;
+      if (word < 0) this.#paintWords(this.blocks, -word << BLOCK_SHIFT, BLOCK_WORDS, length, old, row);
+      else if (old === 0 ? this.#lengthOf(word) < length : word === old) Atomics.store(words, i, row);
+    }
+  }
+
+  #lengthOf(row: number): number {
+    return row === 0 ? 0 : (this.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) >>> LENGTH_SHIFT;
+  }
+
+  /** The block behind a word; a word without one gets a block that maps as it did. */
+  #ensureBlock(words: Int32Array, at: number): number {
+    const word = words[at] ?? 0;
+    if (word < 0) return -word;
+    const block = this.#freeBlocks.take();
+    this.blocks.fill(word, block << BLOCK_SHIFT, (block + 1) << BLOCK_SHIFT);
+    Atomics.store(words, at, -block);
+    return block;
+  }
+
+  /** Index in `blocks` of the /28's word; the /24 has a block. */
+  #blockWord(prefix: number): number {
+    return (-(this.first[prefix >>> 8] ?? 0) << BLOCK_SHIFT) + ((prefix >>> 4) & 15);
+  }
+
+  /** Gives a block back when all its words say the same. */
+  #collapse(words: Int32Array, at: number): void {
+    const block = -(words[at] ?? 0);
+    if (block <= 0) return;
+    const from = block << BLOCK_SHIFT;
+    const word = this.blocks[from] ?? 0;
+    if (word < 0) return;
+    for (let i = 1; i < BLOCK_WORDS; i++) if (this.blocks[from + i] !== word) return;
+    Atomics.store(words, at, word);
+    this.#freeBlocks.retire(block);
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The Internet checksum (RFC 1071): one's complement sums of 16-bit words, 0 to 65,535. A header with a correct
+ * checksum field sums to ALL_ONES.
+ */
+
+import { u8, u16 } from './octets.ts';
+
+export const ALL_ONES = 0xffff;
+
+/** Folds carries into 16 bits; `sum` below 2^32. */
+export function fold(sum: number): number {
+  const once = (sum & 0xffff) + (sum >>> 16);
+  return (once & 0xffff) + (once >>> 16);
+}
+
+/** Sum of `len` octets at `at` added to `sum` and folded; an odd last octet counts as padded with zero. `len` up to 65,535. */
+export function addOctets(sum: number, buf: Uint8Array, at: number, len: number): number {
+  let total = sum;
+  const even = at + (len & ~1);
+  for (let i = at; i < even; i += 2) total += u16(buf, i);
+  if (len & 1) total += u8(buf, even) << 8;
+  return fold(total);
+}
+
+/** The checksum field that makes a sum correct. */
+export function complement(sum: number): number {
+  return ~fold(sum) & 0xffff;
+}
+
+/** The checksum field after one 16-bit word of what it covers went from `before` to `after` (RFC 1624 eqn. 3). */
+export function updated(checksum: number, before: number, after: number): number {
+  return complement((~checksum & 0xffff) + (~before & 0xffff) + after);
+}

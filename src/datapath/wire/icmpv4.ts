@@ -1,0 +1,50 @@
+/**
+ * ICMP for IPv4 (RFC 792), as far as the engine speaks it: echo, time exceeded, fragmentation needed (RFC 1191 §4).
+ *
+ *     |     Type      |     Code      |           Checksum            |
+ *     |                    rest of header                             |
+ */
+
+import { ALL_ONES, addOctets, complement, updated } from './checksum.ts';
+import { setU8, setU16, setU32, u8, u16 } from './octets.ts';
+
+export const ICMPV4_HEADER_LEN = 8;
+export const ICMPV4_ECHO_REPLY = 0;
+export const ICMPV4_UNREACHABLE = 3;
+export const ICMPV4_ECHO_REQUEST = 8;
+export const ICMPV4_TIME_EXCEEDED = 11;
+export const CODE_FRAGMENTATION_NEEDED = 4;
+export const CODE_TTL_EXCEEDED = 0;
+
+/** Whether the message at `at` is an error (RFC 1812 §4.3.2.7): unreachable, source quench, redirect, time exceeded, parameter problem. */
+export function isIcmpv4Error(buf: Uint8Array, at: number): boolean {
+  const type = u8(buf, at);
+  return type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
+}
+
+/** Whether `len` octets at `at` are an echo request with a correct checksum. */
+export function isIcmpv4EchoRequest(buf: Uint8Array, at: number, len: number): boolean {
+  return len >= ICMPV4_HEADER_LEN && u8(buf, at) === ICMPV4_ECHO_REQUEST && addOctets(0, buf, at, len) === ALL_ONES;
+}
+
+/** Turns the echo request at `at` into its reply. */
+export function turnIntoEchoReply(buf: Uint8Array, at: number): void {
+  const before = u16(buf, at);
+  setU8(buf, at, ICMPV4_ECHO_REPLY);
+  setU16(buf, at + 2, updated(u16(buf, at + 2), before, u16(buf, at)));
+}
+
+/** Writes the header of an error whose quote of `quoteLen` octets stands behind it. `mtu` is 0 unless fragmentation was needed. */
+export function writeIcmpv4Error(
+  buf: Uint8Array,
+  at: number,
+  quoteLen: number,
+  type: number,
+  code: number,
+  mtu: number,
+): void {
+  setU16(buf, at, (type << 8) | code);
+  setU16(buf, at + 2, 0);
+  setU32(buf, at + 4, mtu);
+  setU16(buf, at + 2, complement(addOctets(0, buf, at, ICMPV4_HEADER_LEN + quoteLen)));
+}

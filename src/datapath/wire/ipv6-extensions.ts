@@ -1,0 +1,98 @@
+/**
+ * IPv6 extension headers before the inner packet (RFC 8200 §4): hop-by-hop and destination options, routing headers with
+ * nothing left to visit, and atomic fragments (RFC 6946) are passed over; the walk ends at anything else.
+ *
+ *     |  Next Header  |  Hdr Ext Len  |  options ...                  |      hop-by-hop, destination options
+ *     |  Next Header  |  Hdr Ext Len  |  Routing Type | Segments Left |      routing
+ *     |  Next Header  |   Reserved    |  Fragment Offset        |Res|M|      fragment, then Identification
+ */
+
+import {
+  IPV6_HEADER_LEN,
+  NEXT_HEADER_DESTINATION,
+  NEXT_HEADER_FRAGMENT,
+  NEXT_HEADER_HOP_BY_HOP,
+  NEXT_HEADER_ROUTING,
+  nextHeader,
+  payloadLength,
+} from './ipv6.ts';
+import { u8, u16 } from './octets.ts';
+
+/** How a walk ended. */
+export const WALK_DONE = 0;
+export const WALK_TRUNCATED = 1;
+export const WALK_UNKNOWN_OPTION = 2;
+export const WALK_SEGMENTS_LEFT = 3;
+export const WALK_FRAGMENT = 4;
+
+const OPTION_PAD1 = 0;
+const OPTION_PADN = 1;
+/** Tunnel Encapsulation Limit (RFC 2473 §4.1.1): says how deep tunnels may nest; an exit point has nothing to do with it. */
+const OPTION_TUNNEL_LIMIT = 4;
+/** The two high bits of an option type say what a node that does not know it does; 00 is "skip" (RFC 8200 §4.2). */
+const OPTION_ACTION = 0xc0;
+
+/** Where a walk ended; one record is reused for every packet. */
+export interface Walk {
+  /** One of the WALK_ numbers. */
+  end: number;
+  /** First header that is not passed over, and the offset of its first octet. */
+  nextHeader: number;
+  at: number;
+}
+
+export function newWalk(): Walk {
+  return { end: WALK_DONE, nextHeader: 0, at: 0 };
+}
+
+/** Walks the extension headers of the packet at `at`, which `isIpv6` has accepted, and leaves the result in `walk`. */
+export function walkExtensions(buf: Uint8Array, at: number, walk: Walk): void {
+  const end = at + IPV6_HEADER_LEN + payloadLength(buf, at);
+  walk.end = WALK_DONE;
+  walk.nextHeader = nextHeader(buf, at);
+  walk.at = at + IPV6_HEADER_LEN;
+  while (walk.end === WALK_DONE && isExtension(walk.nextHeader)) pass(buf, end, walk);
+}
+
+function isExtension(header: number): boolean {
+  return (
+    header === NEXT_HEADER_HOP_BY_HOP ||
+    header === NEXT_HEADER_DESTINATION ||
+    header === NEXT_HEADER_ROUTING ||
+    header === NEXT_HEADER_FRAGMENT
+  );
+}
+
+/** Passes over one extension header, or says in `walk.end` why not. */
+function pass(buf: Uint8Array, end: number, walk: Walk): void {
+  const { at } = walk;
+  if (at + 8 > end) {
+    walk.end = WALK_TRUNCATED;
+    return;
+  }
+  const length = walk.nextHeader === NEXT_HEADER_FRAGMENT ? 8 : (u8(buf, at + 1) + 1) * 8;
+  if (at + length > end) walk.end = WALK_TRUNCATED;
+  else if (walk.nextHeader === NEXT_HEADER_FRAGMENT)
+    walk.end = (u16(buf, at + 2) & 0xfff9) === 0 ? WALK_DONE : WALK_FRAGMENT;
+  else if (walk.nextHeader === NEXT_HEADER_ROUTING) walk.end = u8(buf, at + 3) === 0 ? WALK_DONE : WALK_SEGMENTS_LEFT;
+  else walk.end = walkOptions(buf, at + 2, at + length);
+  if (walk.end !== WALK_DONE) return;
+  walk.nextHeader = u8(buf, at);
+  walk.at = at + length;
+}
+
+function walkOptions(buf: Uint8Array, first: number, end: number): number {
+  let at = first;
+  while (at < end) {
+    const type = u8(buf, at);
+    if (type === OPTION_PAD1) {
+      at++;
+      continue;
+    }
+    if (at + 2 > end || at + 2 + u8(buf, at + 1) > end) return WALK_TRUNCATED;
+    const known = type === OPTION_PADN || type === OPTION_TUNNEL_LIMIT;
+    if (!known && (type & OPTION_ACTION) !== 0) return WALK_UNKNOWN_OPTION;
+    at += 2 + u8(buf, at + 1);
+  }
+  return WALK_DONE;
+}
