@@ -105,6 +105,11 @@ function defaultOf(leaf: YangStatement, { base }: LeafType): string {
   return base === 'string' || base === 'enumeration' ? `'${value}' as const` : String(value);
 }
 
+/** Access to a member: `.name` or `['a-name']`. */
+function member(name: string): string {
+  return name.includes('-') ? `['${name}']` : `.${name}`;
+}
+
 interface Member {
   readonly name: string;
   readonly type: string;
@@ -120,7 +125,7 @@ function leafMember(leaf: YangStatement, isKey: boolean): Member {
     type: isOptional ? `${type.type} | undefined` : type.type,
     value:
       isKey || !(isOptional || argument(leaf, 'default') !== undefined)
-        ? `(${type.read})(node['${leaf.tag}'])`
+        ? `${type.read}(node${member(leaf.tag)})`
         : `leafAt(node, '${leaf.tag}', ${type.read}, ${defaultOf(leaf, type)})`,
   };
 }
@@ -262,7 +267,7 @@ function writeChecks(fields: readonly (readonly [string, LeafType])[]): void {
           : 'checkIpv6(text)';
     output.push(`    case '${tag}':`, `      return ${check};`);
   }
-  output.push('    default:', '      throw new Error(`a binding has no leaf ${name}`);', '  }', '}', '');
+  output.push('    default:', "      throw new Error('a binding has no leaf ' + name);", '  }', '}', '');
 }
 
 function generate(): string {

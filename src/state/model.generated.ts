@@ -52,7 +52,7 @@ export interface Gateway {
 function readGateway(value: unknown): Gateway {
   const node = value as JsonNode;
   return {
-    name: String(node['name']),
+    name: String(node.name),
     enabled: leafAt(node, 'enabled', Boolean, true),
     ipv6Address: leafAt(node, 'ipv6-address', ipv6Value, undefined),
     aftrIpv6Address: leafAt(node, 'aftr-ipv6-address', ipv6Value, undefined),
@@ -94,7 +94,7 @@ export interface Aftr {
 function readAftr(value: unknown): Aftr {
   const node = value as JsonNode;
   return {
-    name: String(node['name']),
+    name: String(node.name),
     enabled: leafAt(node, 'enabled', Boolean, true),
     ipv6Address: leafAt(node, 'ipv6-address', ipv6Value, undefined),
     additionalIpv6Address: arrayAt(node, 'additional-ipv6-address', ipv6Value),
@@ -200,7 +200,7 @@ export function checkBindingLeaf(name: string, text: string): LeafCheck {
     case 'origin':
       return checkEnumeration(text, ORIGIN_NAMES);
     default:
-      throw new Error(`a binding has no leaf ${name}`);
+      throw new Error('a binding has no leaf ' + name);
   }
 }
 

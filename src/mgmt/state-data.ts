@@ -1,0 +1,190 @@
+/**
+ * State data: what the device says of itself, added to a copy of the running tree. A source is asked only when the
+ * selection can want what it gives.
+ */
+
+import type { YangContext } from 'netconf-server';
+import type { InstanceCounters, SideCounters } from '../control.ts';
+import type { DataNode } from '../state/data.ts';
+import type { Datastores, View } from '../state/datastores.ts';
+import { treeFromJson } from '../state/json.ts';
+import type { DatastoreName } from '../state/request.ts';
+import type { Schema } from '../state/schema.ts';
+import type { DatapathClient } from './datapath-client.ts';
+import type { Selection } from './selection.ts';
+import { isWanted } from './selection.ts';
+
+/** One client's session, for ietf-netconf-monitoring (RFC 6022 §2.1.4). */
+export interface SessionInfo {
+  readonly session: number;
+  readonly user: string;
+  readonly transport: 'netconf-ssh' | 'netconf-tls' | 'local';
+  /** Address of the client; absent on the local socket. */
+  readonly source?: string | undefined;
+  readonly since: Date;
+}
+
+export interface StateContext {
+  readonly view: View;
+  readonly selection: Selection | undefined;
+  readonly datastores: Datastores;
+  readonly sessions: readonly SessionInfo[];
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+interface Source {
+  /** Schema path of the top node it fills. */
+  readonly path: string;
+  read(context: StateContext): Promise<Json> | Json;
+}
+
+export interface StateParts {
+  readonly schema: Schema;
+  readonly context: YangContext;
+  readonly datapath: DatapathClient;
+  /** Capabilities of the NETCONF hello, for monitoring. */
+  readonly capabilities: readonly string[];
+}
+
+export class StateData {
+  readonly #schema: Schema;
+  readonly #sources: readonly Source[];
+
+  constructor({ schema, context, datapath, capabilities }: StateParts) {
+    this.#schema = schema;
+    const library = JSON.parse(context.yangLibrary().json) as Json;
+    this.#sources = [
+      { path: '/ietf-yang-library:yang-library', read: () => only(library, 'ietf-yang-library:yang-library') },
+      { path: '/ietf-yang-library:modules-state', read: () => only(library, 'ietf-yang-library:modules-state') },
+      { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, capabilities, state) },
+      { path: '/gi-4over6:softwire', read: (state) => softwireState(datapath, state) },
+    ];
+  }
+
+  /** Adds what the selection can want to `tree`, which is changed and returned. */
+  async addTo(tree: DataNode, context: StateContext): Promise<DataNode> {
+    for (const { path, read } of this.#sources) {
+      const top = this.#schema.find(path);
+      if (top && isWanted(context.selection, top)) merge(tree, treeFromJson(this.#schema, await read(context)));
+    }
+    return tree;
+  }
+}
+
+function only(data: Json, member: string): Json {
+  return data[member] === undefined ? {} : { [member]: data[member] };
+}
+
+/** Moves what `source` holds into `target`; nodes that are in both are walked. */
+function merge(target: DataNode, source: DataNode): void {
+  for (const [id, child] of source.childMap) {
+    const twin = target.get(id);
+    if (twin && !twin.schema.isLeaf) merge(twin, child);
+    else target.add(child);
+  }
+}
+
+/** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions. */
+function netconfState(schema: Schema, capabilities: readonly string[], { datastores, sessions }: StateContext): Json {
+  const names: DatastoreName[] = schema.module('ietf-netconf')?.features.includes('startup')
+    ? ['running', 'candidate', 'startup']
+    : ['running', 'candidate'];
+  return {
+    'ietf-netconf-monitoring:netconf-state': {
+      capabilities: { capability: capabilities },
+      datastores: { datastore: names.map((name) => ({ name, ...lockState(datastores, name) })) },
+      schemas: {
+        schema: schema.modules.map(({ name, revision, namespace }) => ({
+          identifier: name,
+          version: revision ?? '',
+          format: 'ietf-netconf-monitoring:yang',
+          namespace,
+          location: ['NETCONF'],
+        })),
+      },
+      sessions: {
+        session: sessions.map(({ session, user, source, since }) => ({
+          'session-id': session,
+          transport: 'ietf-netconf-monitoring:netconf-ssh',
+          username: user,
+          ...(source === undefined ? {} : { 'source-host': source }),
+          'login-time': since.toISOString(),
+        })),
+      },
+    },
+  };
+}
+
+function lockState(datastores: Datastores, name: DatastoreName): Json {
+  const owner = datastores.lockOwner(name);
+  if (!owner) return {};
+  const lock = { 'locked-by-session': owner.session, 'locked-time': owner.since.toISOString() };
+  return { locks: { 'global-lock': lock } };
+}
+
+/** State leaves of our own model: versions, problems, counters. */
+async function softwireState(datapath: DatapathClient, { view, datastores }: StateContext): Promise<Json> {
+  const [status, counters = []] = await Promise.all([datapath.status(), datapath.counters()]);
+  const { contentHash, counts } = datastores.head();
+  const softwire = view.tree.child('softwire', 'gi-4over6');
+  const statisticsOf = (role: InstanceCounters['role'], name: string) => {
+    const found = counters.find((item) => item.role === role && item.name === name);
+    return found ? { statistics: statistics(found) } : {};
+  };
+  const problems = status ? status.problems : ['The datapath does not answer: nothing is forwarded; see its log.'];
+  return {
+    'gi-4over6:softwire': {
+      gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {
+        const name = gateway.leaf('name') ?? '';
+        return { name, ...statisticsOf('gateway', name) };
+      }),
+      aftr: (softwire?.entries('aftr') ?? []).map((aftr) => {
+        const name = aftr.leaf('name') ?? '';
+        const table = {
+          version: String(view.version),
+          'last-change': view.time.toISOString(),
+          'content-hash': colons(contentHash),
+          bindings: counts.get(name) ?? 0,
+        };
+        return { name, 'binding-table': table, ...statisticsOf('aftr', name) };
+      }),
+      state: {
+        'configured-version': String(view.version),
+        ...(status && {
+          'applied-version': String(status.version),
+          'applied-content-hash': colons(status.contentHash),
+          'datapath-start': status.startedAt,
+        }),
+        problem: problems,
+      },
+    },
+  };
+}
+
+/** Hexadecimal digits as yang:hex-string writes them: ab:cd:ef. */
+function colons(hex: string): string {
+  return (hex.match(/../g) ?? []).join(':');
+}
+
+function statistics(counters: InstanceCounters): Json {
+  return {
+    'discontinuity-time': counters.discontinuityTime,
+    'ipv4-side': side(counters.ipv4),
+    'ipv6-side': side(counters.ipv6),
+  };
+}
+
+function side(counters: SideCounters): Json {
+  const leaves: Record<string, unknown> = {};
+  for (const name of ['received', 'forwarded', 'hairpinned', 'replied', 'dropped'] as const) {
+    leaves[`${name}-packets`] = String(counters[name].packets);
+    leaves[`${name}-octets`] = String(counters[name].octets);
+  }
+  leaves.drop = Object.entries(counters.drops).map(([reason, { packets, octets }]) => ({
+    reason,
+    packets: String(packets),
+    octets: String(octets),
+  }));
+  return leaves;
+}

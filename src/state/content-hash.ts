@@ -1,0 +1,33 @@
+/**
+ * The content hash: the sum modulo 2^256 of SHA-256 over each row, so that it can be kept up to date row by row and does
+ * not depend on order. Two devices with the same bindings have the same hash.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Binding } from './model.generated.ts';
+import { encodeBinding } from './model.generated.ts';
+import { bindingKey } from './row-form.ts';
+
+const MODULUS = 1n << 256n;
+
+/** Hash of one row: SHA-256 over the name of its AFTR, a zero octet, its key and its value. */
+export function rowHash(instance: string, binding: Binding): bigint {
+  const hash = createHash('sha256');
+  hash.update(`${instance}\u0000`).update(bindingKey(binding.address, binding.length)).update(encodeBinding(binding));
+  return BigInt(`0x${hash.digest('hex')}`);
+}
+
+/** `sum` with the rows that came added and those that went taken away. */
+export function addHash(sum: bigint, added: bigint): bigint {
+  return (sum + added) % MODULUS;
+}
+
+/** The inverse of `addHash`. */
+export function subtractHash(sum: bigint, removed: bigint): bigint {
+  return (sum - removed + MODULUS) % MODULUS;
+}
+
+/** 64 hexadecimal digits. */
+export function hashText(sum: bigint): string {
+  return sum.toString(16).padStart(64, '0');
+}

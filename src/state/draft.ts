@@ -1,0 +1,104 @@
+/** A draft: what an edit works on before it is committed. A small tree of its own, and rows changed on top of running. */
+
+import type { DataNode } from './data.ts';
+import { applyEdit, instanceOf, requireRight } from './edit.ts';
+import type { Authorize, RowChange } from './request.ts';
+import type { RowSource } from './rows.ts';
+import { bindingToNode, OverlaidRows, RowOverlay, sameBinding } from './rows.ts';
+
+export interface Draft {
+  tree: DataNode;
+  /** Whether the tree may differ from running's; until then it follows running. */
+  treeTouched: boolean;
+  readonly overlay: RowOverlay;
+}
+
+/** A draft that changes nothing yet. */
+export function emptyDraft(running: DataNode): Draft {
+  return { tree: running.clone(), treeTouched: false, overlay: new RowOverlay() };
+}
+
+/** A copy that work may change; its tree is running's while nothing touched it. */
+export function copyDraft(draft: Draft, running: DataNode): Draft {
+  const tree = draft.treeTouched ? draft.tree.clone() : running.clone();
+  return { tree, treeTouched: draft.treeTouched, overlay: draft.overlay.clone() };
+}
+
+/** Applies an edit to the draft, which is half changed when it throws. */
+export function editDraft(
+  draft: Draft,
+  base: RowSource,
+  edit: DataNode,
+  defaultOperation: 'merge' | 'replace' | 'none',
+  authorize?: Authorize,
+): void {
+  const rows = new OverlaidRows(base, draft.overlay);
+  const touched = applyEdit({ tree: draft.tree, rows, overlay: draft.overlay }, edit, defaultOperation, authorize);
+  draft.treeTouched ||= touched;
+}
+
+/** What the draft changes of the rows of `base`, in order of tables and keys; equal rows are no change. */
+export function rowChanges(draft: Draft, base: RowSource): RowChange[] {
+  const { overlay } = draft;
+  const changes: RowChange[] = [];
+  for (const instance of overlay.instances()) {
+    const rows = overlay.rows(instance);
+    if (overlay.isCleared(instance)) {
+      const kept = new Set(rows.map(({ prefix }) => prefix.address * 64 + prefix.length));
+      for (const before of base.bindings(instance)) {
+        if (!kept.has(before.address * 64 + before.length)) changes.push({ instance, before, after: undefined });
+      }
+    }
+    for (const { prefix, binding: after } of rows) {
+      const before = base.binding(instance, prefix.address, prefix.length);
+      if (before && after ? !sameBinding(before, after) : before !== after) changes.push({ instance, before, after });
+    }
+  }
+  return changes;
+}
+
+/**
+ * Asks about each node in which the draft differs from running (RFC 8341 §3.2.6).
+ * @throws ManagementError access-denied with the path of the node
+ */
+export function authorizeDifference(
+  draft: Draft,
+  running: DataNode,
+  changes: readonly RowChange[],
+  authorize: Authorize,
+): void {
+  const noRows: RowSource = { binding: () => undefined, bindings: () => [], count: () => 0 };
+  if (draft.treeTouched) {
+    const scratch = { tree: running.clone(), rows: noRows, overlay: new RowOverlay() };
+    applyEdit(scratch, draft.tree.clone(), 'replace', authorize);
+  }
+  const tables = new Map([...tablesOf(running), ...tablesOf(draft.tree)].map((table) => [instanceOf(table), table]));
+  for (const change of changes) {
+    const table = tables.get(change.instance);
+    if (table) authorizeRow(table, change, authorize);
+  }
+}
+
+/** One row: the entry when it comes or goes, else each leaf that differs. */
+function authorizeRow(table: DataNode, { before, after }: RowChange, authorize: Authorize): void {
+  const schema = table.schema.children.find((child) => child.rows);
+  const [old, fresh] = [before, after].map((binding) => {
+    const entry = schema && binding && bindingToNode(schema, binding);
+    if (entry) entry.parent = table;
+    return entry;
+  });
+  if (old && fresh) {
+    for (const [id, leaf] of fresh.childMap) {
+      const twin = old.get(id);
+      if (twin?.value !== leaf.value) requireRight(leaf, twin ? 'update' : 'create', authorize);
+    }
+    for (const [id, leaf] of old.childMap) if (!fresh.get(id)) requireRight(leaf, 'delete', authorize);
+  } else if (fresh) requireRight(fresh, 'create', authorize);
+  else if (old) requireRight(old, 'delete', authorize);
+}
+
+/** All containers of tables in a tree. */
+function tablesOf(node: DataNode): DataNode[] {
+  if (node.schema.children.some((child) => child.rows)) return [node];
+  return [...node.childMap.values()].filter((child) => !child.schema.isLeaf).flatMap(tablesOf);
+}

@@ -1,0 +1,269 @@
+/**
+ * How an edit changes a tree (RFC 6241 §7.2): merge, replace, create, delete, remove and none, a node at a time. Entries
+ * of the binding table are loaded as one small node each, edited by the same rules and stored as rows again.
+ */
+
+import { parseIpv4Prefix } from '../address.ts';
+import type { Operation } from './data.ts';
+import { DataNode, entryId } from './data.ts';
+import { ManagementError } from './errors.ts';
+import type { Authorize } from './request.ts';
+import type { RowSource } from './rows.ts';
+import { bindingToNode, nodeToBinding, type RowOverlay, sameBinding } from './rows.ts';
+import type { SchemaNode } from './schema.ts';
+
+export interface EditTarget {
+  /** The tree, which is changed in place. */
+  readonly tree: DataNode;
+  /** The tables as they are now, overlay included. */
+  readonly rows: RowSource;
+  /** Takes the changed rows. */
+  readonly overlay: RowOverlay;
+}
+
+/**
+ * Applies `edit`, a root whose nodes may carry operations, to the target; whether the tree was touched (rows apart). On a
+ * fault the target is half changed and must be thrown away.
+ * @throws ManagementError data-exists, data-missing, bad-attribute, access-denied with the path of the node
+ */
+export function applyEdit(
+  target: EditTarget,
+  edit: DataNode,
+  defaultOperation: 'merge' | 'replace' | 'none',
+  authorize?: Authorize,
+): boolean {
+  const editor = new Editor(target, authorize);
+  if (defaultOperation === 'replace') editor.replaceChildren(target.tree, edit);
+  else for (const child of edit.childMap.values()) editor.apply(target.tree, child, defaultOperation);
+  prune(target.tree);
+  keepRowParents(target.tree);
+  return editor.touched;
+}
+
+class Editor {
+  readonly #target: EditTarget;
+  readonly #authorize: Authorize | undefined;
+  /** Whether a node of the tree changed. */
+  touched = false;
+
+  constructor(target: EditTarget, authorize: Authorize | undefined) {
+    this.#target = target;
+    this.#authorize = authorize;
+  }
+
+  apply(parent: DataNode, edit: DataNode, inherited: Operation): void {
+    const operation = edit.operation ?? inherited;
+    if (edit.schema.rows) this.#applyRow(parent, edit, operation);
+    else this.#applyNode(parent, edit, operation);
+  }
+
+  #applyNode(parent: DataNode, edit: DataNode, operation: Operation): void {
+    const existing = parent.get(edit.id);
+    const exists = existing !== undefined && this.#hasContent(existing);
+    if (operation === 'create' && exists)
+      throw fault('data-exists', parent, edit, 'exists already and was to be created');
+    if (operation === 'delete' && !exists)
+      throw fault('data-missing', parent, edit, 'does not exist and was to be deleted');
+    if (operation === 'none') this.#walk(parent, edit, existing);
+    else if (operation !== 'delete' && operation !== 'remove') this.#write(parent, edit, operation, existing);
+    else if (existing) this.#remove(parent, existing);
+  }
+
+  /** Default operation none: nothing changes here; something below may. */
+  #walk(parent: DataNode, edit: DataNode, existing: DataNode | undefined): void {
+    const isOpen = edit.schema.kind === 'container' && !edit.schema.presence;
+    if (!existing && !isOpen) throw fault('data-missing', parent, edit, 'does not exist');
+    if (edit.schema.isLeaf) return;
+    const node = existing ?? parent.add(new DataNode(edit.schema));
+    for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'none');
+  }
+
+  #write(parent: DataNode, edit: DataNode, operation: 'merge' | 'replace' | 'create', existing?: DataNode): void {
+    this.#leaveOtherCases(parent, edit.schema);
+    const { schema } = edit;
+    if (schema.isLeaf || schema.kind === 'anydata' || schema.kind === 'anyxml') {
+      if (existing?.value !== edit.value || !existing) {
+        const leaf = place(parent, new DataNode(schema, edit.value, edit.type));
+        this.touched = true;
+        this.#require(leaf, existing ? 'update' : 'create');
+      }
+    } else {
+      const node = existing ?? place(parent, new DataNode(schema), edit);
+      if (!existing) {
+        this.touched = true;
+        this.#require(node, 'create');
+      }
+      if (operation === 'replace') this.replaceChildren(node, edit);
+      else for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, operation);
+    }
+    if (edit.insert) this.#insert(parent, edit);
+  }
+
+  /** All children become those of the edit; what is in both is replaced in turn. */
+  replaceChildren(node: DataNode, edit: DataNode): void {
+    for (const [id, child] of [...node.childMap]) {
+      if (!edit.get(id) && !child.schema.isKey && child.schema.config) this.#remove(node, child);
+    }
+    if (node.schema.children.some((child) => child.rows)) this.#replaceRows(node, edit);
+    for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'replace');
+  }
+
+  #remove(parent: DataNode, node: DataNode): void {
+    this.touched = true;
+    this.#requireBelow(node);
+    this.#clearRows(node);
+    parent.remove(node.id);
+  }
+
+  #requireBelow(node: DataNode): void {
+    if (!this.#authorize) return;
+    this.#require(node, 'delete');
+    for (const child of node.childMap.values()) this.#requireBelow(child);
+  }
+
+  #require(node: DataNode, operation: 'create' | 'update' | 'delete'): void {
+    if (this.#authorize) requireRight(node, operation, this.#authorize);
+  }
+
+  /** RFC 7950 §7.9: a node of one case removes all other cases. */
+  #leaveOtherCases(parent: DataNode, schema: SchemaNode): void {
+    for (const [choice, name] of schema.dump.choices ?? []) {
+      for (const other of [...parent.childMap.values()]) {
+        const made = other.schema.dump.choices?.find((item) => item[0] === choice);
+        if (made && made[1] !== name) this.#remove(parent, other);
+      }
+    }
+  }
+
+  /** RFC 7950 §7.8.6: moves the entry among its siblings. */
+  #insert(parent: DataNode, edit: DataNode): void {
+    const { insert } = edit;
+    const moved = parent.get(edit.id);
+    if (!insert || !moved) return;
+    const rest = [...parent.childMap.values()].filter((child) => child !== moved);
+    const siblings = rest.filter(({ schema }) => schema === edit.schema);
+    const point = insert.point === undefined ? undefined : parent.get(insert.point);
+    if (insert.point !== undefined && (!point || point === moved)) {
+      const message = `${moved.path} was to be inserted ${insert.where} an entry that does not exist`;
+      throw new ManagementError('bad-attribute', {
+        path: moved.path,
+        appTag: 'missing-instance',
+        message,
+        info: { 'bad-attribute': 'insert', 'bad-element': edit.schema.name },
+      });
+    }
+    const neighbour = point ?? (insert.where === 'first' ? siblings[0] : siblings[siblings.length - 1]);
+    const at = neighbour
+      ? rest.indexOf(neighbour) + (insert.where === 'after' || insert.where === 'last' ? 1 : 0)
+      : rest.length;
+    rest.splice(at, 0, moved);
+    this.touched = true;
+    parent.reorder(rest);
+  }
+
+  /** One entry of the binding table: loaded, edited, stored when it differs. */
+  #applyRow(parent: DataNode, edit: DataNode, operation: Operation): void {
+    const instance = instanceOf(parent);
+    const prefix = parseIpv4Prefix(edit.leaf('ipv4-prefix') ?? '');
+    if (!prefix) throw new Error(`${edit.path} has no prefix: its key was not checked`);
+    const before = this.#target.rows.binding(instance, prefix.address, prefix.length);
+    const table = new DataNode(parent.schema);
+    table.parent = parent.parent;
+    if (before) table.add(bindingToNode(edit.schema, before));
+    const { touched } = this;
+    this.#applyNode(table, edit, operation);
+    this.touched = touched;
+    const entry = table.get(edit.id);
+    const after = entry && nodeToBinding(entry);
+    if (after && (!before || !sameBinding(before, after))) this.#target.overlay.put(instance, after);
+    if (!after && before) this.#target.overlay.delete(instance, prefix);
+  }
+
+  #replaceRows(table: DataNode, edit: DataNode): void {
+    const instance = instanceOf(table);
+    if (this.#target.rows.count(instance) === 0) return;
+    const schema = table.schema.children.find((child) => child.rows);
+    if (!schema) return;
+    for (const binding of [...this.#target.rows.bindings(instance)]) {
+      const entry = bindingToNode(schema, binding);
+      if (edit.get(entry.id)) continue;
+      entry.parent = table;
+      this.#require(entry, 'delete');
+      this.#target.overlay.delete(instance, binding);
+    }
+  }
+
+  /** The rows of every table at or below a node that goes. */
+  #clearRows(node: DataNode): void {
+    const schema = node.schema.children.find((child) => child.rows);
+    if (schema) {
+      const instance = instanceOf(node);
+      if (this.#authorize) {
+        for (const binding of this.#target.rows.bindings(instance)) {
+          const entry = bindingToNode(schema, binding);
+          entry.parent = node;
+          this.#require(entry, 'delete');
+        }
+      }
+      this.#target.overlay.clear(instance);
+    }
+    for (const child of node.childMap.values()) if (!child.schema.isLeaf) this.#clearRows(child);
+  }
+
+  /** A container without presence exists when it holds something; anything else when it is there. */
+  #hasContent(node: DataNode): boolean {
+    if (node.schema.kind !== 'container' || node.schema.presence) return true;
+    if (node.schema.children.some((child) => child.rows) && this.#target.rows.count(instanceOf(node)) > 0) return true;
+    return [...node.childMap.values()].some((child) => this.#hasContent(child));
+  }
+}
+
+/** @throws ManagementError access-denied with the path of the node */
+export function requireRight(node: DataNode, operation: 'create' | 'update' | 'delete', authorize: Authorize): void {
+  if (authorize(node, operation)) return;
+  const { path } = node;
+  throw new ManagementError('access-denied', { path, message: `no right to ${operation} ${path}` });
+}
+
+/** Adds a node, an entry of a list with its keys. */
+function place(parent: DataNode, node: DataNode, edit?: DataNode): DataNode {
+  for (const key of edit?.schema.keys ?? []) {
+    const leaf = edit?.child(key);
+    if (leaf) node.add(new DataNode(leaf.schema, leaf.value, leaf.type));
+  }
+  return parent.add(node);
+}
+
+function fault(tag: 'data-exists' | 'data-missing', parent: DataNode, edit: DataNode, what: string): ManagementError {
+  const path = `${parent.path}/${edit.schema.qualifiedName}${edit.predicates()}`;
+  return new ManagementError(tag, { path, message: `${path} ${what}` });
+}
+
+/** The AFTR whose table a node is or belongs to. */
+export function instanceOf(node: DataNode): string {
+  for (let at: DataNode | undefined = node; at; at = at.parent) {
+    if (at.schema.kind === 'list') return at.keyValues()[0] ?? '';
+  }
+  return '';
+}
+
+/** Removes containers without presence that hold nothing. */
+function prune(node: DataNode): void {
+  for (const [id, child] of [...node.childMap]) {
+    if (child.schema.isLeaf) continue;
+    prune(child);
+    if (child.schema.kind === 'container' && !child.schema.presence && child.size === 0) node.remove(id);
+  }
+}
+
+/** A list entry above a table keeps the containers down to the table, so that rows have a place. */
+export function keepRowParents(node: DataNode): void {
+  if (node.schema.kind === 'list') {
+    for (const schema of node.schema.children) {
+      const isTable = schema.kind === 'container' && schema.children.some((child) => child.rows);
+      if (isTable && !node.get(entryId(schema, []))) node.add(new DataNode(schema));
+    }
+    return;
+  }
+  for (const child of node.childMap.values()) if (!child.schema.isLeaf) keepRowParents(child);
+}

@@ -1,0 +1,71 @@
+/** The store as the datapath reads it: in a process of its own, read only, following commits by their change records. */
+
+import type { Environment } from './environment.ts';
+import { openEnvironment, Snapshot } from './environment.ts';
+import type { Binding } from './model.generated.ts';
+import type { ChangeRecord } from './records.ts';
+
+export class StoreReader {
+  readonly #environment: Environment;
+  #snapshot: Snapshot;
+
+  private constructor(environment: Environment) {
+    this.#environment = environment;
+    this.#snapshot = new Snapshot(environment);
+  }
+
+  /** @throws Error with code STORE_MISSING while nothing was committed yet, STORE_NEWER, STORE_DAMAGED */
+  static open(dir: string): StoreReader {
+    const environment = openEnvironment(dir, 'read');
+    const reader = new StoreReader(environment);
+    if (reader.#snapshot.head) return reader;
+    reader.close();
+    throw Object.assign(new Error(`the store in ${dir} is still empty`), { code: 'STORE_MISSING' });
+  }
+
+  /** Takes a fresh snapshot and returns its version. */
+  renew(): number {
+    this.#snapshot.close();
+    this.#snapshot = new Snapshot(this.#environment);
+    return this.#snapshot.head?.version ?? 0;
+  }
+
+  /** RFC 7951 JSON of the running small tree. */
+  configuration(): unknown {
+    return this.#snapshot.tree('running') ?? {};
+  }
+
+  /** Every row of every table. */
+  *bindings(): Generator<{ readonly instance: string; readonly binding: Binding }> {
+    for (const instance of Object.keys(this.#snapshot.head?.instances ?? {})) {
+      for (const binding of this.#snapshot.bindings(instance)) yield { instance, binding };
+    }
+  }
+
+  /** The commits after `version` up to the snapshot, oldest first; undefined when their records are gone. */
+  changes(version: number): readonly ChangeRecord[] | undefined {
+    const head = this.#snapshot.head;
+    if (!head || version > head.version) return undefined;
+    const records: ChangeRecord[] = [];
+    for (let next = version + 1; next <= head.version; next++) {
+      const record = this.#snapshot.change(next);
+      if (!record) return undefined;
+      records.push(record);
+    }
+    return records;
+  }
+
+  /** Content hash over all tables, hexadecimal. */
+  contentHash(): string {
+    return this.#snapshot.head?.contentHash ?? '';
+  }
+
+  counts(): ReadonlyMap<string, number> {
+    return new Map(Object.entries(this.#snapshot.head?.counts ?? {}));
+  }
+
+  close(): void {
+    this.#snapshot.close();
+    void this.#environment.root.close();
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * What the model asks beyond types and XPath (design: the rules of the model): what spans entries, checked by index. Of
+ * the binding table only the changed rows are looked at, unless pools or addresses changed under the others.
+ */
+
+import type { Ipv4Prefix } from '../address.ts';
+import { formatIpv4Prefix, formatIpv6, ipv4Mask, isMartianIpv4, isUnusableIpv6, overlapIpv4 } from '../address.ts';
+import type { ErrorTag } from './errors.ts';
+import { ManagementError } from './errors.ts';
+import type { Aftr, Binding, Gateway, Softwire } from './model.generated.ts';
+import type { RowChange } from './request.ts';
+import type { RowSource } from './rows.ts';
+
+const MAX_FAULTS = 20;
+const ROOT = '/gi-4over6:softwire';
+
+export interface RuleInput {
+  readonly before: Softwire;
+  readonly after: Softwire;
+  /** The tables as they would be. */
+  readonly rows: RowSource;
+  readonly changes: readonly RowChange[];
+}
+
+/** @throws ManagementError with every fault found, at most 20; each with an app-tag and the path of its entry */
+export function checkRules(input: RuleInput): void {
+  const checker = new RuleChecker(input);
+  checker.run();
+  const [first, ...others] = checker.faults;
+  if (first) throw new ManagementError(first.tag, first, others);
+}
+
+class RuleChecker {
+  readonly faults: ManagementError[] = [];
+  readonly #input: RuleInput;
+  /** Own tunnel addresses by text, with who has them. */
+  readonly #tunnels = new Map<string, string>();
+
+  constructor(input: RuleInput) {
+    this.#input = input;
+  }
+
+  run(): void {
+    const { gateway, aftr } = this.#input.after;
+    for (const item of gateway) this.#tunnelAddresses(gatewayPath(item), item.ipv6Address ? [item.ipv6Address] : []);
+    for (const item of aftr) this.#tunnelAddresses(aftrPath(item), aftrAddresses(item));
+    for (const item of gateway) this.#gateway(item);
+    for (const item of aftr) this.#aftr(item);
+    this.#apart(
+      gateway.flatMap((item) => item.servedPrefix.map(({ ipv4Prefix }) => servedPrefix(item, ipv4Prefix))),
+      'overlapping-served-prefix',
+    );
+    this.#apart(
+      aftr.flatMap((item) => item.ipv4Pool.map((pool) => poolOf(item, pool))),
+      'overlapping-pool',
+    );
+    this.#rows();
+  }
+
+  #fault(path: string, appTag: string, message: string, tag: ErrorTag = 'operation-failed'): void {
+    if (this.faults.length < MAX_FAULTS) this.faults.push(new ManagementError(tag, { path, appTag, message }));
+  }
+
+  #tunnelAddresses(path: string, addresses: readonly Uint8Array[]): void {
+    for (const address of addresses) {
+      const text = formatIpv6(address);
+      const owner = this.#tunnels.get(text);
+      if (isUnusableIpv6(address)) {
+        this.#fault(
+          path,
+          'unusable-tunnel-address',
+          `${text} cannot be a tunnel address: expected a unicast address that is not link-local`,
+        );
+      } else if (owner !== undefined) {
+        this.#fault(path, 'duplicate-tunnel-address', `${text} is the tunnel address of ${owner} already`);
+      } else this.#tunnels.set(text, path);
+    }
+  }
+
+  #gateway(gateway: Gateway): void {
+    const path = gatewayPath(gateway);
+    if (gateway.enabled && !gateway.ipv6Address) {
+      this.#fault(path, 'missing-tunnel-address', `gateway ${gateway.name} is enabled but has no ipv6-address`);
+    }
+    if (gateway.enabled && !gateway.aftrIpv6Address) {
+      this.#fault(path, 'missing-aftr-address', `gateway ${gateway.name} is enabled but has no aftr-ipv6-address`);
+    }
+    if (gateway.aftrIpv6Address) this.#farEnd(`${path}/aftr-ipv6-address`, gateway.aftrIpv6Address);
+    for (const { ipv4Prefix } of gateway.servedPrefix) this.#notMartian(servedPrefix(gateway, ipv4Prefix));
+  }
+
+  #aftr(aftr: Aftr): void {
+    const path = aftrPath(aftr);
+    if (aftr.enabled && !aftr.ipv6Address) {
+      this.#fault(path, 'missing-tunnel-address', `AFTR ${aftr.name} is enabled but has no ipv6-address`);
+    }
+    if (aftr.enabled && aftr.ipv4Pool.length === 0) {
+      this.#fault(path, 'missing-pool', `AFTR ${aftr.name} is enabled but has no ipv4-pool: it answers for no address`);
+    }
+    for (const pool of aftr.ipv4Pool) this.#notMartian(poolOf(aftr, pool));
+    const count = this.#input.rows.count(aftr.name);
+    if (aftr.softwireNumMax !== undefined && count > aftr.softwireNumMax) {
+      this.#fault(
+        `${path}/softwire-num-max`,
+        'too-many-bindings',
+        `AFTR ${aftr.name} would have ${count} bindings, softwire-num-max is ${aftr.softwireNumMax}`,
+      );
+    }
+  }
+
+  /** The far end of a tunnel: usable, and not this device itself (RFC 2473 §4.1.2). */
+  #farEnd(path: string, address: Uint8Array): void {
+    const text = formatIpv6(address);
+    const owner = this.#tunnels.get(text);
+    if (isUnusableIpv6(address)) {
+      this.#fault(
+        path,
+        'unusable-tunnel-address',
+        `${text} cannot be a tunnel endpoint: expected a unicast address that is not link-local`,
+      );
+    } else if (owner !== undefined) {
+      this.#fault(
+        path,
+        'both-ends-local',
+        `${text} is the tunnel address of ${owner} on this device: the tunnel would end where it begins`,
+      );
+    }
+  }
+
+  #notMartian({ path, prefix }: Owned): void {
+    const text = formatIpv4Prefix(prefix.address, prefix.length);
+    const last = (prefix.address | ~ipv4Mask(prefix.length)) >>> 0;
+    if (prefix.length === 0 || isMartianIpv4(prefix.address) || isMartianIpv4(last)) {
+      this.#fault(
+        path,
+        'martian-prefix',
+        `${text} holds addresses that no host can have: expected public or private unicast space`,
+      );
+    }
+  }
+
+  /** Prefixes of different owners must not overlap. */
+  #apart(items: readonly Owned[], appTag: string): void {
+    const sorted = [...items].sort((a, b) => a.prefix.address - b.prefix.address || a.prefix.length - b.prefix.length);
+    let widest: Owned | undefined;
+    for (const item of sorted) {
+      if (widest && widest.owner !== item.owner && overlapIpv4(widest.prefix, item.prefix)) {
+        const [a, b] = [item, widest].map(({ prefix }) => formatIpv4Prefix(prefix.address, prefix.length));
+        this.#fault(item.path, appTag, `${a} of ${item.owner} overlaps ${b} of ${widest.owner}`);
+      }
+      if (!widest || !overlapIpv4(widest.prefix, item.prefix)) widest = item;
+    }
+  }
+
+  #rows(): void {
+    const { before, after, rows, changes } = this.#input;
+    const tunnelsChanged = tunnelTexts(before).join() !== tunnelTexts(after).join();
+    for (const aftr of after.aftr) {
+      const old = before.aftr.find(({ name }) => name === aftr.name);
+      if (!old || tunnelsChanged || groundOf(old) !== groundOf(aftr)) {
+        for (const binding of rows.bindings(aftr.name)) this.#binding(aftr, binding);
+      } else {
+        for (const { instance, after: binding } of changes)
+          if (binding && instance === aftr.name) this.#binding(aftr, binding);
+      }
+    }
+  }
+
+  #binding(aftr: Aftr, binding: Binding): void {
+    if (this.faults.length >= MAX_FAULTS) return;
+    const text = formatIpv4Prefix(binding.address, binding.length);
+    const path = `${aftrPath(aftr)}/binding-table/binding[ipv4-prefix='${text}']`;
+    this.#notMartian({ path, owner: aftr.name, prefix: binding });
+    if (!aftr.ipv4Pool.some((pool) => pool.length <= binding.length && overlapIpv4(pool, binding))) {
+      const pools = aftr.ipv4Pool.map(({ address, length }) => formatIpv4Prefix(address, length)).join(', ') || 'none';
+      this.#fault(path, 'outside-pool', `binding ${text} lies in no ipv4-pool of AFTR ${aftr.name} (pools: ${pools})`);
+    }
+    this.#farEnd(`${path}/gateway-ipv6-address`, binding.gatewayIpv6Address);
+    const chosen = binding.aftrIpv6Address && formatIpv6(binding.aftrIpv6Address);
+    const own = aftrAddresses(aftr).map((address) => formatIpv6(address));
+    if (chosen !== undefined && !own.includes(chosen)) {
+      this.#fault(
+        `${path}/aftr-ipv6-address`,
+        'unknown-aftr-address',
+        `${chosen} is no tunnel address of AFTR ${aftr.name} (it has ${own.join(', ') || 'none'})`,
+      );
+    }
+  }
+}
+
+interface Owned {
+  readonly path: string;
+  readonly owner: string;
+  readonly prefix: Ipv4Prefix;
+}
+
+function gatewayPath({ name }: Gateway): string {
+  return `${ROOT}/gateway[name='${name}']`;
+}
+
+function aftrPath({ name }: Aftr): string {
+  return `${ROOT}/aftr[name='${name}']`;
+}
+
+function servedPrefix(gateway: Gateway, prefix: Ipv4Prefix): Owned {
+  const text = formatIpv4Prefix(prefix.address, prefix.length);
+  return {
+    path: `${gatewayPath(gateway)}/served-prefix[ipv4-prefix='${text}']`,
+    owner: `gateway ${gateway.name}`,
+    prefix,
+  };
+}
+
+function poolOf(aftr: Aftr, prefix: Ipv4Prefix): Owned {
+  const text = formatIpv4Prefix(prefix.address, prefix.length);
+  return { path: `${aftrPath(aftr)}/ipv4-pool[.='${text}']`, owner: `AFTR ${aftr.name}`, prefix };
+}
+
+/** All tunnel addresses of an AFTR, the main one first. */
+export function aftrAddresses(aftr: Aftr): Uint8Array[] {
+  return [...(aftr.ipv6Address ? [aftr.ipv6Address] : []), ...aftr.additionalIpv6Address];
+}
+
+function tunnelTexts({ gateway, aftr }: Softwire): string[] {
+  const addresses = [...gateway.flatMap(({ ipv6Address }) => ipv6Address ?? []), ...aftr.flatMap(aftrAddresses)];
+  return addresses.map((address) => formatIpv6(address)).sort();
+}
+
+/** What every binding of an AFTR stands on: pools and addresses. */
+function groundOf(aftr: Aftr): string {
+  const pools = aftr.ipv4Pool.map(({ address, length }) => formatIpv4Prefix(address, length));
+  return [...pools, ...aftrAddresses(aftr).map((address) => formatIpv6(address))].join();
+}
