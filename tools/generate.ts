@@ -267,7 +267,7 @@ function writeChecks(fields: readonly (readonly [string, LeafType])[]): void {
           : 'checkIpv6(text)';
     output.push(`    case '${tag}':`, `      return ${check};`);
   }
-  output.push('    default:', "      throw new Error('a binding has no leaf ' + name);", '  }', '}', '');
+  output.push('    default:', '      throw new Error(`a binding has no leaf $' + '{name}`);', '  }', '}', '');
 }
 
 function generate(): string {

@@ -20,7 +20,8 @@ export function treeToJson(node: DataNode): Record<string, unknown> {
     const name = child.schema.qualifiedName;
     const value = child.schema.isLeaf ? jsonValue(child) : treeToJson(child);
     if (!child.schema.isList) object[name] = value;
-    else (object[name] ??= [] as unknown[]) && (object[name] as unknown[]).push(value);
+    else if (Array.isArray(object[name])) object[name].push(value);
+    else object[name] = [value];
   }
   return object;
 }

@@ -200,7 +200,7 @@ export function checkBindingLeaf(name: string, text: string): LeafCheck {
     case 'origin':
       return checkEnumeration(text, ORIGIN_NAMES);
     default:
-      throw new Error('a binding has no leaf ' + name);
+      throw new Error(`a binding has no leaf ${name}`);
   }
 }
 
