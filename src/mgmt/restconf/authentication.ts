@@ -1,0 +1,37 @@
+/** HTTP basic authentication (RFC 7617) over the users of ietf-system; TLS is always there (RFC 8040 §2.5). */
+
+import type { Caller } from '../../state/request.ts';
+import type { Users } from '../users.ts';
+import { RestconfFault } from './fault.ts';
+import type { Headers } from './media.ts';
+import { header } from './media.ts';
+
+const CHALLENGE = { 'www-authenticate': 'Basic realm="gi4over6", charset="UTF-8"' };
+
+/**
+ * Who sends the request; `source` is the client's address.
+ * @throws RestconfFault 401 access-denied, the same for an unknown user and a wrong password
+ */
+export async function authenticate(
+  users: Pick<Users, 'verifyPassword'>,
+  headers: Headers,
+  source: string,
+): Promise<Caller> {
+  const credentials = parseBasic(header(headers, 'authorization'));
+  if (!credentials) throw unauthorized('expected user and password by HTTP basic authentication');
+  const [user, password] = credentials;
+  if (!(await users.verifyPassword(user, password, source))) throw unauthorized('user or password is wrong');
+  return { user, session: 0, face: 'restconf' };
+}
+
+function parseBasic(text: string | undefined): readonly [user: string, password: string] | undefined {
+  const [, token] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(text ?? '') ?? [];
+  if (token === undefined) return undefined;
+  const pair = Buffer.from(token, 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  return colon < 0 ? undefined : [pair.slice(0, colon), pair.slice(colon + 1)];
+}
+
+function unauthorized(message: string): RestconfFault {
+  return new RestconfFault(401, 'access-denied', { message }, CHALLENGE);
+}

@@ -1,0 +1,8 @@
+/** What the RESTCONF face needs of the operations; tests give it a small one in memory. */
+
+import type { Operations } from '../operations.ts';
+
+export type RestconfOperations = Pick<
+  Operations,
+  'schema' | 'check' | 'read' | 'edit' | 'authorizeOperation' | 'action'
+>;

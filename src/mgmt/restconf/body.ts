@@ -1,0 +1,104 @@
+/** Request bodies to data trees, in either encoding. */
+
+import type { DataNode } from '../../state/data.ts';
+import { ManagementError } from '../../state/errors.ts';
+import type { SchemaNode } from '../../state/schema.ts';
+import { parseXml } from '../xml.ts';
+import { dataFromXml } from '../xml-data.ts';
+import type { RestconfOperations } from './backend.ts';
+import { dataFromJson } from './json-reader.ts';
+import type { JsonObject } from './json-text.ts';
+import { describeJson, isJsonObject, parseJson } from './json-text.ts';
+import type { Encoding } from './media.ts';
+import { unsupportedMedia } from './media.ts';
+
+/** A message root around the data: `{"ietf-restconf:data": {...}}`, `<input xmlns="...">...</input>`. */
+export interface Wrapper {
+  readonly name: string;
+  readonly module: string;
+  readonly namespace: string;
+}
+
+export interface BodyShape {
+  /** Schema node whose children the body holds. */
+  readonly parent: SchemaNode;
+  /** Instance path of that node, for error-path. */
+  readonly path: string;
+  readonly wrapper?: Wrapper;
+  /** Module of unqualified JSON names at the top, where the URI settles it. */
+  readonly module?: string;
+  /** Whether `config false` nodes are welcome (input of operations). */
+  readonly state?: boolean;
+}
+
+/**
+ * The body as children of one node of `shape.parent`.
+ * @throws RestconfFault 415 without a Content-Type; ManagementError malformed-message for what is not well-formed or
+ *   holds something else than expected, and all faults of the data
+ */
+export function readBody(
+  body: Uint8Array,
+  encoding: Encoding | undefined,
+  { schema, check }: Pick<RestconfOperations, 'schema' | 'check'>,
+  shape: BodyShape,
+): DataNode {
+  if (body.length === 0) throw malformed('the request has no body; expected the resource in JSON or XML');
+  if (encoding === undefined) throw unsupportedMedia('no Content-Type came');
+  const text = decodeUtf8(body);
+  const { parent, path, wrapper, module, state = false } = shape;
+  try {
+    if (encoding === 'json') {
+      const members = unwrapJson(parseJson(text), wrapper);
+      return dataFromJson(schema, check, members, { parent, state, ...(module === undefined ? {} : { module }) });
+    }
+    const root = parseXml(text);
+    if (wrapper && (root.name !== wrapper.name || root.namespace !== wrapper.namespace)) {
+      throw malformed(
+        `expected the element ${wrapper.name} of ${wrapper.namespace}, ${root.name} of '${root.namespace}' came`,
+      );
+    }
+    return dataFromXml(schema, check, wrapper ? root.children : [root], { parent, state, edit: false });
+  } catch (error) {
+    throw error instanceof ManagementError ? atInstance(error, parent.path, path) : error;
+  }
+}
+
+function decodeUtf8(body: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+  } catch (error) {
+    if (error instanceof TypeError) throw malformed('the body is not UTF-8');
+    throw error;
+  }
+}
+
+function unwrapJson(value: ReturnType<typeof parseJson>, wrapper: Wrapper | undefined): JsonObject {
+  if (!isJsonObject(value)) throw malformed(`expected a JSON object, ${describeJson(value)} came`);
+  if (!wrapper) return value;
+  const name = `${wrapper.module}:${wrapper.name}`;
+  const inside = value.get(name) ?? value.get(wrapper.name);
+  if (value.size === 1 && isJsonObject(inside)) return inside;
+  throw malformed(`expected one member "${name}" with an object, ${[...value.keys()].join(', ') || 'nothing'} came`);
+}
+
+function malformed(message: string): ManagementError {
+  return new ManagementError('malformed-message', { type: 'rpc', message });
+}
+
+/** The readers know the parent's schema only; here its keys come into the paths. */
+function atInstance(error: ManagementError, schemaPath: string, path: string): ManagementError {
+  if (path === schemaPath || schemaPath === '') return error;
+  const moved = error.faults.map(({ tag, type, appTag, info, message, path: at }) => {
+    const isBelow = at !== undefined && (at === schemaPath || at.startsWith(`${schemaPath}/`));
+    const place = isBelow ? path + at.slice(schemaPath.length) : at;
+    return new ManagementError(tag, {
+      type,
+      info,
+      message: isBelow ? message.replaceAll(schemaPath, () => path) : message,
+      ...(appTag === undefined ? {} : { appTag }),
+      ...(place === undefined ? {} : { path: place }),
+    });
+  });
+  const [first = error, ...others] = moved;
+  return new ManagementError(first.tag, { ...first, message: first.message }, others);
+}

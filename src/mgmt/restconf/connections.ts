@@ -1,0 +1,55 @@
+/** Connections of the HTTPS server: their limits, their end, and answers to what is no HTTP request. */
+
+import type { Http2SecureServer } from 'node:http2';
+import type { Socket } from 'node:net';
+import { LIMITS } from './limits.ts';
+
+const CHECK_INTERVAL_MS = 1000;
+
+/** Limits number and patience; `destroyAll` ends what is open. */
+export function trackConnections(server: Http2SecureServer): { destroyAll(): void } {
+  // Properties of the HTTP/1.1 side, which the server takes over when it begins to listen.
+  Object.assign(server, {
+    headersTimeout: LIMITS.headerMs,
+    requestTimeout: LIMITS.requestMs,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  });
+  server.maxConnections = LIMITS.connections;
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return {
+    destroyAll: () => {
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+const ANSWERS: Readonly<Record<string, readonly [status: string, tag: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [
+    '431 Request Header Fields Too Large',
+    'too-big',
+    `request line and header fields have more than ${LIMITS.headerOctets} octets`,
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'operation-failed', 'the request did not come in time'],
+};
+
+/** Answers what HTTP/1.1 cannot parse, in JSON as the client's wishes are unknown, and ends the connection. */
+export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, tag, message] = ANSWERS[error.code ?? ''] ?? ['400 Bad Request', 'malformed-message', 'not HTTP'];
+  const fault = { 'error-type': 'transport', 'error-tag': tag, 'error-message': message };
+  const body = JSON.stringify({ 'ietf-restconf:errors': { error: [fault] } });
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: application/yang-data+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

@@ -1,0 +1,172 @@
+/**
+ * POST, PUT, PATCH and DELETE of the datastore and of data resources (RFC 8040 §4.4 to §4.7). Each is one edit of
+ * running, so one transaction:
+ *
+ *   1. the body becomes a tree, hung into the way down to the target, with one operation on the target
+ *   2. in turn: what is there is read, preconditions are judged, the edit is made
+ */
+
+import type { DataNode } from '../../state/data.ts';
+import { entryId } from '../../state/data.ts';
+import { ManagementError } from '../../state/errors.ts';
+import type { Caller, EditRequest } from '../../state/request.ts';
+import { pathSelection } from '../selection.ts';
+import type { RestconfOperations } from './backend.ts';
+import { readBody } from './body.ts';
+import type { Edition } from './conditions.ts';
+import { editionHeaders, requireConditions } from './conditions.ts';
+import { badRequest, notFound } from './fault.ts';
+import type { Reply } from './reply.ts';
+import { RESTCONF_NAMESPACE } from './reply.ts';
+import type { RestconfRequest } from './request.ts';
+import { ROOT } from './request.ts';
+import type { PathStep } from './resource-path.ts';
+import { parseDataPath, printDataPath, stepsTo } from './resource-path.ts';
+import { buildPath, findNode } from './target.ts';
+
+const DATA_WRAPPER = { name: 'data', module: 'ietf-restconf', namespace: RESTCONF_NAMESPACE };
+
+/** What one request wants, before anything is read. */
+interface Plan {
+  readonly edit: Pick<EditRequest, 'tree' | 'defaultOperation'>;
+  /** The resource that preconditions are about. */
+  readonly target: readonly PathStep[];
+  /** Whether the target must be there already. */
+  readonly mustExist: boolean;
+  /** Steps to the created resource, for Location. */
+  readonly created?: readonly PathStep[];
+}
+
+/** Makes edits one after the other, so that no edit comes between the preconditions of another and the other. */
+export class Editor {
+  readonly #operations: RestconfOperations;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(operations: RestconfOperations) {
+    this.#operations = operations;
+  }
+
+  /**
+   * 201 with Location, or 204; with the new entity-tag when it is certain.
+   * @throws ManagementError for all reasons to refuse the body, the target, a precondition, the edit
+   */
+  edit(caller: Caller, request: RestconfRequest, body: Uint8Array): Promise<Reply> {
+    const plan = this.#plan(request, body);
+    const done = this.#turn.then(() => this.#run(caller, request, plan));
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  #plan(request: RestconfRequest, body: Uint8Array): Plan {
+    const steps = request.resource.kind === 'data' ? request.resource.steps : [];
+    if (request.method === 'POST') return this.#create(request, steps, body);
+    if (request.method === 'DELETE') {
+      const { root, last } = buildPath(this.#operations.schema, steps);
+      last.operation = 'delete';
+      return { edit: { tree: root, defaultOperation: 'none' }, target: steps, mustExist: true };
+    }
+    const operation = request.method === 'PUT' ? 'replace' : 'merge';
+    if (steps.length > 0) return this.#write(request, steps, body, operation);
+    const parent = this.#operations.schema.root;
+    const shape = { parent, path: '', wrapper: DATA_WRAPPER };
+    const tree = readBody(body, request.bodyEncoding, this.#operations, shape);
+    return { edit: { tree, defaultOperation: operation }, target: [], mustExist: true };
+  }
+
+  /** §4.4.1: the body holds one child of the target. */
+  #create(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array): Plan {
+    const { root, last } = buildPath(this.#operations.schema, steps);
+    const child = this.#single(request, last, body);
+    child.operation = 'create';
+    this.#place(child, request);
+    last.add(child);
+    const created = stepsTo(child);
+    return { edit: { tree: root, defaultOperation: 'none' }, target: steps, mustExist: true, created };
+  }
+
+  /** §4.5, §4.6.1: the body holds the target itself. */
+  #write(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array, operation: 'replace' | 'merge'): Plan {
+    const { root, last: parent } = buildPath(this.#operations.schema, steps.slice(0, -1));
+    const target = steps[steps.length - 1];
+    const child = this.#single(request, parent, body, target?.schema.module);
+    if (!target || child.schema !== target.schema) {
+      throw badRequest(`the body holds ${child.schema.qualifiedName}; the URL names ${printDataPath(steps)}`);
+    }
+    if (child.schema.isList && child.id !== entryId(target.schema, target.keys)) {
+      const values = child.schema.kind === 'list' ? child.keyValues() : [child.value];
+      throw badRequest(`the body holds the entry ${values.join(', ')}, the URL names ${target.keys.join(', ')}`);
+    }
+    child.operation = operation;
+    this.#place(child, request);
+    parent.add(child);
+    return {
+      edit: { tree: root, defaultOperation: 'none' },
+      target: steps,
+      mustExist: operation === 'merge',
+      created: steps,
+    };
+  }
+
+  #single(request: RestconfRequest, parent: DataNode, body: Uint8Array, module?: string): DataNode {
+    const shape = { parent: parent.schema, path: parent.path, ...(module === undefined ? {} : { module }) };
+    const top = readBody(body, request.bodyEncoding, this.#operations, shape);
+    const [child, ...more] = top.childMap.values();
+    if (child && more.length === 0) return child;
+    const message = `expected one resource in the body, ${top.size} came`;
+    throw new ManagementError('malformed-message', { type: 'rpc', message });
+  }
+
+  /** insert and point, §4.8.5 and §4.8.6. */
+  #place(child: DataNode, { query, resource }: RestconfRequest): void {
+    if (query.insert === undefined) return;
+    if (!child.schema.dump.userOrdered) throw badRequest(`insert: ${child.schema.path} is not ordered by the user`);
+    if (query.point === undefined) {
+      child.insert = { where: query.insert };
+      return;
+    }
+    if (!query.point.startsWith('/')) throw badRequest(`point=${query.point}: expected a path that begins with '/'`);
+    const { steps } = parseDataPath(query.point.slice(1).split('/'), this.#operations.schema, this.#operations.check);
+    const point = steps[steps.length - 1];
+    const siblings = resource.kind === 'data' && resource.schema === child.schema ? resource.steps.slice(0, -1) : [];
+    const parents =
+      siblings.length === 0 && resource.kind === 'data' && resource.schema !== child.schema ? resource.steps : siblings;
+    const isSibling = point?.schema === child.schema && printDataPath(steps.slice(0, -1)) === printDataPath(parents);
+    if (!point || !isSibling || point.keys.length === 0) {
+      throw badRequest(`point=${query.point}: expected an entry of ${child.schema.path} beside the one in the body`);
+    }
+    child.insert = { where: query.insert, point: entryId(point.schema, point.keys) };
+  }
+
+  async #run(caller: Caller, request: RestconfRequest, plan: Plan): Promise<Reply> {
+    const before = await this.#look(caller, plan.target);
+    requireConditions(request.conditions, before, before.exists);
+    if (!before.exists) {
+      if (plan.mustExist) throw notFound(`there is no ${printDataPath(plan.target)}`);
+      const parent = plan.target.slice(0, -1);
+      if (!(await this.#look(caller, parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
+    }
+    await this.#operations.edit(caller, { target: 'running', testOption: 'test-then-set', ...plan.edit });
+    const after = await this.#look(caller, []);
+    // Another commit in between would make it another's tag.
+    const headers = after.version <= before.version + 1 ? editionHeaders(after) : {};
+    if (request.method === 'POST' || (request.method === 'PUT' && !before.exists)) {
+      const location = `${request.origin}${ROOT}/data${printDataPath(plan.created ?? [])}`;
+      return { status: 201, headers: { ...headers, location } };
+    }
+    return { status: 204, headers };
+  }
+
+  async #look(caller: Caller, steps: readonly PathStep[]): Promise<Edition & { readonly exists: boolean }> {
+    const selection = steps.length === 0 ? { parts: [], base: 0 } : pathSelection(steps);
+    const reading = await this.#operations.read(caller, {
+      datastore: 'running',
+      content: 'config',
+      selection,
+      depth: 1,
+    });
+    const exists = findNode(reading.root, steps) !== undefined;
+    const { version, time } = reading;
+    reading.close();
+    return { version, time, exists };
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * Strict JSON (RFC 8259) to values that lose nothing: members in a Map (so `__proto__` is a name like any other),
+ * numbers as their text. I-JSON's rule (RFC 7493 §2.3), which RFC 7951 builds on, is kept: no member name twice.
+ */
+
+import { ManagementError } from '../../state/errors.ts';
+import { LIMITS } from './limits.ts';
+import { isYangText } from './yang-text.ts';
+
+export class JsonNumber {
+  /** As it stood in the document. */
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type JsonObject = ReadonlyMap<string, JsonValue>;
+export type JsonValue = string | boolean | null | JsonNumber | JsonObject | readonly JsonValue[];
+
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const WHITE_SPACE = /[ \t\n\r]*/y;
+const PLAIN_TEXT = /[^"\\]*/y;
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+};
+
+/**
+ * One document.
+ * @throws ManagementError malformed-message for a byte order mark, a member twice in one object, anything after the
+ *   value, a character no YANG string may hold (lone surrogate, control), and all RFC 8259 refuses; too-big when nested
+ *   deeper than LIMITS.jsonDepth
+ */
+export function parseJson(text: string): JsonValue {
+  return new JsonParser(text).document();
+}
+
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return value instanceof Map;
+}
+
+export function isJsonArray(value: JsonValue | undefined): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}
+
+/** The value as JSON text again, numbers as they came. */
+export function printJson(value: JsonValue): string {
+  if (value instanceof JsonNumber) return value.text;
+  if (isJsonArray(value)) return `[${value.map(printJson).join(',')}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  return `{${[...value].map(([name, member]) => `${JSON.stringify(name)}:${printJson(member)}`).join(',')}}`;
+}
+
+/** What kind of value it is, in words for messages. */
+export function describeJson(value: JsonValue): string {
+  if (value === null) return 'null';
+  if (value instanceof JsonNumber) return `the number ${value.text.slice(0, 40)}`;
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'boolean') return String(value);
+  return isJsonArray(value) ? 'an array' : 'an object';
+}
+
+class JsonParser {
+  readonly #text: string;
+  #at = 0;
+  #depth = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  document(): JsonValue {
+    if (this.#text.charCodeAt(0) === 0xfeff) this.#fail('a byte order mark is not allowed (RFC 8259 §8.1)');
+    this.#skip();
+    const value = this.#value();
+    this.#skip();
+    if (this.#at < this.#text.length) this.#fail('expected the end of the document');
+    return value;
+  }
+
+  #value(): JsonValue {
+    const first = this.#text[this.#at];
+    if (first === '"') return this.#string();
+    if (first === '{') return this.#nested(() => this.#object());
+    if (first === '[') return this.#nested(() => this.#array());
+    if (this.#literal('true')) return true;
+    if (this.#literal('false')) return false;
+    if (this.#literal('null')) return null;
+    const number = this.#match(NUMBER);
+    if (number === '') this.#fail('expected a value');
+    return new JsonNumber(number);
+  }
+
+  #nested<T>(read: () => T): T {
+    if (++this.#depth > LIMITS.jsonDepth) {
+      throw new ManagementError('too-big', {
+        type: 'rpc',
+        message: `the JSON body is nested more than ${LIMITS.jsonDepth} deep`,
+      });
+    }
+    this.#at++;
+    this.#skip();
+    const value = read();
+    this.#depth--;
+    return value;
+  }
+
+  #object(): JsonObject {
+    const members = new Map<string, JsonValue>();
+    if (this.#take('}')) return members;
+    do {
+      this.#skip();
+      if (this.#text[this.#at] !== '"') this.#fail('expected a member name');
+      const name = this.#string();
+      if (members.has(name)) this.#fail(`member "${name}" stands twice in one object`);
+      this.#skip();
+      if (!this.#take(':')) this.#fail(`expected ':' after member name "${name}"`);
+      this.#skip();
+      members.set(name, this.#value());
+      this.#skip();
+    } while (this.#take(','));
+    if (!this.#take('}')) this.#fail("expected ',' or '}'");
+    return members;
+  }
+
+  #array(): readonly JsonValue[] {
+    const values: JsonValue[] = [];
+    if (this.#take(']')) return values;
+    do {
+      this.#skip();
+      values.push(this.#value());
+      this.#skip();
+    } while (this.#take(','));
+    if (!this.#take(']')) this.#fail("expected ',' or ']'");
+    return values;
+  }
+
+  #string(): string {
+    const start = this.#at++;
+    let value = '';
+    for (;;) {
+      const plain = this.#match(PLAIN_TEXT);
+      // Escaped ones are judged below, with the whole string; raw ones are wrong by RFC 8259 itself.
+      if (/[\t\n\r]/.test(plain)) this.#fail('a control character stands unescaped in a string');
+      value += plain;
+      const next = this.#text[this.#at];
+      if (next === undefined) this.#fail('the document ends inside a string');
+      if (this.#take('"')) break;
+      this.#at++;
+      value += this.#escape();
+    }
+    if (isYangText(value)) return value;
+    this.#at = start;
+    return this.#fail('the string holds a character that no YANG string may hold (RFC 7950 §14)');
+  }
+
+  #escape(): string {
+    const letter = this.#text[this.#at] ?? '';
+    if (letter === 'u') {
+      const digits = this.#text.slice(this.#at + 1, this.#at + 5);
+      if (!/^[0-9A-Fa-f]{4}$/.test(digits)) this.#fail('expected four hexadecimal digits after \\u');
+      this.#at += 5;
+      return String.fromCharCode(Number.parseInt(digits, 16));
+    }
+    const character = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined;
+    if (character === undefined) return this.#fail('unknown escape in a string');
+    this.#at++;
+    return character;
+  }
+
+  #literal(word: string): boolean {
+    if (!this.#text.startsWith(word, this.#at)) return false;
+    this.#at += word.length;
+    return true;
+  }
+
+  #take(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false;
+    this.#at++;
+    return true;
+  }
+
+  #match(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
+    const [found = ''] = pattern.exec(this.#text) ?? [];
+    this.#at += found.length;
+    return found;
+  }
+
+  #skip(): void {
+    const unit = this.#text.charCodeAt(this.#at);
+    if (unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)) this.#match(WHITE_SPACE);
+  }
+
+  #fail(what: string): never {
+    const before = this.#text.slice(0, this.#at);
+    const line = before.split('\n').length;
+    const column = this.#at - before.lastIndexOf('\n');
+    throw new ManagementError('malformed-message', {
+      type: 'rpc',
+      message: `not well-formed JSON at line ${line}, column ${column}: ${what}`,
+    });
+  }
+}

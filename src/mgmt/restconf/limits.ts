@@ -1,0 +1,26 @@
+/** Every limit of the RESTCONF face, in one place. */
+
+export const LIMITS = {
+  /** Octets of a request's path and query; above it 414. */
+  urlOctets: 8 * 1024,
+  /** Octets of all header fields and the request line of HTTP/1.1; above it 431. */
+  headerOctets: 32 * 1024,
+  /** Octets of a request body; above it 413. */
+  bodyOctets: 16 * 1024 * 1024,
+  /** Levels of objects and arrays in a JSON body. */
+  jsonDepth: 100,
+  /** Connections at the same time. */
+  connections: 256,
+  /** Streams of one HTTP/2 connection at the same time. */
+  streams: 32,
+  /** Time for the TLS handshake, and for a whole header. */
+  headerMs: 10_000,
+  /** Time for a whole request with its body. */
+  requestMs: 60_000,
+  /** Time a connection may be silent. */
+  idleMs: 120_000,
+  /** Time a reading may stay open: a client that has not taken its answer by then is cut off. */
+  readingMs: 30_000,
+  /** Characters gathered before they are handed to the connection. */
+  chunkCharacters: 16 * 1024,
+} as const;

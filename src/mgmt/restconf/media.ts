@@ -1,0 +1,93 @@
+/** Encodings of requests and replies (RFC 8040 §5.2, RFC 9110 §12.5.1). */
+
+import { RestconfFault } from './fault.ts';
+
+export type Encoding = 'json' | 'xml';
+
+export const MEDIA_TYPES = {
+  json: 'application/yang-data+json',
+  xml: 'application/yang-data+xml',
+} as const;
+
+/** Header fields by lower-case name, as Node gives them. */
+export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** The text of a header field; several of one name are one list. */
+export function header(headers: Headers, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' || value === undefined ? value : value.join(', ');
+}
+
+/**
+ * The encoding of the request body; undefined when no Content-Type came.
+ * @throws RestconfFault 415 for any other type, or a charset other than UTF-8
+ */
+export function bodyEncoding(headers: Headers): Encoding | undefined {
+  const text = header(headers, 'content-type');
+  if (text === undefined) return undefined;
+  const [type = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
+  if (charset === undefined || charset.replaceAll('"', '') === 'utf-8') {
+    if (type === MEDIA_TYPES.json) return 'json';
+    if (type === MEDIA_TYPES.xml) return 'xml';
+  }
+  throw unsupportedMedia(`Content-Type '${text}' came`);
+}
+
+/** 415, with the types that are supported. */
+export function unsupportedMedia(what: string): RestconfFault {
+  const accepted = `${MEDIA_TYPES.json}, ${MEDIA_TYPES.xml}`;
+  const message = `${what}; expected ${MEDIA_TYPES.json} or ${MEDIA_TYPES.xml} in UTF-8`;
+  return new RestconfFault(415, 'invalid-value', { message }, { accept: accepted, 'accept-patch': accepted });
+}
+
+/**
+ * The encoding the client prefers; where it does not mind, that of its request, else JSON (§5.2).
+ * @throws RestconfFault 406 when it accepts neither
+ */
+export function replyEncoding(headers: Headers): Encoding {
+  const preferred = preferredEncoding(headers);
+  if (preferred !== undefined) return preferred;
+  const message = `Accept '${header(headers, 'accept')}': only ${MEDIA_TYPES.json} and ${MEDIA_TYPES.xml} are there`;
+  throw new RestconfFault(406, 'invalid-value', { message });
+}
+
+/** The encoding of an error: as `replyEncoding`, but a client that accepts neither gets one all the same. */
+export function errorEncoding(headers: Headers): Encoding {
+  return preferredEncoding(headers) ?? requestEncoding(headers);
+}
+
+function preferredEncoding(headers: Headers): Encoding | undefined {
+  const fallback = requestEncoding(headers);
+  const accept = header(headers, 'accept');
+  if (accept === undefined || accept.trim() === '') return fallback;
+  const ranges = accept.split(',').map(parseRange);
+  const [json, xml] = [quality(ranges, MEDIA_TYPES.json), quality(ranges, MEDIA_TYPES.xml)];
+  if (json === 0 && xml === 0) return undefined;
+  if (json === xml) return fallback;
+  return json > xml ? 'json' : 'xml';
+}
+
+function requestEncoding(headers: Headers): Encoding {
+  return header(headers, 'content-type')?.toLowerCase().startsWith(MEDIA_TYPES.xml) ? 'xml' : 'json';
+}
+
+interface MediaRange {
+  readonly type: string;
+  readonly quality: number;
+}
+
+function parseRange(text: string): MediaRange {
+  const [type = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
+  const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? '1';
+  return { type, quality: /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(weight) ? Number(weight) : 0 };
+}
+
+/** The weight of the most specific range that covers the type; 0 when none does. */
+function quality(ranges: readonly MediaRange[], type: string): number {
+  for (const range of [type, 'application/*', '*/*']) {
+    const found = ranges.find((candidate) => candidate.type === range);
+    if (found) return found.quality;
+  }
+  return 0;
+}

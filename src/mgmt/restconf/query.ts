@@ -1,0 +1,82 @@
+/** Query parameters (RFC 8040 §4.8), each known by name and allowed for certain methods only. */
+
+import type { Insert } from '../../state/data.ts';
+import type { SchemaNode } from '../../state/schema.ts';
+import type { Content, WithDefaults } from '../reading.ts';
+import type { SelectionPart } from '../selection.ts';
+import { badRequest } from './fault.ts';
+import { parseFields } from './fields.ts';
+import { decode } from './resource-path.ts';
+
+export interface Query {
+  readonly content: Content;
+  /** Undefined when unbounded. */
+  readonly depth: number | undefined;
+  /** Parts below the target. */
+  readonly fields: readonly SelectionPart[] | undefined;
+  readonly withDefaults: WithDefaults | undefined;
+  readonly insert: Insert['where'] | undefined;
+  /** Path of the entry that `insert` is relative to; its pieces are still percent-encoded, as in a URL. */
+  readonly point: string | undefined;
+}
+
+const READ_PARAMETERS = ['content', 'depth', 'fields', 'with-defaults'];
+const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
+  GET: READ_PARAMETERS,
+  HEAD: READ_PARAMETERS,
+  POST: ['insert', 'point'],
+  PUT: ['insert', 'point'],
+};
+
+/**
+ * `target` is the resource's schema, the root for the datastore, undefined for resources that take no parameters.
+ * @throws RestconfFault 400 for a parameter that is unknown, repeated, not for this method, or has a wrong value
+ */
+export function parseQuery(method: string, text: string, target: SchemaNode | undefined): Query {
+  const allowed = (target && PARAMETERS[method]) ?? [];
+  const values = new Map<string, string>();
+  for (const parameter of text === '' ? [] : text.split('&')) {
+    const equals = parameter.indexOf('=');
+    const name = decode(equals < 0 ? parameter : parameter.slice(0, equals));
+    if (!allowed.includes(name)) {
+      const expected = allowed.length === 0 ? 'none' : allowed.join(', ');
+      throw badRequest(`query parameter '${name}' is not for ${method} of this resource; known here: ${expected}`);
+    }
+    if (values.has(name)) throw badRequest(`query parameter '${name}' came twice`);
+    if (equals < 0) throw badRequest(`query parameter '${name}' needs a value`);
+    values.set(name, decode(parameter.slice(equals + 1)));
+  }
+  const fields = values.get('fields');
+  const query: Query = {
+    content: oneOf(values, 'content', ['all', 'config', 'nonconfig']) ?? 'all',
+    depth: depthOf(values.get('depth')),
+    fields: fields === undefined || !target ? undefined : parseFields(fields, target),
+    withDefaults: oneOf(values, 'with-defaults', ['report-all', 'report-all-tagged', 'trim', 'explicit']),
+    insert: oneOf(values, 'insert', ['first', 'last', 'before', 'after']),
+    point: values.get('point'),
+  };
+  const needsPoint = query.insert === 'before' || query.insert === 'after';
+  if (needsPoint && query.point === undefined) throw badRequest(`insert=${query.insert} needs the parameter point`);
+  if (!needsPoint && query.point !== undefined) throw badRequest('point is for insert=before and insert=after only');
+  return query;
+}
+
+function oneOf<T extends string>(
+  values: ReadonlyMap<string, string>,
+  name: string,
+  choices: readonly T[],
+): T | undefined {
+  const value = values.get(name);
+  if (value === undefined) return undefined;
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice !== undefined) return choice;
+  throw badRequest(`query parameter ${name}=${value}: expected one of ${choices.join(', ')}`);
+}
+
+/** §4.8.2: 1 to 65535, or unbounded. */
+function depthOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === 'unbounded') return undefined;
+  const depth = Number(text);
+  if (/^[1-9]\d{0,4}$/.test(text) && depth <= 65_535) return depth;
+  throw badRequest(`query parameter depth=${text}: expected 1 to 65535 or unbounded`);
+}

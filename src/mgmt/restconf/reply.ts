@@ -1,0 +1,151 @@
+/**
+ * Replies as values, and the one place where an error becomes a status and an errors body (RFC 8040 §7).
+ */
+
+import type { DataNode } from '../../state/data.ts';
+import type { ErrorTag } from '../../state/errors.ts';
+import { ManagementError } from '../../state/errors.ts';
+import type { Schema } from '../../state/schema.ts';
+import { escapeAttribute, escapeText } from '../xml.ts';
+import { writeXml } from '../xml-data.ts';
+import { RestconfFault } from './fault.ts';
+import { writeJson } from './json-writer.ts';
+import type { Encoding } from './media.ts';
+import { MEDIA_TYPES } from './media.ts';
+
+export const RESTCONF_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-restconf';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Text in pieces; made while it is sent, so that it may need what `close` ends. */
+  readonly body?: Iterable<string>;
+  /** Called once when the body is sent or given up. */
+  readonly close?: () => void;
+}
+
+/** Nodes as the members of one JSON object, or as XML elements side by side. */
+export function writeNodes(
+  encoding: Encoding,
+  nodes: Iterable<DataNode>,
+  rows: (parent: DataNode) => Iterable<DataNode> = () => [],
+): Iterable<string> {
+  return encoding === 'json' ? writeJson(nodes, rows) : writeXml(nodes, rows);
+}
+
+/** A body in the encoding, never to be cached without asking (§5.5). */
+export function dataReply(encoding: Encoding, body: Iterable<string>, headers: Reply['headers'] = {}): Reply {
+  return {
+    status: 200,
+    headers: { 'content-type': MEDIA_TYPES[encoding], 'cache-control': 'no-cache', ...headers },
+    body,
+  };
+}
+
+/** Status by error-tag where the fault names none itself; the first of those §7 allows, unless said otherwise. */
+const STATUS: Readonly<Record<ErrorTag, number>> = {
+  'in-use': 409,
+  'invalid-value': 400,
+  'too-big': 413,
+  'missing-attribute': 400,
+  'bad-attribute': 400,
+  'unknown-attribute': 400,
+  'missing-element': 400,
+  'bad-element': 400,
+  'unknown-element': 400,
+  'unknown-namespace': 400,
+  // 401 is for requests without valid credentials, which never come this far.
+  'access-denied': 403,
+  'lock-denied': 409,
+  'resource-denied': 409,
+  'rollback-failed': 500,
+  'data-exists': 409,
+  'data-missing': 409,
+  // 405 is said by the request parser, with Allow.
+  'operation-not-supported': 501,
+  'operation-failed': 500,
+  'malformed-message': 400,
+};
+
+/** Status of an error. A rule of the model that refuses an edit is the client's affair: 412, not 500. */
+export function statusOf(error: ManagementError): number {
+  if (error instanceof RestconfFault) return error.status;
+  const isRefusal = error.tag === 'operation-failed' && (error.appTag !== undefined || error.path !== undefined);
+  return isRefusal ? 412 : STATUS[error.tag];
+}
+
+/** Status and errors body for any error, in the client's encoding. */
+export function errorReply(error: ManagementError, encoding: Encoding, schema: Schema): Reply {
+  const text = encoding === 'json' ? jsonErrors(error) : xmlErrors(error, schema);
+  const headers = error instanceof RestconfFault ? error.headers : {};
+  return { ...dataReply(encoding, [text], headers), status: statusOf(error) };
+}
+
+/** Anything thrown as a ManagementError; what is no error of a client's becomes operation-failed without its message. */
+export function toManagementError(error: unknown): ManagementError {
+  if (error instanceof ManagementError) return error;
+  const { status, code } = httpFault(error);
+  if (status === 413) {
+    return new RestconfFault(413, 'too-big', { type: 'transport', message: 'the request body is larger than allowed' });
+  }
+  if (status >= 400 && status < 500) {
+    const message = `the HTTP request is not acceptable (${code})`;
+    return new RestconfFault(status, 'malformed-message', { type: 'transport', message });
+  }
+  return new RestconfFault(500, 'operation-failed', {
+    type: 'application',
+    message: 'an error inside the server; its log says more',
+  });
+}
+
+/** The status and code that fastify gives its own errors. */
+function httpFault(error: unknown): { readonly status: number; readonly code: string } {
+  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') {
+    return { status: 500, code: '' };
+  }
+  return { status: error.statusCode, code: 'code' in error ? String(error.code) : '' };
+}
+
+function jsonErrors(error: ManagementError): string {
+  const faults = error.faults.map((fault) => ({
+    'error-type': fault.type,
+    'error-tag': fault.tag,
+    ...(fault.appTag === undefined ? {} : { 'error-app-tag': fault.appTag }),
+    ...(fault.path ? { 'error-path': fault.path } : {}),
+    'error-message': fault.message,
+    ...(Object.keys(fault.info).length === 0 ? {} : { 'error-info': fault.info }),
+  }));
+  return JSON.stringify({ 'ietf-restconf:errors': { error: faults } });
+}
+
+function xmlErrors(error: ManagementError, schema: Schema): string {
+  const faults = error.faults.map((fault) => {
+    const appTag = fault.appTag === undefined ? '' : leaf('error-app-tag', fault.appTag);
+    const path = fault.path ? leaf('error-path', fault.path, prefixesOf(fault.path, schema)) : '';
+    const info = Object.entries(fault.info).map(([name, value]) => leaf(name, value));
+    return [
+      '<error>',
+      leaf('error-type', fault.type),
+      leaf('error-tag', fault.tag),
+      appTag,
+      path,
+      leaf('error-message', fault.message),
+      info.length === 0 ? '' : `<error-info>${info.join('')}</error-info>`,
+      '</error>',
+    ].join('');
+  });
+  return `<errors xmlns="${RESTCONF_NAMESPACE}">${faults.join('')}</errors>`;
+}
+
+function leaf(name: string, value: string, attributes = ''): string {
+  return `<${name}${attributes}>${escapeText(value)}</${name}>`;
+}
+
+/** Declarations of the module names that the path uses as prefixes. */
+function prefixesOf(path: string, schema: Schema): string {
+  const names = new Set([...path.matchAll(/[/[]([A-Za-z_][\w.-]*):/g)].map(([, name = '']) => name));
+  return [...names]
+    .map((name) => [name, schema.module(name)?.namespace] as const)
+    .map(([name, namespace]) => (namespace === undefined ? '' : ` xmlns:${name}="${escapeAttribute(namespace)}"`))
+    .join('');
+}

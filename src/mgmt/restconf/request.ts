@@ -1,0 +1,179 @@
+/**
+ * The request line and header fields as one value, before anything is done: method, resource, query, encodings and
+ * preconditions. Pure: it looks at the schema, never at data.
+ */
+
+import type { ValueCheck } from '../../state/request.ts';
+import type { Schema, SchemaNode } from '../../state/schema.ts';
+import { badRequest, notFound, RestconfFault } from './fault.ts';
+import { LIMITS } from './limits.ts';
+import type { Encoding, Headers } from './media.ts';
+import { bodyEncoding, header, MEDIA_TYPES, replyEncoding } from './media.ts';
+import type { Query } from './query.ts';
+import { parseQuery } from './query.ts';
+import type { PathStep } from './resource-path.ts';
+import { decode, parseDataPath } from './resource-path.ts';
+
+export type Method = 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export type Resource =
+  /** `{+restconf}` itself, §3.3. */
+  | { readonly kind: 'api' }
+  | { readonly kind: 'yang-library-version' }
+  /** The list of operations, §3.3.2. */
+  | { readonly kind: 'operations' }
+  | { readonly kind: 'operation'; readonly schema: SchemaNode }
+  | { readonly kind: 'datastore' }
+  | { readonly kind: 'data'; readonly schema: SchemaNode; readonly steps: readonly PathStep[] }
+  | { readonly kind: 'action'; readonly schema: SchemaNode; readonly steps: readonly PathStep[] };
+
+/** Header fields that make a request conditional (RFC 9110 §13.1), as they came. */
+export interface Conditions {
+  readonly ifMatch: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+  readonly ifModifiedSince: string | undefined;
+  readonly ifUnmodifiedSince: string | undefined;
+}
+
+export interface RestconfRequest {
+  readonly method: Method;
+  readonly resource: Resource;
+  readonly query: Query;
+  /** Undefined when no Content-Type came. */
+  readonly bodyEncoding: Encoding | undefined;
+  readonly replyEncoding: Encoding;
+  readonly conditions: Conditions;
+  /** `https://host:port` as the client named us, for Location. */
+  readonly origin: string;
+}
+
+export const ROOT = '/restconf';
+export const HOST_META = '/.well-known/host-meta';
+
+/** Operations of NETCONF itself have no meaning here (RFC 8040 §1.3: datastores, locks and sessions are implicit). */
+const NETCONF_ONLY = ['ietf-netconf', 'ietf-netconf-monitoring', 'ietf-netconf-nmda', 'ietf-netconf-partial-lock'];
+
+const METHODS: readonly Method[] = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
+
+/** The operations that RESTCONF clients can call. */
+export function operationsOf(schema: Schema): SchemaNode[] {
+  return schema.root.children.filter((node) => node.kind === 'rpc' && !NETCONF_ONLY.includes(node.module));
+}
+
+/**
+ * `rawUrl` is path and query as they stand in the request line.
+ * @throws RestconfFault 400, 404, 405 (with Allow), 406, 414, 415
+ */
+export function parseRequest(
+  method: string,
+  rawUrl: string,
+  headers: Headers,
+  schema: Schema,
+  check: ValueCheck,
+): RestconfRequest {
+  if (rawUrl.length > LIMITS.urlOctets) {
+    const message = `the URL has ${rawUrl.length} octets; at most ${LIMITS.urlOctets} are allowed`;
+    throw new RestconfFault(414, 'too-big', { message });
+  }
+  const [path = '', ...queries] = rawUrl.split('?');
+  const resource = parseResource(path, schema, check);
+  const known = METHODS.find((candidate) => candidate === method);
+  const allowed = allowedMethods(resource);
+  if (!known || !allowed.includes(known)) throw methodNotAllowed(method, resource);
+  const request: RestconfRequest = {
+    method: known,
+    resource,
+    query: parseQuery(method, queries.join('?'), targetOf(resource, schema)),
+    replyEncoding: replyEncoding(headers),
+    bodyEncoding: WITH_BODY.includes(method) ? bodyEncoding(headers) : undefined,
+    conditions: {
+      ifMatch: header(headers, 'if-match'),
+      ifNoneMatch: header(headers, 'if-none-match'),
+      ifModifiedSince: header(headers, 'if-modified-since'),
+      ifUnmodifiedSince: header(headers, 'if-unmodified-since'),
+    },
+    origin: originOf(headers),
+  };
+  if (!['GET', 'HEAD', 'OPTIONS'].includes(method)) refuseUnaddressed(request);
+  return request;
+}
+
+function originOf(headers: Headers): string {
+  const authority = header(headers, ':authority') ?? header(headers, 'host') ?? '';
+  return `https://${/^[\w.:[\]-]+$/.test(authority) ? authority : 'localhost'}`;
+}
+
+function parseResource(path: string, schema: Schema, check: ValueCheck): Resource {
+  // One slash at the end is forgiven.
+  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  if (trimmed === ROOT) return { kind: 'api' };
+  if (!trimmed.startsWith(`${ROOT}/`))
+    throw notFound(`no resource ${path}: the entry point is ${ROOT}, see ${HOST_META}`);
+  const [top = '', ...segments] = trimmed.slice(ROOT.length + 1).split('/');
+  if (top === 'data') {
+    const { steps, action } = parseDataPath(segments, schema, check);
+    if (action) return { kind: 'action', schema: action, steps };
+    const last = steps[steps.length - 1];
+    return last ? { kind: 'data', schema: last.schema, steps } : { kind: 'datastore' };
+  }
+  if (top === 'operations') return parseOperation(segments, schema);
+  if (top === 'yang-library-version' && segments.length === 0) return { kind: 'yang-library-version' };
+  throw notFound(`no resource ${path}: ${ROOT} holds data, operations and yang-library-version`);
+}
+
+function parseOperation(segments: readonly string[], schema: Schema): Resource {
+  if (segments.length === 0) return { kind: 'operations' };
+  const name = decode(segments[0] ?? '');
+  const found = operationsOf(schema).find((node) => node.qualifiedName === name);
+  if (found && segments.length === 1) return { kind: 'operation', schema: found };
+  throw notFound(`no operation ${segments.join('/')}: ${ROOT}/operations lists them as module:name`);
+}
+
+/** Methods of a resource; a request that lacks keys is a bad one of an allowed method. */
+export function allowedMethods(resource: Resource): readonly Method[] {
+  switch (resource.kind) {
+    case 'operation':
+    case 'action':
+      return ['OPTIONS', 'POST'];
+    case 'datastore':
+      return ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH'];
+    case 'data':
+      if (!resource.schema.config) return ['GET', 'HEAD', 'OPTIONS'];
+      if (['container', 'list'].includes(resource.schema.kind)) return METHODS;
+      return ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'];
+    default:
+      return ['GET', 'HEAD', 'OPTIONS'];
+  }
+}
+
+/** Header fields that tell a client what the resource can do (§4.1, RFC 5789 §3.1). */
+export function allowHeaders(resource: Resource): Record<string, string> {
+  const allowed = allowedMethods(resource);
+  const allow = { allow: allowed.join(', ') };
+  if (!allowed.includes('PATCH')) return allow;
+  return { ...allow, 'accept-patch': `${MEDIA_TYPES.xml}, ${MEDIA_TYPES.json}` };
+}
+
+function methodNotAllowed(method: string, resource: Resource): RestconfFault {
+  const headers = allowHeaders(resource);
+  const message = `${method} is not for this resource; it takes ${headers.allow}`;
+  return new RestconfFault(405, 'operation-not-supported', { message }, headers);
+}
+
+function targetOf(resource: Resource, schema: Schema): SchemaNode | undefined {
+  if (resource.kind === 'datastore') return schema.root;
+  return resource.kind === 'data' ? resource.schema : undefined;
+}
+
+/** An edit needs one resource: an entry, not a list; and a key leaf is fixed for the life of its entry (§4.5, §4.6.1). */
+function refuseUnaddressed({ method, resource }: RestconfRequest): void {
+  if (resource.kind !== 'data') return;
+  const last = resource.steps[resource.steps.length - 1];
+  if (last?.schema.isList && last.keys.length === 0) {
+    throw badRequest(`${method} of ${resource.schema.path}: expected one entry, ${resource.schema.name}=key`);
+  }
+  if (resource.schema.isKey) {
+    throw badRequest(`${method} of ${resource.schema.path}: a key never changes; delete the entry and create another`);
+  }
+}

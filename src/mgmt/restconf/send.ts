@@ -1,0 +1,77 @@
+/**
+ * Sends replies. A small body goes out whole, with its length; a large one is made while it is sent: nothing more is
+ * made than the connection takes, and when the client goes away, the making ends and with it the reading.
+ */
+
+import { Readable } from 'node:stream';
+import { LIMITS } from './limits.ts';
+import type { Reply } from './reply.ts';
+
+/** The part of fastify's reply that is needed, whatever the HTTP version. */
+export interface Sender {
+  code(status: number): unknown;
+  headers(headers: Readonly<Record<string, string>>): unknown;
+  send(payload?: unknown): unknown;
+}
+
+/** @throws whatever making the first part of the body throws; after that, a failure breaks the connection off */
+export function send(sender: Sender, reply: Reply): unknown {
+  const { status, headers, body, close } = reply;
+  const once = closeOnce(close);
+  let pieces: Iterator<string>;
+  let first: IteratorResult<string>;
+  let second: IteratorResult<string>;
+  try {
+    pieces = gather(body ?? []);
+    first = pieces.next();
+    second = first.done ? first : pieces.next();
+  } catch (error) {
+    once();
+    throw error;
+  }
+  sender.code(status);
+  sender.headers(headers);
+  if (second.done) {
+    once();
+    return first.done ? sender.send() : sender.send(first.value);
+  }
+  return sender.send(streamOf([first.value ?? '', second.value], pieces, once));
+}
+
+function streamOf(begun: readonly string[], rest: Iterator<string>, close: () => void): Readable {
+  function* all(): Generator<string> {
+    yield* begun;
+    for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
+  }
+  const stream = Readable.from(all(), { objectMode: false, highWaterMark: LIMITS.chunkCharacters });
+  const deadline = setTimeout(() => {
+    stream.destroy(new Error(`the client did not take its answer within ${LIMITS.readingMs} ms`));
+  }, LIMITS.readingMs);
+  stream.once('close', () => {
+    clearTimeout(deadline);
+    rest.return?.();
+    close();
+  });
+  return stream;
+}
+
+/** The same text in pieces of at least LIMITS.chunkCharacters, the last one apart. */
+function* gather(body: Iterable<string>): Generator<string, undefined> {
+  let pending = '';
+  for (const piece of body) {
+    pending += piece;
+    if (pending.length < LIMITS.chunkCharacters) continue;
+    yield pending;
+    pending = '';
+  }
+  if (pending !== '') yield pending;
+  return undefined;
+}
+
+function closeOnce(close: (() => void) | undefined): () => void {
+  let isClosed = false;
+  return () => {
+    if (!isClosed) close?.();
+    isClosed = true;
+  };
+}

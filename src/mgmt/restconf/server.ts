@@ -1,0 +1,203 @@
+/**
+ * RESTCONF over HTTPS (RFC 8040): HTTP/1.1 and HTTP/2 on one TLS port. fastify is the plumbing; it never sees a path,
+ * since routers decode `%2F` too early. A request goes this way:
+ *
+ *   1. user and password                authentication.ts
+ *   2. request line to one value        request.ts
+ *   3. body, within limits              fastify
+ *   4. the handler of its kind          read, edit, invoke, discovery
+ *   5. the reply, or the errors body    reply.ts, send.ts
+ */
+
+import type { Http2SecureServer } from 'node:http2';
+import { fastify } from 'fastify';
+import type { Log } from '../../log.ts';
+import type { Caller } from '../../state/request.ts';
+import type { Users } from '../users.ts';
+import { authenticate } from './authentication.ts';
+import type { RestconfOperations } from './backend.ts';
+import { refuseConnection, trackConnections } from './connections.ts';
+import { apiResource, hostMeta, operationsResource, yangLibraryVersion } from './discovery.ts';
+import { Editor } from './edit.ts';
+import { invoke } from './invoke.ts';
+import { LIMITS } from './limits.ts';
+import type { Headers } from './media.ts';
+import { errorEncoding } from './media.ts';
+import { readResource } from './read.ts';
+import type { Reply } from './reply.ts';
+import { errorReply, statusOf, toManagementError } from './reply.ts';
+import type { RestconfRequest } from './request.ts';
+import { allowHeaders, HOST_META, parseRequest } from './request.ts';
+import { send } from './send.ts';
+
+export interface RestconfOptions {
+  readonly operations: RestconfOperations;
+  readonly users: Pick<Users, 'verifyPassword'>;
+  /** PEM. */
+  readonly key: string | Buffer;
+  readonly cert: string | Buffer;
+  /** Addresses to listen on. */
+  readonly hosts: readonly string[];
+  /** 0 for any; then one host only. */
+  readonly port: number;
+  readonly log: Log;
+}
+
+export interface RestconfServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** @throws Error with code (EADDRINUSE, EACCES, ...) and what to do when the port cannot be opened */
+export async function startRestconf(options: RestconfOptions): Promise<RestconfServer> {
+  const face = new RestconfFace(options);
+  const servers: RestconfServer[] = [];
+  try {
+    for (const host of options.hosts) servers.push(await listen(options, face, host));
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.close()));
+    throw error;
+  }
+  return {
+    port: servers[0]?.port ?? options.port,
+    close: async () => {
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
+}
+
+async function listen(options: RestconfOptions, face: RestconfFace, host: string): Promise<RestconfServer> {
+  const { key, cert, port } = options;
+  const https = {
+    allowHTTP1: true,
+    key,
+    cert,
+    minVersion: 'TLSv1.2' as const,
+    handshakeTimeout: LIMITS.headerMs,
+    maxHeaderSize: LIMITS.headerOctets,
+    settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.headerOctets },
+  };
+  const app = fastify({
+    http2: true,
+    https,
+    http2SessionTimeout: LIMITS.idleMs,
+    connectionTimeout: LIMITS.idleMs,
+    bodyLimit: LIMITS.bodyOctets,
+    rewriteUrl: () => '/',
+    clientErrorHandler: refuseConnection,
+    exposeHeadRoutes: false,
+  });
+  const connections = trackConnections(app.server);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addHook('onRequest', (request) => face.admit(request));
+  app.setErrorHandler((error, request, reply) => send(reply, face.refuse(error, request)));
+  app.all('/', async (request, reply) => send(reply, await face.answer(request)));
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const hint =
+      code === 'EADDRINUSE' ? 'another program has the port; choose another with --restconf-port' : 'see cause';
+    throw Object.assign(
+      new Error(`RESTCONF cannot listen on ${host} port ${port} (${code}): ${hint}`, { cause: error }),
+      { code },
+    );
+  }
+  return {
+    port: portOf(app.server.address()) ?? port,
+    close: async () => {
+      connections.destroyAll();
+      await app.close();
+    },
+  };
+}
+
+function portOf(address: ReturnType<Http2SecureServer['address']>): number | undefined {
+  return address === null || typeof address === 'string' ? undefined : address.port;
+}
+
+/** The part of fastify's request that is needed, whatever the HTTP version. */
+interface Incoming {
+  readonly method: string;
+  /** Path and query as they came. */
+  readonly originalUrl: string;
+  readonly headers: Headers;
+  readonly ip: string;
+  readonly body: unknown;
+}
+
+interface Admitted {
+  readonly caller: Caller;
+  readonly value: RestconfRequest;
+}
+
+/** Requests to replies. */
+class RestconfFace {
+  readonly #options: RestconfOptions;
+  readonly #editor: Editor;
+  readonly #admitted = new WeakMap<Incoming, Admitted>();
+
+  constructor(options: RestconfOptions) {
+    this.#options = options;
+    this.#editor = new Editor(options.operations);
+  }
+
+  /** Before the body is read: who it is and what is wanted. */
+  async admit(request: Incoming): Promise<void> {
+    if (isHostMeta(request)) return;
+    const { operations, users } = this.#options;
+    const caller = await authenticate(users, request.headers, request.ip);
+    const url = request.originalUrl;
+    const value = parseRequest(request.method, url, request.headers, operations.schema, operations.check);
+    this.#admitted.set(request, { caller, value });
+  }
+
+  async answer(request: Incoming): Promise<Reply> {
+    const admitted = this.#admitted.get(request);
+    if (!admitted) return hostMeta();
+    const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
+    const reply = await this.#handle(admitted, body);
+    return request.method === 'HEAD' ? withoutBody(reply) : reply;
+  }
+
+  #handle({ caller, value }: Admitted, body: Uint8Array): Reply | Promise<Reply> {
+    const { resource, method, replyEncoding } = value;
+    const { operations } = this.#options;
+    if (method === 'OPTIONS') return { status: 200, headers: allowHeaders(resource) };
+    switch (resource.kind) {
+      case 'api':
+        return apiResource(replyEncoding);
+      case 'yang-library-version':
+        return yangLibraryVersion(replyEncoding);
+      case 'operations':
+        return operationsResource(replyEncoding, operations.schema);
+      case 'operation':
+        return invoke(operations, caller, value, resource.schema, [], body);
+      case 'action':
+        return invoke(operations, caller, value, resource.schema, resource.steps, body);
+      default:
+        if (method === 'GET' || method === 'HEAD') return readResource(operations, caller, value);
+        return this.#editor.edit(caller, value, body);
+    }
+  }
+
+  /** The reply to anything thrown on the way. */
+  refuse(thrown: unknown, request: Incoming): Reply {
+    const error = toManagementError(thrown);
+    const { log, operations } = this.#options;
+    if (error !== thrown && statusOf(error) === 500) log.error({ err: thrown }, 'RESTCONF request failed');
+    const reply = errorReply(error, errorEncoding(request.headers), operations.schema);
+    return request.method === 'HEAD' ? withoutBody(reply) : reply;
+  }
+}
+
+function isHostMeta(request: Incoming): boolean {
+  return request.originalUrl === HOST_META && (request.method === 'GET' || request.method === 'HEAD');
+}
+
+function withoutBody({ status, headers, close }: Reply): Reply {
+  close?.();
+  return { status, headers };
+}
