@@ -60,7 +60,13 @@ export class PrefixIndex {
     if (row === 0) return;
     if (before === 0) this.#buckets[bucket] = this.#next[row] ?? 0;
     else this.#next[before] = this.#next[row] ?? 0;
+    this.#lengths[row] = 0;
     this.#count(length, -1);
+  }
+
+  /** Every row that holds a prefix. */
+  *rows(): Generator<number> {
+    for (let row = 1; row < this.#lengths.length; row++) if (this.#lengths[row] !== 0) yield row;
   }
 
   #holds(row: number, prefix: number, length: number): boolean {

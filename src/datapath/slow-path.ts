@@ -124,7 +124,7 @@ export class SlowPath {
     if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, at)) return DROP_MALFORMED_IPV4;
     const source = ipv4.source(buf, at);
     const destination = ipv4.destination(buf, at);
-    packet.row = this.#table.lookup(this.#isGateway ? source : destination);
+    packet.row = this.#rowOf(this.#isGateway ? source : destination);
     packet.softwire = this.#softwireOf(packet.row);
     const pool = packet.row === 0 && !this.#isGateway ? this.#softwires.poolInstance(destination) : -1;
     if (packet.row !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
@@ -226,7 +226,7 @@ export class SlowPath {
     const destination = ipv4.destination(buf, packet.at);
     const instance = this.#softwires.instance(packet.softwire);
     const isOwn = destination === this.#softwires.ipv4Address(packet.softwire);
-    packet.row = this.#table.lookup(destination);
+    packet.row = this.#rowOf(destination);
     if (packet.row === 0 && !isOwn) return DROP_OUTSIDE_SERVED_PREFIX;
     if (packet.row !== 0 && this.#softwires.instance(this.#softwireOf(packet.row)) !== instance) {
       return DROP_ENDPOINT_MISMATCH;
@@ -240,13 +240,13 @@ export class SlowPath {
   #atAftr(batch: Batch, packet: Parsed): number {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
-    packet.row = this.#table.lookup(ipv4.source(buf, packet.at));
+    packet.row = this.#rowOf(ipv4.source(buf, packet.at));
     if (packet.row === 0) return DROP_NO_BINDING;
     if (!this.#comesFrom(buf, packet.outer, packet.row)) return DROP_SOURCE_MISMATCH;
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
     if (packet.ecn === ECN_DROP) return DROP_ECN;
     if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
-    const other = this.#table.lookup(destination);
+    const other = this.#rowOf(destination);
     if (other === 0) return this.#toIpv4(batch, packet);
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
     if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
@@ -300,12 +300,18 @@ export class SlowPath {
 
   // Rows --------------------------------------------------------------------------------------------------------------
 
+  /** Row of an address; 0 also while the softwire of the row is being taken out of use. */
+  #rowOf(address: number): number {
+    const row = this.#table.lookup(address);
+    return row !== 0 && this.#softwires.isEnabled(this.#softwireOf(row)) ? row : 0;
+  }
+
   #softwireOf(row: number): number {
     return (this.#table.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
   }
 
   #leadsToInstance(address: number, instance: number): boolean {
-    const row = this.#table.lookup(address);
+    const row = this.#rowOf(address);
     return row !== 0 && this.#softwires.instance(this.#softwireOf(row)) === instance;
   }
 

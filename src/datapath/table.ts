@@ -8,6 +8,7 @@
  * (122 MiB, where blocks of 256 words cost 950 MiB).
  */
 
+import type { Ipv4Prefix } from '../address.ts';
 import { ipv4Mask } from '../address.ts';
 import type { Epochs } from './epochs.ts';
 import { FreeList } from './free-list.ts';
@@ -20,6 +21,7 @@ import {
   ROW_SHIFT,
   ROW_SOFTWIRE,
   ROW_WORDS,
+  SOFTWIRE_MASK,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { PrefixIndex } from './prefix-index.ts';
@@ -97,6 +99,26 @@ export class Table extends TableReader {
   /** Row of exactly this prefix; 0 when it is not there. */
   find(prefix: number, length: number): number {
     return this.#index.find(prefix, length);
+  }
+
+  /** Every row in use. Rows may be removed on the way. */
+  rowsInUse(): Generator<number> {
+    return this.#index.rows();
+  }
+
+  /** The prefix of a row. */
+  prefixOf(row: number): Ipv4Prefix {
+    const word = row << ROW_SHIFT;
+    return { address: (this.rows[word + ROW_PREFIX] ?? 0) >>> 0, length: this.#lengthOf(row) };
+  }
+
+  /** Whether a row leads to this target already. */
+  leadsTo(row: number, target: Target): boolean {
+    const softwire = (this.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
+    if (softwire !== target.softwire) return false;
+    const at = row * ROW_WORDS * 4;
+    for (let i = 0; i < 16; i++) if (this.octets[at + i] !== target.remote[i]) return false;
+    return true;
   }
 
   /**

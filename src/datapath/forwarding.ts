@@ -1,0 +1,216 @@
+/**
+ * What one role forwards by, as the control thread keeps it: table, tunnel addresses and counters in shared memory, and
+ * the numbers that instances and tunnel addresses have there.
+ *
+ * An instance keeps its number as long as it is configured. A tunnel address that goes out of use is first disabled, so that rows
+ * which still name it lead nowhere, and its number is given to another only after those rows are gone.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { Ipv4Prefix } from '../address.ts';
+import { formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
+import type { InstanceCounters } from '../control.ts';
+import type { Binding } from '../state/model.generated.ts';
+import type { InstancePlan } from './configuration.ts';
+import { CounterReader } from './counter-reader.ts';
+import { Counters } from './counters.ts';
+import type { EngineMemory, Role } from './engine.ts';
+import { Epochs } from './epochs.ts';
+import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
+import type { Allocate } from './memory.ts';
+import { Numbers } from './numbers.ts';
+import type { Pool } from './softwires.ts';
+import { Softwires } from './softwires.ts';
+import type { Target } from './table.ts';
+import { Table } from './table.ts';
+
+/** What a worker needs, to hand over to its thread. */
+export interface ForwardingMemory {
+  readonly engine: EngineMemory;
+  readonly counters: SharedArrayBuffer;
+  readonly epochs: SharedArrayBuffer;
+  readonly workers: number;
+}
+
+/** One row as it is wanted: a served prefix, or a binding. */
+export interface WantedRow {
+  readonly prefix: Ipv4Prefix;
+  readonly target: Target;
+}
+
+interface Tunnel {
+  readonly local: Uint8Array;
+  readonly softwire: number;
+}
+
+/** Workers reach their batch boundary within this time, or the change is made row by row. */
+const HOLD_MS = 50;
+/** Rows applied in one piece before others get the control thread. */
+const SLICE_ROWS = 5_000;
+
+export class Forwarding {
+  readonly role: Role;
+  readonly memory: ForwardingMemory;
+  readonly table: Table;
+  readonly #epochs: Epochs;
+  readonly #softwires: Softwires;
+  readonly #counters: CounterReader;
+  readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
+  readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
+  #plans: readonly InstancePlan[] = [];
+  /** Tunnel addresses in use with their softwire numbers, by instance; the main one first. */
+  #tunnels = new Map<string, readonly Tunnel[]>();
+  /** Bindings that found the table full. */
+  #refused = 0;
+
+  constructor(role: Role, workers: number, capacity: number, allocate: Allocate) {
+    this.role = role;
+    this.#epochs = new Epochs(workers);
+    this.table = new Table(capacity, this.#epochs, allocate);
+    this.#softwires = new Softwires(allocate);
+    const counters = new Counters(workers);
+    this.#counters = new CounterReader(role, counters);
+    this.memory = {
+      engine: {
+        role,
+        table: this.table.memory,
+        softwires: this.#softwires.memory,
+        seed: randomBytes(4).readInt32LE(),
+      },
+      counters: counters.memory,
+      epochs: this.#epochs.memory,
+      workers,
+    };
+  }
+
+  get plans(): readonly InstancePlan[] {
+    return this.#plans;
+  }
+
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Runs `body` with no packet being decided. */
+  hold(body: () => void): void {
+    this.#epochs.hold(HOLD_MS, body);
+  }
+
+  /** Makes the tunnel addresses and pools those of `plans`, all in one moment. Rows follow by `synchronize`. */
+  setInstances(plans: readonly InstancePlan[]): void {
+    const assigned = plans.map((plan) => ({ plan, instance: this.#instanceOf(plan.name) }));
+    const forwarding = assigned.filter(({ plan }) => plan.forwards);
+    const wanted = new Set(forwarding.flatMap(({ plan }) => plan.locals.map((local) => softwireKey(plan, local))));
+    this.hold(() => {
+      for (const key of this.#softwireNumbers.keys()) {
+        if (!wanted.has(key)) this.#softwires.set(this.#softwireNumbers.numberOf(key) ?? 0, undefined);
+      }
+      for (const { plan, instance } of forwarding) this.#setSoftwires(plan, instance);
+      this.#softwires.setPools(forwarding.flatMap(({ plan, instance }) => poolsOf(plan, instance)));
+    });
+    this.#plans = plans;
+    this.#tunnels = new Map(forwarding.map(({ plan }) => [plan.name, this.#tunnelsOf(plan)]));
+  }
+
+  /** Gives the numbers of what is no longer configured free again; its rows are gone. */
+  releaseNumbers(): void {
+    const names = new Set(this.#plans.map(({ name }) => name));
+    this.#instances.keepOnly(names);
+    const forwarding = this.#plans.filter(({ forwards }) => forwards);
+    this.#softwireNumbers.keepOnly(
+      new Set(forwarding.flatMap((plan) => plan.locals.map((local) => softwireKey(plan, local)))),
+    );
+  }
+
+  /** The row that a binding of an AFTR asks for; undefined while that AFTR or its address is not in use. */
+  wantedBinding(instance: string, binding: Binding): WantedRow | undefined {
+    const tunnels = this.#tunnels.get(instance) ?? [];
+    const named = binding.aftrIpv6Address;
+    const tunnel = named ? tunnels.find(({ local }) => sameIpv6(local, named)) : tunnels[0];
+    if (!tunnel) return undefined;
+    const prefix = { address: binding.address, length: binding.length };
+    return { prefix, target: { remote: binding.gatewayIpv6Address, softwire: tunnel.softwire } };
+  }
+
+  /** The rows of all served prefixes. */
+  *wantedServedPrefixes(): Generator<WantedRow> {
+    for (const plan of this.#plans) {
+      const [tunnel] = this.#tunnels.get(plan.name) ?? [];
+      if (!tunnel || !plan.remote) continue;
+      const target = { remote: plan.remote, softwire: tunnel.softwire };
+      for (const prefix of plan.servedPrefixes) yield { prefix, target };
+    }
+  }
+
+  /** Adds or replaces one row; a row that is so already is left alone. */
+  put({ prefix, target }: WantedRow): void {
+    const row = this.table.find(prefix.address, prefix.length);
+    if (row !== 0 && this.table.leadsTo(row, target)) return;
+    if (!this.table.put(prefix.address, prefix.length, target)) this.#refused++;
+  }
+
+  remove(prefix: Ipv4Prefix): void {
+    this.table.remove(prefix.address, prefix.length);
+  }
+
+  /**
+   * Makes the rows exactly those wanted: first what is new or different, then what goes. Packets of rows that stay are not
+   * touched by it. `pause` is awaited between slices.
+   */
+  async synchronize(wanted: Iterable<WantedRow>, pause: () => Promise<void>): Promise<void> {
+    this.#refused = 0;
+    const kept = new Uint8Array(this.table.rows.length / 8 + 1);
+    let rows = 0;
+    for (const row of wanted) {
+      this.put(row);
+      kept[this.table.find(row.prefix.address, row.prefix.length)] = 1;
+      if (++rows % SLICE_ROWS === 0) await pause();
+    }
+    for (const row of this.table.rowsInUse()) {
+      if (kept[row] === 1) continue;
+      this.remove(this.table.prefixOf(row));
+      if (++rows % SLICE_ROWS === 0) await pause();
+    }
+  }
+
+  /** The counters of every configured instance. */
+  counters(): InstanceCounters[] {
+    return this.#plans.map(({ name }) => this.#counters.read(name, this.#instanceOf(name)));
+  }
+
+  #tunnelsOf(plan: InstancePlan): Tunnel[] {
+    return plan.locals.map((local) => ({
+      local,
+      softwire: this.#softwireNumbers.assign(softwireKey(plan, local)),
+    }));
+  }
+
+  #instanceOf(name: string): number {
+    const known = this.#instances.numberOf(name);
+    if (known !== undefined) return known;
+    const number = this.#instances.assign(name);
+    this.#counters.begin(number);
+    return number;
+  }
+
+  #setSoftwires(plan: InstancePlan, instance: number): void {
+    const { flags, hopLimit, pipeDscp, payloadMtu, ipv4Address, remote } = plan;
+    for (const local of plan.locals) {
+      const softwire = { instance, local, flags, hopLimit, pipeDscp, payloadMtu, ipv4Address };
+      const number = this.#softwireNumbers.assign(softwireKey(plan, local));
+      this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
+    }
+  }
+}
+
+function softwireKey(plan: InstancePlan, local: Uint8Array): string {
+  return `${plan.name} ${formatIpv6(local)}`;
+}
+
+function poolsOf(plan: InstancePlan, instance: number): Pool[] {
+  return plan.pools.map(({ address, length }) => ({
+    first: address,
+    last: (address | ~ipv4Mask(length)) >>> 0,
+    instance,
+  }));
+}

@@ -1,0 +1,295 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
+
+const test = suite('engine-decapsulation');
+
+const DEVICE = '198.51.100.10';
+const INTERNET = '203.0.113.80';
+const up = { src: DEVICE, dst: INTERNET };
+const down = { src: INTERNET, dst: DEVICE };
+
+function fromGateway(payload: string, more: Parameters<typeof ipv6>[0] = {}): string {
+  return ipv6({ src: '2001:db8:a::1', dst: '2001:db8:b::1', payload, ...more });
+}
+
+function fromAftr(payload: string, more: Parameters<typeof ipv6>[0] = {}): string {
+  return ipv6({ src: '2001:db8:b::1', dst: '2001:db8:a::1', payload, ...more });
+}
+
+addCases(test, 'aftr', [
+  {
+    name: 'a packet of a bound source goes out, TTL and all else untouched (D27, D29, D44)',
+    in: [fromGateway(ipv4({ ...up, id: 7, df: true }), { hopLimit: 3 })],
+    out: [ipv4({ ...up, id: 7, df: true })],
+    counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: 'the right inner source from another gateway (D22, D24)',
+    in: [fromGateway(ipv4(up), { src: '2001:db8:a::2' }), fromGateway(ipv4(up), { src: '2001:db8:a::99' })],
+    out: [],
+    counters: { 'ipv6 source-mismatch': 2 },
+  },
+  {
+    name: 'the longest binding also decides whom a source belongs to (D107)',
+    in: [
+      fromGateway(ipv4({ ...up, src: '198.51.100.77' })),
+      fromGateway(ipv4({ ...up, src: '198.51.100.77' }), { src: '2001:db8:a::2' }),
+    ],
+    out: [ipv4({ ...up, src: '198.51.100.77' })],
+    counters: { 'ipv6 source-mismatch': 1, 'ipv6 forwarded': 1 },
+  },
+  {
+    name: 'an unbound inner source (D25)',
+    in: [fromGateway(ipv4({ ...up, src: '198.51.103.1' })), fromGateway(ipv4({ ...up, src: '8.8.8.8' }))],
+    out: [],
+    counters: { 'ipv6 no-binding': 2 },
+  },
+  {
+    name: 'the other tunnel address of the AFTR than that of the binding (D23)',
+    in: [fromGateway(ipv4(up), { dst: '2001:db8:b::2' })],
+    out: [],
+    counters: { 'ipv6 endpoint-mismatch': 1 },
+  },
+  {
+    name: 'a binding with an AFTR address of its own, through that address',
+    in: [fromGateway(ipv4({ ...up, src: '198.51.102.5' }), { src: '2001:db8:a::3', dst: '2001:db8:b::2' })],
+    out: [ipv4({ ...up, src: '198.51.102.5' })],
+    counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: 'an IPv6 destination that is no tunnel address (D20)',
+    in: [fromGateway(ipv4(up), { dst: '2001:db8:b::3' })],
+    out: [],
+    counters: { 'ipv6 not-for-us': 1 },
+  },
+  {
+    name: 'octets after the inner packet are trimmed; too few are malformed (D39)',
+    in: [fromGateway(`${ipv4(up)}${'00'.repeat(8)}`), fromGateway(ipv4(up).slice(0, -16))],
+    out: [ipv4(up)],
+    counters: { 'ipv6 forwarded': 1, 'ipv6 malformed-ipv4': 1 },
+  },
+  {
+    name: 'octets after the outer packet are trimmed',
+    in: [`${fromGateway(ipv4(up))}ffff`],
+    out: [ipv4(up)],
+    counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: 'next header 4 but no IPv4 behind it (D40)',
+    in: [
+      fromGateway(ipv4({ ...up, versionIhl: 0x65 })),
+      fromGateway(ipv4({ ...up, versionIhl: 0x44 })),
+      fromGateway(ipv4({ ...up, checksum: 1 })),
+      fromGateway(''),
+      fromGateway('45000014'),
+    ],
+    out: [],
+    counters: { 'ipv6 malformed-ipv4': 5 },
+  },
+  {
+    name: 'an outer packet that is not whole',
+    in: [fromGateway(ipv4(up)).slice(0, 78), fromGateway(ipv4(up), { payloadLength: 100 }), '60'],
+    out: [],
+    counters: { 'ipv6 malformed-ipv6': 3 },
+  },
+  {
+    name: 'martian inner sources, the address of the AFTR itself among them (D41)',
+    in: ['0.1.2.3', '127.0.0.1', '224.0.0.1', '255.255.255.255', '203.0.113.1'].map((src) =>
+      fromGateway(ipv4({ ...up, src })),
+    ),
+    out: [],
+    counters: { 'ipv6 martian-ipv4-source': 5 },
+  },
+  {
+    name: 'martian inner destinations',
+    in: ['0.1.2.3', '127.0.0.1', '224.0.0.1', '255.255.255.255'].map((dst) => fromGateway(ipv4({ ...up, dst }))),
+    out: [],
+    counters: { 'ipv6 martian-ipv4-destination': 4 },
+  },
+  {
+    name: 'an inner source route',
+    in: [fromGateway(ipv4({ ...up, options: '8303040001010101'.slice(0, 16) }))],
+    out: [],
+    counters: { 'ipv6 source-route-option': 1 },
+  },
+  {
+    name: 'martian outer sources (D42)',
+    in: ['ff02::1', '::', '::1', 'fe80::1'].map((src) => fromGateway(ipv4(up), { src })),
+    out: [],
+    counters: { 'ipv6 martian-outer-source': 4 },
+  },
+  {
+    name: 'other next headers (D38)',
+    in: [41, 47, 59, 253].map((nextHeader) => fromGateway(ipv4(up), { nextHeader })),
+    out: [],
+    counters: { 'ipv6 unsupported-next-header': 4 },
+  },
+  {
+    name: 'outer fragments, first and later',
+    in: [
+      fromGateway(`0400000112345678${ipv4(up)}`, { nextHeader: 44 }),
+      fromGateway(`0400000812345678${ipv4(up)}`, { nextHeader: 44 }),
+    ],
+    out: [],
+    counters: { 'ipv6 fragment-unsupported': 2 },
+  },
+  {
+    name: 'an atomic fragment is a whole packet (D63)',
+    in: [fromGateway(`0400000012345678${ipv4(up)}`, { nextHeader: 44 })],
+    out: [ipv4(up)],
+    counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: 'a packet to the own address of the AFTR is for the kernel',
+    in: [fromGateway(ipv4({ ...up, dst: '203.0.113.1', ttl: 1 }))],
+    out: [ipv4({ ...up, dst: '203.0.113.1', ttl: 1 })],
+    counters: { 'ipv6 forwarded': 1 },
+  },
+]);
+
+addCases(test, 'gateway', [
+  {
+    name: 'a packet from the AFTR to a served address goes out',
+    in: [fromAftr(ipv4(down))],
+    out: [ipv4(down)],
+    counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: 'an outer source that is not the AFTR (D19)',
+    in: [fromAftr(ipv4(down), { src: '2001:db8:b::2' }), fromAftr(ipv4(down), { src: '2001:db8:a::2' })],
+    out: [],
+    counters: { 'ipv6 wrong-aftr': 2 },
+  },
+  {
+    name: 'an inner destination outside the served prefixes (D21)',
+    in: [fromAftr(ipv4({ ...down, dst: '198.51.101.0' })), fromAftr(ipv4({ ...down, dst: '198.51.99.255' }))],
+    out: [],
+    counters: { 'ipv6 outside-served-prefix': 2 },
+  },
+  {
+    name: 'an inner source behind this very gateway',
+    in: [fromAftr(ipv4({ src: '198.51.100.200', dst: DEVICE }))],
+    out: [],
+    counters: { 'ipv6 loop-prevented': 1 },
+  },
+]);
+
+const headers = [
+  ['Linux: destination options with encapsulation limit 4 and PadN (D34)', '0400040104010100', 60, 'forwarded'],
+  ['hop-by-hop with PadN (D35)', '0400010400000000', 0, 'forwarded'],
+  ['hop-by-hop with Pad1 only', '0400000000000000', 0, 'forwarded'],
+  ['two extension headers', '3c000104000000000400010400000000', 0, 'forwarded'],
+  ['routing header with no segment left (D35)', '0400000000000000', 43, 'forwarded'],
+  ['routing header type 0 with a segment left (D37)', '0400000100000000', 43, 'routing-header'],
+  ['routing header type 4 with segments left', '0400040200000000', 43, 'routing-header'],
+  ['unknown option, action 00: skipped (D36)', '04001e0400000000', 60, 'forwarded'],
+  ['unknown option, action 01: dropped (D36)', '04005e0400000000', 60, 'unknown-destination-option'],
+  ['unknown option, action 10: dropped (D36)', '04009e0400000000', 60, 'unknown-destination-option'],
+  ['unknown option, action 11: dropped (D36)', '0400de0400000000', 60, 'unknown-destination-option'],
+  ['an option longer than its header', '0400010500000000', 60, 'malformed-ipv6'],
+  ['a header longer than the packet', '04ff010400000000', 60, 'malformed-ipv6'],
+] as const;
+for (const [name, header, nextHeader, end] of headers) {
+  test(`aftr: ${name}`, async () => {
+    const engine = await engineFor('aftr');
+    const out = engine.run([fromGateway(header + ipv4(up), { nextHeader })]);
+    assert.equal(out, end === 'forwarded' ? [ipv4(up)] : []);
+    assert.equal(packetCounts(engine.counters()), { [`ipv6 ${end}`]: 1 });
+  });
+}
+
+/** RFC 6040 figure 4, by inner field; outer Not-ECT, ECT(0), ECT(1), CE. `-` is a drop. */
+const NOT_ECT = 0;
+const ECT1 = 1;
+const ECT0 = 2;
+const CE = 3;
+const DROP = undefined;
+const egress = [
+  [NOT_ECT, [NOT_ECT, NOT_ECT, NOT_ECT, DROP]],
+  [ECT0, [ECT0, ECT0, ECT1, CE]],
+  [ECT1, [ECT1, ECT1, ECT1, CE]],
+  [CE, [CE, CE, CE, CE]],
+] as const;
+for (const [inner, leaving] of egress) {
+  for (const [place, outer] of [NOT_ECT, ECT0, ECT1, CE].entries()) {
+    const expected = leaving[place];
+    test(`ECN: inner ${inner}, outer ${outer}, leaving ${expected ?? 'nothing'} (D31, D32)`, async () => {
+      // Options take the second packet through the slow path.
+      for (const options of ['', '01010101']) {
+        const engine = await engineFor('aftr');
+        const out = engine.run([fromGateway(ipv4({ ...up, tos: inner, options }), { trafficClass: outer })]);
+        assert.equal(out, expected === undefined ? [] : [ipv4({ ...up, tos: expected, options })]);
+        const end = expected === undefined ? 'ecn-inner-not-ect-outer-ce' : 'forwarded';
+        assert.equal(packetCounts(engine.counters()), { [`ipv6 ${end}`]: 1 });
+      }
+    });
+  }
+}
+
+for (const options of ['', '01010101']) {
+  const path = options === '' ? 'fast' : 'slow';
+  test(`uniform: the outer DSCP goes in, all 64 values, ${path} path (D30)`, async () => {
+    const engine = await engineFor('aftr');
+    for (let dscp = 0; dscp < 64; dscp++) {
+      const out = engine.run([fromGateway(ipv4({ ...up, tos: 0x09, options }), { trafficClass: dscp << 2 })]);
+      assert.equal(out, [ipv4({ ...up, tos: (dscp << 2) | 1, options })]);
+    }
+  });
+  test(`pipe: the inner DSCP stays, ${path} path (D30)`, async () => {
+    const engine = await engineFor('aftr', { 'traffic-class-mode': 'pipe' });
+    const out = engine.run([fromGateway(ipv4({ ...up, tos: 0x2a, options }), { trafficClass: 0xbb })]);
+    assert.equal(out, [ipv4({ ...up, tos: 0x2b, options })]);
+  });
+}
+
+const link = 'fe80::1';
+const noise = [
+  [
+    'MLDv2 report',
+    ipv6({
+      src: link,
+      dst: 'ff02::16',
+      nextHeader: 0,
+      hopLimit: 1,
+      payload: `3a00050200000100${icmpv6(link, 'ff02::16', 143, 0, '00000000')}`,
+    }),
+  ],
+  [
+    'router solicitation',
+    ipv6({
+      src: link,
+      dst: 'ff02::2',
+      nextHeader: 58,
+      hopLimit: 255,
+      payload: icmpv6(link, 'ff02::2', 133, 0, '00000000'),
+    }),
+  ],
+  [
+    'neighbour solicitation',
+    ipv6({
+      src: '::',
+      dst: 'ff02::1:ff00:1',
+      nextHeader: 58,
+      payload: icmpv6('::', 'ff02::1:ff00:1', 135, 0, '00000000'),
+    }),
+  ],
+] as const;
+for (const [name, packet] of noise) {
+  test(`${name} from the kernel is noise, not a fault`, async () => {
+    const engine = await engineFor('gateway');
+    assert.equal(engine.run([packet]), []);
+    assert.equal(packetCounts(engine.counters()), { 'ipv6 link-layer-noise': 1 });
+  });
+}
+
+test('decapsulated packets of every size keep every octet', async () => {
+  const engine = await engineFor('aftr');
+  for (let octets = 0; octets < 1_400; octets += 13) {
+    const packet = ipv4({ ...up, payload: udp(octets) });
+    assert.equal(engine.run([fromGateway(packet)]), [packet]);
+  }
+});
+
+test.run();

@@ -1,0 +1,181 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
+
+/** Packets that turn round: hairpin, loops, and answers of the engine itself. */
+const test = suite('engine-turning');
+
+const G1 = '2001:db8:a::1';
+const G2 = '2001:db8:a::2';
+const AFTR = '2001:db8:b::1';
+const X = '198.51.100.10';
+const Y = '198.51.101.20';
+const INTERNET = '203.0.113.80';
+
+const fromG1 = (payload: string, more: Parameters<typeof ipv6>[0] = {}): string =>
+  ipv6({ src: G1, dst: AFTR, payload, ...more });
+const toG1 = (payload: string, more: Parameters<typeof ipv6>[0] = {}): string =>
+  ipv6({ src: AFTR, dst: G1, payload, ...more });
+const toG2 = (payload: string, more: Parameters<typeof ipv6>[0] = {}): string =>
+  ipv6({ src: AFTR, dst: G2, payload, ...more });
+
+/** The ICMPv4 error of the AFTR about a packet. */
+function error(type: number, code: number, mtu: number, about: string): string {
+  const quote = about.slice(0, 2 * (576 - 28));
+  const rest = `0000${mtu.toString(16).padStart(4, '0')}${quote}`;
+  return ipv4({
+    src: '203.0.113.1',
+    dst: X,
+    tos: 0xc0,
+    id: 0,
+    df: true,
+    protocol: 1,
+    payload: icmpv4(type, code, rest),
+  });
+}
+
+const lastHop = ipv4({ src: X, dst: INTERNET, ttl: 1 });
+const lastHopHairpin = ipv4({ src: X, dst: Y, ttl: 1 });
+const bigHairpin = ipv4({ src: X, dst: Y, df: true, payload: udp(1_000) });
+const echo = icmpv4(8, 0, `00070001${'61'.repeat(32)}`);
+const echoReply = icmpv4(0, 0, `00070001${'61'.repeat(32)}`);
+const echo6 = (src: string, dst: string): string => icmpv6(src, dst, 128, 0, '00070001cafe');
+
+addCases(test, 'aftr', [
+  {
+    name: 'from gateway to gateway: one TTL, right outer addresses, nothing on the IPv4 side (D45)',
+    in: [fromG1(ipv4({ src: X, dst: Y }))],
+    out: [toG2(ipv4({ src: X, dst: Y, ttl: 63 }))],
+    counters: { 'ipv6 hairpinned': 1 },
+  },
+  {
+    name: 'the traffic class of the first tunnel is carried into the second',
+    in: [fromG1(ipv4({ src: X, dst: Y, tos: 0x02 }), { trafficClass: 0xbb })],
+    out: [toG2(ipv4({ src: X, dst: Y, ttl: 63, tos: 0xbb }), { trafficClass: 0xbb })],
+    counters: { 'ipv6 hairpinned': 1 },
+  },
+  {
+    name: 'hairpinning off (D46)',
+    configuration: { 'enable-hairpinning': false },
+    in: [fromG1(ipv4({ src: X, dst: Y }))],
+    out: [],
+    counters: { 'ipv6 hairpin-disabled': 1 },
+  },
+  {
+    name: 'the source check comes first (D47)',
+    in: [fromG1(ipv4({ src: Y, dst: X }))],
+    out: [],
+    counters: { 'ipv6 source-mismatch': 1 },
+  },
+  {
+    name: 'to an address of the same gateway, of the same and of another binding (D48, D50)',
+    in: [
+      fromG1(ipv4({ src: X, dst: '198.51.100.11' })),
+      ipv6({ src: G2, dst: AFTR, payload: ipv4({ src: Y, dst: '198.51.100.77' }) }),
+    ],
+    out: [],
+    counters: { 'ipv6 same-gateway': 2 },
+  },
+  {
+    name: 'TTL 1 to IPv4 and to another gateway: time exceeded, back through the tunnel (D28)',
+    in: [fromG1(lastHop), fromG1(lastHopHairpin)],
+    out: [
+      toG1(error(11, 0, 0, lastHop), { trafficClass: 0xc0 }),
+      toG1(error(11, 0, 0, lastHopHairpin), { trafficClass: 0xc0 }),
+    ],
+    counters: { 'ipv6 ttl-expired': 2 },
+  },
+  {
+    name: 'too big for the other tunnel with DF: 3/4 back through the tunnel (D56, D87)',
+    configuration: { 'softwire-payload-mtu': 1_000 },
+    in: [fromG1(bigHairpin)],
+    out: [toG1(error(3, 4, 1_000, bigHairpin), { trafficClass: 0xc0 })],
+    counters: { 'ipv6 too-big': 1 },
+  },
+  {
+    name: 'echo to the ipv4-address of the AFTR is answered through the tunnel (D43, D103)',
+    in: [fromG1(ipv4({ src: X, dst: '203.0.113.1', protocol: 1, payload: echo, ttl: 3 }))],
+    out: [toG1(ipv4({ src: '203.0.113.1', dst: X, protocol: 1, payload: echoReply }))],
+    counters: { 'ipv6 replied': 1 },
+  },
+  {
+    name: 'echo to the ipv4-address from IPv4 is answered to IPv4; nothing else is',
+    in: [
+      ipv4({ src: INTERNET, dst: '203.0.113.1', protocol: 1, payload: echo, ttl: 1 }),
+      ipv4({ src: INTERNET, dst: '203.0.113.1' }),
+    ],
+    out: [ipv4({ src: '203.0.113.1', dst: INTERNET, protocol: 1, payload: echoReply })],
+    counters: { 'ipv4 replied': 1, 'ipv4 martian-ipv4-destination': 1 },
+  },
+  {
+    name: 'echo to the tunnel address is answered (D103)',
+    in: [ipv6({ src: '2001:db8::99', dst: AFTR, nextHeader: 58, hopLimit: 9, payload: echo6('2001:db8::99', AFTR) })],
+    out: [
+      ipv6({
+        src: AFTR,
+        dst: '2001:db8::99',
+        nextHeader: 58,
+        payload: icmpv6(AFTR, '2001:db8::99', 129, 0, '00070001cafe'),
+      }),
+    ],
+    counters: { 'ipv6 replied': 1 },
+  },
+  {
+    name: 'a wrong ICMPv6 checksum, an error and a truncated message are not answered',
+    in: [
+      ipv6({ src: '2001:db8::99', dst: AFTR, nextHeader: 58, payload: echo6('2001:db8::98', AFTR) }),
+      ipv6({ src: '2001:db8::99', dst: AFTR, nextHeader: 58, payload: icmpv6('2001:db8::99', AFTR, 2, 0, '00000578') }),
+      ipv6({ src: '2001:db8::99', dst: AFTR, nextHeader: 58, payload: '8000' }),
+    ],
+    out: [],
+    counters: { 'ipv6 icmp-not-relayed': 3 },
+  },
+]);
+
+const unanswered = [
+  ['an ICMP error', { protocol: 1, payload: icmpv4(3, 1, `00000000${ipv4({})}`) }],
+  ['a later fragment', { offset: 5 }],
+] as const;
+for (const [name, fields] of unanswered) {
+  test(`no time exceeded about ${name} (D92)`, async () => {
+    const engine = await engineFor('aftr');
+    assert.equal(engine.run([fromG1(ipv4({ src: X, dst: INTERNET, ttl: 1, ...fields }))]), []);
+    assert.equal(packetCounts(engine.counters()), { 'ipv6 ttl-expired': 1 });
+  });
+}
+
+test('time exceeded about an echo request is sent', async () => {
+  const engine = await engineFor('aftr');
+  const out = engine.run([fromG1(ipv4({ src: X, dst: INTERNET, ttl: 1, protocol: 1, payload: echo }))]);
+  assert.is(out.length, 1);
+});
+
+test('without an ipv4-address there is nobody to send errors', async () => {
+  const engine = await engineFor('aftr', { 'ipv4-address': undefined });
+  assert.equal(engine.run([fromG1(lastHop)]), []);
+});
+
+test('errors are limited to a burst of 10 and 10 a second (D96)', async () => {
+  const engine = await engineFor('aftr');
+  const flood = new Array<string>(50).fill(fromG1(lastHop));
+  assert.is(engine.run(flood, 0).length, 10);
+  assert.is(engine.run(flood, 500).length, 5);
+  assert.is(engine.run(flood, 500).length, 0);
+  assert.is(engine.run(flood, 60_000).length, 10);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 ttl-expired': 200 });
+});
+
+test('a packet to an unused address crosses the tunnel at most once (D49, D50)', async () => {
+  const aftr = await engineFor('aftr');
+  const gateway = await engineFor('gateway');
+  const [tunnelled = ''] = aftr.run([ipv4({ src: INTERNET, dst: '198.51.100.200' })]);
+  const [inner = ''] = gateway.run([tunnelled]);
+  // The gateway has no such device, and its default route brings the packet back to the engine.
+  assert.equal(gateway.run([inner]), []);
+  // A gateway that misbehaves sends it back through the tunnel.
+  assert.equal(aftr.run([fromG1(inner)]), []);
+  assert.equal(packetCounts(gateway.counters()), { 'ipv6 forwarded': 1, 'ipv4 outside-served-prefix': 1 });
+});
+
+test.run();

@@ -1,0 +1,195 @@
+/** Engine cases: a configuration, packets in, packets out, and exactly the counters that change. */
+
+import * as assert from 'uvu/assert';
+import { parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
+import type { InstanceCounters, SideCounters } from '../../src/control.ts';
+import { Batch, OUTPUT_WORDS } from '../../src/datapath/batch.ts';
+import { planInstances } from '../../src/datapath/configuration.ts';
+import { Counters } from '../../src/datapath/counters.ts';
+import type { Role } from '../../src/datapath/engine.ts';
+import { Engine } from '../../src/datapath/engine.ts';
+import { Forwarding } from '../../src/datapath/forwarding.ts';
+import { allocateShared } from '../../src/datapath/memory.ts';
+import type { Binding } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/model.generated.ts';
+
+export interface EngineCase {
+  readonly name: string;
+  /** Leaves beside those of GATEWAY or AFTR, in RFC 7951 JSON. */
+  readonly configuration?: Readonly<Record<string, unknown>>;
+  /** Packets in, hexadecimal. */
+  readonly in: readonly string[];
+  /** Packets out; identification of fragments and flow labels as in `comparable`. */
+  readonly out: readonly string[];
+  /** Packets by side and end, such as `ipv4 forwarded` or `ipv6 no-binding`. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export const GATEWAY = {
+  name: 'gw',
+  'ipv6-address': '2001:db8:a::1',
+  'aftr-ipv6-address': '2001:db8:b::1',
+  'ipv4-address': '198.51.100.1',
+  'served-prefix': [{ 'ipv4-prefix': '198.51.100.0/24' }],
+  'flow-label-mode': 'zero',
+};
+
+export const AFTR = {
+  name: 'br',
+  'ipv6-address': '2001:db8:b::1',
+  'additional-ipv6-address': ['2001:db8:b::2'],
+  'ipv4-address': '203.0.113.1',
+  'ipv4-pool': ['198.51.100.0/22'],
+  'flow-label-mode': 'zero',
+};
+
+/** Bindings of the AFTR: prefix, gateway, and the AFTR address when it is not the main one. */
+export const BINDINGS = [
+  ['198.51.100.0/24', '2001:db8:a::1'],
+  ['198.51.100.77/32', '2001:db8:a::2'],
+  ['198.51.101.0/24', '2001:db8:a::2'],
+  ['198.51.102.0/25', '2001:db8:a::3', '2001:db8:b::2'],
+] as const;
+
+export type BindingText = readonly [prefix: string, gateway: string, aftr?: string];
+
+export function binding([prefix, gateway, aftr]: BindingText): Binding {
+  const parsed = parseIpv4Prefix(prefix);
+  const gatewayIpv6Address = parseIpv6(gateway);
+  if (!parsed || !gatewayIpv6Address) throw new Error(`no binding: ${prefix} ${gateway}`);
+  const aftrIpv6Address = aftr === undefined ? undefined : parseIpv6(aftr);
+  return { ...parsed, gatewayIpv6Address, aftrIpv6Address, description: undefined, origin: 'static' };
+}
+
+export const STRIDE = 2_048 * 2;
+
+/** One engine over memory of its own. */
+export class EngineUnderTest {
+  readonly forwarding: Forwarding;
+  readonly batch: Batch;
+  readonly #engine: Engine;
+  readonly #counters: Counters;
+  readonly #role: Role;
+
+  constructor(role: Role, capacity = 10_000, batch = 64) {
+    this.#role = role;
+    this.forwarding = new Forwarding(role, 1, capacity, allocateShared);
+    this.batch = new Batch(batch, STRIDE);
+    this.#engine = new Engine(this.forwarding.memory.engine, batch, 0);
+    this.#counters = new Counters(1, this.forwarding.memory.counters);
+  }
+
+  /** Applies a configuration, with the bindings in the table of the first AFTR. */
+  async configure(
+    instances: readonly Readonly<Record<string, unknown>>[],
+    bindings: readonly BindingText[] = [],
+  ): Promise<void> {
+    const configuration = readConfiguration({ 'gi-4over6:softwire': { [this.#role]: instances } });
+    this.forwarding.setInstances(planInstances(this.#role, configuration));
+    const name = String(instances[0]?.name);
+    const rows = bindings.map((text) => this.forwarding.wantedBinding(name, binding(text)));
+    const wanted =
+      this.#role === 'gateway' ? this.forwarding.wantedServedPrefixes() : rows.filter((row) => row !== undefined);
+    await this.forwarding.synchronize(wanted, () => Promise.resolve());
+    this.forwarding.releaseNumbers();
+  }
+
+  /** Runs packets through in one batch; the packets that come out. */
+  run(packets: readonly string[], nowMs = 0): string[] {
+    const { batch } = this;
+    batch.count = packets.length;
+    batch.nowMs = nowMs;
+    for (const [k, packet] of packets.entries()) {
+      const octets = Buffer.from(packet, 'hex');
+      batch.buf.set(octets, batch.at[k]);
+      batch.lengths[k] = octets.length;
+    }
+    this.#engine.process(batch);
+    this.#counters.countBatch(0, batch);
+    return Array.from({ length: batch.outputs }, (_, slot) => this.#output(slot));
+  }
+
+  counters(): readonly InstanceCounters[] {
+    return this.forwarding.counters();
+  }
+
+  #output(slot: number): string {
+    const [headAt = 0, headLen = 0, bodyAt = 0, bodyLen = 0] = this.batch.output.subarray(slot * OUTPUT_WORDS);
+    const piece = (at: number, len: number): string =>
+      Buffer.from(this.batch.buf.subarray(at, at + len)).toString('hex');
+    return piece(headAt, headLen) + piece(bodyAt, bodyLen);
+  }
+}
+
+/** An engine with the configuration of a case. */
+export async function engineFor(
+  role: Role,
+  configuration: Readonly<Record<string, unknown>> = {},
+): Promise<EngineUnderTest> {
+  const engine = new EngineUnderTest(role);
+  await engine.configure([{ ...(role === 'gateway' ? GATEWAY : AFTR), ...configuration }], BINDINGS);
+  return engine;
+}
+
+/** Registers a test for each case. */
+export function addCases(
+  test: (name: string, body: () => Promise<void>) => void,
+  role: Role,
+  cases: readonly EngineCase[],
+): void {
+  for (const row of cases) {
+    test(`${role}: ${row.name}`, async () => {
+      const engine = await engineFor(role, row.configuration);
+      const out = engine.run(row.in);
+      assert.equal(out.map(comparable), row.out);
+      assert.equal(packetCounts(engine.counters()), row.counters);
+      assertPartition(engine.counters(), row.in);
+    });
+  }
+}
+
+/** A packet out with what may vary set to zero: the identification in a fragment header. */
+export function comparable(packet: string): string {
+  if (packet.startsWith('6') && packet.slice(12, 14) === '2c')
+    return `${packet.slice(0, 88)}00000000${packet.slice(96)}`;
+  return packet;
+}
+
+/** Counters that are not zero, as `side end`: packets. */
+export function packetCounts(counters: readonly InstanceCounters[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const instance of counters) {
+    for (const side of ['ipv4', 'ipv6'] as const) {
+      const { forwarded, hairpinned, replied, drops } = instance[side];
+      const ends = { forwarded, hairpinned, replied, ...drops };
+      for (const [end, { packets }] of Object.entries(ends)) {
+        if (packets > 0) counts[`${side} ${end}`] = (counts[`${side} ${end}`] ?? 0) + packets;
+      }
+    }
+  }
+  return counts;
+}
+
+/** Every packet in is counted once, with its octets, on its side. */
+export function assertPartition(counters: readonly InstanceCounters[], packets: readonly string[]): void {
+  for (const [side, version] of [
+    ['ipv4', '4'],
+    ['ipv6', '6'],
+  ] as const) {
+    const sent = packets.filter((packet) => packet.startsWith('4') === (version === '4'));
+    const received = total(counters.map((instance) => instance[side].received));
+    assert.equal(received, { packets: sent.length, octets: sent.join('').length / 2 }, `${side} received`);
+    for (const instance of counters) {
+      const { forwarded, hairpinned, replied, dropped, drops } = instance[side];
+      assert.equal(total([forwarded, hairpinned, replied, ...Object.values(drops)]), instance[side].received);
+      assert.equal(total(Object.values(drops)), dropped);
+    }
+  }
+}
+
+function total(parts: readonly SideCounters['received'][]): SideCounters['received'] {
+  return {
+    packets: parts.reduce((sum, { packets }) => sum + packets, 0),
+    octets: parts.reduce((sum, { octets }) => sum + octets, 0),
+  };
+}
