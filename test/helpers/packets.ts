@@ -35,7 +35,7 @@ export interface Ipv6Fields {
 
 /** UDP from port 1000 to 2000 without a checksum, `octets` of data. */
 export function udp(octets = 8, source = 1000, destination = 2000): string {
-  return hex16(source) + hex16(destination) + hex16(8 + octets) + '0000' + 'ab'.repeat(octets);
+  return `${hex16(source)}${hex16(destination)}${hex16(8 + octets)}0000${'ab'.repeat(octets)}`;
 }
 
 export function ipv4(fields: Ipv4Fields): string {
