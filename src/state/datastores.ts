@@ -10,20 +10,23 @@
  * Commits stand in one queue. Until step 4 nothing anybody can see has changed.
  */
 
-import type { Ipv4Prefix } from '../address.ts';
+import type { StoreWrite } from './commit.ts';
 import { writeCommit, writeFirst } from './commit.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { authorizeDifference, copyDraft, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment } from './environment.ts';
-import { openEnvironment, Snapshot } from './environment.ts';
+import { openEnvironment, Snapshot, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { treeFromJson, treeToJson } from './json.ts';
 import type { LockOwner } from './locks.ts';
 import { Locks, lockDenied } from './locks.ts';
-import type { Binding } from './model.generated.ts';
+import type { Softwire } from './model.generated.ts';
 import { readConfiguration } from './model.generated.ts';
+import { DamageError } from './model-values.ts';
+import type { Head } from './records.ts';
+import { rowCounts } from './records.ts';
 import type {
   Authorize,
   Caller,
@@ -36,19 +39,14 @@ import type {
   TreeValidation,
 } from './request.ts';
 import type { RowSource } from './rows.ts';
-import { longestMatch, OverlaidRows, RowOverlay } from './rows.ts';
+import { OverlaidRows } from './rows.ts';
 import { checkRules } from './rules.ts';
 import type { Schema } from './schema.ts';
+import { aftrNames, startupDraft } from './startup.ts';
+import type { View } from './view.ts';
+import { openView } from './view.ts';
 
-/** A consistent snapshot of one datastore; to be closed. Reading from one older than 30 s is refused. */
-export interface View extends RowSource {
-  readonly version: number;
-  readonly time: Date;
-  /** Not to be changed. */
-  readonly tree: DataNode;
-  longestMatch(instance: string, address: number): Binding | undefined;
-  close(): void;
-}
+export type { View } from './view.ts';
 
 export interface DatastoreOptions {
   readonly dir: string;
@@ -58,11 +56,16 @@ export interface DatastoreOptions {
   readonly startup: boolean;
   /** Changes with each boot of the kernel; running returns to startup when it has. */
   readonly bootId: string;
-  /** The first configuration of a store that is created. */
+  /** The first configuration of a store that is created, without rows. */
   readonly initial: () => DataNode;
 }
 
-const VIEW_LIMIT_MS = 30_000;
+/** The small tree of running as the last commit left it; nobody changes it. */
+interface Running {
+  readonly tree: DataNode;
+  readonly softwire: Softwire;
+  readonly head: Head;
+}
 
 export class Datastores {
   readonly #options: DatastoreOptions;
@@ -70,15 +73,16 @@ export class Datastores {
   readonly #locks = new Locks();
   readonly #participants: Participant[] = [];
   readonly #listeners: ((commit: Commit) => void)[] = [];
-  /** Running's small tree as the last commit left it; nobody changes it. */
-  #running: DataNode;
+  #running: Running;
+  /** Undefined while the candidate is running itself. */
   #candidate: Draft | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
     this.#environment = environment;
-    this.#running = this.#loadRunning();
+    this.#running = this.#load();
+    if (this.#running.head.bootId !== options.bootId) this.#boot();
   }
 
   /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED or what `initial` gives, each with a sentence */
@@ -86,21 +90,15 @@ export class Datastores {
     const environment = openEnvironment(options.dir, 'write');
     try {
       const snapshot = new Snapshot(environment);
-      const { head } = snapshot;
+      const isNew = snapshot.head === undefined;
       snapshot.close();
-      if (!head) {
-        const tree = options.initial();
-        keepRowParents(tree);
-        const [fault] = options.validate(tree);
-        if (fault) throw fault;
-        writeFirst(environment, treeToJson(tree), options.bootId);
-      }
-      const datastores = new Datastores(options, environment);
-      if (head && head.bootId !== options.bootId) datastores.#boot();
-      return datastores;
+      if (isNew) writeFirst(environment, firstTree(options), options.bootId);
+      return new Datastores(options, environment);
     } catch (error) {
       void environment.root.close();
-      throw error;
+      if (!(error instanceof DamageError)) throw error;
+      const message = `the store in ${options.dir} is damaged (${error.message}): restore a backup into it`;
+      throw storeError('STORE_DAMAGED', message, error);
     }
   }
 
@@ -116,38 +114,21 @@ export class Datastores {
   /** @throws ManagementError operation-not-supported for startup when there is none */
   view(datastore: DatastoreName): View {
     const snapshot = new Snapshot(this.#environment);
-    const draft =
-      datastore === 'candidate' ? this.#candidate : datastore === 'startup' ? this.#startup(snapshot) : undefined;
-    const rows = draft ? new OverlaidRows(snapshot, draft.overlay.clone()) : snapshot;
-    const fresh = freshFor(rows);
-    return {
-      version: snapshot.head?.version ?? 0,
-      time: new Date(snapshot.head?.time ?? 0),
-      tree: draft?.treeTouched ? draft.tree : this.#running,
-      binding: (instance, address, length) => fresh().binding(instance, address, length),
-      *bindings(instance: string, from?: Ipv4Prefix) {
-        for (const binding of fresh().bindings(instance, from)) {
-          yield binding;
-          fresh();
-        }
-      },
-      count: (instance) => fresh().count(instance),
-      longestMatch: (instance, address) => longestMatch(fresh(), instance, address),
-      close: () => snapshot.close(),
-    };
+    try {
+      const draft =
+        datastore === 'candidate' ? this.#candidate : datastore === 'startup' ? this.#startup(snapshot) : undefined;
+      return openView(snapshot, this.#running.tree, draft);
+    } catch (error) {
+      snapshot.close();
+      throw error;
+    }
   }
 
   /** Version, time, content hash and table sizes of running. */
   head(): { version: number; time: Date; contentHash: string; counts: ReadonlyMap<string, number> } {
-    const snapshot = new Snapshot(this.#environment);
-    const { head } = snapshot;
-    snapshot.close();
-    return {
-      version: head?.version ?? 0,
-      time: new Date(head?.time ?? 0),
-      contentHash: head?.contentHash ?? '',
-      counts: new Map(Object.entries(head?.counts ?? {})),
-    };
+    const { head } = this.#running;
+    const { version, time, contentHash } = head;
+    return { version, time: new Date(time), contentHash, counts: rowCounts(head) };
   }
 
   /**
@@ -158,14 +139,12 @@ export class Datastores {
     const { target, tree, defaultOperation, testOption } = request;
     return this.#enqueue(async (base) => {
       this.#locks.requireFree(caller, target);
-      const draft =
-        target === 'candidate' && this.#candidate
-          ? copyDraft(this.#candidate, this.#running)
-          : emptyDraft(this.#running);
+      const isCandidate = target === 'candidate';
+      const draft = this.#draft(isCandidate ? this.#candidate : undefined);
       editDraft(draft, base, tree, defaultOperation, authorize);
       if (testOption === 'test-only') this.#judge(draft, base, rowChanges(draft, base));
-      else if (target === 'running') await this.#commit(caller, draft, base);
-      else this.#candidate = draft;
+      else if (isCandidate) this.#candidate = this.#unlessEmpty(draft, base);
+      else await this.#commit(caller, draft, base);
     });
   }
 
@@ -176,8 +155,8 @@ export class Datastores {
       this.#locks.requireFree(caller, 'candidate');
       const draft = this.#candidate;
       if (!draft) return;
-      if (authorize) authorizeDifference(draft, this.#running, rowChanges(draft, base), authorize);
-      await this.#commit(caller, copyDraft(draft, this.#running), base);
+      if (authorize) authorizeDifference(draft, this.#running.tree, rowChanges(draft, base), authorize);
+      await this.#commit(caller, this.#draft(draft), base);
       this.#candidate = undefined;
     });
   }
@@ -215,12 +194,12 @@ export class Datastores {
       this.#locks.requireFree(caller, target);
       const draft = this.#sourceDraft(source, base);
       const changes = rowChanges(draft, base);
-      if (authorize) authorizeDifference(draft, this.#running, changes, authorize);
+      if (authorize) authorizeDifference(draft, this.#running.tree, changes, authorize);
       if (target === 'running') await this.#commit(caller, draft, base);
-      else if (target === 'candidate') this.#candidate = source === 'running' ? undefined : draft;
+      else if (target === 'candidate') this.#candidate = this.#unlessEmpty(draft, base);
       else {
         this.#judge(draft, base, changes);
-        writeCommit(this.#environment, { startup: { tree: treeToJson(draft.tree), rows: changes } });
+        this.#write({ startup: { tree: treeToJson(draft.tree), rows: changes } });
       }
     });
   }
@@ -230,10 +209,10 @@ export class Datastores {
     return this.#enqueue(async (base) => {
       this.#requireStartup();
       this.#locks.requireFree(caller, 'startup');
-      const draft = emptyDraft(this.#running);
+      const draft = this.#draft(undefined);
+      for (const instance of aftrNames(draft.tree)) draft.overlay.clear(instance);
       draft.tree.remove(draft.tree.child('softwire', 'gi-4over6')?.id ?? '');
-      for (const instance of aftrNames(this.#running)) draft.overlay.clear(instance);
-      writeCommit(this.#environment, { startup: { tree: treeToJson(draft.tree), rows: rowChanges(draft, base) } });
+      this.#write({ startup: { tree: treeToJson(draft.tree), rows: rowChanges(draft, base) } });
     });
   }
 
@@ -282,37 +261,46 @@ export class Datastores {
     return result;
   }
 
-  #loadRunning(): DataNode {
+  #load(): Running {
     const snapshot = new Snapshot(this.#environment);
-    const tree = treeFromJson(this.#options.schema, snapshot.tree('running') ?? {});
-    snapshot.close();
-    keepRowParents(tree);
-    return tree;
+    try {
+      const { head } = snapshot;
+      if (!head) throw new DamageError('it has no head');
+      const json = snapshot.tree('running') ?? {};
+      const tree = treeFromJson(this.#options.schema, json);
+      keepRowParents(tree);
+      return { tree, softwire: readConfiguration(json), head };
+    } finally {
+      snapshot.close();
+    }
+  }
+
+  /** A draft that work may change: a copy, or a new one that is running. */
+  #draft(draft: Draft | undefined): Draft {
+    return draft ? copyDraft(draft, this.#running.tree) : emptyDraft(this.#running.tree);
+  }
+
+  /** Undefined for a draft that is running after all. */
+  #unlessEmpty(draft: Draft, base: RowSource): Draft | undefined {
+    draft.treeTouched &&= this.#differs(treeToJson(draft.tree));
+    return draft.treeTouched || rowChanges(draft, base).length > 0 ? draft : undefined;
+  }
+
+  #differs(json: unknown): boolean {
+    return JSON.stringify(json) !== JSON.stringify(treeToJson(this.#running.tree));
   }
 
   #sourceDraft(source: DatastoreName | DataNode, base: Snapshot): Draft {
-    if (source === 'candidate' && this.#candidate) return copyDraft(this.#candidate, this.#running);
-    if (source === 'startup') return this.#startup(base) ?? emptyDraft(this.#running);
-    const draft = emptyDraft(this.#running);
+    if (source === 'startup') return this.#startup(base) ?? this.#draft(undefined);
+    const draft = this.#draft(source === 'candidate' ? this.#candidate : undefined);
     if (typeof source !== 'string') editDraft(draft, base, source, 'replace');
     return draft;
   }
 
-  /** Startup as a draft on running; undefined while it is running itself. @throws when there is no startup */
+  /** @throws ManagementError operation-not-supported when there is no startup */
   #startup(snapshot: Snapshot): Draft | undefined {
     this.#requireStartup();
-    const json = snapshot.tree('startup');
-    if (json === undefined) return undefined;
-    const tree = treeFromJson(this.#options.schema, json);
-    keepRowParents(tree);
-    const overlay = new RowOverlay();
-    const names = aftrNames(tree);
-    for (const instance of aftrNames(this.#running)) if (!names.includes(instance)) overlay.clear(instance);
-    for (const { instance, key, binding } of snapshot.startupRows()) {
-      if (binding) overlay.put(instance, binding);
-      else overlay.delete(instance, { address: key.readUInt32BE(0), length: key[4] ?? 0 });
-    }
-    return { tree, treeTouched: true, overlay };
+    return startupDraft(this.#options.schema, snapshot, this.#running.tree);
   }
 
   #requireStartup(): void {
@@ -328,13 +316,11 @@ export class Datastores {
     const rows = draft ? rowChanges(draft, base) : [];
     base.close();
     const { bootId } = this.#options;
-    if (!draft) writeCommit(this.#environment, { bootId });
-    else
-      writeCommit(this.#environment, {
-        bootId,
-        commit: { caller: SYSTEM, tree: treeToJson(draft.tree), rows, keepsStartup: true },
-      });
-    this.#running = this.#loadRunning();
+    const tree = draft && treeToJson(draft.tree);
+    const isSame = !tree || (rows.length === 0 && !this.#differs(tree));
+    if (isSame) this.#write({ bootId });
+    else this.#write({ bootId, commit: { caller: SYSTEM, tree, rows, hasStartup: true }, startup: { tree, rows: [] } });
+    this.#running = this.#load();
   }
 
   /** Validation and rules. @throws ManagementError with all faults */
@@ -344,8 +330,8 @@ export class Datastores {
       if (first) throw new ManagementError(first.tag, first, others);
     }
     checkRules({
-      before: readConfiguration(treeToJson(this.#running)),
-      after: readConfiguration(treeToJson(draft.tree)),
+      before: this.#running.softwire,
+      after: draft.treeTouched ? readConfiguration(treeToJson(draft.tree)) : this.#running.softwire,
       rows: new OverlaidRows(base, draft.overlay),
       changes,
     });
@@ -353,50 +339,53 @@ export class Datastores {
 
   async #commit(caller: Caller, draft: Draft, base: Snapshot): Promise<void> {
     const rows = rowChanges(draft, base);
-    const before = this.#running;
-    const after = draft.treeTouched ? draft.tree : before;
-    const json = treeToJson(after);
-    const treeChanged = draft.treeTouched && JSON.stringify(json) !== JSON.stringify(treeToJson(before));
+    const json = draft.treeTouched ? treeToJson(draft.tree) : undefined;
+    const treeChanged = json !== undefined && this.#differs(json);
     if (!treeChanged && rows.length === 0) return;
     this.#judge(draft, base, rows);
+    const { tree: before, head } = this.#running;
+    const after = treeChanged ? draft.tree : before;
     const table = new OverlaidRows(base, draft.overlay);
     const rowCounts = new Map(aftrNames(after).map((name) => [name, table.count(name)]));
-    const change: Change = {
-      version: (base.head?.version ?? 0) + 1,
-      before,
-      after,
-      treeChanged,
-      rows,
-      rowCounts,
-      caller,
-    };
+    const change: Change = { version: head.version + 1, before, after, treeChanged, rows, rowCounts, caller };
     const applies: ((version: number) => Promise<void>)[] = [];
     for (const participant of this.#participants) applies.push(await participant.prepare(change));
-    const keepsStartup = !this.#options.startup;
-    const { version, time } = writeCommit(this.#environment, {
-      commit: { caller, tree: treeChanged ? json : undefined, rows, keepsStartup },
-    });
-    if (treeChanged) this.#running = after;
-    for (const apply of applies) await apply(version);
-    for (const listener of this.#listeners) listener({ version, time, caller, treeChanged, ...tally(rows) });
+    const tree = treeChanged ? json : undefined;
+    const { version, time } = this.#write({ commit: { caller, tree, rows, hasStartup: this.#options.startup } });
+    if (treeChanged) this.#running = { ...this.#running, tree: after, softwire: readConfiguration(json) };
+    for (const apply of applies) await afterCommit(() => apply(version));
+    const commit = { version, time: new Date(time), caller, treeChanged, ...tally(rows) };
+    for (const listener of this.#listeners) await afterCommit(() => listener(commit));
+  }
+
+  /** Durable when it returns. */
+  #write(write: StoreWrite): Head {
+    const head = writeCommit(this.#environment, write);
+    this.#running = { ...this.#running, head };
+    return head;
   }
 }
 
 const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
 
-/** Hands out `rows` for as long as a view may live, so that a slow reader does not hold old pages for ever. */
-function freshFor(rows: RowSource): () => RowSource {
-  const openedAt = Date.now();
-  return () => {
-    if (Date.now() - openedAt <= VIEW_LIMIT_MS) return rows;
-    const message = `a read that took longer than ${VIEW_LIMIT_MS / 1000} s was ended`;
-    throw new ManagementError('resource-denied', { message });
-  };
+/** @throws ManagementError when the first configuration is not valid */
+function firstTree({ initial, validate }: DatastoreOptions): unknown {
+  const tree = initial();
+  keepRowParents(tree);
+  const [first, ...others] = validate(tree);
+  if (first) throw new ManagementError(first.tag, first, others);
+  return treeToJson(tree);
 }
 
-function aftrNames(tree: DataNode): string[] {
-  const aftrs = tree.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
-  return aftrs.map((aftr) => aftr.leaf('name') ?? '');
+/** What is committed stays committed and is answered so: a fault from here on is a mistake of ours and ends the process. */
+async function afterCommit(work: () => Promise<void> | void): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
 }
 
 function tally(rows: readonly RowChange[]): { added: number; changed: number; removed: number } {

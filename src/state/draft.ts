@@ -2,9 +2,10 @@
 
 import type { DataNode } from './data.ts';
 import { applyEdit, instanceOf, requireRight } from './edit.ts';
+import type { Binding } from './model.generated.ts';
 import type { Authorize, RowChange } from './request.ts';
 import type { RowSource } from './rows.ts';
-import { bindingToNode, OverlaidRows, RowOverlay, sameBinding } from './rows.ts';
+import { bindingToNode, comparePrefixes, OverlaidRows, RowOverlay, sameBinding } from './rows.ts';
 
 export interface Draft {
   tree: DataNode;
@@ -37,24 +38,42 @@ export function editDraft(
   draft.treeTouched ||= touched;
 }
 
-/** What the draft changes of the rows of `base`, in order of tables and keys; equal rows are no change. */
+/** What the draft changes of the rows of `base`: table by table, in key order; equal rows are no change. */
 export function rowChanges(draft: Draft, base: RowSource): RowChange[] {
-  const { overlay } = draft;
-  const changes: RowChange[] = [];
-  for (const instance of overlay.instances()) {
-    const rows = overlay.rows(instance);
-    if (overlay.isCleared(instance)) {
-      const kept = new Set(rows.map(({ prefix }) => prefix.address * 64 + prefix.length));
-      for (const before of base.bindings(instance)) {
-        if (!kept.has(before.address * 64 + before.length)) changes.push({ instance, before, after: undefined });
-      }
+  return draft.overlay.instances().flatMap((instance) => {
+    const { overlay } = draft;
+    if (!overlay.isCleared(instance)) {
+      return overlay
+        .rows(instance)
+        .map(({ prefix: { address, length }, binding: after }) => ({
+          instance,
+          before: base.binding(instance, address, length),
+          after,
+        }))
+        .filter(isChange);
     }
-    for (const { prefix, binding: after } of rows) {
-      const before = base.binding(instance, prefix.address, prefix.length);
-      if (before && after ? !sameBinding(before, after) : before !== after) changes.push({ instance, before, after });
+    const rows = new OverlaidRows(base, overlay).bindings(instance);
+    return [...joined(instance, base.bindings(instance), rows)].filter(isChange);
+  });
+}
+
+function isChange({ before, after }: RowChange): boolean {
+  return before && after ? !sameBinding(before, after) : before !== after;
+}
+
+/** Two tables side by side, in key order. */
+function* joined(instance: string, base: Iterable<Binding>, rows: Iterable<Binding>): Generator<RowChange> {
+  const fresh = rows[Symbol.iterator]();
+  let next = fresh.next();
+  for (const before of base) {
+    for (; !next.done && comparePrefixes(next.value, before) < 0; next = fresh.next()) {
+      yield { instance, before: undefined, after: next.value };
     }
+    const isTwin = !next.done && comparePrefixes(next.value, before) === 0;
+    yield { instance, before, after: isTwin ? next.value : undefined };
+    if (isTwin) next = fresh.next();
   }
-  return changes;
+  for (; !next.done; next = fresh.next()) yield { instance, before: undefined, after: next.value };
 }
 
 /**

@@ -18,7 +18,7 @@ import type { Ipv4Prefix } from '../address.ts';
 import type { Binding } from './model.generated.ts';
 import { decodeBinding } from './model.generated.ts';
 import type { ChangeRecord, Head } from './records.ts';
-import { changeKey, decodeChange, openJson } from './records.ts';
+import { changeKey, decodeChange, openHead, openJson } from './records.ts';
 import { bindingKey } from './row-form.ts';
 import type { RowSource } from './rows.ts';
 
@@ -45,20 +45,15 @@ export interface Environment {
  */
 export function openEnvironment(dir: string, mode: 'write' | 'read'): Environment {
   const isReader = mode === 'read';
-  if (isReader && !isWritten(dir)) {
-    throw storeError('STORE_MISSING', `there is no store in ${dir}; management creates it at its first start`);
-  }
+  if (isReader && !isWritten(dir)) throw storeMissing(dir);
   if (!isReader) makeWritable(dir);
-  const root = open<Buffer, Buffer>({
-    path: dir,
-    ...BINARY,
-    mapSize: MAP_SIZE,
-    maxDbs: 8,
-    noSubdir: false,
-    overlappingSync: false,
-    readOnly: isReader,
-  });
-  const database = (name: string): Rows => root.openDB<Buffer, Buffer>({ name, ...BINARY });
+  const root = openRoot(dir, isReader);
+  const database = (name: string): Rows => {
+    // lmdb gives no database, against its types, to a reader that comes before the writer has made it.
+    const found = root.openDB<Buffer, Buffer>({ name, ...BINARY }) as Rows | undefined;
+    if (!found) throw storeMissing(dir);
+    return found;
+  };
   try {
     const environment: Environment = {
       root,
@@ -76,6 +71,23 @@ export function openEnvironment(dir: string, mode: 'write' | 'read'): Environmen
   }
 }
 
+function openRoot(dir: string, readOnly: boolean): Environment['root'] {
+  try {
+    return open<Buffer, Buffer>({
+      path: dir,
+      ...BINARY,
+      mapSize: MAP_SIZE,
+      maxDbs: 8,
+      noSubdir: false,
+      overlappingSync: false,
+      readOnly,
+    });
+  } catch (cause) {
+    const message = `the store in ${dir} cannot be opened (${String(cause)}): restore a backup into it, or move it away`;
+    throw storeError('STORE_DAMAGED', message, cause);
+  }
+}
+
 function isWritten(dir: string): boolean {
   const file = join(dir, FILE);
   return existsSync(file) && statSync(file).size > 0;
@@ -84,11 +96,12 @@ function isWritten(dir: string): boolean {
 function makeWritable(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    accessSync(dir, constants.R_OK | constants.W_OK);
+    accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
     if (existsSync(join(dir, FILE))) accessSync(join(dir, FILE), constants.R_OK | constants.W_OK);
   } catch (cause) {
     const user = process.getuid?.() ?? 'this user';
-    throw storeError('STORE_ACCESS', `the store in ${dir} cannot be written by user ${user}: ${String(cause)}`);
+    const message = `the store in ${dir} cannot be written by user ${user} (${String(cause)}): give that user the folder, or choose another --state-dir`;
+    throw storeError('STORE_ACCESS', message, cause);
   }
 }
 
@@ -96,12 +109,17 @@ function checkFormat(environment: Environment, dir: string): void {
   const format = environment.meta.get(Buffer.from('format'));
   if (format === undefined || format[0] === STORE_FORMAT) return;
   const found = format[0] ?? 0;
-  const message = `the store in ${dir} has form ${found}, this program knows ${STORE_FORMAT}: use a newer program or another state directory`;
+  const message = `the store in ${dir} has format ${found}, this program knows ${STORE_FORMAT}: use a newer program or another --state-dir`;
   throw storeError(found > STORE_FORMAT ? 'STORE_NEWER' : 'STORE_DAMAGED', message);
 }
 
-function storeError(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
+function storeMissing(dir: string): Error {
+  return storeError('STORE_MISSING', `there is no store in ${dir} yet: management creates it at its first start`);
+}
+
+/** What stops a start: `code` for the program, a sentence for the operator. */
+export function storeError(code: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
 }
 
 /** The key of a row: its table's number, then the prefix. */
@@ -114,14 +132,21 @@ export class Snapshot implements RowSource {
   readonly head: Head | undefined;
   readonly #environment: Environment;
   readonly #transaction: Transaction;
+  /** Cursors under way. One that is left behind would hold the transaction, and with it old pages, for ever. */
+  readonly #cursors = new Set<Iterator<unknown>>();
   #open = true;
 
   constructor(environment: Environment) {
     this.#environment = environment;
     environment.root.resetReadTxn();
     this.#transaction = environment.root.useReadTransaction();
-    const head = this.#get(environment.meta, Buffer.from('head'));
-    this.head = head && (openJson('head', head) as Head);
+    try {
+      const head = this.#get(environment.meta, Buffer.from('head'));
+      this.head = head && openHead(head);
+    } catch (error) {
+      this.#transaction.done();
+      throw error;
+    }
   }
 
   /** RFC 7951 JSON of a small tree; undefined when there is none. */
@@ -131,41 +156,36 @@ export class Snapshot implements RowSource {
   }
 
   binding(instance: string, address: number, length: number): Binding | undefined {
-    const number = this.head?.instances[instance];
+    const number = this.head?.tables.get(instance)?.number;
     if (number === undefined) return undefined;
     const value = this.#get(this.#environment.bindings, rowKey(number, { address, length }));
     return value && decodeBinding(bindingKey(address, length), value);
   }
 
   *bindings(instance: string, from: Ipv4Prefix = { address: 0, length: 0 }): Generator<Binding> {
-    const number = this.head?.instances[instance];
+    const number = this.head?.tables.get(instance)?.number;
     if (number === undefined) return;
     const end = Buffer.of((number + 1) >>> 8, (number + 1) & 255);
-    yield* this.#range(this.#environment.bindings, rowKey(number, from), end);
-  }
-
-  *#range(database: Rows, start: Buffer, end: Buffer): Generator<Binding> {
-    for (const { key, value } of database.getRange({ start, end, transaction: this.#transaction })) {
+    for (const { key, value } of this.#range(this.#environment.bindings, rowKey(number, from), end)) {
       yield decodeBinding(key.subarray(2), value);
-      if (!this.#open) throw new Error('a snapshot of the store was read after it was closed');
     }
   }
 
-  /** What startup says of rows instead of running: key without instance number -> row, or null for none. */
+  /** What startup says of rows instead of running: key without instance number -> row, undefined for none. */
   *startupRows(): Generator<{
     readonly instance: string;
     readonly key: Buffer;
     readonly binding: Binding | undefined;
   }> {
-    const names = new Map(Object.entries(this.head?.instances ?? {}).map(([name, number]) => [number, name]));
-    for (const { key, value } of this.#environment.startup.getRange({ transaction: this.#transaction })) {
+    const names = new Map([...(this.head?.tables ?? [])].map(([name, { number }]) => [number, name]));
+    for (const { key, value } of this.#range(this.#environment.startup)) {
       const binding = value.length === 0 ? undefined : decodeBinding(key.subarray(2), value);
-      yield { instance: names.get(key.readUInt16BE(0)) ?? '', key: Buffer.from(key.subarray(2)), binding };
+      yield { instance: names.get(key.readUInt16BE(0)) ?? '', key: key.subarray(2), binding };
     }
   }
 
   count(instance: string): number {
-    return this.head?.counts[instance] ?? 0;
+    return this.head?.tables.get(instance)?.rows ?? 0;
   }
 
   change(version: number): ChangeRecord | undefined {
@@ -174,12 +194,35 @@ export class Snapshot implements RowSource {
   }
 
   close(): void {
-    if (this.#open) this.#transaction.done();
+    if (!this.#open) return;
     this.#open = false;
+    for (const cursor of this.#cursors) cursor.return?.();
+    this.#transaction.done();
+  }
+
+  *#range(database: Rows, start?: Buffer, end?: Buffer): Generator<{ readonly key: Buffer; readonly value: Buffer }> {
+    this.#requireOpen();
+    const bounds = { ...(start && { start }), ...(end && { end }), transaction: this.#transaction };
+    const cursor = database.getRange(bounds)[Symbol.iterator]();
+    this.#cursors.add(cursor);
+    try {
+      for (let next = cursor.next(); !next.done; next = cursor.next()) {
+        const { key, value } = next.value;
+        yield { key: Buffer.from(key.buffer, key.byteOffset, key.byteLength), value };
+        this.#requireOpen();
+      }
+    } finally {
+      this.#cursors.delete(cursor);
+      cursor.return?.();
+    }
   }
 
   #get(database: Rows, key: Buffer): Buffer | undefined {
-    if (!this.#open) throw new Error('a snapshot of the store was read after it was closed');
+    this.#requireOpen();
     return database.get(key, { transaction: this.#transaction });
+  }
+
+  #requireOpen(): void {
+    if (!this.#open) throw new Error('a snapshot of the store was read after it was closed');
   }
 }

@@ -1,9 +1,10 @@
 /** The store as the datapath reads it: in a process of its own, read only, following commits by their change records. */
 
 import type { Environment } from './environment.ts';
-import { openEnvironment, Snapshot } from './environment.ts';
+import { openEnvironment, Snapshot, storeError } from './environment.ts';
 import type { Binding } from './model.generated.ts';
 import type { ChangeRecord } from './records.ts';
+import { rowCounts } from './records.ts';
 
 export class StoreReader {
   readonly #environment: Environment;
@@ -17,10 +18,14 @@ export class StoreReader {
   /** @throws Error with code STORE_MISSING while nothing was committed yet, STORE_NEWER, STORE_DAMAGED */
   static open(dir: string): StoreReader {
     const environment = openEnvironment(dir, 'read');
-    const reader = new StoreReader(environment);
-    if (reader.#snapshot.head) return reader;
-    reader.close();
-    throw Object.assign(new Error(`the store in ${dir} is still empty`), { code: 'STORE_MISSING' });
+    try {
+      const reader = new StoreReader(environment);
+      if (reader.#snapshot.head) return reader;
+      throw storeError('STORE_MISSING', `the store in ${dir} is still empty: management fills it at its first start`);
+    } catch (error) {
+      void environment.root.close();
+      throw error;
+    }
   }
 
   /** Takes a fresh snapshot and returns its version. */
@@ -37,7 +42,7 @@ export class StoreReader {
 
   /** Every row of every table. */
   *bindings(): Generator<{ readonly instance: string; readonly binding: Binding }> {
-    for (const instance of Object.keys(this.#snapshot.head?.instances ?? {})) {
+    for (const instance of this.#snapshot.head?.tables.keys() ?? []) {
       for (const binding of this.#snapshot.bindings(instance)) yield { instance, binding };
     }
   }
@@ -61,7 +66,7 @@ export class StoreReader {
   }
 
   counts(): ReadonlyMap<string, number> {
-    return new Map(Object.entries(this.#snapshot.head?.counts ?? {}));
+    return rowCounts(this.#snapshot.head);
   }
 
   close(): void {

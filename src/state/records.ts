@@ -3,7 +3,7 @@
  * Each ends in a CRC-32C over its key and content, like the rows.
  *
  *     head, tree      | JSON, UTF-8 | CRC-32C |
- *     change record   | length of the JSON, 4 octets | JSON: time, caller, treeChanged, bulk, instances | rows | CRC-32C |
+ *     change record   | length of the JSON, 4 octets | JSON: time, caller, treeChanged, bulk, instances, count | rows | CRC-32C |
  *     one row         | place in instances, 2 octets | key, 5 octets | before: length, 2 octets, value | after: likewise |
  *
  * All numbers in network order; a length of 0 says that there is no row.
@@ -25,14 +25,36 @@ export interface Head {
   readonly time: string;
   /** Content hash over all tables, hexadecimal. */
   readonly contentHash: string;
-  /** Number of each AFTR's table in row keys; numbers are never used again. */
-  readonly instances: Readonly<Record<string, number>>;
-  readonly nextInstance: number;
-  /** Number of rows of each AFTR. */
-  readonly counts: Readonly<Record<string, number>>;
+  /** By name of the AFTR, those that are gone included: a number is never given to another name. */
+  readonly tables: ReadonlyMap<string, Table>;
+  readonly nextTable: number;
   readonly bootId: string;
   /** Version of the oldest change record. */
   readonly oldestChange: number;
+  /** Rows in all change records. */
+  readonly keptRows: number;
+}
+
+export interface Table {
+  /** What stands for the AFTR in row keys; two octets. */
+  readonly number: number;
+  readonly rows: number;
+}
+
+export function sealHead(head: Head): Buffer {
+  return sealJson('head', { ...head, tables: [...head.tables] });
+}
+
+/** @throws DamageError when the CRC does not fit */
+export function openHead(octets: Uint8Array): Head {
+  const { tables, ...rest } = openJson('head', octets) as Omit<Head, 'tables'> & { tables: [string, Table][] };
+  return { ...rest, tables: new Map(tables) };
+}
+
+/** Number of rows of each AFTR that has some. */
+export function rowCounts(head: Head | undefined): ReadonlyMap<string, number> {
+  const tables = [...(head?.tables ?? [])].filter(([, { rows }]) => rows > 0);
+  return new Map(tables.map(([instance, { rows }]) => [instance, rows]));
 }
 
 export interface ChangeRecord {
@@ -80,7 +102,10 @@ export function changeKey(version: number): Buffer {
 export function encodeChange(record: ChangeRecord): Buffer {
   const instances = [...new Set(record.rows.map(({ instance }) => instance))];
   const { time, caller, treeChanged, bulk } = record;
-  const header = Buffer.from(JSON.stringify({ time, caller, treeChanged, bulk, instances }), 'utf8');
+  const header = Buffer.from(
+    JSON.stringify({ time, caller, treeChanged, bulk, instances, count: record.rows.length }),
+    'utf8',
+  );
   const parts: Uint8Array[] = [uint32(header.length), header];
   for (const { instance, before, after } of record.rows) {
     const row = after ?? before;
@@ -94,13 +119,25 @@ export function encodeChange(record: ChangeRecord): Buffer {
   return seal(`change ${record.version}`, Buffer.concat(parts));
 }
 
-/** @throws DamageError when the CRC does not fit */
-export function decodeChange(version: number, octets: Uint8Array): ChangeRecord {
+interface ChangeHeader extends Omit<ChangeRecord, 'rows' | 'version'> {
+  readonly instances: readonly string[];
+  readonly count: number;
+}
+
+/** Number of rows in a change record, without reading them. @throws DamageError when the CRC does not fit */
+export function rowsInChange(version: number, octets: Uint8Array): number {
+  return openChange(version, octets).header.count;
+}
+
+function openChange(version: number, octets: Uint8Array): { body: Buffer; header: ChangeHeader; rowsAt: number } {
   const body = unseal(`change ${version}`, octets);
   const rowsAt = 4 + body.readUInt32BE(0);
-  const header = JSON.parse(body.subarray(4, rowsAt).toString('utf8')) as Omit<ChangeRecord, 'rows' | 'version'> & {
-    readonly instances: readonly string[];
-  };
+  return { body, header: JSON.parse(body.subarray(4, rowsAt).toString('utf8')) as ChangeHeader, rowsAt };
+}
+
+/** @throws DamageError when the CRC does not fit */
+export function decodeChange(version: number, octets: Uint8Array): ChangeRecord {
+  const { body, header, rowsAt } = openChange(version, octets);
   const rows: RowChange[] = [];
   for (let at = rowsAt; at < body.length; ) {
     const instance = header.instances[body.readUInt16BE(at)] ?? '';

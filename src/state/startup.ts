@@ -1,0 +1,35 @@
+/**
+ * Startup: what running returns to at a boot of the kernel. It is running with an overlay: the rows in which the two
+ * differ, and a small tree of its own. Without a tree in the store it is running itself.
+ */
+
+import type { DataNode } from './data.ts';
+import type { Draft } from './draft.ts';
+import { keepRowParents } from './edit.ts';
+import type { Snapshot } from './environment.ts';
+import { treeFromJson } from './json.ts';
+import { prefixOfKey } from './row-form.ts';
+import { RowOverlay } from './rows.ts';
+import type { Schema } from './schema.ts';
+
+/** Startup as a draft on running; undefined while it is running itself. */
+export function startupDraft(schema: Schema, snapshot: Snapshot, running: DataNode): Draft | undefined {
+  const json = snapshot.tree('startup');
+  if (json === undefined) return undefined;
+  const tree = treeFromJson(schema, json);
+  keepRowParents(tree);
+  const overlay = new RowOverlay();
+  const names = new Set(aftrNames(tree));
+  for (const instance of aftrNames(running)) if (!names.has(instance)) overlay.clear(instance);
+  for (const { instance, key, binding } of snapshot.startupRows()) {
+    if (!names.has(instance)) continue;
+    if (binding) overlay.put(instance, binding);
+    else overlay.delete(instance, prefixOfKey(key));
+  }
+  return { tree, treeTouched: true, overlay };
+}
+
+export function aftrNames(tree: DataNode): string[] {
+  const aftrs = tree.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
+  return aftrs.map((aftr) => aftr.leaf('name') ?? '');
+}

@@ -1,0 +1,68 @@
+/** A view: one datastore as it was at one moment, for whoever reads it. */
+
+import type { Ipv4Prefix } from '../address.ts';
+import type { DataNode } from './data.ts';
+import type { Draft } from './draft.ts';
+import type { Snapshot } from './environment.ts';
+import { ManagementError } from './errors.ts';
+import type { Binding } from './model.generated.ts';
+import type { RowSource } from './rows.ts';
+import { longestMatch, OverlaidRows } from './rows.ts';
+
+/** A snapshot keeps the pages it shows from being used again, so none lives longer. */
+const VIEW_LIMIT_MS = 30_000;
+
+/** A consistent snapshot of one datastore; to be closed. It never holds up a commit. Reading after 30 s is refused. */
+export interface View extends RowSource {
+  readonly version: number;
+  readonly time: Date;
+  /** Not to be changed. */
+  readonly tree: DataNode;
+  /** The binding of the longest prefix that holds the address. */
+  longestMatch(instance: string, address: number): Binding | undefined;
+  close(): void;
+}
+
+/** A view of running, or of `draft` on top of it; it closes the snapshot, at the latest after `limitMs`. */
+export function openView(
+  snapshot: Snapshot,
+  running: DataNode,
+  draft: Draft | undefined,
+  limitMs = VIEW_LIMIT_MS,
+): View {
+  const rows = draft ? new OverlaidRows(snapshot, draft.overlay.clone()) : snapshot;
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    snapshot.close();
+  }, limitMs);
+  timer.unref();
+  const inTime = (): RowSource => {
+    if (!isLate) return rows;
+    const message = `reading took more than ${limitMs / 1000} s and was ended: ask for less at a time`;
+    throw new ManagementError('resource-denied', { message });
+  };
+  return {
+    version: snapshot.head?.version ?? 0,
+    time: new Date(snapshot.head?.time ?? 0),
+    tree: draft?.treeTouched ? draft.tree : running,
+    binding: (instance, address, length) => inTime().binding(instance, address, length),
+    *bindings(instance: string, from?: Ipv4Prefix) {
+      const found = inTime().bindings(instance, from)[Symbol.iterator]();
+      try {
+        for (let next = found.next(); !next.done; next = found.next()) {
+          yield next.value;
+          inTime();
+        }
+      } finally {
+        found.return?.();
+      }
+    },
+    count: (instance) => inTime().count(instance),
+    longestMatch: (instance, address) => longestMatch(inTime(), instance, address),
+    close: () => {
+      clearTimeout(timer);
+      snapshot.close();
+    },
+  };
+}
