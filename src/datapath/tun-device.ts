@@ -1,0 +1,82 @@
+/**
+ * A queue of a TUN device as a PacketDevice, and the persistent devices themselves. The one file of the datapath that
+ * knows node-tuntap2.
+ *
+ * A device has as many queues as workers open; the kernel keeps the packets of a flow on one of them. The device stays
+ * when the process ends, so that its routes do.
+ */
+
+import { TunQueue, wake } from 'node-tuntap2';
+import { type Batch, HEADROOM } from './batch.ts';
+import { PACKET_MAX, type PacketDevice, READABLE, STRIDE, TIMEOUT, type WaitResult, WOKEN } from './packet-device.ts';
+
+export interface TunDeviceOptions {
+  readonly name: string;
+  /** An open descriptor of /dev/net/tun that is attached to nothing yet; the device takes it over. */
+  readonly descriptor?: number | undefined;
+}
+
+/** One queue of a TUN device with the batch that it fills. */
+export class TunDevice implements PacketDevice {
+  readonly batch: Batch;
+  readonly #queue: TunQueue;
+
+  private constructor(queue: TunQueue, batch: Batch) {
+    this.#queue = queue;
+    this.batch = batch;
+  }
+
+  /**
+   * Opens a queue for a batch of stride STRIDE. @throws Error with code, syscall and device when the system refuses;
+   * RangeError when the batch has another stride
+   */
+  static open({ name, descriptor }: TunDeviceOptions, batch: Batch): TunDevice {
+    if (batch.capacity > 1 && (batch.at[1] ?? 0) - (batch.at[0] ?? 0) !== STRIDE) {
+      throw new RangeError(`batch of a TUN device: expected a stride of ${STRIDE} octets`);
+    }
+    const queue = TunQueue.open({ name, descriptor });
+    queue.attach(batch.buf, batch.lengths, batch.output);
+    return new TunDevice(queue, batch);
+  }
+
+  /** For `wakeTunDevice` from another thread. */
+  get wakeDescriptor(): number {
+    return this.#queue.wakeDescriptor;
+  }
+
+  readBatch(): number {
+    const { batch } = this;
+    batch.count = this.#queue.readBatch(HEADROOM, STRIDE, PACKET_MAX, batch.capacity);
+    return batch.count;
+  }
+
+  writeBatch(): number {
+    return this.#queue.writeBatch(this.batch.outputs);
+  }
+
+  wait(timeoutMs: number): WaitResult {
+    const result = this.#queue.wait(timeoutMs);
+    return result === READABLE ? READABLE : result === WOKEN ? WOKEN : TIMEOUT;
+  }
+
+  close(): void {
+    this.#queue.close();
+  }
+}
+
+/** Ends the `wait` of the device with that wake descriptor, from any thread of this process. */
+export function wakeTunDevice(wakeDescriptor: number): void {
+  wake(wakeDescriptor);
+}
+
+/** Makes a TUN device that stays until it is removed; one that is there already is kept. @throws Error as `open` does */
+export function createPersistentTun(name: string, descriptor?: number): void {
+  TunQueue.open({ name, descriptor, persist: true }).close();
+}
+
+/** Removes a persistent device, once no process holds a queue of it. @throws Error as `open` does */
+export function removePersistentTun(name: string): void {
+  const queue = TunQueue.open({ name });
+  queue.persist = false;
+  queue.close();
+}
