@@ -16,6 +16,7 @@ import { readBody } from './body.ts';
 import type { Edition } from './conditions.ts';
 import { editionHeaders, requireConditions } from './conditions.ts';
 import { badRequest, notFound } from './fault.ts';
+import type { Query } from './query.ts';
 import type { Reply } from './reply.ts';
 import { RESTCONF_NAMESPACE } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
@@ -78,7 +79,7 @@ export class Editor {
     const { root, last } = buildPath(this.#operations.schema, steps);
     const child = this.#single(request, last, body);
     child.operation = 'create';
-    this.#place(child, request);
+    this.#place(child, request.query, steps);
     last.add(child);
     const created = stepsTo(child);
     return { edit: { tree: root, defaultOperation: 'none' }, target: steps, mustExist: true, created };
@@ -97,7 +98,7 @@ export class Editor {
       throw badRequest(`the body holds the entry ${values.join(', ')}, the URL names ${target.keys.join(', ')}`);
     }
     child.operation = operation;
-    this.#place(child, request);
+    this.#place(child, request.query, steps.slice(0, -1));
     parent.add(child);
     return {
       edit: { tree: root, defaultOperation: 'none' },
@@ -116,25 +117,22 @@ export class Editor {
     throw new ManagementError('malformed-message', { type: 'rpc', message });
   }
 
-  /** insert and point, §4.8.5 and §4.8.6. */
-  #place(child: DataNode, { query, resource }: RestconfRequest): void {
-    if (query.insert === undefined) return;
+  /** insert and point, §4.8.5 and §4.8.6; `parents` lead to the node that holds the child. */
+  #place(child: DataNode, { insert, point }: Query, parents: readonly PathStep[]): void {
+    if (insert === undefined) return;
     if (!child.schema.dump.userOrdered) throw badRequest(`insert: ${child.schema.path} is not ordered by the user`);
-    if (query.point === undefined) {
-      child.insert = { where: query.insert };
+    if (point === undefined) {
+      child.insert = { where: insert };
       return;
     }
-    if (!query.point.startsWith('/')) throw badRequest(`point=${query.point}: expected a path that begins with '/'`);
-    const { steps } = parseDataPath(query.point.slice(1).split('/'), this.#operations.schema, this.#operations.check);
-    const point = steps[steps.length - 1];
-    const siblings = resource.kind === 'data' && resource.schema === child.schema ? resource.steps.slice(0, -1) : [];
-    const parents =
-      siblings.length === 0 && resource.kind === 'data' && resource.schema !== child.schema ? resource.steps : siblings;
-    const isSibling = point?.schema === child.schema && printDataPath(steps.slice(0, -1)) === printDataPath(parents);
-    if (!point || !isSibling || point.keys.length === 0) {
-      throw badRequest(`point=${query.point}: expected an entry of ${child.schema.path} beside the one in the body`);
+    if (!point.startsWith('/')) throw badRequest(`point=${point}: expected a path that begins with '/'`);
+    const { steps } = parseDataPath(point.slice(1).split('/'), this.#operations.schema, this.#operations.check);
+    const sibling = steps[steps.length - 1];
+    const isBeside = printDataPath(steps.slice(0, -1)) === printDataPath(parents);
+    if (!isBeside || sibling?.schema !== child.schema || sibling.keys.length === 0) {
+      throw badRequest(`point=${point}: expected an entry of ${child.schema.path} beside the one in the body`);
     }
-    child.insert = { where: query.insert, point: entryId(point.schema, point.keys) };
+    child.insert = { where: insert, point: entryId(sibling.schema, sibling.keys) };
   }
 
   async #run(caller: Caller, request: RestconfRequest, plan: Plan): Promise<Reply> {

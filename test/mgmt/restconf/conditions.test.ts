@@ -1,0 +1,64 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { editionHeaders, entityTag, isUnmodified, requireConditions } from '../../../src/mgmt/restconf/conditions.ts';
+import { RestconfFault } from '../../../src/mgmt/restconf/fault.ts';
+
+const test = suite('restconf conditions');
+
+const edition = { version: 7, time: new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 678)) };
+const TAG = entityTag(edition);
+const none = { ifMatch: undefined, ifNoneMatch: undefined, ifModifiedSince: undefined, ifUnmodifiedSince: undefined };
+
+test('headers', () => {
+  assert.equal(editionHeaders(edition), { etag: TAG, 'last-modified': 'Fri, 02 Jan 2026 03:04:05 GMT' });
+  assert.is.not(entityTag({ ...edition, version: 8 }), TAG);
+  assert.is.not(entityTag({ ...edition, time: new Date(0) }), TAG);
+});
+
+const edits = [
+  [{}, true, true, 'no condition'],
+  [{ ifMatch: TAG }, true, true, 'the tag'],
+  [{ ifMatch: `"x", ${TAG}` }, true, true, 'the tag among others'],
+  [{ ifMatch: '"x"' }, true, false, 'another tag'],
+  [{ ifMatch: `W/${TAG}` }, true, false, 'a weak tag never matches strongly'],
+  [{ ifMatch: 'x' }, true, false, 'no tag at all'],
+  [{ ifMatch: '*' }, true, true, 'any'],
+  [{ ifMatch: '*' }, false, false, 'any, of what is not there'],
+  [{ ifNoneMatch: '*' }, false, true, 'only when it is not there'],
+  [{ ifNoneMatch: '*' }, true, false, 'only when it is not there, but it is'],
+  [{ ifNoneMatch: TAG }, true, false, 'not this tag'],
+  [{ ifNoneMatch: '"x"' }, true, true, 'not another tag'],
+  [{ ifUnmodifiedSince: 'Fri, 02 Jan 2026 03:04:05 GMT' }, true, true, 'the same second'],
+  [{ ifUnmodifiedSince: 'Fri, 02 Jan 2026 03:04:04 GMT' }, true, false, 'a second before'],
+  [{ ifUnmodifiedSince: 'nonsense' }, true, true, 'no date'],
+  [{ ifMatch: TAG, ifUnmodifiedSince: 'Fri, 02 Jan 2026 03:04:04 GMT' }, true, true, 'If-Match goes first'],
+] as const;
+for (const [conditions, exists, holds, why] of edits) {
+  test(`edit: ${why}`, () => {
+    try {
+      requireConditions({ ...none, ...conditions }, edition, exists);
+      assert.ok(holds);
+    } catch (error) {
+      assert.not.ok(holds, String(error));
+      assert.is(error instanceof RestconfFault && error.status, 412);
+      assert.is(error instanceof RestconfFault && error.tag, 'operation-failed');
+    }
+  });
+}
+
+const reads = [
+  [{}, false],
+  [{ ifNoneMatch: TAG }, true],
+  [{ ifNoneMatch: `W/${TAG}` }, true],
+  [{ ifNoneMatch: '*' }, true],
+  [{ ifNoneMatch: '"x"' }, false],
+  [{ ifModifiedSince: 'Fri, 02 Jan 2026 03:04:05 GMT' }, true],
+  [{ ifModifiedSince: 'Fri, 02 Jan 2026 03:04:04 GMT' }, false],
+  [{ ifNoneMatch: '"x"', ifModifiedSince: 'Fri, 02 Jan 2026 03:04:05 GMT' }, false],
+] as const;
+for (const [conditions, unmodified] of reads) {
+  test(`read ${JSON.stringify(conditions)}`, () =>
+    assert.is(isUnmodified({ ...none, ...conditions }, edition), unmodified));
+}
+
+test.run();
