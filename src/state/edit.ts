@@ -96,7 +96,7 @@ class Editor {
       if (operation === 'replace') this.replaceChildren(node, edit);
       else for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, operation);
     }
-    if (edit.insert) this.#insert(parent, edit);
+    if (edit.insert) this.#insert(parent, edit, existing !== undefined);
   }
 
   /** All children become those of the edit; what is in both is replaced in turn. */
@@ -106,6 +106,18 @@ class Editor {
     }
     if (node.schema.children.some((child) => child.rows)) this.#replaceRows(node, edit);
     for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'replace');
+    this.#orderAs(node, edit);
+  }
+
+  /** User-ordered entries come in the order of the edit (RFC 7950 §7.7.7). */
+  #orderAs(node: DataNode, edit: DataNode): void {
+    const isOrdered = (child: DataNode) => child.schema.dump.userOrdered === true;
+    const wanted = [...edit.childMap.keys()].flatMap((id) => node.get(id) ?? []).filter(isOrdered);
+    const present = [...node.childMap.values()];
+    if (isSameOrder(wanted, present.filter(isOrdered))) return;
+    for (const child of wanted) this.#require(child, 'update');
+    this.touched = true;
+    node.reorder([...present.filter((child) => !isOrdered(child)), ...wanted]);
   }
 
   #remove(parent: DataNode, node: DataNode): void {
@@ -136,7 +148,7 @@ class Editor {
   }
 
   /** RFC 7950 §7.8.6: moves the entry among its siblings. */
-  #insert(parent: DataNode, edit: DataNode): void {
+  #insert(parent: DataNode, edit: DataNode, isMove: boolean): void {
     const { insert } = edit;
     const moved = parent.get(edit.id);
     if (!insert || !moved) return;
@@ -157,6 +169,8 @@ class Editor {
       ? rest.indexOf(neighbour) + (insert.where === 'after' || insert.where === 'last' ? 1 : 0)
       : rest.length;
     rest.splice(at, 0, moved);
+    if (isMove && isSameOrder(rest, [...parent.childMap.values()])) return;
+    if (isMove) this.#require(moved, 'update');
     this.touched = true;
     parent.reorder(rest);
   }
@@ -223,6 +237,10 @@ export function requireRight(node: DataNode, operation: 'create' | 'update' | 'd
   if (authorize(node, operation)) return;
   const { path } = node;
   throw new ManagementError('access-denied', { path, message: `no right to ${operation} ${path}` });
+}
+
+function isSameOrder(a: readonly DataNode[], b: readonly DataNode[]): boolean {
+  return a.length === b.length && a.every((node, index) => node === b[index]);
 }
 
 /** Adds a node, an entry of a list with its keys. */

@@ -4,7 +4,15 @@
  */
 
 import type { Ipv4Prefix } from '../address.ts';
-import { formatIpv4Prefix, formatIpv6, ipv4Mask, isMartianIpv4, isUnusableIpv6, overlapIpv4 } from '../address.ts';
+import {
+  formatIpv4Prefix,
+  formatIpv6,
+  inIpv4Prefix,
+  ipv4Mask,
+  isMartianIpv4,
+  isUnusableIpv6,
+  overlapIpv4,
+} from '../address.ts';
 import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
 import type { Aftr, Binding, Gateway, Softwire } from './model.generated.ts';
@@ -33,7 +41,7 @@ export function checkRules(input: RuleInput): void {
 class RuleChecker {
   readonly faults: ManagementError[] = [];
   readonly #input: RuleInput;
-  /** Own tunnel addresses by text, with who has them. */
+  /** Own tunnel addresses by `octetsKey`, with the path of who has them. */
   readonly #tunnels = new Map<string, string>();
 
   constructor(input: RuleInput) {
@@ -64,7 +72,7 @@ class RuleChecker {
   #tunnelAddresses(path: string, addresses: readonly Uint8Array[]): void {
     for (const address of addresses) {
       const text = formatIpv6(address);
-      const owner = this.#tunnels.get(text);
+      const owner = this.#tunnels.get(octetsKey(address));
       if (isUnusableIpv6(address)) {
         this.#fault(
           path,
@@ -73,7 +81,7 @@ class RuleChecker {
         );
       } else if (owner !== undefined) {
         this.#fault(path, 'duplicate-tunnel-address', `${text} is the tunnel address of ${owner} already`);
-      } else this.#tunnels.set(text, path);
+      } else this.#tunnels.set(octetsKey(address), path);
     }
   }
 
@@ -111,7 +119,7 @@ class RuleChecker {
   /** The far end of a tunnel: usable, and not this device itself (RFC 2473 §4.1.2). */
   #farEnd(path: string, address: Uint8Array): void {
     const text = formatIpv6(address);
-    const owner = this.#tunnels.get(text);
+    const owner = this.#tunnels.get(octetsKey(address));
     if (isUnusableIpv6(address)) {
       this.#fault(
         path,
@@ -129,8 +137,7 @@ class RuleChecker {
 
   #notMartian({ path, prefix }: Owned): void {
     const text = formatIpv4Prefix(prefix.address, prefix.length);
-    const last = (prefix.address | ~ipv4Mask(prefix.length)) >>> 0;
-    if (prefix.length === 0 || isMartianIpv4(prefix.address) || isMartianIpv4(last)) {
+    if (isMartianPrefix(prefix)) {
       this.#fault(
         path,
         'martian-prefix',
@@ -152,38 +159,55 @@ class RuleChecker {
     }
   }
 
+  /** The changed rows, and of the others those whose ground moved: a pool or AFTR address that went, a tunnel address that came. */
   #rows(): void {
     const { before, after, rows, changes } = this.#input;
-    const tunnelsChanged = tunnelTexts(before).join() !== tunnelTexts(after).join();
+    const known = new Set(tunnelTexts(before));
+    const hasNewTunnel = tunnelTexts(after).some((text) => !known.has(text));
     for (const aftr of after.aftr) {
+      const own = aftrAddresses(aftr).map(octetsKey);
       const old = before.aftr.find(({ name }) => name === aftr.name);
-      if (!old || tunnelsChanged || groundOf(old) !== groundOf(aftr)) {
-        for (const binding of rows.bindings(aftr.name)) this.#binding(aftr, binding);
-      } else {
-        for (const { instance, after: binding } of changes)
-          if (binding && instance === aftr.name) this.#binding(aftr, binding);
+      if (!old || hasNewTunnel || !aftrAddresses(old).every((address) => own.includes(octetsKey(address)))) {
+        for (const binding of rows.bindings(aftr.name)) this.#binding(aftr, own, binding);
+        continue;
+      }
+      const lost = old.ipv4Pool.filter((pool) => !aftr.ipv4Pool.some((other) => isWithin(pool, other)));
+      for (const pool of lost) this.#range(aftr, own, pool);
+      for (const { instance, after: binding } of changes) {
+        if (!binding || instance !== aftr.name || lost.some((pool) => inIpv4Prefix(binding.address, pool))) continue;
+        this.#binding(aftr, own, binding);
       }
     }
   }
 
-  #binding(aftr: Aftr, binding: Binding): void {
-    if (this.faults.length >= MAX_FAULTS) return;
-    const text = formatIpv4Prefix(binding.address, binding.length);
-    const path = `${aftrPath(aftr)}/binding-table/binding[ipv4-prefix='${text}']`;
-    this.#notMartian({ path, owner: aftr.name, prefix: binding });
-    if (!aftr.ipv4Pool.some((pool) => pool.length <= binding.length && overlapIpv4(pool, binding))) {
-      const pools = aftr.ipv4Pool.map(({ address, length }) => formatIpv4Prefix(address, length)).join(', ') || 'none';
-      this.#fault(path, 'outside-pool', `binding ${text} lies in no ipv4-pool of AFTR ${aftr.name} (pools: ${pools})`);
+  /** All rows in a prefix. */
+  #range(aftr: Aftr, own: readonly string[], prefix: Ipv4Prefix): void {
+    for (const binding of this.#input.rows.bindings(aftr.name, { address: prefix.address, length: 0 })) {
+      if (!inIpv4Prefix(binding.address, prefix)) break;
+      this.#binding(aftr, own, binding);
     }
-    this.#farEnd(`${path}/gateway-ipv6-address`, binding.gatewayIpv6Address);
-    const chosen = binding.aftrIpv6Address && formatIpv6(binding.aftrIpv6Address);
-    const own = aftrAddresses(aftr).map((address) => formatIpv6(address));
-    if (chosen !== undefined && !own.includes(chosen)) {
-      this.#fault(
-        `${path}/aftr-ipv6-address`,
-        'unknown-aftr-address',
-        `${chosen} is no tunnel address of AFTR ${aftr.name} (it has ${own.join(', ') || 'none'})`,
+  }
+
+  /** Runs once a row of a bulk load: text is made only for a fault. `own` are the AFTR's addresses by `octetsKey`. */
+  #binding(aftr: Aftr, own: readonly string[], binding: Binding): void {
+    if (this.faults.length >= MAX_FAULTS) return;
+    const { gatewayIpv6Address: gateway, aftrIpv6Address: chosen } = binding;
+    const path = () => bindingPath(aftr, binding);
+    if (isMartianPrefix(binding)) this.#notMartian({ path: path(), owner: aftr.name, prefix: binding });
+    if (!aftr.ipv4Pool.some((pool) => isWithin(binding, pool))) {
+      const [text = '', ...pools] = [binding, ...aftr.ipv4Pool].map((item) =>
+        formatIpv4Prefix(item.address, item.length),
       );
+      const message = `binding ${text} lies in no ipv4-pool of AFTR ${aftr.name} (pools: ${pools.join(', ') || 'none'})`;
+      this.#fault(path(), 'outside-pool', message);
+    }
+    if (isUnusableIpv6(gateway) || this.#tunnels.has(octetsKey(gateway))) {
+      this.#farEnd(`${path()}/gateway-ipv6-address`, gateway);
+    }
+    if (chosen && !own.includes(octetsKey(chosen))) {
+      const has = aftrAddresses(aftr).map((address) => formatIpv6(address));
+      const message = `${formatIpv6(chosen)} is no tunnel address of AFTR ${aftr.name} (it has ${has.join(', ') || 'none'})`;
+      this.#fault(`${path()}/aftr-ipv6-address`, 'unknown-aftr-address', message);
     }
   }
 }
@@ -200,6 +224,10 @@ function gatewayPath({ name }: Gateway): string {
 
 function aftrPath({ name }: Aftr): string {
   return `${ROOT}/aftr[name='${name}']`;
+}
+
+function bindingPath(aftr: Aftr, { address, length }: Ipv4Prefix): string {
+  return `${aftrPath(aftr)}/binding-table/binding[ipv4-prefix='${formatIpv4Prefix(address, length)}']`;
 }
 
 function servedPrefix(gateway: Gateway, prefix: Ipv4Prefix): Owned {
@@ -222,12 +250,19 @@ export function aftrAddresses(aftr: Aftr): Uint8Array[] {
 }
 
 function tunnelTexts({ gateway, aftr }: Softwire): string[] {
-  const addresses = [...gateway.flatMap(({ ipv6Address }) => ipv6Address ?? []), ...aftr.flatMap(aftrAddresses)];
-  return addresses.map((address) => formatIpv6(address)).sort();
+  return [...gateway.flatMap(({ ipv6Address }) => ipv6Address ?? []), ...aftr.flatMap(aftrAddresses)].map(octetsKey);
 }
 
-/** What every binding of an AFTR stands on: pools and addresses. */
-function groundOf(aftr: Aftr): string {
-  const pools = aftr.ipv4Pool.map(({ address, length }) => formatIpv4Prefix(address, length));
-  return [...pools, ...aftrAddresses(aftr).map((address) => formatIpv6(address))].join();
+/** An address as a key of maps, cheaper than its text. */
+function octetsKey(address: Uint8Array): string {
+  return Buffer.from(address.buffer, address.byteOffset, address.byteLength).toString('latin1');
+}
+
+function isWithin(inner: Ipv4Prefix, outer: Ipv4Prefix): boolean {
+  return outer.length <= inner.length && inIpv4Prefix(inner.address, outer);
+}
+
+/** Whether a prefix holds addresses no host can have; its ends tell, the martian blocks lie at the ends of larger ones. */
+function isMartianPrefix({ address, length }: Ipv4Prefix): boolean {
+  return length === 0 || isMartianIpv4(address) || isMartianIpv4((address | ~ipv4Mask(length)) >>> 0);
 }
