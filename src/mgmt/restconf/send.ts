@@ -33,7 +33,8 @@ export function send(sender: Sender, reply: Reply): unknown {
   sender.headers(headers);
   if (second.done) {
     once();
-    return first.done ? sender.send() : sender.send(first.value);
+    // As octets: to a string fastify would add a charset, which these media types do not have.
+    return first.done ? sender.send() : sender.send(Buffer.from(first.value, 'utf8'));
   }
   return sender.send(streamOf([first.value ?? '', second.value], pieces, once));
 }

@@ -1,0 +1,229 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { CurlReply } from '../../helpers/restconf.ts';
+import { addBindings, GUEST, JSON_TYPE, withRestconf, XML_TYPE } from '../../helpers/restconf.ts';
+import { OPERATOR, request } from '../../helpers/state.ts';
+
+const test = suite('restconf server: reading');
+
+const DATA = '/restconf/data';
+const AFTR = `${DATA}/gi-4over6:softwire/aftr=a`;
+const TABLE = `${AFTR}/binding-table`;
+const RC = 'urn:ietf:params:xml:ns:yang:ietf-restconf';
+
+const BINDINGS = [
+  { 'ipv4-prefix': '192.0.2.0/25', 'gateway-ipv6-address': '2001:db8:a::1' },
+  { 'ipv4-prefix': '192.0.2.128/25', 'gateway-ipv6-address': '2001:db8:a::2' },
+];
+
+function json(reply: CurlReply): unknown {
+  assert.is(reply.status, 200, reply.body);
+  assert.is(reply.headers['content-type'], JSON_TYPE);
+  return JSON.parse(reply.body);
+}
+
+test('host-meta needs no user', () =>
+  withRestconf(async ({ curl }) => {
+    const reply = await curl('/.well-known/host-meta', { user: '', headers: ['Accept: application/xrd+xml'] });
+    assert.is(reply.status, 200);
+    assert.is(reply.headers['content-type'], 'application/xrd+xml');
+    assert.match(reply.body, '<Link rel="restconf" href="/restconf"/>');
+  }));
+
+test('the API and its leaves, in both encodings', () =>
+  withRestconf(async ({ curl }) => {
+    const api = { data: {}, operations: {}, 'yang-library-version': '2019-01-04' };
+    assert.equal(json(await curl('/restconf')), { 'ietf-restconf:restconf': api });
+    assert.equal(json(await curl('/restconf/operations')), { 'ietf-restconf:operations': {} });
+    assert.equal(json(await curl('/restconf/yang-library-version')), {
+      'ietf-restconf:yang-library-version': '2019-01-04',
+    });
+    const xml = { headers: [`Accept: ${XML_TYPE}`] };
+    const version = await curl('/restconf/yang-library-version', xml);
+    assert.is(version.body, `<yang-library-version xmlns="${RC}">2019-01-04</yang-library-version>`);
+    assert.is(version.headers['content-type'], XML_TYPE);
+    assert.match((await curl('/restconf', xml)).body, `<restconf xmlns="${RC}"><data/><operations/>`);
+    assert.is((await curl('/restconf/operations', xml)).body, `<operations xmlns="${RC}"></operations>`);
+  }));
+
+test('resources in JSON: the target stands at the top', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    await addBindings(datastores, BINDINGS);
+    const table = { binding: BINDINGS };
+    const aftr = {
+      name: 'a',
+      'ipv6-address': '2001:db8:b::1',
+      'ipv4-pool': ['192.0.2.0/24', '198.51.100.0/24'],
+      'binding-table': table,
+    };
+    const get = async (path: string) => json(await curl(`${path}${path.includes('?') ? '&' : '?'}content=config`));
+    const softwire = { gateway: [{ name: 'g', enabled: false }], aftr: [aftr] };
+    assert.equal(await get(`${DATA}/gi-4over6:softwire`), { 'gi-4over6:softwire': softwire });
+    const data = (await get(DATA)) as Record<string, Record<string, unknown>>;
+    assert.equal(data['ietf-restconf:data']?.['gi-4over6:softwire'], softwire);
+    assert.equal(await get(AFTR), { 'gi-4over6:aftr': [aftr] });
+    assert.equal(await get(TABLE), { 'gi-4over6:binding-table': table });
+    assert.equal(await get(`${TABLE}/binding`), { 'gi-4over6:binding': BINDINGS });
+    assert.equal(await get(`${TABLE}/binding=192.0.2.128%2F25`), { 'gi-4over6:binding': BINDINGS.slice(1) });
+    assert.equal(await get(`${TABLE}/binding=192.0.2.128%2F25/gateway-ipv6-address`), {
+      'gi-4over6:gateway-ipv6-address': '2001:db8:a::2',
+    });
+    assert.equal(await get(`${AFTR}/ipv4-pool`), { 'gi-4over6:ipv4-pool': ['192.0.2.0/24', '198.51.100.0/24'] });
+    assert.equal(await get(`${AFTR}/ipv4-pool=192.0.2.0%2F24`), { 'gi-4over6:ipv4-pool': ['192.0.2.0/24'] });
+    assert.equal(await get(`${DATA}/gi-4over6:softwire/aftr`), { 'gi-4over6:aftr': [aftr] });
+  }));
+
+test('resources in XML', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    await addBindings(datastores, BINDINGS);
+    const get = (path: string) => curl(`${path}?content=config`, { headers: [`Accept: ${XML_TYPE}`] });
+    const binding = (prefix: string, gateway: string) =>
+      `<ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>${gateway}</gateway-ipv6-address></binding>`;
+    const entry = await get(`${TABLE}/binding=192.0.2.0%2F25`);
+    assert.is(entry.status, 200);
+    assert.is(entry.headers['content-type'], XML_TYPE);
+    assert.is(entry.body, `<binding xmlns="urn:gi-4over6">${binding('192.0.2.0/25', '2001:db8:a::1')}`);
+    assert.is(
+      (await get(TABLE)).body,
+      `<binding-table xmlns="urn:gi-4over6"><binding>${binding('192.0.2.0/25', '2001:db8:a::1')}` +
+        `<binding>${binding('192.0.2.128/25', '2001:db8:a::2')}</binding-table>`,
+    );
+    assert.match((await get(DATA)).body, new RegExp(`^<data xmlns="${RC}">.*</data>$`));
+    const several = await get(`${TABLE}/binding`);
+    assert.is(several.status, 400);
+    assert.match(several.body, '<error-tag>invalid-value</error-tag>');
+    assert.is((await get(`${DATA}/gi-4over6:softwire/aftr`)).status, 200);
+  }));
+
+const absent = [
+  `${DATA}/gi-4over6:softwire/aftr=b`,
+  `${DATA}/gi-4over6:softwire/aftr=b/name`,
+  `${TABLE}/binding=192.0.2.0%2F26`,
+  `${TABLE}/binding`,
+  `${AFTR}/ipv4-pool=203.0.113.0%2F24`,
+  `${AFTR}/hop-limit`,
+  `${DATA}/gi-4over6:nothing`,
+];
+for (const path of absent) {
+  test(`404 for ${path}`, () =>
+    withRestconf(async ({ curl }) => {
+      const reply = await curl(path);
+      assert.is(reply.status, 404);
+      assert.is(reply.tag, 'invalid-value');
+    }));
+}
+
+test('an empty container that is always there is no 404', () =>
+  withRestconf(async ({ curl }) => assert.equal(json(await curl(TABLE)), { 'gi-4over6:binding-table': {} })));
+
+test('content, depth, fields and with-defaults', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    await addBindings(datastores, BINDINGS);
+    const get = async (path: string) => json(await curl(path));
+    assert.equal(await get(`${AFTR}?depth=1`), { 'gi-4over6:aftr': [{ name: 'a' }] });
+    assert.equal(await get(`${AFTR}?fields=ipv6-address`), {
+      'gi-4over6:aftr': [{ name: 'a', 'ipv6-address': '2001:db8:b::1' }],
+    });
+    assert.equal(await get(`${TABLE}?fields=binding(ipv4-prefix)`), {
+      'gi-4over6:binding-table': { binding: BINDINGS.map((entry) => ({ 'ipv4-prefix': entry['ipv4-prefix'] })) },
+    });
+    assert.equal(await get(`${DATA}?fields=gi-4over6:softwire/gateway/enabled`), {
+      'ietf-restconf:data': { 'gi-4over6:softwire': { gateway: [{ name: 'g', enabled: false }] } },
+    });
+    const gateway = `${DATA}/gi-4over6:softwire/gateway=g`;
+    const all = (await get(`${gateway}?with-defaults=report-all&fields=hop-limit`)) as unknown;
+    assert.equal(all, { 'gi-4over6:gateway': [{ name: 'g', 'hop-limit': 64 }] });
+    assert.equal(await get(`${gateway}?with-defaults=report-all-tagged&fields=hop-limit`), {
+      'gi-4over6:gateway': [
+        { name: 'g', 'hop-limit': 64, '@hop-limit': { 'ietf-netconf-with-defaults:default': true } },
+      ],
+    });
+  }));
+
+test('HEAD is GET without a body', () =>
+  withRestconf(async ({ curl }) => {
+    const [get, head] = [await curl(AFTR), await curl(AFTR, { method: 'HEAD' })];
+    assert.is(head.status, 200);
+    assert.is(head.body, '');
+    for (const name of ['content-type', 'etag', 'last-modified', 'cache-control']) {
+      assert.is(head.headers[name], get.headers[name]);
+    }
+    assert.is((await curl(`${AFTR}x`, { method: 'HEAD' })).status, 404);
+  }));
+
+test('OPTIONS tells methods and patch formats', () =>
+  withRestconf(async ({ curl }) => {
+    const options = async (path: string) => {
+      const { status, headers } = await curl(path, { method: 'OPTIONS' });
+      return [status, headers.allow, headers['accept-patch']];
+    };
+    const patch = `${XML_TYPE}, ${JSON_TYPE}`;
+    assert.equal(await options(DATA), [200, 'GET, HEAD, OPTIONS, POST, PUT, PATCH', patch]);
+    assert.equal(await options(`${AFTR}/enabled`), [200, 'GET, HEAD, OPTIONS, PUT, PATCH, DELETE', patch]);
+    assert.equal(await options(`${AFTR}/statistics`), [200, 'GET, HEAD, OPTIONS', undefined]);
+    assert.equal(await options(`${AFTR}/lookup`), [200, 'OPTIONS, POST', undefined]);
+  }));
+
+test('entity-tag and time: of configuration, new with each commit', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    const before = await curl(DATA);
+    assert.match(before.headers.etag ?? '', /^"[^"]+"$/);
+    assert.ok(Date.parse(before.headers['last-modified'] ?? '') > 0);
+    assert.is(before.headers['cache-control'], 'no-cache');
+    assert.is((await curl(AFTR)).headers.etag, before.headers.etag);
+    await addBindings(datastores, BINDINGS);
+    assert.is.not((await curl(DATA)).headers.etag, before.headers.etag);
+  }));
+
+test('304 for what did not change, when it is configuration only', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    const { headers } = await curl(AFTR);
+    const condition = { headers: [`If-None-Match: ${headers.etag}`] };
+    const unchanged = await curl(`${AFTR}?content=config`, condition);
+    assert.is(unchanged.status, 304);
+    assert.is(unchanged.body, '');
+    assert.is((await curl(`${AFTR}/enabled`, condition)).status, 404);
+    assert.is((await curl(`${AFTR}/ipv6-address`, condition)).status, 304);
+    assert.is((await curl(AFTR, condition)).status, 200);
+    const since = { headers: [`If-Modified-Since: ${headers['last-modified']}`] };
+    assert.is((await curl(`${AFTR}/ipv6-address`, since)).status, 304);
+    await addBindings(datastores, BINDINGS);
+    assert.is((await curl(`${AFTR}?content=config`, condition)).status, 200);
+  }));
+
+test('what a user may not read is not there', () =>
+  withRestconf(async ({ curl }) => {
+    const gateway = `${DATA}/gi-4over6:softwire/gateway=g`;
+    assert.is((await curl(gateway)).status, 200);
+    const hidden = await curl(gateway, { user: GUEST });
+    const missing = await curl(`${gateway}2`, { user: GUEST });
+    assert.is(hidden.status, 404);
+    assert.is(hidden.body.replace('=g', '=g2'), missing.body);
+    const visible = json(await curl(`${DATA}/gi-4over6:softwire?content=config`, { user: GUEST })) as object;
+    assert.not.match(JSON.stringify(visible), 'gateway');
+  }));
+
+test('a large answer is streamed and comes whole', () =>
+  withRestconf(async ({ curl, datastores, openReadings }) => {
+    const bindings = Array.from({ length: 3000 }, (_, index) => ({
+      'ipv4-prefix': `198.51.100.${index & 255}/32`,
+      'gateway-ipv6-address': '2001:db8:a::1',
+      description: `${'x'.repeat(80)}${index & 255}`,
+    })).slice(0, 256);
+    await addBindings(datastores, bindings);
+    const reply = await curl(`${TABLE}/binding`);
+    assert.is(reply.headers['content-length'], undefined);
+    const { 'gi-4over6:binding': entries } = JSON.parse(reply.body);
+    assert.is(entries.length, 256);
+    assert.is(openReadings(), 0);
+  }));
+
+test('reading running is not disturbed by a lock', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    datastores.lock(OPERATOR, 'running');
+    assert.is((await curl(AFTR)).status, 200);
+    await datastores.edit(OPERATOR, request({ 'gi-4over6:softwire': { aftr: [{ name: 'a', enabled: false }] } }));
+    assert.equal(json(await curl(`${AFTR}/enabled`)), { 'gi-4over6:enabled': false });
+  }));
+
+test.run();
