@@ -42,6 +42,8 @@ export class Operations {
   readonly #state: StateData;
   readonly #moduleSource: OperationParts['moduleSource'];
   readonly #sessions = new Map<number, SessionInfo>();
+  /** Of the NETCONF hello, as the last one was sent: for monitoring. */
+  capabilities: readonly string[] = [];
 
   constructor(parts: OperationParts) {
     this.schema = parts.schema;
@@ -80,6 +82,7 @@ export class Operations {
               selection,
               datastores: this.#datastores,
               sessions: [...this.#sessions.values()],
+              capabilities: this.capabilities,
             });
       return openReading(source, view, {
         selection,

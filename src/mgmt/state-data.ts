@@ -29,6 +29,8 @@ export interface StateContext {
   readonly selection: Selection | undefined;
   readonly datastores: Datastores;
   readonly sessions: readonly SessionInfo[];
+  /** Capabilities of the NETCONF hello. */
+  readonly capabilities: readonly string[];
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -43,21 +45,19 @@ export interface StateParts {
   readonly schema: Schema;
   readonly context: YangContext;
   readonly datapath: DatapathClient;
-  /** Capabilities of the NETCONF hello, for monitoring. */
-  readonly capabilities: readonly string[];
 }
 
 export class StateData {
   readonly #schema: Schema;
   readonly #sources: readonly Source[];
 
-  constructor({ schema, context, datapath, capabilities }: StateParts) {
+  constructor({ schema, context, datapath }: StateParts) {
     this.#schema = schema;
     const library = JSON.parse(context.yangLibrary().json) as Json;
     this.#sources = [
       { path: '/ietf-yang-library:yang-library', read: () => only(library, 'ietf-yang-library:yang-library') },
       { path: '/ietf-yang-library:modules-state', read: () => only(library, 'ietf-yang-library:modules-state') },
-      { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, capabilities, state) },
+      { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
       { path: '/gi-4over6:softwire', read: (state) => softwireState(datapath, state) },
     ];
   }
@@ -86,7 +86,7 @@ function merge(target: DataNode, source: DataNode): void {
 }
 
 /** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions. */
-function netconfState(schema: Schema, capabilities: readonly string[], { datastores, sessions }: StateContext): Json {
+function netconfState(schema: Schema, { datastores, sessions, capabilities }: StateContext): Json {
   const names: DatastoreName[] = schema.module('ietf-netconf')?.features.includes('startup')
     ? ['running', 'candidate', 'startup']
     : ['running', 'candidate'];

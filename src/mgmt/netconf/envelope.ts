@@ -1,0 +1,103 @@
+/**
+ * The envelope of a request (RFC 6241 §4.1): what must hold before the operation is looked at. The library gets the
+ * operation with its big contents (config, filter) replaced by a reference; the handlers work on the contents as they came.
+ */
+
+import { ManagementError } from '../../state/errors.ts';
+import type { Schema } from '../../state/schema.ts';
+import type { XmlElement } from '../xml.ts';
+import { escapeAttribute, serializeXml } from '../xml.ts';
+import { NETCONF_NAMESPACE } from '../xml-data.ts';
+
+/** Refused from clients: no module has it. */
+export const REFERENCE_NAMESPACE = 'urn:gi-4over6:reference';
+export const ACTION_NAMESPACE = 'urn:ietf:params:xml:ns:yang:1';
+
+export interface Envelope {
+  /** Start tag of the reply, with everything the request had on its own (§4.2). */
+  readonly replyTag: string;
+  readonly operation: XmlElement;
+  /** Module of the operation; '' for an action. */
+  readonly module: string;
+}
+
+/** The start tag of a reply that repeats the attributes and declarations of the request. */
+export function replyTag(rpc: XmlElement): string {
+  const declarations = Object.entries(rpc.prefixes)
+    .filter(([prefix]) => prefix !== '' && prefix !== 'xml' && prefix !== 'xmlns')
+    .map(([prefix, namespace]) => ` xmlns:${prefix}="${escapeAttribute(namespace)}"`);
+  const attributes = rpc.attributes.map(
+    ({ name, prefix, value }) => ` ${prefix === '' ? name : `${prefix}:${name}`}="${escapeAttribute(value)}"`,
+  );
+  return `<rpc-reply xmlns="${NETCONF_NAMESPACE}"${declarations.join('')}${attributes.join('')}>`;
+}
+
+/** @throws ManagementError with the tag of RFC 6241 appendix A */
+export function openEnvelope(rpc: XmlElement, schema: Schema): Envelope {
+  if (rpc.name !== 'rpc' || rpc.namespace !== NETCONF_NAMESPACE) {
+    const message = `expected rpc in ${NETCONF_NAMESPACE}, found ${rpc.name} in '${rpc.namespace}'`;
+    throw new ManagementError('malformed-message', { type: 'rpc', message });
+  }
+  if (!rpc.attributes.some(({ name, namespace }) => name === 'message-id' && namespace === '')) {
+    throw new ManagementError('missing-attribute', {
+      type: 'rpc',
+      message: 'an rpc needs the attribute message-id',
+      info: { 'bad-attribute': 'message-id', 'bad-element': 'rpc' },
+    });
+  }
+  const [operation, second] = rpc.children;
+  if (!operation) {
+    throw new ManagementError('missing-element', {
+      type: 'protocol',
+      message: 'an rpc holds one operation, none came',
+      info: { 'bad-element': 'rpc' },
+    });
+  }
+  if (second) {
+    throw new ManagementError('bad-element', {
+      type: 'protocol',
+      message: `an rpc holds one operation; ${second.name} came after ${operation.name}`,
+      info: { 'bad-element': second.name },
+    });
+  }
+  return { replyTag: replyTag(rpc), operation, module: moduleOf(operation, schema) };
+}
+
+function moduleOf(operation: XmlElement, schema: Schema): string {
+  if (operation.namespace === ACTION_NAMESPACE && operation.name === 'action') return '';
+  const namespace = operation.namespace;
+  const module = namespace === NETCONF_NAMESPACE ? schema.module('ietf-netconf') : schema.moduleOfNamespace(namespace);
+  if (!module) {
+    throw new ManagementError('unknown-namespace', {
+      type: 'protocol',
+      message: `operation ${operation.name}: no module has the namespace '${namespace}'`,
+      info: { 'bad-element': operation.name, 'bad-namespace': namespace },
+    });
+  }
+  if (schema.root.child(operation.name, module.name)?.kind === 'rpc') return module.name;
+  throw new ManagementError('operation-not-supported', {
+    type: 'protocol',
+    message: `${module.name} has no operation ${operation.name} here`,
+    info: { 'bad-element': operation.name },
+  });
+}
+
+/** The operation as the library gets it: config and filter hold nothing but a reference. */
+export function shellOf(operation: XmlElement): string {
+  return serializeXml(withoutContents(operation));
+}
+
+function withoutContents(element: XmlElement): XmlElement {
+  const isContent = element.namespace === NETCONF_NAMESPACE && (element.name === 'config' || element.name === 'filter');
+  if (!isContent) return { ...element, children: element.children.map(withoutContents) };
+  const reference: XmlElement = {
+    name: 'reference',
+    namespace: REFERENCE_NAMESPACE,
+    prefix: '',
+    attributes: [],
+    prefixes: { '': REFERENCE_NAMESPACE },
+    children: [],
+    text: '1',
+  };
+  return { ...element, attributes: [], text: '', children: [reference] };
+}

@@ -1,0 +1,57 @@
+/** ManagementError to rpc-error: the one place of the NETCONF face that knows the form (RFC 6241 §4.3, appendix B). */
+
+import { ManagementError } from '../../state/errors.ts';
+import type { Schema } from '../../state/schema.ts';
+import { escapeAttribute, escapeText } from '../xml.ts';
+import { NETCONF_NAMESPACE } from '../xml-data.ts';
+
+/** Every fault of the error as rpc-error elements, children in the order of the schema. */
+export function renderErrors(error: unknown, schema: Schema): string {
+  const fault = error instanceof ManagementError ? error : ownMistake();
+  return fault.faults.map((item) => renderOne(item, schema)).join('');
+}
+
+/** A mistake of ours: the client learns that, the log has the stack. */
+function ownMistake(): ManagementError {
+  return new ManagementError('operation-failed', { message: 'the server failed while it carried out the operation' });
+}
+
+function renderOne(fault: ManagementError, schema: Schema): string {
+  const { type, tag, appTag, path, message, info } = fault;
+  const infos = Object.entries(info).map(([name, value]) => element(name, value));
+  return (
+    `<rpc-error xmlns="${NETCONF_NAMESPACE}">` +
+    element('error-type', type) +
+    element('error-tag', tag) +
+    element('error-severity', 'error') +
+    (appTag === undefined ? '' : element('error-app-tag', appTag)) +
+    (path === undefined || path === '' ? '' : renderPath(path, schema)) +
+    `<error-message xml:lang="en">${escapeText(message)}</error-message>` +
+    (infos.length === 0 ? '' : `<error-info>${infos.join('')}</error-info>`) +
+    '</rpc-error>'
+  );
+}
+
+function element(name: string, text: string): string {
+  return `<${name}>${escapeText(text)}</${name}>`;
+}
+
+/** The path with every step prefixed and the prefixes declared (an XPath expression has no default namespace). */
+function renderPath(path: string, schema: Schema): string {
+  const declared = new Map<string, string>();
+  let module = '';
+  // Steps: names outside quotes, with an optional module in front; predicates name keys of the step's module.
+  const text = path.replace(
+    /('[^']*'|"[^"]*")|([/[])([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)/g,
+    (whole, quoted, mark, prefix, name) => {
+      if (quoted !== undefined) return whole;
+      if (prefix !== undefined) module = prefix.slice(0, -1);
+      const known = schema.module(module);
+      if (!known) return whole;
+      declared.set(known.prefix, known.namespace);
+      return `${mark}${known.prefix}:${name}`;
+    },
+  );
+  const declarations = [...declared].map(([prefix, namespace]) => ` xmlns:${prefix}="${escapeAttribute(namespace)}"`);
+  return `<error-path${declarations.join('')}>${escapeText(text)}</error-path>`;
+}

@@ -1,0 +1,230 @@
+/** NETCONF operations by name: from the elements of a request to the shared operations, and what the reply holds. */
+
+import { DataNode } from '../../state/data.ts';
+import { ManagementError } from '../../state/errors.ts';
+import type { Caller, DatastoreName, EditRequest } from '../../state/request.ts';
+import type { Schema, SchemaNode } from '../../state/schema.ts';
+import type { Operations } from '../operations.ts';
+import type { Content, Reading, WithDefaults } from '../reading.ts';
+import type { Selection } from '../selection.ts';
+import { subtreeSelection } from '../selection.ts';
+import type { XmlElement } from '../xml.ts';
+import { childElement, escapeText } from '../xml.ts';
+import { dataFromXml, elementText, NETCONF_NAMESPACE } from '../xml-data.ts';
+import type { Envelope } from './envelope.ts';
+
+const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults';
+export const MONITORING_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring';
+
+/** What a reply holds beside its envelope. */
+export type RpcResult =
+  | { readonly kind: 'ok' }
+  /** `data` in this namespace around a reading, streamed. */
+  | { readonly kind: 'reading'; readonly reading: Reading }
+  /** `data` in this namespace around a text. */
+  | { readonly kind: 'text'; readonly namespace: string; readonly text: string }
+  /** Output nodes of an operation or action. */
+  | { readonly kind: 'output'; readonly xml: string };
+
+export interface RpcContext {
+  readonly operations: Operations;
+  readonly caller: Caller;
+  /** Ends another session. @throws ManagementError invalid-value */
+  readonly killSession: (session: number) => void;
+}
+
+const OK: RpcResult = { kind: 'ok' };
+
+/** Carries out one request whose envelope was checked. @throws ManagementError */
+export async function executeRpc(context: RpcContext, { operation, module }: Envelope): Promise<RpcResult> {
+  if (module === '') return action(context, operation);
+  context.operations.authorizeOperation(context.caller, module, operation.name);
+  const handler = HANDLERS[`${module}:${operation.name}`];
+  if (handler) return handler(context, operation);
+  const message = `operation ${operation.name} of ${module} is not served`;
+  throw new ManagementError('operation-not-supported', { type: 'protocol', message });
+}
+
+type Handler = (context: RpcContext, operation: XmlElement) => Promise<RpcResult>;
+
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  'ietf-netconf:get': (context, operation) => read(context, operation, 'running', 'all'),
+  'ietf-netconf:get-config': (context, operation) =>
+    read(context, operation, datastoreIn(operation, 'source'), 'config'),
+  'ietf-netconf:edit-config': editConfig,
+  'ietf-netconf:copy-config': async ({ operations, caller }, operation) => {
+    const target = datastoreIn(operation, 'target');
+    await operations.copy(caller, sourceIn(operations, operation), target);
+    return OK;
+  },
+  'ietf-netconf:delete-config': async ({ operations, caller }, operation) => {
+    await operations.deleteConfig(caller, datastoreIn(operation, 'target'));
+    return OK;
+  },
+  'ietf-netconf:lock': async ({ operations, caller }, operation) => {
+    operations.lock(caller, datastoreIn(operation, 'target'));
+    return OK;
+  },
+  'ietf-netconf:unlock': async ({ operations, caller }, operation) => {
+    operations.unlock(caller, datastoreIn(operation, 'target'));
+    return OK;
+  },
+  'ietf-netconf:commit': async ({ operations, caller }) => {
+    await operations.commit(caller);
+    return OK;
+  },
+  'ietf-netconf:discard-changes': async ({ operations, caller }) => {
+    await operations.discard(caller);
+    return OK;
+  },
+  'ietf-netconf:validate': async ({ operations }, operation) => {
+    await operations.validate(sourceIn(operations, operation));
+    return OK;
+  },
+  'ietf-netconf:close-session': async () => OK,
+  'ietf-netconf:kill-session': async ({ killSession }, operation) => {
+    killSession(Number(childElement(operation, 'session-id')?.text.trim()));
+    return OK;
+  },
+  'ietf-netconf-monitoring:get-schema': async ({ operations }, operation) => {
+    const text = (name: string) => childElement(operation, name)?.text.trim();
+    const source = operations.moduleText(text('identifier') ?? '', text('version'), text('format') ?? 'yang');
+    return { kind: 'text', namespace: MONITORING_NAMESPACE, text: escapeText(source) };
+  },
+};
+
+async function read(
+  context: RpcContext,
+  operation: XmlElement,
+  datastore: DatastoreName,
+  content: Content,
+): Promise<RpcResult> {
+  const { operations, caller } = context;
+  const selection = filterIn(operations, operation);
+  const withDefaults = childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim();
+  const mode = withDefaults as WithDefaults | undefined;
+  return {
+    kind: 'reading',
+    reading: await operations.read(caller, { datastore, content, selection, withDefaults: mode }),
+  };
+}
+
+function filterIn({ schema, check }: Operations, operation: XmlElement): Selection | undefined {
+  const filter = childElement(operation, 'filter', NETCONF_NAMESPACE);
+  if (!filter) return undefined;
+  const type = filter.attributes.find(({ name }) => name === 'type')?.value ?? 'subtree';
+  if (type === 'subtree') return subtreeSelection(schema, check, filter);
+  throw new ManagementError('operation-not-supported', {
+    type: 'protocol',
+    message: `filter of type '${type}': this server has subtree filters`,
+    info: { 'bad-attribute': 'type', 'bad-element': 'filter' },
+  });
+}
+
+/** The datastore that `source` or `target` names. */
+function datastoreIn(operation: XmlElement, parameter: 'source' | 'target'): DatastoreName {
+  const chosen = childElement(operation, parameter)?.children[0];
+  if (chosen?.name === 'running' || chosen?.name === 'candidate' || chosen?.name === 'startup') return chosen.name;
+  throw new ManagementError('operation-not-supported', {
+    type: 'protocol',
+    message: `${parameter} ${chosen?.name ?? '(none)'} of ${operation.name}: expected running, candidate or startup`,
+    info: { 'bad-element': chosen?.name ?? parameter },
+  });
+}
+
+/** A datastore, or the configuration that came inline. */
+function sourceIn({ schema, check }: Operations, operation: XmlElement): DatastoreName | DataNode {
+  const source = childElement(operation, 'source');
+  const config = source && childElement(source, 'config');
+  if (!config) return datastoreIn(operation, 'source');
+  return dataFromXml(schema, check, config.children, { edit: false });
+}
+
+async function editConfig({ operations, caller }: RpcContext, operation: XmlElement): Promise<RpcResult> {
+  const text = (name: string) => childElement(operation, name)?.text.trim();
+  const target = datastoreIn(operation, 'target');
+  if (target === 'startup') {
+    throw new ManagementError('operation-not-supported', {
+      type: 'protocol',
+      message: 'startup cannot be edited: copy to it',
+    });
+  }
+  const config = childElement(operation, 'config');
+  if (!config) {
+    const message = 'edit-config of a url: this server takes an inline config';
+    throw new ManagementError('operation-not-supported', { type: 'protocol', message });
+  }
+  const tree = dataFromXml(operations.schema, operations.check, config.children, { edit: true });
+  await operations.edit(caller, {
+    target,
+    tree,
+    defaultOperation: (text('default-operation') ?? 'merge') as EditRequest['defaultOperation'],
+    testOption: (text('test-option') ?? 'test-then-set') as EditRequest['testOption'],
+  });
+  return OK;
+}
+
+/** RFC 7950 §7.15: the action stands inside the data nodes that name its instance. */
+async function action({ operations, caller }: RpcContext, envelope: XmlElement): Promise<RpcResult> {
+  const { schema } = operations;
+  const top = envelope.children[0];
+  const found = top && findAction(schema.root, top, schema);
+  if (!top || !found) {
+    const message = 'action: expected the data nodes of one instance with an action of the schema inside';
+    throw new ManagementError('unknown-element', {
+      type: 'application',
+      message,
+      info: { 'bad-element': top?.name ?? 'action' },
+    });
+  }
+  const path = dataFromXml(schema, operations.check, [withoutActions(top, schema.root, schema)], {
+    edit: false,
+    state: true,
+  });
+  const node = new DataNode(found.schema);
+  node.parent = deepest(path, found.schema.parent ?? schema.root);
+  const input = dataFromXml(schema, operations.check, found.element.children, {
+    edit: false,
+    state: true,
+    parent: found.schema.child('input') ?? found.schema,
+  });
+  const output = await operations.action(caller, node, input);
+  const xml = output
+    .children()
+    .map((child) => elementText(child))
+    .join('');
+  return xml === '' ? OK : { kind: 'output', xml };
+}
+
+interface FoundAction {
+  readonly schema: SchemaNode;
+  readonly element: XmlElement;
+}
+
+function findAction(parent: SchemaNode, element: XmlElement, schema: Schema): FoundAction | undefined {
+  const node = parent.child(element.name, schema.moduleOfNamespace(element.namespace)?.name);
+  if (node?.kind === 'action') return { schema: node, element };
+  if (!node) return undefined;
+  for (const child of element.children) {
+    const found = findAction(node, child, schema);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** The element without the action inside it: the instance alone. */
+function withoutActions(element: XmlElement, parent: SchemaNode, schema: Schema): XmlElement {
+  const node = parent.child(element.name, schema.moduleOfNamespace(element.namespace)?.name);
+  if (!node) return element;
+  const children = element.children
+    .filter((child) => node.child(child.name)?.kind !== 'action')
+    .map((child) => withoutActions(child, node, schema));
+  return { ...element, children };
+}
+
+/** The node of that schema in a tree that holds one instance. */
+function deepest(node: DataNode, schema: SchemaNode): DataNode {
+  if (node.schema === schema) return node;
+  for (const child of node.childMap.values()) if (!child.schema.isLeaf) return deepest(child, schema);
+  return node;
+}

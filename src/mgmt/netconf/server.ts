@@ -1,0 +1,145 @@
+/** The NETCONF server: SSH and local sessions over one libnetconf2, a registry of them, and their limits. */
+
+import type { Duplex } from 'node:stream';
+import type { YangContext } from 'netconf-server';
+import { NetconfServer } from 'netconf-server';
+import type { Log } from '../../log.ts';
+import { ManagementError } from '../../state/errors.ts';
+import { RECOVERY_USER } from '../access.ts';
+import type { Operations } from '../operations.ts';
+import type { SessionInfo } from '../state-data.ts';
+import type { Users } from '../users.ts';
+import { NETCONF_LIMITS } from './limits.ts';
+import { GuardedSession } from './session.ts';
+import { listenSsh } from './ssh-server.ts';
+import { listenUnix } from './unix-server.ts';
+
+export interface NetconfOptions {
+  readonly context: YangContext;
+  readonly operations: Operations;
+  readonly users: Users;
+  /** SSH host key in OpenSSH form. */
+  readonly hostKey: Buffer;
+  readonly hosts: readonly string[];
+  readonly port: number;
+  readonly runDir: string;
+  readonly log: Log;
+}
+
+/** A client that is authenticated. */
+export interface Client {
+  readonly transport: Duplex;
+  readonly user: string;
+  readonly kind: SessionInfo['transport'];
+  readonly source: string | undefined;
+}
+
+/** How long an RPC may wait for this thread before it is answered operation-failed. */
+const PICK_UP_MS = 60_000;
+
+/** Listens; the port is the real one when 0 was asked for. @throws Error with code when a port or socket is taken */
+export async function startNetconf(options: NetconfOptions): Promise<{ port: number; close(): Promise<void> }> {
+  const registry = new Sessions(options);
+  const open = (client: Client) => registry.open(client);
+  const ssh = await listenSsh({ ...options, open });
+  const unix = await listenUnix(options.runDir, (transport) => {
+    open({ transport, user: RECOVERY_USER, kind: 'local', source: undefined });
+  });
+  return {
+    port: ssh.port,
+    close: async () => {
+      await Promise.all([ssh.close(), unix.close()]);
+      await registry.close();
+    },
+  };
+}
+
+interface Entry {
+  readonly guard: GuardedSession;
+  readonly client: Client;
+}
+
+class Sessions {
+  readonly #options: NetconfOptions;
+  readonly #library: NetconfServer;
+  readonly #byHandle = new Map<number, Entry>();
+
+  constructor(options: NetconfOptions) {
+    this.#options = options;
+    this.#library = new NetconfServer(options.context, {
+      capabilities: [],
+      withDefaults: { basic: 'explicit', also: ['report-all', 'report-all-tagged', 'trim'] },
+      pickUpMs: PICK_UP_MS,
+      onRpc: ({ session, reply }) => {
+        const entry = this.#byHandle.get(session);
+        if (entry) void entry.guard.onRpc(reply);
+        else reply.ok();
+      },
+      onClosed: () => undefined,
+    });
+  }
+
+  open(client: Client): void {
+    const { transport, user, kind, source } = client;
+    const refusal = this.#refusal(client);
+    if (refusal !== undefined) {
+      this.#options.log.warn({ user, source }, refusal);
+      transport.destroy();
+      return;
+    }
+    const { fd, session: handle } = this.#library.accept({ user });
+    const { operations, log, context } = this.#options;
+    const guard = new GuardedSession({
+      transport,
+      libraryDescriptor: fd,
+      user,
+      context,
+      operations,
+      log,
+      killSession: (session) => this.#kill(session, guard.sessionId),
+      onOpen: (session) => {
+        log.info({ session, user, source }, 'a NETCONF session has begun');
+        operations.sessionStarted({ session, user, transport: kind, source, since: new Date() });
+      },
+      onEnd: (session) => {
+        this.#byHandle.delete(handle);
+        this.#library.terminate(handle);
+        if (session === undefined) return;
+        operations.sessionEnded(session);
+        log.info({ session, user }, 'a NETCONF session has ended');
+      },
+    });
+    this.#byHandle.set(handle, { guard, client });
+  }
+
+  async close(): Promise<void> {
+    for (const { guard } of [...this.#byHandle.values()]) guard.end();
+    await this.#library.close();
+  }
+
+  #refusal({ user, source, kind }: Client): string | undefined {
+    const clients = [...this.#byHandle.values()].map((entry) => entry.client);
+    if (clients.length >= NETCONF_LIMITS.sessions) return 'refused: all sessions are taken';
+    if (clients.filter((other) => other.user === user).length >= NETCONF_LIMITS.sessionsPerUser) {
+      return 'refused: this user has all the sessions one user may have';
+    }
+    const ofSource = clients.filter((other) => other.source === source).length;
+    if (kind !== 'local' && ofSource >= NETCONF_LIMITS.sessionsPerSource) {
+      return 'refused: this source has all the sessions one source may have';
+    }
+    return undefined;
+  }
+
+  /** @throws ManagementError invalid-value for the own session and for one that is not there (RFC 6241 §7.9) */
+  #kill(session: number, own: number | undefined): void {
+    const victim = [...this.#byHandle.values()].find(({ guard }) => guard.sessionId === session)?.guard;
+    if (victim && session !== own) {
+      victim.end();
+      return;
+    }
+    const message = victim
+      ? `session ${session} is this very session: use close-session`
+      : `there is no session ${session}`;
+    throw new ManagementError('invalid-value', { type: 'protocol', message, info: { 'bad-element': 'session-id' } });
+  }
+}
