@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 
 export interface YangModule {
   readonly name: string;
+  /** Given where several revisions may lie in the search folders. */
+  readonly revision?: string;
+  /** Those that are on; all others of the module are off. */
   readonly features: readonly string[];
 }
 
@@ -29,18 +32,22 @@ function projectRoot(): string {
   return dir;
 }
 
-/** What a NETCONF client can rely on is exactly what is on here: features that do not work yet are off. */
+/** What a client can rely on is exactly what is on here: features that do not work yet are off. */
 export function yangModules(options: { readonly startup: boolean }): readonly YangModule[] {
   const netconf = ['writable-running', 'candidate', 'rollback-on-error', 'validate'];
   return [
-    { name: 'ietf-inet-types', features: [] },
-    { name: 'ietf-yang-types', features: [] },
-    { name: 'ietf-netconf-acm', features: [] },
-    { name: 'ietf-netconf', features: options.startup ? [...netconf, 'startup'] : netconf },
-    { name: 'ietf-netconf-monitoring', features: [] },
-    { name: 'ietf-netconf-with-defaults', features: [] },
-    { name: 'iana-crypt-hash', features: ['crypt-hash-sha-512', 'crypt-hash-sha-256'] },
-    { name: 'ietf-system', features: ['authentication', 'local-users'] },
+    { name: 'ietf-inet-types', revision: '2013-07-15', features: [] },
+    { name: 'ietf-yang-types', revision: '2013-07-15', features: [] },
+    { name: 'ietf-datastores', revision: '2018-02-14', features: [] },
+    { name: 'ietf-yang-library', revision: '2019-01-04', features: [] },
+    { name: 'ietf-netconf-acm', revision: '2018-02-14', features: [] },
+    { name: 'ietf-netconf', revision: '2011-06-01', features: options.startup ? [...netconf, 'startup'] : netconf },
+    { name: 'ietf-netconf-monitoring', revision: '2010-10-04', features: [] },
+    { name: 'ietf-netconf-with-defaults', revision: '2011-06-01', features: [] },
+    { name: 'ietf-restconf', revision: '2017-01-26', features: [] },
+    { name: 'ietf-restconf-monitoring', revision: '2017-01-26', features: [] },
+    { name: 'iana-crypt-hash', revision: '2014-08-06', features: ['crypt-hash-sha-512', 'crypt-hash-sha-256'] },
+    { name: 'ietf-system', revision: '2014-08-06', features: ['authentication', 'local-users'] },
     { name: 'gi-4over6', features: [] },
     { name: 'gi-4over6-deviations', features: [] },
   ];
