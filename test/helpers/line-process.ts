@@ -1,0 +1,44 @@
+/** A child process that is driven by lines. */
+
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export class LineProcess {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #exit: Promise<unknown>;
+
+  /** Starts a compiled helper of this folder. */
+  constructor(helper: string, ...args: readonly string[]) {
+    this.#child = spawn(process.execPath, [join(import.meta.dirname, `${helper}.js`), ...args], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#exit = new Promise((resolve) => this.#child.once('close', resolve));
+    this.#child.stdin?.on('error', () => undefined);
+    if (!this.#child.stdout) throw new Error('the child has no output');
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  send(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
+  /** The next line; undefined at the end of the output. */
+  async next(): Promise<string | undefined> {
+    const { value, done } = await this.#lines.next();
+    return done ? undefined : value;
+  }
+
+  /** Ends the input and waits for the end of the process. */
+  async end(): Promise<void> {
+    this.#child.stdin?.end();
+    await this.#exit;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exit;
+  }
+}

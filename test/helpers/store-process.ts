@@ -1,0 +1,40 @@
+/**
+ * A bare store process, for tests that kill it: `store-process.js FOLDER`. Each line of its input is one edit,
+ * `{ "rows": [[prefix, gateway or null], ...], "candidate": boolean }`; each line of its output the version after it. A
+ * line is written only when the edit is acknowledged.
+ */
+
+import { writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { DataNode } from '../../src/state/data.ts';
+import { Datastores } from '../../src/state/datastores.ts';
+import { aftr, binding, OPERATOR, request, schema, softwire } from './state.ts';
+
+interface Line {
+  readonly rows: readonly (readonly [prefix: string, gateway: string | null])[];
+  readonly candidate: boolean;
+}
+
+const datastores = Datastores.open({
+  dir: process.argv[2] ?? '',
+  schema,
+  validate: () => [],
+  startup: process.argv[3] === 'startup',
+  bootId: 'boot',
+  initial: () => new DataNode(schema.root),
+});
+await datastores.edit(OPERATOR, request(aftr()));
+writeSync(1, `${datastores.head().version}\n`);
+for await (const text of createInterface({ input: process.stdin })) {
+  const { rows, candidate } = JSON.parse(text) as Line;
+  const entries = rows.map(([prefix, gateway]) =>
+    gateway === null ? { 'ipv4-prefix': prefix, '@operation': 'remove' } : binding(prefix, gateway),
+  );
+  const edit = request(softwire({ name: 'a', 'binding-table': { binding: entries } }), {
+    target: candidate ? 'candidate' : 'running',
+  });
+  await datastores.edit(OPERATOR, edit);
+  if (candidate) await datastores.commit(OPERATOR);
+  writeSync(1, `${datastores.head().version}\n`);
+}
+await datastores.close();
