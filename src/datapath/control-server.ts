@@ -1,0 +1,126 @@
+/**
+ * The datapath's end of the control channel: a unix socket that only its own user can open. Every message is checked; what is
+ * no request ends the connection, since whoever sends that is not management.
+ */
+
+import { rmSync } from 'node:fs';
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { ControlReply, ControlRequest, DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import { CONTROL_SOCKET, readLines, sendLine } from '../control.ts';
+import type { Log } from '../log.ts';
+
+/** What the requests lead to. An error that one throws is sent as its answer. */
+export interface ControlHandlers {
+  status(): Promise<DatapathStatus>;
+  counters(): readonly InstanceCounters[];
+  prepare(configuration: unknown): Promise<readonly Refusal[]>;
+  /** Follows the store to `version` at least; returns the version that is applied then. */
+  apply(version: number): Promise<{ readonly version: number }>;
+}
+
+/** Octal 0600 for the socket. */
+const SOCKET_UMASK = 0o177;
+
+export class ControlServer {
+  readonly #server: Server;
+  readonly #connections = new Set<Socket>();
+  readonly #handlers: ControlHandlers;
+  readonly #log: Log;
+
+  private constructor(handlers: ControlHandlers, log: Log) {
+    this.#handlers = handlers;
+    this.#log = log;
+    this.#server = createServer((socket) => this.#serve(socket));
+  }
+
+  /** Listens in `runDir`; a socket that an earlier process left is replaced. @throws Error with code from the system */
+  static async listen(runDir: string, handlers: ControlHandlers, log: Log): Promise<ControlServer> {
+    const server = new ControlServer(handlers, log);
+    const path = join(runDir, CONTROL_SOCKET);
+    rmSync(path, { force: true });
+    const umask = process.umask(SOCKET_UMASK);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.#server.once('error', reject);
+        server.#server.listen(path, resolve);
+      });
+    } finally {
+      process.umask(umask);
+    }
+    return server;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#connections) socket.destroy();
+    await closed;
+  }
+
+  #serve(socket: Socket): void {
+    this.#connections.add(socket);
+    socket.on('close', () => this.#connections.delete(socket));
+    socket.on('error', (error) => this.#log.warn({ error: error.message }, 'control channel'));
+    readLines(socket, (message) => {
+      const request = checkRequest(message);
+      if (request) void this.#answer(socket, request);
+      else socket.destroy(new Error('control channel: expected a request with an id and a known op'));
+    });
+  }
+
+  async #answer(socket: Socket, request: ControlRequest): Promise<void> {
+    const reply = await this.#reply(request);
+    if (!socket.destroyed) sendLine(socket, reply);
+  }
+
+  async #reply(request: ControlRequest): Promise<ControlReply> {
+    const { id } = request;
+    try {
+      return { id, result: await this.#result(request) };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#log.error({ op: request.op, error: message }, 'control request failed');
+      return { id, error: message };
+    }
+  }
+
+  #result(request: ControlRequest): unknown {
+    switch (request.op) {
+      case 'status':
+        return this.#handlers.status();
+      case 'counters':
+        return this.#handlers.counters();
+      case 'prepare':
+        return this.#handlers.prepare(request.configuration);
+      case 'apply':
+        return this.#handlers.apply(request.version);
+    }
+  }
+}
+
+/** The request in a message; undefined when it is none. */
+export function checkRequest(message: unknown): ControlRequest | undefined {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const { id, op, configuration, version } = message as Readonly<Record<string, unknown>>;
+  if (!isCount(id)) return undefined;
+  switch (op) {
+    case 'status':
+    case 'counters':
+      return { id, op };
+    case 'prepare':
+      return isObject(configuration) ? { id, op, configuration } : undefined;
+    case 'apply':
+      return isCount(version) ? { id, op, version } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,128 @@
+/**
+ * The datapath as a whole, without its process: tables that follow the store, workers that forward by them, and the kernel that
+ * leads packets to the workers. The order is always tables, workers, kernel: no packet meets an empty table.
+ */
+
+import type { DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import type { Log } from '../log.ts';
+import type { Softwire as Configuration } from '../state/model.generated.ts';
+import { readConfiguration } from '../state/model.generated.ts';
+import type { ControlHandlers } from './control-server.ts';
+import type { Role } from './engine.ts';
+import type { Follower } from './follower.ts';
+import { ROLES } from './follower.ts';
+import type { Forwarding } from './forwarding.ts';
+import { BINDING_CAPACITY, checkLimits } from './limits.ts';
+
+/** The kernel's part: links, routes, rules. */
+export interface KernelPart {
+  /** Why this configuration cannot be applied here; empty when it can. Changes nothing. */
+  check(configuration: Configuration): Promise<readonly Refusal[]>;
+  /** Makes the kernel lead the traffic of this configuration to the TUN devices. */
+  apply(configuration: Configuration): Promise<void>;
+  /** Sentences that say what in the kernel keeps traffic from flowing. */
+  diagnose(): Promise<readonly string[]>;
+  /** Takes back all that was set. */
+  remove(): Promise<void>;
+}
+
+/** Worker threads of a role that run. */
+export interface RunningWorkers {
+  stop(): Promise<void>;
+}
+
+export interface DatapathParts {
+  readonly follower: Follower;
+  readonly kernel: KernelPart;
+  /** Starts the workers of a role, with its device there. */
+  startWorkers(role: Role, forwarding: Forwarding): Promise<RunningWorkers>;
+  readonly log: Log;
+}
+
+export class Datapath implements ControlHandlers {
+  readonly #parts: DatapathParts;
+  readonly #workers = new Map<Role, RunningWorkers>();
+  readonly #startedAt = new Date().toISOString();
+  /** The kernel's last refusal to apply; empty when it took the configuration. */
+  #kernelFault = '';
+  #following: Promise<void> = Promise.resolve();
+
+  constructor(parts: DatapathParts) {
+    this.#parts = parts;
+  }
+
+  /** Follows the store to its newest version, and tries again what the kernel did not take. Calls wait for each other. */
+  follow(): Promise<void> {
+    const next = this.#following.then(() => this.#follow());
+    this.#following = next.catch(() => undefined);
+    return next;
+  }
+
+  async apply(version: number): Promise<{ readonly version: number }> {
+    if (this.#parts.follower.version < version) await this.follow();
+    return { version: this.#parts.follower.version };
+  }
+
+  async prepare(data: unknown): Promise<readonly Refusal[]> {
+    const configuration = readConfiguration(data);
+    const limits = checkLimits(configuration);
+    return limits.length > 0 ? limits : this.#parts.kernel.check(configuration);
+  }
+
+  async status(): Promise<DatapathStatus> {
+    const { follower } = this.#parts;
+    return {
+      version: Math.max(follower.version, 0),
+      contentHash: follower.contentHash,
+      bindings: follower.forwarding('aftr')?.table.size ?? 0,
+      capacity: BINDING_CAPACITY,
+      startedAt: this.#startedAt,
+      problems: [...this.#problems(), ...(await this.#parts.kernel.diagnose())],
+    };
+  }
+
+  counters(): readonly InstanceCounters[] {
+    return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.counters() ?? []);
+  }
+
+  /** Ends forwarding: first the kernel leads nothing here any more, then the workers stop. */
+  async stop(): Promise<void> {
+    await this.#following;
+    await this.#parts.kernel.remove();
+    await Promise.all([...this.#workers.values()].map((workers) => workers.stop()));
+  }
+
+  async #follow(): Promise<void> {
+    const { follower, kernel, log } = this.#parts;
+    const treeChanged = await follower.follow();
+    if (!treeChanged && this.#kernelFault === '') return;
+    for (const role of ROLES) await this.#ensureWorkers(role);
+    const before = this.#kernelFault;
+    this.#kernelFault = await kernel.apply(follower.configuration).then(() => '', messageOf);
+    if (this.#kernelFault === '') log.info({ version: follower.version }, 'configuration applied');
+    else if (this.#kernelFault !== before)
+      log.error({ error: this.#kernelFault }, 'the kernel did not take the configuration');
+  }
+
+  async #ensureWorkers(role: Role): Promise<void> {
+    const forwarding = this.#parts.follower.forwarding(role);
+    if (!forwarding || this.#workers.has(role)) return;
+    this.#workers.set(role, await this.#parts.startWorkers(role, forwarding));
+  }
+
+  #problems(): string[] {
+    const refused = this.#parts.follower.forwarding('aftr')?.refused ?? 0;
+    const problems: string[] = [];
+    if (refused > 0) {
+      problems.push(
+        `${refused} bindings do not fit the table of ${BINDING_CAPACITY}: remove bindings or use another AFTR`,
+      );
+    }
+    if (this.#kernelFault !== '') problems.push(`the kernel did not take the configuration: ${this.#kernelFault}`);
+    return problems;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

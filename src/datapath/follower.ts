@@ -1,0 +1,175 @@
+/**
+ * The tables follow the store.
+ *
+ *   1. a fresh snapshot; the change records since the version that is applied
+ *   2. changed tunnel addresses and modes, in one moment
+ *   3. rows: those of the records; or all of them anew when records are missing, when an AFTR came or went, or when its
+ *      addresses changed
+ *
+ * Up to HELD_ROWS changed rows become visible in one moment. More do so row by row, new rows first, then removals.
+ */
+
+import { formatIpv6 } from '../address.ts';
+import { addHash, hashText, rowHash, subtractHash } from '../state/content-hash.ts';
+import type { Softwire as Configuration } from '../state/model.generated.ts';
+import { readConfiguration } from '../state/model.generated.ts';
+import type { StoreReader } from '../state/reader.ts';
+import type { ChangeRecord } from '../state/records.ts';
+import type { RowChange } from '../state/request.ts';
+import { planInstances } from './configuration.ts';
+import type { Role } from './engine.ts';
+import type { WantedRow } from './forwarding.ts';
+import { Forwarding } from './forwarding.ts';
+import { BINDING_CAPACITY, SERVED_PREFIX_CAPACITY } from './limits.ts';
+import type { Allocate } from './memory.ts';
+
+export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes' | 'contentHash'>;
+
+export const ROLES: readonly Role[] = ['gateway', 'aftr'];
+
+const HELD_ROWS = 1_000;
+const SLICE_ROWS = 5_000;
+const NOTHING: Configuration = { gateway: [], aftr: [] };
+
+export class Follower {
+  readonly #store: Store;
+  readonly #workers: number;
+  readonly #allocate: Allocate;
+  readonly #forwarding = new Map<Role, Forwarding>();
+  #version = -1;
+  #configuration = NOTHING;
+  #hash = 0n;
+
+  constructor(store: Store, workers: number, allocate: Allocate) {
+    this.#store = store;
+    this.#workers = workers;
+    this.#allocate = allocate;
+  }
+
+  /** The version that is applied; -1 before the first. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  /**
+   * Sum over the rows that were applied: that of the snapshot after reading all its rows, then kept up row by row. It differs from that of
+   * the store when the two have parted.
+   */
+  get contentHash(): string {
+    return hashText(this.#hash);
+  }
+
+  /** What a role forwards by; undefined as long as it never had an instance. */
+  forwarding(role: Role): Forwarding | undefined {
+    return this.#forwarding.get(role);
+  }
+
+  /** Brings the tables to the newest version of the store; true when the small tree changed with it. */
+  async follow(): Promise<boolean> {
+    const version = this.#store.renew();
+    if (version === this.#version) return false;
+    const records = this.#version < 0 ? undefined : this.#store.changes(this.#version);
+    const treeChanged = !records || records.some((record) => record.treeChanged);
+    let isWhole = !records || records.some((record) => record.bulk);
+    if (treeChanged) {
+      const before = this.#configuration;
+      this.#configuration = readConfiguration(this.#store.configuration());
+      this.#setInstances();
+      isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
+      await this.#synchronizeGateways();
+    }
+    if (isWhole) await this.#synchronizeBindings();
+    else await this.#applyRows(records ?? []);
+    for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
+    this.#version = version;
+    return treeChanged;
+  }
+
+  #setInstances(): void {
+    for (const role of ROLES) {
+      const plans = planInstances(role, this.#configuration);
+      if (plans.length > 0 && !this.#forwarding.has(role)) {
+        const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY;
+        this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#allocate));
+      }
+      this.#forwarding.get(role)?.setInstances(plans);
+    }
+  }
+
+  async #synchronizeGateways(): Promise<void> {
+    const gateways = this.#forwarding.get('gateway');
+    await gateways?.synchronize(gateways.wantedServedPrefixes(), pause);
+  }
+
+  async #synchronizeBindings(): Promise<void> {
+    const aftrs = this.#forwarding.get('aftr');
+    await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
+    this.#hash = BigInt(`0x${this.#store.contentHash() || '0'}`);
+  }
+
+  *#wantedBindings(aftrs: Forwarding): Generator<WantedRow> {
+    for (const { instance, binding } of this.#store.bindings()) {
+      const row = aftrs.wantedBinding(instance, binding);
+      if (row) yield row;
+    }
+  }
+
+  async #applyRows(records: readonly ChangeRecord[]): Promise<void> {
+    const aftrs = this.#forwarding.get('aftr');
+    const rows = records.flatMap((record) => record.rows);
+    for (const row of rows) this.#hashRow(row);
+    if (!aftrs || rows.length === 0) return;
+    if (rows.length <= HELD_ROWS) {
+      aftrs.hold(() => {
+        for (const row of rows) applyRow(aftrs, row);
+      });
+      return;
+    }
+    // Several records may touch one row; only the last word counts, and removals come after everything new.
+    const last = new Map(rows.map((row) => [rowName(row), row]));
+    const ordered = [...last.values()].sort((a, b) => Number(a.after === undefined) - Number(b.after === undefined));
+    for (const [i, row] of ordered.entries()) {
+      applyRow(aftrs, row);
+      if (i % SLICE_ROWS === SLICE_ROWS - 1) await pause();
+    }
+  }
+
+  #hashRow({ instance, before, after }: RowChange): void {
+    if (before) this.#hash = subtractHash(this.#hash, rowHash(instance, before));
+    if (after) this.#hash = addHash(this.#hash, rowHash(instance, after));
+  }
+}
+
+function applyRow(aftrs: Forwarding, { instance, before, after }: RowChange): void {
+  const wanted = after && aftrs.wantedBinding(instance, after);
+  const gone = after ?? before;
+  if (wanted) aftrs.put(wanted);
+  else if (gone && aftrs.plans.some(({ name, forwards }) => forwards && name === instance)) aftrs.remove(gone);
+}
+
+function rowName({ instance, before, after }: RowChange): string {
+  const row = after ?? before;
+  return `${instance} ${row?.address}/${row?.length}`;
+}
+
+/** Which AFTRs forward by which addresses: as long as it is the same, no row changes its softwire. */
+function endpointsOf({ aftr }: Configuration): string {
+  const used = aftr.filter(({ enabled, ipv6Address }) => enabled && ipv6Address);
+  return used
+    .map(({ name, ipv6Address, additionalIpv6Address }) =>
+      [
+        name,
+        ...[ipv6Address ?? new Uint8Array(16), ...additionalIpv6Address].map((octets) => formatIpv6(octets)),
+      ].join(),
+    )
+    .join(' ');
+}
+
+/** Lets messages and timers have their turn. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

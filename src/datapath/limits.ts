@@ -1,0 +1,35 @@
+/** What the tables can take, checked before a commit. */
+
+import type { Refusal } from '../control.ts';
+import type { Softwire as Configuration } from '../state/model.generated.ts';
+import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
+import { MAX_POOLS } from './softwires.ts';
+
+/** Bindings of all AFTRs together. Memory is taken only for those there are. */
+export const BINDING_CAPACITY = 4 * 1_024 * 1_024;
+/** Served prefixes of all gateways together. */
+export const SERVED_PREFIX_CAPACITY = 65_536;
+
+const ROOT = '/gi-4over6:softwire';
+
+/**
+ * A refusal for each limit that a configuration passes. Half of the numbers are kept free: while a commit is applied, what goes
+ * and what comes have theirs at the same time.
+ */
+export function checkLimits({ gateway, aftr }: Configuration): Refusal[] {
+  const addresses = aftr.reduce((sum, { additionalIpv6Address }) => sum + 1 + additionalIpv6Address.length, 0);
+  const pools = aftr.reduce((sum, { ipv4Pool }) => sum + ipv4Pool.length, 0);
+  const served = gateway.reduce((sum, { servedPrefix }) => sum + servedPrefix.length, 0);
+  return [
+    atMost(gateway.length, MAX_INSTANCES / 2, 'gateways', `${ROOT}/gateway`),
+    atMost(aftr.length, MAX_INSTANCES / 2, 'AFTRs', `${ROOT}/aftr`),
+    atMost(addresses, MAX_SOFTWIRES / 2, 'AFTR tunnel addresses', `${ROOT}/aftr`),
+    atMost(pools, MAX_POOLS, 'IPv4 pools', `${ROOT}/aftr`),
+    atMost(served, SERVED_PREFIX_CAPACITY, 'served prefixes', `${ROOT}/gateway`),
+  ].flat();
+}
+
+function atMost(count: number, limit: number, what: string, path: string): Refusal[] {
+  if (count <= limit) return [];
+  return [{ path, appTag: 'datapath-limit', message: `expected at most ${limit} ${what}, found ${count}` }];
+}

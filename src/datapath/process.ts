@@ -1,0 +1,110 @@
+/**
+ * The datapath process: waits for the store, builds the tables, starts the workers, sets the kernel up, answers management,
+ * and follows the store until it is told to end.
+ */
+
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import { openLog } from '../log.ts';
+import { StoreReader } from '../state/reader.ts';
+import { ControlServer } from './control-server.ts';
+import type { RunningWorkers } from './datapath.ts';
+import { Datapath } from './datapath.ts';
+import type { Role } from './engine.ts';
+import { Follower } from './follower.ts';
+import type { Forwarding } from './forwarding.ts';
+import { kernelPart } from './kernel-part.ts';
+import { allocateShared, assertLittleEndian } from './memory.ts';
+import { createPersistentTun } from './tun-device.ts';
+import { Workers } from './workers.ts';
+
+export interface DatapathOptions {
+  readonly stateDir: string;
+  readonly runDir: string;
+  /** TUN queues of each role, one worker thread each. */
+  readonly queues: number;
+  /** Open descriptors of /dev/net/tun, for a process that may not open it. */
+  readonly tunDescriptors: readonly number[];
+}
+
+/** The TUN device of each role. */
+export const TUN_NAMES: Readonly<Record<Role, string>> = { gateway: 'gi-gw', aftr: 'gi-aftr' };
+
+const STORE_RETRY_MS = 200;
+/** How soon a commit is seen that management did not tell of; also how long a snapshot of the store is held at most. */
+const FOLLOW_MS = 1_000;
+const EXIT_CRASH = 70;
+
+/** Runs until SIGTERM or SIGINT, then takes back what it set in the kernel. @throws Error with code and a sentence when the environment lacks something */
+export async function runDatapath(options: DatapathOptions): Promise<void> {
+  assertLittleEndian();
+  const log = openLog('datapath');
+  const ending = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+  const store = await openStore(join(options.stateDir, 'store'), ending.signal, log);
+  if (!store) return;
+  const datapath = new Datapath({
+    follower: new Follower(store, options.queues, allocateShared),
+    kernel: kernelPart(TUN_NAMES),
+    startWorkers: workerStarter(options.tunDescriptors, log),
+    log,
+  });
+  await datapath.follow();
+  const server = await ControlServer.listen(options.runDir, datapath, log);
+  log.info({ version: (await datapath.status()).version }, 'the datapath is ready');
+  await followUntil(ending.signal, datapath, log);
+  await server.close();
+  await datapath.stop();
+  store.close();
+  log.info('the datapath has stopped');
+}
+
+/** Management creates the store; undefined when the end comes first. */
+async function openStore(dir: string, ending: AbortSignal, log: Log): Promise<StoreReader | undefined> {
+  for (let told = false; !ending.aborted; ) {
+    try {
+      return StoreReader.open(dir);
+    } catch (error) {
+      if (!isStoreMissing(error)) throw error;
+      if (!told) log.info({ dir }, 'waiting for the store');
+      told = true;
+      await sleep(STORE_RETRY_MS, undefined, { signal: ending }).catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+function isStoreMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'STORE_MISSING';
+}
+
+async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log): Promise<void> {
+  while (!ending.aborted) {
+    await sleep(FOLLOW_MS, undefined, { signal: ending }).catch(() => undefined);
+    if (!ending.aborted) await datapath.follow().catch((error: Error) => crash(error, log));
+  }
+}
+
+function workerStarter(
+  tunDescriptors: readonly number[],
+  log: Log,
+): (role: Role, forwarding: Forwarding) => Promise<RunningWorkers> {
+  const descriptors = [...tunDescriptors];
+  return (role, { memory }) => {
+    const device = TUN_NAMES[role];
+    createPersistentTun(device, descriptors.shift());
+    return Workers.start({
+      device,
+      memory,
+      descriptors: descriptors.splice(0, memory.workers),
+      onCrash: (error) => crash(error, log),
+    });
+  };
+}
+
+/** Forwarding that is half there is worse than none: the supervisor starts the process anew. */
+function crash(error: Error, log: Log): never {
+  log.error({ error: error.stack }, 'the datapath ends because of its own mistake');
+  process.exit(EXIT_CRASH);
+}

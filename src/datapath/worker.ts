@@ -1,0 +1,43 @@
+/**
+ * A worker thread: one queue of a TUN device. It blocks in the native wait, so it has no messages and no timers; it is
+ * stopped by a word in shared memory and a wake.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { Batch } from './batch.ts';
+import type { ForwardingMemory } from './forwarding.ts';
+import { STRIDE } from './packet-device.ts';
+import { Pump } from './pump.ts';
+import { TunDevice } from './tun-device.ts';
+
+/** What a worker is started with. */
+export interface WorkerOptions {
+  readonly device: string;
+  readonly descriptor: number | undefined;
+  readonly worker: number;
+  readonly memory: ForwardingMemory;
+  /** One word: not 0 when the worker is to end. */
+  readonly stop: SharedArrayBuffer;
+}
+
+/** The one message a worker sends: it is ready, and how it is woken. */
+export interface WorkerReady {
+  readonly wakeDescriptor: number;
+}
+
+/** Larger batches gain nothing over a TUN device and cost cache. */
+const BATCH = 64;
+/** A wake that is lost delays the end by no more than this. */
+const WAIT_MS = 500;
+
+function run(options: WorkerOptions): void {
+  const device = TunDevice.open({ name: options.device, descriptor: options.descriptor }, new Batch(BATCH, STRIDE));
+  const pump = new Pump(device, options.memory, options.worker);
+  const stop = new Int32Array(options.stop);
+  const ready: WorkerReady = { wakeDescriptor: device.wakeDescriptor };
+  parentPort?.postMessage(ready);
+  while (Atomics.load(stop, 0) === 0) if (!pump.forwardBatch()) device.wait(WAIT_MS);
+  device.close();
+}
+
+if (parentPort) run(workerData as WorkerOptions);

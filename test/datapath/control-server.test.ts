@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CONTROL_SOCKET, readLines } from '../../src/control.ts';
+import type { ControlHandlers } from '../../src/datapath/control-server.ts';
+import { ControlServer, checkRequest } from '../../src/datapath/control-server.ts';
+
+const test = suite('control-server');
+
+const STATUS = { version: 7, contentHash: 'ab', bindings: 3, capacity: 10, startedAt: 'now', problems: [] };
+const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
+
+const handlers: ControlHandlers = {
+  status: () => Promise.resolve(STATUS),
+  counters: () => [],
+  prepare: (configuration) => Promise.resolve([{ message: `no to ${JSON.stringify(configuration)}` }]),
+  apply: (version) => (version > 9 ? Promise.reject(new Error('the store is gone')) : Promise.resolve({ version })),
+};
+
+async function withServer(body: (path: string) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'gi4over6-control-'));
+  // What a process that was killed leaves behind.
+  writeFileSync(join(dir, CONTROL_SOCKET), '');
+  const server = await ControlServer.listen(dir, handlers, QUIET);
+  try {
+    await body(join(dir, CONTROL_SOCKET));
+  } finally {
+    await server.close();
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** Sends text and collects what comes until the connection ends or `count` messages are there. */
+function exchange(path: string, text: string, count: number): Promise<unknown[]> {
+  return new Promise((resolve) => {
+    const messages: unknown[] = [];
+    const socket: Socket = connect(path, () => socket.write(text));
+    const end = (): void => {
+      socket.destroy();
+      resolve(messages);
+    };
+    socket.on('close', end).on('error', end);
+    readLines(socket, (message) => {
+      messages.push(message);
+      if (messages.length === count) end();
+    });
+  });
+}
+
+test('only its own user may connect', () =>
+  withServer(async (path) => {
+    assert.is(statSync(path).mode & 0o777, 0o600);
+  }));
+
+test('each request is answered with its id', () =>
+  withServer(async (path) => {
+    const requests = [
+      { id: 1, op: 'status' },
+      { id: 2, op: 'counters' },
+      { id: 3, op: 'prepare', configuration: { a: 1 } },
+      { id: 4, op: 'apply', version: 9 },
+      { id: 5, op: 'apply', version: 10 },
+    ];
+    const answers = await exchange(path, requests.map((request) => `${JSON.stringify(request)}\n`).join(''), 5);
+    assert.equal(answers.sort(byId), [
+      { id: 1, result: STATUS },
+      { id: 2, result: [] },
+      { id: 3, result: [{ message: 'no to {"a":1}' }] },
+      { id: 4, result: { version: 9 } },
+      { id: 5, error: 'the store is gone' },
+    ]);
+  }));
+
+const wrong = [
+  ['no JSON', 'hello'],
+  ['no object', '7'],
+  ['null', 'null'],
+  ['no id', '{"op":"status"}'],
+  ['a negative id', '{"id":-1,"op":"status"}'],
+  ['an id that is text', '{"id":"1","op":"status"}'],
+  ['an unknown op', '{"id":1,"op":"stop"}'],
+  ['a prepare without configuration', '{"id":1,"op":"prepare"}'],
+  ['a configuration that is a list', '{"id":1,"op":"prepare","configuration":[]}'],
+  ['a version that is no whole number', '{"id":1,"op":"apply","version":1.5}'],
+  ['no version', '{"id":1,"op":"apply"}'],
+] as const;
+for (const [why, line] of wrong) {
+  test(`${why} ends the connection, and that one alone`, () =>
+    withServer(async (path) => {
+      assert.equal(await exchange(path, `${line}\n`, 1), []);
+      assert.is((await exchange(path, '{"id":1,"op":"status"}\n', 1)).length, 1);
+    }));
+}
+
+test('a request keeps nothing but what it is made of', () => {
+  assert.equal(checkRequest({ id: 1, op: 'apply', version: 2, more: 3 }), { id: 1, op: 'apply', version: 2 });
+});
+
+function byId(a: unknown, b: unknown): number {
+  return (a as { id: number }).id - (b as { id: number }).id;
+}
+
+test.run();

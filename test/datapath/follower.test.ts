@@ -1,0 +1,182 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseIpv4 } from '../../src/address.ts';
+import { Follower } from '../../src/datapath/follower.ts';
+import { ROW_SHIFT } from '../../src/datapath/layout.ts';
+import { allocateShared } from '../../src/datapath/memory.ts';
+import { Softwires } from '../../src/datapath/softwires.ts';
+import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
+import { MemoryStore } from '../helpers/memory-store.ts';
+import { ipv6Address } from '../helpers/packets.ts';
+import { random, seed } from '../helpers/random.ts';
+
+const test = suite('follower');
+
+const OTHER = { name: 'br2', 'ipv6-address': '2001:db8:c::1', 'ipv4-pool': ['192.0.2.0/24'] };
+
+/** Where an address leads: remote and local IPv6 address as text, or `nothing`. */
+function leadsTo(follower: Follower, role: 'gateway' | 'aftr', address: string): string {
+  const forwarding = follower.forwarding(role);
+  if (!forwarding) return 'nothing';
+  const { table } = forwarding;
+  const row = table.lookup(parseIpv4(address) ?? 0);
+  const softwire = (table.rows[(row << ROW_SHIFT) + 4] ?? 0) & 0xffff;
+  const softwires = new Softwires(forwarding.memory.engine.softwires);
+  if (row === 0 || !softwires.isEnabled(softwire)) return 'nothing';
+  const remote = Buffer.from(table.octets.subarray(row * 32, row * 32 + 16)).toString('hex');
+  const local = Buffer.from(softwires.octets.subarray(softwire * 64 + 8, softwire * 64 + 24)).toString('hex');
+  return `${remote} from ${local}`;
+}
+
+const path = (remote: string, local: string): string => `${ipv6Address(remote)} from ${ipv6Address(local)}`;
+
+function newFollower(): { store: MemoryStore; follower: Follower } {
+  const store = new MemoryStore();
+  return { store, follower: new Follower(store, 1, allocateShared) };
+}
+
+test('rows and tree of the first version, and the hash of the store', async () => {
+  const { store, follower } = newFollower();
+  store.commit({
+    softwire: { aftr: [AFTR], gateway: [GATEWAY] },
+    put: [binding(['198.51.100.0/24', '2001:db8:a::1'])],
+  });
+  assert.ok(await follower.follow());
+  assert.is(leadsTo(follower, 'aftr', '198.51.100.9'), path('2001:db8:a::1', '2001:db8:b::1'));
+  assert.is(leadsTo(follower, 'gateway', '198.51.100.9'), path('2001:db8:b::1', '2001:db8:a::1'));
+  assert.equal([follower.version, follower.contentHash], [1, store.contentHash()]);
+  assert.not.ok(await follower.follow(), 'nothing new');
+});
+
+test('a commit of rows is applied by its record', async () => {
+  const { store, follower } = newFollower();
+  store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+  await follower.follow();
+  store.commit({
+    put: [binding(['198.51.100.2/32', '2001:db8:a::2', '2001:db8:b::2'])],
+    gone: [binding(['198.51.100.1/32', '2001:db8:a::1'])],
+  });
+  assert.not.ok(await follower.follow());
+  assert.is(leadsTo(follower, 'aftr', '198.51.100.1'), 'nothing');
+  assert.is(leadsTo(follower, 'aftr', '198.51.100.2'), path('2001:db8:a::2', '2001:db8:b::2'));
+  assert.equal([follower.version, follower.contentHash], [2, store.contentHash()]);
+});
+
+for (const why of ['bulk', 'missing'] as const) {
+  test(`${why} records: all rows are read anew, those that went are gone`, async () => {
+    const { store, follower } = newFollower();
+    const rows = [1, 2, 3].map((i) => binding([`198.51.100.${i}/32`, '2001:db8:a::1']));
+    store.commit({ softwire: { aftr: [AFTR] }, put: rows });
+    await follower.follow();
+    store.commit({
+      gone: rows.slice(0, 2),
+      put: [binding(['198.51.100.9/32', '2001:db8:a::9'])],
+      bulk: why === 'bulk',
+    });
+    if (why === 'missing') store.forgotten = 2;
+    await follower.follow();
+    assert.is(leadsTo(follower, 'aftr', '198.51.100.1'), 'nothing');
+    assert.is(leadsTo(follower, 'aftr', '198.51.100.9'), path('2001:db8:a::9', '2001:db8:b::1'));
+    assert.equal([follower.forwarding('aftr')?.table.size, follower.contentHash], [2, store.contentHash()]);
+  });
+}
+
+test('a disabled AFTR leads nowhere, and comes back with all its rows', async () => {
+  const { store, follower } = newFollower();
+  const other = [binding(['192.0.2.1/32', '2001:db8:a::5'])];
+  store.commit({ softwire: { aftr: [AFTR, OTHER] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+  store.commit({ instance: 'br2', put: other });
+  await follower.follow();
+  for (const enabled of [false, true, false, true]) {
+    store.commit({ softwire: { aftr: [{ ...AFTR, enabled }, OTHER] } });
+    await follower.follow();
+    assert.is(leadsTo(follower, 'aftr', '198.51.100.1') !== 'nothing', enabled);
+    assert.is(leadsTo(follower, 'aftr', '192.0.2.1'), path('2001:db8:a::5', '2001:db8:c::1'));
+  }
+});
+
+test('rows of a disabled AFTR are kept by the store alone', async () => {
+  const { store, follower } = newFollower();
+  store.commit({ softwire: { aftr: [{ ...AFTR, enabled: false }] } });
+  await follower.follow();
+  store.commit({ put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+  await follower.follow();
+  assert.equal([leadsTo(follower, 'aftr', '198.51.100.1'), follower.contentHash], ['nothing', store.contentHash()]);
+  store.commit({ softwire: { aftr: [AFTR] } });
+  await follower.follow();
+  assert.is(leadsTo(follower, 'aftr', '198.51.100.1'), path('2001:db8:a::1', '2001:db8:b::1'));
+});
+
+test('another tunnel address of the AFTR takes its rows along', async () => {
+  const { store, follower } = newFollower();
+  store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+  await follower.follow();
+  store.commit({ softwire: { aftr: [{ ...AFTR, 'ipv6-address': '2001:db8:b::7' }] } });
+  await follower.follow();
+  assert.is(leadsTo(follower, 'aftr', '198.51.100.1'), path('2001:db8:a::1', '2001:db8:b::7'));
+});
+
+test('a gateway follows its served prefixes and its AFTR', async () => {
+  const { store, follower } = newFollower();
+  store.commit({ softwire: { gateway: [GATEWAY] } });
+  await follower.follow();
+  const changed = {
+    ...GATEWAY,
+    'aftr-ipv6-address': '2001:db8:b::9',
+    'served-prefix': [{ 'ipv4-prefix': '192.0.2.0/24' }],
+  };
+  store.commit({ softwire: { gateway: [changed] } });
+  await follower.follow();
+  assert.is(leadsTo(follower, 'gateway', '198.51.100.1'), 'nothing');
+  assert.is(leadsTo(follower, 'gateway', '192.0.2.255'), path('2001:db8:b::9', '2001:db8:a::1'));
+  store.commit({ softwire: {} });
+  await follower.follow();
+  assert.is(leadsTo(follower, 'gateway', '192.0.2.255'), 'nothing');
+  assert.equal(follower.forwarding('gateway')?.counters(), []);
+});
+
+test('instances come and go more often than there are numbers', async () => {
+  const { store, follower } = newFollower();
+  for (let i = 0; i < 600; i++) {
+    const aftr = { ...OTHER, name: `br${i}`, 'ipv6-address': `2001:db8:c::${(i + 1).toString(16)}` };
+    store.commit({ softwire: { aftr: [aftr] } });
+    await follower.follow();
+    assert.equal(
+      follower
+        .forwarding('aftr')
+        ?.counters()
+        .map(({ name }) => name),
+      [`br${i}`],
+    );
+  }
+});
+
+test(`random commits of every size end where a fresh start does (seed ${seed})`, async () => {
+  const next = random();
+  const { store, follower } = newFollower();
+  store.commit({ softwire: { aftr: [AFTR] } });
+  for (let round = 0; round < 40; round++) {
+    const count = round % 10 === 9 ? 3_000 : next() % 30;
+    const rows = Array.from({ length: count }, () => {
+      const prefix = `198.51.${100 + (next() % 4)}.${next() % 256}/32`;
+      return binding([prefix, `2001:db8:a::${(1 + (next() % 9)).toString(16)}`]);
+    });
+    const [put, gone] = [rows.filter((_, i) => i % 3 > 0), rows.filter((_, i) => i % 3 === 0)];
+    store.commit({ gone });
+    store.commit({ put });
+    if (round % 3 === 0) await follower.follow();
+  }
+  await follower.follow();
+  const fresh = new Follower(store, 1, allocateShared);
+  await fresh.follow();
+  for (let i = 0; i < 1_024; i++) {
+    const address = `198.51.${100 + (i >> 8)}.${i & 255}`;
+    assert.is(leadsTo(follower, 'aftr', address), leadsTo(fresh, 'aftr', address), address);
+  }
+  assert.equal(
+    [follower.contentHash, follower.forwarding('aftr')?.table.size],
+    [fresh.contentHash, fresh.forwarding('aftr')?.table.size],
+  );
+});
+
+test.run();

@@ -1,0 +1,83 @@
+/** A store in memory, as the datapath reads it. */
+
+import type { Store } from '../../src/datapath/follower.ts';
+import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
+import type { Binding } from '../../src/state/model.generated.ts';
+import type { ChangeRecord } from '../../src/state/records.ts';
+import type { RowChange } from '../../src/state/request.ts';
+
+interface Row {
+  readonly instance: string;
+  readonly binding: Binding;
+}
+
+export class MemoryStore implements Store {
+  #version = 0;
+  #configuration: unknown = {};
+  readonly #rows = new Map<string, Row>();
+  readonly #records: ChangeRecord[] = [];
+  /** Records up to this version are gone. */
+  forgotten = 0;
+
+  /** Commits a small tree (what stands below softwire) and rows: each binding is put, or removed with `gone`. */
+  commit(change: {
+    softwire?: unknown;
+    instance?: string;
+    put?: readonly Binding[];
+    gone?: readonly Binding[];
+    bulk?: boolean;
+  }): void {
+    this.#version++;
+    if (change.softwire !== undefined) this.#configuration = { 'gi-4over6:softwire': change.softwire };
+    const instance = change.instance ?? 'br';
+    const rows: RowChange[] = [
+      ...(change.gone ?? []).map((binding) => ({ instance, before: this.#find(instance, binding), after: undefined })),
+      ...(change.put ?? []).map((binding) => ({ instance, before: this.#find(instance, binding), after: binding })),
+    ];
+    for (const { before, after } of rows) {
+      const row = after ?? before;
+      if (!row) continue;
+      if (after) this.#rows.set(key(instance, row), { instance, binding: after });
+      else this.#rows.delete(key(instance, row));
+    }
+    const bulk = change.bulk ?? false;
+    this.#records.push({
+      version: this.#version,
+      time: '2026-01-01T00:00:00Z',
+      caller: { user: 'test', session: 0, face: 'system' },
+      treeChanged: change.softwire !== undefined,
+      bulk,
+      rows: bulk ? [] : rows,
+    });
+  }
+
+  renew(): number {
+    return this.#version;
+  }
+
+  configuration(): unknown {
+    return this.#configuration;
+  }
+
+  *bindings(): Generator<Row> {
+    yield* this.#rows.values();
+  }
+
+  changes(after: number): readonly ChangeRecord[] | undefined {
+    return after < this.forgotten ? undefined : this.#records.filter(({ version }) => version > after);
+  }
+
+  contentHash(): string {
+    let sum = 0n;
+    for (const { instance, binding } of this.#rows.values()) sum = addHash(sum, rowHash(instance, binding));
+    return hashText(sum);
+  }
+
+  #find(instance: string, binding: Binding): Binding | undefined {
+    return this.#rows.get(key(instance, binding))?.binding;
+  }
+}
+
+function key(instance: string, { address, length }: Binding): string {
+  return `${instance} ${address}/${length}`;
+}
