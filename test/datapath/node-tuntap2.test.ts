@@ -207,7 +207,7 @@ test('what lies outside the attached memory is refused', () => {
     [-1, 0, 64, 1],
     [0, 0, 1025, 1],
   ] as const satisfies readonly (readonly [number, number, number, number])[]) {
-    assert.throws(() => queue.readBatch(...words), /outside/);
+    assert.throws(() => queue.readBatch(words[0], words[1], words[2], words[3]), /outside/);
   }
   for (const words of [
     [1000, 25, 0, 0],
@@ -259,11 +259,13 @@ test('two queues of one device share its traffic; a persistent device stays', ()
   assert.throws(() => ip('link show dev multi0'));
 });
 
-test('500 devices opened and closed leave no descriptor', () => {
+test('500 queues opened and closed leave no descriptor', () => {
   const open = () => readdirSync('/proc/self/fd').length;
+  const device = TunQueue.open({ name: 'leak0' });
   const before = open();
   for (let i = 0; i < 500; i++) TunQueue.open({ name: 'leak0' }).close();
   assert.is(open(), before);
+  device.close();
 });
 
 test('a worker that ends gives its descriptors back', async () => {

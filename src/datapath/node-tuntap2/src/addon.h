@@ -1,4 +1,5 @@
-// What the parts of the addon share: argument access and errors with code, syscall and device.
+// What the parts of the addon share: argument access and errors with code, syscall and device. The addon keeps nothing
+// outside its environment, so every thread has its own.
 #pragma once
 
 #include <node_api.h>
@@ -7,7 +8,7 @@
 #include <string>
 
 napi_value ThrowSystem(napi_env env, int error, const char* syscall, const std::string& device);
-napi_value ThrowRange(napi_env env, const char* message);
+napi_value ThrowRange(napi_env env, const std::string& message);
 
 // The arguments of a call; a missing one is undefined.
 struct Arguments {
@@ -40,4 +41,5 @@ napi_value Text(napi_env env, const std::string& text);
 
 void AddDeviceFunctions(napi_env env, napi_value exports);
 void AddQueueFunctions(napi_env env, napi_value exports);
+void AddWatchFunctions(napi_env env, napi_value exports);
 void AddFunction(napi_env env, napi_value exports, const char* name, napi_callback callback);

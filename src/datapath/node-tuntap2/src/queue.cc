@@ -1,7 +1,7 @@
 // One queue of a TUN device: batch read and write between the device and memory that JavaScript shares.
 //
-// attach() resolves the memory once and keeps it alive; after that a call passes plain numbers only. Every offset is
-// checked against the memory before it is used.
+// attach() keeps the memory alive; after that a call passes plain numbers only. Where the memory lies is asked again at
+// each batch (about 0.1 us), because JavaScript can transfer or shrink a buffer; every offset is checked against it.
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -20,10 +20,44 @@ namespace {
 
 enum WaitResult { kTimeout = 0, kReadable = 1, kWoken = 2 };
 
+// Words of an output: offset and length of its head, offset and length of its body.
+constexpr int64_t kOutputWords = 4;
+
+// A typed array that stays attached between calls.
 struct Memory {
-  uint8_t* data = nullptr;
-  size_t octets = 0;
-  napi_ref reference = nullptr;
+  napi_ref view = nullptr;
+  napi_typedarray_type type;
+
+  // Where it lies now; nothing is left of one whose buffer was transferred.
+  struct Place {
+    uint8_t* data = nullptr;
+    int64_t octets = 0;
+
+    bool Holds(int64_t at, int64_t length) const { return at >= 0 && length >= 0 && at + length <= octets; }
+  };
+
+  Place Resolve(napi_env env) const {
+    Place place;
+    napi_value value;
+    size_t length = 0;
+    void* data = nullptr;
+    if (!view || napi_get_reference_value(env, view, &value) != napi_ok) return place;
+    if (napi_get_typedarray_info(env, value, nullptr, &length, &data, nullptr, nullptr) != napi_ok) return place;
+    if (!data) return place;
+    place.data = static_cast<uint8_t*>(data);
+    place.octets = static_cast<int64_t>(length) * (type == napi_int32_array ? 4 : 1);
+    return place;
+  }
+
+  bool Take(napi_env env, napi_value value, napi_typedarray_type expected) {
+    if (napi_get_typedarray_info(env, value, &type, nullptr, nullptr, nullptr, nullptr) != napi_ok) return false;
+    return type == expected && napi_create_reference(env, value, 1, &view) == napi_ok;
+  }
+
+  void Release(napi_env env) {
+    if (view) napi_delete_reference(env, view);
+    view = nullptr;
+  }
 };
 
 struct Queue {
@@ -37,10 +71,7 @@ void Release(napi_env env, Queue* queue) {
   if (queue->fd >= 0) close(queue->fd);
   if (queue->wake >= 0) close(queue->wake);
   queue->fd = queue->wake = -1;
-  for (Memory* memory : {&queue->arena, &queue->lengths, &queue->outputs}) {
-    if (memory->reference) napi_delete_reference(env, memory->reference);
-    *memory = Memory();
-  }
+  for (Memory* memory : {&queue->arena, &queue->lengths, &queue->outputs}) memory->Release(env);
 }
 
 // The queue of the first argument; throws EBADF when it was closed.
@@ -53,7 +84,8 @@ Queue* QueueOf(const Arguments& arguments, const char* call) {
   return nullptr;
 }
 
-// open(name, descriptor or -1, persist): a queue of a multi-queue TUN, without blocking, made when it is not there.
+// open(name, descriptor or -1, persist): a queue of a multi-queue TUN, without blocking, made when it is not there. The
+// descriptor is taken over, whatever comes of it.
 napi_value Open(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   std::string name = arguments.Text(0);
@@ -104,6 +136,12 @@ napi_value WakeDescriptor(napi_env env, napi_callback_info info) {
   return queue ? Number(env, queue->wake) : nullptr;
 }
 
+napi_value Descriptor(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  Queue* queue = QueueOf(arguments, "descriptor");
+  return queue ? Number(env, queue->fd) : nullptr;
+}
+
 napi_value SetPersist(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   Queue* queue = QueueOf(arguments, "TUNSETPERSIST");
@@ -114,28 +152,16 @@ napi_value SetPersist(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-bool Take(napi_env env, napi_value view, Memory* memory) {
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* data = nullptr;
-  if (napi_get_typedarray_info(env, view, &type, &length, &data, nullptr, nullptr) != napi_ok) return false;
-  memory->data = static_cast<uint8_t*>(data);
-  memory->octets = length * (type == napi_int32_array ? 4 : 1);
-  return napi_create_reference(env, view, 1, &memory->reference) == napi_ok;
-}
-
 // attach(queue, arena: Uint8Array, lengths: Int32Array, outputs: Int32Array)
 napi_value Attach(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   Queue* queue = QueueOf(arguments, "attach");
   if (!queue) return nullptr;
-  for (Memory* memory : {&queue->arena, &queue->lengths, &queue->outputs}) {
-    if (memory->reference) napi_delete_reference(env, memory->reference);
-    *memory = Memory();
-  }
-  if (!Take(env, arguments.values[1], &queue->arena) || !Take(env, arguments.values[2], &queue->lengths) ||
-      !Take(env, arguments.values[3], &queue->outputs)) {
-    napi_throw_type_error(env, nullptr, "attach: expected a Uint8Array and two Int32Array");
+  for (Memory* memory : {&queue->arena, &queue->lengths, &queue->outputs}) memory->Release(env);
+  if (!queue->arena.Take(env, arguments.values[1], napi_uint8_array) ||
+      !queue->lengths.Take(env, arguments.values[2], napi_int32_array) ||
+      !queue->outputs.Take(env, arguments.values[3], napi_int32_array)) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "attach: expected a Uint8Array and two Int32Array");
   }
   return nullptr;
 }
@@ -147,12 +173,17 @@ napi_value ReadBatch(napi_env env, napi_callback_info info) {
   if (!queue) return nullptr;
   const int64_t first = arguments.Integer(1), stride = arguments.Integer(2), capacity = arguments.Integer(3);
   const int64_t max = arguments.Integer(4);
-  const bool fits = first >= 0 && stride >= 0 && capacity > 0 && max >= 0 &&
-                    max * 4 <= static_cast<int64_t>(queue->lengths.octets) &&
-                    (max == 0 || first + (max - 1) * stride + capacity <= static_cast<int64_t>(queue->arena.octets));
-  if (!fits) return ThrowRange(env, "readBatch: the packets would lie outside the attached memory");
-  int32_t* lengths = reinterpret_cast<int32_t*>(queue->lengths.data);
-  uint8_t* at = queue->arena.data + first;
+  const Memory::Place arena = queue->arena.Resolve(env), words = queue->lengths.Resolve(env);
+  const bool fits = first >= 0 && stride >= 0 && capacity > 0 && max >= 0 && words.Holds(0, max * 4) &&
+                    (max == 0 || arena.Holds(first, (max - 1) * stride + capacity));
+  if (!fits) {
+    return ThrowRange(env, "readBatch: " + std::to_string(max) + " packets of " + std::to_string(capacity) +
+                               " octets, " + std::to_string(stride) + " apart from " + std::to_string(first) +
+                               ", lie outside the attached memory of " + std::to_string(arena.octets) + " octets and " +
+                               std::to_string(words.octets / 4) + " lengths");
+  }
+  int32_t* lengths = reinterpret_cast<int32_t*>(words.data);
+  uint8_t* at = arena.data + first;
   int32_t count = 0;
   for (; count < max; count++, at += stride) {
     const ssize_t length = read(queue->fd, at, capacity);
@@ -169,8 +200,20 @@ napi_value ReadBatch(napi_env env, napi_callback_info info) {
   return Number(env, count);
 }
 
-bool IsInside(const Memory& memory, int64_t at, int64_t length) {
-  return at >= 0 && length >= 0 && at + length <= static_cast<int64_t>(memory.octets);
+// Writes one packet of one or two pieces; 0 or the errno.
+int WritePacket(int fd, const uint8_t* arena, const int32_t* output) {
+  const uint8_t* head = arena + output[0];
+  ssize_t sent;
+  do {
+    if (output[3] == 0) {
+      sent = write(fd, head, output[1]);
+    } else {
+      const iovec pieces[2] = {{const_cast<uint8_t*>(head), static_cast<size_t>(output[1])},
+                               {const_cast<uint8_t*>(arena) + output[2], static_cast<size_t>(output[3])}};
+      sent = writev(fd, pieces, 2);
+    }
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? errno : 0;
 }
 
 // writeBatch(queue, count): outputs hold four words a packet: offset and length of its head, offset and length of its
@@ -180,31 +223,24 @@ napi_value WriteBatch(napi_env env, napi_callback_info info) {
   Queue* queue = QueueOf(arguments, "write");
   if (!queue) return nullptr;
   const int64_t count = arguments.Integer(1);
-  if (count < 0 || count * 16 > static_cast<int64_t>(queue->outputs.octets)) {
-    return ThrowRange(env, "writeBatch: more packets than the attached outputs hold");
+  const Memory::Place arena = queue->arena.Resolve(env), words = queue->outputs.Resolve(env);
+  if (count < 0 || !words.Holds(0, count * kOutputWords * 4)) {
+    return ThrowRange(env, "writeBatch: " + std::to_string(count) + " packets, the attached outputs hold " +
+                               std::to_string(words.octets / (kOutputWords * 4)));
   }
-  int32_t* output = reinterpret_cast<int32_t*>(queue->outputs.data);
+  int32_t* output = reinterpret_cast<int32_t*>(words.data);
   int32_t written = 0;
-  for (int64_t k = 0; k < count; k++, output += 4) {
+  for (int64_t k = 0; k < count; k++, output += kOutputWords) {
     if (output[1] == 0) continue;
-    if (!IsInside(queue->arena, output[0], output[1]) || !IsInside(queue->arena, output[2], output[3])) {
-      return ThrowRange(env, "writeBatch: a packet lies outside the attached memory");
+    if (!arena.Holds(output[0], output[1]) || !arena.Holds(output[2], output[3])) {
+      return ThrowRange(env, "writeBatch: packet " + std::to_string(k) + " lies outside the attached memory of " +
+                                 std::to_string(arena.octets) + " octets");
     }
-    uint8_t* head = queue->arena.data + output[0];
-    ssize_t sent;
-    do {
-      if (output[3] == 0) {
-        sent = write(queue->fd, head, output[1]);
-      } else {
-        iovec parts[2] = {{head, static_cast<size_t>(output[1])},
-                          {queue->arena.data + output[2], static_cast<size_t>(output[3])}};
-        sent = writev(queue->fd, parts, 2);
-      }
-    } while (sent < 0 && errno == EINTR);
-    if (sent >= 0) {
+    const int error = WritePacket(queue->fd, arena.data, output);
+    if (error == 0) {
       written++;
     } else {
-      output[1] = -errno;
+      output[1] = -error;
     }
   }
   return Number(env, written);
@@ -226,12 +262,22 @@ napi_value Wait(napi_env env, napi_callback_info info) {
   return Number(env, kReadable);
 }
 
+// Whether the descriptor is an eventfd. One that was closed may stand for something else by now, into which eight
+// octets must not be written.
+bool IsEvent(int descriptor) {
+  const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
+  char target[32] = "";
+  return readlink(path.c_str(), target, sizeof target - 1) > 0 && strcmp(target, "anon_inode:[eventfd]") == 0;
+}
+
 // wake(descriptor): from any thread of the process.
 napi_value Wake(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
+  const int descriptor = arguments.Integer(0);
   const uint64_t one = 1;
-  if (write(arguments.Integer(0), &one, sizeof one) < 0 && errno != EAGAIN) {
-    return ThrowSystem(env, errno, "write", "wake descriptor");
+  if (!IsEvent(descriptor)) return ThrowSystem(env, EBADF, "write", "wake descriptor " + std::to_string(descriptor));
+  if (write(descriptor, &one, sizeof one) < 0 && errno != EAGAIN) {
+    return ThrowSystem(env, errno, "write", "wake descriptor " + std::to_string(descriptor));
   }
   return nullptr;
 }
@@ -248,6 +294,7 @@ napi_value Close(napi_env env, napi_callback_info info) {
 void AddQueueFunctions(napi_env env, napi_value exports) {
   AddFunction(env, exports, "open", Open);
   AddFunction(env, exports, "name", Name);
+  AddFunction(env, exports, "descriptor", Descriptor);
   AddFunction(env, exports, "wakeDescriptor", WakeDescriptor);
   AddFunction(env, exports, "setPersist", SetPersist);
   AddFunction(env, exports, "attach", Attach);
