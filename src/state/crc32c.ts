@@ -6,9 +6,9 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, octet) => {
   return crc >>> 0;
 });
 
-/** CRC of `octets`, continuing from `crc` of what came before (0 at the start); unsigned. */
-export function crc32c(octets: Uint8Array, crc = 0): number {
-  let state = ~crc >>> 0;
-  for (let i = 0; i < octets.length; i++) state = (state >>> 8) ^ (TABLE[(state ^ (octets[i] ?? 0)) & 255] ?? 0);
+/** CRC of `octets` from `from` to before `to`, continuing from `crc` of what came before (0 at the start); unsigned. */
+export function crc32c(octets: Uint8Array, crc = 0, from = 0, to = octets.length): number {
+  let state = ~crc;
+  for (let i = from; i < to; i++) state = (state >>> 8) ^ (TABLE[(state ^ (octets[i] ?? 0)) & 255] ?? 0);
   return ~state >>> 0;
 }

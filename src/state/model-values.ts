@@ -1,4 +1,7 @@
-/** From RFC 7951 JSON values to the values of the generated model, and the octets of its rows. Trusted input only. */
+/**
+ * What the generated model is made with: RFC 7951 JSON values of the store to values (trusted input), and the checks of
+ * text that clients send for rows.
+ */
 
 import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv4Prefix, formatIpv6, parseIpv4, parseIpv4Prefix, parseIpv6 } from '../address.ts';
@@ -54,64 +57,38 @@ export type LeafCheck = { readonly value: string } | { readonly message: string 
 export function checkIpv4Prefix(text: string): LeafCheck {
   const prefix = parseIpv4Prefix(text);
   if (prefix) return { value: formatIpv4Prefix(prefix.address, prefix.length) };
-  return { message: `expected an IPv4 prefix such as 192.0.2.0/24, found '${text}'` };
+  return { message: `expected an IPv4 prefix such as 192.0.2.0/24, found '${shown(text)}'` };
 }
 
 export function checkIpv6(text: string): LeafCheck {
   const octets = parseIpv6(text);
   if (octets) return { value: formatIpv6(octets) };
-  return { message: `expected an IPv6 address without a zone, found '${text}'` };
+  return { message: `expected an IPv6 address without a zone, found '${shown(text)}'` };
 }
+
+/** What YANG strings may not hold (RFC 7950 §14, yang-char): C0 controls, halves of pairs, noncharacters. */
+const NO_YANG_CHARACTER = /(?![\t\n\r\x7f-\x9f])[\p{Control}\p{Surrogate}\p{Noncharacter_Code_Point}]/u;
 
 /** Length in characters (RFC 7950 §9.4.4), from min to max. */
 export function checkString(text: string, min: number, max: number): LeafCheck {
   const length = [...text].length;
-  if (length >= min && length <= max) return { value: text };
-  return { message: `expected ${min} to ${max} characters, found ${length}` };
+  if (length < min || length > max) return { message: `expected ${min} to ${max} characters, found ${length}` };
+  const wrong = NO_YANG_CHARACTER.exec(text)?.[0].codePointAt(0);
+  if (wrong === undefined) return { value: text };
+  return { message: `expected characters that YANG strings may hold, found U+${wrong.toString(16).padStart(4, '0')}` };
 }
 
 export function checkEnumeration(text: string, names: readonly string[]): LeafCheck {
-  return names.includes(text) ? { value: text } : { message: `expected one of ${names.join(', ')}, found '${text}'` };
+  if (names.includes(text)) return { value: text };
+  return { message: `expected one of ${names.join(', ')}, found '${shown(text)}'` };
+}
+
+/** A client's text as it stands in a message: at most 64 characters of it. */
+function shown(text: string): string {
+  return text.length > 64 ? `${text.slice(0, 64)}...` : text;
 }
 
 /** A stored row or record is not what was written: its CRC or its form is wrong. */
 export class DamageError extends Error {
   readonly code = 'STORE_DAMAGED';
-}
-
-/** Reads the octets of a row in order. @throws DamageError beyond the end. */
-export class RowReader {
-  readonly #octets: Uint8Array;
-  #at: number;
-
-  constructor(octets: Uint8Array, at: number) {
-    this.#octets = octets;
-    this.#at = at;
-  }
-
-  take(length: number): Uint8Array {
-    const part = this.#octets.subarray(this.#at, this.#at + length);
-    if (part.length < length) throw new DamageError('a stored row is shorter than its form says');
-    this.#at += length;
-    return part;
-  }
-
-  octet(): number {
-    return this.take(1)[0] ?? 0;
-  }
-
-  ipv6(): Uint8Array {
-    return this.take(16).slice();
-  }
-
-  text(): string {
-    const high = this.octet();
-    return Buffer.from(this.take((high << 8) | this.octet())).toString('utf8');
-  }
-}
-
-/** Two octets of length in network order, then UTF-8. */
-export function textOctets(text: string): Uint8Array {
-  const octets = Buffer.from(text, 'utf8');
-  return Buffer.concat([Buffer.of(octets.length >>> 8, octets.length & 255), octets]);
 }

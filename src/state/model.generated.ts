@@ -13,15 +13,15 @@ import {
   ipv6Value,
   leafAt,
   objectAt,
-  textOctets,
 } from './model-values.ts';
-import { bindingKey, openRow, prefixOfKey, sealRow } from './row-form.ts';
+import { prefixOfKey, RowReader, RowWriter } from './row-form.ts';
 
 /** Number of the form in which rows are written. */
 export const BINDING_FORMAT = 1;
 
 /** An IPv4 prefix behind this gateway; each end device has all ports. */
 export interface ServedPrefix {
+  /** The prefix; host bits are set to zero. */
   readonly ipv4Prefix: Ipv4Prefix;
 }
 
@@ -34,18 +34,35 @@ function readServedPrefix(value: unknown): ServedPrefix {
 
 /** A 4over6 gateway: the lwB4 data plane without NAPT44 in front of IPv4 end devices. */
 export interface Gateway {
+  /** Name of this gateway. */
   readonly name: string;
+  /** Whether it forwards. */
   readonly enabled: boolean;
+  /** Tunnel address of this gateway. It must not be configured on an interface. */
   readonly ipv6Address: Uint8Array | undefined;
+  /** Tunnel address of the AFTR. */
   readonly aftrIpv6Address: Uint8Array | undefined;
+  /** Interfaces towards the end devices. */
   readonly ipv4Interface: readonly string[];
+  /** Source of the ICMPv4 messages this gateway makes. */
   readonly ipv4Address: number | undefined;
+  /** An IPv4 prefix behind this gateway; each end device has all ports. */
   readonly servedPrefix: readonly ServedPrefix[];
+  /**
+   * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header. A
+   * larger packet with DF is answered with ICMP type 3, code 4; one without is carried in outer fragments. In
+   * octets.
+   */
   readonly softwirePayloadMtu: number;
+  /** Hop limit of the outer header; independent of the inner TTL. */
   readonly hopLimit: number;
+  /** What becomes of the DSCP. */
   readonly trafficClassMode: 'uniform' | 'pipe';
+  /** Outer DSCP when traffic-class-mode is pipe; without meaning otherwise. */
   readonly pipeDscp: number;
+  /** Ingress mode of explicit congestion notification. Egress is the same in both. */
   readonly ecnMode: 'normal' | 'compatibility';
+  /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
 }
 
@@ -75,19 +92,37 @@ function readGateway(value: unknown): Gateway {
 
 /** An AFTR: holds the binding table and is the edge of the IPv4 Internet. */
 export interface Aftr {
+  /** Name of this AFTR. */
   readonly name: string;
+  /** Whether it forwards. */
   readonly enabled: boolean;
+  /** Tunnel address of this AFTR. It must not be configured on an interface. */
   readonly ipv6Address: Uint8Array | undefined;
+  /** Further tunnel addresses; a binding may name one of them. */
   readonly additionalIpv6Address: readonly Uint8Array[];
+  /** Source of the ICMPv4 messages this AFTR makes. */
   readonly ipv4Address: number | undefined;
+  /** Public prefixes this AFTR answers for; every binding lies in one. At least one is needed when enabled. */
   readonly ipv4Pool: readonly Ipv4Prefix[];
+  /** Largest number of bindings; what the datapath can hold is the limit when absent. In bindings. */
   readonly softwireNumMax: number | undefined;
+  /** Whether traffic between two gateways goes through this AFTR. */
   readonly enableHairpinning: boolean;
+  /**
+   * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header. A
+   * larger packet with DF is answered with ICMP type 3, code 4; one without is carried in outer fragments. In
+   * octets.
+   */
   readonly softwirePayloadMtu: number;
+  /** Hop limit of the outer header; independent of the inner TTL. */
   readonly hopLimit: number;
+  /** What becomes of the DSCP. */
   readonly trafficClassMode: 'uniform' | 'pipe';
+  /** Outer DSCP when traffic-class-mode is pipe; without meaning otherwise. */
   readonly pipeDscp: number;
+  /** Ingress mode of explicit congestion notification. Egress is the same in both. */
   readonly ecnMode: 'normal' | 'compatibility';
+  /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
 }
 
@@ -118,7 +153,9 @@ function readAftr(value: unknown): Aftr {
 
 /** Everything about softwires on this device. */
 export interface Softwire {
+  /** A 4over6 gateway: the lwB4 data plane without NAPT44 in front of IPv4 end devices. */
   readonly gateway: readonly Gateway[];
+  /** An AFTR: holds the binding table and is the edge of the IPv4 Internet. */
   readonly aftr: readonly Aftr[];
 }
 
@@ -135,58 +172,61 @@ export function readConfiguration(data: unknown): Softwire {
   return readSoftwire(objectAt(data as JsonNode, 'gi-4over6:softwire'));
 }
 
-/** One IPv4 address or prefix, all ports, and its gateway. Prefixes may lie in one another; the longest match answers.
- * `address` and `length` are the prefix. */
-export interface Binding {
-  readonly address: number;
-  readonly length: number;
-  readonly gatewayIpv6Address: Uint8Array;
-  readonly aftrIpv6Address: Uint8Array | undefined;
-  readonly description: string | undefined;
-  readonly origin: 'static' | 'learned';
-}
-
 /**
- * The value of a row in the store: format, presence bits, then the fields that are present in this order:
- *   gateway-ipv6-address: 16 octets
- *   aftr-ipv6-address: 16 octets
- *   description: two octets of length, UTF-8
- *   origin: one octet, its place in the enumeration
- * and CRC-32C over key and value, four octets in network order.
+ * One IPv4 address or prefix, all ports, and its gateway. Prefixes may lie in one another; the longest match
+ * answers.
  */
-export function encodeBinding(binding: Binding): Uint8Array {
-  let present = 0;
-  const parts: Uint8Array[] = [];
-  present |= 1;
-  parts.push(binding.gatewayIpv6Address);
-  if (binding.aftrIpv6Address !== undefined) {
-    present |= 2;
-    parts.push(binding.aftrIpv6Address);
-  }
-  if (binding.description !== undefined) {
-    present |= 4;
-    parts.push(textOctets(binding.description));
-  }
-  present |= 8;
-  parts.push(Uint8Array.of(ORIGIN_NAMES.indexOf(binding.origin)));
-  return sealRow(bindingKey(binding.address, binding.length), BINDING_FORMAT, present, parts);
-}
-
-/** The row of a key and its value. @throws DamageError when the CRC or the form is wrong. */
-export function decodeBinding(key: Uint8Array, value: Uint8Array): Binding {
-  const { present, reader } = openRow(key, value, BINDING_FORMAT);
-  return {
-    ...prefixOfKey(key),
-    gatewayIpv6Address: reader.ipv6(),
-    aftrIpv6Address: present & 2 ? reader.ipv6() : undefined,
-    description: present & 4 ? reader.text() : undefined,
-    origin: ORIGIN_NAMES[reader.octet()] ?? 'static',
-  };
+export interface Binding {
+  /** The prefix, host bits zero. */
+  readonly address: number;
+  /** Its length, 0 to 32. */
+  readonly length: number;
+  /** Tunnel address of the gateway. */
+  readonly gatewayIpv6Address: Uint8Array;
+  /** Tunnel address of the AFTR for this binding; ipv6-address of the AFTR when absent. */
+  readonly aftrIpv6Address: Uint8Array | undefined;
+  /** Free text. */
+  readonly description: string | undefined;
+  /** Where the binding comes from. */
+  readonly origin: 'static' | 'learned';
 }
 
 const ORIGIN_NAMES = ['static', 'learned'] as const;
 
-/** Canonical text of a leaf of a binding, or what was expected; an unknown name is our own mistake. */
+/**
+ * The value of a row in the store: format, presence bits, then the fields that are present:
+ *
+ *     gateway-ipv6-address    bit 1  16 octets
+ *     aftr-ipv6-address       bit 2  16 octets
+ *     description             bit 4  two octets of length in network order, UTF-8
+ *     origin                  bit 8  one octet, its place in the enumeration
+ *
+ * and CRC-32C over key and value, four octets in network order.
+ */
+export function encodeBinding(binding: Binding): Uint8Array {
+  WRITER.begin(binding.address, binding.length, BINDING_FORMAT);
+  WRITER.ipv6(1, binding.gatewayIpv6Address);
+  WRITER.ipv6(2, binding.aftrIpv6Address);
+  WRITER.text(4, binding.description);
+  WRITER.octet(8, ORIGIN_NAMES.indexOf(binding.origin));
+  return WRITER.seal();
+}
+
+const WRITER = new RowWriter();
+
+/** The row of a key and its value. @throws DamageError when the CRC or the form is wrong */
+export function decodeBinding(key: Uint8Array, value: Uint8Array): Binding {
+  const row = new RowReader(key, value, BINDING_FORMAT);
+  const { address, length } = prefixOfKey(key);
+  const gatewayIpv6Address = row.ipv6();
+  const aftrIpv6Address = row.has(2) ? row.ipv6() : undefined;
+  const description = row.has(4) ? row.text() : undefined;
+  const origin = row.choice(ORIGIN_NAMES);
+  row.end();
+  return { address, length, gatewayIpv6Address, aftrIpv6Address, description, origin };
+}
+
+/** Canonical text of a leaf of a binding, or what was expected. @throws Error for a name it does not have */
 export function checkBindingLeaf(name: string, text: string): LeafCheck {
   switch (name) {
     case 'ipv4-prefix':
