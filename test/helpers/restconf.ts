@@ -171,7 +171,8 @@ async function curl(url: string, options: CurlOptions): Promise<CurlReply> {
   const { method = 'GET', headers = [], body, user = ADMIN, more = [] } = options;
   const dir = mkdtempSync(join(tmpdir(), 'gi4over6-curl-'));
   const dump = join(dir, 'headers');
-  const type = body === undefined ? [] : [`Content-Type: ${JSON_TYPE}`];
+  const isTyped = headers.some((field) => field.toLowerCase().startsWith('content-type'));
+  const type = body === undefined || isTyped ? [] : [`Content-Type: ${JSON_TYPE}`];
   const fields = [...type, ...headers].flatMap((field) => ['-H', field]);
   const request = [method === 'HEAD' ? '-I' : '-X', ...(method === 'HEAD' ? [] : [method])];
   const data = body === undefined ? [] : ['--data-binary', '@-'];

@@ -17,7 +17,7 @@ export const LIMITS = {
   headerMs: 10_000,
   /** Time for a whole request with its body. */
   requestMs: 60_000,
-  /** Time a connection may be silent. */
+  /** Time a connection may be silent before it is destroyed. */
   idleMs: 120_000,
   /** Time a reading may stay open: a client that has not taken its answer by then is cut off. */
   readingMs: 30_000,

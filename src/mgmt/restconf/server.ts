@@ -91,7 +91,11 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request) => face.admit(request));
-  app.setErrorHandler((error, request, reply) => send(reply, face.refuse(error, request)));
+  app.setErrorHandler((error, request, reply) => {
+    // HTTP/2 has no such header field (RFC 9113 §8.2.2); fastify sets it with 413.
+    if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
+    return send(reply, face.refuse(error, request));
+  });
   app.all('/', async (request, reply) => send(reply, await face.answer(request)));
   try {
     await app.listen({ host, port });

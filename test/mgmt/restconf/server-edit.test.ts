@@ -1,0 +1,333 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RestconfFault } from '../../../src/mgmt/restconf/fault.ts';
+import type { Box, CurlOptions, CurlReply } from '../../helpers/restconf.ts';
+import { addBindings, GUEST, JSON_TYPE, withRestconf, XML_TYPE } from '../../helpers/restconf.ts';
+import { OPERATOR, request } from '../../helpers/state.ts';
+
+const test = suite('restconf server: editing');
+
+const DATA = '/restconf/data';
+const SOFTWIRE = `${DATA}/gi-4over6:softwire`;
+const AFTR = `${SOFTWIRE}/aftr=a`;
+const TABLE = `${AFTR}/binding-table`;
+const B = { 'ipv4-prefix': '192.0.2.0/25', 'gateway-ipv6-address': '2001:db8:a::1' };
+const B_URL = `${TABLE}/binding=192.0.2.0%2F25`;
+
+const bindingBody = (more: Readonly<Record<string, unknown>> = {}) =>
+  JSON.stringify({ 'gi-4over6:binding': [{ ...B, ...more }] });
+
+async function entries({ curl }: Box): Promise<unknown> {
+  const { status, body } = await curl(`${TABLE}/binding?content=config`);
+  return status === 404 ? [] : JSON.parse(body)['gi-4over6:binding'];
+}
+
+test('POST of a list entry: 201 and a Location that leads to it', () =>
+  withRestconf(async (box) => {
+    const reply = await box.curl(TABLE, { method: 'POST', body: bindingBody() });
+    assert.is(reply.status, 201, reply.body);
+    assert.is(reply.headers.location, box.url + B_URL);
+    assert.is(reply.body, '');
+    assert.equal(await entries(box), [B]);
+    assert.is((await box.curl(B_URL)).headers.etag, reply.headers.etag);
+  }));
+
+test('POST to the datastore and of a leaf-list entry', () =>
+  withRestconf(async ({ curl, url }) => {
+    const pool = await curl(AFTR, { method: 'POST', body: '{"gi-4over6:ipv4-pool":["203.0.113.0/24"]}' });
+    assert.is(pool.status, 201, pool.body);
+    assert.is(pool.headers.location, `${url}${AFTR}/ipv4-pool=203.0.113.0%2F24`);
+    assert.is((await curl(SOFTWIRE, { method: 'DELETE' })).status, 204);
+    const top = await curl(DATA, {
+      method: 'POST',
+      body: '{"gi-4over6:softwire":{"gateway":[{"name":"h","enabled":false}]}}',
+    });
+    assert.is(top.status, 201, top.body);
+    assert.is(top.headers.location, `${url}${SOFTWIRE}`);
+  }));
+
+test('POST and PUT in XML, with prefixes and CDATA', () =>
+  withRestconf(async (box) => {
+    const xml = `<?xml version="1.0"?><x:binding xmlns:x="urn:gi-4over6"><x:ipv4-prefix><![CDATA[192.0.2.0/25]]></x:ipv4-prefix>
+      <x:gateway-ipv6-address>2001:db8:a::1</x:gateway-ipv6-address></x:binding>`;
+    const headers = [`Content-Type: ${XML_TYPE}`];
+    assert.is((await box.curl(TABLE, { method: 'POST', body: xml, headers })).status, 201);
+    assert.equal(await entries(box), [B]);
+    const again = await box.curl(TABLE, { method: 'POST', body: xml, headers });
+    assert.is(again.status, 409);
+    assert.is(again.headers['content-type'], XML_TYPE);
+    assert.match(again.body, '<error-tag>data-exists</error-tag>');
+    assert.is((await box.curl(B_URL, { method: 'PUT', body: xml, headers })).status, 204);
+  }));
+
+test('PUT creates with 201, replaces with 204, and takes away what is not in it', () =>
+  withRestconf(async (box) => {
+    const put = (body: string) => box.curl(B_URL, { method: 'PUT', body });
+    assert.is((await put(bindingBody({ description: 'first' }))).status, 201);
+    assert.equal(await entries(box), [{ ...B, description: 'first' }]);
+    const replaced = await put(bindingBody());
+    assert.is(replaced.status, 204, replaced.body);
+    assert.equal(await entries(box), [B]);
+    assert.is(replaced.headers.etag, (await box.curl(B_URL)).headers.etag);
+  }));
+
+test('PUT of a container, a leaf and the datastore', () =>
+  withRestconf(async (box) => {
+    const { curl } = box;
+    const table = await curl(TABLE, {
+      method: 'PUT',
+      body: JSON.stringify({ 'gi-4over6:binding-table': { binding: [B] } }),
+    });
+    assert.is(table.status, 204, table.body);
+    assert.equal(await entries(box), [B]);
+    assert.is((await curl(`${AFTR}/enabled`, { method: 'PUT', body: '{"gi-4over6:enabled":false}' })).status, 201);
+    assert.is((await curl(`${AFTR}/enabled`, { method: 'PUT', body: '{"enabled":true}' })).status, 204);
+    const data = JSON.parse((await curl(`${DATA}?content=config`)).body);
+    delete data['ietf-restconf:data']['gi-4over6:softwire'].gateway;
+    assert.is((await curl(DATA, { method: 'PUT', body: JSON.stringify(data) })).status, 204);
+    assert.is((await curl(`${SOFTWIRE}/gateway=g`)).status, 404);
+    assert.equal(await entries(box), [B]);
+  }));
+
+test('PATCH merges and never creates its target', () =>
+  withRestconf(async (box) => {
+    const { curl, datastores } = box;
+    await addBindings(datastores, [B]);
+    const body = '{"gi-4over6:binding":[{"ipv4-prefix":"192.0.2.0/25","description":"new"}]}';
+    assert.is((await curl(B_URL, { method: 'PATCH', body })).status, 204);
+    assert.equal(await entries(box), [{ ...B, description: 'new' }]);
+    const data = '{"ietf-restconf:data":{"gi-4over6:softwire":{"aftr":[{"name":"a","hop-limit":9}]}}}';
+    assert.is((await curl(DATA, { method: 'PATCH', body: data })).status, 204);
+    assert.equal(JSON.parse((await curl(`${AFTR}/hop-limit`)).body), { 'gi-4over6:hop-limit': 9 });
+    const missing = await curl(`${SOFTWIRE}/aftr=b`, { method: 'PATCH', body: '{"gi-4over6:aftr":[{"name":"b"}]}' });
+    assert.is(missing.status, 404);
+    assert.is((await curl(`${SOFTWIRE}/aftr=b`)).status, 404);
+  }));
+
+test('DELETE: 204, then 404', () =>
+  withRestconf(async (box) => {
+    await addBindings(box.datastores, [B]);
+    assert.is((await box.curl(B_URL, { method: 'DELETE' })).status, 204);
+    assert.equal(await entries(box), []);
+    assert.is((await box.curl(B_URL, { method: 'DELETE' })).status, 404);
+    assert.is((await box.curl(`${AFTR}/ipv4-pool=192.0.2.0%2F24`, { method: 'DELETE' })).status, 204);
+  }));
+
+test('unqualified names are taken where the URL settles the module', () =>
+  withRestconf(async ({ curl }) => {
+    const put = (path: string, body: unknown) => curl(path, { method: 'PUT', body: JSON.stringify(body) });
+    assert.is((await put(B_URL, { binding: [B] })).status, 201);
+    assert.is((await put(SOFTWIRE, { softwire: { gateway: [] } })).status, 204);
+    const posted = await curl(SOFTWIRE, { method: 'POST', body: '{"aftr":[{"name":"z","enabled":false}]}' });
+    assert.is(posted.status, 201, posted.body);
+    assert.is((await curl(DATA, { method: 'POST', body: '{"softwire":{}}' })).status, 400);
+  }));
+
+const AFTR_B = '{"gi-4over6:aftr":[{"name":"b"}]}';
+const wrong: readonly (readonly [
+  why: string,
+  method: string,
+  path: string,
+  body: string,
+  status: number,
+  tag: string,
+])[] = [
+  ['an entry that exists', 'POST', SOFTWIRE, '{"gi-4over6:aftr":[{"name":"a"}]}', 409, 'data-exists'],
+  ['a missing parent', 'POST', `${SOFTWIRE}/aftr=b/binding-table`, bindingBody(), 404, 'invalid-value'],
+  ['a missing parent', 'PUT', `${SOFTWIRE}/aftr=b/enabled`, '{"gi-4over6:enabled":true}', 404, 'invalid-value'],
+  ['no body', 'POST', SOFTWIRE, '', 400, 'malformed-message'],
+  ['an empty object', 'POST', SOFTWIRE, '{}', 400, 'malformed-message'],
+  [
+    'two kinds of resources',
+    'POST',
+    SOFTWIRE,
+    '{"gi-4over6:aftr":[{"name":"b"}],"gi-4over6:gateway":[{"name":"b"}]}',
+    400,
+    'malformed-message',
+  ],
+  ['two entries', 'POST', SOFTWIRE, '{"gi-4over6:aftr":[{"name":"b"},{"name":"c"}]}', 400, 'malformed-message'],
+  ['an array', 'POST', SOFTWIRE, '[]', 400, 'malformed-message'],
+  ['no JSON', 'POST', SOFTWIRE, '<aftr/>', 400, 'malformed-message'],
+  [
+    'a member twice',
+    'PUT',
+    `${AFTR}/enabled`,
+    '{"gi-4over6:enabled":true,"gi-4over6:enabled":true}',
+    400,
+    'malformed-message',
+  ],
+  ['another key', 'PUT', AFTR, AFTR_B, 400, 'invalid-value'],
+  ['another key', 'PATCH', AFTR, AFTR_B, 400, 'invalid-value'],
+  [
+    'another value',
+    'PATCH',
+    `${AFTR}/ipv4-pool=192.0.2.0%2F24`,
+    '{"gi-4over6:ipv4-pool":["203.0.113.0/24"]}',
+    400,
+    'invalid-value',
+  ],
+  ['another resource', 'PUT', AFTR, '{"gi-4over6:gateway":[{"name":"a"}]}', 400, 'invalid-value'],
+  ['no datastore around', 'PUT', DATA, '{"gi-4over6:softwire":{}}', 400, 'malformed-message'],
+  ['an unknown leaf', 'PATCH', AFTR, '{"gi-4over6:aftr":[{"name":"a","nothing":1}]}', 400, 'unknown-element'],
+  ['a wrong type', 'PATCH', AFTR, '{"gi-4over6:aftr":[{"name":"a","hop-limit":"64"}]}', 400, 'invalid-value'],
+  ['state data', 'PATCH', AFTR, '{"gi-4over6:aftr":[{"name":"a","statistics":{}}]}', 400, 'unknown-element'],
+  [
+    'a rule of the model',
+    'POST',
+    TABLE,
+    '{"gi-4over6:binding":[{"ipv4-prefix":"203.0.113.0/24","gateway-ipv6-address":"2001:db8:a::1"}]}',
+    412,
+    'operation-failed',
+  ],
+  ['a key leaf', 'DELETE', `${AFTR}/name`, '', 400, 'invalid-value'],
+  ['the datastore', 'DELETE', DATA, '', 405, 'operation-not-supported'],
+  ["insert where order is not the user's", 'POST', `${SOFTWIRE}?insert=first`, AFTR_B, 400, 'invalid-value'],
+];
+for (const [why, method, path, body, status, tag] of wrong) {
+  test(`${method} refused: ${why} (${status} ${tag})`, () =>
+    withRestconf(async ({ curl, datastores }) => {
+      const before = datastores.head().version;
+      const options: CurlOptions = body === '' ? { method } : { method, body };
+      const reply = await curl(path, options);
+      assert.is(reply.status, status, reply.body);
+      assert.is(reply.tag, tag, reply.body);
+      assert.is(reply.headers['content-type'], JSON_TYPE);
+      assert.is(datastores.head().version, before);
+    }));
+}
+
+test('paths of faults name the entry the URL leads to', () =>
+  withRestconf(async ({ curl }) => {
+    const { body } = await curl(TABLE, { method: 'POST', body: bindingBody({ 'gateway-ipv6-address': 'x' }) });
+    const [error] = JSON.parse(body)['ietf-restconf:errors'].error;
+    assert.is(
+      error['error-path'],
+      "/gi-4over6:softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='192.0.2.0/25']/gateway-ipv6-address",
+    );
+  }));
+
+test('user-ordered lists: insert and point', () =>
+  withRestconf(async ({ curl }) => {
+    const nacm = `${DATA}/ietf-netconf-acm:nacm`;
+    const post = (name: string, query: string) =>
+      curl(`${nacm}${query}`, { method: 'POST', body: `{"ietf-netconf-acm:rule-list":[{"name":"${name}"}]}` });
+    const point = (name: string) => encodeURIComponent(`/ietf-netconf-acm:nacm/rule-list=${name}`);
+    assert.is((await post('one', '?insert=first')).status, 201);
+    assert.is((await post('two', `?insert=after&point=${point('one')}`)).status, 201);
+    assert.is((await post('three', `?insert=before&point=${point('one')}`)).status, 201);
+    assert.is((await post('last', '')).status, 201);
+    const { body } = await curl(`${nacm}/rule-list?fields=name`);
+    const names = JSON.parse(body)['ietf-netconf-acm:rule-list'].map(({ name }: { name: string }) => name);
+    assert.equal(names, ['three', 'one', 'two', 'admin', 'guest', 'last']);
+    for (const bad of [
+      'nothing',
+      '/ietf-netconf-acm:nacm',
+      '/gi-4over6:softwire/aftr=a',
+      '/ietf-netconf-acm:nacm/rule-list',
+    ]) {
+      const reply = await post('five', `?insert=after&point=${encodeURIComponent(bad)}`);
+      assert.is(reply.status, 400, bad);
+    }
+    assert.is((await post('five', `?insert=after&point=${point('absent')}`)).status, 400);
+  }));
+
+test('preconditions: a false one changes nothing', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    const put = (...headers: string[]) => curl(B_URL, { method: 'PUT', body: bindingBody(), headers });
+    const before = (await curl(DATA)).headers.etag;
+    const refused = await put('If-Match: "other"');
+    assert.is(refused.status, 412);
+    assert.is(refused.tag, 'operation-failed');
+    assert.is((await put('If-Match: *')).status, 412);
+    assert.is((await curl(DATA)).headers.etag, before);
+    assert.is((await put(`If-Match: ${before}`)).status, 201);
+    assert.is((await put(`If-Match: ${before}`)).status, 412);
+    assert.is((await put('If-None-Match: *')).status, 412);
+    assert.is((await put('If-Match: *')).status, 204);
+    assert.is((await put('If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT')).status, 412);
+    const head = datastores.head();
+    assert.is((await put(`If-Unmodified-Since: ${new Date(head.time.getTime() + 1000).toUTCString()}`)).status, 204);
+  }));
+
+test('of two edits under one entity-tag one wins', () =>
+  withRestconf(async ({ curl }) => {
+    const tag = (await curl(DATA)).headers.etag;
+    const put = (description: string) =>
+      curl(B_URL, { method: 'PUT', body: bindingBody({ description }), headers: [`If-Match: ${tag}`] });
+    const statuses = (await Promise.all(['1', '2', '3', '4'].map(put))).map(({ status }) => status).sort();
+    assert.equal(statuses, [201, 412, 412, 412]);
+  }));
+
+test('a lock of another session refuses edits', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    datastores.lock(OPERATOR, 'running');
+    const reply = await curl(TABLE, { method: 'POST', body: bindingBody() });
+    assert.is(reply.status, 409);
+    assert.is(reply.tag, 'in-use');
+    datastores.unlock(OPERATOR, 'running');
+    assert.is((await curl(TABLE, { method: 'POST', body: bindingBody() })).status, 201);
+  }));
+
+test('who may not write gets 403 and nothing is changed', () =>
+  withRestconf(async (box) => {
+    const attempt = (options: CurlOptions, path = B_URL) => box.curl(path, { user: GUEST, ...options });
+    const refused: CurlReply[] = [
+      await attempt({ method: 'POST', body: bindingBody() }, TABLE),
+      await attempt({ method: 'PUT', body: bindingBody() }),
+    ];
+    await addBindings(box.datastores, [B]);
+    refused.push(
+      await attempt({ method: 'PATCH', body: bindingBody({ description: 'x' }) }),
+      await attempt({ method: 'DELETE' }),
+    );
+    for (const { status, tag } of refused) assert.equal([status, tag], [403, 'access-denied']);
+    assert.equal(await entries(box), [B]);
+  }));
+
+test('one transaction: a good and a bad entry leave nothing', () =>
+  withRestconf(async (box) => {
+    const bad = { 'ipv4-prefix': '203.0.113.0/24', 'gateway-ipv6-address': '2001:db8:a::1' };
+    const body = JSON.stringify({ 'gi-4over6:binding-table': { binding: [B, bad] } });
+    const reply = await box.curl(TABLE, { method: 'PATCH', body });
+    assert.is(reply.status, 412, reply.body);
+    assert.equal(await entries(box), []);
+  }));
+
+test('an action: output, no output, wrong input, missing instance, no right', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    await addBindings(datastores, [B]);
+    const lookup = (body: string, more: CurlOptions = {}, aftr = AFTR) =>
+      curl(`${aftr}/lookup`, { method: 'POST', body, ...more });
+    const input = (address: string) => `{"gi-4over6:input":{"ipv4-address":"${address}"}}`;
+    const found = await lookup(input('192.0.2.7'));
+    assert.is(found.status, 200, found.body);
+    assert.equal(JSON.parse(found.body)['gi-4over6:output']['gateway-ipv6-address'], '2001:db8:a::1');
+    assert.is((await lookup(input('192.0.2.200'))).status, 204);
+    const xml = '<input xmlns="urn:gi-4over6"><ipv4-address>192.0.2.7</ipv4-address></input>';
+    const inXml = await lookup(xml, { headers: [`Content-Type: ${XML_TYPE}`] });
+    assert.match(inXml.body, '<output xmlns="urn:gi-4over6"><ipv4-prefix>192.0.2.0/25</ipv4-prefix>');
+    assert.is((await lookup('{"gi-4over6:wrong":{}}')).tag, 'malformed-message');
+    assert.is((await lookup('{"gi-4over6:input":{"nothing":1}}')).tag, 'unknown-element');
+    assert.is((await curl(`${AFTR}/lookup`, { method: 'POST' })).tag, 'missing-element');
+    assert.is((await lookup(input('192.0.2.7'), {}, `${SOFTWIRE}/aftr=b`)).status, 404);
+    assert.is((await lookup(input('192.0.2.7'), { user: GUEST })).status, 403);
+  }));
+
+test('a mistake of ours is 500 without its message', () =>
+  withRestconf(async ({ curl, operations }) => {
+    operations.edit = () => Promise.reject(new Error('secret detail'));
+    const reply = await curl(TABLE, { method: 'POST', body: bindingBody() });
+    assert.is(reply.status, 500);
+    assert.is(reply.tag, 'operation-failed');
+    assert.not.match(reply.body, 'secret');
+    operations.edit = () => Promise.reject(new RestconfFault(409, 'resource-denied', { message: 'x' }));
+    assert.is((await curl(TABLE, { method: 'POST', body: bindingBody() })).status, 409);
+  }));
+
+test('edits of others are seen at once', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    await datastores.edit(OPERATOR, request({ 'gi-4over6:softwire': { aftr: [{ name: 'a', 'hop-limit': 3 }] } }));
+    assert.equal(JSON.parse((await curl(`${AFTR}/hop-limit`)).body), { 'gi-4over6:hop-limit': 3 });
+  }));
+
+test.run();
