@@ -18,45 +18,23 @@ export function* writeJson(
   rows: (parent: DataNode) => Iterable<DataNode> = () => [],
 ): Generator<string> {
   yield '{';
-  yield* writeMembers(nodes, rows, (schema) => `${schema.module}:${schema.name}`);
+  yield* writeMembers(nodes, rows, new MemberWriter(true));
   yield '}';
 }
 
 function* writeMembers(
   nodes: Iterable<DataNode>,
   rows: (parent: DataNode) => Iterable<DataNode>,
-  nameOf: (schema: SchemaNode) => string,
+  writer: MemberWriter,
 ): Generator<string> {
-  /** The list or leaf-list whose array is open. */
-  let open: SchemaNode | undefined;
-  /** Annotations of the open leaf-list (RFC 7952 §5.2.2), when one of its entries has any. */
-  let annotations: string[] = [];
-  let first = true;
-  function close(): string {
-    if (!open) return '';
-    const tail = annotations.includes(DEFAULT_ANNOTATION) ? `,"@${nameOf(open)}":[${annotations.join(',')}]` : '';
-    open = undefined;
-    annotations = [];
-    return `]${tail}`;
-  }
   for (const node of nodes) {
-    const { schema } = node;
-    let before: string;
-    if (schema === open) before = ',';
-    else {
-      before = `${close()}${first ? '' : ','}"${nameOf(schema)}":${schema.isList ? '[' : ''}`;
-      if (schema.isList) open = schema;
-    }
-    first = false;
-    if (holdsRows(schema)) {
-      yield `${before}{`;
-      yield* writeMembers(withRows(node, rows), rows, (child) => child.qualifiedName);
-      yield '}';
-    } else yield before + jsonText(node);
-    if (schema.kind === 'leaf-list') annotations.push(node.isDefault ? DEFAULT_ANNOTATION : 'null');
-    else if (schema.kind === 'leaf' && node.isDefault) yield `,"@${nameOf(schema)}":${DEFAULT_ANNOTATION}`;
+    if (holdsRows(node.schema)) {
+      yield `${writer.before(node)}{`;
+      yield* writeMembers(withRows(node, rows), rows, new MemberWriter(false));
+      yield `}${writer.after(node)}`;
+    } else yield writer.before(node) + jsonText(node) + writer.after(node);
   }
-  yield close();
+  yield writer.end();
 }
 
 function* withRows(node: DataNode, rows: (parent: DataNode) => Iterable<DataNode>): Generator<DataNode> {
@@ -72,13 +50,54 @@ export function jsonText(node: DataNode): string {
     // Text that came as XML can only be quoted.
     return node.value.startsWith('<') || node.value === '' ? JSON.stringify(node.value) : node.value;
   }
-  return `{${[
-    ...writeMembers(
-      node.children(),
-      () => [],
-      (child) => child.qualifiedName,
-    ),
-  ].join('')}}`;
+  const writer = new MemberWriter(false);
+  let text = '{';
+  for (const child of node.children()) text += writer.before(child) + jsonText(child) + writer.after(child);
+  return `${text}${writer.end()}}`;
+}
+
+/** What stands between the values of an object: commas, names, the brackets of arrays, annotations. */
+class MemberWriter {
+  readonly #isTop: boolean;
+  #first = true;
+  /** The list or leaf-list whose array is open. */
+  #open: SchemaNode | undefined;
+  /** Annotations of the open leaf-list (RFC 7952 §5.2.2). */
+  #annotations: string[] = [];
+
+  /** At the top all names are qualified, below only where the module changes (RFC 7951 §4). */
+  constructor(isTop: boolean) {
+    this.#isTop = isTop;
+  }
+
+  before({ schema }: DataNode): string {
+    if (schema === this.#open) return ',';
+    const text = `${this.end()}${this.#first ? '' : ','}"${this.#name(schema)}":`;
+    this.#first = false;
+    if (!schema.isList) return text;
+    this.#open = schema;
+    return `${text}[`;
+  }
+
+  after({ schema, isDefault }: DataNode): string {
+    if (schema.kind === 'leaf-list') this.#annotations.push(isDefault ? DEFAULT_ANNOTATION : 'null');
+    return schema.kind === 'leaf' && isDefault ? `,"@${this.#name(schema)}":${DEFAULT_ANNOTATION}` : '';
+  }
+
+  /** Closes an open array. */
+  end(): string {
+    const open = this.#open;
+    if (!open) return '';
+    const isAnnotated = this.#annotations.includes(DEFAULT_ANNOTATION);
+    const tail = isAnnotated ? `,"@${this.#name(open)}":[${this.#annotations.join(',')}]` : '';
+    this.#open = undefined;
+    this.#annotations = [];
+    return `]${tail}`;
+  }
+
+  #name(schema: SchemaNode): string {
+    return this.#isTop ? `${schema.module}:${schema.name}` : schema.qualifiedName;
+  }
 }
 
 /** RFC 7951 §6. */
