@@ -11,6 +11,7 @@ export class PrefixIndex {
   readonly #shift: number;
   readonly #perLength = new Int32Array(33);
   #size = 0;
+  #highest = 0;
 
   /** For rows 1 to `rows`. */
   constructor(rows: number) {
@@ -45,6 +46,7 @@ export class PrefixIndex {
     this.#lengths[row] = length;
     this.#next[row] = this.#buckets[bucket] ?? 0;
     this.#buckets[bucket] = row;
+    this.#highest = Math.max(this.#highest, row);
     this.#count(length, 1);
   }
 
@@ -66,7 +68,7 @@ export class PrefixIndex {
 
   /** Every row that holds a prefix. */
   *rows(): Generator<number> {
-    for (let row = 1; row < this.#lengths.length; row++) if (this.#lengths[row] !== 0) yield row;
+    for (let row = 1; row <= this.#highest; row++) if (this.#lengths[row] !== 0) yield row;
   }
 
   #holds(row: number, prefix: number, length: number): boolean {

@@ -30,16 +30,9 @@ export class MemoryStore implements Store {
     this.#version++;
     if (change.softwire !== undefined) this.#configuration = { 'gi-4over6:softwire': change.softwire };
     const instance = change.instance ?? 'br';
-    const rows: RowChange[] = [
-      ...(change.gone ?? []).map((binding) => ({ instance, before: this.#find(instance, binding), after: undefined })),
-      ...(change.put ?? []).map((binding) => ({ instance, before: this.#find(instance, binding), after: binding })),
-    ];
-    for (const { before, after } of rows) {
-      const row = after ?? before;
-      if (!row) continue;
-      if (after) this.#rows.set(key(instance, row), { instance, binding: after });
-      else this.#rows.delete(key(instance, row));
-    }
+    const rows: RowChange[] = [];
+    for (const binding of change.gone ?? []) rows.push(this.#change(instance, binding, undefined));
+    for (const binding of change.put ?? []) rows.push(this.#change(instance, binding, binding));
     const bulk = change.bulk ?? false;
     this.#records.push({
       version: this.#version,
@@ -73,8 +66,12 @@ export class MemoryStore implements Store {
     return hashText(sum);
   }
 
-  #find(instance: string, binding: Binding): Binding | undefined {
-    return this.#rows.get(key(instance, binding))?.binding;
+  #change(instance: string, row: Binding, after: Binding | undefined): RowChange {
+    const name = key(instance, row);
+    const before = this.#rows.get(name)?.binding;
+    if (after) this.#rows.set(name, { instance, binding: after });
+    else this.#rows.delete(name);
+    return { instance, before, after };
   }
 }
 
