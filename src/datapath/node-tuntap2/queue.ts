@@ -15,7 +15,7 @@ export interface QueueOptions {
   readonly name: string;
   /**
    * An open descriptor of /dev/net/tun that is attached to nothing yet, for a process that may not open the file. The queue
-   * takes it over and closes it, also when opening fails.
+   * takes it over; when opening fails, it stays open.
    */
   readonly descriptor?: number | undefined;
   /** Whether the device stays when its last queue is closed. */

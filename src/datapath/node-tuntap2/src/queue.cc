@@ -84,31 +84,34 @@ Queue* QueueOf(const Arguments& arguments, const char* call) {
   return nullptr;
 }
 
-// open(name, descriptor or -1, persist): a queue of a multi-queue TUN, without blocking, made when it is not there. The
-// descriptor is taken over, whatever comes of it.
+// Attaches the descriptor to the device; the name of the call that failed, or nullptr.
+const char* AttachQueue(int fd, const std::string& name, bool persist, ifreq* request) {
+  memset(request, 0, sizeof *request);
+  request->ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
+  strncpy(request->ifr_name, name.c_str(), IFNAMSIZ - 1);
+  if (ioctl(fd, TUNSETIFF, request) < 0) return "TUNSETIFF";
+  if (persist && ioctl(fd, TUNSETPERSIST, 1) < 0) return "TUNSETPERSIST";
+  if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return "fcntl";
+  return nullptr;
+}
+
+// open(name, descriptor or -1, persist): a queue of a multi-queue TUN, without blocking, made when it is not there. A
+// descriptor that was handed over stays the caller's until this succeeds.
 napi_value Open(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
-  std::string name = arguments.Text(0);
-  int fd = arguments.Integer(1);
-  if (fd < 0) fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-  if (fd < 0) return ThrowSystem(env, errno, "open", name);
+  const std::string name = arguments.Text(0);
+  const int inherited = arguments.Integer(1);
+  const int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake < 0) return ThrowSystem(env, errno, "eventfd", name);
+  const int fd = inherited < 0 ? open("/dev/net/tun", O_RDWR | O_CLOEXEC) : inherited;
   ifreq request;
-  memset(&request, 0, sizeof request);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
-  strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
-  const char* call = "TUNSETIFF";
-  bool ok = ioctl(fd, TUNSETIFF, &request) == 0;
-  if (ok && arguments.Boolean(2)) {
-    call = "TUNSETPERSIST";
-    ok = ioctl(fd, TUNSETPERSIST, 1) == 0;
-  }
-  const int wake = ok ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
-  if (!ok || wake < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+  const char* failed = fd < 0 ? "open" : AttachQueue(fd, name, arguments.Boolean(2), &request);
+  if (failed) {
     const int error = errno;
-    close(fd);
-    return ThrowSystem(env, error, call, name);
+    close(wake);
+    if (fd >= 0 && inherited < 0) close(fd);
+    return ThrowSystem(env, error, failed, name);
   }
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
   Queue* queue = new Queue;
   queue->device = request.ifr_name;
   queue->fd = fd;
