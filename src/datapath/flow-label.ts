@@ -17,10 +17,12 @@ export function flowLabelOf(words: Int32Array, w: number, header: number, len: n
     (protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP) &&
     ((words[w + 1] ?? 0) & MORE_OR_OFFSET) === 0 &&
     len >= header + 4;
-  let hash = mix(key ^ (words[w + 3] ?? 0));
-  hash = mix(hash ^ (words[w + 4] ?? 0));
-  hash = mix(hash ^ protocol);
-  if (hasPorts) hash = mix(hash ^ (words[w + (header >> 2)] ?? 0));
+  const ports = hasPorts ? (words[w + (header >> 2)] ?? 0) : 0;
+  const sum =
+    Math.imul((words[w + 3] ?? 0) ^ key, 0x9e3779b1) ^
+    Math.imul((words[w + 4] ?? 0) + key, 0x85ebca77) ^
+    Math.imul(ports + protocol, 0xc2b2ae3d);
+  const hash = mix(sum);
   const label = hash >>> 12;
   return label === 0 ? 1 : label;
 }
