@@ -1,148 +1,183 @@
-/** Who may import whom in src/, read from the import lines. */
+/**
+ * Who may import whom (ARCHITECTURE.md). The import lines of every source are read and held against one table:
+ * an area imports itself and what its row names. Composition roots build a process out of parts, so they reach further.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
+const PROJECT = join(import.meta.dirname, '../..');
+
+/** Longest path first: a file belongs to the first area whose path begins its own. */
+const AREAS: readonly (readonly [path: string, area: string])[] = [
+  ['src/datapath/node-tuntap2/', 'node-tuntap2'],
+  ['src/mgmt/netconf-server/', 'netconf-server'],
+  ['src/datapath/process.ts', 'datapath process'],
+  ['src/mgmt/process.ts', 'mgmt process'],
+  ['src/datapath/wire/', 'wire'],
+  ['src/datapath/', 'datapath'],
+  ['src/mgmt/', 'mgmt'],
+  ['src/kernel/', 'kernel'],
+  ['src/state/', 'state'],
+  ['src/cli/', 'cli'],
+  ['src/main.ts', 'main'],
+  ['src/supervisor.ts', 'supervisor'],
+  ['src/first-start.ts', 'first start'],
+  ['src/address.ts', 'leaves'],
+  ['src/log.ts', 'leaves'],
+  ['src/control.ts', 'leaves'],
+];
+
+/** What an area may import beside itself, in the program. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  main: ['supervisor', 'mgmt process', 'datapath process', 'cli', 'leaves'],
+  supervisor: ['first start', 'leaves'],
+  'first start': ['leaves'],
+  'mgmt process': ['mgmt', 'state', 'leaves'],
+  'datapath process': ['datapath', 'kernel', 'state', 'leaves'],
+  mgmt: ['state', 'leaves'],
+  datapath: ['wire', 'state', 'leaves'],
+  wire: [],
+  kernel: ['leaves'],
+  state: ['leaves'],
+  cli: ['leaves'],
+  leaves: [],
+  'node-tuntap2': [],
+  'netconf-server': [],
+};
+
+/** Packages that stay behind one door: who may load them, and from how many files at most. Types load nothing. */
+const DOORS: Readonly<Record<string, { readonly areas: readonly string[]; readonly files: number }>> = {
+  'node-tuntap2': { areas: ['datapath'], files: 1 },
+  'netconf-server': { areas: ['mgmt', 'mgmt process'], files: 2 },
+  netlink: { areas: ['kernel'], files: 1 },
+  lmdb: { areas: ['state'], files: 2 },
+};
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+  /** Gone when compiled: the importer does not load what it names. */
+  readonly typeOnly: boolean;
+}
+
+function areaOf(file: string): string {
+  return AREAS.find(([path]) => file.startsWith(path))?.[1] ?? 'none';
+}
+
+function sources(): string[] {
+  return readdirSync(join(PROJECT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !/(^|\/)(dist|build|node_modules)\//.test(path))
+    .map((path) => join('src', path))
+    .sort();
+}
+
+/** Import and export-from declarations, dynamic imports with a literal, and the workers named by URL; no compiled addons. */
+function importsOf(text: string): Omit<Import, 'file'>[] {
+  const forms = [
+    /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
+    /^\s*import\s*['"]([^'"]+)['"]/gm,
+    /\b(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)/g,
+    /\bnew URL\(\s*['"](\.[^'"]+)['"]\s*,\s*import\.meta\.url\s*\)/g,
+  ];
+  return forms
+    .flatMap((form) => [...text.matchAll(form)])
+    .map(([line, specifier = '']) => ({ specifier, typeOnly: /^\s*(import|export) type\b/.test(line) }))
+    .filter(({ specifier }) => !specifier.endsWith('.node'));
+}
+
+const imports: readonly Import[] = sources().flatMap((file) =>
+  importsOf(readFileSync(join(PROJECT, file), 'utf8')).map((line) => ({ file, ...line })),
+);
+
+function importedFile({ file, specifier }: Import): string {
+  return normalize(join(dirname(file), specifier));
+}
+
+function packageOf(specifier: string): string {
+  const parts = specifier.split('/');
+  return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] ?? '');
+}
+
 const test = suite('architecture');
 
-const PROJECT = join(import.meta.dirname, '../..');
-const PACKAGES = ['src/datapath/node-tuntap2', 'src/mgmt/netconf-server'];
-const LEAVES = ['src/address.ts', 'src/log.ts', 'src/control.ts'];
-/** They build and wire the rest, so they may import anything of ours. */
-const COMPOSITION_ROOTS = [
-  'src/main.ts',
-  'src/supervisor.ts',
-  'src/first-start.ts',
-  'src/mgmt/process.ts',
-  'src/datapath/process.ts',
-];
-
-/** Folder, and what its files may import beside the leaves; a folder ends in a slash. The first that fits counts. */
-const RULES: readonly (readonly [folder: string, allowed: readonly string[]])[] = [
-  ['src/state/', ['src/state/', ...LEAVES]],
-  ['src/mgmt/', ['src/mgmt/', 'src/state/', ...LEAVES]],
-  ['src/datapath/wire/', ['src/datapath/wire/']],
-  ['src/datapath/', ['src/datapath/', 'src/state/', ...LEAVES]],
-  ['src/kernel/', ['src/kernel/', ...LEAVES]],
-  ['src/cli/', ['src/cli/', ...LEAVES]],
-];
-
-/** Package, where it may be imported, by how many files at most. */
-const PACKAGE_RULES: readonly (readonly [name: string, allowed: readonly string[], atMost: number])[] = [
-  ['netconf-server', ['src/mgmt/'], 5],
-  ['node-tuntap2', ['src/datapath/tun-device.ts', 'src/datapath/process.ts'], 2],
-  ['lmdb', ['src/state/'], Number.POSITIVE_INFINITY],
-  ['fastify', ['src/mgmt/restconf/'], Number.POSITIVE_INFINITY],
-  ['ssh2', ['src/mgmt/netconf/', 'src/first-start.ts'], Number.POSITIVE_INFINITY],
-];
-
-const IMPORT = /^(?:import|export)\s(?:[^'";]*?\sfrom\s)?'([^']+)'|\bimport\('([^']+)'\)/gm;
-
-interface SourceFile {
-  readonly path: string;
-  readonly text: string;
-  /** Packages by name, our own files by path from the project. */
-  readonly imports: readonly string[];
-}
-
-function importsOf(path: string, text: string): string[] {
-  return [...text.matchAll(IMPORT)].map((match) => {
-    const name = match[1] ?? match[2] ?? '';
-    return name.startsWith('.') ? join(dirname(path), name) : name;
-  });
-}
-
-function readSources(): SourceFile[] {
-  return readdirSync(join(PROJECT, 'src'), { recursive: true, encoding: 'utf8' })
-    .map((path) => join('src', path))
-    .filter((path) => path.endsWith('.ts') && !PACKAGES.some((folder) => path.startsWith(`${folder}/`)))
-    .sort()
-    .map((path) => {
-      const text = readFileSync(join(PROJECT, path), 'utf8');
-      return { path, text, imports: importsOf(path, text) };
-    });
-}
-
-const isIn = (path: string, places: readonly string[]) =>
-  places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place));
-
-function allowedFor(path: string): readonly string[] {
-  return RULES.find(([folder]) => path.startsWith(folder))?.[1] ?? [];
-}
-
-const sources = readSources();
-
-test('import lines are read in every form', () => {
+test('import lines are found in every form', () => {
   const text = [
-    "import { a,\n  b } from './one.ts';",
-    "import type { C } from '../two.ts';",
+    "import { a } from 'one';",
+    "import type {\n  B,\n} from './two.ts';",
     "import 'three';",
-    "export { d } from 'four';",
-    "  const { e } = await import('./five.ts');",
-    "const text = 'import x from';",
+    "export { c } from '../four.ts';",
+    "const five = await import('./five.ts');",
+    "new Worker(new URL('./six.js', import.meta.url));",
+    "const text = 'nothing from here';",
   ].join('\n');
-  assert.equal(importsOf('src/mgmt/x.ts', text), [
-    'src/mgmt/one.ts',
-    'src/two.ts',
+  const found = importsOf(text);
+  assert.equal(found.map(({ specifier }) => specifier).sort(), [
+    '../four.ts',
+    './five.ts',
+    './six.js',
+    './two.ts',
+    'one',
     'three',
-    'four',
-    'src/mgmt/five.ts',
   ]);
-});
-
-test('the folders of the house are there and read', () => {
-  for (const [folder] of RULES) {
-    assert.ok(
-      sources.some(({ path }) => path.startsWith(folder)),
-      `no file in ${folder}`,
-    );
-  }
-  assert.ok(sources.some(({ imports }) => imports.includes('lmdb')));
-});
-
-test('leaves import no file of ours; every other file only what its folder may', () => {
-  const wrong = sources
-    .filter(({ path }) => !COMPOSITION_ROOTS.includes(path))
-    .flatMap(({ path, imports }) =>
-      imports
-        .filter((name) => name.startsWith('src/') && !isIn(name, allowedFor(path)))
-        .map((name) => `${path} imports ${name}`),
-    );
-  assert.equal(wrong, []);
-});
-
-test('every file stands in a folder of the house', () => {
-  const strange = sources
-    .map(({ path }) => path)
-    .filter((path) => !isIn(path, [...LEAVES, ...COMPOSITION_ROOTS, ...RULES.map(([folder]) => folder)]));
-  assert.equal(strange, []);
-});
-
-for (const [name, allowed, atMost] of PACKAGE_RULES) {
-  test(`${name} is imported only where it belongs`, () => {
-    const importers = sources.filter(({ imports }) => imports.includes(name)).map(({ path }) => path);
-    assert.equal(
-      importers.filter((path) => !isIn(path, allowed)),
-      [],
-    );
-    assert.ok(importers.length > 0, 'nobody imports it');
-    assert.ok(importers.length <= atMost, `imported by ${importers.length} files: ${importers.join(', ')}`);
-  });
-}
-
-test('no file is named for nothing in particular', () => {
-  const vague = /^(utils?|helpers?|common|types|index)\.ts$/;
   assert.equal(
-    sources.map(({ path }) => path).filter((path) => vague.test(basename(path))),
+    found.filter(({ typeOnly }) => typeOnly).map(({ specifier }) => specifier),
+    ['./two.ts'],
+  );
+});
+
+test('every source belongs to an area', () => {
+  assert.equal(
+    sources().filter((file) => areaOf(file) === 'none'),
     [],
   );
 });
 
-test('no default export', () => {
+for (const [area, others] of Object.entries(MAY_IMPORT)) {
+  test(`${area} imports ${others.length > 0 ? `only itself, ${others.join(', ')}` : 'only itself'}`, () => {
+    const allowed = [area, ...others];
+    const wrong = imports
+      .filter(({ file, specifier }) => areaOf(file) === area && specifier.startsWith('.'))
+      .filter((line) => !allowed.includes(areaOf(importedFile(line))))
+      .map((line) => `${line.file} imports ${importedFile(line)} (${areaOf(importedFile(line))})`);
+    assert.equal(wrong, []);
+  });
+}
+
+for (const [name, { areas, files }] of Object.entries(DOORS)) {
+  test(`${name} is loaded by at most ${files} files, in ${areas.join(' or ')}`, () => {
+    const lines = imports.filter(({ specifier, typeOnly }) => packageOf(specifier) === name && !typeOnly);
+    assert.equal(
+      lines.filter(({ file }) => !areas.includes(areaOf(file))),
+      [],
+    );
+    const importers = new Set(lines.map(({ file }) => file));
+    assert.ok(importers.size <= files, [...importers].join(', '));
+  });
+}
+
+test('no source imports a test or a tool', () => {
+  const outside = imports.filter((line) => line.specifier.startsWith('.') && !importedFile(line).startsWith('src/'));
+  assert.equal(outside, []);
+});
+
+test('packages imported are dependencies, and built-in modules carry node:', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const unknown = imports
+    .filter(({ specifier }) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+    .filter(({ specifier }) => !(packageOf(specifier) in dependencies));
+  assert.equal(unknown, []);
+});
+
+test('no file is a catch-all', () => {
+  const packages = new Set(['src/datapath/node-tuntap2/index.ts', 'src/mgmt/netconf-server/index.ts']);
+  const catchAll = sources().filter((file) => /\/(utils?|helpers?|common|types|index)\.ts$/.test(file));
   assert.equal(
-    sources.filter(({ text }) => /^export default\b/m.test(text)).map(({ path }) => path),
+    catchAll.filter((file) => !packages.has(file)),
     [],
   );
 });
