@@ -12,7 +12,6 @@
  */
 
 import { Command, InvalidArgumentError } from 'commander';
-import { buildCommands } from './cli/commands.ts';
 
 const EXIT_CONFIGURATION = 78;
 
@@ -49,7 +48,10 @@ function wholeNumber(min: number, max: number): (text: string) => number {
   };
 }
 
-function buildProgram(): Command {
+/** These load neither the operator's commands nor what they need. */
+const PROCESSES: readonly (string | undefined)[] = ['run', 'management', 'datapath'];
+
+async function buildProgram(): Promise<Command> {
   const program = new Command('gi4over6');
   program.description('Gateway-Initiated 4over6: IPv4 over IPv6, gateway and AFTR in one network function');
   processOptions(program.command('run').description('start management and datapath and keep them running')).action(
@@ -67,7 +69,10 @@ function buildProgram(): Command {
     const tunDescriptors = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map(Number);
     await runDatapath({ ...options, tunDescriptors });
   });
-  buildCommands(program);
+  if (!PROCESSES.includes(process.argv[2])) {
+    const { buildCommands } = await import('./cli/commands.ts');
+    buildCommands(program);
+  }
   return program;
 }
 
@@ -80,4 +85,6 @@ function fail(error: unknown): void {
   throw error;
 }
 
-await buildProgram().parseAsync().catch(fail);
+await buildProgram()
+  .then((program) => program.parseAsync())
+  .catch(fail);

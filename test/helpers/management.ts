@@ -1,0 +1,102 @@
+/** A management process of the real program, without a datapath, for tests of its faces. Needs the addon. */
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { prepareFirstStart } from '../../src/first-start.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const START_MS = 30_000;
+
+export interface Management {
+  readonly netconfPort: number;
+  readonly restconfPort: number;
+  readonly password: string;
+  readonly stateDir: string;
+  /** The local NETCONF socket. */
+  readonly socket: string;
+  /** Kills the process at once and starts it again on the same state. */
+  restart(signal: NodeJS.Signals, more?: readonly string[]): Promise<void>;
+  /** Everything the process has logged. */
+  log(): string;
+  /** Ends the process cleanly and removes everything it left; its exit code. */
+  stop(): Promise<number | null>;
+}
+
+interface Running {
+  readonly netconf: number;
+  readonly restconf: number;
+  stop(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Starts a fresh management process; `stop` must be the last thing a test file does with it. */
+export async function startManagement(options: readonly string[] = []): Promise<Management> {
+  const dir = mkdtempSync(join(tmpdir(), 'gi4over6-management-'));
+  const [stateDir, runDir] = [join(dir, 'state'), join(dir, 'run')];
+  mkdirSync(runDir, { mode: 0o700 });
+  await prepareFirstStart({ stateDir, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+  const output: string[] = [];
+  const start = (more: readonly string[]) => launch(stateDir, runDir, [...options, ...more], output);
+  let running = await start([]);
+  return {
+    get netconfPort() {
+      return running.netconf;
+    },
+    get restconfPort() {
+      return running.restconf;
+    },
+    password: readFileSync(join(stateDir, 'initial-password'), 'utf8').trim(),
+    stateDir,
+    socket: join(runDir, 'netconf.sock'),
+    restart: async (signal, more = []) => {
+      await running.stop(signal);
+      running = await start(more);
+    },
+    log: () => output.join(''),
+    stop: async () => {
+      const code = await running.stop('SIGTERM');
+      rmSync(dir, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+function launch(stateDir: string, runDir: string, more: readonly string[], output: string[]): Promise<Running> {
+  const words = ['--state-dir', stateDir, '--run-dir', runDir, '--netconf-port', '0', '--restconf-port', '0'];
+  const child = spawn(process.execPath, [PROGRAM, 'management', ...words, '--listen', '127.0.0.1', ...more], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  // A test file that dies must not leave it behind.
+  process.once('exit', () => child.kill('SIGKILL'));
+  const stop = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    const code = await ended;
+    clearTimeout(timer);
+    return code;
+  };
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`management ${why}:\n${output.join('')}`));
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      fail('did not start in time');
+    }, START_MS);
+    child.once('exit', (code) => fail(`ended with code ${code}`));
+    child.stderr.on('data', (data: Buffer) => output.push(data.toString()));
+    child.stdout.on('data', (data: Buffer) => {
+      output.push(data.toString());
+      const line = output
+        .join('')
+        .split('\n')
+        .reverse()
+        .find((text) => text.includes('management is ready'));
+      if (!line) return;
+      clearTimeout(timer);
+      const { netconf, restconf } = JSON.parse(line) as { netconf: number; restconf: number };
+      resolve({ netconf, restconf, stop });
+    });
+  });
+}

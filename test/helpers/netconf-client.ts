@@ -1,0 +1,122 @@
+/** A NETCONF client of raw octets, for tests: what goes out is exactly what the test says. */
+
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import ssh2 from 'ssh2';
+import { type Framing, frameEnd, framePiece, MessageReader } from '../../src/mgmt/netconf/framing.ts';
+
+export const NC = 'xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"';
+const WAIT_MS = 10_000;
+
+export class RawClient {
+  readonly #transport: Duplex;
+  readonly #reader: MessageReader;
+  readonly #messages: string[] = [];
+  #wake: (() => void) | undefined;
+  #framing: Framing = 'end-of-message';
+  isClosed = false;
+  hello = '';
+
+  private constructor(transport: Duplex) {
+    this.#transport = transport;
+    this.#reader = new MessageReader(Number.MAX_SAFE_INTEGER, (message) => {
+      this.#messages.push(message.toString());
+      this.#wake?.();
+    });
+    transport.on('data', (octets: Buffer) => this.#reader.push(octets));
+    transport.on('error', () => undefined);
+    for (const event of ['close', 'end'] as const) {
+      transport.on(event, () => {
+        this.isClosed = true;
+        this.#wake?.();
+      });
+    }
+  }
+
+  /** A client on the local socket; the hello of the server is read, none is sent. */
+  static async local(path: string): Promise<RawClient> {
+    const client = new RawClient(connect(path));
+    client.hello = await client.receive();
+    return client;
+  }
+
+  /** A client through the SSH subsystem. */
+  static async ssh(
+    port: number,
+    user: string,
+    credentials: { password: string } | { privateKey: string },
+  ): Promise<RawClient> {
+    const connection = new ssh2.Client();
+    await new Promise<void>((resolve, reject) => {
+      connection.once('ready', resolve).once('error', reject);
+      connection.connect({ host: '127.0.0.1', port, username: user, ...credentials });
+    });
+    const channel = await new Promise<Duplex>((resolve, reject) => {
+      connection.subsys('netconf', (error, stream) => (error ? reject(error) : resolve(stream)));
+    });
+    const client = new RawClient(channel);
+    channel.on('close', () => connection.end());
+    client.hello = await client.receive();
+    return client;
+  }
+
+  /** Sends our hello with these versions and goes on with the framing they mean. */
+  greet(...versions: readonly ('1.0' | '1.1')[]): this {
+    const capabilities = versions.map((version) => `<capability>urn:ietf:params:netconf:base:${version}</capability>`);
+    this.write(`<hello ${NC}><capabilities>${capabilities.join('')}</capabilities></hello>]]>]]>`);
+    this.#framing = versions.includes('1.1') ? 'chunked' : 'end-of-message';
+    this.#reader.framing = this.#framing;
+    return this;
+  }
+
+  write(octets: string | Buffer): void {
+    this.#transport.write(octets);
+  }
+
+  /** Sends one message in the framing of the session. */
+  send(message: string): void {
+    this.write(Buffer.concat([framePiece(message, this.#framing), frameEnd(this.#framing)]));
+  }
+
+  /** One operation in an rpc with a message-id; its reply. */
+  rpc(operation: string, id = '1'): Promise<string> {
+    this.send(`<rpc ${NC} message-id="${id}">${operation}</rpc>`);
+    return this.receive();
+  }
+
+  /** The next message; '' when the server has closed. */
+  async receive(): Promise<string> {
+    const deadline = Date.now() + WAIT_MS;
+    for (;;) {
+      const message = this.#messages.shift();
+      if (message !== undefined) return message;
+      if (this.isClosed) return '';
+      if (Date.now() > deadline) throw new Error('no message came in time');
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 200);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Whether the server closes within the time. */
+  async closes(): Promise<boolean> {
+    const deadline = Date.now() + WAIT_MS;
+    while (!this.isClosed && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
+    return this.isClosed;
+  }
+
+  end(): void {
+    this.#transport.destroy();
+  }
+}
+
+/** What a reply says: `ok`, `data`, or the error-tags in order. */
+export function outcome(reply: string): string {
+  const tags = [...reply.matchAll(/<error-tag>([^<]+)<\/error-tag>/g)].map(([, tag]) => tag);
+  if (tags.length > 0) return tags.join(' ');
+  return reply.includes('<ok/>') ? 'ok' : /<data[ >/]/.test(reply) ? 'data' : 'nothing';
+}

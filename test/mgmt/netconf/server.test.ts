@@ -1,0 +1,690 @@
+// needs: addon
+import { spawnSync } from 'node:child_process';
+import ssh2 from 'ssh2';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Management } from '../../helpers/management.ts';
+import { startManagement } from '../../helpers/management.ts';
+import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
+
+const test = suite('netconf server');
+const GI = 'xmlns="urn:gi-4over6"';
+const P = '192.0.2.1/32';
+const G1 = '2001:db8:a::1';
+const G2 = '2001:db8:a::2';
+
+const AFTR = `<softwire ${GI}><aftr><name>a</name><ipv6-address>2001:db8:b::1</ipv6-address><ipv4-pool>192.0.2.0/24</ipv4-pool></aftr></softwire>`;
+
+function table(content: string): string {
+  return `<softwire ${GI}><aftr><name>a</name><binding-table>${content}</binding-table></aftr></softwire>`;
+}
+
+function binding(prefix: string, gateway: string, more = ''): string {
+  return `<binding${more}><ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>${gateway}</gateway-ipv6-address></binding>`;
+}
+
+function edit(config: string, more = '', target = 'running'): string {
+  return `<edit-config><target><${target}/></target>${more}<config>${config}</config></edit-config>`;
+}
+
+function getConfig(filter = '', source = 'running'): string {
+  return `<get-config><source><${source}/></source>${filter}</get-config>`;
+}
+
+const RESET = edit(`<softwire ${GI} xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:operation="remove"/>`);
+
+/** Runs a body with a client on the local socket. */
+async function withClient(management: Management, body: (client: RawClient) => Promise<void>): Promise<void> {
+  const client = (await RawClient.local(management.socket)).greet('1.1');
+  try {
+    await body(client);
+  } finally {
+    client.end();
+  }
+}
+
+/** What a client gets for each operation in turn. */
+async function outcomes(client: RawClient, operations: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const operation of operations) found.push(outcome(await client.rpc(operation)));
+  return found;
+}
+
+// One management process for the whole file; the last test ends it.
+const management = await startManagement();
+{
+  const with_ = (body: (client: RawClient) => Promise<void>) => () => withClient(management, body);
+
+  test('N01 N07 N08: hello with a session-id, chunks under 1.1, marks under 1.0', async () => {
+    for (const versions of [['1.1'], ['1.0'], ['1.0', '1.1']] as const) {
+      const client = await RawClient.local(management.socket);
+      assert.match(client.hello, /<session-id>[1-9]\d*<\/session-id>/);
+      assert.match(client.hello, /urn:ietf:params:netconf:base:1\.1/);
+      client.greet(...versions);
+      assert.is(outcome(await client.rpc(getConfig())), 'data', versions.join());
+      client.end();
+    }
+  });
+
+  const badHellos = [
+    [
+      'N02 with session-id',
+      `<hello ${NC}><capabilities><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities><session-id>4</session-id></hello>]]>]]>`,
+    ],
+    [
+      'N03 without a common version',
+      `<hello ${NC}><capabilities><capability>urn:ietf:params:netconf:base:9.9</capability></capabilities></hello>]]>]]>`,
+    ],
+    ['N04 without capabilities', `<hello ${NC}/>]]>]]>`],
+    ['N04 of our own model', `<softwire ${GI}/>]]>]]>`],
+    [
+      'N05 with a prefix of a capability',
+      `<hello ${NC}><capabilities><capability>urn:ietf</capability></capabilities></hello>]]>]]>`,
+    ],
+    ['N04 that is no XML', 'garbage]]>]]>'],
+    ['of 100,000 octets', `<hello ${NC}>${' '.repeat(100_000)}`],
+  ] as const;
+  for (const [why, octets] of badHellos) {
+    test(
+      `a hello ${why} ends that session alone`,
+      with_(async (other) => {
+        const client = await RawClient.local(management.socket);
+        client.write(octets);
+        assert.ok(await client.closes());
+        assert.is(outcome(await other.rpc(getConfig())), 'data');
+      }),
+    );
+  }
+
+  const badFrames = [
+    '\n#0\n',
+    '\n#-1\n',
+    '\n#+5\nabcde',
+    '\n#00012\n',
+    '\n#4294967296\n',
+    '\n#18446744073709551615\n',
+    '\n##\n',
+    '\r\n#3\r\nabc',
+    '<rpc/>]]>]]>',
+    '\n#3abc',
+  ];
+  for (const octets of badFrames) {
+    test(
+      `N09 N10: framing ${JSON.stringify(octets)} ends that session alone`,
+      with_(async (other) => {
+        const client = (await RawClient.local(management.socket)).greet('1.1');
+        client.write(octets);
+        assert.ok(await client.closes());
+        assert.is(outcome(await other.rpc(getConfig())), 'data');
+      }),
+    );
+  }
+
+  test(
+    'N11: one-octet chunks, the header in single octets',
+    with_(async (client) => {
+      for (const octet of `<rpc ${NC} message-id="7"><get-config><source><running/></source></get-config></rpc>`) {
+        for (const part of `\n#1\n${octet}`) client.write(part);
+      }
+      client.write('\n##\n');
+      assert.match(await client.receive(), /message-id="7"/);
+    }),
+  );
+
+  test(
+    'N12: fifty pipelined requests are answered in order',
+    with_(async (client) => {
+      for (let id = 1; id <= 50; id++)
+        client.send(`<rpc ${NC} message-id="${id}">${id % 2 ? getConfig() : '<discard-changes/>'}</rpc>`);
+      for (let id = 1; id <= 50; id++) assert.match(await client.receive(), new RegExp(`message-id="${id}"`));
+    }),
+  );
+
+  const faults: readonly (readonly [string, string, string])[] = [
+    ['N13 without message-id', `<rpc ${NC}><get/></rpc>`, 'missing-attribute'],
+    ['N15 not well-formed', `<rpc ${NC} message-id="1"><get></rpc>`, 'malformed-message'],
+    ['N16 with a document type', `<!DOCTYPE rpc><rpc ${NC} message-id="1"><get/></rpc>`, 'malformed-message'],
+    ['N17 of an unknown operation', `<rpc ${NC} message-id="1"><foo/></rpc>`, 'operation-not-supported'],
+    ['N18 of an unknown namespace', `<rpc ${NC} message-id="1"><foo xmlns="urn:x"/></rpc>`, 'unknown-namespace'],
+    ['N19 without target', `<rpc ${NC} message-id="1"><edit-config><config/></edit-config></rpc>`, 'missing-element'],
+    [
+      'N27 of an unknown source',
+      `<rpc ${NC} message-id="1"><get-config><source><nowhere/></source></get-config></rpc>`,
+      'unknown-element',
+    ],
+    ['with an unknown parameter', `<rpc ${NC} message-id="1"><commit><now/></commit></rpc>`, 'unknown-element'],
+    [
+      'with a bad default-operation',
+      `<rpc ${NC} message-id="1">${edit('', '<default-operation>foo</default-operation>')}</rpc>`,
+      'invalid-value',
+    ],
+    [
+      'N36 with an XPath filter',
+      `<rpc ${NC} message-id="1">${getConfig('<filter type="xpath" select="/"/>')}</rpc>`,
+      'operation-not-supported',
+    ],
+    [
+      'N85 with an unknown with-defaults',
+      `<rpc ${NC} message-id="1"><get-config><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">foo</with-defaults></get-config></rpc>`,
+      'invalid-value',
+    ],
+    ['N23 that kills its own session', '', 'invalid-value'],
+    [
+      'that kills nobody',
+      `<rpc ${NC} message-id="1"><kill-session><session-id>4000000</session-id></kill-session></rpc>`,
+      'invalid-value',
+    ],
+    [
+      'N71 with equal source and target',
+      `<rpc ${NC} message-id="1"><copy-config><target><running/></target><source><running/></source></copy-config></rpc>`,
+      'invalid-value',
+    ],
+    [
+      'N68 that unlocks what is not locked',
+      `<rpc ${NC} message-id="1"><unlock><target><running/></target></unlock></rpc>`,
+      'operation-failed',
+    ],
+    [
+      'N101 for an unknown schema',
+      `<rpc ${NC} message-id="1"><get-schema xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><identifier>nothing</identifier></get-schema></rpc>`,
+      'invalid-value',
+    ],
+  ];
+  for (const [why, message, expected] of faults) {
+    test(
+      `a request ${why}: ${expected}, and the session goes on`,
+      with_(async (client) => {
+        const own = /<session-id>(\d+)</.exec(client.hello)?.[1];
+        client.send(
+          message || `<rpc ${NC} message-id="1"><kill-session><session-id>${own}</session-id></kill-session></rpc>`,
+        );
+        assert.is(outcome(await client.receive()), expected);
+        assert.is(outcome(await client.rpc(getConfig())), 'data');
+      }),
+    );
+  }
+
+  test(
+    'N14: attributes of the request come back',
+    with_(async (client) => {
+      client.send(`<rpc ${NC} xmlns:ex="urn:ex" message-id="a&amp;b" ex:user-id="fred"><discard-changes/></rpc>`);
+      const reply = await client.receive();
+      assert.match(reply, /message-id="a&amp;b"/);
+      assert.match(reply, /ex:user-id="fred"/);
+    }),
+  );
+
+  test(
+    'N20: rpc-error in the order of the schema, with xml:lang',
+    with_(async (client) => {
+      const reply = await client.rpc('<foo/>');
+      assert.match(
+        reply,
+        /<error-type>protocol<\/error-type><error-tag>operation-not-supported<\/error-tag><error-severity>error<\/error-severity><error-message xml:lang="en">/,
+      );
+    }),
+  );
+
+  test(
+    'N21: every fault of one edit in one reply',
+    with_(async (client) => {
+      const reply = await client.rpc(edit(table(`${binding('x', G1)}${binding(P, 'y')}`)));
+      assert.is(outcome(reply), 'invalid-value invalid-value');
+    }),
+  );
+
+  test(
+    'N22: close-session answers ok and closes',
+    with_(async (client) => {
+      assert.is(outcome(await client.rpc('<close-session/>')), 'ok');
+      assert.ok(await client.closes());
+    }),
+  );
+
+  test(
+    'N24: kill-session ends another session and frees its locks',
+    with_(async (client) => {
+      const victim = (await RawClient.local(management.socket)).greet('1.1');
+      assert.is(outcome(await victim.rpc('<lock><target><candidate/></target></lock>')), 'ok');
+      const id = /<session-id>(\d+)</.exec(victim.hello)?.[1];
+      assert.is(outcome(await client.rpc('<lock><target><candidate/></target></lock>')), 'lock-denied');
+      assert.is(outcome(await client.rpc(`<kill-session><session-id>${id}</session-id></kill-session>`)), 'ok');
+      assert.ok(await victim.closes());
+      assert.is(outcome(await client.rpc('<lock><target><candidate/></target></lock>')), 'ok');
+    }),
+  );
+
+  test(
+    'N25 N67: a lock is denied at once, and freed when its session drops',
+    with_(async (client) => {
+      const holder = (await RawClient.local(management.socket)).greet('1.1');
+      await holder.rpc('<lock><target><running/></target></lock>');
+      const id = /<session-id>(\d+)</.exec(holder.hello)?.[1];
+      const reply = await client.rpc('<lock><target><running/></target></lock>');
+      assert.is(outcome(reply), 'lock-denied');
+      assert.match(reply, new RegExp(`<session-id>${id}</session-id>`));
+      assert.is(outcome(await client.rpc(edit(AFTR))), 'in-use');
+      holder.end();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.equal(
+        await outcomes(client, [
+          '<lock><target><running/></target></lock>',
+          '<unlock><target><running/></target></unlock>',
+        ]),
+        ['ok', 'ok'],
+      );
+    }),
+  );
+
+  test(
+    'N65 N66 N70: commit while running is locked, lock of a modified candidate, lock twice',
+    with_(async (client) => {
+      const other = (await RawClient.local(management.socket)).greet('1.1');
+      await other.rpc('<lock><target><running/></target></lock>');
+      await client.rpc(edit(AFTR, '', 'candidate'));
+      assert.equal(await outcomes(client, ['<commit/>', '<lock><target><candidate/></target></lock>']), [
+        'in-use',
+        'lock-denied',
+      ]);
+      assert.is(outcome(await other.rpc('<lock><target><running/></target></lock>')), 'lock-denied');
+      other.end();
+      await client.rpc('<discard-changes/>');
+    }),
+  );
+
+  // [row and why, edits before, edit, expected outcome, what the configuration must (not) hold then]
+  const edits: readonly (readonly [string, readonly string[], string, string, RegExp | undefined])[] = [
+    ['N38 merge into nothing', [], edit(AFTR), 'ok', /2001:db8:b::1/],
+    ['N38 a binding', [AFTR], edit(table(binding(P, G1))), 'ok', /192\.0\.2\.1\/32/],
+    [
+      'N39 create of an existing one',
+      [AFTR, table(binding(P, G1))],
+      edit(table(binding(P, G2, ' nc:operation="create"'))),
+      'data-exists',
+      /a::1/,
+    ],
+    [
+      'N39 delete of a missing one',
+      [AFTR],
+      edit(table(binding(P, G1, ' nc:operation="delete"'))),
+      'data-missing',
+      undefined,
+    ],
+    ['N39 remove of a missing one', [AFTR], edit(table(binding(P, G1, ' nc:operation="remove"'))), 'ok', undefined],
+    [
+      'N40 replace of a container',
+      [AFTR, table(binding(P, G1))],
+      edit(table(binding('192.0.2.9/32', G2)).replace('<binding-table>', '<binding-table nc:operation="replace">')),
+      'ok',
+      /^(?!.*192\.0\.2\.1\/32).*192\.0\.2\.9/s,
+    ],
+    [
+      'N41 none with a missing parent',
+      [],
+      edit(table(binding(P, G1, ' nc:operation="delete"')), '<default-operation>none</default-operation>'),
+      'data-missing',
+      undefined,
+    ],
+    [
+      'N42 unprefixed operation',
+      [AFTR, table(binding(P, G1))],
+      edit(table(binding(P, G1, ' operation="delete"'))),
+      'unknown-attribute',
+      /192\.0\.2\.1\/32/,
+    ],
+    ['N43 unknown operation', [AFTR], edit(table(binding(P, G1, ' nc:operation="foo"'))), 'bad-attribute', undefined],
+    [
+      'N44 unknown leaf',
+      [AFTR],
+      edit(`<softwire ${GI}><aftr><name>a</name><colour>red</colour></aftr></softwire>`),
+      'unknown-element',
+      undefined,
+    ],
+    [
+      'N44 wrong type',
+      [AFTR],
+      edit(`<softwire ${GI}><aftr><name>a</name><hop-limit>many</hop-limit></aftr></softwire>`),
+      'invalid-value',
+      undefined,
+    ],
+    [
+      'N45 an entry without key',
+      [AFTR],
+      edit(table(`<binding><gateway-ipv6-address>${G1}</gateway-ipv6-address></binding>`)),
+      'missing-element',
+      undefined,
+    ],
+    ['N46 an entry twice', [AFTR], edit(table(binding(P, G1) + binding(P, G2))), 'bad-element', undefined],
+    [
+      'N47 two spellings of one key',
+      [AFTR, table(binding('192.0.2.0/28', G1))],
+      edit(table(binding('192.0.2.5/28', G2, ' nc:operation="create"'))),
+      'data-exists',
+      /a::1/,
+    ],
+    ['N56 state data', [AFTR], edit(table('<version>7</version>')), 'unknown-element', undefined],
+    ['N57 outside every pool', [AFTR], edit(table(binding('203.0.113.1/32', G1))), 'operation-failed', undefined],
+    ['N57 a link-local gateway', [AFTR], edit(table(binding(P, 'fe80::1'))), 'operation-failed', undefined],
+    [
+      'N58 one good and one bad',
+      [AFTR],
+      edit(table(binding(P, G1) + binding('203.0.113.1/32', G1)), '<error-option>rollback-on-error</error-option>'),
+      'operation-failed',
+      /^(?!.*192\.0\.2\.1\/32)/s,
+    ],
+    [
+      'N60 test-only',
+      [AFTR],
+      edit(table(binding(P, G1)), '<test-option>test-only</test-option>'),
+      'ok',
+      /^(?!.*192\.0\.2\.1\/32)/s,
+    ],
+    [
+      'a feature that is off',
+      [AFTR],
+      edit(`<softwire ${GI}><aftr><name>a</name><tcp-mss-clamp>1400</tcp-mss-clamp></aftr></softwire>`),
+      'unknown-element',
+      undefined,
+    ],
+  ];
+  for (const [why, before, operation, expected, holds] of edits) {
+    test(
+      `edit: ${why}: ${expected}`,
+      with_(async (client) => {
+        assert.is(outcome(await client.rpc(RESET)), 'ok');
+        for (const config of before) assert.is(outcome(await client.rpc(edit(config))), 'ok');
+        const earlier = await client.rpc(getConfig());
+        const withPrefix = operation.replaceAll(
+          '<softwire ',
+          '<softwire xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" ',
+        );
+        assert.is(outcome(await client.rpc(withPrefix)), expected);
+        const later = await client.rpc(getConfig());
+        if (expected !== 'ok') assert.is(later, earlier, 'a refused edit left everything as it was');
+        if (holds) assert.match(later, holds);
+      }),
+    );
+  }
+
+  test(
+    'N57: the refusal names app-tag, entry and sentence',
+    with_(async (client) => {
+      await client.rpc(RESET);
+      await client.rpc(edit(AFTR));
+      const reply = await client.rpc(edit(table(binding('203.0.113.1/32', G1))));
+      assert.match(reply, /<error-app-tag>outside-pool<\/error-app-tag>/);
+      assert.match(
+        reply,
+        /<error-path xmlns:gi="urn:gi-4over6">\/gi:softwire\/gi:aftr\[gi:name='a'\]\/gi:binding-table\/gi:binding\[gi:ipv4-prefix='203\.0\.113\.1\/32'\]<\/error-path>/,
+      );
+      assert.match(reply, /lies in no ipv4-pool of AFTR a/);
+    }),
+  );
+
+  // Filters on a table of two bindings: [row and why, filter, what must be there, what must not]
+  const filters: readonly (readonly [string, string, RegExp, RegExp])[] = [
+    ['N28 no filter', '', /192\.0\.2\.1\/32.*192\.0\.2\.2\/32/s, /never/],
+    ['N28 an empty filter', '<filter type="subtree"/>', /<data[^>]*(\/>|><\/data>)/, /softwire/],
+    [
+      'N29 by key',
+      `<filter>${table(`<binding><ipv4-prefix>${P}</ipv4-prefix></binding>`)}</filter>`,
+      /192\.0\.2\.1\/32<.*a::1/s,
+      /192\.0\.2\.2\/32|ipv4-pool/,
+    ],
+    [
+      'N29 selection, with the key',
+      `<filter>${table('<binding><gateway-ipv6-address/></binding>')}</filter>`,
+      /192\.0\.2\.1\/32.*a::2/s,
+      /ipv4-pool|description/,
+    ],
+    [
+      'N30 two content matches',
+      `<filter>${table(`<binding><ipv4-prefix>${P}</ipv4-prefix><gateway-ipv6-address>${G2}</gateway-ipv6-address></binding>`)}</filter>`,
+      /<data/,
+      /192\.0\.2/,
+    ],
+    [
+      'N30 content match and selection',
+      `<filter>${table(`<binding><gateway-ipv6-address>${G2}</gateway-ipv6-address><ipv4-prefix/></binding>`)}</filter>`,
+      /192\.0\.2\.2\/32/,
+      /192\.0\.2\.1\/32|description/,
+    ],
+    [
+      'N31 any namespace',
+      `<filter><softwire xmlns=""><aftr><name>a</name><ipv4-pool/></aftr></softwire></filter>`,
+      /192\.0\.2\.0\/24/,
+      /binding>/,
+    ],
+    ['N32 an unknown node', `<filter><softwire ${GI}><colour/></softwire></filter>`, /<data/, /aftr/],
+    [
+      'N33 canonical comparison',
+      `<filter>${table('<binding><gateway-ipv6-address>2001:DB8:A:0::2</gateway-ipv6-address></binding>')}</filter>`,
+      /192\.0\.2\.2\/32/,
+      /192\.0\.2\.1\/32/,
+    ],
+  ];
+  for (const [why, filter, holds, lacks] of filters) {
+    test(
+      `filter: ${why}`,
+      with_(async (client) => {
+        await client.rpc(RESET);
+        await client.rpc(edit(AFTR));
+        await client.rpc(
+          edit(
+            table(
+              binding(P, G1).replace('</binding>', '<description>one</description></binding>') +
+                binding('192.0.2.2/32', G2),
+            ),
+          ),
+        );
+        const reply = await client.rpc(getConfig(filter));
+        assert.match(reply, holds);
+        assert.not.match(reply.replace(/<rpc-reply[^>]*>/, ''), lacks);
+      }),
+    );
+  }
+
+  test(
+    'N26 N62 N63 N64: candidate and running',
+    with_(async (client) => {
+      await client.rpc(RESET);
+      await client.rpc(edit(AFTR));
+      const other = (await RawClient.local(management.socket)).greet('1.1');
+      assert.is(outcome(await client.rpc(edit(table(binding(P, G1)), '', 'candidate'))), 'ok');
+      assert.match(await other.rpc(getConfig('', 'candidate')), /192\.0\.2\.1\/32/);
+      assert.not.match(await other.rpc(getConfig()), /192\.0\.2\.1\/32/);
+      assert.is(outcome(await client.rpc('<discard-changes/>')), 'ok');
+      assert.not.match(await other.rpc(getConfig('', 'candidate')), /192\.0\.2\.1\/32/);
+      assert.is(outcome(await client.rpc(edit(table(binding('203.0.113.1/32', G1)), '', 'candidate'))), 'ok');
+      assert.equal(
+        await outcomes(client, [
+          '<validate><source><candidate/></source></validate>',
+          '<commit/>',
+          '<discard-changes/>',
+        ]),
+        ['operation-failed', 'operation-failed', 'ok'],
+      );
+      assert.is(outcome(await client.rpc(edit(table(binding(P, G1)), '', 'candidate'))), 'ok');
+      assert.equal(await outcomes(client, ['<validate><source><candidate/></source></validate>', '<commit/>']), [
+        'ok',
+        'ok',
+      ]);
+      assert.match(await other.rpc(getConfig()), /192\.0\.2\.1\/32/);
+      other.end();
+    }),
+  );
+
+  test(
+    'N71 N74: copy-config and validate with an inline configuration',
+    with_(async (client) => {
+      await client.rpc(RESET);
+      const whole = (await client.rpc(getConfig())).replace(/^.*?<data[^>]*>|<\/data>.*$/gs, '');
+      const config = `<config>${whole}${AFTR.replace('</aftr>', `<binding-table>${binding(P, G1)}</binding-table></aftr>`)}</config>`;
+      assert.is(outcome(await client.rpc(`<validate><source>${config}</source></validate>`)), 'ok');
+      assert.is(
+        outcome(await client.rpc(`<validate><source>${config.replace(P, '203.0.113.1/32')}</source></validate>`)),
+        'operation-failed',
+      );
+      assert.is(
+        outcome(await client.rpc(`<copy-config><target><candidate/></target><source>${config}</source></copy-config>`)),
+        'ok',
+      );
+      assert.is(outcome(await client.rpc('<commit/>')), 'ok');
+      assert.match(await client.rpc(getConfig()), /192\.0\.2\.1\/32/);
+    }),
+  );
+
+  test(
+    'N37 N100: get has configuration and state',
+    with_(async (client) => {
+      await client.rpc(RESET);
+      await client.rpc(edit(AFTR));
+      const reply = await client.rpc('<get/>');
+      for (const part of [
+        /<configured-version>\d+</,
+        /<content-hash>/,
+        /<netconf-state/,
+        /<yang-library/,
+        /<session-id>\d+</,
+      ])
+        assert.match(reply, part);
+    }),
+  );
+
+  test(
+    'N82 N83 N84: with-defaults',
+    with_(async (client) => {
+      assert.match(
+        client.hello,
+        /with-defaults:1\.0\?basic-mode=explicit&amp;also-supported=report-all,report-all-tagged,trim/,
+      );
+      await client.rpc(RESET);
+      await client.rpc(edit(AFTR.replace('</name>', '</name><hop-limit>64</hop-limit>')));
+      const mode = (name: string) =>
+        client.rpc(
+          `<get-config><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">${name}</with-defaults></get-config>`,
+        );
+      assert.match(await mode('explicit'), /<hop-limit>64</);
+      assert.not.match(await mode('explicit'), /<enabled>/);
+      assert.match(await mode('report-all'), /<enabled>true<.*<hop-limit>64<|<hop-limit>64<.*<enabled>true</s);
+      assert.not.match(await mode('trim'), /hop-limit/);
+      assert.match(await mode('report-all-tagged'), /<enabled[^>]*wd:default="true"[^>]*>true</);
+    }),
+  );
+
+  test(
+    'N101 N102: get-schema of every module, twice',
+    with_(async (client) => {
+      const reply = await client.rpc(
+        '<get><filter><netconf-state xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><schemas/></netconf-state></filter></get>',
+      );
+      const names = [...reply.matchAll(/<identifier>([^<]+)</g)].map(([, name]) => name);
+      assert.ok(names.includes('gi-4over6') && names.length > 10);
+      for (const name of [...names, ...names]) {
+        const text = await client.rpc(
+          `<get-schema xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><identifier>${name}</identifier></get-schema>`,
+        );
+        assert.match(text, new RegExp(`module ${name} \\{`));
+      }
+    }),
+  );
+
+  test(
+    'N116 N117: the action lookup',
+    with_(async (client) => {
+      await client.rpc(RESET);
+      await client.rpc(edit(AFTR));
+      await client.rpc(edit(table(binding('192.0.2.0/28', G1) + binding(P, G2))));
+      const lookup = (name: string, address: string) =>
+        client.rpc(
+          `<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire ${GI}><aftr><name>${name}</name><lookup><ipv4-address>${address}</ipv4-address></lookup></aftr></softwire></action>`,
+        );
+      assert.match(await lookup('a', '192.0.2.1'), /192\.0\.2\.1\/32.*a::2/s);
+      assert.match(await lookup('a', '192.0.2.2'), /192\.0\.2\.0\/28.*a::1/s);
+      assert.is(outcome(await lookup('a', '192.0.2.200')), 'ok');
+      assert.is(outcome(await lookup('b', '192.0.2.1')), 'data-missing');
+      assert.is(outcome(await lookup('a', 'x')), 'invalid-value');
+    }),
+  );
+
+  test('N112 N113: over SSH; a wrong password, another subsystem and a command are refused', async () => {
+    const client = (await RawClient.ssh(management.netconfPort, 'admin', { password: management.password })).greet(
+      '1.1',
+    );
+    assert.is(outcome(await client.rpc(getConfig())), 'data');
+    client.end();
+    let refused = false;
+    await RawClient.ssh(management.netconfPort, 'admin', { password: 'wrong' }).catch(() => {
+      refused = true;
+    });
+    assert.ok(refused);
+    const words = [
+      '-p',
+      String(management.netconfPort),
+      '-o',
+      'StrictHostKeyChecking=no',
+      '-o',
+      'UserKnownHostsFile=/dev/null',
+      '-o',
+      'BatchMode=yes',
+      'admin@127.0.0.1',
+      'ls',
+    ];
+    assert.is.not(spawnSync('ssh', words, { timeout: 10_000 }).status, 0);
+  });
+
+  test(
+    'N104 N105 N107: a user without rights reads nothing, edits nothing, executes only what is allowed',
+    with_(async (root) => {
+      await root.rpc(RESET);
+      await root.rpc(edit(AFTR));
+      const hash = /"password[^<]*<password>([^<]+)<|<password>([^<]+)</.exec(await root.rpc(getConfig()))?.[2];
+      const user = `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"><authentication><user><name>guest</name><password>${hash}</password></user></authentication></system>`;
+      assert.is(outcome(await root.rpc(edit(user))), 'ok');
+      const guest = (await RawClient.ssh(management.netconfPort, 'guest', { password: management.password })).greet(
+        '1.1',
+      );
+      assert.not.match(await guest.rpc(getConfig()), /softwire|password/);
+      assert.is(outcome(await guest.rpc(edit(table(binding(P, G1))))), 'access-denied');
+      assert.is(outcome(await guest.rpc('<kill-session><session-id>1</session-id></kill-session>')), 'access-denied');
+      guest.end();
+    }),
+  );
+
+  test(
+    'N113: a public key of the configuration opens a session, another does not',
+    with_(async (root) => {
+      const [known, unknown] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')];
+      const data = known.public.split(' ')[1];
+      const key = `<authorized-key><name>k</name><algorithm>ssh-ed25519</algorithm><key-data>${data}</key-data></authorized-key>`;
+      const user = `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"><authentication><user><name>olga</name>${key}</user></authentication></system>`;
+      assert.is(outcome(await root.rpc(edit(user))), 'ok');
+      const client = (await RawClient.ssh(management.netconfPort, 'olga', { privateKey: known.private })).greet('1.1');
+      assert.is(outcome(await client.rpc(getConfig())), 'data');
+      client.end();
+      let refused = false;
+      await RawClient.ssh(management.netconfPort, 'olga', { privateKey: unknown.private }).catch(() => {
+        refused = true;
+      });
+      assert.ok(refused);
+    }),
+  );
+
+  test(
+    'kill -9 loses no acknowledged commit',
+    with_(async (client) => {
+      await client.rpc(RESET);
+      assert.is(outcome(await client.rpc(edit(AFTR))), 'ok');
+      assert.is(outcome(await client.rpc(edit(table(binding(P, G1))))), 'ok');
+      await management.restart('SIGKILL');
+      await withClient(management, async (again) => {
+        assert.match(await again.rpc(getConfig()), /192\.0\.2\.1\/32/);
+      });
+    }),
+  );
+
+  test('a stop on SIGTERM ends with code 0', async () => {
+    assert.is(await management.stop(), 0);
+  });
+}
+test.run();
