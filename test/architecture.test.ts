@@ -24,6 +24,7 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/cli/', 'cli'],
   ['src/main.ts', 'main'],
   ['src/supervisor.ts', 'supervisor'],
+  ['src/launch.ts', 'supervisor'],
   ['src/first-start.ts', 'first start'],
   ['src/address.ts', 'leaves'],
   ['src/log.ts', 'leaves'],
