@@ -10,7 +10,7 @@
  * A commit is one write transaction over all of them, synced before anybody is told.
  */
 
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { open } from 'lmdb';
@@ -26,6 +26,10 @@ import type { RowSource } from './rows.ts';
 export const STORE_FORMAT = 1;
 const MAP_SIZE = 16 * 1024 ** 3;
 const FILE = 'data.mdb';
+const PAGE_SIZE = 4096;
+/** LMDB's magic number and its place in a meta page, behind the page header. */
+const MAGIC = 0xbeefc0de;
+const MAGIC_AT = 24;
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;
 
 type Rows = Database<Buffer, Buffer>;
@@ -73,6 +77,7 @@ export function openEnvironment(dir: string, mode: 'write' | 'read'): Environmen
 
 function openRoot(dir: string, readOnly: boolean): Environment['root'] {
   try {
+    checkMetaPages(join(dir, FILE));
     return open<Buffer, Buffer>({
       path: dir,
       ...BINARY,
@@ -86,6 +91,17 @@ function openRoot(dir: string, readOnly: boolean): Environment['root'] {
     const message = `the store in ${dir} cannot be opened (${String(cause)}): restore a backup into it, or move it away`;
     throw storeError('STORE_DAMAGED', message, cause);
   }
+}
+
+/** lmdb ends the process on a file that is none of its own: so its two meta pages are looked at first. */
+function checkMetaPages(file: string): void {
+  if (!existsSync(file) || statSync(file).size === 0) return;
+  const pages = Buffer.alloc(2 * PAGE_SIZE);
+  const descriptor = openSync(file, 'r');
+  const length = readSync(descriptor, pages, 0, pages.length, 0);
+  closeSync(descriptor);
+  const isMeta = (at: number) => pages.readUInt32LE(at + MAGIC_AT) === MAGIC;
+  if (length < pages.length || !isMeta(0) || !isMeta(PAGE_SIZE)) throw new Error('data.mdb does not begin as one');
 }
 
 function isWritten(dir: string): boolean {

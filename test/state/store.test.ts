@@ -1,0 +1,260 @@
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { writeCommit } from '../../src/state/commit.ts';
+import { DataNode } from '../../src/state/data.ts';
+import type { DatastoreOptions } from '../../src/state/datastores.ts';
+import { Datastores } from '../../src/state/datastores.ts';
+import type { Environment } from '../../src/state/environment.ts';
+import { openEnvironment, Snapshot } from '../../src/state/environment.ts';
+import { ManagementError } from '../../src/state/errors.ts';
+import type { Binding } from '../../src/state/model.generated.ts';
+import { openView } from '../../src/state/view.ts';
+import { aftr, binding, OPERATOR, request, schema, softwire, withDatastores } from '../helpers/state.ts';
+
+const test = suite('store');
+const G1 = '2001:db8:a::1';
+const P = '192.0.2.1/32';
+
+function options(dir: string): DatastoreOptions {
+  const initial = () => new DataNode(schema.root);
+  return { dir, schema, validate: () => [], startup: false, bootId: 'boot-1', initial };
+}
+
+/** The code and message an opening fails with. */
+function refusal(dir: string): { code: unknown; message: string } {
+  try {
+    void Datastores.open(options(dir)).close();
+  } catch (error) {
+    if (error instanceof Error) return { code: 'code' in error ? error.code : undefined, message: error.message };
+  }
+  throw new Error('it was opened');
+}
+
+/** Runs a body with the closed store of one binding. */
+const withStore = (body: (dir: string, environment: () => Environment) => Promise<void>) =>
+  withDatastores(async (datastores, dir) => {
+    await datastores.edit(OPERATOR, request(aftr(binding(P, G1))));
+    await datastores.close();
+    const opened: Environment[] = [];
+    const environment = () => {
+      const fresh = openEnvironment(dir, 'write');
+      opened.push(fresh);
+      return fresh;
+    };
+    await body(dir, environment);
+    for (const { root } of opened) await root.close();
+  });
+
+/** Every key and value of every database, as hex. */
+function dump(dir: string): string[] {
+  const environment = openEnvironment(dir, 'read');
+  const { meta, tree, bindings, startup, changes } = environment;
+  const text = Object.entries({ meta, tree, bindings, startup, changes }).flatMap(([name, database]) =>
+    [...database.getRange()].map(
+      ({ key, value }) => `${name} ${Buffer.from(key).toString('hex')} ${value.toString('hex')}`,
+    ),
+  );
+  void environment.root.close();
+  return text;
+}
+
+test('a newer format is refused in one line', () =>
+  withStore(async (dir, environment) => {
+    const { root, meta } = environment();
+    meta.putSync(Buffer.from('format'), Buffer.of(2));
+    await root.close();
+    const { code, message } = refusal(dir);
+    assert.is(code, 'STORE_NEWER');
+    assert.is(
+      message,
+      `the store in ${dir} has format 2, this program knows 1: use a newer program or another --state-dir`,
+    );
+  }));
+
+const damages: readonly (readonly [string, (environment: Environment) => void])[] = [
+  ['the head', ({ meta }) => damage(meta, Buffer.from('head'))],
+  ['the small tree', ({ tree }) => damage(tree, Buffer.from('running'))],
+];
+for (const [what, spoil] of damages) {
+  test(`damage in ${what} is seen when it is opened`, () =>
+    withStore(async (dir, environment) => {
+      const opened = environment();
+      spoil(opened);
+      await opened.root.close();
+      const { code, message } = refusal(dir);
+      assert.is(code, 'STORE_DAMAGED');
+      assert.match(message, dir);
+    }));
+}
+
+function damage(database: Environment['meta'], key: Buffer): void {
+  const octets = Buffer.from(database.get(key) ?? []);
+  octets[5] = (octets[5] ?? 0) ^ 1;
+  database.putSync(key, octets);
+}
+
+test('damage in a row is seen when it is read, never passed on', () =>
+  withStore(async (_dir, environment) => {
+    const opened = environment();
+    for (const key of [...opened.bindings.getKeys()]) damage(opened.bindings, Buffer.from(key));
+    const snapshot = new Snapshot(opened);
+    const isDamage = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'STORE_DAMAGED';
+    assert.throws(() => [...snapshot.bindings('a')], isDamage);
+    assert.throws(() => snapshot.binding('a', 0xc0000201, 32), isDamage);
+    snapshot.close();
+  }));
+
+test('a file that is no store is refused', () =>
+  withStore(async (dir) => {
+    const file = openSync(join(dir, 'data.mdb'), 'r+');
+    writeSync(file, Buffer.alloc(2 * 4096, 0x5a), 0, 2 * 4096, 0);
+    closeSync(file);
+    assert.is(refusal(dir).code, 'STORE_DAMAGED');
+  }));
+
+test('a folder that cannot be one is refused', () =>
+  withStore(async (dir) => {
+    writeFileSync(join(dir, 'file'), '');
+    const { code, message } = refusal(join(dir, 'file', 'store'));
+    assert.is(code, 'STORE_ACCESS');
+    assert.match(message, '--state-dir');
+  }));
+
+test('a refused edit leaves every octet of every database', () =>
+  withDatastores(
+    async (datastores, dir) => {
+      await datastores.edit(OPERATOR, request(aftr(binding(P, G1))));
+      await datastores.copy(OPERATOR, 'running', 'startup');
+      const before = dump(dir);
+      const table = (...entries: readonly Readonly<Record<string, unknown>>[]) =>
+        softwire({ name: 'a', 'binding-table': { binding: entries } });
+      const edits = [
+        table(binding('192.0.2.2/32', G1), binding(P, G1, { '@operation': 'create' })),
+        table(binding('192.0.2.2/32', G1), binding('203.0.113.1/32', G1)),
+        softwire({ name: 'a', '@operation': 'create' }),
+        softwire({ name: 'a', 'ipv4-pool': ['0.0.0.0/0'] }),
+      ];
+      for (const edit of edits) {
+        for (const target of ['running', 'candidate'] as const) {
+          try {
+            await datastores.edit(OPERATOR, request(edit, { target }));
+            await datastores.commit(OPERATOR);
+            throw new Error('it was taken');
+          } catch (error) {
+            assert.instance(error, ManagementError);
+          }
+          await datastores.discard(OPERATOR);
+        }
+      }
+      assert.equal(dump(dir), before);
+    },
+    { startup: true },
+  ));
+
+test('AFTRs whose names are those of object members', () =>
+  withDatastores(async (datastores, _dir, reopen) => {
+    for (const [index, name] of ['constructor', '__proto__', 'toString'].entries()) {
+      const table = { binding: [binding(`192.0.2.${index}/32`, G1)] };
+      const entry = { name, 'ipv6-address': `2001:db8:b::${index + 1}`, 'ipv4-pool': [`192.0.2.${index}/32`] };
+      await datastores.edit(OPERATOR, request(softwire({ ...entry, 'binding-table': table })));
+    }
+    const again = await reopen();
+    assert.equal(
+      [...again.head().counts],
+      [
+        ['constructor', 1],
+        ['__proto__', 1],
+        ['toString', 1],
+      ],
+    );
+    const view = again.view('running');
+    assert.equal(
+      [...view.bindings('__proto__')].map(({ address }) => address),
+      [0xc0000201],
+    );
+    view.close();
+  }));
+
+/** Rows of 10/8 from `first` on. */
+function rows(first: number, count: number): Binding[] {
+  return Array.from({ length: count }, (_, index) => ({
+    address: 0x0a000000 + first + index,
+    length: 32,
+    gatewayIpv6Address: new Uint8Array(16).fill(0x20),
+    aftrIpv6Address: undefined,
+    description: undefined,
+    origin: 'static' as const,
+  }));
+}
+
+const commitOf = (after: readonly Binding[], before?: readonly Binding[]) => ({
+  commit: {
+    caller: OPERATOR,
+    hasStartup: false,
+    rows: after.map((binding, index) => ({ instance: 'a', before: before?.[index], after: binding })),
+  },
+});
+
+test('change records are kept up to their limits, more than 100,000 rows are one bulk mark', () =>
+  withStore(async (_dir, environment) => {
+    const opened = environment();
+    const first = writeCommit(opened, commitOf(rows(0, 60_000))).version;
+    writeCommit(opened, commitOf(rows(60_000, 40_001)));
+    const snapshot = new Snapshot(opened);
+    assert.is(snapshot.change(first), undefined, 'the older one went');
+    assert.is(snapshot.change(first + 1)?.rows.length, 40_001);
+    assert.is(snapshot.head?.keptRows, 40_001);
+    snapshot.close();
+    const bulk = writeCommit(opened, commitOf(rows(200_000, 100_001))).version;
+    const after = new Snapshot(opened);
+    assert.equal([after.change(bulk)?.bulk, after.change(bulk)?.rows.length], [true, 0]);
+    assert.is(after.count('a'), 200_003);
+    after.close();
+  }));
+
+test('a cursor that is left behind does not keep its snapshot, and with it old pages', () =>
+  withStore(async (_dir, environment) => {
+    const opened = environment();
+    writeCommit(opened, commitOf(rows(0, 10)));
+    const readers = () => opened.root.readerList().split('\n').length - 2;
+    const snapshot = new Snapshot(opened);
+    snapshot.bindings('a').next();
+    await turn();
+    assert.is(readers(), 1);
+    snapshot.close();
+    await turn();
+    assert.is(readers(), 0);
+  }));
+
+/** lmdb lets go of a read transaction in the next turn of the event loop. */
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+test('a view lives no longer than its limit', () =>
+  withStore(async (_dir, environment) => {
+    const view = openView(new Snapshot(environment()), new DataNode(schema.root), undefined, 20);
+    const cursor = view.bindings('a')[Symbol.iterator]();
+    assert.is(cursor.next().value?.length, 32);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const isLate = (error: unknown) => error instanceof ManagementError && error.tag === 'resource-denied';
+    assert.throws(() => view.count('a'), isLate);
+    assert.throws(() => view.binding('a', 0xc0000201, 32), isLate);
+    assert.throws(() => cursor.next(), isLate);
+    view.close();
+  }));
+
+test('the form of the file is what this program says it is', () =>
+  withStore(async (dir) => {
+    const names = dump(dir).map((line) => line.split(' ', 2).join(' '));
+    const hex = (text: string) => Buffer.from(text).toString('hex');
+    assert.equal(names, [
+      `meta ${hex('format')}`,
+      `meta ${hex('head')}`,
+      `tree ${hex('running')}`,
+      'bindings 0001c000020120',
+      'changes 0000000000000002',
+    ]);
+  }));
+
+test.run();
