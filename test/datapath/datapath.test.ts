@@ -1,0 +1,126 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Datapath } from '../../src/datapath/datapath.ts';
+import { Follower } from '../../src/datapath/follower.ts';
+import { BINDING_CAPACITY } from '../../src/datapath/limits.ts';
+import { allocateShared } from '../../src/datapath/memory.ts';
+import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
+import { MemoryStore } from '../helpers/memory-store.ts';
+
+const test = suite('datapath');
+
+const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
+const BINDING = binding(['198.51.100.0/24', '2001:db8:a::1']);
+
+/** A datapath whose kernel and workers only write down what they are asked for. */
+class Recorded {
+  readonly store = new MemoryStore();
+  readonly events: string[] = [];
+  kernelFault = '';
+  readonly datapath: Datapath;
+
+  constructor() {
+    const follower = new Follower(this.store, 1, allocateShared);
+    this.datapath = new Datapath({
+      follower,
+      kernel: {
+        check: async () => [{ message: 'not here' }],
+        apply: async ({ gateway, aftr }) => {
+          this.events.push(`kernel ${gateway.length} ${aftr.length}`);
+          if (this.kernelFault !== '') throw new Error(this.kernelFault);
+        },
+        diagnose: async () => ['forwarding is off'],
+        remove: async () => {
+          this.events.push('kernel removed');
+        },
+      },
+      startWorkers: async (role, { table }) => {
+        this.events.push(`workers of ${role} over ${table.size} rows`);
+        return {
+          stop: async () => {
+            this.events.push(`workers of ${role} stopped`);
+          },
+        };
+      },
+      log: QUIET,
+    });
+  }
+}
+
+test('tables come first, then workers, then the kernel; at the end the other way round', async () => {
+  const { datapath, store, events } = new Recorded();
+  store.commit({ softwire: { gateway: [GATEWAY], aftr: [AFTR] }, put: [BINDING] });
+  await datapath.follow();
+  await datapath.stop();
+  assert.equal(events, [
+    'workers of gateway over 1 rows',
+    'workers of aftr over 1 rows',
+    'kernel 1 1',
+    'kernel removed',
+    'workers of gateway stopped',
+    'workers of aftr stopped',
+  ]);
+});
+
+test('a commit of rows alone leaves the kernel alone; a role starts when its first instance comes', async () => {
+  const { datapath, store, events } = new Recorded();
+  store.commit({ softwire: { aftr: [AFTR] } });
+  await datapath.follow();
+  store.commit({ put: [BINDING] });
+  assert.equal(await datapath.apply(2), { version: 2 });
+  store.commit({ softwire: { aftr: [AFTR], gateway: [GATEWAY] } });
+  await Promise.all([datapath.apply(3), datapath.follow(), datapath.apply(2)]);
+  assert.equal(events, ['workers of aftr over 0 rows', 'kernel 0 1', 'workers of gateway over 1 rows', 'kernel 1 1']);
+});
+
+test('the status: version, hash, rows, and every problem as a sentence', async () => {
+  const recorded = new Recorded();
+  const { datapath, store } = recorded;
+  recorded.kernelFault = 'no route';
+  store.commit({ softwire: { aftr: [AFTR] }, put: [BINDING] });
+  await datapath.follow();
+  const { startedAt, ...status } = await datapath.status();
+  assert.equal(status, {
+    version: 1,
+    contentHash: store.contentHash(),
+    bindings: 1,
+    capacity: BINDING_CAPACITY,
+    problems: ['the kernel did not take the configuration: no route', 'forwarding is off'],
+  });
+  assert.ok(Date.now() - Date.parse(startedAt) < 60_000);
+  recorded.kernelFault = '';
+  await datapath.follow();
+  assert.equal((await datapath.status()).problems, ['forwarding is off']);
+});
+
+test('prepare: limits of the tables first, then the kernel', async () => {
+  const { datapath } = new Recorded();
+  const root = (softwire: unknown): unknown => ({ 'gi-4over6:softwire': softwire });
+  assert.equal(await datapath.prepare(root({ aftr: [AFTR] })), [{ message: 'not here' }]);
+  const many = Array.from({ length: 129 }, (_, i) => ({ name: `g${i}` }));
+  assert.equal(await datapath.prepare(root({ gateway: many })), [
+    {
+      path: '/gi-4over6:softwire/gateway',
+      appTag: 'datapath-limit',
+      message: 'expected at most 128 gateways, found 129',
+    },
+  ]);
+  assert.equal((await datapath.prepare(root({ gateway: many.slice(1) }))).length, 1);
+  const pools = Array.from({ length: 4_097 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
+  assert.match(
+    (await datapath.prepare(root({ aftr: [{ ...AFTR, 'ipv4-pool': pools }] })))[0]?.message,
+    /4096 IPv4 pools/,
+  );
+});
+
+test('counters are those of every configured instance', async () => {
+  const { datapath, store } = new Recorded();
+  store.commit({ softwire: { aftr: [AFTR, { name: 'off', enabled: false }], gateway: [GATEWAY] } });
+  await datapath.follow();
+  assert.equal(
+    datapath.counters().map(({ role, name }) => `${role} ${name}`),
+    ['gateway gw', 'aftr br', 'aftr off'],
+  );
+});
+
+test.run();
