@@ -1,0 +1,191 @@
+/**
+ * How the supervisor starts a child: which user, which capabilities, which descriptors, and by which path.
+ *
+ *     unshare, mount     only when the user cannot read the program where it lies: its own view of the file system, with
+ *                        the project at <run dir>/app and node at <run dir>/node
+ *     setpriv            to the user, without his groups, with no capability but those the role needs, and no way to more
+ *     node main.js       management or datapath
+ */
+
+import type { ChildProcess } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+export type ChildRole = 'management' | 'datapath';
+
+export interface ServiceUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface LaunchOptions {
+  readonly program: string;
+  readonly runDir: string;
+  readonly logDir?: string | undefined;
+  /** What follows the role on the command line. */
+  readonly words: readonly string[];
+  readonly netconfPort: number;
+  readonly restconfPort: number;
+  readonly queues: number;
+  /** Added to the environment of both children. */
+  readonly home: string;
+}
+
+const TUN_FILE = '/dev/net/tun';
+const ROLES_WITH_TUN = 2;
+/** How often a role may open its device anew in one life of the datapath. */
+const TUN_STARTS = 4;
+const FIRST_TUN_DESCRIPTOR = 3;
+/** `$1` is mounted at `$2` and `$3` at `$4`; the rest is the command. Mounts of the machine still arrive. */
+const MOUNT_AND_RUN = 'mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && exec "$@"';
+
+/** An error of the environment: the message says what to do. */
+export function environmentFault(code: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
+}
+
+/** @throws Error with code USER_MISSING, or USER_ROOT for a user that has all rights */
+export function lookUpUser(name: string): ServiceUser {
+  const found = spawnSync('getent', ['passwd', '--', name], { encoding: 'utf8' });
+  const [, , uid, gid] = (found.stdout ?? '').split(':');
+  if (found.status !== 0 || uid === undefined || gid === undefined) {
+    const advice = `run tools/setup.sh or useradd --system ${name}`;
+    throw environmentFault('USER_MISSING', `user ${name} does not exist: ${advice}`);
+  }
+  if (Number(uid) === 0) throw environmentFault('USER_ROOT', `user ${name} is root: name an unprivileged user`);
+  return { name, uid: Number(uid), gid: Number(gid) };
+}
+
+/** @throws Error with code TUN_MISSING or TUN_ACCESS */
+export function openTun(): number {
+  try {
+    return openSync(TUN_FILE, 'r+');
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    if (isMissing) {
+      const advice = 'run `modprobe tun`, or give the container the device (--device /dev/net/tun)';
+      throw environmentFault('TUN_MISSING', `there is no ${TUN_FILE}: ${advice}`, cause);
+    }
+    const advice = 'load the module tun and let root, in a container its device rules, open the file';
+    throw environmentFault(
+      'TUN_ACCESS',
+      `${TUN_FILE} cannot be opened (${(cause as Error).message}): ${advice}`,
+      cause,
+    );
+  }
+}
+
+export class Launcher {
+  readonly #options: LaunchOptions;
+  readonly #user: ServiceUser;
+  /** The way to the program: prefix of the command, node, program. */
+  readonly #way: { readonly prefix: readonly string[]; readonly node: string; readonly program: string };
+
+  /** @throws Error with code PROGRAM_UNREADABLE or SETPRIV_MISSING */
+  constructor(options: LaunchOptions, user: ServiceUser) {
+    this.#options = options;
+    this.#user = user;
+    const direct = { prefix: [], node: process.execPath, program: options.program };
+    this.#way = this.#isReadable(direct) ? direct : this.#mountedWay();
+  }
+
+  /** Starts a child; the caller listens to `exit` and `error`. @throws Error of openTun, or of a log that cannot be opened */
+  start(role: ChildRole): ChildProcess {
+    const { logDir, words, home } = this.#options;
+    const { prefix, node, program } = this.#way;
+    const tuns: number[] = [];
+    const log = logDir === undefined ? undefined : openSync(join(logDir, `${role}.log`), 'a', 0o640);
+    try {
+      if (role === 'datapath') for (let left = this.#tunCount(); left > 0; left--) tuns.push(openTun());
+      const numbers = tuns.map((_, index) => FIRST_TUN_DESCRIPTOR + index).join(',');
+      const [command = '', ...rest] = [
+        ...prefix,
+        ...this.#asUser(this.#capabilities(role)),
+        node,
+        program,
+        role,
+        ...words,
+      ];
+      return spawn(command, rest, {
+        cwd: '/',
+        env: { ...process.env, HOME: home, USER: this.#user.name, GI4OVER6_TUN_FDS: numbers },
+        stdio: ['ignore', log ?? 'inherit', log ?? 'inherit', ...tuns],
+      });
+    } finally {
+      for (const descriptor of tuns) closeSync(descriptor);
+      if (log !== undefined) closeSync(log);
+    }
+  }
+
+  /** For each start of a role one to keep its device and one a queue. */
+  #tunCount(): number {
+    return (this.#options.queues + 1) * ROLES_WITH_TUN * TUN_STARTS;
+  }
+
+  #capabilities(role: ChildRole): readonly string[] {
+    if (role === 'datapath') return ['net_admin'];
+    const { netconfPort, restconfPort } = this.#options;
+    return [netconfPort, restconfPort].some((port) => port > 0 && port < 1024) ? ['net_bind_service'] : [];
+  }
+
+  #asUser(capabilities: readonly string[]): string[] {
+    const { uid, gid } = this.#user;
+    const set = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
+    return [
+      'setpriv',
+      `--reuid=${uid}`,
+      `--regid=${gid}`,
+      '--clear-groups',
+      '--no-new-privs',
+      `--inh-caps=${set}`,
+      `--ambient-caps=${set}`,
+      `--bounding-set=${set}`,
+      '--',
+    ];
+  }
+
+  #isReadable({ prefix, node, program }: { prefix: readonly string[]; node: string; program: string }): boolean {
+    const question = 'test -x "$1" && test -r "$2" && test -r "$3"';
+    const asked = ['sh', '-c', question, 'sh', node, program, `${dirname(program)}/.`];
+    const [command = '', ...rest] = [...prefix, ...this.#asUser([]), ...asked];
+    const { status, error, stderr } = spawnSync(command, rest, { cwd: '/', encoding: 'utf8' });
+    if (error) {
+      throw environmentFault('SETPRIV_MISSING', `cannot run ${command}: install the package util-linux`, error);
+    }
+    if (status !== 0 && status !== 1) {
+      const advice = 'the supervisor needs the rights of root, in a container those to change user and capabilities';
+      throw environmentFault(
+        'RIGHTS',
+        `${command} cannot become user ${this.#user.name} (${stderr.trim()}): ${advice}`,
+      );
+    }
+    return status === 0;
+  }
+
+  #mountedWay(): { prefix: readonly string[]; node: string; program: string } {
+    const { program, runDir } = this.#options;
+    const project = projectOf(program);
+    const [app, node] = [join(runDir, 'app'), join(runDir, 'node')];
+    mkdirSync(app, { recursive: true, mode: 0o755 });
+    if (!existsSync(node)) closeSync(openSync(node, 'wx', 0o755));
+    const mount = ['sh', '-c', MOUNT_AND_RUN, 'sh', project, app, process.execPath, node];
+    const way = {
+      prefix: ['unshare', '--mount', '--propagation', 'slave', ...mount],
+      node,
+      program: join(app, relative(project, program)),
+    };
+    if (this.#isReadable(way)) return way;
+    const advice = `run \`chmod -R o+rX ${project}\``;
+    throw environmentFault('PROGRAM_UNREADABLE', `user ${this.#user.name} cannot read ${project}: ${advice}`);
+  }
+}
+
+/** The folder with the package.json that the program belongs to. */
+function projectOf(program: string): string {
+  for (let dir = dirname(program); dir !== dirname(dir); dir = dirname(dir)) {
+    if (existsSync(join(dir, 'package.json'))) return dir;
+  }
+  return dirname(program);
+}

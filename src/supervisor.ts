@@ -1,0 +1,262 @@
+/**
+ * The supervisor, `gi4over6 run`: starts management and datapath and keeps them running.
+ *
+ * 1. As root: checks the environment, makes both directories, claims them for itself, prepares the first start.
+ * 2. Ends children that an earlier supervisor left behind; they hold the store and the ports.
+ * 3. Starts both as the unprivileged user. They know nothing of each other's process, so each survives the other.
+ * 4. A child that ends is started again, later each time. One that finds its environment wrong at the first start ends all.
+ * 5. SIGTERM or SIGINT: both are asked to end, and after a while made to.
+ */
+
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ownDirectory, prepareFirstStart } from './first-start.ts';
+import type { ChildRole, ServiceUser } from './launch.ts';
+import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
+import type { Log } from './log.ts';
+import { openLog } from './log.ts';
+
+export interface RunOptions {
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly logDir?: string;
+  readonly user: string;
+  readonly netconfPort: number;
+  readonly restconfPort: number;
+  readonly listen: readonly string[];
+  readonly startup: boolean;
+  readonly queues: number;
+  /** What the children run instead of this program. */
+  readonly program?: string;
+}
+
+const ROLES: readonly ChildRole[] = ['management', 'datapath'];
+const PID_FILE = 'gi4over6.pid';
+const EXIT_CONFIGURATION = 78;
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 5_000;
+/** A child that has been up for this long starts afresh with the shortest delay, and has found its environment right. */
+const STEADY_MS = 10_000;
+const STOP_MS = 10_000;
+const POLL_MS = 50;
+
+/**
+ * Runs until SIGTERM or SIGINT; returns the exit code: 0, or 78 when a child found its environment wrong and said so.
+ * @throws Error with code and a sentence when the environment lacks something
+ */
+export async function run(options: RunOptions): Promise<number> {
+  if (process.geteuid?.() !== 0) {
+    throw environmentFault('NOT_ROOT', 'gi4over6 run must be started as root; it gives up the rights it does not need');
+  }
+  process.umask(0o022);
+  const log = openLog('supervisor');
+  const [stateDir, runDir] = [resolve(options.stateDir), resolve(options.runDir)];
+  const user = lookUpUser(options.user);
+  closeSync(openTun());
+  for (const dir of [stateDir, runDir]) {
+    ownDirectory(dir, user);
+    assertReachable(dir, user);
+  }
+  const logDir = options.logDir === undefined ? undefined : resolve(options.logDir);
+  if (logDir !== undefined) mkdirSync(logDir, { recursive: true });
+  const release = claim([runDir, stateDir]);
+  try {
+    if (await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid })) {
+      log.info({ user: 'admin', passwordFile: join(stateDir, 'initial-password') }, 'the first user is made');
+    }
+    await endOrphans(stateDir, user, log);
+    const launcher = new Launcher(
+      {
+        program: resolve(options.program ?? join(import.meta.dirname, 'main.js')),
+        runDir,
+        logDir,
+        words: commandLine(options, stateDir, runDir),
+        netconfPort: options.netconfPort,
+        restconfPort: options.restconfPort,
+        queues: options.queues,
+        home: stateDir,
+      },
+      user,
+    );
+    return await supervise(launcher, log);
+  } finally {
+    release();
+  }
+}
+
+function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
+  const { netconfPort, restconfPort, listen, startup, queues } = options;
+  return [
+    ...['--state-dir', stateDir, '--run-dir', runDir],
+    ...['--netconf-port', `${netconfPort}`, '--restconf-port', `${restconfPort}`],
+    ...['--listen', ...listen],
+    ...(startup ? ['--startup'] : []),
+    ...['--queues', `${queues}`],
+  ];
+}
+
+async function supervise(launcher: Launcher, log: Log): Promise<number> {
+  const ending = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'ending');
+    ending.abort();
+  };
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  try {
+    const codes = await Promise.all(
+      ROLES.map(async (role) => {
+        const code = await keepRunning(role, launcher, ending.signal, log);
+        ending.abort();
+        return code;
+      }),
+    );
+    return Math.max(...codes);
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal);
+  }
+}
+
+/** Starts a child again and again until the end; returns 78 when its environment is wrong from the beginning. */
+async function keepRunning(role: ChildRole, launcher: Launcher, ending: AbortSignal, log: Log): Promise<number> {
+  let delayMs = FIRST_DELAY_MS;
+  let wasSteady = false;
+  while (!ending.aborted) {
+    const startedAt = performance.now();
+    const end = await runOnce(role, launcher, ending, log);
+    const upMs = Math.round(performance.now() - startedAt);
+    if (ending.aborted) return 0;
+    if (upMs >= STEADY_MS) {
+      wasSteady = true;
+      delayMs = FIRST_DELAY_MS;
+    }
+    if (end === EXIT_CONFIGURATION && !wasSteady) return EXIT_CONFIGURATION;
+    log.warn({ role, end, upMs, delayMs }, 'a process has ended and is started again');
+    await sleep(delayMs, undefined, { signal: ending }).catch(() => undefined);
+    delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
+  }
+  return 0;
+}
+
+/** Exit code or signal of one life of a child; what kept it from starting is a text. */
+async function runOnce(role: ChildRole, launcher: Launcher, ending: AbortSignal, log: Log): Promise<number | string> {
+  let child: ChildProcess;
+  try {
+    child = launcher.start(role);
+  } catch (error) {
+    return `${error}`;
+  }
+  log.info({ role, pid: child.pid }, 'started');
+  let killTimer: NodeJS.Timeout | undefined;
+  const stop = () => {
+    child.kill('SIGTERM');
+    killTimer = setTimeout(() => {
+      log.warn({ role }, 'killed: it did not end when asked to');
+      child.kill('SIGKILL');
+    }, STOP_MS);
+  };
+  ending.addEventListener('abort', stop, { once: true });
+  try {
+    return await new Promise((done) => {
+      child.once('exit', (code, signal) => done(code ?? signal ?? 'ended'));
+      child.once('error', (error) => done(`${error}`));
+    });
+  } finally {
+    ending.removeEventListener('abort', stop);
+    clearTimeout(killTimer);
+  }
+}
+
+/** @throws Error with code UNREACHABLE when the user may not pass a directory on the way to `dir` */
+function assertReachable(dir: string, { name, uid, gid }: ServiceUser): void {
+  for (let parent = dirname(dir); ; parent = dirname(parent)) {
+    const { mode, uid: owner, gid: group } = statSync(parent);
+    const shift = owner === uid ? 6 : group === gid ? 3 : 0;
+    if (((mode >> shift) & 1) === 0) {
+      const advice = `run \`chmod o+x ${parent}\` or choose another directory`;
+      throw environmentFault('UNREACHABLE', `user ${name} cannot reach ${dir}: he may not pass ${parent}; ${advice}`);
+    }
+    if (parent === dirname(parent)) return;
+  }
+}
+
+/**
+ * Makes this process the only supervisor of the directories; returns what gives them free again.
+ * @throws Error with code ALREADY_RUNNING
+ */
+function claim(dirs: readonly string[]): () => void {
+  const claimed: string[] = [];
+  const release = () => {
+    for (const file of claimed) rmSync(file, { force: true });
+  };
+  try {
+    for (const dir of dirs) {
+      const file = join(dir, PID_FILE);
+      claimFile(file, dir);
+      claimed.push(file);
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return release;
+}
+
+/** First line: process; second: what tells it from a later process of the same number. */
+function claimFile(file: string, dir: string): void {
+  const [pid, identity] = (readIfThere(file) ?? '').split('\n');
+  if (pid && identity && identity === identityOf(Number(pid))) {
+    const advice = `stop it (kill ${pid}) or choose another directory`;
+    throw environmentFault('ALREADY_RUNNING', `${dir} is in use by gi4over6, process ${pid}: ${advice}`);
+  }
+  rmSync(file, { force: true });
+  writeFileSync(file, `${process.pid}\n${identityOf(process.pid)}\n`, { flag: 'wx', mode: 0o644 });
+}
+
+/** Boot and start time of a process; undefined when there is none of that number, or only its remains. */
+function identityOf(pid: number): string | undefined {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  // The name, in brackets, may hold anything; behind it comes the state, and the start time is the twentieth word.
+  const words = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  const [state, startTime] = [words[0], words[19]];
+  if (startTime === undefined || state === 'Z') return undefined;
+  return `${readIfThere('/proc/sys/kernel/random/boot_id')?.trim()}:${startTime}`;
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Kills children of a supervisor that is no more. They are not asked first: an asked datapath takes back its routes, and
+ * with them what keeps packets from leaving in clear. @throws Error with code ORPHAN
+ */
+async function endOrphans(stateDir: string, user: ServiceUser, log: Log): Promise<void> {
+  const until = performance.now() + STOP_MS;
+  for (let left = orphans(stateDir, user); left.length > 0; left = orphans(stateDir, user)) {
+    if (performance.now() > until) {
+      throw environmentFault('ORPHAN', `processes of an earlier start do not end: kill -9 ${left.join(' ')}`);
+    }
+    log.warn({ pids: left }, 'killing what an earlier supervisor left behind');
+    for (const pid of left) if (identityOf(pid)) process.kill(pid, 'SIGKILL');
+    await sleep(POLL_MS);
+  }
+}
+
+function orphans(stateDir: string, { uid }: ServiceUser): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const words = readIfThere(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
+      const isChild = ROLES.some((role) => words.includes(role));
+      if (!isChild || words[words.indexOf('--state-dir') + 1] !== stateDir) return false;
+      return readIfThere(`/proc/${pid}/status`)?.match(/^Uid:\s+(\d+)/m)?.[1] === `${uid}`;
+    })
+    .map(Number);
+}

@@ -1,0 +1,377 @@
+// needs: root
+/** The supervisor over a stand-in for both children, which prints what it is and waits for the end. */
+
+import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { RunOptions } from '../src/supervisor.ts';
+
+const test = suite('supervisor');
+
+const STAND_IN = `
+import { readFileSync, readlinkSync } from 'node:fs';
+import { answer } from 'a-package';
+const [role, ...words] = process.argv.slice(2);
+const wish = process.env['TEST_' + role.toUpperCase()] ?? '';
+if (wish.startsWith('exit')) process.exit(Number(wish.slice(5)));
+const status = Object.fromEntries(readFileSync('/proc/self/status', 'utf8').split('\\n').map((line) => line.split(':\\t')));
+const tuns = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map((fd) => readlinkSync('/proc/self/fd/' + fd));
+console.log(JSON.stringify({ role, words, pid: process.pid, status, tuns, answer, program: process.argv[1] }));
+if (wish === 'deaf') process.on('SIGTERM', () => console.log(JSON.stringify({ role, deaf: true })));
+else process.on('SIGTERM', () => process.exit(0));
+setInterval(() => {}, 1000);
+`;
+const NET_ADMIN = 1n << 12n;
+const NET_BIND_SERVICE = 1n << 10n;
+const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];
+const WAIT_MS = 20_000;
+
+interface Line {
+  readonly role?: string;
+  readonly words?: readonly string[];
+  readonly pid?: number;
+  readonly status?: Readonly<Record<string, string>>;
+  readonly tuns?: readonly string[];
+  readonly answer?: number;
+  readonly program?: string;
+  readonly msg?: string;
+}
+
+class Supervised {
+  readonly process: ChildProcess;
+  readonly lines: Line[] = [];
+  readonly texts: string[] = [];
+  readonly exit: Promise<number | null>;
+
+  constructor(options: RunOptions, environment: Readonly<Record<string, string>> = {}) {
+    const helper = join(import.meta.dirname, 'helpers/supervisor-process.js');
+    this.process = spawn(process.execPath, [helper, JSON.stringify(options)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
+    });
+    this.exit = new Promise((done) => this.process.once('exit', done));
+    if (!this.process.stdout) throw new Error('the supervisor has no output');
+    createInterface({ input: this.process.stdout }).on('line', (line) => {
+      if (line.startsWith('{')) this.lines.push(JSON.parse(line) as Line);
+      else this.texts.push(line);
+    });
+  }
+
+  /** The `count`th start of the role. */
+  async started(role: string, count = 1): Promise<Line & { pid: number; status: Readonly<Record<string, string>> }> {
+    for (const until = Date.now() + WAIT_MS; Date.now() < until; await sleep(20)) {
+      const found = this.lines.filter((line) => line.role === role && line.status)[count - 1];
+      if (found?.pid && found.status) return { ...found, pid: found.pid, status: found.status };
+    }
+    throw new Error(`${role} was not started ${count} times: ${JSON.stringify(this.lines)} ${this.texts}`);
+  }
+
+  async stop(): Promise<number | null> {
+    this.process.kill('SIGTERM');
+    return this.exit;
+  }
+}
+
+interface Place {
+  readonly dir: string;
+  readonly options: RunOptions;
+  start(options?: Partial<RunOptions>, environment?: Readonly<Record<string, string>>): Supervised;
+}
+
+async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'gi4over6-supervisor-'));
+  const all: Supervised[] = [];
+  try {
+    chmodSync(dir, 0o755);
+    const options: RunOptions = {
+      stateDir: join(dir, 'state'),
+      runDir: join(dir, 'run'),
+      user: 'gi4over6',
+      netconfPort: 0,
+      restconfPort: 8443,
+      listen: ['::1', '127.0.0.1'],
+      startup: true,
+      queues: 2,
+      program: standIn(join(dir, 'clone')),
+    };
+    const start: Place['start'] = (changes, environment) => {
+      all.push(new Supervised({ ...options, ...changes }, environment));
+      return all.at(-1) as Supervised;
+    };
+    await body({ dir, options, start });
+  } finally {
+    for (const supervised of all) await supervised.stop();
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** A project of one program and one package it imports. */
+function standIn(clone: string): string {
+  const dependency = join(clone, 'node_modules/a-package');
+  mkdirSync(dependency, { recursive: true });
+  mkdirSync(join(clone, 'dist/src'), { recursive: true });
+  writeFileSync(join(clone, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(dependency, 'package.json'), '{ "type": "module", "exports": "./index.js" }');
+  writeFileSync(join(dependency, 'index.js'), 'export const answer = 42;');
+  const program = join(clone, 'dist/src/stand-in.js');
+  writeFileSync(program, STAND_IN);
+  return program;
+}
+
+const userId = (option: string) => execFileSync('id', [option, 'gi4over6'], { encoding: 'utf8' }).trim();
+const capabilities = (status: Readonly<Record<string, string>>) =>
+  CAPABILITY_SETS.map((name) => BigInt(`0x${status[name]?.trim()}`));
+/** What is left of a process that ended and was not waited for has no command line. */
+const isAlive = (pid: number) => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
+  } catch {
+    return false;
+  }
+};
+const owner = (path: string) => {
+  const { uid, mode } = statSync(path);
+  return [uid, (mode & 0o777).toString(8)];
+};
+
+test('each child has its user, its capabilities and nothing more', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start({ restconfPort: 443 });
+    const management = await supervised.started('management');
+    const datapath = await supervised.started('datapath');
+    for (const { status } of [management, datapath]) {
+      assert.equal(status.Uid?.split('\t'), Array(4).fill(userId('-u')));
+      assert.equal(status.Gid?.split('\t'), Array(4).fill(userId('-g')));
+      assert.is(status.Groups?.trim(), '');
+      assert.is(status.NoNewPrivs, '1');
+    }
+    assert.equal(capabilities(management.status), Array(5).fill(NET_BIND_SERVICE));
+    assert.equal(capabilities(datapath.status), Array(5).fill(NET_ADMIN));
+    assert.equal(management.tuns, []);
+    assert.equal(new Set(datapath.tuns), new Set(['/dev/net/tun']));
+    assert.ok((datapath.tuns?.length ?? 0) >= 6);
+  });
+});
+
+test('management has no capability when its ports need none', async () => {
+  await withPlace(async ({ start }) => {
+    const { status } = await start().started('management');
+    assert.equal(capabilities(status), Array(5).fill(0n));
+  });
+});
+
+test('a child gets the whole command line', async () => {
+  await withPlace(async ({ start, options: { stateDir, runDir } }) => {
+    const { words } = await start().started('datapath');
+    const ports = ['--netconf-port', '0', '--restconf-port', '8443'];
+    const rest = ['--listen', '::1', '127.0.0.1', '--startup', '--queues', '2'];
+    assert.equal(words, ['--state-dir', stateDir, '--run-dir', runDir, ...ports, ...rest]);
+  });
+});
+
+test('a killed child is started again, the other goes on', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start();
+    const management = await supervised.started('management');
+    const datapath = await supervised.started('datapath');
+    process.kill(datapath.pid, 'SIGKILL');
+    const second = await supervised.started('datapath', 2);
+    assert.is.not(second.pid, datapath.pid);
+    assert.equal(second.tuns, datapath.tuns);
+    process.kill(second.pid, 'SIGKILL');
+    await supervised.started('datapath', 3);
+    assert.ok(isAlive(management.pid));
+    assert.is(supervised.lines.filter(({ role, status }) => role === 'management' && status).length, 1);
+  });
+});
+
+test('a clean stop ends both and keeps what is stored', async () => {
+  await withPlace(async ({ start, options: { stateDir, runDir } }) => {
+    const supervised = start();
+    const pids = [(await supervised.started('management')).pid, (await supervised.started('datapath')).pid];
+    const before = readdirSync(stateDir, { recursive: true }).filter((name) => name !== 'gi4over6.pid');
+    assert.is(readFileSync(join(runDir, 'gi4over6.pid'), 'utf8').split('\n')[0], `${supervised.process.pid}`);
+    assert.is(await supervised.stop(), 0);
+    assert.not.ok(pids.some(isAlive));
+    assert.equal(readdirSync(stateDir, { recursive: true }), before);
+    assert.equal(readdirSync(runDir), []);
+  });
+});
+
+test('a child that does not end when asked is killed', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_DATAPATH: 'deaf' });
+    const { pid } = await supervised.started('datapath');
+    await supervised.started('management');
+    assert.is(await supervised.stop(), 0);
+    assert.not.ok(isAlive(pid));
+  });
+});
+
+test('a child whose environment is wrong at the first start ends both', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_MANAGEMENT: 'exit 78' });
+    assert.is(await supervised.exit, 78);
+  });
+});
+
+test('a child that ends by itself is started again, whatever its exit code', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_MANAGEMENT: 'exit 0' });
+    const restarts = () =>
+      supervised.lines.filter(({ role, msg }) => role === 'management' && msg === 'started').length;
+    for (const until = Date.now() + WAIT_MS; restarts() < 4 && Date.now() < until; ) await sleep(20);
+    assert.ok(restarts() >= 4);
+    assert.is(supervised.process.exitCode, null);
+  });
+});
+
+test('a second supervisor of the same state or run directory is refused', async () => {
+  await withPlace(async ({ dir, start, options }) => {
+    const first = start();
+    const { pid } = await first.started('management');
+    for (const [changes, taken] of [
+      [{}, options.runDir],
+      [{ runDir: join(dir, 'run2') }, options.stateDir],
+      [{ stateDir: join(dir, 'state2') }, options.runDir],
+    ] as const) {
+      const second = start(changes);
+      assert.is(await second.exit, 78);
+      const advice = `stop it (kill ${first.process.pid}) or choose another directory`;
+      assert.equal(second.texts, [
+        `ALREADY_RUNNING: ${taken} is in use by gi4over6, process ${first.process.pid}: ${advice}`,
+      ]);
+    }
+    assert.ok(isAlive(pid));
+  });
+});
+
+test('after a supervisor was killed the next one ends its children and takes over', async () => {
+  await withPlace(async ({ start }) => {
+    const first = start();
+    const left = [(await first.started('management')).pid, (await first.started('datapath')).pid];
+    first.process.kill('SIGKILL');
+    await first.exit;
+    assert.ok(left.every(isAlive));
+    const second = start();
+    await second.started('management');
+    assert.not.ok(left.some(isAlive));
+  });
+});
+
+test('a clone below a directory the user may not enter works', async () => {
+  await withPlace(async ({ dir, start, options: { runDir } }) => {
+    const home = join(dir, 'home');
+    mkdirSync(home, { mode: 0o700 });
+    const supervised = start({ program: standIn(join(home, 'clone')) });
+    const management = await supervised.started('management');
+    const datapath = await supervised.started('datapath');
+    assert.is(management.program, join(runDir, 'app/dist/src/stand-in.js'));
+    assert.is(management.answer, 42);
+    assert.is(datapath.status.Uid?.split('\t')[0], userId('-u'));
+    assert.equal(capabilities(datapath.status), Array(5).fill(NET_ADMIN));
+    assert.ok((datapath.tuns?.length ?? 0) >= 6);
+    assert.not.ok(readFileSync('/proc/self/mounts', 'utf8').includes(runDir), 'the mount is seen outside');
+    assert.is(await supervised.stop(), 0);
+  });
+});
+
+test('what the first start needs is made once and belongs to whom it should', async () => {
+  await withPlace(async ({ start, options: { stateDir, runDir } }) => {
+    const supervised = start();
+    await supervised.started('management');
+    const uid = Number(userId('-u'));
+    for (const path of [stateDir, runDir, join(stateDir, 'keys')]) assert.equal(owner(path), [uid, '700']);
+    const files = ['keys/ssh_host_ed25519_key', 'keys/tls.key', 'keys/tls.crt', 'first-start.json'];
+    for (const name of files) assert.equal(owner(join(stateDir, name)), [uid, '600'], name);
+    assert.equal(owner(join(stateDir, 'initial-password')), [0, '600']);
+    const contents = () => [...files, 'initial-password'].map((name) => readFileSync(join(stateDir, name), 'utf8'));
+    const before = contents();
+    assert.match(before.at(-1) ?? '', /^[a-zA-Z0-9]{20}\n$/);
+    await supervised.stop();
+    await start().started('management');
+    assert.equal(contents(), before);
+  });
+});
+
+test('with a store there is no new first user', async () => {
+  await withPlace(async ({ start, options: { stateDir } }) => {
+    mkdirSync(join(stateDir, 'store'), { recursive: true });
+    writeFileSync(join(stateDir, 'store/data.mdb'), 'x');
+    for (const path of [stateDir, join(stateDir, 'store')]) chownSync(path, Number(userId('-u')), Number(userId('-g')));
+    await start().started('management');
+    assert.not.ok(existsSync(join(stateDir, 'initial-password')));
+    assert.not.ok(existsSync(join(stateDir, 'first-start.json')));
+  });
+});
+
+test('logs go to files when asked', async () => {
+  await withPlace(async ({ dir, start }) => {
+    const supervised = start({ logDir: join(dir, 'log') });
+    const log = join(dir, 'log/datapath.log');
+    for (const until = Date.now() + WAIT_MS; Date.now() < until; await sleep(20)) {
+      if (existsSync(log) && statSync(log).size > 0) break;
+    }
+    assert.match(readFileSync(log, 'utf8'), /"role":"datapath"/);
+    assert.is(supervised.lines.filter(({ status }) => status).length, 0);
+  });
+});
+
+const faults: readonly (readonly [string, (place: Place) => Partial<RunOptions>, RegExp])[] = [
+  [
+    'an unknown user',
+    () => ({ user: 'gi4over6-nobody' }),
+    /^USER_MISSING: user gi4over6-nobody does not exist: run .*/,
+  ],
+  ['root as user', () => ({ user: 'root' }), /^USER_ROOT: /],
+  [
+    'a run directory the user cannot reach',
+    ({ dir }) => {
+      mkdirSync(join(dir, 'closed'), { mode: 0o700 });
+      return { runDir: join(dir, 'closed/run') };
+    },
+    /^UNREACHABLE: user gi4over6 cannot reach .*closed\/run: he may not pass .*closed; run `chmod o\+x .*closed`/,
+  ],
+  [
+    'a state directory with files of root',
+    ({ dir }) => ({ stateDir: join(dir, 'clone') }),
+    /^DIRECTORY: .*clone belongs to user 0, expected user \d+/,
+  ],
+  [
+    'a project that nobody else may read',
+    ({ dir }) => {
+      chmodSync(join(dir, 'clone'), 0o700);
+      return {};
+    },
+    /^PROGRAM_UNREADABLE: user gi4over6 cannot read .*clone: run `chmod -R o\+rX .*clone`/,
+  ],
+];
+for (const [name, changes, expected] of faults) {
+  test(`${name} is refused with a sentence`, async () => {
+    await withPlace(async (place) => {
+      const supervised = place.start(changes(place));
+      assert.is(await supervised.exit, 78);
+      assert.match(supervised.texts.join('\n'), expected);
+      assert.not.ok(supervised.lines.some(({ msg }) => msg === 'started'));
+    });
+  });
+}
+
+test.run();
