@@ -6,7 +6,7 @@
  * when the process ends, so that its routes do.
  */
 
-import { TunQueue, wake } from 'node-tuntap2';
+import { createPersistent, removePersistent, TunQueue, wake } from 'node-tuntap2';
 import { type Batch, HEADROOM } from './batch.ts';
 import { PACKET_MAX, type PacketDevice, READABLE, STRIDE, TIMEOUT, type WaitResult, WOKEN } from './packet-device.ts';
 
@@ -64,19 +64,21 @@ export class TunDevice implements PacketDevice {
   }
 }
 
-/** Ends the `wait` of the device with that wake descriptor, from any thread of this process. */
+/** Ends the `wait` of the device with that wake descriptor, from any thread of this process; nothing when it is closed. */
 export function wakeTunDevice(wakeDescriptor: number): void {
-  wake(wakeDescriptor);
+  try {
+    wake(wakeDescriptor);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EBADF')) throw error;
+  }
 }
 
 /** Makes a TUN device that stays until it is removed; one that is there already is kept. @throws Error as `open` does */
 export function createPersistentTun(name: string, descriptor?: number): void {
-  TunQueue.open({ name, descriptor, persist: true }).close();
+  createPersistent({ name, descriptor });
 }
 
 /** Removes a persistent device, once no process holds a queue of it. @throws Error as `open` does */
 export function removePersistentTun(name: string): void {
-  const queue = TunQueue.open({ name });
-  queue.persist = false;
-  queue.close();
+  removePersistent({ name });
 }

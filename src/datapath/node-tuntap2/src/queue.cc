@@ -164,6 +164,7 @@ napi_value Attach(napi_env env, napi_callback_info info) {
   if (!queue->arena.Take(env, arguments.values[1], napi_uint8_array) ||
       !queue->lengths.Take(env, arguments.values[2], napi_int32_array) ||
       !queue->outputs.Take(env, arguments.values[3], napi_int32_array)) {
+    for (Memory* memory : {&queue->arena, &queue->lengths, &queue->outputs}) memory->Release(env);
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "attach: expected a Uint8Array and two Int32Array");
   }
   return nullptr;
