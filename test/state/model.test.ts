@@ -1,0 +1,171 @@
+/** The generated model: is it what the schema gives, does it read configurations. The row codec: row-form.test.ts. */
+
+import { spawnSync } from 'node:child_process';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseIpv6 } from '../../src/address.ts';
+import { DROP_REASONS as ENGINE_DROP_REASONS } from '../../src/datapath/verdict.ts';
+import { DROP_REASONS, readConfiguration } from '../../src/state/model.generated.ts';
+
+const test = suite('model');
+
+test('the generated file is what the model gives', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['dist/tools/generate.js', '--check'], { encoding: 'utf8' });
+  assert.is(stderr, '');
+  assert.is(status, 0);
+});
+
+test('the engine and the model have the same drop reasons in the same order', () => {
+  assert.equal(
+    ENGINE_DROP_REASONS.map(([name]) => name),
+    [...DROP_REASONS],
+  );
+});
+
+function ipv6(text: string): Uint8Array {
+  const octets = parseIpv6(text);
+  if (!octets) throw new Error(`${text} is no IPv6 address`);
+  return octets;
+}
+
+const TUNNEL_DEFAULTS = {
+  softwirePayloadMtu: 1460,
+  hopLimit: 64,
+  trafficClassMode: 'uniform',
+  pipeDscp: 0,
+  ecnMode: 'normal',
+  flowLabelMode: 'flow',
+};
+
+const configurations = [
+  ['nothing configured', {}, { gateway: [], aftr: [] }],
+  [
+    'defaults of a gateway',
+    { 'gi-4over6:softwire': { gateway: [{ name: 'g' }] } },
+    {
+      gateway: [
+        {
+          name: 'g',
+          enabled: true,
+          ipv6Address: undefined,
+          aftrIpv6Address: undefined,
+          ipv4Interface: [],
+          ipv4Address: undefined,
+          servedPrefix: [],
+          ...TUNNEL_DEFAULTS,
+        },
+      ],
+      aftr: [],
+    },
+  ],
+  [
+    'defaults of an AFTR; bindings are no part of the tree',
+    { 'gi-4over6:softwire': { aftr: [{ name: 'a', 'binding-table': { binding: [{ 'ipv4-prefix': 'ignored' }] } }] } },
+    {
+      gateway: [],
+      aftr: [
+        {
+          name: 'a',
+          enabled: true,
+          ipv6Address: undefined,
+          additionalIpv6Address: [],
+          ipv4Address: undefined,
+          ipv4Pool: [],
+          softwireNumMax: undefined,
+          enableHairpinning: true,
+          ...TUNNEL_DEFAULTS,
+        },
+      ],
+    },
+  ],
+  [
+    'every leaf of a gateway',
+    {
+      'gi-4over6:softwire': {
+        gateway: [
+          {
+            name: 'g',
+            enabled: false,
+            'ipv6-address': '2001:db8:a::1',
+            'aftr-ipv6-address': '2001:db8:b::1',
+            'ipv4-interface': ['eth1', 'eth2'],
+            'ipv4-address': '192.0.2.1',
+            'served-prefix': [{ 'ipv4-prefix': '192.0.2.0/28' }],
+            'softwire-payload-mtu': 1440,
+            'hop-limit': 7,
+            'traffic-class-mode': 'pipe',
+            'pipe-dscp': 46,
+            'ecn-mode': 'compatibility',
+            'flow-label-mode': 'zero',
+          },
+        ],
+      },
+    },
+    {
+      gateway: [
+        {
+          name: 'g',
+          enabled: false,
+          ipv6Address: ipv6('2001:db8:a::1'),
+          aftrIpv6Address: ipv6('2001:db8:b::1'),
+          ipv4Interface: ['eth1', 'eth2'],
+          ipv4Address: 0xc0000201,
+          servedPrefix: [{ ipv4Prefix: { address: 0xc0000200, length: 28 } }],
+          softwirePayloadMtu: 1440,
+          hopLimit: 7,
+          trafficClassMode: 'pipe',
+          pipeDscp: 46,
+          ecnMode: 'compatibility',
+          flowLabelMode: 'zero',
+        },
+      ],
+      aftr: [],
+    },
+  ],
+  [
+    'leaves of an AFTR',
+    {
+      'gi-4over6:softwire': {
+        aftr: [
+          {
+            name: 'a',
+            'ipv6-address': '2001:db8:b::1',
+            'additional-ipv6-address': ['2001:db8:b::2'],
+            'ipv4-pool': ['192.0.2.0/24', '198.51.100.0/25'],
+            'softwire-num-max': 10,
+            'enable-hairpinning': false,
+          },
+        ],
+      },
+    },
+    {
+      gateway: [],
+      aftr: [
+        {
+          name: 'a',
+          enabled: true,
+          ipv6Address: ipv6('2001:db8:b::1'),
+          additionalIpv6Address: [ipv6('2001:db8:b::2')],
+          ipv4Address: undefined,
+          ipv4Pool: [
+            { address: 0xc0000200, length: 24 },
+            { address: 0xc6336400, length: 25 },
+          ],
+          softwireNumMax: 10,
+          enableHairpinning: false,
+          ...TUNNEL_DEFAULTS,
+        },
+      ],
+    },
+  ],
+] as const;
+for (const [name, data, expected] of configurations) {
+  test(`configuration: ${name}`, () => assert.equal(readConfiguration(data), expected));
+}
+
+test('a stored address that is none is our own mistake', () => {
+  const data = { 'gi-4over6:softwire': { gateway: [{ name: 'g', 'ipv6-address': 'x' }] } };
+  assert.throws(() => readConfiguration(data), /'x'/);
+});
+
+test.run();
