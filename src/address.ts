@@ -90,13 +90,17 @@ function parseGroups(text: string, last: boolean): number[] | undefined {
   return groups;
 }
 
-/** The 16 octets at `at` in the canonical text of RFC 5952 §4 (IPv4-mapped addresses end in dotted decimal, §5). */
+/**
+ * The 16 octets at `at` in the canonical text of RFC 5952 §4. IPv4-mapped and IPv4-compatible addresses end in dotted
+ * decimal (§5), the latter because inet_ntop and therefore libyang write them so: one address has one text everywhere.
+ */
 export function formatIpv6(octets: Uint8Array, at = 0): string {
   const groups: number[] = [];
   for (let i = 0; i < 8; i++) groups.push(((octets[at + 2 * i] ?? 0) << 8) | (octets[at + 2 * i + 1] ?? 0));
   const tail = groups.slice(6);
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    return `::ffff:${formatIpv4((((tail[0] ?? 0) << 16) | (tail[1] ?? 0)) >>> 0)}`;
+  const isMapped = groups[5] === 0xffff;
+  if (groups.slice(0, 5).every((group) => group === 0) && (isMapped || (groups[5] === 0 && tail[0] !== 0))) {
+    return `${isMapped ? '::ffff:' : '::'}${formatIpv4((((tail[0] ?? 0) << 16) | (tail[1] ?? 0)) >>> 0)}`;
   }
   const [start, length] = longestZeroRun(groups);
   const hex = groups.map((group) => group.toString(16));
