@@ -2,8 +2,8 @@
  * A batch of packets on its way through the engine: where each packet lies, how it ended, and what is to be sent.
  *
  * All of it lies in one slab. Packets begin at multiples of four octets, with HEADROOM octets free before them, so that
- * an outer header is put in front without moving anything. What the engine makes itself (ICMP, headers of fragments) lies in the scratch
- * area at the end.
+ * an outer header is put in front without moving anything. What the engine makes itself (ICMP, headers of fragments)
+ * lies in the scratch area at the end.
  */
 
 /** Octets free before each packet: outer header, fragment header, and what the device puts before a packet. */

@@ -1,6 +1,6 @@
 /**
- * The datapath's end of the control channel: a unix socket that only its own user can open. Every message is checked; what is
- * no request ends the connection, since whoever sends that is not management.
+ * The datapath's end of the control channel: a unix socket that only its own user can open. Every message is checked;
+ * what is no request ends the connection, since whoever sends that is not management.
  */
 
 import { rmSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Counters in shared memory: packets and octets by instance, side and verdict. Each is two 32-bit words; each worker has
- * a lane of its own, and readers add the lanes up. What was received is the sum of the verdicts, since every packet has exactly one.
+ * Counters in shared memory: packets and octets by instance, side and verdict. Each is two 32-bit words; each worker
+ * has a lane of its own, and readers add the lanes up. What was received is the sum of the verdicts, since every packet
+ * has exactly one.
  *
  *     lane: sequence word, unused word, then [instance][side][verdict] of four words: packets low, high, octets low, high
  *

@@ -1,6 +1,7 @@
 /**
- * The datapath as a whole, without its process: tables that follow the store, workers that forward by them, and the kernel that
- * leads packets to the workers. The order is always tables, workers, kernel: no packet meets an empty table.
+ * The datapath as a whole, without its process: tables that follow the store, workers that forward by them, and the
+ * kernel that leads packets to the workers. The order is always tables, workers, kernel: no packet meets an empty
+ * table.
  */
 
 import type { DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
@@ -51,7 +52,9 @@ export class Datapath implements ControlHandlers {
     this.#parts = parts;
   }
 
-  /** Follows the store to its newest version, and tries again what the kernel did not take. Calls wait for each other. */
+  /**
+   * Follows the store to its newest version, and tries again what the kernel did not take. Calls wait for each other.
+   */
   follow(): Promise<void> {
     const next = this.#following.then(() => this.#follow());
     this.#following = next.catch(() => undefined);

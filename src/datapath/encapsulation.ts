@@ -1,6 +1,6 @@
 /**
- * Putting the outer header before an IPv4 packet, and cutting the result in pieces when it is larger than the path takes: the
- * outer packet is fragmented, never the inner one (RFC 2473 §7.2 b, RFC 6333 §5.3).
+ * Putting the outer header before an IPv4 packet, and cutting the result in pieces when it is larger than the path
+ * takes: the outer packet is fragmented, never the inner one (RFC 2473 §7.2 b, RFC 6333 §5.3).
  */
 
 import type { Batch } from './batch.ts';
@@ -32,8 +32,8 @@ export class Encapsulation {
   #fragments: number;
 
   /**
-   * `seed` is random and the same in all workers (a flow keeps its label whatever queue it came by); `worker` keeps the identifications
-   * of workers apart.
+   * `seed` is random and the same in all workers (a flow keeps its label whatever queue it came by); `worker` keeps the
+   * identifications of workers apart.
    */
   constructor(softwires: Softwires, rows: Int32Array, seed: number, worker: number) {
     this.#softwires = softwires;
@@ -72,8 +72,9 @@ export class Encapsulation {
   }
 
   /**
-   * Sends the IPv4 packet at `at` (a multiple of four, outer header's room before it) through the tunnel on account of packet `k`;
-   * in fragments when it is larger than the payload MTU. False, and nothing sent, when the batch has no room for them.
+   * Sends the IPv4 packet at `at` (a multiple of four, outer header's room before it) through the tunnel on account of
+   * packet `k`; in fragments when it is larger than the payload MTU. False, and nothing sent, when the batch has no
+   * room for them.
    */
   send(batch: Batch, k: number, at: number, softwire: number, row: number): boolean {
     const len = totalLength(batch.buf, at);

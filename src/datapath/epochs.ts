@@ -4,9 +4,9 @@
  *
  *     word 0: epoch    word 1: 1 while workers are held at their boundary    word 2 + n: worker n
  *
- * A worker's word is the epoch in which its batch began, or OUTSIDE between batches. What the writer unlinked in epoch e
- * is free once every worker is outside or began its batch after e. All words are accessed with Atomics, whose order is
- * the same for all threads: a worker that writes its word after the writer looked also reads the table after it.
+ * A worker's word is the epoch in which its batch began, or OUTSIDE between batches. What the writer unlinked in epoch
+ * e is free once every worker is outside or began its batch after e. All words are accessed with Atomics, whose order
+ * is the same for all threads: a worker that writes its word after the writer looked also reads the table after it.
  */
 
 const EPOCH = 0;
@@ -56,8 +56,8 @@ export class Epochs {
   }
 
   /**
-   * Writer: runs `body` while no worker is in a batch. When a worker has not reached its boundary within `timeoutMs`, body
-   * runs all the same (it must leave the table right at every step) and the answer is false.
+   * Writer: runs `body` while no worker is in a batch. When a worker has not reached its boundary within `timeoutMs`,
+   * body runs all the same (it must leave the table right at every step) and the answer is false.
    */
   hold(timeoutMs: number, body: () => void): boolean {
     const words = this.#words;

@@ -8,8 +8,8 @@ import { PROTOCOL_TCP, PROTOCOL_UDP } from './wire/ipv4.ts';
 const MORE_OR_OFFSET = 0xff3f0000 | 0;
 
 /**
- * Label of the IPv4 packet whose header begins at word `w`: 1 to 2^20 - 1 (0 would say "no label"). `header` is the length of its
- * IPv4 header, `len` of the packet; the words hold octets in the order of the packet.
+ * Label of the IPv4 packet whose header begins at word `w`: 1 to 2^20 - 1 (0 would say "no label"). `header` is the
+ * length of its IPv4 header, `len` of the packet; the words hold octets in the order of the packet.
  */
 export function flowLabelOf(words: Int32Array, w: number, header: number, len: number, key: number): number {
   const protocol = ((words[w + 2] ?? 0) >>> 8) & 255;

@@ -56,8 +56,8 @@ export class Follower {
   }
 
   /**
-   * Sum over the rows that were applied: that of the snapshot after reading all its rows, then kept up row by row. It differs from that of
-   * the store when the two have parted.
+   * Sum over the rows that were applied: that of the snapshot after reading all its rows, then kept up row by row. It
+   * differs from that of the store when the two have parted.
    */
   get contentHash(): string {
     return hashText(this.#hash);

@@ -2,8 +2,8 @@
  * What one role forwards by, as the control thread keeps it: table, tunnel addresses and counters in shared memory, and
  * the numbers that instances and tunnel addresses have there.
  *
- * An instance keeps its number as long as it is configured. A tunnel address that goes out of use is first disabled, so that rows
- * which still name it lead nowhere, and its number is given to another only after those rows are gone.
+ * An instance keeps its number as long as it is configured. A tunnel address that goes out of use is first disabled, so
+ * that rows which still name it lead nowhere, and its number is given to another only after those rows are gone.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -154,8 +154,8 @@ export class Forwarding {
   }
 
   /**
-   * Makes the rows exactly those wanted: first what is new or different, then what goes. Packets of rows that stay are not
-   * touched by it. `pause` is awaited between slices.
+   * Makes the rows exactly those wanted: first what is new or different, then what goes. Packets of rows that stay are
+   * not touched by it. `pause` is awaited between slices.
    */
   async synchronize(wanted: Iterable<WantedRow>, pause: () => Promise<void>): Promise<void> {
     this.#refused = 0;

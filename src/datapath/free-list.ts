@@ -5,7 +5,10 @@
 
 import type { Epochs } from './epochs.ts';
 
-/** How long `take` waits for the workers when everything free still waits for them; a batch takes well under a millisecond. */
+/**
+ * How long `take` waits for the workers when everything free still waits for them; a batch takes well under a
+ * millisecond.
+ */
 const PATIENCE_MS = 2_000;
 
 export class FreeList {

@@ -10,8 +10,8 @@
  *     softwire, 16 words, one a tunnel address   0-9 outer header without remote address (wire)
  *                                                10 instance   11 flags   12 payload MTU   13 ipv4-address (wire)
  *
- * Block, row and softwire numbers begin at 1, so that 0 means none. The words of a softwire are changed only while the workers
- * are held at a batch boundary.
+ * Block, row and softwire numbers begin at 1, so that 0 means none. The words of a softwire are changed only while the
+ * workers are held at a batch boundary.
  */
 
 export const FIRST_LEVEL_WORDS = 1 << 24;

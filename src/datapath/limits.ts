@@ -13,8 +13,8 @@ export const SERVED_PREFIX_CAPACITY = 65_536;
 const ROOT = '/gi-4over6:softwire';
 
 /**
- * A refusal for each limit that a configuration passes. Half of the numbers are kept free: while a commit is applied, what goes
- * and what comes have theirs at the same time.
+ * A refusal for each limit that a configuration passes. Half of the numbers are kept free: while a commit is applied,
+ * what goes and what comes have theirs at the same time.
  */
 export function checkLimits({ gateway, aftr }: Configuration): Refusal[] {
   const addresses = aftr.reduce((sum, { additionalIpv6Address }) => sum + 1 + additionalIpv6Address.length, 0);

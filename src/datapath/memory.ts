@@ -1,6 +1,6 @@
 /**
- * Memory that the control thread writes and the workers read. It comes from an allocator handed in from outside, so that
- * it can one day be mapped kernel arrays; large blocks cost real memory only where they are touched.
+ * Memory that the control thread writes and the workers read. It comes from an allocator handed in from outside, so
+ * that it can one day be mapped kernel arrays; large blocks cost real memory only where they are touched.
  */
 
 export type Allocate = (octets: number) => SharedArrayBuffer;

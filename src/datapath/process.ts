@@ -1,6 +1,6 @@
 /**
- * The datapath process: waits for the store, builds the tables, starts the workers, sets the kernel up, answers management,
- * and follows the store until it is told to end.
+ * The datapath process: waits for the store, builds the tables, starts the workers, sets the kernel up, answers
+ * management, and follows the store until it is told to end.
  */
 
 import { join } from 'node:path';
@@ -36,7 +36,10 @@ const STORE_RETRY_MS = 200;
 const FOLLOW_MS = 1_000;
 const EXIT_CRASH = 70;
 
-/** Runs until SIGTERM or SIGINT, then takes back what it set in the kernel. @throws Error with code and a sentence when the environment lacks something */
+/**
+ * Runs until SIGTERM or SIGINT, then takes back what it set in the kernel. @throws Error with code and a sentence when
+ * the environment lacks something
+ */
 export async function runDatapath(options: DatapathOptions): Promise<void> {
   assertLittleEndian();
   const log = openLog('datapath');

@@ -26,8 +26,8 @@ export class Pump {
   }
 
   /**
-   * Forwards one batch if packets wait; false when none did. A batch is decided and sent between two batch boundaries, so that
-   * when a commit has been applied nothing is sent any more by what was before it.
+   * Forwards one batch if packets wait; false when none did. A batch is decided and sent between two batch boundaries,
+   * so that when a commit has been applied nothing is sent any more by what was before it.
    */
   forwardBatch(): boolean {
     const { batch } = this.#device;

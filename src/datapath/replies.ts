@@ -1,6 +1,6 @@
 /**
- * ICMPv4 errors that the engine makes, since the kernel's own would not find their way through the tunnel: time exceeded
- * and fragmentation needed, limited in rate for each instance.
+ * ICMPv4 errors that the engine makes, since the kernel's own would not find their way through the tunnel: time
+ * exceeded and fragmentation needed, limited in rate for each instance.
  */
 
 import { isMartianIpv4 } from '../address.ts';
@@ -46,9 +46,9 @@ export class Replies {
   }
 
   /**
-   * Sends an ICMPv4 error about the packet at `at`, which is a valid IPv4 packet, from the instance of `softwire`: through the tunnel
-   * to the end that `row` names, or with NO_ROW as plain IPv4. Silent where RFC 1812 §4.3.2.7 wants silence, without an
-   * ipv4-address to send from, and above the rate.
+   * Sends an ICMPv4 error about the packet at `at`, which is a valid IPv4 packet, from the instance of `softwire`:
+   * through the tunnel to the end that `row` names, or with NO_ROW as plain IPv4. Silent where RFC 1812 §4.3.2.7 wants
+   * silence, without an ipv4-address to send from, and above the rate.
    */
   sendError(
     batch: Batch,
@@ -83,7 +83,9 @@ export class Replies {
   }
 }
 
-/** RFC 1812 §4.3.2.7: no error about an ICMP error, a later fragment, or a packet that is not from one host to one host. */
+/**
+ * RFC 1812 §4.3.2.7: no error about an ICMP error, a later fragment, or a packet that is not from one host to one host.
+ */
 function mayBeAnswered(buf: Uint8Array, at: number): boolean {
   if (fragmentOffset(buf, at) !== 0) return false;
   if (isMartianIpv4(source(buf, at)) || isMartianIpv4(destination(buf, at))) return false;

@@ -1,6 +1,6 @@
 /**
- * The slow path: every rule in order, for the packets that are not plainly good. It decides from the packet alone and looks
- * addresses up again, so that it is right whatever the fast path has seen. Each function returns the verdict.
+ * The slow path: every rule in order, for the packets that are not plainly good. It decides from the packet alone and
+ * looks addresses up again, so that it is right whatever the fast path has seen. Each function returns the verdict.
  */
 
 import { isMartianIpv4 } from '../address.ts';

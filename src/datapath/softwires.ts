@@ -1,7 +1,7 @@
 /**
  * The tunnel addresses of a role in shared memory: outer header, modes and sizes of each, and the IPv4 pools that say
- * which AFTR a packet belongs to when no binding does. The control thread changes it only while the workers are held at a
- * batch boundary; the layout is in layout.ts.
+ * which AFTR a packet belongs to when no binding does. The control thread changes it only while the workers are held at
+ * a batch boundary; the layout is in layout.ts.
  */
 
 import {

@@ -1,10 +1,10 @@
 /**
- * The longest-prefix table of one role: IPv4 prefix of length 1 to 32 to row. One writer changes it in place while workers read:
- * what is new is written before the word that leads to it, and what was freed is used again only after every worker
- * has passed a batch boundary. Each step leaves the table right for every address.
+ * The longest-prefix table of one role: IPv4 prefix of length 1 to 32 to row. One writer changes it in place while
+ * workers read: what is new is written before the word that leads to it, and what was freed is used again only after
+ * every worker has passed a batch boundary. Each step leaves the table right for every address.
  *
- * Every word says what its addresses map to after longest match, so a reader takes at most three steps: a /24, a /28, an
- * address. Blocks have 16 words because a million /32s scattered over as many /24s then cost two cache lines each
+ * Every word says what its addresses map to after longest match, so a reader takes at most three steps: a /24, a /28,
+ * an address. Blocks have 16 words because a million /32s scattered over as many /24s then cost two cache lines each
  * (122 MiB, where blocks of 256 words cost 950 MiB).
  */
 

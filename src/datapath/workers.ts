@@ -28,7 +28,10 @@ export class Workers {
     this.#ended = Promise.all(threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve))));
   }
 
-  /** Starts one thread for each worker of the memory; resolves when all have their queue. @throws what opening a queue throws */
+  /**
+   * Starts one thread for each worker of the memory; resolves when all have their queue. @throws what opening a queue
+   * throws
+   */
   static async start({ device, memory, descriptors, onCrash }: WorkersOptions): Promise<Workers> {
     const stop = new SharedArrayBuffer(4);
     const stopWord = new Int32Array(stop);

@@ -1,7 +1,7 @@
 /**
- * Bench of the engine in memory: 64-octet packets of random bindings, both directions, without a device. What the loop costs that
- * fills the batch is measured in the same round and taken off. Absolute figures are for orientation; targets come from
- * design: 7.6 Mpps is what the fastest other lwAFTR does on the same machine with a million bindings.
+ * Bench of the engine in memory: 64-octet packets of random bindings, both directions, without a device. What the loop
+ * costs that fills the batch is measured in the same round and taken off. Absolute figures are for orientation; targets
+ * come from design: 7.6 Mpps is what the fastest other lwAFTR does on the same machine with a million bindings.
  */
 
 import { fileURLToPath } from 'node:url';

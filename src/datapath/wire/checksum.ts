@@ -13,7 +13,10 @@ export function fold(sum: number): number {
   return (once & 0xffff) + (once >>> 16);
 }
 
-/** Sum of `len` octets at `at` added to `sum` and folded; an odd last octet counts as padded with zero. `len` up to 65,535. */
+/**
+ * Sum of `len` octets at `at` added to `sum` and folded; an odd last octet counts as padded with zero. `len` up to
+ * 65,535.
+ */
 export function addOctets(sum: number, buf: Uint8Array, at: number, len: number): number {
   let total = sum;
   const even = at + (len & ~1);

@@ -16,7 +16,10 @@ export const ICMPV4_TIME_EXCEEDED = 11;
 export const CODE_FRAGMENTATION_NEEDED = 4;
 export const CODE_TTL_EXCEEDED = 0;
 
-/** Whether the message at `at` is an error (RFC 1812 §4.3.2.7): unreachable, source quench, redirect, time exceeded, parameter problem. */
+/**
+ * Whether the message at `at` is an error (RFC 1812 §4.3.2.7): unreachable, source quench, redirect, time exceeded,
+ * parameter problem.
+ */
 export function isIcmpv4Error(buf: Uint8Array, at: number): boolean {
   const type = u8(buf, at);
   return type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
@@ -34,7 +37,10 @@ export function turnIntoEchoReply(buf: Uint8Array, at: number): void {
   setU16(buf, at + 2, updated(u16(buf, at + 2), before, u16(buf, at)));
 }
 
-/** Writes the header of an error whose quote of `quoteLen` octets stands behind it. `mtu` is 0 unless fragmentation was needed. */
+/**
+ * Writes the header of an error whose quote of `quoteLen` octets stands behind it. `mtu` is 0 unless fragmentation was
+ * needed.
+ */
 export function writeIcmpv4Error(
   buf: Uint8Array,
   at: number,

@@ -18,13 +18,18 @@ const FIRST_LINK_TYPE = 130;
 const LAST_LINK_TYPE = 137;
 const MLDV2_REPORT = 143;
 
-/** Whether the message at `at` belongs to a link: multicast listener (RFC 2710, 3810) or neighbour discovery (RFC 4861). */
+/**
+ * Whether the message at `at` belongs to a link: multicast listener (RFC 2710, 3810) or neighbour discovery (RFC 4861).
+ */
 export function isLinkMessage(buf: Uint8Array, at: number): boolean {
   const type = u8(buf, at);
   return (type >= FIRST_LINK_TYPE && type <= LAST_LINK_TYPE) || type === MLDV2_REPORT;
 }
 
-/** Whether the `len` octets at `at`, in the packet whose IPv6 header is at `headerAt`, are an echo request with a correct checksum. */
+/**
+ * Whether the `len` octets at `at`, in the packet whose IPv6 header is at `headerAt`, are an echo request with a
+ * correct checksum.
+ */
 export function isIcmpv6EchoRequest(buf: Uint8Array, headerAt: number, at: number, len: number): boolean {
   if (len < ICMPV6_HEADER_LEN || u8(buf, at) !== ICMPV6_ECHO_REQUEST) return false;
   const pseudo = addOctets(len + NEXT_HEADER_ICMPV6, buf, headerAt + IPV6_SOURCE, 32);

@@ -127,7 +127,9 @@ export function writeIpv4(
   setU16(buf, at + 10, complement(addOctets(0, buf, at, IPV4_HEADER_LEN)));
 }
 
-/** Whether the options contain a loose or strict source route (RFC 791 §3.1; dropped as RFC 7126 §4.3 and §4.4 advise). */
+/**
+ * Whether the options contain a loose or strict source route (RFC 791 §3.1; dropped as RFC 7126 §4.3 and §4.4 advise).
+ */
 export function hasSourceRoute(buf: Uint8Array, at: number): boolean {
   const end = at + headerLength(buf, at);
   let option = at + IPV4_HEADER_LEN;

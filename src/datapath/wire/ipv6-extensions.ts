@@ -1,6 +1,6 @@
 /**
- * IPv6 extension headers before the inner packet (RFC 8200 §4): hop-by-hop and destination options, routing headers with
- * nothing left to visit, and atomic fragments (RFC 6946) are passed over; the walk ends at anything else.
+ * IPv6 extension headers before the inner packet (RFC 8200 §4): hop-by-hop and destination options, routing headers
+ * with nothing left to visit, and atomic fragments (RFC 6946) are passed over; the walk ends at anything else.
  *
  *     |  Next Header  |  Hdr Ext Len  |  options ...                  |      hop-by-hop, destination options
  *     |  Next Header  |  Hdr Ext Len  |  Routing Type | Segments Left |      routing
@@ -27,7 +27,10 @@ export const WALK_FRAGMENT = 4;
 
 const OPTION_PAD1 = 0;
 const OPTION_PADN = 1;
-/** Tunnel Encapsulation Limit (RFC 2473 §4.1.1): says how deep tunnels may nest; an exit point has nothing to do with it. */
+/**
+ * Tunnel Encapsulation Limit (RFC 2473 §4.1.1): says how deep tunnels may nest; an exit point has nothing to do with
+ * it.
+ */
 const OPTION_TUNNEL_LIMIT = 4;
 /** The two high bits of an option type say what a node that does not know it does; 00 is "skip" (RFC 8200 §4.2). */
 const OPTION_ACTION = 0xc0;
