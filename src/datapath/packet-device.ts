@@ -51,8 +51,9 @@ export class MemoryDevice implements PacketDevice {
 
   /** Puts packets behind those that wait. @throws RangeError when one is empty or longer than a slot of the batch */
   push(...packets: readonly Uint8Array[]): void {
-    const { at, buf, capacity } = this.batch;
-    const most = Math.min(PACKET_MAX, (at[1] ?? buf.length) - (at[0] ?? 0) - (capacity > 1 ? HEADROOM : 0));
+    const { at } = this.batch;
+    const stride = (at[1] ?? STRIDE + HEADROOM) - (at[0] ?? 0);
+    const most = Math.min(PACKET_MAX, stride - HEADROOM);
     for (const packet of packets) {
       if (packet.length === 0 || packet.length > most) {
         throw new RangeError(`packet: expected 1 to ${most} octets, found ${packet.length}`);
