@@ -44,7 +44,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   assertLittleEndian();
   const log = openLog('datapath');
   const ending = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
   const store = await openStore(join(options.stateDir, 'store'), ending.signal, log);
   if (!store) return;
   const datapath = new Datapath({

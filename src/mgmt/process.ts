@@ -120,9 +120,10 @@ function runningConfiguration(datastores: Datastores): () => DataNode {
   };
 }
 
+/** A second signal, such as one to the whole process group, must not cut the end short. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
   });
 }
