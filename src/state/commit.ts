@@ -79,15 +79,16 @@ function put(database: Environment['meta'], key: string, value: Buffer): void {
 
 function writeRunning(environment: Environment, head: Head, { caller, tree, rows, hasStartup }: CommitContent): Head {
   const { tables, nextTable } = tablesFor(head, rows);
+  const encode = encodeOnce();
   if (hasStartup || environment.tree.get(Buffer.from('startup'))) keepForStartup(environment, tables, rows);
   let hash = BigInt(`0x${head.contentHash}`);
   for (const { instance, before, after } of rows) {
     const table = tableOf(tables, instance);
     tables.set(instance, { ...table, rows: table.rows + (after ? 1 : 0) - (before ? 1 : 0) });
-    if (before) hash = subtractHash(hash, rowHash(instance, before));
+    if (before) hash = subtractHash(hash, rowHash(instance, before, encode(before)));
     if (after) {
-      hash = addHash(hash, rowHash(instance, after));
-      environment.bindings.putSync(rowKey(table.number, after), Buffer.from(encodeBinding(after)));
+      hash = addHash(hash, rowHash(instance, after, encode(after)));
+      environment.bindings.putSync(rowKey(table.number, after), encode(after));
     } else if (before) environment.bindings.removeSync(rowKey(table.number, before));
   }
   if (tree !== undefined) put(environment.tree, 'running', sealJson('running', tree));
@@ -95,8 +96,23 @@ function writeRunning(environment: Environment, head: Head, { caller, tree, rows
   const time = new Date().toISOString();
   const bulk = rows.length > BULK_ROWS;
   const record = { version, time, caller, treeChanged: tree !== undefined, bulk, rows: bulk ? [] : rows };
-  const kept = keepRecord(environment, head, record);
+  const kept = keepRecord(environment, head, record, encode);
   return { ...head, ...kept, version, time, contentHash: hashText(hash), tables, nextTable };
+}
+
+type Encode = (binding: Binding) => Buffer;
+
+/** A row's value goes into the table, the hash and the change record; it is made once. */
+function encodeOnce(): Encode {
+  const known = new Map<Binding, Buffer>();
+  return (binding) => {
+    let octets = known.get(binding);
+    if (!octets) {
+      octets = Buffer.from(encodeBinding(binding));
+      known.set(binding, octets);
+    }
+    return octets;
+  };
 }
 
 /** The tables of the head and one for each AFTR that had none. @throws ManagementError resource-denied */
@@ -125,8 +141,9 @@ function keepRecord(
   environment: Environment,
   head: Head,
   record: ChangeRecord,
+  encode: Encode,
 ): { oldestChange: number; keptRows: number } {
-  environment.changes.putSync(changeKey(record.version), encodeChange(record));
+  environment.changes.putSync(changeKey(record.version), encodeChange(record, encode));
   let keptRows = head.keptRows + record.rows.length;
   let { oldestChange } = head;
   while (oldestChange <= record.version - KEPT_CHANGES || (keptRows > KEPT_ROWS && oldestChange < record.version)) {

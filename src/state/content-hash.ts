@@ -10,10 +10,10 @@ import { bindingKey } from './row-form.ts';
 
 const MODULUS = 1n << 256n;
 
-/** Hash of one row: SHA-256 over the name of its AFTR, a zero octet, its key and its value. */
-export function rowHash(instance: string, binding: Binding): bigint {
+/** Hash of one row: SHA-256 over the name of its AFTR, a zero octet, its key and its value (`octets`, when known). */
+export function rowHash(instance: string, binding: Binding, octets = encodeBinding(binding)): bigint {
   const hash = createHash('sha256');
-  hash.update(`${instance}\u0000`).update(bindingKey(binding.address, binding.length)).update(encodeBinding(binding));
+  hash.update(`${instance}\u0000`).update(bindingKey(binding.address, binding.length)).update(octets);
   return BigInt(`0x${hash.digest('hex')}`);
 }
 

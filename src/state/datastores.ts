@@ -14,7 +14,7 @@ import type { StoreWrite } from './commit.ts';
 import { writeCommit, writeFirst } from './commit.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
-import { authorizeDifference, copyDraft, editDraft, emptyDraft, rowChanges } from './draft.ts';
+import { authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, Snapshot, storeError } from './environment.ts';
@@ -334,6 +334,7 @@ export class Datastores {
       after: draft.treeTouched ? readConfiguration(treeToJson(draft.tree)) : this.#running.softwire,
       rows: new OverlaidRows(base, draft.overlay),
       changes,
+      counts: countsAfter(base, aftrNames(draft.tree), changes),
     });
   }
 
@@ -345,8 +346,7 @@ export class Datastores {
     this.#judge(draft, base, rows);
     const { tree: before, head } = this.#running;
     const after = treeChanged ? draft.tree : before;
-    const table = new OverlaidRows(base, draft.overlay);
-    const rowCounts = new Map(aftrNames(after).map((name) => [name, table.count(name)]));
+    const rowCounts = countsAfter(base, aftrNames(after), rows);
     const change: Change = { version: head.version + 1, before, after, treeChanged, rows, rowCounts, caller };
     const applies: ((version: number) => Promise<void>)[] = [];
     for (const participant of this.#participants) applies.push(await participant.prepare(change));

@@ -57,6 +57,20 @@ export function rowChanges(draft: Draft, base: RowSource): RowChange[] {
   });
 }
 
+/** How many rows each of these AFTRs has after the changes. */
+export function countsAfter(
+  base: RowSource,
+  instances: readonly string[],
+  changes: readonly RowChange[],
+): ReadonlyMap<string, number> {
+  const counts = new Map(instances.map((instance) => [instance, base.count(instance)]));
+  for (const { instance, before, after } of changes) {
+    const count = counts.get(instance);
+    if (count !== undefined) counts.set(instance, count + (after ? 1 : 0) - (before ? 1 : 0));
+  }
+  return counts;
+}
+
 function isChange({ before, after }: RowChange): boolean {
   return before && after ? !sameBinding(before, after) : before !== after;
 }

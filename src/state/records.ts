@@ -10,7 +10,8 @@
  */
 
 import { crc32c } from './crc32c.ts';
-import { decodeBinding, encodeBinding } from './model.generated.ts';
+import type { Binding } from './model.generated.ts';
+import { decodeBinding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import type { Caller, RowChange } from './request.ts';
 import { bindingKey, KEY_LENGTH } from './row-form.ts';
@@ -99,7 +100,8 @@ export function changeKey(version: number): Buffer {
   return key;
 }
 
-export function encodeChange(record: ChangeRecord): Buffer {
+/** `encode` gives the value of a row. */
+export function encodeChange(record: ChangeRecord, encode: (binding: Binding) => Uint8Array): Buffer {
   const instances = [...new Set(record.rows.map(({ instance }) => instance))];
   const { time, caller, treeChanged, bulk } = record;
   const header = Buffer.from(
@@ -112,7 +114,7 @@ export function encodeChange(record: ChangeRecord): Buffer {
     if (!row) continue;
     parts.push(uint16(instances.indexOf(instance)), bindingKey(row.address, row.length));
     for (const binding of [before, after]) {
-      const value = binding ? encodeBinding(binding) : new Uint8Array(0);
+      const value = binding ? encode(binding) : NOTHING;
       parts.push(uint16(value.length), value);
     }
   }
@@ -154,6 +156,8 @@ export function decodeChange(version: number, octets: Uint8Array): ChangeRecord 
   const { time, caller, treeChanged, bulk } = header;
   return { version, time, caller, treeChanged, bulk, rows };
 }
+
+const NOTHING = new Uint8Array(0);
 
 function uint16(value: number): Buffer {
   const octets = Buffer.alloc(2);

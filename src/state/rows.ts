@@ -119,10 +119,14 @@ export class RowOverlay {
     return [...this.#tables.keys()];
   }
 
+  /** The changed rows of a table in no order. */
+  entries(instance: string): Iterable<OverlayRow> {
+    return this.#tables.get(instance)?.rows.values() ?? [];
+  }
+
   /** The changed rows of a table in key order. */
   rows(instance: string): OverlayRow[] {
-    const rows = [...(this.#tables.get(instance)?.rows.values() ?? [])];
-    return rows.sort((a, b) => comparePrefixes(a.prefix, b.prefix));
+    return [...this.entries(instance)].sort((a, b) => comparePrefixes(a.prefix, b.prefix));
   }
 
   #table(instance: string) {
@@ -178,7 +182,7 @@ export class OverlaidRows implements RowSource {
   count(instance: string): number {
     const cleared = this.#overlay.isCleared(instance);
     let count = cleared ? 0 : this.#base.count(instance);
-    for (const { prefix, binding } of this.#overlay.rows(instance)) {
+    for (const { prefix, binding } of this.#overlay.entries(instance)) {
       const before = cleared ? undefined : this.#base.binding(instance, prefix.address, prefix.length);
       count += (binding ? 1 : 0) - (before ? 1 : 0);
     }

@@ -28,6 +28,8 @@ export interface RuleInput {
   /** The tables as they would be. */
   readonly rows: RowSource;
   readonly changes: readonly RowChange[];
+  /** Sizes of the tables as they would be, by AFTR. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 /** @throws ManagementError with every fault found, at most 20; each with an app-tag and the path of its entry */
@@ -106,7 +108,7 @@ class RuleChecker {
       this.#fault(path, 'missing-pool', `AFTR ${aftr.name} is enabled but has no ipv4-pool: it answers for no address`);
     }
     for (const pool of aftr.ipv4Pool) this.#notMartian(poolOf(aftr, pool));
-    const count = this.#input.rows.count(aftr.name);
+    const count = this.#input.counts.get(aftr.name) ?? 0;
     if (aftr.softwireNumMax !== undefined && count > aftr.softwireNumMax) {
       this.#fault(
         `${path}/softwire-num-max`,
