@@ -1,0 +1,134 @@
+/** A CSV file of bindings to edits, and refusals of the device back to lines of the file. */
+
+import { parseIpv4Prefix, parseIpv6 } from '../address.ts';
+import { BASE_NAMESPACE } from './client.ts';
+import type { CsvRecord } from './csv.ts';
+import { csvRecords } from './csv.ts';
+import { CommandFailure, EXIT, Refusal } from './failure.ts';
+import { escapeXml } from './xml-text.ts';
+
+export const CSV_COLUMNS = ['aftr', 'ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'] as const;
+type Column = (typeof CSV_COLUMNS)[number];
+/** Bindings of one edit: well under the size of one message. */
+const BATCH = 20_000;
+
+type Binding = Readonly<Partial<Record<Column, string>>> & { readonly line: number };
+
+/** Turns a file into edits of at most 20,000 bindings, and remembers which line is which. */
+export class BindingFile {
+  readonly #lines: AsyncIterable<string>;
+  readonly #name: string;
+  /** AFTR of the rows that name none. */
+  readonly #aftr: string | undefined;
+  readonly #replace: boolean;
+  readonly #replaced = new Set<string>();
+  #lineOf = new Map<string, number>();
+  count = 0;
+
+  constructor(name: string, lines: AsyncIterable<string>, aftr: string | undefined, replace: boolean) {
+    this.#name = name;
+    this.#lines = lines;
+    this.#aftr = aftr;
+    this.#replace = replace;
+  }
+
+  /** @throws CommandFailure that names the line */
+  async *edits(): AsyncGenerator<string> {
+    let batch: Binding[] = [];
+    for await (const binding of this.#bindings()) {
+      batch.push(binding);
+      this.count++;
+      if (batch.length < BATCH) continue;
+      yield this.#edit(batch);
+      batch = [];
+    }
+    if (batch.length > 0) yield this.#edit(batch);
+    // A file without rows still empties the table that it replaces.
+    if (this.#replace && this.#replaced.size === 0 && this.#aftr !== undefined) yield this.#tableXml(this.#aftr, []);
+  }
+
+  async *#bindings(): AsyncGenerator<Binding> {
+    let columns: Column[] | undefined;
+    try {
+      for await (const record of csvRecords(this.#lines)) {
+        if (columns) yield this.#binding(record, columns);
+        else columns = this.#header(record);
+      }
+    } catch (error) {
+      if (error instanceof CommandFailure || !(error instanceof Error)) throw error;
+      throw this.#failure(error.message);
+    }
+  }
+
+  #header({ line, fields }: CsvRecord): Column[] {
+    const columns = fields.map((field) => CSV_COLUMNS.find((column) => column === field.replace(/^\ufeff/, '')));
+    const isGood = columns.includes('ipv4-prefix') && columns.includes('gateway-ipv6-address');
+    if (isGood && columns.every((column) => column !== undefined)) return columns;
+    throw this.#failure(`line ${line}: expected a heading of ${CSV_COLUMNS.join(', ')}, found '${fields.join(',')}'`);
+  }
+
+  #binding({ line, fields }: CsvRecord, columns: readonly Column[]): Binding {
+    if (fields.length !== columns.length) {
+      throw this.#failure(`line ${line}: expected ${columns.length} fields, found ${fields.length}`);
+    }
+    const binding: Binding = { ...Object.fromEntries(columns.map((column, at) => [column, fields[at]])), line };
+    const { 'ipv4-prefix': prefix = '', 'gateway-ipv6-address': gateway = '' } = binding;
+    if (!parseIpv4Prefix(prefix))
+      throw this.#failure(`line ${line}: '${prefix}' is no IPv4 prefix such as 192.0.2.0/24`);
+    if (!parseIpv6(gateway)) throw this.#failure(`line ${line}: '${gateway}' is no IPv6 address`);
+    if (!(binding.aftr || this.#aftr)) {
+      throw this.#failure(`line ${line}: names no AFTR: add a column aftr, or give --aftr NAME`);
+    }
+    return binding;
+  }
+
+  #edit(batch: readonly Binding[]): string {
+    const byAftr = new Map<string, Binding[]>();
+    this.#lineOf = new Map();
+    for (const binding of batch) {
+      const aftr = binding.aftr || this.#aftr || '';
+      const prefix = binding['ipv4-prefix'] ?? '';
+      const before = this.#lineOf.get(`${aftr} ${prefix}`);
+      if (before !== undefined) throw this.#failure(`line ${binding.line}: ${prefix} stands on line ${before} already`);
+      this.#lineOf.set(`${aftr} ${prefix}`, binding.line);
+      const group = byAftr.get(aftr);
+      if (group) group.push(binding);
+      else byAftr.set(aftr, [binding]);
+    }
+    return [...byAftr].map(([aftr, bindings]) => this.#tableXml(aftr, bindings)).join('');
+  }
+
+  #tableXml(aftr: string, bindings: readonly Binding[]): string {
+    const isFirst = this.#replace && !this.#replaced.has(aftr);
+    this.#replaced.add(aftr);
+    const operation = isFirst ? ` xmlns:nc="${BASE_NAMESPACE}" nc:operation="replace"` : '';
+    return (
+      `<softwire xmlns="urn:gi-4over6"><aftr><name>${escapeXml(aftr)}</name><binding-table${operation}>` +
+      `${bindings.map(bindingXml).join('')}</binding-table></aftr></softwire>`
+    );
+  }
+
+  /** The same failure, with the line of each binding that its paths name. */
+  explain(error: unknown): unknown {
+    if (!(error instanceof Refusal)) return error;
+    const faults = error.faults.map((fault) => {
+      const aftr = /aftr\[name='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
+      const prefix = /binding\[ipv4-prefix='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
+      const line = this.#lineOf.get(`${aftr} ${prefix}`);
+      return line === undefined ? fault : { ...fault, message: `${this.#name} line ${line}: ${fault.message}` };
+    });
+    return new Refusal(faults);
+  }
+
+  #failure(message: string): CommandFailure {
+    return new CommandFailure(EXIT.refused, `${this.#name} ${message}`);
+  }
+}
+
+function bindingXml(binding: Binding): string {
+  const leaves = CSV_COLUMNS.slice(1).flatMap((name) => {
+    const value = binding[name];
+    return value ? [`<${name}>${escapeXml(value)}</${name}>`] : [];
+  });
+  return `<binding>${leaves.join('')}</binding>`;
+}

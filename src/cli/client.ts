@@ -1,0 +1,187 @@
+/**
+ * NETCONF client of the local socket, for the commands. Replies come as pieces of text, so that a table of any size
+ * passes through; small ones as objects (xml2js).
+ *
+ * It speaks base:1.0, whose mark `]]>]]>` cannot stand in well-formed XML, so that an answer is one plain text.
+ */
+
+import type { Socket } from 'node:net';
+import { createConnection } from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
+import { parseStringPromise } from 'xml2js';
+import { CommandFailure, EXIT } from './failure.ts';
+import { refusalOf } from './refusal.ts';
+import { escapeXml } from './xml-text.ts';
+
+export const BASE_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:base:1.0';
+const MONITORING_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring';
+const HELLO = `<hello xmlns="${BASE_NAMESPACE}"><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>`;
+const MARK = ']]>]]>';
+/** The device drops a client that sends more at once. */
+export const MESSAGE_LIMIT = 60 * 1024 * 1024;
+const ERROR_REPLY = /^[^<]*(?:<\?[^>]*\?>[^<]*)?<(?:\w+:)?rpc-reply[^>]*>\s*<(?:\w+:)?rpc-error[\s>]/;
+const REPLY_BEGUN = /^[^<]*(?:<\?[^>]*\?>[^<]*)?<(?:\w+:)?rpc-reply[^>]*>\s*<[^>]*>|<(?:\w+:)?rpc-reply[^>]*\/>/;
+
+/** An element of a small reply: children by local name, each name with all its elements; text under `_`. */
+export type ReplyNode = { readonly [name: string]: readonly (ReplyNode | string)[] | string | undefined };
+
+export class NetconfClient {
+  readonly #socket: Socket;
+  readonly #path: string;
+  readonly #pieces: AsyncIterator<string>;
+  #held = '';
+  #namespaces: ReadonlyMap<string, string> | undefined;
+
+  private constructor(socket: Socket, path: string) {
+    this.#socket = socket;
+    this.#path = path;
+    this.#pieces = decoded(socket)[Symbol.asyncIterator]();
+  }
+
+  /** @throws CommandFailure with exit code 3 and what to do when nobody answers there */
+  static async connect(path: string): Promise<NetconfClient> {
+    const socket = createConnection(path);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', (error: NodeJS.ErrnoException) => reject(noConnection(path, error.code)));
+    });
+    socket.on('error', () => undefined);
+    const client = new NetconfClient(socket, path);
+    socket.write(HELLO + MARK);
+    for await (const _ of client.#message());
+    return client;
+  }
+
+  /**
+   * Sends one operation and gives the text of its reply in pieces, as they come; the caller takes them all.
+   * @throws Refusal when the reply is an error
+   */
+  async *request(operation: string): AsyncGenerator<string> {
+    const message = `<rpc xmlns="${BASE_NAMESPACE}" message-id="1">${operation}</rpc>`;
+    if (Buffer.byteLength(message) > MESSAGE_LIMIT) {
+      const text = `the request has more than ${MESSAGE_LIMIT} octets: split the file, or import bindings as CSV`;
+      throw new CommandFailure(EXIT.refused, text);
+    }
+    this.#socket.write(message + MARK);
+    let head = '';
+    let isBegun = false;
+    for await (const piece of this.#message()) {
+      if (isBegun) {
+        yield piece;
+        continue;
+      }
+      head += piece;
+      if (ERROR_REPLY.test(head) || !REPLY_BEGUN.test(head)) continue;
+      isBegun = true;
+      yield head;
+    }
+    if (!isBegun) throw await refusalOf(head);
+  }
+
+  /** Sends one operation whose reply is small. @throws Refusal */
+  async call(operation: string): Promise<ReplyNode> {
+    let text = '';
+    for await (const piece of this.request(operation)) text += piece;
+    const options = { tagNameProcessors: [localName], explicitRoot: false, ignoreAttrs: true, explicitArray: true };
+    const parsed: unknown = await parseStringPromise(text, options);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as ReplyNode) : {};
+  }
+
+  /** Namespace by name of every module the device has. */
+  async namespaces(): Promise<ReadonlyMap<string, string>> {
+    if (this.#namespaces) return this.#namespaces;
+    const filter = `<netconf-state xmlns="${MONITORING_NAMESPACE}"><schemas/></netconf-state>`;
+    const reply = await this.call(`<get><filter type="subtree">${filter}</filter></get>`);
+    const schemas = nodesAt(reply, 'data', 'netconf-state', 'schemas', 'schema');
+    this.#namespaces = new Map(schemas.map((schema) => [textOf(schema, 'identifier'), textOf(schema, 'namespace')]));
+    return this.#namespaces;
+  }
+
+  /** The namespace of a module. @throws CommandFailure when the device has no such module */
+  async namespaceOf(module: string): Promise<string> {
+    if (module === 'gi-4over6') return 'urn:gi-4over6';
+    const namespace = (await this.namespaces()).get(module);
+    if (namespace !== undefined) return namespace;
+    throw new CommandFailure(EXIT.usage, `the device has no YANG module ${module}`);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  /** The pieces of the next message, without its mark. */
+  async *#message(): AsyncGenerator<string> {
+    for (;;) {
+      const at = this.#held.indexOf(MARK);
+      if (at >= 0) {
+        const last = this.#held.slice(0, at);
+        this.#held = this.#held.slice(at + MARK.length);
+        if (last !== '') yield last;
+        return;
+      }
+      const keep = Math.min(this.#held.length, MARK.length - 1);
+      const ready = this.#held.slice(0, this.#held.length - keep);
+      this.#held = this.#held.slice(this.#held.length - keep);
+      if (ready !== '') yield ready;
+      const next = await this.#pieces.next();
+      if (next.done) throw noConnection(this.#path, 'ended');
+      this.#held += next.value;
+    }
+  }
+}
+
+async function* decoded(socket: Socket): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8');
+  for await (const octets of socket) yield decoder.write(octets as Buffer);
+}
+
+/** The elements at the end of a path of names. */
+export function nodesAt(node: ReplyNode, ...names: readonly string[]): ReplyNode[] {
+  let found: ReplyNode[] = [node];
+  for (const name of names) {
+    found = found.flatMap((item) => {
+      const inside = item[name];
+      if (typeof inside === 'string' || inside === undefined) return [];
+      return inside.map((child) => (typeof child === 'string' ? { _: child } : child));
+    });
+  }
+  return found;
+}
+
+/** The text of the first child with that name; '' when there is none. */
+export function textOf(node: ReplyNode, name: string): string {
+  return textsOf(node, name)[0] ?? '';
+}
+
+/** The texts of all children with that name. */
+export function textsOf(node: ReplyNode, name: string): string[] {
+  return nodesAt(node, name).map(({ _: text }) => (typeof text === 'string' ? text : ''));
+}
+
+function localName(name: string): string {
+  return name.slice(name.indexOf(':') + 1);
+}
+
+function noConnection(path: string, code: string | undefined): CommandFailure {
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no socket: start the program with `gi4over6 run`, or name its socket with --socket',
+    ECONNREFUSED: 'the program is not running: start it with `gi4over6 run`',
+    EACCES: 'permission denied: run the command as root',
+    ended: 'the program ended the session: see its log',
+  };
+  return new CommandFailure(EXIT.noConnection, `no connection to ${path}: ${reasons[code ?? ''] ?? code}`);
+}
+
+/** `get` of running with state, or `get-config` of a datastore; an empty filter means everything. */
+export function readOperation(
+  filter: string,
+  options: { readonly datastore?: 'running' | 'candidate' | undefined; readonly defaults?: boolean | undefined } = {},
+): string {
+  const { datastore, defaults } = options;
+  const selection = filter === '' ? '' : `<filter type="subtree">${filter}</filter>`;
+  const mode = defaults
+    ? '<with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">report-all</with-defaults>'
+    : '';
+  if (datastore === undefined) return `<get>${selection}${mode}</get>`;
+  return `<get-config><source><${escapeXml(datastore)}/></source>${selection}${mode}</get-config>`;
+}

@@ -1,0 +1,155 @@
+/** The operator's commands: what they are called, what they take, and how they end. */
+
+import type { Command } from 'commander';
+import { Argument, Option } from 'commander';
+import { NetconfClient } from './client.ts';
+import { bashCompletion } from './completion.ts';
+import { remove, set } from './edit.ts';
+import { CommandFailure, EXIT } from './failure.ts';
+import { lookup } from './lookup.ts';
+import { Output, printable } from './output.ts';
+import type { ShowOptions } from './show.ts';
+import { get, show, TOPIC_NAMES } from './show.ts';
+import { log, status } from './status.ts';
+import type { ExportOptions, ImportOptions } from './transfer.ts';
+import { exportFile, FORMATS, importFile } from './transfer.ts';
+
+const DEFAULT_SOCKET = '/run/gi4over6/netconf.sock';
+
+interface SocketOption {
+  readonly socket: string;
+}
+
+type Run = (client: NetconfClient, output: Output) => Promise<void>;
+
+/** Runs one command over one session. A failure is one line on standard error and an exit code. */
+async function overSession({ socket }: SocketOption, run: Run): Promise<void> {
+  const output = new Output(process.stdout);
+  let client: NetconfClient | undefined;
+  try {
+    client = await NetconfClient.connect(socket);
+    await run(client, output);
+    await output.flush();
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    await output.flush();
+    process.stderr.write(`gi4over6: ${printable(error.message)}\n`);
+    process.exitCode = error.exitCode;
+  } finally {
+    client?.close();
+  }
+}
+
+function overSocket(command: Command): Command {
+  return command.option('--socket <path>', 'NETCONF socket of the program', DEFAULT_SOCKET);
+}
+
+function addEditing(program: Command): void {
+  overSocket(program.command('set'))
+    .description('write to the candidate: `set PATH VALUE`, or `set aftr NAME binding PREFIX LEAF VALUE ...`')
+    .argument('<words...>', 'where and what')
+    .option('--commit', 'make it running at once; nothing is changed when that is refused')
+    .action((words: string[], options: SocketOption & { commit?: boolean }) =>
+      overSession(options, (client) => set(client, words, options.commit ?? false)),
+    );
+  overSocket(program.command('delete'))
+    .description('delete from the candidate: `delete PATH`, or `delete aftr NAME binding PREFIX`')
+    .argument('<words...>', 'what')
+    .option('--commit', 'make it running at once; nothing is changed when that is refused')
+    .action((words: string[], options: SocketOption & { commit?: boolean }) =>
+      overSession(options, (client) => remove(client, words, options.commit ?? false)),
+    );
+  overSocket(program.command('commit'))
+    .description('make the candidate running')
+    .action((options: SocketOption) =>
+      overSession(options, async (client) => {
+        await client.call('<commit/>');
+      }),
+    );
+  overSocket(program.command('discard'))
+    .description('drop what the candidate has beyond running')
+    .action((options: SocketOption) =>
+      overSession(options, async (client) => {
+        await client.call('<discard-changes/>');
+      }),
+    );
+}
+
+function addReading(program: Command): void {
+  overSocket(program.command('status'))
+    .description('say in sentences what forwards, what does not, and why')
+    .option('--json', 'for programs')
+    .action((options: SocketOption & { json?: boolean }) =>
+      overSession(options, (client, output) => status(client, output, options.json ?? false)),
+    );
+  const reading = (name: string, description: string, run: typeof show) =>
+    overSocket(program.command(name))
+      .description(description)
+      .argument('[words...]', 'a path such as /gi-4over6:softwire, or words such as aftr NAME binding PREFIX')
+      .option('--json', 'for programs (data as in RFC 7951)')
+      .option('--candidate', 'the candidate instead of running')
+      .option('--config', 'configuration only, no state')
+      .option('--defaults', 'with values that are in force by default')
+      .option('--aftr <name>', 'bindings of this AFTR only')
+      .action((words: string[], options: SocketOption & ShowOptions) =>
+        overSession(options, (client, output) => run(client, output, words, options)),
+      );
+  reading(
+    'show',
+    `a table of ${TOPIC_NAMES.join(', ')}, or the data at a place; the configuration without words`,
+    show,
+  );
+  reading('get', 'the data at a place; a leaf is its bare value', get);
+  overSocket(program.command('lookup'))
+    .description('which binding answers for an IPv4 address')
+    .argument('<address>', 'IPv4 address')
+    .option('--aftr <name>', 'ask this AFTR only')
+    .option('--json', 'for programs')
+    .action((address: string, options: SocketOption & { aftr?: string; json?: boolean }) =>
+      overSession(options, (client, output) => lookup(client, output, address, options)),
+    );
+  overSocket(program.command('log'))
+    .description('the last change of the configuration')
+    .option('--json', 'for programs')
+    .action((options: SocketOption & { json?: boolean }) =>
+      overSession(options, (client, output) => log(client, output, options.json ?? false)),
+    );
+}
+
+function addTransfer(program: Command): void {
+  const format = () => new Option('--format <format>', 'instead of what the file name says').choices(FORMATS);
+  overSocket(program.command('import'))
+    .description('edit the candidate with a file: XML, JSON (RFC 7951), or bindings as CSV')
+    .argument('<file>', 'the file; - is standard input')
+    .addOption(format())
+    .option('--replace', 'what the file holds takes the place of what is there, instead of being merged')
+    .option('--commit', 'make it running at once; nothing is changed when that is refused')
+    .option('--aftr <name>', 'AFTR of CSV rows that name none')
+    .action((file: string, options: SocketOption & ImportOptions) =>
+      overSession(options, async (client, output) => output.line(await importFile(client, file, options))),
+    );
+  overSocket(program.command('export'))
+    .description('write the configuration, or the bindings as CSV, to a file')
+    .argument('[file]', 'the file; standard output without one')
+    .addOption(format())
+    .option('--candidate', 'the candidate instead of running')
+    .option('--aftr <name>', 'CSV: bindings of this AFTR only')
+    .action((file: string | undefined, options: SocketOption & ExportOptions) =>
+      overSession(options, (client, output) => exportFile(client, file, output, options)),
+    );
+}
+
+/** Adds the commands to the program. Wrong usage ends with exit code 2. */
+export function buildCommands(program: Command): void {
+  program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage));
+  addReading(program);
+  addEditing(program);
+  addTransfer(program);
+  program
+    .command('completion')
+    .description('a completion script for the shell')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash']))
+    .action(() => {
+      process.stdout.write(bashCompletion(program));
+    });
+}

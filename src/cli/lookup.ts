@@ -1,0 +1,37 @@
+/** `lookup`: which binding answers for an IPv4 address (the action of the model). */
+
+import { aftrNames } from './binding-rows.ts';
+import type { NetconfClient } from './client.ts';
+import { textOf } from './client.ts';
+import { CommandFailure, EXIT } from './failure.ts';
+import type { Output } from './output.ts';
+import { rowSink } from './rows.ts';
+import { escapeXml } from './xml-text.ts';
+
+const ANSWER = ['ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description', 'origin'];
+
+export async function lookup(
+  client: NetconfClient,
+  output: Output,
+  address: string,
+  options: { readonly aftr?: string; readonly json?: boolean },
+): Promise<void> {
+  const names = options.aftr === undefined ? await aftrNames(client, 'running') : [options.aftr];
+  if (names.length === 0) throw new CommandFailure(EXIT.refused, 'there is no AFTR to ask');
+  const none = `No binding holds ${address}.`;
+  const sink = rowSink(output, ['aftr', ...ANSWER], none, options.json ?? false);
+  for (const aftr of names) {
+    const reply = await client.call(lookupAction(aftr, address));
+    const answer = ANSWER.map((name) => [name, textOf(reply, name)] as const).filter(([, value]) => value !== '');
+    if (answer.length > 0) sink.row({ aftr, ...Object.fromEntries(answer) });
+  }
+  sink.finish();
+}
+
+function lookupAction(aftr: string, address: string): string {
+  return (
+    '<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire xmlns="urn:gi-4over6">' +
+    `<aftr><name>${escapeXml(aftr)}</name><lookup><ipv4-address>${escapeXml(address)}</ipv4-address></lookup></aftr>` +
+    '</softwire></action>'
+  );
+}

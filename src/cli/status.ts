@@ -1,0 +1,122 @@
+/** `status` and `log`: in sentences what forwards, what does not, and why; which version of the configuration is in. */
+
+import type { NetconfClient, ReplyNode } from './client.ts';
+import { nodesAt, textOf, textsOf } from './client.ts';
+import type { Output } from './output.ts';
+import { printable } from './output.ts';
+import { readSoftwire } from './show.ts';
+
+const WANTED =
+  '<state/><gateway><name/><enabled/><aftr-ipv6-address/><served-prefix/></gateway>' +
+  '<aftr><name/><enabled/><binding-table><bindings/><last-change/><version/><content-hash/></binding-table></aftr>';
+
+interface Instance {
+  readonly role: 'gateway' | 'aftr';
+  readonly name: string;
+  readonly enabled: boolean;
+  /** Served prefixes or bindings. */
+  readonly entries: number;
+  readonly lastChange: string;
+  readonly contentHash: string;
+}
+
+interface Status {
+  readonly configuredVersion: string;
+  /** '' while the datapath does not answer. */
+  readonly appliedVersion: string;
+  readonly datapathStart: string;
+  readonly problems: readonly string[];
+  readonly instances: readonly Instance[];
+}
+
+async function readStatus(client: NetconfClient): Promise<Status> {
+  const softwire = await readSoftwire(client, WANTED, {});
+  const [state = {}] = nodesAt(softwire, 'state');
+  const instances = (['gateway', 'aftr'] as const).flatMap((role) =>
+    nodesAt(softwire, role).map((node) => instanceOf(role, node)),
+  );
+  return {
+    configuredVersion: textOf(state, 'configured-version'),
+    appliedVersion: textOf(state, 'applied-version'),
+    datapathStart: textOf(state, 'datapath-start'),
+    problems: textsOf(state, 'problem'),
+    instances,
+  };
+}
+
+function instanceOf(role: Instance['role'], node: ReplyNode): Instance {
+  const [table = {}] = nodesAt(node, 'binding-table');
+  return {
+    role,
+    name: textOf(node, 'name'),
+    enabled: textOf(node, 'enabled') !== 'false',
+    entries: role === 'gateway' ? nodesAt(node, 'served-prefix').length : Number(textOf(table, 'bindings') || 0),
+    lastChange: textOf(table, 'last-change'),
+    contentHash: textOf(table, 'content-hash'),
+  };
+}
+
+/** Everything that keeps traffic from flowing, as the device says it and as the configuration shows. */
+function reasons({ problems, instances, appliedVersion, configuredVersion }: Status): string[] {
+  const found = [...problems];
+  if (appliedVersion !== '' && appliedVersion !== configuredVersion) {
+    const gap = `the datapath forwards by version ${appliedVersion}, the configuration is at ${configuredVersion}`;
+    found.push(`${gap}: it is behind; see its log if this lasts.`);
+  }
+  if (instances.length === 0) {
+    found.push(
+      'No gateway and no AFTR is configured: add one with `gi4over6 set gateway NAME ...` or `... aftr NAME`.',
+    );
+  }
+  for (const { role, name, enabled, entries } of instances) {
+    const what = `${label(role)} ${name}`;
+    if (!enabled) found.push(`${what} is disabled: \`gi4over6 set ${role} ${name} enabled true --commit\`.`);
+    else if (entries === 0 && role === 'gateway') found.push(`${what} serves no prefix: no IPv4 traffic is its own.`);
+    else if (entries === 0) found.push(`${what} has no bindings: it drops whatever comes.`);
+  }
+  return found;
+}
+
+export async function status(client: NetconfClient, output: Output, json: boolean): Promise<void> {
+  const found = await readStatus(client);
+  const why = reasons(found);
+  if (json) {
+    output.line(JSON.stringify({ ...found, reasons: why }));
+    return;
+  }
+  const { configuredVersion, appliedVersion, datapathStart, instances } = found;
+  output.line(
+    appliedVersion === ''
+      ? `Configuration version ${configuredVersion}; the datapath does not answer.`
+      : `Configuration version ${configuredVersion}; the datapath runs since ${datapathStart} and forwards by version ${appliedVersion}.`,
+  );
+  for (const { role, name, enabled, entries } of instances) {
+    const count = role === 'gateway' ? plural(entries, 'served prefix', 'served prefixes') : plural(entries, 'binding');
+    output.line(`${label(role)} ${printable(name)}: ${enabled ? 'enabled' : 'disabled'}, ${count}.`);
+  }
+  output.line(why.length === 0 ? 'Nothing keeps traffic from flowing.' : 'What keeps traffic from flowing:');
+  for (const reason of why) output.line(`  - ${printable(reason)}`);
+}
+
+/** What the device tells of changes: version, time and content hash of the configuration. */
+export async function log(client: NetconfClient, output: Output, json: boolean): Promise<void> {
+  const { configuredVersion, appliedVersion, instances } = await readStatus(client);
+  const [table] = instances.filter(({ role }) => role === 'aftr');
+  const last = { version: configuredVersion, appliedVersion, time: table?.lastChange ?? '' };
+  if (json) {
+    output.line(JSON.stringify([{ ...last, contentHash: table?.contentHash ?? '' }]));
+    return;
+  }
+  const when = last.time === '' ? '' : `, changed last at ${last.time}`;
+  output.line(`Configuration version ${configuredVersion}${when}.`);
+  if (table) output.line(`Content hash of the bindings: ${table.contentHash}`);
+  output.line('Each commit is a line `committed` in the log of management: who, when, through which face, what.');
+}
+
+function label(role: Instance['role']): string {
+  return role === 'gateway' ? 'Gateway' : 'AFTR';
+}
+
+function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,176 @@
+/** `import` and `export`: configurations and binding tables to files and back. */
+
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { finished } from 'node:stream/promises';
+import { BindingFile, CSV_COLUMNS } from './binding-csv.ts';
+import { aftrNames, eachBinding } from './binding-rows.ts';
+import type { NetconfClient } from './client.ts';
+import { BASE_NAMESPACE, MESSAGE_LIMIT, readOperation } from './client.ts';
+import { csvField } from './csv.ts';
+import { edit } from './edit.ts';
+import { CommandFailure, EXIT, usageFailure } from './failure.ts';
+import { editFromJson, editFromXml } from './file-xml.ts';
+import { Output } from './output.ts';
+import { get } from './show.ts';
+
+export const FORMATS = ['xml', 'json', 'csv'] as const;
+export type Format = (typeof FORMATS)[number];
+
+export interface ImportOptions {
+  readonly format?: Format;
+  readonly replace?: boolean;
+  readonly commit?: boolean;
+  readonly aftr?: string;
+}
+
+export interface ExportOptions {
+  readonly format?: Format;
+  readonly candidate?: boolean;
+  readonly aftr?: string;
+}
+
+/** Edits the candidate with what a file holds; a sentence about what was done. */
+export async function importFile(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
+  const format = formatOf(file, options.format);
+  const { replace = false, commit = false } = options;
+  if (format === 'csv') return importBindings(client, file, options);
+  const text = await readText(file);
+  let config: string;
+  try {
+    config = format === 'xml' ? editFromXml(text, replace) : await editFromJson(client, text, replace);
+  } catch (error) {
+    if (error instanceof CommandFailure) throw error;
+    throw new CommandFailure(EXIT.refused, `${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (config === '') throw new CommandFailure(EXIT.refused, `${file}: it holds no configuration`);
+  await edit(client, [config], commit);
+  return `${file} is in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes it running'}.`;
+}
+
+async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
+  const { replace = false, commit = false } = options;
+  const aftr = options.aftr ?? (await onlyAftr(client));
+  const stream = file === '-' ? process.stdin : createReadStream(file);
+  const broken = new Promise<never>((_, reject) => stream.once('error', (error: Error) => reject(noFile(file, error))));
+  broken.catch(() => undefined);
+  const bindings = new BindingFile(file, createInterface({ input: stream, crlfDelay: Infinity }), aftr, replace);
+  try {
+    await Promise.race([edit(client, bindings.edits(), commit), broken]);
+  } catch (error) {
+    throw bindings.explain(error);
+  }
+  return `${bindings.count} bindings of ${file} are in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes them running'}.`;
+}
+
+/** The name of the AFTR when there is exactly one. */
+async function onlyAftr(client: NetconfClient): Promise<string | undefined> {
+  const names = await aftrNames(client, 'candidate');
+  return names.length === 1 ? names[0] : undefined;
+}
+
+/** Writes running (or the candidate) to a file or, without one, to standard output. */
+export async function exportFile(
+  client: NetconfClient,
+  file: string | undefined,
+  stdout: Output,
+  options: ExportOptions,
+): Promise<void> {
+  const format = file === undefined ? (options.format ?? 'xml') : formatOf(file, options.format);
+  if (file === undefined || file === '-') {
+    await writeExport(client, stdout, format, options);
+    return;
+  }
+  // Password hashes are in it: for the owner alone.
+  const stream = createWriteStream(file, { mode: 0o600 });
+  const broken = new Promise<never>((_, reject) => stream.once('error', (error) => reject(noFile(file, error))));
+  broken.catch(() => undefined);
+  const opened = new Promise<void>((resolve) => stream.once('open', () => resolve()));
+  await Promise.race([opened, broken]);
+  try {
+    const output = new Output(stream);
+    await Promise.race([writeExport(client, output, format, options), broken]);
+    await output.flush();
+    stream.end();
+    await finished(stream);
+  } catch (error) {
+    stream.destroy();
+    await rm(file, { force: true });
+    throw error;
+  }
+}
+
+async function writeExport(
+  client: NetconfClient,
+  output: Output,
+  format: Format,
+  { candidate, aftr }: ExportOptions,
+): Promise<void> {
+  const datastore = candidate ? 'candidate' : 'running';
+  if (format === 'json') {
+    await get(client, output, [], { json: true, config: true, ...(candidate === undefined ? {} : { candidate }) });
+  } else if (format === 'xml') {
+    const reply = client.request(readOperation('', { datastore }));
+    for await (const piece of dataInside(reply)) {
+      output.write(piece);
+      await output.flow();
+    }
+    output.write('\n');
+  } else {
+    output.line(CSV_COLUMNS.join(','));
+    const query = { candidate, aftr };
+    const onRow = ({ aftr: name, leaves }: { aftr: string; leaves: Readonly<Record<string, string>> }) => {
+      const [, ...columns] = CSV_COLUMNS;
+      output.line([name, ...columns.map((column) => leaves[column] ?? '')].map(csvField).join(','));
+    };
+    await eachBinding(client, query, onRow, output.flow);
+  }
+}
+
+/** A reply with its envelope exchanged for a `config` element. */
+async function* dataInside(reply: AsyncIterable<string>): AsyncGenerator<string> {
+  let tail = '';
+  let isBegun = false;
+  for await (const piece of reply) {
+    tail += piece;
+    if (!isBegun) {
+      const head = /<(?:\w+:)?data(?:\s[^>]*?)?(\/?)>/.exec(tail);
+      if (!head) continue;
+      isBegun = true;
+      yield `<config xmlns="${BASE_NAMESPACE}">`;
+      tail = head[1] === '/' ? '' : tail.slice(head.index + head[0].length);
+    }
+    // The end of the envelope is shorter than this.
+    const ready = Math.max(0, tail.length - 200);
+    if (ready > 0) yield tail.slice(0, ready);
+    tail = tail.slice(ready);
+  }
+  yield `${tail.replace(/<\/(?:\w+:)?data>\s*<\/(?:\w+:)?rpc-reply>\s*$|<\/(?:\w+:)?rpc-reply>\s*$/, '')}</config>`;
+}
+
+function formatOf(file: string, wanted: Format | undefined): Format {
+  const suffix = /\.(\w+)$/.exec(file)?.[1]?.toLowerCase();
+  const format = wanted ?? FORMATS.find((name) => name === suffix);
+  if (format) return format;
+  throw usageFailure(`${file}: the name does not tell the format: add --format ${FORMATS.join('|')}`);
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    const parts: Buffer[] = [];
+    let octets = 0;
+    for await (const part of file === '-' ? process.stdin : createReadStream(file)) {
+      parts.push(part as Buffer);
+      octets += (part as Buffer).length;
+      if (octets > 2 * MESSAGE_LIMIT) throw new Error(`it is too large: import bindings as CSV`);
+    }
+    return Buffer.concat(parts).toString('utf8');
+  } catch (error) {
+    throw noFile(file, error);
+  }
+}
+
+function noFile(file: string, error: unknown): CommandFailure {
+  return new CommandFailure(EXIT.refused, `${file}: ${error instanceof Error ? error.message : String(error)}`);
+}
