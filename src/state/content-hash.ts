@@ -3,7 +3,7 @@
  * not depend on order. Two devices with the same bindings have the same hash.
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Binding } from './model.generated.ts';
 import { encodeBinding } from './model.generated.ts';
 import { bindingKey } from './row-form.ts';
@@ -12,9 +12,9 @@ const MODULUS = 1n << 256n;
 
 /** Hash of one row: SHA-256 over the name of its AFTR, a zero octet, its key and its value (`octets`, when known). */
 export function rowHash(instance: string, binding: Binding, octets = encodeBinding(binding)): bigint {
-  const hash = createHash('sha256');
-  hash.update(`${instance}\u0000`).update(bindingKey(binding.address, binding.length)).update(octets);
-  return BigInt(`0x${hash.digest('hex')}`);
+  const name = Buffer.from(`${instance}\u0000`, 'utf8');
+  const row = Buffer.concat([name, bindingKey(binding.address, binding.length), octets]);
+  return BigInt(`0x${hash('sha256', row, 'hex')}`);
 }
 
 /** `sum` with the rows that came added and those that went taken away. */
