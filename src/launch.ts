@@ -177,7 +177,7 @@ export class Launcher {
       program: join(app, relative(project, program)),
     };
     if (this.#isReadable(way)) return way;
-    const advice = `run \`chmod -R o+rX ${project}\``;
+    const advice = `run \`chmod -R o+rX ${project}\`, or move it to a place like /opt`;
     throw environmentFault('PROGRAM_UNREADABLE', `user ${this.#user.name} cannot read ${project}: ${advice}`);
   }
 }
