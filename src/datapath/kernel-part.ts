@@ -1,0 +1,67 @@
+/** The kernel's part as the datapath sees it: configurations become plans over names and addresses. */
+
+import type { Refusal } from '../control.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import type { KernelConfig } from '../kernel/plan.ts';
+import type { Softwire as Configuration } from '../state/model.generated.ts';
+import type { KernelPart } from './datapath.ts';
+import type { Role } from './engine.ts';
+
+/** The kernel behind the interface that the datapath wants; `devices` are the TUN devices by role. */
+export function kernelPart(devices: Readonly<Record<Role, string>>): KernelPart {
+  const kernel = new Kernel();
+  let applied = kernelConfig({ gateway: [], aftr: [] }, devices);
+  return {
+    check: async (configuration) => {
+      const refusals = await kernel.check(kernelConfig(configuration, devices));
+      return refusals.map(
+        ({ message, role, name }): Refusal => ({
+          message,
+          path: `/gi-4over6:softwire/${role}[name='${name}']`,
+          appTag: 'host-conflict',
+        }),
+      );
+    },
+    apply: async (configuration) => {
+      applied = kernelConfig(configuration, devices);
+      await kernel.apply(applied);
+    },
+    diagnose: () => kernel.diagnose(applied),
+    remove: () => kernel.remove(Object.values(devices)),
+  };
+}
+
+function kernelConfig(configuration: Configuration, devices: Readonly<Record<Role, string>>): KernelConfig {
+  return {
+    gatewayDevice: devices.gateway,
+    aftrDevice: devices.aftr,
+    gateways: configuration.gateway.flatMap((gateway) => {
+      const { name, enabled, ipv6Address, aftrIpv6Address, ipv4Interface, servedPrefix, softwirePayloadMtu } = gateway;
+      if (!enabled || !ipv6Address || !aftrIpv6Address) return [];
+      const servedPrefixes = servedPrefix.map(({ ipv4Prefix }) => ipv4Prefix);
+      return [
+        {
+          name,
+          ipv6Address,
+          aftrIpv6Address,
+          ipv4Interfaces: ipv4Interface,
+          servedPrefixes,
+          payloadMtu: softwirePayloadMtu,
+        },
+      ];
+    }),
+    aftrs: configuration.aftr.flatMap(
+      ({ name, enabled, ipv6Address, additionalIpv6Address, ipv4Pool, softwirePayloadMtu }) => {
+        if (!enabled || !ipv6Address) return [];
+        return [
+          {
+            name,
+            ipv6Addresses: [ipv6Address, ...additionalIpv6Address],
+            pools: ipv4Pool,
+            payloadMtu: softwirePayloadMtu,
+          },
+        ];
+      },
+    ),
+  };
+}
