@@ -358,9 +358,16 @@ export class Datastores {
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
   }
 
-  /** Durable when it returns. */
+  /** Durable when it returns. @throws ManagementError resource-denied when the disk does not take it; nothing is written then */
   #write(write: StoreWrite): Head {
-    const head = writeCommit(this.#environment, write);
+    let head: Head;
+    try {
+      head = writeCommit(this.#environment, write);
+    } catch (cause) {
+      if (cause instanceof ManagementError) throw cause;
+      const message = `the store in ${this.#options.dir} took no change (${String(cause)}): see whether its disk is full or fails`;
+      throw new ManagementError('resource-denied', { message });
+    }
     this.#running = { ...this.#running, head };
     return head;
   }

@@ -10,11 +10,11 @@ export class LineProcess {
   readonly #lines: AsyncIterator<string>;
   readonly #exit: Promise<unknown>;
 
-  /** Starts a compiled helper of this folder. */
-  constructor(helper: string, ...args: readonly string[]) {
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, `${helper}.js`), ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+  /** Starts a compiled helper of this folder; `limit` is the largest file it can write, in blocks of 512 octets. */
+  constructor(helper: string, args: readonly string[], limit = 'unlimited') {
+    const script = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@"`;
+    const program = [process.execPath, join(import.meta.dirname, `${helper}.js`), ...args];
+    this.#child = spawn('sh', ['-c', script, ...program], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#exit = new Promise((resolve) => this.#child.once('close', resolve));
     this.#child.stdin?.on('error', () => undefined);
     if (!this.#child.stdout) throw new Error('the child has no output');

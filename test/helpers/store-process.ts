@@ -1,13 +1,14 @@
 /**
  * A bare store process, for tests that kill it: `store-process.js FOLDER`. Each line of its input is one edit,
  * `{ "rows": [[prefix, gateway or null], ...], "candidate": boolean }`; each line of its output the version after it. A
- * line is written only when the edit is acknowledged.
+ * line is written only when the edit is acknowledged; for a refused one it is the tag.
  */
 
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { DataNode } from '../../src/state/data.ts';
 import { Datastores } from '../../src/state/datastores.ts';
+import { ManagementError } from '../../src/state/errors.ts';
 import { aftr, binding, OPERATOR, request, schema, softwire } from './state.ts';
 
 interface Line {
@@ -33,8 +34,13 @@ for await (const text of createInterface({ input: process.stdin })) {
   const edit = request(softwire({ name: 'a', 'binding-table': { binding: entries } }), {
     target: candidate ? 'candidate' : 'running',
   });
-  await datastores.edit(OPERATOR, edit);
-  if (candidate) await datastores.commit(OPERATOR);
-  writeSync(1, `${datastores.head().version}\n`);
+  try {
+    await datastores.edit(OPERATOR, edit);
+    if (candidate) await datastores.commit(OPERATOR);
+    writeSync(1, `${datastores.head().version}\n`);
+  } catch (error) {
+    if (!(error instanceof ManagementError)) throw error;
+    writeSync(1, `${error.tag}\n`);
+  }
 }
 await datastores.close();

@@ -69,7 +69,7 @@ const sorted = (table: Table) => [...table].map((row) => row.join(' ')).sort();
  * may be there: after each edit that was sent, from the last acknowledged one on.
  */
 async function live(dir: string, start: Table, next: () => number): Promise<Table[]> {
-  const child = new LineProcess('store-process', dir);
+  const child = new LineProcess('store-process', [dir]);
   await child.next();
   const states = [start];
   let acknowledged = 0;

@@ -27,7 +27,7 @@ const table = (...entries: readonly Readonly<Record<string, unknown>>[]) =>
 test('a second process follows commits by their records', () =>
   withDatastores(async (datastores, dir) => {
     await datastores.edit(OPERATOR, request(aftr(binding(P, G1))));
-    const reader = new LineProcess('reader-process', dir);
+    const reader = new LineProcess('reader-process', [dir]);
     const answer = async (): Promise<Answer> => JSON.parse((await reader.next()) ?? '{}') as Answer;
     const first = await answer();
     assert.is(first.version, datastores.head().version);

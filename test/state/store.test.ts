@@ -2,6 +2,7 @@ import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { formatIpv6 } from '../../src/address.ts';
 import { writeCommit } from '../../src/state/commit.ts';
 import { DataNode } from '../../src/state/data.ts';
 import type { DatastoreOptions } from '../../src/state/datastores.ts';
@@ -11,6 +12,7 @@ import { openEnvironment, Snapshot } from '../../src/state/environment.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { openView } from '../../src/state/view.ts';
+import { LineProcess } from '../helpers/line-process.ts';
 import { aftr, binding, OPERATOR, request, schema, softwire, withDatastores } from '../helpers/state.ts';
 
 const test = suite('store');
@@ -152,6 +154,27 @@ test('a refused edit leaves every octet of every database', () =>
     },
     { startup: true },
   ));
+
+test('a disk that takes no more refuses the edit and keeps what is there', () =>
+  withStore(async (dir) => {
+    const child = new LineProcess('store-process', [dir], '400');
+    const lastVersion = Number(await child.next());
+    const answers: string[] = [];
+    for (let edit = 0; edit < 40 && answers.at(-1) !== 'resource-denied'; edit++) {
+      const rows = Array.from({ length: 200 }, (_, index) => [`192.0.2.${index}/32`, `2001:db8:c::${edit + 1}`]);
+      child.send(JSON.stringify({ rows, candidate: false }));
+      answers.push((await child.next()) ?? '');
+    }
+    await child.end();
+    assert.is(answers.at(-1), 'resource-denied');
+    const after = Datastores.open(options(dir));
+    assert.is(after.head().version, lastVersion + answers.length - 1);
+    const view = after.view('running');
+    const gateways = new Set([...view.bindings('a')].map(({ gatewayIpv6Address }) => formatIpv6(gatewayIpv6Address)));
+    view.close();
+    assert.equal([...gateways], [`2001:db8:c::${answers.length - 1}`]);
+    await after.close();
+  }));
 
 test('AFTRs whose names are those of object members', () =>
   withDatastores(async (datastores, _dir, reopen) => {
