@@ -14,7 +14,7 @@ import type { StoreWrite } from './commit.ts';
 import { writeCommit, writeFirst } from './commit.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
-import { authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
+import { aftrNames, authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, Snapshot, storeError } from './environment.ts';
@@ -42,7 +42,7 @@ import type { RowSource } from './rows.ts';
 import { OverlaidRows } from './rows.ts';
 import { checkRules } from './rules.ts';
 import type { Schema } from './schema.ts';
-import { aftrNames, startupDraft } from './startup.ts';
+import { startupDraft } from './startup.ts';
 import type { View } from './view.ts';
 import { openView } from './view.ts';
 
@@ -116,7 +116,11 @@ export class Datastores {
     const snapshot = new Snapshot(this.#environment);
     try {
       const draft =
-        datastore === 'candidate' ? this.#candidate : datastore === 'startup' ? this.#startup(snapshot) : undefined;
+        datastore === 'startup'
+          ? this.#startup(snapshot)
+          : datastore === 'candidate' && this.#candidate
+            ? this.#draft(this.#candidate)
+            : undefined;
       return openView(snapshot, this.#running.tree, draft);
     } catch (error) {
       snapshot.close();
@@ -153,10 +157,10 @@ export class Datastores {
     return this.#enqueue(async (base) => {
       this.#locks.requireFree(caller, 'running');
       this.#locks.requireFree(caller, 'candidate');
-      const draft = this.#candidate;
-      if (!draft) return;
+      if (!this.#candidate) return;
+      const draft = this.#draft(this.#candidate);
       if (authorize) authorizeDifference(draft, this.#running.tree, rowChanges(draft, base), authorize);
-      await this.#commit(caller, this.#draft(draft), base);
+      await this.#commit(caller, draft, base);
       this.#candidate = undefined;
     });
   }

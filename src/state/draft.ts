@@ -22,7 +22,20 @@ export function emptyDraft(running: DataNode): Draft {
 /** A copy that work may change; its tree is running's while nothing touched it. */
 export function copyDraft(draft: Draft, running: DataNode): Draft {
   const tree = draft.treeTouched ? draft.tree.clone() : running.clone();
-  return { tree, treeTouched: draft.treeTouched, overlay: draft.overlay.clone() };
+  const overlay = draft.overlay.clone();
+  if (draft.treeTouched) clearLostTables(overlay, running, tree);
+  return { tree, treeTouched: draft.treeTouched, overlay };
+}
+
+/** An AFTR that running has got and the tree has not goes with its rows. */
+export function clearLostTables(overlay: RowOverlay, running: DataNode, tree: DataNode): void {
+  const names = new Set(aftrNames(tree));
+  for (const instance of aftrNames(running)) if (!names.has(instance)) overlay.clear(instance);
+}
+
+export function aftrNames(tree: DataNode): string[] {
+  const aftrs = tree.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
+  return aftrs.map((aftr) => aftr.leaf('name') ?? '');
 }
 
 /** Applies an edit to the draft, which is half changed when it throws. */

@@ -5,6 +5,7 @@
 
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
+import { aftrNames, clearLostTables } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Snapshot } from './environment.ts';
 import { treeFromJson } from './json.ts';
@@ -20,16 +21,11 @@ export function startupDraft(schema: Schema, snapshot: Snapshot, running: DataNo
   keepRowParents(tree);
   const overlay = new RowOverlay();
   const names = new Set(aftrNames(tree));
-  for (const instance of aftrNames(running)) if (!names.has(instance)) overlay.clear(instance);
+  clearLostTables(overlay, running, tree);
   for (const { instance, key, binding } of snapshot.startupRows()) {
     if (!names.has(instance)) continue;
     if (binding) overlay.put(instance, binding);
     else overlay.delete(instance, prefixOfKey(key));
   }
   return { tree, treeTouched: true, overlay };
-}
-
-export function aftrNames(tree: DataNode): string[] {
-  const aftrs = tree.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
-  return aftrs.map((aftr) => aftr.leaf('name') ?? '');
 }

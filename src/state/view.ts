@@ -23,14 +23,14 @@ export interface View extends RowSource {
   close(): void;
 }
 
-/** A view of running, or of `draft` on top of it; it closes the snapshot, at the latest after `limitMs`. */
+/** A view of running, or of `draft` on top of it, which nobody changes any more; it closes the snapshot, at the latest after `limitMs`. */
 export function openView(
   snapshot: Snapshot,
   running: DataNode,
   draft: Draft | undefined,
   limitMs = VIEW_LIMIT_MS,
 ): View {
-  const rows = draft ? new OverlaidRows(snapshot, draft.overlay.clone()) : snapshot;
+  const rows = draft ? new OverlaidRows(snapshot, draft.overlay) : snapshot;
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
