@@ -58,6 +58,8 @@ export class Kernel {
     // No address of its own, or the kernel would send neighbour discovery into the tunnel.
     writeSetting(`ipv6/conf/${device}/addr_gen_mode`, '1');
     writeSetting(`ipv4/conf/${device}/rp_filter`, '0');
+    // ICMP that the engine makes comes from an address of the host itself.
+    writeSetting(`ipv4/conf/${device}/accept_local`, '1');
     if (!link.isUp || link.mtu !== TUN_MTU) await this.#netlink.setLink(link.index, TUN_MTU, TUN_QUEUE);
   }
 

@@ -67,9 +67,17 @@ type Socket = ReturnType<typeof createRtNetlink>;
 
 export class Netlink {
   readonly #socket: Socket = createRtNetlink();
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** One request at a time: the library mixes up the parts of two dumps on one socket. */
+  #ask<Result>(request: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(request);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
 
   async links(): Promise<Link[]> {
-    const links = await this.#socket.getLinks();
+    const links = await this.#ask(() => this.#socket.getLinks());
     return links.map(({ data, attrs }) => ({
       index: data.index ?? 0,
       name: attrs.ifname ?? '',
@@ -79,7 +87,7 @@ export class Netlink {
   }
 
   async addresses(): Promise<Address[]> {
-    const addresses = await this.#socket.getAddresses();
+    const addresses = await this.#ask(() => this.#socket.getAddresses());
     return addresses.flatMap(({ data, attrs }) => {
       const octets = attrs.local ?? attrs.address;
       const family = familyOf(data.family);
@@ -88,7 +96,7 @@ export class Netlink {
   }
 
   async routes(family: Family): Promise<Route[]> {
-    const routes = await this.#socket.getRoutes({ family: family === 4 ? AF_INET : AF_INET6 });
+    const routes = await this.#ask(() => this.#socket.getRoutes({ family: family === 4 ? AF_INET : AF_INET6 }));
     return routes
       .filter(({ data }) => familyOf(data.family) === family)
       .map(({ data, attrs }) => ({
@@ -106,16 +114,16 @@ export class Netlink {
   }
 
   async addRoute(route: Route): Promise<void> {
-    await tolerate(EXISTS, this.#socket.newRoute(...routeMessage(route), { flags: CREATE }));
+    await tolerate(EXISTS, this.#ask(() => this.#socket.newRoute(...routeMessage(route), { flags: CREATE })));
   }
 
   async removeRoute(route: Route): Promise<void> {
-    await tolerate(GONE, this.#socket.delRoute(...routeMessage(route)));
+    await tolerate(GONE, this.#ask(() => this.#socket.delRoute(...routeMessage(route))));
   }
 
   /** IPv4 rules that carry our protocol number. */
   async ownRules(): Promise<Rule[]> {
-    const rules = await this.#socket.getRules({ family: AF_INET });
+    const rules = await this.#ask(() => this.#socket.getRules({ family: AF_INET }));
     return rules
       .filter(({ attrs }) => attrs.protocol === PROTOCOL)
       .map(({ data, attrs }) => ({
@@ -129,15 +137,15 @@ export class Netlink {
   }
 
   async addRule(rule: Rule): Promise<void> {
-    await tolerate(EXISTS, this.#socket.newRule(...ruleMessage(rule), { flags: CREATE }));
+    await tolerate(EXISTS, this.#ask(() => this.#socket.newRule(...ruleMessage(rule), { flags: CREATE })));
   }
 
   async removeRule(rule: Rule): Promise<void> {
-    await tolerate(GONE, this.#socket.delRule(...ruleMessage(rule)));
+    await tolerate(GONE, this.#ask(() => this.#socket.delRule(...ruleMessage(rule))));
   }
 
   async proxies(): Promise<ProxiedNeighbour[]> {
-    const entries = await this.#socket.getNeighbors({ family: AF_INET6, flags: { proxy: true } });
+    const entries = await this.#ask(() => this.#socket.getNeighbors({ family: AF_INET6, flags: { proxy: true } }));
     return entries.flatMap(({ data, attrs }) =>
       attrs.dst && data.flags?.proxy ? [{ link: data.ifindex ?? 0, octets: attrs.dst }] : [],
     );
@@ -145,27 +153,27 @@ export class Netlink {
 
   async addProxy({ link, octets }: ProxiedNeighbour): Promise<void> {
     const data = { family: AF_INET6, ifindex: link, flags: { proxy: true as const } };
-    await tolerate(EXISTS, this.#socket.newNeighbor(data, { dst: Buffer.from(octets) }, { flags: CREATE }));
+    await tolerate(EXISTS, this.#ask(() => this.#socket.newNeighbor(data, { dst: Buffer.from(octets) }, { flags: CREATE })));
   }
 
   async removeProxy({ link, octets }: ProxiedNeighbour): Promise<void> {
     const data = { family: AF_INET6, ifindex: link, flags: { proxy: true as const } };
-    await tolerate(GONE, this.#socket.delNeighbor(data, { dst: Buffer.from(octets) }));
+    await tolerate(GONE, this.#ask(() => this.#socket.delNeighbor(data, { dst: Buffer.from(octets) })));
   }
 
   /** MTU, queue length, and up. */
   async setLink(index: number, mtu: number, queueLength: number): Promise<void> {
-    await this.#socket.setLink({ index, flags: { up: true }, change: { up: true } }, { mtu, txqlen: queueLength });
+    await this.#ask(() => this.#socket.setLink({ index, flags: { up: true }, change: { up: true } }, { mtu, txqlen: queueLength }));
   }
 
   async removeLink(index: number): Promise<void> {
-    await tolerate(GONE, this.#socket.delLink({ index }));
+    await tolerate(GONE, this.#ask(() => this.#socket.delLink({ index })));
   }
 
   /** The link that leads to an IPv6 address; undefined when no route does. */
   async linkTowards(octets: Uint8Array): Promise<number | undefined> {
     const data = { family: AF_INET6, dstLen: 128 };
-    const found = await this.#socket.getRoute(data, { dst: Buffer.from(octets) }).catch(() => []);
+    const found = await this.#ask(() => this.#socket.getRoute(data, { dst: Buffer.from(octets) }).catch(() => []));
     const [route] = found;
     return route?.data.type === 'UNICAST' ? route.attrs.oif : undefined;
   }
