@@ -15,6 +15,7 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/datapath/node-tuntap2/', 'node-tuntap2'],
   ['src/mgmt/netconf-server/', 'netconf-server'],
   ['src/datapath/process.ts', 'datapath process'],
+  ['src/datapath/kernel-part.ts', 'datapath process'],
   ['src/mgmt/process.ts', 'mgmt process'],
   ['src/datapath/wire/', 'wire'],
   ['src/datapath/', 'datapath'],
