@@ -54,6 +54,7 @@ export class BindingFile {
         if (columns) yield this.#binding(record, columns);
         else columns = this.#header(record);
       }
+      if (!columns) throw this.#failure(`is empty: expected a heading of ${CSV_COLUMNS.join(', ')}`);
     } catch (error) {
       if (error instanceof CommandFailure || !(error instanceof Error)) throw error;
       throw this.#failure(error.message);
@@ -109,8 +110,7 @@ export class BindingFile {
   }
 
   /** The same failure, with the line of each binding that its paths name. */
-  explain(error: unknown): unknown {
-    if (!(error instanceof Refusal)) return error;
+  readonly explain = (error: Refusal): Refusal => {
     const faults = error.faults.map((fault) => {
       const aftr = /aftr\[name='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
       const prefix = /binding\[ipv4-prefix='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
@@ -118,7 +118,7 @@ export class BindingFile {
       return line === undefined ? fault : { ...fault, message: `${this.#name} line ${line}: ${fault.message}` };
     });
     return new Refusal(faults);
-  }
+  };
 
   #failure(message: string): CommandFailure {
     return new CommandFailure(EXIT.refused, `${this.#name} ${message}`);

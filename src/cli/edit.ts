@@ -2,7 +2,7 @@
 
 import type { NetconfClient } from './client.ts';
 import { deleteXml, setXml } from './data-xml.ts';
-import { Refusal } from './failure.ts';
+import { CommandFailure, Refusal } from './failure.ts';
 import { parsePlace, parseTarget } from './path.ts';
 
 const CANDIDATE = '<target><candidate/></target>';
@@ -13,35 +13,41 @@ export function editOperation(config: string): string {
 
 export async function set(client: NetconfClient, words: readonly string[], commit: boolean): Promise<void> {
   const config = await setXml(client, parseTarget(words));
-  await edit(client, [config], commit, true);
+  await edit(client, [config], commit);
 }
 
 export async function remove(client: NetconfClient, words: readonly string[], commit: boolean): Promise<void> {
   const config = await deleteXml(client, parsePlace(words));
-  await edit(client, [config], commit, true);
+  await edit(client, [config], commit);
 }
 
 /**
- * Edits the candidate; with `commit` all edits become running's together. Either way nothing changes anywhere when one of
- * several edits, or the commit, is refused: a lock keeps others out meanwhile.
+ * Edits the candidate. With `commit` all edits become running's together, or nothing changes anywhere: a lock keeps others
+ * out meanwhile. Without it there is no lock, because unlocking would discard the edits (RFC 6241 §8.3.5.2).
+ * `explain` may say more about a refusal.
  */
 export async function edit(
   client: NetconfClient,
   configs: Iterable<string> | AsyncIterable<string>,
   commit: boolean,
-  isSingle = false,
+  explain: (refusal: Refusal) => Refusal = (refusal) => refusal,
 ): Promise<void> {
-  const isLocked = commit || !isSingle;
-  if (isLocked) await client.call(`<lock>${CANDIDATE}</lock>`).catch(explainLock);
+  let done = 0;
+  if (commit) await client.call(`<lock>${CANDIDATE}</lock>`).catch(explainLock);
   try {
-    for await (const config of configs) await client.call(editOperation(config));
+    for await (const config of configs) {
+      await client.call(editOperation(config));
+      done++;
+    }
     if (commit) await client.call('<commit/>');
-  } catch (error) {
-    // The lock was given for an unchanged candidate: all that is in it is this command's.
-    if (isLocked) await client.call('<discard-changes/>').catch(() => undefined);
-    throw error;
+  } catch (caught) {
+    const error = caught instanceof Refusal ? explain(caught) : caught;
+    if (done === 0 || commit || !(error instanceof CommandFailure)) throw error;
+    const message = `${error.message}; the candidate keeps what came before it: \`gi4over6 discard\` drops that`;
+    throw new CommandFailure(error.exitCode, message);
   } finally {
-    if (isLocked) await client.call(`<unlock>${CANDIDATE}</unlock>`).catch(() => undefined);
+    // Drops what was not committed.
+    if (commit) await client.call(`<unlock>${CANDIDATE}</unlock>`).catch(() => undefined);
   }
 }
 

@@ -35,6 +35,7 @@ export class Refusal extends CommandFailure {
 }
 
 function sentence({ tag, message, path }: Fault): string {
-  const where = path === '' || message.includes(path) ? '' : ` (at ${path})`;
+  const isNamed = message.replace(/\/[a-z0-9-]+:/g, '/').includes(path);
+  const where = isNamed ? '' : ` (at ${path})`;
   return `${message || 'refused'}${where} [${tag}]`;
 }

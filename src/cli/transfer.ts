@@ -2,7 +2,6 @@
 
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
 import { BindingFile, CSV_COLUMNS } from './binding-csv.ts';
 import { aftrNames, eachBinding } from './binding-rows.ts';
@@ -52,15 +51,8 @@ export async function importFile(client: NetconfClient, file: string, options: I
 async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
   const { replace = false, commit = false } = options;
   const aftr = options.aftr ?? (await onlyAftr(client));
-  const stream = file === '-' ? process.stdin : createReadStream(file);
-  const broken = new Promise<never>((_, reject) => stream.once('error', (error: Error) => reject(noFile(file, error))));
-  broken.catch(() => undefined);
-  const bindings = new BindingFile(file, createInterface({ input: stream, crlfDelay: Infinity }), aftr, replace);
-  try {
-    await Promise.race([edit(client, bindings.edits(), commit), broken]);
-  } catch (error) {
-    throw bindings.explain(error);
-  }
+  const bindings = new BindingFile(file, linesOf(file), aftr, replace);
+  await edit(client, bindings.edits(), commit, bindings.explain);
   return `${bindings.count} bindings of ${file} are in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes them running'}.`;
 }
 
@@ -157,15 +149,29 @@ function formatOf(file: string, wanted: Format | undefined): Format {
 }
 
 async function readText(file: string): Promise<string> {
+  let text = '';
+  for await (const piece of textOf(file)) {
+    text += piece;
+    if (text.length > MESSAGE_LIMIT) throw noFile(file, new Error('it is too large: import bindings as CSV'));
+  }
+  return text;
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  let held = '';
+  for await (const piece of textOf(file)) {
+    const lines = (held + piece).split('\n');
+    held = lines.pop() ?? '';
+    for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
+  }
+  if (held !== '') yield held;
+}
+
+async function* textOf(file: string): AsyncGenerator<string> {
+  const stream = file === '-' ? process.stdin : createReadStream(file);
+  stream.setEncoding('utf8');
   try {
-    const parts: Buffer[] = [];
-    let octets = 0;
-    for await (const part of file === '-' ? process.stdin : createReadStream(file)) {
-      parts.push(part as Buffer);
-      octets += (part as Buffer).length;
-      if (octets > 2 * MESSAGE_LIMIT) throw new Error(`it is too large: import bindings as CSV`);
-    }
-    return Buffer.concat(parts).toString('utf8');
+    for await (const piece of stream) yield piece as string;
   } catch (error) {
     throw noFile(file, error);
   }
