@@ -88,11 +88,11 @@ export class Datapath implements ControlHandlers {
     return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.counters() ?? []);
   }
 
-  /** Ends forwarding: first the kernel leads nothing here any more, then the workers stop. */
+  /** Ends forwarding: first the workers, whose devices then drop what comes, and last what leads to them. */
   async stop(): Promise<void> {
     await this.#following;
-    await this.#parts.kernel.remove();
     await Promise.all([...this.#workers.values()].map((workers) => workers.stop()));
+    await this.#parts.kernel.remove();
   }
 
   async #follow(): Promise<void> {

@@ -47,7 +47,7 @@ class Recorded {
   }
 }
 
-test('tables come first, then workers, then the kernel; at the end the other way round', async () => {
+test('tables come first, then workers, then the kernel; at the end workers stop before the kernel lets go', async () => {
   const { datapath, store, events } = new Recorded();
   store.commit({ softwire: { gateway: [GATEWAY], aftr: [AFTR] }, put: [BINDING] });
   await datapath.follow();
@@ -56,9 +56,9 @@ test('tables come first, then workers, then the kernel; at the end the other way
     'workers of gateway over 1 rows',
     'workers of aftr over 1 rows',
     'kernel 1 1',
-    'kernel removed',
     'workers of gateway stopped',
     'workers of aftr stopped',
+    'kernel removed',
   ]);
 });
 
