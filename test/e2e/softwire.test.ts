@@ -30,16 +30,32 @@ function kernelState(host: HostName): string {
     '-6 route show table all',
     '-6 neigh show proxy',
   ];
-  return questions
-    .map((words) => spawnSync('ip', ['-n', topology.namespace(host), ...words.split(' ')], { encoding: 'utf8' }).stdout)
-    .join('\n')
-    .replace(/ expires \d+sec/g, '');
+  return (
+    questions
+      .map(
+        (words) => spawnSync('ip', ['-n', topology.namespace(host), ...words.split(' ')], { encoding: 'utf8' }).stdout,
+      )
+      .join('\n')
+      // What the kernel does by itself in its own time.
+      .replace(/ expires \d+sec/g, '')
+      .replace(/^.*(?:fe80::|anycast|multicast).*\n/gm, '')
+  );
 }
 
 /** Counts the packets that match a filter on a link while a body runs. */
 async function countPackets(host: HostName, link: string, filter: string, body: () => Promise<void>): Promise<number> {
   const file = topology.path(`${host}-${link}.pcap`);
-  const capture = topology.start(host, ['tcpdump', '-U', '-n', '-i', link, '-w', file, ...filter.split(' ')]);
+  const capture = topology.start(host, [
+    'tcpdump',
+    '--immediate-mode',
+    '-U',
+    '-n',
+    '-i',
+    link,
+    '-w',
+    file,
+    ...filter.split(' '),
+  ]);
   await new Promise((resolve) => setTimeout(resolve, 700));
   await body();
   await new Promise((resolve) => setTimeout(resolve, 300));
