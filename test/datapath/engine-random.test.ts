@@ -6,7 +6,9 @@ import { assertPartition, engineFor } from '../helpers/engine-case.ts';
 import { icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
 
-/** Random and mutated packets: nothing throws, everything is counted once, and nothing comes out that was not let in. */
+/**
+ * Random and mutated packets: nothing throws, everything is counted once, and nothing comes out that was not let in.
+ */
 const test = suite('engine-random');
 
 const ADDRESSES = [
