@@ -29,7 +29,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import ssh2 from 'ssh2';
-import { encrypt } from 'unixcrypt';
+import { shaCrypt } from './mgmt/sha-crypt.ts';
 
 const FIRST_USER = 'admin';
 const PASSWORD_LENGTH = 20;
@@ -129,7 +129,7 @@ function createFirstUser(stateDir: string, owner: Owner): void {
     PASSWORD_ALPHABET.charAt(randomInt(PASSWORD_ALPHABET.length)),
   );
   const password = characters.join('');
-  const passwordHash = encrypt(password, `$6$${randomBytes(6).toString('hex')}`);
+  const passwordHash = shaCrypt(password, `$6$${randomBytes(8).toString('hex')}`);
   createFile(join(stateDir, 'initial-password'), `${password}\n`, { uid: 0, gid: 0 });
   createFile(join(stateDir, 'first-start.json'), `${JSON.stringify({ user: FIRST_USER, passwordHash })}\n`, owner);
 }

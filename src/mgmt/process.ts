@@ -82,6 +82,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   );
   await stopSignal();
   await Promise.all([netconf.close(), restconf.close()]);
+  await users.close();
   datapath.close();
   await datastores.close();
   context.close();

@@ -58,6 +58,7 @@ export class StateData {
       { path: '/ietf-yang-library:yang-library', read: () => only(library, 'ietf-yang-library:yang-library') },
       { path: '/ietf-yang-library:modules-state', read: () => only(library, 'ietf-yang-library:modules-state') },
       { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
+      { path: '/ietf-restconf-monitoring:restconf-state', read: restconfState },
       { path: '/gi-4over6:softwire', read: (state) => softwireState(datapath, state) },
     ];
   }
@@ -83,6 +84,17 @@ function merge(target: DataNode, source: DataNode): void {
     if (twin && !twin.schema.isLeaf) merge(twin, child);
     else target.add(child);
   }
+}
+
+/** RFC 8040 §9.3: what of the optional parts of RESTCONF works. */
+function restconfState(): Json {
+  const capability = [
+    'urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit',
+    'urn:ietf:params:restconf:capability:depth:1.0',
+    'urn:ietf:params:restconf:capability:fields:1.0',
+    'urn:ietf:params:restconf:capability:with-defaults:1.0',
+  ];
+  return { 'ietf-restconf-monitoring:restconf-state': { capabilities: { capability } } };
 }
 
 /** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions. */
