@@ -4,15 +4,19 @@
  *     chunked-message = 1*( LF "#" chunk-size LF chunk-data ) LF "##" LF
  *     chunk-size      = 1 to 4294967295, no leading zero
  *
- * A fault of framing cannot be answered: it ends the session. Octets are collected in pieces and joined once a message.
+ * A fault of framing cannot be answered: it ends the session.
  */
+
+import { OctetCollector } from './octet-collector.ts';
 
 export type Framing = 'end-of-message' | 'chunked';
 
 /** The peer broke the framing; what was expected and what came. */
 export class FramingError extends Error {}
 
-const END = Buffer.from(']]>]]>');
+const MARK = Buffer.from(']]>]]>');
+/** How many octets of the mark still match when the one after n matching ones does not (Knuth, Morris, Pratt). */
+const FALLBACK = [0, 0, 1, 0, 1, 2] as const;
 const LF = 0x0a;
 const HASH = 0x23;
 const MAX_CHUNK = 4_294_967_295;
@@ -22,15 +26,18 @@ type State = 'start' | 'hash' | 'first' | 'size' | 'data' | 'end';
 
 /** Cuts a stream of octets into messages. */
 export class MessageReader {
+  /** May change between messages. */
   framing: Framing = 'end-of-message';
   /** Octets of a message above which it is a fault. */
   limit: number;
   readonly #onMessage: (message: Buffer) => void;
-  #parts: Buffer[] = [];
-  #octets = 0;
+  readonly #collector = new OctetCollector();
   #state: State = 'start';
+  /** Octets of the mark that have come in a row. */
+  #matched = 0;
   #size = 0;
   #remaining = 0;
+  #isInside = false;
 
   constructor(limit: number, onMessage: (message: Buffer) => void) {
     this.limit = limit;
@@ -45,31 +52,38 @@ export class MessageReader {
 
   /** Whether a message has begun and not ended. */
   get isInside(): boolean {
-    return this.#octets > 0 || this.#state !== 'start';
+    return this.#isInside || this.#collector.length > 0;
   }
 
   #takeMarked(octets: Buffer): Buffer {
-    const held = this.#parts.pop() ?? Buffer.alloc(0);
-    const tail = held.subarray(Math.max(0, held.length - END.length + 1));
-    const window = Buffer.concat([tail, octets]);
-    const at = window.indexOf(END);
-    this.#parts.push(held.subarray(0, held.length - tail.length));
-    if (at >= 0) {
-      this.#parts.push(window.subarray(0, at));
-      this.#octets = 0;
-      this.#finish();
-      return window.subarray(at + END.length);
+    const end = this.#findMark(octets);
+    this.#collector.append(end < 0 ? octets : octets.subarray(0, end));
+    const markOctets = end < 0 ? this.#matched : MARK.length;
+    if (this.#collector.length - markOctets > this.limit) this.#tooLong();
+    if (end < 0) return octets.subarray(octets.length);
+    this.#matched = 0;
+    this.#finish(MARK.length);
+    return octets.subarray(end);
+  }
+
+  /** Where the octets go on after the mark; -1 when its end is not in them. */
+  #findMark(octets: Buffer): number {
+    for (let at = 0; at < octets.length; at++) {
+      if (this.#matched === 0) {
+        at = octets.indexOf(MARK[0] ?? 0, at);
+        if (at < 0) return -1;
+      }
+      while (this.#matched > 0 && octets[at] !== MARK[this.#matched]) this.#matched = FALLBACK[this.#matched] ?? 0;
+      if (octets[at] === MARK[this.#matched]) this.#matched++;
+      if (this.#matched === MARK.length) return at + 1;
     }
-    this.#octets += octets.length;
-    if (this.#octets > this.limit) throw new FramingError(`a message of more than ${this.limit} octets`);
-    this.#parts.push(window);
-    return Buffer.alloc(0);
+    return -1;
   }
 
   #takeChunked(octets: Buffer): Buffer {
     if (this.#state === 'data') {
       const part = octets.subarray(0, this.#remaining);
-      this.#parts.push(part);
+      this.#collector.append(part);
       this.#remaining -= part.length;
       if (this.#remaining === 0) this.#state = 'start';
       return octets.subarray(part.length);
@@ -79,24 +93,24 @@ export class MessageReader {
   }
 
   #takeHeader(octet: number): void {
+    this.#isInside = true;
     const digit = octet - 0x30;
     const isDigit = digit >= 0 && digit <= 9;
     if (this.#state === 'start') this.#expect(octet === LF, 'a line feed before a chunk', octet, 'hash');
     else if (this.#state === 'hash') this.#expect(octet === HASH, '# after the line feed', octet, 'first');
     else if (this.#state === 'first' && octet === HASH) {
-      this.#expect(this.#parts.length > 0, 'a chunk before the end of chunks', octet, 'end');
+      this.#expect(this.#collector.length > 0, 'a chunk before the end of chunks', octet, 'end');
     } else if (this.#state === 'first') {
       this.#expect(isDigit && digit > 0, 'a chunk size without sign and leading zero', octet, 'size');
       this.#size = digit;
     } else if (this.#state === 'end') {
       this.#expect(octet === LF, 'a line feed after the end of chunks', octet, 'start');
-      this.#octets = 0;
-      this.#finish();
+      this.#finish(0);
     } else if (octet === LF) this.#startData();
     else {
       this.#expect(isDigit, 'a digit or a line feed in a chunk size', octet, 'size');
       this.#size = this.#size * 10 + digit;
-      if (this.#size > MAX_CHUNK) throw new FramingError(`a chunk size above ${MAX_CHUNK}`);
+      if (this.#size > MAX_CHUNK) throw new FramingError(`expected a chunk size up to ${MAX_CHUNK}, a larger one came`);
     }
   }
 
@@ -106,16 +120,18 @@ export class MessageReader {
   }
 
   #startData(): void {
-    this.#octets += this.#size;
-    if (this.#octets > this.limit) throw new FramingError(`a message of more than ${this.limit} octets`);
+    if (this.#collector.length + this.#size > this.limit) this.#tooLong();
     this.#remaining = this.#size;
     this.#state = 'data';
   }
 
-  #finish(): void {
-    const parts = this.#parts;
-    this.#parts = [];
-    this.#onMessage(Buffer.concat(parts));
+  #tooLong(): never {
+    throw new FramingError(`expected a message of at most ${this.limit} octets, a longer one came`);
+  }
+
+  #finish(without: number): void {
+    this.#isInside = false;
+    this.#onMessage(this.#collector.take(without));
   }
 }
 

@@ -1,5 +1,6 @@
 /** The NETCONF server: SSH and local sessions over one libnetconf2, a registry of them, and their limits. */
 
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { YangContext } from 'netconf-server';
 import { NetconfServer } from 'netconf-server';
@@ -91,10 +92,11 @@ class Sessions {
     const { operations, log, context } = this.#options;
     const guard = new GuardedSession({
       transport,
-      libraryDescriptor: fd,
+      library: new Socket({ fd, readable: true, writable: true }),
       user,
-      context,
+      checkOperation: (xml) => context.checkOperation(xml),
       operations,
+      limits: NETCONF_LIMITS,
       log,
       killSession: (session) => this.#kill(session, guard.sessionId),
       onOpen: (session) => {

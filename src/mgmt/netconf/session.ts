@@ -11,11 +11,9 @@
  * One request is under way at a time; others wait in order.
  */
 
-import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { RpcReply, YangContext } from 'netconf-server';
+import type { RpcReply, ValidationFault } from 'netconf-server';
 import type { Log } from '../../log.ts';
-import type { ErrorTag } from '../../state/errors.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { Operations } from '../operations.ts';
@@ -23,25 +21,29 @@ import { parseXml, type XmlElement } from '../xml.ts';
 import { NETCONF_NAMESPACE, writeXml } from '../xml-data.ts';
 import type { Envelope } from './envelope.ts';
 import { openEnvelope, REFERENCE_NAMESPACE, replyTag, shellOf } from './envelope.ts';
-import type { Framing } from './framing.ts';
 import { FramingError, frameEnd, framePiece, MessageReader } from './framing.ts';
 import { CANONICAL_HELLO, capabilitiesOf, checkHello, HelloError, sessionIdOf } from './hello.ts';
-import { NETCONF_LIMITS } from './limits.ts';
+import type { NetconfLimits } from './limits.ts';
+import { refuseFaults } from './parameters.ts';
 import { renderErrors } from './rpc-error.ts';
 import type { RpcResult } from './rpcs.ts';
 import { executeRpc } from './rpcs.ts';
+import { Sender } from './sender.ts';
 
 export interface SessionParts {
   readonly transport: Duplex;
-  /** The library's end of the socketpair. */
-  readonly libraryDescriptor: number;
+  /** Our end of the pair whose other end the library has. */
+  readonly library: Duplex;
   readonly user: string;
-  readonly context: YangContext;
+  /** What libyang finds wrong with an operation. */
+  readonly checkOperation: (xml: string) => readonly ValidationFault[];
   readonly operations: Operations;
+  readonly limits: NetconfLimits;
   readonly log: Log;
   readonly killSession: (session: number) => void;
   /** The hello exchange is done: the session has its id. */
   readonly onOpen: (session: number) => void;
+  /** Called once; `session` is undefined when the hello exchange was never done. */
   readonly onEnd: (session: number | undefined) => void;
 }
 
@@ -56,20 +58,14 @@ interface Request {
 
 const REFERENCE = `<reference xmlns="${REFERENCE_NAMESPACE}">1</reference>`;
 const OPEN_TAG = /^\s*(?:<\?xml[^>]*\?>\s*)?<rpc-reply[^>]*>/;
-/** Faults of an operation's parameters, by libyang's code (RFC 6241 appendix A). */
-const PARAMETER_TAGS: Readonly<Record<string, ErrorTag>> = {
-  unknown: 'unknown-element',
-  mandatory: 'missing-element',
-  'mandatory-choice': 'missing-element',
-  value: 'invalid-value',
-  duplicate: 'bad-element',
-};
+const HELLO_END = frameEnd('end-of-message').toString();
+/** After the last answer: time for the client to take it before the transport is cut. */
+const LAST_WORDS_MS = 1_000;
 
 export class GuardedSession {
   readonly #parts: SessionParts;
-  readonly #library: Socket;
   readonly #client: MessageReader;
-  #framing: Framing = 'end-of-message';
+  readonly #sender: Sender;
   #sessionId: number | undefined;
   #caller: Caller | undefined;
   #helloSeen = false;
@@ -78,25 +74,29 @@ export class GuardedSession {
   #answered: (() => void) | undefined;
   #isWorking = false;
   #isEnded = false;
+  /** Nothing further is read or carried out: the session ends with the answer under way. */
   #isClosing = false;
+  /** The client sends nothing more: the session ends with the last answer. */
+  #isInputOver = false;
+  #isReplying = false;
   #timer: NodeJS.Timeout;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    this.#library = new Socket({ fd: parts.libraryDescriptor, readable: true, writable: true });
-    this.#client = new MessageReader(NETCONF_LIMITS.helloOctets, (message) => this.#onMessage(message));
-    const library = new MessageReader(Number.MAX_SAFE_INTEGER, (message) =>
-      this.#onLibrary(message.toString('utf8'), library),
+    const { transport, library, limits } = parts;
+    this.#client = new MessageReader(limits.helloOctets, (message) => this.#onMessage(message));
+    this.#sender = new Sender(transport, limits.unreadMs, () => this.#drop('it does not read its answers'));
+    const reader = new MessageReader(Number.MAX_SAFE_INTEGER, (message) =>
+      this.#onLibrary(message.toString('utf8'), reader),
     );
-    this.#library.on('data', (octets: Buffer) => library.push(octets));
-    this.#library.on('error', () => undefined);
-    this.#library.on('close', () => void this.#finish());
-    const { transport } = parts;
+    library.on('data', (octets: Buffer) => reader.push(octets));
+    library.on('error', () => undefined);
+    library.on('close', () => this.#onLibraryClosed());
     transport.on('data', (octets: Buffer) => this.#onOctets(octets));
     transport.on('error', () => this.end());
-    transport.on('end', () => this.end());
+    transport.on('end', () => this.#onLastOctet());
     transport.on('close', () => this.end());
-    this.#timer = setTimeout(() => this.#drop('no hello came in time'), NETCONF_LIMITS.helloMs);
+    this.#timer = setTimeout(() => this.#drop('no hello came in time'), limits.helloMs);
   }
 
   /** NETCONF session-id; undefined before the hello. */
@@ -109,19 +109,20 @@ export class GuardedSession {
     if (this.#isEnded) return;
     this.#isEnded = true;
     clearTimeout(this.#timer);
+    this.#messages = [];
     this.#request?.release();
     this.#answered?.();
-    this.#library.destroy();
+    this.#parts.library.destroy();
     this.#parts.transport.destroy();
-    this.#parts.onEnd(this.#helloSeen ? this.#sessionId : undefined);
+    this.#parts.onEnd(this.#caller && this.#helloSeen ? this.#sessionId : undefined);
   }
 
   /** The library calls back for the operation of the request under way. */
   async onRpc(reply: RpcReply): Promise<void> {
     const request = this.#request;
     const caller = this.#caller;
-    if (!request || !caller) return reply.errors(renderErrors(undefined, this.#parts.operations.schema));
     const { operations, killSession, log } = this.#parts;
+    if (!request || !caller) return reply.errors(renderErrors(undefined, operations.schema));
     try {
       const result = await executeRpc({ operations, caller, killSession }, request.envelope);
       if (request.envelope.operation.name === 'close-session' && request.envelope.module === 'ietf-netconf')
@@ -142,13 +143,15 @@ export class GuardedSession {
     } else {
       const { reading } = result;
       request.contents = writeXml(reading.root.children(), reading.rows);
-      request.release = () => reading.close();
+      request.release = once(() => reading.close());
+      // The session may have ended while the reading was opened.
+      if (this.#isEnded) request.release();
       reply.data(`<data xmlns="${NETCONF_NAMESPACE}">${REFERENCE}</data>`);
     }
   }
 
   #onOctets(octets: Buffer): void {
-    if (this.#isEnded) return;
+    if (this.#isEnded || this.#isClosing) return;
     try {
       this.#client.push(octets);
     } catch (error) {
@@ -156,10 +159,29 @@ export class GuardedSession {
         this.#drop(error.message);
       } else throw error;
     }
-    if (this.#messages.length >= NETCONF_LIMITS.waiting) this.#parts.transport.pause();
+    if (this.#isFull) this.#parts.transport.pause();
+  }
+
+  /** Whether so much waits that nothing more is to be read. */
+  get #isFull(): boolean {
+    const octets = this.#messages.reduce((sum, message) => sum + message.length, 0);
+    return this.#messages.length >= this.#parts.limits.waiting || octets >= this.#parts.limits.waitingOctets;
+  }
+
+  #onLastOctet(): void {
+    this.#isInputOver = true;
+    // Before the library's hello the messages wait.
+    if (!this.#isWorking && this.#messages.length === 0) this.#finish();
+  }
+
+  #onLibraryClosed(): void {
+    this.#isClosing = true;
+    if (!this.#isReplying) this.#answered?.();
+    if (!this.#isWorking) this.#finish();
   }
 
   #drop(reason: string): void {
+    if (this.#isEnded) return;
     this.#parts.log.info({ user: this.#parts.user, session: this.#sessionId, reason }, 'a NETCONF session was ended');
     this.end();
   }
@@ -173,19 +195,19 @@ export class GuardedSession {
   }
 
   #onHello(message: Buffer): void {
-    this.#framing = checkHello(parseXml(message.toString('utf8')));
+    const framing = checkHello(parseXml(decode(message)));
     this.#helloSeen = true;
-    this.#client.framing = this.#framing;
-    this.#client.limit = NETCONF_LIMITS.messageOctets;
-    clearTimeout(this.#timer);
-    this.#library.write(CANONICAL_HELLO);
-    if (this.#sessionId !== undefined) this.#open(this.#sessionId);
+    this.#client.framing = framing;
+    this.#client.limit = this.#parts.limits.messageOctets;
+    this.#sender.framing = framing;
+    this.#parts.library.write(CANONICAL_HELLO);
     this.#watch();
+    if (this.#sessionId !== undefined) this.#open(this.#sessionId);
   }
 
   #watch(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#drop('it was idle for too long'), NETCONF_LIMITS.idleMs);
+    this.#timer = setTimeout(() => this.#drop('it was idle for too long'), this.#parts.limits.idleMs);
     this.#timer.unref();
   }
 
@@ -198,7 +220,7 @@ export class GuardedSession {
     this.#parts.operations.capabilities = capabilitiesOf(message);
     this.#caller = { user: this.#parts.user, session: this.#sessionId, face: 'netconf' };
     reader.framing = 'chunked';
-    this.#parts.transport.write(`${message}]]>]]>`);
+    this.#parts.transport.write(message + HELLO_END);
     if (this.#helloSeen) this.#open(this.#sessionId);
   }
 
@@ -211,54 +233,44 @@ export class GuardedSession {
   async #work(): Promise<void> {
     if (this.#isWorking || this.#sessionId === undefined) return;
     this.#isWorking = true;
-    for (let message = this.#messages.shift(); message && !this.#isEnded; message = this.#messages.shift()) {
+    const { transport } = this.#parts;
+    for (let message = this.#messages.shift(); message; message = this.#messages.shift()) {
       clearTimeout(this.#timer);
       await this.#carryOut(message);
-      if (this.#parts.transport.isPaused() && !this.#isEnded) this.#parts.transport.resume();
+      if (this.#isClosing) this.#messages = [];
+      if (transport.isPaused() && !this.#isFull && !this.#isEnded) transport.resume();
     }
     this.#isWorking = false;
-    if (!this.#isEnded) this.#watch();
+    if (this.#isEnded) return;
+    if (this.#isClosing || this.#isInputOver) this.#finish();
+    else this.#watch();
   }
 
   async #carryOut(message: Buffer): Promise<void> {
+    const { operations, checkOperation } = this.#parts;
     let rpc: XmlElement | undefined;
     try {
       rpc = parseXml(decode(message));
-      const envelope = openEnvelope(rpc, this.#parts.operations.schema);
+      const envelope = openEnvelope(rpc, operations.schema);
       const shell = shellOf(envelope.operation);
-      this.#checkParameters(envelope, shell);
+      refuseFaults(envelope, checkOperation(shell));
       await this.#ask({ envelope, contents: undefined, release: () => undefined }, shell);
     } catch (error) {
       if (!(error instanceof ManagementError)) throw error;
       const tag = rpc?.name === 'rpc' ? replyTag(rpc) : `<rpc-reply xmlns="${NETCONF_NAMESPACE}">`;
-      await this.#send([tag, renderErrors(error, this.#parts.operations.schema), '</rpc-reply>']);
+      await this.#sender.send([tag, renderErrors(error, operations.schema), '</rpc-reply>']);
     }
-  }
-
-  #checkParameters({ operation, module }: Envelope, shell: string): void {
-    const faults = this.#parts.context.checkOperation(shell).filter(({ code }) => code !== 'leafref');
-    const errors = faults.map(({ code, message, path, appTag }) => {
-      const name = path.slice(path.lastIndexOf('/') + 1).replace(/^[^:]*:/, '');
-      return new ManagementError(PARAMETER_TAGS[code] ?? 'operation-failed', {
-        type: module === '' ? 'application' : 'protocol',
-        message: `${operation.name}: ${message}`,
-        appTag,
-        path,
-        info: { 'bad-element': missingName(message) ?? (name || operation.name) },
-      });
-    });
-    const [first, ...others] = errors;
-    if (first) throw new ManagementError(first.tag, first, others);
   }
 
   /** Hands a request to the library and waits until its reply is out. */
   async #ask(request: Request, shell: string): Promise<void> {
+    if (this.#isEnded) return;
     this.#request = request;
     const done = new Promise<void>((resolve) => {
       this.#answered = resolve;
     });
     const text = `<rpc xmlns="${NETCONF_NAMESPACE}" message-id="1">${shell}</rpc>`;
-    this.#library.write(Buffer.concat([framePiece(text, 'chunked'), frameEnd('chunked')]));
+    this.#parts.library.write(Buffer.concat([framePiece(text, 'chunked'), frameEnd('chunked')]));
     await done;
     this.#answered = undefined;
     this.#request = undefined;
@@ -270,65 +282,27 @@ export class GuardedSession {
     const body = message.replace(OPEN_TAG, '');
     const { replyTag: tag } = request.envelope;
     const at = request.contents ? body.indexOf(REFERENCE) : -1;
+    this.#isReplying = true;
     try {
-      if (!request.contents || at < 0) await this.#send([tag, body]);
-      else await this.#send(around(tag + body.slice(0, at), request.contents, body.slice(at + REFERENCE.length)));
+      if (!request.contents || at < 0) await this.#sender.send([tag, body]);
+      else
+        await this.#sender.send(around(tag + body.slice(0, at), request.contents, body.slice(at + REFERENCE.length)));
+    } catch (error) {
+      // The reply has begun and cannot become an error any more.
+      this.#parts.log.error({ error }, 'a NETCONF reply could not be finished');
+      this.end();
     } finally {
+      this.#isReplying = false;
       request.release();
       this.#answered?.();
     }
-    if (this.#isClosing) await this.#finish();
   }
 
-  /** Writes one message piece by piece, as fast as the client reads. */
-  async #send(pieces: Iterable<string>): Promise<void> {
-    const { transport } = this.#parts;
-    let gathered = '';
-    try {
-      for (const piece of pieces) {
-        gathered += piece;
-        if (gathered.length < 16_384) continue;
-        if (!(await this.#write(framePiece(gathered, this.#framing)))) return;
-        gathered = '';
-      }
-    } catch (error) {
-      // The reply has begun and cannot become an error any more.
-      this.#drop(`a reply could not be finished: ${error instanceof Error ? error.message : String(error)}`);
-      return;
-    }
-    if (!this.#isEnded && !transport.destroyed) {
-      await this.#write(Buffer.concat([framePiece(gathered, this.#framing), frameEnd(this.#framing)]));
-    }
-  }
-
-  /** Whether it was taken; a client that leaves it unread for too long is dropped. */
-  async #write(octets: Buffer): Promise<boolean> {
-    const { transport } = this.#parts;
-    if (this.#isEnded || transport.destroyed) return false;
-    if (transport.write(octets)) return true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#drop('it does not read its answers');
-        settle(false);
-      }, NETCONF_LIMITS.unreadMs);
-      const settle = (taken: boolean) => {
-        clearTimeout(timer);
-        transport.off('drain', onDrain);
-        transport.off('close', onClose);
-        resolve(taken);
-      };
-      const onDrain = () => settle(true);
-      const onClose = () => settle(false);
-      transport.once('drain', onDrain);
-      transport.once('close', onClose);
-    });
-  }
-
-  /** The library closed its end: what was written is let out, then the transport ends. */
-  async #finish(): Promise<void> {
+  /** Lets out what was written, then ends. */
+  #finish(): void {
     if (this.#isEnded) return;
     this.#parts.transport.end(() => this.end());
-    setTimeout(() => this.end(), 1_000).unref();
+    setTimeout(() => this.end(), LAST_WORDS_MS).unref();
   }
 }
 
@@ -340,15 +314,19 @@ function* around(before: string, contents: Iterable<string>, after: string): Gen
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
+/** The text of a message; clients put line ends between messages, which XML allows nowhere before its declaration. */
 function decode(message: Buffer): string {
   try {
-    return UTF8.decode(message);
+    return UTF8.decode(message).trimStart();
   } catch {
     throw new ManagementError('malformed-message', { type: 'rpc', message: 'the message is not valid UTF-8' });
   }
 }
 
-/** The node that libyang's message about a missing one names. */
-function missingName(message: string): string | undefined {
-  return /Mandatory (?:node|choice) "([^"]+)"/.exec(message)?.[1];
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) action();
+    isDone = true;
+  };
 }

@@ -1,11 +1,13 @@
 /** NETCONF over SSH (RFC 6242): the subsystem netconf and nothing else; passwords and public keys of our own users. */
 
-import { timingSafeEqual } from 'node:crypto';
-import type { AuthContext, Connection, PublicKeyAuthContext, ServerChannel } from 'ssh2';
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
 import ssh2 from 'ssh2';
+import type { Log } from '../../log.ts';
 import type { Users } from '../users.ts';
 import { NETCONF_LIMITS } from './limits.ts';
 import type { Client, NetconfOptions } from './server.ts';
+import { SshConnection } from './ssh-connection.ts';
 
 interface SshOptions extends Pick<NetconfOptions, 'users' | 'hostKey' | 'hosts' | 'port' | 'log'> {
   readonly open: (client: Client) => void;
@@ -13,114 +15,90 @@ interface SshOptions extends Pick<NetconfOptions, 'users' | 'hostKey' | 'hosts' 
 
 /** @throws Error with code EADDRINUSE or EACCES and a sentence when it cannot listen */
 export async function listenSsh(options: SshOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const servers = options.hosts.map(() => new SshListener(options));
-  let { port } = options;
-  for (const [index, host] of options.hosts.entries()) port = (await servers[index]?.listen(host, port)) ?? port;
-  return {
-    port,
-    close: async () => {
-      await Promise.all(servers.map((server) => server.close()));
-    },
+  const { hosts, users, log, open, hostKey } = options;
+  const listeners: SshListener[] = [];
+  const close = async () => {
+    await Promise.all(listeners.map((listener) => listener.close()));
   };
+  let { port } = options;
+  try {
+    for (const host of hosts) {
+      const listener = new SshListener({ users, log, open, hostKey });
+      port = await listener.listen(host, port);
+      listeners.push(listener);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { port, close };
 }
 
-class SshListener {
-  readonly #options: SshOptions;
-  readonly #server: ssh2.Server;
-  readonly #connections = new Set<Connection>();
-  #unauthenticated = 0;
+interface ListenerParts {
+  readonly users: Users;
+  readonly log: Log;
+  readonly hostKey: Buffer;
+  readonly open: (client: Client) => void;
+}
 
-  constructor(options: SshOptions) {
-    this.#options = options;
-    this.#server = new ssh2.Server({ hostKeys: [options.hostKey], ident: 'gi4over6' }, (connection, { ip }) => {
-      this.#onConnection(connection, ip);
+/**
+ * One address. The TCP sockets are ours and ssh2 gets them handed over, so that a connection that never says a word of
+ * SSH is counted and ended as well.
+ */
+class SshListener {
+  readonly #parts: ListenerParts;
+  readonly #ssh: ssh2.Server;
+  readonly #tcp: Server;
+  /** By address and port of the peer. */
+  readonly #connections = new Map<string, SshConnection>();
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts;
+    this.#ssh = new ssh2.Server({ hostKeys: [parts.hostKey], ident: 'gi4over6' }, (connection, { ip, port }) => {
+      this.#connections.get(`${ip} ${port}`)?.attach(connection);
     });
+    this.#tcp = createServer((socket) => this.#onSocket(socket));
   }
 
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-      this.#server.listen(port, host, () => {
-        const address = this.#server.address();
+      this.#tcp.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+      this.#tcp.listen(port, host, () => {
+        const address = this.#tcp.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
       });
     });
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const connection of this.#connections) connection.end();
+    const closed = new Promise<void>((resolve) => this.#tcp.close(() => resolve()));
+    for (const connection of this.#connections.values()) connection.end();
     await closed;
   }
 
-  #onConnection(connection: Connection, source: string): void {
-    if (this.#unauthenticated >= NETCONF_LIMITS.unauthenticated) {
-      connection.end();
+  #onSocket(socket: Socket): void {
+    const { remoteAddress: source, remotePort } = socket;
+    if (source === undefined || this.#isCrowded(source)) {
+      socket.destroy();
       return;
     }
-    this.#unauthenticated++;
-    this.#connections.add(connection);
-    // Without TCP_NODELAY a reply waits 40 ms; the types of ssh2 lack the method on the server's side.
-    (connection as Connection & { setNoDelay(noDelay: boolean): void }).setNoDelay(true);
-    let user = '';
-    let attempts = 0;
-    let isPending = true;
-    const settle = () => {
-      if (isPending) this.#unauthenticated--;
-      isPending = false;
-    };
-    const timer = setTimeout(() => connection.end(), NETCONF_LIMITS.loginMs);
-    connection.on('error', () => connection.end());
-    connection.on('close', () => {
-      clearTimeout(timer);
-      settle();
-      this.#connections.delete(connection);
-    });
-    connection.on('authentication', (context) => {
-      if (context.method !== 'none' && ++attempts > NETCONF_LIMITS.attempts) {
-        connection.end();
-        return;
-      }
-      void authenticate(this.#options.users, context, source).then((isGood) => {
-        user = context.username;
-        if (isGood) context.accept();
-        else context.reject(['password', 'publickey']);
-      });
-    });
-    connection.on('ready', () => {
-      clearTimeout(timer);
-      settle();
-    });
-    connection.on('session', (accept) => {
-      const session = accept();
-      // Without a listener ssh2 refuses exec, shell, sftp and the rest by itself.
-      session.on('subsystem', (acceptChannel, reject, { name }) => {
-        if (name !== 'netconf') return reject?.();
-        const channel: ServerChannel = acceptChannel();
-        channel.on('close', () => connection.end());
-        this.#options.open({ transport: channel, user, kind: 'netconf-ssh', source });
-      });
-    });
+    const { users, log, open } = this.#parts;
+    const key = `${source} ${remotePort}`;
+    this.#connections.set(key, new SshConnection({ socket, source, users, log, open }));
+    socket.on('close', () => this.#connections.delete(key));
+    // Without it a reply waits 40 ms.
+    socket.setNoDelay(true);
+    this.#ssh.injectSocket(socket);
   }
-}
 
-async function authenticate(users: Users, context: AuthContext, source: string): Promise<boolean> {
-  if (context.method === 'password') return users.verifyPassword(context.username, context.password, source);
-  return context.method === 'publickey' ? verifyKey(users, context) : false;
-}
-
-/** A public key of the user, and the signature over it once the client sends one (RFC 4252 §7). */
-function verifyKey(users: Users, context: PublicKeyAuthContext): boolean {
-  const { data } = context.key;
-  const isKnown = users
-    .authorizedKeys(context.username)
-    .some((key) => key.data.length === data.length && timingSafeEqual(key.data, data));
-  if (!isKnown) return false;
-  if (!context.signature || !context.blob) return true;
-  const key = ssh2.utils.parseKey(data);
-  if (key instanceof Error) return false;
-  const [parsed] = Array.isArray(key) ? key : [key];
-  return parsed?.verify(context.blob, context.signature, context.hashAlgo) === true;
+  #isCrowded(source: string): boolean {
+    const pending = [...this.#connections.values()].filter(({ isAuthenticated }) => !isAuthenticated);
+    const { unauthenticated, unauthenticatedPerSource } = NETCONF_LIMITS;
+    return (
+      pending.length >= unauthenticated ||
+      pending.filter((connection) => connection.source === source).length >= unauthenticatedPerSource
+    );
+  }
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -1,0 +1,38 @@
+/** What libyang finds wrong with the parameters of an operation, as the errors of RFC 6241 appendix A. */
+
+import type { ValidationFault } from 'netconf-server';
+import type { ErrorTag } from '../../state/errors.ts';
+import { ManagementError } from '../../state/errors.ts';
+import type { Envelope } from './envelope.ts';
+
+/** By libyang's code; a reference into data that is not looked at here is no fault. */
+const TAGS: Readonly<Record<string, ErrorTag>> = {
+  unknown: 'unknown-element',
+  mandatory: 'missing-element',
+  'mandatory-choice': 'missing-element',
+  value: 'invalid-value',
+  duplicate: 'bad-element',
+};
+
+/** @throws ManagementError with every fault */
+export function refuseFaults({ operation, module }: Envelope, faults: readonly ValidationFault[]): void {
+  const errors = faults
+    .filter(({ code }) => code !== 'leafref')
+    .map(({ code, message, path, appTag }) => {
+      const last = path.slice(path.lastIndexOf('/') + 1).replace(/^[^:]*:/, '');
+      return new ManagementError(TAGS[code] ?? 'operation-failed', {
+        type: module === '' ? 'application' : 'protocol',
+        message: `${operation.name}: ${message}`,
+        appTag,
+        path,
+        info: { 'bad-element': namedIn(message) ?? (last || operation.name) },
+      });
+    });
+  const [first, ...others] = errors;
+  if (first) throw new ManagementError(first.tag, first, others);
+}
+
+/** libyang names a node that is missing or unknown in its message only. */
+function namedIn(message: string): string | undefined {
+  return /(?:Mandatory (?:node|choice)|^Node) "([^"]+)"/.exec(message)?.[1];
+}

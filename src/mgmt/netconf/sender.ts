@@ -1,0 +1,57 @@
+/** Messages to the client in its framing, as fast as it reads. */
+
+import type { Duplex } from 'node:stream';
+import type { Framing } from './framing.ts';
+import { frameEnd, framePiece } from './framing.ts';
+
+/** Pieces are gathered to about this many characters before they become a chunk. */
+const GATHER = 16 * 1024;
+
+export class Sender {
+  framing: Framing = 'end-of-message';
+  readonly #transport: Duplex;
+  readonly #unreadMs: number;
+  /** Called when the client leaves its answers unread for too long, before `send` gives up. */
+  readonly #onSlow: () => void;
+
+  constructor(transport: Duplex, unreadMs: number, onSlow: () => void) {
+    this.#transport = transport;
+    this.#unreadMs = unreadMs;
+    this.#onSlow = onSlow;
+  }
+
+  /** Writes one message; false when the client went away before its end. What `pieces` throws is thrown on. */
+  async send(pieces: Iterable<string>): Promise<boolean> {
+    let gathered = '';
+    for (const piece of pieces) {
+      gathered += piece;
+      if (gathered.length < GATHER) continue;
+      if (!(await this.#write(framePiece(gathered, this.framing)))) return false;
+      gathered = '';
+    }
+    return this.#write(Buffer.concat([framePiece(gathered, this.framing), frameEnd(this.framing)]));
+  }
+
+  /** Whether the transport took it. */
+  async #write(octets: Buffer): Promise<boolean> {
+    const transport = this.#transport;
+    if (transport.destroyed || !transport.writable) return false;
+    if (transport.write(octets)) return true;
+    return new Promise((resolve) => {
+      const settle = (isTaken: boolean) => {
+        clearTimeout(timer);
+        transport.off('drain', onDrain);
+        transport.off('close', onClose);
+        resolve(isTaken);
+      };
+      const onDrain = () => settle(true);
+      const onClose = () => settle(false);
+      const timer = setTimeout(() => {
+        this.#onSlow();
+        settle(false);
+      }, this.#unreadMs);
+      transport.once('drain', onDrain);
+      transport.once('close', onClose);
+    });
+  }
+}

@@ -1,0 +1,130 @@
+/** One SSH connection: authentication within its limits, then sessions of the subsystem netconf. */
+
+import { timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { AuthContext, Connection, PublicKeyAuthContext, ServerChannel, Session } from 'ssh2';
+import ssh2 from 'ssh2';
+import type { Log } from '../../log.ts';
+import type { Users } from '../users.ts';
+import { NETCONF_LIMITS } from './limits.ts';
+import type { Client } from './server.ts';
+
+export interface SshConnectionParts {
+  readonly socket: Socket;
+  readonly source: string;
+  readonly users: Users;
+  readonly log: Log;
+  readonly open: (client: Client) => void;
+}
+
+const METHODS = ['password', 'publickey'] as const;
+/** After our farewell, until the socket is cut. */
+const FAREWELL_MS = 1_000;
+
+export class SshConnection {
+  readonly #parts: SshConnectionParts;
+  #connection: Connection | undefined;
+  #user: string | undefined;
+  #attempts = 0;
+  #channels = 0;
+  #timer: NodeJS.Timeout;
+
+  constructor(parts: SshConnectionParts) {
+    this.#parts = parts;
+    this.#timer = setTimeout(() => this.end(), NETCONF_LIMITS.loginMs);
+    parts.socket.on('error', () => undefined);
+    parts.socket.on('close', () => clearTimeout(this.#timer));
+  }
+
+  get source(): string {
+    return this.#parts.source;
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#user !== undefined;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#connection?.end();
+    const { socket } = this.#parts;
+    if (this.#connection) setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+    else socket.destroy();
+  }
+
+  /** The peer speaks SSH. */
+  attach(connection: Connection): void {
+    this.#connection = connection;
+    connection.on('error', () => this.end());
+    connection.on('authentication', (context) => void this.#authenticate(context));
+    connection.on('session', (accept) => this.#onSession(accept()));
+  }
+
+  async #authenticate(context: AuthContext): Promise<void> {
+    const { username, method } = context;
+    if (method !== 'none' && ++this.#attempts > NETCONF_LIMITS.attempts) {
+      this.end();
+      return;
+    }
+    const { users, source, log } = this.#parts;
+    const isGood = await isAuthentic(users, context, source).catch((error: unknown) => {
+      log.error({ error, user: username }, 'authentication could not be carried out');
+      return false;
+    });
+    if (this.#user !== undefined) return;
+    if (!isGood) {
+      if (method !== 'none' && !isQuery(context)) log.warn({ user: username, source, method }, 'authentication failed');
+      context.reject([...METHODS]);
+      return;
+    }
+    // A key that a client merely offers is no authentication yet (RFC 4252 §7).
+    if (!isQuery(context)) {
+      this.#user = username;
+      this.#awaitChannel();
+    }
+    context.accept();
+  }
+
+  #awaitChannel(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.end(), NETCONF_LIMITS.channelMs);
+  }
+
+  #onSession(session: Session): void {
+    // Without a listener ssh2 refuses exec, shell, sftp and the rest by itself.
+    session.on('subsystem', (accept, reject, { name }) => {
+      const user = this.#user;
+      if (name !== 'netconf' || user === undefined) return reject?.();
+      const channel: ServerChannel = accept();
+      this.#channels++;
+      clearTimeout(this.#timer);
+      channel.on('close', () => {
+        if (--this.#channels === 0) this.#awaitChannel();
+      });
+      this.#parts.open({ transport: channel, user, kind: 'netconf-ssh', source: this.#parts.source });
+    });
+  }
+}
+
+function isQuery(context: AuthContext): boolean {
+  return context.method === 'publickey' && !context.signature;
+}
+
+async function isAuthentic(users: Users, context: AuthContext, source: string): Promise<boolean> {
+  if (context.method === 'password') return users.verifyPassword(context.username, context.password, source);
+  return context.method === 'publickey' ? isKeyAuthentic(users, context) : false;
+}
+
+/** A public key of the user, and the signature over it once the client sends one (RFC 4252 §7). */
+function isKeyAuthentic(users: Users, context: PublicKeyAuthContext): boolean {
+  const { data } = context.key;
+  const isKnown = users
+    .authorizedKeys(context.username)
+    .some((key) => key.data.length === data.length && timingSafeEqual(key.data, data));
+  if (!isKnown) return false;
+  if (!context.signature || !context.blob) return !context.signature;
+  const key = ssh2.utils.parseKey(data);
+  if (key instanceof Error) return false;
+  const [parsed] = Array.isArray(key) ? key : [key];
+  return parsed?.verify(context.blob, context.signature, context.hashAlgo) === true;
+}
