@@ -87,7 +87,7 @@ class ReadingBuilder {
   /** The child as wanted, or undefined when nothing of it is. */
   #copy(child: DataNode, parts: readonly SelectionPart[] | undefined, level: number): DataNode | undefined {
     const { schema } = child;
-    const here = parts?.filter((part) => part.schema === schema && matches(child, part));
+    const here = parts?.filter((part) => part.schema === schema && this.#matches(child, part));
     if (here?.length === 0 || !this.#isWelcome(child) || !this.#options.mayRead(child)) return undefined;
     const copy = new DataNode(schema, child.value, child.type);
     copy.isDefault = child.isDefault;
@@ -98,6 +98,18 @@ class ReadingBuilder {
     if (this.rows.has(copy) || here?.some(({ always }) => always)) return copy;
     const stays = schema.presence || (schema.kind === 'list' && this.#options.content !== 'nonconfig');
     return stays && !partly ? this.#withKeys(child, copy) : undefined;
+  }
+
+  /**
+   * RFC 6241 §6.2.5: all match leaves of the sibling set must have their value. A leaf that the caller may not read
+   * matches nothing, or a filter would tell its value (RFC 8341 §3.2.4).
+   */
+  #matches(node: DataNode, part: SelectionPart): boolean {
+    return part.matches.every(({ leaf, value }) => {
+      if (leaf === node.schema) return node.value === value;
+      const found = leaf.kind === 'leaf-list' ? node.get(entryId(leaf, [value])) : node.child(leaf.name, leaf.module);
+      return found?.value === value && this.#options.mayRead(found);
+    });
   }
 
   /** With content=nonconfig an entry that shows nothing but its keys is left out. */
@@ -179,14 +191,6 @@ export function rowInstance(node: DataNode): string {
 function orphan(node: DataNode, parent: DataNode): DataNode {
   node.parent = parent;
   return node;
-}
-
-/** RFC 6241 §6.2.5: all match leaves of the sibling set must have their value. */
-function matches(node: DataNode, part: SelectionPart): boolean {
-  return part.matches.every(({ leaf, value }) => {
-    if (leaf === node.schema) return node.value === value;
-    return leaf.kind === 'leaf-list' ? node.get(entryId(leaf, [value])) !== undefined : node.leaf(leaf.name) === value;
-  });
 }
 
 /** The parts below instances that several parts match: undefined (all) when one of them wants the whole. */

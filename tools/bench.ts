@@ -1,0 +1,57 @@
+/**
+ * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }.
+ *
+ *   datapath   the engine in memory: packets a second at 1,000 and 1,000,000 bindings
+ */
+
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import type { BenchResult } from './bench/datapath.ts';
+
+const BENCHES: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
+  datapath: async () => (await import('./bench/datapath.ts')).benchDatapath(),
+};
+
+function machine(): Record<string, unknown> {
+  const [cpu] = cpus();
+  return {
+    cpu: cpu?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 1024 ** 3),
+    kernel: release(),
+    node: process.version,
+  };
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const [name = ''] = words;
+  const bench = BENCHES[name];
+  const jsonAt = words.indexOf('--json');
+  const file = jsonAt < 0 ? undefined : words[jsonAt + 1];
+  if (!bench || (jsonAt >= 0 && file === undefined)) {
+    process.stderr.write(
+      `usage: npm run bench -- NAME [--json FILE], NAME being one of ${Object.keys(BENCHES).join(', ')}\n`,
+    );
+    process.exitCode = 2;
+    return;
+  }
+  const results = await bench();
+  for (const { id, value, unit, target, met } of results) {
+    const aim = target === null ? '' : `  target ${target}: ${met ? 'met' : 'missed'}`;
+    process.stdout.write(`${id.padEnd(44)} ${String(Number(value.toPrecision(4))).padStart(10)} ${unit}${aim}\n`);
+  }
+  if (file !== undefined) {
+    writeFileSync(file, `${JSON.stringify({ machine: machine(), commit: commit(), results }, undefined, 2)}\n`);
+  }
+}
+
+await main(process.argv.slice(2));
