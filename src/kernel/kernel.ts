@@ -40,15 +40,15 @@ export class Kernel {
     await this.#proxies(plan, links);
   }
 
-  /** Takes back everything of ours and the devices of these names. */
+  /** Takes back everything of ours and the devices of these names, which no worker uses any more. */
   async remove(devices: readonly string[]): Promise<void> {
     const nothing = { routes: [], rules: [], tunnelAddresses: [], devices: [], marked: undefined };
     const links = await this.#netlink.links();
     await this.#rules(nothing);
-    await this.#proxies({ ...nothing }, links);
+    await this.#proxies(nothing, links);
     await this.#marksOf('');
-    for (const { index, name } of links) if (devices.includes(name)) await this.#netlink.removeLink(index);
     await this.#routes(nothing, links);
+    for (const { index, name } of links) if (devices.includes(name)) await this.#netlink.removeLink(index);
     this.#netlink.close();
   }
 

@@ -114,11 +114,17 @@ export class Netlink {
   }
 
   async addRoute(route: Route): Promise<void> {
-    await tolerate(EXISTS, this.#ask(() => this.#socket.newRoute(...routeMessage(route), { flags: CREATE })));
+    await tolerate(
+      EXISTS,
+      this.#ask(() => this.#socket.newRoute(...routeMessage(route), { flags: CREATE })),
+    );
   }
 
   async removeRoute(route: Route): Promise<void> {
-    await tolerate(GONE, this.#ask(() => this.#socket.delRoute(...routeMessage(route))));
+    await tolerate(
+      GONE,
+      this.#ask(() => this.#socket.delRoute(...routeMessage(route))),
+    );
   }
 
   /** IPv4 rules that carry our protocol number. */
@@ -137,11 +143,17 @@ export class Netlink {
   }
 
   async addRule(rule: Rule): Promise<void> {
-    await tolerate(EXISTS, this.#ask(() => this.#socket.newRule(...ruleMessage(rule), { flags: CREATE })));
+    await tolerate(
+      EXISTS,
+      this.#ask(() => this.#socket.newRule(...ruleMessage(rule), { flags: CREATE })),
+    );
   }
 
   async removeRule(rule: Rule): Promise<void> {
-    await tolerate(GONE, this.#ask(() => this.#socket.delRule(...ruleMessage(rule))));
+    await tolerate(
+      GONE,
+      this.#ask(() => this.#socket.delRule(...ruleMessage(rule))),
+    );
   }
 
   async proxies(): Promise<ProxiedNeighbour[]> {
@@ -153,21 +165,32 @@ export class Netlink {
 
   async addProxy({ link, octets }: ProxiedNeighbour): Promise<void> {
     const data = { family: AF_INET6, ifindex: link, flags: { proxy: true as const } };
-    await tolerate(EXISTS, this.#ask(() => this.#socket.newNeighbor(data, { dst: Buffer.from(octets) }, { flags: CREATE })));
+    await tolerate(
+      EXISTS,
+      this.#ask(() => this.#socket.newNeighbor(data, { dst: Buffer.from(octets) }, { flags: CREATE })),
+    );
   }
 
   async removeProxy({ link, octets }: ProxiedNeighbour): Promise<void> {
     const data = { family: AF_INET6, ifindex: link, flags: { proxy: true as const } };
-    await tolerate(GONE, this.#ask(() => this.#socket.delNeighbor(data, { dst: Buffer.from(octets) })));
+    await tolerate(
+      GONE,
+      this.#ask(() => this.#socket.delNeighbor(data, { dst: Buffer.from(octets) })),
+    );
   }
 
   /** MTU, queue length, and up. */
   async setLink(index: number, mtu: number, queueLength: number): Promise<void> {
-    await this.#ask(() => this.#socket.setLink({ index, flags: { up: true }, change: { up: true } }, { mtu, txqlen: queueLength }));
+    await this.#ask(() =>
+      this.#socket.setLink({ index, flags: { up: true }, change: { up: true } }, { mtu, txqlen: queueLength }),
+    );
   }
 
   async removeLink(index: number): Promise<void> {
-    await tolerate(GONE, this.#ask(() => this.#socket.delLink({ index })));
+    await tolerate(
+      GONE,
+      this.#ask(() => this.#socket.delLink({ index })),
+    );
   }
 
   /** The link that leads to an IPv6 address; undefined when no route does. */
