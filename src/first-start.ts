@@ -29,7 +29,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import ssh2 from 'ssh2';
-import { shaCrypt } from './mgmt/sha-crypt.ts';
+import { shaCrypt } from './sha-crypt.ts';
 
 const FIRST_USER = 'admin';
 const PASSWORD_LENGTH = 20;

@@ -12,10 +12,10 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { costOf } from '../sha-crypt.ts';
 import type { DataNode } from '../state/data.ts';
 import { entryId } from '../state/data.ts';
 import { PasswordPool } from './password-pool.ts';
-import { costOf } from './sha-crypt.ts';
 
 export const USER_LIMITS = {
   /** How long a verified password is known without hashing it again. */

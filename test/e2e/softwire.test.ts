@@ -164,7 +164,7 @@ test('fifty edits beside traffic lose no packet', async () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
   });
-  assert.ok(sent > 100, `${sent} sent`);
+  assert.ok(sent > 40, `${sent} sent`);
   assert.ok(lost <= 1, `${lost} of ${sent} lost (one may be under way at the end)`);
 });
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { shaCrypt } from '../../src/mgmt/sha-crypt.ts';
 import { USER_LIMITS, Users } from '../../src/mgmt/users.ts';
+import { shaCrypt } from '../../src/sha-crypt.ts';
 import { DataNode } from '../../src/state/data.ts';
 import type { SchemaNodeDump } from '../../src/state/schema.ts';
 import { Schema } from '../../src/state/schema.ts';

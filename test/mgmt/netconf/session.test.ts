@@ -156,7 +156,7 @@ const badHellos = [
   [clientHello('1.1').replace('base:1.1', 'base:9.9'), 'a hello of an unknown version'],
   ['<hello>]]>]]>', 'a hello that is no XML'],
   ['<softwire xmlns="urn:gi-4over6"/>]]>]]>', 'a hello of our own model'],
-  [chunked(clientHello('1.1')) + ']]>]]>', 'a hello in chunks'],
+  [`${chunked(clientHello('1.1'))}]]>]]>`, 'a hello in chunks'],
 ] as const;
 for (const [octets, what] of badHellos) {
   test(`${what} ends the session, which has never begun`, () =>
@@ -210,7 +210,7 @@ guarded('close-session: ok, then the end; what came after it is not carried out'
 });
 
 guarded('a client that sends nothing more still gets its answers', async ({ client, messages, until, isEnded }) => {
-  client.end(chunked(rpc(1, GET_NAME)) + chunked(rpc(2, GET_ALL)) + '\n#100\n<rpc');
+  client.end(`${chunked(rpc(1, GET_NAME)) + chunked(rpc(2, GET_ALL))}\n#100\n<rpc`);
   const [first, second = ''] = await messages(2);
   assert.is(first, reply(1, NAME_DATA));
   assert.match(second, '192.0.2.0/32');

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { costOf, MAX_PASSWORD_OCTETS, shaCrypt, shaCryptMatches } from '../../src/mgmt/sha-crypt.ts';
+import { costOf, MAX_PASSWORD_OCTETS, shaCrypt, shaCryptMatches } from '../src/sha-crypt.ts';
 
 const test = suite('sha-crypt');
 
