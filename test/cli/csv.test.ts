@@ -1,0 +1,154 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { BindingFile } from '../../src/cli/binding-csv.ts';
+import { csvField, csvRecords } from '../../src/cli/csv.ts';
+import { Refusal } from '../../src/cli/failure.ts';
+
+const test = suite('cli csv');
+
+async function records(text: string): Promise<unknown> {
+  const found: unknown[] = [];
+  for await (const { line, fields } of csvRecords(text.split('\n'))) found.push([line, ...fields]);
+  return found;
+}
+
+const good = [
+  [
+    'a,b\n1,2',
+    [
+      [1, 'a', 'b'],
+      [2, '1', '2'],
+    ],
+    'two records',
+  ],
+  ['a,,c', [[1, 'a', '', 'c']], 'an empty field'],
+  ['a,', [[1, 'a', '']], 'an empty last field'],
+  [' a , b ', [[1, 'a', 'b']], 'white space around fields'],
+  ['"a,b","c""d"', [[1, 'a,b', 'c"d']], 'quotes'],
+  [
+    '"a\nb",c\nd,e',
+    [
+      [1, 'a\nb', 'c'],
+      [3, 'd', 'e'],
+    ],
+    'a field over two lines',
+  ],
+  ['\n\na', [[3, 'a']], 'empty lines'],
+  ['""', [[1, '']], 'an empty quoted field'],
+  ['', [], 'nothing'],
+] as const;
+for (const [text, expected, what] of good) {
+  test(`records: ${what}`, async () => assert.equal(await records(text), expected));
+}
+
+for (const [text, line, what] of [
+  ['a\nb"c"', 2, 'a quote inside a field'],
+  ['a\n"b" c', 2, 'text after a quoted field'],
+  ['a\n\n"b', 3, 'a quote that never ends'],
+] as const) {
+  test(`a fault names its line: ${what}`, async () => {
+    const message = await records(text).then(
+      () => 'none',
+      (error: Error) => error.message,
+    );
+    assert.match(message, new RegExp(`^line ${line}: `));
+  });
+}
+
+test('fields come back as they were', async () => {
+  const fields = ['plain', 'a,b', '"', ' space ', 'two\nlines', ''];
+  assert.equal(await records(fields.map(csvField).join(',')), [[1, ...fields]]);
+});
+
+const HEAD = 'ipv4-prefix,gateway-ipv6-address';
+
+async function* lines(text: string): AsyncGenerator<string> {
+  yield* text.split('\n');
+}
+
+async function edits(text: string, { aftr, replace = false }: { aftr?: string; replace?: boolean } = {}) {
+  const file = new BindingFile('f', lines(text), aftr, replace);
+  const found: string[] = [];
+  for await (const edit of file.edits()) found.push(edit);
+  return found;
+}
+
+const table = (name: string, inside: string, attributes = '') =>
+  `<softwire xmlns="urn:gi-4over6"><aftr><name>${name}</name><binding-table${attributes}>${inside}</binding-table></aftr></softwire>`;
+const row = (prefix: string, more = '') =>
+  `<binding><ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>2001:db8::1</gateway-ipv6-address>${more}</binding>`;
+const REPLACE = ' xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:operation="replace"';
+
+test('bindings of the AFTR that was given', async () => {
+  assert.equal(await edits(`${HEAD}\n192.0.2.0/24,2001:db8::1`, { aftr: 'a&b' }), [
+    table('a&amp;b', row('192.0.2.0/24')),
+  ]);
+});
+
+test('columns in any order, one with the AFTR, empty fields left out', async () => {
+  const text =
+    'description,gateway-ipv6-address,aftr,ipv4-prefix,aftr-ipv6-address\n"x ""<y>""",2001:db8::1,a,192.0.2.0/25,\n,2001:db8::1,b,192.0.2.0/25,2001:db8::b';
+  assert.equal(await edits(text), [
+    table('a', row('192.0.2.0/25', '<description>x &quot;&lt;y&gt;&quot;</description>')) +
+      table('b', row('192.0.2.0/25', '<aftr-ipv6-address>2001:db8::b</aftr-ipv6-address>')),
+  ]);
+});
+
+test('the first edit of each table replaces it, the next ones add', async () => {
+  const text = Array.from(
+    { length: 20_001 },
+    (_, at) => `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}/32,2001:db8::1`,
+  );
+  const [first = '', second, ...others] = await edits([HEAD, ...text].join('\n'), { aftr: 'a', replace: true });
+  assert.ok(first.startsWith(table('a', '', REPLACE).slice(0, 100)));
+  assert.is(second, table('a', row('10.0.78.32/32')));
+  assert.is(others.length, 0);
+});
+
+test('a table replaced by no rows is emptied', async () => {
+  assert.equal(await edits(HEAD, { aftr: 'a', replace: true }), [table('a', '', REPLACE)]);
+  assert.equal(await edits(HEAD, { aftr: 'a' }), []);
+});
+
+for (const [text, message, what] of [
+  ['', 'f is empty', 'an empty file'],
+  ['a,b', 'f line 1: expected a heading', 'unknown columns'],
+  ['ipv4-prefix', 'f line 1: expected a heading', 'no gateway column'],
+  [`${HEAD}\n192.0.2.0/24`, 'f line 2: expected 2 fields, found 1', 'too few fields'],
+  [`${HEAD}\n192.0.2.0/24,2001:db8::1,x`, 'f line 2: expected 2 fields, found 3', 'too many fields'],
+  [`${HEAD}\n192.0.2.0/33,2001:db8::1`, "f line 2: '192.0.2.0/33' is no IPv4 prefix", 'no prefix'],
+  [`${HEAD}\n192.0.2.0/24,192.0.2.1`, "f line 2: '192.0.2.1' is no IPv6 address", 'no gateway'],
+  [
+    `${HEAD}\n192.0.2.0/24,2001:db8::1\n\n192.0.2.0/24,2001:db8::2`,
+    'f line 4: 192.0.2.0/24 stands on line 2 already',
+    'a prefix twice',
+  ],
+] as const) {
+  test(`refused: ${what}`, async () => {
+    const found = await edits(text, { aftr: 'a' }).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    );
+    assert.ok(found.startsWith(message), found);
+  });
+}
+
+test('a row without AFTR is refused', async () => {
+  const found = await edits(`${HEAD}\n192.0.2.0/24,2001:db8::1`).then(
+    () => 'taken',
+    (error: Error) => error.message,
+  );
+  assert.match(found, 'f line 2: names no AFTR');
+});
+
+test('a refusal of the device names the line', async () => {
+  const file = new BindingFile('f', lines(`${HEAD}\n\n192.0.2.0/24,2001:db8::1`), 'a', false);
+  for await (const _ of file.edits());
+  const path = "/softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='192.0.2.0/24']";
+  const fault = { tag: 'operation-failed', message: 'm', path, appTag: '' };
+  assert.match(file.explain(new Refusal([fault])).message, 'f line 3: m');
+  const elsewhere = { ...fault, path: "/softwire/aftr[name='b']" };
+  assert.not.match(file.explain(new Refusal([elsewhere])).message, 'line');
+});
+
+test.run();
