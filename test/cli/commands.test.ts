@@ -1,0 +1,301 @@
+// needs: addon
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { startManagement } from '../helpers/management.ts';
+
+const test = suite('cli commands');
+
+const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const management = await startManagement();
+const dir = mkdtempSync(join(tmpdir(), 'gi4over6-cli-'));
+const file = (name: string) => join(dir, name);
+
+interface Ending {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+function run(words: readonly string[], input = ''): Promise<Ending> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const texts = { output: '', errors: '' };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      texts.output += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      texts.errors += text;
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, ...texts }));
+  });
+}
+
+/** A command on the management process of this file. */
+function gi(...words: string[]): Promise<Ending> {
+  return run([...words, '--socket', management.socket]);
+}
+
+/** A command that must succeed; its output. */
+async function ok(...words: string[]): Promise<string> {
+  const { code, output, errors } = await gi(...words);
+  assert.is(code, 0, `${words.join(' ')}: ${errors}`);
+  assert.is(errors, '');
+  return output;
+}
+
+/** A command that must be refused with one line; that line. */
+async function refused(code: number, ...words: string[]): Promise<string> {
+  const ending = await gi(...words);
+  assert.is(ending.code, code, `${words.join(' ')}: ${ending.output}${ending.errors}`);
+  assert.is(ending.errors.trimEnd().split('\n').length, 1, ending.errors);
+  return ending.errors;
+}
+
+/** Every test starts with an AFTR `a` of pool 192.0.2.0/24 and one binding, and a clean candidate. */
+async function reset(): Promise<void> {
+  await ok('discard');
+  const configuration = {
+    'gi-4over6:softwire': {
+      aftr: [
+        {
+          name: 'a',
+          'ipv6-address': '2001:db8:b::1',
+          'ipv4-pool': ['192.0.2.0/24'],
+          'binding-table': { binding: [{ 'ipv4-prefix': '192.0.2.0/28', 'gateway-ipv6-address': '2001:db8::1' }] },
+        },
+      ],
+    },
+  };
+  writeFileSync(file('reset.json'), JSON.stringify(configuration));
+  await ok('import', file('reset.json'), '--replace', '--commit');
+}
+
+function fresh(name: string, body: () => Promise<void>): void {
+  test(name, async () => {
+    await reset();
+    await body();
+  });
+}
+
+const BINDING = ['aftr', 'a', 'binding', '192.0.2.16/28'];
+
+fresh('set writes the candidate, commit makes it running, discard drops it', async () => {
+  await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2', 'description', 'rack "2" & <3>');
+  await refused(1, 'get', ...BINDING);
+  assert.is(await ok('get', ...BINDING, 'description', '--candidate'), 'rack "2" & <3>\n');
+  await ok('discard');
+  await refused(1, 'get', ...BINDING, '--candidate');
+  await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2');
+  await ok('commit');
+  assert.is(await ok('get', ...BINDING, 'gateway-ipv6-address'), '2001:db8::2\n');
+});
+
+fresh('set by path, delete of an entry and of a leaf-list value', async () => {
+  await ok('set', "/gi-4over6:softwire/aftr[name='a']/hop-limit", '7', '--commit');
+  assert.is(await ok('get', "/gi-4over6:softwire/aftr[name='a']/hop-limit"), '7\n');
+  await ok('set', 'aftr', 'a', 'ipv4-pool', '198.51.100.0/24', '--commit');
+  await ok('delete', 'aftr', 'a', 'ipv4-pool', '198.51.100.0/24', '--commit');
+  assert.is(await ok('get', 'aftr', 'a', 'ipv4-pool'), '192.0.2.0/24\n');
+  await ok('delete', 'aftr', 'a', 'binding', '192.0.2.0/28', '--commit');
+  assert.is(await ok('show', 'bindings'), 'There are no bindings.\n');
+});
+
+fresh('a refused --commit changes nothing, candidate included', async () => {
+  const before = await ok('export');
+  const line = await refused(
+    1,
+    'set',
+    ...BINDING.with(3, '203.0.113.0/24'),
+    'gateway-ipv6-address',
+    '2001:db8::2',
+    '--commit',
+  );
+  assert.match(line, 'lies in no ipv4-pool');
+  assert.match(line, "binding[ipv4-prefix='203.0.113.0/24']");
+  assert.is(await ok('export'), before);
+  assert.is(await ok('export', '--candidate'), before);
+});
+
+fresh('--commit does not carry along what others left in the candidate', async () => {
+  await ok('set', 'aftr', 'a', 'hop-limit', '9');
+  const line = await refused(1, 'set', 'aftr', 'a', 'enabled', 'false', '--commit');
+  assert.match(line, 'lock-denied');
+  assert.match(line, 'gi4over6 discard');
+  assert.is(await ok('get', 'aftr', 'a', 'hop-limit', '--candidate'), '9\n');
+  await refused(1, 'get', 'aftr', 'a', 'hop-limit');
+});
+
+const mistakes = [
+  [1, ['set', 'aftr', 'a', 'hop-limit', '300'], 'invalid-value'],
+  [1, ['set', 'aftr', 'a', 'colour', 'red'], 'unknown-element'],
+  [1, ['delete', 'aftr', 'a', 'binding', '10.0.0.0/8'], 'data-missing'],
+  [1, ['get', 'aftr', 'b'], 'there is nothing'],
+  [1, ['lookup', 'x'], 'invalid-value'],
+  [1, ['lookup', '192.0.2.1', '--aftr', 'b'], 'data-missing'],
+  [1, ['import', '/nonexistent.csv'], 'ENOENT'],
+  [1, ['export', '/nonexistent/x.xml'], 'ENOENT'],
+  [2, ['set', 'colour', 'red'], 'expected a path'],
+  [2, ['set', '/foo:bar/baz', 'red'], 'no YANG module foo'],
+  [2, ['import', '/nonexistent'], '--format'],
+  [2, ['set'], 'words'],
+  [2, ['bogus'], 'unknown command'],
+  [2, ['show', '--bogus'], 'unknown option'],
+  [2, ['export', '--format', 'yaml'], 'csv'],
+] as const;
+for (const [code, words, what] of mistakes) {
+  test(`${words.join(' ')}: exit code ${code}`, async () => assert.match(await refused(code, ...words), what));
+}
+
+test('no program: exit code 3, and what to do', async () => {
+  const { code, errors } = await run(['status', '--socket', file('none.sock')]);
+  assert.is(code, 3);
+  assert.match(errors, /^gi4over6: no connection to .*none\.sock: .*gi4over6 run.*\n$/);
+});
+
+fresh('tables for people, JSON for programs', async () => {
+  await ok('set', 'gateway', 'g', 'enabled', 'false', '--commit');
+  assert.equal((await ok('show', 'bindings')).split('\n')[1]?.split(/\s+/).slice(0, 3), [
+    'a',
+    '192.0.2.0/28',
+    '2001:db8::1',
+  ]);
+  assert.equal(JSON.parse(await ok('show', 'bindings', '--json')), [
+    { aftr: 'a', 'ipv4-prefix': '192.0.2.0/28', 'gateway-ipv6-address': '2001:db8::1' },
+  ]);
+  assert.equal(JSON.parse(await ok('show', 'bindings', '--aftr', 'b', '--json')), []);
+  assert.equal(JSON.parse(await ok('show', 'aftrs', '--json')), [
+    { name: 'a', enabled: true, 'ipv6-addresses': ['2001:db8:b::1'], 'ipv4-pools': ['192.0.2.0/24'], bindings: 1 },
+  ]);
+  assert.equal(JSON.parse(await ok('show', 'gateways', '--json')), [
+    { name: 'g', enabled: false, 'ipv6-address': '', 'aftr-ipv6-address': '', 'served-prefixes': [] },
+  ]);
+  assert.equal(JSON.parse(await ok('show', 'counters', '--json')), []);
+  assert.equal(JSON.parse(await ok('get', 'aftr', 'a', 'ipv4-pool', '--json')), {
+    'gi-4over6:ipv4-pool': ['192.0.2.0/24'],
+  });
+});
+
+fresh('lookup answers with the binding', async () => {
+  assert.equal(JSON.parse(await ok('lookup', '192.0.2.3', '--json')), [
+    { aftr: 'a', 'ipv4-prefix': '192.0.2.0/28', 'gateway-ipv6-address': '2001:db8::1', origin: 'static' },
+  ]);
+  assert.is(await ok('lookup', '192.0.2.200'), 'No binding holds 192.0.2.200.\n');
+});
+
+fresh('status says why nothing flows', async () => {
+  const text = await ok('status');
+  assert.match(text, 'AFTR a: enabled, 1 binding.');
+  assert.match(text, 'The datapath does not answer');
+  const { reasons, instances } = JSON.parse(await ok('status', '--json')) as {
+    reasons: string[];
+    instances: { name: string }[];
+  };
+  assert.ok(reasons.some((reason) => reason.includes('datapath')));
+  assert.equal(
+    instances.map(({ name }) => name),
+    ['a'],
+  );
+});
+
+fresh('log tells version, time and content hash', async () => {
+  const [before] = JSON.parse(await ok('log', '--json')) as { version: string; contentHash: string; time: string }[];
+  await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2', '--commit');
+  const [after] = JSON.parse(await ok('log', '--json')) as { version: string; contentHash: string; time: string }[];
+  assert.is(Number(after?.version), Number(before?.version) + 1);
+  assert.is.not(after?.contentHash, before?.contentHash);
+  assert.ok(Date.parse(after?.time ?? '') >= Date.parse(before?.time ?? ''));
+});
+
+for (const format of ['xml', 'json', 'csv']) {
+  fresh(`export and import as ${format} come back to the same`, async () => {
+    await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2', 'description', 'a,"b" <c>\u20ac', '--commit');
+    const before = await ok('export');
+    const name = file(`saved.${format}`);
+    await ok('export', name);
+    assert.is(statSync(name).mode & 0o777, 0o600);
+    await ok('delete', ...BINDING, '--commit');
+    assert.is.not(await ok('export'), before);
+    await ok('import', name, '--replace', '--commit');
+    assert.is(await ok('export'), before);
+    await ok('import', name, '--commit');
+    assert.is(await ok('export'), before);
+    const piped = await run(
+      ['import', '-', '--format', format, '--commit', '--socket', management.socket],
+      readFileSync(name, 'utf8'),
+    );
+    assert.is(piped.code, 0, piped.errors);
+    assert.is(await ok('export'), before);
+  });
+}
+
+fresh('a CSV row that is refused is named by its line, and nothing of the file is applied', async () => {
+  const before = await ok('export');
+  writeFileSync(
+    file('bad.csv'),
+    'ipv4-prefix,gateway-ipv6-address\n192.0.2.32/28,2001:db8::2\n\n203.0.113.0/24,2001:db8::2\n',
+  );
+  assert.match(await refused(1, 'import', file('bad.csv'), '--commit'), 'bad.csv line 4: ');
+  assert.is(await ok('export'), before);
+  assert.is(await ok('export', '--candidate'), before);
+});
+
+fresh('fifty thousand bindings go in, out, and stream through a reader that leaves early', async () => {
+  await ok('set', 'aftr', 'a', 'ipv4-pool', '10.0.0.0/8', '--commit');
+  const rows = Array.from({ length: 50_000 }, (_, at) => `10.0.${at >> 8}.${at & 255}/32,2001:db8::${(at % 9) + 1}`);
+  writeFileSync(file('many.csv'), `ipv4-prefix,gateway-ipv6-address\n${rows.join('\n')}\n`);
+  assert.match(await ok('import', file('many.csv'), '--replace', '--commit'), '50000 bindings');
+  await ok('export', file('out.csv'));
+  const out = readFileSync(file('out.csv'), 'utf8').trimEnd().split('\n');
+  assert.is(out.length, 50_001);
+  assert.is(out[50_000], `a,${rows[49_999]},,`);
+  assert.is((JSON.parse(await ok('show', 'bindings', '--json')) as unknown[]).length, 50_000);
+  const child = spawn(process.execPath, [PROGRAM, 'show', 'bindings', '--socket', management.socket]);
+  let errors = '';
+  child.stderr.on('data', (text: Buffer) => {
+    errors += text.toString();
+  });
+  child.stdout.once('data', () => child.stdout.destroy());
+  assert.is(await new Promise((resolve) => child.once('close', resolve)), 0);
+  assert.is(errors, '');
+});
+
+test('completion for bash offers commands and what follows them', async () => {
+  const { code, output } = await run(['completion', 'bash']);
+  assert.is(code, 0);
+  const complete = (...words: string[]) =>
+    runBash(
+      `${output}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _gi4over6; echo "\${COMPREPLY[@]}"`,
+    );
+  assert.is(await complete('gi4over6', 'sta'), 'status');
+  assert.is(await complete('gi4over6', 'show', 'bin'), 'bindings');
+  assert.is(await complete('gi4over6', 'set', '--com'), '--commit');
+  assert.not.match(await complete('gi4over6', ''), 'datapath');
+});
+
+function runBash(script: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('bash', ['-s'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    child.once('error', reject);
+    child.once('close', () => resolve(output.trim()));
+    child.stdin.end(script);
+  });
+}
+
+test('the management process ends cleanly', async () => {
+  rmSync(dir, { recursive: true, force: true });
+  assert.is(await management.stop(), 0);
+});
+
+test.run();
