@@ -7,7 +7,7 @@ import { bashCompletion } from './completion.ts';
 import { remove, set } from './edit.ts';
 import { CommandFailure, EXIT } from './failure.ts';
 import { lookup } from './lookup.ts';
-import { Output, printable } from './output.ts';
+import { Output, printable, ReaderGone } from './output.ts';
 import type { ShowOptions } from './show.ts';
 import { get, show, TOPIC_NAMES } from './show.ts';
 import { log, status } from './status.ts';
@@ -31,6 +31,7 @@ async function overSession({ socket }: SocketOption, run: Run): Promise<void> {
     await run(client, output);
     await output.flush();
   } catch (error) {
+    if (error instanceof ReaderGone) return;
     if (!(error instanceof CommandFailure)) throw error;
     await output.flush();
     process.stderr.write(`gi4over6: ${printable(error.message)}\n`);

@@ -4,6 +4,9 @@ import type { Writable } from 'node:stream';
 
 const GATHER = 64 * 1024;
 
+/** Nobody reads any more: the command has nothing left to do. */
+export class ReaderGone extends Error {}
+
 export class Output {
   readonly #stream: Writable;
   #gathered = '';
@@ -23,9 +26,10 @@ export class Output {
 
   readonly line = (text = ''): void => this.write(`${text}\n`);
 
-  /** Lets out what has gathered once it is worth it, waiting for the reader. */
+  /** Lets out what has gathered once it is worth it, waiting for the reader. @throws ReaderGone */
   readonly flow = async (): Promise<void> => {
     if (this.#gathered.length >= GATHER) await this.flush();
+    if (this.#isGone) throw new ReaderGone();
   };
 
   async flush(): Promise<void> {
@@ -33,11 +37,6 @@ export class Output {
     this.#gathered = '';
     if (text === '' || this.#isGone) return;
     await new Promise<void>((resolve) => this.#stream.write(text, () => resolve()));
-  }
-
-  /** Whether nobody reads any more. */
-  get isGone(): boolean {
-    return this.#isGone;
   }
 }
 

@@ -51,11 +51,17 @@ export class RawClient {
       connection.once('ready', resolve).once('error', reject);
       connection.connect({ host: '127.0.0.1', port, username: user, ...credentials });
     });
+    const client = await RawClient.over(connection);
+    client.#transport.on('close', () => connection.end());
+    return client;
+  }
+
+  /** A client through the subsystem of a connection, which others may share. */
+  static async over(connection: ssh2.Client): Promise<RawClient> {
     const channel = await new Promise<Duplex>((resolve, reject) => {
       connection.subsys('netconf', (error, stream) => (error ? reject(error) : resolve(stream)));
     });
     const client = new RawClient(channel);
-    channel.on('close', () => connection.end());
     client.hello = await client.receive();
     return client;
   }

@@ -60,7 +60,26 @@ export function openEnvelope(rpc: XmlElement, schema: Schema): Envelope {
       info: { 'bad-element': second.name },
     });
   }
-  return { replyTag: replyTag(rpc), operation, module: moduleOf(operation, schema) };
+  const module = moduleOf(operation, schema);
+  requireNamespace(operation);
+  return { replyTag: replyTag(rpc), operation, module };
+}
+
+/** libyang takes a parameter without namespace for one of the operation's; the handlers would not find it. */
+function requireNamespace(element: XmlElement): void {
+  if (element.namespace === '') {
+    throw new ManagementError('unknown-namespace', {
+      type: 'protocol',
+      message: `element ${element.name} has no namespace: expected that of its module`,
+      info: { 'bad-element': element.name, 'bad-namespace': '' },
+    });
+  }
+  if (!isContent(element)) for (const child of element.children) requireNamespace(child);
+}
+
+/** What the handlers read themselves; a filter may hold names without namespace. */
+function isContent({ name, namespace }: XmlElement): boolean {
+  return namespace === NETCONF_NAMESPACE && (name === 'config' || name === 'filter');
 }
 
 function moduleOf(operation: XmlElement, schema: Schema): string {
@@ -88,8 +107,7 @@ export function shellOf(operation: XmlElement): string {
 }
 
 function withoutContents(element: XmlElement): XmlElement {
-  const isContent = element.namespace === NETCONF_NAMESPACE && (element.name === 'config' || element.name === 'filter');
-  if (!isContent) return { ...element, children: element.children.map(withoutContents) };
+  if (!isContent(element)) return { ...element, children: element.children.map(withoutContents) };
   const reference: XmlElement = {
     name: 'reference',
     namespace: REFERENCE_NAMESPACE,

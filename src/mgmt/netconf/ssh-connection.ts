@@ -87,6 +87,7 @@ export class SshConnection {
 
   #awaitChannel(): void {
     clearTimeout(this.#timer);
+    if (this.#parts.socket.destroyed) return;
     this.#timer = setTimeout(() => this.end(), NETCONF_LIMITS.channelMs);
   }
 

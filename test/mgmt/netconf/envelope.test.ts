@@ -54,7 +54,26 @@ const faults = [
     { 'bad-element': 'get', 'bad-namespace': 'urn:gi-4over6:reference' },
     'the namespace of our references',
   ],
+  [
+    rpc('<edit-config><target><running/></target><config xmlns=""/></edit-config>'),
+    'protocol',
+    'unknown-namespace',
+    { 'bad-element': 'config', 'bad-namespace': '' },
+    'a parameter without namespace',
+  ],
+  [
+    `<n:rpc xmlns:n="${BASE}" message-id="1"><n:get-config><n:source><running/></n:source></n:get-config></n:rpc>`,
+    'protocol',
+    'unknown-namespace',
+    { 'bad-element': 'running', 'bad-namespace': '' },
+    'a parameter whose prefix was forgotten',
+  ],
 ] as const;
+
+test('names in a filter need no namespace', () => {
+  const filter = '<get><filter><softwire xmlns=""/></filter></get>';
+  assert.is(openEnvelope(parseXml(rpc(filter)), schema).module, 'ietf-netconf');
+});
 
 for (const [text, type, tag, info, why] of faults) {
   test(`${why}: ${tag}`, () => {

@@ -1,0 +1,67 @@
+"""What an ncclient user does, each step with its result as one JSON line: [step, result]."""
+
+import json
+import sys
+
+from ncclient import manager
+from ncclient.operations import RPCError
+from ncclient.xml_ import to_ele
+
+host, port, user, password = sys.argv[1:5]
+BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
+GI = "urn:gi-4over6"
+CONFIG = (
+    f'<config xmlns="{BASE}"><softwire xmlns="{GI}"><aftr><name>nc</name><ipv6-address>2001:db8:c::1</ipv6-address>'
+    "<ipv4-pool>198.51.100.0/24</ipv4-pool><binding-table><binding><ipv4-prefix>198.51.100.0/28</ipv4-prefix>"
+    "<gateway-ipv6-address>2001:db8::1</gateway-ipv6-address></binding></binding-table></aftr></softwire></config>"
+)
+FILTER = f'<softwire xmlns="{GI}"><aftr><name>nc</name><binding-table/></aftr></softwire>'
+OUTSIDE = CONFIG.replace("198.51.100.0/28", "203.0.113.0/28")
+
+
+def connect():
+    return manager.connect(
+        host=host,
+        port=int(port),
+        username=user,
+        password=password,
+        hostkey_verify=False,
+        allow_agent=False,
+        look_for_keys=False,
+        timeout=30,
+    )
+
+
+def step(name, action):
+    try:
+        result = action()
+        data = getattr(result, "data", None)
+        reply = data if isinstance(data, str) else getattr(result, "data_xml", None) or str(result)
+        outcome = "ok" if getattr(result, "ok", False) and "<ok/>" in str(result) else reply
+    except RPCError as error:
+        outcome = [error.type, error.tag, error.app_tag, error.path is not None]
+    print(json.dumps([name, outcome]), flush=True)
+
+
+m = connect()
+other = connect()
+step("lock", lambda: m.lock("candidate"))
+step("lock by another", lambda: other.lock("candidate"))
+step("edit", lambda: m.edit_config(target="candidate", config=CONFIG, error_option="stop-on-error"))
+step("running before", lambda: m.get_config("running", filter=("subtree", FILTER)))
+step("validate", lambda: m.validate("candidate"))
+step("commit", lambda: m.commit())
+step("unlock", lambda: m.unlock("candidate"))
+step("running after", lambda: other.get_config("running", filter=("subtree", FILTER)))
+step("with defaults", lambda: m.get_config("running", filter=("subtree", FILTER), with_defaults="report-all"))
+step("config without namespace", lambda: m.edit_config(target="running", config="<config/>"))
+step("bad edit", lambda: m.edit_config(target="running", config=OUTSIDE))
+step("bad edit of candidate", lambda: m.edit_config(target="candidate", config=OUTSIDE))
+step("bad commit", lambda: m.commit())
+step("discard", lambda: m.discard_changes())
+step("keepalive", lambda: m.get_config("running", filter=to_ele(f'<filter xmlns="{BASE}" type="subtree"/>')))
+step("get", lambda: m.get(filter=("subtree", f'<softwire xmlns="{GI}"><state/></softwire>')))
+step("schema", lambda: m.get_schema("gi-4over6"))
+step("kill itself", lambda: m.kill_session(m.session_id))
+step("kill another", lambda: m.kill_session(other.session_id))
+step("close", lambda: m.close_session())

@@ -1,0 +1,63 @@
+// needs: addon
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { startManagement } from '../../helpers/management.ts';
+
+const test = suite('ncclient');
+
+const management = await startManagement();
+const words = ['127.0.0.1', String(management.netconfPort), 'admin', management.password];
+// Debian's python3 has ncclient; another may stand first in PATH.
+const session = await promisify(execFile)('/usr/bin/python3', ['test/helpers/ncclient-session.py', ...words], {
+  timeout: 60_000,
+  maxBuffer: 16 * 1024 * 1024,
+}).finally(() => management.stop());
+const results = new Map(
+  session.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as [string, unknown]),
+);
+
+/** [step, `ok`, what the data must match, or error-type, error-tag, error-app-tag and whether there is an error-path]. */
+const expected: readonly (readonly [string, 'ok' | RegExp | readonly unknown[]])[] = [
+  ['lock', 'ok'],
+  ['lock by another', ['protocol', 'lock-denied', null, false]],
+  ['edit', 'ok'],
+  ['running before', /^(?!.*softwire)/s],
+  ['validate', 'ok'],
+  ['commit', 'ok'],
+  ['unlock', 'ok'],
+  ['running after', /198\.51\.100\.0\/28.*2001:db8::1/s],
+  ['with defaults', /198\.51\.100\.0\/28/],
+  ['config without namespace', ['protocol', 'unknown-namespace', null, false]],
+  ['bad edit', ['application', 'operation-failed', 'outside-pool', true]],
+  ['bad edit of candidate', 'ok'],
+  ['bad commit', ['application', 'operation-failed', 'outside-pool', true]],
+  ['discard', 'ok'],
+  ['keepalive', /^(?!.*softwire)/s],
+  ['get', /<configured-version>\d+<\/configured-version>/],
+  ['schema', /module gi-4over6 \{/],
+  ['kill itself', ['protocol', 'invalid-value', null, false]],
+  ['kill another', 'ok'],
+  ['close', 'ok'],
+];
+
+for (const [step, wanted] of expected) {
+  test(step, () => {
+    const result = results.get(step);
+    if (wanted instanceof RegExp) assert.match(String(result), wanted);
+    else assert.equal(result, wanted);
+  });
+}
+
+test('no step is missing', () => {
+  assert.equal(
+    [...results.keys()],
+    expected.map(([step]) => step),
+  );
+});
+
+test.run();
