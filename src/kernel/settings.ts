@@ -44,7 +44,10 @@ export function nftablesText({ marked }: KernelPlan): string {
   const from = links === '' ? '' : `iifname { ${links} } `;
   return `${clear}table inet ${NFT_TABLE} {
   set served { type ipv4_addr; flags interval; elements = { ${elements} } }
-  chain mark { type filter hook prerouting priority mangle; ${from}ip saddr @served meta mark set ${GATEWAY_MARK} }
+  chain sources {
+    type filter hook prerouting priority mangle; policy accept;
+    ${from}ip saddr @served meta mark set ${GATEWAY_MARK}
+  }
 }
 `;
 }
