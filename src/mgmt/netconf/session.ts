@@ -247,7 +247,7 @@ export class GuardedSession {
   }
 
   async #carryOut(message: Buffer): Promise<void> {
-    const { operations, checkOperation } = this.#parts;
+    const { operations, checkOperation, log } = this.#parts;
     let rpc: XmlElement | undefined;
     try {
       rpc = parseXml(decode(message));
@@ -256,7 +256,7 @@ export class GuardedSession {
       refuseFaults(envelope, checkOperation(shell));
       await this.#ask({ envelope, contents: undefined, release: () => undefined }, shell);
     } catch (error) {
-      if (!(error instanceof ManagementError)) throw error;
+      if (!(error instanceof ManagementError)) log.error({ error }, 'a NETCONF request failed');
       const tag = rpc?.name === 'rpc' ? replyTag(rpc) : `<rpc-reply xmlns="${NETCONF_NAMESPACE}">`;
       await this.#sender.send([tag, renderErrors(error, operations.schema), '</rpc-reply>']);
     }
