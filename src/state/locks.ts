@@ -43,7 +43,7 @@ export class Locks {
   /** @throws ManagementError in-use when another session holds the lock */
   requireFree(caller: Caller, datastore: DatastoreName): void {
     const owner = this.#owners.get(datastore);
-    const isOwn = owner && caller.face === 'netconf' && owner.session === caller.session;
+    const isOwn = owner && caller.session !== 0 && owner.session === caller.session;
     if (!owner || isOwn) return;
     throw new ManagementError('in-use', {
       type: 'protocol',

@@ -13,7 +13,8 @@ export type DatastoreName = 'running' | 'candidate' | 'startup';
 export interface Caller {
   readonly user: string;
   readonly session: number;
-  readonly face: 'netconf' | 'restconf' | 'system';
+  /** `local` is NETCONF on the local socket. */
+  readonly face: 'netconf' | 'local' | 'restconf' | 'system';
 }
 
 /**

@@ -72,6 +72,7 @@ export async function withGuard(options: GuardOptions, body: (guarded: Guarded) 
       transport,
       library,
       user: 'root',
+      face: 'local',
       checkOperation: () => [],
       operations,
       limits: { ...NETCONF_LIMITS, ...options.limits },

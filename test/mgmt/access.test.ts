@@ -88,10 +88,14 @@ for (const [why, data, operation, permitted] of executions) {
   });
 }
 
-test('the recovery session and the system are free; the same name over RESTCONF is not', () => {
+test('the local socket and the system are free; a user called root over the network is not', () => {
   const access = control(nacm([]));
-  for (const face of ['netconf', 'restconf', 'system'] as const) {
-    assert.is(access.rightsOf({ user: 'root', session: 1, face }).may(softwire, 'update'), face !== 'restconf', face);
+  for (const face of ['netconf', 'restconf', 'local', 'system'] as const) {
+    assert.is(
+      access.rightsOf({ user: 'root', session: 1, face }).may(softwire, 'update'),
+      face === 'local' || face === 'system',
+      face,
+    );
   }
 });
 

@@ -6,7 +6,6 @@ import type { YangContext } from 'netconf-server';
 import { NetconfServer } from 'netconf-server';
 import type { Log } from '../../log.ts';
 import { ManagementError } from '../../state/errors.ts';
-import { RECOVERY_USER } from '../access.ts';
 import type { Operations } from '../operations.ts';
 import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
@@ -35,6 +34,8 @@ export interface Client {
   readonly source: string | undefined;
 }
 
+/** What the user of the local socket is called in logs and monitoring. */
+const LOCAL_USER = 'root';
 /** How long an RPC may wait for this thread before it is answered operation-failed. */
 const PICK_UP_MS = 60_000;
 
@@ -44,7 +45,7 @@ export async function startNetconf(options: NetconfOptions): Promise<{ port: num
   const open = (client: Client) => registry.open(client);
   const ssh = await listenSsh({ ...options, open });
   const unix = await listenUnix(options.runDir, (transport) => {
-    open({ transport, user: RECOVERY_USER, kind: 'local', source: undefined });
+    open({ transport, user: LOCAL_USER, kind: 'local', source: undefined });
   });
   return {
     port: ssh.port,
@@ -94,6 +95,7 @@ class Sessions {
       transport,
       library: new Socket({ fd, readable: true, writable: true }),
       user,
+      face: kind === 'local' ? 'local' : 'netconf',
       checkOperation: (xml) => context.checkOperation(xml),
       operations,
       limits: NETCONF_LIMITS,

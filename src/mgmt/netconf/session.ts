@@ -35,6 +35,7 @@ export interface SessionParts {
   /** Our end of the pair whose other end the library has. */
   readonly library: Duplex;
   readonly user: string;
+  readonly face: 'netconf' | 'local';
   /** What libyang finds wrong with an operation. */
   readonly checkOperation: (xml: string) => readonly ValidationFault[];
   readonly operations: Operations;
@@ -218,7 +219,7 @@ export class GuardedSession {
     }
     this.#sessionId = sessionIdOf(message);
     this.#parts.operations.capabilities = capabilitiesOf(message);
-    this.#caller = { user: this.#parts.user, session: this.#sessionId, face: 'netconf' };
+    this.#caller = { user: this.#parts.user, session: this.#sessionId, face: this.#parts.face };
     reader.framing = 'chunked';
     this.#parts.transport.write(message + HELLO_END);
     if (this.#helloSeen) this.#open(this.#sessionId);
