@@ -1,24 +1,30 @@
-/** Why a configuration cannot be applied on this host, and why traffic does not flow: sentences that say what to do. */
+/** Why a configuration cannot be applied on this host: sentences that say what to do. */
 
 import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv4, formatIpv4Prefix, formatIpv6, inIpv4Prefix, overlapIpv4, sameIpv6 } from '../address.ts';
 import type { Address, Link, Netlink, Route } from './netlink.ts';
-import { PROTOCOL } from './netlink.ts';
+import { KERNEL_PROTOCOL, MAIN_TABLE, PROTOCOL } from './netlink.ts';
 import type { GatewayPart, KernelConfig } from './plan.ts';
-import { forwardPolicies, readSetting } from './settings.ts';
-
-const HEADER_OCTETS = 40;
+import { METRIC } from './plan.ts';
 
 export interface HostState {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
-  /** IPv4 routes of others. */
+  /** Routes of others, both families. */
   readonly routes: readonly Route[];
+  /** Routes of ours. */
+  readonly ownRoutes: readonly Route[];
 }
 
 export async function readHost(netlink: Netlink): Promise<HostState> {
-  const [links, addresses, routes] = await Promise.all([netlink.links(), netlink.addresses(), netlink.routes(4)]);
-  return { links, addresses, routes: routes.filter(({ protocol }) => protocol !== PROTOCOL) };
+  const [links, addresses] = [await netlink.links(), await netlink.addresses()];
+  const routes = [...(await netlink.routes(4)), ...(await netlink.routes(6))];
+  return {
+    links,
+    addresses,
+    routes: routes.filter(({ protocol }) => protocol !== PROTOCOL),
+    ownRoutes: routes.filter(({ protocol }) => protocol === PROTOCOL),
+  };
 }
 
 /** One refusal: the sentence and the instance it concerns. */
@@ -30,57 +36,100 @@ export interface HostRefusal {
 
 /** What of the host stands against a configuration; nothing when it can be applied. */
 export function refusals(config: KernelConfig, host: HostState): HostRefusal[] {
+  const facts = factsOf(host);
   return [
     ...config.gateways.flatMap((gateway) => {
       const { name, ipv6Address, servedPrefixes } = gateway;
+      const left = leftLinks(gateway, host);
       const messages = [
-        ...heldTunnelAddresses([ipv6Address], host),
-        ...covered(servedPrefixes, 'served prefix', host, leftLinks(gateway, host)),
+        ...tunnelFaults([ipv6Address], facts),
+        ...servedPrefixes.flatMap((prefix) => coveredBy(prefix, 'served prefix', facts, left)),
       ];
       return messages.map((message) => ({ message, role: 'gateway' as const, name }));
     }),
     ...config.aftrs.flatMap(({ name, ipv6Addresses, pools }) => {
-      const messages = [...heldTunnelAddresses(ipv6Addresses, host), ...covered(pools, 'pool', host, new Set())];
+      const messages = [
+        ...tunnelFaults(ipv6Addresses, facts),
+        ...pools.flatMap((pool) => [...coveredBy(pool, 'pool', facts, new Set()), ...shadowed(pool, facts)]),
+      ];
       return messages.map((message) => ({ message, role: 'aftr' as const, name }));
     }),
   ];
 }
 
-function heldTunnelAddresses(tunnels: readonly Uint8Array[], { addresses, links }: HostState): string[] {
+/** What of the host matters, in forms that are quick to ask however many routes there are. */
+interface Facts {
+  readonly host: HostState;
+  readonly ipv4NextHops: readonly { readonly address: number; readonly link: number }[];
+  readonly ipv6NextHops: readonly Uint8Array[];
+  /** Routes of others in the main table that go before ours, by destination. */
+  readonly better: ReadonlyMap<string, Route>;
+}
+
+function factsOf(host: HostState): Facts {
+  const nextHops = new Map<string, Route>();
+  const better = new Map<string, Route>();
+  for (const route of host.routes) {
+    if (route.gateway) nextHops.set(`${route.link} ${Buffer.from(route.gateway).toString('hex')}`, route);
+    if (route.table === MAIN_TABLE && route.metric <= METRIC)
+      better.set(destination(route.octets, route.length), route);
+  }
+  const hops = [...nextHops.values()];
+  return {
+    host,
+    ipv4NextHops: hops.flatMap(({ gateway, link }) =>
+      gateway?.length === 4 ? [{ address: numberOf(gateway), link }] : [],
+    ),
+    ipv6NextHops: hops.flatMap(({ gateway }) => (gateway?.length === 16 ? [gateway] : [])),
+    better,
+  };
+}
+
+function tunnelFaults(tunnels: readonly Uint8Array[], { host, ipv6NextHops, better }: Facts): string[] {
   return tunnels.flatMap((tunnel) => {
-    const holder = addresses.find(({ family, octets }) => family === 6 && sameIpv6(octets, tunnel));
-    if (!holder) return [];
     const text = formatIpv6(tunnel);
-    return [
-      `${text} is configured on ${linkName(links, holder.link)}; choose a free address of its prefix or a routed one`,
-    ];
+    const advice = 'choose a free address of its prefix or a routed one';
+    const holder = host.addresses.find(({ octets }) => octets.length === 16 && sameIpv6(octets, tunnel));
+    if (holder) return [`${text} is configured on ${linkName(host.links, holder.link)}; ${advice}`];
+    if (ipv6NextHops.some((octets) => sameIpv6(octets, tunnel))) {
+      return [`${text} is the next hop of a route, another router's address; ${advice}`];
+    }
+    const route = better.get(destination(tunnel, 128));
+    if (route) return [`a route to ${text}/128 is there already${through(route, host)}; remove it`];
+    return [];
   });
 }
 
-/** Own addresses, connected subnets and next hops inside the prefixes, those on `excepted` links apart. */
-function covered(
-  prefixes: readonly Ipv4Prefix[],
-  what: string,
-  host: HostState,
-  excepted: ReadonlySet<number>,
-): string[] {
+function shadowed({ address, length }: Ipv4Prefix, { host, better }: Facts): string[] {
+  const route = better.get(destination(octetsOf(address), length));
+  // A connected subnet is told of by its address.
+  if (!route || route.protocol === KERNEL_PROTOCOL) return [];
+  const text = formatIpv4Prefix(address, length);
+  return [
+    `a route to pool ${text} with metric ${route.metric} is there already${through(route, host)}; remove it or give it a metric above ${METRIC}`,
+  ];
+}
+
+/** Own addresses, connected subnets and next hops inside a prefix, those on `excepted` links apart. */
+function coveredBy(prefix: Ipv4Prefix, what: string, facts: Facts, excepted: ReadonlySet<number>): string[] {
+  const { host, ipv4NextHops } = facts;
+  const text = `${what} ${formatIpv4Prefix(prefix.address, prefix.length)}`;
+  const isServed = what === 'served prefix';
   const found: string[] = [];
-  for (const prefix of prefixes) {
-    const text = `${what} ${formatIpv4Prefix(prefix.address, prefix.length)}`;
-    for (const { family, octets, link, length } of host.addresses) {
-      if (family !== 4 || excepted.has(link)) continue;
-      const address = numberOf(octets);
-      const subnet = { address, length };
-      if (inIpv4Prefix(address, prefix) || (length < 32 && overlapIpv4(subnet, prefix))) {
-        found.push(
-          `${text} covers ${formatIpv4(address)}/${length} of ${linkName(host.links, link)}: the device would lose its own subnet`,
-        );
-      }
+  for (const { octets, link, length } of host.addresses) {
+    if (octets.length !== 4 || excepted.has(link)) continue;
+    const address = numberOf(octets);
+    const own = `${formatIpv4(address)}/${length} of ${linkName(host.links, link)}`;
+    const advice = isServed ? `name ${linkName(host.links, link)} as ipv4-interface or` : 'change the pool or';
+    if (inIpv4Prefix(address, prefix)) {
+      found.push(`${text} covers ${own}, an address of this host; ${advice} remove the address`);
+    } else if (length < 32 && overlapIpv4({ address, length }, prefix)) {
+      found.push(`${text} lies in the connected subnet of ${own}; ${advice} use another prefix`);
     }
-    for (const { gateway, link } of host.routes) {
-      if (!gateway || excepted.has(link) || !inIpv4Prefix(numberOf(gateway), prefix)) continue;
-      found.push(`${text} covers ${formatIpv4(numberOf(gateway))}, the next hop of a route`);
-    }
+  }
+  for (const { address, link } of ipv4NextHops) {
+    if (excepted.has(link) || !inIpv4Prefix(address, prefix)) continue;
+    found.push(`${text} covers ${formatIpv4(address)}, the next hop of a route; use a prefix without it`);
   }
   return found;
 }
@@ -89,48 +138,20 @@ function leftLinks({ ipv4Interfaces }: GatewayPart, { links }: HostState): Set<n
   return new Set(links.filter(({ name }) => ipv4Interfaces.includes(name)).map(({ index }) => index));
 }
 
-/** Why traffic does not flow or may not; empty when nothing stands in the way. */
-export async function problems(config: KernelConfig, netlink: Netlink): Promise<string[]> {
-  const host = await readHost(netlink);
-  const found: string[] = refusals(config, host).map(({ message }) => message);
-  if (config.gateways.length + config.aftrs.length === 0) return found;
-  if (readSetting('ipv4/ip_forward') !== '1') found.push('IPv4 forwarding is off: sysctl net.ipv4.ip_forward=1');
-  if (readSetting('ipv6/conf/all/forwarding') !== '1')
-    found.push('IPv6 forwarding is off: sysctl net.ipv6.conf.all.forwarding=1');
-  if (readSetting('ipv4/conf/all/rp_filter') === '1') {
-    found.push(
-      'strict reverse path filtering drops what comes out of the tunnel: sysctl net.ipv4.conf.all.rp_filter=2 or 0',
-    );
-  }
-  for (const gateway of config.gateways) {
-    for (const name of gateway.ipv4Interfaces) {
-      const link = host.links.find((item) => item.name === name);
-      if (!link) found.push(`gateway ${gateway.name}: there is no interface ${name}`);
-      else if (!link.isUp) found.push(`gateway ${gateway.name}: interface ${name} is down: ip link set ${name} up`);
-    }
-    found.push(...(await towards(gateway, host, netlink)));
-  }
-  return [...found, ...(await forwardPolicies())];
+function through({ link }: Route, { links }: HostState): string {
+  return link === 0 ? '' : ` through ${linkName(links, link)}`;
 }
 
-async function towards(
-  { name, aftrIpv6Address, payloadMtu }: GatewayPart,
-  { links }: HostState,
-  netlink: Netlink,
-): Promise<string[]> {
-  const text = formatIpv6(aftrIpv6Address);
-  const index = await netlink.linkTowards(aftrIpv6Address);
-  if (index === undefined) return [`gateway ${name}: no IPv6 route leads to its AFTR ${text}`];
-  const link = links.find((item) => item.index === index);
-  if (!link || link.mtu >= payloadMtu + HEADER_OCTETS) return [];
-  const wanted = payloadMtu + HEADER_OCTETS;
-  return [
-    `gateway ${name}: ${link.name} towards the AFTR has MTU ${link.mtu}, softwire-payload-mtu ${payloadMtu} needs ${wanted}`,
-  ];
-}
-
-function linkName(links: readonly Link[], index: number): string {
+export function linkName(links: readonly Link[], index: number): string {
   return links.find((link) => link.index === index)?.name ?? `link ${index}`;
+}
+
+function destination(octets: Uint8Array, length: number): string {
+  return `${Buffer.from(octets).toString('hex')}/${length}`;
+}
+
+function octetsOf(address: number): Uint8Array {
+  return Uint8Array.of(address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255);
 }
 
 function numberOf(octets: Uint8Array): number {

@@ -1,60 +1,139 @@
 /**
- * The kernel's part of a configuration: made so, kept so, taken back. Each time what is there with our protocol number is
- * compared with what should be: what is missing is added first, then what is too much is removed. Nothing of others is touched.
+ * The kernel's part of a configuration: made so, kept so, taken back.
+ *
+ * 1. At the start, and whenever the kernel tells of a change or news of it were lost, what is there with our protocol number is
+ *    read and compared with what should be; at a commit, what was there after the last comparison.
+ * 2. What is missing is added first, blackholes before the routes that they stand behind, then what is too much is removed.
+ * 3. Nothing of others is touched.
  */
 
 import type { HostRefusal } from './checks.ts';
-import { problems, readHost, refusals } from './checks.ts';
-import type { Address, Link, ProxiedNeighbour, Route, Rule } from './netlink.ts';
-import { Netlink, PROTOCOL } from './netlink.ts';
-import type { KernelConfig, KernelPlan } from './plan.ts';
+import { readHost, refusals } from './checks.ts';
+import { diagnose } from './diagnosis.ts';
+import type { Link, Neighbour, Route, Rule } from './netlink.ts';
+import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL } from './netlink.ts';
+import { Monitor } from './netlink-socket.ts';
+import { hasMarks, loadMarks, marksText, removeMarks } from './nftables.ts';
+import { heldByOthers, onLinkNeighbours } from './on-link.ts';
+import type { KernelConfig, KernelPlan, PlannedRoute, PlannedRule } from './plan.ts';
 import { planKernel } from './plan.ts';
-import { loadNftables, nftablesText, turnForwardingOn, writeSetting } from './settings.ts';
+import { isForwardingOn, turnForwardingOn, writeSetting } from './settings.ts';
 
 const TUN_MTU = 65_535;
 const TUN_QUEUE = 1_000;
+const DIAGNOSIS_MS = 2_000;
+const NOTHING: KernelPlan = { devices: [], routes: [], rules: [], tunnelAddresses: [], marked: undefined };
+
+/** What carries our number in the kernel. */
+interface Own {
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
+  readonly proxies: readonly Neighbour[];
+}
 
 export class Kernel {
   readonly #netlink = new Netlink();
-  #marks = '';
+  #monitor: Monitor | undefined;
+  #config: KernelConfig | undefined;
+  /** What the kernel has of ours; undefined when it must be read. */
+  #own: Own | undefined;
+  /** The marks that nftables has; undefined when an earlier process may have left some. */
+  #marks: string | undefined;
+  /** Why the last comparison did not end. */
+  #fault = '';
+  #diagnosis: { readonly at: number; readonly sentences: Promise<string[]> } | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   /** Why this configuration cannot be applied here; empty when it can. Changes nothing. */
   async check(config: KernelConfig): Promise<HostRefusal[]> {
-    return refusals(config, await readHost(this.#netlink));
+    const host = await readHost(this.#netlink);
+    const found = refusals(config, host);
+    if (found.length > 0) return found;
+    const held = await heldByOthers(planKernel(config).tunnelAddresses, host, this.#netlink);
+    const messages = (tunnels: readonly Uint8Array[]) => tunnels.flatMap((tunnel) => held.get(tunnel) ?? []);
+    return [
+      ...config.gateways.flatMap(({ name, ipv6Address }) =>
+        messages([ipv6Address]).map((message) => ({ message, role: 'gateway' as const, name })),
+      ),
+      ...config.aftrs.flatMap(({ name, ipv6Addresses }) =>
+        messages(ipv6Addresses).map((message) => ({ message, role: 'aftr' as const, name })),
+      ),
+    ];
   }
 
-  /** Sentences about what keeps the traffic of this configuration from flowing. */
-  diagnose(config: KernelConfig): Promise<string[]> {
-    return problems(config, this.#netlink);
+  /** Sentences about what keeps the traffic of this configuration from flowing; kept for a short while. */
+  async diagnose(config: KernelConfig): Promise<string[]> {
+    const now = performance.now();
+    if (!this.#diagnosis || now - this.#diagnosis.at > DIAGNOSIS_MS) {
+      this.#diagnosis = { at: now, sentences: diagnose(config, this.#netlink) };
+    }
+    const sentences = await this.#diagnosis.sentences;
+    return this.#fault === ''
+      ? sentences
+      : [...sentences, `the kernel does not keep what is configured: ${this.#fault}`];
   }
 
-  /** Makes the kernel what the configuration asks for. The TUN devices exist already. @throws Error of netlink or the system */
+  /** Makes the kernel what the configuration asks for, and keeps it so. The TUN devices exist already. @throws Error of netlink or the system */
   async apply(config: KernelConfig): Promise<void> {
-    const plan = planKernel(config);
-    const links = await this.#netlink.links();
-    for (const device of plan.devices) await this.#prepareDevice(device, links);
-    if (plan.devices.length > 0) turnForwardingOn(await this.#advertisedLinks(links));
-    await this.#marksOf(nftablesText(plan));
-    await this.#routes(plan, links);
-    await this.#rules(plan);
-    await this.#proxies(plan, links);
+    this.#monitor ??= new Monitor(PROTOCOL, () => this.#onChange());
+    this.#config = config;
+    this.#diagnosis = undefined;
+    await this.#inTurn(() => this.#reconcile(planKernel(config)));
   }
 
   /** Takes back everything of ours and the devices of these names, which no worker uses any more. */
   async remove(devices: readonly string[]): Promise<void> {
-    const nothing = { routes: [], rules: [], tunnelAddresses: [], devices: [], marked: undefined };
-    const links = await this.#netlink.links();
-    await this.#rules(nothing);
-    await this.#proxies(nothing, links);
-    await this.#marksOf('');
-    await this.#routes(nothing, links);
-    for (const { index, name } of links) if (devices.includes(name)) await this.#netlink.removeLink(index);
+    this.#monitor?.close();
+    this.#monitor = undefined;
+    this.#config = undefined;
+    this.#own = undefined;
+    await this.#inTurn(async () => {
+      await this.#reconcile(NOTHING);
+      for (const { index, name } of await this.#netlink.links()) {
+        if (devices.includes(name)) await this.#netlink.removeLink(index);
+      }
+    });
     this.#netlink.close();
+  }
+
+  #onChange(): void {
+    this.#own = undefined;
+    this.#diagnosis = undefined;
+    // A fault is told by `diagnose`; the next change or commit tries again.
+    this.#inTurn(async () => {
+      if (this.#config) await this.#reconcile(planKernel(this.#config));
+    }).catch(() => undefined);
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #reconcile(plan: KernelPlan): Promise<void> {
+    try {
+      const links = await this.#netlink.links();
+      for (const device of plan.devices) await this.#prepareDevice(device, links);
+      if (plan.devices.length > 0 && !isForwardingOn()) turnForwardingOn(await this.#advertisedLinks(links));
+      const present = this.#own ?? (await this.#readOwn());
+      this.#own = undefined;
+      const wanted = await this.#wanted(plan, links);
+      await this.#putMarks(plan);
+      await this.#difference(wanted, present);
+      if (!plan.marked) await this.#dropMarks();
+      this.#own = wanted;
+      this.#fault = '';
+    } catch (error) {
+      this.#fault = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
   }
 
   async #prepareDevice(device: string, links: readonly Link[]): Promise<void> {
     const link = links.find(({ name }) => name === device);
     if (!link) throw new Error(`there is no TUN device ${device}: its worker has not made it`);
+    writeSetting(`ipv6/conf/${device}/disable_ipv6`, '0');
     // No address of its own, or the kernel would send neighbour discovery into the tunnel.
     writeSetting(`ipv6/conf/${device}/addr_gen_mode`, '1');
     writeSetting(`ipv4/conf/${device}/rp_filter`, '0');
@@ -63,74 +142,73 @@ export class Kernel {
     if (!link.isUp || link.mtu !== TUN_MTU) await this.#netlink.setLink(link.index, TUN_MTU, TUN_QUEUE);
   }
 
-  /** Links with an IPv6 default route that came by router advertisement: from a link-local next hop, by the kernel. */
+  /** Links whose IPv6 default route came by router advertisement. */
   async #advertisedLinks(links: readonly Link[]): Promise<string[]> {
     const routes = await this.#netlink.routes(6);
-    const defaults = routes.filter(({ length, gateway }) => length === 0 && gateway?.[0] === 0xfe);
+    const defaults = routes.filter(({ length, protocol }) => length === 0 && protocol === ADVERTISED_PROTOCOL);
     return defaults.flatMap(({ link }) => links.find(({ index }) => index === link)?.name ?? []);
   }
 
-  async #marksOf(text: string): Promise<void> {
-    if (text === this.#marks) return;
-    await loadNftables(text);
-    this.#marks = text;
+  async #readOwn(): Promise<Own> {
+    const routes = [...(await this.#netlink.routes(4)), ...(await this.#netlink.routes(6))];
+    return {
+      routes: routes.filter(({ protocol }) => protocol === PROTOCOL),
+      rules: await this.#netlink.ownRules(),
+      proxies: await this.#netlink.ownProxies(),
+    };
   }
 
-  async #routes(plan: KernelPlan, links: readonly Link[]): Promise<void> {
-    const indexOf = (device: string | undefined) => links.find(({ name }) => name === device)?.index ?? 0;
-    const wanted = plan.routes.map(
-      ({ device, ...route }): Route => ({
-        ...route,
-        kind: device === undefined ? 'blackhole' : 'unicast',
-        link: indexOf(device),
-        protocol: PROTOCOL,
-        gateway: undefined,
-      }),
-    );
-    const present = [...(await this.#netlink.routes(4)), ...(await this.#netlink.routes(6))];
-    const own = present.filter(({ protocol }) => protocol === PROTOCOL);
-    const { missing, surplus } = compare(wanted, own, routeText);
-    for (const route of missing) await this.#netlink.addRoute(route);
-    for (const route of surplus) await this.#netlink.removeRoute(route);
-  }
-
-  async #rules(plan: KernelPlan): Promise<void> {
-    const wanted = plan.rules.map(({ prefix, ...rule }): Rule => {
-      const { address = 0, length = 0 } = prefix ?? {};
-      return {
-        ...rule,
-        length,
-        octets: Uint8Array.of(address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255),
-      };
-    });
-    const { missing, surplus } = compare(wanted, await this.#netlink.ownRules(), ruleText);
-    for (const rule of missing) await this.#netlink.addRule(rule);
-    for (const rule of surplus) await this.#netlink.removeRule(rule);
-  }
-
-  /** A tunnel address inside an on-link prefix is answered for on that link. */
-  async #proxies(plan: KernelPlan, links: readonly Link[]): Promise<void> {
-    const addresses = await this.#netlink.addresses();
-    const wanted = plan.tunnelAddresses.flatMap((octets): ProxiedNeighbour[] => {
-      const holder = addresses.find(
-        (address) => address.family === 6 && address.length < 128 && holds(address, octets),
-      );
-      return holder ? [{ link: holder.link, octets }] : [];
-    });
-    for (const { link } of wanted) {
+  async #wanted(plan: KernelPlan, links: readonly Link[]): Promise<Own> {
+    const indexes = new Map(links.map(({ name, index }) => [name, index]));
+    const proxies = onLinkNeighbours(plan.tunnelAddresses, await this.#netlink.addresses());
+    for (const { link } of proxies) {
       const name = links.find(({ index }) => index === link)?.name;
       writeSetting(`ipv6/conf/${name}/proxy_ndp`, '1');
       writeSetting(`ipv6/neigh/${name}/proxy_delay`, '0');
     }
-    const { missing } = compare(wanted, await this.#netlink.proxies(), proxyText);
-    for (const proxy of missing) await this.#netlink.addProxy(proxy);
-    const kept = new Set(wanted.map(proxyText));
-    for (const [text, proxy] of this.#ownProxies) if (!kept.has(text)) await this.#netlink.removeProxy(proxy);
-    this.#ownProxies = new Map(wanted.map((proxy) => [proxyText(proxy), proxy]));
+    return { routes: plan.routes.map((route) => routeOf(route, indexes)), rules: plan.rules.map(ruleOf), proxies };
   }
 
-  /** Proxied neighbours carry no protocol number: these are the ones that were set by this process. */
-  #ownProxies = new Map<string, ProxiedNeighbour>();
+  async #difference(wanted: Own, present: Own): Promise<void> {
+    const netlink = this.#netlink;
+    const routes = compare(wanted.routes, present.routes, routeText);
+    const rules = compare(wanted.rules, present.rules, ruleText);
+    const proxies = compare(wanted.proxies, present.proxies, neighbourText);
+    const [blackholes, unicasts] = [true, false].map((isBlackhole) =>
+      routes.missing.filter(({ kind }) => (kind === 'blackhole') === isBlackhole),
+    );
+    for (const route of [...(blackholes ?? []), ...(unicasts ?? [])]) await netlink.addRoute(route);
+    for (const rule of rules.missing) await netlink.addRule(rule);
+    for (const proxy of proxies.missing) await netlink.addProxy(proxy);
+    for (const proxy of proxies.surplus) await netlink.removeProxy(proxy);
+    for (const rule of rules.surplus) await netlink.removeRule(rule);
+    for (const route of routes.surplus) await netlink.removeRoute(route);
+  }
+
+  /** Marks come before the rule that follows them. */
+  async #putMarks(plan: KernelPlan): Promise<void> {
+    const text = marksText(plan);
+    if (text === '' || (text === this.#marks && (await hasMarks()))) return;
+    await loadMarks(text);
+    this.#marks = text;
+  }
+
+  async #dropMarks(): Promise<void> {
+    if (this.#marks === '') return;
+    await removeMarks();
+    this.#marks = '';
+  }
+}
+
+function routeOf({ device, ...route }: PlannedRoute, indexes: ReadonlyMap<string, number>): Route {
+  const kind = device === undefined ? 'blackhole' : 'unicast';
+  return { ...route, kind, link: indexes.get(device ?? '') ?? 0, protocol: PROTOCOL, gateway: undefined };
+}
+
+function ruleOf({ prefix, ...rule }: PlannedRule): Rule {
+  const { address = 0, length = 0 } = prefix ?? {};
+  const octets = Uint8Array.of(address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255);
+  return { ...rule, length, octets };
 }
 
 function compare<Item>(wanted: readonly Item[], present: readonly Item[], text: (item: Item) => string) {
@@ -150,15 +228,6 @@ function ruleText({ priority, octets, length, mark, table, suppress }: Rule): st
   return [priority, Buffer.from(octets).toString('hex'), length, mark, table, suppress].join();
 }
 
-function proxyText({ link, octets }: ProxiedNeighbour): string {
+function neighbourText({ link, octets }: Neighbour): string {
   return `${link} ${Buffer.from(octets).toString('hex')}`;
-}
-
-/** Whether an IPv6 address lies in the prefix of another. */
-function holds({ octets, length }: Address, other: Uint8Array): boolean {
-  for (let bit = 0; bit < length; bit += 8) {
-    const mask = length - bit >= 8 ? 255 : (255 << (8 - (length - bit))) & 255;
-    if ((((octets[bit >> 3] ?? 0) ^ (other[bit >> 3] ?? 0)) & mask) !== 0) return false;
-  }
-  return true;
 }

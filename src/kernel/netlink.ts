@@ -1,19 +1,24 @@
 /**
- * The kernel's links, addresses, routes, rules and proxied neighbours through netlink (npm `netlink`), in the few forms
- * that this program needs. Everything it adds carries PROTOCOL, so that it knows its own again.
+ * The kernel's links, addresses, routes, rules and neighbours in the few forms that this program needs. Everything it
+ * adds carries PROTOCOL, so that it knows its own again. Adding what is there and removing what is gone are no faults.
  */
 
-import { createRtNetlink } from 'netlink';
+import { AttrStream, FlagsNew, rt } from 'netlink';
+import { formatIpv4, formatIpv6 } from '../address.ts';
+import type { Body } from './netlink-socket.ts';
+import { NetlinkError, RequestSocket } from './netlink-socket.ts';
 
 /** Routing protocol number of our own (rtnetlink(7): above 245 nobody has one). */
-export const PROTOCOL = 246;
+export const PROTOCOL: number = 246;
 export const MAIN_TABLE = 254;
+export const KERNEL_PROTOCOL: number = rt.RouteProtocol.KERNEL;
+export const ADVERTISED_PROTOCOL: number = rt.RouteProtocol.RA;
 const AF_INET = 2;
 const AF_INET6 = 10;
-/** NLM_F_CREATE and NLM_F_EXCL. */
-const CREATE = 0x400 | 0x200;
+const CREATE = FlagsNew.CREATE | FlagsNew.EXCL;
 const EXISTS: readonly string[] = ['EEXIST'];
 const GONE: readonly string[] = ['ENOENT', 'ESRCH', 'ENODEV'];
+const { MessageType } = rt;
 
 export type Family = 4 | 6;
 
@@ -32,7 +37,7 @@ export interface Address {
   readonly length: number;
 }
 
-/** A route of ours or of others. `link` 0 for a blackhole. */
+/** A route of ours or of others. `link` 0 for a blackhole and for several next hops. */
 export interface Route {
   readonly family: Family;
   readonly table: number;
@@ -52,43 +57,43 @@ export interface Rule {
   readonly priority: number;
   readonly octets: Uint8Array;
   readonly length: number;
+  /** Value and mask at once: these bits are set in the packet's mark. 0 for any mark. */
   readonly mark: number;
   readonly table: number;
   /** Routes of at most this length in the table are passed over; undefined for none. */
   readonly suppress: number | undefined;
 }
 
-export interface ProxiedNeighbour {
+/** An IPv6 neighbour on a link: one we answer for, or one that is looked for. */
+export interface Neighbour {
   readonly link: number;
   readonly octets: Uint8Array;
 }
 
-type Socket = ReturnType<typeof createRtNetlink>;
+/** Where packets to an address go. */
+export interface Way {
+  readonly kind: 'link' | 'local' | 'none';
+  readonly link: number;
+}
 
 export class Netlink {
-  readonly #socket: Socket = createRtNetlink();
-  #last: Promise<unknown> = Promise.resolve();
-
-  /** One request at a time: the library mixes up the parts of two dumps on one socket. */
-  #ask<Result>(request: () => Promise<Result>): Promise<Result> {
-    const result = this.#last.then(request);
-    this.#last = result.catch(() => undefined);
-    return result;
-  }
+  readonly #socket = new RequestSocket();
 
   async links(): Promise<Link[]> {
-    const links = await this.#ask(() => this.#socket.getLinks());
-    return links.map(({ data, attrs }) => ({
-      index: data.index ?? 0,
-      name: attrs.ifname ?? '',
-      mtu: attrs.mtu ?? 0,
-      isUp: data.flags?.up === true,
-    }));
+    const found = await this.#dump('links', 'GETLINK', { kind: 'link', data: {}, attrs: {} });
+    return found.flatMap((message) => {
+      if (message.kind !== 'link') return [];
+      const { data, attrs } = message;
+      const isUp = data.flags?.up === true;
+      return [{ index: data.index ?? 0, name: attrs.ifname ?? '', mtu: attrs.mtu ?? 0, isUp }];
+    });
   }
 
   async addresses(): Promise<Address[]> {
-    const addresses = await this.#ask(() => this.#socket.getAddresses());
-    return addresses.flatMap(({ data, attrs }) => {
+    const found = await this.#dump('addresses', 'GETADDR', { kind: 'address', data: {}, attrs: {} });
+    return found.flatMap((message) => {
+      if (message.kind !== 'address') return [];
+      const { data, attrs } = message;
       const octets = attrs.local ?? attrs.address;
       const family = familyOf(data.family);
       return octets && family ? [{ family, link: data.index ?? 0, octets, length: data.prefixlen ?? 0 }] : [];
@@ -96,174 +101,242 @@ export class Netlink {
   }
 
   async routes(family: Family): Promise<Route[]> {
-    const routes = await this.#ask(() => this.#socket.getRoutes({ family: family === 4 ? AF_INET : AF_INET6 }));
-    return routes
-      .filter(({ data }) => familyOf(data.family) === family)
-      .map(({ data, attrs }) => ({
-        family,
-        table: attrs.table ?? data.table ?? 0,
-        octets: attrs.dst ?? new Uint8Array(family === 4 ? 4 : 16),
-        length: data.dstLen ?? 0,
-        kind: data.type === 'UNICAST' ? 'unicast' : data.type === 'BLACKHOLE' ? 'blackhole' : 'other',
-        // IPv6 shows blackholes on the loopback link.
-        link: data.type === 'BLACKHOLE' ? 0 : (attrs.oif ?? 0),
-        metric: attrs.priority ?? 0,
-        protocol: typeof data.protocol === 'number' ? data.protocol : 0,
-        gateway: attrs.gateway,
-      }));
+    const asked = { kind: 'route', data: { family: numberOfFamily(family) }, attrs: {} } as const;
+    const found = await this.#dump(`IPv${family} routes`, 'GETROUTE', asked);
+    return found.flatMap((message) =>
+      message.kind === 'route' && familyOf(message.data.family) === family ? [routeOf(family, message)] : [],
+    );
   }
 
   async addRoute(route: Route): Promise<void> {
-    await tolerate(
-      EXISTS,
-      this.#ask(() => this.#socket.newRoute(...routeMessage(route), { flags: CREATE })),
-    );
+    await this.#change(EXISTS, `add ${describeRoute(route)}`, 'NEWROUTE', routeMessage(route), CREATE);
   }
 
   async removeRoute(route: Route): Promise<void> {
-    await tolerate(
-      GONE,
-      this.#ask(() => this.#socket.delRoute(...routeMessage(route))),
-    );
+    await this.#change(GONE, `remove ${describeRoute(route)}`, 'DELROUTE', routeMessage(route));
   }
 
   /** IPv4 rules that carry our protocol number. */
   async ownRules(): Promise<Rule[]> {
-    const rules = await this.#ask(() => this.#socket.getRules({ family: AF_INET }));
-    return rules
-      .filter(({ attrs }) => attrs.protocol === PROTOCOL)
-      .map(({ data, attrs }) => ({
-        priority: attrs.priority ?? 0,
-        octets: attrs.src ?? new Uint8Array(4),
-        length: data.srcLen ?? 0,
-        mark: attrs.fwmark ?? 0,
-        table: attrs.table ?? data.table ?? 0,
-        suppress: suppressOf(attrs.suppressPrefixlen),
-      }));
+    const found = await this.#dump('rules', 'GETRULE', { kind: 'rule', data: { family: AF_INET }, attrs: {} });
+    return found.flatMap((message) =>
+      message.kind === 'rule' && message.attrs.protocol === PROTOCOL ? [ruleOf(message)] : [],
+    );
   }
 
   async addRule(rule: Rule): Promise<void> {
-    await tolerate(
-      EXISTS,
-      this.#ask(() => this.#socket.newRule(...ruleMessage(rule), { flags: CREATE })),
-    );
+    await this.#change(EXISTS, `add the rule ${rule.priority}`, 'NEWRULE', ruleMessage(rule), CREATE);
   }
 
   async removeRule(rule: Rule): Promise<void> {
-    await tolerate(
-      GONE,
-      this.#ask(() => this.#socket.delRule(...ruleMessage(rule))),
-    );
+    await this.#change(GONE, `remove the rule ${rule.priority}`, 'DELRULE', ruleMessage(rule));
   }
 
-  async proxies(): Promise<ProxiedNeighbour[]> {
-    const entries = await this.#ask(() => this.#socket.getNeighbors({ family: AF_INET6, flags: { proxy: true } }));
-    return entries.flatMap(({ data, attrs }) =>
-      attrs.dst && data.flags?.proxy ? [{ link: data.ifindex ?? 0, octets: attrs.dst }] : [],
-    );
+  /** Neighbours that this program answers for. */
+  async ownProxies(): Promise<Neighbour[]> {
+    const data = { family: AF_INET6, flags: { proxy: true as const } };
+    const found = await this.#dump('proxied neighbours', 'GETNEIGH', { kind: 'neighbor', data, attrs: {} });
+    return found.flatMap((message) => {
+      if (message.kind !== 'neighbor' || !message.data.flags?.proxy) return [];
+      const { data, attrs } = message;
+      return attrs.dst && attrs.protocol?.[0] === PROTOCOL ? [{ link: data.ifindex ?? 0, octets: attrs.dst }] : [];
+    });
   }
 
-  async addProxy({ link, octets }: ProxiedNeighbour): Promise<void> {
-    const data = { family: AF_INET6, ifindex: link, flags: { proxy: true as const } };
-    await tolerate(
-      EXISTS,
-      this.#ask(() => this.#socket.newNeighbor(data, { dst: Buffer.from(octets) }, { flags: CREATE })),
-    );
+  async addProxy(neighbour: Neighbour): Promise<void> {
+    const what = `answer for ${formatIpv6(neighbour.octets)}`;
+    await this.#change(EXISTS, what, 'NEWNEIGH', neighbourMessage(neighbour, { proxy: true }), CREATE);
   }
 
-  async removeProxy({ link, octets }: ProxiedNeighbour): Promise<void> {
-    const data = { family: AF_INET6, ifindex: link, flags: { proxy: true as const } };
-    await tolerate(
-      GONE,
-      this.#ask(() => this.#socket.delNeighbor(data, { dst: Buffer.from(octets) })),
-    );
+  async removeProxy(neighbour: Neighbour): Promise<void> {
+    const what = `answer for ${formatIpv6(neighbour.octets)} no more`;
+    await this.#change(GONE, what, 'DELNEIGH', neighbourMessage(neighbour, { proxy: true }));
+  }
+
+  /** Makes the kernel look for a neighbour, as if it had a packet for it. */
+  async lookFor(neighbour: Neighbour): Promise<void> {
+    const what = `look for ${formatIpv6(neighbour.octets)}`;
+    await this.#change(EXISTS, what, 'NEWNEIGH', neighbourMessage(neighbour, { use: true }), FlagsNew.CREATE);
+  }
+
+  /** Ends the search for a neighbour. */
+  async forget(neighbour: Neighbour): Promise<void> {
+    const what = `forget ${formatIpv6(neighbour.octets)}`;
+    await this.#change(GONE, what, 'DELNEIGH', neighbourMessage(neighbour, {}));
+  }
+
+  /** Neighbours on a link that have a link layer address. */
+  async neighbours(link: number): Promise<Neighbour[]> {
+    const asked = { kind: 'neighbor', data: { family: AF_INET6 }, attrs: {} } as const;
+    const found = await this.#dump('neighbours', 'GETNEIGH', asked);
+    return found.flatMap((message) => {
+      if (message.kind !== 'neighbor' || message.data.ifindex !== link) return [];
+      const { dst, lladdr } = message.attrs;
+      return dst && lladdr && !message.data.state?.failed ? [{ link, octets: dst }] : [];
+    });
   }
 
   /** MTU, queue length, and up. */
   async setLink(index: number, mtu: number, queueLength: number): Promise<void> {
-    await this.#ask(() =>
-      this.#socket.setLink({ index, flags: { up: true }, change: { up: true } }, { mtu, txqlen: queueLength }),
-    );
+    const data = { index, flags: { up: true as const }, change: { up: true as const } };
+    const message = { kind: 'link', data, attrs: { mtu, txqlen: queueLength } } as const;
+    await this.#change([], `set up link ${index}`, 'NEWLINK', message);
   }
 
   async removeLink(index: number): Promise<void> {
-    await tolerate(
-      GONE,
-      this.#ask(() => this.#socket.delLink({ index })),
-    );
+    await this.#change(GONE, `remove link ${index}`, 'DELLINK', { kind: 'link', data: { index }, attrs: {} });
   }
 
-  /** The link that leads to an IPv6 address; undefined when no route does. */
-  async linkTowards(octets: Uint8Array): Promise<number | undefined> {
+  /** Where packets to an IPv6 address go. */
+  async wayTo(octets: Uint8Array): Promise<Way> {
     const data = { family: AF_INET6, dstLen: 128 };
-    const found = await this.#ask(() => this.#socket.getRoute(data, { dst: Buffer.from(octets) }).catch(() => []));
-    const [route] = found;
-    return route?.data.type === 'UNICAST' ? route.attrs.oif : undefined;
+    const body = bodyOf({ kind: 'route', data, attrs: { dst: Buffer.from(octets) } });
+    try {
+      const [answer] = await this.#socket.ask('look up a route', MessageType.GETROUTE, body);
+      const { data: route, attrs } = rt.parseRouteMessage(answer ?? Buffer.alloc(0));
+      const kind = route.type === 'UNICAST' ? 'link' : route.type === 'LOCAL' ? 'local' : 'none';
+      return { kind, link: attrs.oif ?? 0 };
+    } catch (error) {
+      if (error instanceof NetlinkError) return { kind: 'none', link: 0 };
+      throw error;
+    }
   }
 
   close(): void {
-    this.#socket.socket.close();
+    this.#socket.close();
   }
+
+  async #dump(what: string, type: keyof typeof MessageType, asked: rt.Message): Promise<rt.Message[]> {
+    const answers = await this.#socket.dump(`list ${what}`, MessageType[type], bodyOf(asked));
+    // The answer to GET is a NEW message, whose number is two less.
+    return answers.map((answer) => rt.parseMessage(MessageType[type] - 2, answer));
+  }
+
+  async #change(
+    tolerated: readonly string[],
+    what: string,
+    type: keyof typeof MessageType,
+    message: rt.Message,
+    flags = 0,
+  ): Promise<void> {
+    try {
+      await this.#socket.ask(what, MessageType[type], bodyOf(message), flags);
+    } catch (error) {
+      if (!(error instanceof NetlinkError) || !tolerated.includes(error.code)) throw error;
+    }
+  }
+}
+
+function bodyOf(message: rt.Message): Body {
+  const out = new AttrStream();
+  switch (message.kind) {
+    case 'link':
+      rt.formatLinkMessage(message, out);
+      break;
+    case 'address':
+      rt.formatAddressMessage(message, out);
+      break;
+    case 'route':
+      rt.formatRouteMessage(message, out);
+      break;
+    case 'rule':
+      rt.formatRuleMessage(message, out);
+      break;
+    case 'neighbor':
+      rt.formatNeighborMessage(message, out);
+      break;
+    default:
+      throw new Error(`a netlink message of kind ${message.kind} is not in use here`);
+  }
+  return out.bufs;
 }
 
 function familyOf(family: number | undefined): Family | undefined {
   return family === AF_INET ? 4 : family === AF_INET6 ? 6 : undefined;
 }
 
-type RouteMessage = Parameters<Socket['newRoute']>;
+function numberOfFamily(family: Family): number {
+  return family === 4 ? AF_INET : AF_INET6;
+}
 
-function routeMessage(route: Route): [RouteMessage[0], NonNullable<RouteMessage[1]>] {
-  const { family, table, octets, length, kind, link, metric } = route;
-  const data = {
-    family: family === 4 ? AF_INET : AF_INET6,
-    dstLen: length,
-    table: table < 256 ? table : 0,
-    protocol: PROTOCOL,
-    scope: kind === 'unicast' && family === 4 ? ('LINK' as const) : ('UNIVERSE' as const),
-    type: kind === 'blackhole' ? ('BLACKHOLE' as const) : ('UNICAST' as const),
+function describeRoute({ family, octets, length, kind, table }: Route): string {
+  const address = family === 4 ? formatIpv4(Buffer.from(octets).readUInt32BE(0)) : formatIpv6(octets);
+  return `the ${kind} route to ${address}/${length} in table ${table}`;
+}
+
+function routeOf(family: Family, { data, attrs }: rt.RouteMessage): Route {
+  const kind = data.type === 'UNICAST' ? 'unicast' : data.type === 'BLACKHOLE' ? 'blackhole' : 'other';
+  return {
+    family,
+    table: attrs.table ?? data.table ?? 0,
+    octets: attrs.dst ?? new Uint8Array(family === 4 ? 4 : 16),
+    length: data.dstLen ?? 0,
+    kind,
+    // IPv6 shows blackholes on the loopback link.
+    link: kind === 'blackhole' ? 0 : (attrs.oif ?? 0),
+    metric: attrs.priority ?? 0,
+    protocol: typeof data.protocol === 'string' ? rt.RouteProtocol[data.protocol] : (data.protocol ?? 0),
+    gateway: attrs.gateway,
   };
-  const attrs = {
-    ...(length > 0 && { dst: Buffer.from(octets) }),
-    ...(link !== 0 && { oif: link }),
-    priority: metric,
-    table,
+}
+
+function routeMessage({ family, table, octets, length, kind, link, metric }: Route): rt.RouteMessage {
+  return {
+    kind: 'route',
+    data: {
+      family: numberOfFamily(family),
+      dstLen: length,
+      table: table < 256 ? table : 0,
+      protocol: PROTOCOL,
+      scope: kind === 'unicast' && family === 4 ? 'LINK' : 'UNIVERSE',
+      type: kind === 'blackhole' ? 'BLACKHOLE' : 'UNICAST',
+    },
+    attrs: {
+      ...(length > 0 && { dst: Buffer.from(octets) }),
+      ...(link !== 0 && { oif: link }),
+      priority: metric,
+      table,
+    },
   };
-  return [data, attrs];
 }
 
-type RuleMessage = Parameters<Socket['newRule']>;
-
-function ruleMessage(rule: Rule): [RuleMessage[0], NonNullable<RuleMessage[1]>] {
-  const { priority, octets, length, mark, table, suppress } = rule;
-  const data = { family: AF_INET, srcLen: length, table: table < 256 ? table : 0, action: 'toTbl' as const };
-  const attrs = {
-    priority,
-    table,
-    protocol: PROTOCOL,
-    ...(length > 0 && { src: Buffer.from(octets) }),
-    ...(mark !== 0 && { fwmark: mark }),
-    ...(suppress !== undefined && { suppressPrefixlen: uint32(suppress) }),
+function ruleOf({ data, attrs }: rt.RuleMessage): Rule {
+  const suppress = attrs.suppressPrefixlen ? readInt32(attrs.suppressPrefixlen) : -1;
+  return {
+    priority: attrs.priority ?? 0,
+    octets: attrs.src ?? new Uint8Array(4),
+    length: data.srcLen ?? 0,
+    mark: attrs.fwmark ?? 0,
+    table: attrs.table ?? data.table ?? 0,
+    suppress: suppress < 0 ? undefined : suppress,
   };
-  return [data, attrs];
 }
 
-function suppressOf(octets: Buffer | undefined): number | undefined {
-  const value = octets?.readInt32LE(0) ?? -1;
-  return value < 0 ? undefined : value;
+function ruleMessage({ priority, octets, length, mark, table, suppress }: Rule): rt.RuleMessage {
+  return {
+    kind: 'rule',
+    data: { family: AF_INET, srcLen: length, table: table < 256 ? table : 0, action: 'toTbl' },
+    attrs: {
+      priority,
+      table,
+      protocol: PROTOCOL,
+      ...(length > 0 && { src: Buffer.from(octets) }),
+      ...(mark !== 0 && { fwmark: mark, fwmask: mark }),
+      ...(suppress !== undefined && { suppressPrefixlen: int32(suppress) }),
+    },
+  };
 }
 
-function uint32(value: number): Buffer {
-  const octets = Buffer.alloc(4);
-  octets.writeUInt32LE(value);
-  return octets;
+function neighbourMessage({ link, octets }: Neighbour, flags: rt.NeighborFlags): rt.NeighborMessage {
+  const attrs = { dst: Buffer.from(octets), ...(flags.proxy && { protocol: Buffer.of(PROTOCOL) }) };
+  return { kind: 'neighbor', data: { family: AF_INET6, ifindex: link, flags }, attrs };
 }
 
-/** Waits for a request; errors of the list are none. The library tells the error's name in the message alone. */
-async function tolerate(errors: readonly string[], request: Promise<unknown>): Promise<void> {
-  try {
-    await request;
-  } catch (error) {
-    const code = error instanceof Error ? /\b(E[A-Z0-9]+)$/.exec(error.message)?.[1] : undefined;
-    if (code === undefined || !errors.includes(code)) throw error;
-  }
+/** Netlink numbers are in the order of the host. */
+function int32(value: number): Buffer {
+  return Buffer.from(Int32Array.of(value).buffer);
+}
+
+function readInt32(octets: Buffer): number {
+  return new Int32Array(Uint8Array.from(octets).buffer)[0] ?? 0;
 }

@@ -63,12 +63,14 @@ export interface KernelPlan {
 }
 
 export const MAIN = 254;
-/** Routing table and mark of the gateway. */
+/** Routing table of the gateway. */
 export const GATEWAY_TABLE = 4446;
-export const GATEWAY_MARK = 0x4446;
+/** One bit of the packet mark, so that others' marks in the other bits stay. */
+export const GATEWAY_MARK = 0x0400_0000;
 const MAIN_PRIORITY = 4446;
 const TUNNEL_PRIORITY = 4447;
-const METRIC = 10;
+/** Best there is: 0 means 1,024 to IPv6. */
+export const METRIC = 1;
 const BLACKHOLE_METRIC = 2_000_000_000;
 export const MAX_RULES = 64;
 const ALL: Ipv4Prefix = { address: 0, length: 0 };

@@ -1,134 +1,394 @@
 // needs: root
-import { execFileSync } from 'node:child_process';
-import { createPersistent } from 'node-tuntap2';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
+import { diagnose } from '../../src/kernel/diagnosis.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
+import { Netlink } from '../../src/kernel/netlink.ts';
 import type { KernelConfig } from '../../src/kernel/plan.ts';
-import { MAX_RULES } from '../../src/kernel/plan.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
 
+/**
+ * What Linux makes of a plan, in a network namespace of its own:
+ *
+ *     device ---- left [ router: gi-gw, gi-aftr ] right ---- internet
+ *     198.51.100.10                               100.64.0.80 behind the router's default route, 2001:db8:12::80
+ *
+ * The TUN devices have no reader, as when the datapath is dead.
+ */
 enterOwnNetwork();
 const test = suite('kernel');
 
+const DEVICE = 'gi4kn-device';
+const INTERNET = 'gi4kn-internet';
+const GATEWAY_TUNNEL = '2001:db8:a::1';
+const ON_LINK_TUNNEL = '2001:db8:12::5';
+const AFTR_TUNNEL = '2001:db8:b::1';
+const SERVER = '100.64.0.80';
+
 function ip(words: string): string {
-  return execFileSync('ip', words.split(' '), { encoding: 'utf8' });
+  return execFileSync('ip', words.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-function config(served: readonly string[], tunnel = '2001:db8:a::1'): KernelConfig {
-  const octets = (text: string) => parseIpv6(text) ?? new Uint8Array(16);
+function setting(name: string): string {
+  return readFileSync(`/proc/sys/net/${name}`, 'utf8').trim();
+}
+
+function prefix(text: string) {
+  const parsed = parseIpv4Prefix(text);
+  assert.ok(parsed, text);
+  return parsed ?? { address: 0, length: 0 };
+}
+
+function address(text: string): Uint8Array {
+  return parseIpv6(text) ?? new Uint8Array(16);
+}
+
+interface Wish {
+  readonly tunnel?: string;
+  readonly served?: readonly string[];
+  readonly pools?: readonly string[];
+  readonly aftrTunnels?: readonly string[];
+}
+
+/** A gateway when served prefixes are wished, an AFTR when pools are. */
+function configuration({ tunnel = GATEWAY_TUNNEL, served, pools, aftrTunnels = [AFTR_TUNNEL] }: Wish): KernelConfig {
+  const gateway = {
+    name: 'home',
+    ipv6Address: address(tunnel),
+    aftrIpv6Address: address(AFTR_TUNNEL),
+    ipv4Interfaces: ['left'],
+    servedPrefixes: (served ?? []).map(prefix),
+    payloadMtu: 1460,
+  };
+  const aftr = {
+    name: 'edge',
+    ipv6Addresses: aftrTunnels.map(address),
+    pools: (pools ?? []).map(prefix),
+    payloadMtu: 1460,
+  };
   return {
     gatewayDevice: 'gi-gw',
     aftrDevice: 'gi-aftr',
-    gateways: [
-      {
-        name: 'g',
-        ipv6Address: octets(tunnel),
-        aftrIpv6Address: octets('2001:db8:b::1'),
-        ipv4Interfaces: ['left'],
-        servedPrefixes: served.flatMap((text) => parseIpv4Prefix(text) ?? []),
-        payloadMtu: 1460,
-      },
-    ],
-    aftrs: [],
+    gateways: served ? [gateway] : [],
+    aftrs: pools ? [aftr] : [],
   };
 }
 
-ip('link set lo up');
-ip('link add left type veth peer name right');
-for (const link of ['left', 'right']) ip(`link set ${link} up`);
-ip('addr add 2001:db8:12::1/64 dev right nodad');
-ip('addr add 203.0.113.1/24 dev right');
-ip('route add 10.9.0.0/16 via 203.0.113.2');
-ip('rule add priority 100 from 10.8.0.0/16 lookup main');
-createPersistent({ name: 'gi-gw' });
+const HOSTS = [
+  [DEVICE, 'left', '198.51.100.10/24', '198.51.100.1'],
+  [INTERNET, 'right', '203.0.113.80/24', '203.0.113.1'],
+] as const;
 
-/** All routes but those the kernel makes by itself in its own time. */
-function allRoutes(): string {
-  return ip('route show table all').replace(/^.*(?:anycast|multicast|fe80::).*\n/gm, '');
+function removeHosts(): void {
+  for (const [name] of HOSTS) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
 }
 
-const others = { routes: allRoutes(), rules: ip('rule') };
-const kernel = new Kernel();
+function buildHosts(): void {
+  removeHosts();
+  process.once('exit', removeHosts);
+  ip('link set lo up');
+  for (const [name, link, host, router] of HOSTS) {
+    ip(`netns add ${name}`);
+    ip(`link add ${link} type veth peer name eth0 netns ${name}`);
+    ip(`addr add ${router}/24 dev ${link}`);
+    ip(`link set ${link} up`);
+    ip(`-n ${name} addr add ${host} dev eth0`);
+    ip(`-n ${name} link set lo up`);
+    ip(`-n ${name} link set eth0 up`);
+    ip(`-n ${name} route add default via ${router}`);
+  }
+  ip('addr add 2001:db8:12::1/64 dev right nodad');
+  ip(`-n ${INTERNET} addr add 2001:db8:12::80/64 dev eth0 nodad`);
+  ip(`-n ${INTERNET} addr add ${SERVER}/32 dev lo`);
+  ip('route add default via 203.0.113.80');
+  ip('-6 route add default via 2001:db8:12::80');
+  for (const name of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding']) writeFileSync(`/proc/sys/net/${name}`, '1');
+}
 
-test('apply sets what is planned, apply again changes nothing, what is too much goes', async () => {
-  await kernel.apply(config(['198.51.100.0/24', '192.0.2.0/24']));
-  const rules = ip('rule');
-  assert.match(rules, /4446:\tfrom 198\.51\.100\.0\/24 lookup main suppress_prefixlength 0 proto 246/);
-  assert.match(rules, /4447:\tfrom 192\.0\.2\.0\/24 lookup 4446 proto 246/);
-  const routes = ip('route show table all');
-  assert.match(routes, /default dev gi-gw table 4446 proto 246/);
-  assert.match(routes, /blackhole 198\.51\.100\.0\/24 proto 246/);
-  assert.match(ip('-6 route'), /2001:db8:a::1 dev gi-gw proto 246/);
-  assert.match(ip('link show gi-gw'), /<[^>]*UP[^>]*>.*mtu 65535.*qlen 1000/s);
-  assert.not.match(ip('-6 addr show dev gi-gw'), /fe80/);
-  await kernel.apply(config(['198.51.100.0/24', '192.0.2.0/24']));
-  assert.is(ip('rule'), rules);
-  assert.is(ip('route show table all'), routes);
-  await kernel.apply(config(['198.51.100.0/24']));
-  assert.not.match(ip('rule') + ip('route show table all'), /192\.0\.2\.0/);
-});
+/** All of the kernel's state that the program touches, as text. */
+function kernelState(): string {
+  return ['-br link', 'rule', '-6 rule', 'route show table all', '-6 route show table all', '-6 neigh show proxy']
+    .map(ip)
+    .join('\n');
+}
 
-test('what others removed comes back', async () => {
-  ip('route flush proto 246 table 4446');
-  ip('rule del priority 4447');
-  await kernel.apply(config(['198.51.100.0/24']));
-  assert.match(ip('route show table 4446'), /default dev gi-gw/);
-  assert.match(ip('rule'), /4447:/);
-});
+async function withKernel(body: (kernel: Kernel) => Promise<void>): Promise<void> {
+  for (const device of ['gi-gw', 'gi-aftr']) {
+    if (!existsSync(`/sys/class/net/${device}`))
+      spawnSync('ip', ['tuntap', 'add', device, 'mode', 'tun', 'multi_queue']);
+  }
+  const kernel = new Kernel();
+  try {
+    await body(kernel);
+  } finally {
+    await kernel.remove(['gi-gw', 'gi-aftr']);
+  }
+}
 
-test('a tunnel address of an on-link prefix is answered for there', async () => {
-  await kernel.apply(config(['198.51.100.0/24'], '2001:db8:12::7'));
-  assert.match(ip('-6 neigh show proxy'), /2001:db8:12::7 dev right/);
-  assert.match(execFileSync('sysctl', ['net.ipv6.conf.right.proxy_ndp'], { encoding: 'utf8' }), /= 1/);
-  await kernel.apply(config(['198.51.100.0/24']));
-  assert.not.match(ip('-6 neigh show proxy'), /2001:db8:12::7/);
-});
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (let left = 40; left > 0; left--) {
+    if (isSo()) return;
+    await sleep(50);
+  }
+  throw new Error(`waited for ${what} in vain`);
+}
 
-test('many prefixes are marked by nftables, few are not', async () => {
-  await kernel.apply(config(Array.from({ length: MAX_RULES + 1 }, (_, i) => `10.${100 + i}.1.0/24`)));
-  assert.match(
-    execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' }),
-    /table inet gi4over6.*10\.100\.1\.0\/24/s,
-  );
-  assert.match(ip('rule'), /fwmark 0x4446 lookup 4446/);
-  await kernel.apply(config(['198.51.100.0/24']));
-  assert.not.match(execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' }), /gi4over6/);
-});
-
-test('diagnosis names what stands in the way', async () => {
-  const found = (await kernel.diagnose(config(['198.51.100.0/24']))).join('\n');
-  assert.match(found, /no IPv6 route leads to its AFTR 2001:db8:b::1/);
-  ip('-6 route add 2001:db8:b::/48 via 2001:db8:12::2');
-  assert.not.match((await kernel.diagnose(config(['198.51.100.0/24']))).join('\n'), /no IPv6 route/);
-  ip('link set right mtu 1400');
-  assert.match(
-    (await kernel.diagnose(config(['198.51.100.0/24']))).join('\n'),
-    /right towards the AFTR has MTU 1400, softwire-payload-mtu 1460 needs 1500/,
-  );
-  execFileSync('nft', ['-f', '-'], {
-    input: 'table ip f {\n chain c {\n type filter hook forward priority 0; policy drop;\n }\n}\n',
+/** How many packets of the device a host on the other side sees while five are sent; the router must have a way back. */
+async function packetsInClear(): Promise<number> {
+  const words = ['netns', 'exec', INTERNET, 'tcpdump', '-n', '-l', '--immediate-mode', '-i', 'eth0', 'ip and icmp'];
+  const capture = spawn('ip', words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let seen = '';
+  let said = '';
+  capture.stdout.on('data', (data: Buffer) => {
+    seen += data.toString();
   });
-  execFileSync('sysctl', ['-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.ip_forward=0']);
-  const more = (await kernel.diagnose(config(['198.51.100.0/24']))).join('\n');
-  for (const pattern of [
-    /table ip f drops forwarded packets/,
-    /strict reverse path filtering/,
-    /IPv4 forwarding is off/,
-  ])
-    assert.match(more, pattern);
-  ip('link set left down');
-  assert.match((await kernel.diagnose(config(['198.51.100.0/24']))).join('\n'), /interface left is down/);
-  ip('link set left up');
+  capture.stderr.on('data', (data: Buffer) => {
+    said += data.toString();
+  });
+  await until('tcpdump', () => said.includes('listening'));
+  spawnSync('ip', ['netns', 'exec', DEVICE, 'ping', '-c', '5', '-i', '0.05', '-W', '1', SERVER]);
+  await sleep(200);
+  capture.kill('SIGINT');
+  await new Promise((resolve) => capture.once('close', resolve));
+  return seen.split('\n').filter((line) => line.includes('echo request')).length;
+}
+
+buildHosts();
+
+test('a gateway: device, routes, rules and settings; all of it goes again', async () => {
+  const before = kernelState();
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ served: ['198.51.100.0/25', '198.51.100.128/25'] }));
+    assert.match(ip('link show gi-gw'), /UP.* mtu 65535 .* qlen 1000/);
+    assert.is(ip('-6 addr show dev gi-gw'), '');
+    assert.is(setting('ipv4/conf/gi-gw/rp_filter'), '0');
+    assert.is(setting('ipv4/ip_forward'), '1');
+    assert.is(setting('ipv6/conf/all/forwarding'), '1');
+    assert.match(ip(`-6 route show ${GATEWAY_TUNNEL}`), /dev gi-gw proto 246 metric 1 /);
+    assert.match(ip(`-6 route show ${GATEWAY_TUNNEL}`), /blackhole .* proto 246 metric 2000000000/);
+    assert.match(ip('route show 198.51.100.0/24'), /blackhole 198.51.100.0\/24 proto 246 metric 2000000000/);
+    assert.match(ip('route show table 4446'), /default dev gi-gw proto 246 scope link metric 1/);
+    assert.match(ip('route show table 4446'), /blackhole default proto 246 metric 2000000000/);
+    assert.match(ip('rule'), /4446:\s+from 198.51.100.0\/24 lookup main suppress_prefixlength 0 proto 246/);
+    assert.match(ip('rule'), /4447:\s+from 198.51.100.0\/24 lookup 4446 proto 246/);
+  });
+  assert.is(kernelState(), before.replaceAll(/^gi-.*\n/gm, ''));
 });
 
-test('remove takes back everything and nothing of others', async () => {
-  ip('-6 route del 2001:db8:b::/48');
-  await kernel.remove(['gi-gw', 'gi-aftr']);
-  assert.is(allRoutes(), others.routes);
-  assert.is(ip('rule'), others.rules);
-  assert.not.match(ip('link'), /gi-gw/);
+test('an AFTR: pools and tunnel addresses lead to its device, with blackholes behind', async () => {
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ pools: ['192.0.2.0/24'], aftrTunnels: [AFTR_TUNNEL, '2001:db8:b::2'] }));
+    assert.match(ip('route show 192.0.2.0/24'), /192.0.2.0\/24 dev gi-aftr proto 246 scope link metric 1/);
+    assert.match(ip('route show 192.0.2.0/24'), /blackhole 192.0.2.0\/24 proto 246 metric 2000000000/);
+    for (const tunnel of [AFTR_TUNNEL, '2001:db8:b::2'])
+      assert.match(ip(`-6 route show ${tunnel}`), /dev gi-aftr proto 246/);
+    assert.is(ip('rule').includes('246'), false);
+  });
+});
+
+test('without a reader nothing leaves in clear', async () => {
+  assert.ok((await packetsInClear()) >= 5, 'the way in clear works before');
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ served: ['198.51.100.0/24'] }));
+    assert.match(ip('link show gi-gw'), /NO-CARRIER/);
+    assert.is(await packetsInClear(), 0);
+    writeFileSync('/proc/sys/net/ipv4/conf/all/ignore_routes_with_linkdown', '1');
+    assert.is(await packetsInClear(), 0);
+    writeFileSync('/proc/sys/net/ipv4/conf/all/ignore_routes_with_linkdown', '0');
+    ip('link set gi-gw down');
+    assert.is(await packetsInClear(), 0);
+  });
+  assert.ok((await packetsInClear()) >= 5, 'the way in clear works afterwards');
+});
+
+test('the device deleted under us: still nothing leaves in clear', async () => {
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ served: ['198.51.100.0/24'] }));
+    ip('link del gi-gw');
+    assert.is(await packetsInClear(), 0);
+    const sentences = await kernel.diagnose(configuration({ served: ['198.51.100.0/24'] }));
+    assert.ok(sentences.includes('the TUN device gi-gw is gone: restart gi4over6'), sentences.join('\n'));
+  });
+});
+
+test('a change is made by difference, and a second gateway prefix does not touch the first', async () => {
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ served: ['198.51.100.0/24'] }));
+    ip('rule add pref 4446 from 10.0.0.0/8 lookup main');
+    const monitor = spawn('ip', ['monitor', 'route', 'rule'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let told = '';
+    monitor.stdout.on('data', (data: Buffer) => {
+      told += data.toString();
+    });
+    await sleep(300);
+    await kernel.apply(configuration({ served: ['198.51.100.0/24', '192.0.2.0/24'] }));
+    await sleep(300);
+    monitor.kill();
+    assert.match(told, /blackhole 192.0.2.0\/24/);
+    assert.not.match(told, /Deleted|198\.51\.100/);
+    await kernel.apply(configuration({ served: ['192.0.2.0/24'] }));
+    assert.not.match(ip('rule'), /198\.51\.100/);
+    assert.match(ip('rule'), /from 10.0.0.0\/8 lookup main/, "another's rule stays");
+    ip('rule del pref 4446 from 10.0.0.0/8 lookup main');
+  });
+});
+
+const removals = [
+  ['a rule', 'rule del pref 4447', () => ip('rule').includes('4447:')],
+  ['a route', 'route del default table 4446 metric 1', () => ip('route show table 4446').includes('gi-gw')],
+  [
+    'an IPv6 route',
+    `-6 route del ${GATEWAY_TUNNEL} metric 1`,
+    () => ip(`-6 route show ${GATEWAY_TUNNEL}`).includes('gi-gw'),
+  ],
+  ['all routes, with the device down', 'link set gi-gw down', () => ip('route show table 4446').includes('gi-gw')],
+] as const;
+for (const [what, words, isThere] of removals) {
+  test(`${what} that somebody removes comes back`, async () => {
+    await withKernel(async (kernel) => {
+      await kernel.apply(configuration({ served: ['198.51.100.0/24'] }));
+      ip(words);
+      await until(what, isThere);
+    });
+  });
+}
+
+test('a process that starts takes over what an earlier one left, and removes what is not wanted any more', async () => {
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ tunnel: ON_LINK_TUNNEL, served: ['198.51.100.0/24', '192.0.2.0/24'] }));
+    const later = new Kernel();
+    await later.apply(configuration({ served: ['198.51.100.0/24'] }));
+    assert.not.match(ip('rule'), /192\.0\.2/);
+    assert.is(ip('-6 neigh show proxy'), '');
+    await later.remove([]);
+  });
+});
+
+test('more than 64 prefixes: marks instead of rules, and back', async () => {
+  const many = Array.from({ length: 65 }, (_, index) => `198.18.${2 * index}.0/24`);
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ served: ['198.51.100.0/24', ...many] }));
+    assert.match(ip('rule'), /4447:\s+from all fwmark 0x4000000\/0x4000000 lookup 4446 proto 246/);
+    assert.is(
+      ip('rule')
+        .split('\n')
+        .filter((line) => line.includes('proto 246')).length,
+      2,
+    );
+    assert.is(await packetsInClear(), 0);
+    execFileSync('nft', ['flush', 'ruleset']);
+    await until('the marks', () => spawnSync('nft', ['list', 'table', 'inet', 'gi4over6']).status === 0);
+    assert.is(await packetsInClear(), 0);
+    await kernel.apply(configuration({ served: ['198.51.100.0/24'] }));
+    assert.is(spawnSync('nft', ['list', 'table', 'inet', 'gi4over6']).status, 1);
+    assert.is(await packetsInClear(), 0);
+  });
+});
+
+test('a tunnel address of a connected prefix is answered for on that link', async () => {
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ tunnel: ON_LINK_TUNNEL, served: ['198.51.100.0/24'] }));
+    assert.match(ip('-6 neigh show proxy'), new RegExp(`${ON_LINK_TUNNEL} dev right proxy`));
+    spawnSync('ip', ['netns', 'exec', INTERNET, 'ping', '-c', '1', '-W', '1', ON_LINK_TUNNEL]);
+    assert.match(ip(`-n ${INTERNET} neigh show ${ON_LINK_TUNNEL}`), /lladdr .* (REACHABLE|STALE|DELAY)/);
+    await kernel.apply(configuration({ served: ['198.51.100.0/24'] }));
+    assert.is(ip('-6 neigh show proxy'), '');
+  });
+});
+
+const refused: readonly (readonly [what: string, set: string, unset: string, wish: Wish, message: string])[] = [
+  [
+    'tunnel address of the host',
+    '-6 addr add 2001:db8::5/64 dev right nodad',
+    '-6 addr del 2001:db8::5/64 dev right',
+    { tunnel: '2001:db8::5', served: ['198.51.100.0/24'] },
+    '2001:db8::5 is configured on right; choose a free address of its prefix or a routed one',
+  ],
+  [
+    'tunnel address that is a next hop',
+    '-6 route add 2001:db8:c::/48 via 2001:db8:12::81',
+    '-6 route del 2001:db8:c::/48 via 2001:db8:12::81',
+    { tunnel: '2001:db8:12::81', served: ['198.51.100.0/24'] },
+    "2001:db8:12::81 is the next hop of a route, another router's address; choose a free address of its prefix or a routed one",
+  ],
+  [
+    'tunnel address that another device holds',
+    `-n ${INTERNET} addr add ${ON_LINK_TUNNEL}/64 dev eth0 nodad`,
+    `-n ${INTERNET} addr del ${ON_LINK_TUNNEL}/64 dev eth0`,
+    { pools: ['192.0.2.0/24'], aftrTunnels: [ON_LINK_TUNNEL] },
+    `${ON_LINK_TUNNEL} is held by another device on right; choose a free address of its prefix or a routed one`,
+  ],
+  [
+    'pool over an address of the host',
+    'addr add 192.0.2.1/32 dev right',
+    'addr del 192.0.2.1/32 dev right',
+    { pools: ['192.0.2.0/24'] },
+    'pool 192.0.2.0/24 covers 192.0.2.1/32 of right, an address of this host; change the pool or remove the address',
+  ],
+  [
+    'pool with a route of another',
+    'route add blackhole 192.0.2.0/24',
+    'route del blackhole 192.0.2.0/24',
+    { pools: ['192.0.2.0/24'] },
+    'a route to pool 192.0.2.0/24 with metric 0 is there already; remove it or give it a metric above 1',
+  ],
+];
+for (const [what, set, unset, wish, message] of refused) {
+  test(`refused: ${what}`, async () => {
+    await withKernel(async (kernel) => {
+      ip(set);
+      assert.equal(
+        (await kernel.check(configuration(wish))).map((refusal) => refusal.message),
+        [message],
+      );
+      ip(unset);
+      assert.equal(await kernel.check(configuration(wish)), []);
+    });
+  });
+}
+
+test('what keeps traffic from flowing is told in sentences, and only that', async () => {
+  const config = configuration({ served: ['198.51.100.0/24'] });
+  const told = async (set: readonly string[], unset: readonly string[]): Promise<string[]> => {
+    const netlink = new Netlink();
+    execFileSync(set[0] ?? '', set.slice(1));
+    const sentences = await diagnose(config, netlink);
+    execFileSync(unset[0] ?? '', unset.slice(1));
+    netlink.close();
+    return sentences;
+  };
+  const sysctl = (name: string, value: string) => ['sysctl', '-qw', `net.${name}=${value}`];
+  await withKernel(async (kernel) => {
+    await kernel.apply(config);
+    assert.equal(await kernel.diagnose(config), []);
+    assert.equal(await told(sysctl('ipv4.ip_forward', '0'), sysctl('ipv4.ip_forward', '1')), [
+      'IPv4 forwarding is off: sysctl net.ipv4.ip_forward=1',
+    ]);
+    assert.equal(await told(sysctl('ipv4.conf.left.forwarding', '0'), sysctl('ipv4.conf.left.forwarding', '1')), [
+      'IPv4 forwarding is off on left: sysctl net.ipv4.conf.left.forwarding=1',
+    ]);
+    assert.match(
+      (await told(sysctl('ipv4.conf.all.rp_filter', '1'), sysctl('ipv4.conf.all.rp_filter', '0')))[0] ?? '',
+      /^reverse path filtering drops packets that come out of gi-gw /,
+    );
+    const [del, add] = ['ip -6 route del default', 'ip -6 route add default via 2001:db8:12::80'].map((words) =>
+      words.split(' '),
+    );
+    assert.equal(await told(del ?? [], add ?? []), [`gateway home: no IPv6 route leads to its AFTR ${AFTR_TUNNEL}`]);
+    const [low, high] = ['ip link set right mtu 1400', 'ip link set right mtu 1500'].map((words) => words.split(' '));
+    assert.match((await told(low ?? [], high ?? []))[0] ?? '', /^gateway home: right towards its AFTR has MTU 1400/);
+    const drop =
+      'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }';
+    assert.match(
+      (await told(['nft', drop], ['nft', 'delete table ip filter']))[0] ?? '',
+      /^chain FORWARD of nftables table ip filter drops forwarded packets; accept gi-gw there/,
+    );
+    assert.equal(await kernel.diagnose(config), []);
+  });
 });
 
 test.run();

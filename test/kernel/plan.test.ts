@@ -1,172 +1,154 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatIpv4Prefix, parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
-import type { HostState } from '../../src/kernel/checks.ts';
-import { refusals } from '../../src/kernel/checks.ts';
-import type { KernelConfig } from '../../src/kernel/plan.ts';
-import { coveringPrefixes, GATEWAY_TABLE, MAIN, MAX_RULES, planKernel } from '../../src/kernel/plan.ts';
-import { nftablesText } from '../../src/kernel/settings.ts';
+import type { Ipv4Prefix } from '../../src/address.ts';
+import { formatIpv4Prefix, inIpv4Prefix, parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
+import type { KernelConfig, KernelPlan } from '../../src/kernel/plan.ts';
+import { coveringPrefixes, planKernel } from '../../src/kernel/plan.ts';
+import { random, seed } from '../helpers/random.ts';
 
-const test = suite('kernel plan');
+const test = suite('plan');
 
-function prefix(text: string) {
-  const parsed = parseIpv4Prefix(text);
-  assert.ok(parsed, text);
-  return parsed;
+function prefix(text: string): Ipv4Prefix {
+  return parseIpv4Prefix(text) ?? { address: 0, length: 0 };
 }
 
-function ipv6(text: string): Uint8Array {
-  const parsed = parseIpv6(text);
-  assert.ok(parsed, text);
-  return parsed;
+function texts(prefixes: readonly Ipv4Prefix[]): string[] {
+  return prefixes.map(({ address, length }) => formatIpv4Prefix(address, length));
 }
 
-function config(served: readonly string[], pools: readonly string[] = []): KernelConfig {
-  const gateway = {
-    name: 'g',
-    ipv6Address: ipv6('2001:db8:a::1'),
-    aftrIpv6Address: ipv6('2001:db8:b::1'),
-    ipv4Interfaces: ['left'],
-    servedPrefixes: served.map(prefix),
-    payloadMtu: 1460,
-  };
-  const aftr = { name: 'a', ipv6Addresses: [ipv6('2001:db8:c::1')], pools: pools.map(prefix), payloadMtu: 1460 };
-  return {
-    gatewayDevice: 'gi-gw',
-    aftrDevice: 'gi-aftr',
-    gateways: served.length > 0 ? [gateway] : [],
-    aftrs: pools.length > 0 ? [aftr] : [],
-  };
+const covers = [
+  [[], [], 'nothing'],
+  [['192.0.2.0/24'], ['192.0.2.0/24'], 'one'],
+  [['192.0.2.0/24', '192.0.2.0/24'], ['192.0.2.0/24'], 'the same twice'],
+  [['192.0.2.0/24', '192.0.2.64/26'], ['192.0.2.0/24'], 'one inside another'],
+  [['192.0.2.0/25', '192.0.2.128/25'], ['192.0.2.0/24'], 'two halves'],
+  [['192.0.2.128/25', '192.0.3.0/25'], ['192.0.2.128/25', '192.0.3.0/25'], 'neighbours, but no halves of one'],
+  [['10.0.0.0/32', '10.0.0.1/32', '10.0.0.2/31', '10.0.0.4/30'], ['10.0.0.0/29'], 'joined again and again'],
+  [['0.0.0.0/1', '128.0.0.0/1'], ['0.0.0.0/0'], 'all there is'],
+  [['255.255.255.254/32', '255.255.255.255/32'], ['255.255.255.254/31'], 'the last two'],
+] as const;
+for (const [given, expected, what] of covers) {
+  test(`covering set: ${what}`, () => assert.equal(texts(coveringPrefixes(given.map(prefix))), [...expected]));
 }
 
-const covers: readonly (readonly [string, readonly string[], readonly string[]])[] = [
-  ['nothing', [], []],
-  ['one', ['192.0.2.0/24'], ['192.0.2.0/24']],
-  ['one inside another', ['192.0.2.128/25', '192.0.2.0/24'], ['192.0.2.0/24']],
-  ['two halves', ['192.0.2.0/25', '192.0.2.128/25'], ['192.0.2.0/24']],
-  ['neighbours that are no halves', ['192.0.2.128/25', '192.0.3.0/25'], ['192.0.2.128/25', '192.0.3.0/25']],
-  ['four quarters', ['192.0.2.0/26', '192.0.2.64/26', '192.0.2.128/26', '192.0.2.192/26'], ['192.0.2.0/24']],
-  ['the same twice', ['192.0.2.0/24', '192.0.2.0/24'], ['192.0.2.0/24']],
-  ['the whole space', ['0.0.0.0/1', '128.0.0.0/1'], ['0.0.0.0/0']],
-];
-for (const [why, given, expected] of covers) {
-  test(`smallest cover: ${why}`, () => {
-    const found = coveringPrefixes(given.map(prefix)).map(({ address, length }) => formatIpv4Prefix(address, length));
-    assert.equal(found, expected);
-  });
-}
-
-test('behind every route to a TUN stands a blackhole of worse metric', () => {
-  const { routes } = planKernel(config(['198.51.100.0/24'], ['192.0.2.0/24']));
-  const leading = routes.filter(({ device }) => device !== undefined);
-  assert.is(leading.length, 4);
-  for (const { table, octets, length, metric } of leading) {
-    const behind = routes.find(
-      (route) =>
-        route.device === undefined &&
-        route.table === table &&
-        route.length === length &&
-        Buffer.compare(route.octets, octets) === 0,
-    );
-    assert.ok(behind && behind.metric > metric);
+test(`a covering set holds the same addresses and no pair that could be one (seed ${seed})`, () => {
+  const next = random();
+  const below = (limit: number) => next() % limit;
+  for (let round = 0; round < 300; round++) {
+    const given = Array.from({ length: below(12) }, () => {
+      const length = 26 + below(7);
+      return prefix(formatIpv4Prefix(0xc0000200 + below(256), length));
+    });
+    const covering = coveringPrefixes(given);
+    const held = (set: readonly Ipv4Prefix[]) =>
+      Array.from({ length: 256 }, (_, octet) => set.some((one) => inIpv4Prefix(0xc0000200 + octet, one)));
+    assert.equal(held(covering), held(given), `round ${round}`);
+    assert.equal(texts(coveringPrefixes(covering)), texts(covering), `round ${round}`);
   }
 });
 
-test('a gateway: two rules a prefix, its table to the TUN, a blackhole for each served prefix in main', () => {
-  const { rules, routes, devices, marked } = planKernel(config(['198.51.100.0/24', '192.0.2.0/25']));
-  assert.equal(devices, ['gi-gw']);
-  assert.is(marked, undefined);
-  assert.equal(
-    rules.map(({ table, suppress, mark }) => [table, suppress, mark]),
-    [
-      [MAIN, 0, 0],
-      [GATEWAY_TABLE, undefined, 0],
-      [MAIN, 0, 0],
-      [GATEWAY_TABLE, undefined, 0],
-    ],
+function configuration(served: readonly string[], pools: readonly string[]): KernelConfig {
+  const [gateway, aftr] = ['2001:db8:a::1', '2001:db8:b::1'].map((text) => parseIpv6(text) ?? new Uint8Array(16));
+  return {
+    gatewayDevice: 'gi-gw',
+    aftrDevice: 'gi-aftr',
+    gateways:
+      served.length === 0
+        ? []
+        : [
+            {
+              name: 'home',
+              ipv6Address: gateway ?? new Uint8Array(16),
+              aftrIpv6Address: aftr ?? new Uint8Array(16),
+              ipv4Interfaces: ['left'],
+              servedPrefixes: served.map(prefix),
+              payloadMtu: 1460,
+            },
+          ],
+    aftrs:
+      pools.length === 0
+        ? []
+        : [
+            {
+              name: 'edge',
+              ipv6Addresses: [aftr ?? new Uint8Array(16)],
+              pools: pools.map(prefix),
+              payloadMtu: 1460,
+            },
+          ],
+  };
+}
+
+/** Routes as `family table octets/length device`. */
+function routeTexts({ routes }: KernelPlan): string[] {
+  return routes.map(
+    ({ family, table, octets, length, device }) =>
+      `${family} ${table} ${Buffer.from(octets).toString('hex')}/${length} ${device ?? 'blackhole'}`,
   );
-  const served = routes.filter(({ table, family }) => table === MAIN && family === 4);
+}
+
+test('no instance: nothing', () => {
+  assert.equal(planKernel(configuration([], [])), {
+    devices: [],
+    routes: [],
+    rules: [],
+    tunnelAddresses: [],
+    marked: undefined,
+  });
+});
+
+test('gateway: every route to the device has a blackhole behind it, and so have its prefixes', () => {
+  const plan = planKernel(configuration(['192.0.2.0/25', '192.0.2.128/25'], []));
+  const tunnel = '20010db8000a00000000000000000001/128';
+  assert.equal(plan.devices, ['gi-gw']);
+  assert.equal(routeTexts(plan), [
+    `6 254 ${tunnel} gi-gw`,
+    `6 254 ${tunnel} blackhole`,
+    '4 4446 00000000/0 gi-gw',
+    '4 4446 00000000/0 blackhole',
+    '4 254 c0000200/24 blackhole',
+  ]);
   assert.equal(
-    served.map(({ length, device }) => [length, device]),
+    plan.rules.map(({ priority, table, suppress }) => [priority, table, suppress]),
     [
-      [25, undefined],
-      [24, undefined],
+      [4446, 254, 0],
+      [4447, 4446, undefined],
     ],
   );
 });
 
-test('more prefixes than rules are marked on the left links', () => {
-  const many = Array.from({ length: MAX_RULES + 1 }, (_, i) => `10.${i}.0.0/24`);
-  const few = planKernel(config(many.slice(1)));
-  assert.is(few.rules.length, 2 * MAX_RULES);
-  assert.is(nftablesText(few), '');
-  const plan = planKernel(config(many));
-  assert.is(plan.rules.length, 2);
-  assert.ok(plan.rules.every(({ mark }) => mark !== 0));
-  assert.match(nftablesText(plan), /iifname \{ "left" \} ip saddr @served meta mark set/);
-  assert.match(nftablesText(plan), /10\.0\.0\.0\/24, 10\.1\.0\.0\/24/);
+test('AFTR: pools and tunnel address lead to the device, no rule is needed', () => {
+  const plan = planKernel(configuration([], ['192.0.2.0/24']));
+  const tunnel = '20010db8000b00000000000000000001/128';
+  assert.equal(routeTexts(plan), [
+    `6 254 ${tunnel} gi-aftr`,
+    `6 254 ${tunnel} blackhole`,
+    '4 254 c0000200/24 gi-aftr',
+    '4 254 c0000200/24 blackhole',
+  ]);
+  assert.equal(plan.rules, []);
 });
 
-const HOST: HostState = {
-  links: [
-    { index: 1, name: 'eth0', mtu: 1500, isUp: true },
-    { index: 2, name: 'left', mtu: 1500, isUp: true },
-  ],
-  addresses: [
-    { family: 6, link: 1, octets: ipv6('2001:db8:a::1'), length: 64 },
-    { family: 4, link: 1, octets: Uint8Array.of(203, 0, 113, 1), length: 24 },
-    { family: 4, link: 2, octets: Uint8Array.of(198, 51, 100, 1), length: 24 },
-  ],
-  routes: [
-    {
-      family: 4,
-      table: MAIN,
-      octets: new Uint8Array(4),
-      length: 0,
-      kind: 'unicast',
-      link: 1,
-      metric: 0,
-      protocol: 3,
-      gateway: Uint8Array.of(192, 0, 2, 254),
-    },
-  ],
-};
-const NOBODY: HostState = { links: HOST.links, addresses: [], routes: [] };
+test('a blackhole is always worse than the route before it', () => {
+  const { routes } = planKernel(configuration(['10.0.0.0/8'], ['192.0.2.0/24']));
+  const worst = Math.max(...routes.filter(({ device }) => device !== undefined).map(({ metric }) => metric));
+  for (const { device, metric } of routes) if (device === undefined) assert.ok(metric > worst);
+});
 
-const checks: readonly (readonly [string, KernelConfig, HostState, readonly RegExp[]])[] = [
-  ['nothing in the way', config(['198.51.100.0/24'], ['192.0.2.0/24']), NOBODY, []],
-  [
-    'a tunnel address that the kernel holds',
-    config(['10.0.0.0/8']),
-    HOST,
-    [/^2001:db8:a::1 is configured on eth0; choose a free address of its prefix or a routed one$/],
-  ],
-  [
-    'a pool over an own subnet',
-    config([], ['203.0.113.0/24']),
-    HOST,
-    [/pool 203\.0\.113\.0\/24 covers 203\.0\.113\.1\/24 of eth0/],
-  ],
-  ['a pool inside an own subnet', config([], ['203.0.113.128/25']), HOST, [/covers 203\.0\.113\.1\/24/]],
-  ['a pool over a next hop', config([], ['192.0.2.0/24']), HOST, [/192\.0\.2\.254, the next hop/]],
-  [
-    'a served prefix over the left subnet',
-    config(['198.51.100.0/24']),
-    { ...HOST, addresses: HOST.addresses.slice(1) },
-    [],
-  ],
-  [
-    'a served prefix over another subnet',
-    config(['203.0.113.0/24']),
-    { ...HOST, addresses: HOST.addresses.slice(1) },
-    [/served prefix 203\.0\.113\.0\/24 covers/],
-  ],
-];
-for (const [why, given, host, expected] of checks) {
-  test(`check: ${why}`, () => {
-    const found = refusals(given, host).map(({ message }) => message);
-    assert.is(found.length, expected.length, found.join('; '));
-    for (const [index, pattern] of expected.entries()) assert.match(found[index] ?? '', pattern);
+for (const [count, isMarked] of [
+  [64, false],
+  [65, true],
+] as const) {
+  test(`${count} prefixes: ${isMarked ? 'marks and two rules' : 'two rules each'}`, () => {
+    const served = Array.from({ length: count }, (_, index) => `10.${index}.0.0/24`);
+    const { rules, marked } = planKernel(configuration(served, []));
+    assert.is(rules.length, isMarked ? 2 : 2 * count);
+    assert.is(
+      rules.every(({ mark }) => mark !== 0),
+      isMarked,
+    );
+    assert.equal(marked?.links, isMarked ? ['left'] : undefined);
+    assert.is(marked?.prefixes.length, isMarked ? count : undefined);
   });
 }
 

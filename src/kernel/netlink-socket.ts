@@ -1,0 +1,153 @@
+/**
+ * Requests to the kernel's routing part and news from it, over npm `netlink`. The one file that opens netlink sockets.
+ *
+ * Requests go one at a time, because the library mixes up the parts of two dumps on one socket. A dump that the kernel says was
+ * disturbed by a change is asked for again.
+ */
+
+import { getSystemErrorName } from 'node:util';
+import type { NetlinkMessage, NetlinkSocket } from 'netlink';
+import { createNetlink, Flags, FlagsGet, MessageType, Protocol, parseError, rt } from 'netlink';
+
+const ANSWER_MS = 5_000;
+const DUMP_TRIES = 10;
+/** Octets that may wait to be read; a full table of the Internet comes in many parts. */
+const RECEIVE_BUFFER = 4 * 1_024 * 1_024;
+const BUFFERS = { recvBufferSize: RECEIVE_BUFFER, sendBufferSize: 0 };
+/** Group of the changes to nftables (NFNLGRP_NFTABLES). */
+const NFTABLES_GROUP = 7;
+const GATHER_MS = 50;
+const REOPEN_MS = 1_000;
+
+export type Body = Uint8Array | Uint8Array[];
+
+/** The kernel's refusal of a request; `code` is its errno by name. */
+export class NetlinkError extends Error {
+  readonly code: string;
+  readonly syscall = 'netlink';
+
+  constructor(code: string, what: string) {
+    const advice = code === 'EPERM' ? '; this process needs CAP_NET_ADMIN' : '';
+    super(`the kernel refused to ${what}: ${code}${advice}`);
+    this.code = code;
+  }
+}
+
+/** The socket that requests go through. */
+export class RequestSocket {
+  #socket: NetlinkSocket | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Asks for a change or for one thing; returns the payloads of the answer. @throws NetlinkError, `what` says of what */
+  ask(what: string, type: number, body: Body, flags = 0): Promise<Buffer[]> {
+    return this.#inTurn(async () => payloads(await this.#request(type, body, flags), what));
+  }
+
+  /** Asks for all things of a kind. @throws NetlinkError */
+  dump(what: string, type: number, body: Body): Promise<Buffer[]> {
+    return this.#inTurn(async () => {
+      for (let left = DUMP_TRIES; ; left--) {
+        const messages = await this.#request(type, body, FlagsGet.DUMP);
+        const isDisturbed = messages.some(({ flags }) => (flags & Flags.DUMP_INTR) !== 0);
+        if (!isDisturbed || left === 1) return payloads(messages, what);
+      }
+    });
+  }
+
+  close(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  #inTurn<Result>(request: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(request);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #request(type: number, body: Body, flags: number): Promise<NetlinkMessage[]> {
+    const socket = this.#open();
+    try {
+      const [messages] = await socket.request(type, body, { flags, timeout: ANSWER_MS, checkError: false });
+      return messages;
+    } catch (cause) {
+      // What is still to come would be taken for parts of the next answer.
+      this.close();
+      const message = `the kernel did not answer a netlink request of type ${type}: ${(cause as Error).message}`;
+      throw Object.assign(new Error(message, { cause }), { code: 'ENETLINK', syscall: 'netlink' });
+    }
+  }
+
+  #open(): NetlinkSocket {
+    if (this.#socket) return this.#socket;
+    const socket = createNetlink(Protocol.ROUTE, { ...BUFFERS });
+    // A lost answer ends by the time limit of its request.
+    socket.on('error', () => undefined);
+    this.#socket = socket;
+    return socket;
+  }
+}
+
+function payloads(messages: readonly NetlinkMessage[], what: string): Buffer[] {
+  for (const { type, data, flags } of messages) {
+    if (type !== MessageType.ERROR) continue;
+    const { errno } = parseError(data, flags);
+    if (errno !== 0) throw new NetlinkError(getSystemErrorName(errno), what);
+  }
+  return messages.filter(({ type }) => type !== MessageType.ERROR).map(({ data }) => data);
+}
+
+/**
+ * Watches links, addresses, nftables, and the routes and rules that others remove. News of a short while are told once, and so
+ * is the loss of news. It does not keep the process alive.
+ */
+export class Monitor {
+  readonly #protocol: number;
+  readonly #onChange: () => void;
+  readonly #sockets: NetlinkSocket[] = [];
+  #gathering: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** `protocol`: routing protocol number of the routes whose removal is told. */
+  constructor(protocol: number, onChange: () => void) {
+    this.#protocol = protocol;
+    this.#onChange = onChange;
+    const { LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_ROUTE, IPV6_ROUTE, IPV4_RULE } = rt.MulticastGroups;
+    const groups = [LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_ROUTE, IPV6_ROUTE, IPV4_RULE];
+    this.#watch(Protocol.ROUTE, groups, (message) => this.#concerns(message));
+    this.#watch(Protocol.NETFILTER, [NFTABLES_GROUP], () => true);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#gathering);
+    for (const socket of this.#sockets) socket.close();
+  }
+
+  #watch(protocol: Protocol, groups: readonly number[], concerns: (message: NetlinkMessage) => boolean): void {
+    const socket = createNetlink(protocol, { ...BUFFERS, ref: false });
+    for (const group of groups) socket.addMembership(group);
+    socket.on('message', (messages) => {
+      if (messages.some(concerns)) this.#tellSoon(GATHER_MS);
+    });
+    // News came faster than they were read: some are lost. The socket goes on.
+    socket.on('error', () => this.#tellSoon(REOPEN_MS));
+    this.#sockets.push(socket);
+  }
+
+  #concerns({ type, data }: NetlinkMessage): boolean {
+    const { NEWROUTE, DELROUTE, NEWRULE } = rt.MessageType;
+    if (type === NEWROUTE || type === NEWRULE) return false;
+    // The protocol is the sixth octet of a route message (rtnetlink(7)).
+    return type !== DELROUTE || data[5] === this.#protocol;
+  }
+
+  #tellSoon(delayMs: number): void {
+    if (this.#closed || this.#gathering) return;
+    this.#gathering = setTimeout(() => {
+      this.#gathering = undefined;
+      this.#onChange();
+    }, delayMs);
+    this.#gathering.unref();
+  }
+}
