@@ -115,26 +115,30 @@ test('two threads with a queue each share the flows, and lose none', async () =>
   );
 });
 
+const OPEN = `tuntap.TunQueue.open({ name: 'end0' }); Atomics.store(data, 0, 1);`;
+const READ = `new tuntap.Tun({ name: 'end0' }).open().packets().resume(); Atomics.store(data, 0, 1);`;
 const endings = [
-  ['its body ends', `tuntap.TunQueue.open({ name: 'end0' }); port.postMessage(0);`],
-  ['it throws', `tuntap.TunQueue.open({ name: 'end0' }); port.postMessage(0); throw new Error('on purpose');`],
-  ['it exits', `tuntap.TunQueue.open({ name: 'end0' }); port.postMessage(0); process.exit();`],
-  ['it is terminated', `tuntap.TunQueue.open({ name: 'end0' }); port.postMessage(0); setInterval(() => {}, 1000);`],
-  [
-    'it is terminated, a stream being read',
-    `new tuntap.Tun({ name: 'end0' }).open().packets().resume(); port.postMessage(0);`,
-  ],
+  ['its body ends', OPEN],
+  ['it throws', `${OPEN} throw new Error('on purpose');`],
+  ['it exits', `${OPEN} process.exit();`],
+  ['it is terminated', `${OPEN} port.postMessage(0); setInterval(() => {}, 1000);`],
+  ['it is terminated, a stream being read', `${READ} port.postMessage(0);`],
 ] as const;
 for (const [name, body] of endings) {
   test(`a thread gives its device back when ${name}`, async () => {
     const before = descriptors();
     for (let i = 0; i < 3; i++) {
-      const thread = startThread(body);
+      // Shared memory tells that the device was open: a thread's error may overtake its messages.
+      const opened = new Int32Array(new SharedArrayBuffer(4));
+      const thread = startThread(body, opened);
       thread.on('error', () => {});
       const ended = endOf(thread);
-      await messageOf(thread);
-      if (name.includes('terminated')) await thread.terminate();
+      if (name.includes('terminated')) {
+        await messageOf(thread);
+        await thread.terminate();
+      }
       await ended;
+      assert.is(Atomics.load(opened, 0), 1);
       assert.throws(() => execFileSync('ip', ['link', 'show', 'end0'], { stdio: 'pipe' }), /does not exist/);
     }
     assert.ok(descriptors() <= before + 2, `${descriptors()} descriptors, ${before} before`);
