@@ -37,7 +37,7 @@ const PID_FILE = 'gi4over6.pid';
 const EXIT_CONFIGURATION = 78;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5_000;
-/** A child that has been up for this long starts afresh with the shortest delay, and has found its environment right. */
+/** A child that has been up for this long starts afresh with the shortest delay. */
 const STEADY_MS = 10_000;
 const STOP_MS = 10_000;
 const POLL_MS = 50;
@@ -122,17 +122,15 @@ async function supervise(launcher: Launcher, log: Log): Promise<number> {
 /** Starts a child again and again until the end; returns 78 when its environment is wrong from the beginning. */
 async function keepRunning(role: ChildRole, launcher: Launcher, ending: AbortSignal, log: Log): Promise<number> {
   let delayMs = FIRST_DELAY_MS;
-  let wasSteady = false;
+  let isFirst = true;
   while (!ending.aborted) {
     const startedAt = performance.now();
     const end = await runOnce(role, launcher, ending, log);
     const upMs = Math.round(performance.now() - startedAt);
     if (ending.aborted) return 0;
-    if (upMs >= STEADY_MS) {
-      wasSteady = true;
-      delayMs = FIRST_DELAY_MS;
-    }
-    if (end === EXIT_CONFIGURATION && !wasSteady) return EXIT_CONFIGURATION;
+    if (upMs >= STEADY_MS) delayMs = FIRST_DELAY_MS;
+    if (end === EXIT_CONFIGURATION && isFirst) return EXIT_CONFIGURATION;
+    isFirst = false;
     log.warn({ role, end, upMs, delayMs }, 'a process has ended and is started again');
     await sleep(delayMs, undefined, { signal: ending }).catch(() => undefined);
     delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
@@ -176,7 +174,7 @@ function assertReachable(dir: string, { name, uid, gid }: ServiceUser): void {
     const shift = owner === uid ? 6 : group === gid ? 3 : 0;
     if (((mode >> shift) & 1) === 0) {
       const advice = `run \`chmod o+x ${parent}\` or choose another directory`;
-      throw environmentFault('UNREACHABLE', `user ${name} cannot reach ${dir}: he may not pass ${parent}; ${advice}`);
+      throw environmentFault('UNREACHABLE', `user ${name} cannot reach ${dir}: it may not pass ${parent}; ${advice}`);
     }
     if (parent === dirname(parent)) return;
   }

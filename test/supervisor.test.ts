@@ -30,12 +30,13 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { answer } from 'a-package';
 const [role, ...words] = process.argv.slice(2);
 const wish = process.env['TEST_' + role.toUpperCase()] ?? '';
-if (wish.startsWith('exit')) process.exit(Number(wish.slice(5)));
+if (/^exit \\d+$/.test(wish)) process.exit(Number(wish.slice(5)));
 const status = Object.fromEntries(readFileSync('/proc/self/status', 'utf8').split('\\n').map((line) => line.split(':\\t')));
 const tuns = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map((fd) => readlinkSync('/proc/self/fd/' + fd));
 console.log(JSON.stringify({ role, words, pid: process.pid, status, tuns, answer, program: process.argv[1] }));
 if (wish === 'deaf') process.on('SIGTERM', () => console.log(JSON.stringify({ role, deaf: true })));
 else process.on('SIGTERM', () => process.exit(0));
+if (wish === 'exit 78 at SIGHUP') process.on('SIGHUP', () => process.exit(78));
 setInterval(() => {}, 1000);
 `;
 const NET_ADMIN = 1n << 12n;
@@ -232,6 +233,16 @@ test('a child whose environment is wrong at the first start ends both', async ()
   });
 });
 
+test('a child that finds its environment wrong later is started again', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_MANAGEMENT: 'exit 78 at SIGHUP' });
+    process.kill((await supervised.started('management')).pid, 'SIGKILL');
+    process.kill((await supervised.started('management', 2)).pid, 'SIGHUP');
+    await supervised.started('management', 3);
+    assert.is(await supervised.stop(), 0);
+  });
+});
+
 test('a child that ends by itself is started again, whatever its exit code', async () => {
   await withPlace(async ({ start }) => {
     const supervised = start({}, { TEST_MANAGEMENT: 'exit 0' });
@@ -347,7 +358,7 @@ const faults: readonly (readonly [string, (place: Place) => Partial<RunOptions>,
       mkdirSync(join(dir, 'closed'), { mode: 0o700 });
       return { runDir: join(dir, 'closed/run') };
     },
-    /^UNREACHABLE: user gi4over6 cannot reach .*closed\/run: he may not pass .*closed; run `chmod o\+x .*closed`/,
+    /^UNREACHABLE: user gi4over6 cannot reach .*closed\/run: it may not pass .*closed; run `chmod o\+x .*closed`/,
   ],
   [
     'a state directory with files of root',

@@ -347,18 +347,27 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const topology = Topology.create('gi4over6-demo');
+  const topology = await Topology.create('gi4over6-demo');
+  let interrupted: NodeJS.Signals | undefined;
+  const interruption = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        interrupted = signal;
+        resolve();
+      });
+    }
+  });
   try {
     const demo = new Demo(topology);
-    await demo.run();
+    await Promise.race([demo.run(), interruption]);
+    if (interrupted) throw new Error(`ended by ${interrupted}`);
     say();
     say(failures === 0 ? green(bold('Verdict: everything works.')) : red(bold(`Verdict: ${failures} steps failed.`)));
     if (process.argv.includes('--keep')) {
       demo.guide();
-      await new Promise<void>((resolve) => {
-        const timer = setInterval(() => undefined, 60_000);
-        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(clearInterval(timer)));
-      });
+      const timer = setInterval(() => undefined, 60_000);
+      await interruption;
+      clearInterval(timer);
     }
   } finally {
     await topology.close();
@@ -368,5 +377,5 @@ async function main(): Promise<void> {
 
 await main().catch((error: unknown) => {
   process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exit(1);
 });

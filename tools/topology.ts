@@ -12,6 +12,7 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -77,11 +78,15 @@ export class Topology {
     this.#dir = join('/tmp', prefix);
   }
 
-  /** Builds the namespaces; what an earlier one of the same prefix left is removed first. Needs root. */
-  static create(prefix: string): Topology {
+  /**
+   * Builds the namespaces; what an earlier one of the same prefix left is removed first. Needs root.
+   * @throws Error when a process that is still there has a topology of this prefix
+   */
+  static async create(prefix: string): Promise<Topology> {
+    await claim(prefix);
     const topology = new Topology(prefix);
-    topology.#removeNamespaces();
-    rmSync(topology.#dir, { recursive: true, force: true });
+    topology.#remove();
+    process.once('exit', () => topology.#remove());
     mkdirSync(topology.#dir, { mode: 0o755 });
     for (const host of HOSTS) {
       run('ip', ['netns', 'add', topology.namespace(host)]);
@@ -153,13 +158,27 @@ export class Topology {
   /** Ends every process that was started here, children first given time to clean up, and removes all namespaces. */
   async close(): Promise<void> {
     await Promise.all(this.#children.map((child) => stop(child)));
-    this.#removeNamespaces();
-    rmSync(this.#dir, { recursive: true, force: true });
+    this.#remove();
   }
 
-  #removeNamespaces(): void {
+  #remove(): void {
     for (const host of HOSTS) spawnSync('ip', ['netns', 'del', this.namespace(host)], { stdio: 'ignore' });
+    rmSync(this.#dir, { recursive: true, force: true });
   }
+}
+
+/** A name in the kernel that goes with this process, so that two runs never share namespaces. */
+function claim(prefix: string): Promise<void> {
+  const claimed = createServer();
+  return new Promise((resolve, reject) => {
+    claimed.once('error', ({ message }) =>
+      reject(new Error(`another run has the namespaces ${prefix}-*: end it first (${message.replaceAll('\0', '@')})`)),
+    );
+    claimed.listen(`\0${prefix}`, () => {
+      claimed.unref();
+      resolve();
+    });
+  });
 }
 
 /** Ends a process that was started here: SIGTERM, and SIGKILL after 15 seconds. */

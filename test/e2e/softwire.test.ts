@@ -11,13 +11,8 @@ const test = suite('softwire end to end');
 const SOFTWIRE = '/restconf/data/gi-4over6:softwire';
 const TABLE = `${SOFTWIRE}/aftr=edge/binding-table`;
 
-const boxes = await TwoBoxes.start('gi4over6-e2e');
+const boxes = await TwoBoxes.start(`gi4over6-e2e-${process.pid}`);
 const { topology } = boxes;
-// The namespaces go whatever happens.
-process.once('exit', () => {
-  for (const host of ['device', 'gateway', 'aftr', 'internet'] as const)
-    spawnSync('ip', ['netns', 'del', topology.namespace(host)]);
-});
 const kernelBefore = { gateway: kernelState('gateway'), aftr: kernelState('aftr') };
 
 /** Everything of a host's kernel that the program may touch, as text. */

@@ -40,7 +40,7 @@ export class TwoBoxes {
 
   /** Both boxes up and answering, without configuration. */
   static async start(prefix: string): Promise<TwoBoxes> {
-    const topology = Topology.create(prefix);
+    const topology = await Topology.create(prefix);
     const boxes = new TwoBoxes(topology);
     const isUp = await until(START_MS, () => boxes.isUp('gateway') && boxes.isUp('aftr'));
     if (isUp) return boxes;
