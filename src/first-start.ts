@@ -59,7 +59,7 @@ export async function prepareFirstStart({ stateDir, ...owner }: FirstStartOption
 }
 
 /**
- * Makes a directory that belongs to the owner and that only he may enter. One that root made and left empty is taken over.
+ * Makes a directory that belongs to the owner and that only the owner may enter. One that root made and left empty is taken over.
  * @throws Error with code DIRECTORY when it is no directory, belongs to somebody else or holds files of root
  */
 export function ownDirectory(path: string, { uid, gid }: Owner): void {

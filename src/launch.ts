@@ -3,7 +3,7 @@
  *
  *     unshare, mount     only when the user cannot read the program where it lies: its own view of the file system, with
  *                        the project at <run dir>/app and node at <run dir>/node
- *     setpriv            to the user, without his groups, with no capability but those the role needs, and no way to more
+ *     setpriv            to the user, without its groups, with no capability but those the role needs, and no way to more
  *     node main.js       management or datapath
  */
 

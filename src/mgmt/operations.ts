@@ -6,7 +6,7 @@
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
-import type { Authorize, Caller, DatastoreName, EditRequest, ValueCheck } from '../state/request.ts';
+import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck } from '../state/request.ts';
 import type { Schema } from '../state/schema.ts';
 import type { AccessControl } from './access.ts';
 import { isRecovery } from './access.ts';
@@ -97,7 +97,7 @@ export class Operations {
     }
   }
 
-  edit(caller: Caller, request: EditRequest): Promise<void> {
+  edit(caller: Caller, request: EditRequest): Promise<Edition> {
     return this.#datastores.edit(caller, request, this.#authorize(caller));
   }
 

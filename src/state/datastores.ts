@@ -33,6 +33,7 @@ import type {
   Change,
   Commit,
   DatastoreName,
+  Edition,
   EditRequest,
   Participant,
   RowChange,
@@ -129,26 +130,33 @@ export class Datastores {
   }
 
   /** Version, time, content hash and table sizes of running. */
-  head(): { version: number; time: Date; contentHash: string; counts: ReadonlyMap<string, number> } {
+  head(): Edition & { contentHash: string; counts: ReadonlyMap<string, number> } {
     const { head } = this.#running;
-    const { version, time, contentHash } = head;
-    return { version, time: new Date(time), contentHash, counts: rowCounts(head) };
+    return { ...this.#edition(), contentHash: head.contentHash, counts: rowCounts(head) };
+  }
+
+  #edition(): Edition {
+    const { version, time } = this.#running.head;
+    return { version, time: new Date(time) };
   }
 
   /**
    * One edit, completely or not at all. Of the candidate it may leave what is not valid yet; of running it is a commit.
+   * Returns running as it is then.
    * @throws ManagementError of the edit, the validation, the rules, a participant; in-use when locked by another
    */
-  edit(caller: Caller, request: EditRequest, authorize?: Authorize): Promise<void> {
-    const { target, tree, defaultOperation, testOption } = request;
+  edit(caller: Caller, request: EditRequest, authorize?: Authorize): Promise<Edition> {
+    const { target, tree, defaultOperation, testOption, precondition } = request;
     return this.#enqueue(async (base) => {
       this.#locks.requireFree(caller, target);
+      await precondition?.();
       const isCandidate = target === 'candidate';
       const draft = this.#draft(isCandidate ? this.#candidate : undefined);
       editDraft(draft, base, tree, defaultOperation, authorize);
       if (testOption === 'test-only') this.#judge(draft, base, rowChanges(draft, base));
       else if (isCandidate) this.#candidate = this.#unlessEmpty(draft, base);
       else await this.#commit(caller, draft, base);
+      return this.#edition();
     });
   }
 

@@ -39,6 +39,14 @@ export interface EditRequest {
   readonly tree: DataNode;
   readonly defaultOperation: Extract<Operation, 'merge' | 'replace' | 'none'>;
   readonly testOption: 'test-then-set' | 'set' | 'test-only';
+  /** Asked when the edit's turn has come, before it: no commit comes between. Throws to refuse. */
+  readonly precondition?: () => Promise<void>;
+}
+
+/** A state of running: the number of the commit that made it, and when. */
+export interface Edition {
+  readonly version: number;
+  readonly time: Date;
 }
 
 export interface RowChange {

@@ -325,4 +325,22 @@ test('the small tree reads back as it was written', () =>
     view.close();
   }));
 
+test('a precondition is asked when the edit has its turn, and its refusal is the answer', () =>
+  withDatastores(async (datastores) => {
+    const created = await datastores.edit(OPERATOR, request(aftr()));
+    assert.is(created.version, datastores.head().version);
+    const refusal = new ManagementError('operation-failed', { message: 'on purpose' });
+    const seen: number[] = [];
+    const precondition = async () => {
+      seen.push(datastores.head().version);
+      throw refusal;
+    };
+    const first = datastores.edit(OPERATOR, request(table(binding(P, G1))));
+    const second = refused(datastores.edit(OPERATOR, { ...request(table(binding(P, G2))), precondition }));
+    assert.is((await first).version, created.version + 1);
+    assert.is(await second, refusal);
+    assert.equal(seen, [created.version + 1]);
+    assert.equal(rows(datastores), [`${P} ${G1}`]);
+  }));
+
 test.run();

@@ -236,7 +236,7 @@ function hashOf(datastores: Datastores): string {
 }
 
 /** The tag of the fault a work ends with, `ok` without one. */
-async function outcome(work: () => Promise<void> | void): Promise<string> {
+async function outcome(work: () => unknown): Promise<string> {
   try {
     await work();
     return 'ok';

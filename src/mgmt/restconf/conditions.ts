@@ -3,14 +3,9 @@
  * datastore, as §3.5.1 and §3.5.2 allow: any commit changes them, state data never does.
  */
 
+import type { Edition } from '../../state/request.ts';
 import { RestconfFault } from './fault.ts';
 import type { Conditions } from './request.ts';
-
-/** What a reading tells of the configuration it saw. */
-export interface Edition {
-  readonly version: number;
-  readonly time: Date;
-}
 
 /** The commit time is part of it, so that a store begun anew never repeats a tag. */
 export function entityTag({ version, time }: Edition): string {

@@ -3,17 +3,17 @@
  * running, so one transaction:
  *
  *   1. the body becomes a tree, hung into the way down to the target, with one operation on the target
- *   2. in turn: what is there is read, preconditions are judged, the edit is made
+ *   2. when the edit's turn has come, what is there is read and preconditions are judged
+ *   3. the edit is made
  */
 
 import type { DataNode } from '../../state/data.ts';
 import { entryId } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
-import type { Caller, EditRequest } from '../../state/request.ts';
+import type { Caller, Edition, EditRequest } from '../../state/request.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
 import { readBody } from './body.ts';
-import type { Edition } from './conditions.ts';
 import { editionHeaders, requireConditions } from './conditions.ts';
 import { badRequest, notFound } from './fault.ts';
 import type { Query } from './query.ts';
@@ -38,24 +38,30 @@ interface Plan {
   readonly created?: readonly PathStep[];
 }
 
-/** Makes edits one after the other, so that no edit comes between the preconditions of another and the other. */
 export class Editor {
   readonly #operations: RestconfOperations;
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(operations: RestconfOperations) {
     this.#operations = operations;
   }
 
   /**
-   * 201 with Location, or 204; with the new entity-tag when it is certain.
+   * 201 with Location, or 204; with the new entity-tag.
    * @throws ManagementError for all reasons to refuse the body, the target, a precondition, the edit
    */
-  edit(caller: Caller, request: RestconfRequest, body: Uint8Array): Promise<Reply> {
+  async edit(caller: Caller, request: RestconfRequest, body: Uint8Array): Promise<Reply> {
     const plan = this.#plan(request, body);
-    const done = this.#turn.then(() => this.#run(caller, request, plan));
-    this.#turn = done.catch(() => undefined);
-    return done;
+    let existed = false;
+    const precondition = async () => {
+      existed = await this.#mayGoOn(caller, request, plan);
+    };
+    const edit = { target: 'running', testOption: 'test-then-set', ...plan.edit, precondition } as const;
+    const headers = editionHeaders(await this.#operations.edit(caller, edit));
+    if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
+      const location = `${request.origin}${ROOT}/data${printDataPath(plan.created ?? [])}`;
+      return { status: 201, headers: { ...headers, location } };
+    }
+    return { status: 204, headers };
   }
 
   #plan(request: RestconfRequest, body: Uint8Array): Plan {
@@ -135,23 +141,15 @@ export class Editor {
     child.insert = { where: insert, point: entryId(sibling.schema, sibling.keys) };
   }
 
-  async #run(caller: Caller, request: RestconfRequest, plan: Plan): Promise<Reply> {
-    const before = await this.#look(caller, plan.target);
-    requireConditions(request.conditions, before, before.exists);
-    if (!before.exists) {
-      if (plan.mustExist) throw notFound(`there is no ${printDataPath(plan.target)}`);
-      const parent = plan.target.slice(0, -1);
-      if (!(await this.#look(caller, parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
-    }
-    await this.#operations.edit(caller, { target: 'running', testOption: 'test-then-set', ...plan.edit });
-    const after = await this.#look(caller, []);
-    // Another commit in between would make it another's tag.
-    const headers = after.version <= before.version + 1 ? editionHeaders(after) : {};
-    if (request.method === 'POST' || (request.method === 'PUT' && !before.exists)) {
-      const location = `${request.origin}${ROOT}/data${printDataPath(plan.created ?? [])}`;
-      return { status: 201, headers: { ...headers, location } };
-    }
-    return { status: 204, headers };
+  /** Whether the target is there. @throws ManagementError when a precondition fails or something is not there that must be */
+  async #mayGoOn(caller: Caller, { conditions }: RestconfRequest, plan: Plan): Promise<boolean> {
+    const { exists, ...edition } = await this.#look(caller, plan.target);
+    requireConditions(conditions, edition, exists);
+    if (exists) return true;
+    if (plan.mustExist) throw notFound(`there is no ${printDataPath(plan.target)}`);
+    const parent = plan.target.slice(0, -1);
+    if (!(await this.#look(caller, parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
+    return false;
   }
 
   async #look(caller: Caller, steps: readonly PathStep[]): Promise<Edition & { readonly exists: boolean }> {
