@@ -11,7 +11,8 @@
  * and exit code 78 (EX_CONFIG).
  */
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { wholeNumber } from './cli/arguments.ts';
 
 const EXIT_CONFIGURATION = 78;
 
@@ -38,14 +39,6 @@ function processOptions(command: Command): Command {
     .option('--listen <address...>', 'addresses to listen on', ['::'])
     .option('--startup', 'with a startup datastore: a reboot returns to it', false)
     .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1);
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}.`);
-  };
 }
 
 /** These load neither the operator's commands nor what they need. */

@@ -2,15 +2,18 @@
 
 import type { Command } from 'commander';
 import { Argument, Option } from 'commander';
+import { wholeNumber } from './arguments.ts';
 import { NetconfClient } from './client.ts';
 import { bashCompletion } from './completion.ts';
 import { remove, set } from './edit.ts';
 import { CommandFailure, EXIT } from './failure.ts';
+import type { LogOptions } from './log.ts';
+import { log } from './log.ts';
 import { lookup } from './lookup.ts';
 import { Output, printable, ReaderGone } from './output.ts';
 import type { ShowOptions } from './show.ts';
 import { get, show, TOPIC_NAMES } from './show.ts';
-import { log, status } from './status.ts';
+import { status } from './status.ts';
 import type { ExportOptions, ImportOptions } from './transfer.ts';
 import { exportFile, FORMATS, importFile } from './transfer.ts';
 
@@ -110,10 +113,12 @@ function addReading(program: Command): void {
       overSession(options, (client, output) => lookup(client, output, address, options)),
     );
   overSocket(program.command('log'))
-    .description('the last change of the configuration')
+    .description('the commits on record, newest first: who, when, and how many bindings')
+    .option('--count <number>', 'how many at most', wholeNumber(1, 1000), 20)
+    .option('--before <version>', 'only commits older than this one', wholeNumber(1))
     .option('--json', 'for programs')
-    .action((options: SocketOption & { json?: boolean }) =>
-      overSession(options, (client, output) => log(client, output, options.json ?? false)),
+    .action((options: SocketOption & LogOptions) =>
+      overSession(options, (client, output) => log(client, output, options)),
     );
 }
 

@@ -1,4 +1,4 @@
-/** `status` and `log`: in sentences what forwards, what does not, and why; which version of the configuration is in. */
+/** `status`: in sentences what forwards, what does not, and why. */
 
 import type { NetconfClient, ReplyNode } from './client.ts';
 import { nodesAt, textOf, textsOf } from './client.ts';
@@ -16,7 +16,6 @@ interface Instance {
   readonly enabled: boolean;
   /** Served prefixes or bindings. */
   readonly entries: number;
-  readonly lastChange: string;
   readonly contentHash: string;
 }
 
@@ -51,7 +50,6 @@ function instanceOf(role: Instance['role'], node: ReplyNode): Instance {
     name: textOf(node, 'name'),
     enabled: textOf(node, 'enabled') !== 'false',
     entries: role === 'gateway' ? nodesAt(node, 'served-prefix').length : Number(textOf(table, 'bindings') || 0),
-    lastChange: textOf(table, 'last-change'),
     contentHash: textOf(table, 'content-hash'),
   };
 }
@@ -96,21 +94,6 @@ export async function status(client: NetconfClient, output: Output, json: boolea
   }
   output.line(why.length === 0 ? 'Nothing keeps traffic from flowing.' : 'What keeps traffic from flowing:');
   for (const reason of why) output.line(`  - ${printable(reason)}`);
-}
-
-/** What the device tells of changes: version, time and content hash of the configuration. */
-export async function log(client: NetconfClient, output: Output, json: boolean): Promise<void> {
-  const { configuredVersion, appliedVersion, instances } = await readStatus(client);
-  const [table] = instances.filter(({ role }) => role === 'aftr');
-  const last = { version: configuredVersion, appliedVersion, time: table?.lastChange ?? '' };
-  if (json) {
-    output.line(JSON.stringify([{ ...last, contentHash: table?.contentHash ?? '' }]));
-    return;
-  }
-  const when = last.time === '' ? '' : `, changed last at ${last.time}`;
-  output.line(`Configuration version ${configuredVersion}${when}.`);
-  if (table) output.line(`Content hash of the bindings: ${table.contentHash}`);
-  output.line('Each commit is a line `committed` in the log of management: who, when, through which face, what.');
 }
 
 function label(role: Instance['role']): string {

@@ -149,23 +149,26 @@ export class Operations {
   }
 
   /**
-   * A YANG 1.1 action: `action` is a node of the action's schema whose parents name the instance, `input` a node of its
-   * input. Returns a node of its output.
+   * An operation of our model, whose right to be executed was asked before, or a YANG 1.1 action: `action` is a node of its
+   * schema, the parents name the instance, `input` is a node of its input. Returns a node of its output.
    */
   async action(caller: Caller, action: DataNode, input: DataNode): Promise<DataNode> {
-    const rights = this.#access.rightsOf(caller);
-    const { module, name } = action.schema;
-    const mayReach = !action.parent || rights.readsAll || rights.may(action.parent, 'read');
-    if (!mayReach || !rights.mayExecute(module, name, action.schema)) {
-      const message = `user ${caller.user} has no right to execute ${name}`;
-      throw new ManagementError('access-denied', { path: action.path, message });
-    }
+    if (action.schema.kind === 'action') this.#authorizeAction(caller, action);
     const view = this.#datastores.view('running');
     try {
       return runAction(view, action, input);
     } finally {
       view.close();
     }
+  }
+
+  #authorizeAction(caller: Caller, action: DataNode): void {
+    const rights = this.#access.rightsOf(caller);
+    const { module, name } = action.schema;
+    const mayReach = !action.parent || rights.readsAll || rights.may(action.parent, 'read');
+    if (mayReach && rights.mayExecute(module, name, action.schema)) return;
+    const message = `user ${caller.user} has no right to execute ${name}`;
+    throw new ManagementError('access-denied', { path: action.path, message });
   }
 
   sessionStarted(session: SessionInfo): void {

@@ -1,6 +1,7 @@
 /** Writing to the store: one transaction over configuration, rows, change record and head; synced when it returns. */
 
 import { addHash, hashText, rowHash, subtractHash } from './content-hash.ts';
+import { tally } from './draft.ts';
 import type { Environment } from './environment.ts';
 import { rowKey, STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
@@ -95,7 +96,8 @@ function writeRunning(environment: Environment, head: Head, { caller, tree, rows
   const version = head.version + 1;
   const time = new Date().toISOString();
   const bulk = rows.length > BULK_ROWS;
-  const record = { version, time, caller, treeChanged: tree !== undefined, bulk, rows: bulk ? [] : rows };
+  const about = { version, time, caller, treeChanged: tree !== undefined, tally: tally(rows) };
+  const record = { ...about, bulk, rows: bulk ? [] : rows };
   const kept = keepRecord(environment, head, record, encode);
   return { ...head, ...kept, version, time, contentHash: hashText(hash), tables, nextTable };
 }

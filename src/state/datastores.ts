@@ -14,7 +14,16 @@ import type { StoreWrite } from './commit.ts';
 import { writeCommit, writeFirst } from './commit.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
-import { aftrNames, authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
+import {
+  aftrNames,
+  authorizeDifference,
+  copyDraft,
+  countsAfter,
+  editDraft,
+  emptyDraft,
+  rowChanges,
+  tally,
+} from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, Snapshot, storeError } from './environment.ts';
@@ -405,10 +414,4 @@ async function afterCommit(work: () => Promise<void> | void): Promise<void> {
       throw error;
     });
   }
-}
-
-function tally(rows: readonly RowChange[]): { added: number; changed: number; removed: number } {
-  const counts = { added: 0, changed: 0, removed: 0 };
-  for (const { before, after } of rows) counts[!before ? 'added' : after ? 'changed' : 'removed']++;
-  return counts;
 }

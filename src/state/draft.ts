@@ -3,7 +3,7 @@
 import type { DataNode } from './data.ts';
 import { applyEdit, instanceOf, requireRight } from './edit.ts';
 import type { Binding } from './model.generated.ts';
-import type { Authorize, RowChange } from './request.ts';
+import type { Authorize, RowChange, Tally } from './request.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, comparePrefixes, OverlaidRows, RowOverlay, sameBinding } from './rows.ts';
 
@@ -81,6 +81,12 @@ export function countsAfter(
     const count = counts.get(instance);
     if (count !== undefined) counts.set(instance, count + (after ? 1 : 0) - (before ? 1 : 0));
   }
+  return counts;
+}
+
+export function tally(changes: readonly RowChange[]): Tally {
+  const counts = { added: 0, changed: 0, removed: 0 };
+  for (const { before, after } of changes) counts[!before ? 'added' : after ? 'changed' : 'removed']++;
   return counts;
 }
 

@@ -17,8 +17,8 @@ import { open } from 'lmdb';
 import type { Ipv4Prefix } from '../address.ts';
 import type { Binding } from './model.generated.ts';
 import { decodeBinding } from './model.generated.ts';
-import type { ChangeRecord, Head } from './records.ts';
-import { changeKey, decodeChange, openHead, openJson } from './records.ts';
+import type { ChangeRecord, ChangeSummary, Head } from './records.ts';
+import { changeKey, decodeChange, openHead, openJson, summaryOfChange } from './records.ts';
 import { bindingKey } from './row-form.ts';
 import type { RowSource } from './rows.ts';
 
@@ -207,6 +207,15 @@ export class Snapshot implements RowSource {
   change(version: number): ChangeRecord | undefined {
     const octets = this.#get(this.#environment.changes, changeKey(version));
     return octets && decodeChange(version, octets);
+  }
+
+  /** What the commits of versions below `before` were, newest first, as far as their records are kept. */
+  *history(before: number): Generator<ChangeSummary> {
+    const oldest = this.head?.oldestChange ?? 0;
+    for (let version = Math.min(before - 1, this.head?.version ?? 0); version >= oldest; version--) {
+      const octets = this.#get(this.#environment.changes, changeKey(version));
+      if (octets) yield summaryOfChange(version, octets);
+    }
   }
 
   close(): void {

@@ -3,7 +3,7 @@
  * Each ends in a CRC-32C over its key and content, like the rows.
  *
  *     head, tree      | JSON, UTF-8 | CRC-32C |
- *     change record   | length of the JSON, 4 octets | JSON: time, caller, treeChanged, bulk, instances, count | rows | CRC-32C |
+ *     change record   | length of the JSON, 4 octets | JSON: time, caller, treeChanged, bulk, tally, instances, count | rows | CRC-32C |
  *     one row         | place in instances, 2 octets | key, 5 octets | before: length, 2 octets, value | after: likewise |
  *
  * All numbers in network order; a length of 0 says that there is no row.
@@ -13,7 +13,7 @@ import { crc32c } from './crc32c.ts';
 import type { Binding } from './model.generated.ts';
 import { decodeBinding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
-import type { Caller, RowChange } from './request.ts';
+import type { Caller, RowChange, Tally } from './request.ts';
 import { bindingKey, KEY_LENGTH } from './row-form.ts';
 
 /** A commit of more rows leaves a record without them: whoever follows the store reads the tables anew. */
@@ -58,11 +58,16 @@ export function rowCounts(head: Head | undefined): ReadonlyMap<string, number> {
   return new Map(tables.map(([instance, { rows }]) => [instance, rows]));
 }
 
-export interface ChangeRecord {
+/** What a change record says of its commit, its rows apart. */
+export interface ChangeSummary {
   readonly version: number;
   readonly time: string;
   readonly caller: Caller;
   readonly treeChanged: boolean;
+  readonly tally: Tally;
+}
+
+export interface ChangeRecord extends ChangeSummary {
   /** True when the rows were too many to keep; `rows` is empty then. */
   readonly bulk: boolean;
   readonly rows: readonly RowChange[];
@@ -103,9 +108,9 @@ export function changeKey(version: number): Buffer {
 /** `encode` gives the value of a row. */
 export function encodeChange(record: ChangeRecord, encode: (binding: Binding) => Uint8Array): Buffer {
   const instances = [...new Set(record.rows.map(({ instance }) => instance))];
-  const { time, caller, treeChanged, bulk } = record;
+  const { time, caller, treeChanged, bulk, tally } = record;
   const header = Buffer.from(
-    JSON.stringify({ time, caller, treeChanged, bulk, instances, count: record.rows.length }),
+    JSON.stringify({ time, caller, treeChanged, bulk, tally, instances, count: record.rows.length }),
     'utf8',
   );
   const parts: Uint8Array[] = [uint32(header.length), header];
@@ -131,6 +136,12 @@ export function rowsInChange(version: number, octets: Uint8Array): number {
   return openChange(version, octets).header.count;
 }
 
+/** @throws DamageError when the CRC does not fit */
+export function summaryOfChange(version: number, octets: Uint8Array): ChangeSummary {
+  const { time, caller, treeChanged, tally } = openChange(version, octets).header;
+  return { version, time, caller, treeChanged, tally };
+}
+
 function openChange(version: number, octets: Uint8Array): { body: Buffer; header: ChangeHeader; rowsAt: number } {
   const body = unseal(`change ${version}`, octets);
   const rowsAt = 4 + body.readUInt32BE(0);
@@ -153,8 +164,8 @@ export function decodeChange(version: number, octets: Uint8Array): ChangeRecord 
     });
     rows.push({ instance, before, after });
   }
-  const { time, caller, treeChanged, bulk } = header;
-  return { version, time, caller, treeChanged, bulk, rows };
+  const { time, caller, treeChanged, bulk, tally } = header;
+  return { version, time, caller, treeChanged, bulk, tally, rows };
 }
 
 const NOTHING = new Uint8Array(0);

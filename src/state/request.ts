@@ -76,13 +76,15 @@ export interface Participant {
   prepare(change: Change): Promise<(version: number) => Promise<void>>;
 }
 
-/** What was committed; told to every listener after it is durable and applied. */
-export interface Commit {
-  readonly version: number;
-  readonly time: Date;
-  readonly caller: Caller;
-  readonly treeChanged: boolean;
+/** How many rows a commit brings, changes and takes. */
+export interface Tally {
   readonly added: number;
   readonly changed: number;
   readonly removed: number;
+}
+
+/** What was committed; told to every listener after it is durable and applied. */
+export interface Commit extends Edition, Tally {
+  readonly caller: Caller;
+  readonly treeChanged: boolean;
 }

@@ -6,6 +6,7 @@ import type { Draft } from './draft.ts';
 import type { Snapshot } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import type { Binding } from './model.generated.ts';
+import type { ChangeSummary } from './records.ts';
 import type { RowSource } from './rows.ts';
 import { longestMatch, OverlaidRows } from './rows.ts';
 
@@ -20,6 +21,8 @@ export interface View extends RowSource {
   readonly tree: DataNode;
   /** The binding of the longest prefix that holds the address. */
   longestMatch(instance: string, address: number): Binding | undefined;
+  /** What the commits of versions below `before` were, newest first, as far as they are on record. */
+  history(before: number): Iterable<ChangeSummary>;
   close(): void;
 }
 
@@ -60,6 +63,7 @@ export function openView(
     },
     count: (instance) => inTime().count(instance),
     longestMatch: (instance, address) => longestMatch(inTime(), instance, address),
+    history: (before) => snapshot.history(before),
     close: () => {
       clearTimeout(timer);
       snapshot.close();

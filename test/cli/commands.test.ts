@@ -205,13 +205,28 @@ fresh('status says why nothing flows', async () => {
   );
 });
 
-fresh('log tells version, time and content hash', async () => {
-  const [before] = JSON.parse(await ok('log', '--json')) as { version: string; contentHash: string; time: string }[];
+fresh('log tells who committed what, newest first', async () => {
+  const entries = async (...words: string[]) =>
+    JSON.parse(await ok('log', '--json', ...words)) as {
+      version: number;
+      time: string;
+      session: number;
+      added: number;
+    }[];
+  const [before] = await entries('--count', '1');
   await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2', '--commit');
-  const [after] = JSON.parse(await ok('log', '--json')) as { version: string; contentHash: string; time: string }[];
-  assert.is(Number(after?.version), Number(before?.version) + 1);
-  assert.is.not(after?.contentHash, before?.contentHash);
-  assert.ok(Date.parse(after?.time ?? '') >= Date.parse(before?.time ?? ''));
+  await ok('delete', ...BINDING, '--commit');
+  const [removal, change] = await entries('--count', '2');
+  if (!before || !removal) throw new Error('no commits are on record');
+  const { version, time, session, ...rest } = removal;
+  assert.is(version, before.version + 2);
+  assert.ok(Date.parse(time) >= Date.parse(before.time));
+  assert.type(session, 'number');
+  assert.equal(rest, { user: 'root', face: 'local', added: 0, changed: 0, removed: 1, other: false });
+  assert.is(change?.added, 1);
+  assert.equal(await entries('--count', '1', '--before', `${version}`), [change]);
+  assert.match(await ok('log'), /^version +time +user +face +added +changed +removed +other\n/);
+  assert.match(await refused(2, 'log', '--count', 'many'), 'expected a whole number from 1 to 1000');
 });
 
 for (const format of ['xml', 'json', 'csv']) {

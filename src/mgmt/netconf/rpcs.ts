@@ -41,6 +41,8 @@ export async function executeRpc(context: RpcContext, { operation, module }: Env
   context.operations.authorizeOperation(context.caller, module, operation.name);
   const handler = HANDLERS[`${module}:${operation.name}`];
   if (handler) return handler(context, operation);
+  const schema = context.operations.schema.root.child(operation.name, module);
+  if (schema?.kind === 'rpc') return execute(context, new DataNode(schema), operation);
   const message = `operation ${operation.name} of ${module} is not served`;
   throw new ManagementError('operation-not-supported', { type: 'protocol', message });
 }
@@ -164,8 +166,24 @@ async function editConfig({ operations, caller }: RpcContext, operation: XmlElem
   return OK;
 }
 
+/** An operation or action that the model defines; `node` has it with its instance, `element` holds the input. */
+async function execute({ operations, caller }: RpcContext, node: DataNode, element: XmlElement): Promise<RpcResult> {
+  const input = dataFromXml(operations.schema, operations.check, element.children, {
+    edit: false,
+    state: true,
+    parent: node.schema.child('input') ?? node.schema,
+  });
+  const output = await operations.action(caller, node, input);
+  const xml = output
+    .children()
+    .map((child) => elementText(child))
+    .join('');
+  return xml === '' ? OK : { kind: 'output', xml };
+}
+
 /** RFC 7950 §7.15: the action stands inside the data nodes that name its instance. */
-async function action({ operations, caller }: RpcContext, envelope: XmlElement): Promise<RpcResult> {
+async function action(context: RpcContext, envelope: XmlElement): Promise<RpcResult> {
+  const { operations } = context;
   const { schema } = operations;
   const top = envelope.children[0];
   const found = top && findAction(schema.root, top, schema);
@@ -183,17 +201,7 @@ async function action({ operations, caller }: RpcContext, envelope: XmlElement):
   });
   const node = new DataNode(found.schema);
   node.parent = deepest(path, found.schema.parent ?? schema.root);
-  const input = dataFromXml(schema, operations.check, found.element.children, {
-    edit: false,
-    state: true,
-    parent: found.schema.child('input') ?? found.schema,
-  });
-  const output = await operations.action(caller, node, input);
-  const xml = output
-    .children()
-    .map((child) => elementText(child))
-    .join('');
-  return xml === '' ? OK : { kind: 'output', xml };
+  return execute(context, node, found.element);
 }
 
 interface FoundAction {

@@ -607,6 +607,21 @@ const management = await startManagement();
     }),
   );
 
+  test(
+    'the operation list-versions',
+    with_(async (client) => {
+      await client.rpc(edit(AFTR));
+      const list = (input: string) => client.rpc(`<list-versions ${GI}>${input}</list-versions>`);
+      assert.match(
+        await list('<maximum>1</maximum>'),
+        /<version xmlns="urn:gi-4over6"><number>\d+<\/number><time>[^<]+<\/time><user>root<\/user>.*<face>local<\/face>/,
+      );
+      assert.is(outcome(await list('<before>1</before>')), 'ok');
+      assert.is(outcome(await list('<maximum>0</maximum>')), 'invalid-value');
+      assert.is(outcome(await list('<minimum>1</minimum>')), 'unknown-element');
+    }),
+  );
+
   test('N112 N113: over SSH; a wrong password, another subsystem and a command are refused', async () => {
     const client = (await RawClient.ssh(management.netconfPort, 'admin', { password: management.password })).greet(
       '1.1',

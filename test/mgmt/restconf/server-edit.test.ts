@@ -313,6 +313,29 @@ test('an action: output, no output, wrong input, missing instance, no right', ()
     assert.is((await lookup(input('192.0.2.7'), { user: GUEST })).status, 403);
   }));
 
+test('the operation list-versions: newest first, in parts, and only for who may', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    await addBindings(datastores, [B]);
+    assert.is((await curl(B_URL, { method: 'DELETE' })).status, 204);
+    const { version } = datastores.head();
+    const LIST = '/restconf/operations/gi-4over6:list-versions';
+    const list = async (body: string, more: CurlOptions = {}) => curl(LIST, { method: 'POST', body, ...more });
+    const versions = async (body: string) =>
+      JSON.parse((await list(body)).body)['gi-4over6:output'].version as {
+        number: string;
+        face: string;
+        added: number;
+        removed: number;
+      }[];
+    const [newest, ...others] = await versions('');
+    assert.is(newest?.number, `${version}`);
+    assert.equal([newest?.face, newest?.removed, others[0]?.added], ['restconf', 1, 1]);
+    assert.equal(await versions(`{"gi-4over6:input":{"before":"${version}"}}`), others);
+    assert.is((await versions('{"gi-4over6:input":{"maximum":1}}')).length, 1);
+    assert.is((await list('{"gi-4over6:input":{"before":"1"}}')).status, 204);
+    assert.is((await list('', { user: GUEST })).status, 403);
+  }));
+
 test('a mistake of ours is 500 without its message', () =>
   withRestconf(async ({ curl, operations }) => {
     operations.edit = () => Promise.reject(new Error('secret detail'));

@@ -34,7 +34,9 @@ test('the API and its leaves, in both encodings', () =>
   withRestconf(async ({ curl }) => {
     const api = { data: {}, operations: {}, 'yang-library-version': '2019-01-04' };
     assert.equal(json(await curl('/restconf')), { 'ietf-restconf:restconf': api });
-    assert.equal(json(await curl('/restconf/operations')), { 'ietf-restconf:operations': {} });
+    assert.equal(json(await curl('/restconf/operations')), {
+      'ietf-restconf:operations': { 'gi-4over6:list-versions': [null] },
+    });
     assert.equal(json(await curl('/restconf/yang-library-version')), {
       'ietf-restconf:yang-library-version': '2019-01-04',
     });
@@ -43,7 +45,10 @@ test('the API and its leaves, in both encodings', () =>
     assert.is(version.body, `<yang-library-version xmlns="${RC}">2019-01-04</yang-library-version>`);
     assert.is(version.headers['content-type'], XML_TYPE);
     assert.match((await curl('/restconf', xml)).body, `<restconf xmlns="${RC}"><data/><operations/>`);
-    assert.is((await curl('/restconf/operations', xml)).body, `<operations xmlns="${RC}"></operations>`);
+    assert.is(
+      (await curl('/restconf/operations', xml)).body,
+      `<operations xmlns="${RC}"><list-versions xmlns="urn:gi-4over6"/></operations>`,
+    );
   }));
 
 test('resources in JSON: the target stands at the top', () =>
