@@ -60,34 +60,56 @@ export function formatIpv4Prefix(address: number, length: number): string {
 
 /** IPv6 text without a zone (RFC 4291 §2.2, the form with a dotted tail included) to 16 octets; undefined when it is none. */
 export function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0] ?? '', halves.length === 1);
-  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '', true) : [];
-  if (!head || !tail) return undefined;
-  const missing = 8 - head.length - tail.length;
-  if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;
   const octets = new Uint8Array(IPV6_LENGTH);
-  for (const [index, group] of [...head, ...new Array<number>(missing).fill(0), ...tail].entries()) {
-    octets[2 * index] = group >>> 8;
-    octets[2 * index + 1] = group & 255;
-  }
-  return octets;
+  const dot = text.indexOf('.');
+  if (dot < 0) return readIpv6(text, 0, text.length, octets) ? octets : undefined;
+  const colon = text.lastIndexOf(':', dot);
+  const ipv4 = parseIpv4(text.slice(colon + 1));
+  if (ipv4 === undefined) return undefined;
+  const tail = `${(ipv4 >>> 16).toString(16)}:${(ipv4 & 0xffff).toString(16)}`;
+  const whole = text.slice(0, colon + 1) + tail;
+  return readIpv6(whole, 0, whole.length, octets) ? octets : undefined;
 }
 
-function parseGroups(text: string, last: boolean): number[] | undefined {
-  if (text === '') return [];
-  const groups: number[] = [];
-  const parts = text.split(':');
-  for (const [index, part] of parts.entries()) {
-    if (last && index === parts.length - 1 && part.includes('.')) {
-      const ipv4 = parseIpv4(part);
-      if (ipv4 === undefined) return undefined;
-      groups.push(ipv4 >>> 16, ipv4 & 0xffff);
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) groups.push(Number.parseInt(part, 16));
-    else return undefined;
+/** Reads IPv6 of hexadecimal groups that stands in `text` from `from` to before `to` into 16 octets; whether it is one. */
+export function readIpv6(text: string, from: number, to: number, octets: Uint8Array): boolean {
+  let groups = 0;
+  let gap = -1;
+  let at = from;
+  if (text.charCodeAt(at) === COLON && text.charCodeAt(at + 1) === COLON) {
+    gap = 0;
+    at += 2;
   }
-  return groups;
+  while (at < to) {
+    let value = 0;
+    const start = at;
+    for (let digit = hexDigit(text.charCodeAt(at)); at < to && digit >= 0; digit = hexDigit(text.charCodeAt(++at))) {
+      value = value * 16 + digit;
+    }
+    if (at === start || at - start > 4 || groups === 8) return false;
+    octets[2 * groups] = value >>> 8;
+    octets[2 * groups + 1] = value & 255;
+    groups++;
+    if (at === to) break;
+    if (text.charCodeAt(at++) !== COLON || at === to) return false;
+    if (text.charCodeAt(at) !== COLON) continue;
+    if (gap >= 0) return false;
+    gap = groups;
+    at++;
+  }
+  if (gap < 0) return groups === 8;
+  if (groups === 8) return false;
+  octets.copyWithin(IPV6_LENGTH - 2 * (groups - gap), 2 * gap, 2 * groups);
+  octets.fill(0, 2 * gap, IPV6_LENGTH - 2 * (groups - gap));
+  return true;
+}
+
+const COLON = 0x3a;
+
+function hexDigit(unit: number): number {
+  if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;
+  const lower = unit | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
 /**
