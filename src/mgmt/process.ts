@@ -42,7 +42,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const log = openLog('management');
   const context = new YangContext({ searchDirs: YANG_SEARCH_DIRS, modules: yangModules(options) });
   const schema = new Schema(context.schema());
-  const datastores = openDatastores(options, context, schema, log);
+  const datastores = await openDatastores(options, context, schema, log);
   const configuration = runningConfiguration(datastores);
   const datapath = new DatapathClient(options.runDir, log);
   datastores.addParticipant(datapath);
@@ -89,8 +89,13 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   log.info('management has stopped');
 }
 
-function openDatastores(options: ManagementOptions, context: YangContext, schema: Schema, log: Log): Datastores {
-  const datastores = Datastores.open({
+async function openDatastores(
+  options: ManagementOptions,
+  context: YangContext,
+  schema: Schema,
+  log: Log,
+): Promise<Datastores> {
+  const datastores = await Datastores.open({
     dir: join(options.stateDir, 'store'),
     schema,
     validate: treeValidation(context),

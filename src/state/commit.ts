@@ -1,15 +1,15 @@
 /** Writing to the store: one transaction over configuration, rows, change record and head; synced when it returns. */
 
-import { addHash, hashText, rowHash, subtractHash } from './content-hash.ts';
-import { tally } from './draft.ts';
+import { addHash, hashText, sealedRowHash, subtractHash } from './content-hash.ts';
 import type { Environment } from './environment.ts';
 import { rowKey, STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
-import type { Binding } from './model.generated.ts';
-import { encodeBinding } from './model.generated.ts';
 import type { ChangeRecord, Head, Table } from './records.ts';
 import { BULK_ROWS, changeKey, encodeChange, openHead, openJson, rowsInChange, sealHead, sealJson } from './records.ts';
-import type { Caller, RowChange } from './request.ts';
+import type { Caller } from './request.ts';
+import type { RowChanges } from './row-changes.ts';
+import { inSlices } from './row-changes.ts';
+import { keyOfNumber } from './rows.ts';
 
 /** Change records, and rows in them, that are kept for whoever follows the store. */
 const KEPT_CHANGES = 10_000;
@@ -21,14 +21,15 @@ export interface CommitContent {
   readonly caller: Caller;
   /** RFC 7951 JSON of the small tree when it changed. */
   readonly tree?: unknown;
-  readonly rows: readonly RowChange[];
+  readonly rows: RowChanges;
   /** Whether startup keeps what this commit takes from running; one that was saved before always does. */
   readonly hasStartup: boolean;
 }
 
 export interface StartupContent {
   readonly tree: unknown;
-  readonly rows: readonly RowChange[];
+  /** What differs from running; none when it becomes running itself. */
+  readonly rows?: RowChanges | undefined;
 }
 
 export interface StoreWrite {
@@ -58,70 +59,90 @@ export function writeFirst(environment: Environment, tree: unknown, bootId: stri
 }
 
 /**
- * One durable transaction.
+ * One durable transaction; what is costly about many rows is worked out before it, so that it holds up others shortly.
  * @throws Error of the system when the disk is full or fails; nothing is written then
  */
-export function writeCommit(environment: Environment, write: StoreWrite): Head {
+export async function writeCommit(environment: Environment, write: StoreWrite): Promise<Head> {
+  const before = readHead(environment);
+  const { commit, startup, bootId } = write;
+  const record = commit && recordOf(before, commit);
+  const contentHash = commit && (await hashAfter(before, commit.rows));
   return environment.root.transactionSync(() => {
-    const octets = environment.meta.get(Buffer.from('head'));
-    if (!octets) throw new Error('the store has no head: it was not created by this program');
-    let head = openHead(octets);
-    if (write.bootId !== undefined) head = { ...head, bootId: write.bootId };
-    if (write.commit) head = writeRunning(environment, head, write.commit);
-    if (write.startup) head = writeStartup(environment, head, write.startup);
+    let head = readHead(environment);
+    if (head.version !== before.version) throw new Error('another commit came between: commits must stand in a queue');
+    if (bootId !== undefined) head = { ...head, bootId };
+    if (commit && record && contentHash !== undefined)
+      head = { ...writeRunning(environment, head, commit, record), contentHash };
+    if (startup) head = writeStartup(environment, head, startup);
     put(environment.meta, 'head', sealHead(head));
     return head;
   });
+}
+
+function readHead({ meta }: Environment): Head {
+  const octets = meta.get(Buffer.from('head'));
+  if (!octets) throw new Error('the store has no head: it was not created by this program');
+  return openHead(octets);
 }
 
 function put(database: Environment['meta'], key: string, value: Buffer): void {
   void database.putSync(Buffer.from(key), value);
 }
 
-function writeRunning(environment: Environment, head: Head, { caller, tree, rows, hasStartup }: CommitContent): Head {
-  const { tables, nextTable } = tablesFor(head, rows);
-  const encode = encodeOnce();
-  if (hasStartup || environment.tree.get(Buffer.from('startup'))) keepForStartup(environment, tables, rows);
-  let hash = BigInt(`0x${head.contentHash}`);
-  for (const { instance, before, after } of rows) {
-    const table = tableOf(tables, instance);
-    tables.set(instance, { ...table, rows: table.rows + (after ? 1 : 0) - (before ? 1 : 0) });
-    if (before) hash = subtractHash(hash, rowHash(instance, before, encode(before)));
-    if (after) {
-      hash = addHash(hash, rowHash(instance, after, encode(after)));
-      environment.bindings.putSync(rowKey(table.number, after), encode(after));
-    } else if (before) environment.bindings.removeSync(rowKey(table.number, before));
-  }
-  if (tree !== undefined) put(environment.tree, 'running', sealJson('running', tree));
-  const version = head.version + 1;
+function recordOf(head: Head, { caller, tree, rows }: CommitContent): ChangeRecord {
+  const bulk = rows.size > BULK_ROWS;
   const time = new Date().toISOString();
-  const bulk = rows.length > BULK_ROWS;
-  const about = { version, time, caller, treeChanged: tree !== undefined, tally: tally(rows) };
-  const record = { ...about, bulk, rows: bulk ? [] : rows };
-  const kept = keepRecord(environment, head, record, encode);
-  return { ...head, ...kept, version, time, contentHash: hashText(hash), tables, nextTable };
+  const about = { version: head.version + 1, time, caller, treeChanged: tree !== undefined, tally: rows.tally };
+  return { ...about, bulk, rows: bulk ? [] : [...rows] };
 }
 
-type Encode = (binding: Binding) => Buffer;
+async function hashAfter({ contentHash }: Head, rows: RowChanges): Promise<string> {
+  let hash = BigInt(`0x${contentHash}`);
+  await inSlices(rows, ({ instance, number, sealedBefore, sealedAfter }) => {
+    const key = keyOfNumber(number);
+    if (sealedBefore) hash = subtractHash(hash, sealedRowHash(instance, key, sealedBefore));
+    if (sealedAfter) hash = addHash(hash, sealedRowHash(instance, key, sealedAfter));
+  });
+  return hashText(hash);
+}
 
-/** A row's value goes into the table, the hash and the change record; it is made once. */
-function encodeOnce(): Encode {
-  const known = new Map<Binding, Buffer>();
-  return (binding) => {
-    let octets = known.get(binding);
-    if (!octets) {
-      octets = Buffer.from(encodeBinding(binding));
-      known.set(binding, octets);
+function writeRunning(
+  environment: Environment,
+  head: Head,
+  { tree, rows, hasStartup }: CommitContent,
+  record: ChangeRecord,
+): Head {
+  const { tables, nextTable } = tablesFor(head, rows);
+  const keepsStartup = hasStartup || environment.tree.get(Buffer.from('startup')) !== undefined;
+  if (keepsStartup) keepTreeForStartup(environment);
+  rows.forEachAfter((instance, number, after) => {
+    const key = rowKey(tableOf(tables, instance).number, keyOfNumber(number));
+    if (keepsStartup && environment.startup.get(key) === undefined) {
+      environment.startup.putSync(key, environment.bindings.get(key) ?? NOTHING);
     }
-    return octets;
-  };
+    if (after) environment.bindings.putSync(key, bufferOf(after));
+    else environment.bindings.removeSync(key);
+  });
+  for (const instance of rows.instances) {
+    const table = tableOf(tables, instance);
+    tables.set(instance, { ...table, rows: table.rows + rows.growth(instance) });
+  }
+  if (tree !== undefined) put(environment.tree, 'running', sealJson('running', tree));
+  const kept = keepRecord(environment, head, record);
+  return { ...head, ...kept, version: record.version, time: record.time, tables, nextTable };
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function bufferOf(octets: Uint8Array): Buffer {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
 }
 
 /** The tables of the head and one for each AFTR that had none. @throws ManagementError resource-denied */
-function tablesFor(head: Head, rows: readonly RowChange[]): { tables: Map<string, Table>; nextTable: number } {
+function tablesFor(head: Head, rows: RowChanges | undefined): { tables: Map<string, Table>; nextTable: number } {
   const tables = new Map(head.tables);
   let { nextTable } = head;
-  for (const { instance } of rows) {
+  for (const instance of rows?.instances ?? []) {
     if (tables.has(instance)) continue;
     if (nextTable > MAX_TABLES) {
       const message = `the store has had tables of ${MAX_TABLES} different AFTRs and takes no further name; use one of them again`;
@@ -143,9 +164,8 @@ function keepRecord(
   environment: Environment,
   head: Head,
   record: ChangeRecord,
-  encode: Encode,
 ): { oldestChange: number; keptRows: number } {
-  environment.changes.putSync(changeKey(record.version), encodeChange(record, encode));
+  environment.changes.putSync(changeKey(record.version), encodeChange(record));
   let keptRows = head.keptRows + record.rows.length;
   let { oldestChange } = head;
   while (oldestChange <= record.version - KEPT_CHANGES || (keptRows > KEPT_ROWS && oldestChange < record.version)) {
@@ -157,34 +177,19 @@ function keepRecord(
 }
 
 /** Startup stands on running: what a commit takes from running and startup had, startup keeps for itself. */
-function keepForStartup(
-  environment: Environment,
-  tables: ReadonlyMap<string, Table>,
-  rows: readonly RowChange[],
-): void {
-  if (environment.tree.get(Buffer.from('startup')) === undefined) {
-    const running = environment.tree.get(Buffer.from('running'));
-    if (running) put(environment.tree, 'startup', sealJson('startup', openJson('running', running)));
-  }
-  for (const { instance, before, after } of rows) {
-    const prefix = before ?? after;
-    if (!prefix) continue;
-    const key = rowKey(tableOf(tables, instance).number, prefix);
-    if (environment.startup.get(key) === undefined) environment.startup.putSync(key, rowOrNothing(before));
-  }
+function keepTreeForStartup(environment: Environment): void {
+  if (environment.tree.get(Buffer.from('startup')) !== undefined) return;
+  const running = environment.tree.get(Buffer.from('running'));
+  if (running) put(environment.tree, 'startup', sealJson('startup', openJson('running', running)));
 }
 
 function writeStartup(environment: Environment, head: Head, { tree, rows }: StartupContent): Head {
   const { tables, nextTable } = tablesFor(head, rows);
   environment.startup.clearSync();
   put(environment.tree, 'startup', sealJson('startup', tree));
-  for (const { instance, before, after } of rows) {
-    const prefix = after ?? before;
-    if (prefix) environment.startup.putSync(rowKey(tableOf(tables, instance).number, prefix), rowOrNothing(after));
-  }
+  rows?.forEachAfter((instance, number, after) => {
+    const key = rowKey(tableOf(tables, instance).number, keyOfNumber(number));
+    environment.startup.putSync(key, after ? bufferOf(after) : NOTHING);
+  });
   return { ...head, tables, nextTable };
-}
-
-function rowOrNothing(binding: Binding | undefined): Buffer {
-  return binding ? Buffer.from(encodeBinding(binding)) : Buffer.alloc(0);
 }

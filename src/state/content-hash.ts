@@ -10,10 +10,14 @@ import { bindingKey } from './row-form.ts';
 
 const MODULUS = 1n << 256n;
 
-/** Hash of one row: SHA-256 over the name of its AFTR, a zero octet, its key and its value (`octets`, when known). */
-export function rowHash(instance: string, binding: Binding, octets = encodeBinding(binding)): bigint {
-  const name = Buffer.from(`${instance}\u0000`, 'utf8');
-  const row = Buffer.concat([name, bindingKey(binding.address, binding.length), octets]);
+/** Hash of one row: SHA-256 over the name of its AFTR, a zero octet, its key and its sealed value. */
+export function rowHash(instance: string, binding: Binding): bigint {
+  return sealedRowHash(instance, bindingKey(binding.address, binding.length), encodeBinding(binding));
+}
+
+/** The same of a row in the form of the store. */
+export function sealedRowHash(instance: string, key: Uint8Array, value: Uint8Array): bigint {
+  const row = Buffer.concat([Buffer.from(`${instance}\u0000`, 'utf8'), key, value]);
   return BigInt(`0x${hash('sha256', row, 'hex')}`);
 }
 

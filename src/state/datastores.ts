@@ -14,16 +14,7 @@ import type { StoreWrite } from './commit.ts';
 import { writeCommit, writeFirst } from './commit.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
-import {
-  aftrNames,
-  authorizeDifference,
-  copyDraft,
-  countsAfter,
-  editDraft,
-  emptyDraft,
-  rowChanges,
-  tally,
-} from './draft.ts';
+import { aftrNames, authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, Snapshot, storeError } from './environment.ts';
@@ -34,6 +25,7 @@ import { Locks, lockDenied } from './locks.ts';
 import type { Softwire } from './model.generated.ts';
 import { readConfiguration } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
+import { OverlaidRows } from './overlay.ts';
 import type { Head } from './records.ts';
 import { rowCounts } from './records.ts';
 import type {
@@ -45,11 +37,10 @@ import type {
   Edition,
   EditRequest,
   Participant,
-  RowChange,
   TreeValidation,
 } from './request.ts';
+import type { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
-import { OverlaidRows } from './rows.ts';
 import { checkRules } from './rules.ts';
 import type { Schema } from './schema.ts';
 import { startupDraft } from './startup.ts';
@@ -86,26 +77,29 @@ export class Datastores {
   #running: Running;
   /** Undefined while the candidate is running itself. */
   #candidate: Draft | undefined;
+  /** How often the candidate's changes were dropped; an edit under way when that happens goes with them. */
+  #drops = 0;
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
     this.#environment = environment;
     this.#running = this.#load();
-    if (this.#running.head.bootId !== options.bootId) this.#boot();
   }
 
   /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED or what `initial` gives, each with a sentence */
-  static open(options: DatastoreOptions): Datastores {
+  static async open(options: DatastoreOptions): Promise<Datastores> {
     const environment = openEnvironment(options.dir, 'write');
     try {
       const snapshot = new Snapshot(environment);
       const isNew = snapshot.head === undefined;
       snapshot.close();
       if (isNew) writeFirst(environment, firstTree(options), options.bootId);
-      return new Datastores(options, environment);
+      const datastores = new Datastores(options, environment);
+      if (datastores.#running.head.bootId !== options.bootId) await datastores.#boot();
+      return datastores;
     } catch (error) {
-      void environment.root.close();
+      await environment.root.close();
       if (!(error instanceof DamageError)) throw error;
       const message = `the store in ${options.dir} is damaged (${error.message}): restore a backup into it`;
       throw storeError('STORE_DAMAGED', message, error);
@@ -161,9 +155,10 @@ export class Datastores {
       await precondition?.();
       const isCandidate = target === 'candidate';
       const draft = this.#draft(isCandidate ? this.#candidate : undefined);
+      const drops = this.#drops;
       editDraft(draft, base, tree, defaultOperation, authorize);
-      if (testOption === 'test-only') this.#judge(draft, base, rowChanges(draft, base));
-      else if (isCandidate) this.#candidate = this.#unlessEmpty(draft, base);
+      if (testOption === 'test-only') await this.#judge(draft, base, await rowChanges(draft, base));
+      else if (isCandidate) this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
       else await this.#commit(caller, draft, base);
       return this.#edition();
     });
@@ -176,7 +171,7 @@ export class Datastores {
       this.#locks.requireFree(caller, 'candidate');
       if (!this.#candidate) return;
       const draft = this.#draft(this.#candidate);
-      if (authorize) authorizeDifference(draft, this.#running.tree, rowChanges(draft, base), authorize);
+      if (authorize) authorizeDifference(draft, this.#running.tree, await rowChanges(draft, base), authorize);
       await this.#commit(caller, draft, base);
       this.#candidate = undefined;
     });
@@ -185,7 +180,7 @@ export class Datastores {
   discard(caller: Caller): Promise<void> {
     return this.#enqueue(async () => {
       this.#locks.requireFree(caller, 'candidate');
-      this.#candidate = undefined;
+      this.#dropCandidate();
     });
   }
 
@@ -198,7 +193,7 @@ export class Datastores {
   validate(source: DatastoreName | DataNode): Promise<void> {
     return this.#enqueue(async (base) => {
       const draft = this.#sourceDraft(source, base);
-      this.#judge({ ...draft, treeTouched: true }, base, rowChanges(draft, base));
+      await this.#judge({ ...draft, treeTouched: true }, base, await rowChanges(draft, base));
     });
   }
 
@@ -213,14 +208,15 @@ export class Datastores {
       }
       if (target === 'startup') this.#requireStartup();
       this.#locks.requireFree(caller, target);
+      const drops = this.#drops;
       const draft = this.#sourceDraft(source, base);
-      const changes = rowChanges(draft, base);
+      const changes = await rowChanges(draft, base);
       if (authorize) authorizeDifference(draft, this.#running.tree, changes, authorize);
       if (target === 'running') await this.#commit(caller, draft, base);
-      else if (target === 'candidate') this.#candidate = this.#unlessEmpty(draft, base);
+      else if (target === 'candidate') this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
       else {
-        this.#judge(draft, base, changes);
-        this.#write({ startup: { tree: treeToJson(draft.tree), rows: changes } });
+        await this.#judge(draft, base, changes);
+        await this.#write({ startup: { tree: treeToJson(draft.tree), rows: changes } });
       }
     });
   }
@@ -233,7 +229,7 @@ export class Datastores {
       const draft = this.#draft(undefined);
       for (const instance of aftrNames(draft.tree)) draft.overlay.clear(instance);
       draft.tree.remove(draft.tree.child('softwire', 'gi-4over6')?.id ?? '');
-      this.#write({ startup: { tree: treeToJson(draft.tree), rows: rowChanges(draft, base) } });
+      await this.#write({ startup: { tree: treeToJson(draft.tree), rows: await rowChanges(draft, base) } });
     });
   }
 
@@ -249,7 +245,7 @@ export class Datastores {
   /** The candidate's changes go with its lock (RFC 6241 §8.3.5.2). */
   unlock(caller: Caller, datastore: DatastoreName): void {
     this.#locks.release(caller, datastore);
-    if (datastore === 'candidate') this.#candidate = undefined;
+    if (datastore === 'candidate') this.#dropCandidate();
   }
 
   lockOwner(datastore: DatastoreName): LockOwner | undefined {
@@ -258,7 +254,7 @@ export class Datastores {
 
   /** A session ended: its locks go, and with the candidate's lock the candidate's changes. */
   releaseSession(session: number): void {
-    if (this.#locks.releaseAll(session).includes('candidate')) this.#candidate = undefined;
+    if (this.#locks.releaseAll(session).includes('candidate')) this.#dropCandidate();
   }
 
   async close(): Promise<void> {
@@ -301,10 +297,24 @@ export class Datastores {
     return draft ? copyDraft(draft, this.#running.tree) : emptyDraft(this.#running.tree);
   }
 
+  #dropCandidate(): void {
+    this.#candidate = undefined;
+    this.#drops++;
+  }
+
+  /** @throws ManagementError operation-failed when the candidate was dropped since `drops` was read */
+  #setCandidate(draft: Draft | undefined, drops: number): void {
+    if (drops !== this.#drops) {
+      const message = 'the changes of the candidate were dropped while this edit was under way, and it with them';
+      throw new ManagementError('operation-failed', { message });
+    }
+    this.#candidate = draft;
+  }
+
   /** Undefined for a draft that is running after all. */
-  #unlessEmpty(draft: Draft, base: RowSource): Draft | undefined {
+  async #unlessEmpty(draft: Draft, base: RowSource): Promise<Draft | undefined> {
     draft.treeTouched &&= this.#differs(treeToJson(draft.tree));
-    return draft.treeTouched || rowChanges(draft, base).length > 0 ? draft : undefined;
+    return draft.treeTouched || (await rowChanges(draft, base)).size > 0 ? draft : undefined;
   }
 
   #differs(json: unknown): boolean {
@@ -331,26 +341,26 @@ export class Datastores {
   }
 
   /** A boot of the kernel: running returns to startup when there is one. */
-  #boot(): void {
+  async #boot(): Promise<void> {
     const base = new Snapshot(this.#environment);
     const draft = this.#options.startup ? this.#startup(base) : undefined;
-    const rows = draft ? rowChanges(draft, base) : [];
-    base.close();
+    const rows = await rowChanges(draft ?? this.#draft(undefined), base);
     const { bootId } = this.#options;
     const tree = draft && treeToJson(draft.tree);
-    const isSame = !tree || (rows.length === 0 && !this.#differs(tree));
-    if (isSame) this.#write({ bootId });
-    else this.#write({ bootId, commit: { caller: SYSTEM, tree, rows, hasStartup: true }, startup: { tree, rows: [] } });
+    const isSame = !tree || (rows.size === 0 && !this.#differs(tree));
+    if (isSame) await this.#write({ bootId });
+    else await this.#write({ bootId, commit: { caller: SYSTEM, tree, rows, hasStartup: true }, startup: { tree } });
+    base.close();
     this.#running = this.#load();
   }
 
   /** Validation and rules. @throws ManagementError with all faults */
-  #judge(draft: Draft, base: RowSource, changes: readonly RowChange[]): void {
+  async #judge(draft: Draft, base: RowSource, changes: RowChanges): Promise<void> {
     if (draft.treeTouched) {
       const [first, ...others] = this.#options.validate(draft.tree);
       if (first) throw new ManagementError(first.tag, first, others);
     }
-    checkRules({
+    await checkRules({
       before: this.#running.softwire,
       after: draft.treeTouched ? readConfiguration(treeToJson(draft.tree)) : this.#running.softwire,
       rows: new OverlaidRows(base, draft.overlay),
@@ -360,11 +370,11 @@ export class Datastores {
   }
 
   async #commit(caller: Caller, draft: Draft, base: Snapshot): Promise<void> {
-    const rows = rowChanges(draft, base);
+    const rows = await rowChanges(draft, base);
     const json = draft.treeTouched ? treeToJson(draft.tree) : undefined;
     const treeChanged = json !== undefined && this.#differs(json);
-    if (!treeChanged && rows.length === 0) return;
-    this.#judge(draft, base, rows);
+    if (!treeChanged && rows.size === 0) return;
+    await this.#judge(draft, base, rows);
     const { tree: before, head } = this.#running;
     const after = treeChanged ? draft.tree : before;
     const rowCounts = countsAfter(base, aftrNames(after), rows);
@@ -372,18 +382,18 @@ export class Datastores {
     const applies: ((version: number) => Promise<void>)[] = [];
     for (const participant of this.#participants) applies.push(await participant.prepare(change));
     const tree = treeChanged ? json : undefined;
-    const { version, time } = this.#write({ commit: { caller, tree, rows, hasStartup: this.#options.startup } });
+    const { version, time } = await this.#write({ commit: { caller, tree, rows, hasStartup: this.#options.startup } });
     if (treeChanged) this.#running = { ...this.#running, tree: after, softwire: readConfiguration(json) };
     for (const apply of applies) await afterCommit(() => apply(version));
-    const commit = { version, time: new Date(time), caller, treeChanged, ...tally(rows) };
+    const commit = { version, time: new Date(time), caller, treeChanged, ...rows.tally };
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
   }
 
   /** Durable when it returns. @throws ManagementError resource-denied when the disk does not take it; nothing is written then */
-  #write(write: StoreWrite): Head {
+  async #write(write: StoreWrite): Promise<Head> {
     let head: Head;
     try {
-      head = writeCommit(this.#environment, write);
+      head = await writeCommit(this.#environment, write);
     } catch (cause) {
       if (cause instanceof ManagementError) throw cause;
       const message = `the store in ${this.#options.dir} took no change (${String(cause)}): see whether its disk is full or fails`;

@@ -2,10 +2,11 @@
 
 import type { DataNode } from './data.ts';
 import { applyEdit, instanceOf, requireRight } from './edit.ts';
-import type { Binding } from './model.generated.ts';
-import type { Authorize, RowChange, Tally } from './request.ts';
+import { OverlaidRows, RowOverlay } from './overlay.ts';
+import type { Authorize, RowChange } from './request.ts';
+import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
-import { bindingToNode, comparePrefixes, OverlaidRows, RowOverlay, sameBinding } from './rows.ts';
+import { bindingToNode, NoRows } from './rows.ts';
 
 export interface Draft {
   tree: DataNode;
@@ -22,7 +23,7 @@ export function emptyDraft(running: DataNode): Draft {
 /** A copy that work may change; its tree is running's while nothing touched it. */
 export function copyDraft(draft: Draft, running: DataNode): Draft {
   const tree = draft.treeTouched ? draft.tree.clone() : running.clone();
-  const overlay = draft.overlay.clone();
+  const overlay = draft.overlay.fork();
   if (draft.treeTouched) clearLostTables(overlay, running, tree);
   return { tree, treeTouched: draft.treeTouched, overlay };
 }
@@ -51,62 +52,18 @@ export function editDraft(
   draft.treeTouched ||= touched;
 }
 
-/** What the draft changes of the rows of `base`: table by table, in key order; equal rows are no change. */
-export function rowChanges(draft: Draft, base: RowSource): RowChange[] {
-  return draft.overlay.instances().flatMap((instance) => {
-    const { overlay } = draft;
-    if (!overlay.isCleared(instance)) {
-      return overlay
-        .rows(instance)
-        .map(({ prefix: { address, length }, binding: after }) => ({
-          instance,
-          before: base.binding(instance, address, length),
-          after,
-        }))
-        .filter(isChange);
-    }
-    const rows = new OverlaidRows(base, overlay).bindings(instance);
-    return [...joined(instance, base.bindings(instance), rows)].filter(isChange);
-  });
+/** What the draft changes of the rows of `base`. */
+export function rowChanges(draft: Draft, base: RowSource): Promise<RowChanges> {
+  return RowChanges.between(base, draft.overlay);
 }
 
 /** How many rows each of these AFTRs has after the changes. */
 export function countsAfter(
   base: RowSource,
   instances: readonly string[],
-  changes: readonly RowChange[],
+  changes: RowChanges,
 ): ReadonlyMap<string, number> {
-  const counts = new Map(instances.map((instance) => [instance, base.count(instance)]));
-  for (const { instance, before, after } of changes) {
-    const count = counts.get(instance);
-    if (count !== undefined) counts.set(instance, count + (after ? 1 : 0) - (before ? 1 : 0));
-  }
-  return counts;
-}
-
-export function tally(changes: readonly RowChange[]): Tally {
-  const counts = { added: 0, changed: 0, removed: 0 };
-  for (const { before, after } of changes) counts[!before ? 'added' : after ? 'changed' : 'removed']++;
-  return counts;
-}
-
-function isChange({ before, after }: RowChange): boolean {
-  return before && after ? !sameBinding(before, after) : before !== after;
-}
-
-/** Two tables side by side, in key order. */
-function* joined(instance: string, base: Iterable<Binding>, rows: Iterable<Binding>): Generator<RowChange> {
-  const fresh = rows[Symbol.iterator]();
-  let next = fresh.next();
-  for (const before of base) {
-    for (; !next.done && comparePrefixes(next.value, before) < 0; next = fresh.next()) {
-      yield { instance, before: undefined, after: next.value };
-    }
-    const isTwin = !next.done && comparePrefixes(next.value, before) === 0;
-    yield { instance, before, after: isTwin ? next.value : undefined };
-    if (isTwin) next = fresh.next();
-  }
-  for (; !next.done; next = fresh.next()) yield { instance, before: undefined, after: next.value };
+  return new Map(instances.map((instance) => [instance, base.count(instance) + changes.growth(instance)]));
 }
 
 /**
@@ -116,12 +73,11 @@ function* joined(instance: string, base: Iterable<Binding>, rows: Iterable<Bindi
 export function authorizeDifference(
   draft: Draft,
   running: DataNode,
-  changes: readonly RowChange[],
+  changes: Iterable<RowChange>,
   authorize: Authorize,
 ): void {
-  const noRows: RowSource = { binding: () => undefined, bindings: () => [], count: () => 0 };
   if (draft.treeTouched) {
-    const scratch = { tree: running.clone(), rows: noRows, overlay: new RowOverlay() };
+    const scratch = { tree: running.clone(), rows: new NoRows(), overlay: new RowOverlay() };
     applyEdit(scratch, draft.tree.clone(), 'replace', authorize);
   }
   const tables = new Map([...tablesOf(running), ...tablesOf(draft.tree)].map((table) => [instanceOf(table), table]));

@@ -7,9 +7,10 @@ import { parseIpv4Prefix } from '../address.ts';
 import type { Operation } from './data.ts';
 import { DataNode, entryId } from './data.ts';
 import { ManagementError } from './errors.ts';
+import type { RowOverlay } from './overlay.ts';
 import type { Authorize } from './request.ts';
 import type { RowSource } from './rows.ts';
-import { bindingToNode, nodeToBinding, type RowOverlay, sameBinding } from './rows.ts';
+import { bindingToNode, nodeToBinding, sameBinding } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
 
 export interface EditTarget {

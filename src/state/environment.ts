@@ -14,13 +14,10 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, read
 import { join } from 'node:path';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { open } from 'lmdb';
-import type { Ipv4Prefix } from '../address.ts';
-import type { Binding } from './model.generated.ts';
-import { decodeBinding } from './model.generated.ts';
 import type { ChangeRecord, ChangeSummary, Head } from './records.ts';
 import { changeKey, decodeChange, openHead, openJson, summaryOfChange } from './records.ts';
-import { bindingKey } from './row-form.ts';
-import type { RowSource } from './rows.ts';
+import type { SealedRow } from './rows.ts';
+import { keyOfNumber, RowSource } from './rows.ts';
 
 /** Number of the form of the file; a program refuses a newer one. */
 export const STORE_FORMAT = 1;
@@ -138,13 +135,13 @@ export function storeError(code: string, message: string, cause?: unknown): Erro
   return Object.assign(new Error(message, { cause }), { code });
 }
 
-/** The key of a row: its table's number, then the prefix. */
-export function rowKey(instance: number, { address, length }: Ipv4Prefix): Buffer {
-  return Buffer.concat([Buffer.of(instance >>> 8, instance & 255), bindingKey(address, length)]);
+/** The key of a row: its table's number, then the key of its prefix. */
+export function rowKey(table: number, key: Uint8Array): Buffer {
+  return Buffer.of(table >>> 8, table & 255, key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0, key[4] ?? 0);
 }
 
 /** One consistent state of the store. To be closed; reading after that is a mistake of ours. */
-export class Snapshot implements RowSource {
+export class Snapshot extends RowSource {
   readonly head: Head | undefined;
   readonly #environment: Environment;
   readonly #transaction: Transaction;
@@ -153,6 +150,7 @@ export class Snapshot implements RowSource {
   #open = true;
 
   constructor(environment: Environment) {
+    super();
     this.#environment = environment;
     environment.root.resetReadTxn();
     this.#transaction = environment.root.useReadTransaction();
@@ -171,32 +169,29 @@ export class Snapshot implements RowSource {
     return octets && openJson(name, octets);
   }
 
-  binding(instance: string, address: number, length: number): Binding | undefined {
-    const number = this.head?.tables.get(instance)?.number;
-    if (number === undefined) return undefined;
-    const value = this.#get(this.#environment.bindings, rowKey(number, { address, length }));
-    return value && decodeBinding(bindingKey(address, length), value);
+  sealed(instance: string, number: number): Uint8Array | undefined {
+    const table = this.head?.tables.get(instance)?.number;
+    return table === undefined ? undefined : this.#get(this.#environment.bindings, rowKey(table, keyOfNumber(number)));
   }
 
-  *bindings(instance: string, from: Ipv4Prefix = { address: 0, length: 0 }): Generator<Binding> {
-    const number = this.head?.tables.get(instance)?.number;
-    if (number === undefined) return;
-    const end = Buffer.of((number + 1) >>> 8, (number + 1) & 255);
-    for (const { key, value } of this.#range(this.#environment.bindings, rowKey(number, from), end)) {
-      yield decodeBinding(key.subarray(2), value);
+  *sealedRows(instance: string, from = 0): Generator<SealedRow> {
+    const table = this.head?.tables.get(instance)?.number;
+    if (table === undefined) return;
+    const end = Buffer.of((table + 1) >>> 8, (table + 1) & 255);
+    for (const { key, value } of this.#range(this.#environment.bindings, rowKey(table, keyOfNumber(from)), end)) {
+      yield { number: key.readUInt32BE(2) * 64 + (key[6] ?? 0), value };
     }
   }
 
-  /** What startup says of rows instead of running: key without instance number -> row, undefined for none. */
+  /** What startup says of rows instead of running: key without instance number -> sealed row, empty for none. */
   *startupRows(): Generator<{
     readonly instance: string;
     readonly key: Buffer;
-    readonly binding: Binding | undefined;
+    readonly value: Buffer;
   }> {
     const names = new Map([...(this.head?.tables ?? [])].map(([name, { number }]) => [number, name]));
     for (const { key, value } of this.#range(this.#environment.startup)) {
-      const binding = value.length === 0 ? undefined : decodeBinding(key.subarray(2), value);
-      yield { instance: names.get(key.readUInt16BE(0)) ?? '', key: key.subarray(2), binding };
+      yield { instance: names.get(key.readUInt16BE(0)) ?? '', key: key.subarray(2), value };
     }
   }
 

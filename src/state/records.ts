@@ -10,8 +10,7 @@
  */
 
 import { crc32c } from './crc32c.ts';
-import type { Binding } from './model.generated.ts';
-import { decodeBinding } from './model.generated.ts';
+import { decodeBinding, encodeBinding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import type { Caller, RowChange, Tally } from './request.ts';
 import { bindingKey, KEY_LENGTH } from './row-form.ts';
@@ -105,8 +104,7 @@ export function changeKey(version: number): Buffer {
   return key;
 }
 
-/** `encode` gives the value of a row. */
-export function encodeChange(record: ChangeRecord, encode: (binding: Binding) => Uint8Array): Buffer {
+export function encodeChange(record: ChangeRecord): Buffer {
   const instances = [...new Set(record.rows.map(({ instance }) => instance))];
   const { time, caller, treeChanged, bulk, tally } = record;
   const header = Buffer.from(
@@ -119,7 +117,7 @@ export function encodeChange(record: ChangeRecord, encode: (binding: Binding) =>
     if (!row) continue;
     parts.push(uint16(instances.indexOf(instance)), bindingKey(row.address, row.length));
     for (const binding of [before, after]) {
-      const value = binding ? encode(binding) : NOTHING;
+      const value = binding ? encodeBinding(binding) : NOTHING;
       parts.push(uint16(value.length), value);
     }
   }

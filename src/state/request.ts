@@ -56,14 +56,14 @@ export interface RowChange {
   readonly after: Binding | undefined;
 }
 
-/** What a commit is about to do. Rows come in key order; `rowCounts` are the table sizes after it, by instance name. */
+/** What a commit is about to do. Rows come table by table in key order; `rowCounts` are the table sizes after it, by instance name. */
 export interface Change {
   /** The version the commit will have. */
   readonly version: number;
   readonly before: DataNode;
   readonly after: DataNode;
   readonly treeChanged: boolean;
-  readonly rows: readonly RowChange[];
+  readonly rows: Iterable<RowChange>;
   readonly rowCounts: ReadonlyMap<string, number>;
   readonly caller: Caller;
 }

@@ -17,6 +17,7 @@ import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
 import type { Aftr, Binding, Gateway, Softwire } from './model.generated.ts';
 import type { RowChange } from './request.ts';
+import { inSlices } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 
 const MAX_FAULTS = 20;
@@ -26,16 +27,16 @@ export interface RuleInput {
   readonly before: Softwire;
   readonly after: Softwire;
   /** The tables as they would be. */
-  readonly rows: RowSource;
-  readonly changes: readonly RowChange[];
+  readonly rows: Pick<RowSource, 'bindings'>;
+  readonly changes: Iterable<RowChange>;
   /** Sizes of the tables as they would be, by AFTR. */
   readonly counts: ReadonlyMap<string, number>;
 }
 
 /** @throws ManagementError with every fault found, at most 20; each with an app-tag and the path of its entry */
-export function checkRules(input: RuleInput): void {
+export async function checkRules(input: RuleInput): Promise<void> {
   const checker = new RuleChecker(input);
-  checker.run();
+  await checker.run();
   const [first, ...others] = checker.faults;
   if (first) throw new ManagementError(first.tag, first, others);
 }
@@ -50,7 +51,7 @@ class RuleChecker {
     this.#input = input;
   }
 
-  run(): void {
+  async run(): Promise<void> {
     const { gateway, aftr } = this.#input.after;
     for (const item of gateway) this.#tunnelAddresses(gatewayPath(item), item.ipv6Address ? [item.ipv6Address] : []);
     for (const item of aftr) this.#tunnelAddresses(aftrPath(item), aftrAddresses(item));
@@ -64,7 +65,7 @@ class RuleChecker {
       aftr.flatMap((item) => item.ipv4Pool.map((pool) => poolOf(item, pool))),
       'overlapping-pool',
     );
-    this.#rows();
+    await this.#rows();
   }
 
   #fault(path: string, appTag: string, message: string, tag: ErrorTag = 'operation-failed'): void {
@@ -162,7 +163,7 @@ class RuleChecker {
   }
 
   /** The changed rows, and of the others those whose ground moved: a pool or AFTR address that went, a tunnel address that came. */
-  #rows(): void {
+  async #rows(): Promise<void> {
     const { before, after, rows, changes } = this.#input;
     const known = new Set(tunnelTexts(before));
     const hasNewTunnel = tunnelTexts(after).some((text) => !known.has(text));
@@ -170,15 +171,16 @@ class RuleChecker {
       const own = aftrAddresses(aftr).map(octetsKey);
       const old = before.aftr.find(({ name }) => name === aftr.name);
       if (!old || hasNewTunnel || !aftrAddresses(old).every((address) => own.includes(octetsKey(address)))) {
-        for (const binding of rows.bindings(aftr.name)) this.#binding(aftr, own, binding);
+        await inSlices(rows.bindings(aftr.name), (binding) => this.#binding(aftr, own, binding));
         continue;
       }
       const lost = old.ipv4Pool.filter((pool) => !aftr.ipv4Pool.some((other) => isWithin(pool, other)));
       for (const pool of lost) this.#range(aftr, own, pool);
-      for (const { instance, after: binding } of changes) {
-        if (!binding || instance !== aftr.name || lost.some((pool) => inIpv4Prefix(binding.address, pool))) continue;
+      await inSlices(changes, (change) => {
+        const binding = change.instance === aftr.name ? change.after : undefined;
+        if (!binding || lost.some((pool) => inIpv4Prefix(binding.address, pool))) return;
         this.#binding(aftr, own, binding);
-      }
+      });
     }
   }
 

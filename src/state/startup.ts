@@ -9,8 +9,9 @@ import { aftrNames, clearLostTables } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Snapshot } from './environment.ts';
 import { treeFromJson } from './json.ts';
+import { RowOverlay } from './overlay.ts';
 import { prefixOfKey } from './row-form.ts';
-import { RowOverlay } from './rows.ts';
+import { prefixNumber } from './rows.ts';
 import type { Schema } from './schema.ts';
 
 /** Startup as a draft on running; undefined while it is running itself. */
@@ -22,10 +23,11 @@ export function startupDraft(schema: Schema, snapshot: Snapshot, running: DataNo
   const overlay = new RowOverlay();
   const names = new Set(aftrNames(tree));
   clearLostTables(overlay, running, tree);
-  for (const { instance, key, binding } of snapshot.startupRows()) {
+  for (const { instance, key, value } of snapshot.startupRows()) {
     if (!names.has(instance)) continue;
-    if (binding) overlay.put(instance, binding);
-    else overlay.delete(instance, prefixOfKey(key));
+    const { address, length } = prefixOfKey(key);
+    if (value.length > 0) overlay.putSealed(instance, prefixNumber(address, length), value);
+    else overlay.delete(instance, { address, length });
   }
   return { tree, treeTouched: true, overlay };
 }

@@ -6,15 +6,16 @@ import type { Draft } from './draft.ts';
 import type { Snapshot } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import type { Binding } from './model.generated.ts';
+import { OverlaidRows } from './overlay.ts';
 import type { ChangeSummary } from './records.ts';
 import type { RowSource } from './rows.ts';
-import { longestMatch, OverlaidRows } from './rows.ts';
+import { longestMatch } from './rows.ts';
 
 /** A snapshot keeps the pages it shows from being used again, so none lives longer. */
 const VIEW_LIMIT_MS = 30_000;
 
 /** A consistent snapshot of one datastore; to be closed. It never holds up a commit. Reading after 30 s is refused. */
-export interface View extends RowSource {
+export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'count'> {
   readonly version: number;
   readonly time: Date;
   /** Not to be changed. */
@@ -51,7 +52,7 @@ export function openView(
     tree: draft?.treeTouched ? draft.tree : running,
     binding: (instance, address, length) => inTime().binding(instance, address, length),
     *bindings(instance: string, from?: Ipv4Prefix) {
-      const found = inTime().bindings(instance, from)[Symbol.iterator]();
+      const found: Iterator<Binding> = inTime().bindings(instance, from);
       try {
         for (let next = found.next(); !next.done; next = found.next()) {
           yield next.value;

@@ -2,7 +2,6 @@
 
 import type { Store } from '../../src/datapath/follower.ts';
 import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
-import { tally } from '../../src/state/draft.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import type { ChangeRecord } from '../../src/state/records.ts';
 import type { RowChange } from '../../src/state/request.ts';
@@ -40,7 +39,7 @@ export class MemoryStore implements Store {
       time: '2026-01-01T00:00:00Z',
       caller: { user: 'test', session: 0, face: 'system' },
       treeChanged: change.softwire !== undefined,
-      tally: tally(rows),
+      tally: { added: change.put?.length ?? 0, changed: 0, removed: change.gone?.length ?? 0 },
       bulk,
       rows: bulk ? [] : rows,
     });

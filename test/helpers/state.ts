@@ -105,10 +105,10 @@ export async function withDatastores(
     bootId: 'boot-1',
     initial: () => new DataNode(schema.root),
   };
-  let datastores = Datastores.open({ ...options, ...more });
+  let datastores = await Datastores.open({ ...options, ...more });
   const reopen = async (other: Partial<DatastoreOptions> = {}) => {
     await datastores.close();
-    datastores = Datastores.open({ ...options, ...more, ...other });
+    datastores = await Datastores.open({ ...options, ...more, ...other });
     return datastores;
   };
   try {

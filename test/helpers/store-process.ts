@@ -16,7 +16,7 @@ interface Line {
   readonly candidate: boolean;
 }
 
-const datastores = Datastores.open({
+const datastores = await Datastores.open({
   dir: process.argv[2] ?? '',
   schema,
   validate: () => [],

@@ -210,7 +210,7 @@ test('a participant that refuses changes nothing', () =>
     datastores.addParticipant({ prepare: async () => async (version) => void told.push(version) });
     datastores.addParticipant({
       prepare: async ({ rows: changes }) => {
-        if (changes.length > 1) throw new ManagementError('resource-denied', { message: 'one at a time' });
+        if ([...changes].length > 1) throw new ManagementError('resource-denied', { message: 'one at a time' });
         return async () => undefined;
       },
     });

@@ -5,15 +5,14 @@ import { entryId } from '../../src/state/data.ts';
 import { applyEdit } from '../../src/state/edit.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { treeFromJson, treeToJson } from '../../src/state/json.ts';
+import { RowOverlay } from '../../src/state/overlay.ts';
 import type { Authorize } from '../../src/state/request.ts';
-import type { RowSource } from '../../src/state/rows.ts';
-import { RowOverlay } from '../../src/state/rows.ts';
+import { NoRows } from '../../src/state/rows.ts';
 import { schema, tree } from '../helpers/state.ts';
 
 const test = suite('edit');
 
 type Json = Record<string, unknown>;
-const NO_ROWS: RowSource = { binding: () => undefined, bindings: () => [], count: () => 0 };
 
 interface Options {
   readonly operation?: 'merge' | 'replace' | 'none';
@@ -22,7 +21,7 @@ interface Options {
 
 /** The small tree after the edit, without the empty containers that rows need; or the fault. */
 function edited(base: Json, edit: DataNode, { operation = 'merge', authorize }: Options = {}): Json | ManagementError {
-  const target = { tree: treeFromJson(schema, base), rows: NO_ROWS, overlay: new RowOverlay() };
+  const target = { tree: treeFromJson(schema, base), rows: new NoRows(), overlay: new RowOverlay() };
   try {
     applyEdit(target, edit, operation, authorize);
   } catch (error) {

@@ -11,6 +11,8 @@ import type { Environment } from '../../src/state/environment.ts';
 import { openEnvironment, Snapshot } from '../../src/state/environment.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
+import { RowOverlay } from '../../src/state/overlay.ts';
+import { RowChanges } from '../../src/state/row-changes.ts';
 import { openView } from '../../src/state/view.ts';
 import { LineProcess } from '../helpers/line-process.ts';
 import { aftr, binding, OPERATOR, request, schema, softwire, withDatastores } from '../helpers/state.ts';
@@ -25,9 +27,9 @@ function options(dir: string): DatastoreOptions {
 }
 
 /** The code and message an opening fails with. */
-function refusal(dir: string): { code: unknown; message: string } {
+async function refusal(dir: string): Promise<{ code: unknown; message: string }> {
   try {
-    void Datastores.open(options(dir)).close();
+    await (await Datastores.open(options(dir))).close();
   } catch (error) {
     if (error instanceof Error) return { code: 'code' in error ? error.code : undefined, message: error.message };
   }
@@ -67,7 +69,7 @@ test('a newer format is refused in one line', () =>
     const { root, meta } = environment();
     meta.putSync(Buffer.from('format'), Buffer.of(2));
     await root.close();
-    const { code, message } = refusal(dir);
+    const { code, message } = await refusal(dir);
     assert.is(code, 'STORE_NEWER');
     assert.is(
       message,
@@ -85,7 +87,7 @@ for (const [what, spoil] of damages) {
       const opened = environment();
       spoil(opened);
       await opened.root.close();
-      const { code, message } = refusal(dir);
+      const { code, message } = await refusal(dir);
       assert.is(code, 'STORE_DAMAGED');
       assert.match(message, dir);
     }));
@@ -113,13 +115,13 @@ test('a file that is no store is refused', () =>
     const file = openSync(join(dir, 'data.mdb'), 'r+');
     writeSync(file, Buffer.alloc(2 * 4096, 0x5a), 0, 2 * 4096, 0);
     closeSync(file);
-    assert.is(refusal(dir).code, 'STORE_DAMAGED');
+    assert.is((await refusal(dir)).code, 'STORE_DAMAGED');
   }));
 
 test('a folder that cannot be one is refused', () =>
   withStore(async (dir) => {
     writeFileSync(join(dir, 'file'), '');
-    const { code, message } = refusal(join(dir, 'file', 'store'));
+    const { code, message } = await refusal(join(dir, 'file', 'store'));
     assert.is(code, 'STORE_ACCESS');
     assert.match(message, '--state-dir');
   }));
@@ -167,7 +169,7 @@ test('a disk that takes no more refuses the edit and keeps what is there', () =>
     }
     await child.end();
     assert.is(answers.at(-1), 'resource-denied');
-    const after = Datastores.open(options(dir));
+    const after = await Datastores.open(options(dir));
     assert.is(after.head().version, lastVersion + answers.length - 1);
     const view = after.view('running');
     const gateways = new Set([...view.bindings('a')].map(({ gatewayIpv6Address }) => formatIpv6(gatewayIpv6Address)));
@@ -212,25 +214,30 @@ function rows(first: number, count: number): Binding[] {
   }));
 }
 
-const commitOf = (after: readonly Binding[], before?: readonly Binding[]) => ({
-  commit: {
-    caller: OPERATOR,
-    hasStartup: false,
-    rows: after.map((binding, index) => ({ instance: 'a', before: before?.[index], after: binding })),
-  },
-});
+/** Commits rows of AFTR `a`; the number of the version. */
+async function commit(environment: Environment, bindings: readonly Binding[]): Promise<number> {
+  const base = new Snapshot(environment);
+  const overlay = new RowOverlay();
+  for (const row of bindings) overlay.put('a', row);
+  const changes = await RowChanges.between(base, overlay);
+  const { version } = await writeCommit(environment, {
+    commit: { caller: OPERATOR, hasStartup: false, rows: changes },
+  });
+  base.close();
+  return version;
+}
 
 test('change records are kept up to their limits, more than 100,000 rows are one bulk mark', () =>
   withStore(async (_dir, environment) => {
     const opened = environment();
-    const first = writeCommit(opened, commitOf(rows(0, 60_000))).version;
-    writeCommit(opened, commitOf(rows(60_000, 40_001)));
+    const first = await commit(opened, rows(0, 60_000));
+    await commit(opened, rows(60_000, 40_001));
     const snapshot = new Snapshot(opened);
     assert.is(snapshot.change(first), undefined, 'the older one went');
     assert.is(snapshot.change(first + 1)?.rows.length, 40_001);
     assert.is(snapshot.head?.keptRows, 40_001);
     snapshot.close();
-    const bulk = writeCommit(opened, commitOf(rows(200_000, 100_001))).version;
+    const bulk = await commit(opened, rows(200_000, 100_001));
     const after = new Snapshot(opened);
     assert.equal([after.change(bulk)?.bulk, after.change(bulk)?.rows.length], [true, 0]);
     assert.is(after.count('a'), 200_003);
@@ -240,7 +247,7 @@ test('change records are kept up to their limits, more than 100,000 rows are one
 test('a cursor that is left behind does not keep its snapshot, and with it old pages', () =>
   withStore(async (_dir, environment) => {
     const opened = environment();
-    writeCommit(opened, commitOf(rows(0, 10)));
+    await commit(opened, rows(0, 10));
     const readers = () => opened.root.readerList().split('\n').length - 2;
     const snapshot = new Snapshot(opened);
     snapshot.bindings('a').next();
