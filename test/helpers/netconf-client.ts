@@ -48,7 +48,7 @@ export class RawClient {
   ): Promise<RawClient> {
     const connection = new ssh2.Client();
     await new Promise<void>((resolve, reject) => {
-      connection.once('ready', resolve).once('error', reject);
+      connection.once('ready', resolve).on('error', reject);
       connection.connect({ host: '127.0.0.1', port, username: user, ...credentials });
     });
     const client = await RawClient.over(connection);

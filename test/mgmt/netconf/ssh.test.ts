@@ -114,12 +114,19 @@ test('connections that never authenticate are limited by source, and a local ses
   } finally {
     for (const socket of sockets) socket.destroy();
   }
+  // Their places are free again as soon as the server has seen them go.
+  await until(async () => {
+    const login = RawClient.ssh(management.netconfPort, 'admin', { privateKey: String(pair.private) });
+    const client = await login.catch(() => undefined);
+    client?.end();
+    return client !== undefined;
+  });
 });
 
 test('two sessions over one connection: the end of one leaves the other', async () => {
   const connection = new ssh2.Client();
   await new Promise<void>((resolve, reject) => {
-    connection.once('ready', resolve).once('error', reject);
+    connection.once('ready', resolve).on('error', reject);
     connection.connect({
       host: '127.0.0.1',
       port: management.netconfPort,
@@ -151,8 +158,8 @@ test('round trips take no time of Nagle', async () => {
   assert.ok(each < 20, `${each.toFixed(1)} ms each; without TCP_NODELAY it is more than 40`);
 });
 
-async function until(condition: () => boolean): Promise<void> {
-  for (const end = Date.now() + 5_000; !condition(); await new Promise((resolve) => setTimeout(resolve, 10))) {
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 5_000; !(await condition()); await new Promise((resolve) => setTimeout(resolve, 10))) {
     if (Date.now() > end) throw new Error(`never happened: ${condition}`);
   }
 }
