@@ -49,6 +49,8 @@ export class RawClient {
     const connection = new ssh2.Client();
     await new Promise<void>((resolve, reject) => {
       connection.once('ready', resolve).on('error', reject);
+      // Without ssh2's native ciphers a message goes in two writes, and Nagle's algorithm holds the second for 40 ms.
+      connection.once('connect', () => connection.setNoDelay(true));
       connection.connect({ host: '127.0.0.1', port, username: user, ...credentials });
     });
     const client = await RawClient.over(connection);
