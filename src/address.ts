@@ -53,6 +53,38 @@ export function parseIpv4Prefix(text: string): Ipv4Prefix | undefined {
   return { address: (address & ipv4Mask(length)) >>> 0, length };
 }
 
+/**
+ * Reads a prefix that stands in `text` from `from` to before `to`: its address times 64 plus its length. -1 when it is none,
+ * or has host bits.
+ */
+export function readIpv4Prefix(text: string, from: number, to: number): number {
+  let at = from;
+  const number = (end: number, largest: number): number => {
+    const start = at;
+    let value = 0;
+    for (; text.charCodeAt(at) !== end && at < to; at++) {
+      const digit = text.charCodeAt(at) - 0x30;
+      if (digit < 0 || digit > 9 || at - start === 3) return -1;
+      value = value * 10 + digit;
+    }
+    if (at === start || value > largest || (at - start > 1 && text.charCodeAt(start) === 0x30)) return -1;
+    return value;
+  };
+  let address = 0;
+  for (let octets = 0; octets < 4; octets++) {
+    const end = octets < 3 ? DOT : SLASH;
+    const octet = number(end, 255);
+    if (octet < 0 || at >= to) return -1;
+    at++;
+    address = address * 256 + octet;
+  }
+  const length = number(-1, 32);
+  return length < 0 || (address & ~ipv4Mask(length)) !== 0 ? -1 : address * 64 + length;
+}
+
+const DOT = 0x2e;
+const SLASH = 0x2f;
+
 /** A prefix as text, `192.0.2.0/24`. */
 export function formatIpv4Prefix(address: number, length: number): string {
   return `${formatIpv4(address)}/${length}`;

@@ -37,6 +37,8 @@ interface Rules {
 export interface Rights {
   /** Whether every data node may be read: no question needed a node. */
   readonly readsAll: boolean;
+  /** Whether every data node may be created, updated and deleted. */
+  readonly writesAll: boolean;
   /** Whether the operation may be executed (§3.4.4). */
   mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean;
   /** Whether this access to this data node is permitted (§3.4.5); ancestors are the caller's business. */
@@ -77,10 +79,11 @@ export function isRecovery(caller: Caller): boolean {
   return caller.face === 'system' || caller.face === 'local';
 }
 
-const EVERYTHING: Rights = { readsAll: true, mayExecute: () => true, may: () => true };
+const EVERYTHING: Rights = { readsAll: true, writesAll: true, mayExecute: () => true, may: () => true };
 
 class RuleRights implements Rights {
   readonly readsAll: boolean;
+  readonly writesAll: boolean;
   readonly #defaults: Rules['defaults'];
   readonly #rules: readonly Rule[];
 
@@ -95,7 +98,10 @@ class RuleRights implements Rights {
             .filter((list) => list.groups.some((group) => group === '*' || groups.includes(group)))
             .flatMap((list) => list.rules);
     const first = this.#rules[0];
-    this.readsAll = first?.kind === 'any' && first.module === '*' && first.permit && isFor(first, 'read');
+    const permits = (access: Access) =>
+      first?.kind === 'any' && first.module === '*' && first.permit && isFor(first, access);
+    this.readsAll = permits('read');
+    this.writesAll = permits('create') && permits('update') && permits('delete');
   }
 
   mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean {

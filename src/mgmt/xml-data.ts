@@ -4,10 +4,12 @@
  * injected check.
  */
 
+import { parseIpv4Prefix } from '../address.ts';
 import type { Insert, Operation } from '../state/data.ts';
 import { DataNode, entryId } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { ValueCheck } from '../state/request.ts';
+import { prefixNumber } from '../state/rows.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import { parsePredicates } from './path.ts';
 import type { XmlElement } from './xml.ts';
@@ -128,6 +130,7 @@ class DataReader {
         info: { 'bad-element': schema.name },
       });
     }
+    node.bulk = element.bulk;
     // Keys first, so that faults below name the entry.
     for (const child of element.children) if (schema.keys.includes(child.name)) this.read(child, node);
     for (const child of element.children) if (!schema.keys.includes(child.name)) this.read(child, node);
@@ -210,7 +213,8 @@ class DataReader {
     const { schema } = node;
     const rival =
       schema.dump.choices && [...parent.childMap.values()].find((other) => isOtherCase(other.schema, schema));
-    if (parent.get(node.id) && (schema.keys.length > 0 || schema.kind !== 'list')) {
+    const isTwin = parent.get(node.id) !== undefined || isAmongRows(node, parent);
+    if (isTwin && (schema.keys.length > 0 || schema.kind !== 'list')) {
       node.parent = parent;
       this.#fault('bad-element', {
         path: node.path,
@@ -225,6 +229,13 @@ class DataReader {
       });
     } else parent.add(node);
   }
+}
+
+/** Whether an entry of that prefix came as a row. */
+export function isAmongRows(node: DataNode, parent: DataNode): boolean {
+  if (!parent.bulk || !node.schema.rows) return false;
+  const prefix = parseIpv4Prefix(node.leaf('ipv4-prefix') ?? '');
+  return prefix !== undefined && parent.bulk.has(prefixNumber(prefix.address, prefix.length));
 }
 
 function isRemoval(element: XmlElement): boolean {

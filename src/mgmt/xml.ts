@@ -5,6 +5,8 @@
 
 import { SaxesParser } from 'saxes';
 import { ManagementError } from '../state/errors.ts';
+import type { RowPack } from '../state/row-pack.ts';
+import { TABLE, XmlRows } from './bulk-rows.ts';
 
 export interface XmlAttribute {
   /** Local name. */
@@ -28,7 +30,11 @@ export interface XmlElement {
   readonly children: readonly XmlElement[];
   /** All character data directly inside, joined. */
   readonly text: string;
+  /** Entries of a binding table that were read as rows; `children` lacks them. */
+  readonly bulk?: RowPack;
 }
+
+const EDIT_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:base:1.0';
 
 export interface XmlLimits {
   /** Levels of elements. */
@@ -41,23 +47,78 @@ export interface XmlLimits {
 
 export const XML_LIMITS: XmlLimits = { depth: 100, elements: 4_000_000, attributes: 100 };
 
+/**
+ * Where entries of binding tables may be read as rows: in the `config` of an edit, anywhere in a body that is one, nowhere.
+ */
+export type BulkPlace = 'config' | 'body' | 'none';
+
 interface OpenElement {
   readonly element: XmlElement & { children: XmlElement[] };
   readonly text: string[];
+  bulk?: XmlRows;
 }
+
+/** Characters handed to the parser at once. */
+const PIECE = 64 * 1024;
+/** Entries read at once. */
+const ENTRIES = 4_096;
+const SLICE_MS = 10;
 
 /**
  * One document to its root element.
  * @throws ManagementError malformed-message (type rpc) for anything not well-formed, a DOCTYPE, a processing
  *   instruction; too-big above a limit.
  */
-export function parseXml(text: string, limits: XmlLimits = XML_LIMITS): XmlElement {
-  const reader = new ElementReader(limits);
+export function parseXml(text: string, limits: XmlLimits = XML_LIMITS, bulk: BulkPlace = 'none'): XmlElement {
+  const steps = parseSteps(text, limits, bulk);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same in slices of some milliseconds, so that others have their turn while a long document is read. */
+export async function parseLongXml(text: string, bulk: BulkPlace): Promise<XmlElement> {
+  const steps = parseSteps(text, XML_LIMITS, bulk);
+  for (let began = performance.now(); ; ) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (performance.now() - began < SLICE_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    began = performance.now();
+  }
+}
+
+function* parseSteps(text: string, limits: XmlLimits, bulk: BulkPlace): Generator<void, XmlElement> {
+  const reader = new ElementReader(limits, bulk);
+  let at = 0;
+  const feed = function* (to: number): Generator<void> {
+    while (at < to) {
+      const end = Math.min(to, at + PIECE);
+      reader.parser.write(text.slice(at, end));
+      at = end;
+      yield;
+    }
+  };
   try {
-    reader.parser.write(text).close();
+    while (bulk !== 'none') {
+      const table = text.indexOf(TABLE.name, at);
+      const end = table < 0 ? 0 : text.indexOf('>', table) + 1;
+      if (end === 0) break;
+      yield* feed(end);
+      while (reader.isInTable && at < text.length) {
+        for (let from = -1; from !== at && reader.rows; yield) {
+          from = at;
+          at = reader.rows.read(text, at, ENTRIES);
+        }
+        yield* feed(text.indexOf('>', at) + 1 || text.length);
+      }
+    }
+    yield* feed(text.length);
+    reader.parser.close();
   } catch (error) {
     if (error instanceof ManagementError) throw error;
-    throw malformed(error instanceof Error ? error.message : String(error));
+    throw malformed(error instanceof Error ? reader.place(error.message) : String(error));
   }
   if (!reader.root) throw malformed('expected one XML element, found none');
   return reader.root;
@@ -72,11 +133,18 @@ class ElementReader {
   root: XmlElement | undefined;
   readonly #open: OpenElement[] = [];
   readonly #limits: XmlLimits;
+  readonly #bulk: BulkPlace;
   #elements = 0;
   #attributes = 0;
+  /** The open binding table, in which entries may be read as rows. */
+  #table: OpenElement | undefined;
+  /** Where the last tag ended, in characters that went through the parser. */
+  #tagEnd = 0;
+  #hasRows = false;
 
-  constructor(limits: XmlLimits) {
+  constructor(limits: XmlLimits, bulk: BulkPlace) {
     this.#limits = limits;
+    this.#bulk = bulk;
     const { parser } = this;
     parser.on('error', (error) => {
       throw error;
@@ -111,11 +179,41 @@ class ElementReader {
         children: [],
         text: '',
       };
-      this.#open.push({ element, text: [] });
+      const opened: OpenElement = { element, text: [] };
+      if (!this.#table && this.#isTable(element)) this.#table = opened;
+      this.#open.push(opened);
+      this.#tagEnd = parser.position;
     });
     parser.on('text', (text) => this.#open[this.#open.length - 1]?.text.push(text));
     parser.on('cdata', (text) => this.#open[this.#open.length - 1]?.text.push(text));
-    parser.on('closetag', () => this.#close());
+    parser.on('closetag', () => {
+      this.#close();
+      this.#tagEnd = parser.position;
+    });
+  }
+
+  get isInTable(): boolean {
+    return this.#table !== undefined;
+  }
+
+  /** What reads entries where the parser stands; undefined unless that is right behind a tag, in the table itself. */
+  get rows(): XmlRows | undefined {
+    const table = this.#table;
+    if (!table || table !== this.#open[this.#open.length - 1] || this.#tagEnd !== this.parser.position) return undefined;
+    table.bulk ??= new XmlRows(table.element.prefix);
+    this.#hasRows = true;
+    return table.bulk;
+  }
+
+  /** The parser counts lines of what went through it; behind rows that is no place. */
+  place(message: string): string {
+    return this.#hasRows ? message.replace(/^\d+:\d+: /, '') : message;
+  }
+
+  #isTable({ name, namespace }: XmlElement): boolean {
+    if (this.#bulk === 'none' || name !== TABLE.name || namespace !== TABLE.namespace) return false;
+    if (this.#bulk === 'body') return true;
+    return this.#open.some(({ element }) => element.name === 'config' && element.namespace === EDIT_NAMESPACE);
   }
 
   #count(): void {
@@ -130,7 +228,9 @@ class ElementReader {
   #close(): void {
     const closed = this.#open.pop();
     if (!closed) return;
-    const element = { ...closed.element, text: closed.text.join('') };
+    if (closed === this.#table) this.#table = undefined;
+    const bulk = closed.bulk && closed.bulk.rows.size > 0 ? { bulk: closed.bulk.rows } : {};
+    const element = { ...closed.element, text: closed.text.join(''), ...bulk };
     const parent = this.#open[this.#open.length - 1];
     if (parent) parent.element.children.push(element);
     else this.root = element;

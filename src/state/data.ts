@@ -4,6 +4,7 @@
  * a whole: only the entries of one edit or one answer do.
  */
 
+import type { RowPack } from './row-pack.ts';
 import type { SchemaNode } from './schema.ts';
 
 /** RFC 6241 §7.2; `none` is the default operation of that name. */
@@ -27,6 +28,8 @@ export class DataNode {
   parent: DataNode | undefined;
   operation: Operation | undefined;
   insert: Insert | undefined;
+  /** In an edit: entries of the binding table that came as rows. No prefix of theirs is among the children. */
+  bulk: RowPack | undefined;
   /** Set where the value is the schema's default and nobody wrote it (RFC 6243 report-all-tagged). */
   isDefault = false;
   #children: Map<string, DataNode> | undefined;
@@ -119,6 +122,7 @@ export class DataNode {
     if (edits) {
       copy.operation = this.operation;
       copy.insert = this.insert;
+      copy.bulk = this.bulk;
     }
     if (this.#children) {
       const children = new Map<string, DataNode>();

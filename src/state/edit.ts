@@ -10,7 +10,8 @@ import { ManagementError } from './errors.ts';
 import type { RowOverlay } from './overlay.ts';
 import type { Authorize } from './request.ts';
 import type { RowSource } from './rows.ts';
-import { bindingToNode, nodeToBinding, sameBinding } from './rows.ts';
+import type { RowPack } from './row-pack.ts';
+import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
 
 export interface EditTarget {
@@ -77,6 +78,7 @@ class Editor {
     if (edit.schema.isLeaf) return;
     const node = existing ?? parent.add(new DataNode(edit.schema));
     for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'none');
+    if (edit.bulk) this.#applyBulk(node, edit.bulk, 'none');
   }
 
   #write(parent: DataNode, edit: DataNode, operation: 'merge' | 'replace' | 'create', existing?: DataNode): void {
@@ -95,7 +97,10 @@ class Editor {
         this.#require(node, 'create');
       }
       if (operation === 'replace') this.replaceChildren(node, edit);
-      else for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, operation);
+      else {
+        for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, operation);
+        if (edit.bulk) this.#applyBulk(node, edit.bulk, operation);
+      }
     }
     if (edit.insert) this.#insert(parent, edit, existing !== undefined);
   }
@@ -107,6 +112,7 @@ class Editor {
     }
     if (node.schema.children.some((child) => child.rows)) this.#replaceRows(node, edit);
     for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'replace');
+    if (edit.bulk) this.#applyBulk(node, edit.bulk, 'replace');
     this.#orderAs(node, edit);
   }
 
@@ -194,12 +200,42 @@ class Editor {
     if (!after && before) this.#target.overlay.delete(instance, prefix);
   }
 
+  /** Entries that came as rows: each is one with all it has, or the same as an entry with those leaves. */
+  #applyBulk(table: DataNode, bulk: RowPack, operation: Operation): void {
+    const instance = instanceOf(table);
+    const { rows, overlay } = this.#target;
+    if (!this.#authorize && operation !== 'none' && rows.count(instance) === 0) {
+      overlay.putAll(instance, bulk);
+      return;
+    }
+    const schema = table.schema.children.find((child) => child.rows);
+    if (!schema) return;
+    for (const number of bulk.numbers()) {
+      const value = bulk.get(number);
+      if (!value) continue;
+      const before = rows.sealed(instance, number);
+      if (!this.#authorize && (before ? operation === 'replace' : operation !== 'none')) {
+        overlay.putSealed(instance, number, value);
+      } else if (!before || Buffer.compare(before, value) !== 0 || operation === 'create') {
+        const entry = bindingToNode(schema, openRow(number, value));
+        // No edit names it.
+        entry.remove(entry.child('origin')?.id ?? '');
+        this.apply(table, entry, operation);
+      }
+    }
+  }
+
   #replaceRows(table: DataNode, edit: DataNode): void {
     const instance = instanceOf(table);
     if (this.#target.rows.count(instance) === 0) return;
+    if (edit.bulk && !this.#authorize) {
+      this.#target.overlay.clear(instance);
+      return;
+    }
     const schema = table.schema.children.find((child) => child.rows);
     if (!schema) return;
     for (const binding of [...this.#target.rows.bindings(instance)]) {
+      if (edit.bulk?.has(prefixNumber(binding.address, binding.length))) continue;
       const entry = bindingToNode(schema, binding);
       if (edit.get(entry.id)) continue;
       entry.parent = table;

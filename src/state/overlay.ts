@@ -41,6 +41,12 @@ export class RowOverlay {
     this.#top(instance).rows.put(number, value);
   }
 
+  /** Takes whole rows as a layer of their own; nobody changes them any more. */
+  putAll(instance: string, rows: RowPack): void {
+    this.#setTop(instance, this.#layers(instance), { cleared: false, rows });
+    this.#own.delete(instance);
+  }
+
   delete(instance: string, { address, length }: Ipv4Prefix): void {
     this.#top(instance).rows.remove(prefixNumber(address, length));
   }

@@ -4,7 +4,7 @@ export type NetconfLimits = { readonly [Name in keyof typeof NETCONF_LIMITS]: nu
 
 export const NETCONF_LIMITS = {
   /** Octets of one message of a client, framing not counted. */
-  messageOctets: 64 * 1024 * 1024,
+  messageOctets: 256 * 1024 * 1024,
   /** Octets of a client's hello. */
   helloOctets: 64 * 1024,
   /** From the start of a session to the end of the client's hello, in milliseconds. */

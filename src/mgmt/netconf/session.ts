@@ -11,13 +11,14 @@
  * One request is under way at a time; others wait in order.
  */
 
+import { isAscii } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { RpcReply, ValidationFault } from 'netconf-server';
 import type { Log } from '../../log.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { Operations } from '../operations.ts';
-import { parseXml, type XmlElement } from '../xml.ts';
+import { parseLongXml, parseXml, type XmlElement } from '../xml.ts';
 import { NETCONF_NAMESPACE, writeXml } from '../xml-data.ts';
 import type { Envelope } from './envelope.ts';
 import { openEnvelope, REFERENCE_NAMESPACE, replyTag, shellOf } from './envelope.ts';
@@ -251,7 +252,7 @@ export class GuardedSession {
     const { operations, checkOperation, log } = this.#parts;
     let rpc: XmlElement | undefined;
     try {
-      rpc = parseXml(decode(message));
+      rpc = await parseLongXml(decode(message), 'config');
       const envelope = openEnvelope(rpc, operations.schema);
       const shell = shellOf(envelope.operation);
       refuseFaults(envelope, checkOperation(shell));
@@ -317,6 +318,8 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The text of a message; clients put line ends between messages, which XML allows nowhere before its declaration. */
 function decode(message: Buffer): string {
+  // Half the memory, and all there is to most messages.
+  if (isAscii(message)) return message.toString('latin1').trimStart();
   try {
     return UTF8.decode(message).trimStart();
   } catch {

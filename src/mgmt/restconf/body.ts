@@ -1,14 +1,16 @@
 /** Request bodies to data trees, in either encoding. */
 
+import { isAscii } from 'node:buffer';
 import type { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { SchemaNode } from '../../state/schema.ts';
-import { parseXml } from '../xml.ts';
+import { parseXml, XML_LIMITS } from '../xml.ts';
 import { dataFromXml } from '../xml-data.ts';
 import type { RestconfOperations } from './backend.ts';
 import { dataFromJson } from './json-reader.ts';
 import type { JsonObject } from './json-text.ts';
 import { describeJson, isJsonObject, parseJson } from './json-text.ts';
+import { LIMITS } from './limits.ts';
 import type { Encoding } from './media.ts';
 import { unsupportedMedia } from './media.ts';
 
@@ -46,12 +48,13 @@ export function readBody(
   if (encoding === undefined) throw unsupportedMedia('no Content-Type came');
   const text = decodeUtf8(body);
   const { parent, path, wrapper, module, state = false } = shape;
+  const isLong = body.length >= LIMITS.bulkOctets && !state;
   try {
     if (encoding === 'json') {
-      const members = unwrapJson(parseJson(text), wrapper);
+      const members = unwrapJson(parseJson(text, isLong), wrapper);
       return dataFromJson(schema, check, members, { parent, state, ...(module === undefined ? {} : { module }) });
     }
-    const root = parseXml(text);
+    const root = parseXml(text, XML_LIMITS, isLong ? 'body' : 'none');
     if (wrapper && (root.name !== wrapper.name || root.namespace !== wrapper.namespace)) {
       throw malformed(
         `expected the element ${wrapper.name} of ${wrapper.namespace}, ${root.name} of '${root.namespace}' came`,
@@ -64,6 +67,7 @@ export function readBody(
 }
 
 function decodeUtf8(body: Uint8Array): string {
+  if (isAscii(body)) return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
   } catch (error) {

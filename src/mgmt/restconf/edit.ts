@@ -118,8 +118,9 @@ export class Editor {
     const shape = { parent: parent.schema, path: parent.path, ...(module === undefined ? {} : { module }) };
     const top = readBody(body, request.bodyEncoding, this.#operations, shape);
     const [child, ...more] = top.childMap.values();
-    if (child && more.length === 0) return child;
-    const message = `expected one resource in the body, ${top.size} came`;
+    const rows = top.bulk?.size ?? 0;
+    if (child && more.length === 0 && rows === 0) return child;
+    const message = `expected one resource in the body, ${top.size + rows} came`;
     throw new ManagementError('malformed-message', { type: 'rpc', message });
   }
 

@@ -8,9 +8,9 @@ import { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { ValueCheck } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
-import { isOtherCase } from '../xml-data.ts';
+import { isAmongRows, isOtherCase } from '../xml-data.ts';
 import type { JsonObject, JsonValue } from './json-text.ts';
-import { describeJson, isJsonArray, isJsonObject, JsonNumber, printJson } from './json-text.ts';
+import { BulkArray, describeJson, isJsonArray, isJsonObject, JsonNumber, printJson } from './json-text.ts';
 
 const MAX_FAULTS = 20;
 const WITH_DEFAULTS_ANNOTATION = 'ietf-netconf-with-defaults:default';
@@ -91,6 +91,7 @@ class JsonReader {
       this.#wrongKind(schema, value, parent, 'an array');
       return;
     }
+    if (value instanceof BulkArray && schema.rows) parent.bulk = value.bulk;
     for (const item of value) {
       const node = schema.isLeaf ? this.#leaf(schema, item, parent) : this.#inner(schema, item, parent);
       if (node) this.#attach(node, parent);
@@ -194,7 +195,8 @@ class JsonReader {
     const { schema } = node;
     const rival =
       schema.dump.choices && [...parent.childMap.values()].find((other) => isOtherCase(other.schema, schema));
-    if ((schema.keys.length > 0 || schema.kind !== 'list') && parent.get(node.id)) {
+    const isTwin = parent.get(node.id) !== undefined || isAmongRows(node, parent);
+    if ((schema.keys.length > 0 || schema.kind !== 'list') && isTwin) {
       node.parent = parent;
       this.#fault('bad-element', {
         path: node.path,

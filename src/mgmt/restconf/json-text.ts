@@ -4,6 +4,8 @@
  */
 
 import { ManagementError } from '../../state/errors.ts';
+import type { RowPack } from '../../state/row-pack.ts';
+import { JsonRows } from '../bulk-rows.ts';
 import { LIMITS } from './limits.ts';
 import { isYangText } from './yang-text.ts';
 
@@ -14,6 +16,11 @@ export class JsonNumber {
   constructor(text: string) {
     this.text = text;
   }
+}
+
+/** An array that held entries of a binding table; those that were read as rows it lacks. */
+export class BulkArray extends Array<JsonValue> {
+  bulk: RowPack | undefined;
 }
 
 export type JsonObject = ReadonlyMap<string, JsonValue>;
@@ -34,13 +41,13 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * One document.
+ * One document; with `bulk`, plain entries of binding tables are read as rows.
  * @throws ManagementError malformed-message for a byte order mark, a member twice in one object, anything after the
  *   value, a character no YANG string may hold (lone surrogate, control), and all RFC 8259 refuses; too-big when nested
  *   deeper than LIMITS.jsonDepth
  */
-export function parseJson(text: string): JsonValue {
-  return new JsonParser(text).document();
+export function parseJson(text: string, bulk = false): JsonValue {
+  return new JsonParser(text, bulk).document();
 }
 
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
@@ -72,9 +79,11 @@ class JsonParser {
   readonly #text: string;
   #at = 0;
   #depth = 0;
+  readonly #bulk: boolean;
 
-  constructor(text: string) {
+  constructor(text: string, bulk: boolean) {
     this.#text = text;
+    this.#bulk = bulk;
   }
 
   document(): JsonValue {
@@ -124,17 +133,32 @@ class JsonParser {
       this.#skip();
       if (!this.#take(':')) this.#fail(`expected ':' after member name "${name}"`);
       this.#skip();
-      members.set(name, this.#value());
+      members.set(name, this.#isEntries(name) ? this.#nested(() => this.#entries()) : this.#value());
       this.#skip();
     } while (this.#take(','));
     if (!this.#take('}')) this.#fail("expected ',' or '}'");
     return members;
   }
 
-  #array(): readonly JsonValue[] {
-    const values: JsonValue[] = [];
+  #isEntries(name: string): boolean {
+    return this.#bulk && (name === 'binding' || name === 'gi-4over6:binding') && this.#text[this.#at] === '[';
+  }
+
+  #entries(): readonly JsonValue[] {
+    const reader = new JsonRows();
+    const values = new BulkArray();
+    this.#array(values, () => {
+      this.#at = reader.read(this.#text, this.#at);
+    });
+    values.bulk = reader.rows;
+    return values;
+  }
+
+  /** `before` is called where a value is about to begin. */
+  #array(values: JsonValue[] = [], before = () => {}): readonly JsonValue[] {
     if (this.#take(']')) return values;
     do {
+      before();
       this.#skip();
       values.push(this.#value());
       this.#skip();

@@ -6,7 +6,9 @@ export const LIMITS = {
   /** Octets of all header fields and the request line of HTTP/1.1; above it 431. */
   headerOctets: 32 * 1024,
   /** Octets of a request body; above it 413. */
-  bodyOctets: 16 * 1024 * 1024,
+  bodyOctets: 256 * 1024 * 1024,
+  /** From this length on, binding entries of a body are read as rows. */
+  bulkOctets: 16 * 1024,
   /** Levels of objects and arrays in a JSON body. */
   jsonDepth: 100,
   /** Connections at the same time. */
