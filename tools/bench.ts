@@ -2,6 +2,7 @@
  * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }.
  *
  *   datapath   the engine in memory: packets a second at 1,000 and 1,000,000 bindings
+ *   state      configuration through the faces of a running instance: edits, bulk loads, reads, memory (root; [--bindings N])
  */
 
 import { execFileSync } from 'node:child_process';
@@ -9,9 +10,16 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import type { BenchResult } from './bench/datapath.ts';
 
-const BENCHES: Readonly<Record<string, () => Promise<BenchResult[]>>> = {
+const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<BenchResult[]>>> = {
   datapath: async () => (await import('./bench/datapath.ts')).benchDatapath(),
+  state: async (words) => (await import('./bench/state.ts')).benchState(bindingsOf(words)),
 };
+
+/** The numbers after --bindings; undefined without it. */
+function bindingsOf(words: readonly string[]): number[] | undefined {
+  const at = words.indexOf('--bindings');
+  return at < 0 ? undefined : (words[at + 1] ?? '').split(',').map(Number);
+}
 
 function machine(): Record<string, unknown> {
   const [cpu] = cpus();
@@ -44,7 +52,7 @@ async function main(words: readonly string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const results = await bench();
+  const results = await bench(words);
   for (const { id, value, unit, target, met } of results) {
     const aim = target === null ? '' : `  target ${target}: ${met ? 'met' : 'missed'}`;
     process.stdout.write(`${id.padEnd(44)} ${String(Number(value.toPrecision(4))).padStart(10)} ${unit}${aim}\n`);

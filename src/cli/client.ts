@@ -18,7 +18,7 @@ const MONITORING_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-monitorin
 const HELLO = `<hello xmlns="${BASE_NAMESPACE}"><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>`;
 const MARK = ']]>]]>';
 /** The device drops a client that sends more at once. */
-export const MESSAGE_LIMIT = 60 * 1024 * 1024;
+export const MESSAGE_LIMIT = 250 * 1024 * 1024;
 const ERROR_REPLY = /^[^<]*(?:<\?[^>]*\?>[^<]*)?<(?:\w+:)?rpc-reply[^>]*>\s*<(?:\w+:)?rpc-error[\s>]/;
 const REPLY_BEGUN = /^[^<]*(?:<\?[^>]*\?>[^<]*)?<(?:\w+:)?rpc-reply[^>]*>\s*<[^>]*>|<(?:\w+:)?rpc-reply[^>]*\/>/;
 

@@ -95,7 +95,7 @@ function* parseSteps(text: string, limits: XmlLimits, bulk: BulkPlace): Generato
   const feed = function* (to: number): Generator<void> {
     while (at < to) {
       const end = Math.min(to, at + PIECE);
-      reader.parser.write(text.slice(at, end));
+      reader.write(text.slice(at, end));
       at = end;
       yield;
     }
@@ -115,7 +115,7 @@ function* parseSteps(text: string, limits: XmlLimits, bulk: BulkPlace): Generato
       }
     }
     yield* feed(text.length);
-    reader.parser.close();
+    reader.close();
   } catch (error) {
     if (error instanceof ManagementError) throw error;
     throw malformed(error instanceof Error ? reader.place(error.message) : String(error));
@@ -129,7 +129,7 @@ function malformed(message: string): ManagementError {
 }
 
 class ElementReader {
-  readonly parser = new SaxesParser({ xmlns: true });
+  readonly #parser = new SaxesParser({ xmlns: true });
   root: XmlElement | undefined;
   readonly #open: OpenElement[] = [];
   readonly #limits: XmlLimits;
@@ -138,14 +138,15 @@ class ElementReader {
   #attributes = 0;
   /** The open binding table, in which entries may be read as rows. */
   #table: OpenElement | undefined;
-  /** Where the last tag ended, in characters that went through the parser. */
+  /** Characters that went into the parser, and those up to the end of the last tag. */
+  #written = 0;
   #tagEnd = 0;
   #hasRows = false;
 
   constructor(limits: XmlLimits, bulk: BulkPlace) {
     this.#limits = limits;
     this.#bulk = bulk;
-    const { parser } = this;
+    const parser = this.#parser;
     parser.on('error', (error) => {
       throw error;
     });
@@ -192,6 +193,15 @@ class ElementReader {
     });
   }
 
+  write(text: string): void {
+    this.#written += text.length;
+    this.#parser.write(text);
+  }
+
+  close(): void {
+    this.#parser.close();
+  }
+
   get isInTable(): boolean {
     return this.#table !== undefined;
   }
@@ -199,7 +209,7 @@ class ElementReader {
   /** What reads entries where the parser stands; undefined unless that is right behind a tag, in the table itself. */
   get rows(): XmlRows | undefined {
     const table = this.#table;
-    if (!table || table !== this.#open[this.#open.length - 1] || this.#tagEnd !== this.parser.position) return undefined;
+    if (!table || table !== this.#open[this.#open.length - 1] || this.#tagEnd !== this.#written) return undefined;
     table.bulk ??= new XmlRows(table.element.prefix);
     this.#hasRows = true;
     return table.bulk;

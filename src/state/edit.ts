@@ -9,8 +9,8 @@ import { DataNode, entryId } from './data.ts';
 import { ManagementError } from './errors.ts';
 import type { RowOverlay } from './overlay.ts';
 import type { Authorize } from './request.ts';
-import type { RowSource } from './rows.ts';
 import type { RowPack } from './row-pack.ts';
+import type { RowSource } from './rows.ts';
 import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
 
