@@ -149,27 +149,29 @@ function hexDigit(unit: number): number {
  * decimal (§5), the latter because inet_ntop and therefore libyang write them so: one address has one text everywhere.
  */
 export function formatIpv6(octets: Uint8Array, at = 0): string {
-  const groups: number[] = [];
-  for (let i = 0; i < 8; i++) groups.push(((octets[at + 2 * i] ?? 0) << 8) | (octets[at + 2 * i + 1] ?? 0));
-  const tail = groups.slice(6);
-  const isMapped = groups[5] === 0xffff;
-  if (groups.slice(0, 5).every((group) => group === 0) && (isMapped || (groups[5] === 0 && tail[0] !== 0))) {
-    return `${isMapped ? '::ffff:' : '::'}${formatIpv4((((tail[0] ?? 0) << 16) | (tail[1] ?? 0)) >>> 0)}`;
+  const group = (index: number): number => ((octets[at + 2 * index] ?? 0) << 8) | (octets[at + 2 * index + 1] ?? 0);
+  let gap = 8;
+  let gapLength = 1;
+  for (let index = 0; index < 8; index++) {
+    const start = index;
+    while (index < 8 && group(index) === 0) index++;
+    if (index - start > gapLength) {
+      gap = start;
+      gapLength = index - start;
+    }
   }
-  const [start, length] = longestZeroRun(groups);
-  const hex = groups.map((group) => group.toString(16));
-  if (length < 2) return hex.join(':');
-  return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`;
-}
-
-function longestZeroRun(groups: readonly number[]): readonly [start: number, length: number] {
-  let best: readonly [number, number] = [0, 0];
-  let start = 0;
-  for (const [index, group] of groups.entries()) {
-    if (group !== 0) start = index + 1;
-    else if (index + 1 - start > best[1]) best = [start, index + 1 - start];
+  const isMapped = gap === 0 && gapLength === 5 && group(5) === 0xffff;
+  if (isMapped || (gap === 0 && gapLength === 6)) {
+    return `${isMapped ? '::ffff:' : '::'}${formatIpv4(((group(6) << 16) | group(7)) >>> 0)}`;
   }
-  return best;
+  let text = '';
+  for (let index = 0; index < 8; index++) {
+    if (index === gap) {
+      text += '::';
+      index += gapLength - 1;
+    } else text += text === '' || text.endsWith(':') ? group(index).toString(16) : `:${group(index).toString(16)}`;
+  }
+  return text;
 }
 
 /** Whether two IPv6 addresses are the same. */
@@ -183,7 +185,8 @@ export function isUnusableIpv6(octets: Uint8Array): boolean {
   const first = octets[0] ?? 0;
   if (first === 0xff) return true;
   if (first === 0xfe && ((octets[1] ?? 0) & 0xc0) === 0x80) return true;
-  return octets.subarray(0, 15).every((octet) => octet === 0) && (octets[15] ?? 0) <= 1;
+  for (let i = 0; i < IPV6_LENGTH - 1; i++) if (octets[i] !== 0) return false;
+  return (octets[IPV6_LENGTH - 1] ?? 0) <= 1;
 }
 
 /** Martian IPv4 (RFC 1812 §5.3.7): 0/8, 127/8, 224/4 and 240/4 with the limited broadcast address. */

@@ -88,6 +88,7 @@ export class Operations {
         content,
         withDefaults: request.withDefaults ?? 'explicit',
         depth: request.depth,
+        readsAll: rights.readsAll,
         mayRead: rights.readsAll ? () => true : (node) => rights.may(node, 'read'),
       });
     } catch (error) {

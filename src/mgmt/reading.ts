@@ -8,6 +8,7 @@ import { DataNode, entryId } from '../state/data.ts';
 import type { View } from '../state/datastores.ts';
 import { bindingToNode } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import { RowNode } from './row-node.ts';
 import type { Selection, SelectionPart } from './selection.ts';
 import { fixedKeys } from './selection.ts';
 
@@ -30,6 +31,8 @@ export interface ReadOptions {
   readonly withDefaults: WithDefaults;
   /** RFC 8040 §4.8.2; unbounded when undefined. */
   readonly depth?: number | undefined;
+  /** Whether the caller may read all nodes. */
+  readonly readsAll: boolean;
   /** Whether the caller may read this node; ancestors were asked before. */
   readonly mayRead: (node: DataNode) => boolean;
 }
@@ -161,6 +164,14 @@ class ReadingBuilder {
     if (!first.done) this.rows.set(target, resume(first.value, iterator));
   }
 
+  /** Whether entries go out as they are: nothing is filtered, hidden or added. */
+  #isWhole(parts: readonly SelectionPart[] | undefined, level: number): boolean {
+    const { content, withDefaults, readsAll } = this.#options;
+    const isPlain = content !== 'nonconfig' && (withDefaults === 'explicit' || withDefaults === 'trim');
+    const isAsked = parts === undefined || parts.some(({ whole, matches }) => whole && matches.length === 0);
+    return readsAll && isPlain && isAsked && level < this.#maxLevel;
+  }
+
   *#rows(
     schema: SchemaNode,
     source: DataNode,
@@ -168,9 +179,13 @@ class ReadingBuilder {
     parts: readonly SelectionPart[] | undefined,
     level: number,
   ): Generator<DataNode, undefined> {
+    const isWhole = this.#isWhole(parts, level);
     for (const binding of this.#view.bindings(instance)) {
-      const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level);
-      if (entry) yield entry;
+      if (isWhole) yield orphan(new RowNode(schema, binding, this.#options.content === 'all'), source);
+      else {
+        const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level);
+        if (entry) yield entry;
+      }
     }
     return undefined;
   }

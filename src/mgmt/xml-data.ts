@@ -12,6 +12,7 @@ import type { ValueCheck } from '../state/request.ts';
 import { prefixNumber } from '../state/rows.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import { parsePredicates } from './path.ts';
+import { RowNode } from './row-node.ts';
 import type { XmlElement } from './xml.ts';
 import { escapeAttribute, escapeText, serializeXml } from './xml.ts';
 
@@ -298,6 +299,7 @@ export function* writeXml(
 export function elementText(node: DataNode, outer = ''): string {
   const { schema } = node;
   const open = `${schema.name}${declaration(node, outer)}`;
+  if (node instanceof RowNode) return `<${open}>${node.print(rowLeaf)}</${schema.name}>`;
   if (schema.isLeaf) {
     return node.value === '' ? `<${open}/>` : `<${open}>${escapeText(node.value)}</${schema.name}>`;
   }
@@ -305,6 +307,11 @@ export function elementText(node: DataNode, outer = ''): string {
   let inside = '';
   for (const child of node.children()) inside += elementText(child, schema.namespace);
   return inside === '' ? `<${open}/>` : `<${open}>${inside}</${schema.name}>`;
+}
+
+function rowLeaf(name: string, value: string): string {
+  if (name !== 'description') return `<${name}>${value}</${name}>`;
+  return value === '' ? `<${name}/>` : `<${name}>${escapeText(value)}</${name}>`;
 }
 
 function declaration(node: DataNode, outer: string): string {

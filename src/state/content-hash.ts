@@ -17,9 +17,19 @@ export function rowHash(instance: string, binding: Binding): bigint {
 
 /** The same of a row in the form of the store. */
 export function sealedRowHash(instance: string, key: Uint8Array, value: Uint8Array): bigint {
-  const row = Buffer.concat([Buffer.from(`${instance}\u0000`, 'utf8'), key, value]);
-  return BigInt(`0x${hash('sha256', row, 'hex')}`);
+  if (instance !== scratchName) {
+    scratchName = instance;
+    scratchStart = scratch.write(`${instance}\u0000`, 'utf8');
+  }
+  scratch.set(key, scratchStart);
+  scratch.set(value, scratchStart + key.length);
+  return BigInt(`0x${hash('sha256', scratch.subarray(0, scratchStart + key.length + value.length), 'hex')}`);
 }
+
+/** Begins with the name of the last AFTR; long enough for any name and row. */
+const scratch = Buffer.alloc(8 * 1024);
+let scratchName = '';
+let scratchStart = 1;
 
 /** `sum` with the rows that came added and those that went taken away. */
 export function addHash(sum: bigint, added: bigint): bigint {

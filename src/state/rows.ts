@@ -61,8 +61,16 @@ export function keyOfNumber(number: number): Uint8Array {
 
 /** @throws DamageError when the value's CRC or form is wrong */
 export function openRow(number: number, value: Uint8Array): Binding {
-  return decodeBinding(keyOfNumber(number), value);
+  const address = Math.floor(number / 64);
+  scratchKey[0] = address >>> 24;
+  scratchKey[1] = address >>> 16;
+  scratchKey[2] = address >>> 8;
+  scratchKey[3] = address;
+  scratchKey[4] = number % 64;
+  return decodeBinding(scratchKey, value);
 }
+
+const scratchKey = new Uint8Array(5);
 
 /** A row as an entry of the list `schema`. */
 export function bindingToNode(schema: SchemaNode, binding: Binding): DataNode {

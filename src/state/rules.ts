@@ -12,6 +12,7 @@ import {
   isMartianIpv4,
   isUnusableIpv6,
   overlapIpv4,
+  sameIpv6,
 } from '../address.ts';
 import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
@@ -46,6 +47,7 @@ class RuleChecker {
   readonly #input: RuleInput;
   /** Own tunnel addresses by `octetsKey`, with the path of who has them. */
   readonly #tunnels = new Map<string, string>();
+  readonly #tunnelList: Uint8Array[] = [];
 
   constructor(input: RuleInput) {
     this.#input = input;
@@ -84,7 +86,10 @@ class RuleChecker {
         );
       } else if (owner !== undefined) {
         this.#fault(path, 'duplicate-tunnel-address', `${text} is the tunnel address of ${owner} already`);
-      } else this.#tunnels.set(octetsKey(address), path);
+      } else {
+        this.#tunnels.set(octetsKey(address), path);
+        this.#tunnelList.push(address);
+      }
     }
   }
 
@@ -184,6 +189,13 @@ class RuleChecker {
     }
   }
 
+  /** Devices have few tunnel addresses, mostly one: looking at each is quicker than a key. */
+  #isTunnel(address: Uint8Array): boolean {
+    if (this.#tunnelList.length > 8) return this.#tunnels.has(octetsKey(address));
+    for (const tunnel of this.#tunnelList) if (sameIpv6(tunnel, address)) return true;
+    return false;
+  }
+
   /** All rows in a prefix. */
   #range(aftr: Aftr, own: readonly string[], prefix: Ipv4Prefix): void {
     for (const binding of this.#input.rows.bindings(aftr.name, { address: prefix.address, length: 0 })) {
@@ -205,7 +217,7 @@ class RuleChecker {
       const message = `binding ${text} lies in no ipv4-pool of AFTR ${aftr.name} (pools: ${pools.join(', ') || 'none'})`;
       this.#fault(path(), 'outside-pool', message);
     }
-    if (isUnusableIpv6(gateway) || this.#tunnels.has(octetsKey(gateway))) {
+    if (isUnusableIpv6(gateway) || this.#isTunnel(gateway)) {
       this.#farEnd(`${path()}/gateway-ipv6-address`, gateway);
     }
     if (chosen && !own.includes(octetsKey(chosen))) {

@@ -117,6 +117,7 @@ test('what may not be read does not show, nor does a filter tell of it', () =>
       const reading = openReading(view.tree, view, {
         content: 'config',
         withDefaults: 'explicit',
+        readsAll: rights.readsAll,
         mayRead,
         selection: pathSelection(steps, below),
       });

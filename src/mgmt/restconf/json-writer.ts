@@ -5,6 +5,7 @@
 
 import type { DataNode } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
+import { RowNode } from '../row-node.ts';
 import { holdsRows } from '../xml-data.ts';
 
 const DEFAULT_ANNOTATION = '{"ietf-netconf-with-defaults:default":true}';
@@ -45,6 +46,7 @@ function* withRows(node: DataNode, rows: (parent: DataNode) => Iterable<DataNode
 /** The JSON value of one node, rows left out. */
 export function jsonText(node: DataNode): string {
   const { schema } = node;
+  if (node instanceof RowNode) return `{${node.print(rowMember).slice(1)}}`;
   if (schema.isLeaf) return scalarText(node);
   if (schema.kind === 'anydata' || schema.kind === 'anyxml') {
     // Text that came as XML can only be quoted.
@@ -54,6 +56,10 @@ export function jsonText(node: DataNode): string {
   let text = '{';
   for (const child of node.children()) text += writer.before(child) + jsonText(child) + writer.after(child);
   return `${text}${writer.end()}}`;
+}
+
+function rowMember(name: string, value: string): string {
+  return `,"${name}":${name === 'description' ? JSON.stringify(value) : `"${value}"`}`;
 }
 
 /** What stands between the values of an object: commas, names, the brackets of arrays, annotations. */

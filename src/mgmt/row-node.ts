@@ -1,0 +1,31 @@
+/**
+ * A binding entry that goes out whole: it is printed from the row itself, without a node for each leaf. Only the writers
+ * see it; it has no children.
+ */
+
+import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
+import { DataNode } from '../state/data.ts';
+import type { Binding } from '../state/model.generated.ts';
+import type { SchemaNode } from '../state/schema.ts';
+
+export class RowNode extends DataNode {
+  readonly #binding: Binding;
+  readonly #withState: boolean;
+
+  constructor(schema: SchemaNode, binding: Binding, withState: boolean) {
+    super(schema);
+    this.#binding = binding;
+    this.#withState = withState;
+  }
+
+  /** The entry as text: what stands before it, then each leaf that has a value, put into words by `leaf`. */
+  print(leaf: (name: string, value: string) => string): string {
+    const { address, length, gatewayIpv6Address, aftrIpv6Address, description, origin } = this.#binding;
+    let text = leaf('ipv4-prefix', formatIpv4Prefix(address, length));
+    text += leaf('gateway-ipv6-address', formatIpv6(gatewayIpv6Address));
+    if (aftrIpv6Address) text += leaf('aftr-ipv6-address', formatIpv6(aftrIpv6Address));
+    if (description !== undefined) text += leaf('description', description);
+    if (this.#withState) text += leaf('origin', origin);
+    return text;
+  }
+}
