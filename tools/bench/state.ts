@@ -160,7 +160,8 @@ class StateBench {
       table(
         `<binding xmlns:nc="${BASE_NAMESPACE}" nc:operation="${operation}"><ipv4-prefix>${spare}</ipv4-prefix>${more}</binding>`,
       );
-    const value = (turn: number) => `<gateway-ipv6-address>${gateway(turn)}</gateway-ipv6-address>`;
+    // Another gateway each time, or nothing would change.
+    const value = (turn: number) => `<gateway-ipv6-address>${gateway(turn * 16)}</gateway-ipv6-address>`;
     const sync = await sample(EDITS, () => this.#syncFourKib());
     this.#add(`edit.fdatasync-p50.${size}`, sync.p50, 'ms', null);
     this.#add(`edit.fdatasync-p99.${size}`, sync.p99, 'ms', null);
@@ -176,7 +177,7 @@ class StateBench {
       [
         'restconf-put',
         (turn) => {
-          const body = `{"gi-4over6:binding":[{"ipv4-prefix":"${spare}","gateway-ipv6-address":"${gateway(turn)}"}]}`;
+          const body = `{"gi-4over6:binding":[{"ipv4-prefix":"${spare}","gateway-ipv6-address":"${gateway(turn * 16 + 32)}"}]}`;
           return this.#restconf('PUT', `${TABLE_PATH}/binding=${encodeURIComponent(spare)}`, body);
         },
       ],
