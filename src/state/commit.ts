@@ -6,7 +6,7 @@ import { rowKey, STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import type { ChangeRecord, Head, Table } from './records.ts';
 import { BULK_ROWS, changeKey, encodeChange, openHead, openJson, rowsInChange, sealHead, sealJson } from './records.ts';
-import type { Caller } from './request.ts';
+import type { Caller, RowChange } from './request.ts';
 import type { RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
 import { keyOfNumber } from './rows.ts';
@@ -58,28 +58,62 @@ export function writeFirst(environment: Environment, tree: unknown, bootId: stri
   });
 }
 
+/** Changed rows as they are to be. */
+export interface NewRows {
+  readonly instances: Iterable<string>;
+  /** By how many rows the table of an AFTR grows. */
+  growth(instance: string): number;
+  forEachAfter(work: (instance: string, number: number, after: Uint8Array | undefined) => void): void;
+}
+
+/** A commit of running with everything worked out. */
+export interface RunningWrite {
+  readonly tree?: unknown;
+  readonly rows: NewRows;
+  readonly hasStartup: boolean;
+  /** Of the version it makes. */
+  readonly record: ChangeRecord;
+  readonly contentHash: string;
+}
+
 /**
  * One durable transaction; what is costly about many rows is worked out before it, so that it holds up others shortly.
  * @throws Error of the system when the disk is full or fails; nothing is written then
  */
-export async function writeCommit(environment: Environment, write: StoreWrite): Promise<Head> {
+export async function writeCommit(environment: Environment, { commit, startup, bootId }: StoreWrite): Promise<Head> {
   const before = readHead(environment);
-  const { commit, startup, bootId } = write;
-  const record = commit && recordOf(before, commit);
-  const contentHash = commit && (await hashAfter(before, commit.rows));
+  const running = commit && {
+    ...commit,
+    record: recordOf(before.version, commit, commit.rows),
+    contentHash: await hashAfter(before, commit.rows),
+  };
+  return writeTransaction(environment, { running, startup, bootId });
+}
+
+/** @throws Error of the system when the disk is full or fails; nothing is written then */
+export function writeTransaction(
+  environment: Environment,
+  write: {
+    readonly running?: RunningWrite | undefined;
+    readonly startup?: StartupContent | undefined;
+    readonly bootId?: string | undefined;
+  },
+): Head {
+  const { running, startup, bootId } = write;
   return environment.root.transactionSync(() => {
     let head = readHead(environment);
-    if (head.version !== before.version) throw new Error('another commit came between: commits must stand in a queue');
     if (bootId !== undefined) head = { ...head, bootId };
-    if (commit && record && contentHash !== undefined)
-      head = { ...writeRunning(environment, head, commit, record), contentHash };
+    if (running) head = writeRunning(environment, head, running);
     if (startup) head = writeStartup(environment, head, startup);
     put(environment.meta, 'head', sealHead(head));
     return head;
   });
 }
 
-function readHead({ meta }: Environment): Head {
+/** @throws Error when the store was not created by this program */
+export function readHead({ root, meta }: Environment): Head {
+  // What this thread read before may be older than what another one has written.
+  root.resetReadTxn();
   const octets = meta.get(Buffer.from('head'));
   if (!octets) throw new Error('the store has no head: it was not created by this program');
   return openHead(octets);
@@ -89,11 +123,16 @@ function put(database: Environment['meta'], key: string, value: Buffer): void {
   void database.putSync(Buffer.from(key), value);
 }
 
-function recordOf(head: Head, { caller, tree, rows }: CommitContent): ChangeRecord {
+/** What a commit onto version `before` leaves behind with these rows; of very many only their number. */
+export function recordOf(
+  before: number,
+  { caller, tree, rows }: CommitContent,
+  kept: Iterable<RowChange>,
+): ChangeRecord {
   const bulk = rows.size > BULK_ROWS;
   const time = new Date().toISOString();
-  const about = { version: head.version + 1, time, caller, treeChanged: tree !== undefined, tally: rows.tally };
-  return { ...about, bulk, rows: bulk ? [] : [...rows] };
+  const about = { version: before + 1, time, caller, treeChanged: tree !== undefined, tally: rows.tally };
+  return { ...about, bulk, rows: bulk ? [] : [...kept] };
 }
 
 async function hashAfter({ contentHash }: Head, rows: RowChanges): Promise<string> {
@@ -106,12 +145,9 @@ async function hashAfter({ contentHash }: Head, rows: RowChanges): Promise<strin
   return hashText(hash);
 }
 
-function writeRunning(
-  environment: Environment,
-  head: Head,
-  { tree, rows, hasStartup }: CommitContent,
-  record: ChangeRecord,
-): Head {
+function writeRunning(environment: Environment, head: Head, running: RunningWrite): Head {
+  const { tree, rows, hasStartup, record, contentHash } = running;
+  if (record.version !== head.version + 1) throw new Error('another commit came between: commits stand in a queue');
   const { tables, nextTable } = tablesFor(head, rows);
   const keepsStartup = hasStartup || environment.tree.get(Buffer.from('startup')) !== undefined;
   if (keepsStartup) keepTreeForStartup(environment);
@@ -129,7 +165,7 @@ function writeRunning(
   }
   if (tree !== undefined) put(environment.tree, 'running', sealJson('running', tree));
   const kept = keepRecord(environment, head, record);
-  return { ...head, ...kept, version: record.version, time: record.time, tables, nextTable };
+  return { ...head, ...kept, version: record.version, time: record.time, contentHash, tables, nextTable };
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -139,7 +175,10 @@ function bufferOf(octets: Uint8Array): Buffer {
 }
 
 /** The tables of the head and one for each AFTR that had none. @throws ManagementError resource-denied */
-function tablesFor(head: Head, rows: RowChanges | undefined): { tables: Map<string, Table>; nextTable: number } {
+function tablesFor(
+  head: Head,
+  rows: Pick<NewRows, 'instances'> | undefined,
+): { tables: Map<string, Table>; nextTable: number } {
   const tables = new Map(head.tables);
   let { nextTable } = head;
   for (const instance of rows?.instances ?? []) {

@@ -10,6 +10,7 @@
  * Commits stand in one queue. Until step 4 nothing anybody can see has changed.
  */
 
+import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
 import type { StoreWrite } from './commit.ts';
 import { writeCommit, writeFirst } from './commit.ts';
 import type { DataNode } from './data.ts';
@@ -374,15 +375,24 @@ export class Datastores {
     const json = draft.treeTouched ? treeToJson(draft.tree) : undefined;
     const treeChanged = json !== undefined && this.#differs(json);
     if (!treeChanged && rows.size === 0) return;
-    await this.#judge(draft, base, rows);
     const { tree: before, head } = this.#running;
     const after = treeChanged ? draft.tree : before;
-    const rowCounts = countsAfter(base, aftrNames(after), rows);
-    const change: Change = { version: head.version + 1, before, after, treeChanged, rows, rowCounts, caller };
-    const applies: ((version: number) => Promise<void>)[] = [];
-    for (const participant of this.#participants) applies.push(await participant.prepare(change));
     const tree = treeChanged ? json : undefined;
-    const { version, time } = await this.#write({ commit: { caller, tree, rows, hasStartup: this.#options.startup } });
+    const bulk = rows.size < BULK_WRITE_ROWS ? undefined : await BulkWrite.start(this.#environment.dir, rows);
+    const applies: ((version: number) => Promise<void>)[] = [];
+    try {
+      await this.#judge(draft, base, rows);
+      const rowCounts = countsAfter(base, aftrNames(after), rows);
+      const change: Change = { version: head.version + 1, before, after, treeChanged, rows, rowCounts, caller };
+      for (const participant of this.#participants) applies.push(await participant.prepare(change));
+    } catch (error) {
+      await bulk?.cancel();
+      throw error;
+    }
+    const { version, time } = await this.#write(
+      { commit: { caller, tree, rows, hasStartup: this.#options.startup } },
+      bulk,
+    );
     if (treeChanged) this.#running = { ...this.#running, tree: after, softwire: readConfiguration(json) };
     for (const apply of applies) await afterCommit(() => apply(version));
     const commit = { version, time: new Date(time), caller, treeChanged, ...rows.tally };
@@ -390,10 +400,12 @@ export class Datastores {
   }
 
   /** Durable when it returns. @throws ManagementError resource-denied when the disk does not take it; nothing is written then */
-  async #write(write: StoreWrite): Promise<Head> {
+  async #write(write: StoreWrite, bulk?: BulkWrite): Promise<Head> {
     let head: Head;
     try {
-      head = await writeCommit(this.#environment, write);
+      head = await (bulk && write.commit
+        ? bulk.finish(this.#running.head.version, write.commit)
+        : writeCommit(this.#environment, write));
     } catch (cause) {
       if (cause instanceof ManagementError) throw cause;
       const message = `the store in ${this.#options.dir} took no change (${String(cause)}): see whether its disk is full or fails`;

@@ -32,6 +32,7 @@ const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as co
 type Rows = Database<Buffer, Buffer>;
 
 export interface Environment {
+  readonly dir: string;
   readonly root: RootDatabase<Buffer, Buffer>;
   readonly meta: Rows;
   readonly tree: Rows;
@@ -57,6 +58,7 @@ export function openEnvironment(dir: string, mode: 'write' | 'read'): Environmen
   };
   try {
     const environment: Environment = {
+      dir,
       root,
       meta: database('meta'),
       tree: database('tree'),

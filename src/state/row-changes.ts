@@ -56,7 +56,7 @@ export class RowChanges implements Iterable<SealedChange> {
     let count = 0;
     await inSlices(numbers, (number) => {
       const before = isEmpty ? undefined : this.#base.sealed(instance, number);
-      const after = this.#after(instance, number);
+      const after = this.after(instance, number);
       if (isSame(before, after)) return;
       tally[!before ? 'added' : after ? 'changed' : 'removed']++;
       numbers[count++] = number;
@@ -78,7 +78,13 @@ export class RowChanges implements Iterable<SealedChange> {
     return all.filter((number, index) => index === 0 || number !== all[index - 1]);
   }
 
-  #after(instance: string, number: number): Uint8Array | undefined {
+  /** The prefixes of the changed rows of an AFTR, in key order; not to be changed. */
+  numbers(instance: string): Float64Array {
+    return this.#numbers.get(instance) ?? new Float64Array(0);
+  }
+
+  /** The sealed value a changed row is to have; undefined for one that goes. */
+  after(instance: string, number: number): Uint8Array | undefined {
     return this.#overlay.get(instance, number) ?? undefined;
   }
 
@@ -114,7 +120,7 @@ export class RowChanges implements Iterable<SealedChange> {
       const isEmpty = this.#base.count(instance) === 0;
       for (const number of numbers) {
         const before = isEmpty ? undefined : this.#base.sealed(instance, number);
-        yield new SealedChange(instance, number, before, this.#after(instance, number));
+        yield new SealedChange(instance, number, before, this.after(instance, number));
       }
     }
   }
@@ -122,7 +128,7 @@ export class RowChanges implements Iterable<SealedChange> {
   /** The sealed rows as they are to be, undefined for one that goes; the base is not read. */
   forEachAfter(work: (instance: string, number: number, after: Uint8Array | undefined) => void): void {
     for (const [instance, numbers] of this.#numbers) {
-      for (const number of numbers) work(instance, number, this.#after(instance, number));
+      for (const number of numbers) work(instance, number, this.after(instance, number));
     }
   }
 }

@@ -1,0 +1,151 @@
+/** Commits of so many rows that a thread writes them. */
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { formatIpv6 } from '../../src/address.ts';
+import { BULK_WRITE_ROWS } from '../../src/state/bulk-write.ts';
+import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
+import type { DataNode } from '../../src/state/data.ts';
+import type { Datastores } from '../../src/state/datastores.ts';
+import { ManagementError } from '../../src/state/errors.ts';
+import { StoreReader } from '../../src/state/reader.ts';
+import type { Change, EditRequest } from '../../src/state/request.ts';
+import { RowPack } from '../../src/state/row-pack.ts';
+import { OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
+
+const test = suite('bulk write');
+const COUNT = BULK_WRITE_ROWS + 5;
+const AFTR = { name: 'a', 'ipv6-address': '2001:db8:b::1', 'ipv4-pool': ['10.0.0.0/8'] };
+
+/** An edit of the table of `a` by rows of 10.0.0.0/8 whose gateways end in `gateway`. */
+function edit(first: number, count: number, gateway: number, more: Record<string, unknown> = {}): EditRequest {
+  const rows = new RowPack();
+  for (let i = first; i < first + count; i++) {
+    const gatewayIpv6Address = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, gateway);
+    rows.putBinding({
+      address: 0x0a000000 + i,
+      length: 32,
+      gatewayIpv6Address,
+      aftrIpv6Address: undefined,
+      description: undefined,
+      origin: 'static',
+    });
+  }
+  const wanted = request(softwire({ name: 'a', 'binding-table': more }));
+  const table = wanted.tree.child('softwire')?.entries('aftr')[0]?.child('binding-table') as DataNode;
+  table.bulk = rows;
+  return wanted;
+}
+
+/** Number of rows by gateway; fails when the content hash or the count is not that of the rows. */
+function tableOf(datastores: Datastores): Record<string, number> {
+  const view = datastores.view('running');
+  const found: Record<string, number> = {};
+  let hash = 0n;
+  for (const binding of view.bindings('a')) {
+    const gateway = formatIpv6(binding.gatewayIpv6Address);
+    found[gateway] = (found[gateway] ?? 0) + 1;
+    hash = addHash(hash, rowHash('a', binding));
+  }
+  assert.is(datastores.head().contentHash, hashText(hash));
+  assert.is(
+    view.count('a'),
+    Object.values(found).reduce((sum, count) => sum + count, 0),
+  );
+  view.close();
+  return found;
+}
+
+test('added, changed, replaced and removed; a follower sees each', () =>
+  withDatastores(async (datastores, dir, reopen) => {
+    await datastores.edit(OPERATOR, request(softwire(AFTR)));
+    const reader = StoreReader.open(dir);
+    const { version } = datastores.head();
+    await datastores.edit(OPERATOR, edit(0, COUNT, 1));
+    assert.equal(tableOf(datastores), { '2001:db8::1': COUNT });
+    await datastores.edit(OPERATOR, edit(5, COUNT, 2));
+    assert.equal(tableOf(datastores), { '2001:db8::1': 5, '2001:db8::2': COUNT });
+    await datastores.edit(OPERATOR, edit(100, COUNT, 2, { '@operation': 'replace' }));
+    assert.equal(tableOf(datastores), { '2001:db8::2': COUNT });
+    assert.is(reader.renew(), version + 3);
+    const records = reader.changes(version) ?? [];
+    assert.equal(
+      records.map(({ tally: { added, changed, removed }, rows }) => [added, changed, removed, rows.length]),
+      [
+        [COUNT, 0, 0, COUNT],
+        [5, COUNT - 5, 0, COUNT],
+        [95, 0, 100, 195],
+      ],
+    );
+    assert.is(records[1]?.rows[0]?.before?.gatewayIpv6Address[15], 1);
+    reader.close();
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': { '@operation': 'remove' } })));
+    assert.equal(tableOf(datastores), {});
+    await datastores.edit(OPERATOR, edit(0, COUNT, 1));
+    assert.equal(tableOf(await reopen()), { '2001:db8::1': COUNT });
+  }));
+
+test('refused by a rule or a participant: nothing is written, and the next one goes', () =>
+  withDatastores(async (datastores) => {
+    await datastores.edit(OPERATOR, request(softwire(AFTR)));
+    let refuses = true;
+    const prepare = async ({ rowCounts }: Change) => {
+      if (refuses && rowCounts.get('a') === COUNT) throw new ManagementError('resource-denied', { message: 'no' });
+      return async () => undefined;
+    };
+    datastores.addParticipant({ prepare });
+    const { version } = datastores.head();
+    const faultOf = (wanted: EditRequest) =>
+      datastores.edit(OPERATOR, wanted).then(
+        () => undefined,
+        (error: ManagementError) => error,
+      );
+    assert.is((await faultOf(edit(0, COUNT, 1)))?.tag, 'resource-denied');
+    const outside = edit(0x01000000 - COUNT + 1, COUNT, 1);
+    const fault = await faultOf(outside);
+    assert.is(fault?.path, "/gi-4over6:softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='11.0.0.0/32']");
+    assert.is(fault?.faults.length, 1);
+    assert.equal([datastores.head().version, tableOf(datastores)], [version, {}]);
+    refuses = false;
+    await datastores.edit(OPERATOR, edit(0, COUNT, 1));
+    assert.equal(tableOf(datastores), { '2001:db8::1': COUNT });
+  }));
+
+test('the candidate: edits on top of a bulk edit cost no copy of it, and a view of before stays', () =>
+  withDatastores(async (datastores) => {
+    await datastores.edit(OPERATOR, request(softwire(AFTR)));
+    await datastores.edit(OPERATOR, { ...edit(0, COUNT, 1), target: 'candidate' });
+    const before = datastores.view('candidate');
+    for (let i = 0; i < 40; i++) await datastores.edit(OPERATOR, { ...edit(i, 1, 2), target: 'candidate' });
+    const seen = [...before.bindings('a')].filter(({ gatewayIpv6Address }) => gatewayIpv6Address[15] === 2);
+    before.close();
+    assert.is(seen.length, 0);
+    assert.equal(tableOf(datastores), {});
+    await datastores.commit(OPERATOR);
+    assert.equal(tableOf(datastores), { '2001:db8::1': COUNT - 40, '2001:db8::2': 40 });
+  }));
+
+test('reads go on while rows are written', () =>
+  withDatastores(async (datastores) => {
+    await datastores.edit(OPERATOR, request(softwire(AFTR)));
+    let isDone = false;
+    const writing = datastores.edit(OPERATOR, edit(0, 100_000, 1)).finally(() => {
+      isDone = true;
+    });
+    let reads = 0;
+    while (!isDone) {
+      const view = datastores.view('running');
+      assert.ok([0, 100_000].includes(view.count('a')), 'all or nothing');
+      assert.is(
+        [...view.bindings('a', { address: 0x0a000000 + 99_998, length: 0 })].length,
+        view.count('a') === 0 ? 0 : 2,
+      );
+      view.close();
+      reads++;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await writing;
+    assert.ok(reads > 5, `${reads} reads`);
+  }));
+
+test.run();
