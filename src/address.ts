@@ -180,12 +180,14 @@ export function sameIpv6(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** Unspecified, loopback, multicast or link-local: never a tunnel endpoint (RFC 2473 §4.1.2, RFC 4291 §2.4). */
+/** Unspecified, loopback, IPv4-mapped, multicast or link-local: never a tunnel endpoint (RFC 2473 §4.1.2, RFC 4291 §2.4). */
 export function isUnusableIpv6(octets: Uint8Array): boolean {
   const first = octets[0] ?? 0;
   if (first === 0xff) return true;
   if (first === 0xfe && ((octets[1] ?? 0) & 0xc0) === 0x80) return true;
-  for (let i = 0; i < IPV6_LENGTH - 1; i++) if (octets[i] !== 0) return false;
+  for (let i = 0; i < 10; i++) if (octets[i] !== 0) return false;
+  if (octets[10] === 0xff && octets[11] === 0xff) return true;
+  for (let i = 10; i < IPV6_LENGTH - 1; i++) if (octets[i] !== 0) return false;
   return (octets[IPV6_LENGTH - 1] ?? 0) <= 1;
 }
 

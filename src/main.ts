@@ -11,6 +11,8 @@
  * and exit code 78 (EX_CONFIG).
  */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from './cli/arguments.ts';
 
@@ -41,11 +43,17 @@ function processOptions(command: Command): Command {
     .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1);
 }
 
+function version(): string {
+  const file = join(import.meta.dirname, '../../package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
 /** These load neither the operator's commands nor what they need. */
 const PROCESSES: readonly (string | undefined)[] = ['run', 'management', 'datapath'];
 
 async function buildProgram(): Promise<Command> {
   const program = new Command('gi4over6');
+  program.version(version());
   program.description('Gateway-Initiated 4over6: IPv4 over IPv6, gateway and AFTR in one network function');
   processOptions(program.command('run').description('start management and datapath and keep them running')).action(
     async (options: ProcessOptions) => {

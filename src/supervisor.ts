@@ -1,7 +1,7 @@
 /**
  * The supervisor, `gi4over6 run`: starts management and datapath and keeps them running.
  *
- * 1. As root: checks the environment, makes both directories, claims them for itself, prepares the first start.
+ * 1. As root: checks the environment, makes both directories, claims them and the network, prepares the first start.
  * 2. Ends children that an earlier supervisor left behind; they hold the store and the ports.
  * 3. Starts both as the unprivileged user. They know nothing of each other's process, so each survives the other.
  * 4. A child that ends is started again, later each time. One that finds its environment wrong at the first start ends all.
@@ -10,6 +10,8 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ownDirectory, prepareFirstStart } from './first-start.ts';
@@ -62,7 +64,9 @@ export async function run(options: RunOptions): Promise<number> {
   const logDir = options.logDir === undefined ? undefined : resolve(options.logDir);
   if (logDir !== undefined) mkdirSync(logDir, { recursive: true });
   const release = claim([runDir, stateDir]);
+  let network: Server | undefined;
   try {
+    network = await claimNetwork();
     if (await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid })) {
       log.info({ user: 'admin', passwordFile: join(stateDir, 'initial-password') }, 'the first user is made');
     }
@@ -82,6 +86,7 @@ export async function run(options: RunOptions): Promise<number> {
     );
     return await supervise(launcher, log);
   } finally {
+    network?.close();
     release();
   }
 }
@@ -200,6 +205,24 @@ function claim(dirs: readonly string[]): () => void {
     throw error;
   }
   return release;
+}
+
+/**
+ * Devices, routes and rules belong to the network namespace, so one program may have it. The claim is a name that the kernel
+ * keeps per namespace and gives free with the process. @throws Error with code ALREADY_RUNNING
+ */
+function claimNetwork(): Promise<Server> {
+  const claimed = createServer();
+  return new Promise((done, fail) => {
+    claimed.once('error', () => {
+      const advice = 'stop it, or start this one in a network namespace of its own (ip netns exec)';
+      fail(environmentFault('ALREADY_RUNNING', `another gi4over6 runs in this network namespace: ${advice}`));
+    });
+    claimed.listen('\0gi4over6', () => {
+      claimed.unref();
+      done(claimed);
+    });
+  });
 }
 
 /** First line: process; second: what tells it from a later process of the same number. */

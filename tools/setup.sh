@@ -105,6 +105,7 @@ build_addon() {
 
 compile() {
   node_modules/.bin/tsc -b || fail 'the TypeScript sources do not compile'
+  chmod +x dist/src/main.js
 }
 
 main() {

@@ -5,7 +5,7 @@ import { Argument, Option } from 'commander';
 import { wholeNumber } from './arguments.ts';
 import { NetconfClient } from './client.ts';
 import { bashCompletion } from './completion.ts';
-import { remove, set } from './edit.ts';
+import { commit, remove, set } from './edit.ts';
 import { CommandFailure, EXIT } from './failure.ts';
 import type { LogOptions } from './log.ts';
 import { log } from './log.ts';
@@ -65,11 +65,7 @@ function addEditing(program: Command): void {
     );
   overSocket(program.command('commit'))
     .description('make the candidate running')
-    .action((options: SocketOption) =>
-      overSession(options, async (client) => {
-        await client.call('<commit/>');
-      }),
-    );
+    .action((options: SocketOption) => overSession(options, (client, output) => commit(client, output)));
   overSocket(program.command('discard'))
     .description('drop what the candidate has beyond running')
     .action((options: SocketOption) =>

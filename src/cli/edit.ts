@@ -1,9 +1,13 @@
 /** `set`, `delete`, `commit`, `discard`: edits of the candidate, and its way into running. */
 
 import type { NetconfClient } from './client.ts';
+import { nodesAt, textOf, textsOf } from './client.ts';
 import { deleteXml, setXml } from './data-xml.ts';
 import { CommandFailure, Refusal } from './failure.ts';
+import type { Output } from './output.ts';
+import { printable } from './output.ts';
 import { parsePlace, parseTarget } from './path.ts';
+import { readSoftwire } from './show.ts';
 
 const CANDIDATE = '<target><candidate/></target>';
 
@@ -19,6 +23,30 @@ export async function set(client: NetconfClient, words: readonly string[], commi
 export async function remove(client: NetconfClient, words: readonly string[], commit: boolean): Promise<void> {
   const config = await deleteXml(client, parsePlace(words));
   await edit(client, [config], commit);
+}
+
+/** Makes the candidate running, and tells what came of it. */
+export async function commit(client: NetconfClient, output: Output): Promise<void> {
+  const before = await readState(client);
+  await client.call('<commit/>');
+  const { configured, applied, problems } = await readState(client);
+  if (configured === before.configured) {
+    output.line(`Nothing to commit: version ${configured} stays.`);
+    return;
+  }
+  output.line(`Version ${configured} is running.`);
+  if (applied === configured) return;
+  output.line(applied === '' ? 'The datapath does not answer.' : `The datapath forwards by version ${applied} still:`);
+  for (const problem of problems) output.line(`  - ${printable(problem)}`);
+}
+
+async function readState(client: NetconfClient) {
+  const [state = {}] = nodesAt(await readSoftwire(client, '<state/>', {}), 'state');
+  return {
+    configured: textOf(state, 'configured-version'),
+    applied: textOf(state, 'applied-version'),
+    problems: textsOf(state, 'problem'),
+  };
 }
 
 /**

@@ -72,6 +72,7 @@ export const NUMBERS: ReadonlySet<string> = new Set([
 ]);
 
 export const BOOLEANS: ReadonlySet<string> = new Set([
+  'candidate-modified',
   'enable-external-groups',
   'enable-hairpinning',
   'enable-nacm',

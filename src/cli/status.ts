@@ -21,6 +21,7 @@ interface Instance {
 
 interface Status {
   readonly configuredVersion: string;
+  readonly candidateModified: boolean;
   /** '' while the datapath does not answer. */
   readonly appliedVersion: string;
   readonly datapathStart: string;
@@ -36,6 +37,7 @@ async function readStatus(client: NetconfClient): Promise<Status> {
   );
   return {
     configuredVersion: textOf(state, 'configured-version'),
+    candidateModified: textOf(state, 'candidate-modified') === 'true',
     appliedVersion: textOf(state, 'applied-version'),
     datapathStart: textOf(state, 'datapath-start'),
     problems: textsOf(state, 'problem'),
@@ -55,8 +57,12 @@ function instanceOf(role: Instance['role'], node: ReplyNode): Instance {
 }
 
 /** Everything that keeps traffic from flowing, as the device says it and as the configuration shows. */
-function reasons({ problems, instances, appliedVersion, configuredVersion }: Status): string[] {
+function reasons({ problems, instances, appliedVersion, configuredVersion, candidateModified }: Status): string[] {
   const found = [...problems];
+  if (candidateModified) {
+    const look = 'see them with `gi4over6 show --candidate`, then `gi4over6 commit` or `gi4over6 discard`';
+    found.push(`The candidate holds changes that are not committed: ${look}.`);
+  }
   if (appliedVersion !== '' && appliedVersion !== configuredVersion) {
     const gap = `the datapath forwards by version ${appliedVersion}, the configuration is at ${configuredVersion}`;
     found.push(`${gap}: it is behind; see its log if this lasts.`);

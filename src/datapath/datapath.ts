@@ -23,8 +23,8 @@ export interface KernelPart {
   apply(configuration: Configuration): Promise<void>;
   /** Sentences that say what in the kernel keeps traffic from flowing. */
   diagnose(): Promise<readonly string[]>;
-  /** Takes back all that was set. */
-  remove(): Promise<void>;
+  /** Takes back all that was set, and the devices of these roles. */
+  remove(roles: readonly Role[]): Promise<void>;
 }
 
 /** Worker threads of a role that run. */
@@ -44,8 +44,10 @@ export class Datapath implements ControlHandlers {
   readonly #parts: DatapathParts;
   readonly #workers = new Map<Role, RunningWorkers>();
   readonly #startedAt = new Date().toISOString();
-  /** The kernel's last refusal to apply; empty when it took the configuration. */
-  #kernelFault = '';
+  /** Why the newest configuration is not in force; empty when it is. */
+  #fault = '';
+  /** The newest version that is in force as a whole. */
+  #applied = 0;
   #following: Promise<void> = Promise.resolve();
 
   constructor(parts: DatapathParts) {
@@ -53,7 +55,7 @@ export class Datapath implements ControlHandlers {
   }
 
   /**
-   * Follows the store to its newest version, and tries again what the kernel did not take. Calls wait for each other.
+   * Follows the store to its newest version, and tries again what could not be put in force. Calls wait for each other.
    */
   follow(): Promise<void> {
     const next = this.#following.then(() => this.#follow());
@@ -63,7 +65,7 @@ export class Datapath implements ControlHandlers {
 
   async apply(version: number): Promise<{ readonly version: number }> {
     if (this.#parts.follower.version < version) await this.follow();
-    return { version: this.#parts.follower.version };
+    return { version: this.#applied };
   }
 
   async prepare(data: unknown): Promise<readonly Refusal[]> {
@@ -75,7 +77,7 @@ export class Datapath implements ControlHandlers {
   async status(): Promise<DatapathStatus> {
     const { follower } = this.#parts;
     return {
-      version: Math.max(follower.version, 0),
+      version: this.#applied,
       contentHash: follower.contentHash,
       bindings: follower.forwarding('aftr')?.table.size ?? 0,
       capacity: BINDING_CAPACITY,
@@ -92,19 +94,24 @@ export class Datapath implements ControlHandlers {
   async stop(): Promise<void> {
     await this.#following;
     await Promise.all([...this.#workers.values()].map((workers) => workers.stop()));
-    await this.#parts.kernel.remove();
+    await this.#parts.kernel.remove([...this.#workers.keys()]);
   }
 
   async #follow(): Promise<void> {
-    const { follower, kernel, log } = this.#parts;
+    const { follower, log } = this.#parts;
     const treeChanged = await follower.follow();
-    if (!treeChanged && this.#kernelFault === '') return;
+    if (treeChanged || this.#fault !== '') {
+      const before = this.#fault;
+      this.#fault = await this.#putInForce().then(() => '', messageOf);
+      if (this.#fault === '') log.info({ version: follower.version }, 'configuration applied');
+      else if (this.#fault !== before) log.error({ error: this.#fault }, 'the configuration is not in force');
+    }
+    if (this.#fault === '') this.#applied = Math.max(follower.version, 0);
+  }
+
+  async #putInForce(): Promise<void> {
     for (const role of ROLES) await this.#ensureWorkers(role);
-    const before = this.#kernelFault;
-    this.#kernelFault = await kernel.apply(follower.configuration).then(() => '', messageOf);
-    if (this.#kernelFault === '') log.info({ version: follower.version }, 'configuration applied');
-    else if (this.#kernelFault !== before)
-      log.error({ error: this.#kernelFault }, 'the kernel did not take the configuration');
+    await this.#parts.kernel.apply(this.#parts.follower.configuration);
   }
 
   async #ensureWorkers(role: Role): Promise<void> {
@@ -121,7 +128,7 @@ export class Datapath implements ControlHandlers {
         `${refused} bindings do not fit the table of ${BINDING_CAPACITY}: remove bindings or use another AFTR`,
       );
     }
-    if (this.#kernelFault !== '') problems.push(`the kernel did not take the configuration: ${this.#kernelFault}`);
+    if (this.#fault !== '') problems.push(`the newest configuration is not in force: ${this.#fault}`);
     return problems;
   }
 }

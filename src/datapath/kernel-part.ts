@@ -27,7 +27,7 @@ export function kernelPart(devices: Readonly<Record<Role, string>>): KernelPart 
       await kernel.apply(applied);
     },
     diagnose: () => kernel.diagnose(applied),
-    remove: () => kernel.remove(Object.values(devices)),
+    remove: (roles) => kernel.remove(roles.map((role) => devices[role])),
   };
 }
 

@@ -150,7 +150,7 @@ function destination(octets: Uint8Array, length: number): string {
   return `${Buffer.from(octets).toString('hex')}/${length}`;
 }
 
-function octetsOf(address: number): Uint8Array {
+export function octetsOf(address: number): Uint8Array {
   return Uint8Array.of(address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255);
 }
 

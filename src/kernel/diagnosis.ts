@@ -1,8 +1,8 @@
 /** Why the traffic of an applied configuration does not flow, or may not: sentences that say what to do. */
 
-import { formatIpv6 } from '../address.ts';
+import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
 import type { HostState } from './checks.ts';
-import { linkName, readHost, refusals } from './checks.ts';
+import { linkName, octetsOf, readHost, refusals } from './checks.ts';
 import type { Netlink } from './netlink.ts';
 import { forwardBlocks, readRuleset } from './nftables.ts';
 import type { AftrPart, GatewayPart, KernelConfig } from './plan.ts';
@@ -11,6 +11,8 @@ import { readSetting, sysctlName } from './settings.ts';
 
 /** Octets of the outer header. */
 const HEADER_LENGTH = 40;
+/** Served prefixes whose way is looked up. */
+const MOST_LOOKUPS = 64;
 
 /** Empty when nothing stands in the way. */
 export async function diagnose(config: KernelConfig, netlink: Netlink): Promise<string[]> {
@@ -21,9 +23,12 @@ export async function diagnose(config: KernelConfig, netlink: Netlink): Promise<
   const found = refusals(config, host).map(({ message }) => message);
   found.push(...missingDevices(devices, host), ...settingFaults(config, devices));
   for (const gateway of config.gateways) {
-    found.push(...leftFaults(gateway, host), ...(await faultsTowardsAftr(gateway, host, netlink)));
+    found.push(...leftFaults(gateway, host), ...(await faultsTowardsDevices(gateway, host, netlink)));
+    found.push(...(await faultsTowardsAftr(gateway, host, netlink)));
   }
-  for (const aftr of config.aftrs) found.push(...faultsTowardsGateways(aftr, host));
+  for (const aftr of config.aftrs) {
+    found.push(...noDefaultRoute(aftr, host), ...faultsTowardsGateways(aftr, host));
+  }
   if (ruleset) found.push(...forwardBlocks(ruleset, devices));
   return found;
 }
@@ -68,7 +73,7 @@ function reversePath(config: KernelConfig, devices: readonly string[]): string[]
   if (conflicts.length === 0) return [];
   const names = conflicts.join(' and ');
   return [
-    `reverse path filtering drops packets that come out of ${names} when their way back is another: sysctl net.ipv4.conf.all.rp_filter=0, and set it on the interfaces that need it`,
+    `reverse path filtering may drop packets that come out of ${names} when their way back is another: sysctl net.ipv4.conf.all.rp_filter=0, and set it on the interfaces that need it`,
   ];
 }
 
@@ -78,6 +83,34 @@ function leftFaults({ name, ipv4Interfaces }: GatewayPart, { links }: HostState)
     if (!link) return [`gateway ${name}: there is no interface ${left}`];
     return link.isUp ? [] : [`gateway ${name}: interface ${left} is down: ip link set ${left} up`];
   });
+}
+
+/** Our blackhole behind a served prefix is all there is as long as nobody routes the prefix to the end devices. */
+async function faultsTowardsDevices(gateway: GatewayPart, host: HostState, netlink: Netlink): Promise<string[]> {
+  const { name, ipv4Interfaces, servedPrefixes } = gateway;
+  const found: string[] = [];
+  for (const { address, length } of servedPrefixes.slice(0, MOST_LOOKUPS)) {
+    const way = await netlink.wayTo(octetsOf((address | (length < 31 ? 1 : 0)) >>> 0));
+    if (way.kind === 'local') continue;
+    const link = linkName(host.links, way.link);
+    const prefix = formatIpv4Prefix(address, length);
+    const left = ipv4Interfaces[0] ?? 'LEFT';
+    const advice = `ip addr add ADDRESS/LENGTH dev ${left}, or ip route add ${prefix} via ROUTER dev ${left}`;
+    if (way.kind === 'none') found.push(`gateway ${name}: no route leads to served prefix ${prefix}: ${advice}`);
+    else if (ipv4Interfaces.length > 0 && !ipv4Interfaces.includes(link)) {
+      found.push(
+        `gateway ${name}: the route to served prefix ${prefix} leads out of ${link}, not of ${left}: ${advice}`,
+      );
+    }
+  }
+  return found;
+}
+
+function noDefaultRoute({ name }: AftrPart, { routes }: HostState): string[] {
+  const isThere = routes.some(({ family, length, kind }) => family === 4 && length <= 1 && kind === 'unicast');
+  return isThere
+    ? []
+    : [`AFTR ${name}: there is no IPv4 default route: only networks that this host has routes to are reached`];
 }
 
 async function faultsTowardsAftr(gateway: GatewayPart, host: HostState, netlink: Netlink): Promise<string[]> {
@@ -105,6 +138,6 @@ function narrowLink(
   const mtu = links.find((link) => link.index === index)?.mtu ?? Number.POSITIVE_INFINITY;
   if (mtu >= payloadMtu + HEADER_LENGTH) return [];
   return [
-    `${who}: ${linkName(links, index)} ${which} has MTU ${mtu}, too little for softwire-payload-mtu ${payloadMtu} and ${HEADER_LENGTH} octets of header: large packets go in fragments; set softwire-payload-mtu to ${mtu - HEADER_LENGTH} or the MTU to ${payloadMtu + HEADER_LENGTH}`,
+    `${who}: ${linkName(links, index)} ${which} has MTU ${mtu}, too little for softwire-payload-mtu ${payloadMtu} and ${HEADER_LENGTH} octets of header: larger packets go in fragments, which the far end drops as long as it does not reassemble; set softwire-payload-mtu to ${mtu - HEADER_LENGTH} or the MTU to ${payloadMtu + HEADER_LENGTH}`,
   ];
 }

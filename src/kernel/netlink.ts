@@ -187,9 +187,9 @@ export class Netlink {
     await this.#change(GONE, `remove link ${index}`, 'DELLINK', { kind: 'link', data: { index }, attrs: {} });
   }
 
-  /** Where packets to an IPv6 address go. */
+  /** Where packets to an address of either family go. */
   async wayTo(octets: Uint8Array): Promise<Way> {
-    const data = { family: AF_INET6, dstLen: 128 };
+    const data = { family: octets.length === 4 ? AF_INET : AF_INET6, dstLen: octets.length * 8 };
     const body = bodyOf({ kind: 'route', data, attrs: { dst: Buffer.from(octets) } });
     try {
       const [answer] = await this.#socket.ask('look up a route', MessageType.GETROUTE, body);

@@ -91,7 +91,7 @@ export function forwardBlocks({ nftables }: Ruleset, devices: readonly string[])
     .map(({ family, table, name }) => {
       const advice = `accept ${devices.join(' and ')} there, for example: nft insert rule ${family} ${table} ${name} iifname`;
       const names = devices.map((device) => `"${device}"`).join(', ');
-      return `chain ${name} of nftables table ${family} ${table} drops forwarded packets; ${advice} { ${names} } accept, and the same with oifname`;
+      return `chain ${name} of nftables table ${family} ${table} may drop forwarded packets; ${advice} { ${names} } accept, and the same with oifname`;
     });
 }
 

@@ -71,8 +71,10 @@ export class DatapathClient implements Participant {
 
   async #apply(version: number): Promise<void> {
     const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, APPLY_MS);
-    if (applied === undefined)
-      this.#log.warn({ version }, 'datapath-behind: the datapath has not answered, it follows later');
+    if (applied === undefined || applied.version < version) {
+      const why = applied === undefined ? 'it has not answered' : 'it could not put the version in force, see its log';
+      this.#log.warn({ version, applied: applied?.version }, `datapath-behind: ${why}; it tries again`);
+    }
   }
 
   async #ask<Result>(request: Question, deadlineMs: number): Promise<Result | undefined> {

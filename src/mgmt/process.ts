@@ -6,6 +6,7 @@
  *   3. the datapath as participant of each commit
  */
 
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { YangContext } from 'netconf-server';
@@ -56,7 +57,9 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     state: new StateData({ schema, context, datapath }),
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
-  const keys = (name: string) => readFileSync(join(options.stateDir, 'keys', name));
+  const keys = (name: string) => readKey(join(options.stateDir, 'keys', name));
+  const [key, cert] = [keys('tls.key'), keys('tls.crt')];
+  checkPair(key, cert, join(options.stateDir, 'keys'));
   const netconf = await startNetconf({
     context,
     operations,
@@ -70,8 +73,8 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const restconf = await startRestconf({
     operations,
     users,
-    key: keys('tls.key'),
-    cert: keys('tls.crt'),
+    key,
+    cert,
     hosts: options.listen,
     port: options.restconfPort,
     log,
@@ -109,6 +112,30 @@ async function openDatastores(
     log.info({ version, user, session, face, treeChanged, added, changed, removed }, 'committed');
   });
   return datastores;
+}
+
+/** @throws Error with code KEY and what to do */
+function readKey(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const message = `${file} cannot be read (${String(cause)}): it must be there, readable by the user of this process`;
+    throw Object.assign(new Error(message, { cause }), { code: 'KEY' });
+  }
+}
+
+/** @throws Error with code KEY when TLS could not begin with them */
+function checkPair(key: Buffer, cert: Buffer, dir: string): void {
+  let why = 'the key is not that of the certificate';
+  try {
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return;
+  } catch (error) {
+    why = String(error);
+  }
+  const advice = `put a certificate and its unencrypted key there, both PEM, or remove both for new ones`;
+  throw Object.assign(new Error(`${join(dir, 'tls.crt')} and tls.key cannot be used (${why}): ${advice}`), {
+    code: 'KEY',
+  });
 }
 
 /** The root of the running configuration; the same object as long as no commit changes it. */

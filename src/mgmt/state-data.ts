@@ -163,6 +163,7 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
       }),
       state: {
         'configured-version': String(view.version),
+        'candidate-modified': datastores.candidateModified,
         ...(status && {
           'applied-version': String(status.version),
           'applied-content-hash': colons(status.contentHash),

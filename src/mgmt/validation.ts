@@ -3,7 +3,9 @@
  * RFC 7950 §15. The only place that knows how libyang names a fault.
  */
 
+import { randomBytes } from 'node:crypto';
 import type { ValidationFault, YangContext } from 'netconf-server';
+import { MAX_PASSWORD_OCTETS, shaCrypt } from '../sha-crypt.ts';
 import type { ErrorTag } from '../state/errors.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { TreeValidation, ValueCheck } from '../state/request.ts';
@@ -24,9 +26,48 @@ const TAGS: Readonly<Record<string, readonly [tag: ErrorTag, appTag?: string]>> 
   value: ['invalid-value'],
 };
 
-/** The value check of a context. */
+/** What a value of a type must be, for people; libyang tells its pattern. By the name of the typedef. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  'ipv4-address': 'an IPv4 address such as 192.0.2.1',
+  'ipv4-address-no-zone': 'an IPv4 address such as 192.0.2.1',
+  'ipv6-address': 'an IPv6 address such as 2001:db8::1',
+  'ipv6-address-no-zone': 'an IPv6 address such as 2001:db8::1',
+  'ipv6-endpoint': 'an IPv6 address such as 2001:db8::1',
+  'ipv4-prefix': 'an IPv4 prefix such as 192.0.2.0/24',
+  'instance-name':
+    'a name of at most 64 letters, digits, dots, hyphens and underscores, not beginning with dot or hyphen',
+  'interface-name': 'the name of a network interface, at most 15 characters',
+  'crypt-hash': 'a password hash, as `openssl passwd -6` makes it, or $0$ and the password',
+  'date-and-time': 'a time such as 2026-01-31T12:00:00Z',
+};
+
+/**
+ * The value check of a context. A password that comes as `$0$` and clear text is taken as its hash, and never kept as it came
+ * (RFC 7317 §3.7.3, iana-crypt-hash).
+ */
 export function valueCheck(context: YangContext): ValueCheck {
-  return (schema, text, prefixes) => context.checkValue(schema.id, text, prefixes);
+  return (schema, text, prefixes) => {
+    const checked = context.checkValue(schema.id, text, prefixes);
+    const typedef = schema.dump.typedef ?? '';
+    if ('value' in checked) {
+      const isClear = typedef === 'crypt-hash' && checked.value.startsWith('$0$');
+      return isClear ? hashed(checked.value.slice(3), checked.type) : checked;
+    }
+    const expected = EXPECTED[typedef];
+    // libyang repeats the schema path that the caller's message begins with.
+    const message = expected
+      ? `expected ${expected}, found '${text}'`
+      : checked.message.replace(/ \(at \/[^)]*\)$/, '');
+    return { ...checked, message };
+  };
+}
+
+function hashed(password: string, type: string): ReturnType<ValueCheck> {
+  const salt = randomBytes(12).toString('base64').replaceAll('+', '.');
+  const value = shaCrypt(password, `$6$${salt}`);
+  return value === undefined
+    ? { message: `expected a password of at most ${MAX_PASSWORD_OCTETS} octets` }
+    : { value, type };
 }
 
 /** Validation of a whole small tree by a context: mandatory, must, when, leafref, unique, min- and max-elements. */

@@ -1,8 +1,9 @@
 /** A draft: what an edit works on before it is committed. A small tree of its own, and rows changed on top of running. */
 
 import type { DataNode } from './data.ts';
-import { applyEdit, instanceOf, requireRight } from './edit.ts';
+import { applyEdit, instanceOf, keepRowParents, requireRight } from './edit.ts';
 import { OverlaidRows, RowOverlay } from './overlay.ts';
+import { rebased } from './rebase.ts';
 import type { Authorize, RowChange } from './request.ts';
 import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
@@ -12,20 +13,23 @@ export interface Draft {
   tree: DataNode;
   /** Whether the tree may differ from running's; until then it follows running. */
   treeTouched: boolean;
+  /** Running's tree when this one was made from it. */
+  readonly base: DataNode;
   readonly overlay: RowOverlay;
 }
 
 /** A draft that changes nothing yet. */
 export function emptyDraft(running: DataNode): Draft {
-  return { tree: running.clone(), treeTouched: false, overlay: new RowOverlay() };
+  return { tree: running.clone(), treeTouched: false, base: running, overlay: new RowOverlay() };
 }
 
-/** A copy that work may change; its tree is running's while nothing touched it. */
+/** A copy that work may change, brought up to running as it is now. */
 export function copyDraft(draft: Draft, running: DataNode): Draft {
-  const tree = draft.treeTouched ? draft.tree.clone() : running.clone();
+  const tree = draft.treeTouched ? rebased(draft.base, draft.tree, running) : running.clone();
+  keepRowParents(tree);
   const overlay = draft.overlay.fork();
   if (draft.treeTouched) clearLostTables(overlay, running, tree);
-  return { tree, treeTouched: draft.treeTouched, overlay };
+  return { tree, treeTouched: draft.treeTouched, base: running, overlay };
 }
 
 /** An AFTR that running has got and the tree has not goes with its rows. */

@@ -5,6 +5,7 @@
 
 import type { Ipv4Prefix } from '../address.ts';
 import {
+  formatIpv4,
   formatIpv4Prefix,
   formatIpv6,
   inIpv4Prefix,
@@ -57,6 +58,8 @@ class RuleChecker {
     const { gateway, aftr } = this.#input.after;
     for (const item of gateway) this.#tunnelAddresses(gatewayPath(item), item.ipv6Address ? [item.ipv6Address] : []);
     for (const item of aftr) this.#tunnelAddresses(aftrPath(item), aftrAddresses(item));
+    for (const item of gateway) this.#icmpSource(gatewayPath(item), item.ipv4Address);
+    for (const item of aftr) this.#icmpSource(aftrPath(item), item.ipv4Address);
     for (const item of gateway) this.#gateway(item);
     for (const item of aftr) this.#aftr(item);
     this.#apart(
@@ -91,6 +94,13 @@ class RuleChecker {
         this.#tunnelList.push(address);
       }
     }
+  }
+
+  /** The source of ICMP messages must be an address that somebody can answer to (RFC 1812 §4.3.2.4). */
+  #icmpSource(path: string, address: number | undefined): void {
+    if (address === undefined || !isMartianIpv4(address)) return;
+    const message = `${formatIpv4(address)} cannot be the source of packets: expected a unicast address`;
+    this.#fault(`${path}/ipv4-address`, 'unusable-ipv4-address', message);
   }
 
   #gateway(gateway: Gateway): void {

@@ -29,5 +29,5 @@ export function startupDraft(schema: Schema, snapshot: Snapshot, running: DataNo
     if (value.length > 0) overlay.putSealed(instance, prefixNumber(address, length), value);
     else overlay.delete(instance, { address, length });
   }
-  return { tree, treeTouched: true, overlay };
+  return { tree, treeTouched: true, base: running, overlay };
 }

@@ -17,6 +17,7 @@ class Recorded {
   readonly store = new MemoryStore();
   readonly events: string[] = [];
   kernelFault = '';
+  workersFault = '';
   readonly datapath: Datapath;
 
   constructor() {
@@ -30,11 +31,12 @@ class Recorded {
           if (this.kernelFault !== '') throw new Error(this.kernelFault);
         },
         diagnose: async () => ['forwarding is off'],
-        remove: async () => {
-          this.events.push('kernel removed');
+        remove: async (roles) => {
+          this.events.push(`kernel removed, ${roles.join(' and ')}`);
         },
       },
       startWorkers: async (role, { table }) => {
+        if (this.workersFault !== '') throw new Error(this.workersFault);
         this.events.push(`workers of ${role} over ${table.size} rows`);
         return {
           stop: async () => {
@@ -58,7 +60,7 @@ test('tables come first, then workers, then the kernel; at the end workers stop 
     'kernel 1 1',
     'workers of gateway stopped',
     'workers of aftr stopped',
-    'kernel removed',
+    'kernel removed, gateway and aftr',
   ]);
 });
 
@@ -81,16 +83,32 @@ test('the status: version, hash, rows, and every problem as a sentence', async (
   await datapath.follow();
   const { startedAt, ...status } = await datapath.status();
   assert.equal(status, {
-    version: 1,
+    version: 0,
     contentHash: store.contentHash(),
     bindings: 1,
     capacity: BINDING_CAPACITY,
-    problems: ['the kernel did not take the configuration: no route', 'forwarding is off'],
+    problems: ['the newest configuration is not in force: no route', 'forwarding is off'],
   });
   assert.ok(Date.now() - Date.parse(startedAt) < 60_000);
   recorded.kernelFault = '';
   await datapath.follow();
-  assert.equal((await datapath.status()).problems, ['forwarding is off']);
+  const { version, problems } = await datapath.status();
+  assert.equal([version, problems], [1, ['forwarding is off']]);
+});
+
+test('workers that do not start: the version is not in force, said so, and tried again', async () => {
+  const recorded = new Recorded();
+  const { datapath, store, events } = recorded;
+  recorded.workersFault = 'gi-aftr: TUNSETIFF: EBUSY';
+  store.commit({ softwire: { aftr: [AFTR] } });
+  assert.equal(await datapath.apply(1), { version: 0 });
+  const { version, problems } = await datapath.status();
+  assert.equal([version, problems[0]], [0, 'the newest configuration is not in force: gi-aftr: TUNSETIFF: EBUSY']);
+  assert.equal(events, []);
+  recorded.workersFault = '';
+  assert.equal(await datapath.apply(1), { version: 0 }, 'nothing new to follow');
+  await datapath.follow();
+  assert.is((await datapath.status()).version, 1);
 });
 
 test('prepare: limits of the tables first, then the kernel', async () => {
