@@ -270,6 +270,12 @@ test('a second supervisor of the same state or run directory is refused', async 
         `ALREADY_RUNNING: ${taken} is in use by gi4over6, process ${first.process.pid}: ${advice}`,
       ]);
     }
+    const elsewhere = start({ stateDir: join(dir, 'state3'), runDir: join(dir, 'run3') });
+    assert.is(await elsewhere.exit, 78);
+    assert.match(
+      elsewhere.texts[0] ?? '',
+      /^ALREADY_RUNNING: another gi4over6 runs in this network namespace: stop it/,
+    );
     assert.ok(isAlive(pid));
   });
 });

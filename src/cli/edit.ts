@@ -36,7 +36,7 @@ export async function commit(client: NetconfClient, output: Output): Promise<voi
   }
   output.line(`Version ${configured} is running.`);
   if (applied === configured) return;
-  output.line(applied === '' ? 'The datapath does not answer.' : `The datapath forwards by version ${applied} still:`);
+  if (applied !== '') output.line(`The datapath forwards by version ${applied} still:`);
   for (const problem of problems) output.line(`  - ${printable(problem)}`);
 }
 

@@ -15,14 +15,17 @@ import { ROLES } from './follower.ts';
 import type { Forwarding } from './forwarding.ts';
 import { BINDING_CAPACITY, checkLimits } from './limits.ts';
 
+/** Gateways whose way is looked up for a status. */
+const LOOKED_GATEWAYS = 16;
+
 /** The kernel's part: links, routes, rules. */
 export interface KernelPart {
   /** Why this configuration cannot be applied here; empty when it can. Changes nothing. */
   check(configuration: Configuration): Promise<readonly Refusal[]>;
   /** Makes the kernel lead the traffic of this configuration to the TUN devices. */
   apply(configuration: Configuration): Promise<void>;
-  /** Sentences that say what in the kernel keeps traffic from flowing. */
-  diagnose(): Promise<readonly string[]>;
+  /** Sentences that say what in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to. */
+  diagnose(gateways: readonly Uint8Array[]): Promise<readonly string[]>;
   /** Takes back all that was set, and the devices of these roles. */
   remove(roles: readonly Role[]): Promise<void>;
 }
@@ -76,13 +79,14 @@ export class Datapath implements ControlHandlers {
 
   async status(): Promise<DatapathStatus> {
     const { follower } = this.#parts;
+    const gateways = follower.forwarding('aftr')?.table.someRemotes(LOOKED_GATEWAYS) ?? [];
     return {
       version: this.#applied,
       contentHash: follower.contentHash,
       bindings: follower.forwarding('aftr')?.table.size ?? 0,
       capacity: BINDING_CAPACITY,
       startedAt: this.#startedAt,
-      problems: [...this.#problems(), ...(await this.#parts.kernel.diagnose())],
+      problems: [...this.#problems(), ...(await this.#parts.kernel.diagnose(gateways))],
     };
   }
 

@@ -26,7 +26,7 @@ export function kernelPart(devices: Readonly<Record<Role, string>>): KernelPart 
       applied = kernelConfig(configuration, devices);
       await kernel.apply(applied);
     },
-    diagnose: () => kernel.diagnose(applied),
+    diagnose: (gateways) => kernel.diagnose(applied, gateways),
     remove: (roles) => kernel.remove(roles.map((role) => devices[role])),
   };
 }

@@ -34,6 +34,9 @@ export interface TableMemory {
 }
 
 /** A table as workers see it. The hot path reads the three arrays itself, a batch at a time. */
+/** Rows looked at for far ends: a status must not walk a million. */
+const LOOKED_ROWS = 1_000;
+
 export class TableReader {
   readonly memory: TableMemory;
   readonly first: Int32Array;
@@ -110,6 +113,18 @@ export class Table extends TableReader {
   prefixOf(row: number): Ipv4Prefix {
     const word = row << ROW_SHIFT;
     return { address: (this.rows[word + ROW_PREFIX] ?? 0) >>> 0, length: this.#lengthOf(row) };
+  }
+
+  /** Far ends of rows, each once, at most `count` of them. */
+  someRemotes(count: number): Uint8Array[] {
+    const found = new Map<string, Uint8Array>();
+    let looked = 0;
+    for (const row of this.rowsInUse()) {
+      if (found.size === count || looked++ === LOOKED_ROWS) break;
+      const octets = this.octets.slice(row * ROW_WORDS * 4, row * ROW_WORDS * 4 + 16);
+      found.set(octets.join(), octets);
+    }
+    return [...found.values()];
   }
 
   /** Whether a row leads to this target already. */

@@ -14,8 +14,12 @@ const HEADER_LENGTH = 40;
 /** Served prefixes whose way is looked up. */
 const MOST_LOOKUPS = 64;
 
-/** Empty when nothing stands in the way. */
-export async function diagnose(config: KernelConfig, netlink: Netlink): Promise<string[]> {
+/** Empty when nothing stands in the way. `gateways` are some that the AFTRs' bindings lead to. */
+export async function diagnose(
+  config: KernelConfig,
+  netlink: Netlink,
+  gateways: readonly Uint8Array[] = [],
+): Promise<string[]> {
   if (config.gateways.length + config.aftrs.length === 0) return [];
   const host = await readHost(netlink);
   const { devices } = planKernel(config);
@@ -28,6 +32,10 @@ export async function diagnose(config: KernelConfig, netlink: Netlink): Promise<
   }
   for (const aftr of config.aftrs) {
     found.push(...noDefaultRoute(aftr, host), ...faultsTowardsGateways(aftr, host));
+  }
+  for (const gateway of config.aftrs.length > 0 ? gateways : []) {
+    const { kind } = await netlink.wayTo(gateway);
+    if (kind === 'none') found.push(`no IPv6 route leads to gateway ${formatIpv6(gateway)}, which bindings name`);
   }
   if (ruleset) found.push(...forwardBlocks(ruleset, devices));
   return found;

@@ -62,10 +62,10 @@ export class Kernel {
   }
 
   /** Sentences about what keeps the traffic of this configuration from flowing; kept for a short while. */
-  async diagnose(config: KernelConfig): Promise<string[]> {
+  async diagnose(config: KernelConfig, gateways: readonly Uint8Array[] = []): Promise<string[]> {
     const now = performance.now();
     if (!this.#diagnosis || now - this.#diagnosis.at > DIAGNOSIS_MS) {
-      this.#diagnosis = { at: now, sentences: diagnose(config, this.#netlink) };
+      this.#diagnosis = { at: now, sentences: diagnose(config, this.#netlink, gateways) };
     }
     const sentences = await this.#diagnosis.sentences;
     return this.#fault === ''

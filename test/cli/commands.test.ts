@@ -229,6 +229,20 @@ fresh('log tells who committed what, newest first', async () => {
   assert.match(await refused(2, 'log', '--count', 'many'), 'expected a whole number from 1 to 1000');
 });
 
+fresh('commit tells the version, and when there is nothing to commit', async () => {
+  await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2');
+  assert.match(await ok('status'), 'The candidate holds changes that are not committed');
+  assert.match(
+    await ok('commit'),
+    /^Version \d+ is running\.\n {2}- The datapath does not answer: nothing is forwarded; see its log\.\n$/,
+  );
+  assert.match(await ok('commit'), /^Nothing to commit: version \d+ stays\.\n$/);
+  assert.match(
+    await refused(1, 'set', 'aftr', 'a', 'ipv4-address', '300.1.1.1'),
+    "expected an IPv4 address such as 192.0.2.1, found '300.1.1.1'",
+  );
+});
+
 for (const format of ['xml', 'json', 'csv']) {
   fresh(`export and import as ${format} come back to the same`, async () => {
     await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2', 'description', 'a,"b" <c>\u20ac', '--commit');

@@ -379,6 +379,30 @@ test('what keeps traffic from flowing is told in sentences, and only that', asyn
       words.split(' '),
     );
     assert.equal(await told(del ?? [], add ?? []), [`gateway home: no IPv6 route leads to its AFTR ${AFTR_TUNNEL}`]);
+    const [away, back] = ['ip addr del 198.51.100.1/24 dev left', 'ip addr add 198.51.100.1/24 dev left'].map((words) =>
+      words.split(' '),
+    );
+    assert.equal(await told(away ?? [], back ?? []), [
+      'gateway home: no route leads to served prefix 198.51.100.0/24: ip addr add ADDRESS/LENGTH dev left, or ip route add 198.51.100.0/24 via ROUTER dev left',
+    ]);
+    const withGateways = new Netlink();
+    const known = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9);
+    const both = configuration({ served: ['198.51.100.0/24'], pools: ['192.0.2.0/24'] });
+    const ipv4Default = execFileSync('ip', ['route', 'show', 'default'], { encoding: 'utf8' }).trim();
+    ip(`route del ${ipv4Default}`);
+    ip('-6 route del default');
+    const unknown = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+    const sentences = await diagnose(both, withGateways, [known, unknown]);
+    ip('-6 route add default via 2001:db8:12::80');
+    ip(`route add ${ipv4Default}`);
+    withGateways.close();
+    assert.ok(sentences.some((sentence) => sentence.includes('there is no IPv4 default route')));
+    assert.ok(sentences.includes('no IPv6 route leads to gateway 2001:db8:ff00::1, which bindings name'));
+    assert.not.ok(sentences.some((sentence) => sentence.includes('gateway 2001:db8:12::9')));
+    assert.ok(
+      sentences.some((sentence) => sentence.includes('there is no IPv4 default route')),
+      sentences.join(),
+    );
     const [low, high] = ['ip link set right mtu 1400', 'ip link set right mtu 1500'].map((words) => words.split(' '));
     assert.match((await told(low ?? [], high ?? []))[0] ?? '', /^gateway home: right towards its AFTR has MTU 1400/);
     const drop =

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import ssh2 from 'ssh2';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { shaCrypt } from '../../../src/sha-crypt.ts';
 import type { Management } from '../../helpers/management.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
@@ -604,6 +605,22 @@ const management = await startManagement();
       assert.is(outcome(await lookup('a', '192.0.2.200')), 'ok');
       assert.is(outcome(await lookup('b', '192.0.2.1')), 'data-missing');
       assert.is(outcome(await lookup('a', 'x')), 'invalid-value');
+    }),
+  );
+
+  test(
+    'a password that comes in clear is kept as a hash',
+    with_(async (client) => {
+      const user = (password: string) =>
+        edit(
+          `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"><authentication><user><name>bob</name><password>${password}</password></user></authentication></system>`,
+        );
+      assert.is(outcome(await client.rpc(user('$0$pass w\u00f6rd'))), 'ok');
+      const [, hash = ''] = /<name>bob<\/name><password>([^<]*)</.exec(await client.rpc(getConfig())) ?? [];
+      assert.match(hash, /^\$6\$[./0-9A-Za-z]{16}\$/);
+      assert.is(shaCrypt('pass w\u00f6rd', hash), hash);
+      assert.match(await client.rpc(user('secret')), 'expected a password hash, as `openssl passwd -6` makes it');
+      assert.not.match(await client.rpc(getConfig()), '$0$');
     }),
   );
 
