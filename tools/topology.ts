@@ -54,6 +54,7 @@ const SETTINGS: Readonly<Record<HostName, readonly string[]>> = {
     'addr add 2001:db8:12::2/64 dev right nodad',
     '-6 route add 2001:db8:a::/48 via 2001:db8:12::1',
     'addr add 203.0.113.1/24 dev left',
+    'route add default via 203.0.113.80',
   ],
   internet: ['addr add 203.0.113.80/24 dev eth0', 'route add default via 203.0.113.1'],
 };

@@ -17,7 +17,7 @@ import { open } from 'lmdb';
 import type { ChangeRecord, ChangeSummary, Head } from './records.ts';
 import { changeKey, decodeChange, openHead, openJson, summaryOfChange } from './records.ts';
 import type { SealedRow } from './rows.ts';
-import { keyOfNumber, RowSource } from './rows.ts';
+import { keyOfNumber, numberOfKey, RowSource } from './rows.ts';
 
 /** Number of the form of the file; a program refuses a newer one. */
 export const STORE_FORMAT = 1;
@@ -181,19 +181,19 @@ export class Snapshot extends RowSource {
     if (table === undefined) return;
     const end = Buffer.of((table + 1) >>> 8, (table + 1) & 255);
     for (const { key, value } of this.#range(this.#environment.bindings, rowKey(table, keyOfNumber(from)), end)) {
-      yield { number: key.readUInt32BE(2) * 64 + (key[6] ?? 0), value };
+      yield { number: numberOfKey(key, 2), value };
     }
   }
 
   /** What startup says of rows instead of running: key without instance number -> sealed row, empty for none. */
   *startupRows(): Generator<{
     readonly instance: string;
-    readonly key: Buffer;
+    readonly key: Uint8Array;
     readonly value: Buffer;
   }> {
     const names = new Map([...(this.head?.tables ?? [])].map(([name, { number }]) => [number, name]));
     for (const { key, value } of this.#range(this.#environment.startup)) {
-      yield { instance: names.get(key.readUInt16BE(0)) ?? '', key: key.subarray(2), value };
+      yield { instance: names.get((key[0] ?? 0) * 256 + (key[1] ?? 0)) ?? '', key: key.subarray(2), value };
     }
   }
 
@@ -222,15 +222,18 @@ export class Snapshot extends RowSource {
     this.#transaction.done();
   }
 
-  *#range(database: Rows, start?: Buffer, end?: Buffer): Generator<{ readonly key: Buffer; readonly value: Buffer }> {
+  *#range(
+    database: Rows,
+    start?: Buffer,
+    end?: Buffer,
+  ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
     this.#requireOpen();
     const bounds = { ...(start && { start }), ...(end && { end }), transaction: this.#transaction };
     const cursor = database.getRange(bounds)[Symbol.iterator]();
     this.#cursors.add(cursor);
     try {
       for (let next = cursor.next(); !next.done; next = cursor.next()) {
-        const { key, value } = next.value;
-        yield { key: Buffer.from(key.buffer, key.byteOffset, key.byteLength), value };
+        yield next.value;
         this.#requireOpen();
       }
     } finally {

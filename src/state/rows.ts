@@ -59,6 +59,12 @@ export function keyOfNumber(number: number): Uint8Array {
   return bindingKey(Math.floor(number / 64), number % 64);
 }
 
+/** The prefix whose key stands at `at`. */
+export function numberOfKey(key: Uint8Array, at: number): number {
+  const high = (key[at] ?? 0) * 256 + (key[at + 1] ?? 0);
+  return ((high * 256 + (key[at + 2] ?? 0)) * 256 + (key[at + 3] ?? 0)) * 64 + (key[at + 4] ?? 0);
+}
+
 /** @throws DamageError when the value's CRC or form is wrong */
 export function openRow(number: number, value: Uint8Array): Binding {
   const address = Math.floor(number / 64);

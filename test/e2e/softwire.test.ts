@@ -216,9 +216,8 @@ test('management killed: forwarding goes on, and edits work again', async () => 
 
 for (const host of ['gateway', 'aftr'] as const) {
   test(`datapath of the ${host} killed under traffic: nothing in clear on either uplink, forwarding returns`, async () => {
-    // A way out in clear, which must not be taken.
+    // A way out in clear, as the AFTR has one anyway, which must not be taken.
     topology.ip('gateway', 'route add default dev right');
-    topology.ip('aftr', 'route add default via 203.0.113.80');
     let leaked = 0;
     const clear = await countPackets('gateway', 'right', 'ip or arp', async () => {
       leaked = await countPackets(
@@ -239,7 +238,6 @@ for (const host of ['gateway', 'aftr'] as const) {
     assert.is(leaked, 0, 'sent back to the Internet');
     assert.ok(await until(15_000, () => boxes.ping('device', INTERNET, ['-c', '1', '-W', '1'])));
     topology.ip('gateway', 'route del default dev right');
-    topology.ip('aftr', 'route del default via 203.0.113.80');
   });
 }
 

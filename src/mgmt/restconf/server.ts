@@ -103,7 +103,9 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
     await app.close();
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const hint =
-      code === 'EADDRINUSE' ? 'another program has the port; choose another with --restconf-port' : 'see cause';
+      code === 'EADDRINUSE'
+        ? 'the port is taken: stop the other program or choose another with --restconf-port'
+        : 'see cause';
     throw Object.assign(
       new Error(`RESTCONF cannot listen on ${host} port ${port} (${code}): ${hint}`, { cause: error }),
       { code },

@@ -280,7 +280,7 @@ test('a taken port is one error that says so', () =>
         assert.unreachable('the port was free');
       } catch (error) {
         assert.is(error instanceof Error && 'code' in error && error.code, 'EADDRINUSE');
-        assert.match(String(error), /another program has the port/);
+        assert.match(String(error), /the port is taken: stop the other program/);
       }
     });
   }));
