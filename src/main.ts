@@ -79,7 +79,7 @@ async function buildProgram(): Promise<Command> {
 
 /** Faults of the environment carry a code and say what to do; anything else is our own mistake and keeps its stack. */
 function fail(error: unknown): void {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string' && !error.code.startsWith('ERR_')) {
     process.stderr.write(`gi4over6: ${error.message}\n`);
     process.exit(EXIT_CONFIGURATION);
   }

@@ -106,7 +106,7 @@ async function supervise(launcher: Launcher, log: Log): Promise<number> {
   const ending = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'ending');
-    ending.abort();
+    ending.abort('SIGTERM');
   };
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, onSignal);
@@ -114,7 +114,8 @@ async function supervise(launcher: Launcher, log: Log): Promise<number> {
     const codes = await Promise.all(
       ROLES.map(async (role) => {
         const code = await keepRunning(role, launcher, ending.signal, log);
-        ending.abort();
+        // The datapath of a configuration that cannot be managed is not asked to end: it would take its blackholes away.
+        ending.abort(code === EXIT_CONFIGURATION ? 'SIGKILL' : 'SIGTERM');
         return code;
       }),
     );
@@ -154,7 +155,7 @@ async function runOnce(role: ChildRole, launcher: Launcher, ending: AbortSignal,
   log.info({ role, pid: child.pid }, 'started');
   let killTimer: NodeJS.Timeout | undefined;
   const stop = () => {
-    child.kill('SIGTERM');
+    child.kill(role === 'datapath' && ending.reason === 'SIGKILL' ? 'SIGKILL' : 'SIGTERM');
     killTimer = setTimeout(() => {
       log.warn({ role }, 'killed: it did not end when asked to');
       child.kill('SIGKILL');

@@ -1,7 +1,7 @@
 /** `import` and `export`: configurations and binding tables to files and back. */
 
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { BindingFile, CSV_COLUMNS } from './binding-csv.ts';
 import { aftrNames, eachBinding } from './binding-rows.ts';
@@ -75,7 +75,10 @@ export async function exportFile(
     return;
   }
   // Password hashes are in it: for the owner alone.
-  const stream = createWriteStream(file, { mode: 0o600 });
+  // In a file of its own until it is whole: a broken session must not cost yesterday's export.
+  const isPlain = !existsSync(file) || statSync(file).isFile();
+  const target = isPlain ? `${file}.new-${process.pid}` : file;
+  const stream = createWriteStream(target, { mode: 0o600, flags: isPlain ? 'wx' : 'w' });
   const broken = new Promise<never>((_, reject) => stream.once('error', (error) => reject(noFile(file, error))));
   broken.catch(() => undefined);
   const opened = new Promise<void>((resolve) => stream.once('open', () => resolve()));
@@ -86,9 +89,10 @@ export async function exportFile(
     await output.flush();
     stream.end();
     await finished(stream);
+    if (isPlain) await rename(target, file);
   } catch (error) {
     stream.destroy();
-    await rm(file, { force: true });
+    if (isPlain) await rm(target, { force: true });
     throw error;
   }
 }

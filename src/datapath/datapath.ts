@@ -6,6 +6,7 @@
 
 import type { DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
 import type { Log } from '../log.ts';
+import { BINDING_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import type { ControlHandlers } from './control-server.ts';
@@ -13,8 +14,9 @@ import type { Role } from './engine.ts';
 import type { Follower } from './follower.ts';
 import { ROLES } from './follower.ts';
 import type { Forwarding } from './forwarding.ts';
-import { BINDING_CAPACITY, checkLimits } from './limits.ts';
 
+/** A status waits no longer for its look at the kernel. */
+const DIAGNOSIS_MS = 700;
 /** Gateways whose way is looked up for a status. */
 const LOOKED_GATEWAYS = 16;
 
@@ -72,9 +74,7 @@ export class Datapath implements ControlHandlers {
   }
 
   async prepare(data: unknown): Promise<readonly Refusal[]> {
-    const configuration = readConfiguration(data);
-    const limits = checkLimits(configuration);
-    return limits.length > 0 ? limits : this.#parts.kernel.check(configuration);
+    return this.#parts.kernel.check(readConfiguration(data));
   }
 
   async status(): Promise<DatapathStatus> {
@@ -86,8 +86,19 @@ export class Datapath implements ControlHandlers {
       bindings: follower.forwarding('aftr')?.table.size ?? 0,
       capacity: BINDING_CAPACITY,
       startedAt: this.#startedAt,
-      problems: [...this.#problems(), ...(await this.#parts.kernel.diagnose(gateways))],
+      problems: [...this.#problems(), ...(await this.#diagnose(gateways))],
     };
+  }
+
+  /** A look at the kernel that takes too long or fails must not hide that packets are forwarded. */
+  async #diagnose(gateways: readonly Uint8Array[]): Promise<readonly string[]> {
+    const late = new Promise<readonly string[]>((resolve) => {
+      setTimeout(() => resolve(['looking at the kernel takes long: ask again']), DIAGNOSIS_MS).unref();
+    });
+    const found = this.#parts.kernel.diagnose(gateways).catch((error: unknown) => {
+      return [`the kernel could not be looked at: ${messageOf(error)}`];
+    });
+    return Promise.race([found, late]);
   }
 
   counters(): readonly InstanceCounters[] {

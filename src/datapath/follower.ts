@@ -11,6 +11,7 @@
 
 import { formatIpv6 } from '../address.ts';
 import { addHash, hashText, rowHash, subtractHash } from '../state/content-hash.ts';
+import { BINDING_CAPACITY, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import type { StoreReader } from '../state/reader.ts';
@@ -20,7 +21,6 @@ import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
 import type { WantedRow } from './forwarding.ts';
 import { Forwarding } from './forwarding.ts';
-import { BINDING_CAPACITY, SERVED_PREFIX_CAPACITY } from './limits.ts';
 import type { Allocate } from './memory.ts';
 
 export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes' | 'contentHash'>;
@@ -148,7 +148,7 @@ function applyRow(aftrs: Forwarding, { instance, before, after }: RowChange): vo
   const wanted = after && aftrs.wantedBinding(instance, after);
   const gone = after ?? before;
   if (wanted) aftrs.put(wanted);
-  else if (gone && aftrs.plans.some(({ name, forwards }) => forwards && name === instance)) aftrs.remove(gone);
+  else if (gone) aftrs.removeOf(instance, gone);
 }
 
 function rowName({ instance, before, after }: RowChange): string {

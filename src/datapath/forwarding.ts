@@ -149,6 +149,13 @@ export class Forwarding {
     if (!this.table.put(prefix.address, prefix.length, target)) this.#refused++;
   }
 
+  /** Removes the row of an AFTR; one that another AFTR has put there meanwhile stays: the prefix has changed hands. */
+  removeOf(instance: string, prefix: Ipv4Prefix): void {
+    const row = this.table.find(prefix.address, prefix.length);
+    const own = this.#tunnels.get(instance) ?? [];
+    if (row !== 0 && own.some(({ softwire }) => softwire === this.table.softwireOf(row))) this.remove(prefix);
+  }
+
   remove(prefix: Ipv4Prefix): void {
     this.table.remove(prefix.address, prefix.length);
   }

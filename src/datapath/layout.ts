@@ -34,7 +34,7 @@ export const SOFTWIRE_FLAGS = 11;
 export const SOFTWIRE_PAYLOAD_MTU = 12;
 export const SOFTWIRE_IPV4_ADDRESS = 13;
 /** Tunnel addresses a role can have. */
-export const MAX_SOFTWIRES = 1_024;
+export { MAX_SOFTWIRES } from '../state/limits.ts';
 
 /** This tunnel address is in use. */
 export const FLAG_ENABLED = 1;
@@ -48,4 +48,4 @@ export const FLAG_FLOW_LABEL = 8;
 export const FLAG_HAIRPINNING = 16;
 
 /** Instances a role can count for. */
-export const MAX_INSTANCES = 256;
+export { MAX_INSTANCES } from '../state/limits.ts';

@@ -4,6 +4,7 @@
  * a batch boundary; the layout is in layout.ts.
  */
 
+import { MAX_POOLS } from '../state/limits.ts';
 import {
   FLAG_ENABLED,
   FLAG_PIPE,
@@ -41,8 +42,6 @@ export interface Pool {
   readonly last: number;
   readonly instance: number;
 }
-
-export const MAX_POOLS = 4_096;
 
 const HEADER_WORDS = (MAX_SOFTWIRES + 1) * SOFTWIRE_WORDS;
 const HIGHEST = HEADER_WORDS;

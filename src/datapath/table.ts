@@ -127,10 +127,14 @@ export class Table extends TableReader {
     return [...found.values()];
   }
 
+  /** Number of the softwire a row leads into. */
+  softwireOf(row: number): number {
+    return (this.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
+  }
+
   /** Whether a row leads to this target already. */
   leadsTo(row: number, target: Target): boolean {
-    const softwire = (this.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
-    if (softwire !== target.softwire) return false;
+    if (this.softwireOf(row) !== target.softwire) return false;
     const at = row * ROW_WORDS * 4;
     for (let i = 0; i < 16; i++) if (this.octets[at + i] !== target.remote[i]) return false;
     return true;

@@ -16,13 +16,11 @@ export interface WorkersOptions {
 }
 
 export class Workers {
-  readonly #threads: readonly Worker[];
   readonly #wakeDescriptors: readonly number[];
   readonly #stop: Int32Array;
   readonly #ended: Promise<unknown>;
 
   private constructor(threads: readonly Worker[], wakeDescriptors: readonly number[], stop: Int32Array) {
-    this.#threads = threads;
     this.#wakeDescriptors = wakeDescriptors;
     this.#stop = stop;
     this.#ended = Promise.all(threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve))));
@@ -51,10 +49,6 @@ export class Workers {
       ready.map(({ wakeDescriptor }) => wakeDescriptor),
       stopWord,
     );
-  }
-
-  get count(): number {
-    return this.#threads.length;
   }
 
   /** Ends the threads at their next batch boundary; resolves when all queues are closed. */

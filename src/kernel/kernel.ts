@@ -97,10 +97,11 @@ export class Kernel {
   }
 
   #onChange(): void {
-    this.#own = undefined;
     this.#diagnosis = undefined;
     // A fault is told by `diagnose`; the next change or commit tries again.
     this.#inTurn(async () => {
+      // Here and not before: a reconciliation under way would take what it wanted for what is there.
+      this.#own = undefined;
       if (this.#config) await this.#reconcile(planKernel(this.#config));
     }).catch(() => undefined);
   }

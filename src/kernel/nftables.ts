@@ -17,6 +17,8 @@ const NOT_INSTALLED = 'nft is not installed: apt install nftables';
 export function marksText({ marked }: KernelPlan): string {
   if (!marked) return '';
   const elements = marked.prefixes.map(({ address, length }) => formatIpv4Prefix(address, length)).join(', ');
+  const strange = marked.links.find((link) => !/^[A-Za-z0-9_.:@-]+$/.test(link) || /^\.+$/.test(link));
+  if (strange !== undefined) throw nftFault(`'${strange}' cannot be the name of an interface in a rule`);
   const links = marked.links.map((link) => `"${link}"`).join(', ');
   const from = links === '' ? '' : `iifname { ${links} } `;
   return `${CLEAR}table inet ${NFT_TABLE} {
@@ -42,9 +44,10 @@ export async function removeMarks(): Promise<void> {
   if (code !== 0 && code !== undefined) throw nftFault(`nft refused to remove table inet ${NFT_TABLE}: ${errors}`);
 }
 
+/** Whether our table is there with its set and its rule; the set's elements go only with the set. */
 export async function hasMarks(): Promise<boolean> {
-  const { code } = await nft(['-t', 'list', 'table', 'inet', NFT_TABLE], '');
-  return code === 0;
+  const { code, output } = await nft(['-t', 'list', 'table', 'inet', NFT_TABLE], '');
+  return code === 0 && output.includes('set served') && output.includes('@served');
 }
 
 interface Chain {

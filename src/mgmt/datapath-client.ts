@@ -1,7 +1,7 @@
 /**
  * Management's end of the control channel. It takes part in each commit: prepare asks the datapath about a changed
  * small tree, apply tells it that a version is durable and waits at most two seconds for it to follow. A datapath that is
- * down refuses nothing and applies everything when it comes back: forwarding follows the store.
+ * down is not asked, and follows the store when it comes back; one that is there and cannot answer refuses.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -14,7 +14,7 @@ import { treeToJson } from '../state/json.ts';
 import type { Change, Participant } from '../state/request.ts';
 
 const RECONNECT_MS = 200;
-const PREPARE_MS = 2_000;
+const PREPARE_MS = 5_000;
 const APPLY_MS = 2_000;
 const READ_MS = 1_000;
 
@@ -53,14 +53,24 @@ export class DatapathClient implements Participant {
   }
 
   async prepare(change: Change): Promise<(version: number) => Promise<void>> {
-    if (change.treeChanged) {
-      const configuration = treeToJson(change.after);
-      const refusals = await this.#ask<readonly Refusal[]>({ op: 'prepare', configuration }, PREPARE_MS);
-      const faults = (refusals ?? []).map((refusal) => new ManagementError('operation-failed', refusal));
+    if (change.treeChanged && this.#socket) {
+      const refusals = await this.#check(treeToJson(change.after));
+      const faults = refusals.map((refusal) => new ManagementError('operation-failed', refusal));
       const [first, ...others] = faults;
       if (first) throw new ManagementError(first.tag, first, others);
     }
     return (version) => this.#apply(version);
+  }
+
+  async #check(configuration: unknown): Promise<readonly Refusal[]> {
+    try {
+      return (await this.#request({ op: 'prepare', configuration }, PREPARE_MS)) as readonly Refusal[];
+    } catch (error) {
+      // It went down meanwhile: then it is as if it had been.
+      if (!(error instanceof NoAnswer) || !this.#socket) return [];
+      const message = `whether this host can take the configuration could not be found out (${error.message}): try again`;
+      throw new ManagementError('resource-denied', { message });
+    }
   }
 
   close(): void {

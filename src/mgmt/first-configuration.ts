@@ -18,12 +18,26 @@ export function firstConfiguration(stateDir: string): Record<string, unknown> {
     'ietf-netconf-acm:nacm': {
       'read-default': 'deny',
       'write-default': 'deny',
+      'exec-default': 'deny',
       groups: { group: [{ name: 'admin', 'user-name': [user] }] },
       'rule-list': [
         {
           name: 'admin',
           group: ['admin'],
           rule: [{ name: 'everything', 'module-name': '*', 'access-operations': '*', action: 'permit' }],
+        },
+        {
+          // Before whatever others are permitted: hashes are nobody else's business.
+          name: 'secrets',
+          group: ['*'],
+          rule: [
+            {
+              name: 'passwords',
+              path: '/ietf-system:system/authentication/user/password',
+              'access-operations': '*',
+              action: 'deny',
+            },
+          ],
         },
       ],
     },

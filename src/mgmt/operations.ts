@@ -114,8 +114,8 @@ export class Operations {
     });
   }
 
-  lock(caller: Caller, datastore: DatastoreName): void {
-    this.#datastores.lock(caller, datastore);
+  lock(caller: Caller, datastore: DatastoreName): Promise<void> {
+    return this.#datastores.lock(caller, datastore);
   }
 
   unlock(caller: Caller, datastore: DatastoreName): void {

@@ -36,7 +36,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'ipv4-prefix': 'an IPv4 prefix such as 192.0.2.0/24',
   'instance-name':
     'a name of at most 64 letters, digits, dots, hyphens and underscores, not beginning with dot or hyphen',
-  'interface-name': 'the name of a network interface, at most 15 characters',
+  'interface-name':
+    'the name of a network interface: at most 15 letters, digits and _ @ : . -, not beginning with a dot',
   'crypt-hash': 'a password hash, as `openssl passwd -6` makes it, or $0$ and the password',
   'date-and-time': 'a time such as 2026-01-31T12:00:00Z',
 };
@@ -51,6 +52,9 @@ export function valueCheck(context: YangContext): ValueCheck {
     const typedef = schema.dump.typedef ?? '';
     if ('value' in checked) {
       const isClear = typedef === 'crypt-hash' && checked.value.startsWith('$0$');
+      if (typedef === 'crypt-hash' && checked.value.startsWith('$1$')) {
+        return { message: 'MD5 hashes ($1$) are not taken: expected one as `openssl passwd -6` makes it' };
+      }
       return isClear ? hashed(checked.value.slice(3), checked.type) : checked;
     }
     const expected = EXPECTED[typedef];

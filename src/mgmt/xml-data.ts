@@ -301,12 +301,27 @@ export function elementText(node: DataNode, outer = ''): string {
   const open = `${schema.name}${declaration(node, outer)}`;
   if (node instanceof RowNode) return `<${open}>${node.print(rowLeaf)}</${schema.name}>`;
   if (schema.isLeaf) {
-    return node.value === '' ? `<${open}/>` : `<${open}>${escapeText(node.value)}</${schema.name}>`;
+    return node.value === '' ? `<${open}/>` : `<${open}>${escapeText(valueText(node))}</${schema.name}>`;
   }
   if (schema.kind === 'anydata' || schema.kind === 'anyxml') return `<${open}>${node.value}</${schema.name}>`;
   let inside = '';
   for (const child of node.children()) inside += elementText(child, schema.namespace);
   return inside === '' ? `<${open}/>` : `<${open}>${inside}</${schema.name}>`;
+}
+
+/** A path has a prefix before each name in XML; RFC 7951 §6.11 leaves out those that repeat. */
+function valueText({ schema, type, value }: DataNode): string {
+  if (type !== 'instance-identifier' && !isNodeInstance(schema)) return value;
+  let module = '';
+  return value.replace(
+    /'[^']*'|"[^"]*"|([/[])([A-Za-z_][\w.-]*)(:[A-Za-z_][\w.-]*)?/g,
+    (found, separator?: string, name?: string, local?: string) => {
+      if (separator === undefined || name === undefined) return found;
+      if (local === undefined) return module === '' ? found : `${separator}${module}:${name}`;
+      if (separator === '/') module = name;
+      return found;
+    },
+  );
 }
 
 function rowLeaf(name: string, value: string): string {

@@ -26,7 +26,7 @@ import { Locks, lockDenied } from './locks.ts';
 import type { Softwire } from './model.generated.ts';
 import { readConfiguration } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
-import { OverlaidRows } from './overlay.ts';
+import { OverlaidRows, overlayBetween } from './overlay.ts';
 import type { Head } from './records.ts';
 import { rowCounts } from './records.ts';
 import type {
@@ -40,7 +40,7 @@ import type {
   Participant,
   TreeValidation,
 } from './request.ts';
-import type { RowChanges } from './row-changes.ts';
+import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { checkRules } from './rules.ts';
 import type { Schema } from './schema.ts';
@@ -212,7 +212,7 @@ export class Datastores {
       const drops = this.#drops;
       const draft = this.#sourceDraft(source, base);
       const changes = await rowChanges(draft, base);
-      if (authorize) authorizeDifference(draft, this.#running.tree, changes, authorize);
+      if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
       if (target === 'running') await this.#commit(caller, draft, base);
       else if (target === 'candidate') this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
       else {
@@ -220,6 +220,15 @@ export class Datastores {
         await this.#write({ startup: { tree: treeToJson(draft.tree), rows: changes } });
       }
     });
+  }
+
+  /** Asks about what a copy changes in its target (RFC 8341 §3.2.7), which may differ from running. */
+  async #authorizeCopy(draft: Draft, target: DatastoreName, base: Snapshot, authorize: Authorize): Promise<void> {
+    const before = this.#sourceDraft(target, base);
+    const rows = new OverlaidRows(base, before.overlay);
+    const overlay = overlayBetween(base, before.overlay, draft.overlay);
+    const changes = await RowChanges.between(rows, overlay);
+    authorizeDifference({ ...draft, treeTouched: true }, before.tree, changes, authorize);
   }
 
   /** delete-config of startup: at the next boot the device begins without softwires, its users stay. */
@@ -235,12 +244,15 @@ export class Datastores {
   }
 
   /** @throws ManagementError lock-denied; with session 0 for a candidate that holds changes (RFC 6241 §8.3.5.2) */
-  lock(caller: Caller, datastore: DatastoreName): void {
-    if (datastore === 'startup') this.#requireStartup();
-    if (datastore === 'candidate' && this.#candidate && !this.#locks.owner(datastore)) {
-      throw lockDenied(datastore, 0, 'it holds changes that are not committed; discard-changes or commit first');
-    }
-    this.#locks.take(caller, datastore);
+  lock(caller: Caller, datastore: DatastoreName): Promise<void> {
+    // In the queue: no commit is under way when the lock is given.
+    return this.#enqueue(async () => {
+      if (datastore === 'startup') this.#requireStartup();
+      if (datastore === 'candidate' && this.#candidate && !this.#locks.owner(datastore)) {
+        throw lockDenied(datastore, 0, 'it holds changes that are not committed; discard-changes or commit first');
+      }
+      this.#locks.take(caller, datastore);
+    });
   }
 
   /** The candidate's changes go with its lock (RFC 6241 §8.3.5.2). */
@@ -255,7 +267,10 @@ export class Datastores {
 
   /** A session ended: its locks go, and with the candidate's lock the candidate's changes. */
   releaseSession(session: number): void {
-    if (this.#locks.releaseAll(session).includes('candidate')) this.#dropCandidate();
+    if (!this.#locks.releaseAll(session).includes('candidate')) return;
+    this.#dropCandidate();
+    // What the session asked for before it ended may still stand in the queue.
+    void this.#enqueue(async () => this.#dropCandidate());
   }
 
   async close(): Promise<void> {
@@ -315,6 +330,8 @@ export class Datastores {
   /** Undefined for a draft that is running after all. */
   async #unlessEmpty(draft: Draft, base: RowSource): Promise<Draft | undefined> {
     draft.treeTouched &&= this.#differs(treeToJson(draft.tree));
+    // Whether very many rows come to nothing is not worth looking at each edit: a commit finds out.
+    if (draft.overlay.size > COMPARED_ROWS) return draft;
     return draft.treeTouched || (await rowChanges(draft, base)).size > 0 ? draft : undefined;
   }
 
@@ -415,6 +432,9 @@ export class Datastores {
     return head;
   }
 }
+
+/** An overlay of more rows counts as a change without being compared. */
+const COMPARED_ROWS = 10_000;
 
 const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
 

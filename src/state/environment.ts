@@ -22,6 +22,8 @@ import { keyOfNumber, numberOfKey, RowSource } from './rows.ts';
 /** Number of the form of the file; a program refuses a newer one. */
 export const STORE_FORMAT = 1;
 const MAP_SIZE = 16 * 1024 ** 3;
+/** Readings at different versions at the same time, in all processes; LMDB's own limit is 126. */
+const MAX_READERS = 8_192;
 const FILE = 'data.mdb';
 const PAGE_SIZE = 4096;
 /** LMDB's magic number and its place in a meta page, behind the page header. */
@@ -82,6 +84,7 @@ function openRoot(dir: string, readOnly: boolean): Environment['root'] {
       ...BINARY,
       mapSize: MAP_SIZE,
       maxDbs: 8,
+      maxReaders: MAX_READERS,
       noSubdir: false,
       overlappingSync: false,
       readOnly,

@@ -71,6 +71,13 @@ export class RowOverlay {
     return undefined;
   }
 
+  /** Number of rows noted, those of lower layers included. */
+  get size(): number {
+    let size = 0;
+    for (const layers of this.#tables.values()) for (const { rows } of layers) size += rows.size;
+    return size;
+  }
+
   instances(): string[] {
     return [...this.#tables.keys()];
   }
@@ -124,6 +131,25 @@ function joined(layers: readonly Layer[]): readonly Layer[] {
       }
     }
     result.splice(i - 1, 2, { cleared: below.cleared, rows });
+  }
+  return result;
+}
+
+/** What leads from a base with one overlay to the same base with another. */
+export function overlayBetween(base: RowSource, from: RowOverlay, to: RowOverlay): RowOverlay {
+  const result = new RowOverlay();
+  const after = new OverlaidRows(base, to);
+  for (const instance of new Set([...from.instances(), ...to.instances()])) {
+    if (from.isCleared(instance) || to.isCleared(instance)) {
+      result.clear(instance);
+      for (const { number, value } of after.sealedRows(instance)) result.putSealed(instance, number, value);
+      continue;
+    }
+    for (const number of [...from.numbers(instance), ...to.numbers(instance)]) {
+      const value = after.sealed(instance, number);
+      if (value) result.putSealed(instance, number, value);
+      else result.delete(instance, { address: Math.floor(number / 64), length: number % 64 });
+    }
   }
   return result;
 }

@@ -17,6 +17,7 @@ import {
 } from '../address.ts';
 import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
+import { checkLimits } from './limits.ts';
 import type { Aftr, Binding, Gateway, Softwire } from './model.generated.ts';
 import type { RowChange } from './request.ts';
 import { inSlices } from './row-changes.ts';
@@ -56,6 +57,10 @@ class RuleChecker {
 
   async run(): Promise<void> {
     const { gateway, aftr } = this.#input.after;
+    const bindings = [...this.#input.counts.values()].reduce((sum, count) => sum + count, 0);
+    for (const { path = ROOT, appTag = '', message } of checkLimits(this.#input.after, bindings)) {
+      this.#fault(path, appTag, message, 'resource-denied');
+    }
     for (const item of gateway) this.#tunnelAddresses(gatewayPath(item), item.ipv6Address ? [item.ipv6Address] : []);
     for (const item of aftr) this.#tunnelAddresses(aftrPath(item), aftrAddresses(item));
     for (const item of gateway) this.#icmpSource(gatewayPath(item), item.ipv4Address);

@@ -48,6 +48,23 @@ test('rows and tree of the first version, and the hash of the store', async () =
   assert.not.ok(await follower.follow(), 'nothing new');
 });
 
+for (const isTakenFirst of [false, true]) {
+  test(`a prefix that moves to another AFTR stays, taken ${isTakenFirst ? 'first' : 'last'}`, async () => {
+    const { store, follower } = newFollower();
+    const moved = binding(['192.0.2.1/32', '2001:db8:a::1']);
+    store.commit({ softwire: { aftr: [AFTR, OTHER] }, put: [moved] });
+    await follower.follow();
+    const steps = [
+      () => store.commit({ instance: 'br2', put: [binding(['192.0.2.1/32', '2001:db8:a::2'])] }),
+      () => store.commit({ gone: [moved] }),
+    ];
+    for (const step of isTakenFirst ? steps.reverse() : steps) step();
+    await follower.follow();
+    assert.is(leadsTo(follower, 'aftr', '192.0.2.1'), path('2001:db8:a::2', '2001:db8:c::1'));
+    assert.is(follower.contentHash, store.contentHash());
+  });
+}
+
 test('a commit of rows is applied by its record', async () => {
   const { store, follower } = newFollower();
   store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });

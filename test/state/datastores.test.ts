@@ -171,16 +171,10 @@ test('an invalid candidate is refused at commit and stays', () =>
 test('locks', () =>
   withDatastores(async (datastores) => {
     await datastores.edit(OPERATOR, request(aftr()));
-    datastores.lock(OPERATOR, 'running');
-    assert.throws(
-      () => datastores.lock(OTHER, 'running'),
-      (error: unknown) =>
-        error instanceof ManagementError && error.tag === 'lock-denied' && error.info['session-id'] === '1',
-    );
-    assert.throws(
-      () => datastores.lock(OPERATOR, 'running'),
-      (error: unknown) => error instanceof ManagementError && error.tag === 'lock-denied',
-    );
+    await datastores.lock(OPERATOR, 'running');
+    const held = await refused(datastores.lock(OTHER, 'running'));
+    assert.equal([held.tag, held.info['session-id']], ['lock-denied', '1']);
+    assert.is((await refused(datastores.lock(OPERATOR, 'running'))).tag, 'lock-denied');
     assert.is((await refused(datastores.edit(OTHER, request(table(binding(P, G1)))))).tag, 'in-use');
     const restconf: Caller = { user: 'x', session: 0, face: 'restconf' };
     assert.is((await refused(datastores.edit(restconf, request(table(binding(P, G1)))))).tag, 'in-use');
@@ -191,12 +185,9 @@ test('locks', () =>
     );
     datastores.unlock(OPERATOR, 'running');
     await datastores.edit(OPERATOR, request(table(binding(P, G2)), { target: 'candidate' }));
-    assert.throws(
-      () => datastores.lock(OTHER, 'candidate'),
-      (error: unknown) => error instanceof ManagementError && error.info['session-id'] === '0',
-    );
+    assert.is((await refused(datastores.lock(OTHER, 'candidate'))).info['session-id'], '0');
     await datastores.discard(OPERATOR);
-    datastores.lock(OTHER, 'candidate');
+    await datastores.lock(OTHER, 'candidate');
     await datastores.edit(OTHER, request(table(binding(P, G2)), { target: 'candidate' }));
     datastores.releaseSession(OTHER.session);
     assert.not(datastores.candidateModified);
@@ -323,6 +314,40 @@ test('the small tree reads back as it was written', () =>
       },
     });
     view.close();
+  }));
+
+test('copy asks for rights to what it changes in its target, whatever running holds', () =>
+  withDatastores(
+    async (datastores) => {
+      await datastores.edit(OPERATOR, request(aftr(binding(P, G1))));
+      await datastores.edit(OPERATOR, request(table(binding(P, G2)), { target: 'candidate' }));
+      const asked: string[] = [];
+      const nobody = (node: { path: string }, access: string) => {
+        asked.push(`${access} ${node.path.replace(/.*binding-table/, '')}`);
+        return false;
+      };
+      assert.is((await refused(datastores.copy(OTHER, 'running', 'candidate', nobody))).tag, 'access-denied');
+      assert.equal(asked, [`update /binding[ipv4-prefix='${P}']/gateway-ipv6-address`]);
+      assert.ok(datastores.candidateModified);
+      await datastores.copy(OPERATOR, 'running', 'startup');
+      await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'hop-limit': 9 })));
+      assert.is((await refused(datastores.copy(OTHER, 'running', 'startup', nobody))).tag, 'access-denied');
+      await datastores.copy(OTHER, 'running', 'startup', () => true);
+      await datastores.copy(OTHER, 'running', 'startup', nobody);
+    },
+    { startup: true },
+  ));
+
+test('what a session asked for and did not live to see is dropped with its lock', () =>
+  withDatastores(async (datastores) => {
+    await datastores.edit(OPERATOR, request(aftr()));
+    await datastores.lock(OTHER, 'candidate');
+    const slow = datastores.edit(OPERATOR, request(table(binding(P, G1))));
+    const late = datastores.edit(OTHER, request(table(binding(P, G2)), { target: 'candidate' })).catch(() => undefined);
+    datastores.releaseSession(OTHER.session);
+    await Promise.all([slow, late]);
+    await datastores.validate('running');
+    assert.not(datastores.candidateModified);
   }));
 
 test('a precondition is asked when the edit has its turn, and its refusal is the answer', () =>

@@ -52,7 +52,7 @@ test('an edit of the candidate that changes nothing leaves it unmodified, so tha
     const undo = request(aftr(binding(P, G)), { ...CANDIDATE, defaultOperation: 'replace' });
     await datastores.edit(OPERATOR, undo);
     assert.not(datastores.candidateModified);
-    datastores.lock(OTHER, 'candidate');
+    await datastores.lock(OTHER, 'candidate');
   }));
 
 test('the small tree of the candidate follows running until it is edited itself', () =>

@@ -230,4 +230,20 @@ test('at most twenty faults are told', async () => {
   assert.is((await faults(withBindings({}, ...many))).length, 20);
 });
 
+test('more than the forwarding tables take is refused, whether the datapath is there or not', async () => {
+  const gateway = Array.from({ length: 129 }, (_, i) => ({ name: `g${i}`, enabled: false }));
+  assert.equal(await faults(configuration({ gateway })), ['datapath-limit gateway']);
+  assert.equal(await faults(configuration({ gateway: gateway.slice(1) })), []);
+  const pools = Array.from({ length: 4_097 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
+  assert.equal(await faults(configuration({ aftr: [{ ...AFTR, 'ipv4-pool': pools }] })), ['datapath-limit aftr']);
+});
+
+for (const address of ['0.0.0.0', '127.0.0.1', '224.1.1.1', '255.255.255.255']) {
+  test(`ICMP from ${address} is refused`, async () => {
+    assert.equal(await faults(configuration({ aftr: [{ ...AFTR, 'ipv4-address': address }] })), [
+      "unusable-ipv4-address aftr[name='a']/ipv4-address",
+    ]);
+  });
+}
+
 test.run();

@@ -64,7 +64,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     return OK;
   },
   'ietf-netconf:lock': async ({ operations, caller }, operation) => {
-    operations.lock(caller, datastoreIn(operation, 'target'));
+    await operations.lock(caller, datastoreIn(operation, 'target'));
     return OK;
   },
   'ietf-netconf:unlock': async ({ operations, caller }, operation) => {

@@ -609,6 +609,20 @@ const management = await startManagement();
   );
 
   test(
+    'a path in a rule comes back as it went, with a prefix before each name',
+    with_(async (client) => {
+      const path = "/gi:softwire/gi:aftr[gi:name='a']/gi:binding-table";
+      const rule = `<rule-list><name>r</name><group>*</group><rule><name>x</name><path xmlns:gi="urn:gi-4over6">${path}</path><action>deny</action></rule></rule-list>`;
+      const nacm = (inside: string) =>
+        edit(`<nacm xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-acm">${inside}</nacm>`);
+      assert.is(outcome(await client.rpc(nacm(rule))), 'ok');
+      const [config = ''] = /<nacm .*<\/nacm>/s.exec(await client.rpc(getConfig())) ?? [];
+      assert.match(config, path.replaceAll('gi:', 'gi-4over6:'));
+      assert.is(outcome(await client.rpc(edit(config))), 'ok');
+    }),
+  );
+
+  test(
     'a password that comes in clear is kept as a hash',
     with_(async (client) => {
       const user = (password: string) =>
@@ -692,7 +706,8 @@ const management = await startManagement();
       const user = `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"><authentication><user><name>olga</name>${key}</user></authentication></system>`;
       assert.is(outcome(await root.rpc(edit(user))), 'ok');
       const client = (await RawClient.ssh(management.netconfPort, 'olga', { privateKey: known.private })).greet('1.1');
-      assert.is(outcome(await client.rpc(getConfig())), 'data');
+      // In no group she may execute nothing, but she is there.
+      assert.is(outcome(await client.rpc(getConfig())), 'access-denied');
       client.end();
       let refused = false;
       await RawClient.ssh(management.netconfPort, 'olga', { privateKey: unknown.private }).catch(() => {

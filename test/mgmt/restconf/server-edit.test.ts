@@ -260,7 +260,7 @@ test('of two edits under one entity-tag one wins', () =>
 
 test('a lock of another session refuses edits', () =>
   withRestconf(async ({ curl, datastores }) => {
-    datastores.lock(OPERATOR, 'running');
+    await datastores.lock(OPERATOR, 'running');
     const reply = await curl(TABLE, { method: 'POST', body: bindingBody() });
     assert.is(reply.status, 409);
     assert.is(reply.tag, 'in-use');

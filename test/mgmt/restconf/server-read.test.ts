@@ -225,7 +225,7 @@ test('a large answer is streamed and comes whole', () =>
 
 test('reading running is not disturbed by a lock', () =>
   withRestconf(async ({ curl, datastores }) => {
-    datastores.lock(OPERATOR, 'running');
+    await datastores.lock(OPERATOR, 'running');
     assert.is((await curl(AFTR)).status, 200);
     await datastores.edit(OPERATOR, request({ 'gi-4over6:softwire': { aftr: [{ name: 'a', enabled: false }] } }));
     assert.equal(json(await curl(`${AFTR}/enabled`)), { 'gi-4over6:enabled': false });

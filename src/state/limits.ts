@@ -1,9 +1,12 @@
-/** What the tables can take, checked before a commit. */
+/** What the forwarding tables can take: checked before each commit, also while the datapath is down. */
 
 import type { Refusal } from '../control.ts';
-import type { Softwire as Configuration } from '../state/model.generated.ts';
-import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
-import { MAX_POOLS } from './softwires.ts';
+import type { Softwire as Configuration } from './model.generated.ts';
+
+/** Numbers of instances of a role, of softwires, of pools: the forwarding tables have no more. */
+export const MAX_INSTANCES = 256;
+export const MAX_SOFTWIRES = 1_024;
+export const MAX_POOLS = 4_096;
 
 /** Bindings of all AFTRs together. Memory is taken only for those there are. */
 export const BINDING_CAPACITY = 4 * 1_024 * 1_024;
@@ -13,10 +16,10 @@ export const SERVED_PREFIX_CAPACITY = 65_536;
 const ROOT = '/gi-4over6:softwire';
 
 /**
- * A refusal for each limit that a configuration passes. Half of the numbers are kept free: while a commit is applied,
+ * A refusal for each limit that a configuration with so many bindings passes. Half of the numbers are kept free: while a commit is applied,
  * what goes and what comes have theirs at the same time.
  */
-export function checkLimits({ gateway, aftr }: Configuration): Refusal[] {
+export function checkLimits({ gateway, aftr }: Configuration, bindings: number): Refusal[] {
   const addresses = aftr.reduce((sum, { additionalIpv6Address }) => sum + 1 + additionalIpv6Address.length, 0);
   const pools = aftr.reduce((sum, { ipv4Pool }) => sum + ipv4Pool.length, 0);
   const served = gateway.reduce((sum, { servedPrefix }) => sum + servedPrefix.length, 0);
@@ -25,6 +28,7 @@ export function checkLimits({ gateway, aftr }: Configuration): Refusal[] {
     atMost(aftr.length, MAX_INSTANCES / 2, 'AFTRs', `${ROOT}/aftr`),
     atMost(addresses, MAX_SOFTWIRES / 2, 'AFTR tunnel addresses', `${ROOT}/aftr`),
     atMost(pools, MAX_POOLS, 'IPv4 pools', `${ROOT}/aftr`),
+    atMost(bindings, BINDING_CAPACITY, 'bindings', `${ROOT}/aftr`),
     atMost(served, SERVED_PREFIX_CAPACITY, 'served prefixes', `${ROOT}/gateway`),
   ].flat();
 }
