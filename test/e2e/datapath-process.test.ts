@@ -154,12 +154,33 @@ test('without its device it ends by itself, and what it led there is dropped, no
     assert.match(ip('route show 192.0.2.0/24'), /^blackhole/);
   }));
 
-test('a TUN device that another program holds ends it with one line', () =>
-  withProcess(async ({ datastores, ended }) => {
+test('a device of that name that is none of ours: said so, tried again, and left alone', () =>
+  withProcess(async ({ datastores, stateDir, child, ended }) => {
     ip('link add gi-aftr type veth peer name gi-other');
     try {
       await datastores.edit(OPERATOR, request(aftr()));
-      assert.equal(await ended, [78, null]);
+      const { version } = datastores.head();
+      const told = await statusWhen(stateDir, ({ problems }) => problems.length > 0);
+      assert.match(told.problems[0] ?? '', /^the newest configuration is not in force: .*gi-aftr/);
+      assert.ok(told.version < version);
+      ip('link del gi-aftr');
+      await statusWhen(stateDir, (status) => status.version === version);
+      ip('link del gi-aftr');
+      assert.equal(await ended, [70, null]);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }));
+
+test('a device of that name that is none of ours outlives a clean stop', () =>
+  withProcess(async ({ datastores, stateDir, child, ended }) => {
+    ip('link add gi-aftr type veth peer name gi-other');
+    try {
+      await datastores.edit(OPERATOR, request(aftr()));
+      await statusWhen(stateDir, ({ problems }) => problems.length > 0);
+      child.kill('SIGTERM');
+      assert.equal(await ended, [0, null]);
+      assert.match(ip('-br link'), /gi-aftr/);
     } finally {
       ip('link del gi-aftr');
     }
