@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AccessControl } from '../../src/mgmt/access.ts';
+import { FIRST_START_FILE, firstConfiguration } from '../../src/mgmt/first-configuration.ts';
 import { openReading } from '../../src/mgmt/reading.ts';
 import { pathSelection } from '../../src/mgmt/selection.ts';
 import { writeXml } from '../../src/mgmt/xml-data.ts';
@@ -132,5 +136,28 @@ test('what may not be read does not show, nor does a filter tell of it', () =>
       read([{ schema: list, whole: true, always: false, matches: [{ leaf: description, value }], children: [] }]);
     assert.is(matching('secret'), matching('something else'));
   }));
+
+test('the first configuration: one administrator; hashes stay hidden whatever others are permitted; no group, no right', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'gi4over6-access-'));
+  writeFileSync(join(dir, FIRST_START_FILE), JSON.stringify({ user: 'admin', passwordHash: '$6$x$y' }));
+  const first = firstConfiguration(dir) as ReturnType<typeof nacm>;
+  rmSync(dir, { recursive: true });
+  const rules = first['ietf-netconf-acm:nacm'] as { 'rule-list': object[]; groups: { group: object[] } };
+  rules.groups.group.push({ name: 'guests', 'user-name': ['guest'] });
+  rules['rule-list'].push({ name: 'guests', group: ['guests'], rule: [{ name: 'all', action: 'permit' }] });
+  const root = tree(first);
+  const access = new AccessControl(() => root);
+  const user = root.child('system')?.child('authentication')?.entries('user')[0];
+  const password = user?.child('password') as DataNode;
+  const [admin, guest, stranger] = ['admin', 'guest', 'x'].map((name) => access.rightsOf({ ...GUEST, user: name }));
+  assert.equal([admin?.readsAll, admin?.may(password, 'read'), admin?.writesAll], [true, true, true]);
+  assert.equal(
+    [guest?.readsAll, guest?.may(password, 'read'), guest?.may(user as DataNode, 'read')],
+    [false, false, true],
+  );
+  assert.not(guest?.may(password, 'update'));
+  assert.not(stranger?.mayExecute('ietf-netconf', 'get-config', undefined));
+  assert.not(stranger?.mayExecute('ietf-netconf', 'lock', undefined));
+});
 
 test.run();
