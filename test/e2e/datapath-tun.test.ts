@@ -22,8 +22,8 @@ import { enterOwnNetwork } from '../helpers/own-network.ts';
 enterOwnNetwork();
 const test = suite('datapath-tun');
 
-const DEVICE_NS = 'gi4dp-device';
-const INTERNET_NS = 'gi4dp-internet';
+const DEVICE_NS = `gi4dp-${process.pid}-device`;
+const INTERNET_NS = `gi4dp-${process.pid}-internet`;
 const DEVICE = '198.51.100.10';
 const INTERNET = '203.0.113.80';
 const TUNS: Readonly<Record<Role, string>> = { gateway: 'gi-gw', aftr: 'gi-aftr' };

@@ -22,8 +22,8 @@ import { enterOwnNetwork } from '../helpers/own-network.ts';
 enterOwnNetwork();
 const test = suite('kernel');
 
-const DEVICE = 'gi4kn-device';
-const INTERNET = 'gi4kn-internet';
+const DEVICE = `gi4kn-${process.pid}-device`;
+const INTERNET = `gi4kn-${process.pid}-internet`;
 const GATEWAY_TUNNEL = '2001:db8:a::1';
 const ON_LINK_TUNNEL = '2001:db8:12::5';
 const AFTR_TUNNEL = '2001:db8:b::1';
@@ -350,6 +350,19 @@ for (const [what, set, unset, wish, message] of refused) {
     });
   });
 }
+
+test('what goes while a commit is under way comes back too', async () => {
+  const pools = Array.from({ length: 700 }, (_, i) => `10.${i >> 7}.${(2 * i) & 255}.0/24`);
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ pools: ['192.0.2.0/24'] }));
+    const applying = kernel.apply(configuration({ pools: ['192.0.2.0/24', ...pools] }));
+    // By now the commit has read what is there, and adds.
+    await until('a first route', () => ip('route show 10.0.4.0/24') !== '');
+    ip('route del blackhole 192.0.2.0/24 metric 2000000000');
+    await applying;
+    await until('the blackhole again', () => ip('route show 192.0.2.0/24').includes('blackhole'));
+  });
+});
 
 test('what keeps traffic from flowing is told in sentences, and only that', async () => {
   const config = configuration({ served: ['198.51.100.0/24'] });
