@@ -35,7 +35,7 @@ export class Refusal extends CommandFailure {
 }
 
 function sentence({ tag, message, path }: Fault): string {
-  const isNamed = message.replace(/\/[a-z0-9-]+:/g, '/').includes(path);
+  const isNamed = message.replace(/\/[a-z0-9-]+:(?=[A-Za-z_])/g, '/').includes(path);
   const where = isNamed ? '' : ` (at ${path})`;
   return `${message || 'refused'}${where} [${tag}]`;
 }

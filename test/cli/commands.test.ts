@@ -239,7 +239,7 @@ fresh('commit tells the version, and when there is nothing to commit', async () 
   assert.match(await ok('commit'), /^Nothing to commit: version \d+ stays\.\n$/);
   assert.match(
     await refused(1, 'set', 'aftr', 'a', 'ipv4-address', '300.1.1.1'),
-    "expected an IPv4 address such as 192.0.2.1, found '300.1.1.1'",
+    "gi4over6: /gi-4over6:softwire/aftr[name='a']/ipv4-address: expected an IPv4 address such as 192.0.2.1, found '300.1.1.1' [invalid-value]",
   );
 });
 

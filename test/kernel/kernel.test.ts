@@ -352,7 +352,7 @@ for (const [what, set, unset, wish, message] of refused) {
 }
 
 test('what goes while a commit is under way comes back too', async () => {
-  const pools = Array.from({ length: 700 }, (_, i) => `10.${i >> 7}.${(2 * i) & 255}.0/24`);
+  const pools = Array.from({ length: 3_000 }, (_, i) => `10.${i >> 7}.${(2 * i) & 255}.0/24`);
   await withKernel(async (kernel) => {
     await kernel.apply(configuration({ pools: ['192.0.2.0/24'] }));
     const applying = kernel.apply(configuration({ pools: ['192.0.2.0/24', ...pools] }));
