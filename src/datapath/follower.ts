@@ -1,9 +1,9 @@
 /**
  * The tables follow the store.
  *
- *   1. a fresh snapshot; the change records since the version that is applied
+ *   1. a fresh snapshot; what changed since the version that is applied
  *   2. changed tunnel addresses and modes, in one moment
- *   3. rows: those of the records; or all of them anew when records are missing, when an AFTR came or went, or when its
+ *   3. rows: those that changed; or all of them anew when that is not on record, when an AFTR came or went, or when its
  *      addresses changed
  *
  * Up to HELD_ROWS changed rows become visible in one moment. More do so row by row, new rows first, then removals.
@@ -15,7 +15,6 @@ import { BINDING_CAPACITY, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import type { StoreReader } from '../state/reader.ts';
-import type { ChangeRecord } from '../state/records.ts';
 import type { RowChange } from '../state/request.ts';
 import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
@@ -29,7 +28,7 @@ export const ROLES: readonly Role[] = ['gateway', 'aftr'];
 
 const HELD_ROWS = 1_000;
 const SLICE_ROWS = 5_000;
-const NOTHING: Configuration = { gateway: [], aftr: [] };
+const NOTHING = readConfiguration({});
 
 export class Follower {
   readonly #store: Store;
@@ -37,7 +36,7 @@ export class Follower {
   readonly #allocate: Allocate;
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
-  #configuration = NOTHING;
+  #configuration: Configuration = NOTHING;
   #hash = 0n;
 
   constructor(store: Store, workers: number, allocate: Allocate) {
@@ -72,9 +71,9 @@ export class Follower {
   async follow(): Promise<boolean> {
     const version = this.#store.renew();
     if (version === this.#version) return false;
-    const records = this.#version < 0 ? undefined : this.#store.changes(this.#version);
-    const treeChanged = !records || records.some((record) => record.treeChanged);
-    let isWhole = !records || records.some((record) => record.bulk);
+    const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
+    const treeChanged = !changes || changes.treeChanged;
+    let isWhole = changes?.rows === undefined;
     if (treeChanged) {
       const before = this.#configuration;
       this.#configuration = readConfiguration(this.#store.configuration());
@@ -83,7 +82,7 @@ export class Follower {
       await this.#synchronizeGateways();
     }
     if (isWhole) await this.#synchronizeBindings();
-    else await this.#applyRows(records ?? []);
+    else await this.#applyRows(changes?.rows ?? []);
     for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
     this.#version = version;
     return treeChanged;
@@ -118,9 +117,8 @@ export class Follower {
     }
   }
 
-  async #applyRows(records: readonly ChangeRecord[]): Promise<void> {
+  async #applyRows(rows: readonly RowChange[]): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
-    const rows = records.flatMap((record) => record.rows);
     for (const row of rows) this.#hashRow(row);
     if (!aftrs || rows.length === 0) return;
     if (rows.length <= HELD_ROWS) {
@@ -129,9 +127,8 @@ export class Follower {
       });
       return;
     }
-    // Several records may touch one row; only the last word counts, and removals come after everything new.
-    const last = new Map(rows.map((row) => [rowName(row), row]));
-    const ordered = [...last.values()].sort((a, b) => Number(a.after === undefined) - Number(b.after === undefined));
+    // Removals come after everything new.
+    const ordered = [...rows].sort((a, b) => Number(a.after === undefined) - Number(b.after === undefined));
     for (const [i, row] of ordered.entries()) {
       applyRow(aftrs, row);
       if (i % SLICE_ROWS === SLICE_ROWS - 1) await pause();
@@ -149,11 +146,6 @@ function applyRow(aftrs: Forwarding, { instance, before, after }: RowChange): vo
   const gone = after ?? before;
   if (wanted) aftrs.put(wanted);
   else if (gone) aftrs.removeOf(instance, gone);
-}
-
-function rowName({ instance, before, after }: RowChange): string {
-  const row = after ?? before;
-  return `${instance} ${row?.address}/${row?.length}`;
 }
 
 /** Which AFTRs forward by which addresses: as long as it is the same, no row changes its softwire. */

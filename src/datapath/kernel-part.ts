@@ -4,13 +4,14 @@ import type { Refusal } from '../control.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { KernelConfig } from '../kernel/plan.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
+import { readConfiguration } from '../state/model.generated.ts';
 import type { KernelPart } from './datapath.ts';
 import type { Role } from './engine.ts';
 
 /** The kernel behind the interface that the datapath wants; `devices` are the TUN devices by role. */
 export function kernelPart(devices: Readonly<Record<Role, string>>): KernelPart {
   const kernel = new Kernel();
-  let applied = kernelConfig({ gateway: [], aftr: [] }, devices);
+  let applied = kernelConfig(readConfiguration({}), devices);
   return {
     check: async (configuration) => {
       const refusals = await kernel.check(kernelConfig(configuration, devices));

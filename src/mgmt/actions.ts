@@ -4,6 +4,7 @@ import { formatIpv4Prefix, formatIpv6, parseIpv4 } from '../address.ts';
 import { DataNode } from '../state/data.ts';
 import type { View } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
+import { totalOf } from '../state/records.ts';
 
 const HANDLERS: Readonly<Record<string, (view: View, action: DataNode, input: DataNode) => DataNode>> = {
   '/gi-4over6:list-versions': listVersions,
@@ -67,10 +68,10 @@ function listVersions(view: View, action: DataNode, input: DataNode): DataNode {
   if (!list) throw new Error(`${action.schema.path} has no list in the schema`);
   const maximum = Number(input.leaf('maximum') ?? input.schema.child('maximum')?.defaults[0]);
   const before = input.leaf('before');
-  for (const { version, time, caller, treeChanged, tally } of view.history(
-    Number(before ?? Number.POSITIVE_INFINITY),
-  )) {
+  const summaries = view.history.summaries(Number(before ?? Number.POSITIVE_INFINITY));
+  for (const { version, time, caller, comment, treeChanged, tallies } of summaries) {
     if (output.size === maximum) break;
+    const tally = totalOf(tallies);
     const entry = new DataNode(list);
     withLeaves(entry, {
       number: `${version}`,
@@ -78,6 +79,7 @@ function listVersions(view: View, action: DataNode, input: DataNode): DataNode {
       user: caller.user,
       'session-id': caller.session === 0 ? undefined : `${caller.session}`,
       face: caller.face,
+      comment,
       'other-configuration': `${treeChanged}`,
       added: `${tally.added}`,
       changed: `${tally.changed}`,

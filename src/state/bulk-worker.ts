@@ -7,9 +7,7 @@ import { readHead, writeTransaction } from './commit.ts';
 import { addHash, hashText, sealedRowHash, subtractHash } from './content-hash.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, rowKey } from './environment.ts';
-import type { ChangeRecord } from './records.ts';
-import type { RowChange } from './request.ts';
-import { keyOfNumber, openRow } from './rows.ts';
+import { keyOfNumber } from './rows.ts';
 
 class PackedRows implements NewRows {
   readonly #tables: readonly PackedTable[];
@@ -20,10 +18,6 @@ class PackedRows implements NewRows {
 
   get instances(): string[] {
     return this.#tables.map(({ instance }) => instance);
-  }
-
-  growth(instance: string): number {
-    return this.#tables.find((table) => table.instance === instance)?.growth ?? 0;
   }
 
   forEachAfter(work: (instance: string, number: number, after: Uint8Array | undefined) => void): void {
@@ -62,15 +56,6 @@ function hashAfter(environment: Environment, rows: PackedRows): string {
   return hashText(hash);
 }
 
-function withRows(record: ChangeRecord, environment: Environment, rows: PackedRows): ChangeRecord {
-  if (record.bulk) return record;
-  const kept: RowChange[] = [];
-  forEachChange(environment, rows, (instance, number, before, after) => {
-    kept.push({ instance, before: before && openRow(number, before), after: after && openRow(number, after) });
-  });
-  return { ...record, rows: kept };
-}
-
 async function main(): Promise<void> {
   const { dir, tables } = workerData as BulkWriteData;
   const order = new Promise<BulkWriteOrder>((resolve) => parentPort?.once('message', resolve));
@@ -81,8 +66,8 @@ async function main(): Promise<void> {
   if (wanted) {
     let answer: BulkWriteAnswer;
     try {
-      const record = withRows(wanted.record, environment, rows);
-      answer = { head: writeTransaction(environment, { running: { ...wanted, record, rows, contentHash } }) };
+      const { retention, ...commit } = wanted;
+      answer = { head: writeTransaction(environment, { running: { ...commit, rows, contentHash }, retention }) };
     } catch (error) {
       answer = { error: String(error) };
     }

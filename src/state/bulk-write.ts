@@ -5,8 +5,9 @@
 
 import { Worker } from 'node:worker_threads';
 import type { CommitContent, RunningWrite } from './commit.ts';
-import { recordOf } from './commit.ts';
+import { summaryOf } from './commit.ts';
 import type { Head } from './records.ts';
+import type { Retention } from './retention.ts';
 import type { RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
 
@@ -16,7 +17,6 @@ export const BULK_WRITE_ROWS = 20_000;
 /** Changed rows of one table as they are to be; a value of no octets is a row that goes. */
 export interface PackedTable {
   readonly instance: string;
-  readonly growth: number;
   readonly numbers: Float64Array;
   /** Ends of the values in `octets`; each begins where the one before ends. */
   readonly ends: Uint32Array;
@@ -28,8 +28,10 @@ export interface BulkWriteData {
   readonly tables: readonly PackedTable[];
 }
 
-/** What goes into the transaction besides the rows, in the record too, and their hash; `undefined` gives it all up. */
-export type BulkWriteOrder = Omit<RunningWrite, 'rows' | 'contentHash'> | undefined;
+/** What goes into the transaction besides the rows and their hash; `undefined` gives it all up. */
+export type BulkWriteOrder =
+  | (Omit<RunningWrite, 'rows' | 'contentHash'> & { readonly retention: Retention })
+  | undefined;
 
 export type BulkWriteAnswer = { readonly head: Head } | { readonly error: string };
 
@@ -60,12 +62,12 @@ export class BulkWrite {
   }
 
   /**
-   * Writes onto version `before`; durable when it returns.
+   * Writes onto the head `before`; durable when it returns.
    * @throws Error when the store takes no change; nothing is written then
    */
-  async finish(before: number, commit: CommitContent): Promise<Head> {
+  async finish(before: Head, commit: CommitContent, retention: Retention): Promise<Head> {
     const { tree, hasStartup } = commit;
-    const order: BulkWriteOrder = { tree, hasStartup, record: recordOf(before, commit, []) };
+    const order: BulkWriteOrder = { tree, hasStartup, summary: summaryOf(before, commit), retention };
     this.#worker.postMessage(order);
     const answer = await this.#answer;
     await this.#exit;
@@ -94,5 +96,5 @@ async function pack(instance: string, changes: RowChanges): Promise<PackedTable>
     at += value?.length ?? 0;
     ends[place++] = at;
   });
-  return { instance, growth: changes.growth(instance), numbers, ends, octets };
+  return { instance, numbers, ends, octets };
 }

@@ -4,21 +4,22 @@ import { addHash, hashText, sealedRowHash, subtractHash } from './content-hash.t
 import type { Environment } from './environment.ts';
 import { rowKey, STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
-import type { ChangeRecord, Head, Table } from './records.ts';
-import { BULK_ROWS, changeKey, encodeChange, openHead, openJson, rowsInChange, sealHead, sealJson } from './records.ts';
-import type { Caller, RowChange } from './request.ts';
+import { emptyTableKey, encodeTree, rowHistoryKey, versionKey } from './history.ts';
+import type { ChangeSummary, Head, Table } from './records.ts';
+import { ChangedRows, changeKey, encodeChange, openHead, openJson, sealHead, sealJson, weightOf } from './records.ts';
+import type { Caller } from './request.ts';
+import type { Retention } from './retention.ts';
+import { limitHistory } from './retention.ts';
 import type { RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
 import { keyOfNumber } from './rows.ts';
 
-/** Change records, and rows in them, that are kept for whoever follows the store. */
-const KEPT_CHANGES = 10_000;
-const KEPT_ROWS = 100_000;
 /** Row keys have two octets for the table. */
 const MAX_TABLES = 65_534;
 
 export interface CommitContent {
   readonly caller: Caller;
+  readonly comment?: string | undefined;
   /** RFC 7951 JSON of the small tree when it changed. */
   readonly tree?: unknown;
   readonly rows: RowChanges;
@@ -37,19 +38,23 @@ export interface StoreWrite {
   /** Startup becomes running with these changes. */
   readonly startup?: StartupContent;
   readonly bootId?: string;
+  /** How much history is kept. */
+  readonly retention: Retention;
 }
 
 /** The first state of a store that is created: version 1, one small tree, no rows. */
 export function writeFirst(environment: Environment, tree: unknown, bootId: string): void {
+  const time = new Date().toISOString();
   const head: Head = {
     version: 1,
-    time: new Date().toISOString(),
+    time,
     contentHash: hashText(0n),
     tables: new Map(),
     nextTable: 1,
     bootId,
     oldestChange: 2,
-    keptRows: 0,
+    oldestTime: time,
+    keptChanges: 0,
   };
   environment.root.transactionSync(() => {
     put(environment.meta, 'format', Buffer.of(STORE_FORMAT));
@@ -61,8 +66,6 @@ export function writeFirst(environment: Environment, tree: unknown, bootId: stri
 /** Changed rows as they are to be. */
 export interface NewRows {
   readonly instances: Iterable<string>;
-  /** By how many rows the table of an AFTR grows. */
-  growth(instance: string): number;
   forEachAfter(work: (instance: string, number: number, after: Uint8Array | undefined) => void): void;
 }
 
@@ -72,7 +75,7 @@ export interface RunningWrite {
   readonly rows: NewRows;
   readonly hasStartup: boolean;
   /** Of the version it makes. */
-  readonly record: ChangeRecord;
+  readonly summary: ChangeSummary;
   readonly contentHash: string;
 }
 
@@ -80,14 +83,14 @@ export interface RunningWrite {
  * One durable transaction; what is costly about many rows is worked out before it, so that it holds up others shortly.
  * @throws Error of the system when the disk is full or fails; nothing is written then
  */
-export async function writeCommit(environment: Environment, { commit, startup, bootId }: StoreWrite): Promise<Head> {
+export async function writeCommit(environment: Environment, { commit, ...others }: StoreWrite): Promise<Head> {
   const before = readHead(environment);
   const running = commit && {
     ...commit,
-    record: recordOf(before.version, commit, commit.rows),
+    summary: summaryOf(before, commit),
     contentHash: await hashAfter(before, commit.rows),
   };
-  return writeTransaction(environment, { running, startup, bootId });
+  return writeTransaction(environment, { running, ...others });
 }
 
 /** @throws Error of the system when the disk is full or fails; nothing is written then */
@@ -97,14 +100,16 @@ export function writeTransaction(
     readonly running?: RunningWrite | undefined;
     readonly startup?: StartupContent | undefined;
     readonly bootId?: string | undefined;
+    readonly retention: Retention;
   },
 ): Head {
-  const { running, startup, bootId } = write;
+  const { running, startup, bootId, retention } = write;
   return environment.root.transactionSync(() => {
     let head = readHead(environment);
     if (bootId !== undefined) head = { ...head, bootId };
     if (running) head = writeRunning(environment, head, running);
     if (startup) head = writeStartup(environment, head, startup);
+    head = limitHistory(environment, head, retention, running ? weightOf(running.summary) : 0);
     put(environment.meta, 'head', sealHead(head));
     return head;
   });
@@ -123,16 +128,11 @@ function put(database: Environment['meta'], key: string, value: Buffer): void {
   void database.putSync(Buffer.from(key), value);
 }
 
-/** What a commit onto version `before` leaves behind with these rows; of very many only their number. */
-export function recordOf(
-  before: number,
-  { caller, tree, rows }: CommitContent,
-  kept: Iterable<RowChange>,
-): ChangeRecord {
-  const bulk = rows.size > BULK_ROWS;
-  const time = new Date().toISOString();
-  const about = { version: before + 1, time, caller, treeChanged: tree !== undefined, tally: rows.tally };
-  return { ...about, bulk, rows: bulk ? [] : [...kept] };
+/** What a commit onto this head is on record as. Time never goes back, so that a moment has one version. */
+export function summaryOf(head: Head, { caller, comment, tree, rows }: CommitContent): ChangeSummary {
+  const time = new Date(Math.max(Date.now(), Date.parse(head.time))).toISOString();
+  const { tallies } = rows;
+  return { version: head.version + 1, time, caller, comment, treeChanged: tree !== undefined, tallies };
 }
 
 async function hashAfter({ contentHash }: Head, rows: RowChanges): Promise<string> {
@@ -146,26 +146,62 @@ async function hashAfter({ contentHash }: Head, rows: RowChanges): Promise<strin
 }
 
 function writeRunning(environment: Environment, head: Head, running: RunningWrite): Head {
-  const { tree, rows, hasStartup, record, contentHash } = running;
-  if (record.version !== head.version + 1) throw new Error('another commit came between: commits stand in a queue');
+  const { tree, rows, summary, contentHash } = running;
+  const { version, time, tallies } = summary;
+  if (version !== head.version + 1) throw new Error('another commit came between: commits stand in a queue');
   const { tables, nextTable } = tablesFor(head, rows);
+  writeRows(environment, tables, running);
+  for (const [instance, { added, removed }] of tallies) {
+    const table = tableOf(tables, instance);
+    tables.set(instance, { ...table, rows: table.rows + added - removed });
+  }
+  if (tree !== undefined) writeTree(environment, version, tree);
+  const keptChanges = head.keptChanges + weightOf(summary);
+  return { ...head, version, time, contentHash, tables, nextTable, keptChanges };
+}
+
+/** The rows, what they were before, and which they are. */
+function writeRows(environment: Environment, tables: ReadonlyMap<string, Table>, running: RunningWrite): void {
+  const { bindings, startup, changes, rowHistory } = environment;
+  const { rows, hasStartup, summary } = running;
+  const { version } = summary;
   const keepsStartup = hasStartup || environment.tree.get(Buffer.from('startup')) !== undefined;
   if (keepsStartup) keepTreeForStartup(environment);
-  rows.forEachAfter((instance, number, after) => {
-    const key = rowKey(tableOf(tables, instance).number, keyOfNumber(number));
-    if (keepsStartup && environment.startup.get(key) === undefined) {
-      environment.startup.putSync(key, environment.bindings.get(key) ?? NOTHING);
-    }
-    if (after) environment.bindings.putSync(key, bufferOf(after));
-    else environment.bindings.removeSync(key);
-  });
   for (const instance of rows.instances) {
-    const table = tableOf(tables, instance);
-    tables.set(instance, { ...table, rows: table.rows + rows.growth(instance) });
+    const { number, rows: count } = tableOf(tables, instance);
+    if (count === 0) rowHistory.putSync(emptyTableKey(number, version), NOTHING);
   }
-  if (tree !== undefined) put(environment.tree, 'running', sealJson('running', tree));
-  const kept = keepRecord(environment, head, record);
-  return { ...head, ...kept, version: record.version, time: record.time, contentHash, tables, nextTable };
+  const changed = new ChangedRows();
+  let part = 0;
+  const putPart = () => {
+    changes.putSync(
+      changeKey(version, part),
+      encodeChange(version, part, changed.take(), part === 0 ? summary : undefined),
+    );
+    part++;
+  };
+  rows.forEachAfter((instance, number, after) => {
+    const table = tableOf(tables, instance);
+    const key = rowKey(table.number, keyOfNumber(number));
+    const before = table.rows === 0 ? undefined : bindings.get(key);
+    if (table.rows > 0) rowHistory.putSync(rowHistoryKey(table.number, number, version), before ?? NOTHING);
+    if (keepsStartup && startup.get(key) === undefined) startup.putSync(key, before ?? NOTHING);
+    if (after) bindings.putSync(key, bufferOf(after));
+    else bindings.removeSync(key);
+    changed.add(table.number, number);
+    if (changed.isFull) putPart();
+  });
+  if (part === 0 || !changed.isEmpty) putPart();
+}
+
+function writeTree(environment: Environment, version: number, tree: unknown): void {
+  const before = environment.tree.get(Buffer.from('running'));
+  if (before) {
+    const [last] = environment.treeHistory.getRange({ reverse: true, limit: 1 });
+    const json = JSON.stringify(openJson('running', before));
+    environment.treeHistory.putSync(versionKey(version), encodeTree(version, json, JSON.stringify(tree), last?.value));
+  }
+  put(environment.tree, 'running', sealJson('running', tree));
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -196,23 +232,6 @@ function tableOf(tables: ReadonlyMap<string, Table>, instance: string): Table {
   const table = tables.get(instance);
   if (!table) throw new Error(`the AFTR ${instance} has no table in the store`);
   return table;
-}
-
-/** Writes the change record and drops the oldest ones beyond the limits; the newest one always stays. */
-function keepRecord(
-  environment: Environment,
-  head: Head,
-  record: ChangeRecord,
-): { oldestChange: number; keptRows: number } {
-  environment.changes.putSync(changeKey(record.version), encodeChange(record));
-  let keptRows = head.keptRows + record.rows.length;
-  let { oldestChange } = head;
-  while (oldestChange <= record.version - KEPT_CHANGES || (keptRows > KEPT_ROWS && oldestChange < record.version)) {
-    const octets = environment.changes.get(changeKey(oldestChange));
-    if (octets) keptRows -= rowsInChange(oldestChange, octets);
-    environment.changes.removeSync(changeKey(oldestChange++));
-  }
-  return { oldestChange, keptRows };
 }
 
 /** Startup stands on running: what a commit takes from running and startup had, startup keeps for itself. */

@@ -20,6 +20,7 @@ import { keepRowParents } from './edit.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, Snapshot, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
+import { draftOfVersion, History } from './history.ts';
 import { treeFromJson, treeToJson } from './json.ts';
 import type { LockOwner } from './locks.ts';
 import { Locks, lockDenied } from './locks.ts';
@@ -40,6 +41,7 @@ import type {
   Participant,
   TreeValidation,
 } from './request.ts';
+import type { Retention } from './retention.ts';
 import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { checkRules } from './rules.ts';
@@ -126,11 +128,43 @@ export class Datastores {
           : datastore === 'candidate' && this.#candidate
             ? this.#draft(this.#candidate)
             : undefined;
-      return openView(snapshot, this.#running.tree, draft);
+      const { version, time } = this.#editionOf(snapshot);
+      const rows = draft ? new OverlaidRows(snapshot, draft.overlay) : snapshot;
+      const tree = draft?.treeTouched ? draft.tree : this.#treeOf(snapshot);
+      return openView(snapshot, { tree, rows, version, time });
     } catch (error) {
       snapshot.close();
       throw error;
     }
+  }
+
+  /** Running as it was at a version. @throws ManagementError invalid-value for one that is not on record */
+  viewVersion(version: number): View {
+    const snapshot = new Snapshot(this.#environment);
+    try {
+      const history = new History(snapshot);
+      history.requireVersion(version);
+      const json = history.tree(version);
+      const tree = json === undefined ? this.#treeOf(snapshot) : treeFromJson(this.#options.schema, json);
+      keepRowParents(tree);
+      return openView(snapshot, { tree, rows: history.rows(version), version, time: history.timeOf(version) });
+    } catch (error) {
+      snapshot.close();
+      throw error;
+    }
+  }
+
+  #editionOf({ head }: Snapshot): Edition {
+    if (!head) throw new DamageError('it has no head');
+    return { version: head.version, time: new Date(head.time) };
+  }
+
+  /** The small tree of a snapshot. A thread that writes may have made it newer than what this one knows. */
+  #treeOf(snapshot: Snapshot): DataNode {
+    if (snapshot.head?.version === this.#running.head.version) return this.#running.tree;
+    const tree = treeFromJson(this.#options.schema, snapshot.tree('running') ?? {});
+    keepRowParents(tree);
+    return tree;
   }
 
   /** Version, time, content hash and table sizes of running. */
@@ -150,7 +184,7 @@ export class Datastores {
    * @throws ManagementError of the edit, the validation, the rules, a participant; in-use when locked by another
    */
   edit(caller: Caller, request: EditRequest, authorize?: Authorize): Promise<Edition> {
-    const { target, tree, defaultOperation, testOption, precondition } = request;
+    const { target, tree, defaultOperation, testOption, precondition, comment } = request;
     return this.#enqueue(async (base) => {
       this.#locks.requireFree(caller, target);
       await precondition?.();
@@ -160,21 +194,54 @@ export class Datastores {
       editDraft(draft, base, tree, defaultOperation, authorize);
       if (testOption === 'test-only') await this.#judge(draft, base, await rowChanges(draft, base));
       else if (isCandidate) this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
-      else await this.#commit(caller, draft, base);
+      else await this.#commit(caller, draft, base, comment);
       return this.#edition();
     });
   }
 
   /** The candidate becomes running. With `authorize`, the difference is what is asked about (RFC 8341 §3.2.6). */
-  commit(caller: Caller, authorize?: Authorize): Promise<void> {
+  commit(caller: Caller, authorize?: Authorize, comment?: string): Promise<void> {
     return this.#enqueue(async (base) => {
       this.#locks.requireFree(caller, 'running');
       this.#locks.requireFree(caller, 'candidate');
       if (!this.#candidate) return;
       const draft = this.#draft(this.#candidate);
       if (authorize) authorizeDifference(draft, this.#running.tree, await rowChanges(draft, base), authorize);
-      await this.#commit(caller, draft, base);
+      await this.#commit(caller, draft, base, comment);
       this.#candidate = undefined;
+    });
+  }
+
+  /**
+   * Candidate or running becomes what running was at a version; of running it is a commit.
+   * @throws ManagementError invalid-value for a version that is not on record; what an edit that leads there would throw
+   */
+  rollBack(
+    caller: Caller,
+    version: number,
+    target: 'candidate' | 'running',
+    authorize?: Authorize,
+    comment?: string,
+  ): Promise<Edition> {
+    return this.#enqueue(async (base) => {
+      this.#locks.requireFree(caller, target);
+      const drops = this.#drops;
+      const draft = draftOfVersion(this.#options.schema, base, this.#running.tree, version);
+      if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
+      if (target === 'running') await this.#commit(caller, draft, base, comment);
+      else this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
+      return this.#edition();
+    });
+  }
+
+  /** Forgets history that has become too old; asked for now and then, for a device that nobody edits. */
+  forgetOld(): Promise<void> {
+    return this.#enqueue(async (base) => {
+      const { maximumAgeMs } = retentionOf(this.#running.softwire);
+      if (maximumAgeMs === undefined) return;
+      const history = new History(base);
+      const next = history.summary(history.oldest + 1);
+      if (next && Date.parse(next.time) < Date.now() - maximumAgeMs) await this.#write({});
     });
   }
 
@@ -387,7 +454,7 @@ export class Datastores {
     });
   }
 
-  async #commit(caller: Caller, draft: Draft, base: Snapshot): Promise<void> {
+  async #commit(caller: Caller, draft: Draft, base: Snapshot, comment?: string): Promise<void> {
     const rows = await rowChanges(draft, base);
     const json = draft.treeTouched ? treeToJson(draft.tree) : undefined;
     const treeChanged = json !== undefined && this.#differs(json);
@@ -406,31 +473,44 @@ export class Datastores {
       await bulk?.cancel();
       throw error;
     }
+    const softwire = treeChanged ? readConfiguration(json) : this.#running.softwire;
     const { version, time } = await this.#write(
-      { commit: { caller, tree, rows, hasStartup: this.#options.startup } },
+      { commit: { caller, comment, tree, rows, hasStartup: this.#options.startup } },
+      { tree: after, softwire },
       bulk,
     );
-    if (treeChanged) this.#running = { ...this.#running, tree: after, softwire: readConfiguration(json) };
     for (const apply of applies) await afterCommit(() => apply(version));
-    const commit = { version, time: new Date(time), caller, treeChanged, ...rows.tally };
+    const commit = { version, time: new Date(time), caller, comment, treeChanged, ...rows.tally };
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
   }
 
   /** Durable when it returns. @throws ManagementError resource-denied when the disk does not take it; nothing is written then */
-  async #write(write: StoreWrite, bulk?: BulkWrite): Promise<Head> {
+  async #write(
+    write: Omit<StoreWrite, 'retention'>,
+    after: Omit<Running, 'head'> = this.#running,
+    bulk?: BulkWrite,
+  ): Promise<Head> {
+    const retention = retentionOf(after.softwire);
     let head: Head;
     try {
       head = await (bulk && write.commit
-        ? bulk.finish(this.#running.head.version, write.commit)
-        : writeCommit(this.#environment, write));
+        ? bulk.finish(this.#running.head, write.commit, retention)
+        : writeCommit(this.#environment, { ...write, retention }));
     } catch (cause) {
       if (cause instanceof ManagementError) throw cause;
       const message = `the store in ${this.#options.dir} took no change (${String(cause)}): see whether its disk is full or fails`;
       throw new ManagementError('resource-denied', { message });
     }
-    this.#running = { ...this.#running, head };
+    this.#running = { tree: after.tree, softwire: after.softwire, head };
     return head;
   }
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+function retentionOf({ history }: Softwire): Retention {
+  const { maximumChanges, maximumAge } = history;
+  return { maximumChanges, maximumAgeMs: maximumAge === undefined ? undefined : maximumAge * DAY_MS };
 }
 
 /** An overlay of more rows counts as a change without being compared. */

@@ -5,7 +5,9 @@
  *     tree      running, startup: the small trees
  *     bindings  | instance, 2 octets | address, 4 | length, 1 |  ->  row
  *     startup   the same keys -> what startup has instead of running: a row, or nothing when it has none
- *     changes   version, 8 octets -> change record
+ *     changes   version, 6 octets, part, 2 -> change record (records.ts)
+ *     row-history    key of a row, 7 octets, version, 6 -> the row as it was before that version (history.ts)
+ *     tree-history   version, 6 octets -> the small tree as it was before that version
  *
  * A commit is one write transaction over all of them, synced before anybody is told.
  */
@@ -14,13 +16,13 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, read
 import { join } from 'node:path';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { open } from 'lmdb';
-import type { ChangeRecord, ChangeSummary, Head } from './records.ts';
-import { changeKey, decodeChange, openHead, openJson, summaryOfChange } from './records.ts';
+import type { Head } from './records.ts';
+import { openHead, openJson, sealHead } from './records.ts';
 import type { SealedRow } from './rows.ts';
 import { keyOfNumber, numberOfKey, RowSource } from './rows.ts';
 
 /** Number of the form of the file; a program refuses a newer one. */
-export const STORE_FORMAT = 1;
+export const STORE_FORMAT = 2;
 const MAP_SIZE = 16 * 1024 ** 3;
 /** Readings at different versions at the same time, in all processes; LMDB's own limit is 126. */
 const MAX_READERS = 8_192;
@@ -41,7 +43,11 @@ export interface Environment {
   readonly bindings: Rows;
   readonly startup: Rows;
   readonly changes: Rows;
+  readonly rowHistory: Rows;
+  readonly treeHistory: Rows;
 }
+
+type DatabaseName = Exclude<keyof Environment, 'dir' | 'root'>;
 
 /**
  * Opens the store in `dir`; a writer creates it.
@@ -67,7 +73,10 @@ export function openEnvironment(dir: string, mode: 'write' | 'read'): Environmen
       bindings: database('bindings'),
       startup: database('startup'),
       changes: database('changes'),
+      rowHistory: database('row-history'),
+      treeHistory: database('tree-history'),
     };
+    if (!isReader) upgradeFirst(environment);
     checkFormat(environment, dir);
     return environment;
   } catch (error) {
@@ -83,7 +92,7 @@ function openRoot(dir: string, readOnly: boolean): Environment['root'] {
       path: dir,
       ...BINARY,
       mapSize: MAP_SIZE,
-      maxDbs: 8,
+      maxDbs: 16,
       maxReaders: MAX_READERS,
       noSubdir: false,
       overlappingSync: false,
@@ -131,6 +140,21 @@ function checkFormat(environment: Environment, dir: string): void {
   throw storeError(found > STORE_FORMAT ? 'STORE_NEWER' : 'STORE_DAMAGED', message);
 }
 
+/** The first form had no history: what it had as change records goes, and history begins at its version. */
+function upgradeFirst({ root, meta, changes }: Environment): void {
+  if (meta.get(Buffer.from('format'))?.[0] !== 1) return;
+  root.transactionSync(() => {
+    const octets = meta.get(Buffer.from('head'));
+    if (!octets) return;
+    const { version, time, contentHash, tables, nextTable, bootId } = openHead(octets);
+    const history = { oldestChange: version + 1, oldestTime: time, keptChanges: 0 };
+    const head = sealHead({ version, time, contentHash, tables, nextTable, bootId, ...history });
+    changes.clearSync();
+    meta.putSync(Buffer.from('head'), head);
+    meta.putSync(Buffer.from('format'), Buffer.of(STORE_FORMAT));
+  });
+}
+
 function storeMissing(dir: string): Error {
   return storeError('STORE_MISSING', `there is no store in ${dir} yet: management creates it at its first start`);
 }
@@ -160,7 +184,7 @@ export class Snapshot extends RowSource {
     environment.root.resetReadTxn();
     this.#transaction = environment.root.useReadTransaction();
     try {
-      const head = this.#get(environment.meta, Buffer.from('head'));
+      const head = this.get('meta', Buffer.from('head'));
       this.head = head && openHead(head);
     } catch (error) {
       this.#transaction.done();
@@ -170,20 +194,20 @@ export class Snapshot extends RowSource {
 
   /** RFC 7951 JSON of a small tree; undefined when there is none. */
   tree(name: 'running' | 'startup'): unknown {
-    const octets = this.#get(this.#environment.tree, Buffer.from(name));
+    const octets = this.get('tree', Buffer.from(name));
     return octets && openJson(name, octets);
   }
 
   sealed(instance: string, number: number): Uint8Array | undefined {
-    const table = this.head?.tables.get(instance)?.number;
-    return table === undefined ? undefined : this.#get(this.#environment.bindings, rowKey(table, keyOfNumber(number)));
+    const table = this.tableOf(instance);
+    return table === undefined ? undefined : this.get('bindings', rowKey(table, keyOfNumber(number)));
   }
 
   *sealedRows(instance: string, from = 0): Generator<SealedRow> {
-    const table = this.head?.tables.get(instance)?.number;
+    const table = this.tableOf(instance);
     if (table === undefined) return;
     const end = Buffer.of((table + 1) >>> 8, (table + 1) & 255);
-    for (const { key, value } of this.#range(this.#environment.bindings, rowKey(table, keyOfNumber(from)), end)) {
+    for (const { key, value } of this.range('bindings', rowKey(table, keyOfNumber(from)), end)) {
       yield { number: numberOfKey(key, 2), value };
     }
   }
@@ -195,7 +219,7 @@ export class Snapshot extends RowSource {
     readonly value: Buffer;
   }> {
     const names = new Map([...(this.head?.tables ?? [])].map(([name, { number }]) => [number, name]));
-    for (const { key, value } of this.#range(this.#environment.startup)) {
+    for (const { key, value } of this.range('startup')) {
       yield { instance: names.get((key[0] ?? 0) * 256 + (key[1] ?? 0)) ?? '', key: key.subarray(2), value };
     }
   }
@@ -204,18 +228,9 @@ export class Snapshot extends RowSource {
     return this.head?.tables.get(instance)?.rows ?? 0;
   }
 
-  change(version: number): ChangeRecord | undefined {
-    const octets = this.#get(this.#environment.changes, changeKey(version));
-    return octets && decodeChange(version, octets);
-  }
-
-  /** What the commits of versions below `before` were, newest first, as far as their records are kept. */
-  *history(before: number): Generator<ChangeSummary> {
-    const oldest = this.head?.oldestChange ?? 0;
-    for (let version = Math.min(before - 1, this.head?.version ?? 0); version >= oldest; version--) {
-      const octets = this.#get(this.#environment.changes, changeKey(version));
-      if (octets) yield summaryOfChange(version, octets);
-    }
+  /** What stands for the AFTR in row keys; undefined when it never had rows. */
+  tableOf(instance: string): number | undefined {
+    return this.head?.tables.get(instance)?.number;
   }
 
   close(): void {
@@ -225,14 +240,15 @@ export class Snapshot extends RowSource {
     this.#transaction.done();
   }
 
-  *#range(
-    database: Rows,
+  /** Entries of a database from `start` to before `end`, in key order. */
+  *range(
+    name: DatabaseName,
     start?: Buffer,
     end?: Buffer,
   ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
     this.#requireOpen();
     const bounds = { ...(start && { start }), ...(end && { end }), transaction: this.#transaction };
-    const cursor = database.getRange(bounds)[Symbol.iterator]();
+    const cursor = this.#environment[name].getRange(bounds)[Symbol.iterator]();
     this.#cursors.add(cursor);
     try {
       for (let next = cursor.next(); !next.done; next = cursor.next()) {
@@ -245,9 +261,19 @@ export class Snapshot extends RowSource {
     }
   }
 
-  #get(database: Rows, key: Buffer): Buffer | undefined {
+  /** The first entry of a database from `start` to before `end`. */
+  first(
+    name: DatabaseName,
+    start: Buffer,
+    end: Buffer,
+  ): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
+    for (const entry of this.range(name, start, end)) return entry;
+    return undefined;
+  }
+
+  get(name: DatabaseName, key: Buffer): Buffer | undefined {
     this.#requireOpen();
-    return database.get(key, { transaction: this.#transaction });
+    return this.#environment[name].get(key, { transaction: this.#transaction });
   }
 
   #requireOpen(): void {

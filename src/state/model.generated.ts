@@ -151,12 +151,33 @@ function readAftr(value: unknown): Aftr {
   };
 }
 
+/** How long the device remembers what was committed. The newest commit is always on record. */
+export interface History {
+  /**
+   * How many changed bindings are on record; a commit counts as one at least. One takes up to 250 octets on disk. In
+   * changed bindings.
+   */
+  readonly maximumChanges: number;
+  /** Commits that are older are forgotten; without it, only the number counts. In days. */
+  readonly maximumAge: number | undefined;
+}
+
+function readHistory(value: unknown): History {
+  const node = value as JsonNode;
+  return {
+    maximumChanges: leafAt(node, 'maximum-changes', Number, 2000000),
+    maximumAge: leafAt(node, 'maximum-age', Number, undefined),
+  };
+}
+
 /** Everything about softwires on this device. */
 export interface Softwire {
   /** A 4over6 gateway: the lwB4 data plane without NAPT44 in front of IPv4 end devices. */
   readonly gateway: readonly Gateway[];
   /** An AFTR: holds the binding table and is the edge of the IPv4 Internet. */
   readonly aftr: readonly Aftr[];
+  /** How long the device remembers what was committed. The newest commit is always on record. */
+  readonly history: History;
 }
 
 function readSoftwire(value: unknown): Softwire {
@@ -164,6 +185,7 @@ function readSoftwire(value: unknown): Softwire {
   return {
     gateway: arrayAt(node, 'gateway', readGateway),
     aftr: arrayAt(node, 'aftr', readAftr),
+    history: readHistory(objectAt(node, 'history')),
   };
 }
 

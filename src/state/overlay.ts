@@ -48,7 +48,11 @@ export class RowOverlay {
   }
 
   delete(instance: string, { address, length }: Ipv4Prefix): void {
-    this.#top(instance).rows.remove(prefixNumber(address, length));
+    this.deleteNumber(instance, prefixNumber(address, length));
+  }
+
+  deleteNumber(instance: string, number: number): void {
+    this.#top(instance).rows.remove(number);
   }
 
   /** Forgets all rows of the base and of this overlay. */
@@ -148,7 +152,7 @@ export function overlayBetween(base: RowSource, from: RowOverlay, to: RowOverlay
     for (const number of [...from.numbers(instance), ...to.numbers(instance)]) {
       const value = after.sealed(instance, number);
       if (value) result.putSealed(instance, number, value);
-      else result.delete(instance, { address: Math.floor(number / 64), length: number % 64 });
+      else result.deleteNumber(instance, number);
     }
   }
   return result;

@@ -2,9 +2,20 @@
 
 import type { Environment } from './environment.ts';
 import { openEnvironment, Snapshot, storeError } from './environment.ts';
+import { History } from './history.ts';
 import type { Binding } from './model.generated.ts';
-import type { ChangeRecord } from './records.ts';
-import { rowCounts } from './records.ts';
+import { rowCounts, weightOf } from './records.ts';
+import type { RowChange } from './request.ts';
+
+/** More changed rows are not worth following: all tables are read anew. */
+export const FOLLOWED_ROWS = 100_000;
+
+/** What commits changed together. */
+export interface ChangesSince {
+  readonly treeChanged: boolean;
+  /** Table by table in key order; undefined when they are more than FOLLOWED_ROWS. */
+  readonly rows: readonly RowChange[] | undefined;
+}
 
 export class StoreReader {
   readonly #environment: Environment;
@@ -47,17 +58,18 @@ export class StoreReader {
     }
   }
 
-  /** The commits after `version` up to the snapshot, oldest first; undefined when their records are gone. */
-  changes(version: number): readonly ChangeRecord[] | undefined {
-    const head = this.#snapshot.head;
-    if (!head || version > head.version) return undefined;
-    const records: ChangeRecord[] = [];
-    for (let next = version + 1; next <= head.version; next++) {
-      const record = this.#snapshot.change(next);
-      if (!record) return undefined;
-      records.push(record);
+  /** What differs between `version` and the snapshot; undefined when `version` is not on record. */
+  changes(version: number): ChangesSince | undefined {
+    const history = new History(this.#snapshot);
+    if (version < history.oldest || version > history.newest) return undefined;
+    let treeChanged = false;
+    let count = 0;
+    for (const summary of history.summaries()) {
+      if (summary.version <= version) break;
+      treeChanged ||= summary.treeChanged;
+      count += weightOf(summary);
     }
-    return records;
+    return { treeChanged, rows: count > FOLLOWED_ROWS ? undefined : [...history.changes(version, history.newest)] };
   }
 
   /** Content hash over all tables, hexadecimal. */

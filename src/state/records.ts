@@ -1,27 +1,26 @@
 /**
- * The records of the store beside rows: the head (what the store is at), small trees, and one change record a commit.
- * Each ends in a CRC-32C over its key and content, like the rows.
+ * The records of the store beside rows: the head (what the store is at), small trees, and what commits changed. Each ends in a
+ * CRC-32C over its key and content, like the rows.
  *
  *     head, tree      | JSON, UTF-8 | CRC-32C |
- *     change record   | length of the JSON, 4 octets | JSON: time, caller, treeChanged, bulk, tally, instances, count | rows | CRC-32C |
- *     one row         | place in instances, 2 octets | key, 5 octets | before: length, 2 octets, value | after: likewise |
+ *     change record   | length of the JSON, 4 octets | JSON | changed rows | CRC-32C |
+ *     changed row     | number of the table, 2 octets | address, 4 | length, 1 |
+ *     older tree      | place in the chain, 2 octets | deflated JSON (history.ts) | CRC-32C |
  *
- * All numbers in network order; a length of 0 says that there is no row.
+ * The JSON of a change record is [time in ms, user, session, face, comment, whether the tree changed, [[AFTR, added,
+ * changed, removed], ...]]. A record of many rows goes on in further parts, which have no JSON. All numbers in network order.
  */
 
 import { crc32c } from './crc32c.ts';
-import { decodeBinding, encodeBinding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
-import type { Caller, RowChange, Tally } from './request.ts';
-import { bindingKey, KEY_LENGTH } from './row-form.ts';
-
-/** A commit of more rows leaves a record without them: whoever follows the store reads the tables anew. */
-export const BULK_ROWS = 100_000;
+import type { Caller, Tally } from './request.ts';
+import { KEY_LENGTH } from './row-form.ts';
+import { keyOfNumber, numberOfKey } from './rows.ts';
 
 /** What the store is at. */
 export interface Head {
   readonly version: number;
-  /** RFC 3339. */
+  /** RFC 3339; never before that of an older version. */
   readonly time: string;
   /** Content hash over all tables, hexadecimal. */
   readonly contentHash: string;
@@ -31,8 +30,12 @@ export interface Head {
   readonly bootId: string;
   /** Version of the oldest change record. */
   readonly oldestChange: number;
-  /** Rows in all change records. */
-  readonly keptRows: number;
+  /** When the version before the oldest change record was made; RFC 3339. */
+  readonly oldestTime: string;
+  /** What the change records on record count for (see `weightOf`). */
+  readonly keptChanges: number;
+  /** History from this version on is kept whatever the limits say. */
+  readonly protectedVersion?: number | undefined;
 }
 
 export interface Table {
@@ -62,14 +65,28 @@ export interface ChangeSummary {
   readonly version: number;
   readonly time: string;
   readonly caller: Caller;
+  /** What the user said about it. */
+  readonly comment: string | undefined;
   readonly treeChanged: boolean;
-  readonly tally: Tally;
+  /** By AFTR; those whose tables stayed as they were are not there. */
+  readonly tallies: ReadonlyMap<string, Tally>;
 }
 
-export interface ChangeRecord extends ChangeSummary {
-  /** True when the rows were too many to keep; `rows` is empty then. */
-  readonly bulk: boolean;
-  readonly rows: readonly RowChange[];
+/** All AFTRs together. */
+export function totalOf(tallies: ReadonlyMap<string, Tally>): Tally {
+  const sum = { added: 0, changed: 0, removed: 0 };
+  for (const { added, changed, removed } of tallies.values()) {
+    sum.added += added;
+    sum.changed += changed;
+    sum.removed += removed;
+  }
+  return sum;
+}
+
+/** What a commit counts for in the limit of history: its changed rows, at least one. */
+export function weightOf({ tallies }: Pick<ChangeSummary, 'tallies'>): number {
+  const { added, changed, removed } = totalOf(tallies);
+  return Math.max(1, added + changed + removed);
 }
 
 /** JSON with its CRC. */
@@ -82,13 +99,15 @@ export function openJson(key: string, octets: Uint8Array): unknown {
   return JSON.parse(unseal(key, octets).toString('utf8'));
 }
 
-function seal(key: string, body: Buffer): Buffer {
+/** A body with its CRC. */
+export function seal(key: string, body: Uint8Array): Buffer {
   const crc = Buffer.alloc(4);
   crc.writeUInt32BE(crc32c(body, crc32c(Buffer.from(key, 'utf8'))));
   return Buffer.concat([body, crc]);
 }
 
-function unseal(key: string, octets: Uint8Array): Buffer {
+/** @throws DamageError when the CRC does not fit */
+export function unseal(key: string, octets: Uint8Array): Buffer {
   const whole = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   const body = whole.subarray(0, Math.max(whole.length - 4, 0));
   if (whole.length < 4 || whole.readUInt32BE(body.length) !== crc32c(body, crc32c(Buffer.from(key, 'utf8')))) {
@@ -97,85 +116,91 @@ function unseal(key: string, octets: Uint8Array): Buffer {
   return body;
 }
 
-/** The key of a change record: its version, eight octets. */
-export function changeKey(version: number): Buffer {
+/** Changed rows in one part of a change record. */
+export const PART_ROWS = 1_000;
+const ROW_LENGTH = 2 + KEY_LENGTH;
+
+/** The key of a part of a change record: version, six octets, part, two. */
+export function changeKey(version: number, part = 0): Buffer {
   const key = Buffer.alloc(8);
-  key.writeBigUInt64BE(BigInt(version));
+  key.writeUIntBE(version, 0, 6);
+  key.writeUInt16BE(part, 6);
   return key;
 }
 
-export function encodeChange(record: ChangeRecord): Buffer {
-  const instances = [...new Set(record.rows.map(({ instance }) => instance))];
-  const { time, caller, treeChanged, bulk, tally } = record;
-  const header = Buffer.from(
-    JSON.stringify({ time, caller, treeChanged, bulk, tally, instances, count: record.rows.length }),
-    'utf8',
-  );
-  const parts: Uint8Array[] = [uint32(header.length), header];
-  for (const { instance, before, after } of record.rows) {
-    const row = after ?? before;
-    if (!row) continue;
-    parts.push(uint16(instances.indexOf(instance)), bindingKey(row.address, row.length));
-    for (const binding of [before, after]) {
-      const value = binding ? encodeBinding(binding) : NOTHING;
-      parts.push(uint16(value.length), value);
-    }
+export function placeOfChange(key: Uint8Array): { readonly version: number; readonly part: number } {
+  const octets = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return { version: octets.readUIntBE(0, 6), part: octets.readUInt16BE(6) };
+}
+
+/** The changed rows of one part, as they are written. */
+export class ChangedRows {
+  readonly #octets = Buffer.alloc(PART_ROWS * ROW_LENGTH);
+  #length = 0;
+
+  get isFull(): boolean {
+    return this.#length === this.#octets.length;
   }
-  return seal(`change ${record.version}`, Buffer.concat(parts));
+
+  get isEmpty(): boolean {
+    return this.#length === 0;
+  }
+
+  add(table: number, number: number): void {
+    this.#length = this.#octets.writeUInt16BE(table, this.#length);
+    this.#octets.set(keyOfNumber(number), this.#length);
+    this.#length += KEY_LENGTH;
+  }
+
+  /** What was added since the last time. */
+  take(): Buffer {
+    const taken = Buffer.from(this.#octets.subarray(0, this.#length));
+    this.#length = 0;
+    return taken;
+  }
 }
 
-interface ChangeHeader extends Omit<ChangeRecord, 'rows' | 'version'> {
-  readonly instances: readonly string[];
-  readonly count: number;
+/** One part of a change record; `summary` goes into the first one. */
+export function encodeChange(version: number, part: number, rows: Buffer, summary?: ChangeSummary): Buffer {
+  const json = summary ? Buffer.from(JSON.stringify(wordsOf(summary)), 'utf8') : Buffer.alloc(0);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(json.length);
+  return seal(nameOfChange(version, part), Buffer.concat([length, json, rows]));
 }
 
-/** Number of rows in a change record, without reading them. @throws DamageError when the CRC does not fit */
-export function rowsInChange(version: number, octets: Uint8Array): number {
-  return openChange(version, octets).header.count;
+type Words = [number, string, number, Caller['face'], string, boolean, [string, number, number, number][]];
+
+function wordsOf({ time, caller, comment, treeChanged, tallies }: ChangeSummary): Words {
+  const { user, session, face } = caller;
+  const tables = [...tallies].map(
+    ([instance, { added, changed, removed }]) => [instance, added, changed, removed] satisfies Words[6][number],
+  );
+  return [Date.parse(time), user, session, face, comment ?? '', treeChanged, tables];
+}
+
+function nameOfChange(version: number, part: number): string {
+  return `change ${version}/${part}`;
 }
 
 /** @throws DamageError when the CRC does not fit */
 export function summaryOfChange(version: number, octets: Uint8Array): ChangeSummary {
-  const { time, caller, treeChanged, tally } = openChange(version, octets).header;
-  return { version, time, caller, treeChanged, tally };
+  const body = unseal(nameOfChange(version, 0), octets);
+  const words = JSON.parse(body.subarray(4, 4 + body.readUInt32BE(0)).toString('utf8')) as Words;
+  const [time, user, session, face, comment, treeChanged, tables] = words;
+  return {
+    version,
+    time: new Date(time).toISOString(),
+    caller: { user, session, face },
+    comment: comment === '' ? undefined : comment,
+    treeChanged,
+    tallies: new Map(tables.map(([instance, added, changed, removed]) => [instance, { added, changed, removed }])),
+  };
 }
 
-function openChange(version: number, octets: Uint8Array): { body: Buffer; header: ChangeHeader; rowsAt: number } {
-  const body = unseal(`change ${version}`, octets);
-  const rowsAt = 4 + body.readUInt32BE(0);
-  return { body, header: JSON.parse(body.subarray(4, rowsAt).toString('utf8')) as ChangeHeader, rowsAt };
-}
-
-/** @throws DamageError when the CRC does not fit */
-export function decodeChange(version: number, octets: Uint8Array): ChangeRecord {
-  const { body, header, rowsAt } = openChange(version, octets);
-  const rows: RowChange[] = [];
-  for (let at = rowsAt; at < body.length; ) {
-    const instance = header.instances[body.readUInt16BE(at)] ?? '';
-    const key = body.subarray(at + 2, at + 2 + KEY_LENGTH);
-    at += 2 + KEY_LENGTH;
-    const [before, after] = [0, 1].map(() => {
-      const length = body.readUInt16BE(at);
-      const value = body.subarray(at + 2, at + 2 + length);
-      at += 2 + length;
-      return length === 0 ? undefined : decodeBinding(key, value);
-    });
-    rows.push({ instance, before, after });
+/** The changed rows of one part: number of the table, number of the prefix. @throws DamageError when the CRC does not fit */
+export function* rowsOfChange(version: number, part: number, octets: Uint8Array): Generator<[number, number]> {
+  const body = unseal(nameOfChange(version, part), octets);
+  for (let at = 4 + body.readUInt32BE(0); at < body.length; at += ROW_LENGTH) {
+    yield [body.readUInt16BE(at), numberOfKey(body, at + 2)];
   }
-  const { time, caller, treeChanged, bulk, tally } = header;
-  return { version, time, caller, treeChanged, bulk, tally, rows };
-}
-
-const NOTHING = new Uint8Array(0);
-
-function uint16(value: number): Buffer {
-  const octets = Buffer.alloc(2);
-  octets.writeUInt16BE(value);
-  return octets;
-}
-
-function uint32(value: number): Buffer {
-  const octets = Buffer.alloc(4);
-  octets.writeUInt32BE(value);
-  return octets;
 }

@@ -39,6 +39,8 @@ export interface EditRequest {
   readonly tree: DataNode;
   readonly defaultOperation: Extract<Operation, 'merge' | 'replace' | 'none'>;
   readonly testOption: 'test-then-set' | 'set' | 'test-only';
+  /** What the user says about it, for the record of a commit; of an edit of the candidate nothing is kept. */
+  readonly comment?: string | undefined;
   /** Asked when the edit's turn has come, before it: no commit comes between. Throws to refuse. */
   readonly precondition?: () => Promise<void>;
 }
@@ -86,5 +88,6 @@ export interface Tally {
 /** What was committed; told to every listener after it is durable and applied. */
 export interface Commit extends Edition, Tally {
   readonly caller: Caller;
+  readonly comment: string | undefined;
   readonly treeChanged: boolean;
 }

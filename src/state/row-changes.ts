@@ -2,6 +2,7 @@
 
 import type { Binding } from './model.generated.ts';
 import type { RowOverlay } from './overlay.ts';
+import { totalOf } from './records.ts';
 import type { RowChange, Tally } from './request.ts';
 import type { RowSource } from './rows.ts';
 import { openRow } from './rows.ts';
@@ -57,7 +58,7 @@ export class RowChanges implements Iterable<SealedChange> {
     await inSlices(numbers, (number) => {
       const before = isEmpty ? undefined : this.#base.sealed(instance, number);
       const after = this.after(instance, number);
-      if (isSame(before, after)) return;
+      if (isSameRow(before, after)) return;
       tally[!before ? 'added' : after ? 'changed' : 'removed']++;
       numbers[count++] = number;
     });
@@ -100,13 +101,11 @@ export class RowChanges implements Iterable<SealedChange> {
   }
 
   get tally(): Tally {
-    const sum = { added: 0, changed: 0, removed: 0 };
-    for (const { added, changed, removed } of this.#tallies.values()) {
-      sum.added += added;
-      sum.changed += changed;
-      sum.removed += removed;
-    }
-    return sum;
+    return totalOf(this.#tallies);
+  }
+
+  get tallies(): ReadonlyMap<string, Tally> {
+    return this.#tallies;
   }
 
   /** By how many rows the table of an AFTR grows. */
@@ -134,7 +133,7 @@ export class RowChanges implements Iterable<SealedChange> {
 }
 
 /** One binding has one sealed form. */
-function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+export function isSameRow(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return a && b ? Buffer.compare(a, b) === 0 : a === b;
 }
 

@@ -2,12 +2,10 @@
 
 import type { Ipv4Prefix } from '../address.ts';
 import type { DataNode } from './data.ts';
-import type { Draft } from './draft.ts';
 import type { Snapshot } from './environment.ts';
 import { ManagementError } from './errors.ts';
+import { History } from './history.ts';
 import type { Binding } from './model.generated.ts';
-import { OverlaidRows } from './overlay.ts';
-import type { ChangeSummary } from './records.ts';
 import type { RowSource } from './rows.ts';
 import { longestMatch } from './rows.ts';
 
@@ -22,19 +20,22 @@ export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'count'> 
   readonly tree: DataNode;
   /** The binding of the longest prefix that holds the address. */
   longestMatch(instance: string, address: number): Binding | undefined;
-  /** What the commits of versions below `before` were, newest first, as far as they are on record. */
-  history(before: number): Iterable<ChangeSummary>;
+  /** The versions on record. */
+  readonly history: History;
   close(): void;
 }
 
-/** A view of running, or of `draft` on top of it, which nobody changes any more; it closes the snapshot, at the latest after `limitMs`. */
-export function openView(
-  snapshot: Snapshot,
-  running: DataNode,
-  draft: Draft | undefined,
-  limitMs = VIEW_LIMIT_MS,
-): View {
-  const rows = draft ? new OverlaidRows(snapshot, draft.overlay) : snapshot;
+/** What a view shows, beside its snapshot. */
+export interface Shown {
+  readonly tree: DataNode;
+  readonly rows: RowSource;
+  readonly version: number;
+  readonly time: Date;
+}
+
+/** A view of what stands on a snapshot and is not changed any more; it closes the snapshot, at the latest after `limitMs`. */
+export function openView(snapshot: Snapshot, shown: Shown, limitMs = VIEW_LIMIT_MS): View {
+  const { rows } = shown;
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -47,9 +48,9 @@ export function openView(
     throw new ManagementError('resource-denied', { message });
   };
   return {
-    version: snapshot.head?.version ?? 0,
-    time: new Date(snapshot.head?.time ?? 0),
-    tree: draft?.treeTouched ? draft.tree : running,
+    version: shown.version,
+    time: shown.time,
+    tree: shown.tree,
     binding: (instance, address, length) => inTime().binding(instance, address, length),
     *bindings(instance: string, from?: Ipv4Prefix) {
       const found: Iterator<Binding> = inTime().bindings(instance, from);
@@ -64,7 +65,7 @@ export function openView(
     },
     count: (instance) => inTime().count(instance),
     longestMatch: (instance, address) => longestMatch(inTime(), instance, address),
-    history: (before) => snapshot.history(before),
+    history: new History(snapshot),
     close: () => {
       clearTimeout(timer);
       snapshot.close();

@@ -3,8 +3,15 @@
 import type { Store } from '../../src/datapath/follower.ts';
 import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
-import type { ChangeRecord } from '../../src/state/records.ts';
+import type { ChangesSince } from '../../src/state/reader.ts';
 import type { RowChange } from '../../src/state/request.ts';
+
+interface CommitRecord {
+  readonly version: number;
+  readonly treeChanged: boolean;
+  readonly bulk: boolean;
+  readonly rows: readonly RowChange[];
+}
 
 interface Row {
   readonly instance: string;
@@ -15,7 +22,7 @@ export class MemoryStore implements Store {
   #version = 0;
   #configuration: unknown = {};
   readonly #rows = new Map<string, Row>();
-  readonly #records: ChangeRecord[] = [];
+  readonly #records: CommitRecord[] = [];
   /** Records up to this version are gone. */
   forgotten = 0;
 
@@ -33,16 +40,8 @@ export class MemoryStore implements Store {
     const rows: RowChange[] = [];
     for (const binding of change.gone ?? []) rows.push(this.#change(instance, binding, undefined));
     for (const binding of change.put ?? []) rows.push(this.#change(instance, binding, binding));
-    const bulk = change.bulk ?? false;
-    this.#records.push({
-      version: this.#version,
-      time: '2026-01-01T00:00:00Z',
-      caller: { user: 'test', session: 0, face: 'system' },
-      treeChanged: change.softwire !== undefined,
-      tally: { added: change.put?.length ?? 0, changed: 0, removed: change.gone?.length ?? 0 },
-      bulk,
-      rows: bulk ? [] : rows,
-    });
+    const { bulk = false, softwire } = change;
+    this.#records.push({ version: this.#version, treeChanged: softwire !== undefined, bulk, rows });
   }
 
   renew(): number {
@@ -57,8 +56,20 @@ export class MemoryStore implements Store {
     yield* this.#rows.values();
   }
 
-  changes(after: number): readonly ChangeRecord[] | undefined {
-    return after < this.forgotten ? undefined : this.#records.filter(({ version }) => version > after);
+  changes(after: number): ChangesSince | undefined {
+    if (after < this.forgotten) return undefined;
+    const records = this.#records.filter(({ version }) => version > after);
+    const treeChanged = records.some((record) => record.treeChanged);
+    if (records.some(({ bulk }) => bulk)) return { treeChanged, rows: undefined };
+    const net = new Map<string, RowChange>();
+    for (const { instance, before, after } of records.flatMap(({ rows }) => rows)) {
+      const row = after ?? before;
+      if (!row) continue;
+      const name = key(instance, row);
+      const first = net.get(name);
+      net.set(name, { instance, before: first ? first.before : before, after });
+    }
+    return { treeChanged, rows: [...net.values()] };
   }
 
   contentHash(): string {

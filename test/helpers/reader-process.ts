@@ -23,15 +23,16 @@ reader.close();
 function report(line: string): void {
   const fresh = reader.renew();
   const changes = line === 'rebuild' ? undefined : reader.changes(version);
-  if (!changes || changes.some(({ bulk }) => bulk)) {
+  if (!changes?.rows) {
     rows.clear();
     for (const row of reader.bindings()) put(row.instance, row.binding);
   } else {
-    for (const { instance, before, after } of changes.flatMap((change) => change.rows)) {
+    for (const { instance, before, after } of changes.rows) {
       if (after) put(instance, after);
       else if (before) rows.delete(keyOf(instance, before));
     }
   }
+  const followed = Array.from({ length: fresh - version }, (_, index) => version + 1 + index);
   version = fresh;
   let hash = 0n;
   for (const { instance, binding } of rows.values()) hash = addHash(hash, rowHash(instance, binding));
@@ -41,7 +42,7 @@ function report(line: string): void {
   );
   const answer = {
     version,
-    followed: changes?.map((change) => change.version) ?? 'rebuilt',
+    followed: changes?.rows ? followed : 'rebuilt',
     isSameHash: hashText(hash) === reader.contentHash(),
     counts: Object.fromEntries(reader.counts()),
     table: table.sort(),

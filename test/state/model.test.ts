@@ -152,8 +152,14 @@ const configurations = [
   ],
 ] as const;
 for (const [name, data, expected] of configurations) {
-  test(`configuration: ${name}`, () => assert.equal(readConfiguration(data), expected));
+  const history = { maximumChanges: 2_000_000, maximumAge: undefined };
+  test(`configuration: ${name}`, () => assert.equal(readConfiguration(data), { ...expected, history }));
 }
+
+test('configuration: limits of history', () => {
+  const data = { 'gi-4over6:softwire': { history: { 'maximum-changes': 5, 'maximum-age': 30 } } };
+  assert.equal(readConfiguration(data).history, { maximumChanges: 5, maximumAge: 30 });
+});
 
 test('a stored address that is none is our own mistake', () => {
   const data = { 'gi-4over6:softwire': { gateway: [{ name: 'g', 'ipv6-address': 'x' }] } };

@@ -3,15 +3,16 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv6 } from '../../src/address.ts';
-import { writeCommit } from '../../src/state/commit.ts';
+import { readHead, writeCommit } from '../../src/state/commit.ts';
 import { DataNode } from '../../src/state/data.ts';
 import type { DatastoreOptions } from '../../src/state/datastores.ts';
 import { Datastores } from '../../src/state/datastores.ts';
 import type { Environment } from '../../src/state/environment.ts';
-import { openEnvironment, Snapshot } from '../../src/state/environment.ts';
+import { openEnvironment, Snapshot, STORE_FORMAT } from '../../src/state/environment.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { RowOverlay } from '../../src/state/overlay.ts';
+import { sealJson } from '../../src/state/records.ts';
 import { RowChanges } from '../../src/state/row-changes.ts';
 import { openView } from '../../src/state/view.ts';
 import { LineProcess } from '../helpers/line-process.ts';
@@ -54,8 +55,9 @@ const withStore = (body: (dir: string, environment: () => Environment) => Promis
 /** Every key and value of every database, as hex. */
 function dump(dir: string): string[] {
   const environment = openEnvironment(dir, 'read');
-  const { meta, tree, bindings, startup, changes } = environment;
-  const text = Object.entries({ meta, tree, bindings, startup, changes }).flatMap(([name, database]) =>
+  const { meta, tree, bindings, startup, changes, rowHistory, treeHistory } = environment;
+  const databases = { meta, tree, bindings, startup, changes, 'row-history': rowHistory, 'tree-history': treeHistory };
+  const text = Object.entries(databases).flatMap(([name, database]) =>
     [...database.getRange()].map(
       ({ key, value }) => `${name} ${Buffer.from(key).toString('hex')} ${value.toString('hex')}`,
     ),
@@ -67,13 +69,37 @@ function dump(dir: string): string[] {
 test('a newer format is refused in one line', () =>
   withStore(async (dir, environment) => {
     const { root, meta } = environment();
-    meta.putSync(Buffer.from('format'), Buffer.of(2));
+    meta.putSync(Buffer.from('format'), Buffer.of(STORE_FORMAT + 1));
     await root.close();
     const { code, message } = await refusal(dir);
     assert.is(code, 'STORE_NEWER');
     assert.is(
       message,
-      `the store in ${dir} has format 2, this program knows 1: use a newer program or another --state-dir`,
+      `the store in ${dir} has format ${STORE_FORMAT + 1}, this program knows ${STORE_FORMAT}: use a newer program or another --state-dir`,
+    );
+  }));
+
+test('a store of format 1 is taken over, without the history that it did not have', () =>
+  withStore(async (dir, environment) => {
+    const { root, meta, changes, treeHistory, rowHistory } = environment();
+    const before = dump(dir).filter((line) => /^(tree|bindings) /.test(line));
+    const head = readHead(environment());
+    root.transactionSync(() => {
+      for (const database of [treeHistory, rowHistory]) database.clearSync();
+      changes.putSync(Buffer.alloc(8, 1), Buffer.from('of another form'));
+      const { oldestTime: _time, keptChanges: _changes, ...first } = head;
+      const old = { ...first, keptRows: 7, tables: [...head.tables] };
+      meta.putSync(Buffer.from('head'), sealJson('head', old));
+      meta.putSync(Buffer.from('format'), Buffer.of(1));
+    });
+    await root.close();
+    const upgraded = openEnvironment(dir, 'write');
+    const { version, time } = head;
+    assert.equal(readHead(upgraded), { ...head, oldestChange: version + 1, oldestTime: time, keptChanges: 0 });
+    await upgraded.root.close();
+    assert.equal(
+      dump(dir).filter((line) => /^(tree|bindings|changes) /.test(line)),
+      before,
     );
   }));
 
@@ -222,27 +248,11 @@ async function commit(environment: Environment, bindings: readonly Binding[]): P
   const changes = await RowChanges.between(base, overlay);
   const { version } = await writeCommit(environment, {
     commit: { caller: OPERATOR, hasStartup: false, rows: changes },
+    retention: { maximumChanges: 100, maximumAgeMs: undefined },
   });
   base.close();
   return version;
 }
-
-test('change records are kept up to their limits, more than 100,000 rows are one bulk mark', () =>
-  withStore(async (_dir, environment) => {
-    const opened = environment();
-    const first = await commit(opened, rows(0, 60_000));
-    await commit(opened, rows(60_000, 40_001));
-    const snapshot = new Snapshot(opened);
-    assert.is(snapshot.change(first), undefined, 'the older one went');
-    assert.is(snapshot.change(first + 1)?.rows.length, 40_001);
-    assert.is(snapshot.head?.keptRows, 40_001);
-    snapshot.close();
-    const bulk = await commit(opened, rows(200_000, 100_001));
-    const after = new Snapshot(opened);
-    assert.equal([after.change(bulk)?.bulk, after.change(bulk)?.rows.length], [true, 0]);
-    assert.is(after.count('a'), 200_003);
-    after.close();
-  }));
 
 test('a cursor that is left behind does not keep its snapshot, and with it old pages', () =>
   withStore(async (_dir, environment) => {
@@ -263,7 +273,8 @@ const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 test('a view lives no longer than its limit', () =>
   withStore(async (_dir, environment) => {
-    const view = openView(new Snapshot(environment()), new DataNode(schema.root), undefined, 20);
+    const rows = new Snapshot(environment());
+    const view = openView(rows, { tree: new DataNode(schema.root), rows, version: 1, time: new Date() }, 20);
     const cursor = view.bindings('a')[Symbol.iterator]();
     assert.is(cursor.next().value?.length, 32);
     await new Promise((resolve) => setTimeout(resolve, 60));
@@ -283,7 +294,9 @@ test('the form of the file is what this program says it is', () =>
       `meta ${hex('head')}`,
       `tree ${hex('running')}`,
       'bindings 0001c000020120',
-      'changes 0000000000000002',
+      'changes 0000000000020000',
+      'row-history 0001ffffffffff000000000002',
+      'tree-history 000000000002',
     ]);
   }));
 

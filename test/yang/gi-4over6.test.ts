@@ -121,7 +121,6 @@ const features = [
   ['binding-statistics', 'data', binding(`${PREFIX}${REMOTE}${statistics()}`)],
   ['softwire-statistics', 'data', aftr(`<softwire>${REMOTE}${statistics()}</softwire>`)],
   ['trace', 'rpc', `<trace xmlns="urn:gi-4over6">${leaf('packet', 'RQAAFA==')}</trace>`],
-  ['history', 'rpc', lookup(leaf('ipv4-address', '192.0.2.1') + leaf('time', '2026-01-01T00:00:00Z'))],
   [
     'renumbering',
     'rpc',
@@ -188,8 +187,10 @@ for (const [feature, type, document] of features) {
   });
 }
 
-test('lookup for now needs no feature', () => {
+test('lookup, now and at a time', () => {
   assert.ok(lintDocument('rpc', lookup(leaf('ipv4-address', '192.0.2.1'))).accepted);
+  const then = leaf('time', '2026-01-01T00:00:00Z');
+  assert.ok(lintDocument('rpc', lookup(leaf('ipv4-address', '192.0.2.1') + then)).accepted);
   assert.not.ok(lintDocument('rpc', lookup('')).accepted);
 });
 

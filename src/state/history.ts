@@ -1,0 +1,280 @@
+/**
+ * Older versions of running, read from what each commit left behind:
+ *
+ *     changes        who, when, how many, and which rows
+ *     row-history    a row as it was before a commit. A table that was empty before a commit has one entry that says so, under
+ *                    a key behind all rows, instead of one a row
+ *     tree-history   the small tree as it was before a commit that changed it, deflated with the tree that took its place
+ *                    as dictionary; every 32nd without, so that no chain is longer
+ *
+ * What a row was at a version is what the first later commit that changed it found; if there is none, it is as it is now.
+ */
+
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { DataNode } from './data.ts';
+import type { Draft } from './draft.ts';
+import { clearLostTables } from './draft.ts';
+import { keepRowParents } from './edit.ts';
+import type { Snapshot } from './environment.ts';
+import { rowKey } from './environment.ts';
+import { ManagementError } from './errors.ts';
+import { treeFromJson } from './json.ts';
+import { DamageError } from './model-values.ts';
+import { RowOverlay } from './overlay.ts';
+import type { ChangeSummary } from './records.ts';
+import { changeKey, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
+import { isSameRow, SealedChange } from './row-changes.ts';
+import type { SealedRow } from './rows.ts';
+import { keyOfNumber, numberOfKey, RowSource } from './rows.ts';
+import type { Schema } from './schema.ts';
+
+/** Stands behind all prefixes of a table. */
+const EMPTY_TABLE = Buffer.of(255, 255, 255, 255, 255);
+const VERSION_LENGTH = 6;
+const LONGEST_CHAIN = 32;
+/** Beyond every version. */
+const LAST_VERSION = 2 ** 48 - 1;
+
+/** Key in row-history of a row before `version`. */
+export function rowHistoryKey(table: number, number: number, version: number): Buffer {
+  return Buffer.concat([rowKey(table, keyOfNumber(number)), versionKey(version)]);
+}
+
+/** Key in row-history that says that the table was empty before `version`. */
+export function emptyTableKey(table: number, version: number): Buffer {
+  return Buffer.concat([rowKey(table, EMPTY_TABLE), versionKey(version)]);
+}
+
+/** Key in tree-history. */
+export function versionKey(version: number): Buffer {
+  const key = Buffer.alloc(VERSION_LENGTH);
+  key.writeUIntBE(version, 0, VERSION_LENGTH);
+  return key;
+}
+
+function versionOfKey(key: Uint8Array): number {
+  const octets = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return octets.readUIntBE(key.length - VERSION_LENGTH, VERSION_LENGTH);
+}
+
+/** The tree before `version` as tree-history keeps it; `later` took its place, `last` is the entry of the change before. */
+export function encodeTree(version: number, json: string, later: string, last: Uint8Array | undefined): Buffer {
+  const before = last && Buffer.from(last.buffer, last.byteOffset, last.byteLength).readUInt16BE(0);
+  const place = before === undefined ? 0 : (before + 1) % LONGEST_CHAIN;
+  const octets = deflateRawSync(json, place === 0 ? {} : { dictionary: Buffer.from(later, 'utf8') });
+  const body = Buffer.concat([Buffer.of(0, place), octets]);
+  return seal(`tree ${version}`, body);
+}
+
+function decodeTree(version: number, octets: Uint8Array, later: string): string {
+  const body = unseal(`tree ${version}`, octets);
+  const isWhole = body.readUInt16BE(0) === 0;
+  return inflateRawSync(body.subarray(2), isWhole ? {} : { dictionary: Buffer.from(later, 'utf8') }).toString('utf8');
+}
+
+/** What is on record in one snapshot of the store. */
+export class History {
+  readonly #snapshot: Snapshot;
+  /** The version of the snapshot. */
+  readonly newest: number;
+  /** The oldest version that can still be shown. */
+  readonly oldest: number;
+
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot;
+    this.newest = snapshot.head?.version ?? 0;
+    this.oldest = (snapshot.head?.oldestChange ?? 1) - 1;
+  }
+
+  /** @throws ManagementError invalid-value for a version that is not on record */
+  requireVersion(version: number): void {
+    if (version >= this.oldest && version <= this.newest) return;
+    const message = `version ${version} is not on record: versions ${this.oldest} to ${this.newest} are`;
+    throw new ManagementError('invalid-value', { message, appTag: 'not-on-record' });
+  }
+
+  /** What made a version; undefined when its record is not kept. */
+  summary(version: number): ChangeSummary | undefined {
+    const octets = this.#snapshot.get('changes', changeKey(version));
+    return octets && version > this.oldest ? summaryOfChange(version, octets) : undefined;
+  }
+
+  /** What the commits of versions below `before` were, newest first, as far as their records are kept. */
+  *summaries(before = Number.POSITIVE_INFINITY): Generator<ChangeSummary> {
+    for (let version = Math.min(before - 1, this.newest); version > this.oldest; version--) {
+      const summary = this.summary(version);
+      if (summary) yield summary;
+    }
+  }
+
+  /** When a version on record was made. */
+  timeOf(version: number): Date {
+    const time = version > this.oldest ? this.summary(version)?.time : this.#snapshot.head?.oldestTime;
+    if (time === undefined) throw new DamageError(`the change record of version ${version} is missing`);
+    return new Date(time);
+  }
+
+  /** The version running was at that moment; undefined when that is not on record any more. */
+  versionAt(moment: Date): number | undefined {
+    if (moment < this.timeOf(this.oldest)) return undefined;
+    let [low, high] = [this.oldest, this.newest];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.timeOf(middle) <= moment) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** RFC 7951 JSON of the small tree at a version; undefined when it is as it is now. */
+  tree(version: number): unknown {
+    let found: [number, Buffer][] = [];
+    for (const { key, value } of this.#snapshot.range('treeHistory', versionKey(version + 1))) {
+      const isWhole = value.readUInt16BE(0) === 0;
+      found.push([versionOfKey(key), value]);
+      if (isWhole) break;
+    }
+    if (found.length === 0) return undefined;
+    found = found.reverse();
+    let json = JSON.stringify(this.#snapshot.tree('running'));
+    for (const [at, value] of found) json = decodeTree(at, value, json);
+    return JSON.parse(json);
+  }
+
+  /** The tables at a version. */
+  rows(version: number): RowSource {
+    return version === this.newest ? this.#snapshot : new RowsAt(this.#snapshot, this, version);
+  }
+
+  /** Numbers of the prefixes that the commits after `from` up to `to` touched, by table, in key order. */
+  touched(from: number, to: number): Map<number, Float64Array> {
+    const lists = new Map<number, number[]>();
+    for (const { key, value } of this.#snapshot.range('changes', changeKey(from + 1), changeKey(to + 1))) {
+      const { version, part } = placeOfChange(key);
+      for (const [table, number] of rowsOfChange(version, part, value)) {
+        const list = lists.get(table);
+        if (list) list.push(number);
+        else lists.set(table, [number]);
+      }
+    }
+    return new Map([...lists].map(([table, list]) => [table, distinct(Float64Array.from(list))]));
+  }
+
+  /** The rows that differ between two versions, table by table in key order. */
+  *changes(from: number, to: number): Generator<SealedChange> {
+    const touched = this.touched(Math.min(from, to), Math.max(from, to));
+    const [before, after] = [this.rows(from), this.rows(to)];
+    for (const [instance, { number: table }] of this.#snapshot.head?.tables ?? []) {
+      for (const number of touched.get(table) ?? []) {
+        const [old, fresh] = [before.sealed(instance, number), after.sealed(instance, number)];
+        if (!isSameRow(old, fresh)) yield new SealedChange(instance, number, old, fresh);
+      }
+    }
+  }
+}
+
+function distinct(numbers: Float64Array): Float64Array {
+  numbers.sort();
+  return numbers.filter((number, index) => index === 0 || number !== numbers[index - 1]);
+}
+
+/** The tables as they were at a version before that of the snapshot. */
+class RowsAt extends RowSource {
+  readonly #snapshot: Snapshot;
+  readonly #history: History;
+  readonly #version: number;
+  /** The first later version before which a table was empty, by table. */
+  readonly #emptyBefore = new Map<number, number>();
+
+  constructor(snapshot: Snapshot, history: History, version: number) {
+    super();
+    this.#snapshot = snapshot;
+    this.#history = history;
+    this.#version = version;
+  }
+
+  sealed(instance: string, number: number): Uint8Array | undefined {
+    const table = this.#snapshot.tableOf(instance);
+    if (table === undefined) return undefined;
+    const keys = [this.#version + 1, LAST_VERSION].map((version) => rowHistoryKey(table, number, version));
+    const [start = EMPTY_TABLE, end = EMPTY_TABLE] = keys;
+    const entry = this.#snapshot.first('rowHistory', start, end);
+    const empty = this.#emptyAt(table);
+    if (entry && versionOfKey(entry.key) < empty) return entry.value.length > 0 ? entry.value : undefined;
+    return empty === LAST_VERSION ? this.#snapshot.sealed(instance, number) : undefined;
+  }
+
+  *sealedRows(instance: string, from = 0): Generator<SealedRow> {
+    const table = this.#snapshot.tableOf(instance);
+    if (table === undefined) return;
+    const changed = this.#changed(table, from);
+    const current = this.#emptyAt(table) === LAST_VERSION ? this.#snapshot.sealedRows(instance, from) : [];
+    let change = changed.next();
+    for (const row of current) {
+      for (; !change.done && change.value.number < row.number; change = changed.next()) yield* here(change.value);
+      if (change.done || change.value.number !== row.number) yield row;
+    }
+    for (; !change.done; change = changed.next()) yield* here(change.value);
+  }
+
+  count(instance: string): number {
+    let count = this.#snapshot.count(instance);
+    for (const { version, tallies } of this.#history.summaries()) {
+      if (version <= this.#version) break;
+      const tally = tallies.get(instance);
+      if (tally) count += tally.removed - tally.added;
+    }
+    return count;
+  }
+
+  /** The rows from a prefix on that changed later, as they were; a value of no octets is a row that was not there. */
+  *#changed(table: number, from: number): Generator<SealedRow, undefined> {
+    const empty = this.#emptyAt(table);
+    let last = -1;
+    const [start, end] = [rowHistoryKey(table, from, 0), emptyTableKey(table, 0)];
+    for (const { key, value } of this.#snapshot.range('rowHistory', start, end)) {
+      const number = numberOfKey(key, 2);
+      const version = versionOfKey(key);
+      if (number === last || version <= this.#version) continue;
+      last = number;
+      if (version < empty) yield { number, value };
+    }
+    return undefined;
+  }
+
+  /** The first later version before which the table was empty; LAST_VERSION when it never was. */
+  #emptyAt(table: number): number {
+    let found = this.#emptyBefore.get(table);
+    if (found === undefined) {
+      const keys = [this.#version + 1, LAST_VERSION].map((version) => emptyTableKey(table, version));
+      const [start = EMPTY_TABLE, end = EMPTY_TABLE] = keys;
+      const entry = this.#snapshot.first('rowHistory', start, end);
+      found = entry ? versionOfKey(entry.key) : LAST_VERSION;
+      this.#emptyBefore.set(table, found);
+    }
+    return found;
+  }
+}
+
+function* here(row: SealedRow): Generator<SealedRow> {
+  if (row.value.length > 0) yield row;
+}
+
+/**
+ * Running as it was at a version, as a draft on top of running as it is now.
+ * @throws ManagementError invalid-value for a version that is not on record
+ */
+export function draftOfVersion(schema: Schema, snapshot: Snapshot, running: DataNode, version: number): Draft {
+  const history = new History(snapshot);
+  history.requireVersion(version);
+  const json = history.tree(version);
+  const tree = json === undefined ? running.clone() : treeFromJson(schema, json);
+  keepRowParents(tree);
+  const overlay = new RowOverlay();
+  clearLostTables(overlay, running, tree);
+  for (const { instance, number, sealedAfter } of history.changes(history.newest, version)) {
+    if (sealedAfter) overlay.putSealed(instance, number, sealedAfter);
+    else overlay.deleteNumber(instance, number);
+  }
+  return { tree, treeTouched: json !== undefined, base: running, overlay };
+}

@@ -1,0 +1,242 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { formatIpv4Prefix, formatIpv6, parseIpv4 } from '../../src/address.ts';
+import type { Datastores, View } from '../../src/state/datastores.ts';
+import { openEnvironment } from '../../src/state/environment.ts';
+import { ManagementError } from '../../src/state/errors.ts';
+import { treeToJson } from '../../src/state/json.ts';
+import { random, seed } from '../helpers/random.ts';
+import { binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
+
+const test = suite('history');
+
+interface State {
+  readonly rows: readonly string[];
+  readonly tree: string;
+  readonly version: number;
+}
+
+const NAMES = ['a', 'b'] as const;
+
+function stateOf(view: View): State {
+  const rows = NAMES.flatMap((name) =>
+    [...view.bindings(name)].map(
+      ({ address, length, gatewayIpv6Address, description }) =>
+        `${name} ${formatIpv4Prefix(address, length)} ${formatIpv6(gatewayIpv6Address)} ${description ?? ''}`,
+    ),
+  );
+  for (const name of NAMES) {
+    assert.is(view.count(name), rows.filter((row) => row.startsWith(name)).length, `count of ${name}`);
+  }
+  const state = { rows, tree: JSON.stringify(treeToJson(view.tree)), version: view.version };
+  view.close();
+  return state;
+}
+
+const AFTR = {
+  a: { name: 'a', 'ipv6-address': '2001:db8:b::1', 'ipv4-pool': ['192.0.2.0/24'] },
+  b: { name: 'b', 'ipv6-address': '2001:db8:b::2', 'ipv4-pool': ['198.51.100.0/24'] },
+};
+const POOL = { a: '192.0.2', b: '198.51.100' };
+
+/** A random edit of both kinds: rows that come, change and go, tables that go whole, leaves of the small tree. */
+function randomEdit(next: () => number): Readonly<Record<string, unknown>> {
+  const name = NAMES[next() % 2] ?? 'a';
+  const kind = next() % 12;
+  if (kind === 0) return softwire({ name, '@operation': 'remove' });
+  if (kind === 1) return softwire({ ...AFTR[name], 'binding-table': { '@operation': 'remove' } });
+  if (kind < 4) return softwire({ ...AFTR[name], 'hop-limit': 1 + (next() % 200) });
+  const entries = new Map<string, Record<string, unknown>>();
+  for (let count = 1 + (next() % 6); count > 0; count--) {
+    const length = 30 + (next() % 3);
+    const prefix = `${POOL[name]}.${((next() % 16) * 4) & ~((1 << (32 - length)) - 1)}/${length}`;
+    const gateway = `2001:db8:a::${(1 + (next() % 9)).toString(16)}`;
+    entries.set(
+      prefix,
+      next() % 3 === 0 ? { 'ipv4-prefix': prefix, '@operation': 'remove' } : binding(prefix, gateway),
+    );
+  }
+  return softwire({ ...AFTR[name], 'binding-table': { binding: [...entries.values()] } });
+}
+
+async function randomStates(datastores: Datastores, edits: number): Promise<State[]> {
+  const next = random();
+  const states: State[] = [stateOf(datastores.view('running'))];
+  while (states.length < edits) {
+    const before = datastores.head().version;
+    await datastores.edit(OPERATOR, request(randomEdit(next)));
+    if (datastores.head().version > before) states.push(stateOf(datastores.view('running')));
+  }
+  return states;
+}
+
+test(`every version is as it was, seed ${seed}`, () =>
+  withDatastores(async (datastores, _dir, reopen) => {
+    const states = await randomStates(datastores, 150);
+    const again = await reopen();
+    for (const state of states) assert.equal(stateOf(again.viewVersion(state.version)), state);
+  }));
+
+test(`one row of a version, and what holds an address, seed ${seed}`, () =>
+  withDatastores(async (datastores) => {
+    const next = random();
+    const states = await randomStates(datastores, 60);
+    for (let tries = 0; tries < 300; tries++) {
+      const state = states[next() % states.length];
+      if (!state) continue;
+      const view = datastores.viewVersion(state.version);
+      const address = ((parseIpv4('192.0.2.0') ?? 0) + (next() % 64)) >>> 0;
+      const found = view.longestMatch('a', address);
+      const expected = state.rows
+        .filter((row) => row.startsWith('a '))
+        .map((row) => row.split(' ')[1]?.split('/') ?? [])
+        .filter(
+          ([text = '', length = '']) =>
+            (parseIpv4(text) ?? 0) >>> (32 - Number(length)) === address >>> (32 - Number(length)),
+        )
+        .sort((a, b) => Number(b[1]) - Number(a[1]))[0];
+      assert.is(found && formatIpv4Prefix(found.address, found.length), expected?.join('/'));
+      view.close();
+    }
+  }));
+
+test(`what lies between two versions leads from one to the other, seed ${seed}`, () =>
+  withDatastores(async (datastores) => {
+    const next = random();
+    const states = await randomStates(datastores, 80);
+    for (let tries = 0; tries < 60; tries++) {
+      const [from, to] = [states[next() % states.length], states[next() % states.length]];
+      if (!from || !to) continue;
+      const rows = new Set(from.rows);
+      const view = datastores.view('running');
+      for (const { instance, before, after } of view.history.changes(from.version, to.version)) {
+        const text = (row = before) =>
+          `${instance} ${formatIpv4Prefix(row?.address ?? 0, row?.length ?? 0)} ${formatIpv6(row?.gatewayIpv6Address ?? new Uint8Array(16))} `;
+        if (before) assert.ok(rows.delete(text(before)), 'what goes was there');
+        if (after) rows.add(text(after));
+      }
+      view.close();
+      assert.equal([...rows].sort(), [...to.rows].sort());
+    }
+  }));
+
+test(`rolled back: running is what it was, as a new version, seed ${seed}`, () =>
+  withDatastores(async (datastores) => {
+    const next = random();
+    const states = await randomStates(datastores, 40);
+    for (let tries = 0; tries < 20; tries++) {
+      const wanted = states[next() % states.length];
+      if (!wanted) continue;
+      const before = stateOf(datastores.view('running'));
+      const target = tries % 2 === 0 ? 'running' : 'candidate';
+      await datastores.rollBack(OPERATOR, wanted.version, target, undefined, 'back');
+      if (target === 'candidate') {
+        assert.equal(stateOf(datastores.view('running')), before, 'only the candidate');
+        await datastores.commit(OPERATOR, undefined, 'back');
+      }
+      const after = stateOf(datastores.view('running'));
+      assert.equal([after.rows, after.tree], [wanted.rows, wanted.tree]);
+      if (after.version === before.version) continue;
+      const view = datastores.view('running');
+      assert.is(view.history.summary(after.version)?.comment, 'back');
+      view.close();
+      states.push(after);
+    }
+  }));
+
+const entry = (number: number, gateway = '2001:db8:a::1') => binding(`192.0.2.${number}/32`, gateway);
+const edit = (...entries: readonly Readonly<Record<string, unknown>>[]) =>
+  request(softwire({ ...AFTR.a, 'binding-table': { binding: entries } }));
+const limited = (maximum: number) => request({ 'gi-4over6:softwire': { history: { 'maximum-changes': maximum } } });
+
+/** Keys in the databases of history. */
+function kept(dir: string): { changes: number; rows: number; trees: number } {
+  const environment = openEnvironment(dir, 'read');
+  const count = (name: 'changes' | 'rowHistory' | 'treeHistory') => environment[name].getKeysCount();
+  const found = { changes: count('changes'), rows: count('rowHistory'), trees: count('treeHistory') };
+  void environment.root.close();
+  return found;
+}
+
+test('beyond the limit the oldest versions are forgotten, and nothing of them is left', () =>
+  withDatastores(async (datastores, dir) => {
+    await datastores.edit(OPERATOR, edit(entry(1)));
+    await datastores.edit(OPERATOR, limited(10));
+    for (let round = 0; round < 30; round++) {
+      await datastores.edit(OPERATOR, edit(entry(1, `2001:db8:a::${round + 2}`), entry(2, `2001:db8:a::${round + 2}`)));
+    }
+    const { version } = datastores.head();
+    const view = datastores.view('running');
+    assert.equal([view.history.oldest, view.history.newest], [version - 5, version]);
+    assert.is([...view.history.summaries()].length, 5);
+    view.close();
+    assert.equal(kept(dir), { changes: 5, rows: 10, trees: 0 });
+    assert.is(stateOf(datastores.viewVersion(version - 5)).rows.length, 2);
+    for (const missing of [version - 6, version + 1]) {
+      assert.throws(
+        () => datastores.viewVersion(missing),
+        (error: unknown) =>
+          error instanceof ManagementError &&
+          error.tag === 'invalid-value' &&
+          error.message === `version ${missing} is not on record: versions ${version - 5} to ${version} are`,
+      );
+    }
+  }));
+
+test('one commit larger than the limit stays, and goes in pieces with the next ones', () =>
+  withDatastores(async (datastores, dir) => {
+    await datastores.edit(OPERATOR, limited(100));
+    const wide = { ...AFTR.a, 'ipv4-pool': ['10.0.0.0/8'] };
+    const many = (gateway: string) =>
+      Array.from({ length: 5_000 }, (_, index) => binding(`10.0.${index >> 8}.${index & 255}/32`, gateway));
+    const bulk = (gateway: string) => request(softwire({ ...wide, 'binding-table': { binding: many(gateway) } }));
+    await datastores.edit(OPERATOR, bulk('2001:db8:a::1'));
+    await datastores.edit(OPERATOR, bulk('2001:db8:a::2'));
+    const { version } = datastores.head();
+    assert.is(stateOf(datastores.viewVersion(version - 1)).rows[0], 'a 10.0.0.0/32 2001:db8:a::1 ');
+    assert.is(kept(dir).rows, 5_000);
+    for (let round = 3; round < 10; round++) {
+      const one = [binding('10.0.0.0/32', `2001:db8:a::${round}`)];
+      await datastores.edit(OPERATOR, request(softwire({ ...wide, 'binding-table': { binding: one } })));
+    }
+    assert.equal(kept(dir), { changes: 7, rows: 7, trees: 0 });
+  }));
+
+test('a moment belongs to one version', () =>
+  withDatastores(async (datastores) => {
+    const times: [number, Date][] = [];
+    for (let round = 1; round < 9; round++) {
+      await datastores.edit(OPERATOR, edit(entry(1, `2001:db8:a::${round}`)));
+      times.push([datastores.head().version, datastores.head().time]);
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+    const view = datastores.view('running');
+    const { history } = view;
+    for (const [version, time] of times) {
+      assert.is(history.versionAt(time), version);
+      assert.is(history.versionAt(new Date(time.getTime() + 1)), version);
+      assert.is(history.versionAt(new Date(time.getTime() - 1)), version - 1);
+    }
+    assert.is(history.versionAt(new Date(0)), undefined);
+    assert.is(history.versionAt(new Date(Date.now() + 1e9)), history.newest);
+    view.close();
+  }));
+
+test('a one-row commit takes at most 250 octets of history, the small tree apart', () =>
+  withDatastores(async (datastores, dir) => {
+    const count = 1_000;
+    for (let round = 0; round < count; round++) {
+      const gateway = `2001:db8:a::${(1 + (round % 7)).toString(16)}`;
+      await datastores.edit(OPERATOR, edit(entry((round * 37) % 256, gateway)));
+    }
+    const environment = openEnvironment(dir, 'read');
+    let pages = 0;
+    for (const name of ['changes', 'rowHistory'] as const) {
+      const stats = environment[name].getStats() as Record<string, number>;
+      pages += (stats.treeBranchPageCount ?? 0) + (stats.treeLeafPageCount ?? 0) + (stats.overflowPages ?? 0);
+    }
+    void environment.root.close();
+    assert.ok(pages * 4096 <= 250 * count, `${(pages * 4096) / count} octets a change`);
+  }));
+
+test.run();
