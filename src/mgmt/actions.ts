@@ -2,24 +2,52 @@
 
 import { formatIpv4Prefix, formatIpv6, parseIpv4 } from '../address.ts';
 import { DataNode } from '../state/data.ts';
-import type { View } from '../state/datastores.ts';
+import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
-import { totalOf } from '../state/records.ts';
+import type { History } from '../state/history.ts';
+import { longestMatchAt } from '../state/history.ts';
+import type { Authorize, Caller } from '../state/request.ts';
+import { compareDatastores, compareVersions, getVersion, listVersions, rollBack, withView } from './versions.ts';
 
-const HANDLERS: Readonly<Record<string, (view: View, action: DataNode, input: DataNode) => DataNode>> = {
+/** Who asks, and of what. */
+export interface ActionContext {
+  readonly caller: Caller;
+  readonly datastores: Datastores;
+  readonly readsAll: boolean;
+  readonly mayRead: (node: DataNode) => boolean;
+  readonly authorize: Authorize | undefined;
+}
+
+export interface ActionOutput {
+  /** A node of the output; without children when there is nothing to say. */
+  readonly output: DataNode;
+  /** Entries that stand below a node of it, made while they are sent; can be walked once. */
+  readonly rows?: (parent: DataNode) => Iterable<DataNode>;
+  /** To be called once when all is sent or given up. */
+  readonly close?: () => void;
+}
+
+type Handler = (context: ActionContext, action: DataNode, input: DataNode) => Promise<ActionOutput>;
+
+const HANDLERS: Readonly<Record<string, Handler>> = {
   '/gi-4over6:list-versions': listVersions,
+  '/gi-4over6:get-version': getVersion,
+  '/gi-4over6:compare-versions': compareVersions,
+  '/gi-4over6:roll-back': rollBack,
+  '/ietf-nmda-compare:compare': compareDatastores,
   '/gi-4over6:softwire/aftr/lookup': lookup,
 };
 
 /**
- * Runs an operation or action on a view: `action` names the instance through its parents, `input` holds the input leaves. Returns a
- * node of the action's output.
+ * Runs an operation or action: `action` names the instance through its parents, `input` holds the input leaves.
  * @throws ManagementError operation-not-supported for an action nobody wrote, data-missing for an absent instance
  */
-export function runAction(view: View, action: DataNode, input: DataNode): DataNode {
-  requireInstance(view.tree, action);
+export async function runAction(context: ActionContext, action: DataNode, input: DataNode): Promise<ActionOutput> {
+  if (action.schema.kind === 'action') {
+    await withView(context.datastores.view('running'), ({ tree }) => requireInstance(tree, action));
+  }
   const handler = HANDLERS[action.schema.path];
-  if (handler) return handler(view, action, input);
+  if (handler) return handler(context, action, input);
   throw new ManagementError('operation-not-supported', {
     path: action.path,
     message: `${action.path} cannot be executed`,
@@ -37,8 +65,8 @@ function requireInstance(tree: DataNode, action: DataNode): void {
   throw new ManagementError('data-missing', { path, message: `${path} does not exist` });
 }
 
-/** aftr/lookup: the longest bound prefix that holds an address; an empty answer when there is none. */
-function lookup(view: View, action: DataNode, input: DataNode): DataNode {
+/** aftr/lookup: the longest bound prefix that holds an address, now or at a moment; an empty answer when there is none. */
+async function lookup({ datastores }: ActionContext, action: DataNode, input: DataNode): Promise<ActionOutput> {
   const output = new DataNode(outputOf(action));
   const text = input.leaf('ipv4-address');
   const address = text === undefined ? undefined : parseIpv4(text);
@@ -49,48 +77,37 @@ function lookup(view: View, action: DataNode, input: DataNode): DataNode {
       info: { 'bad-element': 'ipv4-address' },
     });
   }
-  const binding = view.longestMatch(action.parent?.leaf('name') ?? '', address);
-  if (!binding) return output;
+  const instance = action.parent?.leaf('name') ?? '';
+  const found = await withView(datastores.view('running'), (view) => {
+    const version = versionAsked(view.history, input.leaf('time'));
+    return longestMatchAt(view.history, version, instance, address);
+  });
+  if (!found) return { output };
+  const { binding, since, until } = found;
   const { gatewayIpv6Address, aftrIpv6Address, description, origin } = binding;
-  return withLeaves(output, {
+  withLeaves(output, {
     'ipv4-prefix': formatIpv4Prefix(binding.address, binding.length),
     'gateway-ipv6-address': formatIpv6(gatewayIpv6Address),
     'aftr-ipv6-address': aftrIpv6Address && formatIpv6(aftrIpv6Address),
     description,
     origin,
+    since: since?.toISOString(),
+    until: until?.toISOString(),
   });
+  return { output };
 }
 
-/** list-versions: the commits on record, newest first. */
-function listVersions(view: View, action: DataNode, input: DataNode): DataNode {
-  const output = new DataNode(outputOf(action));
-  const list = output.schema.child('version');
-  if (!list) throw new Error(`${action.schema.path} has no list in the schema`);
-  const maximum = Number(input.leaf('maximum') ?? input.schema.child('maximum')?.defaults[0]);
-  const before = input.leaf('before');
-  const summaries = view.history.summaries(Number(before ?? Number.POSITIVE_INFINITY));
-  for (const { version, time, caller, comment, treeChanged, tallies } of summaries) {
-    if (output.size === maximum) break;
-    const tally = totalOf(tallies);
-    const entry = new DataNode(list);
-    withLeaves(entry, {
-      number: `${version}`,
-      time,
-      user: caller.user,
-      'session-id': caller.session === 0 ? undefined : `${caller.session}`,
-      face: caller.face,
-      comment,
-      'other-configuration': `${treeChanged}`,
-      added: `${tally.added}`,
-      changed: `${tally.changed}`,
-      removed: `${tally.removed}`,
-    });
-    output.add(entry);
-  }
-  return output;
+/** The version of a moment; the newest one without. @throws ManagementError invalid-value when it is not on record */
+function versionAsked(history: History, time: string | undefined): number {
+  if (time === undefined) return history.newest;
+  const version = history.versionAt(new Date(time));
+  if (version !== undefined) return version;
+  const oldest = history.timeOf(history.oldest).toISOString();
+  const message = `time ${time} is not on record: what was since ${oldest} is`;
+  throw new ManagementError('invalid-value', { message, appTag: 'not-on-record', info: { 'bad-element': 'time' } });
 }
 
-function withLeaves(node: DataNode, leaves: Readonly<Record<string, string | undefined>>): DataNode {
+export function withLeaves(node: DataNode, leaves: Readonly<Record<string, string | undefined>>): DataNode {
   for (const [name, value] of Object.entries(leaves)) {
     const schema = node.schema.child(name);
     if (schema && value !== undefined) node.add(new DataNode(schema, value));
@@ -98,7 +115,7 @@ function withLeaves(node: DataNode, leaves: Readonly<Record<string, string | und
   return node;
 }
 
-function outputOf(action: DataNode) {
+export function outputOf(action: DataNode) {
   const output = action.schema.child('output');
   if (!output) throw new Error(`${action.schema.path} has no output in the schema`);
   return output;

@@ -9,6 +9,7 @@ import { ManagementError } from '../state/errors.ts';
 import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck } from '../state/request.ts';
 import type { Schema } from '../state/schema.ts';
 import type { AccessControl } from './access.ts';
+import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openReading } from './reading.ts';
@@ -70,7 +71,6 @@ export class Operations {
   /** One consistent reading; the caller closes it. State data (content other than `config`) comes from running only. */
   async read(caller: Caller, request: ReadRequest): Promise<Reading> {
     const { selection, content } = request;
-    const rights = this.#access.rightsOf(caller);
     const view = this.#datastores.view(request.datastore);
     try {
       const source =
@@ -88,8 +88,7 @@ export class Operations {
         content,
         withDefaults: request.withDefaults ?? 'explicit',
         depth: request.depth,
-        readsAll: rights.readsAll,
-        mayRead: rights.readsAll ? () => true : (node) => rights.may(node, 'read'),
+        ...this.#reading(caller),
       });
     } catch (error) {
       view.close();
@@ -122,8 +121,8 @@ export class Operations {
     this.#datastores.unlock(caller, datastore);
   }
 
-  commit(caller: Caller): Promise<void> {
-    return this.#datastores.commit(caller, this.#authorize(caller));
+  commit(caller: Caller, comment?: string): Promise<void> {
+    return this.#datastores.commit(caller, this.#authorize(caller), comment);
   }
 
   discard(caller: Caller): Promise<void> {
@@ -150,16 +149,18 @@ export class Operations {
 
   /**
    * An operation of our model, whose right to be executed was asked before, or a YANG 1.1 action: `action` is a node of its
-   * schema, the parents name the instance, `input` is a node of its input. Returns a node of its output.
+   * schema, the parents name the instance, `input` is a node of its input.
    */
-  async action(caller: Caller, action: DataNode, input: DataNode): Promise<DataNode> {
+  async action(caller: Caller, action: DataNode, input: DataNode): Promise<ActionOutput> {
     if (action.schema.kind === 'action') this.#authorizeAction(caller, action);
-    const view = this.#datastores.view('running');
-    try {
-      return runAction(view, action, input);
-    } finally {
-      view.close();
-    }
+    const { readsAll, mayRead } = this.#reading(caller);
+    const authorize = this.#authorize(caller);
+    return runAction({ caller, datastores: this.#datastores, readsAll, mayRead, authorize }, action, input);
+  }
+
+  #reading(caller: Caller): { readsAll: boolean; mayRead: (node: DataNode) => boolean } {
+    const rights = this.#access.rightsOf(caller);
+    return { readsAll: rights.readsAll, mayRead: rights.readsAll ? () => true : (node) => rights.may(node, 'read') };
   }
 
   #authorizeAction(caller: Caller, action: DataNode): void {

@@ -258,7 +258,17 @@ export function isOtherCase(a: SchemaNode, b: SchemaNode): boolean {
 
 /** Whether rows can stand at or below this schema node. */
 export function holdsRows(schema: SchemaNode): boolean {
-  return schema.children.some((child) => child.rows || holdsRows(child));
+  return schema.children.some((child) => child.rows || child.isStreamed || holdsRows(child));
+}
+
+/** Whether a node may hold anything: raw text of one encoding, or data nodes. */
+export function isAny({ kind }: SchemaNode): boolean {
+  return kind === 'anydata' || kind === 'anyxml';
+}
+
+/** Anydata with nodes inside, which may hold rows. */
+export function isOpenData(node: DataNode): boolean {
+  return isAny(node.schema) && node.size > 0;
 }
 
 const CHUNK = 16 * 1024;
@@ -273,7 +283,7 @@ export function* writeXml(
 ): Generator<string> {
   let pending = '';
   function* walk(node: DataNode, outer: string): Generator<string> {
-    if (!holdsRows(node.schema)) {
+    if (!holdsRows(node.schema) && !isOpenData(node)) {
       pending += elementText(node, outer);
       if (pending.length >= CHUNK) yield take();
       return;
@@ -303,7 +313,7 @@ export function elementText(node: DataNode, outer = ''): string {
   if (schema.isLeaf) {
     return node.value === '' ? `<${open}/>` : `<${open}>${escapeText(valueText(node))}</${schema.name}>`;
   }
-  if (schema.kind === 'anydata' || schema.kind === 'anyxml') return `<${open}>${node.value}</${schema.name}>`;
+  if (isAny(schema) && node.size === 0) return `<${open}>${node.value}</${schema.name}>`;
   let inside = '';
   for (const child of node.children()) inside += elementText(child, schema.namespace);
   return inside === '' ? `<${open}/>` : `<${open}>${inside}</${schema.name}>`;

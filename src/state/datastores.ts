@@ -39,6 +39,7 @@ import type {
   Edition,
   EditRequest,
   Participant,
+  RowChange,
   TreeValidation,
 } from './request.ts';
 import type { Retention } from './retention.ts';
@@ -69,6 +70,13 @@ interface Running {
   readonly tree: DataNode;
   readonly softwire: Softwire;
   readonly head: Head;
+}
+
+/** The small trees of two datastores, and the rows that differ, table by table in key order. */
+export interface Compared {
+  readonly from: DataNode;
+  readonly to: DataNode;
+  readonly rows: () => Iterable<RowChange>;
 }
 
 export class Datastores {
@@ -165,6 +173,22 @@ export class Datastores {
     const tree = treeFromJson(this.#options.schema, snapshot.tree('running') ?? {});
     keepRowParents(tree);
     return tree;
+  }
+
+  /** Two datastores beside each other as they are now; `close` ends the reading. */
+  compare(source: DatastoreName, target: DatastoreName): Promise<{ comparison: Compared; close: () => void }> {
+    return this.#enqueue(async () => {
+      const snapshot = new Snapshot(this.#environment);
+      try {
+        const [from, to] = [this.#sourceDraft(source, snapshot), this.#sourceDraft(target, snapshot)];
+        const overlay = overlayBetween(snapshot, from.overlay, to.overlay);
+        const changes = await RowChanges.between(new OverlaidRows(snapshot, from.overlay), overlay);
+        return { comparison: { from: from.tree, to: to.tree, rows: () => changes }, close: () => snapshot.close() };
+      } catch (error) {
+        snapshot.close();
+        throw error;
+      }
+    });
   }
 
   /** Version, time, content hash and table sizes of running. */

@@ -19,13 +19,14 @@ import type { Snapshot } from './environment.ts';
 import { rowKey } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { treeFromJson } from './json.ts';
+import type { Binding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import { RowOverlay } from './overlay.ts';
 import type { ChangeSummary } from './records.ts';
 import { changeKey, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
 import { isSameRow, SealedChange } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
-import { keyOfNumber, numberOfKey, RowSource } from './rows.ts';
+import { keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource } from './rows.ts';
 import type { Schema } from './schema.ts';
 
 /** Stands behind all prefixes of a table. */
@@ -146,6 +147,23 @@ export class History {
     return version === this.newest ? this.#snapshot : new RowsAt(this.#snapshot, this, version);
   }
 
+  /** The moments of the commits between which a row was as it was at `version`; undefined where none is on record. */
+  spanOf(
+    version: number,
+    instance: string,
+    number: number,
+  ): { readonly since: Date | undefined; readonly until: Date | undefined } {
+    const table = this.#snapshot.tableOf(instance) ?? 0;
+    const versions = [rowHistoryKey(table, number, 0), emptyTableKey(table, 0)].flatMap((start) => {
+      const end = Buffer.concat([start.subarray(0, -VERSION_LENGTH), versionKey(LAST_VERSION)]);
+      return [...this.#snapshot.range('rowHistory', start, end)].map(({ key }) => versionOfKey(key));
+    });
+    const on = versions.filter((at) => at > this.oldest).sort((a, b) => a - b);
+    const [since, until] = [on.filter((at) => at <= version).at(-1), on.find((at) => at > version)];
+    const timeOf = (at: number | undefined) => (at === undefined ? undefined : this.timeOf(at));
+    return { since: timeOf(since), until: timeOf(until) };
+  }
+
   /** Numbers of the prefixes that the commits after `from` up to `to` touched, by table, in key order. */
   touched(from: number, to: number): Map<number, Float64Array> {
     const lists = new Map<number, number[]>();
@@ -254,6 +272,17 @@ class RowsAt extends RowSource {
     }
     return found;
   }
+}
+
+/** The binding that held an address at a version: that of the longest prefix, since when, and until when. */
+export function longestMatchAt(
+  history: History,
+  version: number,
+  instance: string,
+  address: number,
+): { readonly binding: Binding; readonly since: Date | undefined; readonly until: Date | undefined } | undefined {
+  const binding = longestMatch(history.rows(version), instance, address);
+  return binding && { binding, ...history.spanOf(version, instance, prefixNumber(binding.address, binding.length)) };
 }
 
 function* here(row: SealedRow): Generator<SealedRow> {

@@ -72,6 +72,8 @@ export class SchemaNode {
   readonly order: number;
   /** True for the lists kept as ordered rows in the store, never as a tree (the binding table). */
   readonly rows: boolean;
+  /** True for lists of outputs whose entries are made while they are sent. */
+  readonly isStreamed: boolean;
   readonly #byName = new Map<string, SchemaNode>();
 
   constructor(dump: SchemaNodeDump, parent: SchemaNode | undefined, namespace: string, rows: boolean) {
@@ -79,6 +81,7 @@ export class SchemaNode {
     this.parent = parent;
     this.namespace = namespace;
     this.rows = rows;
+    this.isStreamed = dump.name === 'edit' && parent?.name === 'yang-patch';
     this.order = parent ? parent.children.length : 0;
     if (parent) {
       parent.children.push(this);

@@ -4,13 +4,14 @@ import { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller, DatastoreName, EditRequest } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
+import type { ActionOutput } from '../actions.ts';
 import type { Operations } from '../operations.ts';
 import type { Content, Reading, WithDefaults } from '../reading.ts';
 import type { Selection } from '../selection.ts';
 import { subtreeSelection } from '../selection.ts';
 import type { XmlElement } from '../xml.ts';
 import { childElement, escapeText } from '../xml.ts';
-import { dataFromXml, elementText, NETCONF_NAMESPACE } from '../xml-data.ts';
+import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import type { Envelope } from './envelope.ts';
 
 const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults';
@@ -23,8 +24,8 @@ export type RpcResult =
   | { readonly kind: 'reading'; readonly reading: Reading }
   /** `data` in this namespace around a text. */
   | { readonly kind: 'text'; readonly namespace: string; readonly text: string }
-  /** Output nodes of an operation or action. */
-  | { readonly kind: 'output'; readonly xml: string };
+  /** Nodes of the output of an operation or action. */
+  | { readonly kind: 'output'; readonly output: ActionOutput };
 
 export interface RpcContext {
   readonly operations: Operations;
@@ -71,8 +72,8 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     operations.unlock(caller, datastoreIn(operation, 'target'));
     return OK;
   },
-  'ietf-netconf:commit': async ({ operations, caller }) => {
-    await operations.commit(caller);
+  'ietf-netconf:commit': async ({ operations, caller }, operation) => {
+    await operations.commit(caller, commentIn(operation));
     return OK;
   },
   'ietf-netconf:discard-changes': async ({ operations, caller }) => {
@@ -142,6 +143,11 @@ function sourceIn({ schema, check }: Operations, operation: XmlElement): Datasto
   return dataFromXml(schema, check, config.children, { edit: false });
 }
 
+/** What our model adds to operations that commit. */
+function commentIn(operation: XmlElement): string | undefined {
+  return childElement(operation, 'comment', 'urn:gi-4over6')?.text;
+}
+
 async function editConfig({ operations, caller }: RpcContext, operation: XmlElement): Promise<RpcResult> {
   const text = (name: string) => childElement(operation, name)?.text.trim();
   const target = datastoreIn(operation, 'target');
@@ -162,6 +168,7 @@ async function editConfig({ operations, caller }: RpcContext, operation: XmlElem
     tree,
     defaultOperation: (text('default-operation') ?? 'merge') as EditRequest['defaultOperation'],
     testOption: (text('test-option') ?? 'test-then-set') as EditRequest['testOption'],
+    comment: commentIn(operation),
   });
   return OK;
 }
@@ -174,11 +181,7 @@ async function execute({ operations, caller }: RpcContext, node: DataNode, eleme
     parent: node.schema.child('input') ?? node.schema,
   });
   const output = await operations.action(caller, node, input);
-  const xml = output
-    .children()
-    .map((child) => elementText(child))
-    .join('');
-  return xml === '' ? OK : { kind: 'output', xml };
+  return output.output.size === 0 ? OK : { kind: 'output', output };
 }
 
 /** RFC 7950 §7.15: the action stands inside the data nodes that name its instance. */

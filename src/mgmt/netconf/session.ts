@@ -138,18 +138,26 @@ export class GuardedSession {
 
   #answer(reply: RpcReply, request: Request, result: RpcResult): void {
     if (result.kind === 'ok') reply.ok();
-    else if (result.kind === 'output') reply.data(result.xml);
-    else if (result.kind === 'text') {
+    else if (result.kind === 'output') {
+      const { output, rows, close } = result.output;
+      this.#stream(request, writeXml(output.children(), rows), () => close?.());
+      reply.data(REFERENCE);
+    } else if (result.kind === 'text') {
       request.contents = [result.text];
       reply.data(`<data xmlns="${result.namespace}">${REFERENCE}</data>`);
     } else {
       const { reading } = result;
-      request.contents = writeXml(reading.root.children(), reading.rows);
-      request.release = once(() => reading.close());
-      // The session may have ended while the reading was opened.
-      if (this.#isEnded) request.release();
+      this.#stream(request, writeXml(reading.root.children(), reading.rows), () => reading.close());
       reply.data(`<data xmlns="${NETCONF_NAMESPACE}">${REFERENCE}</data>`);
     }
+  }
+
+  /** Contents that are made while they are sent; `close` ends what they are made from. */
+  #stream(request: Request, contents: Iterable<string>, close: () => void): void {
+    request.contents = contents;
+    request.release = once(close);
+    // The session may have ended while it was opened.
+    if (this.#isEnded) request.release();
   }
 
   #onOctets(octets: Buffer): void {

@@ -33,9 +33,10 @@ export async function invoke(
     throw notFound(`there is no ${printDataPath(steps)} with an action ${schema.name}`);
   }
   if (schema.kind === 'rpc') operations.authorizeOperation(caller, schema.module, schema.name);
-  const output = await operations.action(caller, target, input);
+  const { output, rows, close } = await operations.action(caller, target, input);
   if (output.size === 0) return { status: 204, headers: {} };
-  return dataReply(request.replyEncoding, writeNodes(request.replyEncoding, [output]));
+  const reply = dataReply(request.replyEncoding, writeNodes(request.replyEncoding, [output], rows));
+  return close ? { ...reply, close } : reply;
 }
 
 /** The input as a node of the input's schema; no body is an empty input. */

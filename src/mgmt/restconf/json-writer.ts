@@ -6,7 +6,7 @@
 import type { DataNode } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
 import { RowNode } from '../row-node.ts';
-import { holdsRows } from '../xml-data.ts';
+import { holdsRows, isAny, isOpenData } from '../xml-data.ts';
 
 const DEFAULT_ANNOTATION = '{"ietf-netconf-with-defaults:default":true}';
 
@@ -29,9 +29,9 @@ function* writeMembers(
   writer: MemberWriter,
 ): Generator<string> {
   for (const node of nodes) {
-    if (holdsRows(node.schema)) {
+    if (holdsRows(node.schema) || isOpenData(node)) {
       yield `${writer.before(node)}{`;
-      yield* writeMembers(withRows(node, rows), rows, new MemberWriter(false));
+      yield* writeMembers(withRows(node, rows), rows, new MemberWriter(isOpenData(node)));
       yield `}${writer.after(node)}`;
     } else yield writer.before(node) + jsonText(node) + writer.after(node);
   }
@@ -48,11 +48,11 @@ export function jsonText(node: DataNode): string {
   const { schema } = node;
   if (node instanceof RowNode) return `{${node.print(rowMember).slice(1)}}`;
   if (schema.isLeaf) return scalarText(node);
-  if (schema.kind === 'anydata' || schema.kind === 'anyxml') {
+  if (isAny(schema) && node.size === 0) {
     // Text that came as XML can only be quoted.
     return node.value.startsWith('<') || node.value === '' ? JSON.stringify(node.value) : node.value;
   }
-  const writer = new MemberWriter(false);
+  const writer = new MemberWriter(isAny(schema));
   let text = '{';
   for (const child of node.children()) text += writer.before(child) + jsonText(child) + writer.after(child);
   return `${text}${writer.end()}}`;

@@ -1,0 +1,191 @@
+/**
+ * What leads from one configuration to another, as the edits of a YANG patch (RFC 8072 §2, RFC 9144 §4): leaf by leaf where
+ * both have a node, whole nodes where one has it. In the order in which they can be made:
+ *
+ *   1. bindings of AFTRs that go      2. the small tree, at each level first what goes, then what comes
+ *   3. bindings of AFTRs that stay or come
+ */
+
+import { DataNode } from '../state/data.ts';
+import type { RowChange } from '../state/request.ts';
+import { bindingToNode } from '../state/rows.ts';
+import type { SchemaNode } from '../state/schema.ts';
+import { BINDING_PATH } from '../state/schema.ts';
+import { rowInstance } from './reading.ts';
+
+/** One edit; what a node is cloned from may be part of a tree that nobody changes. */
+export interface PatchEdit {
+  readonly operation: 'create' | 'delete' | 'insert' | 'move' | 'replace';
+  /** A node with the path of the target. */
+  readonly target: DataNode;
+  readonly value?: DataNode;
+  readonly sourceValue?: DataNode;
+  /** Behind this entry, or before all others. */
+  readonly place?: { readonly after: DataNode | undefined };
+}
+
+export interface Comparison {
+  readonly from: DataNode;
+  readonly to: DataNode;
+  /** Rows that differ, table by table; walked twice. */
+  readonly rows: () => Iterable<RowChange>;
+  /** What the caller may not read does not show; asked with nodes of both trees. */
+  readonly mayRead: (node: DataNode) => boolean;
+}
+
+export function* patchEdits({ from, to, rows, mayRead }: Comparison): Generator<PatchEdit> {
+  const tables = tablesOf(to);
+  const lost = tablesOf(from);
+  for (const name of tables.keys()) lost.delete(name);
+  const walk = new Walk(mayRead);
+  if (lost.size > 0) yield* walk.rows(rows(), lost);
+  yield* walk.children(from, to);
+  yield* walk.rows(rows(), tables);
+}
+
+/** The containers of tables, by name of the AFTR. */
+function tablesOf(node: DataNode, found = new Map<string, DataNode>()): Map<string, DataNode> {
+  if (node.schema.children.some((child) => child.rows)) found.set(rowInstance(node), node);
+  for (const child of node.childMap.values()) if (!child.schema.isLeaf) tablesOf(child, found);
+  return found;
+}
+
+class Walk {
+  readonly #mayRead: (node: DataNode) => boolean;
+
+  constructor(mayRead: (node: DataNode) => boolean) {
+    this.#mayRead = mayRead;
+  }
+
+  *children(from: DataNode, to: DataNode): Generator<PatchEdit> {
+    for (const [id, child] of from.childMap) {
+      if (!to.get(id)) yield* this.#gone(child);
+    }
+    for (const [id, child] of to.childMap) {
+      const before = from.get(id);
+      if (before) yield* this.#both(before, child);
+      else if (!isUserOrdered(child)) yield* this.#fresh(child);
+    }
+    yield* this.#order(from, to);
+  }
+
+  *#gone(child: DataNode): Generator<PatchEdit> {
+    const sourceValue = this.#readable(child);
+    if (sourceValue && !isEmptyContainer(child)) yield { operation: 'delete', target: child, sourceValue };
+  }
+
+  *#fresh(child: DataNode): Generator<PatchEdit> {
+    const value = this.#readable(child);
+    if (value && !isEmptyContainer(child)) yield { operation: 'create', target: child, value };
+  }
+
+  *#both(before: DataNode, after: DataNode): Generator<PatchEdit> {
+    if (!this.#mayRead(after)) return;
+    if (!after.schema.isLeaf && after.schema.kind !== 'anydata') yield* this.children(before, after);
+    else if (before.value !== after.value) {
+      const [sourceValue, value] = [before.clone(), after.clone()];
+      yield { operation: 'replace', target: after, value, sourceValue };
+    }
+  }
+
+  /** Entries whose order counts: each that does not stand where the edits so far leave it is put behind the one before it. */
+  *#order(from: DataNode, to: DataNode): Generator<PatchEdit> {
+    for (const schema of from.schema.children.filter(({ dump }) => dump.userOrdered)) {
+      const entries = (node: DataNode) =>
+        [...node.childMap].filter(([, child]) => child.schema === schema && this.#mayRead(child));
+      const wanted = entries(to);
+      const standing = entries(from)
+        .map(([id]) => id)
+        .filter((id) => to.get(id));
+      for (const [index, [id, child]] of wanted.entries()) {
+        if (standing[index] === id) continue;
+        const at = standing.indexOf(id);
+        if (at >= 0) standing.splice(at, 1);
+        standing.splice(index, 0, id);
+        const place = { after: wanted[index - 1]?.[1] };
+        const value = this.#readable(child);
+        if (at >= 0) yield { operation: 'move', target: child, place };
+        else if (value) yield { operation: 'insert', target: child, value, place };
+      }
+    }
+  }
+
+  *rows(rows: Iterable<RowChange>, tables: ReadonlyMap<string, DataNode>): Generator<PatchEdit> {
+    const readable = new Map([...tables].filter(([, table]) => this.#mayReach(table)));
+    for (const { instance, before, after } of rows) {
+      const table = readable.get(instance);
+      const schema = table?.schema.children.find((child) => child.path === BINDING_PATH);
+      if (!table || !schema) continue;
+      const [old, fresh] = [before, after].map((binding) => {
+        const entry = binding && bindingToNode(schema, binding);
+        if (entry) entry.parent = table;
+        return entry && withoutState(entry);
+      });
+      if (old && fresh) {
+        if (this.#mayRead(fresh)) yield* this.children(old, fresh);
+      } else if (fresh) yield* this.#fresh(fresh);
+      else if (old) yield* this.#gone(old);
+    }
+  }
+
+  #mayReach(node: DataNode): boolean {
+    for (let at: DataNode | undefined = node; at?.parent; at = at.parent) if (!this.#mayRead(at)) return false;
+    return true;
+  }
+
+  /** A copy without what may not be read; undefined when that is all of it. */
+  #readable(node: DataNode): DataNode | undefined {
+    if (!this.#mayRead(node)) return undefined;
+    const copy = new DataNode(node.schema, node.value, node.type);
+    for (const child of node.childMap.values()) {
+      const inner = this.#readable(child);
+      if (inner && !isEmptyContainer(inner)) copy.add(inner);
+    }
+    return copy;
+  }
+}
+
+function withoutState(entry: DataNode): DataNode {
+  for (const [id, child] of [...entry.childMap]) if (!child.schema.config) entry.remove(id);
+  return entry;
+}
+
+function isUserOrdered({ schema }: DataNode): boolean {
+  return schema.dump.userOrdered === true;
+}
+
+/** A container without presence that holds nothing is there or not: it means the same (RFC 7950 §7.5.1). */
+function isEmptyContainer({ schema, size }: DataNode): boolean {
+  return schema.kind === 'container' && !schema.presence && size === 0;
+}
+
+/** The edit as an entry of the list `schema` (ietf-yang-patch), numbered. */
+export function editNode(schema: SchemaNode, number: number, edit: PatchEdit): DataNode {
+  const { operation, target, value, sourceValue, place } = edit;
+  const entry = new DataNode(schema);
+  const put = (name: string, text: string | undefined) => {
+    const leaf = schema.child(name);
+    if (leaf && text !== undefined) entry.add(new DataNode(leaf, text));
+  };
+  const hold = (name: string, held: DataNode | undefined) => {
+    const holder = schema.child(name);
+    if (holder && held) entry.add(new DataNode(holder)).add(held);
+  };
+  put('edit-id', `${number}`);
+  put('operation', operation);
+  put('target', resourcePath(target));
+  put('point', place?.after && resourcePath(place.after));
+  put('where', place && (place.after ? 'after' : 'first'));
+  hold('value', value);
+  hold('source-value', sourceValue);
+  return entry;
+}
+
+/** Path of a data resource, relative to the datastore (RFC 8040 §3.5.3). */
+export function resourcePath(node: DataNode): string {
+  if (!node.parent) return '';
+  const { schema } = node;
+  const keys = schema.kind === 'leaf-list' ? [node.value] : schema.kind === 'list' ? node.keyValues() : [];
+  const values = keys.length === 0 ? '' : `=${keys.map(encodeURIComponent).join(',')}`;
+  return `${resourcePath(node.parent)}/${schema.qualifiedName}${values}`;
+}
