@@ -53,7 +53,8 @@ const PROCESSES: readonly (string | undefined)[] = ['run', 'management', 'datapa
 
 async function buildProgram(): Promise<Command> {
   const program = new Command('gi4over6');
-  program.version(version());
+  // So that an option of a command may be called --version too.
+  program.version(version()).enablePositionalOptions();
   program.description('Gateway-Initiated 4over6: IPv4 over IPv6, gateway and AFTR in one network function');
   processOptions(program.command('run').description('start management and datapath and keep them running')).action(
     async (options: ProcessOptions) => {

@@ -10,3 +10,11 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
     throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}.`);
   };
 }
+
+/** For an option that takes a moment: RFC 3339, or what stands before its zone, which is local time then. */
+export function moment(text: string): Date {
+  const at = new Date(text.replace(' ', 'T'));
+  if (/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text) && !Number.isNaN(at.getTime()))
+    return at;
+  throw new InvalidArgumentError('expected a time such as 2026-11-23T14:00:00Z or, in local time, 2026-11-23 14:00.');
+}

@@ -75,8 +75,10 @@ export class BindingFile {
     const binding: Binding = { ...Object.fromEntries(columns.map((column, at) => [column, fields[at]])), line };
     const { 'ipv4-prefix': prefix = '', 'gateway-ipv6-address': gateway = '' } = binding;
     if (!parseIpv4Prefix(prefix))
-      throw this.#failure(`line ${line}: '${prefix}' is no IPv4 prefix such as 192.0.2.0/24`);
-    if (!parseIpv6(gateway)) throw this.#failure(`line ${line}: '${gateway}' is no IPv6 address`);
+      throw this.#failure(`line ${line}, column ipv4-prefix: '${prefix}' is no IPv4 prefix such as 192.0.2.0/24`);
+    if (!parseIpv6(gateway)) {
+      throw this.#failure(`line ${line}, column gateway-ipv6-address: '${gateway}' is no IPv6 address`);
+    }
     if (!(binding.aftr || this.#aftr)) {
       throw this.#failure(`line ${line}: names no AFTR: add a column aftr, or give --aftr NAME`);
     }
@@ -90,7 +92,9 @@ export class BindingFile {
       const aftr = binding.aftr || this.#aftr || '';
       const prefix = binding['ipv4-prefix'] ?? '';
       const before = this.#lineOf.get(`${aftr} ${prefix}`);
-      if (before !== undefined) throw this.#failure(`line ${binding.line}: ${prefix} stands on line ${before} already`);
+      if (before !== undefined) {
+        throw this.#failure(`line ${binding.line}, column ipv4-prefix: ${prefix} stands on line ${before} already`);
+      }
       this.#lineOf.set(`${aftr} ${prefix}`, binding.line);
       const group = byAftr.get(aftr);
       if (group) group.push(binding);
@@ -109,13 +113,16 @@ export class BindingFile {
     );
   }
 
-  /** The same failure, with the line of each binding that its paths name. */
+  /** The same failure, with line and column of each binding that its paths name. */
   readonly explain = (error: Refusal): Refusal => {
     const faults = error.faults.map((fault) => {
       const aftr = /aftr\[name='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
       const prefix = /binding\[ipv4-prefix='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
       const line = this.#lineOf.get(`${aftr} ${prefix}`);
-      return line === undefined ? fault : { ...fault, message: `${this.#name} line ${line}: ${fault.message}` };
+      if (line === undefined) return fault;
+      const leaf = /\]\/([\w-]+)$/.exec(fault.path)?.[1];
+      const column = CSV_COLUMNS.find((name) => name === leaf) ?? 'ipv4-prefix';
+      return { ...fault, message: `${this.#name} line ${line}, column ${column}: ${fault.message}` };
     });
     return new Refusal(faults);
   };

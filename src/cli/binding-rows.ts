@@ -15,19 +15,24 @@ export interface BindingRow {
 export interface BindingQuery {
   readonly aftr?: string | undefined;
   readonly candidate?: boolean | undefined;
+  /** A version on record instead of running. */
+  readonly version?: number | undefined;
 }
 
 /** Calls `onRow` for each binding; `onPiece` is awaited now and then. */
 export async function eachBinding(
   client: NetconfClient,
-  { aftr, candidate }: BindingQuery,
+  { aftr, candidate, version }: BindingQuery,
   onRow: (row: BindingRow) => void,
   onPiece: () => Promise<void>,
 ): Promise<void> {
   const name = aftr === undefined ? '<name/>' : `<name>${escapeXml(aftr)}</name>`;
   const filter = `<softwire xmlns="urn:gi-4over6"><aftr>${name}<binding-table><binding/></binding-table></aftr></softwire>`;
-  const operation = readOperation(filter, { datastore: candidate ? 'candidate' : 'running' });
-  await readData(client.request(operation), new BindingVisitor(onRow), onPiece);
+  const operation = readOperation(filter, { datastore: candidate ? 'candidate' : 'running', version });
+  const onWanted = (row: BindingRow) => {
+    if (aftr === undefined || row.aftr === aftr) onRow(row);
+  };
+  await readData(client.request(operation), new BindingVisitor(onWanted), onPiece);
 }
 
 class BindingVisitor implements DataVisitor {

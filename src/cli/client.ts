@@ -172,12 +172,17 @@ function noConnection(path: string, code: string | undefined): CommandFailure {
   return new CommandFailure(EXIT.noConnection, `no connection to ${path}: ${reasons[code ?? ''] ?? code}`);
 }
 
-/** `get` of running with state, or `get-config` of a datastore; an empty filter means everything. */
+/** `get` of running with state, `get-config` of a datastore, or a whole version; an empty filter means everything. */
 export function readOperation(
   filter: string,
-  options: { readonly datastore?: 'running' | 'candidate' | undefined; readonly defaults?: boolean | undefined } = {},
+  options: {
+    readonly datastore?: 'running' | 'candidate' | undefined;
+    readonly defaults?: boolean | undefined;
+    readonly version?: number | undefined;
+  } = {},
 ): string {
-  const { datastore, defaults } = options;
+  const { datastore, defaults, version } = options;
+  if (version !== undefined) return `<get-version xmlns="urn:gi-4over6"><version>${version}</version></get-version>`;
   const selection = filter === '' ? '' : `<filter type="subtree">${filter}</filter>`;
   const mode = defaults
     ? '<with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">report-all</with-defaults>'

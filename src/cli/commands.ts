@@ -2,15 +2,19 @@
 
 import type { Command } from 'commander';
 import { Argument, Option } from 'commander';
-import { wholeNumber } from './arguments.ts';
+import { moment, wholeNumber } from './arguments.ts';
 import { NetconfClient } from './client.ts';
+import { compare } from './compare.ts';
 import { bashCompletion } from './completion.ts';
+import type { EditOptions } from './edit.ts';
 import { commit, remove, set } from './edit.ts';
 import { CommandFailure, EXIT } from './failure.ts';
 import type { LogOptions } from './log.ts';
 import { log } from './log.ts';
 import { lookup } from './lookup.ts';
 import { Output, printable, ReaderGone } from './output.ts';
+import type { RollBackOptions } from './roll-back.ts';
+import { rollBack } from './roll-back.ts';
 import type { ShowOptions } from './show.ts';
 import { get, show, TOPIC_NAMES } from './show.ts';
 import { status } from './status.ts';
@@ -53,25 +57,49 @@ function addEditing(program: Command): void {
     .description('write to the candidate: `set PATH VALUE`, or `set aftr NAME binding PREFIX LEAF VALUE ...`')
     .argument('<words...>', 'where and what')
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
-    .action((words: string[], options: SocketOption & { commit?: boolean }) =>
-      overSession(options, (client) => set(client, words, options.commit ?? false)),
+    .option('--comment <text>', 'with --commit: what is on record of it')
+    .action((words: string[], options: SocketOption & EditOptions) =>
+      overSession(options, (client) => set(client, words, options)),
     );
   overSocket(program.command('delete'))
     .description('delete from the candidate: `delete PATH`, or `delete aftr NAME binding PREFIX`')
     .argument('<words...>', 'what')
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
-    .action((words: string[], options: SocketOption & { commit?: boolean }) =>
-      overSession(options, (client) => remove(client, words, options.commit ?? false)),
+    .option('--comment <text>', 'with --commit: what is on record of it')
+    .action((words: string[], options: SocketOption & EditOptions) =>
+      overSession(options, (client) => remove(client, words, options)),
     );
   overSocket(program.command('commit'))
     .description('make the candidate running')
-    .action((options: SocketOption) => overSession(options, (client, output) => commit(client, output)));
+    .option('--comment <text>', 'what is on record of it')
+    .action((options: SocketOption & { comment?: string }) =>
+      overSession(options, (client, output) => commit(client, output, options.comment)),
+    );
   overSocket(program.command('discard'))
     .description('drop what the candidate has beyond running')
     .action((options: SocketOption) =>
       overSession(options, async (client) => {
         await client.call('<discard-changes/>');
       }),
+    );
+}
+
+function addVersions(program: Command): void {
+  overSocket(program.command('compare'))
+    .description('in what two versions differ; one: up to now; none: what a commit of the candidate would change')
+    .argument('[from]', 'a version of `gi4over6 log`', wholeNumber(1))
+    .argument('[to]', 'another one', wholeNumber(1))
+    .option('--json', 'for programs')
+    .action((from: number | undefined, to: number | undefined, options: SocketOption & { json?: boolean }) =>
+      overSession(options, (client, output) => compare(client, output, from, to, options)),
+    );
+  overSocket(program.command('rollback'))
+    .description('make the candidate what running was at a version')
+    .argument('<version>', 'a version of `gi4over6 log`', wholeNumber(1))
+    .option('--commit', 'make it running at once; nothing is changed when that is refused')
+    .option('--comment <text>', 'with --commit: what is on record of it')
+    .action((version: number, options: SocketOption & RollBackOptions) =>
+      overSession(options, (client, output) => rollBack(client, output, version, options)),
     );
 }
 
@@ -88,6 +116,7 @@ function addReading(program: Command): void {
       .argument('[words...]', 'a path such as /gi-4over6:softwire, or words such as aftr NAME binding PREFIX')
       .option('--json', 'for programs (data as in RFC 7951)')
       .option('--candidate', 'the candidate instead of running')
+      .option('--version <version>', 'a version of `gi4over6 log` instead of running', wholeNumber(1))
       .option('--config', 'configuration only, no state')
       .option('--defaults', 'with values that are in force by default')
       .option('--aftr <name>', 'bindings of this AFTR only')
@@ -104,8 +133,9 @@ function addReading(program: Command): void {
     .description('which binding answers for an IPv4 address')
     .argument('<address>', 'IPv4 address')
     .option('--aftr <name>', 'ask this AFTR only')
+    .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z', moment)
     .option('--json', 'for programs')
-    .action((address: string, options: SocketOption & { aftr?: string; json?: boolean }) =>
+    .action((address: string, options: SocketOption & { aftr?: string; at?: Date; json?: boolean }) =>
       overSession(options, (client, output) => lookup(client, output, address, options)),
     );
   overSocket(program.command('log'))
@@ -126,6 +156,8 @@ function addTransfer(program: Command): void {
     .addOption(format())
     .option('--replace', 'what the file holds takes the place of what is there, instead of being merged')
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
+    .option('--comment <text>', 'with --commit: what is on record of it')
+    .option('--dry-run', 'only say what it would change, after every check')
     .option('--aftr <name>', 'AFTR of CSV rows that name none')
     .action((file: string, options: SocketOption & ImportOptions) =>
       overSession(options, async (client, output) => output.line(await importFile(client, file, options))),
@@ -135,6 +167,7 @@ function addTransfer(program: Command): void {
     .argument('[file]', 'the file; standard output without one')
     .addOption(format())
     .option('--candidate', 'the candidate instead of running')
+    .option('--version <version>', 'a version of `gi4over6 log` instead of running', wholeNumber(1))
     .option('--aftr <name>', 'CSV: bindings of this AFTR only')
     .action((file: string | undefined, options: SocketOption & ExportOptions) =>
       overSession(options, (client, output) => exportFile(client, file, output, options)),
@@ -146,6 +179,7 @@ export function buildCommands(program: Command): void {
   program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage));
   addReading(program);
   addEditing(program);
+  addVersions(program);
   addTransfer(program);
   program
     .command('completion')

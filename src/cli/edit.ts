@@ -2,12 +2,14 @@
 
 import type { NetconfClient } from './client.ts';
 import { nodesAt, textOf, textsOf } from './client.ts';
+import { eachDifference } from './compare.ts';
 import { deleteXml, setXml } from './data-xml.ts';
 import { CommandFailure, Refusal } from './failure.ts';
 import type { Output } from './output.ts';
 import { printable } from './output.ts';
 import { parsePlace, parseTarget } from './path.ts';
 import { readSoftwire } from './show.ts';
+import { escapeXml } from './xml-text.ts';
 
 const CANDIDATE = '<target><candidate/></target>';
 
@@ -15,20 +17,26 @@ export function editOperation(config: string): string {
   return `<edit-config>${CANDIDATE}<config>${config}</config></edit-config>`;
 }
 
-export async function set(client: NetconfClient, words: readonly string[], commit: boolean): Promise<void> {
-  const config = await setXml(client, parseTarget(words));
-  await edit(client, [config], commit);
+/** Whether an edit becomes running at once, and what is on record of it. */
+export interface EditOptions {
+  readonly commit?: boolean;
+  readonly comment?: string;
 }
 
-export async function remove(client: NetconfClient, words: readonly string[], commit: boolean): Promise<void> {
+export async function set(client: NetconfClient, words: readonly string[], options: EditOptions): Promise<void> {
+  const config = await setXml(client, parseTarget(words));
+  await edit(client, [config], options);
+}
+
+export async function remove(client: NetconfClient, words: readonly string[], options: EditOptions): Promise<void> {
   const config = await deleteXml(client, parsePlace(words));
-  await edit(client, [config], commit);
+  await edit(client, [config], options);
 }
 
 /** Makes the candidate running, and tells what came of it. */
-export async function commit(client: NetconfClient, output: Output): Promise<void> {
+export async function commit(client: NetconfClient, output: Output, comment: string | undefined): Promise<void> {
   const before = await readState(client);
-  await client.call('<commit/>');
+  await client.call(commitOperation(comment));
   const { configured, applied, problems } = await readState(client);
   if (configured === before.configured) {
     output.line(`Nothing to commit: version ${configured} stays.`);
@@ -38,6 +46,11 @@ export async function commit(client: NetconfClient, output: Output): Promise<voi
   if (applied === configured) return;
   if (applied !== '') output.line(`The datapath forwards by version ${applied} still:`);
   for (const problem of problems) output.line(`  - ${printable(problem)}`);
+}
+
+function commitOperation(comment: string | undefined): string {
+  if (comment === undefined) return '<commit/>';
+  return `<commit><comment xmlns="urn:gi-4over6">${escapeXml(comment)}</comment></commit>`;
 }
 
 async function readState(client: NetconfClient) {
@@ -50,33 +63,83 @@ async function readState(client: NetconfClient) {
 }
 
 /**
- * Edits the candidate. With `commit` all edits become running's together, or nothing changes anywhere: a lock keeps others
+ * Edits the candidate. With --commit all edits become running's together, or nothing changes anywhere: a lock keeps others
  * out meanwhile. Without it there is no lock, because unlocking would discard the edits (RFC 6241 §8.3.5.2).
  * `explain` may say more about a refusal.
  */
 export async function edit(
   client: NetconfClient,
   configs: Iterable<string> | AsyncIterable<string>,
-  commit: boolean,
+  { commit = false, comment }: EditOptions,
   explain: (refusal: Refusal) => Refusal = (refusal) => refusal,
 ): Promise<void> {
   let done = 0;
-  if (commit) await client.call(`<lock>${CANDIDATE}</lock>`).catch(explainLock);
+  if (commit) await lock(client);
   try {
     for await (const config of configs) {
       await client.call(editOperation(config));
       done++;
     }
-    if (commit) await client.call('<commit/>');
+    if (commit) await client.call(commitOperation(comment));
   } catch (caught) {
     const error = caught instanceof Refusal ? explain(caught) : caught;
     if (done === 0 || commit || !(error instanceof CommandFailure)) throw error;
     const message = `${error.message}; the candidate keeps what came before it: \`gi4over6 discard\` drops that`;
     throw new CommandFailure(error.exitCode, message);
   } finally {
-    // Drops what was not committed.
-    if (commit) await client.call(`<unlock>${CANDIDATE}</unlock>`).catch(() => undefined);
+    if (commit) await unlock(client);
   }
+}
+
+/**
+ * Edits the candidate for a look and takes it all back: what would come, change and go, after every check of a commit. A lock
+ * keeps others out meanwhile.
+ */
+export async function rehearse(
+  client: NetconfClient,
+  configs: Iterable<string> | AsyncIterable<string>,
+  explain: (refusal: Refusal) => Refusal = (refusal) => refusal,
+): Promise<string> {
+  await lock(client);
+  try {
+    for await (const config of configs) await client.call(editOperation(config));
+    await client.call('<validate><source><candidate/></source></validate>');
+    return await tallyOf(client);
+  } catch (caught) {
+    throw caught instanceof Refusal ? explain(caught) : caught;
+  } finally {
+    await unlock(client);
+  }
+}
+
+const BINDING_TARGET = /\/binding=[^/]*/;
+
+/** What the candidate has beyond running, in words. */
+async function tallyOf(client: NetconfClient): Promise<string> {
+  const counts = { add: 0, change: 0, remove: 0, other: 0 };
+  let last = '';
+  await eachDifference(client, undefined, undefined, ({ operation, target }) => {
+    const binding = BINDING_TARGET.exec(target);
+    if (!binding) counts.other++;
+    else if (binding.index + binding[0].length === target.length) counts[operation === 'delete' ? 'remove' : 'add']++;
+    else if (last !== target.slice(0, binding.index + binding[0].length)) {
+      // A changed binding gives an edit for each of its leaves, one after the other.
+      last = target.slice(0, binding.index + binding[0].length);
+      counts.change++;
+    }
+  });
+  const { add, change, remove, other } = counts;
+  const others = other === 0 ? '' : `, and ${other} other changes`;
+  return `would add ${add}, change ${change} and remove ${remove} bindings${others}`;
+}
+
+async function lock(client: NetconfClient): Promise<void> {
+  await client.call(`<lock>${CANDIDATE}</lock>`).catch(explainLock);
+}
+
+/** Drops what was not committed. */
+async function unlock(client: NetconfClient): Promise<void> {
+  await client.call(`<unlock>${CANDIDATE}</unlock>`).catch(() => undefined);
 }
 
 /** The lock is refused while others' uncommitted changes stand in the candidate (RFC 6241 §8.3.5.2). */

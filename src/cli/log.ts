@@ -14,7 +14,7 @@ export interface LogOptions {
   readonly json?: boolean;
 }
 
-const COLUMNS = ['version', 'time', 'user', 'face', 'added', 'changed', 'removed', 'other'];
+const COLUMNS = ['version', 'time', 'user', 'face', 'added', 'changed', 'removed', 'other', 'comment'];
 
 export async function log(client: NetconfClient, output: Output, options: LogOptions): Promise<void> {
   const { count, before, json = false } = options;
@@ -29,7 +29,7 @@ export async function log(client: NetconfClient, output: Output, options: LogOpt
 
 function rowOf(node: ReplyNode): Record<string, Cell> {
   const number = (name: string) => counter(textOf(node, name));
-  const session = textOf(node, 'session-id');
+  const [session, comment] = [textOf(node, 'session-id'), textOf(node, 'comment')];
   return {
     version: number('number'),
     time: textOf(node, 'time'),
@@ -40,5 +40,6 @@ function rowOf(node: ReplyNode): Record<string, Cell> {
     changed: number('changed'),
     removed: number('removed'),
     other: textOf(node, 'other-configuration') === 'true',
+    ...(comment === '' ? {} : { comment }),
   };
 }

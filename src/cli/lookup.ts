@@ -8,30 +8,31 @@ import type { Output } from './output.ts';
 import { rowSink } from './rows.ts';
 import { escapeXml } from './xml-text.ts';
 
-const ANSWER = ['ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description', 'origin'];
+const ANSWER = ['ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description', 'origin', 'since', 'until'];
 
 export async function lookup(
   client: NetconfClient,
   output: Output,
   address: string,
-  options: { readonly aftr?: string; readonly json?: boolean },
+  options: { readonly aftr?: string; readonly at?: Date; readonly json?: boolean },
 ): Promise<void> {
   const names = options.aftr === undefined ? await aftrNames(client, 'running') : [options.aftr];
   if (names.length === 0) throw new CommandFailure(EXIT.refused, 'there is no AFTR to ask');
-  const none = `No binding holds ${address}.`;
+  const none = options.at ? `No binding held ${address} then.` : `No binding holds ${address}.`;
   const sink = rowSink(output, ['aftr', ...ANSWER], none, options.json ?? false);
   for (const aftr of names) {
-    const reply = await client.call(lookupAction(aftr, address));
+    const reply = await client.call(lookupAction(aftr, address, options.at));
     const answer = ANSWER.map((name) => [name, textOf(reply, name)] as const).filter(([, value]) => value !== '');
     if (answer.length > 0) sink.row({ aftr, ...Object.fromEntries(answer) });
   }
   sink.finish();
 }
 
-function lookupAction(aftr: string, address: string): string {
+function lookupAction(aftr: string, address: string, at: Date | undefined): string {
+  const time = at ? `<time>${at.toISOString()}</time>` : '';
   return (
     '<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire xmlns="urn:gi-4over6">' +
-    `<aftr><name>${escapeXml(aftr)}</name><lookup><ipv4-address>${escapeXml(address)}</ipv4-address></lookup></aftr>` +
+    `<aftr><name>${escapeXml(aftr)}</name><lookup><ipv4-address>${escapeXml(address)}</ipv4-address>${time}</lookup></aftr>` +
     '</softwire></action>'
   );
 }

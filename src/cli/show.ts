@@ -14,8 +14,10 @@ import { counter, rowSink } from './rows.ts';
 import { TreeWriter } from './tree-writer.ts';
 
 export interface ShowOptions {
-  readonly json?: boolean;
-  readonly candidate?: boolean;
+  readonly json?: boolean | undefined;
+  readonly candidate?: boolean | undefined;
+  /** A version on record instead of running. */
+  readonly version?: number | undefined;
   readonly config?: boolean;
   readonly defaults?: boolean;
   readonly aftr?: string;
@@ -33,6 +35,9 @@ export async function show(
   words: readonly string[],
   options: ShowOptions,
 ): Promise<void> {
+  if (options.version !== undefined && words.length > 0 && words.join() !== 'bindings') {
+    throw new CommandFailure(EXIT.usage, '--version shows a whole configuration, or its bindings: no other words');
+  }
   const topic = words.length === 1 ? TOPICS[words[0] ?? ''] : undefined;
   if (topic) await topic(client, output, options);
   else await get(client, output, words, words.length === 0 ? { config: true, ...options } : options);
@@ -50,7 +55,8 @@ export async function get(
   const parent = steps[steps.length - 2]?.name ?? '';
   const datastore = options.candidate ? 'candidate' : options.config ? 'running' : undefined;
   const filter = await filterXml(client, steps);
-  const operation = readOperation(filter, { datastore, defaults: options.defaults });
+  const { version, defaults } = options;
+  const operation = readOperation(filter, { datastore, defaults, version });
   const json = options.json ? new JsonWriter(output.write, await modulesOf(client), parent) : undefined;
   const writer: DataVisitor = json ?? new TreeWriter(output.write, parent);
   const target = new TargetFilter(writer, steps.length, last);

@@ -8,7 +8,7 @@ import { aftrNames, eachBinding } from './binding-rows.ts';
 import type { NetconfClient } from './client.ts';
 import { BASE_NAMESPACE, MESSAGE_LIMIT, readOperation } from './client.ts';
 import { csvField } from './csv.ts';
-import { edit } from './edit.ts';
+import { edit, rehearse } from './edit.ts';
 import { CommandFailure, EXIT, usageFailure } from './failure.ts';
 import { editFromJson, editFromXml } from './file-xml.ts';
 import { Output } from './output.ts';
@@ -21,19 +21,22 @@ export interface ImportOptions {
   readonly format?: Format;
   readonly replace?: boolean;
   readonly commit?: boolean;
+  readonly comment?: string;
+  readonly dryRun?: boolean;
   readonly aftr?: string;
 }
 
 export interface ExportOptions {
   readonly format?: Format;
   readonly candidate?: boolean;
+  readonly version?: number;
   readonly aftr?: string;
 }
 
 /** Edits the candidate with what a file holds; a sentence about what was done. */
 export async function importFile(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
   const format = formatOf(file, options.format);
-  const { replace = false, commit = false } = options;
+  const { replace = false, commit = false, dryRun = false } = options;
   if (format === 'csv') return importBindings(client, file, options);
   const text = await readText(file);
   let config: string;
@@ -44,15 +47,17 @@ export async function importFile(client: NetconfClient, file: string, options: I
     throw new CommandFailure(EXIT.refused, `${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (config === '') throw new CommandFailure(EXIT.refused, `${file}: it holds no configuration`);
-  await edit(client, [config], commit);
+  if (dryRun) return `${file} ${await rehearse(client, [config])}.`;
+  await edit(client, [config], options);
   return `${file} is in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes it running'}.`;
 }
 
 async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
-  const { replace = false, commit = false } = options;
+  const { replace = false, commit = false, dryRun = false } = options;
   const aftr = options.aftr ?? (await onlyAftr(client));
   const bindings = new BindingFile(file, linesOf(file), aftr, replace);
-  await edit(client, bindings.edits(), commit, bindings.explain);
+  if (dryRun) return `${file} ${await rehearse(client, bindings.edits(), bindings.explain)}.`;
+  await edit(client, bindings.edits(), options, bindings.explain);
   return `${bindings.count} bindings of ${file} are in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes them running'}.`;
 }
 
@@ -101,13 +106,13 @@ async function writeExport(
   client: NetconfClient,
   output: Output,
   format: Format,
-  { candidate, aftr }: ExportOptions,
+  { candidate, version, aftr }: ExportOptions,
 ): Promise<void> {
   const datastore = candidate ? 'candidate' : 'running';
   if (format === 'json') {
-    await get(client, output, [], { json: true, config: true, ...(candidate === undefined ? {} : { candidate }) });
+    await get(client, output, [], { json: true, config: true, candidate, version });
   } else if (format === 'xml') {
-    const reply = client.request(readOperation('', { datastore }));
+    const reply = client.request(readOperation('', { datastore, version }));
     for await (const piece of dataInside(reply)) {
       output.write(piece);
       await output.flow();
@@ -115,7 +120,7 @@ async function writeExport(
     output.write('\n');
   } else {
     output.line(CSV_COLUMNS.join(','));
-    const query = { candidate, aftr };
+    const query = { candidate, version, aftr };
     const onRow = ({ aftr: name, leaves }: { aftr: string; leaves: Readonly<Record<string, string>> }) => {
       const [, ...columns] = CSV_COLUMNS;
       output.line([name, ...columns.map((column) => leaves[column] ?? '')].map(csvField).join(','));

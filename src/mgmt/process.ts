@@ -36,6 +36,7 @@ export interface ManagementOptions {
   readonly startup: boolean;
 }
 
+const FORGET_MS = 60 * 60 * 1000;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /** Runs until SIGTERM or SIGINT. @throws Error with code and a sentence when the environment lacks something. */
@@ -83,7 +84,9 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
     'management is ready',
   );
+  const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
   await stopSignal();
+  clearInterval(forgetting);
   await Promise.all([netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
@@ -112,6 +115,11 @@ async function openDatastores(
     log.info({ version, user, session, face, treeChanged, added, changed, removed }, 'committed');
   });
   return datastores;
+}
+
+/** History has an age limit, also on a device that nobody edits. */
+function forgetOld(datastores: Datastores, log: Log): void {
+  datastores.forgetOld().catch((error: unknown) => log.error({ error }, 'old history could not be forgotten'));
 }
 
 /** @throws Error with code KEY and what to do */

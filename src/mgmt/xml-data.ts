@@ -289,7 +289,7 @@ export function* writeXml(
       return;
     }
     pending += `<${node.schema.name}${declaration(node, outer)}>`;
-    for (const child of node.children()) yield* walk(child, node.schema.namespace);
+    for (const child of node.children()) yield* walk(child, insideOf(node.schema));
     for (const row of rows(node)) {
       pending += elementText(row, node.schema.namespace);
       if (pending.length >= CHUNK) yield take();
@@ -305,6 +305,11 @@ export function* writeXml(
   if (pending !== '') yield take();
 }
 
+/** The namespace that stands for itself inside an element. What anydata holds may be cut out: it declares its own. */
+function insideOf(schema: SchemaNode): string {
+  return isAny(schema) ? '' : schema.namespace;
+}
+
 /** One node without rows as XML text; `outer` is the namespace in force around it. */
 export function elementText(node: DataNode, outer = ''): string {
   const { schema } = node;
@@ -315,7 +320,7 @@ export function elementText(node: DataNode, outer = ''): string {
   }
   if (isAny(schema) && node.size === 0) return `<${open}>${node.value}</${schema.name}>`;
   let inside = '';
-  for (const child of node.children()) inside += elementText(child, schema.namespace);
+  for (const child of node.children()) inside += elementText(child, insideOf(schema));
   return inside === '' ? `<${open}/>` : `<${open}>${inside}</${schema.name}>`;
 }
 

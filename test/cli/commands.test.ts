@@ -3,61 +3,18 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { commandLine, PROGRAM, run } from '../helpers/cli.ts';
 import { startManagement } from '../helpers/management.ts';
 
 const test = suite('cli commands');
 
-const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const management = await startManagement();
 const dir = mkdtempSync(join(tmpdir(), 'gi4over6-cli-'));
 const file = (name: string) => join(dir, name);
 
-interface Ending {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-function run(words: readonly string[], input = ''): Promise<Ending> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: ['pipe', 'pipe', 'pipe'] });
-    const texts = { output: '', errors: '' };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      texts.output += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      texts.errors += text;
-    });
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, ...texts }));
-  });
-}
-
-/** A command on the management process of this file. */
-function gi(...words: string[]): Promise<Ending> {
-  return run([...words, '--socket', management.socket]);
-}
-
-/** A command that must succeed; its output. */
-async function ok(...words: string[]): Promise<string> {
-  const { code, output, errors } = await gi(...words);
-  assert.is(code, 0, `${words.join(' ')}: ${errors}`);
-  assert.is(errors, '');
-  return output;
-}
-
-/** A command that must be refused with one line; that line. */
-async function refused(code: number, ...words: string[]): Promise<string> {
-  const ending = await gi(...words);
-  assert.is(ending.code, code, `${words.join(' ')}: ${ending.output}${ending.errors}`);
-  assert.is(ending.errors.trimEnd().split('\n').length, 1, ending.errors);
-  return ending.errors;
-}
+const { ok, refused } = commandLine(management.socket);
 
 /** Every test starts with an AFTR `a` of pool 192.0.2.0/24 and one binding, and a clean candidate. */
 async function reset(): Promise<void> {
@@ -184,9 +141,12 @@ fresh('tables for people, JSON for programs', async () => {
 });
 
 fresh('lookup answers with the binding', async () => {
-  assert.equal(JSON.parse(await ok('lookup', '192.0.2.3', '--json')), [
-    { aftr: 'a', 'ipv4-prefix': '192.0.2.0/28', 'gateway-ipv6-address': '2001:db8::1', origin: 'static' },
-  ]);
+  const answers = JSON.parse(await ok('lookup', '192.0.2.3', '--json')) as { since?: string }[];
+  assert.ok(Date.parse(answers[0]?.since ?? '') <= Date.now());
+  assert.equal(
+    answers.map(({ since: _, ...answer }) => answer),
+    [{ aftr: 'a', 'ipv4-prefix': '192.0.2.0/28', 'gateway-ipv6-address': '2001:db8::1', origin: 'static' }],
+  );
   assert.is(await ok('lookup', '192.0.2.200'), 'No binding holds 192.0.2.200.\n');
 });
 
@@ -225,7 +185,7 @@ fresh('log tells who committed what, newest first', async () => {
   assert.equal(rest, { user: 'root', face: 'local', added: 0, changed: 0, removed: 1, other: false });
   assert.is(change?.added, 1);
   assert.equal(await entries('--count', '1', '--before', `${version}`), [change]);
-  assert.match(await ok('log'), /^version +time +user +face +added +changed +removed +other\n/);
+  assert.match(await ok('log'), /^version +time +user +face +added +changed +removed +other +comment\n/);
   assert.match(await refused(2, 'log', '--count', 'many'), 'expected a whole number from 1 to 1000');
 });
 
@@ -271,7 +231,7 @@ fresh('a CSV row that is refused is named by its line, and nothing of the file i
     file('bad.csv'),
     'ipv4-prefix,gateway-ipv6-address\n192.0.2.32/28,2001:db8::2\n\n203.0.113.0/24,2001:db8::2\n',
   );
-  assert.match(await refused(1, 'import', file('bad.csv'), '--commit'), 'bad.csv line 4: ');
+  assert.match(await refused(1, 'import', file('bad.csv'), '--commit'), 'bad.csv line 4, column ipv4-prefix: ');
   assert.is(await ok('export'), before);
   assert.is(await ok('export', '--candidate'), before);
 });
@@ -305,7 +265,7 @@ test('completion for bash offers commands and what follows them', async () => {
     );
   assert.is(await complete('gi4over6', 'sta'), 'status');
   assert.is(await complete('gi4over6', 'show', 'bin'), 'bindings');
-  assert.is(await complete('gi4over6', 'set', '--com'), '--commit');
+  assert.is(await complete('gi4over6', 'set', '--commi'), '--commit');
   assert.not.match(await complete('gi4over6', ''), 'datapath');
 });
 

@@ -116,11 +116,15 @@ for (const [text, message, what] of [
   ['ipv4-prefix', 'f line 1: expected a heading', 'no gateway column'],
   [`${HEAD}\n192.0.2.0/24`, 'f line 2: expected 2 fields, found 1', 'too few fields'],
   [`${HEAD}\n192.0.2.0/24,2001:db8::1,x`, 'f line 2: expected 2 fields, found 3', 'too many fields'],
-  [`${HEAD}\n192.0.2.0/33,2001:db8::1`, "f line 2: '192.0.2.0/33' is no IPv4 prefix", 'no prefix'],
-  [`${HEAD}\n192.0.2.0/24,192.0.2.1`, "f line 2: '192.0.2.1' is no IPv6 address", 'no gateway'],
+  [`${HEAD}\n192.0.2.0/33,2001:db8::1`, "f line 2, column ipv4-prefix: '192.0.2.0/33' is no IPv4 prefix", 'no prefix'],
+  [
+    `${HEAD}\n192.0.2.0/24,192.0.2.1`,
+    "f line 2, column gateway-ipv6-address: '192.0.2.1' is no IPv6 address",
+    'no gateway',
+  ],
   [
     `${HEAD}\n192.0.2.0/24,2001:db8::1\n\n192.0.2.0/24,2001:db8::2`,
-    'f line 4: 192.0.2.0/24 stands on line 2 already',
+    'f line 4, column ipv4-prefix: 192.0.2.0/24 stands on line 2 already',
     'a prefix twice',
   ],
 ] as const) {
@@ -141,12 +145,14 @@ test('a row without AFTR is refused', async () => {
   assert.match(found, 'f line 2: names no AFTR');
 });
 
-test('a refusal of the device names the line', async () => {
+test('a refusal of the device names line and column', async () => {
   const file = new BindingFile('f', lines(`${HEAD}\n\n192.0.2.0/24,2001:db8::1`), 'a', false);
   for await (const _ of file.edits());
   const path = "/softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='192.0.2.0/24']";
   const fault = { tag: 'operation-failed', message: 'm', path, appTag: '' };
-  assert.match(file.explain(new Refusal([fault])).message, 'f line 3: m');
+  assert.match(file.explain(new Refusal([fault])).message, 'f line 3, column ipv4-prefix: m');
+  const leaf = { ...fault, path: `${path}/gateway-ipv6-address` };
+  assert.match(file.explain(new Refusal([leaf])).message, 'f line 3, column gateway-ipv6-address: m');
   const elsewhere = { ...fault, path: "/softwire/aftr[name='b']" };
   assert.not.match(file.explain(new Refusal([elsewhere])).message, 'line');
 });

@@ -58,6 +58,8 @@ interface Request {
   release: () => void;
 }
 
+/** Where contents go: the reference, or in the answer of an operation with an output of its own the word that all is well. */
+const OK = '<ok/>';
 const REFERENCE = `<reference xmlns="${REFERENCE_NAMESPACE}">1</reference>`;
 const OPEN_TAG = /^\s*(?:<\?xml[^>]*\?>\s*)?<rpc-reply[^>]*>/;
 const HELLO_END = frameEnd('end-of-message').toString();
@@ -141,7 +143,7 @@ export class GuardedSession {
     else if (result.kind === 'output') {
       const { output, rows, close } = result.output;
       this.#stream(request, writeXml(output.children(), rows), () => close?.());
-      reply.data(REFERENCE);
+      reply.ok();
     } else if (result.kind === 'text') {
       request.contents = [result.text];
       reply.data(`<data xmlns="${result.namespace}">${REFERENCE}</data>`);
@@ -291,12 +293,12 @@ export class GuardedSession {
     if (!request) return;
     const body = message.replace(OPEN_TAG, '');
     const { replyTag: tag } = request.envelope;
-    const at = request.contents ? body.indexOf(REFERENCE) : -1;
+    const mark = body.includes(REFERENCE) ? REFERENCE : OK;
+    const at = request.contents ? body.indexOf(mark) : -1;
     this.#isReplying = true;
     try {
       if (!request.contents || at < 0) await this.#sender.send([tag, body]);
-      else
-        await this.#sender.send(around(tag + body.slice(0, at), request.contents, body.slice(at + REFERENCE.length)));
+      else await this.#sender.send(around(tag + body.slice(0, at), request.contents, body.slice(at + mark.length)));
     } catch (error) {
       // The reply has begun and cannot become an error any more.
       this.#parts.log.error({ error }, 'a NETCONF reply could not be finished');

@@ -30,12 +30,18 @@ test('host-meta needs no user', () =>
     assert.match(reply.body, '<Link rel="restconf" href="/restconf"/>');
   }));
 
+/** Of our model, in its order. */
+const OPERATIONS = ['list-versions', 'get-version', 'compare-versions', 'roll-back'];
+
 test('the API and its leaves, in both encodings', () =>
   withRestconf(async ({ curl }) => {
     const api = { data: {}, operations: {}, 'yang-library-version': '2019-01-04' };
     assert.equal(json(await curl('/restconf')), { 'ietf-restconf:restconf': api });
     assert.equal(json(await curl('/restconf/operations')), {
-      'ietf-restconf:operations': { 'gi-4over6:list-versions': [null] },
+      'ietf-restconf:operations': {
+        'ietf-nmda-compare:compare': [null],
+        ...Object.fromEntries(OPERATIONS.map((name) => [`gi-4over6:${name}`, [null]])),
+      },
     });
     assert.equal(json(await curl('/restconf/yang-library-version')), {
       'ietf-restconf:yang-library-version': '2019-01-04',
@@ -47,7 +53,7 @@ test('the API and its leaves, in both encodings', () =>
     assert.match((await curl('/restconf', xml)).body, `<restconf xmlns="${RC}"><data/><operations/>`);
     assert.is(
       (await curl('/restconf/operations', xml)).body,
-      `<operations xmlns="${RC}"><list-versions xmlns="urn:gi-4over6"/></operations>`,
+      `<operations xmlns="${RC}"><compare xmlns="urn:ietf:params:xml:ns:yang:ietf-nmda-compare"/>${OPERATIONS.map((name) => `<${name} xmlns="urn:gi-4over6"/>`).join('')}</operations>`,
     );
   }));
 
