@@ -54,6 +54,7 @@ export function writeFirst(environment: Environment, tree: unknown, bootId: stri
     bootId,
     oldestChange: 2,
     oldestTime: time,
+    takenOut: 2,
     keptChanges: 0,
   };
   environment.root.transactionSync(() => {

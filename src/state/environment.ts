@@ -147,7 +147,7 @@ function upgradeFirst({ root, meta, changes }: Environment): void {
     const octets = meta.get(Buffer.from('head'));
     if (!octets) return;
     const { version, time, contentHash, tables, nextTable, bootId } = openHead(octets);
-    const history = { oldestChange: version + 1, oldestTime: time, keptChanges: 0 };
+    const history = { oldestChange: version + 1, oldestTime: time, takenOut: version + 1, keptChanges: 0 };
     const head = sealHead({ version, time, contentHash, tables, nextTable, bootId, ...history });
     changes.clearSync();
     meta.putSync(Buffer.from('head'), head);

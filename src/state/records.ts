@@ -32,6 +32,8 @@ export interface Head {
   readonly oldestChange: number;
   /** When the version before the oldest change record was made; RFC 3339. */
   readonly oldestTime: string;
+  /** All octets of history before this version are gone. */
+  readonly takenOut: number;
   /** What the change records on record count for (see `weightOf`). */
   readonly keptChanges: number;
   /** History from this version on is kept whatever the limits say. */

@@ -21,8 +21,10 @@ const LEAST_WORK = 1_000;
 /** In a write transaction: forgets what is beyond the limits; `written` is what this transaction has put on record. */
 export function limitHistory(environment: Environment, head: Head, retention: Retention, written: number): Head {
   const limited = forget(environment, head, retention);
-  takeOut(environment, limited.oldestChange, Math.max(LEAST_WORK, 2 * written));
-  return limited;
+  const { oldestChange, takenOut } = limited;
+  if (takenOut === oldestChange) return limited;
+  const isDone = takeOut(environment, oldestChange, Math.max(LEAST_WORK, 2 * written));
+  return isDone ? { ...limited, takenOut: oldestChange } : limited;
 }
 
 function forget(environment: Environment, head: Head, { maximumChanges, maximumAgeMs }: Retention): Head {
@@ -30,6 +32,7 @@ function forget(environment: Environment, head: Head, { maximumChanges, maximumA
   const bound = Math.min(version, protectedVersion + 1);
   const since = maximumAgeMs === undefined ? Number.NEGATIVE_INFINITY : Date.now() - maximumAgeMs;
   let { oldestChange, oldestTime, keptChanges } = head;
+  if (keptChanges <= maximumChanges && maximumAgeMs === undefined) return head;
   for (let work = 0; oldestChange < bound && work < LEAST_WORK; work++) {
     const octets = environment.changes.get(changeKey(oldestChange));
     const summary = octets && summaryOfChange(oldestChange, octets);
@@ -43,14 +46,14 @@ function forget(environment: Environment, head: Head, { maximumChanges, maximumA
   return { ...head, oldestChange, oldestTime, keptChanges };
 }
 
-/** Takes out about `rows` rows of the records before `oldestChange`. */
-function takeOut(environment: Environment, oldestChange: number, rows: number): void {
+/** Takes out about `rows` rows of the records before `oldestChange`; whether that was all. */
+function takeOut(environment: Environment, oldestChange: number, rows: number): boolean {
   const { changes, rowHistory, treeHistory } = environment;
   for (let work = 0; work < rows; ) {
     const [entry] = changes.getRange({ limit: 1 });
-    if (!entry) return;
+    if (!entry) return true;
     const { version, part } = placeOfChange(entry.key);
-    if (version >= oldestChange) return;
+    if (version >= oldestChange) return true;
     const tables = new Set<number>();
     for (const [table, number] of rowsOfChange(version, part, entry.value)) {
       rowHistory.removeSync(rowHistoryKey(table, number, version));
@@ -62,4 +65,5 @@ function takeOut(environment: Environment, oldestChange: number, rows: number): 
     changes.removeSync(entry.key as Buffer);
     work++;
   }
+  return false;
 }
