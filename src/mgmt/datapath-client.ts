@@ -53,7 +53,7 @@ export class DatapathClient implements Participant {
   }
 
   async prepare(change: Change): Promise<(version: number) => Promise<void>> {
-    if (change.treeChanged && this.#socket) {
+    if (change.treeChanged && !change.isReturn && this.#socket) {
       const refusals = await this.#check(treeToJson(change.after));
       const faults = refusals.map((refusal) => new ManagementError('operation-failed', refusal));
       const [first, ...others] = faults;

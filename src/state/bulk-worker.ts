@@ -66,8 +66,9 @@ async function main(): Promise<void> {
   if (wanted) {
     let answer: BulkWriteAnswer;
     try {
-      const { retention, ...commit } = wanted;
-      answer = { head: writeTransaction(environment, { running: { ...commit, rows, contentHash }, retention }) };
+      const { retention, pending, ...commit } = wanted;
+      const running = { ...commit, rows, contentHash };
+      answer = { head: writeTransaction(environment, { running, pending, retention }) };
     } catch (error) {
       answer = { error: String(error) };
     }

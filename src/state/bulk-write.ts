@@ -4,10 +4,9 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import type { CommitContent, RunningWrite } from './commit.ts';
+import type { CommitContent, RunningWrite, StoreWrite } from './commit.ts';
 import { summaryOf } from './commit.ts';
 import type { Head } from './records.ts';
-import type { Retention } from './retention.ts';
 import type { RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
 
@@ -30,7 +29,7 @@ export interface BulkWriteData {
 
 /** What goes into the transaction besides the rows and their hash; `undefined` gives it all up. */
 export type BulkWriteOrder =
-  | (Omit<RunningWrite, 'rows' | 'contentHash'> & { readonly retention: Retention })
+  | (Omit<RunningWrite, 'rows' | 'contentHash'> & Pick<StoreWrite, 'pending' | 'retention'>)
   | undefined;
 
 export type BulkWriteAnswer = { readonly head: Head } | { readonly error: string };
@@ -65,9 +64,13 @@ export class BulkWrite {
    * Writes onto the head `before`; durable when it returns.
    * @throws Error when the store takes no change; nothing is written then
    */
-  async finish(before: Head, commit: CommitContent, retention: Retention): Promise<Head> {
+  async finish(
+    before: Head,
+    commit: CommitContent,
+    { pending, retention }: Pick<StoreWrite, 'pending' | 'retention'>,
+  ): Promise<Head> {
     const { tree, hasStartup } = commit;
-    const order: BulkWriteOrder = { tree, hasStartup, summary: summaryOf(before, commit), retention };
+    const order: BulkWriteOrder = { tree, hasStartup, summary: summaryOf(before, commit), pending, retention };
     this.#worker.postMessage(order);
     const answer = await this.#answer;
     await this.#exit;

@@ -1,7 +1,8 @@
 /** Writing to the store: one transaction over configuration, rows, change record and head; synced when it returns. */
 
+import type { PendingCommit } from './confirmed.ts';
 import { addHash, hashText, sealedRowHash, subtractHash } from './content-hash.ts';
-import type { Environment } from './environment.ts';
+import type { Environment, Snapshot } from './environment.ts';
 import { rowKey, STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { emptyTableKey, encodeTree, rowHistoryKey, versionKey } from './history.ts';
@@ -38,6 +39,8 @@ export interface StoreWrite {
   /** Startup becomes running with these changes. */
   readonly startup?: StartupContent;
   readonly bootId?: string;
+  /** The confirmed commit that is pending afterwards, null for none; without it, that stays as it is. */
+  readonly pending?: PendingCommit | null | undefined;
   /** How much history is kept. */
   readonly retention: Retention;
 }
@@ -101,19 +104,36 @@ export function writeTransaction(
     readonly running?: RunningWrite | undefined;
     readonly startup?: StartupContent | undefined;
     readonly bootId?: string | undefined;
+    readonly pending?: PendingCommit | null | undefined;
     readonly retention: Retention;
   },
 ): Head {
-  const { running, startup, bootId, retention } = write;
+  const { running, startup, bootId, pending, retention } = write;
   return environment.root.transactionSync(() => {
     let head = readHead(environment);
     if (bootId !== undefined) head = { ...head, bootId };
     if (running) head = writeRunning(environment, head, running);
     if (startup) head = writeStartup(environment, head, startup);
+    if (pending !== undefined) head = writePending(environment, head, pending);
     head = limitHistory(environment, head, retention, running ? weightOf(running.summary) : 0);
     put(environment.meta, 'head', sealHead(head));
     return head;
   });
+}
+
+const PENDING = 'pending';
+
+/** History is kept from the version on that a pending commit may return to. */
+function writePending({ meta }: Environment, head: Head, pending: PendingCommit | null): Head {
+  if (pending) put(meta, PENDING, sealJson(PENDING, pending));
+  else meta.removeSync(Buffer.from(PENDING));
+  return { ...head, protectedVersion: pending?.base };
+}
+
+/** The confirmed commit that a snapshot has pending. */
+export function readPending(snapshot: Snapshot): PendingCommit | undefined {
+  const octets = snapshot.get('meta', Buffer.from(PENDING));
+  return octets && (openJson(PENDING, octets) as PendingCommit);
 }
 
 /** @throws Error when the store was not created by this program */

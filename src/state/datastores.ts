@@ -12,7 +12,9 @@
 
 import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
 import type { StoreWrite } from './commit.ts';
-import { writeCommit, writeFirst } from './commit.ts';
+import { readPending, writeCommit, writeFirst } from './commit.ts';
+import type { Clock, CommitParameters, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
+import { Confirmation, SYSTEM_CLOCK, withoutHolder } from './confirmed.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
@@ -63,6 +65,18 @@ export interface DatastoreOptions {
   readonly bootId: string;
   /** The first configuration of a store that is created, without rows. */
   readonly initial: () => DataNode;
+  /** Told what becomes of confirmed commits, those that an earlier process left pending included. */
+  readonly onConfirmation?: (event: ConfirmationEvent) => void;
+  readonly clock?: Clock;
+}
+
+/** What goes with a commit of running. */
+interface CommitDetails {
+  readonly comment?: string | undefined;
+  /** The confirmed commit that is pending afterwards, null for none; without it, that stays as it is. */
+  readonly pending?: PendingCommit | null | undefined;
+  /** What was running before returns, and nobody is asked. */
+  readonly isReturn?: boolean;
 }
 
 /** The small tree of running as the last commit left it; nobody changes it. */
@@ -85,6 +99,7 @@ export class Datastores {
   readonly #locks = new Locks();
   readonly #participants: Participant[] = [];
   readonly #listeners: ((commit: Commit) => void)[] = [];
+  readonly #confirmation: Confirmation;
   #running: Running;
   /** Undefined while the candidate is running itself. */
   #candidate: Draft | undefined;
@@ -96,6 +111,7 @@ export class Datastores {
     this.#options = options;
     this.#environment = environment;
     this.#running = this.#load();
+    this.#confirmation = new Confirmation(options.clock ?? SYSTEM_CLOCK, (reason) => this.#takeBackLate(reason));
   }
 
   /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED or what `initial` gives, each with a sentence */
@@ -108,6 +124,7 @@ export class Datastores {
       if (isNew) writeFirst(environment, firstTree(options), options.bootId);
       const datastores = new Datastores(options, environment);
       if (datastores.#running.head.bootId !== options.bootId) await datastores.#boot();
+      await datastores.#resumePending();
       return datastores;
     } catch (error) {
       await environment.root.close();
@@ -218,22 +235,40 @@ export class Datastores {
       editDraft(draft, base, tree, defaultOperation, authorize);
       if (testOption === 'test-only') await this.#judge(draft, base, await rowChanges(draft, base));
       else if (isCandidate) this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
-      else await this.#commit(caller, draft, base, comment);
+      else await this.#change(caller, draft, base, comment);
       return this.#edition();
     });
   }
 
-  /** The candidate becomes running. With `authorize`, the difference is what is asked about (RFC 8341 §3.2.6). */
-  commit(caller: Caller, authorize?: Authorize, comment?: string): Promise<void> {
+  /**
+   * The candidate becomes running. With `authorize`, the difference is what is asked about (RFC 8341 §3.2.6). `parameters`
+   * begin, extend or confirm a confirmed commit, also when the candidate is running already.
+   * @throws ManagementError as an edit; in-use, invalid-value while a confirmed commit of others is pending (confirmed.ts)
+   */
+  commit(caller: Caller, authorize?: Authorize, comment?: string, parameters: CommitParameters = {}): Promise<void> {
     return this.#enqueue(async (base) => {
       this.#locks.requireFree(caller, 'running');
       this.#locks.requireFree(caller, 'candidate');
-      if (!this.#candidate) return;
+      const pending = this.#confirmation.afterCommit(caller, parameters, this.#running.head.version);
       const draft = this.#draft(this.#candidate);
       if (authorize) authorizeDifference(draft, this.#running.tree, await rowChanges(draft, base), authorize);
-      await this.#commit(caller, draft, base, comment);
+      await this.#commit(caller, draft, base, { comment, pending });
       this.#candidate = undefined;
     });
+  }
+
+  /** cancel-commit (RFC 6241 §8.4.4.1): the pending confirmed commit is taken back now. @throws ManagementError */
+  cancelCommit(caller: Caller, persistId?: string): Promise<void> {
+    return this.#enqueue(async (base) => {
+      this.#confirmation.requireCancel(caller, persistId);
+      this.#locks.requireFree(caller, 'running');
+      await this.#takeBack(base, 'cancel');
+    });
+  }
+
+  /** The confirmed commit that is to be confirmed yet. */
+  get pendingCommit(): PendingCommit | undefined {
+    return this.#confirmation.pending;
   }
 
   /**
@@ -252,7 +287,7 @@ export class Datastores {
       const drops = this.#drops;
       const draft = draftOfVersion(this.#options.schema, base, this.#running.tree, version);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
-      if (target === 'running') await this.#commit(caller, draft, base, comment);
+      if (target === 'running') await this.#change(caller, draft, base, comment);
       else this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
       return this.#edition();
     });
@@ -304,7 +339,7 @@ export class Datastores {
       const draft = this.#sourceDraft(source, base);
       const changes = await rowChanges(draft, base);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
-      if (target === 'running') await this.#commit(caller, draft, base);
+      if (target === 'running') await this.#change(caller, draft, base);
       else if (target === 'candidate') this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
       else {
         await this.#judge(draft, base, changes);
@@ -342,6 +377,7 @@ export class Datastores {
       if (datastore === 'candidate' && this.#candidate && !this.#locks.owner(datastore)) {
         throw lockDenied(datastore, 0, 'it holds changes that are not committed; discard-changes or commit first');
       }
+      if (datastore === 'running') this.#confirmation.requireLock(caller, this.#locks.owner(datastore));
       this.#locks.take(caller, datastore);
     });
   }
@@ -356,15 +392,19 @@ export class Datastores {
     return this.#locks.owner(datastore);
   }
 
-  /** A session ended: its locks go, and with the candidate's lock the candidate's changes. */
+  /** A session ended: its locks go, with the candidate's lock the candidate's changes, and its confirmed commit without token. */
   releaseSession(session: number): void {
-    if (!this.#locks.releaseAll(session).includes('candidate')) return;
-    this.#dropCandidate();
+    const drops = this.#locks.releaseAll(session).includes('candidate');
+    if (drops) this.#dropCandidate();
     // What the session asked for before it ended may still stand in the queue.
-    void this.#enqueue(async () => this.#dropCandidate());
+    void this.#enqueue(async (base) => {
+      if (drops) this.#dropCandidate();
+      if (this.#confirmation.endSession(session)) await this.#takeBackOrRetry(base, 'session-end');
+    });
   }
 
   async close(): Promise<void> {
+    this.#confirmation.close();
     await this.#queue;
     await this.#environment.root.close();
   }
@@ -457,10 +497,61 @@ export class Datastores {
     const { bootId } = this.#options;
     const tree = draft && treeToJson(draft.tree);
     const isSame = !tree || (rows.size === 0 && !this.#differs(tree));
-    if (isSame) await this.#write({ bootId });
-    else await this.#write({ bootId, commit: { caller: SYSTEM, tree, rows, hasStartup: true }, startup: { tree } });
+    const pending = draft ? null : withoutHolder(readPending(base));
+    if (isSame) await this.#write({ bootId, pending });
+    else {
+      const commit = { caller: SYSTEM, tree, rows, hasStartup: true };
+      await this.#write({ bootId, pending, commit, startup: { tree } });
+    }
     base.close();
     this.#running = this.#load();
+  }
+
+  /** What an earlier process left pending: without a token, or when its time is over, it is taken back. */
+  #resumePending(): Promise<void> {
+    return this.#enqueue(async (base) => {
+      const pending = readPending(base);
+      this.#confirmation.set(pending && { ...pending, session: 0 });
+      if (pending?.persist === undefined) await this.#takeBackOrRetry(base, 'restart');
+    });
+  }
+
+  /** The pending confirmed commit is to be taken back; one that is confirmed or extended meanwhile is not. */
+  #takeBackLate(reason: TakeBackReason): void {
+    void this.#enqueue(async (base) => {
+      if (this.#confirmation.isDue) await this.#takeBackOrRetry(base, reason);
+    });
+  }
+
+  /** With nobody to tell of a failure but the log, the next try follows. */
+  async #takeBackOrRetry(base: Snapshot, reason: TakeBackReason): Promise<void> {
+    const { pending } = this.#confirmation;
+    try {
+      await this.#takeBack(base, reason);
+    } catch (error) {
+      this.#confirmation.retry(reason);
+      if (pending) this.#options.onConfirmation?.({ event: 'failed', pending, error });
+    }
+  }
+
+  /** Running returns to what it was before the pending confirmed commit, if there is one. */
+  async #takeBack(base: Snapshot, reason: TakeBackReason): Promise<void> {
+    const { pending } = this.#confirmation;
+    if (!pending) return;
+    const draft = draftOfVersion(this.#options.schema, base, this.#running.tree, pending.base);
+    const comment = `back to version ${pending.base}: confirmed commit ${TAKEN_BACK[reason]}`;
+    await this.#commit(SYSTEM, draft, base, { comment, pending: null, isReturn: true });
+    this.#options.onConfirmation?.({ event: reason, pending });
+  }
+
+  /** What is pending now that the store has it so. */
+  #settle(pending: PendingCommit | null | undefined, isReturn: boolean): void {
+    if (pending === undefined) return;
+    const before = this.#confirmation.pending;
+    this.#confirmation.set(pending ?? undefined);
+    const told = pending ?? before;
+    if (isReturn || !told) return;
+    this.#options.onConfirmation?.({ event: !pending ? 'complete' : before ? 'extend' : 'start', pending: told });
   }
 
   /** Validation and rules. @throws ManagementError with all faults */
@@ -478,20 +569,35 @@ export class Datastores {
     });
   }
 
-  async #commit(caller: Caller, draft: Draft, base: Snapshot, comment?: string): Promise<void> {
+  /** A commit of running that did not come by way of the candidate. @throws ManagementError in-use while a confirmed commit is pending */
+  #change(caller: Caller, draft: Draft, base: Snapshot, comment?: string): Promise<void> {
+    return this.#commit(caller, draft, base, { comment, pending: this.#confirmation.afterEdit(caller) });
+  }
+
+  async #commit(
+    caller: Caller,
+    draft: Draft,
+    base: Snapshot,
+    { comment, pending, isReturn = false }: CommitDetails,
+  ): Promise<void> {
     const rows = await rowChanges(draft, base);
     const json = draft.treeTouched ? treeToJson(draft.tree) : undefined;
     const treeChanged = json !== undefined && this.#differs(json);
-    if (!treeChanged && rows.size === 0) return;
+    if (!treeChanged && rows.size === 0) {
+      if (pending !== undefined) await this.#write({ pending });
+      this.#settle(pending, isReturn);
+      return;
+    }
     const { tree: before, head } = this.#running;
     const after = treeChanged ? draft.tree : before;
     const tree = treeChanged ? json : undefined;
     const bulk = rows.size < BULK_WRITE_ROWS ? undefined : await BulkWrite.start(this.#environment.dir, rows);
     const applies: ((version: number) => Promise<void>)[] = [];
     try {
-      await this.#judge(draft, base, rows);
+      if (!isReturn) await this.#judge(draft, base, rows);
       const rowCounts = countsAfter(base, aftrNames(after), rows);
-      const change: Change = { version: head.version + 1, before, after, treeChanged, rows, rowCounts, caller };
+      const version = head.version + 1;
+      const change: Change = { version, before, after, treeChanged, rows, rowCounts, caller, isReturn };
       for (const participant of this.#participants) applies.push(await participant.prepare(change));
     } catch (error) {
       await bulk?.cancel();
@@ -499,10 +605,11 @@ export class Datastores {
     }
     const softwire = treeChanged ? readConfiguration(json) : this.#running.softwire;
     const { version, time } = await this.#write(
-      { commit: { caller, comment, tree, rows, hasStartup: this.#options.startup } },
+      { commit: { caller, comment, tree, rows, hasStartup: this.#options.startup }, pending },
       { tree: after, softwire },
       bulk,
     );
+    this.#settle(pending, isReturn);
     for (const apply of applies) await afterCommit(() => apply(version));
     const commit = { version, time: new Date(time), caller, comment, treeChanged, ...rows.tally };
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
@@ -518,7 +625,7 @@ export class Datastores {
     let head: Head;
     try {
       head = await (bulk && write.commit
-        ? bulk.finish(this.#running.head, write.commit, retention)
+        ? bulk.finish(this.#running.head, write.commit, { pending: write.pending, retention })
         : writeCommit(this.#environment, { ...write, retention }));
     } catch (cause) {
       if (cause instanceof ManagementError) throw cause;
@@ -529,6 +636,14 @@ export class Datastores {
     return head;
   }
 }
+
+/** How a pending confirmed commit ended, for the record of the commit that takes it back. */
+const TAKEN_BACK: Readonly<Record<TakeBackReason, string>> = {
+  cancel: 'cancelled',
+  timeout: 'not confirmed in time',
+  'session-end': 'not confirmed before its session ended',
+  restart: 'not confirmed before a restart',
+};
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

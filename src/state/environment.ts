@@ -1,7 +1,7 @@
 /**
  * The LMDB environment: one file that management writes and the datapath reads. Databases:
  *
- *     meta      head, and the number of the form of this file
+ *     meta      head, the number of the form of this file, the pending confirmed commit
  *     tree      running, startup: the small trees
  *     bindings  | instance, 2 octets | address, 4 | length, 1 |  ->  row
  *     startup   the same keys -> what startup has instead of running: a row, or nothing when it has none

@@ -68,6 +68,8 @@ export interface Change {
   readonly rows: Iterable<RowChange>;
   readonly rowCounts: ReadonlyMap<string, number>;
   readonly caller: Caller;
+  /** What was running before returns: nobody can refuse that. */
+  readonly isReturn: boolean;
 }
 
 /**
