@@ -3,6 +3,7 @@
  * Each call is checked against access control and then goes to the datastores.
  */
 
+import type { CommitParameters } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
@@ -121,8 +122,13 @@ export class Operations {
     this.#datastores.unlock(caller, datastore);
   }
 
-  commit(caller: Caller, comment?: string): Promise<void> {
-    return this.#datastores.commit(caller, this.#authorize(caller), comment);
+  /** commit; `parameters` are those of a confirmed commit (RFC 6241 §8.4). */
+  commit(caller: Caller, comment?: string, parameters?: CommitParameters): Promise<void> {
+    return this.#datastores.commit(caller, this.#authorize(caller), comment, parameters);
+  }
+
+  cancelCommit(caller: Caller, persistId: string | undefined): Promise<void> {
+    return this.#datastores.cancelCommit(caller, persistId);
   }
 
   discard(caller: Caller): Promise<void> {

@@ -108,6 +108,12 @@ async function openDatastores(
     startup: options.startup,
     bootId: readFileSync(BOOT_ID, 'utf8').trim(),
     initial: () => treeFromJson(schema, firstConfiguration(options.stateDir)),
+    onConfirmation: ({ event, pending, error }) => {
+      const { base, user, session, deadline } = pending;
+      const about = { event, base, user, session, deadline };
+      if (event === 'failed') log.error({ ...about, error }, 'a confirmed commit could not be taken back: tried again');
+      else log.info(about, 'confirmed commit');
+    },
   });
   rmSync(join(options.stateDir, FIRST_START_FILE), { force: true });
   datastores.onCommit(({ version, caller, treeChanged, added, changed, removed }) => {

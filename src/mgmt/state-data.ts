@@ -5,6 +5,7 @@
 
 import type { YangContext } from 'netconf-server';
 import type { InstanceCounters, SideCounters } from '../control.ts';
+import type { PendingCommit } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
@@ -164,6 +165,7 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
       state: {
         'configured-version': String(view.version),
         'candidate-modified': datastores.candidateModified,
+        ...confirmedCommit(datastores.pendingCommit),
         ...(status && {
           'applied-version': String(status.version),
           'applied-content-hash': colons(status.contentHash),
@@ -173,6 +175,14 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
       },
     },
   };
+}
+
+function confirmedCommit(pending: PendingCommit | undefined): Json {
+  if (!pending) return {};
+  const { user, session, persist, deadline, base } = pending;
+  const issuer = { user, ...(session === 0 ? {} : { 'session-id': session }) };
+  const rest = { persistent: persist !== undefined, deadline, 'base-version': String(base) };
+  return { 'confirmed-commit': { ...issuer, ...rest } };
 }
 
 /** Hexadecimal digits as yang:hex-string writes them: ab:cd:ef. */

@@ -79,6 +79,8 @@ function launch(stateDir: string, runDir: string, more: readonly string[], outpu
     return code;
   };
   return new Promise((resolve, reject) => {
+    // What an earlier process logged says nothing about this one.
+    const begin = output.length;
     const fail = (why: string) => reject(new Error(`management ${why}:\n${output.join('')}`));
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
@@ -89,6 +91,7 @@ function launch(stateDir: string, runDir: string, more: readonly string[], outpu
     child.stdout.on('data', (data: Buffer) => {
       output.push(data.toString());
       const line = output
+        .slice(begin)
         .join('')
         .split('\n')
         .reverse()

@@ -1,5 +1,6 @@
 /** NETCONF operations by name: from the elements of a request to the shared operations, and what the reply holds. */
 
+import type { CommitParameters } from '../../state/confirmed.ts';
 import { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller, DatastoreName, EditRequest } from '../../state/request.ts';
@@ -73,7 +74,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     return OK;
   },
   'ietf-netconf:commit': async ({ operations, caller }, operation) => {
-    await operations.commit(caller, commentIn(operation));
+    await operations.commit(caller, commentIn(operation), commitParameters(operation));
+    return OK;
+  },
+  'ietf-netconf:cancel-commit': async ({ operations, caller }, operation) => {
+    await operations.cancelCommit(caller, parameterText(operation, 'persist-id'));
     return OK;
   },
   'ietf-netconf:discard-changes': async ({ operations, caller }) => {
@@ -141,6 +146,28 @@ function sourceIn({ schema, check }: Operations, operation: XmlElement): Datasto
   const config = source && childElement(source, 'config');
   if (!config) return datastoreIn(operation, 'source');
   return dataFromXml(schema, check, config.children, { edit: false });
+}
+
+const CONFIRM_TIMEOUT_S = 600;
+
+/** RFC 6241 §8.4.5.1. @throws ManagementError missing-element for parameters that say nothing without `confirmed` */
+function commitParameters(operation: XmlElement): CommitParameters {
+  const text = (name: string) => parameterText(operation, name);
+  const [timeout, persist, persistId] = [text('confirm-timeout'), text('persist'), text('persist-id')];
+  if (text('confirmed') !== undefined) {
+    return { persistId, confirmed: { timeoutMs: Number(timeout ?? CONFIRM_TIMEOUT_S) * 1_000, persist } };
+  }
+  if (timeout === undefined && persist === undefined) return { persistId };
+  throw new ManagementError('missing-element', {
+    type: 'protocol',
+    message: `commit: ${persist === undefined ? 'confirm-timeout' : 'persist'} needs confirmed beside it`,
+    info: { 'bad-element': 'confirmed' },
+  });
+}
+
+/** The text of a parameter of the base operations, white space included: a token means what it says. */
+function parameterText(operation: XmlElement, name: string): string | undefined {
+  return childElement(operation, name, NETCONF_NAMESPACE)?.text;
 }
 
 /** What our model adds to operations that commit. */

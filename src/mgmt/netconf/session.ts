@@ -126,7 +126,8 @@ export class GuardedSession {
     const request = this.#request;
     const caller = this.#caller;
     const { operations, killSession, log } = this.#parts;
-    if (!request || !caller) return reply.errors(renderErrors(undefined, operations.schema));
+    // What an ended session asked for last would outlive it.
+    if (!request || !caller || this.#isEnded) return reply.errors(renderErrors(undefined, operations.schema));
     try {
       const result = await executeRpc({ operations, caller, killSession }, request.envelope);
       if (request.envelope.operation.name === 'close-session' && request.envelope.module === 'ietf-netconf')
