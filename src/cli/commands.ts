@@ -6,6 +6,8 @@ import { moment, wholeNumber } from './arguments.ts';
 import { NetconfClient } from './client.ts';
 import { compare } from './compare.ts';
 import { bashCompletion } from './completion.ts';
+import type { ConfirmOptions } from './confirm.ts';
+import { cancel, commitForNow, confirm } from './confirm.ts';
 import type { EditOptions } from './edit.ts';
 import { commit, remove, set } from './edit.ts';
 import { CommandFailure, EXIT } from './failure.ts';
@@ -22,6 +24,7 @@ import type { ExportOptions, ImportOptions } from './transfer.ts';
 import { exportFile, FORMATS, importFile } from './transfer.ts';
 
 const DEFAULT_SOCKET = '/run/gi4over6/netconf.sock';
+const MAX_CONFIRM_SECONDS = 2 ** 32 - 1;
 
 interface SocketOption {
   readonly socket: string;
@@ -72,9 +75,17 @@ function addEditing(program: Command): void {
   overSocket(program.command('commit'))
     .description('make the candidate running')
     .option('--comment <text>', 'what is on record of it')
-    .action((options: SocketOption & { comment?: string }) =>
-      overSession(options, (client, output) => commit(client, output, options.comment)),
+    .option(
+      '--confirm <seconds>',
+      'take it back after that time unless `gi4over6 confirm` comes before',
+      wholeNumber(1, MAX_CONFIRM_SECONDS),
+    )
+    .action(({ comment, confirm: seconds, ...options }: SocketOption & { comment?: string; confirm?: number }) =>
+      overSession(options, (client, output) =>
+        seconds === undefined ? commit(client, output, comment) : commitForNow(client, output, seconds, comment),
+      ),
     );
+  addConfirming(program);
   overSocket(program.command('discard'))
     .description('drop what the candidate has beyond running')
     .action((options: SocketOption) =>
@@ -101,6 +112,22 @@ function addVersions(program: Command): void {
     .action((version: number, options: SocketOption & RollBackOptions) =>
       overSession(options, (client, output) => rollBack(client, output, version, options)),
     );
+}
+
+function addConfirming(program: Command): void {
+  const following = (name: string, description: string) =>
+    overSocket(program.command(name))
+      .description(description)
+      .option('--persist-id <token>', 'of a confirmed commit that another NETCONF client made persistent');
+  following('confirm', 'keep what `commit --confirm` made running')
+    .option('--with-candidate', 'commit what the candidate holds by now, too')
+    .action((options: SocketOption & ConfirmOptions) =>
+      overSession(options, (client, output) => confirm(client, output, options)),
+    );
+  following('cancel', 'take back at once what `commit --confirm` made running').action(
+    (options: SocketOption & ConfirmOptions) =>
+      overSession(options, (client, output) => cancel(client, output, options)),
+  );
 }
 
 function addReading(program: Command): void {

@@ -8,6 +8,8 @@ import { CommandFailure, Refusal } from './failure.ts';
 import type { Output } from './output.ts';
 import { printable } from './output.ts';
 import { parsePlace, parseTarget } from './path.ts';
+import type { PendingCommit } from './pending.ts';
+import { pendingIn } from './pending.ts';
 import { readSoftwire } from './show.ts';
 import { escapeXml } from './xml-text.ts';
 
@@ -37,28 +39,46 @@ export async function remove(client: NetconfClient, words: readonly string[], op
 export async function commit(client: NetconfClient, output: Output, comment: string | undefined): Promise<void> {
   const before = await readState(client);
   await client.call(commitOperation(comment));
-  const { configured, applied, problems } = await readState(client);
-  if (configured === before.configured) {
-    output.line(`Nothing to commit: version ${configured} stays.`);
+  const after = await readState(client);
+  if (after.configured === before.configured) {
+    output.line(`Nothing to commit: version ${after.configured} stays.`);
     return;
   }
-  output.line(`Version ${configured} is running.`);
+  output.line(`Version ${after.configured} is running.`);
+  tellApplied(output, after);
+}
+
+/** What of the state a commit is about. */
+export interface CommitState {
+  readonly configured: string;
+  /** '' while the datapath does not answer. */
+  readonly applied: string;
+  readonly problems: readonly string[];
+  readonly candidateModified: boolean;
+  readonly pending: PendingCommit | undefined;
+}
+
+/** Tells when the datapath does not forward by what is committed. */
+export function tellApplied(output: Output, { configured, applied, problems }: CommitState): void {
   if (applied === configured) return;
   if (applied !== '') output.line(`The datapath forwards by version ${applied} still:`);
   for (const problem of problems) output.line(`  - ${printable(problem)}`);
 }
 
-function commitOperation(comment: string | undefined): string {
-  if (comment === undefined) return '<commit/>';
-  return `<commit><comment xmlns="urn:gi-4over6">${escapeXml(comment)}</comment></commit>`;
+/** `parameters` are those of a confirmed commit. */
+export function commitOperation(comment: string | undefined, parameters = ''): string {
+  const word = comment === undefined ? '' : `<comment xmlns="urn:gi-4over6">${escapeXml(comment)}</comment>`;
+  return `<commit>${parameters}${word}</commit>`;
 }
 
-async function readState(client: NetconfClient) {
+export async function readState(client: NetconfClient): Promise<CommitState> {
   const [state = {}] = nodesAt(await readSoftwire(client, '<state/>', {}), 'state');
   return {
     configured: textOf(state, 'configured-version'),
     applied: textOf(state, 'applied-version'),
     problems: textsOf(state, 'problem'),
+    candidateModified: textOf(state, 'candidate-modified') === 'true',
+    pending: pendingIn(state),
   };
 }
 

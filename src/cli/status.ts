@@ -4,6 +4,8 @@ import type { NetconfClient, ReplyNode } from './client.ts';
 import { nodesAt, textOf, textsOf } from './client.ts';
 import type { Output } from './output.ts';
 import { printable } from './output.ts';
+import type { PendingCommit } from './pending.ts';
+import { fate, pendingIn } from './pending.ts';
 import { readSoftwire } from './show.ts';
 
 const WANTED =
@@ -22,6 +24,8 @@ interface Instance {
 interface Status {
   readonly configuredVersion: string;
   readonly candidateModified: boolean;
+  /** The confirmed commit that is to be confirmed yet. */
+  readonly confirmedCommit: PendingCommit | undefined;
   /** '' while the datapath does not answer. */
   readonly appliedVersion: string;
   readonly datapathStart: string;
@@ -38,6 +42,7 @@ async function readStatus(client: NetconfClient): Promise<Status> {
   return {
     configuredVersion: textOf(state, 'configured-version'),
     candidateModified: textOf(state, 'candidate-modified') === 'true',
+    confirmedCommit: pendingIn(state),
     appliedVersion: textOf(state, 'applied-version'),
     datapathStart: textOf(state, 'datapath-start'),
     problems: textsOf(state, 'problem'),
@@ -88,12 +93,17 @@ export async function status(client: NetconfClient, output: Output, json: boolea
     output.line(JSON.stringify({ ...found, reasons: why }));
     return;
   }
-  const { configuredVersion, appliedVersion, datapathStart, instances } = found;
+  const { configuredVersion, appliedVersion, datapathStart, instances, confirmedCommit } = found;
   output.line(
     appliedVersion === ''
       ? `Configuration version ${configuredVersion}; the datapath does not answer.`
       : `Configuration version ${configuredVersion}; the datapath runs since ${datapathStart} and forwards by version ${appliedVersion}.`,
   );
+  if (confirmedCommit) {
+    const { user, session } = confirmedCommit;
+    const who = `user ${printable(user)}${session === 0 ? '' : ` in session ${session}`}`;
+    output.line(`A confirmed commit of ${who} is pending. ${fate(confirmedCommit)}`);
+  }
   for (const { role, name, enabled, entries } of instances) {
     const count = role === 'gateway' ? plural(entries, 'served prefix', 'served prefixes') : plural(entries, 'binding');
     output.line(`${label(role)} ${printable(name)}: ${enabled ? 'enabled' : 'disabled'}, ${count}.`);

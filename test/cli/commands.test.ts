@@ -203,6 +203,48 @@ fresh('commit tells the version, and when there is nothing to commit', async () 
   );
 });
 
+fresh('commit --confirm is pending until confirm, and cancel takes it back', async () => {
+  const pending = async () => {
+    const { confirmedCommit } = JSON.parse(await ok('status', '--json')) as {
+      confirmedCommit?: { user: string; session: number; persistent: boolean; deadline: string; baseVersion: string };
+    };
+    return confirmedCommit;
+  };
+  const gateway = (last: number) => ok('set', ...BINDING, 'gateway-ipv6-address', `2001:db8::${last}`);
+  assert.match(await refused(1, 'confirm'), 'no confirmed commit is pending');
+  assert.match(await refused(1, 'cancel'), 'no confirmed commit is pending');
+  assert.match(await refused(2, 'commit', '--confirm', '0'), 'expected a whole number from 1 to 4294967295');
+  await gateway(2);
+  const asked = Date.now();
+  const told = await ok('commit', '--confirm', '300');
+  const { user, session, persistent, deadline = '', baseVersion } = (await pending()) ?? {};
+  assert.equal([user, session, persistent], ['root', 0, true]);
+  assert.ok(Math.abs(Date.parse(deadline) - asked - 300_000) < 20_000, deadline);
+  const fate = `Unless it is confirmed until ${deadline}, running returns to version ${baseVersion}.`;
+  assert.match(told, `Version ${Number(baseVersion) + 1} is running.\n${fate} \`gi4over6 confirm\` keeps it`);
+  assert.match(await ok('status'), `A confirmed commit of user root is pending. ${fate}\n`);
+  assert.match(await refused(1, 'set', ...BINDING, 'description', 'x', '--commit'), '[in-use]');
+  await gateway(3);
+  assert.match(await refused(1, 'confirm'), 'the candidate holds changes that would be committed as well');
+  assert.match(await refused(1, 'commit'), '[in-use]');
+  assert.match(await ok('commit', '--confirm', '400'), `running returns to version ${baseVersion}.`);
+  assert.is(
+    (await ok('cancel')).split('\n')[0],
+    `Running is as it was at version ${baseVersion}, now version ${Number(baseVersion) + 3}.`,
+  );
+  await refused(1, 'get', ...BINDING);
+  await gateway(4);
+  await ok('commit', '--confirm', '300');
+  assert.match(await refused(1, 'confirm', '--persist-id', 'other'), '[invalid-value]');
+  assert.is(await ok('confirm'), `Version ${Number(baseVersion) + 4} is confirmed.\n`);
+  await gateway(5);
+  await ok('commit', '--confirm', '300');
+  await gateway(6);
+  assert.is(await ok('confirm', '--with-candidate'), `Version ${Number(baseVersion) + 6} is confirmed.\n`);
+  assert.is(await ok('get', ...BINDING, 'gateway-ipv6-address'), '2001:db8::6\n');
+  assert.is(await pending(), undefined);
+});
+
 for (const format of ['xml', 'json', 'csv']) {
   fresh(`export and import as ${format} come back to the same`, async () => {
     await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2', 'description', 'a,"b" <c>\u20ac', '--commit');
