@@ -1,7 +1,8 @@
 /** A management process of the real program, without a datapath, for tests of its faces. Needs the addon. */
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,9 @@ import { prepareFirstStart } from '../../src/first-start.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const START_MS = 30_000;
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+/** Runs a program that sees another boot id; the process stays the one that was started. */
+const OTHER_BOOT = ['unshare', '--mount', 'sh', '-c', `mount --bind "$0" ${BOOT_ID} && exec "$@"`] as const;
 
 export interface Management {
   readonly netconfPort: number;
@@ -19,6 +23,8 @@ export interface Management {
   readonly socket: string;
   /** Kills the process at once and starts it again on the same state. */
   restart(signal: NodeJS.Signals, more?: readonly string[]): Promise<void>;
+  /** From the next start on it sees the boot id of another boot. Needs root. */
+  reboot(): void;
   /** Everything the process has logged. */
   log(): string;
   /** Ends the process cleanly and removes everything it left; its exit code. */
@@ -38,7 +44,8 @@ export async function startManagement(options: readonly string[] = []): Promise<
   mkdirSync(runDir, { mode: 0o700 });
   await prepareFirstStart({ stateDir, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
   const output: string[] = [];
-  const start = (more: readonly string[]) => launch(stateDir, runDir, [...options, ...more], output);
+  let prefix: readonly string[] = [];
+  const start = (more: readonly string[]) => launch(stateDir, runDir, [...options, ...more], output, prefix);
   let running = await start([]);
   return {
     get netconfPort() {
@@ -54,6 +61,11 @@ export async function startManagement(options: readonly string[] = []): Promise<
       await running.stop(signal);
       running = await start(more);
     },
+    reboot: () => {
+      const file = join(dir, 'boot-id');
+      writeFileSync(file, `${randomUUID()}\n`);
+      prefix = [...OTHER_BOOT, file];
+    },
     log: () => output.join(''),
     stop: async () => {
       const code = await running.stop('SIGTERM');
@@ -63,9 +75,17 @@ export async function startManagement(options: readonly string[] = []): Promise<
   };
 }
 
-function launch(stateDir: string, runDir: string, more: readonly string[], output: string[]): Promise<Running> {
+function launch(
+  stateDir: string,
+  runDir: string,
+  more: readonly string[],
+  output: string[],
+  prefix: readonly string[],
+): Promise<Running> {
   const words = ['--state-dir', stateDir, '--run-dir', runDir, '--netconf-port', '0', '--restconf-port', '0'];
-  const child = spawn(process.execPath, [PROGRAM, 'management', ...words, '--listen', '127.0.0.1', ...more], {
+  const command = [process.execPath, PROGRAM, 'management', ...words, '--listen', '127.0.0.1', ...more];
+  const [program = '', ...others] = [...prefix, ...command];
+  const child = spawn(program, others, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));

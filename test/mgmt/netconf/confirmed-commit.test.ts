@@ -1,4 +1,4 @@
-// needs: addon
+// needs: root
 /** Confirmed commits (RFC 6241 §8.4) of the running program: NETCONF sessions, its timer, its restarts, RESTCONF beside it. */
 
 import { spawnSync } from 'node:child_process';
@@ -258,6 +258,21 @@ for (const [what, parameters, signal, rows] of restarts) {
     assert.is(await pending(again), '');
     again.end();
   });
+}
+
+for (const parameters of ['<confirm-timeout>60</confirm-timeout>', PERSIST]) {
+  fresh(
+    `N81: a boot of the kernel takes it back, ${parameters === PERSIST ? 'with' : 'without'} persist`,
+    async (client) => {
+      await ok(client, confirmed(parameters));
+      management.reboot();
+      await management.restart('SIGKILL');
+      const again = await open();
+      assert.is(await bound(again), '1');
+      assert.is(await pending(again), '');
+      again.end();
+    },
+  );
 }
 
 test('the log says what became of them', async () => {
