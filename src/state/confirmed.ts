@@ -25,7 +25,6 @@
  */
 
 import { ManagementError } from './errors.ts';
-import type { LockOwner } from './locks.ts';
 import { lockDenied } from './locks.ts';
 import type { Caller } from './request.ts';
 
@@ -202,9 +201,9 @@ export class Confirmation {
   }
 
   /** @throws ManagementError lock-denied while another session's confirmed commit is pending (RFC 6241 §7.5) */
-  requireLock(caller: Caller, owner: LockOwner | undefined): void {
+  requireLock(caller: Caller): void {
     const pending = this.#pending;
-    if (!pending || owner || isIssuer(pending, caller)) return;
+    if (!pending || isIssuer(pending, caller)) return;
     throw lockDenied('running', pending.session, `${about(pending)} is pending`);
   }
 

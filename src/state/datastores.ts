@@ -377,7 +377,7 @@ export class Datastores {
       if (datastore === 'candidate' && this.#candidate && !this.#locks.owner(datastore)) {
         throw lockDenied(datastore, 0, 'it holds changes that are not committed; discard-changes or commit first');
       }
-      if (datastore === 'running') this.#confirmation.requireLock(caller, this.#locks.owner(datastore));
+      if (datastore === 'running') this.#confirmation.requireLock(caller);
       this.#locks.take(caller, datastore);
     });
   }

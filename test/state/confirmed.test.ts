@@ -396,6 +396,19 @@ test('a confirm that was asked for before the time ran out counts', () =>
     assert.equal([bound(box.datastores), box.events.join(' ')], ['1 2', 'start complete']);
   }));
 
+test('an extension that was asked for before the time ran out counts', () =>
+  withBox(async (box) => {
+    await commit(box, 2, confirmed(MINUTE));
+    const extend = box.datastores.commit(OPERATOR, undefined, undefined, confirmed(MINUTE));
+    box.clock.advance(MINUTE);
+    await extend;
+    await settled(box);
+    assert.equal([bound(box.datastores), box.events.join(' ')], ['1 2', 'start extend']);
+    box.clock.advance(MINUTE);
+    await settled(box);
+    assert.is(bound(box.datastores), '1');
+  }));
+
 test('a session that ends with its confirmed commit still in the queue takes it along', () =>
   withBox(async (box) => {
     const { datastores } = box;
@@ -493,6 +506,27 @@ test('after a restart: the token counts, a session of the same number does not',
     box.clock.advance(MINUTE);
     await box.reopen();
     assert.equal([bound(box.datastores), box.datastores.pendingCommit], ['1 2', undefined]);
+  }));
+
+test('a clock that went back before a restart does not move the deadline away', () =>
+  withBox(async (box) => {
+    await commit(box, 2, confirmed(10 * MINUTE, 'token'));
+    box.clock.set(box.clock.now() - 600 * MINUTE);
+    await box.reopen();
+    box.clock.advance(10 * MINUTE - 1);
+    await settled(box);
+    assert.is(bound(box.datastores), '1 2');
+    box.clock.advance(1);
+    await settled(box);
+    assert.is(bound(box.datastores), '1');
+  }));
+
+test('session 0 is nobody: RESTCONF is not the session that is over', () =>
+  withBox(async (box) => {
+    await commit(box, 2, confirmed(MINUTE, 'token'));
+    box.datastores.releaseSession(1);
+    await settled(box);
+    assert.is(await outcome(edits(HTTP)(box.datastores)), 'in-use');
   }));
 
 test('history from the base on is kept while one is pending', () =>

@@ -6,14 +6,25 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
 import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
+import { DataNode } from '../../src/state/data.ts';
+import { Datastores } from '../../src/state/datastores.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { StoreReader } from '../../src/state/reader.ts';
 import { LineProcess } from '../helpers/line-process.ts';
 import { random, seed } from '../helpers/random.ts';
+import { OPERATOR, schema } from '../helpers/state.ts';
 
 const test = suite('crash');
 
 const KILLS = Number(process.env.GI4OVER6_KILLS ?? 30);
+/** As the store process opens it. */
+const PLAIN = {
+  schema,
+  validate: () => [],
+  startup: false,
+  bootId: 'boot',
+  initial: () => new DataNode(schema.root),
+};
 /** Edits that are on their way at a time. */
 const WINDOW = 8;
 
@@ -99,6 +110,65 @@ test(`${KILLS} kills: every acknowledged commit is there, seed ${seed}`, async (
     versions = found.version;
   }
   assert.ok(versions > KILLS, `only ${versions} versions were made`);
+  rmSync(dir, { recursive: true });
+});
+
+/** What a store holds: rows, and those that a rollback leaves while a confirmed commit is pending. */
+type Trial = readonly [rows: string, base: string | undefined];
+
+/** Confirmed commits one after the other, each confirmed or cancelled, until a kill; the states that may be there. */
+async function tryOut(dir: string, start: string, next: () => number): Promise<Trial[]> {
+  const child = new LineProcess('store-process', [dir]);
+  await child.next();
+  const states: Trial[] = [[start, undefined]];
+  const death = sleep((next() % 400) / 10).then(() => child.kill());
+  for (let rows = start; ; ) {
+    const prefix = `192.0.2.${next() % 64}/32`;
+    const gateway = `2001:db8:a::${(1 + (next() % 0xfff)).toString(16)}`;
+    const after = [
+      ...rows.split('\n').filter((row) => row !== '' && !row.startsWith(`${prefix} `)),
+      `${prefix} ${gateway}`,
+    ]
+      .sort()
+      .join('\n');
+    const isKept = next() % 2 === 0;
+    const parameters = { confirmed: { timeoutMs: 600_000, persist: 'token' } };
+    child.send(JSON.stringify({ rows: [[prefix, gateway]], candidate: true, parameters }));
+    states.push([after, rows]);
+    if ((await child.next()) === undefined) break;
+    child.send(
+      JSON.stringify(isKept ? { rows: [], candidate: true, parameters: { persistId: 'token' } } : { cancel: 'token' }),
+    );
+    rows = isKept ? after : rows;
+    states.push([rows, undefined]);
+    if ((await child.next()) === undefined) break;
+  }
+  await death;
+  return states.slice(-2);
+}
+
+test(`kills among confirmed commits: rows and what is pending fit together, seed ${seed}`, async () => {
+  const next = random();
+  const dir = mkdtempSync(join(tmpdir(), 'gi4over6-crash-'));
+  let rows = '';
+  for (let kill = 0; kill < Math.ceil(KILLS / 3); kill++) {
+    const possible = await tryOut(dir, rows, next);
+    const datastores = await Datastores.open({ ...PLAIN, dir });
+    const rowsOf = () => {
+      const view = datastores.view('running');
+      const found = [...view.bindings('a')].map((row) => textOf(row).join(' ')).sort();
+      view.close();
+      return found.join('\n');
+    };
+    const found = rowsOf();
+    const isPending = datastores.pendingCommit !== undefined;
+    const state = possible.find(([after, base]) => after === found && (base !== undefined) === isPending);
+    assert.ok(state, `kill ${kill}: the last acknowledged state or the next`);
+    if (isPending) await datastores.cancelCommit(OPERATOR, 'token');
+    rows = rowsOf();
+    assert.is(rows, state?.[1] ?? found);
+    await datastores.close();
+  }
   rmSync(dir, { recursive: true });
 });
 
