@@ -79,6 +79,7 @@ export const BOOLEANS: ReadonlySet<string> = new Set([
   'enable-hairpinning',
   'enable-nacm',
   'enabled',
+  'persistent',
   'replay-support',
 ]);
 
@@ -87,6 +88,7 @@ export const CONTAINERS: ReadonlySet<string> = new Set([
   'authentication',
   'binding-table',
   'capabilities',
+  'confirmed-commit',
   'datastores',
   'global-lock',
   'groups',

@@ -216,7 +216,8 @@ fresh('commit --confirm is pending until confirm, and cancel takes it back', asy
   assert.match(await refused(2, 'commit', '--confirm', '0'), 'expected a whole number from 1 to 4294967295');
   await gateway(2);
   const asked = Date.now();
-  const told = await ok('commit', '--confirm', '300');
+  const told = await ok('commit', '--confirm', '300', '--comment', 'a trial');
+  assert.match(await ok('log', '--count', '1'), 'a trial');
   const { user, session, persistent, deadline = '', baseVersion } = (await pending()) ?? {};
   assert.equal([user, session, persistent], ['root', 0, true]);
   assert.ok(Math.abs(Date.parse(deadline) - asked - 300_000) < 20_000, deadline);
