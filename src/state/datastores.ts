@@ -285,7 +285,7 @@ export class Datastores {
     return this.#enqueue(async (base) => {
       this.#locks.requireFree(caller, target);
       const drops = this.#drops;
-      const draft = draftOfVersion(this.#options.schema, base, this.#running.tree, version);
+      const draft = await draftOfVersion(this.#options.schema, base, this.#running.tree, version);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
       if (target === 'running') await this.#change(caller, draft, base, comment);
       else this.#setCandidate(await this.#unlessEmpty(draft, base), drops);
@@ -538,7 +538,7 @@ export class Datastores {
   async #takeBack(base: Snapshot, reason: TakeBackReason): Promise<void> {
     const { pending } = this.#confirmation;
     if (!pending) return;
-    const draft = draftOfVersion(this.#options.schema, base, this.#running.tree, pending.base);
+    const draft = await draftOfVersion(this.#options.schema, base, this.#running.tree, pending.base);
     const comment = `back to version ${pending.base}: confirmed commit ${TAKEN_BACK[reason]}`;
     await this.#commit(SYSTEM, draft, base, { comment, pending: null, isReturn: true });
     this.#options.onConfirmation?.({ event: reason, pending });

@@ -24,7 +24,7 @@ import { DamageError } from './model-values.ts';
 import { RowOverlay } from './overlay.ts';
 import type { ChangeSummary } from './records.ts';
 import { changeKey, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
-import { isSameRow, SealedChange } from './row-changes.ts';
+import { inSlices, isSameRow, SealedChange } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
 import { keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource } from './rows.ts';
 import type { Schema } from './schema.ts';
@@ -293,7 +293,12 @@ function* here(row: SealedRow): Generator<SealedRow> {
  * Running as it was at a version, as a draft on top of running as it is now.
  * @throws ManagementError invalid-value for a version that is not on record
  */
-export function draftOfVersion(schema: Schema, snapshot: Snapshot, running: DataNode, version: number): Draft {
+export async function draftOfVersion(
+  schema: Schema,
+  snapshot: Snapshot,
+  running: DataNode,
+  version: number,
+): Promise<Draft> {
   const history = new History(snapshot);
   history.requireVersion(version);
   const json = history.tree(version);
@@ -301,9 +306,9 @@ export function draftOfVersion(schema: Schema, snapshot: Snapshot, running: Data
   keepRowParents(tree);
   const overlay = new RowOverlay();
   clearLostTables(overlay, running, tree);
-  for (const { instance, number, sealedAfter } of history.changes(history.newest, version)) {
+  await inSlices(history.changes(history.newest, version), ({ instance, number, sealedAfter }) => {
     if (sealedAfter) overlay.putSealed(instance, number, sealedAfter);
     else overlay.deleteNumber(instance, number);
-  }
+  });
   return { tree, treeTouched: json !== undefined, base: running, overlay };
 }
