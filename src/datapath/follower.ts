@@ -10,7 +10,7 @@
  */
 
 import { formatIpv6 } from '../address.ts';
-import { addHash, hashText, rowHash, subtractHash } from '../state/content-hash.ts';
+import { ContentHash } from '../state/content-hash.ts';
 import { BINDING_CAPACITY, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
@@ -37,7 +37,7 @@ export class Follower {
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
   #configuration: Configuration = NOTHING;
-  #hash = 0n;
+  #hash = new ContentHash();
 
   constructor(store: Store, workers: number, allocate: Allocate) {
     this.#store = store;
@@ -59,7 +59,7 @@ export class Follower {
    * differs from that of the store when the two have parted.
    */
   get contentHash(): string {
-    return hashText(this.#hash);
+    return this.#hash.text;
   }
 
   /** What a role forwards by; undefined as long as it never had an instance. */
@@ -107,7 +107,7 @@ export class Follower {
   async #synchronizeBindings(): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
     await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
-    this.#hash = BigInt(`0x${this.#store.contentHash() || '0'}`);
+    this.#hash = new ContentHash(this.#store.contentHash());
   }
 
   *#wantedBindings(aftrs: Forwarding): Generator<WantedRow> {
@@ -136,8 +136,8 @@ export class Follower {
   }
 
   #hashRow({ instance, before, after }: RowChange): void {
-    if (before) this.#hash = subtractHash(this.#hash, rowHash(instance, before));
-    if (after) this.#hash = addHash(this.#hash, rowHash(instance, after));
+    if (before) this.#hash.subtractBinding(instance, before);
+    if (after) this.#hash.addBinding(instance, after);
   }
 }
 

@@ -2,65 +2,124 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { BulkWriteAnswer, BulkWriteData, BulkWriteOrder, PackedTable } from './bulk-write.ts';
-import type { NewRows } from './commit.ts';
+import type { ChangeWork, NewRows } from './commit.ts';
 import { readHead, writeTransaction } from './commit.ts';
-import { addHash, hashText, sealedRowHash, subtractHash } from './content-hash.ts';
+import { ContentHash } from './content-hash.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, rowKey } from './environment.ts';
-import { keyOfNumber } from './rows.ts';
+import type { Table } from './records.ts';
+import { keyOfNumber, numberOfKey } from './rows.ts';
 
-class PackedRows implements NewRows {
-  readonly #tables: readonly PackedTable[];
+/** The changed rows of one table, before and after. */
+class ChangedTable {
+  readonly instance: string;
+  readonly #after: PackedTable;
+  /** Values as they are in the store, one after the other, with their ends. */
+  #before = new Uint8Array(0);
+  readonly #ends: Uint32Array;
 
-  constructor(tables: readonly PackedTable[]) {
-    this.#tables = tables;
+  constructor(environment: Environment, table: PackedTable) {
+    this.instance = table.instance;
+    this.#after = table;
+    this.#ends = new Uint32Array(table.numbers.length);
+    const known = readHead(environment).tables.get(table.instance);
+    if (known && known.rows > 0) this.#readBefore(environment, known);
+  }
+
+  *[Symbol.iterator](): Generator<
+    readonly [number: number, before: Uint8Array | undefined, after: Uint8Array | undefined]
+  > {
+    const { numbers, ends, octets } = this.#after;
+    for (let place = 0; place < numbers.length; place++) {
+      yield [numbers[place] ?? 0, valueAt(this.#before, this.#ends, place), valueAt(octets, ends, place)];
+    }
+  }
+
+  #readBefore(environment: Environment, table: Table): void {
+    const { numbers } = this.#after;
+    let length = 0;
+    for (const [place, value] of beforeOf(environment, table, numbers)) {
+      if (length + value.length > this.#before.length) this.#grow(length + value.length);
+      this.#before.set(value, length);
+      length += value.length;
+      this.#ends[place] = length;
+    }
+    // A row that is new ends where the one before it does.
+    for (let place = 1; place < numbers.length; place++) {
+      if (this.#ends[place] === 0) this.#ends[place] = this.#ends[place - 1] ?? 0;
+    }
+  }
+
+  #grow(needed: number): void {
+    const larger = new Uint8Array(Math.max(needed, 1024, this.#before.length + Math.min(this.#before.length, STEP)));
+    larger.set(this.#before);
+    this.#before = larger;
+  }
+}
+
+const STEP = 32 * 1024 ** 2;
+
+function valueAt(octets: Uint8Array, ends: Uint32Array, place: number): Uint8Array | undefined {
+  const [start, end] = [place === 0 ? 0 : (ends[place - 1] ?? 0), ends[place] ?? 0];
+  return start === end ? undefined : octets.subarray(start, end);
+}
+
+/** The rows of the store among `numbers`, with their places: by one walk over the table, or by key when they are few in it. */
+function* beforeOf(
+  { bindings }: Environment,
+  { number: table, rows }: Table,
+  numbers: Float64Array,
+): Generator<readonly [place: number, value: Uint8Array]> {
+  const keyAt = (place: number) => rowKey(table, keyOfNumber(numbers[place] ?? 0));
+  if (numbers.length * 4 < rows) {
+    for (let place = 0; place < numbers.length; place++) {
+      const value = bindings.get(keyAt(place));
+      if (value) yield [place, value];
+    }
+    return;
+  }
+  let place = 0;
+  const end = Buffer.of((table + 1) >>> 8, (table + 1) & 255);
+  for (const { key, value } of bindings.getRange({ start: keyAt(0), end })) {
+    const number = numberOfKey(key, 2);
+    while ((numbers[place] ?? Number.POSITIVE_INFINITY) < number) place++;
+    if (place === numbers.length) return;
+    if (numbers[place] === number) yield [place, value];
+  }
+}
+
+class ChangedTables implements NewRows {
+  readonly #tables: readonly ChangedTable[];
+
+  constructor(environment: Environment, tables: readonly PackedTable[]) {
+    this.#tables = tables.map((table) => new ChangedTable(environment, table));
   }
 
   get instances(): string[] {
     return this.#tables.map(({ instance }) => instance);
   }
 
-  forEachAfter(work: (instance: string, number: number, after: Uint8Array | undefined) => void): void {
-    for (const { instance, numbers, ends, octets } of this.#tables) {
-      let start = 0;
-      for (let place = 0; place < numbers.length; place++) {
-        const end = ends[place] ?? 0;
-        work(instance, numbers[place] ?? 0, start === end ? undefined : octets.subarray(start, end));
-        start = end;
-      }
+  forEachChange(work: ChangeWork): void {
+    for (const table of this.#tables) {
+      for (const [number, before, after] of table) work(table.instance, number, before, after);
     }
   }
 }
 
-/** Each changed row as it is in the store and as it is to be. */
-function forEachChange(
-  environment: Environment,
-  rows: PackedRows,
-  work: (instance: string, number: number, before: Uint8Array | undefined, after: Uint8Array | undefined) => void,
-): void {
-  const { tables } = readHead(environment);
-  rows.forEachAfter((instance, number, after) => {
-    const table = tables.get(instance);
-    const key = table && table.rows > 0 ? rowKey(table.number, keyOfNumber(number)) : undefined;
-    work(instance, number, key && environment.bindings.get(key), after);
+function hashAfter(environment: Environment, rows: ChangedTables): string {
+  const hash = new ContentHash(readHead(environment).contentHash);
+  rows.forEachChange((instance, number, before, after) => {
+    if (before) hash.subtract(instance, number, before);
+    if (after) hash.add(instance, number, after);
   });
-}
-
-function hashAfter(environment: Environment, rows: PackedRows): string {
-  let hash = BigInt(`0x${readHead(environment).contentHash}`);
-  forEachChange(environment, rows, (instance, number, before, after) => {
-    const key = keyOfNumber(number);
-    if (before) hash = subtractHash(hash, sealedRowHash(instance, key, before));
-    if (after) hash = addHash(hash, sealedRowHash(instance, key, after));
-  });
-  return hashText(hash);
+  return hash.text;
 }
 
 async function main(): Promise<void> {
   const { dir, tables } = workerData as BulkWriteData;
   const order = new Promise<BulkWriteOrder>((resolve) => parentPort?.once('message', resolve));
   const environment = openEnvironment(dir, 'write');
-  const rows = new PackedRows(tables);
+  const rows = new ChangedTables(environment, tables);
   const contentHash = hashAfter(environment, rows);
   const wanted = await order;
   if (wanted) {

@@ -9,17 +9,15 @@ import { summaryOf } from './commit.ts';
 import type { Head } from './records.ts';
 import type { RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
+import type { PackedRows } from './row-pack.ts';
+import { RowPack } from './row-pack.ts';
 
 /** From this many rows on a thread is worth its start. */
 export const BULK_WRITE_ROWS = 20_000;
 
-/** Changed rows of one table as they are to be; a value of no octets is a row that goes. */
-export interface PackedTable {
+/** Changed rows of one table as they are to be. */
+export interface PackedTable extends PackedRows {
   readonly instance: string;
-  readonly numbers: Float64Array;
-  /** Ends of the values in `octets`; each begins where the one before ends. */
-  readonly ends: Uint32Array;
-  readonly octets: Uint8Array;
 }
 
 export interface BulkWriteData {
@@ -54,10 +52,7 @@ export class BulkWrite {
     const tables: PackedTable[] = [];
     for (const instance of changes.instances) tables.push(await pack(instance, changes));
     const workerData: BulkWriteData = { dir, tables };
-    const transferList = tables.flatMap(({ numbers, ends, octets }) =>
-      [numbers, ends, octets].map(({ buffer }) => buffer as ArrayBuffer),
-    );
-    return new BulkWrite(new Worker(new URL('./bulk-worker.js', import.meta.url), { workerData, transferList }));
+    return new BulkWrite(new Worker(new URL('./bulk-worker.js', import.meta.url), { workerData }));
   }
 
   /**
@@ -86,18 +81,15 @@ export class BulkWrite {
 }
 
 async function pack(instance: string, changes: RowChanges): Promise<PackedTable> {
-  const numbers = changes.numbers(instance).slice();
-  const ends = new Uint32Array(numbers.length);
-  let length = 0;
-  for (const number of numbers) length += changes.after(instance, number)?.length ?? 0;
-  const octets = new Uint8Array(length);
-  let at = 0;
-  let place = 0;
-  await inSlices(numbers, (number) => {
-    const value = changes.after(instance, number);
-    if (value) octets.set(value, at);
-    at += value?.length ?? 0;
-    ends[place++] = at;
+  const whole = changes.wholePack(instance);
+  if (whole) return { instance, ...whole };
+  const rows = new RowPack();
+  await inSlices(changes.numbers(instance), (number) => {
+    const value = changes.sealed(instance, number);
+    if (value) rows.put(number, value);
+    else rows.remove(number);
   });
-  return { instance, numbers, ends, octets };
+  const packed = rows.packed();
+  if (!packed) throw new Error('changed rows are in key order');
+  return { instance, ...packed };
 }

@@ -1,7 +1,7 @@
 /** Writing to the store: one transaction over configuration, rows, change record and head; synced when it returns. */
 
 import type { PendingCommit } from './confirmed.ts';
-import { addHash, hashText, sealedRowHash, subtractHash } from './content-hash.ts';
+import { ContentHash } from './content-hash.ts';
 import type { Environment, Snapshot } from './environment.ts';
 import { rowKey, STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
@@ -51,7 +51,7 @@ export function writeFirst(environment: Environment, tree: unknown, bootId: stri
   const head: Head = {
     version: 1,
     time,
-    contentHash: hashText(0n),
+    contentHash: new ContentHash().text,
     tables: new Map(),
     nextTable: 1,
     bootId,
@@ -67,10 +67,18 @@ export function writeFirst(environment: Environment, tree: unknown, bootId: stri
   });
 }
 
-/** Changed rows as they are to be. */
+/** One changed row with its sealed values; undefined where there is no row. */
+export type ChangeWork = (
+  instance: string,
+  number: number,
+  before: Uint8Array | undefined,
+  after: Uint8Array | undefined,
+) => void;
+
+/** Changed rows, table by table in key order. */
 export interface NewRows {
   readonly instances: Iterable<string>;
-  forEachAfter(work: (instance: string, number: number, after: Uint8Array | undefined) => void): void;
+  forEachChange(work: ChangeWork): void;
 }
 
 /** A commit of running with everything worked out. */
@@ -157,13 +165,12 @@ export function summaryOf(head: Head, { caller, comment, tree, rows }: CommitCon
 }
 
 async function hashAfter({ contentHash }: Head, rows: RowChanges): Promise<string> {
-  let hash = BigInt(`0x${contentHash}`);
+  const hash = new ContentHash(contentHash);
   await inSlices(rows, ({ instance, number, sealedBefore, sealedAfter }) => {
-    const key = keyOfNumber(number);
-    if (sealedBefore) hash = subtractHash(hash, sealedRowHash(instance, key, sealedBefore));
-    if (sealedAfter) hash = addHash(hash, sealedRowHash(instance, key, sealedAfter));
+    if (sealedBefore) hash.subtract(instance, number, sealedBefore);
+    if (sealedAfter) hash.add(instance, number, sealedAfter);
   });
-  return hashText(hash);
+  return hash.text;
 }
 
 function writeRunning(environment: Environment, head: Head, running: RunningWrite): Head {
@@ -201,13 +208,15 @@ function writeRows(environment: Environment, tables: ReadonlyMap<string, Table>,
     );
     part++;
   };
-  rows.forEachAfter((instance, number, after) => {
+  const last = Math.max(...[...tables.values()].map((table) => (table.rows > 0 ? table.number : 0)));
+  rows.forEachChange((instance, number, before, after) => {
     const table = tableOf(tables, instance);
     const key = rowKey(table.number, keyOfNumber(number));
-    const before = table.rows === 0 ? undefined : bindings.get(key);
-    if (table.rows > 0) rowHistory.putSync(rowHistoryKey(table.number, number, version), before ?? NOTHING);
-    if (keepsStartup && startup.get(key) === undefined) startup.putSync(key, before ?? NOTHING);
-    if (after) bindings.putSync(key, bufferOf(after));
+    const sealedBefore = before ? bufferOf(before) : NOTHING;
+    if (table.rows > 0) rowHistory.putSync(rowHistoryKey(table.number, number, version), sealedBefore);
+    if (keepsStartup && startup.get(key) === undefined) startup.putSync(key, sealedBefore);
+    // Behind all that is there rows come in order: their pages are filled, and nothing is searched.
+    if (after) bindings.putSync(key, bufferOf(after), table.number > last ? APPEND : ANYWHERE);
     else bindings.removeSync(key);
     changed.add(table.number, number);
     if (changed.isFull) putPart();
@@ -225,10 +234,13 @@ function writeTree(environment: Environment, version: number, tree: unknown): vo
   put(environment.tree, 'running', sealJson('running', tree));
 }
 
+const APPEND = { append: true };
+const ANYWHERE = {};
 const NOTHING = Buffer.alloc(0);
 
+/** A copy: lmdb cannot read shared memory. */
 function bufferOf(octets: Uint8Array): Buffer {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  return Buffer.from(octets);
 }
 
 /** The tables of the head and one for each AFTR that had none. @throws ManagementError resource-denied */
@@ -266,7 +278,7 @@ function writeStartup(environment: Environment, head: Head, { tree, rows }: Star
   const { tables, nextTable } = tablesFor(head, rows);
   environment.startup.clearSync();
   put(environment.tree, 'startup', sealJson('startup', tree));
-  rows?.forEachAfter((instance, number, after) => {
+  rows?.forEachChange((instance, number, _before, after) => {
     const key = rowKey(tableOf(tables, instance).number, keyOfNumber(number));
     environment.startup.putSync(key, after ? bufferOf(after) : NOTHING);
   });

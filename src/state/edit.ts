@@ -228,12 +228,13 @@ class Editor {
   #replaceRows(table: DataNode, edit: DataNode): void {
     const instance = instanceOf(table);
     if (this.#target.rows.count(instance) === 0) return;
-    if (edit.bulk && !this.#authorize) {
+    const schema = table.schema.children.find((child) => child.rows);
+    if (!schema) return;
+    const isAllNew = edit.bulk !== undefined || ![...edit.childMap.values()].some((child) => child.schema === schema);
+    if (isAllNew && !this.#authorize) {
       this.#target.overlay.clear(instance);
       return;
     }
-    const schema = table.schema.children.find((child) => child.rows);
-    if (!schema) return;
     for (const binding of [...this.#target.rows.bindings(instance)]) {
       if (edit.bulk?.has(prefixNumber(binding.address, binding.length))) continue;
       const entry = bindingToNode(schema, binding);

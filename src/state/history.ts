@@ -185,7 +185,7 @@ export class History {
     for (const [instance, { number: table }] of this.#snapshot.head?.tables ?? []) {
       for (const number of touched.get(table) ?? []) {
         const [old, fresh] = [before.sealed(instance, number), after.sealed(instance, number)];
-        if (!isSameRow(old, fresh)) yield new SealedChange(instance, number, old, fresh);
+        if (!isSameRow(old, fresh)) yield new SealedChange(instance, number, before, after);
       }
     }
   }

@@ -6,7 +6,7 @@
 
 import type { Ipv4Prefix } from '../address.ts';
 import type { Binding } from './model.generated.ts';
-import { RowPack } from './row-pack.ts';
+import { isAscending, RowPack } from './row-pack.ts';
 import type { SealedRow } from './rows.ts';
 import { prefixNumber, RowSource } from './rows.ts';
 
@@ -64,6 +64,12 @@ export class RowOverlay {
     return this.#layers(instance).some(({ cleared }) => cleared);
   }
 
+  /** The pack that is all the overlay says of a table; undefined when that is more, or less, than one. */
+  onlyPack(instance: string): RowPack | undefined {
+    const [first, second] = this.#layers(instance);
+    return first && !second && !first.cleared ? first.rows : undefined;
+  }
+
   /** What the overlay says of a prefix: a sealed row, null for deleted, undefined for nothing (then the base answers). */
   get(instance: string, number: number): Uint8Array | null | undefined {
     const layers = this.#layers(instance);
@@ -112,12 +118,6 @@ export class RowOverlay {
     this.#tables.set(instance, [...below, top]);
     return top;
   }
-}
-
-/** Documents mostly come in order, and looking is much quicker than sorting. */
-function isAscending(numbers: Float64Array): boolean {
-  for (let i = 1; i < numbers.length; i++) if ((numbers[i - 1] ?? 0) > (numbers[i] ?? 0)) return false;
-  return true;
 }
 
 /** The same with layers that are not much larger than the one above them joined with it. */

@@ -1,42 +1,58 @@
 /** What a draft changes of the rows of running, as an iterable: a million changes are never a million objects at once. */
 
+import type { ChangeWork, NewRows } from './commit.ts';
 import type { Binding } from './model.generated.ts';
 import type { RowOverlay } from './overlay.ts';
 import { totalOf } from './records.ts';
 import type { RowChange, Tally } from './request.ts';
+import type { PackedRows } from './row-pack.ts';
 import type { RowSource } from './rows.ts';
-import { openRow } from './rows.ts';
+import { NoRows, openRow } from './rows.ts';
 
-/** One changed row; bindings are read from their sealed values when they are asked for. */
+/** One changed row; its values, and the bindings in them, are read when they are asked for. */
 export class SealedChange implements RowChange {
   readonly instance: string;
   readonly number: number;
-  readonly sealedBefore: Uint8Array | undefined;
-  readonly sealedAfter: Uint8Array | undefined;
+  readonly #before: RowSource;
+  readonly #after: Pick<RowSource, 'sealed'>;
 
-  constructor(instance: string, number: number, before: Uint8Array | undefined, after: Uint8Array | undefined) {
+  constructor(instance: string, number: number, before: RowSource, after: Pick<RowSource, 'sealed'>) {
     this.instance = instance;
     this.number = number;
-    this.sealedBefore = before;
-    this.sealedAfter = after;
+    this.#before = before;
+    this.#after = after;
+  }
+
+  get sealedBefore(): Uint8Array | undefined {
+    return this.#before.sealed(this.instance, this.number);
+  }
+
+  get sealedAfter(): Uint8Array | undefined {
+    return this.#after.sealed(this.instance, this.number);
   }
 
   get before(): Binding | undefined {
-    return this.sealedBefore && openRow(this.number, this.sealedBefore);
+    const value = this.sealedBefore;
+    return value && openRow(this.number, value);
   }
 
   get after(): Binding | undefined {
-    return this.sealedAfter && openRow(this.number, this.sealedAfter);
+    const value = this.sealedAfter;
+    return value && openRow(this.number, value);
   }
 }
 
+type Counts = { -readonly [Name in keyof Tally]: number };
+
+const NOTHING = new NoRows();
+
 /** The changes of one draft against a base that stays as it is meanwhile: table by table, in key order. */
-export class RowChanges implements Iterable<SealedChange> {
+export class RowChanges implements Iterable<SealedChange>, NewRows {
   readonly #base: RowSource;
   readonly #overlay: RowOverlay;
   /** The prefixes of changed rows, by AFTR. */
   readonly #numbers = new Map<string, Float64Array>();
-  readonly #tallies = new Map<string, { added: number; changed: number; removed: number }>();
+  readonly #tallies = new Map<string, Tally>();
 
   private constructor(overlay: RowOverlay, base: RowSource) {
     this.#overlay = overlay;
@@ -51,32 +67,58 @@ export class RowChanges implements Iterable<SealedChange> {
   }
 
   async #compare(instance: string): Promise<void> {
-    const numbers = this.#touched(instance);
-    const isEmpty = this.#base.count(instance) === 0;
     const tally = { added: 0, changed: 0, removed: 0 };
+    const numbers = this.#overlay.isCleared(instance)
+      ? await this.#compareAll(instance, tally)
+      : await this.#compareNoted(instance, tally);
+    if (numbers.length === 0) return;
+    this.#numbers.set(instance, numbers);
+    this.#tallies.set(instance, tally);
+  }
+
+  /** The changed ones among the rows that the overlay says something of, in key order. */
+  async #compareNoted(instance: string, tally: Counts): Promise<Float64Array> {
+    const numbers = this.#overlay.numbers(instance);
+    const isEmpty = this.#base.count(instance) === 0;
     let count = 0;
     await inSlices(numbers, (number) => {
       const before = isEmpty ? undefined : this.#base.sealed(instance, number);
-      const after = this.after(instance, number);
+      const after = this.sealed(instance, number);
       if (isSameRow(before, after)) return;
       tally[!before ? 'added' : after ? 'changed' : 'removed']++;
       numbers[count++] = number;
     });
-    if (count === 0) return;
-    this.#numbers.set(instance, numbers.subarray(0, count));
-    this.#tallies.set(instance, tally);
+    return numbers.subarray(0, count);
   }
 
-  /** The prefixes of rows that may be changed, in key order. */
-  #touched(instance: string): Float64Array {
+  /** Of a table that is cleared every row counts: one walk over it, beside what the overlay puts in its place. */
+  async #compareAll(instance: string, tally: Counts): Promise<Float64Array> {
     const fresh = this.#overlay.numbers(instance);
-    if (!this.#overlay.isCleared(instance)) return fresh;
-    const all = new Float64Array(fresh.length + this.#base.count(instance));
-    all.set(fresh);
-    let count = fresh.length;
-    for (const { number } of this.#base.sealedRows(instance)) all[count++] = number;
-    all.sort();
-    return all.filter((number, index) => index === 0 || number !== all[index - 1]);
+    const numbers = new Float64Array(fresh.length + this.#base.count(instance));
+    let [count, next] = [0, 0];
+    const add = (before: number) => {
+      for (let number = fresh[next]; number !== undefined && number < before; number = fresh[++next]) {
+        if (!this.sealed(instance, number)) continue;
+        tally.added++;
+        numbers[count++] = number;
+      }
+    };
+    await inSlices(this.#base.sealedRows(instance), ({ number, value }) => {
+      add(number);
+      if (fresh[next] === number) next++;
+      const after = this.sealed(instance, number);
+      if (isSameRow(value, after)) return;
+      tally[after ? 'changed' : 'removed']++;
+      numbers[count++] = number;
+    });
+    add(Number.POSITIVE_INFINITY);
+    return numbers.subarray(0, count);
+  }
+
+  /** All changed rows of an AFTR in one pack as they are to be, in key order; undefined where they are no such pack. */
+  wholePack(instance: string): PackedRows | undefined {
+    const pack = this.#overlay.onlyPack(instance)?.packed();
+    return pack?.numbers.length === this.#numbers.get(instance)?.length ? pack : undefined;
   }
 
   /** The prefixes of the changed rows of an AFTR, in key order; not to be changed. */
@@ -85,7 +127,7 @@ export class RowChanges implements Iterable<SealedChange> {
   }
 
   /** The sealed value a changed row is to have; undefined for one that goes. */
-  after(instance: string, number: number): Uint8Array | undefined {
+  sealed(instance: string, number: number): Uint8Array | undefined {
     return this.#overlay.get(instance, number) ?? undefined;
   }
 
@@ -116,19 +158,14 @@ export class RowChanges implements Iterable<SealedChange> {
 
   *[Symbol.iterator](): Generator<SealedChange> {
     for (const [instance, numbers] of this.#numbers) {
-      const isEmpty = this.#base.count(instance) === 0;
-      for (const number of numbers) {
-        const before = isEmpty ? undefined : this.#base.sealed(instance, number);
-        yield new SealedChange(instance, number, before, this.after(instance, number));
-      }
+      const before = this.#base.count(instance) === 0 ? NOTHING : this.#base;
+      for (const number of numbers) yield new SealedChange(instance, number, before, this);
     }
   }
 
-  /** The sealed rows as they are to be, undefined for one that goes; the base is not read. */
-  forEachAfter(work: (instance: string, number: number, after: Uint8Array | undefined) => void): void {
-    for (const [instance, numbers] of this.#numbers) {
-      for (const number of numbers) work(instance, number, this.after(instance, number));
-    }
+  forEachChange(work: ChangeWork): void {
+    for (const { instance, number, sealedBefore, sealedAfter } of this)
+      work(instance, number, sealedBefore, sealedAfter);
   }
 }
 

@@ -11,13 +11,21 @@ import { prefixNumber } from './rows.ts';
 const LARGEST_STEP = 32 * 1024 ** 2;
 const FIRST_PLACES = 8;
 
-/** Rows by prefix number. A prefix may also be noted as gone. */
+/** Rows in key order, one after the other; a value of no octets is a row that goes. */
+export interface PackedRows {
+  readonly numbers: Float64Array;
+  /** Ends of the values in `octets`; each begins where the one before ends. */
+  readonly ends: Uint32Array;
+  readonly octets: Uint8Array;
+}
+
+/** Rows by prefix number. A prefix may also be noted as gone. What it stands in is shared memory: a thread may read it. */
 export class RowPack {
   /** Places plus one, by hash of the prefix number, with open addressing; 0 is free. Twice as many as places. */
   #slots = new Int32Array(2 * FIRST_PLACES);
   /** By place, in the order they came: prefix number, and end of the value, which begins where the one before ends. */
-  #numbers = new Float64Array(FIRST_PLACES);
-  #ends = new Uint32Array(FIRST_PLACES);
+  #numbers = sharedNumbers(FIRST_PLACES);
+  #ends = sharedEnds(FIRST_PLACES);
   #octets: Uint8Array = new Uint8Array(0);
   /** Places in use; a row put again leaves its old place behind. */
   #count = 0;
@@ -57,6 +65,13 @@ export class RowPack {
     this.#place(number, this.#startOf(this.#count));
   }
 
+  /** The rows as they stand, for a thread to read; undefined when they did not come in key order. Nobody changes them any more. */
+  packed(): PackedRows | undefined {
+    const numbers = this.#numbers.subarray(0, this.#count);
+    if (this.#size !== this.#count || !isAscending(numbers)) return undefined;
+    return { numbers, ends: this.#ends.subarray(0, this.#count), octets: this.#octets };
+  }
+
   /** All prefixes that something is known of, gone ones included, in the order they came last. */
   *numbers(): Generator<number> {
     for (let place = 0; place < this.#count; place++) {
@@ -91,9 +106,9 @@ export class RowPack {
   #growPlaces(): void {
     const room = this.#count * 2;
     const [numbers, ends] = [this.#numbers, this.#ends];
-    this.#numbers = new Float64Array(room);
+    this.#numbers = sharedNumbers(room);
     this.#numbers.set(numbers);
-    this.#ends = new Uint32Array(room);
+    this.#ends = sharedEnds(room);
     this.#ends.set(ends);
     const old = this.#slots;
     this.#slots = new Int32Array(2 * room);
@@ -102,8 +117,26 @@ export class RowPack {
 
   #growOctets(needed: number): void {
     const { length } = this.#octets;
-    const larger = new Uint8Array(Math.max(256, needed, length + Math.min(length, LARGEST_STEP)));
+    const larger = sharedOctets(Math.max(256, needed, length + Math.min(length, LARGEST_STEP)));
     larger.set(this.#octets);
     this.#octets = larger;
   }
+}
+
+/** Documents mostly come in order, and looking is much quicker than sorting. */
+export function isAscending(numbers: Float64Array): boolean {
+  for (let i = 1; i < numbers.length; i++) if ((numbers[i - 1] ?? 0) > (numbers[i] ?? 0)) return false;
+  return true;
+}
+
+function sharedNumbers(length: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT));
+}
+
+function sharedEnds(length: number): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(length * Uint32Array.BYTES_PER_ELEMENT));
+}
+
+function sharedOctets(length: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(length));
 }

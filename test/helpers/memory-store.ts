@@ -1,7 +1,7 @@
 /** A store in memory, as the datapath reads it. */
 
 import type { Store } from '../../src/datapath/follower.ts';
-import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
+import { ContentHash } from '../../src/state/content-hash.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import type { ChangesSince } from '../../src/state/reader.ts';
 import type { RowChange } from '../../src/state/request.ts';
@@ -73,9 +73,9 @@ export class MemoryStore implements Store {
   }
 
   contentHash(): string {
-    let sum = 0n;
-    for (const { instance, binding } of this.#rows.values()) sum = addHash(sum, rowHash(instance, binding));
-    return hashText(sum);
+    const sum = new ContentHash();
+    for (const { instance, binding } of this.#rows.values()) sum.addBinding(instance, binding);
+    return sum.text;
   }
 
   #change(instance: string, row: Binding, after: Binding | undefined): RowChange {

@@ -8,7 +8,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
-import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
+import { ContentHash } from '../../src/state/content-hash.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { StoreReader } from '../../src/state/reader.ts';
 
@@ -34,8 +34,8 @@ function report(line: string): void {
   }
   const followed = Array.from({ length: fresh - version }, (_, index) => version + 1 + index);
   version = fresh;
-  let hash = 0n;
-  for (const { instance, binding } of rows.values()) hash = addHash(hash, rowHash(instance, binding));
+  const hash = new ContentHash();
+  for (const { instance, binding } of rows.values()) hash.addBinding(instance, binding);
   const table = [...rows.values()].map(
     ({ instance, binding }) =>
       `${instance} ${formatIpv4Prefix(binding.address, binding.length)} ${formatIpv6(binding.gatewayIpv6Address)}`,
@@ -43,7 +43,7 @@ function report(line: string): void {
   const answer = {
     version,
     followed: changes?.rows ? followed : 'rebuilt',
-    isSameHash: hashText(hash) === reader.contentHash(),
+    isSameHash: hash.text === reader.contentHash(),
     counts: Object.fromEntries(reader.counts()),
     table: table.sort(),
     configuration: reader.configuration(),

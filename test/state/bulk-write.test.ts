@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv6 } from '../../src/address.ts';
 import { BULK_WRITE_ROWS } from '../../src/state/bulk-write.ts';
-import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
+import { ContentHash } from '../../src/state/content-hash.ts';
 import type { DataNode } from '../../src/state/data.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { ManagementError } from '../../src/state/errors.ts';
@@ -41,13 +41,13 @@ function edit(first: number, count: number, gateway: number, more: Record<string
 function tableOf(datastores: Datastores): Record<string, number> {
   const view = datastores.view('running');
   const found: Record<string, number> = {};
-  let hash = 0n;
+  const hash = new ContentHash();
   for (const binding of view.bindings('a')) {
     const gateway = formatIpv6(binding.gatewayIpv6Address);
     found[gateway] = (found[gateway] ?? 0) + 1;
-    hash = addHash(hash, rowHash('a', binding));
+    hash.addBinding('a', binding);
   }
-  assert.is(datastores.head().contentHash, hashText(hash));
+  assert.is(datastores.head().contentHash, hash.text);
   assert.is(
     view.count('a'),
     Object.values(found).reduce((sum, count) => sum + count, 0),

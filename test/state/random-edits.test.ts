@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
-import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
+import { ContentHash } from '../../src/state/content-hash.ts';
 import type { DataNode, Operation } from '../../src/state/data.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { ManagementError } from '../../src/state/errors.ts';
@@ -229,10 +229,10 @@ function rowsOf(datastores: Datastores, datastore: DatastoreName): string[] {
 
 function hashOf(datastores: Datastores): string {
   const view = datastores.view('running');
-  let hash = 0n;
-  for (const row of view.bindings('a')) hash = addHash(hash, rowHash('a', row));
+  const hash = new ContentHash();
+  for (const row of view.bindings('a')) hash.addBinding('a', row);
   view.close();
-  return hashText(hash);
+  return hash.text;
 }
 
 /** The tag of the fault a work ends with, `ok` without one. */
