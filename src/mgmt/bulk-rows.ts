@@ -87,14 +87,19 @@ function skipSpace(text: string, at: number): number {
 const LEAVES = ['ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'] as const;
 
 /** Reads entries as XML elements of one prefix ('' for none). */
+/** An entry of prefix and gateway has about that many characters. */
+const [XML_ENTRY, JSON_ENTRY] = [130, 75];
+
 export class XmlRows {
-  readonly rows = new RowPack();
+  readonly rows: RowPack;
   readonly #entry = new Entry();
   readonly #open: string;
   readonly #close: string;
   readonly #leaves: readonly { readonly name: string; readonly open: string; readonly close: string }[];
 
-  constructor(prefix: string) {
+  /** `characters` is how long the document is from here on. */
+  constructor(prefix: string, characters: number) {
+    this.rows = new RowPack(Math.ceil(characters / XML_ENTRY));
     const tag = (name: string) => (prefix === '' ? name : `${prefix}:${name}`);
     this.#open = `<${tag('binding')}>`;
     this.#close = `</${tag('binding')}>`;
@@ -133,16 +138,25 @@ export class XmlRows {
 
 /** Reads entries as objects of a JSON array. */
 export class JsonRows {
-  readonly rows = new RowPack();
+  readonly rows: RowPack;
   readonly #entry = new Entry();
 
+  /** `characters` is how long the document is from here on. */
+  constructor(characters: number) {
+    this.rows = new RowPack(Math.ceil(characters / JSON_ENTRY));
+  }
+
   /**
-   * Reads the objects from `at` on, each with the comma behind it; where the first one stands that was not taken. The last
-   * of an array has no comma and is never taken, so that the array's end is the ordinary reader's.
+   * Reads at most `limit` objects from `at` on, each with the comma behind it; where the first one stands that was not taken.
+   * The last of an array has no comma and is never taken, so that the array's end is the ordinary reader's.
    */
-  read(text: string, at: number): number {
+  read(text: string, at: number, limit = Number.POSITIVE_INFINITY): number {
     let next = at;
-    for (let end = this.#one(text, next); end >= 0; end = this.#one(text, next)) next = end;
+    for (let count = 0; count < limit; count++) {
+      const end = this.#one(text, next);
+      if (end < 0) break;
+      next = end;
+    }
     return next;
   }
 

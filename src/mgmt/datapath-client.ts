@@ -16,6 +16,8 @@ import type { Change, Participant } from '../state/request.ts';
 const RECONNECT_MS = 200;
 const PREPARE_MS = 5_000;
 const APPLY_MS = 2_000;
+/** Longer for what takes longer: a table of a million is read anew within some seconds. */
+const APPLY_MS_PER_ROW = 0.02;
 const READ_MS = 1_000;
 
 interface Waiting {
@@ -59,7 +61,8 @@ export class DatapathClient implements Participant {
       const [first, ...others] = faults;
       if (first) throw new ManagementError(first.tag, first, others);
     }
-    return (version) => this.#apply(version);
+    const rows = [...change.rowCounts.values()].reduce((sum, count) => sum + count, 0);
+    return (version) => this.#apply(version, rows);
   }
 
   async #check(configuration: unknown): Promise<readonly Refusal[]> {
@@ -79,8 +82,9 @@ export class DatapathClient implements Participant {
     this.#socket?.destroy();
   }
 
-  async #apply(version: number): Promise<void> {
-    const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, APPLY_MS);
+  async #apply(version: number, rows: number): Promise<void> {
+    const deadlineMs = APPLY_MS + APPLY_MS_PER_ROW * rows;
+    const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, deadlineMs);
     if (applied === undefined || applied.version < version) {
       const why = applied === undefined ? 'it has not answered' : 'it could not put the version in force, see its log';
       this.#log.warn({ version, applied: applied?.version }, `datapath-behind: ${why}; it tries again`);

@@ -90,7 +90,7 @@ export async function parseLongXml(text: string, bulk: BulkPlace): Promise<XmlEl
 }
 
 function* parseSteps(text: string, limits: XmlLimits, bulk: BulkPlace): Generator<void, XmlElement> {
-  const reader = new ElementReader(limits, bulk);
+  const reader = new ElementReader(limits, bulk, text.length);
   let at = 0;
   const feed = function* (to: number): Generator<void> {
     while (at < to) {
@@ -134,6 +134,8 @@ class ElementReader {
   readonly #open: OpenElement[] = [];
   readonly #limits: XmlLimits;
   readonly #bulk: BulkPlace;
+  /** Of the whole document. */
+  readonly #characters: number;
   #elements = 0;
   #attributes = 0;
   /** The open binding table, in which entries may be read as rows. */
@@ -143,7 +145,8 @@ class ElementReader {
   #tagEnd = 0;
   #hasRows = false;
 
-  constructor(limits: XmlLimits, bulk: BulkPlace) {
+  constructor(limits: XmlLimits, bulk: BulkPlace, characters: number) {
+    this.#characters = characters;
     this.#limits = limits;
     this.#bulk = bulk;
     const parser = this.#parser;
@@ -210,7 +213,7 @@ class ElementReader {
   get rows(): XmlRows | undefined {
     const table = this.#table;
     if (!table || table !== this.#open[this.#open.length - 1] || this.#tagEnd !== this.#written) return undefined;
-    table.bulk ??= new XmlRows(table.element.prefix);
+    table.bulk ??= new XmlRows(table.element.prefix, this.#characters - this.#written);
     this.#hasRows = true;
     return table.bulk;
   }

@@ -64,10 +64,10 @@ export class RowOverlay {
     return this.#layers(instance).some(({ cleared }) => cleared);
   }
 
-  /** The pack that is all the overlay says of a table; undefined when that is more, or less, than one. */
+  /** The pack that is all the overlay puts into a table, cleared before or not; undefined when that is more, or less, than one. */
   onlyPack(instance: string): RowPack | undefined {
-    const [first, second] = this.#layers(instance);
-    return first && !second && !first.cleared ? first.rows : undefined;
+    const [pack, ...others] = this.#layers(instance).filter(({ rows }) => rows.size > 0);
+    return others.length === 0 ? pack?.rows : undefined;
   }
 
   /** What the overlay says of a prefix: a sealed row, null for deleted, undefined for nothing (then the base answers). */
@@ -97,7 +97,12 @@ export class RowOverlay {
     const layers = this.#layers(instance);
     const all = new Float64Array(layers.reduce((sum, { rows }) => sum + rows.size, 0));
     let count = 0;
-    for (const { rows } of layers) for (const number of rows.numbers()) all[count++] = number;
+    for (const { rows } of layers) {
+      const numbers = rows.numbers();
+      if (numbers instanceof Float64Array) all.set(numbers, count);
+      else all.set([...numbers], count);
+      count += rows.size;
+    }
     if (!isAscending(all)) all.sort();
     if (layers.length < 2) return all;
     return all.filter((number, index) => index === 0 || number !== all[index - 1]);

@@ -118,7 +118,9 @@ export class RowChanges implements Iterable<SealedChange>, NewRows {
   /** All changed rows of an AFTR in one pack as they are to be, in key order; undefined where they are no such pack. */
   wholePack(instance: string): PackedRows | undefined {
     const pack = this.#overlay.onlyPack(instance)?.packed();
-    return pack?.numbers.length === this.#numbers.get(instance)?.length ? pack : undefined;
+    const { added = 0, changed = 0, removed = 0 } = this.#tallies.get(instance) ?? {};
+    // None that goes, so all of them are of the pack; as many, so they are all of it.
+    return removed === 0 && added + changed === pack?.numbers.length ? pack : undefined;
   }
 
   /** The prefixes of the changed rows of an AFTR, in key order; not to be changed. */

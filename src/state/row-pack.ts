@@ -21,15 +21,23 @@ export interface PackedRows {
 
 /** Rows by prefix number. A prefix may also be noted as gone. What it stands in is shared memory: a thread may read it. */
 export class RowPack {
-  /** Places plus one, by hash of the prefix number, with open addressing; 0 is free. Twice as many as places. */
-  #slots = new Int32Array(2 * FIRST_PLACES);
+  /** Places plus one, by hash of the prefix number, with open addressing; 0 is free. */
+  #slots: Int32Array;
   /** By place, in the order they came: prefix number, and end of the value, which begins where the one before ends. */
-  #numbers = sharedNumbers(FIRST_PLACES);
-  #ends = sharedEnds(FIRST_PLACES);
+  #numbers: Float64Array;
+  #ends: Uint32Array;
   #octets: Uint8Array = new Uint8Array(0);
   /** Places in use; a row put again leaves its old place behind. */
   #count = 0;
   #size = 0;
+
+  /** With room for about that many rows. */
+  constructor(expected = FIRST_PLACES) {
+    const room = Math.max(expected, FIRST_PLACES);
+    this.#slots = slotsFor(room);
+    this.#numbers = sharedNumbers(room);
+    this.#ends = sharedEnds(room);
+  }
 
   get size(): number {
     return this.#size;
@@ -73,7 +81,11 @@ export class RowPack {
   }
 
   /** All prefixes that something is known of, gone ones included, in the order they came last. */
-  *numbers(): Generator<number> {
+  numbers(): Iterable<number> {
+    return this.#size === this.#count ? this.#numbers.subarray(0, this.#count) : this.#lastNumbers();
+  }
+
+  *#lastNumbers(): Generator<number> {
     for (let place = 0; place < this.#count; place++) {
       const number = this.#numbers[place] ?? 0;
       if (this.#slots[this.#slotOf(number)] === place + 1) yield number;
@@ -111,7 +123,7 @@ export class RowPack {
     this.#ends = sharedEnds(room);
     this.#ends.set(ends);
     const old = this.#slots;
-    this.#slots = new Int32Array(2 * room);
+    this.#slots = slotsFor(room);
     for (const place of old) if (place !== 0) this.#slots[this.#slotOf(numbers[place - 1] ?? 0)] = place;
   }
 
@@ -127,6 +139,11 @@ export class RowPack {
 export function isAscending(numbers: Float64Array): boolean {
   for (let i = 1; i < numbers.length; i++) if ((numbers[i - 1] ?? 0) > (numbers[i] ?? 0)) return false;
   return true;
+}
+
+/** At least twice as many as places, a power of two. */
+function slotsFor(places: number): Int32Array {
+  return new Int32Array(2 ** Math.ceil(Math.log2(2 * places)));
 }
 
 function sharedNumbers(length: number): Float64Array {

@@ -4,12 +4,12 @@ import { isAscii } from 'node:buffer';
 import type { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { SchemaNode } from '../../state/schema.ts';
-import { parseXml, XML_LIMITS } from '../xml.ts';
+import { parseLongXml, parseXml } from '../xml.ts';
 import { dataFromXml } from '../xml-data.ts';
 import type { RestconfOperations } from './backend.ts';
 import { dataFromJson } from './json-reader.ts';
 import type { JsonObject } from './json-text.ts';
-import { describeJson, isJsonObject, parseJson } from './json-text.ts';
+import { describeJson, isJsonObject, parseJson, parseLongJson } from './json-text.ts';
 import { LIMITS } from './limits.ts';
 import type { Encoding } from './media.ts';
 import { unsupportedMedia } from './media.ts';
@@ -38,12 +38,12 @@ export interface BodyShape {
  * @throws RestconfFault 415 without a Content-Type; ManagementError malformed-message for what is not well-formed or
  *   holds something else than expected, and all faults of the data
  */
-export function readBody(
+export async function readBody(
   body: Uint8Array,
   encoding: Encoding | undefined,
   { schema, check }: Pick<RestconfOperations, 'schema' | 'check'>,
   shape: BodyShape,
-): DataNode {
+): Promise<DataNode> {
   if (body.length === 0) throw malformed('the request has no body; expected the resource in JSON or XML');
   if (encoding === undefined) throw unsupportedMedia('no Content-Type came');
   const text = decodeUtf8(body);
@@ -51,10 +51,10 @@ export function readBody(
   const isLong = body.length >= LIMITS.bulkOctets && !state;
   try {
     if (encoding === 'json') {
-      const members = unwrapJson(parseJson(text, isLong), wrapper);
+      const members = unwrapJson(isLong ? await parseLongJson(text) : parseJson(text), wrapper);
       return dataFromJson(schema, check, members, { parent, state, ...(module === undefined ? {} : { module }) });
     }
-    const root = parseXml(text, XML_LIMITS, isLong ? 'body' : 'none');
+    const root = isLong ? await parseLongXml(text, 'body') : parseXml(text);
     if (wrapper && (root.name !== wrapper.name || root.namespace !== wrapper.namespace)) {
       throw malformed(
         `expected the element ${wrapper.name} of ${wrapper.namespace}, ${root.name} of '${root.namespace}' came`,

@@ -50,7 +50,7 @@ export class Editor {
    * @throws ManagementError for all reasons to refuse the body, the target, a precondition, the edit
    */
   async edit(caller: Caller, request: RestconfRequest, body: Uint8Array): Promise<Reply> {
-    const plan = this.#plan(request, body);
+    const plan = await this.#plan(request, body);
     let existed = false;
     const precondition = async () => {
       existed = await this.#mayGoOn(caller, request, plan);
@@ -64,7 +64,7 @@ export class Editor {
     return { status: 204, headers };
   }
 
-  #plan(request: RestconfRequest, body: Uint8Array): Plan {
+  async #plan(request: RestconfRequest, body: Uint8Array): Promise<Plan> {
     const steps = request.resource.kind === 'data' ? request.resource.steps : [];
     if (request.method === 'POST') return this.#create(request, steps, body);
     if (request.method === 'DELETE') {
@@ -76,14 +76,14 @@ export class Editor {
     if (steps.length > 0) return this.#write(request, steps, body, operation);
     const parent = this.#operations.schema.root;
     const shape = { parent, path: '', wrapper: DATA_WRAPPER };
-    const tree = readBody(body, request.bodyEncoding, this.#operations, shape);
+    const tree = await readBody(body, request.bodyEncoding, this.#operations, shape);
     return { edit: { tree, defaultOperation: operation }, target: [], mustExist: true };
   }
 
   /** §4.4.1: the body holds one child of the target. */
-  #create(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array): Plan {
+  async #create(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array): Promise<Plan> {
     const { root, last } = buildPath(this.#operations.schema, steps);
-    const child = this.#single(request, last, body);
+    const child = await this.#single(request, last, body);
     child.operation = 'create';
     this.#place(child, request.query, steps);
     last.add(child);
@@ -92,10 +92,15 @@ export class Editor {
   }
 
   /** §4.5, §4.6.1: the body holds the target itself. */
-  #write(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array, operation: 'replace' | 'merge'): Plan {
+  async #write(
+    request: RestconfRequest,
+    steps: readonly PathStep[],
+    body: Uint8Array,
+    operation: 'replace' | 'merge',
+  ): Promise<Plan> {
     const { root, last: parent } = buildPath(this.#operations.schema, steps.slice(0, -1));
     const target = steps[steps.length - 1];
-    const child = this.#single(request, parent, body, target?.schema.module);
+    const child = await this.#single(request, parent, body, target?.schema.module);
     if (!target || child.schema !== target.schema) {
       throw badRequest(`the body holds ${child.schema.qualifiedName}; the URL names ${printDataPath(steps)}`);
     }
@@ -114,9 +119,9 @@ export class Editor {
     };
   }
 
-  #single(request: RestconfRequest, parent: DataNode, body: Uint8Array, module?: string): DataNode {
+  async #single(request: RestconfRequest, parent: DataNode, body: Uint8Array, module?: string): Promise<DataNode> {
     const shape = { parent: parent.schema, path: parent.path, ...(module === undefined ? {} : { module }) };
-    const top = readBody(body, request.bodyEncoding, this.#operations, shape);
+    const top = await readBody(body, request.bodyEncoding, this.#operations, shape);
     const [child, ...more] = top.childMap.values();
     const rows = top.bulk?.size ?? 0;
     if (child && more.length === 0 && rows === 0) return child;

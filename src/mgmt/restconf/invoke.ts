@@ -28,7 +28,7 @@ export async function invoke(
 ): Promise<Reply> {
   const { root, last } = buildPath(operations.schema, steps);
   const target = (steps.length === 0 ? root : last).add(new DataNode(schema));
-  const input = readInput(operations, request, schema, body, target.path);
+  const input = await readInput(operations, request, schema, body, target.path);
   if (steps.length > 0 && !(await exists(operations, caller, steps))) {
     throw notFound(`there is no ${printDataPath(steps)} with an action ${schema.name}`);
   }
@@ -40,13 +40,13 @@ export async function invoke(
 }
 
 /** The input as a node of the input's schema; no body is an empty input. */
-function readInput(
+async function readInput(
   operations: RestconfOperations,
   request: RestconfRequest,
   schema: SchemaNode,
   body: Uint8Array,
   path: string,
-): DataNode {
+): Promise<DataNode> {
   const parent = schema.child('input', schema.module) ?? schema.child('input');
   if (!parent) throw new Error(`schema of ${schema.path} has no input`);
   if (body.length === 0) return new DataNode(parent);

@@ -50,6 +50,43 @@ export function parseJson(text: string, bulk = false): JsonValue {
   return new JsonParser(text, bulk).document();
 }
 
+/** The same with `bulk`, in slices of some milliseconds, so that others have their turn while a long document is read. */
+export async function parseLongJson(text: string): Promise<JsonValue> {
+  return new JsonParser(text, true, await readAhead(text)).document();
+}
+
+/** Entries that were read before the parser came to them. */
+interface Ahead {
+  readonly reader: JsonRows;
+  /** Behind the last one. */
+  readonly end: number;
+}
+
+/** Arrays of binding tables by where their first entry stands, or of what looks like one: the parser comes to no other. */
+async function readAhead(text: string): Promise<ReadonlyMap<number, Ahead>> {
+  const found = new Map<number, Ahead>();
+  const table = /"(?:gi-4over6:)?binding"\s*:\s*\[\s*/g;
+  let began = performance.now();
+  for (let match = table.exec(text); match; match = table.exec(text)) {
+    const first = match.index + match[0].length;
+    const reader = new JsonRows(text.length - first);
+    let at = first;
+    for (let next = reader.read(text, at, ENTRIES); next !== at; next = reader.read(text, at, ENTRIES)) {
+      at = next;
+      if (performance.now() - began < SLICE_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      began = performance.now();
+    }
+    found.set(first, { reader, end: at });
+    table.lastIndex = Math.max(at, first);
+  }
+  return found;
+}
+
+/** Entries read at once. */
+const ENTRIES = 4_096;
+const SLICE_MS = 10;
+
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return value instanceof Map;
 }
@@ -80,10 +117,12 @@ class JsonParser {
   #at = 0;
   #depth = 0;
   readonly #bulk: boolean;
+  readonly #ahead: ReadonlyMap<number, Ahead>;
 
-  constructor(text: string, bulk: boolean) {
+  constructor(text: string, bulk: boolean, ahead: ReadonlyMap<number, Ahead> = new Map()) {
     this.#text = text;
     this.#bulk = bulk;
+    this.#ahead = ahead;
   }
 
   document(): JsonValue {
@@ -145,7 +184,9 @@ class JsonParser {
   }
 
   #entries(): readonly JsonValue[] {
-    const reader = new JsonRows();
+    const ahead = this.#ahead.get(this.#at);
+    const reader = ahead?.reader ?? new JsonRows(this.#text.length - this.#at);
+    if (ahead) this.#at = ahead.end;
     const values = new BulkArray();
     this.#array(values, () => {
       this.#at = reader.read(this.#text, this.#at);
