@@ -104,6 +104,8 @@ export class Launcher {
         ...prefix,
         ...this.#asUser(this.#capabilities(role)),
         node,
+        // Management gives back what a bulk commit needed.
+        '--expose-gc',
         program,
         role,
         ...words,

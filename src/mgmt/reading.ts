@@ -179,13 +179,16 @@ class ReadingBuilder {
     parts: readonly SelectionPart[] | undefined,
     level: number,
   ): Generator<DataNode, undefined> {
-    const isWhole = this.#isWhole(parts, level);
-    for (const binding of this.#view.bindings(instance)) {
-      if (isWhole) yield orphan(new RowNode(schema, binding, this.#options.content === 'all'), source);
-      else {
-        const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level);
-        if (entry) yield entry;
+    if (this.#isWhole(parts, level)) {
+      const withState = this.#options.content === 'all';
+      for (const { number, value } of this.#view.sealedRows(instance)) {
+        yield orphan(new RowNode(schema, number, value, withState), source);
       }
+      return undefined;
+    }
+    for (const binding of this.#view.bindings(instance)) {
+      const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level);
+      if (entry) yield entry;
     }
     return undefined;
   }

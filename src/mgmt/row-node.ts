@@ -5,22 +5,26 @@
 
 import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
 import { DataNode } from '../state/data.ts';
-import type { Binding } from '../state/model.generated.ts';
+import { openRow } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
 
 export class RowNode extends DataNode {
-  readonly #binding: Binding;
+  readonly #number: number;
+  readonly #value: Uint8Array;
   readonly #withState: boolean;
 
-  constructor(schema: SchemaNode, binding: Binding, withState: boolean) {
+  /** A row of the store: number of its prefix and sealed value. */
+  constructor(schema: SchemaNode, number: number, value: Uint8Array, withState: boolean) {
     super(schema);
-    this.#binding = binding;
+    this.#number = number;
+    this.#value = value;
     this.#withState = withState;
   }
 
   /** The entry as text: what stands before it, then each leaf that has a value, put into words by `leaf`. */
   print(leaf: (name: string, value: string) => string): string {
-    const { address, length, gatewayIpv6Address, aftrIpv6Address, description, origin } = this.#binding;
+    const binding = openRow(this.#number, this.#value);
+    const { address, length, gatewayIpv6Address, aftrIpv6Address, description, origin } = binding;
     let text = leaf('ipv4-prefix', formatIpv4Prefix(address, length));
     text += leaf('gateway-ipv6-address', formatIpv6(gatewayIpv6Address));
     if (aftrIpv6Address) text += leaf('aftr-ipv6-address', formatIpv6(aftrIpv6Address));

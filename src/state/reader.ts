@@ -6,6 +6,7 @@ import { History } from './history.ts';
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
+import { openRow } from './rows.ts';
 
 /** More changed rows are not worth following: all tables are read anew. */
 export const FOLLOWED_ROWS = 100_000;
@@ -54,7 +55,9 @@ export class StoreReader {
   /** Every row of every table. */
   *bindings(): Generator<{ readonly instance: string; readonly binding: Binding }> {
     for (const instance of this.#snapshot.head?.tables.keys() ?? []) {
-      for (const binding of this.#snapshot.bindings(instance)) yield { instance, binding };
+      for (const { number, value } of this.#snapshot.sealedRows(instance)) {
+        yield { instance, binding: openRow(number, value) };
+      }
     }
   }
 

@@ -13,7 +13,7 @@ import { longestMatch } from './rows.ts';
 const VIEW_LIMIT_MS = 30_000;
 
 /** A consistent snapshot of one datastore; to be closed. It never holds up a commit. Reading after 30 s is refused. */
-export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'count'> {
+export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRows' | 'count'> {
   readonly version: number;
   readonly time: Date;
   /** Not to be changed. */
@@ -52,17 +52,8 @@ export function openView(snapshot: Snapshot, shown: Shown, limitMs = VIEW_LIMIT_
     time: shown.time,
     tree: shown.tree,
     binding: (instance, address, length) => inTime().binding(instance, address, length),
-    *bindings(instance: string, from?: Ipv4Prefix) {
-      const found: Iterator<Binding> = inTime().bindings(instance, from);
-      try {
-        for (let next = found.next(); !next.done; next = found.next()) {
-          yield next.value;
-          inTime();
-        }
-      } finally {
-        found.return?.();
-      }
-    },
+    bindings: (instance: string, from?: Ipv4Prefix) => whileInTime(inTime().bindings(instance, from), inTime),
+    sealedRows: (instance: string, from?: number) => whileInTime(inTime().sealedRows(instance, from), inTime),
     count: (instance) => inTime().count(instance),
     longestMatch: (instance, address) => longestMatch(inTime(), instance, address),
     history: new History(snapshot),
@@ -71,4 +62,12 @@ export function openView(snapshot: Snapshot, shown: Shown, limitMs = VIEW_LIMIT_
       snapshot.close();
     },
   };
+}
+
+/** The items as long as `inTime` does not throw. */
+function* whileInTime<Item>(items: Iterable<Item>, inTime: () => unknown): Generator<Item> {
+  for (const item of items) {
+    yield item;
+    inTime();
+  }
 }

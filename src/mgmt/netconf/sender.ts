@@ -5,7 +5,8 @@ import type { Framing } from './framing.ts';
 import { frameEnd, framePiece } from './framing.ts';
 
 /** Pieces are gathered to about this many characters before they become a chunk. */
-const GATHER = 16 * 1024;
+const GATHER = 64 * 1024;
+const SLICE_MS = 10;
 
 export class Sender {
   framing: Framing = 'end-of-message';
@@ -23,11 +24,16 @@ export class Sender {
   /** Writes one message; false when the client went away before its end. What `pieces` throws is thrown on. */
   async send(pieces: Iterable<string>): Promise<boolean> {
     let gathered = '';
+    let began = performance.now();
     for (const piece of pieces) {
       gathered += piece;
       if (gathered.length < GATHER) continue;
       if (!(await this.#write(framePiece(gathered, this.framing)))) return false;
       gathered = '';
+      // A client that reads as fast as this writes must not hold up the others.
+      if (performance.now() - began < SLICE_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      began = performance.now();
     }
     return this.#write(Buffer.concat([framePiece(gathered, this.framing), frameEnd(this.framing)]));
   }

@@ -8,6 +8,8 @@ import type { SchemaNode } from '../../state/schema.ts';
 import { RowNode } from '../row-node.ts';
 import { holdsRows, isAny, isOpenData } from '../xml-data.ts';
 
+/** Entries are gathered to about so many characters before they are handed on. */
+const GATHER = 16 * 1024;
 const DEFAULT_ANNOTATION = '{"ietf-netconf-with-defaults:default":true}';
 
 /**
@@ -28,14 +30,18 @@ function* writeMembers(
   rows: (parent: DataNode) => Iterable<DataNode>,
   writer: MemberWriter,
 ): Generator<string> {
+  let text = '';
   for (const node of nodes) {
     if (holdsRows(node.schema) || isOpenData(node)) {
-      yield `${writer.before(node)}{`;
+      yield `${text}${writer.before(node)}{`;
       yield* writeMembers(withRows(node, rows), rows, new MemberWriter(isOpenData(node)));
-      yield `}${writer.after(node)}`;
-    } else yield writer.before(node) + jsonText(node) + writer.after(node);
+      text = `}${writer.after(node)}`;
+    } else text += writer.before(node) + jsonText(node) + writer.after(node);
+    if (text.length < GATHER) continue;
+    yield text;
+    text = '';
   }
-  yield writer.end();
+  yield text + writer.end();
 }
 
 function* withRows(node: DataNode, rows: (parent: DataNode) => Iterable<DataNode>): Generator<DataNode> {
