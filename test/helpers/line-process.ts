@@ -10,11 +10,22 @@ export class LineProcess {
   readonly #lines: AsyncIterator<string>;
   readonly #exit: Promise<unknown>;
 
-  /** Starts a compiled helper of this folder; `limit` is the largest file it can write, in blocks of 512 octets. */
-  constructor(helper: string, args: readonly string[], limit = 'unlimited') {
+  /**
+   * Starts a compiled helper of this folder; `limit` is the largest file it can write, in blocks of 512 octets,
+   * `environment` is added to ours.
+   */
+  constructor(
+    helper: string,
+    args: readonly string[],
+    limit = 'unlimited',
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     const script = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@"`;
     const program = [process.execPath, join(import.meta.dirname, `${helper}.js`), ...args];
-    this.#child = spawn('sh', ['-c', script, ...program], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = spawn('sh', ['-c', script, ...program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
+    });
     this.#exit = new Promise((resolve) => this.#child.once('close', resolve));
     this.#child.stdin?.on('error', () => undefined);
     if (!this.#child.stdout) throw new Error('the child has no output');
@@ -35,6 +46,17 @@ export class LineProcess {
   async end(): Promise<void> {
     this.#child.stdin?.end();
     await this.#exit;
+  }
+
+  /** Ends the input; the process may go on. */
+  endInput(): void {
+    this.#child.stdin?.end();
+  }
+
+  /** How the process ended: a signal or an exit code. */
+  async ending(): Promise<string> {
+    await this.#exit;
+    return this.#child.signalCode ?? `exit code ${this.#child.exitCode}`;
   }
 
   async kill(): Promise<void> {
