@@ -141,18 +141,21 @@ export class JsonRows {
   readonly rows: RowPack;
   readonly #entry = new Entry();
 
+  /** Whether the last entry of the array was taken. */
+  isEnded = false;
+
   /** `characters` is how long the document is from here on. */
   constructor(characters: number) {
     this.rows = new RowPack(Math.ceil(characters / JSON_ENTRY));
   }
 
   /**
-   * Reads at most `limit` objects from `at` on, each with the comma behind it; where the first one stands that was not taken.
-   * The last of an array has no comma and is never taken, so that the array's end is the ordinary reader's.
+   * Reads at most `limit` objects from `at` on, each with the comma behind it; where the first one stands that was not taken,
+   * or the bracket behind the last one (`isEnded`).
    */
   read(text: string, at: number, limit = Number.POSITIVE_INFINITY): number {
     let next = at;
-    for (let count = 0; count < limit; count++) {
+    for (let count = 0; count < limit && !this.isEnded; count++) {
       const end = this.#one(text, next);
       if (end < 0) break;
       next = end;
@@ -177,8 +180,11 @@ export class JsonRows {
     }
     if (text[at] !== '}') return -1;
     const comma = skipSpace(text, at + 1);
-    // Only then is the entry's: what follows a comma is one, and the ordinary reader must find the array well-formed.
-    if (text[comma] !== ',' || text[skipSpace(text, comma + 1)] !== '{') return -1;
-    return this.#entry.end(this.rows) ? comma + 1 : -1;
+    const isLast = text[comma] === ']';
+    // A comma is the entry's only when another one follows: the ordinary reader must find the array well-formed.
+    if (!isLast && (text[comma] !== ',' || text[skipSpace(text, comma + 1)] !== '{')) return -1;
+    if (!this.#entry.end(this.rows)) return -1;
+    this.isEnded = isLast;
+    return isLast ? comma : comma + 1;
   }
 }

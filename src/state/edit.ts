@@ -98,8 +98,8 @@ class Editor {
       }
       if (operation === 'replace') this.replaceChildren(node, edit);
       else {
-        for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, operation);
         if (edit.bulk) this.#applyBulk(node, edit.bulk, operation);
+        for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, operation);
       }
     }
     if (edit.insert) this.#insert(parent, edit, existing !== undefined);
@@ -111,8 +111,8 @@ class Editor {
       if (!edit.get(id) && !child.schema.isKey && child.schema.config) this.#remove(node, child);
     }
     if (node.schema.children.some((child) => child.rows)) this.#replaceRows(node, edit);
-    for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'replace');
     if (edit.bulk) this.#applyBulk(node, edit.bulk, 'replace');
+    for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'replace');
     this.#orderAs(node, edit);
   }
 

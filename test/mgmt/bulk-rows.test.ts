@@ -170,8 +170,9 @@ test('plain entries do go the short way, in XML and in JSON', () => {
   const items = ['192.0.2.1/32', '192.0.2.2/32', '192.0.2.3/32'].map(
     (prefix) => `{"ipv4-prefix":"${prefix}","gateway-ipv6-address":"::2"}`,
   );
-  // The last one is left to the ordinary reader, with the end of the array.
-  assert.is(table(readJson(json(items.join(', ')), true)()).bulk?.size, 2);
+  assert.is(table(readJson(json(items.join(', ')), true)()).bulk?.size, 3);
+  // A comma that nothing follows is left to the ordinary reader, who refuses it.
+  assert.throws(() => readJson(json(`${items.join(', ')},`), true)(), /expected a value/);
 });
 
 test('outside an edit nothing goes the short way: a filter keeps its elements', () => {

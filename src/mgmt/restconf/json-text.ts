@@ -190,16 +190,17 @@ class JsonParser {
     const values = new BulkArray();
     this.#array(values, () => {
       this.#at = reader.read(this.#text, this.#at);
+      return reader.isEnded;
     });
     values.bulk = reader.rows;
     return values;
   }
 
-  /** `before` is called where a value is about to begin. */
-  #array(values: JsonValue[] = [], before = () => {}): readonly JsonValue[] {
+  /** `before` is called where a value is about to begin; it may read some, and says whether they were the last. */
+  #array(values: JsonValue[] = [], before = () => false): readonly JsonValue[] {
     if (this.#take(']')) return values;
     do {
-      before();
+      if (before()) break;
       this.#skip();
       values.push(this.#value());
       this.#skip();
