@@ -122,11 +122,17 @@ async function openDatastores(
   datastores.onCommit(({ added, changed, removed }) => {
     if (added + changed + removed >= BULK_ROWS) setTimeout(collectGarbage, COLLECT_MS).unref();
   });
-  datastores.onCommit(({ version, caller, treeChanged, added, changed, removed }) => {
+  datastores.onCommit(({ version, caller, treeChanged, added, changed, removed, ...durations }) => {
     const { user, session, face } = caller;
-    log.info({ version, user, session, face, treeChanged, added, changed, removed }, 'committed');
+    const [writeMs, applyMs] = [round(durations.writeMs), round(durations.applyMs)];
+    log.info({ version, user, session, face, treeChanged, added, changed, removed, writeMs, applyMs }, 'committed');
   });
   return datastores;
+}
+
+/** Milliseconds to two places. */
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
 }
 
 function collectGarbage(): void {

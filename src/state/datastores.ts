@@ -15,6 +15,7 @@ import type { StoreWrite } from './commit.ts';
 import { readPending, writeCommit, writeFirst } from './commit.ts';
 import type { Clock, CommitParameters, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
 import { Confirmation, SYSTEM_CLOCK, withoutHolder } from './confirmed.ts';
+import { createStore } from './creation.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
@@ -116,12 +117,9 @@ export class Datastores {
 
   /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED or what `initial` gives, each with a sentence */
   static async open(options: DatastoreOptions): Promise<Datastores> {
+    await createStore(options.dir, options.bootId, () => firstTree(options));
     const environment = openEnvironment(options.dir, 'write');
     try {
-      const snapshot = new Snapshot(environment);
-      const isNew = snapshot.head === undefined;
-      snapshot.close();
-      if (isNew) writeFirst(environment, firstTree(options), options.bootId);
       const datastores = new Datastores(options, environment);
       if (datastores.#running.head.bootId !== options.bootId) await datastores.#boot();
       await datastores.#resumePending();
@@ -604,14 +602,17 @@ export class Datastores {
       throw error;
     }
     const softwire = treeChanged ? readConfiguration(json) : this.#running.softwire;
+    const judged = performance.now();
     const { version, time } = await this.#write(
       { commit: { caller, comment, tree, rows, hasStartup: this.#options.startup }, pending },
       { tree: after, softwire },
       bulk,
     );
     this.#settle(pending, isReturn);
+    const written = performance.now();
     for (const apply of applies) await afterCommit(() => apply(version));
-    const commit = { version, time: new Date(time), caller, comment, treeChanged, ...rows.tally };
+    const [writeMs, applyMs] = [written - judged, performance.now() - written];
+    const commit = { version, time: new Date(time), caller, comment, treeChanged, writeMs, applyMs, ...rows.tally };
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
   }
 

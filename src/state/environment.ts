@@ -26,7 +26,7 @@ export const STORE_FORMAT = 2;
 const MAP_SIZE = 16 * 1024 ** 3;
 /** Readings at different versions at the same time, in all processes; LMDB's own limit is 126. */
 const MAX_READERS = 8_192;
-const FILE = 'data.mdb';
+export const STORE_FILE = 'data.mdb';
 const PAGE_SIZE = 4096;
 /** LMDB's magic number and its place in a meta page, behind the page header. */
 const MAGIC = 0xbeefc0de;
@@ -87,7 +87,7 @@ export function openEnvironment(dir: string, mode: 'write' | 'read'): Environmen
 
 function openRoot(dir: string, readOnly: boolean): Environment['root'] {
   try {
-    checkMetaPages(join(dir, FILE));
+    checkMetaPages(join(dir, STORE_FILE));
     return open<Buffer, Buffer>({
       path: dir,
       ...BINARY,
@@ -106,7 +106,7 @@ function openRoot(dir: string, readOnly: boolean): Environment['root'] {
 
 /** lmdb ends the process on a file that is none of its own: so its two meta pages are looked at first. */
 function checkMetaPages(file: string): void {
-  if (!existsSync(file) || statSync(file).size === 0) return;
+  if (!existsSync(file)) return;
   const pages = Buffer.alloc(2 * PAGE_SIZE);
   const descriptor = openSync(file, 'r');
   const length = readSync(descriptor, pages, 0, pages.length, 0);
@@ -116,7 +116,7 @@ function checkMetaPages(file: string): void {
 }
 
 function isWritten(dir: string): boolean {
-  const file = join(dir, FILE);
+  const file = join(dir, STORE_FILE);
   return existsSync(file) && statSync(file).size > 0;
 }
 
@@ -124,7 +124,7 @@ function makeWritable(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
-    if (existsSync(join(dir, FILE))) accessSync(join(dir, FILE), constants.R_OK | constants.W_OK);
+    if (existsSync(join(dir, STORE_FILE))) accessSync(join(dir, STORE_FILE), constants.R_OK | constants.W_OK);
   } catch (cause) {
     const user = process.getuid?.() ?? 'this user';
     const message = `the store in ${dir} cannot be written by user ${user} (${String(cause)}): give that user the folder, or choose another --state-dir`;

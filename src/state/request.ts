@@ -92,4 +92,7 @@ export interface Commit extends Edition, Tally {
   readonly caller: Caller;
   readonly comment: string | undefined;
   readonly treeChanged: boolean;
+  /** How long the store took until it was durable, and then the participants to apply it, in milliseconds. */
+  readonly writeMs: number;
+  readonly applyMs: number;
 }

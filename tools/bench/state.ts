@@ -1,51 +1,50 @@
 /**
  * Bench of configuration at 1,000, 100,000 and 1,000,000 bindings through the faces of a running instance: edits, bulk
- * loads, reads, memory. All in a network namespace of its own, one client on one persistent session.
+ * loads, reads, memory, history, and forwarding while a bulk edit runs. All in a network namespace of its own, one client on one
+ * persistent session.
  *
- * Baselines of the same run: fdatasync of 4 KiB on the file system of the store, and libyang alone parsing and validating the bulk document.
+ * Baselines of the same run: fdatasync of 4 KiB on the file system of the store, and libyang alone parsing and validating
+ * the bulk document.
  */
 
-import type { ChildProcess } from 'node:child_process';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { Agent, request } from 'node:https';
+import { spawnSync } from 'node:child_process';
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { formatIpv4 } from '../../src/address.ts';
-import { BASE_NAMESPACE, NetconfClient } from '../../src/cli/client.ts';
+import { BASE_NAMESPACE } from '../../src/cli/client.ts';
 import type { BenchResult } from './datapath.ts';
+import { enterOwnNetwork, Instance, sleep } from './instance.ts';
+import { LineChild } from './line-child.ts';
+import type { Shape } from './tables.ts';
+import { bindingXml, gateway, POOLS, prefixesOf, tableJson } from './tables.ts';
+import { Traffic } from './traffic.ts';
 
-const MARK = 'GI4OVER6_BENCH_NETWORK';
-const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const PORT = 8443;
+const PROBE = fileURLToPath(new URL('./probe.js', import.meta.url));
 const SIZES = [1_000, 100_000, 1_000_000];
-const FIRST = 0x0a_00_00_00;
+const LARGE = 1_000_000;
 const EDITS = 300;
 const READS = 300;
+/** Commits of the history, and changed bindings in each. */
+const COMMITS = 1_000;
+const ROWS_A_COMMIT = 1_000;
 const TABLE_PATH = '/restconf/data/gi-4over6:softwire/aftr=edge/binding-table';
+/** An AFTR that the bulk edits leave alone. */
+const STEADY_FIRST = 0x0b_00_00_00;
+const STEADY_COUNT = 1_000;
+/** After this nothing of a bulk edit is left to be done. */
+const SETTLE_MS = 5_000;
 
 /** Runs the whole bench, some minutes, as root; `sizes` are the numbers of bindings. Never returns outside its own namespace. */
 export async function benchState(sizes: readonly number[] = SIZES): Promise<BenchResult[]> {
-  if (process.env[MARK] !== '1') {
-    const words = ['--net', '--', process.execPath, ...process.argv.slice(1)];
-    const { status } = spawnSync('unshare', words, { stdio: 'inherit', env: { ...process.env, [MARK]: '1' } });
-    process.exit(status ?? 1);
-  }
-  execFileSync('ip', ['link', 'set', 'lo', 'up']);
-  const bench = new StateBench(`/tmp/gi4over6-bench-${process.pid}`);
+  enterOwnNetwork();
+  const bench = new StateBench(await Instance.start(`/tmp/gi4over6-bench-${process.pid}`));
   try {
-    await bench.start();
+    await bench.configure();
     for (const size of sizes) await bench.measure(size);
+    const largest = Math.max(...sizes);
+    for (const shape of ['mixed', 'scattered'] as const) await bench.measureShape(shape, largest);
+    await bench.forwarding(largest);
+    await bench.history(largest);
     return bench.results;
   } finally {
     await bench.stop();
@@ -54,111 +53,138 @@ export async function benchState(sizes: readonly number[] = SIZES): Promise<Benc
 
 class StateBench {
   readonly results: BenchResult[] = [];
-  readonly #dir: string;
-  #program: ChildProcess | undefined;
-  #client: NetconfClient | undefined;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
-  #authorization = '';
+  readonly #instance: Instance;
 
-  constructor(dir: string) {
-    this.#dir = dir;
+  constructor(instance: Instance) {
+    this.#instance = instance;
   }
 
-  async start(): Promise<void> {
-    mkdirSync(this.#dir, { mode: 0o755 });
-    const words = [
-      '--state-dir',
-      join(this.#dir, 'state'),
-      '--run-dir',
-      join(this.#dir, 'run'),
-      '--log-dir',
-      join(this.#dir, 'log'),
-    ];
-    this.#program = spawn(process.execPath, [PROGRAM, 'run', ...words, '--listen', '127.0.0.1'], { stdio: 'ignore' });
-    const socket = this.#socket;
-    for (let tries = 0; ; tries++) {
-      try {
-        this.#client = await NetconfClient.connect(socket);
-        break;
-      } catch (error) {
-        if (tries === 100) throw error;
-        await sleep(100);
-      }
-    }
-    const password = readFileSync(join(this.#dir, 'state/initial-password'), 'utf8').trim();
-    this.#authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
-    const aftr =
-      '<name>edge</name><ipv6-address>2001:db8:b::1</ipv6-address><ipv4-address>203.0.113.1</ipv4-address><ipv4-pool>10.0.0.0/8</ipv4-pool>';
-    await this.#netconf(edit('running', `<aftr>${aftr}</aftr>`));
+  async configure(): Promise<void> {
+    const pools = POOLS.map((pool) => `<ipv4-pool>${pool}</ipv4-pool>`).join('');
+    const edge = `<name>edge</name><ipv6-address>2001:db8:b::1</ipv6-address><ipv4-address>203.0.113.1</ipv4-address>${pools}`;
+    const rows = Array.from({ length: STEADY_COUNT }, (_, index) =>
+      bindingXml(`11.0.${index >> 8}.${index & 255}/32`, gateway(index)),
+    );
+    const steady = `<name>steady</name><ipv6-address>2001:db8:b::2</ipv6-address><ipv4-pool>11.0.0.0/16</ipv4-pool><binding-table>${rows.join('')}</binding-table>`;
+    await this.#edit(`<aftr>${edge}</aftr><aftr>${steady}</aftr>`);
   }
 
-  async stop(): Promise<void> {
-    this.#client?.close();
-    this.#agent.destroy();
-    const program = this.#program;
-    if (program && program.exitCode === null) {
-      const ended = new Promise((resolve) => program.once('exit', resolve));
-      program.kill('SIGTERM');
-      await ended;
-    }
-    rmSync(this.#dir, { recursive: true, force: true });
+  stop(): Promise<void> {
+    return this.#instance.stop();
   }
 
   async measure(size: number): Promise<void> {
-    const rows = Array.from({ length: size }, (_, index) => binding(index));
-    await this.#bulkNetconf(size, rows);
-    await this.#bulkRestconf(size);
+    const prefixes = prefixesOf('dense', size);
+    await this.#bulkNetconf(size, prefixes);
+    await this.#bulkRestconf(size, prefixes);
     await this.#edits(size);
-    await this.#reads(size);
-    this.#memory(size, 'steady', 400);
+    await this.#reads(size, prefixes);
+    await this.#memory('dense', size);
   }
 
-  get #socket(): string {
-    return join(this.#dir, 'run/netconf.sock');
+  /** Memory with another table of that size. */
+  async measureShape(shape: Shape, size: number): Promise<void> {
+    await this.#edit(EMPTY_TABLE);
+    const peak = this.#instance.watchMemory();
+    await this.#instance.restconf('PUT', TABLE_PATH, tableJson(prefixesOf(shape, size), 0), 204);
+    await this.#instance.waitUntilApplied();
+    const [management, datapath] = peak();
+    this.#add(`memory.management-${shape}-peak.${size}`, management, 'MiB', 600);
+    this.#add(`memory.datapath-${shape}-peak.${size}`, datapath, 'MiB', 600);
+    await this.#memory(shape, size);
   }
 
-  async #netconf(operation: string): Promise<string> {
-    let text = '';
-    for await (const piece of this.#client?.request(operation) ?? []) text += piece;
-    return text;
+  /** Existing bindings at a fifth of what the device passes, while a table is loaded and emptied. */
+  async forwarding(size: number): Promise<void> {
+    const traffic = new Traffic(STEADY_FIRST, STEADY_COUNT);
+    const most = await traffic.during(0, () => sleep(3_000));
+    const rate = Math.floor((0.2 * most.received) / most.seconds);
+    this.#add('bulk.forwarding-most', most.received / most.seconds, 'packets/s', null);
+    await this.#edit(EMPTY_TABLE);
+    const body = tableJson(prefixesOf('dense', size), 0);
+    const load = () => this.#instance.restconf('PUT', TABLE_PATH, body, 204);
+    const { sent, received } = await traffic.during(rate, load);
+    this.#add(`bulk.forwarding-sent.${size}`, sent, 'packets', null);
+    this.#add(`bulk.forwarding-lost.${size}`, sent - received, 'packets', 0);
+  }
+
+  /** A million changes: who held an address at a time. */
+  async history(size: number): Promise<void> {
+    const prefixes = prefixesOf('dense', size);
+    const times: string[] = [];
+    for (let commit = 0; commit < COMMITS; commit++) {
+      const rows = Array.from({ length: ROWS_A_COMMIT }, (_, index) => {
+        const prefix = prefixes[(commit * ROWS_A_COMMIT + index) % prefixes.length] ?? '';
+        return bindingXml(prefix, gateway(16 * (commit + index + 7)));
+      });
+      await this.#edit(table(rows.join('')));
+      if (commit % 10 === 0) times.push(new Date().toISOString());
+    }
+    const lookup = (turn: number) => {
+      const address = prefixes[(turn * 7_919) % size]?.split('/')[0] ?? '';
+      const input = `<ipv4-address>${address}</ipv4-address><time>${times[turn % times.length]}</time>`;
+      return this.#instance.netconf(
+        `<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire xmlns="urn:gi-4over6"><aftr><name>edge</name><lookup>${input}</lookup></aftr></softwire></action>`,
+      );
+    };
+    const { p50, p99 } = await sample(READS, lookup);
+    this.#add(`history.lookup-p50.${size}`, p50, 'ms', 10);
+    this.#add(`history.lookup-p99.${size}`, p99, 'ms', null);
+  }
+
+  async #edit(inside: string): Promise<void> {
+    await this.#instance.netconf(edit('running', inside));
   }
 
   /** All bindings in one edit-config into an empty table, while another session asks for little all the time. */
-  async #bulkNetconf(size: number, rows: readonly string[]): Promise<void> {
-    await this.#netconf(edit('running', EMPTY_TABLE));
-    const config = table(rows.join(''));
-    const probe = await Probe.start(this.#socket);
-    const peak = this.#watchMemory();
-    const elapsedMs = await timed(() => this.#netconf(edit('running', config)));
+  async #bulkNetconf(size: number, prefixes: readonly string[]): Promise<void> {
+    await this.#edit(EMPTY_TABLE);
+    const config = table(prefixes.map((prefix, index) => bindingXml(prefix, gateway(index))).join(''));
+    const probe = await LineChild.start(PROBE, [this.#instance.socket]);
+    const peak = this.#instance.watchMemory();
+    const elapsedMs = await timed(async () => {
+      await this.#edit(config);
+      await this.#instance.waitUntilApplied();
+    });
     const [peakManagement, peakDatapath] = peak();
-    const probed = await probe.stop();
+    const longestMs = Number(await probe.end());
     const libyangMs = judgeWithLibyang(size, config);
-    const isLarge = size === 1_000_000;
+    const isLarge = size === LARGE;
     this.#add(`bulk.netconf.${size}`, elapsedMs, 'ms', isLarge ? 8_000 : null);
     this.#add(`bulk.libyang-alone.${size}`, libyangMs, 'ms', null);
     this.#add(`bulk.netconf-to-libyang.${size}`, elapsedMs / libyangMs, 'ratio', isLarge ? 1.5 : null);
-    this.#add(`bulk.other-session-longest.${size}`, probed, 'ms', 250);
+    this.#add(`bulk.other-session-longest.${size}`, longestMs, 'ms', 250);
     this.#add(`bulk.peak-management.${size}`, peakManagement, 'MiB', 600);
     this.#add(`bulk.peak-datapath.${size}`, peakDatapath, 'MiB', 600);
   }
 
   /** The same by one PUT, then all of it replaced by other values. */
-  async #bulkRestconf(size: number): Promise<void> {
-    await this.#netconf(edit('running', EMPTY_TABLE));
-    const peak = this.#watchMemory();
-    const bodies = [bodyOf(size, 0), bodyOf(size, 16)] as const;
-    const loadMs = await timed(() => this.#restconf('PUT', TABLE_PATH, bodies[0], 204));
-    this.#add(`bulk.restconf.${size}`, loadMs, 'ms', size === 1_000_000 ? 8_000 : null);
-    const replaceMs = await timed(() => this.#restconf('PUT', TABLE_PATH, bodies[1], 204));
+  async #bulkRestconf(size: number, prefixes: readonly string[]): Promise<void> {
+    await this.#edit(EMPTY_TABLE);
+    const peak = this.#instance.watchMemory();
+    const probe = await LineChild.start(PROBE, [this.#instance.socket]);
+    const put = (body: string) =>
+      timed(async () => {
+        await this.#instance.restconf('PUT', TABLE_PATH, body, 204);
+        await this.#instance.waitUntilApplied();
+      });
+    const loadMs = await put(tableJson(prefixes, 0));
+    this.#add(`bulk.restconf.${size}`, loadMs, 'ms', size === LARGE ? 8_000 : null);
+    this.#add(`bulk.restconf-other-session-longest.${size}`, Number(await probe.end()), 'ms', 250);
+    const replaceMs = await put(tableJson(prefixes, 16));
     this.#add(`bulk.restconf-replace.${size}`, replaceMs, 'ms', null);
     this.#add(`bulk.restconf-peak-management.${size}`, peak()[0], 'MiB', 600);
   }
 
   async #edits(size: number): Promise<void> {
-    const spare = prefix(size + 7);
+    const spare = '32.0.0.7/32';
+    const path = `${TABLE_PATH}/binding=${encodeURIComponent(spare)}`;
     const entry = (more: string, operation = 'merge') =>
-      table(
-        `<binding xmlns:nc="${BASE_NAMESPACE}" nc:operation="${operation}"><ipv4-prefix>${spare}</ipv4-prefix>${more}</binding>`,
+      edit(
+        'running',
+        table(
+          `<binding xmlns:nc="${BASE_NAMESPACE}" nc:operation="${operation}"><ipv4-prefix>${spare}</ipv4-prefix>${more}</binding>`,
+        ),
       );
     // Another gateway each time, or nothing would change.
     const value = (turn: number) => `<gateway-ipv6-address>${gateway(turn * 16)}</gateway-ipv6-address>`;
@@ -166,199 +192,120 @@ class StateBench {
     this.#add(`edit.fdatasync-p50.${size}`, sync.p50, 'ms', null);
     this.#add(`edit.fdatasync-p99.${size}`, sync.p99, 'ms', null);
     const kinds: readonly (readonly [string, (turn: number) => Promise<unknown>])[] = [
-      ['netconf-running', (turn) => this.#netconf(edit('running', entry(value(turn))))],
+      ['netconf-running', (turn) => this.#instance.netconf(entry(value(turn)))],
       [
         'netconf-candidate',
         async (turn) => {
-          await this.#netconf(edit('candidate', entry(value(turn + 1))));
-          await this.#netconf('<commit/>');
+          await this.#instance.netconf(entry(value(turn + 1)).replace('<running/>', '<candidate/>'));
+          await this.#instance.netconf('<commit/>');
         },
       ],
       [
         'restconf-put',
         (turn) => {
           const body = `{"gi-4over6:binding":[{"ipv4-prefix":"${spare}","gateway-ipv6-address":"${gateway(turn * 16 + 32)}"}]}`;
-          return this.#restconf('PUT', `${TABLE_PATH}/binding=${encodeURIComponent(spare)}`, body);
+          return this.#instance.restconf('PUT', path, body);
         },
       ],
       [
         'create-delete',
         async (turn) => {
-          if (turn % 2 === 0) await this.#netconf(edit('running', entry('', 'remove')));
-          else await this.#netconf(edit('running', entry(value(turn), 'create')));
+          if (turn % 2 === 0) await this.#instance.netconf(entry('', 'remove'));
+          else await this.#instance.netconf(entry(value(turn), 'create'));
         },
       ],
     ];
     for (const [kind, work] of kinds) {
       const { p50, p99 } = await sample(EDITS, work);
-      const isLarge = size === 1_000_000;
+      const isLarge = size === LARGE;
       this.#add(`edit.${kind}-p50.${size}`, p50, 'ms', isLarge ? 2 + 2 * sync.p50 : null);
       this.#add(`edit.${kind}-p99.${size}`, p99, 'ms', isLarge ? 10 + 4 * sync.p99 : null);
-      const small = this.results.find(({ id }) => id === `edit.${kind}-p50.1000`);
+      this.#parts(kind, size, p50);
+      const small = this.results.find(({ id }) => id === `state.edit.${kind}-p50.1000`);
       if (isLarge && small) this.#add(`edit.${kind}-growth`, p50 / small.value, 'ratio', 1.5);
     }
   }
 
-  async #reads(size: number): Promise<void> {
-    const keyed = (turn: number) => {
-      const key = table(`<binding><ipv4-prefix>${prefix((turn * 7919) % size)}</ipv4-prefix></binding>`);
-      return `<get-config><source><running/></source><filter type="subtree"><softwire xmlns="urn:gi-4over6">${key}</softwire></filter></get-config>`;
-    };
-    const netconf = await sample(READS, (turn) => this.#netconf(keyed(turn)));
-    this.#add(`read.netconf-keyed-p50.${size}`, netconf.p50, 'ms', 1);
-    const restconf = await sample(READS, (turn) =>
-      this.#restconf('GET', `${TABLE_PATH}/binding=${encodeURIComponent(prefix((turn * 7919) % size))}`),
-    );
-    this.#add(`read.restconf-keyed-p50.${size}`, restconf.p50, 'ms', 1);
-    const [before = 0] = this.#resident();
-    const peak = this.#watchMemory();
+  /** Where the time of an edit goes: store with its syncs, datapath, and all the rest, of ours and of the way. */
+  #parts(kind: string, size: number, p50: number): void {
+    const commits = this.#instance.commits(EDITS);
+    const [writeMs, applyMs] = [
+      median(commits.map((commit) => commit.writeMs)),
+      median(commits.map((commit) => commit.applyMs)),
+    ];
+    this.#add(`edit.${kind}-store.${size}`, writeMs, 'ms', null);
+    this.#add(`edit.${kind}-datapath.${size}`, applyMs, 'ms', null);
+    this.#add(`edit.${kind}-rest.${size}`, p50 - writeMs - applyMs, 'ms', null);
+  }
+
+  async #reads(size: number, prefixes: readonly string[]): Promise<void> {
+    const keyAt = (turn: number) => prefixes[(turn * 7_919) % size] ?? '';
+    const kinds: readonly (readonly [string, (turn: number) => Promise<unknown>])[] = [
+      [
+        'netconf-subtree',
+        (turn) => {
+          const key = table(`<binding><ipv4-prefix>${keyAt(turn)}</ipv4-prefix></binding>`);
+          return this.#instance.netconf(getConfig(`type="subtree"><softwire xmlns="urn:gi-4over6">${key}</softwire>`));
+        },
+      ],
+      [
+        'netconf-xpath',
+        (turn) => {
+          const path = `/gi:softwire/gi:aftr[gi:name='edge']/gi:binding-table/gi:binding[gi:ipv4-prefix='${keyAt(turn)}']`;
+          return this.#instance.netconf(getConfig(`type="xpath" xmlns:gi="urn:gi-4over6" select="${path}">`));
+        },
+      ],
+      [
+        'restconf',
+        (turn) => this.#instance.restconf('GET', `${TABLE_PATH}/binding=${encodeURIComponent(keyAt(turn))}`),
+      ],
+    ];
+    for (const [kind, work] of kinds) {
+      const { p50 } = await sample(READS, work);
+      this.#add(`read.${kind}-keyed-p50.${size}`, p50, 'ms', 1);
+    }
+    await this.#wholeReads(size);
+  }
+
+  async #wholeReads(size: number): Promise<void> {
+    const [before = 0] = this.#instance.resident();
+    const peak = this.#instance.watchMemory();
     let firstMs = 0;
     let octets = 0;
     const began = performance.now();
-    const whole = `<get-config><source><running/></source><filter type="subtree"><softwire xmlns="urn:gi-4over6">${table('')}</softwire></filter></get-config>`;
-    for await (const piece of this.#client?.request(whole) ?? []) {
+    const whole = getConfig(`type="subtree"><softwire xmlns="urn:gi-4over6">${table('')}</softwire>`);
+    for await (const piece of this.#instance.pieces(whole)) {
       if (octets === 0) firstMs = performance.now() - began;
       octets += piece.length;
     }
-    this.#add(`read.table-netconf.${size}`, performance.now() - began, 'ms', size === 1_000_000 ? 2_000 : null);
+    this.#add(`read.table-netconf.${size}`, performance.now() - began, 'ms', size === LARGE ? 2_000 : null);
     this.#add(`read.table-first-octet.${size}`, firstMs, 'ms', 100);
     this.#add(`read.table-growth.${size}`, Math.max(0, peak()[0] - before), 'MiB', 64);
-    const inJson = await timed(() => this.#restconf('GET', `${TABLE_PATH}?content=config`));
-    this.#add(`read.table-restconf.${size}`, inJson, 'ms', size === 1_000_000 ? 2_000 : null);
+    const inJson = await timed(() => this.#instance.restconf('GET', `${TABLE_PATH}?content=config`));
+    this.#add(`read.table-restconf.${size}`, inJson, 'ms', size === LARGE ? 2_000 : null);
   }
 
-  #memory(size: number, when: string, target: number): void {
-    const [management, datapath] = this.#resident();
-    this.#add(`memory.management-${when}.${size}`, management, 'MiB', target);
-    this.#add(`memory.datapath-${when}.${size}`, datapath, 'MiB', target);
-    const store = join(this.#dir, 'state/store/data.mdb');
-    const blocks = Number(execFileSync('stat', ['-c', '%b', store], { encoding: 'utf8' })) * 512;
-    this.#add(`disk.store.${size}`, blocks / 1024 ** 2, 'MiB', null);
-  }
-
-  /** Anonymous and shared resident memory of management and datapath, in MiB. */
-  #resident(): [management: number, datapath: number] {
-    return ['management', 'datapath'].map((role) => {
-      const text = readFileSync(`/proc/${this.#pid(role)}/status`, 'utf8');
-      const field = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
-      return (field('RssAnon') + field('RssShmem')) / 1024;
-    }) as [number, number];
-  }
-
-  /** Watches the memory until the answer is called, which gives the largest seen. */
-  #watchMemory(): () => [management: number, datapath: number] {
-    const peak: [number, number] = [0, 0];
-    const look = () => {
-      const now = this.#resident();
-      for (const i of [0, 1] as const) peak[i] = Math.max(peak[i], now[i]);
-    };
-    look();
-    const timer = setInterval(look, 50);
-    return () => {
-      clearInterval(timer);
-      look();
-      return peak;
-    };
-  }
-
-  #pid(role: string): number {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      const file = `/proc/${pid}/cmdline`;
-      const words = existsSync(file) ? readFileSync(file, 'utf8').split('\0') : [];
-      if (words.includes(role) && words.includes(join(this.#dir, 'state'))) return Number(pid);
-    }
-    throw new Error(`the process ${role} is not there`);
+  async #memory(shape: Shape, size: number): Promise<void> {
+    await sleep(SETTLE_MS);
+    const [management, datapath] = this.#instance.resident();
+    this.#add(`memory.management-${shape}.${size}`, management, 'MiB', 400);
+    this.#add(`memory.datapath-${shape}.${size}`, datapath, 'MiB', 400);
+    this.#add(`disk.store-${shape}.${size}`, this.#instance.storeMebibytes(), 'MiB', null);
   }
 
   async #syncFourKib(): Promise<void> {
-    const file = openSync(join(this.#dir, 'sync'), 'a');
+    const file = openSync(join(this.#instance.dir, 'sync'), 'a');
     writeSync(file, Buffer.alloc(4096));
     fdatasyncSync(file);
     closeSync(file);
   }
 
-  #restconf(method: string, path: string, body = '', expected?: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const headers = {
-        authorization: this.#authorization,
-        ...(body === ''
-          ? {}
-          : { 'content-type': 'application/yang-data+json', 'content-length': Buffer.byteLength(body) }),
-      };
-      const sent = request({ host: '127.0.0.1', port: PORT, method, path, headers, agent: this.#agent }, (response) => {
-        let text = '';
-        response.on('data', (piece: Buffer) => {
-          if (text.length < 1_000) text += piece.toString();
-        });
-        response.once('end', () => {
-          const status = response.statusCode ?? 0;
-          if (status >= 400 || (expected !== undefined && status !== expected))
-            reject(new Error(`${method} ${path}: ${status} ${text}`));
-          else resolve(status);
-        });
-      });
-      sent.once('error', reject);
-      sent.end(body);
-    });
-  }
-
   #add(id: string, value: number, unit: string, target: number | null): void {
-    const rounded = Math.round(value * 100) / 100;
-    const aim = target === null ? null : Math.round(target * 100) / 100;
-    this.results.push({
-      id: `state.${id}`.replace('state.state.', 'state.'),
-      value: rounded,
-      unit,
-      target: aim,
-      met: target === null ? null : value <= target,
-    });
+    const rounded = (number: number) => Math.round(number * 100) / 100;
+    const met = target === null ? null : value <= target;
+    const aim = target === null ? null : rounded(target);
+    this.results.push({ id: `state.${id}`, value: rounded(value), unit, target: aim, met });
   }
-}
-
-/** A session of its own that asks for one leaf again and again; the longest answer counts. */
-class Probe {
-  #isOver = false;
-  #longestMs = 0;
-  readonly #done: Promise<void>;
-
-  private constructor(client: NetconfClient) {
-    this.#done = this.#run(client);
-  }
-
-  static async start(socket: string): Promise<Probe> {
-    return new Probe(await NetconfClient.connect(socket));
-  }
-
-  async #run(client: NetconfClient): Promise<void> {
-    const question =
-      '<get-config><source><running/></source><filter type="subtree"><softwire xmlns="urn:gi-4over6"><aftr><name>edge</name><ipv6-address/></aftr></softwire></filter></get-config>';
-    while (!this.#isOver) {
-      const began = performance.now();
-      for await (const _ of client.request(question));
-      this.#longestMs = Math.max(this.#longestMs, performance.now() - began);
-      await sleep(20);
-    }
-    client.close();
-  }
-
-  async stop(): Promise<number> {
-    this.#isOver = true;
-    await this.#done;
-    return this.#longestMs;
-  }
-}
-
-function prefix(index: number): string {
-  return `${formatIpv4(FIRST + index)}/32`;
-}
-
-/** Sixteen bindings to a gateway. */
-function gateway(index: number): string {
-  return `2001:db8:a:${((index >> 4) & 0xffff).toString(16)}::1`;
-}
-
-function binding(index: number): string {
-  return `<binding><ipv4-prefix>${prefix(index)}</ipv4-prefix><gateway-ipv6-address>${gateway(index)}</gateway-ipv6-address></binding>`;
 }
 
 function table(entries: string, attributes = ''): string {
@@ -367,27 +314,19 @@ function table(entries: string, attributes = ''): string {
 
 const EMPTY_TABLE = table('', ` xmlns:nc="${BASE_NAMESPACE}" nc:operation="replace"`);
 
-function bodyOf(size: number, shift: number): string {
-  const entries = Array.from(
-    { length: size },
-    (_, index) => `{"ipv4-prefix":"${prefix(index)}","gateway-ipv6-address":"${gateway(index + shift)}"}`,
-  );
-  return `{"gi-4over6:binding-table":{"binding":[${entries.join(',')}]}}`;
-}
-
 function edit(target: string, inside: string): string {
   return `<edit-config><target><${target}/></target><config><softwire xmlns="urn:gi-4over6">${inside}</softwire></config></edit-config>`;
+}
+
+function getConfig(filter: string): string {
+  return `<get-config><source><running/></source><filter ${filter}</filter></get-config>`;
 }
 
 /** What libyang alone needs to parse and validate the document; in a process of its own, for its memory's sake. */
 function judgeWithLibyang(size: number, config: string): number {
   const script = fileURLToPath(new URL('./libyang-parse.js', import.meta.url));
-  const text = `<softwire xmlns="urn:gi-4over6">${config}</softwire>`;
-  const { stdout, stderr } = spawnSync(process.execPath, [script], {
-    input: text,
-    encoding: 'utf8',
-    maxBuffer: 1024 ** 2,
-  });
+  const input = `<softwire xmlns="urn:gi-4over6">${config}</softwire>`;
+  const { stdout, stderr } = spawnSync(process.execPath, [script], { input, encoding: 'utf8', maxBuffer: 1024 ** 2 });
   const elapsedMs = Number(stdout);
   if (!(elapsedMs > 0)) throw new Error(`libyang did not parse the document of ${size} bindings: ${stderr}`);
   return elapsedMs;
@@ -407,6 +346,6 @@ async function sample(count: number, work: (turn: number) => Promise<unknown>): 
   return { p50: at(0.5), p99: at(0.99) };
 }
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

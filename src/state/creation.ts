@@ -1,0 +1,37 @@
+/**
+ * The first state of a store. It is made in a folder beside and moved into place when it is whole and synced, so that there
+ * is either no store or a good one, whatever happens meanwhile.
+ */
+
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { writeFirst } from './commit.ts';
+import { openEnvironment, STORE_FILE } from './environment.ts';
+
+/** Makes a store in `dir` unless there is one. @throws Error with code STORE_ACCESS, what `first` gives, or of the system */
+export async function createStore(dir: string, bootId: string, first: () => unknown): Promise<void> {
+  if (existsSync(join(dir, STORE_FILE))) return;
+  const beside = `${dir}.new`;
+  rmSync(beside, { recursive: true, force: true });
+  const environment = openEnvironment(beside, 'write');
+  try {
+    writeFirst(environment, first(), bootId);
+  } finally {
+    await environment.root.close();
+  }
+  sync(join(beside, STORE_FILE));
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  renameSync(join(beside, STORE_FILE), join(dir, STORE_FILE));
+  for (const folder of [dir, dirname(dir)]) sync(folder);
+  rmSync(beside, { recursive: true, force: true });
+}
+
+/** To the disk: the contents of a file, or the names in a folder. */
+function sync(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,168 @@
+/** A running instance in a network namespace of its own, as benches drive it: one NETCONF session, one HTTPS connection. */
+
+import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:https';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { NetconfClient } from '../../src/cli/client.ts';
+
+const MARK = 'GI4OVER6_BENCH_NETWORK';
+const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const PORT = 8443;
+
+/** Goes on in a network namespace of its own: never returns outside of it. Needs root. */
+export function enterOwnNetwork(): void {
+  if (process.env[MARK] !== '1') {
+    const words = ['--net', '--', process.execPath, ...process.argv.slice(1)];
+    const { status } = spawnSync('unshare', words, { stdio: 'inherit', env: { ...process.env, [MARK]: '1' } });
+    process.exit(status ?? 1);
+  }
+  execFileSync('ip', ['link', 'set', 'lo', 'up']);
+}
+
+export class Instance {
+  readonly dir: string;
+  readonly #program: ChildProcess;
+  readonly #client: NetconfClient;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
+  readonly #authorization: string;
+
+  private constructor(dir: string, program: ChildProcess, client: NetconfClient) {
+    this.dir = dir;
+    this.#program = program;
+    this.#client = client;
+    const password = readFileSync(join(dir, 'state/initial-password'), 'utf8').trim();
+    this.#authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
+  }
+
+  static async start(dir: string): Promise<Instance> {
+    mkdirSync(dir, { mode: 0o755 });
+    const words = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(dir, name)]);
+    const program = spawn(process.execPath, [PROGRAM, 'run', ...words, '--listen', '127.0.0.1'], { stdio: 'ignore' });
+    for (let tries = 0; ; tries++) {
+      try {
+        return new Instance(dir, program, await NetconfClient.connect(join(dir, 'run/netconf.sock')));
+      } catch (error) {
+        if (tries === 100) throw error;
+        await sleep(100);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#client.close();
+    this.#agent.destroy();
+    if (this.#program.exitCode === null) {
+      const ended = new Promise((resolve) => this.#program.once('exit', resolve));
+      this.#program.kill('SIGTERM');
+      await ended;
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  get socket(): string {
+    return join(this.dir, 'run/netconf.sock');
+  }
+
+  pieces(operation: string): AsyncIterable<string> {
+    return this.#client.request(operation);
+  }
+
+  async netconf(operation: string): Promise<string> {
+    let text = '';
+    for await (const piece of this.pieces(operation)) text += piece;
+    return text;
+  }
+
+  /** Ends when the whole answer is read. @throws Error for a status of 400 and above, or another than expected */
+  restconf(method: string, path: string, body = '', expected?: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const content = { 'content-type': 'application/yang-data+json', 'content-length': Buffer.byteLength(body) };
+      const headers = { authorization: this.#authorization, ...(body === '' ? {} : content) };
+      const options = { host: '127.0.0.1', port: PORT, method, path, headers, agent: this.#agent };
+      const sent = request(options, (response) => {
+        let text = '';
+        response.on('data', (piece: Buffer) => {
+          if (text.length < 1_000) text += piece.toString();
+        });
+        response.once('end', () => {
+          const status = response.statusCode ?? 0;
+          const isWrong = expected === undefined ? status >= 400 : status !== expected;
+          if (isWrong) reject(new Error(`${method} ${path}: ${status} ${text}`));
+          else resolve(status);
+        });
+      });
+      sent.once('error', reject);
+      sent.end(body);
+    });
+  }
+
+  /** Whether forwarding is at the version of running. */
+  async isApplied(): Promise<boolean> {
+    const filter = '<softwire xmlns="urn:gi-4over6"><state/></softwire>';
+    const text = await this.netconf(`<get><filter type="subtree">${filter}</filter></get>`);
+    const [configured, applied] = ['configured', 'applied'].map(
+      (name) => new RegExp(`<${name}-version>(\\d+)<`).exec(text)?.[1],
+    );
+    return configured !== undefined && configured === applied;
+  }
+
+  async waitUntilApplied(): Promise<void> {
+    while (!(await this.isApplied())) await sleep(20);
+  }
+
+  /** The last lines that management logged of commits. */
+  commits(count: number): { readonly writeMs: number; readonly applyMs: number }[] {
+    const lines = readFileSync(join(this.dir, 'log/management.log'), 'utf8').split('\n');
+    return lines
+      .filter((line) => line.includes('"committed"'))
+      .slice(-count)
+      .map((line) => JSON.parse(line) as { writeMs: number; applyMs: number });
+  }
+
+  /** Anonymous and shared resident memory of management and datapath, in MiB. */
+  resident(): [management: number, datapath: number] {
+    return ['management', 'datapath'].map((role) => {
+      const text = readFileSync(`/proc/${this.#pid(role)}/status`, 'utf8');
+      const field = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+      return (field('RssAnon') + field('RssShmem')) / 1024;
+    }) as [number, number];
+  }
+
+  /** Watches the memory until the answer is called, which gives the largest seen. */
+  watchMemory(): () => [management: number, datapath: number] {
+    const peak: [number, number] = [0, 0];
+    const look = () => {
+      const now = this.resident();
+      for (const i of [0, 1] as const) peak[i] = Math.max(peak[i], now[i]);
+    };
+    look();
+    const timer = setInterval(look, 50);
+    return () => {
+      clearInterval(timer);
+      look();
+      return peak;
+    };
+  }
+
+  /** Size of the store on disk in MiB. */
+  storeMebibytes(): number {
+    const text = execFileSync('du', ['-sk', join(this.dir, 'state/store')], { encoding: 'utf8' });
+    return Number.parseInt(text, 10) / 1024;
+  }
+
+  #pid(role: string): number {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      const file = `/proc/${pid}/cmdline`;
+      const words = existsSync(file) ? readFileSync(file, 'utf8').split('\0') : [];
+      if (words.includes(role) && words.includes(join(this.dir, 'state'))) return Number(pid);
+    }
+    throw new Error(`the process ${role} is not there`);
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,30 @@
+/** A helper process of a bench: says when it is ready, works until its input ends, and then writes one line. */
+
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+export class LineChild {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(child: ChildProcess, lines: AsyncIterator<string>) {
+    this.#child = child;
+    this.#lines = lines;
+  }
+
+  static async start(script: string, words: readonly string[]): Promise<LineChild> {
+    const child = spawn(process.execPath, [script, ...words], { stdio: ['pipe', 'pipe', 'inherit'] });
+    if (!child.stdout) throw new Error('the child has no output');
+    const started = new LineChild(child, createInterface({ input: child.stdout })[Symbol.asyncIterator]());
+    await started.#lines.next();
+    return started;
+  }
+
+  /** Ends its work; its line. */
+  async end(): Promise<string> {
+    this.#child.stdin?.end();
+    const { value } = await this.#lines.next();
+    return value ?? '';
+  }
+}
