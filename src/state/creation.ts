@@ -3,14 +3,15 @@
  * is either no store or a good one, whatever happens meanwhile.
  */
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeFirst } from './commit.ts';
-import { openEnvironment, STORE_FILE } from './environment.ts';
+import { makeWritable, openEnvironment, STORE_FILE } from './environment.ts';
 
 /** Makes a store in `dir` unless there is one. @throws Error with code STORE_ACCESS, what `first` gives, or of the system */
 export async function createStore(dir: string, bootId: string, first: () => unknown): Promise<void> {
   if (existsSync(join(dir, STORE_FILE))) return;
+  makeWritable(dir);
   const beside = `${dir}.new`;
   rmSync(beside, { recursive: true, force: true });
   const environment = openEnvironment(beside, 'write');
@@ -20,7 +21,6 @@ export async function createStore(dir: string, bootId: string, first: () => unkn
     await environment.root.close();
   }
   sync(join(beside, STORE_FILE));
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
   renameSync(join(beside, STORE_FILE), join(dir, STORE_FILE));
   for (const folder of [dir, dirname(dir)]) sync(folder);
   rmSync(beside, { recursive: true, force: true });

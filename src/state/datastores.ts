@@ -12,7 +12,7 @@
 
 import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
 import type { StoreWrite } from './commit.ts';
-import { readPending, writeCommit, writeFirst } from './commit.ts';
+import { readPending, writeCommit } from './commit.ts';
 import type { Clock, CommitParameters, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
 import { Confirmation, SYSTEM_CLOCK, withoutHolder } from './confirmed.ts';
 import { createStore } from './creation.ts';

@@ -120,7 +120,8 @@ function isWritten(dir: string): boolean {
   return existsSync(file) && statSync(file).size > 0;
 }
 
-function makeWritable(dir: string): void {
+/** Makes the folder if need be. @throws Error with code STORE_ACCESS */
+export function makeWritable(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
