@@ -16,6 +16,7 @@ import type { DataNode } from '../state/data.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
+import { markClosed, markOpen, storeDir } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
@@ -88,6 +89,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   await users.close();
   datapath.close();
   await datastores.close();
+  markClosed(options.stateDir);
   context.close();
   log.info('management has stopped');
 }
@@ -99,7 +101,8 @@ async function openDatastores(
   log: Log,
 ): Promise<Datastores> {
   const datastores = await Datastores.open({
-    dir: join(options.stateDir, 'store'),
+    dir: storeDir(options.stateDir),
+    onOpen: () => markOpen(options.stateDir),
     schema,
     validate: treeValidation(context),
     startup: options.startup,

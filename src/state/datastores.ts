@@ -60,6 +60,8 @@ export interface DatastoreOptions {
   readonly bootId: string;
   /** The first configuration of a store that is created, without rows. */
   readonly initial: () => DataNode;
+  /** Called once there is a store and before anything is written to one that was there. */
+  readonly onOpen?: () => void;
 }
 
 /** The small tree of running as the last commit left it; nobody changes it. */
@@ -96,6 +98,7 @@ export class Datastores {
       const isNew = snapshot.head === undefined;
       snapshot.close();
       if (isNew) writeFirst(environment, firstTree(options), options.bootId);
+      options.onOpen?.();
       const datastores = new Datastores(options, environment);
       if (datastores.#running.head.bootId !== options.bootId) await datastores.#boot();
       return datastores;
@@ -424,7 +427,7 @@ export class Datastores {
         ? bulk.finish(this.#running.head.version, write.commit)
         : writeCommit(this.#environment, write));
     } catch (cause) {
-      if (cause instanceof ManagementError) throw cause;
+      if (cause instanceof ManagementError || cause instanceof DamageError) throw cause;
       const message = `the store in ${this.#options.dir} took no change (${String(cause)}): see whether its disk is full or fails`;
       throw new ManagementError('resource-denied', { message });
     }

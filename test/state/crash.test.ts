@@ -8,6 +8,7 @@ import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
 import { addHash, hashText, rowHash } from '../../src/state/content-hash.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { StoreReader } from '../../src/state/reader.ts';
+import { verifyFile } from '../../src/state/verify.ts';
 import { LineProcess } from '../helpers/line-process.ts';
 import { random, seed } from '../helpers/random.ts';
 
@@ -38,6 +39,8 @@ function nextEdit(table: Table, next: () => number): { rows: Rows; after: Table 
 
 /** What the store holds, its hash checked against its rows, and its change records against its last version. */
 function inspect(dir: string): { version: number; table: Table } {
+  const found = verifyFile(join(dir, 'data.mdb'));
+  assert.is(found.result, 'good', JSON.stringify(found));
   const reader = StoreReader.open(dir);
   try {
     const rows = [...reader.bindings()];

@@ -25,7 +25,7 @@ import { aftr, binding, OPERATOR, openDatastores, request, softwire } from '../h
 const test = suite('verify');
 
 /** Damages of each kind; more for a longer look. */
-const DAMAGES = Number(process.env.GI4OVER6_DAMAGES ?? 40);
+const DAMAGES = Number(process.env.GI4OVER6_DAMAGES ?? 25);
 const ROWS = 3_000;
 const PAGE = 4096;
 
