@@ -1,9 +1,10 @@
-/** Directories that one supervisor has for itself: a file in each says which process it is. */
+/** Who has a directory: one supervisor, which a file in it names, and its children, which may outlive it. */
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const PID_FILE = 'gi4over6.pid';
+const CHILD_ROLES = ['management', 'datapath'];
 
 /**
  * Makes this process the only supervisor of the directories; returns what gives them free again.
@@ -44,6 +45,19 @@ export function claimantOf(dir: string): number | undefined {
   return pid && identity && identity === identityOf(Number(pid)) ? Number(pid) : undefined;
 }
 
+/** Management and datapath processes over a state directory, of one user or of anybody. */
+export function childrenOf(stateDir: string, uid?: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const words = readIfThere(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
+      const isChild = CHILD_ROLES.some((role) => words.includes(role));
+      if (!isChild || words[words.indexOf('--state-dir') + 1] !== stateDir) return false;
+      return uid === undefined || readIfThere(`/proc/${pid}/status`)?.match(/^Uid:\s+(\d+)/m)?.[1] === `${uid}`;
+    })
+    .map(Number);
+}
+
 /** Boot and start time of a process; undefined when there is none of that number, or only its remains. */
 export function identityOf(pid: number): string | undefined {
   const stat = readIfThere(`/proc/${pid}/stat`);
@@ -54,7 +68,7 @@ export function identityOf(pid: number): string | undefined {
   return `${readIfThere('/proc/sys/kernel/random/boot_id')?.trim()}:${startTime}`;
 }
 
-export function readIfThere(file: string): string | undefined {
+function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch {

@@ -10,12 +10,12 @@
  */
 
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { claim, identityOf, readIfThere } from './claim.ts';
+import { childrenOf, claim, identityOf } from './claim.ts';
 import { ownDirectory, prepareFirstStart } from './first-start.ts';
 import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
@@ -233,7 +233,7 @@ function claimNetwork(): Promise<Server> {
  */
 async function endOrphans(stateDir: string, user: ServiceUser, log: Log): Promise<void> {
   const until = performance.now() + STOP_MS;
-  for (let left = orphans(stateDir, user); left.length > 0; left = orphans(stateDir, user)) {
+  for (let left = childrenOf(stateDir, user.uid); left.length > 0; left = childrenOf(stateDir, user.uid)) {
     if (performance.now() > until) {
       throw environmentFault('ORPHAN', `processes of an earlier start do not end: kill -9 ${left.join(' ')}`);
     }
@@ -241,16 +241,4 @@ async function endOrphans(stateDir: string, user: ServiceUser, log: Log): Promis
     for (const pid of left) if (identityOf(pid)) process.kill(pid, 'SIGKILL');
     await sleep(POLL_MS);
   }
-}
-
-function orphans(stateDir: string, { uid }: ServiceUser): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      const words = readIfThere(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
-      const isChild = ROLES.some((role) => words.includes(role));
-      if (!isChild || words[words.indexOf('--state-dir') + 1] !== stateDir) return false;
-      return readIfThere(`/proc/${pid}/status`)?.match(/^Uid:\s+(\d+)/m)?.[1] === `${uid}`;
-    })
-    .map(Number);
 }

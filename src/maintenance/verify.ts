@@ -8,7 +8,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { claimantOf } from '../claim.ts';
-import { backupFiles, storeFile, storeState } from '../state/store-files.ts';
+import { listBackups, storeFile, storeState } from '../state/store-files.ts';
 import type { StoreSummary, Verification } from '../state/verify.ts';
 import { verifyFile } from '../state/verify.ts';
 
@@ -20,12 +20,19 @@ export interface VerifyOptions {
   readonly atStart?: boolean;
   /** Also what was closed well. */
   readonly always?: boolean;
+  /** For programs: what a good file holds, as JSON. */
+  readonly json?: boolean;
 }
 
 /** Returns the exit code. @throws Error with code and a sentence when the store cannot be read */
 export function verifyStore(file: string | undefined, options: VerifyOptions): number {
   const stateDir = resolve(options.stateDir);
-  if (file !== undefined) return report(file, verifyFile(resolve(file)), '');
+  if (file !== undefined) {
+    const found = verifyFile(resolve(file));
+    if (!options.json || found.result !== 'good') return report(file, found, '');
+    process.stdout.write(`${JSON.stringify(found.summary)}\n`);
+    return 0;
+  }
   if (options.atStart) return verifyAtStart(stateDir, options.always ?? false);
   const pid = claimantOf(stateDir);
   if (pid !== undefined) {
@@ -41,7 +48,7 @@ function verifyAtStart(stateDir: string, always: boolean): number {
   const state = storeState(stateDir);
   const file = storeFile(stateDir);
   const isThere = statSync(file, { throwIfNoEntry: false }) !== undefined;
-  if (!isThere && state === 'none' && backupFiles(stateDir).length === 0) return 0;
+  if (!isThere && state === 'none' && listBackups(stateDir).length === 0) return 0;
   if (!isThere) return damaged(file, 'it is missing, though there was a store', adviceFor(stateDir));
   if (state === 'clean' && !always) return 0;
   const found = verifyFile(file);
@@ -71,11 +78,11 @@ function sentence({ version, time, rows, octets, freeOctets }: StoreSummary): st
 
 /** What to do about a damaged store: the newest backup that is good, which is looked for here. */
 function adviceFor(stateDir: string): string {
-  for (const backup of backupFiles(stateDir)) {
-    const found = verifyFile(backup);
+  for (const { file } of listBackups(stateDir)) {
+    const found = verifyFile(file);
     if (found.result !== 'good') continue;
     const { version, time } = found.summary;
-    const command = `gi4over6 restore ${backup} --state-dir ${stateDir}`;
+    const command = `gi4over6 restore ${file} --state-dir ${stateDir}`;
     return `: the newest good backup is version ${version} of ${time}; take it with \`${command}\``;
   }
   const command = `gi4over6 restore FILE --state-dir ${stateDir}`;

@@ -18,12 +18,14 @@ import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
 import { markClosed, markOpen, storeDir } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
+import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
 import { StateData } from './state-data.ts';
+import { storeOperations } from './store-care.ts';
 import { Users } from './users.ts';
 import { treeValidation, valueCheck } from './validation.ts';
 import { YANG_SEARCH_DIRS, yangModules } from './yang-modules.ts';
@@ -50,12 +52,16 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   datastores.addParticipant(datapath);
   const users = new Users(configuration);
   datastores.onCommit(() => users.forget());
+  const program = process.argv[1] ?? '';
+  const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
+  const storeCare = { backups, datastores, program };
   const operations = new Operations({
     schema,
     check: valueCheck(context),
     datastores,
     access: new AccessControl(configuration),
-    state: new StateData({ schema, context, datapath }),
+    state: new StateData({ schema, context, datapath, storeCare }),
+    storeOperations: storeOperations(storeCare),
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
   const keys = (name: string) => readKey(join(options.stateDir, 'keys', name));
@@ -80,6 +86,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     port: options.restconfPort,
     log,
   });
+  backups.start();
   log.info(
     { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
     'management is ready',
@@ -88,6 +95,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   await Promise.all([netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
+  await backups.close();
   await datastores.close();
   markClosed(options.stateDir);
   context.close();

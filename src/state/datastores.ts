@@ -13,13 +13,16 @@
 import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
 import type { StoreWrite } from './commit.ts';
 import { writeCommit, writeFirst } from './commit.ts';
+import type { Copy, Verify } from './compaction.ts';
+import { dropCopy, lastTransaction, prepareCopy, switchTo } from './compaction.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import { keepRowParents } from './edit.ts';
-import type { Environment } from './environment.ts';
-import { openEnvironment, Snapshot, storeError } from './environment.ts';
+import type { Environment, StoreSize } from './environment.ts';
+import { closeWhenIdle, copyEnvironment, openEnvironment, Snapshot, sizeOf, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
+import { generationOf, keepGeneration } from './generations.ts';
 import { treeFromJson, treeToJson } from './json.ts';
 import type { LockOwner } from './locks.ts';
 import { Locks, lockDenied } from './locks.ts';
@@ -73,7 +76,7 @@ interface Running {
 
 export class Datastores {
   readonly #options: DatastoreOptions;
-  readonly #environment: Environment;
+  #environment: Environment;
   readonly #locks = new Locks();
   readonly #participants: Participant[] = [];
   readonly #listeners: ((commit: Commit) => void)[] = [];
@@ -83,6 +86,8 @@ export class Datastores {
   /** How often the candidate's changes were dropped; an edit under way when that happens goes with them. */
   #drops = 0;
   #queue: Promise<unknown> = Promise.resolve();
+  /** One at a time. */
+  #compaction: Promise<unknown> = Promise.resolve();
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
@@ -93,6 +98,7 @@ export class Datastores {
   /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED or what `initial` gives, each with a sentence */
   static async open(options: DatastoreOptions): Promise<Datastores> {
     const environment = openEnvironment(options.dir, 'write');
+    keepGeneration(options.dir, generationOf(options.dir, environment.dir));
     try {
       const snapshot = new Snapshot(environment);
       const isNew = snapshot.head === undefined;
@@ -276,7 +282,66 @@ export class Datastores {
     void this.#enqueue(async () => this.#dropCandidate());
   }
 
+  /** Writes a compacted copy of the store as it is now to a file in a folder that is there; edits go on meanwhile. */
+  copyStore(dir: string): Promise<void> {
+    return copyEnvironment(this.#environment, dir);
+  }
+
+  /**
+   * Goes on in a file that is as large as what it holds; octets before and after. Reads under way end in the old one.
+   * @throws ManagementError resource-denied when the disk does not take it; what `verify` throws; nothing has changed then
+   */
+  compact(verify: Verify): Promise<{ before: number; after: number }> {
+    const compacted = this.#compaction.then(() => this.#compact(verify));
+    this.#compaction = compacted.catch(() => undefined);
+    return compacted;
+  }
+
+  async #compact(verify: Verify): Promise<{ before: number; after: number }> {
+    const { dir } = this.#options;
+    for (let tries = 1; tries < COPY_TRIES; tries++) {
+      const copy = await this.#copy(verify);
+      const sizes = await this.#enqueue(async () => {
+        return lastTransaction(this.#environment) === copy.transaction ? this.#switch(copy) : undefined;
+      });
+      if (sizes) return sizes;
+      dropCopy(dir, copy.generation);
+    }
+    return this.#enqueue(async () => this.#switch(await this.#copy(verify)));
+  }
+
+  #copy(verify: Verify): Promise<Copy> {
+    return this.#onDisk(() => prepareCopy(this.#options.dir, this.#environment, verify));
+  }
+
+  #switch(copy: Copy): Promise<{ before: number; after: number }> {
+    return this.#onDisk(async () => {
+      const old = this.#environment;
+      const before = sizeOf(old).octets;
+      this.#environment = switchTo(this.#options.dir, old, copy);
+      closeWhenIdle(old);
+      return { before, after: sizeOf(this.#environment).octets };
+    });
+  }
+
+  /** @throws ManagementError resource-denied for an error of the system */
+  async #onDisk<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof ManagementError) throw cause;
+      const message = `the store in ${this.#options.dir} could not be compacted (${String(cause)}): see whether its disk is full or fails`;
+      throw new ManagementError('resource-denied', { message });
+    }
+  }
+
+  /** Octets of the store's file, and of what is free in it. */
+  storeSize(): StoreSize {
+    return sizeOf(this.#environment);
+  }
+
   async close(): Promise<void> {
+    await this.#compaction;
     await this.#queue;
     await this.#environment.root.close();
   }
@@ -435,6 +500,9 @@ export class Datastores {
     return head;
   }
 }
+
+/** After so many copies that a commit overtook, commits wait for the next. */
+const COPY_TRIES = 3;
 
 /** An overlay of more rows counts as a change without being compared. */
 const COMPARED_ROWS = 10_000;

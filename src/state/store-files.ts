@@ -1,7 +1,7 @@
 /**
  * Where the files of the store lie in the state directory:
  *
- *     store/data.mdb           the store; lock.mdb beside it is LMDB's
+ *     store/data.mdb           the store, or in a folder below (generations.ts); lock.mdb beside it is LMDB's
  *     store-state.json         whether management has it open, and how its file was when it was closed last
  *     backups/TIME-vN.mdb      copies of version N
  *
@@ -20,10 +20,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { generationDir, generations, STORE_FILE } from './generations.ts';
 
-const FILE = 'data.mdb';
-const STATE_FILE = 'store-state.json';
-const BACKUP_NAME = /^\d{8}T\d{6}Z-v\d+(-\d+)?\.mdb$/;
+export const STATE_FILE = 'store-state.json';
+const BACKUP_NAME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-v(\d+)(-automatic)?\.mdb$/;
 
 export function storeDir(stateDir: string): string {
   return join(stateDir, 'store');
@@ -35,17 +35,37 @@ export function backupDir(stateDir: string): string {
 
 /** The file that holds the store now; it need not be there. */
 export function storeFile(stateDir: string): string {
-  return join(storeDir(stateDir), FILE);
+  const store = storeDir(stateDir);
+  return join(generationDir(store, generations(store)[0] ?? 1), STORE_FILE);
 }
 
-/** Paths of the backups, newest first. */
-export function backupFiles(stateDir: string): string[] {
+/** What the name of a backup says. */
+export interface Backup {
+  readonly file: string;
+  readonly time: Date;
+  readonly version: number;
+  readonly automatic: boolean;
+}
+
+/** The backups, newest first. */
+export function listBackups(stateDir: string): Backup[] {
   const dir = backupDir(stateDir);
   return namesIn(dir)
-    .filter((name) => BACKUP_NAME.test(name))
     .sort()
     .reverse()
-    .map((name) => join(dir, name));
+    .flatMap((name) => {
+      const found = BACKUP_NAME.exec(name);
+      if (!found) return [];
+      const [year, month, day, hour, minute, second, version] = found.slice(1, 8).map(Number);
+      const time = new Date(Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second));
+      return [{ file: join(dir, name), time, version: version ?? 0, automatic: found[8] !== undefined }];
+    });
+}
+
+/** The file of a backup of this moment. */
+export function backupFile(stateDir: string, { time, version, automatic }: Omit<Backup, 'file'>): string {
+  const moment = time.toISOString().replace(/[-:]|\.\d+/g, '');
+  return join(backupDir(stateDir), `${moment}-v${version}${automatic ? '-automatic' : ''}.mdb`);
 }
 
 function namesIn(dir: string): string[] {

@@ -1,6 +1,6 @@
 /**
  * A bare store process, for tests that kill it: `store-process.js FOLDER`. Each line of its input is one edit,
- * `{ "rows": [[prefix, gateway or null], ...], "candidate": boolean }`; each line of its output the version after it. A
+ * `{ "rows": [[prefix, gateway or null], ...], "candidate": boolean }`, or `{ "compact": true }`; each line of its output the version after it. A
  * line is written only when the edit is acknowledged; for a refused one it is the tag.
  */
 
@@ -14,6 +14,7 @@ import { aftr, binding, OPERATOR, request, schema, softwire } from './state.ts';
 interface Line {
   readonly rows: readonly (readonly [prefix: string, gateway: string | null])[];
   readonly candidate: boolean;
+  readonly compact?: boolean;
 }
 
 const datastores = await Datastores.open({
@@ -27,7 +28,12 @@ const datastores = await Datastores.open({
 await datastores.edit(OPERATOR, request(aftr()));
 writeSync(1, `${datastores.head().version}\n`);
 for await (const text of createInterface({ input: process.stdin })) {
-  const { rows, candidate } = JSON.parse(text) as Line;
+  const { rows = [], candidate, compact } = JSON.parse(text) as Line;
+  if (compact) {
+    await datastores.compact(async () => undefined);
+    writeSync(1, `${datastores.head().version}\n`);
+    continue;
+  }
   const entries = rows.map(([prefix, gateway]) =>
     gateway === null ? { 'ipv4-prefix': prefix, '@operation': 'remove' } : binding(prefix, gateway),
   );
