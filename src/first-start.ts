@@ -84,7 +84,7 @@ function directoryFault(message: string): Error {
 
 function hasStore(stateDir: string): boolean {
   const file = statSync(join(stateDir, 'store', 'data.mdb'), { throwIfNoEntry: false });
-  return file !== undefined && file.size > 0;
+  return (file !== undefined && file.size > 0) || existsSync(join(stateDir, 'store-state.json'));
 }
 
 function createHostKey(keys: string, owner: Owner): void {

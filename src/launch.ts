@@ -33,6 +33,12 @@ export interface LaunchOptions {
   readonly home: string;
 }
 
+/** How a command of the program ended. */
+export interface Answer {
+  readonly code: number;
+  readonly text: string;
+}
+
 const TUN_FILE = '/dev/net/tun';
 const ROLES_WITH_TUN = 2;
 /** How often a role may open its device anew in one life of the datapath. */
@@ -119,6 +125,26 @@ export class Launcher {
       for (const descriptor of tuns) closeSync(descriptor);
       if (log !== undefined) closeSync(log);
     }
+  }
+
+  /** Runs a command of the program to its end, as the user and without capabilities. Of its output the last line counts. */
+  ask(words: readonly string[]): Promise<Answer> {
+    const { prefix, node, program } = this.#way;
+    const [command = '', ...rest] = [...prefix, ...this.#asUser([]), node, program, ...words];
+    const env = { ...process.env, HOME: this.#options.home, USER: this.#user.name };
+    const child = spawn(command, rest, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const pieces: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8');
+      stream.on('data', (text: string) => pieces.push(text));
+    }
+    return new Promise((done) => {
+      child.once('error', (error) => done({ code: -1, text: `${words[0]} cannot be run (${String(error)})` }));
+      child.once('close', (code, signal) => {
+        const last = pieces.join('').trim().split('\n').at(-1) ?? '';
+        done({ code: code ?? -1, text: signal ? `${words[0]} was ended by ${signal}` : last });
+      });
+    });
   }
 
   /** For each start of a role one to keep its device and one a queue. */

@@ -13,10 +13,13 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { wholeNumber } from './cli/arguments.ts';
+import type { RestoreOptions } from './maintenance/restore.ts';
+import type { VerifyOptions } from './maintenance/verify.ts';
 
 const EXIT_CONFIGURATION = 78;
+const STATE_DIR = '/var/lib/gi4over6';
 
 interface ProcessOptions {
   readonly stateDir: string;
@@ -32,7 +35,7 @@ interface ProcessOptions {
 
 function processOptions(command: Command): Command {
   return command
-    .option('--state-dir <dir>', 'where the store, keys and passwords live', '/var/lib/gi4over6')
+    .option('--state-dir <dir>', 'where the store, keys and passwords live', STATE_DIR)
     .option('--run-dir <dir>', 'where the sockets live', '/run/gi4over6')
     .option('--log-dir <dir>', 'write the logs of both processes there instead of standard output')
     .option('--user <name>', 'unprivileged user of both processes', 'gi4over6')
@@ -48,8 +51,32 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
+function addMaintenance(program: Command): void {
+  program
+    .command('verify-store')
+    .description('whether the store of a stopped program, or a backup, is whole; exit code 65 when it is damaged')
+    .argument('[file]', 'a backup instead of the store')
+    .option('--state-dir <dir>', 'where the store lives', STATE_DIR)
+    .addOption(new Option('--json', 'what a good backup holds').hideHelp())
+    .addOption(new Option('--at-start', 'only what was not closed well').hideHelp())
+    .addOption(new Option('--always', 'also what was closed well').hideHelp())
+    .action(async (file: string | undefined, options: VerifyOptions) => {
+      const { verifyStore } = await import('./maintenance/verify.ts');
+      process.exitCode = verifyStore(file, options);
+    });
+  program
+    .command('restore')
+    .description('put a backup in the place of the store of a stopped program; the store is kept aside')
+    .argument('<file>', 'the backup')
+    .option('--state-dir <dir>', 'where the store lives', STATE_DIR)
+    .action(async (file: string, options: RestoreOptions) => {
+      const { restoreStore } = await import('./maintenance/restore.ts');
+      restoreStore(file, options);
+    });
+}
+
 /** These load neither the operator's commands nor what they need. */
-const PROCESSES: readonly (string | undefined)[] = ['run', 'management', 'datapath'];
+const PROCESSES: readonly (string | undefined)[] = ['run', 'management', 'datapath', 'verify-store', 'restore'];
 
 async function buildProgram(): Promise<Command> {
   const program = new Command('gi4over6');
@@ -71,6 +98,7 @@ async function buildProgram(): Promise<Command> {
     const tunDescriptors = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map(Number);
     await runDatapath({ ...options, tunDescriptors });
   });
+  addMaintenance(program);
   if (!PROCESSES.includes(process.argv[2])) {
     const { buildCommands } = await import('./cli/commands.ts');
     buildCommands(program);

@@ -3,19 +3,21 @@
  *
  * 1. As root: checks the environment, makes both directories, claims them and the network, prepares the first start.
  * 2. Ends children that an earlier supervisor left behind; they hold the store and the ports.
- * 3. Starts both as the unprivileged user. They know nothing of each other's process, so each survives the other.
- * 4. A child that ends is started again, later each time. One that finds its environment wrong at the first start ends all.
- * 5. SIGTERM or SIGINT: both are asked to end, and after a while made to.
+ * 3. Has the store verified, by a child, when it was not closed well, and whenever management did not end well.
+ * 4. Starts both as the unprivileged user. They know nothing of each other's process, so each survives the other.
+ * 5. A child that ends is started again, later each time. One that finds its environment wrong at the first start ends all.
+ * 6. SIGTERM or SIGINT: both are asked to end, and after a while made to.
  */
 
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf, claim, identityOf } from './claim.ts';
 import { ownDirectory, prepareFirstStart } from './first-start.ts';
-import type { ChildRole, ServiceUser } from './launch.ts';
+import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
 import type { Log } from './log.ts';
 import { openLog } from './log.ts';
@@ -35,7 +37,6 @@ export interface RunOptions {
 }
 
 const ROLES: readonly ChildRole[] = ['management', 'datapath'];
-const PID_FILE = 'gi4over6.pid';
 const EXIT_CONFIGURATION = 78;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5_000;
@@ -67,9 +68,6 @@ export async function run(options: RunOptions): Promise<number> {
   let network: Server | undefined;
   try {
     network = await claimNetwork();
-    if (await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid })) {
-      log.info({ user: 'admin', passwordFile: join(stateDir, 'initial-password') }, 'the first user is made');
-    }
     await endOrphans(stateDir, user, log);
     const launcher = new Launcher(
       {
@@ -84,7 +82,12 @@ export async function run(options: RunOptions): Promise<number> {
       },
       user,
     );
-    return await supervise(launcher, log);
+    const verification = await launcher.ask(verifyWords(stateDir));
+    if (verification.code !== 0) throw environmentFault('STORE_DAMAGED', verification.text);
+    if (await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid })) {
+      log.info({ user: 'admin', passwordFile: join(stateDir, 'initial-password') }, 'the first user is made');
+    }
+    return await supervise(launcher, stateDir, log);
   } finally {
     network?.close();
     release();
@@ -102,7 +105,11 @@ function commandLine(options: RunOptions, stateDir: string, runDir: string): str
   ];
 }
 
-async function supervise(launcher: Launcher, log: Log): Promise<number> {
+function verifyWords(stateDir: string): string[] {
+  return ['verify-store', '--state-dir', stateDir, '--at-start'];
+}
+
+async function supervise(launcher: Launcher, stateDir: string, log: Log): Promise<number> {
   const ending = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'ending');
@@ -113,7 +120,8 @@ async function supervise(launcher: Launcher, log: Log): Promise<number> {
   try {
     const codes = await Promise.all(
       ROLES.map(async (role) => {
-        const code = await keepRunning(role, launcher, ending.signal, log);
+        const verify = role === 'management' ? () => launcher.ask([...verifyWords(stateDir), '--always']) : undefined;
+        const code = await keepRunning(role, launcher, ending.signal, log, verify);
         // The datapath of a configuration that cannot be managed is not asked to end: it would take its blackholes away.
         ending.abort(code === EXIT_CONFIGURATION ? 'SIGKILL' : 'SIGTERM');
         return code;
@@ -125,8 +133,17 @@ async function supervise(launcher: Launcher, log: Log): Promise<number> {
   }
 }
 
-/** Starts a child again and again until the end; returns 78 when its environment is wrong from the beginning. */
-async function keepRunning(role: ChildRole, launcher: Launcher, ending: AbortSignal, log: Log): Promise<number> {
+/**
+ * Starts a child again and again until the end; returns 78 when its environment is wrong from the beginning. The one that
+ * writes the store may have ended because of its damage: then it is not started again, and forwarding goes on without it.
+ */
+async function keepRunning(
+  role: ChildRole,
+  launcher: Launcher,
+  ending: AbortSignal,
+  log: Log,
+  verify: (() => Promise<Answer>) | undefined,
+): Promise<number> {
   let delayMs = FIRST_DELAY_MS;
   let isFirst = true;
   while (!ending.aborted) {
@@ -137,6 +154,12 @@ async function keepRunning(role: ChildRole, launcher: Launcher, ending: AbortSig
     if (upMs >= STEADY_MS) delayMs = FIRST_DELAY_MS;
     if (end === EXIT_CONFIGURATION && isFirst) return EXIT_CONFIGURATION;
     isFirst = false;
+    const verification = await verify?.();
+    if (verification && verification.code !== 0) {
+      log.error({ role, end, verification: verification.text }, 'not started again: the store is damaged; see to it');
+      await new Promise<void>((done) => ending.addEventListener('abort', () => done(), { once: true }));
+      return EXIT_CONFIGURATION;
+    }
     log.warn({ role, end, upMs, delayMs }, 'a process has ended and is started again');
     await sleep(delayMs, undefined, { signal: ending }).catch(() => undefined);
     delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
@@ -187,28 +210,6 @@ function assertReachable(dir: string, { name, uid, gid }: ServiceUser): void {
 }
 
 /**
- * Makes this process the only supervisor of the directories; returns what gives them free again.
- * @throws Error with code ALREADY_RUNNING
- */
-function claim(dirs: readonly string[]): () => void {
-  const claimed: string[] = [];
-  const release = () => {
-    for (const file of claimed) rmSync(file, { force: true });
-  };
-  try {
-    for (const dir of dirs) {
-      const file = join(dir, PID_FILE);
-      claimFile(file, dir);
-      claimed.push(file);
-    }
-  } catch (error) {
-    release();
-    throw error;
-  }
-  return release;
-}
-
-/**
  * Devices, routes and rules belong to the network namespace, so one program may have it. The claim is a name that the kernel
  * keeps per namespace and gives free with the process. @throws Error with code ALREADY_RUNNING
  */
@@ -226,42 +227,13 @@ function claimNetwork(): Promise<Server> {
   });
 }
 
-/** First line: process; second: what tells it from a later process of the same number. */
-function claimFile(file: string, dir: string): void {
-  const [pid, identity] = (readIfThere(file) ?? '').split('\n');
-  if (pid && identity && identity === identityOf(Number(pid))) {
-    const advice = `stop it (kill ${pid}) or choose another directory`;
-    throw environmentFault('ALREADY_RUNNING', `${dir} is in use by gi4over6, process ${pid}: ${advice}`);
-  }
-  rmSync(file, { force: true });
-  writeFileSync(file, `${process.pid}\n${identityOf(process.pid)}\n`, { flag: 'wx', mode: 0o644 });
-}
-
-/** Boot and start time of a process; undefined when there is none of that number, or only its remains. */
-function identityOf(pid: number): string | undefined {
-  const stat = readIfThere(`/proc/${pid}/stat`);
-  // The name, in brackets, may hold anything; behind it comes the state, and the start time is the twentieth word.
-  const words = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
-  const [state, startTime] = [words[0], words[19]];
-  if (startTime === undefined || state === 'Z') return undefined;
-  return `${readIfThere('/proc/sys/kernel/random/boot_id')?.trim()}:${startTime}`;
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Kills children of a supervisor that is no more. They are not asked first: an asked datapath takes back its routes, and
  * with them what keeps packets from leaving in clear. @throws Error with code ORPHAN
  */
 async function endOrphans(stateDir: string, user: ServiceUser, log: Log): Promise<void> {
   const until = performance.now() + STOP_MS;
-  for (let left = orphans(stateDir, user); left.length > 0; left = orphans(stateDir, user)) {
+  for (let left = childrenOf(stateDir, user.uid); left.length > 0; left = childrenOf(stateDir, user.uid)) {
     if (performance.now() > until) {
       throw environmentFault('ORPHAN', `processes of an earlier start do not end: kill -9 ${left.join(' ')}`);
     }
@@ -269,16 +241,4 @@ async function endOrphans(stateDir: string, user: ServiceUser, log: Log): Promis
     for (const pid of left) if (identityOf(pid)) process.kill(pid, 'SIGKILL');
     await sleep(POLL_MS);
   }
-}
-
-function orphans(stateDir: string, { uid }: ServiceUser): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      const words = readIfThere(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
-      const isChild = ROLES.some((role) => words.includes(role));
-      if (!isChild || words[words.indexOf('--state-dir') + 1] !== stateDir) return false;
-      return readIfThere(`/proc/${pid}/status`)?.match(/^Uid:\s+(\d+)/m)?.[1] === `${uid}`;
-    })
-    .map(Number);
 }

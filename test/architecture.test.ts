@@ -23,19 +23,21 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/kernel/', 'kernel'],
   ['src/state/', 'state'],
   ['src/cli/', 'cli'],
+  ['src/maintenance/', 'maintenance'],
   ['src/main.ts', 'main'],
   ['src/supervisor.ts', 'supervisor'],
   ['src/launch.ts', 'supervisor'],
   ['src/first-start.ts', 'first start'],
   ['src/address.ts', 'leaves'],
   ['src/log.ts', 'leaves'],
+  ['src/claim.ts', 'leaves'],
   ['src/control.ts', 'leaves'],
   ['src/sha-crypt.ts', 'leaves'],
 ];
 
 /** What an area may import beside itself, in the program. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ['supervisor', 'mgmt process', 'datapath process', 'cli', 'leaves'],
+  main: ['supervisor', 'maintenance', 'mgmt process', 'datapath process', 'cli', 'leaves'],
   supervisor: ['first start', 'leaves'],
   'first start': ['leaves'],
   'mgmt process': ['mgmt', 'state', 'leaves'],
@@ -46,6 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kernel: ['leaves'],
   state: ['leaves'],
   cli: ['leaves'],
+  maintenance: ['state', 'leaves'],
   leaves: [],
   'node-tuntap2': [],
   'netconf-server': [],

@@ -31,6 +31,11 @@ import { answer } from 'a-package';
 const [role, ...words] = process.argv.slice(2);
 const wish = process.env['TEST_' + role.toUpperCase()] ?? '';
 if (/^exit \\d+$/.test(wish)) process.exit(Number(wish.slice(5)));
+if (role === 'verify-store') {
+  const found = words.includes('--always') ? process.env.TEST_VERIFY_AGAIN : process.env.TEST_VERIFY_FIRST;
+  if (found) console.error('a line before\\n' + found);
+  process.exit(found ? 65 : 0);
+}
 const status = Object.fromEntries(readFileSync('/proc/self/status', 'utf8').split('\\n').map((line) => line.split(':\\t')));
 const tuns = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map((fd) => readlinkSync('/proc/self/fd/' + fd));
 console.log(JSON.stringify({ role, words, pid: process.pid, status, tuns, answer, program: process.argv[1] }));
@@ -53,6 +58,7 @@ interface Line {
   readonly answer?: number;
   readonly program?: string;
   readonly msg?: string;
+  readonly verification?: string;
 }
 
 class Supervised {
@@ -348,6 +354,31 @@ test('logs go to files when asked', async () => {
     }
     assert.match(readFileSync(log, 'utf8'), /"role":"datapath"/);
     assert.is(supervised.lines.filter(({ status }) => status).length, 0);
+  });
+});
+
+test('a damaged store is refused before anybody opens it, and no first user is made', async () => {
+  await withPlace(async ({ start, options: { stateDir } }) => {
+    const supervised = start({}, { TEST_VERIFY_FIRST: 'data.mdb is damaged: restore X' });
+    assert.is(await supervised.exit, 78);
+    assert.equal(supervised.texts, ['STORE_DAMAGED: data.mdb is damaged: restore X']);
+    assert.not.ok(supervised.lines.some(({ msg }) => msg === 'started'));
+    assert.not.ok(existsSync(join(stateDir, 'first-start.json')));
+  });
+});
+
+test('a store that is damaged when management ends is left alone, and the datapath goes on', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_VERIFY_AGAIN: 'data.mdb is damaged: restore X' });
+    const management = await supervised.started('management');
+    const datapath = await supervised.started('datapath');
+    process.kill(management.pid, 'SIGBUS');
+    const told = () => supervised.lines.find(({ verification }) => verification !== undefined);
+    for (const until = Date.now() + WAIT_MS; !told() && Date.now() < until; ) await sleep(20);
+    assert.is(told()?.verification, 'data.mdb is damaged: restore X');
+    assert.ok(isAlive(datapath.pid));
+    assert.is(supervised.lines.filter(({ role, msg }) => role === 'management' && msg === 'started').length, 1);
+    assert.is(await supervised.stop(), 78);
   });
 });
 

@@ -20,6 +20,8 @@ import { rollBack } from './roll-back.ts';
 import type { ShowOptions } from './show.ts';
 import { get, show, TOPIC_NAMES } from './show.ts';
 import { status } from './status.ts';
+import type { StoreOptions } from './store.ts';
+import { backup, compact } from './store.ts';
 import type { ExportOptions, ImportOptions } from './transfer.ts';
 import { exportFile, FORMATS, importFile } from './transfer.ts';
 
@@ -201,6 +203,18 @@ function addTransfer(program: Command): void {
     );
 }
 
+function addStoreCare(program: Command): void {
+  const care = (name: string, description: string, run: typeof backup) =>
+    overSocket(program.command(name))
+      .description(description)
+      .option('--json', 'for programs')
+      .action((options: SocketOption & StoreOptions) =>
+        overSession(options, (client, output) => run(client, output, options)),
+      );
+  care('backup', 'write a copy of the store to a file on this device, for `gi4over6 restore`', backup);
+  care('compact', 'make the file of the store as small as what it holds', compact);
+}
+
 /** Adds the commands to the program. Wrong usage ends with exit code 2. */
 export function buildCommands(program: Command): void {
   program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage));
@@ -208,6 +222,7 @@ export function buildCommands(program: Command): void {
   addEditing(program);
   addVersions(program);
   addTransfer(program);
+  addStoreCare(program);
   program
     .command('completion')
     .description('a completion script for the shell')

@@ -16,6 +16,7 @@ import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openReading } from './reading.ts';
 import type { Selection } from './selection.ts';
 import type { SessionInfo, StateData } from './state-data.ts';
+import type { StoreOperation } from './store-care.ts';
 
 export interface OperationParts {
   readonly schema: Schema;
@@ -23,6 +24,7 @@ export interface OperationParts {
   readonly datastores: Datastores;
   readonly access: AccessControl;
   readonly state: StateData;
+  readonly storeOperations: Readonly<Record<string, StoreOperation>>;
   /** Text of a module that is loaded: implemented, imported or a submodule. */
   readonly moduleSource: (name: string, revision: string | undefined, format: 'yang' | 'yin') => string | undefined;
 }
@@ -41,6 +43,7 @@ export class Operations {
   readonly #datastores: Datastores;
   readonly #access: AccessControl;
   readonly #state: StateData;
+  readonly #storeOperations: OperationParts['storeOperations'];
   readonly #moduleSource: OperationParts['moduleSource'];
   readonly #sessions = new Map<number, SessionInfo>();
   /** Of the NETCONF hello, as the last one was sent: for monitoring. */
@@ -52,6 +55,7 @@ export class Operations {
     this.#datastores = parts.datastores;
     this.#access = parts.access;
     this.#state = parts.state;
+    this.#storeOperations = parts.storeOperations;
     this.#moduleSource = parts.moduleSource;
   }
 
@@ -159,6 +163,8 @@ export class Operations {
    */
   async action(caller: Caller, action: DataNode, input: DataNode): Promise<ActionOutput> {
     if (action.schema.kind === 'action') this.#authorizeAction(caller, action);
+    const onStore = this.#storeOperations[action.schema.path];
+    if (onStore) return { output: await onStore(action) };
     const { readsAll, mayRead } = this.#reading(caller);
     const authorize = this.#authorize(caller);
     return runAction({ caller, datastores: this.#datastores, readsAll, mayRead, authorize }, action, input);

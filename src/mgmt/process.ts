@@ -16,13 +16,16 @@ import type { DataNode } from '../state/data.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
+import { markClosed, markOpen, storeDir } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
+import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
 import { StateData } from './state-data.ts';
+import { storeOperations } from './store-care.ts';
 import { Users } from './users.ts';
 import { treeValidation, valueCheck } from './validation.ts';
 import { YANG_SEARCH_DIRS, yangModules } from './yang-modules.ts';
@@ -53,12 +56,16 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   datastores.addParticipant(datapath);
   const users = new Users(configuration);
   datastores.onCommit(() => users.forget());
+  const program = process.argv[1] ?? '';
+  const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
+  const storeCare = { backups, datastores, program };
   const operations = new Operations({
     schema,
     check: valueCheck(context),
     datastores,
     access: new AccessControl(configuration),
-    state: new StateData({ schema, context, datapath }),
+    state: new StateData({ schema, context, datapath, storeCare }),
+    storeOperations: storeOperations(storeCare),
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
   const keys = (name: string) => readKey(join(options.stateDir, 'keys', name));
@@ -83,6 +90,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     port: options.restconfPort,
     log,
   });
+  backups.start();
   log.info(
     { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
     'management is ready',
@@ -93,7 +101,9 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   await Promise.all([netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
+  await backups.close();
   await datastores.close();
+  markClosed(options.stateDir);
   context.close();
   log.info('management has stopped');
 }
@@ -105,7 +115,8 @@ async function openDatastores(
   log: Log,
 ): Promise<Datastores> {
   const datastores = await Datastores.open({
-    dir: join(options.stateDir, 'store'),
+    dir: storeDir(options.stateDir),
+    onOpen: () => markOpen(options.stateDir),
     schema,
     validate: treeValidation(context),
     startup: options.startup,

@@ -14,6 +14,8 @@ import type { Schema } from '../state/schema.ts';
 import type { DatapathClient } from './datapath-client.ts';
 import type { Selection } from './selection.ts';
 import { isWanted } from './selection.ts';
+import type { StoreCare } from './store-care.ts';
+import { storeState } from './store-care.ts';
 
 /** One client's session, for ietf-netconf-monitoring (RFC 6022 §2.1.4). */
 export interface SessionInfo {
@@ -46,13 +48,14 @@ export interface StateParts {
   readonly schema: Schema;
   readonly context: YangContext;
   readonly datapath: DatapathClient;
+  readonly storeCare: StoreCare;
 }
 
 export class StateData {
   readonly #schema: Schema;
   readonly #sources: readonly Source[];
 
-  constructor({ schema, context, datapath }: StateParts) {
+  constructor({ schema, context, datapath, storeCare }: StateParts) {
     this.#schema = schema;
     const library = JSON.parse(context.yangLibrary().json) as Json;
     this.#sources = [
@@ -61,6 +64,7 @@ export class StateData {
       { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
       { path: '/ietf-restconf-monitoring:restconf-state', read: restconfState },
       { path: '/gi-4over6:softwire', read: (state) => softwireState(datapath, state) },
+      { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
   }
 

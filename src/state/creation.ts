@@ -3,14 +3,16 @@
  * is either no store or a good one, whatever happens meanwhile.
  */
 
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeFirst } from './commit.ts';
-import { makeWritable, openEnvironment, STORE_FILE } from './environment.ts';
+import { makeWritable, openEnvironment } from './environment.ts';
+import { generations, STORE_FILE } from './generations.ts';
+import { syncPath } from './store-files.ts';
 
 /** Makes a store in `dir` unless there is one. @throws Error with code STORE_ACCESS, what `first` gives, or of the system */
 export async function createStore(dir: string, bootId: string, first: () => unknown): Promise<void> {
-  if (existsSync(join(dir, STORE_FILE))) return;
+  if (generations(dir).length > 0) return;
   makeWritable(dir);
   const beside = `${dir}.new`;
   rmSync(beside, { recursive: true, force: true });
@@ -20,18 +22,8 @@ export async function createStore(dir: string, bootId: string, first: () => unkn
   } finally {
     await environment.root.close();
   }
-  sync(join(beside, STORE_FILE));
+  syncPath(join(beside, STORE_FILE));
   renameSync(join(beside, STORE_FILE), join(dir, STORE_FILE));
-  for (const folder of [dir, dirname(dir)]) sync(folder);
+  for (const folder of [dir, dirname(dir)]) syncPath(folder);
   rmSync(beside, { recursive: true, force: true });
-}
-
-/** To the disk: the contents of a file, or the names in a folder. */
-function sync(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

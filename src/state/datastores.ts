@@ -13,6 +13,8 @@
 import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
 import type { StoreWrite } from './commit.ts';
 import { readPending, writeCommit } from './commit.ts';
+import type { Copy, Verify } from './compaction.ts';
+import { dropCopy, lastTransaction, prepareCopy, switchTo } from './compaction.ts';
 import type { Clock, CommitParameters, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
 import { Confirmation, SYSTEM_CLOCK, withoutHolder } from './confirmed.ts';
 import { createStore } from './creation.ts';
@@ -20,9 +22,10 @@ import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, authorizeDifference, copyDraft, countsAfter, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import { keepRowParents } from './edit.ts';
-import type { Environment } from './environment.ts';
-import { openEnvironment, Snapshot, storeError } from './environment.ts';
+import type { Environment, StoreSize } from './environment.ts';
+import { closeWhenIdle, copyEnvironment, openEnvironment, Snapshot, sizeOf, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
+import { generationOf, keepGeneration } from './generations.ts';
 import { draftOfVersion, History } from './history.ts';
 import { treeFromJson, treeToJson } from './json.ts';
 import type { LockOwner } from './locks.ts';
@@ -66,6 +69,8 @@ export interface DatastoreOptions {
   readonly bootId: string;
   /** The first configuration of a store that is created, without rows. */
   readonly initial: () => DataNode;
+  /** Called once there is a store and before anything is written to one that was there. */
+  readonly onOpen?: () => void;
   /** Told what becomes of confirmed commits, those that an earlier process left pending included. */
   readonly onConfirmation?: (event: ConfirmationEvent) => void;
   readonly clock?: Clock;
@@ -96,7 +101,7 @@ export interface Compared {
 
 export class Datastores {
   readonly #options: DatastoreOptions;
-  readonly #environment: Environment;
+  #environment: Environment;
   readonly #locks = new Locks();
   readonly #participants: Participant[] = [];
   readonly #listeners: ((commit: Commit) => void)[] = [];
@@ -107,6 +112,8 @@ export class Datastores {
   /** How often the candidate's changes were dropped; an edit under way when that happens goes with them. */
   #drops = 0;
   #queue: Promise<unknown> = Promise.resolve();
+  /** One at a time. */
+  #compaction: Promise<unknown> = Promise.resolve();
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
@@ -119,7 +126,9 @@ export class Datastores {
   static async open(options: DatastoreOptions): Promise<Datastores> {
     await createStore(options.dir, options.bootId, () => firstTree(options));
     const environment = openEnvironment(options.dir, 'write');
+    keepGeneration(options.dir, generationOf(options.dir, environment.dir));
     try {
+      options.onOpen?.();
       const datastores = new Datastores(options, environment);
       if (datastores.#running.head.bootId !== options.bootId) await datastores.#boot();
       await datastores.#resumePending();
@@ -401,8 +410,67 @@ export class Datastores {
     });
   }
 
+  /** Writes a compacted copy of the store as it is now to a file in a folder that is there; edits go on meanwhile. */
+  copyStore(dir: string): Promise<void> {
+    return copyEnvironment(this.#environment, dir);
+  }
+
+  /**
+   * Goes on in a file that is as large as what it holds; octets before and after. Reads under way end in the old one.
+   * @throws ManagementError resource-denied when the disk does not take it; what `verify` throws; nothing has changed then
+   */
+  compact(verify: Verify): Promise<{ before: number; after: number }> {
+    const compacted = this.#compaction.then(() => this.#compact(verify));
+    this.#compaction = compacted.catch(() => undefined);
+    return compacted;
+  }
+
+  async #compact(verify: Verify): Promise<{ before: number; after: number }> {
+    const { dir } = this.#options;
+    for (let tries = 1; tries < COPY_TRIES; tries++) {
+      const copy = await this.#copy(verify);
+      const sizes = await this.#enqueue(async () => {
+        return lastTransaction(this.#environment) === copy.transaction ? this.#switch(copy) : undefined;
+      });
+      if (sizes) return sizes;
+      dropCopy(dir, copy.generation);
+    }
+    return this.#enqueue(async () => this.#switch(await this.#copy(verify)));
+  }
+
+  #copy(verify: Verify): Promise<Copy> {
+    return this.#onDisk(() => prepareCopy(this.#options.dir, this.#environment, verify));
+  }
+
+  #switch(copy: Copy): Promise<{ before: number; after: number }> {
+    return this.#onDisk(async () => {
+      const old = this.#environment;
+      const before = sizeOf(old).octets;
+      this.#environment = switchTo(this.#options.dir, old, copy);
+      closeWhenIdle(old);
+      return { before, after: sizeOf(this.#environment).octets };
+    });
+  }
+
+  /** @throws ManagementError resource-denied for an error of the system */
+  async #onDisk<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof ManagementError) throw cause;
+      const message = `the store in ${this.#options.dir} could not be compacted (${String(cause)}): see whether its disk is full or fails`;
+      throw new ManagementError('resource-denied', { message });
+    }
+  }
+
+  /** Octets of the store's file, and of what is free in it. */
+  storeSize(): StoreSize {
+    return sizeOf(this.#environment);
+  }
+
   async close(): Promise<void> {
     this.#confirmation.close();
+    await this.#compaction;
     await this.#queue;
     await this.#environment.root.close();
   }
@@ -629,7 +697,7 @@ export class Datastores {
         ? bulk.finish(this.#running.head, write.commit, { pending: write.pending, retention })
         : writeCommit(this.#environment, { ...write, retention }));
     } catch (cause) {
-      if (cause instanceof ManagementError) throw cause;
+      if (cause instanceof ManagementError || cause instanceof DamageError) throw cause;
       const message = `the store in ${this.#options.dir} took no change (${String(cause)}): see whether its disk is full or fails`;
       throw new ManagementError('resource-denied', { message });
     }
@@ -652,6 +720,8 @@ function retentionOf({ history }: Softwire): Retention {
   const { maximumChanges, maximumAge } = history;
   return { maximumChanges, maximumAgeMs: maximumAge === undefined ? undefined : maximumAge * DAY_MS };
 }
+/** After so many copies that a commit overtook, commits wait for the next. */
+const COPY_TRIES = 3;
 
 /** An overlay of more rows counts as a change without being compared. */
 const COMPARED_ROWS = 10_000;

@@ -16,17 +16,18 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, read
 import { join } from 'node:path';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { open } from 'lmdb';
+import { generationDir, generations, NEXT_GENERATION, STORE_FILE } from './generations.ts';
 import type { Head } from './records.ts';
 import { openHead, openJson, sealHead } from './records.ts';
 import type { SealedRow } from './rows.ts';
 import { keyOfNumber, numberOfKey, RowSource } from './rows.ts';
+import { syncPath } from './store-files.ts';
 
 /** Number of the form of the file; a program refuses a newer one. */
 export const STORE_FORMAT = 2;
 const MAP_SIZE = 16 * 1024 ** 3;
 /** Readings at different versions at the same time, in all processes; LMDB's own limit is 126. */
 const MAX_READERS = 8_192;
-export const STORE_FILE = 'data.mdb';
 const PAGE_SIZE = 4096;
 /** LMDB's magic number and its place in a meta page, behind the page header. */
 const MAGIC = 0xbeefc0de;
@@ -36,6 +37,7 @@ const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as co
 type Rows = Database<Buffer, Buffer>;
 
 export interface Environment {
+  /** Folder of its file. */
   readonly dir: string;
   readonly root: RootDatabase<Buffer, Buffer>;
   readonly meta: Rows;
@@ -50,10 +52,27 @@ export interface Environment {
 type DatabaseName = Exclude<keyof Environment, 'dir' | 'root'>;
 
 /**
- * Opens the store in `dir`; a writer creates it.
+ * Opens the store in `dir`, in its newest generation; a writer creates it.
  * @throws Error with code STORE_MISSING (reader), STORE_NEWER, STORE_DAMAGED or STORE_ACCESS and a sentence
  */
 export function openEnvironment(dir: string, mode: 'write' | 'read'): Environment {
+  let found = openGeneration(generationDir(dir, generations(dir)[0] ?? 1), mode);
+  for (let next = nextGeneration(found); next !== undefined; next = nextGeneration(found)) {
+    void found.root.close();
+    found = openGeneration(generationDir(dir, next), mode);
+  }
+  return found;
+}
+
+/** The generation that has taken the place of this one. */
+export function nextGeneration({ root, meta }: Environment): number | undefined {
+  root.resetReadTxn();
+  const next = meta.get(Buffer.from(NEXT_GENERATION));
+  return next && Number(next.toString('latin1'));
+}
+
+/** Opens what lies in this very folder. @throws as openEnvironment */
+export function openGeneration(dir: string, mode: 'write' | 'read'): Environment {
   const isReader = mode === 'read';
   if (isReader && !isWritten(dir)) throw storeMissing(dir);
   if (!isReader) makeWritable(dir);
@@ -99,6 +118,8 @@ function openRoot(dir: string, readOnly: boolean): Environment['root'] {
       readOnly,
     });
   } catch (cause) {
+    // A compaction may have removed it since it was looked for.
+    if (readOnly && !isWritten(dir)) throw storeMissing(dir);
     const message = `the store in ${dir} cannot be opened (${String(cause)}): restore a backup into it, or move it away`;
     throw storeError('STORE_DAMAGED', message, cause);
   }
@@ -165,9 +186,54 @@ export function storeError(code: string, message: string, cause?: unknown): Erro
   return Object.assign(new Error(message, { cause }), { code });
 }
 
+export interface StoreSize {
+  readonly octets: number;
+  readonly freeOctets: number;
+}
+
+/** Of the file, and of what is free in it. */
+export function sizeOf({ dir, root, ...databases }: Environment): StoreSize {
+  const { size } = statSync(join(dir, STORE_FILE));
+  // LMDB counts no free pages: they are what no tree has.
+  const { free } = root.getStats() as unknown as { readonly free: TreeStats };
+  const trees = [root, ...Object.values(databases)].map((database) => database.getStats() as unknown as TreeStats);
+  const used = [free, ...trees].reduce((sum, tree) => {
+    return sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
+  }, 2);
+  return { octets: size, freeOctets: Math.max(0, size - used * PAGE_SIZE) };
+}
+
+interface TreeStats {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+/** A compacted copy of the last commit in a folder that is there; on the disk when it returns. Nobody waits for it meanwhile. */
+export async function copyEnvironment({ root }: Environment, dir: string): Promise<void> {
+  await (root as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(dir, true);
+  syncPath(join(dir, STORE_FILE));
+}
+
 /** The key of a row: its table's number, then the key of its prefix. */
 export function rowKey(table: number, key: Uint8Array): Buffer {
   return Buffer.of(table >>> 8, table & 255, key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0, key[4] ?? 0);
+}
+
+/** Snapshots that are open of each environment. */
+const snapshots = new WeakMap<Environment, number>();
+/** Called when one is closed of an environment that is to be closed. */
+const idle = new WeakMap<Environment, () => void>();
+
+/** Closes an environment when the last snapshot of it is closed. */
+export function closeWhenIdle(environment: Environment): void {
+  const look = () => {
+    if ((snapshots.get(environment) ?? 0) > 0) return;
+    idle.delete(environment);
+    void environment.root.close();
+  };
+  idle.set(environment, look);
+  look();
 }
 
 /** One consistent state of the store. To be closed; reading after that is a mistake of ours. */
@@ -182,13 +248,14 @@ export class Snapshot extends RowSource {
   constructor(environment: Environment) {
     super();
     this.#environment = environment;
+    snapshots.set(environment, (snapshots.get(environment) ?? 0) + 1);
     environment.root.resetReadTxn();
     this.#transaction = environment.root.useReadTransaction();
     try {
       const head = this.get('meta', Buffer.from('head'));
       this.head = head && openHead(head);
     } catch (error) {
-      this.#transaction.done();
+      this.#end();
       throw error;
     }
   }
@@ -238,7 +305,13 @@ export class Snapshot extends RowSource {
     if (!this.#open) return;
     this.#open = false;
     for (const cursor of this.#cursors) cursor.return?.();
+    this.#end();
+  }
+
+  #end(): void {
     this.#transaction.done();
+    snapshots.set(this.#environment, (snapshots.get(this.#environment) ?? 1) - 1);
+    idle.get(this.#environment)?.();
   }
 
   /** Entries of a database from `start` to before `end`, in key order. */

@@ -1,7 +1,7 @@
 /** The store as the datapath reads it: in a process of its own, read only, following commits by their change records. */
 
 import type { Environment } from './environment.ts';
-import { openEnvironment, Snapshot, storeError } from './environment.ts';
+import { nextGeneration, openEnvironment, Snapshot, storeError } from './environment.ts';
 import { History } from './history.ts';
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
@@ -19,10 +19,12 @@ export interface ChangesSince {
 }
 
 export class StoreReader {
-  readonly #environment: Environment;
+  readonly #dir: string;
+  #environment: Environment;
   #snapshot: Snapshot;
 
-  private constructor(environment: Environment) {
+  private constructor(dir: string, environment: Environment) {
+    this.#dir = dir;
     this.#environment = environment;
     this.#snapshot = new Snapshot(environment);
   }
@@ -31,7 +33,7 @@ export class StoreReader {
   static open(dir: string): StoreReader {
     const environment = openEnvironment(dir, 'read');
     try {
-      const reader = new StoreReader(environment);
+      const reader = new StoreReader(dir, environment);
       if (reader.#snapshot.head) return reader;
       throw storeError('STORE_MISSING', `the store in ${dir} is still empty: management fills it at its first start`);
     } catch (error) {
@@ -43,8 +45,16 @@ export class StoreReader {
   /** Takes a fresh snapshot and returns its version. */
   renew(): number {
     this.#snapshot.close();
+    if (nextGeneration(this.#environment) !== undefined) this.#follow();
     this.#snapshot = new Snapshot(this.#environment);
     return this.#snapshot.head?.version ?? 0;
+  }
+
+  /** The store was compacted into another file: what was read stays true, what comes is there. */
+  #follow(): void {
+    const old = this.#environment;
+    this.#environment = openEnvironment(this.#dir, 'read');
+    void old.root.close();
   }
 
   /** RFC 7951 JSON of the running small tree. */

@@ -145,6 +145,7 @@ function countedOperations(datastores: Datastores): { operations: Operations; op
       return view.tree;
     }),
     state: NO_STATE,
+    storeOperations: {},
     moduleSource: () => undefined,
   });
   let open = 0;

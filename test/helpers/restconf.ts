@@ -122,6 +122,7 @@ export async function withRestconf(body: (box: Box) => Promise<void>): Promise<v
         datastores,
         access: new AccessControl(configuration),
         state: NO_STATE,
+        storeOperations: {},
         moduleSource: () => undefined,
       });
       const read = operations.read.bind(operations);

@@ -87,6 +87,19 @@ export function request(data: Readonly<Record<string, unknown>>, details: Partia
   return { target: 'running', tree: tree(data), defaultOperation: 'merge', testOption: 'test-then-set', ...details };
 }
 
+/** The datastores of a folder, which the caller closes. */
+export function openDatastores(dir: string, more: Partial<DatastoreOptions> = {}): Promise<Datastores> {
+  return Datastores.open({
+    dir,
+    schema,
+    validate: () => [],
+    startup: false,
+    bootId: 'boot-1',
+    initial: () => new DataNode(schema.root),
+    ...more,
+  });
+}
+
 /** Runs a body with new datastores in a folder of their own, both gone afterwards. */
 export async function withDatastores(
   body: (
@@ -97,18 +110,10 @@ export async function withDatastores(
   more: Partial<DatastoreOptions> = {},
 ): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'gi4over6-state-'));
-  const options = {
-    dir,
-    schema,
-    validate: () => [],
-    startup: false,
-    bootId: 'boot-1',
-    initial: () => new DataNode(schema.root),
-  };
-  let datastores = await Datastores.open({ ...options, ...more });
+  let datastores = await openDatastores(dir, more);
   const reopen = async (other: Partial<DatastoreOptions> = {}) => {
     await datastores.close();
-    datastores = await Datastores.open({ ...options, ...more, ...other });
+    datastores = await openDatastores(dir, { ...more, ...other });
     return datastores;
   };
   try {

@@ -1,7 +1,7 @@
 /**
  * A bare store process, for tests that kill it: `store-process.js FOLDER`. Each line of its input is one edit,
  * `{ "rows": [[prefix, gateway or null], ...], "candidate": boolean, "parameters": of the commit of a candidate }`, or
- * `{ "cancel": token }` of a confirmed commit; each line of its output the version after it. A line is written only when
+ * `{ "cancel": token }` of a confirmed commit, or `{ "compact": true }`; each line of its output the version after it. A line is written only when
  * that is acknowledged; for a refused one it is the tag.
  */
 
@@ -23,6 +23,10 @@ interface CancelLine {
   readonly cancel: string;
 }
 
+interface CompactLine {
+  readonly compact: true;
+}
+
 const datastores = await Datastores.open({
   dir: process.argv[2] ?? '',
   schema,
@@ -34,8 +38,12 @@ const datastores = await Datastores.open({
 await datastores.edit(OPERATOR, request(aftr()));
 writeSync(1, `${datastores.head().version}\n`);
 
-async function carryOut(line: EditLine | CancelLine): Promise<void> {
+async function carryOut(line: EditLine | CancelLine | CompactLine): Promise<void> {
   if ('cancel' in line) return datastores.cancelCommit(OPERATOR, line.cancel);
+  if ('compact' in line) {
+    await datastores.compact(async () => undefined);
+    return;
+  }
   const { rows, candidate, parameters } = line;
   const entries = rows.map(([prefix, gateway]) =>
     gateway === null ? { 'ipv4-prefix': prefix, '@operation': 'remove' } : binding(prefix, gateway),

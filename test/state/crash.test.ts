@@ -10,6 +10,7 @@ import { DataNode } from '../../src/state/data.ts';
 import { Datastores } from '../../src/state/datastores.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { StoreReader } from '../../src/state/reader.ts';
+import { verifyFile } from '../../src/state/verify.ts';
 import { LineProcess } from '../helpers/line-process.ts';
 import { random, seed } from '../helpers/random.ts';
 import { OPERATOR, schema } from '../helpers/state.ts';
@@ -49,6 +50,8 @@ function nextEdit(table: Table, next: () => number): { rows: Rows; after: Table 
 
 /** What the store holds, its hash checked against its rows, and its change records against its last version. */
 function inspect(dir: string): { version: number; table: Table } {
+  const found = verifyFile(join(dir, 'data.mdb'));
+  assert.is(found.result, 'good', JSON.stringify(found));
   const reader = StoreReader.open(dir);
   try {
     const rows = [...reader.bindings()];

@@ -1,5 +1,6 @@
 /** ManagementError to rpc-error: the one place of the NETCONF face that knows the form (RFC 6241 §4.3, appendix B). */
 
+import { damageRefusal } from '../../state/damage.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
 import { escapeAttribute, escapeText } from '../xml.ts';
@@ -7,7 +8,7 @@ import { NETCONF_NAMESPACE } from '../xml-data.ts';
 
 /** Every fault of the error as rpc-error elements, children in the order of the schema. */
 export function renderErrors(error: unknown, schema: Schema): string {
-  const fault = error instanceof ManagementError ? error : ownMistake();
+  const fault = error instanceof ManagementError ? error : (damageRefusal(error) ?? ownMistake());
   return fault.faults.map((item) => renderOne(item, schema)).join('');
 }
 

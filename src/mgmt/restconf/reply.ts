@@ -2,6 +2,7 @@
  * Replies as values, and the one place where an error becomes a status and an errors body (RFC 8040 §7).
  */
 
+import { damageRefusal } from '../../state/damage.ts';
 import type { DataNode } from '../../state/data.ts';
 import type { ErrorTag } from '../../state/errors.ts';
 import { ManagementError } from '../../state/errors.ts';
@@ -84,6 +85,8 @@ export function errorReply(error: ManagementError, encoding: Encoding, schema: S
 /** Anything thrown as a ManagementError; what is no error of a client's becomes operation-failed without its message. */
 export function toManagementError(error: unknown): ManagementError {
   if (error instanceof ManagementError) return error;
+  const damage = damageRefusal(error);
+  if (damage) return damage;
   const { status, code } = httpFault(error);
   if (status === 413) {
     return new RestconfFault(413, 'too-big', { type: 'transport', message: 'the request body is larger than allowed' });

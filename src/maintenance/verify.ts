@@ -1,0 +1,90 @@
+/**
+ * `gi4over6 verify-store`: whether a store, or one backup, is whole. The supervisor runs it as the unprivileged user before
+ * anybody opens the store (`--at-start`), when the store was not closed, or has changed since.
+ *
+ * Exit code 0 and one line about what it holds; 65 (EX_DATAERR) and one line about the damage and what to do.
+ */
+
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { claimantOf } from '../claim.ts';
+import { listBackups, storeFile, storeState } from '../state/store-files.ts';
+import type { StoreSummary, Verification } from '../state/verify.ts';
+import { verifyFile } from '../state/verify.ts';
+
+const EXIT_DAMAGED = 65;
+
+export interface VerifyOptions {
+  readonly stateDir: string;
+  /** By the supervisor: the state directory is claimed by it, and what was closed well is not read. */
+  readonly atStart?: boolean;
+  /** Also what was closed well. */
+  readonly always?: boolean;
+  /** For programs: what a good file holds, as JSON. */
+  readonly json?: boolean;
+}
+
+/** Returns the exit code. @throws Error with code and a sentence when the store cannot be read */
+export function verifyStore(file: string | undefined, options: VerifyOptions): number {
+  const stateDir = resolve(options.stateDir);
+  if (file !== undefined) {
+    const found = verifyFile(resolve(file));
+    if (!options.json || found.result !== 'good') return report(file, found, '');
+    process.stdout.write(`${JSON.stringify(found.summary)}\n`);
+    return 0;
+  }
+  if (options.atStart) return verifyAtStart(stateDir, options.always ?? false);
+  const pid = claimantOf(stateDir);
+  if (pid !== undefined) {
+    const advice = 'stop it first, or verify a backup of it (gi4over6 backup)';
+    throw Object.assign(new Error(`the store in ${stateDir} is in use by process ${pid}: ${advice}`), {
+      code: 'IN_USE',
+    });
+  }
+  return report(storeFile(stateDir), verifyFile(storeFile(stateDir)), adviceFor(stateDir));
+}
+
+function verifyAtStart(stateDir: string, always: boolean): number {
+  const state = storeState(stateDir);
+  const file = storeFile(stateDir);
+  const isThere = statSync(file, { throwIfNoEntry: false }) !== undefined;
+  if (!isThere && state === 'none' && listBackups(stateDir).length === 0) return 0;
+  if (!isThere) return damaged(file, 'it is missing, though there was a store', adviceFor(stateDir));
+  if (state === 'clean' && !always) return 0;
+  const found = verifyFile(file);
+  // A first start that was cut short: nobody was told of any commit.
+  if (state === 'none' && (found.result === 'empty' || statSync(file).size === 0)) return 0;
+  return report(file, found, adviceFor(stateDir));
+}
+
+function report(file: string, found: Verification, advice: string): number {
+  if (found.result === 'empty') return damaged(file, 'it holds nothing', advice);
+  if (found.result === 'damaged') {
+    const [first = '', ...others] = found.faults;
+    return damaged(file, others.length === 0 ? first : `${first}; and ${others.length} more`, advice);
+  }
+  process.stdout.write(`${file} is good: ${sentence(found.summary)}\n`);
+  return 0;
+}
+
+function damaged(file: string, fault: string, advice: string): number {
+  process.stderr.write(`${file} is damaged (${fault})${advice}\n`);
+  return EXIT_DAMAGED;
+}
+
+function sentence({ version, time, rows, octets, freeOctets }: StoreSummary): string {
+  return `version ${version} of ${time}, ${rows} bindings, ${octets} octets, of them ${freeOctets} free`;
+}
+
+/** What to do about a damaged store: the newest backup that is good, which is looked for here. */
+function adviceFor(stateDir: string): string {
+  for (const { file } of listBackups(stateDir)) {
+    const found = verifyFile(file);
+    if (found.result !== 'good') continue;
+    const { version, time } = found.summary;
+    const command = `gi4over6 restore ${file} --state-dir ${stateDir}`;
+    return `: the newest good backup is version ${version} of ${time}; take it with \`${command}\``;
+  }
+  const command = `gi4over6 restore FILE --state-dir ${stateDir}`;
+  return `: there is no good backup in ${stateDir}/backups; take a copy of yours with \`${command}\`, or move ${stateDir} away to begin without configuration`;
+}

@@ -1,0 +1,49 @@
+/** The operations of our model that care for the store, and what the model says of its file and backups. */
+
+import { DataNode } from '../state/data.ts';
+import type { Datastores } from '../state/datastores.ts';
+import type { Backups, MadeBackup } from './backups.ts';
+import { verifyCopy } from './verify-copy.ts';
+
+export type StoreOperation = (operation: DataNode) => Promise<DataNode>;
+
+export interface StoreCare {
+  readonly backups: Backups;
+  readonly datastores: Pick<Datastores, 'compact' | 'storeSize'>;
+  /** This program, for the child that reads copies back. */
+  readonly program: string;
+}
+
+/** By schema path: each takes a node of its operation and returns one of its output. */
+export function storeOperations({ backups, datastores, program }: StoreCare): Readonly<Record<string, StoreOperation>> {
+  return {
+    '/gi-4over6:backup-store': async (operation) => outputOf(operation, leavesOf(await backups.make())),
+    '/gi-4over6:compact-store': async (operation) => {
+      const { before, after } = await datastores.compact((file) => verifyCopy(program, file));
+      return outputOf(operation, { 'octets-before': before, 'octets-after': after });
+    },
+  };
+}
+
+/** The state of the container `store`, as RFC 7951 JSON. */
+export function storeState({ backups, datastores }: StoreCare): Readonly<Record<string, unknown>> {
+  const { octets, freeOctets } = datastores.storeSize();
+  const backup = backups.list().map((made) => leavesOf(made));
+  const state = { octets: String(octets), 'free-octets': String(freeOctets), backup };
+  return { 'gi-4over6:store': { state } };
+}
+
+function leavesOf({ file, version, time, automatic, octets }: MadeBackup): Record<string, string | boolean> {
+  return { file, version: String(version), time: time.toISOString(), automatic, octets: String(octets) };
+}
+
+function outputOf(operation: DataNode, leaves: Readonly<Record<string, unknown>>): DataNode {
+  const schema = operation.schema.child('output');
+  if (!schema) throw new Error(`${operation.schema.path} has no output in the schema`);
+  const output = new DataNode(schema);
+  for (const [name, value] of Object.entries(leaves)) {
+    const leaf = schema.child(name);
+    if (leaf) output.add(new DataNode(leaf, String(value)));
+  }
+  return output;
+}

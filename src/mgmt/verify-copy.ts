@@ -1,0 +1,28 @@
+/** Reads a copy of the store back, in a child of low priority: management answers meanwhile. */
+
+import { spawn } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import { ManagementError } from '../state/errors.ts';
+import type { StoreSummary } from '../state/verify.ts';
+
+/** `program` is this one. @throws ManagementError operation-failed for a copy that is not whole */
+export function verifyCopy(program: string, file: string): Promise<StoreSummary> {
+  const words = [program, 'verify-store', file, '--json'];
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      output += text;
+    });
+  }
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) return resolve(JSON.parse(output) as StoreSummary);
+      const message = `the copy is not whole, and so the store may be damaged: ${output.trim()}`;
+      reject(new ManagementError('operation-failed', { message }));
+    });
+  });
+}

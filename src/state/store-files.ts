@@ -1,0 +1,151 @@
+/**
+ * Where the files of the store lie in the state directory:
+ *
+ *     store/data.mdb           the store, or in a folder below (generations.ts); lock.mdb beside it is LMDB's
+ *     store-state.json         whether management has it open, and how its file was when it was closed last
+ *     backups/TIME-vN.mdb      copies of version N
+ *
+ * store-state.json is there from the first commit on: without it there never was a store.
+ */
+
+import type { BigIntStats } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { generationDir, generations, STORE_FILE } from './generations.ts';
+
+export const STATE_FILE = 'store-state.json';
+const BACKUP_NAME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-v(\d+)(-automatic)?\.mdb$/;
+
+export function storeDir(stateDir: string): string {
+  return join(stateDir, 'store');
+}
+
+export function backupDir(stateDir: string): string {
+  return join(stateDir, 'backups');
+}
+
+/** The file that holds the store now; it need not be there. */
+export function storeFile(stateDir: string): string {
+  const store = storeDir(stateDir);
+  return join(generationDir(store, generations(store)[0] ?? 1), STORE_FILE);
+}
+
+/** What the name of a backup says. */
+export interface Backup {
+  readonly file: string;
+  readonly time: Date;
+  readonly version: number;
+  readonly automatic: boolean;
+}
+
+/** The backups, newest first. */
+export function listBackups(stateDir: string): Backup[] {
+  const dir = backupDir(stateDir);
+  return namesIn(dir)
+    .sort()
+    .reverse()
+    .flatMap((name) => {
+      const found = BACKUP_NAME.exec(name);
+      if (!found) return [];
+      const [year, month, day, hour, minute, second, version] = found.slice(1, 8).map(Number);
+      const time = new Date(Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second));
+      return [{ file: join(dir, name), time, version: version ?? 0, automatic: found[8] !== undefined }];
+    });
+}
+
+/** The file of a backup of this moment. */
+export function backupFile(stateDir: string, { time, version, automatic }: Omit<Backup, 'file'>): string {
+  const moment = time.toISOString().replace(/[-:]|\.\d+/g, '');
+  return join(backupDir(stateDir), `${moment}-v${version}${automatic ? '-automatic' : ''}.mdb`);
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/** `unclean`: somebody had it open and did not close it, or its file has changed since. */
+export type StoreState = 'none' | 'clean' | 'unclean';
+
+export function storeState(stateDir: string): StoreState {
+  let text: string;
+  try {
+    text = readFileSync(join(stateDir, STATE_FILE), 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return 'none';
+    throw error;
+  }
+  const closed = stampOf(storeFile(stateDir));
+  return closed !== undefined && text === stateText(closed) ? 'clean' : 'unclean';
+}
+
+/** Durable when it returns, as the other two: before the first write, or right after the first commit of a new store. */
+export function markOpen(stateDir: string): void {
+  writeState(stateDir, 'open');
+}
+
+/** The store was closed and nothing is lost. */
+export function markClosed(stateDir: string): void {
+  writeState(stateDir, stampOf(storeFile(stateDir)) ?? 'open');
+}
+
+/** The store is to be verified before it is opened again. */
+export function markUnknown(stateDir: string): void {
+  writeState(stateDir, 'unknown');
+}
+
+function writeState(stateDir: string, state: string): void {
+  const path = join(stateDir, STATE_FILE);
+  replaceFile(path, stateText(state));
+}
+
+function stateText(state: string): string {
+  return `${JSON.stringify({ store: state })}\n`;
+}
+
+/** What changes when somebody writes to the file. */
+function stampOf(path: string): string | undefined {
+  const found: BigIntStats | undefined = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `closed ${found.ino} ${found.size} ${found.mtimeNs}`;
+}
+
+/** The file has its new content or its old one, whatever happens. */
+function replaceFile(path: string, content: string): void {
+  const unfinished = `${path}.new`;
+  const descriptor = openSync(unfinished, 'w', 0o600);
+  try {
+    writeFileSync(descriptor, content);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(unfinished, path);
+  syncPath(dirname(path));
+}
+
+/** Has the disk take what was written to a file, or which names a folder holds. */
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
