@@ -39,6 +39,7 @@ export const ARRAYS: ReadonlySet<string> = new Set([
   'sessions/session',
   'softwire/aftr',
   'softwire/gateway',
+  'state/backup',
   'state/problem',
   'stream/access',
   'streams/stream',
@@ -61,6 +62,8 @@ export const NUMBERS: ReadonlySet<string> = new Set([
   'in-bad-rpcs',
   'in-rpcs',
   'in-sessions',
+  'interval',
+  'kept',
   'lock-id',
   'locked-by-session',
   'maximum-age',
@@ -74,6 +77,7 @@ export const NUMBERS: ReadonlySet<string> = new Set([
 ]);
 
 export const BOOLEANS: ReadonlySet<string> = new Set([
+  'automatic',
   'candidate-modified',
   'enable-external-groups',
   'enable-hairpinning',
@@ -86,6 +90,7 @@ export const BOOLEANS: ReadonlySet<string> = new Set([
 /** Containers: an empty element of that name is no empty text. */
 export const CONTAINERS: ReadonlySet<string> = new Set([
   'authentication',
+  'automatic-backup',
   'binding-table',
   'capabilities',
   'confirmed-commit',
@@ -105,6 +110,7 @@ export const CONTAINERS: ReadonlySet<string> = new Set([
   'softwire',
   'state',
   'statistics',
+  'store',
   'streams',
   'system',
   'yang-library',

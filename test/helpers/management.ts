@@ -21,8 +21,8 @@ export interface Management {
   readonly stateDir: string;
   /** The local NETCONF socket. */
   readonly socket: string;
-  /** Kills the process at once and starts it again on the same state. */
-  restart(signal: NodeJS.Signals, more?: readonly string[]): Promise<void>;
+  /** Ends the process by a signal and starts it again on the same state, `between` being called while there is none. */
+  restart(signal: NodeJS.Signals, more?: readonly string[], between?: () => Promise<void>): Promise<void>;
   /** From the next start on it sees the boot id of another boot. Needs root. */
   reboot(): void;
   /** Everything the process has logged. */
@@ -57,8 +57,9 @@ export async function startManagement(options: readonly string[] = []): Promise<
     password: readFileSync(join(stateDir, 'initial-password'), 'utf8').trim(),
     stateDir,
     socket: join(runDir, 'netconf.sock'),
-    restart: async (signal, more = []) => {
+    restart: async (signal, more = [], between = async () => undefined) => {
       await running.stop(signal);
+      await between();
       running = await start(more);
     },
     reboot: () => {

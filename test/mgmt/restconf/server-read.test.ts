@@ -31,7 +31,7 @@ test('host-meta needs no user', () =>
   }));
 
 /** Of our model, in its order. */
-const OPERATIONS = ['list-versions', 'get-version', 'compare-versions', 'roll-back'];
+const OPERATIONS = ['backup-store', 'compact-store', 'list-versions', 'get-version', 'compare-versions', 'roll-back'];
 
 test('the API and its leaves, in both encodings', () =>
   withRestconf(async ({ curl }) => {
