@@ -1,0 +1,100 @@
+/** The whole program, `gi4over6 run`, in this network namespace: for tests that kill its processes. Needs root. */
+
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PROGRAM } from './cli.ts';
+
+export type Role = 'supervisor' | 'management' | 'datapath';
+
+export class Program {
+  readonly dir = mkdtempSync(join(tmpdir(), 'gi4over6-program-'));
+  readonly stateDir = join(this.dir, 'state');
+  readonly socket = join(this.dir, 'run', 'netconf.sock');
+  readonly netconfPort: number;
+  readonly restconfPort: number;
+  #supervisor: ChildProcess | undefined;
+
+  constructor(netconfPort: number, restconfPort: number) {
+    this.netconfPort = netconfPort;
+    this.restconfPort = restconfPort;
+    // Its user is not the one of the test.
+    chmodSync(this.dir, 0o755);
+  }
+
+  start(): void {
+    const folders = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(this.dir, name)]);
+    const ports = ['--netconf-port', `${this.netconfPort}`, '--restconf-port', `${this.restconfPort}`];
+    const words = [PROGRAM, 'run', ...folders, ...ports, '--listen', '127.0.0.1'];
+    this.#supervisor = spawn(process.execPath, words, { stdio: 'ignore' });
+  }
+
+  get password(): string {
+    return readFileSync(join(this.stateDir, 'initial-password'), 'utf8').trim();
+  }
+
+  /** SIGKILL; a supervisor is started again at once, the others by it. Whether the process was there. */
+  async kill(role: Role): Promise<boolean> {
+    if (role === 'supervisor') {
+      const ended = new Promise((resolve) => this.#supervisor?.once('exit', resolve));
+      this.#supervisor?.kill('SIGKILL');
+      await ended;
+      this.start();
+      return true;
+    }
+    const pids = this.#pids(role);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    return pids.length > 0;
+  }
+
+  /** Ends it cleanly and removes everything; the exit code. */
+  async stop(): Promise<number | null> {
+    const supervisor = this.#supervisor;
+    if (!supervisor) return null;
+    const ended = new Promise<number | null>((resolve) => supervisor.once('exit', resolve));
+    supervisor.kill('SIGTERM');
+    const code = supervisor.exitCode ?? (await ended);
+    rmSync(this.dir, { recursive: true, force: true });
+    return code;
+  }
+
+  log(role: 'management' | 'datapath'): string {
+    return readFileSync(join(this.dir, 'log', `${role}.log`), 'utf8');
+  }
+
+  #pids(role: Role): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter((pid) => {
+        const words = wordsOf(pid);
+        return /node$/.test(words[0] ?? '') && words.includes(role) && words.includes(this.stateDir);
+      })
+      .map(Number);
+  }
+}
+
+function wordsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
+
+/** Tries again until it gives something. @throws Error with the last reason after `ms` */
+export async function eventually<Result>(ms: number, work: () => Promise<Result | undefined>): Promise<Result> {
+  const end = performance.now() + ms;
+  for (let reason: unknown = 'it gave nothing'; ; ) {
+    try {
+      const result = await work();
+      if (result !== undefined) return result;
+    } catch (error) {
+      reason = error;
+    }
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${String(reason)}`);
+    await sleep(50);
+  }
+}
