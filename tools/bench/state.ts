@@ -42,6 +42,7 @@ export async function benchState(sizes: readonly number[] = SIZES): Promise<Benc
     await bench.configure();
     for (const size of sizes) await bench.measure(size);
     const largest = Math.max(...sizes);
+    await bench.compaction(largest);
     for (const shape of ['mixed', 'scattered'] as const) await bench.measureShape(shape, largest);
     await bench.forwarding(largest);
     await bench.history(largest);
@@ -80,6 +81,17 @@ class StateBench {
     await this.#edits(size);
     await this.#reads(size, prefixes);
     await this.#memory('dense', size);
+  }
+
+  /** The store with the table and no history. */
+  async compaction(size: number): Promise<void> {
+    const limit = (maximum: number) => this.#edit(`<history><maximum-changes>${maximum}</maximum-changes></history>`);
+    await limit(1);
+    // What is forgotten is taken out a little with each commit.
+    for (let turn = 0; turn < size / 500; turn++) await limit(1 + (turn % 2));
+    await this.#instance.netconf('<compact-store xmlns="urn:gi-4over6"/>');
+    this.#add(`disk.table-compacted.${size}`, this.#instance.storeMebibytes(), 'MiB', size === LARGE ? 200 : null);
+    await limit(10_000_000);
   }
 
   /** Memory with another table of that size. */
@@ -128,6 +140,11 @@ class StateBench {
       );
     };
     const { p50, p99 } = await sample(READS, lookup);
+    const before = this.#instance.storeMebibytes();
+    const compactMs = await timed(() => this.#instance.netconf('<compact-store xmlns="urn:gi-4over6"/>'));
+    this.#add(`disk.with-history-before-compaction.${size}`, before, 'MiB', null);
+    this.#add(`disk.with-history-compacted.${size}`, this.#instance.storeMebibytes(), 'MiB', null);
+    this.#add(`disk.compaction.${size}`, compactMs, 'ms', null);
     this.#add(`history.lookup-p50.${size}`, p50, 'ms', 10);
     this.#add(`history.lookup-p99.${size}`, p99, 'ms', null);
   }
@@ -246,13 +263,6 @@ class StateBench {
         (turn) => {
           const key = table(`<binding><ipv4-prefix>${keyAt(turn)}</ipv4-prefix></binding>`);
           return this.#instance.netconf(getConfig(`type="subtree"><softwire xmlns="urn:gi-4over6">${key}</softwire>`));
-        },
-      ],
-      [
-        'netconf-xpath',
-        (turn) => {
-          const path = `/gi:softwire/gi:aftr[gi:name='edge']/gi:binding-table/gi:binding[gi:ipv4-prefix='${keyAt(turn)}']`;
-          return this.#instance.netconf(getConfig(`type="xpath" xmlns:gi="urn:gi-4over6" select="${path}">`));
         },
       ],
       [

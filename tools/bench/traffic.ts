@@ -21,8 +21,12 @@ export class Traffic {
     this.#count = count;
     execFileSync('ip', ['addr', 'add', `${SOURCE}/32`, 'dev', 'lo']);
     execFileSync('ip', ['-6', 'route', 'add', 'local', '2001:db8:a::/48', 'dev', 'lo']);
-    const rules =
-      'table ip6 bench { counter out {}; chain input { type filter hook input priority 0; meta l4proto 4 counter name out drop\n } }';
+    const rules = [
+      'add table ip6 bench',
+      'add counter ip6 bench out',
+      'add chain ip6 bench input { type filter hook input priority 0; }',
+      'add rule ip6 bench input meta l4proto 4 counter name out drop',
+    ].join('\n');
     execFileSync('nft', ['-f', '-'], { input: rules });
   }
 
