@@ -79,7 +79,8 @@ function ownerOf(stateDir: string): Stats {
 function goodFile(file: string): StoreSummary {
   const found = verifyFile(file);
   if (found.result === 'good') return found.summary;
-  const why = found.result === 'empty' ? 'it holds nothing' : found.faults[0];
+  const newer = found.result === 'newer' ? `its format is ${found.format}: use a newer program` : 'it holds nothing';
+  const why = found.result === 'damaged' ? found.faults[0] : newer;
   throw fault('RESTORE', `${file} is no good backup (${why}): nothing was changed; take another one`);
 }
 

@@ -54,11 +54,17 @@ function verifyAtStart(stateDir: string, always: boolean): number {
   const found = verifyFile(file);
   // A first start that was cut short: nobody was told of any commit.
   if (state === 'none' && (found.result === 'empty' || statSync(file).size === 0)) return 0;
+  // The program that opens it says what to do.
+  if (found.result === 'newer') return 0;
   return report(file, found, adviceFor(stateDir));
 }
 
 function report(file: string, found: Verification, advice: string): number {
   if (found.result === 'empty') return damaged(file, 'it holds nothing', advice);
+  if (found.result === 'newer') {
+    process.stderr.write(`${file} has format ${found.format}, which this program does not know: use a newer one\n`);
+    return EXIT_DAMAGED;
+  }
   if (found.result === 'damaged') {
     const [first = '', ...others] = found.faults;
     return damaged(file, others.length === 0 ? first : `${first}; and ${others.length} more`, advice);

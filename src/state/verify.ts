@@ -8,7 +8,9 @@
  */
 
 import { ContentHash } from './content-hash.ts';
+import { crc32c } from './crc32c.ts';
 import { STORE_FORMAT } from './environment.ts';
+import { rowHistoryKey } from './history.ts';
 import { decodeBinding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import type { OnEntry } from './page-file.ts';
@@ -37,10 +39,11 @@ export interface StoreSummary {
   readonly freeOctets: number;
 }
 
-/** `empty`: LMDB made the file, and nothing was committed to it yet. */
+/** `empty`: LMDB made the file, and nothing was committed to it yet. `newer`: its form is that of a later program. */
 export type Verification =
   | { readonly result: 'good'; readonly summary: StoreSummary }
   | { readonly result: 'empty' }
+  | { readonly result: 'newer'; readonly format: number }
   | { readonly result: 'damaged'; readonly faults: readonly string[] };
 
 interface Checker {
@@ -49,16 +52,27 @@ interface Checker {
   end(): void;
 }
 
+/** The rows that row-history has, to be held against those that the change records name. */
+interface HistoryKeys {
+  /** Tables that were empty before a version, as `table version`: their rows have no entries. */
+  readonly emptied: Set<string>;
+  /** Sum of the CRCs of all other keys of versions on record. */
+  sum: number;
+}
+
 /** What is asked of the entries of each database; one that is not here is read only as a tree. */
-const CHECKERS: Readonly<Record<string, (head: Head) => Checker>> = {
+const CHECKERS: Readonly<Record<string, (head: Head, history: HistoryKeys) => Checker>> = {
   meta: checkMeta,
   tree: checkTrees,
   bindings: checkBindings,
   startup: checkStartup,
-  changes: checkChanges,
   'row-history': checkRowHistory,
+  changes: checkChanges,
   'tree-history': checkTreeHistory,
 };
+
+const FIRST_FORMAT = 1;
+const OF_FIRST_FORMAT = ['meta', 'tree', 'bindings', 'startup'];
 
 /** @throws Error of the system when the file cannot be read */
 export function verifyFile(path: string): Verification {
@@ -88,13 +102,18 @@ function verifyPages(file: PageFile): Verification {
   const sealed = meta.get('head');
   if (!sealed && faults.length === 0 && isUntouched(file, names)) return { result: 'empty' };
   if (!sealed) return { result: 'damaged', faults: [...faults, 'database meta: it has no head'] };
+  const format = meta.get('format')?.[0] ?? 0;
+  if (format > STORE_FORMAT) return { result: 'newer', format };
   let head: Head | undefined;
   attempt('meta', () => {
     head = openHead(sealed);
   });
   if (!head) return { result: 'damaged', faults };
+  const history: HistoryKeys = { emptied: new Set(), sum: 0 };
   for (const [name, checker] of Object.entries(CHECKERS)) {
-    const { entry, end } = checker(head);
+    // The first form had records of another kind; they go when it is opened.
+    if (format === FIRST_FORMAT && !OF_FIRST_FORMAT.includes(name)) continue;
+    const { entry, end } = checker(head, history);
     attempt(name, () => {
       if (name === 'meta') for (const [key, value] of meta) entry(Buffer.from(key), value);
       else file.read(name, entry);
@@ -140,7 +159,8 @@ function checkMeta(): Checker {
       if (key.toString('latin1') === 'format' && value.length === 1) format = value[0];
     },
     end: () => {
-      if (format !== STORE_FORMAT) throw new DamageError(`the format is ${format}, expected ${STORE_FORMAT}`);
+      if (format !== STORE_FORMAT && format !== FIRST_FORMAT)
+        throw new DamageError(`the format is ${format}, expected ${STORE_FORMAT}`);
     },
   };
 }
@@ -200,7 +220,8 @@ function tableOf(names: ReadonlyMap<number, string>, key: Buffer): string {
 }
 
 /** Records of forgotten versions may still be there; of the others each, in all its parts. */
-function checkChanges(head: Head): Checker {
+function checkChanges(head: Head, { emptied, sum }: HistoryKeys): Checker {
+  let named = 0;
   let last = { version: head.oldestChange - 1, part: 0, isRecent: false };
   let [kept, missing] = [0, 0];
   return {
@@ -217,7 +238,10 @@ function checkChanges(head: Head): Checker {
         const { added, changed, removed } = totalOf(summary.tallies);
         missing = added + changed + removed;
       }
-      for (const _ of rowsOfChange(version, part, value)) missing--;
+      for (const [table, number] of rowsOfChange(version, part, value)) {
+        missing--;
+        if (isRecent && !emptied.has(`${table} ${version}`)) named += crc32c(rowHistoryKey(table, number, version));
+      }
       if (isRecent) last = { version, part, isRecent };
       else missing = 0;
     },
@@ -225,6 +249,7 @@ function checkChanges(head: Head): Checker {
       if (last.version !== head.version || (last.isRecent && missing !== 0)) {
         throw new DamageError(`the record of commit ${last.version + 1} is missing, or the end of the one before`);
       }
+      if (named !== sum) throw new DamageError('row-history has other rows than the records of commits name');
       if (kept !== head.keptChanges) {
         throw new DamageError(`the records count for ${kept} and should count for ${head.keptChanges}`);
       }
@@ -232,15 +257,22 @@ function checkChanges(head: Head): Checker {
   };
 }
 
+/** Stands where a prefix has its length. */
+const EMPTY_TABLE_LENGTH = 255;
 const CHANGE_KEY = 8;
 const VERSION_KEY = 6;
 
-function checkRowHistory(head: Head): Checker {
+function checkRowHistory(head: Head, history: HistoryKeys): Checker {
   const names = new Map([...head.tables].map(([name, { number }]) => [number, name]));
   return {
     entry: (key, value) => {
       tableOf(names, key.subarray(0, -VERSION_KEY));
-      if (value.length > 0) decodeBinding(key.subarray(2, -VERSION_KEY), value);
+      const prefix = key.subarray(2, -VERSION_KEY);
+      const version = key.readUIntBE(key.length - VERSION_KEY, VERSION_KEY);
+      const isMark = prefix[KEY_LENGTH - 1] === EMPTY_TABLE_LENGTH;
+      if (value.length > 0) decodeBinding(prefix, value);
+      if (isMark) history.emptied.add(`${key.readUInt16BE(0)} ${version}`);
+      else if (version >= head.oldestChange) history.sum += crc32c(key);
     },
     end: () => undefined,
   };

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openEnvironment, STORE_FORMAT } from '../../src/state/environment.ts';
 import { StoreReader } from '../../src/state/reader.ts';
 import { verifyFile } from '../../src/state/verify.ts';
 import { random, seed } from '../helpers/random.ts';
@@ -183,6 +184,37 @@ async function assertTakesCommits(dir: string, why: string): Promise<void> {
   await datastores.close();
   assert.is(verifyFile(join(dir, 'data.mdb')).result, 'good', why);
 }
+
+test('a store of format 1 is good without its records, one of a later format is told apart', () =>
+  withStore(async (file, dir) => {
+    for (const [format, expected] of [
+      [1, 'good'],
+      [STORE_FORMAT + 1, 'newer'],
+    ] as const) {
+      const environment = openEnvironment(dir, 'write');
+      environment.meta.putSync(Buffer.from('format'), Buffer.of(format));
+      if (format === 1) environment.changes.putSync(Buffer.alloc(8, 1), Buffer.from('of another form'));
+      await environment.root.close();
+      assert.is(verifyFile(file).result, expected);
+    }
+  }));
+
+test('history that does not fit its records is damage', () =>
+  withStore(async (file, dir) => {
+    const environment = openEnvironment(dir, 'write');
+    const [entry] = environment.rowHistory.getRange({ limit: 1 });
+    if (!entry) throw new Error('the store has history');
+    const key = Buffer.from(entry.key);
+    key.writeUInt8((key.at(-1) ?? 0) ^ 1, key.length - 1);
+    environment.root.transactionSync(() => {
+      environment.rowHistory.removeSync(Buffer.from(entry.key));
+      environment.rowHistory.putSync(key, entry.value);
+    });
+    await environment.root.close();
+    const found = verifyFile(file);
+    assert.is(found.result, 'damaged');
+    assert.match(JSON.stringify(found), 'row-history has other rows than the records of commits name');
+  }));
 
 test('files that are none', async () => {
   await withStore(async (file, dir) => {
