@@ -26,7 +26,7 @@ export type ControlReply =
 export interface DatapathStatus {
   /** Version of the store that forwarding follows. */
   readonly version: number;
-  /** Content hash of the binding table it forwards by, hexadecimal. */
+  /** Content hash of the binding table it forwards by, hexadecimal; empty while it is summed. */
   readonly contentHash: string;
   readonly bindings: number;
   /** Largest number of bindings its tables can take. */

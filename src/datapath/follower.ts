@@ -22,7 +22,7 @@ import type { WantedRow } from './forwarding.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Allocate } from './memory.ts';
 
-export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes' | 'contentHash'>;
+export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes'>;
 
 export const ROLES: readonly Role[] = ['gateway', 'aftr'];
 
@@ -37,7 +37,8 @@ export class Follower {
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
   #configuration: Configuration = NOTHING;
-  #hash = new ContentHash();
+  #hash: ContentHash | undefined = new ContentHash();
+  #summing: Promise<void> = Promise.resolve();
 
   constructor(store: Store, workers: number, allocate: Allocate) {
     this.#store = store;
@@ -55,11 +56,16 @@ export class Follower {
   }
 
   /**
-   * Sum over the rows that were applied: that of the snapshot after reading all its rows, then kept up row by row. It
-   * differs from that of the store when the two have parted.
+   * Sum over the rows that were applied, and not a word of the store: it differs from that of the store when the two have
+   * parted. Empty while it is made after all rows were read anew.
    */
   get contentHash(): string {
-    return this.#hash.text;
+    return this.#hash?.text ?? '';
+  }
+
+  /** When the sum is made. */
+  get summed(): Promise<void> {
+    return this.#summing;
   }
 
   /** What a role forwards by; undefined as long as it never had an instance. */
@@ -69,6 +75,8 @@ export class Follower {
 
   /** Brings the tables to the newest version of the store; true when the small tree changed with it. */
   async follow(): Promise<boolean> {
+    // It reads the snapshot that this one renews.
+    await this.#summing;
     const version = this.#store.renew();
     if (version === this.#version) return false;
     const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
@@ -107,7 +115,19 @@ export class Follower {
   async #synchronizeBindings(): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
     await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
-    this.#hash = new ContentHash(this.#store.contentHash());
+    this.#hash = undefined;
+    this.#summing = this.#sum();
+  }
+
+  /** In slices, after the rows are forwarded by: nobody waits for it. */
+  async #sum(): Promise<void> {
+    const hash = new ContentHash();
+    let rows = 0;
+    for (const { instance, binding } of this.#store.bindings()) {
+      hash.addBinding(instance, binding);
+      if (++rows % SLICE_ROWS === 0) await pause();
+    }
+    this.#hash = hash;
   }
 
   *#wantedBindings(aftrs: Forwarding): Generator<WantedRow> {
@@ -136,8 +156,8 @@ export class Follower {
   }
 
   #hashRow({ instance, before, after }: RowChange): void {
-    if (before) this.#hash.subtractBinding(instance, before);
-    if (after) this.#hash.addBinding(instance, after);
+    if (before) this.#hash?.subtractBinding(instance, before);
+    if (after) this.#hash?.addBinding(instance, after);
   }
 }
 

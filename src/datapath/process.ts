@@ -47,8 +47,9 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
   const store = await openStore(join(options.stateDir, 'store'), ending.signal, log);
   if (!store) return;
+  const follower = new Follower(store, options.queues, allocateShared);
   const datapath = new Datapath({
-    follower: new Follower(store, options.queues, allocateShared),
+    follower,
     kernel: kernelPart(TUN_NAMES),
     startWorkers: workerStarter(options.tunDescriptors, log),
     log,
@@ -59,6 +60,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   await followUntil(ending.signal, datapath, log);
   await server.close();
   await datapath.stop();
+  await follower.summed;
   store.close();
   log.info('the datapath has stopped');
 }

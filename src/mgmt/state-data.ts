@@ -172,7 +172,7 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
         ...confirmedCommit(datastores.pendingCommit),
         ...(status && {
           'applied-version': String(status.version),
-          'applied-content-hash': colons(status.contentHash),
+          ...(status.contentHash !== '' && { 'applied-content-hash': colons(status.contentHash) }),
           'datapath-start': status.startedAt,
         }),
         problem: problems,
