@@ -86,10 +86,10 @@ function skipSpace(text: string, at: number): number {
 
 const LEAVES = ['ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'] as const;
 
-/** Reads entries as XML elements of one prefix ('' for none). */
 /** An entry of prefix and gateway has about that many characters. */
 const [XML_ENTRY, JSON_ENTRY] = [130, 75];
 
+/** Reads entries as XML elements of one prefix ('' for none). */
 export class XmlRows {
   readonly rows: RowPack;
   readonly #entry = new Entry();

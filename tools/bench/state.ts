@@ -106,15 +106,19 @@ class StateBench {
     await this.#memory(shape, size);
   }
 
-  /** Existing bindings at a fifth of what the device passes, while a table is loaded and emptied. */
+  /** Existing bindings at a fifth of what the device passes, while a table is loaded. */
   async forwarding(size: number): Promise<void> {
     const traffic = new Traffic(STEADY_FIRST, STEADY_COUNT);
+    await traffic.ready();
     const most = await traffic.during(0, () => sleep(3_000));
     const rate = Math.floor((0.2 * most.received) / most.seconds);
     this.#add('bulk.forwarding-most', most.received / most.seconds, 'packets/s', null);
     await this.#edit(EMPTY_TABLE);
     const body = tableJson(prefixesOf('dense', size), 0);
-    const load = () => this.#instance.restconf('PUT', TABLE_PATH, body, 204);
+    const load = async () => {
+      await this.#instance.restconf('PUT', TABLE_PATH, body, 204);
+      await this.#instance.waitUntilApplied();
+    };
     const { sent, received } = await traffic.during(rate, load);
     this.#add(`bulk.forwarding-sent.${size}`, sent, 'packets', null);
     this.#add(`bulk.forwarding-lost.${size}`, sent - received, 'packets', 0);

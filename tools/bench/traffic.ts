@@ -3,8 +3,10 @@
  * encapsulated is counted by nftables where it would reach its gateway, and ends there.
  */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { formatIpv4 } from '../../src/address.ts';
+import { sleep } from './instance.ts';
 import { LineChild } from './line-child.ts';
 
 const SENDER = fileURLToPath(new URL('./udp-sender.js', import.meta.url));
@@ -30,6 +32,12 @@ export class Traffic {
     execFileSync('nft', ['-f', '-'], { input: rules });
   }
 
+  /** Waits until the kernel leads the addresses to the device. */
+  async ready(): Promise<void> {
+    const target = formatIpv4(this.#first);
+    while (spawnSync('ip', ['route', 'get', target]).status !== 0) await sleep(100);
+  }
+
   /** Sends at a rate in packets a second (0: as fast as it goes) while `work` runs. */
   async during(
     rate: number,
@@ -41,7 +49,7 @@ export class Traffic {
     await work();
     const seconds = (performance.now() - began) / 1000;
     const sent = Number(await sender.end());
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await sleep(SETTLE_MS);
     return { sent, received: this.#received() - before, seconds };
   }
 

@@ -30,7 +30,8 @@ const began = performance.now();
 while (!isOver) {
   const due = rate === 0 ? MOST_AT_ONCE : Math.floor(((performance.now() - began) / 1000) * rate) - sent;
   if (due > 0) await Promise.all(Array.from({ length: Math.min(due, MOST_AT_ONCE) }, send));
-  else await new Promise((resolve) => setTimeout(resolve, 1));
+  // The end of the input must be seen, however fast it goes.
+  await new Promise((resolve) => (due > 0 ? setImmediate(resolve) : setTimeout(resolve, 1)));
 }
 socket.close();
 process.stdout.write(`${sent}\n`);
