@@ -119,7 +119,7 @@ export function unseal(key: string, octets: Uint8Array): Buffer {
 }
 
 /** Changed rows in one part of a change record. */
-export const PART_ROWS = 1_000;
+export const PART_ROWS = 128;
 const ROW_LENGTH = 2 + KEY_LENGTH;
 
 /** The key of a part of a change record: version, six octets, part, two. */

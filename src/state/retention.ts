@@ -16,7 +16,7 @@ export interface Retention {
 }
 
 /** Records forgotten, and rows of forgotten records taken out, in one transaction at least. */
-const LEAST_WORK = 1_000;
+const LEAST_WORK = 128;
 
 /** In a write transaction: forgets what is beyond the limits; `written` is what this transaction has put on record. */
 export function limitHistory(environment: Environment, head: Head, retention: Retention, written: number): Head {
