@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
 import { ContentHash } from '../../src/state/content-hash.ts';
 import type { EditingSession, Own } from '../helpers/editing-sessions.ts';
-import { HOP_LIMIT, LocalSession, RestconfSession, SshSession } from '../helpers/editing-sessions.ts';
+import { configOf, HOP_LIMIT, LocalSession, RestconfSession, SshSession } from '../helpers/editing-sessions.ts';
 import { outcome, RawClient } from '../helpers/netconf-client.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
 import type { Role } from '../helpers/program.ts';
@@ -19,17 +19,23 @@ enterOwnNetwork();
 execFileSync('ip', ['link', 'set', 'lo', 'up']);
 
 const test = suite('program kills');
-const KILLS = Number(process.env.GI4OVER6_PROGRAM_KILLS ?? 30);
+const SHORT = 30;
+const KILLS = Number(process.env.GI4OVER6_PROGRAM_KILLS ?? SHORT);
+const ROLES: readonly Role[] = ['management', 'supervisor', 'datapath'];
 const START_MS = 30_000;
 /** How long the sessions edit before a kill, at most. */
 const EDITING_MS = 700;
 const AFTR =
   '<softwire xmlns="urn:gi-4over6"><aftr><name>a</name><ipv6-address>2001:db8:b::1</ipv6-address><ipv4-pool>192.0.2.0/24</ipv4-pool></aftr></softwire>';
 
+/** What waits in the candidate when a process is killed; no session edits this row. */
+const HELD = new Map([['192.0.2.250/32', '2001:db8:c::1']]);
+
+const LOCK = '<lock><target><candidate/></target></lock>';
+
 interface Found {
   /** Rows by prefix, and the hop limit. */
   readonly contents: Own;
-  readonly state: string;
   readonly isModified: boolean;
 }
 
@@ -41,16 +47,44 @@ async function look(program: Program): Promise<Found | undefined> {
     const leaf = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
     if (leaf('applied-version') !== leaf('configured-version') || leaf('applied-version') === undefined)
       return undefined;
-    const rows = text.matchAll(/<ipv4-prefix>([^<]*)<\/ipv4-prefix><gateway-ipv6-address>([^<]*)</g);
-    const contents = new Map([...rows].map(([, prefix = '', gateway = '']) => [prefix, gateway]));
-    const hopLimit = leaf(HOP_LIMIT);
-    if (hopLimit !== undefined) contents.set(HOP_LIMIT, hopLimit);
+    const contents = contentsOf(text);
     assert.is(leaf('applied-content-hash'), leaf('content-hash'), 'the datapath forwards by the rows of the store');
     assert.is(leaf('content-hash'), hashOf(contents), 'the hash is that of the rows');
-    return { contents, state: leaf('applied-version') ?? '', isModified: leaf('candidate-modified') === 'true' };
+    return { contents, isModified: leaf('candidate-modified') === 'true' };
   } finally {
     client.end();
   }
+}
+
+function contentsOf(xml: string): Own {
+  const rows = xml.matchAll(/<ipv4-prefix>([^<]*)<\/ipv4-prefix><gateway-ipv6-address>([^<]*)</g);
+  const contents = new Map([...rows].map(([, prefix = '', gateway = '']) => [prefix, gateway]));
+  const hopLimit = /<hop-limit>([^<]*)</.exec(xml)?.[1];
+  if (hopLimit !== undefined) contents.set(HOP_LIMIT, hopLimit);
+  return contents;
+}
+
+/** Locks the candidate and edits it; the session that holds the lock. */
+async function holdCandidate(program: Program): Promise<RawClient> {
+  const client = (await RawClient.local(program.socket)).greet('1.1');
+  const edit = `<edit-config><target><candidate/></target>${configOf(HELD)}</edit-config>`;
+  for (const operation of [LOCK, edit]) assert.is(outcome(await client.rpc(operation)), 'ok');
+  return client;
+}
+
+/** The candidate went with management, its lock too; the datapath's end touches neither. */
+async function judgeCandidate(program: Program, holder: RawClient, role: Role, found: Found): Promise<void> {
+  const isKept = role === 'datapath';
+  const client = (await RawClient.local(program.socket)).greet('1.1');
+  const filter = '<filter type="subtree"><softwire xmlns="urn:gi-4over6"/></filter>';
+  const candidate = contentsOf(await client.rpc(`<get-config><source><candidate/></source>${filter}</get-config>`));
+  const expected = new Map([...found.contents, ...(isKept ? HELD : [])]);
+  assert.equal(new Map([...candidate].sort()), new Map([...expected].sort()), `the candidate after ${role}'s death`);
+  assert.is(found.isModified, isKept);
+  assert.is(outcome(await client.rpc(LOCK)), isKept ? 'lock-denied' : 'ok');
+  if (isKept) assert.is(outcome(await holder.rpc('<discard-changes/>')), 'ok');
+  holder.end();
+  client.end();
 }
 
 function hashOf(contents: Own): string {
@@ -76,9 +110,40 @@ function judge(sessions: readonly EditingSession[], parts: readonly (readonly st
     assert.ok(isPossible, `${session.constructor.name} found ${[...own].join(' ')}, possible are\n${words.join('\n')}`);
     session.settle(own);
   }
+  const strangers = [...contents.keys()].filter((key) => !parts.flat().includes(key));
+  assert.equal(strangers, [], 'there is nothing that nobody made');
 }
 
 const part = (first: number) => Array.from({ length: 40 }, (_, index) => `192.0.2.${first + index}/32`);
+
+/** The sessions edit until a process is killed; what is there afterwards. */
+async function liveOnce(
+  program: Program,
+  role: Role,
+  sessions: readonly EditingSession[],
+  parts: readonly (readonly string[])[],
+  next: () => number,
+): Promise<void> {
+  // The candidate is shared: its session rests while it is held.
+  const isHeld = next() % 2 === 0;
+  const editing = sessions.filter((session) => !isHeld || !(session instanceof SshSession));
+  const holder = isHeld ? await holdCandidate(program) : undefined;
+  for (const session of editing) session.begin();
+  await sleep(100 + (next() % EDITING_MS));
+  await eventually(START_MS, async () => (await program.kill(role)) || undefined);
+  if (role === 'datapath') await sleep(next() % 300);
+  const endings = await Promise.all(editing.map((session) => session.end()));
+  if (role === 'datapath')
+    assert.equal(
+      endings,
+      editing.map(() => undefined),
+      'it holds up no session',
+    );
+  const found = await eventually(START_MS, () => look(program));
+  judge(sessions, parts, found);
+  if (holder) await judgeCandidate(program, holder, role, found);
+  else assert.not(found.isModified);
+}
 
 test(`${KILLS} kills of management, datapath and supervisor: what was acknowledged is there and forwarded, seed ${seed}`, async () => {
   const next = random();
@@ -92,6 +157,7 @@ test(`${KILLS} kills of management, datapath and supervisor: what was acknowledg
     new LocalSession(program, next, leaf ?? []),
   ];
   const kills: Record<Role, number> = { supervisor: 0, management: 0, datapath: 0 };
+  let kill = 0;
   program.start();
   try {
     await eventually(START_MS, async () => {
@@ -102,20 +168,11 @@ test(`${KILLS} kills of management, datapath and supervisor: what was acknowledg
       client.end();
       return edited === 'ok' ? true : undefined;
     });
-    for (let kill = 0; kill < KILLS; kill++) {
-      for (const session of sessions) session.begin();
-      await sleep(100 + (next() % EDITING_MS));
-      const role = (['management', 'supervisor', 'datapath'] as const)[next() % 3] ?? 'management';
-      // After a supervisor's end its children are killed by the next one, and started again.
-      await eventually(START_MS, async () => (await program.kill(role)) || undefined);
+    for (kill = 0; kill < KILLS; kill++) {
+      const role = ROLES[next() % ROLES.length] ?? 'management';
+      await liveOnce(program, role, sessions, parts, next);
       kills[role]++;
-      // The datapath's end holds up no session.
-      if (role === 'datapath') await sleep(next() % 300);
-      await Promise.all(sessions.map((session) => session.end()));
-      const found = await eventually(START_MS, () => look(program));
-      judge(sessions, parts, found);
-      if (role !== 'datapath') assert.not(found.isModified, 'the candidate went with management');
-      if (found.isModified) await discard(program);
+      if (KILLS > SHORT && kill % SHORT === SHORT - 1) console.log(`${kill + 1} of ${KILLS} kills`);
     }
     const edits = sessions.map((session) => session.edits);
     assert.ok(
@@ -123,16 +180,11 @@ test(`${KILLS} kills of management, datapath and supervisor: what was acknowledg
       `each session made edits: ${edits.join(', ')}`,
     );
     console.log(`kills ${JSON.stringify(kills)}, edits acknowledged ${edits.join(', ')}`);
-  } finally {
-    await program.stop();
+  } catch (cause) {
+    await program.abandon();
+    throw new Error(`seed ${seed}, kill ${kill}, the folder is kept: ${program.dir}: ${String(cause)}`, { cause });
   }
+  assert.is(await program.stop(), 0);
 });
-
-/** An edit of the candidate that was not committed any more is not to go with the next commit. */
-async function discard(program: Program): Promise<void> {
-  const client = (await RawClient.local(program.socket)).greet('1.1');
-  assert.is(outcome(await client.rpc('<discard-changes/>')), 'ok');
-  client.end();
-}
 
 test.run();

@@ -11,24 +11,27 @@ import type { Program } from './program.ts';
 /** What one session has made: rows by prefix, or the hop limit. */
 export type Own = ReadonlyMap<string, string>;
 
-interface Edit {
-  readonly key: string;
-  /** null removes it. */
-  readonly value: string | null;
-}
+/** What one edit sets, all of it in one moment or nothing; null removes. */
+type Edit = ReadonlyMap<string, string | null>;
 
 const GI = 'xmlns="urn:gi-4over6" xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0"';
 const LONGEST_LOGIN_MS = 5_000;
+const MOST_ROWS = 8;
 export const HOP_LIMIT = 'hop-limit';
 
-function configOf({ key, value }: Edit): string {
-  const inside =
-    key === HOP_LIMIT
-      ? `<hop-limit>${value}</hop-limit>`
-      : value === null
-        ? `<binding-table><binding nc:operation="remove"><ipv4-prefix>${key}</ipv4-prefix></binding></binding-table>`
-        : `<binding-table><binding><ipv4-prefix>${key}</ipv4-prefix><gateway-ipv6-address>${value}</gateway-ipv6-address></binding></binding-table>`;
-  return `<config><softwire ${GI}><aftr><name>a</name>${inside}</aftr></softwire></config>`;
+/** An edit of AFTR a as the content of an edit-config. */
+export function configOf(edit: Edit): string {
+  const rows = [...edit].filter(([key]) => key !== HOP_LIMIT).map(([prefix, gateway]) => rowOf(prefix, gateway));
+  const hopLimit = edit.get(HOP_LIMIT);
+  const leaf = hopLimit === undefined ? '' : `<hop-limit>${hopLimit}</hop-limit>`;
+  const table = rows.length === 0 ? '' : `<binding-table>${rows.join('')}</binding-table>`;
+  return `<config><softwire ${GI}><aftr><name>a</name>${leaf}${table}</aftr></softwire></config>`;
+}
+
+function rowOf(prefix: string, gateway: string | null): string {
+  return gateway === null
+    ? `<binding nc:operation="remove"><ipv4-prefix>${prefix}</ipv4-prefix></binding>`
+    : `<binding><ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>${gateway}</gateway-ipv6-address></binding>`;
 }
 
 /** Makes one edit; returns when it is acknowledged, throws when that is not known. */
@@ -44,6 +47,7 @@ export abstract class EditingSession {
   #count = 0;
   #isOver = false;
   #done: Promise<void> = Promise.resolve();
+  #failure: unknown;
   edits = 0;
 
   constructor(program: Program, next: () => number, keys: readonly string[]) {
@@ -54,15 +58,24 @@ export abstract class EditingSession {
 
   protected abstract connect(): Promise<{ send: Send; close: () => void }>;
 
+  /** The part of an edit that its face does in one moment. */
+  protected fitting(edit: Edit): Edit {
+    return edit;
+  }
+
   /** Edits until it is told to end, or the program goes away. */
   begin(): void {
     this.#isOver = false;
+    this.#failure = undefined;
     this.#done = this.#run();
   }
 
-  async end(): Promise<void> {
+  /** The reason when it ended before it was told to. @throws Error when an edit was refused */
+  async end(): Promise<unknown> {
     this.#isOver = true;
     await this.#done;
+    if (this.#failure instanceof RefusedError) throw this.#failure;
+    return this.#failure;
   }
 
   /** The states its part may be in. */
@@ -90,29 +103,39 @@ export abstract class EditingSession {
         this.edits++;
       }
     } catch (error) {
-      if (error instanceof RefusedError) throw error;
+      this.#failure = error;
     } finally {
       connection?.close();
     }
   }
 
-  /** No two set the same value, so that what was done is seen. */
+  /** Several rows, some of them removed. No two edits set the same value, so that what was done is seen. */
   #edit(): Edit {
-    const key = this.#keys[this.#next() % this.#keys.length] ?? '';
     this.#count++;
-    if (key === HOP_LIMIT) return { key, value: `${1 + (this.#count % 250)}` };
-    const isRemoval = this.#acknowledged.has(key) && this.#next() % 3 === 0;
-    return { key, value: isRemoval ? null : `2001:db8:a::${this.#count.toString(16)}` };
+    if (this.#keys[0] === HOP_LIMIT) return new Map([[HOP_LIMIT, `${1 + (this.#count % 250)}`]]);
+    const edit = new Map<string, string | null>();
+    for (let left = 1 + (this.#next() % MOST_ROWS); left > 0; left--) {
+      const key = this.#keys[this.#next() % this.#keys.length] ?? '';
+      const isRemoval = this.#acknowledged.has(key) && this.#next() % 3 === 0;
+      edit.set(key, isRemoval ? null : gatewayOf(this.#count, left));
+    }
+    return this.fitting(edit);
   }
+}
+
+function gatewayOf(count: number, row: number): string {
+  return `2001:db8:a::${(1 + (count >>> 16)).toString(16)}:${(count & 0xffff).toString(16)}:${row}`;
 }
 
 /** An edit that is valid was answered with an error. */
 class RefusedError extends Error {}
 
-function applied(own: ReadonlyMap<string, string>, { key, value }: Edit): Map<string, string> {
+function applied(own: Own, edit: Edit): Map<string, string> {
   const result = new Map(own);
-  if (value === null) result.delete(key);
-  else result.set(key, value);
+  for (const [key, value] of edit) {
+    if (value === null) result.delete(key);
+    else result.set(key, value);
+  }
   return result;
 }
 
@@ -149,20 +172,26 @@ export class SshSession extends EditingSession {
   }
 }
 
-/** PUT and DELETE of bindings over RESTCONF. */
+/** PATCH of several bindings, DELETE of one, over RESTCONF. */
 export class RestconfSession extends EditingSession {
+  protected override fitting(edit: Edit): Edit {
+    const removal = [...edit].find(([, value]) => value === null);
+    return removal ? new Map([removal]) : edit;
+  }
+
   protected async connect(): Promise<{ send: Send; close: () => void }> {
     const authorization = `Basic ${Buffer.from(`admin:${this.program.password}`).toString('base64')}`;
-    const send = async ({ key, value }: Edit) => {
-      const path = `/restconf/data/gi-4over6:softwire/aftr=a/binding-table/binding=${encodeURIComponent(key)}`;
-      const body = { 'gi-4over6:binding': [{ 'ipv4-prefix': key, 'gateway-ipv6-address': value }] };
-      const status = await this.#send(
-        value === null ? 'DELETE' : 'PUT',
-        path,
-        authorization,
-        value === null ? '' : JSON.stringify(body),
-      );
-      if (status >= 400) throw new RefusedError(`${path}: ${status}`);
+    const table = '/restconf/data/gi-4over6:softwire/aftr=a/binding-table';
+    const send = async (edit: Edit) => {
+      const [[key, value] = ['', null]] = edit;
+      const path = value === null ? `${table}/binding=${encodeURIComponent(key)}` : table;
+      const binding = [...edit].map(([prefix, gateway]) => ({
+        'ipv4-prefix': prefix,
+        'gateway-ipv6-address': gateway,
+      }));
+      const body = value === null ? '' : JSON.stringify({ 'gi-4over6:binding-table': { binding } });
+      const status = await this.#send(value === null ? 'DELETE' : 'PATCH', path, authorization, body);
+      if (status >= 400) throw new RefusedError(`${path} ${body}: ${status}`);
     };
     return { send, close: () => undefined };
   }

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROGRAM } from './cli.ts';
 
+const ORPHAN_MS = 20_000;
+
 export type Role = 'supervisor' | 'management' | 'datapath';
 
 export class Program {
@@ -36,13 +38,19 @@ export class Program {
     return readFileSync(join(this.stateDir, 'initial-password'), 'utf8').trim();
   }
 
-  /** SIGKILL; a supervisor is started again at once, the others by it. Whether the process was there. */
+  /**
+   * SIGKILL; a supervisor is started again at once, the others by it. Whether the process was there. After a supervisor the
+   * children that it left go on for a while: it returns when the next one has killed them.
+   */
   async kill(role: Role): Promise<boolean> {
     if (role === 'supervisor') {
       const ended = new Promise((resolve) => this.#supervisor?.once('exit', resolve));
       this.#supervisor?.kill('SIGKILL');
       await ended;
+      const left = [...this.#pids('management'), ...this.#pids('datapath')];
       this.start();
+      const isOver = async () => left.every((pid) => wordsOf(`${pid}`).length <= 1) || undefined;
+      await eventually(ORPHAN_MS, isOver);
       return true;
     }
     const pids = this.#pids(role);
@@ -52,12 +60,25 @@ export class Program {
 
   /** Ends it cleanly and removes everything; the exit code. */
   async stop(): Promise<number | null> {
+    const code = await this.#end('SIGTERM');
+    rmSync(this.dir, { recursive: true, force: true });
+    return code;
+  }
+
+  /** Ends it with its folder as it is now. */
+  async abandon(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** A supervisor that has just been started may end before it takes care of what an earlier one left. */
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
     const supervisor = this.#supervisor;
     if (!supervisor) return null;
     const ended = new Promise<number | null>((resolve) => supervisor.once('exit', resolve));
-    supervisor.kill('SIGTERM');
-    const code = supervisor.exitCode ?? (await ended);
-    rmSync(this.dir, { recursive: true, force: true });
+    supervisor.kill(signal);
+    const isRunning = supervisor.exitCode === null && supervisor.signalCode === null;
+    const code = isRunning ? await ended : supervisor.exitCode;
+    for (const role of ['management', 'datapath'] as const) await this.kill(role);
     return code;
   }
 
