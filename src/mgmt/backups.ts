@@ -119,9 +119,14 @@ export class Backups {
       const message = `no backup could be written to ${dir} (${String(error)}): see whether its disk is full or fails`;
       throw new ManagementError('resource-denied', { message });
     } finally {
-      rmSync(unfinished, { recursive: true, force: true });
+      // With anything but a folder there, nothing is to be removed: that must not hide why the backup failed.
+      if (isFolder(dir)) rmSync(unfinished, { recursive: true, force: true });
     }
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** A leaf of the container, or its default; the container need not be there. */
@@ -138,7 +143,7 @@ function freeName(stateDir: string, backup: Omit<Backup, 'file'>): string {
 }
 
 function removeUnfinished(dir: string): void {
-  if (!existsSync(dir)) return;
+  if (!isFolder(dir)) return;
   for (const name of readdirSync(dir)) {
     if (name.endsWith(UNFINISHED)) rmSync(join(dir, name), { recursive: true, force: true });
   }

@@ -10,6 +10,8 @@ const SLICE_MS = 10;
 
 export class Sender {
   framing: Framing = 'end-of-message';
+  /** Whether the client has got a part of the message that was sent last. */
+  hasBegun = false;
   readonly #transport: Duplex;
   readonly #unreadMs: number;
   /** Called when the client leaves its answers unread for too long, before `send` gives up. */
@@ -23,6 +25,7 @@ export class Sender {
 
   /** Writes one message; false when the client went away before its end. What `pieces` throws is thrown on. */
   async send(pieces: Iterable<string>): Promise<boolean> {
+    this.hasBegun = false;
     let gathered = '';
     let began = performance.now();
     for (const piece of pieces) {
@@ -41,6 +44,7 @@ export class Sender {
   /** Whether the transport took it. */
   async #write(octets: Buffer): Promise<boolean> {
     const transport = this.#transport;
+    this.hasBegun = true;
     if (transport.destroyed || !transport.writable) return false;
     if (transport.write(octets)) return true;
     return new Promise((resolve) => {

@@ -301,9 +301,10 @@ export class GuardedSession {
       if (!request.contents || at < 0) await this.#sender.send([tag, body]);
       else await this.#sender.send(around(tag + body.slice(0, at), request.contents, body.slice(at + mark.length)));
     } catch (error) {
-      // The reply has begun and cannot become an error any more.
       this.#parts.log.error({ error }, 'a NETCONF reply could not be finished');
-      this.end();
+      // Once it has begun it cannot become an error any more.
+      if (this.#sender.hasBegun) this.end();
+      else await this.#sender.send([tag, renderErrors(error, this.#parts.operations.schema), '</rpc-reply>']);
     } finally {
       this.#isReplying = false;
       request.release();

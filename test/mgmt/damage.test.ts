@@ -1,0 +1,69 @@
+// needs: addon
+/** Damage that comes while the program runs: whoever meets it gets one clear error, and the program goes on. */
+
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { NetconfClient } from '../../src/cli/client.ts';
+import { Refusal } from '../../src/cli/failure.ts';
+import { storeFile } from '../../src/state/store-files.ts';
+import { startManagement } from '../helpers/management.ts';
+
+const test = suite('damage');
+
+const GI = 'xmlns="urn:gi-4over6"';
+const edit = (aftr: string) =>
+  `<edit-config><target><running/></target><config><softwire ${GI}><aftr><name>a</name>${aftr}</aftr></softwire></config></edit-config>`;
+const row = (prefix: string, gateway: string) =>
+  `<binding-table><binding><ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>${gateway}</gateway-ipv6-address></binding></binding-table>`;
+const lookup = (address: string) =>
+  `<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire ${GI}><aftr><name>a</name><lookup><ipv4-address>${address}</ipv4-address></lookup></aftr></softwire></action>`;
+const TABLE = `<get-config><source><running/></source><filter type="subtree"><softwire ${GI}/></filter></get-config>`;
+
+/** Flips a bit of each place in the file where these octets stand; LMDB has the file mapped and sees it at once. */
+function flip(file: string, pattern: string): void {
+  const octets = readFileSync(file);
+  const wanted = Buffer.from(pattern, 'hex');
+  const descriptor = openSync(file, 'r+');
+  for (let at = octets.indexOf(wanted); at >= 0; at = octets.indexOf(wanted, at + 1)) {
+    writeSync(descriptor, Buffer.of((octets[at] ?? 0) ^ 1), 0, 1, at);
+  }
+  closeSync(descriptor);
+}
+
+async function refusal(client: NetconfClient, operation: string): Promise<Refusal> {
+  const found = await client.call(operation).catch((error: unknown) => error);
+  assert.instance(found, Refusal);
+  return found as Refusal;
+}
+
+test('reads and edits that meet a damaged row are refused in a sentence; the others go on', async () => {
+  const management = await startManagement();
+  const client = await NetconfClient.connect(management.socket);
+  try {
+    const pool = '<ipv6-address>2001:db8:b::1</ipv6-address><ipv4-pool>192.0.2.0/24</ipv4-pool>';
+    await client.call(edit(pool + row('192.0.2.1/32', '2001:db8:dead::1')));
+    flip(storeFile(management.stateDir), '20010db8dead00000000000000000001');
+    for (const operation of [TABLE, lookup('192.0.2.1'), edit(row('192.0.2.1/32', '2001:db8:a::3'))]) {
+      const { faults } = await refusal(client, operation);
+      assert.equal(
+        faults.map(({ tag }) => tag),
+        ['operation-failed'],
+        operation,
+      );
+      assert.match(
+        faults[0]?.message ?? '',
+        /^the store is damaged \(the stored row of key c000020120 is damaged: its CRC does not fit\): stop the program, then restore a backup with `gi4over6 restore`$/,
+      );
+    }
+    await client.call(edit(row('192.0.2.3/32', '2001:db8:a::3')));
+    assert.match(JSON.stringify(await client.call(lookup('192.0.2.3'))), /2001:db8:a::3/);
+    const backup = await refusal(client, `<backup-store ${GI}/>`);
+    assert.match(backup.message, /^the copy is not whole, and so the store may be damaged: /);
+  } finally {
+    client.close();
+    assert.is(await management.stop(), 0);
+  }
+});
+
+test.run();
