@@ -14,7 +14,7 @@ import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openReading } from './reading.ts';
-import type { Selection } from './selection.ts';
+import type { AnySelection } from './selection.ts';
 import type { SessionInfo, StateData } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
 
@@ -32,7 +32,7 @@ export interface OperationParts {
 export interface ReadRequest {
   readonly datastore: DatastoreName;
   readonly content: Content;
-  readonly selection?: Selection | undefined;
+  readonly selection?: AnySelection | undefined;
   readonly withDefaults?: WithDefaults | undefined;
   readonly depth?: number | undefined;
 }

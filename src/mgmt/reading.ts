@@ -4,13 +4,18 @@
  */
 
 import { parseIpv4Prefix } from '../address.ts';
-import { DataNode, entryId } from '../state/data.ts';
+import { DataNode, entryId, inPrintOrder } from '../state/data.ts';
 import type { View } from '../state/datastores.ts';
-import { bindingToNode } from '../state/rows.ts';
+import type { Binding } from '../state/model.generated.ts';
+import { bindingToNode, prefixNumber } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import { RowNode } from './row-node.ts';
-import type { Selection, SelectionPart } from './selection.ts';
+import type { AnySelection, SelectionPart } from './selection.ts';
 import { fixedKeys } from './selection.ts';
+import { copySelected } from './xpath/answer.ts';
+import type { SourceRow } from './xpath/document.ts';
+import { XPathDocument } from './xpath/document.ts';
+import { XPathSelection } from './xpath/selection.ts';
 
 export type WithDefaults = 'report-all' | 'report-all-tagged' | 'trim' | 'explicit';
 export type Content = 'all' | 'config' | 'nonconfig';
@@ -26,7 +31,7 @@ export interface Reading {
 }
 
 export interface ReadOptions {
-  readonly selection?: Selection | undefined;
+  readonly selection?: AnySelection | undefined;
   readonly content: Content;
   readonly withDefaults: WithDefaults;
   /** RFC 8040 §4.8.2; unbounded when undefined. */
@@ -41,7 +46,8 @@ export interface ReadOptions {
 export function openReading(source: DataNode, view: View, options: ReadOptions): Reading {
   const builder = new ReadingBuilder(view, options);
   const root = new DataNode(source.schema);
-  builder.fill(source, root, options.selection?.parts, 1);
+  if (options.selection instanceof XPathSelection) builder.fillSelected(source, root, options.selection);
+  else builder.fill(source, root, options.selection?.parts, 1);
   return {
     root,
     rows: (parent) => builder.rows.get(parent) ?? [],
@@ -60,8 +66,9 @@ class ReadingBuilder {
   constructor(view: View, options: ReadOptions) {
     this.#view = view;
     this.#options = options;
-    this.#maxLevel =
-      options.depth === undefined ? Number.POSITIVE_INFINITY : (options.selection?.base ?? 0) + options.depth - 1;
+    const { depth, selection } = options;
+    const base = selection instanceof XPathSelection ? 0 : (selection?.base ?? 0);
+    this.#maxLevel = depth === undefined ? Number.POSITIVE_INFINITY : base + depth - 1;
   }
 
   /** Copies the wanted children of `source` into `target`; `parts` undefined means all. Level 1 is below the root. */
@@ -73,6 +80,54 @@ class ReadingBuilder {
     }
     const rowSchema = source.schema.children.find((child) => child.rows);
     if (rowSchema) this.#fillRows(rowSchema, source, target, parts, level);
+  }
+
+  /** Copies what an expression selects. It is evaluated over what would go out without it; trim hides, and selects nothing. */
+  fillSelected(source: DataNode, target: DataNode, selection: XPathSelection): void {
+    const document = new XPathDocument({
+      root: source,
+      children: (node) => this.#visibleChildren(node),
+      rows: (table, from) => this.#visibleRows(table, from),
+      row: (table, key) => this.#visibleRow(table, key),
+    });
+    const set = selection.select(document);
+    if (set.small[0] === document.root) {
+      this.fill(source, target, undefined, 1);
+      return;
+    }
+    copySelected(document.root, target, set, {
+      whole: (node) => this.#copy(node, undefined, 1),
+      withKeys: (node, copy) => this.#withKeys(node, copy),
+      everyRow: (table) => this.#rows(rowSchema(table), table, rowInstance(table), undefined, 1),
+      addRows: (copy, rows) => this.#addRows(copy, rows[Symbol.iterator]()),
+    });
+  }
+
+  #visibleChildren(node: DataNode): DataNode[] {
+    return inPrintOrder(this.#candidates(node, undefined)).filter((child) => this.#isVisible(child));
+  }
+
+  #isVisible(node: DataNode): boolean {
+    return (this.#options.content !== 'config' || node.schema.config) && this.#options.mayRead(node);
+  }
+
+  *#visibleRows(table: DataNode, from: number): Generator<SourceRow> {
+    const start = { address: Math.floor(from / 64), length: from % 64 };
+    for (const binding of this.#view.bindings(rowInstance(table), start)) {
+      const row = this.#visible(table, binding);
+      if (row) yield row;
+    }
+  }
+
+  #visibleRow(table: DataNode, key: string): SourceRow | undefined {
+    const prefix = parseIpv4Prefix(key);
+    const binding = prefix && this.#view.binding(rowInstance(table), prefix.address, prefix.length);
+    return binding && this.#visible(table, binding);
+  }
+
+  #visible(table: DataNode, binding: Binding): SourceRow | undefined {
+    const entry = orphan(bindingToNode(rowSchema(table), binding), table);
+    return this.#isVisible(entry) ? { number: prefixNumber(binding.address, binding.length), entry } : undefined;
   }
 
   #candidates(source: DataNode, parts: readonly SelectionPart[] | undefined): DataNode[] {
@@ -159,9 +214,14 @@ class ReadingBuilder {
       }
       return;
     }
-    const iterator = this.#rows(schema, source, instance, here, level);
-    const first = iterator.next();
-    if (!first.done) this.rows.set(target, resume(first.value, iterator));
+    this.#addRows(target, this.#rows(schema, source, instance, here, level));
+  }
+
+  /** Takes rows that go out below `target`; whether there are any. The first is read now. */
+  #addRows(target: DataNode, rows: Iterator<DataNode, undefined>): boolean {
+    const first = rows.next();
+    if (!first.done) this.rows.set(target, resume(first.value, rows));
+    return !first.done;
   }
 
   /** Whether entries go out as they are: nothing is filtered, hidden or added. */
@@ -197,6 +257,12 @@ class ReadingBuilder {
 function* resume(first: DataNode, rest: Iterator<DataNode, undefined>): Generator<DataNode> {
   yield first;
   for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
+}
+
+function rowSchema(table: DataNode): SchemaNode {
+  const schema = table.schema.children.find((child) => child.rows);
+  if (!schema) throw new Error(`${table.path} has no rows below it`);
+  return schema;
 }
 
 /** The name of the AFTR a table belongs to: the key of the nearest list entry above. */

@@ -7,6 +7,7 @@ import { ManagementError } from '../state/errors.ts';
 import type { ValueCheck } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import type { XmlElement } from './xml.ts';
+import { XPathSelection } from './xpath/selection.ts';
 
 /** One wanted kind of node below its parent. Several parts for one schema node add up. */
 export interface SelectionPart {
@@ -25,6 +26,9 @@ export interface Selection {
   /** Level of the target resource below the root: where a depth counts from. */
   readonly base: number;
 }
+
+/** What a client may ask with: parts of the schema tree, or an expression over the data. */
+export type AnySelection = Selection | XPathSelection;
 
 export interface SelectionStep {
   readonly schema: SchemaNode;
@@ -110,10 +114,11 @@ export function fixedKeys(part: SelectionPart): string[] | undefined {
 }
 
 /** Whether anything at or below the schema node could be wanted. */
-export function isWanted(selection: Selection | undefined, schema: SchemaNode): boolean {
+export function isWanted(selection: AnySelection | undefined, schema: SchemaNode): boolean {
   if (!selection) return true;
   const chain: SchemaNode[] = [];
   for (let node: SchemaNode | undefined = schema; node && !node.isRoot; node = node.parent) chain.unshift(node);
+  if (selection instanceof XPathSelection) return selection.wants(chain[0] ?? schema);
   let parts = selection.parts;
   for (const node of chain) {
     const here = parts.filter((part) => part.schema === node);

@@ -12,7 +12,7 @@ import { treeFromJson } from '../state/json.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema } from '../state/schema.ts';
 import type { DatapathClient } from './datapath-client.ts';
-import type { Selection } from './selection.ts';
+import type { AnySelection } from './selection.ts';
 import { isWanted } from './selection.ts';
 import type { StoreCare } from './store-care.ts';
 import { storeState } from './store-care.ts';
@@ -29,7 +29,7 @@ export interface SessionInfo {
 
 export interface StateContext {
   readonly view: View;
-  readonly selection: Selection | undefined;
+  readonly selection: AnySelection | undefined;
   readonly datastores: Datastores;
   readonly sessions: readonly SessionInfo[];
   /** Capabilities of the NETCONF hello. */

@@ -34,7 +34,7 @@ function projectRoot(): string {
 
 /** What a client can rely on is exactly what is on here: features that do not work yet are off. */
 export function yangModules(options: { readonly startup: boolean }): readonly YangModule[] {
-  const netconf = ['writable-running', 'candidate', 'confirmed-commit', 'rollback-on-error', 'validate'];
+  const netconf = ['writable-running', 'candidate', 'confirmed-commit', 'rollback-on-error', 'validate', 'xpath'];
   return [
     { name: 'ietf-inet-types', revision: '2013-07-15', features: [] },
     { name: 'ietf-yang-types', revision: '2013-07-15', features: [] },

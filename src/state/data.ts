@@ -106,8 +106,7 @@ export class DataNode {
 
   /** The children in the one order they are printed in: keys first, then schema order, then order of insertion. */
   children(): DataNode[] {
-    const children = [...this.childMap.values()];
-    return isSorted(children) ? children : children.sort((a, b) => rank(a) - rank(b));
+    return inPrintOrder([...this.childMap.values()]);
   }
 
   /** Puts the children in a new order (for user-ordered lists); `order` must hold exactly the present ones. */
@@ -163,6 +162,11 @@ export function quote(value: string): string {
 function rank(node: DataNode): number {
   const keyAt = node.schema.parent?.keys.indexOf(node.schema.name) ?? -1;
   return node.schema.kind === 'leaf' && keyAt >= 0 ? keyAt - 1000 : node.schema.order;
+}
+
+/** Sorts siblings into the order they are printed in. */
+export function inPrintOrder(siblings: DataNode[]): DataNode[] {
+  return isSorted(siblings) ? siblings : siblings.sort((a, b) => rank(a) - rank(b));
 }
 
 function isSorted(nodes: readonly DataNode[]): boolean {

@@ -8,11 +8,12 @@ import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { ActionOutput } from '../actions.ts';
 import type { Operations } from '../operations.ts';
 import type { Content, Reading, WithDefaults } from '../reading.ts';
-import type { Selection } from '../selection.ts';
+import type { AnySelection } from '../selection.ts';
 import { subtreeSelection } from '../selection.ts';
 import type { XmlElement } from '../xml.ts';
 import { childElement, escapeText } from '../xml.ts';
 import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
+import { xpathSelection } from '../xpath/selection.ts';
 import type { Envelope } from './envelope.ts';
 
 const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults';
@@ -117,14 +118,16 @@ async function read(
   };
 }
 
-function filterIn({ schema, check }: Operations, operation: XmlElement): Selection | undefined {
+function filterIn({ schema, check }: Operations, operation: XmlElement): AnySelection | undefined {
   const filter = childElement(operation, 'filter', NETCONF_NAMESPACE);
   if (!filter) return undefined;
   const type = filter.attributes.find(({ name }) => name === 'type')?.value ?? 'subtree';
   if (type === 'subtree') return subtreeSelection(schema, check, filter);
+  const hasXPath = schema.module('ietf-netconf')?.features.includes('xpath') ?? false;
+  if (type === 'xpath' && hasXPath) return xpathSelection(schema, check, filter);
   throw new ManagementError('operation-not-supported', {
     type: 'protocol',
-    message: `filter of type '${type}': this server has subtree filters`,
+    message: `filter of type '${type}': this server has ${hasXPath ? 'subtree and xpath' : 'subtree'} filters`,
     info: { 'bad-attribute': 'type', 'bad-element': 'filter' },
   });
 }

@@ -160,11 +160,6 @@ const management = await startManagement();
       'invalid-value',
     ],
     [
-      'N36 with an XPath filter',
-      `<rpc ${NC} message-id="1">${getConfig('<filter type="xpath" select="/"/>')}</rpc>`,
-      'operation-not-supported',
-    ],
-    [
       'N85 with an unknown with-defaults',
       `<rpc ${NC} message-id="1"><get-config><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">foo</with-defaults></get-config></rpc>`,
       'invalid-value',
