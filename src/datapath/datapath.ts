@@ -51,6 +51,8 @@ export class Datapath implements ControlHandlers {
   readonly #startedAt = new Date().toISOString();
   /** Why the newest configuration is not in force; empty when it is. */
   #fault = '';
+  /** The damage of the store that is in the log. */
+  #toldDamage = '';
   /** The newest version that is in force as a whole. */
   #applied = 0;
   #following: Promise<void> = Promise.resolve();
@@ -115,6 +117,9 @@ export class Datapath implements ControlHandlers {
   async #follow(): Promise<void> {
     const { follower, log } = this.#parts;
     const treeChanged = await follower.follow();
+    const { version, damage } = follower;
+    if (damage !== '' && damage !== this.#toldDamage) log.error({ version, damage }, 'the store is damaged');
+    this.#toldDamage = damage;
     if (treeChanged || this.#fault !== '') {
       const before = this.#fault;
       this.#fault = await this.#putInForce().then(() => '', messageOf);
@@ -137,7 +142,12 @@ export class Datapath implements ControlHandlers {
 
   #problems(): string[] {
     const refused = this.#parts.follower.forwarding('aftr')?.refused ?? 0;
+    const { damage } = this.#parts.follower;
     const problems: string[] = [];
+    if (damage !== '') {
+      const advice = 'stop the program, then restore a backup with `gi4over6 restore`';
+      problems.push(`the store is damaged (${damage}), and changes may not be forwarded by: ${advice}`);
+    }
     if (refused > 0) {
       problems.push(
         `${refused} bindings do not fit the table of ${BINDING_CAPACITY}: remove bindings or use another AFTR`,

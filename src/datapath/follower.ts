@@ -14,6 +14,7 @@ import { ContentHash } from '../state/content-hash.ts';
 import { BINDING_CAPACITY, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
+import { DamageError } from '../state/model-values.ts';
 import type { StoreReader } from '../state/reader.ts';
 import type { RowChange } from '../state/request.ts';
 import { planInstances } from './configuration.ts';
@@ -39,6 +40,9 @@ export class Follower {
   #configuration: Configuration = NOTHING;
   #hash: ContentHash | undefined = new ContentHash();
   #summing: Promise<void> = Promise.resolve();
+  #damage = '';
+  /** The version of the store in which damage was met. */
+  #damagedVersion = -1;
 
   constructor(store: Store, workers: number, allocate: Allocate) {
     this.#store = store;
@@ -68,17 +72,42 @@ export class Follower {
     return this.#summing;
   }
 
+  /**
+   * Damage of the store that was met while it was followed; empty when there is none. What was read before it is
+   * forwarded by, the rest as before: `version` has not moved.
+   */
+  get damage(): string {
+    return this.#damage;
+  }
+
   /** What a role forwards by; undefined as long as it never had an instance. */
   forwarding(role: Role): Forwarding | undefined {
     return this.#forwarding.get(role);
   }
 
-  /** Brings the tables to the newest version of the store; true when the small tree changed with it. */
+  /**
+   * Brings the tables to the newest version of the store; true when the small tree changed with it. A version with damage
+   * is left, and only a newer one tried. @throws DamageError when there is nothing yet to forward by
+   */
   async follow(): Promise<boolean> {
     // It reads the snapshot that this one renews.
     await this.#summing;
     const version = this.#store.renew();
-    if (version === this.#version) return false;
+    if (version === this.#version || version === this.#damagedVersion) return false;
+    try {
+      const treeChanged = await this.#followTo(version);
+      if (this.#damagedVersion >= 0) this.#damage = '';
+      this.#damagedVersion = -1;
+      return treeChanged;
+    } catch (error) {
+      if (!(error instanceof DamageError) || this.#version < 0) throw error;
+      this.#damagedVersion = version;
+      this.#damage = error.message;
+      return false;
+    }
+  }
+
+  async #followTo(version: number): Promise<boolean> {
     const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
     const treeChanged = !changes || changes.treeChanged;
     let isWhole = changes?.rows === undefined;
@@ -114,9 +143,14 @@ export class Follower {
 
   async #synchronizeBindings(): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
-    await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
     this.#hash = undefined;
-    this.#summing = this.#sum();
+    await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
+    this.#damage = '';
+    // Without a sum, nothing is said to be equal to the store.
+    this.#summing = this.#sum().catch((error: unknown) => {
+      if (!(error instanceof DamageError)) throw error;
+      this.#damage = error.message;
+    });
   }
 
   /** In slices, after the rows are forwarded by: nobody waits for it. */

@@ -111,6 +111,21 @@ test('workers that do not start: the version is not in force, said so, and tried
   assert.is((await datapath.status()).version, 1);
 });
 
+test('a damaged store: the version stays, and the status says what to do', async () => {
+  const { datapath, store } = new Recorded();
+  store.commit({ softwire: { aftr: [AFTR] }, put: [BINDING] });
+  await datapath.follow();
+  store.damaged = 'records';
+  store.commit({ put: [binding(['198.51.100.7/32', '2001:db8:a::7'])] });
+  assert.equal(await datapath.apply(2), { version: 1 });
+  const { version, bindings, problems } = await datapath.status();
+  assert.equal([version, bindings], [1, 1]);
+  assert.is(
+    problems[0],
+    'the store is damaged (a record), and changes may not be forwarded by: stop the program, then restore a backup with `gi4over6 restore`',
+  );
+});
+
 test('prepare: what the kernel says', async () => {
   const { datapath } = new Recorded();
   assert.equal(await datapath.prepare({ 'gi-4over6:softwire': { aftr: [AFTR] } }), [{ message: 'not here' }]);

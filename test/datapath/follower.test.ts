@@ -5,6 +5,7 @@ import { Follower } from '../../src/datapath/follower.ts';
 import { ROW_SHIFT } from '../../src/datapath/layout.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
+import { DamageError } from '../../src/state/model-values.ts';
 import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
 import { ipv6Address } from '../helpers/packets.ts';
@@ -64,6 +65,50 @@ for (const isTakenFirst of [false, true]) {
     assert.is(follower.contentHash, store.contentHash());
   });
 }
+
+for (const damaged of ['records', 'rows'] as const) {
+  test(`damage in ${damaged}: what is forwarded by stays, it is told, and a newer version without it is taken`, async () => {
+    const { store, follower } = newFollower();
+    store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+    await follower.follow();
+    store.damaged = damaged;
+    store.commit({ put: [binding(['198.51.100.2/32', '2001:db8:a::2'])], bulk: true });
+    for (const turn of [1, 2]) {
+      assert.not.ok(await follower.follow(), `turn ${turn}`);
+      assert.equal([follower.version, follower.damage], [1, damaged === 'rows' ? 'a row' : 'a record']);
+      assert.is(leadsTo(follower, 'aftr', '198.51.100.1'), path('2001:db8:a::1', '2001:db8:b::1'));
+    }
+    store.damaged = 'nothing';
+    assert.not.ok(await follower.follow(), 'the version is not tried again');
+    assert.is(follower.version, 1);
+    store.commit({ put: [binding(['198.51.100.3/32', '2001:db8:a::3'])] });
+    await follower.follow();
+    await follower.summed;
+    assert.equal([follower.version, follower.damage, follower.contentHash], [3, '', store.contentHash()]);
+    assert.is(leadsTo(follower, 'aftr', '198.51.100.3'), path('2001:db8:a::3', '2001:db8:b::1'));
+  });
+}
+
+test('damage that is met in the first version is an error: there is nothing to forward by', async () => {
+  const { store, follower } = newFollower();
+  store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+  store.damaged = 'rows';
+  const error = await follower.follow().catch((thrown: unknown) => thrown);
+  assert.instance(error, DamageError);
+});
+
+test('damage that only the sum meets: the rows are forwarded by, and no sum is told', async () => {
+  const { store, follower } = newFollower();
+  // The first reading is for the tables, the second for the sum.
+  store.damagedReading = 2;
+  store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+  await follower.follow();
+  await follower.summed;
+  store.commit({ put: [binding(['198.51.100.2/32', '2001:db8:a::2'])] });
+  await follower.follow();
+  assert.equal([follower.version, follower.contentHash, follower.damage], [2, '', 'a row']);
+  assert.is(leadsTo(follower, 'aftr', '198.51.100.2'), path('2001:db8:a::2', '2001:db8:b::1'));
+});
 
 test('a commit of rows is applied by its record', async () => {
   const { store, follower } = newFollower();

@@ -3,6 +3,7 @@
 import type { Store } from '../../src/datapath/follower.ts';
 import { ContentHash } from '../../src/state/content-hash.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
+import { DamageError } from '../../src/state/model-values.ts';
 import type { ChangesSince } from '../../src/state/reader.ts';
 import type { RowChange } from '../../src/state/request.ts';
 
@@ -25,6 +26,11 @@ export class MemoryStore implements Store {
   readonly #records: CommitRecord[] = [];
   /** Records up to this version are gone. */
   forgotten = 0;
+  /** What in it is damaged: whoever reads it gets a DamageError. */
+  damaged: 'nothing' | 'records' | 'rows' = 'nothing';
+  /** Rows are damaged from this reading of them on. */
+  damagedReading = Number.POSITIVE_INFINITY;
+  #readings = 0;
 
   /** Commits a small tree (what stands below softwire) and rows: each binding is put, or removed with `gone`. */
   commit(change: {
@@ -54,10 +60,13 @@ export class MemoryStore implements Store {
 
   *bindings(): Generator<Row> {
     yield* this.#rows.values();
+    // The last one cannot be read.
+    if (this.damaged === 'rows' || ++this.#readings >= this.damagedReading) throw new DamageError('a row');
   }
 
   changes(after: number): ChangesSince | undefined {
     if (after < this.forgotten) return undefined;
+    if (this.damaged === 'records') throw new DamageError('a record');
     const records = this.#records.filter(({ version }) => version > after);
     const treeChanged = records.some((record) => record.treeChanged);
     if (records.some(({ bulk }) => bulk)) return { treeChanged, rows: undefined };

@@ -270,6 +270,13 @@ class StateBench {
         },
       ],
       [
+        'netconf-xpath',
+        (turn) => {
+          const select = `//gi-4over6:binding[gi-4over6:ipv4-prefix='${keyAt(turn)}']`;
+          return this.#instance.netconf(getConfig(`type="xpath" select="${select}">`));
+        },
+      ],
+      [
         'restconf',
         (turn) => this.#instance.restconf('GET', `${TABLE_PATH}/binding=${encodeURIComponent(keyAt(turn))}`),
       ],

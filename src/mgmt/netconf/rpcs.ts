@@ -123,11 +123,10 @@ function filterIn({ schema, check }: Operations, operation: XmlElement): AnySele
   if (!filter) return undefined;
   const type = filter.attributes.find(({ name }) => name === 'type')?.value ?? 'subtree';
   if (type === 'subtree') return subtreeSelection(schema, check, filter);
-  const hasXPath = schema.module('ietf-netconf')?.features.includes('xpath') ?? false;
-  if (type === 'xpath' && hasXPath) return xpathSelection(schema, check, filter);
+  if (type === 'xpath') return xpathSelection(schema, check, filter);
   throw new ManagementError('operation-not-supported', {
     type: 'protocol',
-    message: `filter of type '${type}': this server has ${hasXPath ? 'subtree and xpath' : 'subtree'} filters`,
+    message: `filter of type '${type}': this server has subtree and xpath filters`,
     info: { 'bad-attribute': 'type', 'bad-element': 'filter' },
   });
 }
