@@ -1,19 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AccessControl } from '../../../src/mgmt/access.ts';
-import type { RpcContext } from '../../../src/mgmt/netconf/rpcs.ts';
-import { executeRpc } from '../../../src/mgmt/netconf/rpcs.ts';
 import type { ReadOptions } from '../../../src/mgmt/reading.ts';
 import { openReading } from '../../../src/mgmt/reading.ts';
-import { childElement, parseXml } from '../../../src/mgmt/xml.ts';
+import { parseXml } from '../../../src/mgmt/xml.ts';
 import { writeXml } from '../../../src/mgmt/xml-data.ts';
 import { xpathSelection } from '../../../src/mgmt/xpath/selection.ts';
 import type { DataNode } from '../../../src/state/data.ts';
 import type { Datastores, View } from '../../../src/state/datastores.ts';
-import { ManagementError } from '../../../src/state/errors.ts';
-import type { SchemaDump } from '../../../src/state/schema.ts';
-import { Schema } from '../../../src/state/schema.ts';
 import { aftr, binding, OPERATOR, plainCheck, request, schema, tree, withDatastores } from '../../helpers/state.ts';
 
 /** What a filter of type xpath gives from real datastores: the answer as text, NACM, defaults, and what is read for it. */
@@ -241,30 +235,5 @@ test('rows are read as they are asked for', () =>
     assert.is(count, 2);
     reading.close();
   }));
-
-test('N36: a filter of type xpath where the feature is off is refused', async () => {
-  const dump = JSON.parse(readFileSync('test/fixtures/schema.json', 'utf8')) as SchemaDump;
-  const without = new Schema({
-    ...dump,
-    modules: dump.modules.map((module) => ({
-      ...module,
-      features: module.features.filter((name) => name !== 'xpath'),
-    })),
-  });
-  const rpc = parseXml(
-    '<get-config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><source><running/></source><filter type="xpath" select="/"/></get-config>',
-  );
-  assert.ok(childElement(rpc, 'filter'));
-  const operations = { schema: without, check: plainCheck, authorizeOperation: () => undefined };
-  const context = { operations, caller: OPERATOR, killSession: () => undefined } as unknown as RpcContext;
-  const found = await executeRpc(context, { replyTag: '', operation: rpc, module: 'ietf-netconf' }).catch(
-    (error) => error,
-  );
-  assert.instance(found, ManagementError);
-  assert.equal(
-    [found.tag, found.info],
-    ['operation-not-supported', { 'bad-attribute': 'type', 'bad-element': 'filter' }],
-  );
-});
 
 test.run();
