@@ -188,37 +188,66 @@ function writeRunning(environment: Environment, head: Head, running: RunningWrit
   return { ...head, version, time, contentHash, tables, nextTable, keptChanges };
 }
 
-/** The rows, what they were before, and which they are. */
+/**
+ * The rows, what they were before, and which they are: one after the other, not row by row. Each takes pages that follow one
+ * another, and gives them back so: LMDB looks through its list of free pages in every transaction, and one range is one entry.
+ */
 function writeRows(environment: Environment, tables: ReadonlyMap<string, Table>, running: RunningWrite): void {
-  const { bindings, startup, changes, rowHistory } = environment;
-  const { rows, hasStartup, summary } = running;
-  const { version } = summary;
-  const keepsStartup = hasStartup || environment.tree.get(Buffer.from('startup')) !== undefined;
-  if (keepsStartup) keepTreeForStartup(environment);
+  const keepsStartup = running.hasStartup || environment.tree.get(Buffer.from('startup')) !== undefined;
+  if (keepsStartup) keepForStartup(environment, tables, running);
+  writeRowHistory(environment, tables, running);
+  writeChanges(environment, tables, running);
+  const last = Math.max(...[...tables.values()].map((table) => (table.rows > 0 ? table.number : 0)));
+  running.rows.forEachChange((instance, number, _before, after) => {
+    const table = tableOf(tables, instance);
+    const key = rowKey(table.number, keyOfNumber(number));
+    // Behind all that is there rows come in order: their pages are filled, and nothing is searched.
+    if (after) environment.bindings.putSync(key, bufferOf(after), table.number > last ? APPEND : ANYWHERE);
+    else environment.bindings.removeSync(key);
+  });
+}
+
+/** Startup stands on running: what a commit takes from running and startup had, startup keeps for itself. */
+function keepForStartup(environment: Environment, tables: ReadonlyMap<string, Table>, { rows }: RunningWrite): void {
+  const { startup } = environment;
+  keepTreeForStartup(environment);
+  rows.forEachChange((instance, number, before) => {
+    const key = rowKey(tableOf(tables, instance).number, keyOfNumber(number));
+    if (startup.get(key) === undefined) startup.putSync(key, before ? bufferOf(before) : NOTHING);
+  });
+}
+
+function writeRowHistory(
+  { rowHistory }: Environment,
+  tables: ReadonlyMap<string, Table>,
+  { rows, summary: { version } }: RunningWrite,
+): void {
   for (const instance of rows.instances) {
     const { number, rows: count } = tableOf(tables, instance);
     if (count === 0) rowHistory.putSync(emptyTableKey(number, version), NOTHING);
   }
+  rows.forEachChange((instance, number, before) => {
+    const table = tableOf(tables, instance);
+    if (table.rows === 0) return;
+    rowHistory.putSync(rowHistoryKey(table.number, number, version), before ? bufferOf(before) : NOTHING);
+  });
+}
+
+function writeChanges(
+  { changes }: Environment,
+  tables: ReadonlyMap<string, Table>,
+  { rows, summary }: RunningWrite,
+): void {
+  const { version } = summary;
   const changed = new ChangedRows();
   let part = 0;
   const putPart = () => {
-    changes.putSync(
-      changeKey(version, part),
-      encodeChange(version, part, changed.take(), part === 0 ? summary : undefined),
-    );
+    const octets = encodeChange(version, part, changed.take(), part === 0 ? summary : undefined);
+    changes.putSync(changeKey(version, part), octets);
     part++;
   };
-  const last = Math.max(...[...tables.values()].map((table) => (table.rows > 0 ? table.number : 0)));
-  rows.forEachChange((instance, number, before, after) => {
-    const table = tableOf(tables, instance);
-    const key = rowKey(table.number, keyOfNumber(number));
-    const sealedBefore = before ? bufferOf(before) : NOTHING;
-    if (table.rows > 0) rowHistory.putSync(rowHistoryKey(table.number, number, version), sealedBefore);
-    if (keepsStartup && startup.get(key) === undefined) startup.putSync(key, sealedBefore);
-    // Behind all that is there rows come in order: their pages are filled, and nothing is searched.
-    if (after) bindings.putSync(key, bufferOf(after), table.number > last ? APPEND : ANYWHERE);
-    else bindings.removeSync(key);
-    changed.add(table.number, number);
+  rows.forEachChange((instance, number) => {
+    changed.add(tableOf(tables, instance).number, number);
     if (changed.isFull) putPart();
   });
   if (part === 0 || !changed.isEmpty) putPart();
@@ -267,7 +296,6 @@ function tableOf(tables: ReadonlyMap<string, Table>, instance: string): Table {
   return table;
 }
 
-/** Startup stands on running: what a commit takes from running and startup had, startup keeps for itself. */
 function keepTreeForStartup(environment: Environment): void {
   if (environment.tree.get(Buffer.from('startup')) !== undefined) return;
   const running = environment.tree.get(Buffer.from('running'));
