@@ -49,11 +49,13 @@ import type {
   TreeValidation,
 } from './request.ts';
 import type { Retention } from './retention.ts';
+import { isUntidy } from './retention.ts';
 import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { checkRules } from './rules.ts';
 import type { Schema } from './schema.ts';
 import { startupDraft } from './startup.ts';
+import { Tidying } from './tidying.ts';
 import type { View } from './view.ts';
 import { openView } from './view.ts';
 
@@ -114,6 +116,8 @@ export class Datastores {
   #queue: Promise<unknown> = Promise.resolve();
   /** One at a time. */
   #compaction: Promise<unknown> = Promise.resolve();
+  /** Of the octets of forgotten history. */
+  readonly #tidying = new Tidying(() => this.#tidy());
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
@@ -132,6 +136,7 @@ export class Datastores {
       const datastores = new Datastores(options, environment);
       if (datastores.#running.head.bootId !== options.bootId) await datastores.#boot();
       await datastores.#resumePending();
+      if (datastores.#isUntidy) datastores.#tidying.ask();
       return datastores;
     } catch (error) {
       await environment.root.close();
@@ -427,6 +432,7 @@ export class Datastores {
 
   async #compact(verify: Verify): Promise<{ before: number; after: number }> {
     const { dir } = this.#options;
+    while (this.#isUntidy) await this.#tidy();
     for (let tries = 1; tries < COPY_TRIES; tries++) {
       const copy = await this.#copy(verify);
       const sizes = await this.#enqueue(async () => {
@@ -436,6 +442,18 @@ export class Datastores {
       dropCopy(dir, copy.generation);
     }
     return this.#enqueue(async () => this.#switch(await this.#copy(verify)));
+  }
+
+  /** Takes out a little of the history that is forgotten. */
+  #tidy(): Promise<void> {
+    return this.#enqueue(async () => {
+      if (this.#isUntidy) await this.#write({});
+    });
+  }
+
+  get #isUntidy(): boolean {
+    const { head, softwire } = this.#running;
+    return isUntidy(head, retentionOf(softwire));
   }
 
   #copy(verify: Verify): Promise<Copy> {
@@ -470,6 +488,7 @@ export class Datastores {
 
   async close(): Promise<void> {
     this.#confirmation.close();
+    this.#tidying.close();
     await this.#compaction;
     await this.#queue;
     await this.#environment.root.close();
@@ -702,6 +721,7 @@ export class Datastores {
       throw new ManagementError('resource-denied', { message });
     }
     this.#running = { tree: after.tree, softwire: after.softwire, head };
+    if (this.#isUntidy) this.#tidying.ask();
     return head;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * How much history is kept. What goes is forgotten at once, by the number of the oldest change record in the head; its octets
- * are taken out a little at a time, so that no commit pays for a large old one.
+ * are taken out a little at a time, by transactions of their own (tidying.ts): no commit pays for a large old one. Only a commit
+ * of many rows takes out twice as many at once, so that what is to go never grows.
  */
 
 import type { Environment } from './environment.ts';
@@ -15,25 +16,43 @@ export interface Retention {
   readonly maximumAgeMs: number | undefined;
 }
 
-/** Records forgotten, and rows of forgotten records taken out, in one transaction at least. */
-const LEAST_WORK = 128;
+/** Records forgotten by one commit at most. */
+const FORGOTTEN = 128;
+/** Records forgotten, and rows taken out, by a transaction that does nothing else. */
+const TIDIED = 2_048;
+/** From this many rows on a commit takes out old ones itself. */
+const MANY_ROWS = 1_024;
 
-/** In a write transaction: forgets what is beyond the limits; `written` is what this transaction has put on record. */
+/**
+ * In a write transaction: forgets what is beyond the limits. `written` is what this transaction has put on record, 0 for one that
+ * has time to take out.
+ */
 export function limitHistory(environment: Environment, head: Head, retention: Retention, written: number): Head {
-  const limited = forget(environment, head, retention);
+  const isBusy = written > 0 && written < MANY_ROWS;
+  const limited = forget(environment, head, retention, isBusy ? FORGOTTEN : TIDIED);
   const { oldestChange, takenOut } = limited;
-  if (takenOut === oldestChange) return limited;
-  const isDone = takeOut(environment, oldestChange, Math.max(LEAST_WORK, 2 * written));
+  if (isBusy || takenOut === oldestChange) return limited;
+  const isDone = takeOut(environment, oldestChange, Math.max(TIDIED, 2 * written));
   return isDone ? { ...limited, takenOut: oldestChange } : limited;
 }
 
-function forget(environment: Environment, head: Head, { maximumChanges, maximumAgeMs }: Retention): Head {
-  const { version, protectedVersion = version } = head;
-  const bound = Math.min(version, protectedVersion + 1);
+/** Whether there is more than the limit, or octets of forgotten records are still there. */
+export function isUntidy(head: Head, { maximumChanges }: Retention): boolean {
+  const { oldestChange, takenOut, keptChanges } = head;
+  return takenOut !== oldestChange || (keptChanges > maximumChanges && oldestChange < boundOf(head));
+}
+
+/** The first record that is not to be forgotten. */
+function boundOf({ version, protectedVersion = version }: Head): number {
+  return Math.min(version, protectedVersion + 1);
+}
+
+function forget(environment: Environment, head: Head, { maximumChanges, maximumAgeMs }: Retention, most: number): Head {
+  const bound = boundOf(head);
   const since = maximumAgeMs === undefined ? Number.NEGATIVE_INFINITY : Date.now() - maximumAgeMs;
   let { oldestChange, oldestTime, keptChanges } = head;
   if (keptChanges <= maximumChanges && maximumAgeMs === undefined) return head;
-  for (let work = 0; oldestChange < bound && work < LEAST_WORK; work++) {
+  for (let work = 0; oldestChange < bound && work < most; work++) {
     const octets = environment.changes.get(changeKey(oldestChange));
     const summary = octets && summaryOfChange(oldestChange, octets);
     if (keptChanges <= maximumChanges && (!summary || Date.parse(summary.time) >= since)) break;

@@ -83,12 +83,10 @@ class StateBench {
     await this.#memory('dense', size);
   }
 
-  /** The store with the table and no history. */
+  /** The store with the table and no history: compaction takes out first what is forgotten. */
   async compaction(size: number): Promise<void> {
     const limit = (maximum: number) => this.#edit(`<history><maximum-changes>${maximum}</maximum-changes></history>`);
     await limit(1);
-    // What is forgotten is taken out a little with each commit.
-    for (let turn = 0; turn < size / 500; turn++) await limit(1 + (turn % 2));
     await this.#instance.netconf('<compact-store xmlns="urn:gi-4over6"/>');
     this.#add(`disk.table-compacted.${size}`, this.#instance.storeMebibytes(), 'MiB', size === LARGE ? 200 : null);
     await limit(10_000_000);
