@@ -2,12 +2,12 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { BulkWriteAnswer, BulkWriteData, BulkWriteOrder, PackedTable } from './bulk-write.ts';
-import type { ChangeWork, NewRows } from './commit.ts';
 import { readHead, writeTransaction } from './commit.ts';
 import { ContentHash } from './content-hash.ts';
 import type { Environment } from './environment.ts';
-import { openEnvironment, rowKey } from './environment.ts';
+import { openEnvironment, rowKey, tableKey } from './environment.ts';
 import type { Table } from './records.ts';
+import type { ChangeWork, NewRows } from './row-write.ts';
 import { keyOfNumber, numberOfKey } from './rows.ts';
 
 /** The changed rows of one table, before and after. */
@@ -79,8 +79,7 @@ function* beforeOf(
     return;
   }
   let place = 0;
-  const end = Buffer.of((table + 1) >>> 8, (table + 1) & 255);
-  for (const { key, value } of bindings.getRange({ start: keyAt(0), end })) {
+  for (const { key, value } of bindings.getRange({ start: keyAt(0), end: tableKey(table + 1) })) {
     const number = numberOfKey(key, 2);
     while ((numbers[place] ?? Number.POSITIVE_INFINITY) < number) place++;
     if (place === numbers.length) return;

@@ -5,14 +5,16 @@ import { ContentHash } from './content-hash.ts';
 import type { Environment, Snapshot } from './environment.ts';
 import { rowKey, STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
-import { emptyTableKey, encodeTree, rowHistoryKey, versionKey } from './history.ts';
+import { encodeTree, versionKey } from './history.ts';
 import type { ChangeSummary, Head, Table } from './records.ts';
-import { ChangedRows, changeKey, encodeChange, openHead, openJson, sealHead, sealJson, weightOf } from './records.ts';
+import { openHead, openJson, sealHead, sealJson, weightOf } from './records.ts';
 import type { Caller } from './request.ts';
 import type { Retention } from './retention.ts';
 import { limitHistory } from './retention.ts';
 import type { RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
+import type { NewRows } from './row-write.ts';
+import { bufferOf, NOTHING, tableOf, writeRows } from './row-write.ts';
 import { keyOfNumber } from './rows.ts';
 
 /** Row keys have two octets for the table. */
@@ -65,20 +67,6 @@ export function writeFirst(environment: Environment, tree: unknown, bootId: stri
     put(environment.tree, 'running', sealJson('running', tree));
     put(environment.meta, 'head', sealHead(head));
   });
-}
-
-/** One changed row with its sealed values; undefined where there is no row. */
-export type ChangeWork = (
-  instance: string,
-  number: number,
-  before: Uint8Array | undefined,
-  after: Uint8Array | undefined,
-) => void;
-
-/** Changed rows, table by table in key order. */
-export interface NewRows {
-  readonly instances: Iterable<string>;
-  forEachChange(work: ChangeWork): void;
 }
 
 /** A commit of running with everything worked out. */
@@ -178,7 +166,9 @@ function writeRunning(environment: Environment, head: Head, running: RunningWrit
   const { version, time, tallies } = summary;
   if (version !== head.version + 1) throw new Error('another commit came between: commits stand in a queue');
   const { tables, nextTable } = tablesFor(head, rows);
-  writeRows(environment, tables, running);
+  const keepsStartup = running.hasStartup || environment.tree.get(Buffer.from('startup')) !== undefined;
+  if (keepsStartup) keepTreeForStartup(environment);
+  writeRows(environment, tables, running, keepsStartup);
   for (const [instance, { added, removed }] of tallies) {
     const table = tableOf(tables, instance);
     tables.set(instance, { ...table, rows: table.rows + added - removed });
@@ -186,71 +176,6 @@ function writeRunning(environment: Environment, head: Head, running: RunningWrit
   if (tree !== undefined) writeTree(environment, version, tree);
   const keptChanges = head.keptChanges + weightOf(summary);
   return { ...head, version, time, contentHash, tables, nextTable, keptChanges };
-}
-
-/**
- * The rows, what they were before, and which they are: one after the other, not row by row. Each takes pages that follow one
- * another, and gives them back so: LMDB looks through its list of free pages in every transaction, and one range is one entry.
- */
-function writeRows(environment: Environment, tables: ReadonlyMap<string, Table>, running: RunningWrite): void {
-  const keepsStartup = running.hasStartup || environment.tree.get(Buffer.from('startup')) !== undefined;
-  if (keepsStartup) keepForStartup(environment, tables, running);
-  writeRowHistory(environment, tables, running);
-  writeChanges(environment, tables, running);
-  const last = Math.max(...[...tables.values()].map((table) => (table.rows > 0 ? table.number : 0)));
-  running.rows.forEachChange((instance, number, _before, after) => {
-    const table = tableOf(tables, instance);
-    const key = rowKey(table.number, keyOfNumber(number));
-    // Behind all that is there rows come in order: their pages are filled, and nothing is searched.
-    if (after) environment.bindings.putSync(key, bufferOf(after), table.number > last ? APPEND : ANYWHERE);
-    else environment.bindings.removeSync(key);
-  });
-}
-
-/** Startup stands on running: what a commit takes from running and startup had, startup keeps for itself. */
-function keepForStartup(environment: Environment, tables: ReadonlyMap<string, Table>, { rows }: RunningWrite): void {
-  const { startup } = environment;
-  keepTreeForStartup(environment);
-  rows.forEachChange((instance, number, before) => {
-    const key = rowKey(tableOf(tables, instance).number, keyOfNumber(number));
-    if (startup.get(key) === undefined) startup.putSync(key, before ? bufferOf(before) : NOTHING);
-  });
-}
-
-function writeRowHistory(
-  { rowHistory }: Environment,
-  tables: ReadonlyMap<string, Table>,
-  { rows, summary: { version } }: RunningWrite,
-): void {
-  for (const instance of rows.instances) {
-    const { number, rows: count } = tableOf(tables, instance);
-    if (count === 0) rowHistory.putSync(emptyTableKey(number, version), NOTHING);
-  }
-  rows.forEachChange((instance, number, before) => {
-    const table = tableOf(tables, instance);
-    if (table.rows === 0) return;
-    rowHistory.putSync(rowHistoryKey(table.number, number, version), before ? bufferOf(before) : NOTHING);
-  });
-}
-
-function writeChanges(
-  { changes }: Environment,
-  tables: ReadonlyMap<string, Table>,
-  { rows, summary }: RunningWrite,
-): void {
-  const { version } = summary;
-  const changed = new ChangedRows();
-  let part = 0;
-  const putPart = () => {
-    const octets = encodeChange(version, part, changed.take(), part === 0 ? summary : undefined);
-    changes.putSync(changeKey(version, part), octets);
-    part++;
-  };
-  rows.forEachChange((instance, number) => {
-    changed.add(tableOf(tables, instance).number, number);
-    if (changed.isFull) putPart();
-  });
-  if (part === 0 || !changed.isEmpty) putPart();
 }
 
 function writeTree(environment: Environment, version: number, tree: unknown): void {
@@ -261,15 +186,6 @@ function writeTree(environment: Environment, version: number, tree: unknown): vo
     environment.treeHistory.putSync(versionKey(version), encodeTree(version, json, JSON.stringify(tree), last?.value));
   }
   put(environment.tree, 'running', sealJson('running', tree));
-}
-
-const APPEND = { append: true };
-const ANYWHERE = {};
-const NOTHING = Buffer.alloc(0);
-
-/** A copy: lmdb cannot read shared memory. */
-function bufferOf(octets: Uint8Array): Buffer {
-  return Buffer.from(octets);
 }
 
 /** The tables of the head and one for each AFTR that had none. @throws ManagementError resource-denied */
@@ -290,12 +206,7 @@ function tablesFor(
   return { tables, nextTable };
 }
 
-function tableOf(tables: ReadonlyMap<string, Table>, instance: string): Table {
-  const table = tables.get(instance);
-  if (!table) throw new Error(`the AFTR ${instance} has no table in the store`);
-  return table;
-}
-
+/** Startup stands on running: what a commit takes from running and startup had, startup keeps for itself. */
 function keepTreeForStartup(environment: Environment): void {
   if (environment.tree.get(Buffer.from('startup')) !== undefined) return;
   const running = environment.tree.get(Buffer.from('running'));

@@ -220,6 +220,11 @@ export function rowKey(table: number, key: Uint8Array): Buffer {
   return Buffer.of(table >>> 8, table & 255, key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0, key[4] ?? 0);
 }
 
+/** Stands before the keys of all rows of a table. */
+export function tableKey(table: number): Buffer {
+  return Buffer.of(table >>> 8, table & 255);
+}
+
 /** Snapshots that are open of each environment. */
 const snapshots = new WeakMap<Environment, number>();
 /** Called when one is closed of an environment that is to be closed. */
@@ -274,8 +279,7 @@ export class Snapshot extends RowSource {
   *sealedRows(instance: string, from = 0): Generator<SealedRow> {
     const table = this.tableOf(instance);
     if (table === undefined) return;
-    const end = Buffer.of((table + 1) >>> 8, (table + 1) & 255);
-    for (const { key, value } of this.range('bindings', rowKey(table, keyOfNumber(from)), end)) {
+    for (const { key, value } of this.range('bindings', rowKey(table, keyOfNumber(from)), tableKey(table + 1))) {
       yield { number: numberOfKey(key, 2), value };
     }
   }

@@ -1,11 +1,11 @@
 /** What a draft changes of the rows of running, as an iterable: a million changes are never a million objects at once. */
 
-import type { ChangeWork, NewRows } from './commit.ts';
 import type { Binding } from './model.generated.ts';
 import type { RowOverlay } from './overlay.ts';
 import { totalOf } from './records.ts';
 import type { RowChange, Tally } from './request.ts';
 import type { PackedRows } from './row-pack.ts';
+import type { ChangeWork, NewRows } from './row-write.ts';
 import type { RowSource } from './rows.ts';
 import { NoRows, openRow } from './rows.ts';
 
