@@ -1,11 +1,12 @@
 /**
  * How much history is kept. What goes is forgotten at once, by the number of the oldest change record in the head; its octets
  * are taken out a little at a time, by transactions of their own (tidying.ts): no commit pays for a large old one. Only a commit
- * of many rows takes out twice as many at once, so that what is to go never grows.
+ * of many rows takes out as many at once, so that what is to go never grows.
  */
 
 import type { Environment } from './environment.ts';
 import { emptyTableKey, rowHistoryKey, versionKey } from './history.ts';
+import type { Softwire } from './model.generated.ts';
 import type { Head } from './records.ts';
 import { changeKey, placeOfChange, rowsOfChange, summaryOfChange, weightOf } from './records.ts';
 
@@ -14,6 +15,13 @@ export interface Retention {
   readonly maximumChanges: number;
   /** Undefined for no limit. */
   readonly maximumAgeMs: number | undefined;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export function retentionOf({ history }: Softwire): Retention {
+  const { maximumChanges, maximumAge } = history;
+  return { maximumChanges, maximumAgeMs: maximumAge === undefined ? undefined : maximumAge * DAY_MS };
 }
 
 /** Records forgotten by one commit at most. */
@@ -32,7 +40,7 @@ export function limitHistory(environment: Environment, head: Head, retention: Re
   const limited = forget(environment, head, retention, isBusy ? FORGOTTEN : TIDIED);
   const { oldestChange, takenOut } = limited;
   if (isBusy || takenOut === oldestChange) return limited;
-  const isDone = takeOut(environment, oldestChange, Math.max(TIDIED, 2 * written));
+  const isDone = takeOut(environment, oldestChange, Math.max(TIDIED, written));
   return isDone ? { ...limited, takenOut: oldestChange } : limited;
 }
 

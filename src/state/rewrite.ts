@@ -13,18 +13,21 @@ export interface Entry {
 
 /** Fewer changes are not worth it. */
 const LEAST_CHANGES = 1_024;
-/** So many of what stays to one that changes are too many: it is held in memory meanwhile. */
+/** Entries that stay, for one that changes, at most: they are held in memory meanwhile. */
 const MOST_KEPT = 1 / 8;
 
-/** Whether writing anew is worth it: `changes` come, and `kept` entries stay as they are. */
-export function isWorthRewriting(changes: number, kept: number): boolean {
-  return changes >= LEAST_CHANGES && kept <= changes * MOST_KEPT;
+/** Whether writing anew is worth it for so many changes; `countKept`, asked when they are enough, says how many entries stay. */
+export function isWorthRewriting(changes: number, countKept: () => number): boolean {
+  return changes >= LEAST_CHANGES && countKept() <= changes * MOST_KEPT;
 }
 
 /** Puts an entry; to be called in ascending order of keys. */
 export type Put = (key: Buffer, value: Buffer) => void;
 
-/** The database holds afterwards what `kept` gives, in key order, and what `work` puts; no key is of both. */
+/**
+ * The database holds afterwards what `kept` gives, in key order, and what `work` puts; no key is of both.
+ * @throws Error when keys come out of order: a mistake of ours, to end the transaction
+ */
 export function rewrite(database: Entries, kept: Iterable<Entry>, work: (put: Put) => void): void {
   // Copies: what lmdb reads is gone once the database is cleared.
   const entries = Array.from(kept, ({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
@@ -44,7 +47,7 @@ export function rewrite(database: Entries, kept: Iterable<Entry>, work: (put: Pu
 
 const APPEND = { append: true };
 
-/** Puts an entry behind all others. */
+/** Puts an entry behind all others. @throws Error when its key is not behind them: a mistake of ours, to end the transaction */
 export function append(database: Entries, key: Buffer, value: Buffer): void {
   // Against its types lmdb answers, and does not put what is out of order.
   const isPut: unknown = database.putSync(key, value, APPEND);

@@ -47,25 +47,28 @@ export function writeRows(environment: Environment, tables: Tables, running: Row
   writeBindings(environment, tables, running);
 }
 
-function writeBindings({ bindings }: Environment, tables: Tables, running: RowWrite): void {
-  const { rows, summary } = running;
-  const isWhole = [...summary.tallies].every(
-    ([instance, { changed, removed }]) => changed + removed === tableOf(tables, instance).rows,
-  );
-  const touched = new Set([...summary.tallies.keys()].map((instance) => tableOf(tables, instance).number));
-  const others = [...tables.values()].filter(({ number }) => !touched.has(number));
-  const kept = others.reduce((sum, { rows: count }) => sum + count, 0);
-  const put = (change: (key: Buffer, after: Uint8Array | undefined) => void) => {
+function writeBindings({ bindings }: Environment, tables: Tables, { rows, summary }: RowWrite): void {
+  const forEach = (work: (key: Buffer, after: Uint8Array | undefined) => void) => {
     rows.forEachChange((instance, number, _before, after) => {
-      change(rowKey(tableOf(tables, instance).number, keyOfNumber(number)), after);
+      work(rowKey(tableOf(tables, instance).number, keyOfNumber(number)), after);
     });
   };
-  if (isWhole && isInOrder(rows, tables) && isWorthRewriting(weightOf(summary), kept)) {
-    rewrite(bindings, rowsOfTables(bindings, others), (append) =>
-      put((key, after) => after && append(key, bufferOf(after))),
+  const others = () => [...tables].filter(([instance]) => !summary.tallies.has(instance)).map(([, table]) => table);
+  const countKept = () => {
+    const isWhole = [...summary.tallies].every(
+      ([instance, { changed, removed }]) => changed + removed === tableOf(tables, instance).rows,
     );
-  } else put((key, after) => (after ? bindings.putSync(key, bufferOf(after)) : bindings.removeSync(key)));
+    return isWhole && isInOrder(rows, tables) ? others().reduce((sum, { rows: count }) => sum + count, 0) : NEVER;
+  };
+  if (isWorthRewriting(weightOf(summary), countKept)) {
+    rewrite(bindings, rowsOfTables(bindings, others()), (put) =>
+      forEach((key, after) => after && put(key, bufferOf(after))),
+    );
+  } else forEach((key, after) => (after ? bindings.putSync(key, bufferOf(after)) : bindings.removeSync(key)));
 }
+
+/** Too many to write a database anew. */
+const NEVER = Number.POSITIVE_INFINITY;
 
 function* rowsOfTables(bindings: Environment['bindings'], tables: readonly Table[]): Generator<Entry> {
   for (const { number } of [...tables].sort((a, b) => a.number - b.number)) {
@@ -94,18 +97,20 @@ function writeRowHistory({ rowHistory }: Environment, tables: Tables, { rows, su
     const { number, rows: count } = tableOf(tables, instance);
     if (count === 0) rowHistory.putSync(emptyTableKey(number, version), NOTHING);
   }
-  const put = (change: Put) => {
+  const putAll = (put: Put) => {
     rows.forEachChange((instance, number, before) => {
       const table = tableOf(tables, instance);
       if (table.rows === 0) return;
-      change(rowHistoryKey(table.number, number, version), before ? bufferOf(before) : NOTHING);
+      put(rowHistoryKey(table.number, number, version), before ? bufferOf(before) : NOTHING);
     });
   };
-  const isFromEmpty = [...rows.instances].every((instance) => tableOf(tables, instance).rows === 0);
-  const { entryCount } = rowHistory.getStats() as { entryCount: number };
-  if (!isFromEmpty && isInOrder(rows, tables) && isWorthRewriting(weightOf(summary), entryCount)) {
-    rewrite(rowHistory, rowHistory.getRange(), put);
-  } else put((key, value) => rowHistory.putSync(key, value));
+  const countKept = () => {
+    const { entryCount } = rowHistory.getStats() as { entryCount: number };
+    return isInOrder(rows, tables) ? entryCount : NEVER;
+  };
+  const known = new Map([...summary.tallies].filter(([instance]) => tableOf(tables, instance).rows > 0));
+  if (isWorthRewriting(weightOf({ tallies: known }), countKept)) rewrite(rowHistory, rowHistory.getRange(), putAll);
+  else putAll((key, value) => rowHistory.putSync(key, value));
 }
 
 function writeChanges({ changes }: Environment, tables: Tables, { rows, summary }: RowWrite): void {

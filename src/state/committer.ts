@@ -1,0 +1,195 @@
+/** Commits of running: what judges them, who takes part, and the confirmed commit that is taken back when it is not confirmed. */
+
+import { readPending } from './commit.ts';
+import type { Clock, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
+import { Confirmation, SYSTEM_CLOCK } from './confirmed.ts';
+import type { Draft } from './draft.ts';
+import { aftrNames, countsAfter, rowChanges } from './draft.ts';
+import type { Snapshot } from './environment.ts';
+import { ManagementError } from './errors.ts';
+import { draftOfVersion } from './history.ts';
+import { treeToJson } from './json.ts';
+import { readConfiguration } from './model.generated.ts';
+import { OverlaidRows } from './overlay.ts';
+import type { Caller, Change, Commit, Participant, TreeValidation } from './request.ts';
+import type { RowChanges } from './row-changes.ts';
+import type { RowSource } from './rows.ts';
+import { checkRules } from './rules.ts';
+import type { RunningStore } from './running-store.ts';
+import type { Schema } from './schema.ts';
+
+export interface CommitterOptions {
+  readonly schema: Schema;
+  readonly validate: TreeValidation;
+  /** Whether there is a startup datastore. */
+  readonly startup: boolean;
+  /** Told what becomes of confirmed commits, those that an earlier process left pending included. */
+  readonly onConfirmation?: (event: ConfirmationEvent) => void;
+  readonly clock?: Clock;
+}
+
+/** What goes with a commit of running. */
+interface CommitDetails {
+  readonly comment?: string | undefined;
+  /** The confirmed commit that is pending afterwards, null for none; without it, that stays as it is. */
+  readonly pending?: PendingCommit | null | undefined;
+  /** What was running before returns, and nobody is asked. */
+  readonly isReturn?: boolean;
+}
+
+/** Everything here but the constructor is called in a turn of the store's queue, `base` being the snapshot of that turn. */
+export class Committer {
+  readonly confirmation: Confirmation;
+  readonly #options: CommitterOptions;
+  readonly #store: RunningStore;
+  readonly #participants: Participant[] = [];
+  readonly #listeners: ((commit: Commit) => void)[] = [];
+
+  constructor(options: CommitterOptions, store: RunningStore) {
+    this.#options = options;
+    this.#store = store;
+    this.confirmation = new Confirmation(options.clock ?? SYSTEM_CLOCK, (reason) => this.#takeBackLate(reason));
+  }
+
+  addParticipant(participant: Participant): void {
+    this.#participants.push(participant);
+  }
+
+  /** Told after each commit, when it is durable and applied. */
+  onCommit(listener: (commit: Commit) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Validation and rules. @throws ManagementError with all faults */
+  async judge(draft: Draft, base: RowSource, changes: RowChanges): Promise<void> {
+    if (draft.treeTouched) {
+      const [first, ...others] = this.#options.validate(draft.tree);
+      if (first) throw new ManagementError(first.tag, first, others);
+    }
+    await checkRules({
+      before: this.#store.softwire,
+      after: draft.treeTouched ? readConfiguration(treeToJson(draft.tree)) : this.#store.softwire,
+      rows: new OverlaidRows(base, draft.overlay),
+      changes,
+      counts: countsAfter(base, aftrNames(draft.tree), changes),
+    });
+  }
+
+  /** A commit of running that did not come by way of the candidate. @throws ManagementError in-use while a confirmed commit is pending */
+  change(caller: Caller, draft: Draft, base: Snapshot, comment?: string): Promise<void> {
+    return this.commit(caller, draft, base, { comment, pending: this.confirmation.afterEdit(caller) });
+  }
+
+  /** The draft becomes running, if it differs. @throws ManagementError of validation, rules, a participant; nothing is written then */
+  async commit(
+    caller: Caller,
+    draft: Draft,
+    base: Snapshot,
+    { comment, pending, isReturn = false }: CommitDetails,
+  ): Promise<void> {
+    const rows = await rowChanges(draft, base);
+    const json = draft.treeTouched ? treeToJson(draft.tree) : undefined;
+    const treeChanged = json !== undefined && this.#store.differs(json);
+    if (!treeChanged && rows.size === 0) {
+      if (pending !== undefined) await this.#store.write({ pending });
+      this.#settle(pending, isReturn);
+      return;
+    }
+    const { tree: before, head } = this.#store;
+    const after = treeChanged ? draft.tree : before;
+    const tree = treeChanged ? json : undefined;
+    const bulk = await this.#store.startBulk(rows);
+    const applies: ((version: number) => Promise<void>)[] = [];
+    try {
+      if (!isReturn) await this.judge(draft, base, rows);
+      const rowCounts = countsAfter(base, aftrNames(after), rows);
+      const version = head.version + 1;
+      const change: Change = { version, before, after, treeChanged, rows, rowCounts, caller, isReturn };
+      for (const participant of this.#participants) applies.push(await participant.prepare(change));
+    } catch (error) {
+      await bulk?.cancel();
+      throw error;
+    }
+    const softwire = treeChanged ? readConfiguration(json) : this.#store.softwire;
+    const judged = performance.now();
+    const { version, time } = await this.#store.write(
+      { commit: { caller, comment, tree, rows, hasStartup: this.#options.startup }, pending },
+      { tree: after, softwire },
+      bulk,
+    );
+    this.#settle(pending, isReturn);
+    const written = performance.now();
+    for (const apply of applies) await afterCommit(() => apply(version));
+    const [writeMs, applyMs] = [written - judged, performance.now() - written];
+    const commit = { version, time: new Date(time), caller, comment, treeChanged, writeMs, applyMs, ...rows.tally };
+    for (const listener of this.#listeners) await afterCommit(() => listener(commit));
+  }
+
+  /** What an earlier process left pending: without a token, or when its time is over, it is taken back. */
+  resumePending(): Promise<void> {
+    return this.#store.enqueue(async (base) => {
+      const pending = readPending(base);
+      this.confirmation.set(pending && { ...pending, session: 0 });
+      if (pending?.persist === undefined) await this.takeBackOrRetry(base, 'restart');
+    });
+  }
+
+  /** The pending confirmed commit is to be taken back; one that is confirmed or extended meanwhile is not. */
+  #takeBackLate(reason: TakeBackReason): void {
+    void this.#store.enqueue(async (base) => {
+      if (this.confirmation.isDue) await this.takeBackOrRetry(base, reason);
+    });
+  }
+
+  /** With nobody to tell of a failure but the log, the next try follows. */
+  async takeBackOrRetry(base: Snapshot, reason: TakeBackReason): Promise<void> {
+    const { pending } = this.confirmation;
+    try {
+      await this.takeBack(base, reason);
+    } catch (error) {
+      this.confirmation.retry(reason);
+      if (pending) this.#options.onConfirmation?.({ event: 'failed', pending, error });
+    }
+  }
+
+  /** Running returns to what it was before the pending confirmed commit, if there is one. */
+  async takeBack(base: Snapshot, reason: TakeBackReason): Promise<void> {
+    const { pending } = this.confirmation;
+    if (!pending) return;
+    const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, pending.base);
+    const comment = `back to version ${pending.base}: confirmed commit ${TAKEN_BACK[reason]}`;
+    await this.commit(SYSTEM, draft, base, { comment, pending: null, isReturn: true });
+    this.#options.onConfirmation?.({ event: reason, pending });
+  }
+
+  /** What is pending now that the store has it so. */
+  #settle(pending: PendingCommit | null | undefined, isReturn: boolean): void {
+    if (pending === undefined) return;
+    const before = this.confirmation.pending;
+    this.confirmation.set(pending ?? undefined);
+    const told = pending ?? before;
+    if (isReturn || !told) return;
+    this.#options.onConfirmation?.({ event: !pending ? 'complete' : before ? 'extend' : 'start', pending: told });
+  }
+}
+
+export const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
+
+/** How a pending confirmed commit ended, for the record of the commit that takes it back. */
+const TAKEN_BACK: Readonly<Record<TakeBackReason, string>> = {
+  cancel: 'cancelled',
+  timeout: 'not confirmed in time',
+  'session-end': 'not confirmed before its session ended',
+  restart: 'not confirmed before a restart',
+};
+
+/** What is committed stays committed and is answered so: a fault from here on is a mistake of ours and ends the process. */
+async function afterCommit(work: () => Promise<void> | void): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}

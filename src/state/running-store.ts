@@ -1,0 +1,288 @@
+/**
+ * Running in the store: snapshots and views of it, the queue in which all work on it stands, its transactions, and the care of
+ * its file.
+ */
+
+import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
+import type { StoreWrite } from './commit.ts';
+import { writeCommit } from './commit.ts';
+import type { Copy, Verify } from './compaction.ts';
+import { dropCopy, lastTransaction, prepareCopy, switchTo } from './compaction.ts';
+import type { DataNode } from './data.ts';
+import type { Draft } from './draft.ts';
+import { keepRowParents } from './edit.ts';
+import type { Environment, StoreSize } from './environment.ts';
+import { closeWhenIdle, copyEnvironment, Snapshot, sizeOf } from './environment.ts';
+import { ManagementError } from './errors.ts';
+import { History } from './history.ts';
+import { treeFromJson, treeToJson } from './json.ts';
+import type { Softwire } from './model.generated.ts';
+import { readConfiguration } from './model.generated.ts';
+import { DamageError } from './model-values.ts';
+import { OverlaidRows } from './overlay.ts';
+import type { Head } from './records.ts';
+import type { Edition } from './request.ts';
+import { isUntidy, retentionOf } from './retention.ts';
+import type { RowChanges } from './row-changes.ts';
+import type { Schema } from './schema.ts';
+import { Tidying } from './tidying.ts';
+import type { View } from './view.ts';
+import { openView } from './view.ts';
+
+/** Running as the last commit left it; nobody changes the trees. */
+interface Running {
+  readonly tree: DataNode;
+  readonly softwire: Softwire;
+  readonly head: Head;
+}
+
+/** After so many copies that a commit overtook, commits wait for the next. */
+const COPY_TRIES = 3;
+
+export class RunningStore {
+  readonly #dir: string;
+  readonly #schema: Schema;
+  #environment: Environment;
+  #running: Running;
+  #queue: Promise<unknown> = Promise.resolve();
+  /** One at a time. */
+  #compaction: Promise<unknown> = Promise.resolve();
+  /** Of the octets of forgotten history. */
+  readonly #tidying = new Tidying(() => this.#tidy());
+
+  /** `dir` is the folder of the store, `environment` what is open of it. @throws DamageError */
+  constructor(dir: string, schema: Schema, environment: Environment) {
+    this.#dir = dir;
+    this.#schema = schema;
+    this.#environment = environment;
+    this.#running = this.#load();
+  }
+
+  /** The small tree; not to be changed. */
+  get tree(): DataNode {
+    return this.#running.tree;
+  }
+
+  /** The values of the small tree. */
+  get softwire(): Softwire {
+    return this.#running.softwire;
+  }
+
+  get head(): Head {
+    return this.#running.head;
+  }
+
+  get edition(): Edition {
+    const { version, time } = this.head;
+    return { version, time: new Date(time) };
+  }
+
+  /** The store as it is now; to be closed. */
+  snapshot(): Snapshot {
+    return new Snapshot(this.#environment);
+  }
+
+  /** Running as it is now, or what `draftOf` has on top of it; to be closed. @throws what `draftOf` throws */
+  view(draftOf: (snapshot: Snapshot) => Draft | undefined): View {
+    return this.#view((snapshot) => {
+      const draft = draftOf(snapshot);
+      const { head } = snapshot;
+      if (!head) throw new DamageError('it has no head');
+      const rows = draft ? new OverlaidRows(snapshot, draft.overlay) : snapshot;
+      const tree = draft?.treeTouched ? draft.tree : this.#treeOf(snapshot);
+      return openView(snapshot, { tree, rows, version: head.version, time: new Date(head.time) });
+    });
+  }
+
+  /** Running as it was at a version. @throws ManagementError invalid-value for one that is not on record */
+  viewVersion(version: number): View {
+    return this.#view((snapshot) => {
+      const history = new History(snapshot);
+      history.requireVersion(version);
+      const json = history.tree(version);
+      const tree = json === undefined ? this.#treeOf(snapshot) : this.#treeFrom(json);
+      return openView(snapshot, { tree, rows: history.rows(version), version, time: history.timeOf(version) });
+    });
+  }
+
+  #view(open: (snapshot: Snapshot) => View): View {
+    const snapshot = this.snapshot();
+    try {
+      return open(snapshot);
+    } catch (error) {
+      snapshot.close();
+      throw error;
+    }
+  }
+
+  /** The small tree of a snapshot. A thread that writes may have made it newer than what this one knows. */
+  #treeOf(snapshot: Snapshot): DataNode {
+    if (snapshot.head?.version === this.head.version) return this.tree;
+    return this.#treeFrom(snapshot.tree('running') ?? {});
+  }
+
+  #treeFrom(json: unknown): DataNode {
+    const tree = treeFromJson(this.#schema, json);
+    keepRowParents(tree);
+    return tree;
+  }
+
+  #load(): Running {
+    const snapshot = this.snapshot();
+    try {
+      const { head } = snapshot;
+      if (!head) throw new DamageError('it has no head');
+      const json = snapshot.tree('running') ?? {};
+      return { tree: this.#treeFrom(json), softwire: readConfiguration(json), head };
+    } finally {
+      snapshot.close();
+    }
+  }
+
+  /** What a write of this process changed without saying what running is then. */
+  reload(): void {
+    this.#running = this.#load();
+  }
+
+  /** Whether this RFC 7951 JSON of a small tree is another than that of running. */
+  differs(json: unknown): boolean {
+    return JSON.stringify(json) !== JSON.stringify(treeToJson(this.tree));
+  }
+
+  /** One piece of work at a time, in order of asking, each with a snapshot of running; a failed one does not stop the next. */
+  enqueue<Result>(work: (base: Snapshot) => Promise<Result>): Promise<Result> {
+    const result = this.#queue.then(async () => {
+      const base = this.snapshot();
+      try {
+        return await work(base);
+      } finally {
+        base.close();
+      }
+    });
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  /** A thread for so many rows that one is worth it: to be handed to `write`, or cancelled. */
+  async startBulk(rows: RowChanges): Promise<BulkWrite | undefined> {
+    return rows.size < BULK_WRITE_ROWS ? undefined : BulkWrite.start(this.#environment.dir, rows);
+  }
+
+  /**
+   * In its turn of the queue. Durable when it returns; running is `after` then.
+   * @throws ManagementError resource-denied when the disk does not take it; nothing is written then
+   */
+  async write(
+    write: Omit<StoreWrite, 'retention'>,
+    after: Omit<Running, 'head'> = this.#running,
+    bulk?: BulkWrite,
+  ): Promise<Head> {
+    const retention = retentionOf(after.softwire);
+    let head: Head;
+    try {
+      head = await (bulk && write.commit
+        ? bulk.finish(this.head, write.commit, { pending: write.pending, retention })
+        : writeCommit(this.#environment, { ...write, retention }));
+    } catch (cause) {
+      if (cause instanceof ManagementError || cause instanceof DamageError) throw cause;
+      const message = `the store in ${this.#dir} took no change (${String(cause)}): see whether its disk is full or fails`;
+      throw new ManagementError('resource-denied', { message });
+    }
+    this.#running = { tree: after.tree, softwire: after.softwire, head };
+    this.tidyLater();
+    return head;
+  }
+
+  get #isUntidy(): boolean {
+    return isUntidy(this.head, retentionOf(this.softwire));
+  }
+
+  /** Has history that is forgotten taken out, bit by bit. */
+  tidyLater(): void {
+    if (this.#isUntidy) this.#tidying.ask();
+  }
+
+  /** Takes out a little of the history that is forgotten. */
+  #tidy(): Promise<void> {
+    return this.enqueue(async () => {
+      if (this.#isUntidy) await this.write({});
+    });
+  }
+
+  /** Forgets history that has become too old; asked for now and then, for a device that nobody edits. */
+  forgetOld(): Promise<void> {
+    return this.enqueue(async (base) => {
+      const { maximumAgeMs } = retentionOf(this.softwire);
+      const history = new History(base);
+      const oldest = maximumAgeMs === undefined ? undefined : history.summary(history.oldest + 1);
+      const isOld = oldest && Date.parse(oldest.time) < Date.now() - (maximumAgeMs ?? 0);
+      // What tidying could not take out has nobody to tell it but this.
+      if (isOld || this.#isUntidy) await this.write({});
+    });
+  }
+
+  /** Writes a compacted copy of the store as it is now to a file in a folder that is there; edits go on meanwhile. */
+  copyTo(dir: string): Promise<void> {
+    return copyEnvironment(this.#environment, dir);
+  }
+
+  /**
+   * Goes on in a file that is as large as what it holds; octets before and after. Reads under way end in the old one.
+   * @throws ManagementError resource-denied when the disk does not take it; what `verify` throws; nothing has changed then
+   */
+  compact(verify: Verify): Promise<{ before: number; after: number }> {
+    const compacted = this.#compaction.then(() => this.#compact(verify));
+    this.#compaction = compacted.catch(() => undefined);
+    return compacted;
+  }
+
+  async #compact(verify: Verify): Promise<{ before: number; after: number }> {
+    while (this.#isUntidy) await this.#tidy();
+    for (let tries = 1; tries < COPY_TRIES; tries++) {
+      const copy = await this.#copy(verify);
+      const sizes = await this.enqueue(async () => {
+        return lastTransaction(this.#environment) === copy.transaction ? this.#switch(copy) : undefined;
+      });
+      if (sizes) return sizes;
+      dropCopy(this.#dir, copy.generation);
+    }
+    return this.enqueue(async () => this.#switch(await this.#copy(verify)));
+  }
+
+  #copy(verify: Verify): Promise<Copy> {
+    return this.#onDisk(() => prepareCopy(this.#dir, this.#environment, verify));
+  }
+
+  #switch(copy: Copy): Promise<{ before: number; after: number }> {
+    return this.#onDisk(async () => {
+      const old = this.#environment;
+      const before = sizeOf(old).octets;
+      this.#environment = switchTo(this.#dir, old, copy);
+      closeWhenIdle(old);
+      return { before, after: sizeOf(this.#environment).octets };
+    });
+  }
+
+  /** @throws ManagementError resource-denied for an error of the system */
+  async #onDisk<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof ManagementError) throw cause;
+      const message = `the store in ${this.#dir} could not be compacted (${String(cause)}): see whether its disk is full or fails`;
+      throw new ManagementError('resource-denied', { message });
+    }
+  }
+
+  /** Octets of the store's file, and of what is free in it. */
+  get size(): StoreSize {
+    return sizeOf(this.#environment);
+  }
+
+  async close(): Promise<void> {
+    this.#tidying.close();
+    await this.#compaction;
+    await this.#queue;
+    await this.#environment.root.close();
+  }
+}
