@@ -197,6 +197,7 @@ function colons(hex: string): string {
 function statistics(counters: InstanceCounters): Json {
   return {
     'discontinuity-time': counters.discontinuityTime,
+    'ecn-anomaly-packets': String(counters.ecnAnomalies),
     'ipv4-side': side(counters.ipv4),
     'ipv6-side': side(counters.ipv6),
   };
