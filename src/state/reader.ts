@@ -1,15 +1,19 @@
 /** The store as the datapath reads it: in a process of its own, read only, following commits by their change records. */
 
 import type { Environment } from './environment.ts';
-import { nextGeneration, openEnvironment, Snapshot, storeError } from './environment.ts';
+import { openEnvironment, Snapshot, storeError } from './environment.ts';
 import { History } from './history.ts';
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
+import type { SealedChange } from './row-changes.ts';
 import { openRow } from './rows.ts';
 
 /** More changed rows are not worth following: all tables are read anew. */
 export const FOLLOWED_ROWS = 100_000;
+
+/** Up to so many are held in memory with their values; of more each value is read when it is asked for. */
+const HELD_ROWS = 1_000;
 
 /** What commits changed together. */
 export interface ChangesSince {
@@ -45,8 +49,12 @@ export class StoreReader {
   /** Takes a fresh snapshot and returns its version. */
   renew(): number {
     this.#snapshot.close();
-    if (nextGeneration(this.#environment) !== undefined) this.#follow();
     this.#snapshot = new Snapshot(this.#environment);
+    if (this.#snapshot.nextGeneration !== undefined) {
+      this.#snapshot.close();
+      this.#follow();
+      this.#snapshot = new Snapshot(this.#environment);
+    }
     return this.#snapshot.head?.version ?? 0;
   }
 
@@ -82,7 +90,9 @@ export class StoreReader {
       treeChanged ||= summary.treeChanged;
       count += weightOf(summary);
     }
-    return { treeChanged, rows: count > FOLLOWED_ROWS ? undefined : [...history.changes(version, history.newest)] };
+    if (count > FOLLOWED_ROWS) return { treeChanged, rows: undefined };
+    const rows = [...history.changes(version, history.newest)];
+    return { treeChanged, rows: count > HELD_ROWS ? rows : rows.map(readChange) };
   }
 
   /** Content hash over all tables, hexadecimal. */
@@ -98,4 +108,13 @@ export class StoreReader {
     this.#snapshot.close();
     void this.#environment.root.close();
   }
+}
+
+/** The values, each read once. */
+function readChange({ instance, number, sealedBefore, sealedAfter }: SealedChange): RowChange {
+  return {
+    instance,
+    before: sealedBefore && openRow(number, sealedBefore),
+    after: sealedAfter && openRow(number, sealedAfter),
+  };
 }
