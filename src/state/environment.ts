@@ -246,6 +246,16 @@ export function closeWhenIdle(environment: Environment): void {
   look();
 }
 
+/**
+ * The same opened anew; undefined while a snapshot is open. LMDB keeps the memory of a transaction's pages for the next one: only
+ * the end of the environment, in all threads of the process, gives it back. To be called with no transaction and no copy under way.
+ */
+export function reopen(environment: Environment): Environment | undefined {
+  if ((snapshots.get(environment) ?? 0) > 0) return undefined;
+  void environment.root.close();
+  return openGeneration(environment.dir, 'write');
+}
+
 /** One consistent state of the store. To be closed; reading after that is a mistake of ours. */
 export class Snapshot extends RowSource {
   readonly head: Head | undefined;
