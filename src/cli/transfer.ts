@@ -8,11 +8,11 @@ import { aftrNames, eachBinding } from './binding-rows.ts';
 import type { NetconfClient } from './client.ts';
 import { BASE_NAMESPACE, MESSAGE_LIMIT, readOperation } from './client.ts';
 import { csvField } from './csv.ts';
-import { edit, rehearse } from './edit.ts';
+import { edit, rehearse, requireRecord } from './edit.ts';
 import { CommandFailure, EXIT, usageFailure } from './failure.ts';
 import { editFromJson, editFromXml } from './file-xml.ts';
 import { Output } from './output.ts';
-import { get } from './show.ts';
+import { get, requireOneSource } from './show.ts';
 
 export const FORMATS = ['xml', 'json', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -35,6 +35,7 @@ export interface ExportOptions {
 
 /** Edits the candidate with what a file holds; a sentence about what was done. */
 export async function importFile(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
+  requireRecord(options);
   const format = formatOf(file, options.format);
   const { replace = false, commit = false, dryRun = false } = options;
   if (format === 'csv') return importBindings(client, file, options);
@@ -74,6 +75,7 @@ export async function exportFile(
   stdout: Output,
   options: ExportOptions,
 ): Promise<void> {
+  requireOneSource(options);
   const format = file === undefined ? (options.format ?? 'xml') : formatOf(file, options.format);
   if (file === undefined || file === '-') {
     await writeExport(client, stdout, format, options);

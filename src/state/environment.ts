@@ -344,9 +344,15 @@ export class Snapshot extends RowSource {
     start?: Buffer,
     end?: Buffer,
   ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
+    yield* this.#walk(name, { ...(start && { start }), ...(end && { end }) });
+  }
+
+  *#walk(
+    name: DatabaseName,
+    bounds: { readonly start?: Buffer; readonly end?: Buffer; readonly reverse?: boolean },
+  ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
     this.#requireOpen();
-    const bounds = { ...(start && { start }), ...(end && { end }), transaction: this.#transaction };
-    const cursor = this.#environment[name].getRange(bounds)[Symbol.iterator]();
+    const cursor = this.#environment[name].getRange({ ...bounds, transaction: this.#transaction })[Symbol.iterator]();
     this.#cursors.add(cursor);
     try {
       for (let next = cursor.next(); !next.done; next = cursor.next()) {
@@ -366,6 +372,12 @@ export class Snapshot extends RowSource {
     end: Buffer,
   ): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
     for (const entry of this.range(name, start, end)) return entry;
+    return undefined;
+  }
+
+  /** The last entry of a database behind `from`, up to and including `to`. */
+  last(name: DatabaseName, from: Buffer, to: Buffer): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
+    for (const entry of this.#walk(name, { start: to, end: from, reverse: true })) return entry;
     return undefined;
   }
 
