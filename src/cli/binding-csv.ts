@@ -4,13 +4,12 @@ import { parseIpv4Prefix, parseIpv6 } from '../address.ts';
 import { BASE_NAMESPACE } from './client.ts';
 import type { CsvRecord } from './csv.ts';
 import { csvRecords } from './csv.ts';
+import { BATCH } from './edit-writer.ts';
 import { CommandFailure, EXIT, Refusal } from './failure.ts';
 import { escapeXml } from './xml-text.ts';
 
 export const CSV_COLUMNS = ['aftr', 'ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'] as const;
 type Column = (typeof CSV_COLUMNS)[number];
-/** Bindings of one edit: well under the size of one message. */
-const BATCH = 20_000;
 
 /** Characters that XML 1.0 cannot hold (§2.2). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
