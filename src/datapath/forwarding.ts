@@ -117,6 +117,7 @@ export class Forwarding {
         if (!wanted.has(key)) this.#softwires.set(this.#softwireNumbers.numberOf(key) ?? 0, undefined);
       }
       for (const { plan, instance } of forwarding) this.#setSoftwires(plan, instance);
+      this.#softwires.index();
       this.#softwires.setPools(forwarding.flatMap(({ plan }) => poolsOf(plan, this.#tunnelsOf(plan))));
       this.#plans = plans;
       this.#writeOwn();
