@@ -17,7 +17,49 @@ export type ControlRequest =
   /** May this configuration (RFC 7951 JSON of the small tree) be applied? Changes nothing. */
   | { readonly id: number; readonly op: 'prepare'; readonly configuration: unknown }
   /** Version N is durable: read the store up to it and apply. */
-  | { readonly id: number; readonly op: 'apply'; readonly version: number };
+  | { readonly id: number; readonly op: 'apply'; readonly version: number }
+  /** Count an instance from zero again; the answer is whether there is one of this name. */
+  | { readonly id: number; readonly op: 'clear-statistics'; readonly role: 'gateway' | 'aftr'; readonly name: string }
+  /** What would become of a packet (hexadecimal, from the IP header on)? Sends nothing. */
+  | { readonly id: number; readonly op: 'trace'; readonly packet: string }
+  /** Live packets of an IPv4 address since the last of these requests for it; watching ends some seconds after the last. */
+  | { readonly id: number; readonly op: 'watch'; readonly address: number };
+
+export type PacketEnd = 'forwarded' | 'hairpinned' | 'replied' | 'dropped';
+
+export interface TraceResult {
+  readonly role: 'gateway' | 'aftr';
+  readonly end: PacketEnd;
+  /** The drop reason (a name of the YANG enumeration). */
+  readonly reason?: string;
+  /** Name of the gateway or AFTR that decides; absent when none is meant. */
+  readonly instance?: string;
+  /** The binding or served prefix that decides, and the IPv6 address it leads to; absent when there is none. */
+  readonly prefix?: string;
+  readonly remote?: string;
+  /** What would leave, hexadecimal. */
+  readonly sent: readonly string[];
+}
+
+/** A packet of a watched address. */
+export interface LivePacket {
+  readonly role: 'gateway' | 'aftr';
+  readonly time: string;
+  /** Where it was received. */
+  readonly side: 'ipv4' | 'ipv6';
+  readonly end: PacketEnd;
+  readonly reason?: string;
+  readonly instance?: string;
+  /** Octets as received, and the first of them, hexadecimal. */
+  readonly length: number;
+  readonly header: string;
+}
+
+export interface WatchResult {
+  readonly packets: readonly LivePacket[];
+  /** Packets of the address that were not kept because they came too fast. */
+  readonly missed: number;
+}
 
 export type ControlReply =
   | { readonly id: number; readonly result: unknown }
@@ -53,7 +95,7 @@ export interface Traffic {
 export interface InstanceCounters {
   readonly role: 'gateway' | 'aftr';
   readonly name: string;
-  /** When counting began (RFC 3339): start of the datapath process. */
+  /** When counting began (RFC 3339): start of the datapath process, or the last time it was cleared. */
   readonly discontinuityTime: string;
   readonly ipv4: SideCounters;
   readonly ipv6: SideCounters;

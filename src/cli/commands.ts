@@ -21,6 +21,8 @@ import { get, show, TOPIC_NAMES } from './show.ts';
 import { status } from './status.ts';
 import type { StoreOptions } from './store.ts';
 import { backup, compact } from './store.ts';
+import type { TraceOptions } from './trace.ts';
+import { clearStatistics, trace } from './trace.ts';
 import type { ExportOptions, ImportOptions } from './transfer.ts';
 import { exportFile, FORMATS, importFile } from './transfer.ts';
 
@@ -202,6 +204,32 @@ function addTransfer(program: Command): void {
     );
 }
 
+function addTracing(program: Command): void {
+  overSocket(program.command('trace'))
+    .description(
+      'say what would become of a packet and why, without sending it; with --live, what becomes of packets now',
+    )
+    .argument('[packet]', 'in hexadecimal, from its IP header on')
+    .option('--from <address>', 'instead of a packet: a datagram from this IPv4 address')
+    .option('--to <address>', 'to this one')
+    .option('--ttl <hops>', 'with this TTL', wholeNumber(0, 255), 64)
+    .option('--tunnel-from <address>', 'out of the tunnel, from this IPv6 address')
+    .option('--tunnel-to <address>', 'to this tunnel address')
+    .option('--live <address>', 'packets from or to this IPv4 address as they come')
+    .option('--seconds <seconds>', 'with --live: how long', wholeNumber(1, 3_600), 60)
+    .option('--json', 'for programs; with --live, one object a line')
+    .action((packet: string | undefined, options: SocketOption & TraceOptions) =>
+      overSession(options, (client, output) => trace(client, output, packet, options)),
+    );
+  overSocket(program.command('clear-statistics'))
+    .description('set the counters of a gateway or an AFTR to zero')
+    .addArgument(new Argument('<role>', 'which').choices(['gateway', 'aftr']))
+    .argument('<name>', 'its name')
+    .action((role: string, name: string, options: SocketOption) =>
+      overSession(options, (client) => clearStatistics(client, role, name)),
+    );
+}
+
 function addStoreCare(program: Command): void {
   const care = (name: string, description: string, run: typeof backup) =>
     overSocket(program.command(name))
@@ -221,6 +249,7 @@ export function buildCommands(program: Command): void {
   addEditing(program);
   addVersions(program);
   addTransfer(program);
+  addTracing(program);
   addStoreCare(program);
   program
     .command('completion')

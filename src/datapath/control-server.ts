@@ -7,9 +7,19 @@ import { rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { ControlReply, ControlRequest, DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import type {
+  ControlReply,
+  ControlRequest,
+  DatapathStatus,
+  InstanceCounters,
+  Refusal,
+  TraceResult,
+  WatchResult,
+} from '../control.ts';
 import { CONTROL_SOCKET, readLines, sendLine } from '../control.ts';
 import type { Log } from '../log.ts';
+import type { Role } from './engine.ts';
+import { PACKET_MAX } from './packet-device.ts';
 
 /** What the requests lead to. An error that one throws is sent as its answer. */
 export interface ControlHandlers {
@@ -18,6 +28,11 @@ export interface ControlHandlers {
   prepare(configuration: unknown): Promise<readonly Refusal[]>;
   /** Follows the store to `version` at least; returns the version that is applied then. */
   apply(version: number): Promise<{ readonly version: number }>;
+  /** Counts an instance from zero again; whether there is one. */
+  clearStatistics(role: Role, name: string): boolean;
+  /** What would become of a packet; undefined when no instance was ever configured. */
+  trace(packet: Uint8Array): TraceResult | undefined;
+  watch(address: number): WatchResult;
 }
 
 /** Octal 0600 for the socket. */
@@ -95,6 +110,12 @@ export class ControlServer {
         return this.#handlers.prepare(request.configuration);
       case 'apply':
         return this.#handlers.apply(request.version);
+      case 'clear-statistics':
+        return this.#handlers.clearStatistics(request.role, request.name);
+      case 'trace':
+        return this.#handlers.trace(Buffer.from(request.packet, 'hex')) ?? null;
+      case 'watch':
+        return this.#handlers.watch(request.address);
     }
   }
 }
@@ -102,7 +123,7 @@ export class ControlServer {
 /** The request in a message; undefined when it is none. */
 export function checkRequest(message: unknown): ControlRequest | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
-  const { id, op, configuration, version } = message as Readonly<Record<string, unknown>>;
+  const { id, op, configuration, version, role, name, packet, address } = message as Readonly<Record<string, unknown>>;
   if (!isCount(id)) return undefined;
   switch (op) {
     case 'status':
@@ -112,6 +133,12 @@ export function checkRequest(message: unknown): ControlRequest | undefined {
       return isObject(configuration) ? { id, op, configuration } : undefined;
     case 'apply':
       return isCount(version) ? { id, op, version } : undefined;
+    case 'clear-statistics':
+      return isRole(role) && typeof name === 'string' ? { id, op, role, name } : undefined;
+    case 'trace':
+      return isPacket(packet) ? { id, op, packet } : undefined;
+    case 'watch':
+      return isCount(address) && address > 0 && address <= 0xffff_ffff ? { id, op, address } : undefined;
     default:
       return undefined;
   }
@@ -119,6 +146,15 @@ export function checkRequest(message: unknown): ControlRequest | undefined {
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isRole(value: unknown): value is Role {
+  return value === 'gateway' || value === 'aftr';
+}
+
+/** One to 65,535 octets in hexadecimal. */
+function isPacket(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 2 * PACKET_MAX && /^(?:[0-9a-f]{2})+$/.test(value);
 }
 
 function isObject(value: unknown): boolean {

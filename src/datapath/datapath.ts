@@ -4,7 +4,8 @@
  * table.
  */
 
-import type { DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import { formatIpv4 } from '../address.ts';
+import type { DatapathStatus, InstanceCounters, Refusal, TraceResult, WatchResult } from '../control.ts';
 import type { Log } from '../log.ts';
 import { BINDING_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
@@ -18,6 +19,10 @@ import type { Forwarding } from './forwarding.ts';
 
 /** A status waits no longer for its look at the kernel. */
 const DIAGNOSIS_MS = 700;
+/** A live trace ends so long after it was last asked for. */
+const WATCH_MS = 5_000;
+/** Drops that say no more than that a packet is not for this role. */
+const FOR_ANOTHER_ROLE: readonly string[] = ['no-instance', 'not-for-us', 'outside-served-prefix'];
 /** Gateways whose way is looked up for a status. */
 const LOOKED_GATEWAYS = 16;
 
@@ -50,6 +55,9 @@ export class Datapath implements ControlHandlers {
   readonly #parts: DatapathParts;
   readonly #workers = new Map<Role, RunningWorkers>();
   readonly #ecnLog: EcnLog;
+  /** The address whose packets are traced; 0 for none. */
+  #watched = 0;
+  #watchEnd: NodeJS.Timeout | undefined;
   readonly #startedAt = new Date().toISOString();
   /** Why the newest configuration is not in force; empty when it is. */
   #fault = '';
@@ -108,6 +116,40 @@ export class Datapath implements ControlHandlers {
 
   counters(): readonly InstanceCounters[] {
     return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.counters() ?? []);
+  }
+
+  clearStatistics(role: Role, name: string): boolean {
+    return this.#parts.follower.forwarding(role)?.clearStatistics(name) ?? false;
+  }
+
+  /** The first role that a packet concerns answers: the kernel asks the rules of the gateway first. */
+  trace(packet: Uint8Array): TraceResult | undefined {
+    const results = ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.trace(packet) ?? []);
+    return results.find(({ reason }) => reason === undefined || !FOR_ANOTHER_ROLE.includes(reason)) ?? results.at(-1);
+  }
+
+  /** @throws Error while another address is watched */
+  watch(address: number): WatchResult {
+    if (this.#watched !== 0 && this.#watched !== address) {
+      throw new Error(`packets of ${formatIpv4(this.#watched)} are traced already: try again when that has ended`);
+    }
+    this.#setWatched(address);
+    clearTimeout(this.#watchEnd);
+    this.#watchEnd = setTimeout(() => this.#setWatched(0), WATCH_MS).unref();
+    const found = ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.takeWatched() ?? []);
+    return {
+      packets: found.flatMap(({ packets }) => packets),
+      missed: found.reduce((sum, { missed }) => sum + missed, 0),
+    };
+  }
+
+  #setWatched(address: number): void {
+    if (this.#watched !== address) {
+      // What an earlier trace left is none of the new one.
+      for (const role of ROLES) this.#parts.follower.forwarding(role)?.takeWatched();
+    }
+    this.#watched = address;
+    for (const role of ROLES) this.#parts.follower.forwarding(role)?.setWatched(address);
   }
 
   /** Tells the log what workers met; to be called every second or so, at `nowMs` of a clock that never goes back. */

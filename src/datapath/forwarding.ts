@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
-import type { InstanceCounters } from '../control.ts';
+import type { InstanceCounters, LivePacket, TraceResult } from '../control.ts';
 import type { Binding } from '../state/model.generated.ts';
 import type { InstancePlan } from './configuration.ts';
 import { CounterReader } from './counter-reader.ts';
@@ -20,18 +20,22 @@ import { Epochs } from './epochs.ts';
 import { Events } from './events.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import type { Allocate } from './memory.ts';
+import { swapWord } from './memory.ts';
 import { Numbers } from './numbers.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
 import type { Target } from './table.ts';
 import { Table } from './table.ts';
+import { endOf, tracePacket } from './trace.ts';
+import { Watch } from './watch.ts';
 
 /** What a worker needs, to hand over to its thread. */
 export interface ForwardingMemory {
   readonly engine: EngineMemory;
   readonly counters: SharedArrayBuffer;
   readonly epochs: SharedArrayBuffer;
+  readonly watch: SharedArrayBuffer;
   readonly workers: number;
 }
 
@@ -58,6 +62,7 @@ export class Forwarding {
   readonly #epochs: Epochs;
   readonly #softwires: Softwires;
   readonly #own: OwnAddresses;
+  readonly #watch: Watch;
   readonly #counters: CounterReader;
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
@@ -77,6 +82,7 @@ export class Forwarding {
     this.#own = new OwnAddresses(allocate);
     const counters = new Counters(workers);
     const events = new Events(workers);
+    this.#watch = new Watch(workers);
     this.#counters = new CounterReader(role, counters, events);
     this.memory = {
       engine: {
@@ -90,6 +96,7 @@ export class Forwarding {
       },
       counters: counters.memory,
       epochs: this.#epochs.memory,
+      watch: this.#watch.memory,
       workers,
     };
   }
@@ -117,6 +124,7 @@ export class Forwarding {
         if (!wanted.has(key)) this.#softwires.set(this.#softwireNumbers.numberOf(key) ?? 0, undefined);
       }
       for (const { plan, instance } of forwarding) this.#setSoftwires(plan, instance);
+      this.#softwires.index();
       this.#softwires.setPools(forwarding.flatMap(({ plan }) => poolsOf(plan, this.#tunnelsOf(plan))));
       this.#plans = plans;
       this.#writeOwn();
@@ -210,6 +218,47 @@ export class Forwarding {
   /** The counters of every configured instance. */
   counters(): InstanceCounters[] {
     return this.#plans.map(({ name }) => this.#counters.read(name, this.#instanceOf(name)));
+  }
+
+  /** Counts an instance from zero again; false when there is none of this name. */
+  clearStatistics(name: string): boolean {
+    if (!this.#plans.some((plan) => plan.name === name)) return false;
+    this.#counters.begin(this.#instanceOf(name));
+    return true;
+  }
+
+  /** What would become of a packet; nothing is sent or counted. */
+  trace(packet: Uint8Array): TraceResult {
+    return tracePacket(this.memory.engine, this.table, packet, (instance) => this.#nameOf(instance));
+  }
+
+  /** Has workers keep packets of this address (unsigned) from now on; 0 ends it. */
+  setWatched(address: number): void {
+    this.#watch.set(swapWord(address));
+  }
+
+  /** Packets that workers have kept since the last call, and how many they could not. */
+  takeWatched(): { readonly packets: readonly LivePacket[]; readonly missed: number } {
+    const { packets, missed } = this.#watch.take();
+    return {
+      missed,
+      packets: packets.map(({ verdict, instance, side, length, time, octets }) => {
+        const name = this.#nameOf(instance);
+        return {
+          role: this.role,
+          time: time.toISOString(),
+          side: side === 4 ? 'ipv4' : 'ipv6',
+          ...endOf(verdict),
+          ...(name !== undefined && { instance: name }),
+          length,
+          header: Buffer.from(octets).toString('hex'),
+        };
+      }),
+    };
+  }
+
+  #nameOf(instance: number): string | undefined {
+    return this.#plans.find(({ name }) => this.#instances.numberOf(name) === instance)?.name;
   }
 
   /** Dangerous ECN combinations of every configured instance. */

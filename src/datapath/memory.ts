@@ -16,6 +16,11 @@ export function assertLittleEndian(): void {
   }
 }
 
+/** Whether the four words at `at` and those at `from` of other memory are the same: an IPv6 address in four steps. */
+export function sameFourWords(a: Int32Array, at: number, b: Int32Array, from: number): boolean {
+  return a[at] === b[from] && a[at + 1] === b[from + 1] && a[at + 2] === b[from + 2] && a[at + 3] === b[from + 3];
+}
+
 /** A 32-bit number with its octets reversed: between a number and the word a packet holds. Signed. */
 export function swapWord(word: number): number {
   return ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);

@@ -10,9 +10,13 @@
 
 import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
+import { DESTINATION_WORD, SOURCE_WORD } from './plain.ts';
 
 const FILTER_WORDS = 128;
-const HASH_SHIFT = 20;
+const HASH_FACTOR = 0x9e3779b1;
+/** The seven high bits of a hash name the word, the next five the bit in it: a shift counts modulo 32. */
+const WORD_SHIFT = 25;
+const BIT_SHIFT = 20;
 const BROADCASTS = FILTER_WORDS;
 /** Links beyond that are left out: no device has so many IPv4 subnets of its own. */
 const MAX_BROADCASTS = 4_096;
@@ -33,8 +37,9 @@ export class OwnAddresses {
     const kept = broadcasts.slice(0, MAX_BROADCASTS);
     words.fill(0, 0, FILTER_WORDS);
     for (const address of [...instances, ...kept]) {
-      const bit = hash(swapWord(address));
-      words[bit >>> 5] = (words[bit >>> 5] ?? 0) | (1 << (bit & 31));
+      const hash = Math.imul(swapWord(address), HASH_FACTOR);
+      const word = hash >>> WORD_SHIFT;
+      words[word] = (words[word] ?? 0) | (1 << (hash >>> BIT_SHIFT));
     }
     for (const [i, address] of kept.entries()) words[BROADCASTS + 1 + i] = swapWord(address);
     words[BROADCASTS] = kept.length;
@@ -55,12 +60,19 @@ export class OwnAddresses {
   }
 }
 
-/** Whether an address, as a word of a packet, may be in the filter that `words` begins with. */
-export function mayBeOwn(words: Int32Array, word: number): boolean {
-  const bit = hash(word);
-  return (((words[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) !== 0;
+/**
+ * Whether source or destination of the IPv4 packet at word `w` of `packet` may be in the filter that `own` begins with;
+ * false is certain.
+ */
+export function touchesOwn(own: Int32Array, packet: Int32Array, w: number): boolean {
+  const source = Math.imul(packet[w + SOURCE_WORD] ?? 0, HASH_FACTOR);
+  const destination = Math.imul(packet[w + DESTINATION_WORD] ?? 0, HASH_FACTOR);
+  const bySource = (own[source >>> WORD_SHIFT] ?? 0) >>> (source >>> BIT_SHIFT);
+  const byDestination = (own[destination >>> WORD_SHIFT] ?? 0) >>> (destination >>> BIT_SHIFT);
+  return ((bySource | byDestination) & 1) !== 0;
 }
 
-function hash(word: number): number {
-  return Math.imul(word, 0x9e3779b1) >>> HASH_SHIFT;
+function mayBeOwn(own: Int32Array, word: number): boolean {
+  const hash = Math.imul(word, HASH_FACTOR);
+  return (((own[hash >>> WORD_SHIFT] ?? 0) >>> (hash >>> BIT_SHIFT)) & 1) !== 0;
 }

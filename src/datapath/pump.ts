@@ -8,6 +8,7 @@ import { Epochs } from './epochs.ts';
 import type { ForwardingMemory } from './forwarding.ts';
 import type { PacketDevice } from './packet-device.ts';
 import { DROP_WRITE_FAILED, FIRST_DROP } from './verdict.ts';
+import { Watch } from './watch.ts';
 
 export class Pump {
   readonly #device: PacketDevice;
@@ -15,6 +16,7 @@ export class Pump {
   readonly #engine: Engine;
   readonly #counters: Counters;
   readonly #epochs: Epochs;
+  readonly #watch: Watch;
 
   /** For worker number `worker` of those that share `memory`. */
   constructor(device: PacketDevice, memory: ForwardingMemory, worker: number) {
@@ -23,6 +25,7 @@ export class Pump {
     this.#engine = new Engine(memory.engine, device.batch.capacity, worker);
     this.#counters = new Counters(memory.workers, memory.counters);
     this.#epochs = new Epochs(memory.workers, memory.epochs);
+    this.#watch = new Watch(memory.workers, memory.watch);
   }
 
   /**
@@ -34,9 +37,11 @@ export class Pump {
     if (this.#device.readBatch() === 0) return false;
     this.#epochs.enter(this.#worker);
     batch.nowMs = performance.now();
+    const isWatched = this.#watch.keep(this.#worker, batch);
     this.#engine.process(batch);
     if (this.#device.writeBatch() < batch.outputs) markUnsent(batch);
     this.#counters.countBatch(this.#worker, batch);
+    if (isWatched) this.#watch.finish(this.#worker, batch);
     this.#epochs.leave(this.#worker);
     return true;
   }

@@ -59,12 +59,15 @@ export class Replies {
     softwire: number,
     row: number,
   ): void {
+    // First what ends most calls when errors would be many.
+    const instance = this.#softwires.instance(softwire);
+    if (!this.#hasToken(instance, batch.nowMs)) return;
     const from = this.#softwires.ipv4Address(softwire);
     if (from === 0 || !mayBeAnswered(batch.buf, at)) return;
     const quoted = Math.min(totalLength(batch.buf, at), LARGEST_ERROR - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
     if (!batch.hasRoom(4, IPV6_HEADER_LEN + len + LARGEST_ERROR)) return;
-    if (!this.#takeToken(this.#softwires.instance(softwire), batch.nowMs)) return;
+    this.#tokens[instance] = (this.#tokens[instance] ?? 0) - 1;
     const error = batch.takeScratch(IPV6_HEADER_LEN + len) + IPV6_HEADER_LEN;
     const message = error + IPV4_HEADER_LEN;
     batch.buf.copyWithin(message + ICMPV4_HEADER_LEN, at, at + quoted);
@@ -74,11 +77,12 @@ export class Replies {
     else this.#encapsulation.send(batch, k, error, softwire, row);
   }
 
-  #takeToken(instance: number, nowMs: number): boolean {
+  /** Refills the tokens of an instance; whether one is left. */
+  #hasToken(instance: number, nowMs: number): boolean {
     const passed = nowMs - (this.#refilledMs[instance] ?? 0);
     const tokens = Math.min(BURST, (this.#tokens[instance] ?? 0) + (passed * PER_SECOND) / 1_000);
     this.#refilledMs[instance] = nowMs;
-    this.#tokens[instance] = tokens >= 1 ? tokens - 1 : tokens;
+    this.#tokens[instance] = tokens;
     return tokens >= 1;
   }
 }

@@ -17,6 +17,7 @@ import {
   SOFTWIRE_MASK,
   SOFTWIRE_SHIFT,
 } from './layout.ts';
+import { sameFourWords } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
@@ -152,7 +153,7 @@ export class SlowPath {
   #fromIpv4(batch: Batch, packet: Parsed, len: number): number {
     const { buf } = batch;
     const { at } = packet;
-    if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, at)) return DROP_MALFORMED_IPV4;
+    if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, batch.words, at)) return DROP_MALFORMED_IPV4;
     const source = ipv4.source(buf, at);
     const destination = ipv4.destination(buf, at);
     packet.row = this.#rowOf(this.#isGateway ? source : destination);
@@ -222,7 +223,7 @@ export class SlowPath {
     const walk = this.#walk;
     walkExtensions(buf, outer, walk);
     const end = outer + ipv6.IPV6_HEADER_LEN + ipv6.payloadLength(buf, outer);
-    packet.softwire = this.#softwires.byLocal(buf, outer + ipv6.IPV6_DESTINATION);
+    packet.softwire = this.#softwires.byLocal(batch.words, (outer + ipv6.IPV6_DESTINATION) >> 2);
     if (packet.softwire !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
     const isIcmpv6 = walk.nextHeader === ipv6.NEXT_HEADER_ICMPV6 && walk.at < end;
     if (isIcmpv6 && isLinkMessage(buf, walk.at)) return DROP_LINK_LAYER_NOISE;
@@ -253,7 +254,7 @@ export class SlowPath {
     const { buf } = batch;
     packet.at = at;
     packet.outer = outer;
-    if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, at)) return DROP_MALFORMED_IPV4;
+    if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, batch.words, at)) return DROP_MALFORMED_IPV4;
     const source = ipv4.source(buf, at);
     if (this.#isNoHost(source) || this.#byIpv4Address(source) !== 0) return DROP_MARTIAN_IPV4_SOURCE;
     if (this.#isNoHost(ipv4.destination(buf, at))) return DROP_MARTIAN_IPV4_DESTINATION;
@@ -264,9 +265,11 @@ export class SlowPath {
 
   /** RFC 7596 §5.2: from the AFTR, to an end device of this gateway. */
   #atGateway(batch: Batch, packet: Parsed): number {
-    const { buf } = batch;
-    const remote = (packet.softwire << SOFTWIRE_SHIFT) * 4 + ipv6.IPV6_DESTINATION;
-    if (!ipv6.sameAddress(buf, packet.outer + ipv6.IPV6_SOURCE, this.#softwires.octets, remote)) return DROP_WRONG_AFTR;
+    const { buf, words } = batch;
+    const remote = (packet.softwire << SOFTWIRE_SHIFT) + (ipv6.IPV6_DESTINATION >> 2);
+    if (!sameFourWords(words, (packet.outer + ipv6.IPV6_SOURCE) >> 2, this.#softwires.words, remote)) {
+      return DROP_WRONG_AFTR;
+    }
     const destination = ipv4.destination(buf, packet.at);
     const instance = this.#softwires.instance(packet.softwire);
     const isOwn = destination === this.#softwires.ipv4Address(packet.softwire);
@@ -286,7 +289,7 @@ export class SlowPath {
     const destination = ipv4.destination(buf, packet.at);
     packet.row = this.#rowOf(ipv4.source(buf, packet.at));
     if (packet.row === 0) return DROP_NO_BINDING;
-    if (!this.#comesFrom(buf, packet.outer, packet.row)) return DROP_SOURCE_MISMATCH;
+    if (!this.#comesFrom(batch.words, packet.outer, packet.row)) return DROP_SOURCE_MISMATCH;
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
     if (!this.#passesEcn(packet, this.#softwires.instance(packet.softwire))) return DROP_ECN;
     if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
@@ -385,13 +388,13 @@ export class SlowPath {
   }
 
   /** Whether the outer source of the packet at `outer` is the remote address of a row. */
-  #comesFrom(buf: Uint8Array, outer: number, row: number): boolean {
-    return ipv6.sameAddress(buf, outer + ipv6.IPV6_SOURCE, this.#table.octets, (row << ROW_SHIFT) * 4);
+  #comesFrom(words: Int32Array, outer: number, row: number): boolean {
+    return sameFourWords(words, (outer + ipv6.IPV6_SOURCE) >> 2, this.#table.rows, row << ROW_SHIFT);
   }
 
   #sameRemote(row: number, other: number): boolean {
-    const { octets } = this.#table;
-    return ipv6.sameAddress(octets, (row << ROW_SHIFT) * 4, octets, (other << ROW_SHIFT) * 4);
+    const { rows } = this.#table;
+    return sameFourWords(rows, row << ROW_SHIFT, rows, other << ROW_SHIFT);
   }
 }
 

@@ -12,13 +12,14 @@ import {
   SOFTWIRE_FLAGS,
   SOFTWIRE_INSTANCE,
   SOFTWIRE_IPV4_ADDRESS,
+  SOFTWIRE_LOCAL,
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
   SOFTWIRE_WORDS,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
-import { swapWord } from './memory.ts';
-import { IPV6_DESTINATION, IPV6_SOURCE, NEXT_HEADER_IPV4, sameAddress, writeIpv6Fields } from './wire/ipv6.ts';
+import { sameFourWords, swapWord } from './memory.ts';
+import { IPV6_DESTINATION, IPV6_SOURCE, NEXT_HEADER_IPV4, writeIpv6Fields } from './wire/ipv6.ts';
 
 /** One tunnel address and what is done with packets there. */
 export interface Softwire {
@@ -49,7 +50,10 @@ const HIGHEST = HEADER_WORDS;
 const POOL_COUNT = HEADER_WORDS + 1;
 const POOLS = HEADER_WORDS + 2;
 const POOL_WORDS = 3;
-const TOTAL_WORDS = POOLS + MAX_POOLS * POOL_WORDS;
+/** By hash of the tunnel address: number of a softwire, in this place or one of the next; 0 ends the search. */
+const BY_LOCAL = POOLS + MAX_POOLS * POOL_WORDS;
+const BY_LOCAL_WORDS = 4 * MAX_SOFTWIRES;
+const TOTAL_WORDS = BY_LOCAL + BY_LOCAL_WORDS;
 
 export class Softwires {
   readonly memory: SharedArrayBuffer;
@@ -80,6 +84,18 @@ export class Softwires {
     this.words[HIGHEST] = Math.max(this.words[HIGHEST] ?? 0, s);
   }
 
+  /** Makes the tunnel addresses that are set now those that `byLocal` finds. Only while the workers are held. */
+  index(): void {
+    const highest = this.words[HIGHEST] ?? 0;
+    this.words.fill(0, BY_LOCAL, BY_LOCAL + BY_LOCAL_WORDS);
+    for (let s = highest; s >= 1; s--) {
+      if (!this.isEnabled(s)) continue;
+      let place = placeOf(this.words, (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL);
+      while (this.words[BY_LOCAL + place] !== 0) place = (place + 1) % BY_LOCAL_WORDS;
+      this.words[BY_LOCAL + place] = s;
+    }
+  }
+
   /** Replaces all pools; they do not overlap and are at most MAX_POOLS. Only while the workers are held. */
   setPools(pools: readonly Pool[]): void {
     const sorted = pools.toSorted((a, b) => a.first - b.first);
@@ -106,13 +122,13 @@ export class Softwires {
     return 0;
   }
 
-  /** The softwire whose tunnel address is the 16 octets at `at`; 0 when there is none. */
-  byLocal(buf: Uint8Array, at: number): number {
-    const highest = this.words[HIGHEST] ?? 0;
-    for (let s = 1; s <= highest; s++) {
-      if (this.isEnabled(s) && sameAddress(this.octets, (s << SOFTWIRE_SHIFT) * 4 + IPV6_SOURCE, buf, at)) return s;
+  /** The softwire whose tunnel address is the four words of a packet at word `w`; 0 when there is none. */
+  byLocal(packet: Int32Array, w: number): number {
+    const { words } = this;
+    for (let place = placeOf(packet, w); ; place = (place + 1) % BY_LOCAL_WORDS) {
+      const s = words[BY_LOCAL + place] ?? 0;
+      if (s === 0 || sameFourWords(words, (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL, packet, w)) return s;
     }
-    return 0;
   }
 
   /** The first softwire whose instance has this ipv4-address; 0 when there is none. */
@@ -156,4 +172,10 @@ export class Softwires {
   ipv4Address(s: number): number {
     return swapWord(this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_IPV4_ADDRESS] ?? 0) >>> 0;
   }
+}
+
+/** Where the search for the IPv6 address at word `w` begins. */
+function placeOf(words: Int32Array, w: number): number {
+  const mixed = Math.imul((words[w] ?? 0) ^ Math.imul((words[w + 1] ?? 0) ^ (words[w + 2] ?? 0), 31), 31);
+  return (Math.imul(mixed ^ (words[w + 3] ?? 0), 0x9e3779b1) >>> 16) % BY_LOCAL_WORDS;
 }

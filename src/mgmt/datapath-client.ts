@@ -6,7 +6,14 @@
 
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { ControlRequest, DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import type {
+  ControlRequest,
+  DatapathStatus,
+  InstanceCounters,
+  Refusal,
+  TraceResult,
+  WatchResult,
+} from '../control.ts';
 import { CONTROL_SOCKET, readLines, sendLine } from '../control.ts';
 import type { Log } from '../log.ts';
 import { ManagementError } from '../state/errors.ts';
@@ -54,6 +61,21 @@ export class DatapathClient implements Participant {
     return this.#ask<readonly InstanceCounters[]>({ op: 'counters' }, READ_MS);
   }
 
+  /** Counts an instance from zero again; whether there is one. @throws ManagementError when the datapath does not answer */
+  clearStatistics(role: 'gateway' | 'aftr', name: string): Promise<boolean> {
+    return this.#demand<boolean>({ op: 'clear-statistics', role, name });
+  }
+
+  /** What would become of a packet (hexadecimal); undefined without any instance. @throws ManagementError as above */
+  async trace(packet: string): Promise<TraceResult | undefined> {
+    return (await this.#demand<TraceResult | null>({ op: 'trace', packet })) ?? undefined;
+  }
+
+  /** Live packets of an IPv4 address since the last call for it. @throws ManagementError as above, or while another is watched */
+  watch(address: number): Promise<WatchResult> {
+    return this.#demand<WatchResult>({ op: 'watch', address });
+  }
+
   async prepare(change: Change): Promise<(version: number) => Promise<void>> {
     if (change.treeChanged && !change.isReturn && this.#socket) {
       const refusals = await this.#check(treeToJson(change.after));
@@ -88,6 +110,16 @@ export class DatapathClient implements Participant {
     if (applied === undefined || applied.version < version) {
       const why = applied === undefined ? 'it has not answered' : 'it could not put the version in force, see its log';
       this.#log.warn({ version, applied: applied?.version }, `datapath-behind: ${why}; it tries again`);
+    }
+  }
+
+  /** For what has no meaning without an answer. */
+  async #demand<Result>(request: Question): Promise<Result> {
+    try {
+      return (await this.#request(request, READ_MS)) as Result;
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      throw new ManagementError('resource-denied', { message: error.message });
     }
   }
 

@@ -164,7 +164,7 @@ export class Operations {
   async action(caller: Caller, action: DataNode, input: DataNode): Promise<ActionOutput> {
     if (action.schema.kind === 'action') this.#authorizeAction(caller, action);
     const onStore = this.#storeOperations[action.schema.path];
-    if (onStore) return { output: await onStore(action) };
+    if (onStore) return { output: await onStore(action, input) };
     const { readsAll, mayRead } = this.#reading(caller);
     const authorize = this.#authorize(caller);
     return runAction({ caller, datastores: this.#datastores, readsAll, mayRead, authorize }, action, input);

@@ -19,6 +19,7 @@ import { markClosed, markOpen, storeDir } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
 import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
+import { datapathOperations } from './datapath-operations.ts';
 import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
 import { MemoryCare } from './memory-care.ts';
 import { startNetconf } from './netconf/server.ts';
@@ -66,7 +67,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     datastores,
     access,
     state: new StateData({ schema, context, datapath, storeCare, denials: access.denials }),
-    storeOperations: storeOperations(storeCare),
+    storeOperations: { ...storeOperations(storeCare), ...datapathOperations(datapath) },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
   const keys = (name: string) => readKey(join(options.stateDir, 'keys', name));

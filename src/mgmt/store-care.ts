@@ -5,7 +5,8 @@ import type { Datastores } from '../state/datastores.ts';
 import type { Backups, MadeBackup } from './backups.ts';
 import { verifyCopy } from './verify-copy.ts';
 
-export type StoreOperation = (operation: DataNode) => Promise<DataNode>;
+/** Takes a node of the operation or action and one of its input; gives one of its output. */
+export type StoreOperation = (operation: DataNode, input: DataNode) => Promise<DataNode>;
 
 export interface StoreCare {
   readonly backups: Backups;

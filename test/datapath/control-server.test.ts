@@ -17,6 +17,9 @@ const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 const handlers: ControlHandlers = {
   status: () => Promise.resolve(STATUS),
   counters: () => [],
+  clearStatistics: (role, name) => role === 'aftr' && name === 'br',
+  trace: (packet) => ({ role: 'aftr', end: 'forwarded', sent: [Buffer.from(packet).toString('hex')] }),
+  watch: (address) => ({ packets: [], missed: address }),
   prepare: (configuration) => Promise.resolve([{ message: `no to ${JSON.stringify(configuration)}` }]),
   apply: (version) => (version > 9 ? Promise.reject(new Error('the store is gone')) : Promise.resolve({ version })),
 };

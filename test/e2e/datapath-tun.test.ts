@@ -13,7 +13,9 @@ import { Workers } from '../../src/datapath/workers.ts';
 import { AFTR, binding, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
+import { ipv4 } from '../helpers/packets.ts';
 import { eventually } from '../helpers/program.ts';
+import { linkAddress, sendFrames } from '../helpers/raw-frames.ts';
 
 /**
  * Both roles over real TUN devices, with real stacks at both ends:
@@ -210,6 +212,73 @@ test('2,000 commits during a ping flood lose no packet of a binding that stays',
     }
     await ended;
     assert.match(output, /1000 received, 0% packet loss/);
+  }));
+
+/** Packets by side and end, without what the kernel itself says on its links. */
+function traffic(datapath: Datapath): Record<string, number> {
+  const { 'ipv6 link-layer-noise': _, ...counts } = packetCounts(datapath.counters());
+  return counts;
+}
+
+test('TTL 1 or 0 on the IPv4 side: the kernel says so before the tunnel; to the box itself it is delivered (D4, D5)', () =>
+  withDatapath(1, async ({ datapath }) => {
+    assert.match(ping(DEVICE_NS, `-c 1 -t 1 ${INTERNET}`).output, /From 198\.51\.100\.1 .*Time to live exceeded/);
+    assert.match(ping(INTERNET_NS, `-c 1 -t 1 ${DEVICE}`).output, /From 203\.0\.113\.1 .*Time to live exceeded/);
+    for (const [ns, link, src, dst] of [
+      [DEVICE_NS, 'left', DEVICE, INTERNET],
+      [INTERNET_NS, 'right', INTERNET, DEVICE],
+    ] as const) {
+      sendFrames(ns, linkAddress(link), [ipv4({ src, dst, ttl: 0 })]);
+    }
+    assert.is(ping(DEVICE_NS, '-c 1 -t 1 198.51.100.1').replies, 1);
+    assert.is(ping(INTERNET_NS, '-c 1 -t 1 203.0.113.1').replies, 1);
+    assert.equal(traffic(datapath), {});
+  }));
+
+test('TTL that ends at the gateway is told from there, through the tunnel (D28)', () =>
+  withDatapath(1, async () => {
+    assert.match(ping(INTERNET_NS, `-c 1 -t 2 ${DEVICE}`).output, /From 198\.51\.100\.1 .*Time to live exceeded/);
+  }));
+
+test('unicast packets in broadcast and multicast frames go nowhere, without a word (D15)', () =>
+  withDatapath(1, async ({ datapath }) => {
+    assert.is(ping(DEVICE_NS, `-c 1 ${INTERNET}`).replies, 1);
+    const before = traffic(datapath);
+    for (const mac of ['ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:01']) {
+      assert.is(sendFrames(DEVICE_NS, mac, [ipv4({ src: DEVICE, dst: INTERNET })]), 0);
+      assert.is(sendFrames(INTERNET_NS, mac, [ipv4({ src: INTERNET, dst: DEVICE })]), 0);
+    }
+    assert.equal(traffic(datapath), before);
+    // The same packet to the router's own link-layer address goes, and perhaps an answer comes back.
+    sendFrames(DEVICE_NS, linkAddress('left'), [ipv4({ src: DEVICE, dst: INTERNET })]);
+    assert.ok((traffic(datapath)['ipv4 forwarded'] ?? 0) > (before['ipv4 forwarded'] ?? 0));
+  }));
+
+test('record route and timestamp options pass both tunnel ends (D16)', () =>
+  withDatapath(1, async () => {
+    for (const option of ['-R', '-T tsonly']) {
+      assert.is(ping(DEVICE_NS, `-c 1 ${option} ${INTERNET}`).replies, 1, option);
+    }
+  }));
+
+test('any protocol passes both ways (D17)', () =>
+  withDatapath(1, async ({ datapath }) => {
+    const [up, down] = [
+      [DEVICE_NS, 'left', DEVICE, INTERNET],
+      [INTERNET_NS, 'right', INTERNET, DEVICE],
+    ].map(([ns = '', link = '', src = '', dst = '']) =>
+      sendFrames(
+        ns,
+        linkAddress(link),
+        [47, 50, 132, 253].map((protocol) => ipv4({ src, dst, protocol })),
+      ),
+    );
+    assert.ok(up !== undefined && down !== undefined);
+    const counts = traffic(datapath);
+    // What the far stacks answer to protocols they do not know comes through, too.
+    assert.ok((counts['ipv4 forwarded'] ?? 0) >= 8, JSON.stringify(counts));
+    assert.is(counts['ipv4 forwarded'], counts['ipv6 forwarded']);
+    assert.equal(Object.keys(counts).sort(), ['ipv4 forwarded', 'ipv6 forwarded']);
   }));
 
 test.run();

@@ -25,6 +25,19 @@ export function addOctets(sum: number, buf: Uint8Array, at: number, len: number)
   return fold(total);
 }
 
+/**
+ * Whether `count` words from word `w` on sum to ALL_ONES. The order of the octets in a word does not matter to that
+ * (RFC 1071 §2 (B)); `count` up to 65,535.
+ */
+export function sumsToOnes(words: Int32Array, w: number, count: number): boolean {
+  let sum = 0;
+  for (let i = w; i < w + count; i++) {
+    const word = words[i] ?? 0;
+    sum += (word & 0xffff) + (word >>> 16);
+  }
+  return fold(sum) === ALL_ONES;
+}
+
 /** The checksum field that makes a sum correct. */
 export function complement(sum: number): number {
   return ~fold(sum) & 0xffff;

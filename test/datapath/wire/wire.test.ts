@@ -46,7 +46,7 @@ test(`an updated checksum is the one computed anew (seed ${seed})`, () => {
     const buf = octets(ipv4({ tos: next() & 255, ttl: next() & 255, id: next() & 0xffff }));
     v4.setTos(buf, 0, next() & 255);
     v4.setTtl(buf, 0, next() & 255);
-    assert.ok(v4.hasValidChecksum(buf, 0), text(buf));
+    assert.ok(v4.hasValidChecksum(buf, new Int32Array(buf.buffer, buf.byteOffset, 5), 0), text(buf));
   }
 });
 

@@ -1,0 +1,77 @@
+/** Packets as octets: one made for a trace, and one told in a line. */
+
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../address.ts';
+import { usageFailure } from './failure.ts';
+
+/** What a packet to be traced is made of; addresses as text. */
+export interface PacketWish {
+  readonly from?: string;
+  readonly to?: string;
+  readonly ttl?: number;
+  /** Ends of the tunnel, when it comes out of there. */
+  readonly tunnelFrom?: string;
+  readonly tunnelTo?: string;
+}
+
+const IPV4_LEN = 20;
+const IPV6_LEN = 40;
+const UDP_LEN = 8;
+const PROTOCOLS: Readonly<Record<number, string>> = {
+  1: 'ICMP',
+  6: 'TCP',
+  17: 'UDP',
+  47: 'GRE',
+  50: 'ESP',
+  132: 'SCTP',
+};
+
+/** An empty UDP datagram, with an IPv6 header before it when there is a tunnel. @throws CommandFailure for no addresses */
+export function packetOf(wish: PacketWish): Uint8Array {
+  const [from, to] = [parseIpv4(wish.from ?? ''), parseIpv4(wish.to ?? '')];
+  if (from === undefined || to === undefined) {
+    throw usageFailure('expected a packet in hexadecimal, or --from and --to with an IPv4 address each');
+  }
+  const inner = Buffer.alloc(IPV4_LEN + UDP_LEN);
+  inner.writeUInt16BE(0x4500, 0);
+  inner.writeUInt16BE(inner.length, 2);
+  inner.writeUInt16BE(((wish.ttl ?? 64) << 8) | 17, 8);
+  inner.writeUInt32BE(from, 12);
+  inner.writeUInt32BE(to, 16);
+  inner.writeUInt16BE(checksum(inner.subarray(0, IPV4_LEN)), 10);
+  inner.writeUInt16BE(UDP_LEN, IPV4_LEN + 4);
+  if (wish.tunnelFrom === undefined && wish.tunnelTo === undefined) return inner;
+  const [source, destination] = [parseIpv6(wish.tunnelFrom ?? ''), parseIpv6(wish.tunnelTo ?? '')];
+  if (!source || !destination) throw usageFailure('expected --tunnel-from and --tunnel-to with an IPv6 address each');
+  const outer = Buffer.alloc(8);
+  outer[0] = 0x60;
+  outer.writeUInt16BE(inner.length, 4);
+  outer.writeUInt16BE(0x0440, 6);
+  return Buffer.concat([outer, source, destination, inner]);
+}
+
+/** RFC 1071. */
+function checksum(octets: Buffer): number {
+  let sum = 0;
+  for (let at = 0; at < octets.length; at += 2) sum += octets.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return 0xffff - sum;
+}
+
+/** Addresses and protocol of a packet, or of what its first octets show. */
+export function describePacket(octets: Uint8Array): string {
+  const packet = Buffer.from(octets);
+  const version = (packet[0] ?? 0) >>> 4;
+  if (version === 4 && packet.length >= IPV4_LEN) {
+    const [source, destination] = [packet.readUInt32BE(12), packet.readUInt32BE(16)];
+    const protocol = packet[9] ?? 0;
+    return `${formatIpv4(source)} > ${formatIpv4(destination)} ${PROTOCOLS[protocol] ?? `protocol ${protocol}`}`;
+  }
+  if (version === 6 && packet.length >= IPV6_LEN) {
+    const ends = `${formatIpv6(packet, 8)} > ${formatIpv6(packet, 24)}`;
+    const next = packet[6] ?? 0;
+    if (next !== 4) return `${ends} next header ${next}`;
+    const inner = packet.subarray(IPV6_LEN);
+    return inner.length < IPV4_LEN ? `${ends} IPv4` : `${ends} [${describePacket(inner)}]`;
+  }
+  return `${packet.length} octets that are no IP packet`;
+}

@@ -1,0 +1,109 @@
+/** `trace`: what would become of a packet, or what becomes of those of an address now; `clear-statistics`. */
+
+import type { NetconfClient, ReplyNode } from './client.ts';
+import { nodesAt, textOf, textsOf } from './client.ts';
+import { usageFailure } from './failure.ts';
+import type { Output } from './output.ts';
+import { printable } from './output.ts';
+import type { PacketWish } from './trace-packet.ts';
+import { describePacket, packetOf } from './trace-packet.ts';
+import { escapeXml } from './xml-text.ts';
+
+export interface TraceOptions extends PacketWish {
+  readonly live?: string;
+  readonly seconds: number;
+  readonly json?: boolean;
+}
+
+/** Traces one packet, given in hexadecimal or made of addresses. */
+export async function trace(
+  client: NetconfClient,
+  output: Output,
+  hex: string | undefined,
+  options: TraceOptions,
+): Promise<void> {
+  if (options.live !== undefined) return traceLive(client, output, options.live, options);
+  const packet = hex === undefined ? packetOf(options) : octetsOf(hex);
+  const text = Buffer.from(packet).toString('base64');
+  const reply = await client.call(`<trace xmlns="urn:gi-4over6"><packet>${text}</packet></trace>`);
+  const [binding = {}] = nodesAt(reply, 'binding');
+  const sent = textsOf(reply, 'sent-packet').map((octets) => Buffer.from(octets, 'base64'));
+  const found = {
+    ...endOf(reply),
+    prefix: textOf(binding, 'ipv4-prefix'),
+    gateway: textOf(binding, 'gateway-ipv6-address'),
+  };
+  if (options.json) {
+    output.line(JSON.stringify({ ...found, sent: sent.map((octets) => octets.toString('hex')) }));
+    return;
+  }
+  output.line(`${describePacket(packet)}: ${sentenceOf(found)}`);
+  if (found.prefix !== '') {
+    const towards = found.gateway === '' ? 'served prefix' : `bound to ${found.gateway}`;
+    output.line(`  decided by ${found.prefix}, ${towards}`);
+  }
+  for (const octets of sent) {
+    output.line(`  would send ${describePacket(octets)}, ${octets.length} octets`);
+    output.line(`    ${octets.toString('hex')}`);
+  }
+}
+
+function octetsOf(hex: string): Uint8Array {
+  const digits = hex.replace(/[\s:]/g, '').toLowerCase();
+  if (!/^(?:[0-9a-f]{2})+$/.test(digits)) throw usageFailure('expected a packet in hexadecimal, from its IP header on');
+  return Buffer.from(digits, 'hex');
+}
+
+/** Shows packets of an address one by one until the time is over. */
+async function traceLive(
+  client: NetconfClient,
+  output: Output,
+  address: string,
+  { seconds, json }: TraceOptions,
+): Promise<void> {
+  const deadline = Date.now() + 1_000 * seconds;
+  let missed = 0;
+  do {
+    const input = `<ipv4-address>${escapeXml(address)}</ipv4-address><seconds>1</seconds>`;
+    const reply = await client.call(`<trace-live xmlns="urn:gi-4over6">${input}</trace-live>`);
+    for (const packet of nodesAt(reply, 'packet')) output.line(json ? jsonOf(packet) : lineOf(packet));
+    missed += Number(textOf(reply, 'missed-packets') || 0);
+    await output.flush();
+  } while (Date.now() < deadline);
+  if (missed > 0 && !json) output.line(`${missed} more packets came too fast to be shown.`);
+}
+
+interface End {
+  readonly verdict: string;
+  readonly reason: string;
+  readonly instance: string;
+}
+
+function endOf(node: ReplyNode): End {
+  return { verdict: textOf(node, 'verdict'), reason: textOf(node, 'reason'), instance: textOf(node, 'instance') };
+}
+
+function sentenceOf({ verdict, reason, instance }: End): string {
+  const by = instance === '' ? '' : ` by ${printable(instance)}`;
+  return `${verdict}${by}${reason === '' ? '' : ` (${reason})`}`;
+}
+
+function lineOf(packet: ReplyNode): string {
+  const header = describePacket(Buffer.from(textOf(packet, 'header'), 'base64'));
+  const [time, length] = [textOf(packet, 'time'), textOf(packet, 'length')];
+  return `${time} ${header}, ${length} octets: ${sentenceOf(endOf(packet))}`;
+}
+
+function jsonOf(packet: ReplyNode): string {
+  const header = Buffer.from(textOf(packet, 'header'), 'base64').toString('hex');
+  const [time, side, length] = [textOf(packet, 'time'), textOf(packet, 'side'), Number(textOf(packet, 'length'))];
+  return JSON.stringify({ time, side, ...endOf(packet), length, header });
+}
+
+/** Sets the counters of a gateway or an AFTR to zero. */
+export async function clearStatistics(client: NetconfClient, role: string, name: string): Promise<void> {
+  const instance = `<name>${escapeXml(name)}</name><clear-statistics/>`;
+  await client.call(
+    `<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire xmlns="urn:gi-4over6"><${role}>${instance}</${role}></softwire></action>`,
+  );
+}

@@ -1,0 +1,91 @@
+/**
+ * Plain packets that end here for the commonest reasons, decided by a few words: what the slow path would say, without
+ * its errors. It takes over when so much junk comes that the slow path would keep good packets waiting.
+ */
+
+import type { Batch } from './batch.ts';
+import type { Role } from './engine.ts';
+import { ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
+import { sameFourWords, swapWord } from './memory.ts';
+import type { OwnAddresses } from './own-addresses.ts';
+import { touchesOwn } from './own-addresses.ts';
+import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS } from './plain.ts';
+import type { Softwires } from './softwires.ts';
+import type { TableReader } from './table.ts';
+import {
+  DROP_NO_BINDING,
+  DROP_NO_INSTANCE,
+  DROP_OUTSIDE_SERVED_PREFIX,
+  DROP_SOURCE_MISMATCH,
+  DROP_WRONG_AFTR,
+} from './verdict.ts';
+
+const OUTER_SOURCE_WORD = 2;
+const OUTER_DESTINATION_WORD = 6;
+const SOFTWIRE_REMOTE_WORD = 6;
+
+export class Junk {
+  readonly #isGateway: boolean;
+  readonly #table: TableReader;
+  readonly #softwires: Softwires;
+  readonly #own: OwnAddresses;
+
+  constructor(role: Role, table: TableReader, softwires: Softwires, own: OwnAddresses) {
+    this.#isGateway = role === 'gateway';
+    this.#table = table;
+    this.#softwires = softwires;
+    this.#own = own;
+  }
+
+  /**
+   * Whether packet `k`, whose rows are looked up and whose row leads into `softwire`, is junk of these kinds; then it has
+   * its verdict and instance. False leaves it to the slow path.
+   */
+  drop(batch: Batch, k: number, softwire: number): boolean {
+    const row = batch.rows[k] ?? 0;
+    if (row !== 0 && !this.#softwires.isEnabled(softwire)) return false;
+    return batch.sides[k] === 4 ? this.#fromIpv4(batch, k, row) : this.#fromIpv6(batch, k, row);
+  }
+
+  #fromIpv4(batch: Batch, k: number, row: number): boolean {
+    const { words } = batch;
+    const w = (batch.at[k] ?? 0) >> 2;
+    if (row !== 0 || batch.otherRows[k] !== 0) return false;
+    if (!isPlainIpv4(words, w, batch.lengths[k] ?? 0) || touchesOwn(this.#own.words, words, w)) return false;
+    if (this.#isGateway) return this.#end(batch, k, DROP_OUTSIDE_SERVED_PREFIX, 0);
+    const softwire = this.#softwires.poolSoftwire(swapWord(words[w + DESTINATION_WORD] ?? 0) >>> 0);
+    return this.#end(batch, k, softwire === 0 ? DROP_NO_INSTANCE : DROP_NO_BINDING, softwire);
+  }
+
+  #fromIpv6(batch: Batch, k: number, row: number): boolean {
+    const { words } = batch;
+    const w = (batch.at[k] ?? 0) >> 2;
+    const inner = w + OUTER_WORDS;
+    const len = batch.lengths[k] ?? 0;
+    if (!isPlainOuter(words, w, len) || !isPlainIpv4(words, inner, len - OUTER_LEN)) return false;
+    if (mayBeMartian(words[w + OUTER_SOURCE_WORD] ?? 0) || touchesOwn(this.#own.words, words, inner)) return false;
+    const softwire = this.#softwires.byLocal(words, w + OUTER_DESTINATION_WORD);
+    if (softwire === 0) return false;
+    if (this.#isGateway) {
+      const remote = (softwire << SOFTWIRE_SHIFT) + SOFTWIRE_REMOTE_WORD;
+      if (!sameFourWords(words, w + OUTER_SOURCE_WORD, this.#softwires.words, remote)) {
+        return this.#end(batch, k, DROP_WRONG_AFTR, softwire);
+      }
+      return row === 0 && this.#end(batch, k, DROP_OUTSIDE_SERVED_PREFIX, softwire);
+    }
+    if (row === 0) return this.#end(batch, k, DROP_NO_BINDING, softwire);
+    const isBound = sameFourWords(words, w + OUTER_SOURCE_WORD, this.#table.rows, row << ROW_SHIFT);
+    return !isBound && this.#end(batch, k, DROP_SOURCE_MISMATCH, softwire);
+  }
+
+  #end(batch: Batch, k: number, verdict: number, softwire: number): boolean {
+    batch.verdicts[k] = verdict;
+    batch.instances[k] = softwire === 0 ? this.#softwires.firstInstance() : this.#softwires.instance(softwire);
+    return true;
+  }
+}
+
+/** Whether an IPv6 address that begins with this word may be multicast, link-local, unspecified or loopback. */
+function mayBeMartian(word: number): boolean {
+  return word === 0 || (word & 0xff) >= 0xfe;
+}

@@ -1,0 +1,72 @@
+/**
+ * What would become of a packet: the engine itself decides, over the very tables that packets are forwarded by, and nothing
+ * is counted, learned or sent.
+ */
+
+import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
+import type { PacketEnd, TraceResult } from '../control.ts';
+import { Batch, OUTPUT_WORDS } from './batch.ts';
+import type { EngineMemory } from './engine.ts';
+import { Engine } from './engine.ts';
+import { Events } from './events.ts';
+import { ROW_WORDS } from './layout.ts';
+import { PACKET_MAX, STRIDE } from './packet-device.ts';
+import type { Table } from './table.ts';
+import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED } from './verdict.ts';
+
+/** Drops of packets that no instance of the role is meant by. */
+const NOBODYS: readonly string[] = ['no-instance', 'not-for-us'];
+
+/** How a verdict is called, and the drop reason when it is one. */
+export function endOf(verdict: number): { readonly end: PacketEnd; readonly reason?: string } {
+  if (verdict >= FIRST_DROP) return { end: 'dropped', reason: dropReason(verdict) };
+  return { end: verdict === FORWARDED ? 'forwarded' : verdict === HAIRPINNED ? 'hairpinned' : 'replied' };
+}
+
+/**
+ * Decides one packet, 1 to 65,535 octets from its IP header on, without any effect. `nameOf` gives the name behind an
+ * instance number.
+ */
+export function tracePacket(
+  memory: EngineMemory,
+  table: Table,
+  packet: Uint8Array,
+  nameOf: (instance: number) => string | undefined,
+): TraceResult {
+  const batch = new Batch(1, STRIDE);
+  const from = batch.at[0] ?? 0;
+  const octets = packet.subarray(0, PACKET_MAX);
+  batch.buf.set(octets, from);
+  batch.lengths[0] = octets.length;
+  batch.count = 1;
+  new Engine(withoutEffect(memory), 1, 0).process(batch);
+  const { end, reason } = endOf(batch.verdicts[0] ?? 0);
+  const isSomebodys = reason === undefined || !NOBODYS.includes(reason);
+  const instance = isSomebodys ? nameOf(batch.instances[0] ?? 0) : undefined;
+  return {
+    role: memory.role,
+    end,
+    ...(reason !== undefined && { reason }),
+    ...(instance !== undefined && { instance }),
+    ...rowAnswer(table, batch.rows[0] ?? 0),
+    sent: Array.from({ length: batch.outputs }, (_, slot) => outputOf(batch, slot)),
+  };
+}
+
+/** The same memory, with what the engine writes to replaced by memory that is forgotten. */
+function withoutEffect(memory: EngineMemory): EngineMemory {
+  return { ...memory, events: new Events(1).memory, workers: 1 };
+}
+
+function rowAnswer(table: Table, row: number): Pick<TraceResult, 'prefix' | 'remote'> {
+  if (row === 0) return {};
+  const { address, length } = table.prefixOf(row);
+  return { prefix: formatIpv4Prefix(address, length), remote: formatIpv6(table.octets, row * ROW_WORDS * 4) };
+}
+
+function outputOf(batch: Batch, slot: number): string {
+  const word = slot * OUTPUT_WORDS;
+  const [headAt = 0, headLen = 0, bodyAt = 0, bodyLen = 0] = batch.output.subarray(word, word + OUTPUT_WORDS);
+  const piece = (at: number, len: number): string => Buffer.from(batch.buf.subarray(at, at + len)).toString('hex');
+  return piece(headAt, headLen) + piece(bodyAt, bodyLen);
+}

@@ -1,0 +1,104 @@
+/** The operations and actions of our model that the datapath carries out. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatIpv4, parseIpv4 } from '../address.ts';
+import type { LivePacket, TraceResult } from '../control.ts';
+import { DataNode } from '../state/data.ts';
+import { ManagementError } from '../state/errors.ts';
+import { outputOf, withLeaves } from './actions.ts';
+import type { DatapathClient } from './datapath-client.ts';
+import type { StoreOperation } from './store-care.ts';
+
+type DatapathPart = Pick<DatapathClient, 'clearStatistics' | 'trace' | 'watch'>;
+
+/** How often live packets are fetched: workers keep 64 meanwhile. */
+const POLL_MS = 100;
+
+/** By schema path: each takes a node of its operation or action and one of its input, and returns one of its output. */
+export function datapathOperations(datapath: DatapathPart): Readonly<Record<string, StoreOperation>> {
+  return {
+    '/gi-4over6:softwire/gateway/clear-statistics': (action) => clearStatistics(datapath, 'gateway', action),
+    '/gi-4over6:softwire/aftr/clear-statistics': (action) => clearStatistics(datapath, 'aftr', action),
+    '/gi-4over6:trace': (operation, input) => trace(datapath, operation, input),
+    '/gi-4over6:trace-live': (operation, input) => traceLive(datapath, operation, input),
+  };
+}
+
+async function clearStatistics(datapath: DatapathPart, role: 'gateway' | 'aftr', action: DataNode): Promise<DataNode> {
+  const name = action.parent?.leaf('name') ?? '';
+  if (!(await datapath.clearStatistics(role, name))) {
+    const path = action.parent?.path ?? '';
+    throw new ManagementError('data-missing', { path, message: `there is no ${role} ${name} to count for` });
+  }
+  return new DataNode(outputOf(action));
+}
+
+async function trace(datapath: DatapathPart, operation: DataNode, input: DataNode): Promise<DataNode> {
+  const result = await datapath.trace(Buffer.from(required(operation, input, 'packet'), 'base64').toString('hex'));
+  const output = new DataNode(outputOf(operation));
+  if (!result) {
+    return withLeaves(output, { verdict: 'dropped', reason: 'no-instance' });
+  }
+  withLeaves(output, { verdict: result.end, reason: result.reason, instance: result.instance });
+  addBinding(output, result);
+  const sent = output.schema.child('sent-packet');
+  for (const packet of result.sent) {
+    if (sent) output.add(new DataNode(sent, Buffer.from(packet, 'hex').toString('base64')));
+  }
+  return output;
+}
+
+function addBinding(output: DataNode, { role, prefix, remote }: TraceResult): void {
+  const schema = output.schema.child('binding');
+  if (!schema || prefix === undefined) return;
+  const gateway = role === 'aftr' ? remote : undefined;
+  output.add(withLeaves(new DataNode(schema), { 'ipv4-prefix': prefix, 'gateway-ipv6-address': gateway }));
+}
+
+/** Waits for packets of an address: for so many, or so long. */
+async function traceLive(datapath: DatapathPart, operation: DataNode, input: DataNode): Promise<DataNode> {
+  const address = parseIpv4(required(operation, input, 'ipv4-address')) ?? 0;
+  if (address === 0) {
+    throw new ManagementError('invalid-value', { message: `packets of ${formatIpv4(0)} cannot be traced` });
+  }
+  const number = (name: string): number => Number(input.leaf(name) ?? input.schema.child(name)?.defaults[0]);
+  const maximum = number('maximum-packets');
+  const deadline = performance.now() + 1_000 * number('seconds');
+  const packets: LivePacket[] = [];
+  let missed = 0;
+  for (;;) {
+    const found = await datapath.watch(address);
+    packets.push(...found.packets);
+    missed += found.missed;
+    if (packets.length >= maximum || performance.now() >= deadline) break;
+    await sleep(POLL_MS);
+  }
+  const output = new DataNode(outputOf(operation));
+  const kept = packets.slice(0, maximum);
+  for (const [index, packet] of kept.entries()) addLivePacket(output, index, packet);
+  return withLeaves(output, { 'missed-packets': String(missed + packets.length - kept.length) });
+}
+
+function addLivePacket(output: DataNode, index: number, packet: LivePacket): void {
+  const schema = output.schema.child('packet');
+  if (!schema) throw new Error('trace-live has no list of packets in the schema');
+  const { time, side, end, reason, instance, length, header } = packet;
+  const leaves = {
+    index: String(index),
+    time,
+    side,
+    verdict: end,
+    reason,
+    instance,
+    length: String(length),
+    header: Buffer.from(header, 'hex').toString('base64'),
+  };
+  output.add(withLeaves(new DataNode(schema), leaves));
+}
+
+function required(operation: DataNode, input: DataNode, name: string): string {
+  const value = input.leaf(name);
+  if (value !== undefined) return value;
+  const message = `${operation.schema.name} needs ${name}`;
+  throw new ManagementError('missing-element', { path: operation.path, message, info: { 'bad-element': name } });
+}

@@ -1,0 +1,171 @@
+// needs: root
+import { spawnSync } from 'node:child_process';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { AFTR_TUNNEL, stop, until } from '../../tools/topology.ts';
+import { AFTR_CONFIGURATION, GATEWAY_CONFIGURATION, TwoBoxes } from '../helpers/two-boxes.ts';
+
+/** Rules of the datapath between two boxes and real hosts. */
+const test = suite('rules end to end');
+const TABLE = '/restconf/data/gi-4over6:softwire/aftr=edge/binding-table';
+/** Served by the gateway, and no way leads there. */
+const NOWHERE = '198.18.7.0/24';
+/** Bound to a peer that is no gateway of ours. */
+const ASTRAY = '198.18.8.0/24';
+const PEER = '2001:db8:a::66';
+
+const boxes = await TwoBoxes.start(`gi4over6-rules-${process.pid}`);
+const { topology } = boxes;
+
+function configure(): void {
+  const pools = [...AFTR_CONFIGURATION['ipv4-pool'], NOWHERE, ASTRAY];
+  const more = [
+    { 'ipv4-prefix': NOWHERE, 'gateway-ipv6-address': GATEWAY_CONFIGURATION['ipv6-address'] },
+    { 'ipv4-prefix': ASTRAY, 'gateway-ipv6-address': PEER },
+  ];
+  const binding = [...AFTR_CONFIGURATION['binding-table'].binding, ...more];
+  const served = [...GATEWAY_CONFIGURATION['served-prefix'], { 'ipv4-prefix': NOWHERE }];
+  for (const [host, entry] of [
+    ['gateway', { ...GATEWAY_CONFIGURATION, 'served-prefix': served }],
+    ['aftr', { ...AFTR_CONFIGURATION, 'ipv4-pool': pools, 'binding-table': { binding } }],
+  ] as const) {
+    const { status, body } = boxes.configure(host, entry);
+    assert.is(status, 204, body);
+  }
+}
+
+/** Tunnel packets on the IPv6 link while a body runs that have one of these inner destinations. */
+async function tunnelPackets(inner: string, body: () => void): Promise<number> {
+  const file = topology.path(`rules-${inner}.pcap`);
+  const words = ['tcpdump', '--immediate-mode', '-U', '-n', '-i', 'right', '-w', file, 'ip6', 'proto', '4'];
+  const capture = topology.start('aftr', words);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  body();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await stop(capture);
+  const listed = spawnSync('tcpdump', ['-n', '-r', file], { encoding: 'utf8' }).stdout;
+  // What quotes the packet has another inner destination.
+  return listed.split('\n').filter((line) => line.includes(`> ${inner}: `) || line.includes(`> ${inner}.`)).length;
+}
+
+/** Greets whoever connects; it asks no name server. */
+const GREETER = `
+import socket, sys
+server = socket.create_server((sys.argv[1], 8080))
+while True:
+    client, _ = server.accept()
+    client.sendall(b"welcome")
+    client.close()
+`;
+const GUEST = `
+import socket, sys
+print(socket.create_connection((sys.argv[1], 8080), 3).recv(100).decode())
+`;
+
+test('the boxes themselves are reached through the tunnel: ping and a TCP service (D43)', async () => {
+  configure();
+  assert.ok(boxes.ping('internet', '198.51.100.1'), 'the gateway');
+  assert.ok(boxes.ping('device', '203.0.113.1'), 'the AFTR');
+  for (const [host, address, from] of [
+    ['gateway', '198.51.100.1', 'internet'],
+    ['aftr', '203.0.113.1', 'device'],
+  ] as const) {
+    const server = topology.start(host, ['python3', '-c', GREETER, address]);
+    const visit = (): boolean => topology.run(from, ['python3', '-c', GUEST, address]).output.includes('welcome');
+    const isServed = await until(15_000, visit);
+    await stop(server);
+    assert.ok(isServed, `${host} from ${from}`);
+  }
+});
+
+test('an address of a served prefix without a way: one crossing, and the source is told (D49)', async () => {
+  let output = '';
+  const crossings = await tunnelPackets('198.18.7.9', () => {
+    output = topology.run('internet', ['ping', '-n', '-c', '1', '-W', '2', '198.18.7.9']).output;
+  });
+  assert.match(output, /From 198\.51\.100\.1 .*Destination Host Unreachable/);
+  assert.is(crossings, 1);
+});
+
+test('an unused address of a connected subnet behind the gateway: one crossing (D49)', async () => {
+  const crossings = await tunnelPackets('198.51.100.200', () => {
+    topology.run('internet', ['ping', '-n', '-c', '1', '-W', '1', '198.51.100.200']);
+  });
+  assert.is(crossings, 1);
+});
+
+/** Sends every inner packet back into the tunnel, as it came and with its addresses turned to look like its own. */
+const MISBEHAVING = `
+import socket, sys
+peer, aftr = sys.argv[1:]
+link = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 4)
+link.bind((peer, 0))
+print("ready", flush=True)
+while True:
+    inner = link.recv(65535)
+    link.sendto(inner, (aftr, 0))
+    link.sendto(inner[:12] + inner[16:20] + inner[16:], (aftr, 0))
+`;
+
+test('a peer that sends everything back: one crossing each way, never a second (D50)', async () => {
+  topology.ip('gateway', `addr add ${PEER}/128 dev right nodad`);
+  const peer = topology.start('gateway', ['python3', '-c', MISBEHAVING, PEER, AFTR_TUNNEL]);
+  try {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const before = boxes.counter('aftr', 'ipv6-side', 'dropped-packets');
+    const crossings = await tunnelPackets('198.18.8.9', () => {
+      topology.run('internet', ['ping', '-n', '-c', '3', '-i', '0.2', '-W', '1', '198.18.8.9']);
+    });
+    // Three times down, and up as it came and turned.
+    assert.is(crossings, 9);
+    assert.is(boxes.counter('aftr', 'ipv6-side', 'dropped-packets') - before, 6);
+  } finally {
+    await stop(peer);
+    topology.ip('gateway', `addr del ${PEER}/128 dev right`);
+  }
+});
+
+/** Datagrams to an address of a pool that is bound to nothing, nine of ten, as fast as they go. */
+const FLOOD = `
+import socket, time, sys
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.monotonic() + float(sys.argv[1])
+sent = 0
+while time.monotonic() < end:
+    for i in range(100):
+        try:
+            out.sendto(b"x" * 32, ("192.0.2.%d" % (i + 1) if i % 10 else "198.51.100.10", 9))
+            sent += 1
+        except OSError:
+            pass
+print(sent)
+`;
+
+test('edits while nine of ten packets are junk are as soon in force as ever (D144)', async () => {
+  const edit = (round: number): number => {
+    const data = {
+      'gi-4over6:binding': [{ 'ipv4-prefix': '192.0.2.200/32', 'gateway-ipv6-address': `2001:db8:c::${round + 1}` }],
+    };
+    const start = performance.now();
+    assert.is(boxes.restconf('aftr', 'PUT', `${TABLE}/binding=192.0.2.200%2F32`, data).status < 300, true);
+    return performance.now() - start;
+  };
+  const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0;
+  const calm = median(Array.from({ length: 5 }, (_, round) => edit(round)));
+  const before = boxes.counter('aftr', 'ipv4-side', 'dropped-packets');
+  const flood = topology.start('internet', ['python3', '-c', FLOOD, '20']);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const times: number[] = [];
+  for (let round = 0; round < 10 && flood.exitCode === null; round++) times.push(edit(round));
+  await stop(flood);
+  const dropped = boxes.counter('aftr', 'ipv4-side', 'dropped-packets') - before;
+  assert.ok(dropped > 10_000, `only ${dropped} packets of junk came`);
+  assert.ok(times.length >= 5, `${times.length} edits in 20 s`);
+  // The datapath answers within its two seconds; beside a flood on two cores the rest shares what is left of them.
+  assert.ok(median(times) < Math.max(2_000, 10 * calm), `median ${median(times)} ms, ${calm} ms without junk`);
+  assert.ok(boxes.ping('device', '203.0.113.80'), 'traffic after it');
+});
+
+test('close', () => boxes.close());
+
+test.run();
