@@ -6,9 +6,17 @@
 import type { Ipv4Prefix } from '../address.ts';
 import type { Aftr, Softwire as Configuration, Gateway } from '../state/model.generated.ts';
 import type { Role } from './engine.ts';
-import { FLAG_ECN_COMPATIBILITY, FLAG_FLOW_LABEL, FLAG_HAIRPINNING, FLAG_PIPE } from './layout.ts';
+import {
+  FLAG_DENY_ICMPV4,
+  FLAG_ECN_COMPATIBILITY,
+  FLAG_FLOW_LABEL,
+  FLAG_HAIRPINNING,
+  FLAG_ICMPV4_ERRORS,
+  FLAG_ICMPV6_ERRORS,
+  FLAG_PIPE,
+} from './layout.ts';
 
-export interface InstancePlan {
+export interface InstancePlan extends IcmpPlan {
   readonly name: string;
   /** Enabled, with all addresses it needs. An instance that does not forward only keeps its counters. */
   readonly forwards: boolean;
@@ -27,6 +35,14 @@ export interface InstancePlan {
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
   readonly servedPrefixes: readonly Ipv4Prefix[];
+}
+
+/** Average and burst of ICMP errors: messages a second, messages at once. */
+export interface IcmpPlan {
+  readonly icmpv4Rate: number;
+  readonly icmpv4Burst: number;
+  readonly icmpv6Rate: number;
+  readonly icmpv6Burst: number;
 }
 
 /** The instances of one role. */
@@ -59,13 +75,18 @@ function planAftr(aftr: Aftr): InstancePlan {
   };
 }
 
-type TunnelPlan = Pick<InstancePlan, 'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address'>;
+type TunnelPlan = IcmpPlan &
+  Pick<InstancePlan, 'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address'>;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   let flags = 0;
   if (tunnel.trafficClassMode === 'pipe') flags |= FLAG_PIPE;
   if (tunnel.ecnMode === 'compatibility') flags |= FLAG_ECN_COMPATIBILITY;
   if (tunnel.flowLabelMode === 'flow') flags |= FLAG_FLOW_LABEL;
+  const { icmpv4Errors, icmpv6Errors } = tunnel.icmpPolicy;
+  if (!icmpv4Errors.allowIncomingIcmpv4) flags |= FLAG_DENY_ICMPV4;
+  if (icmpv4Errors.generateIcmpv4Errors) flags |= FLAG_ICMPV4_ERRORS;
+  if (icmpv6Errors.generateIcmpv6Errors) flags |= FLAG_ICMPV6_ERRORS;
   return {
     name: tunnel.name,
     flags,
@@ -73,5 +94,9 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
     pipeDscp: tunnel.pipeDscp,
     payloadMtu: tunnel.softwirePayloadMtu,
     ipv4Address: tunnel.ipv4Address ?? 0,
+    icmpv4Rate: icmpv4Errors.icmpv4Rate,
+    icmpv4Burst: icmpv4Errors.icmpv4Burst,
+    icmpv6Rate: icmpv6Errors.icmpv6Rate,
+    icmpv6Burst: icmpv6Errors.icmpv6Burst,
   };
 }

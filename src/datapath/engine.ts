@@ -21,6 +21,8 @@
 import type { Batch } from './batch.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import { Encapsulation } from './encapsulation.ts';
+import { IcmpBudget } from './icmp-budget.ts';
+import { Icmpv6Errors } from './icmpv6-errors.ts';
 import {
   BLOCK_SHIFT,
   FLAG_PIPE,
@@ -49,6 +51,7 @@ export interface EngineMemory {
   readonly role: Role;
   readonly table: TableMemory;
   readonly softwires: SharedArrayBuffer;
+  readonly icmpBudget: SharedArrayBuffer;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
 }
@@ -81,8 +84,10 @@ export class Engine {
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, worker);
-    const replies = new Replies(this.#softwires, this.#encapsulation);
-    this.#slowPath = new SlowPath(memory.role, this.#table, this.#softwires, this.#encapsulation, replies);
+    const budget = new IcmpBudget(memory.seed, memory.icmpBudget);
+    const replies = new Replies(this.#softwires, this.#encapsulation, budget);
+    const errors = new Icmpv6Errors(this.#softwires, budget);
+    this.#slowPath = new SlowPath(memory.role, this.#table, this.#softwires, this.#encapsulation, replies, errors);
     this.#keys = new Int32Array(capacity);
     this.#rows = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
