@@ -4,7 +4,7 @@
  * table.
  */
 
-import type { DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import type { DatapathStatus, InstanceCounters, InstanceLearned, Refusal } from '../control.ts';
 import type { Log } from '../log.ts';
 import { BINDING_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
@@ -107,6 +107,10 @@ export class Datapath implements ControlHandlers {
     return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.counters() ?? []);
   }
 
+  learned(): readonly InstanceLearned[] {
+    return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.learned(performance.now()) ?? []);
+  }
+
   /** Ends forwarding: first the workers, whose devices then drop what comes, and last what leads to them. */
   async stop(): Promise<void> {
     await this.#following;
@@ -116,6 +120,7 @@ export class Datapath implements ControlHandlers {
 
   async #follow(): Promise<void> {
     const { follower, log } = this.#parts;
+    for (const role of ROLES) follower.forwarding(role)?.age(performance.now());
     const treeChanged = await follower.follow();
     const { version, damage } = follower;
     if (damage !== '' && damage !== this.#toldDamage) log.error({ version, damage }, 'the store is damaged');

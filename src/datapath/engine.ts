@@ -25,6 +25,7 @@ import { IcmpBudget } from './icmp-budget.ts';
 import { Icmpv6Errors } from './icmpv6-errors.ts';
 import {
   BLOCK_SHIFT,
+  FLAG_DENY_ICMPV4,
   FLAG_PIPE,
   ROW_SHIFT,
   ROW_SOFTWIRE,
@@ -36,13 +37,16 @@ import {
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
 } from './layout.ts';
+import { PathMtus } from './path-mtus.ts';
 import { Replies } from './replies.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
+import { SourceRefusals } from './source-refusals.ts';
 import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
+import { TunnelErrors } from './tunnel-errors.ts';
 import { FORWARDED } from './verdict.ts';
-import { setTos } from './wire/ipv4.ts';
+import { PROTOCOL_ICMP, setTos } from './wire/ipv4.ts';
 
 export type Role = 'gateway' | 'aftr';
 
@@ -52,6 +56,8 @@ export interface EngineMemory {
   readonly table: TableMemory;
   readonly softwires: SharedArrayBuffer;
   readonly icmpBudget: SharedArrayBuffer;
+  readonly pathMtus: SharedArrayBuffer;
+  readonly sourceRefusals: SharedArrayBuffer;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
 }
@@ -68,8 +74,11 @@ export class Engine {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
+  readonly #pathMtus: PathMtus;
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
+  /** Whether an instance does not let ICMPv4 in; looked at once a batch. */
+  #deniesIcmp = false;
   /** Looked-up addresses of a batch as words of the packet, then rows: the address in the table, and the other one. */
   readonly #keys: Int32Array;
   readonly #rows: Int32Array;
@@ -83,11 +92,9 @@ export class Engine {
     this.#isGateway = memory.role === 'gateway';
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
-    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, worker);
-    const budget = new IcmpBudget(memory.seed, memory.icmpBudget);
-    const replies = new Replies(this.#softwires, this.#encapsulation, budget);
-    const errors = new Icmpv6Errors(this.#softwires, budget);
-    this.#slowPath = new SlowPath(memory.role, this.#table, this.#softwires, this.#encapsulation, replies, errors);
+    this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, memory.seed, memory.pathMtus);
+    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, memory.seed, worker);
+    this.#slowPath = this.#newSlowPath(memory);
     this.#keys = new Int32Array(capacity);
     this.#rows = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
@@ -95,9 +102,26 @@ export class Engine {
     this.#softwireOf = new Int32Array(capacity);
   }
 
+  #newSlowPath(memory: EngineMemory): SlowPath {
+    const { role, seed } = memory;
+    const [table, softwires, encapsulation, pathMtus] = [
+      this.#table,
+      this.#softwires,
+      this.#encapsulation,
+      this.#pathMtus,
+    ];
+    const budget = new IcmpBudget(seed, memory.icmpBudget);
+    const replies = new Replies(softwires, encapsulation, budget);
+    const errors = new Icmpv6Errors(softwires, budget);
+    const refusals = new SourceRefusals(memory.sourceRefusals);
+    const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refusals);
+    return new SlowPath({ role, table, softwires, encapsulation, pathMtus, replies, errors, tunnelErrors });
+  }
+
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
   process(batch: Batch): void {
     batch.clearOutputs();
+    this.#deniesIcmp = this.#softwires.anyHas(FLAG_DENY_ICMPV4);
     this.#lookUp(batch);
     for (let k = 0; k < batch.count; k++) {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
@@ -170,8 +194,11 @@ export class Engine {
     const s = softwire << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
     const own = templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0;
-    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || batch.words[w + DESTINATION_WORD] === own) return false;
-    if (((batch.words[w + 2] ?? 0) & 0xff) === 0) return false;
+    if (batch.words[w + DESTINATION_WORD] === own || ((batch.words[w + 2] ?? 0) & 0xff) === 0) return false;
+    // Above what every far end takes, this one may take more.
+    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) && len > this.#pathMtus.payloadMtu(softwire, row, batch.nowMs))
+      return false;
+    if (this.#deniesIcmp && !this.#isGateway && isIcmp(batch.words, w)) return false;
     this.#encapsulation.writeHeader(batch, at, len, softwire, row);
     batch.send(k, at - OUTER_LEN, len + OUTER_LEN);
     batch.verdicts[k] = FORWARDED;
@@ -195,6 +222,7 @@ export class Engine {
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
     if (((words[inner + 2] ?? 0) & 0xff) <= 1 || isOwn(words, inner, templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0))
       return false;
+    if (this.#deniesIcmp && this.#isGateway && isIcmp(words, inner)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
     const trafficClass = (((words[w] ?? 0) & 0xf) << 4) | (((words[w] ?? 0) >>> 12) & 0xf);
     const ecn = decapsulatedEcn(tos, trafficClass);
@@ -231,6 +259,11 @@ function isPlainIpv4(words: Int32Array, w: number, len: number, received: number
   sum = (sum & 0xffff) + (sum >>> 16);
   sum = (sum & 0xffff) + (sum >>> 16);
   return sum === 0xffff && isHost(words[w + SOURCE_WORD] ?? 0) && isHost(words[w + DESTINATION_WORD] ?? 0);
+}
+
+/** Whether the IPv4 packet at word `w` is ICMP. */
+function isIcmp(words: Int32Array, w: number): boolean {
+  return (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_ICMP;
 }
 
 /** Whether an address word is not martian (RFC 1812 §5.3.7). */

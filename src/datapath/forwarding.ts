@@ -8,8 +8,8 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Ipv4Prefix } from '../address.ts';
-import { formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
-import type { InstanceCounters } from '../control.ts';
+import { formatIpv4, formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
+import type { InstanceCounters, InstanceLearned, LearnedPathMtu, SourceRefusal } from '../control.ts';
 import type { Binding } from '../state/model.generated.ts';
 import type { InstancePlan } from './configuration.ts';
 import { CounterReader } from './counter-reader.ts';
@@ -20,8 +20,12 @@ import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { Numbers } from './numbers.ts';
+import type { LearnedMtu } from './path-mtus.ts';
+import { PathMtus } from './path-mtus.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
+import type { Refusals } from './source-refusals.ts';
+import { SourceRefusals } from './source-refusals.ts';
 import type { Target } from './table.ts';
 import { Table } from './table.ts';
 
@@ -57,6 +61,8 @@ export class Forwarding {
   readonly #softwires: Softwires;
   readonly #counters: CounterReader;
   readonly #icmpBudget: IcmpBudget;
+  readonly #pathMtus: PathMtus;
+  readonly #refusals = new SourceRefusals();
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
   #plans: readonly InstancePlan[] = [];
@@ -73,6 +79,7 @@ export class Forwarding {
     const counters = new Counters(workers);
     const seed = randomBytes(4).readInt32LE();
     this.#icmpBudget = new IcmpBudget(seed);
+    this.#pathMtus = new PathMtus(this.#softwires, this.table.rows, seed);
     this.#counters = new CounterReader(role, counters, this.#icmpBudget);
     this.memory = {
       engine: {
@@ -80,6 +87,8 @@ export class Forwarding {
         table: this.table.memory,
         softwires: this.#softwires.memory,
         icmpBudget: this.#icmpBudget.memory,
+        pathMtus: this.#pathMtus.memory,
+        sourceRefusals: this.#refusals.memory,
         seed,
       },
       counters: counters.memory,
@@ -115,6 +124,7 @@ export class Forwarding {
         this.#icmpBudget.setLimits(instance, ICMPV6_ERRORS, plan.icmpv6Rate, plan.icmpv6Burst);
         this.#setSoftwires(plan, instance);
       }
+      this.#pathMtus.refresh(performance.now());
       this.#softwires.setPools(forwarding.flatMap(({ plan, instance }) => poolsOf(plan, instance)));
     });
     this.#plans = plans;
@@ -194,6 +204,26 @@ export class Forwarding {
     return this.#plans.map(({ name }) => this.#counters.read(name, this.#instanceOf(name)));
   }
 
+  /** Forgets what was learned of far ends long ago; `nowMs` is the clock of the batches. */
+  age(nowMs: number): void {
+    this.#pathMtus.age(nowMs);
+  }
+
+  /** What the instances learned from the network. */
+  learned(nowMs: number): InstanceLearned[] {
+    const mtus = this.#pathMtus.learned(nowMs);
+    return this.#plans.map(({ name }) => {
+      const own = new Set((this.#tunnels.get(name) ?? []).map(({ softwire }) => softwire));
+      const refusals = this.#refusals.read(this.#instanceOf(name));
+      return {
+        role: this.role,
+        name,
+        pathMtus: smallestOfEach(mtus.filter(({ softwire }) => own.has(softwire))),
+        ...(refusals && { sourceRefusal: refusalOf(refusals, nowMs) }),
+      };
+    });
+  }
+
   #tunnelsOf(plan: InstancePlan): Tunnel[] {
     return plan.locals.map((local) => ({
       local,
@@ -207,6 +237,7 @@ export class Forwarding {
     const number = this.#instances.assign(name);
     this.#counters.begin(number);
     this.#icmpBudget.begin(number);
+    this.#refusals.begin(number);
     return number;
   }
 
@@ -216,8 +247,24 @@ export class Forwarding {
       const softwire = { instance, local, flags, hopLimit, pipeDscp, payloadMtu, ipv4Address };
       const number = this.#softwireNumbers.assign(softwireKey(plan, local));
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
+      this.#pathMtus.configure(number, payloadMtu);
     }
   }
+}
+
+/** By far end: an AFTR may reach one from several addresses. */
+function smallestOfEach(mtus: readonly LearnedMtu[]): LearnedPathMtu[] {
+  const found = new Map<string, number>();
+  for (const { remote, mtu } of mtus) {
+    const address = formatIpv6(remote);
+    found.set(address, Math.min(mtu, found.get(address) ?? mtu));
+  }
+  return [...found].map(([remote, mtu]) => ({ remote, mtu }));
+}
+
+function refusalOf({ count, lastMs, lastIpv4Source }: Refusals, nowMs: number): SourceRefusal {
+  const lastTime = new Date(Date.now() - (nowMs - lastMs)).toISOString();
+  return { packets: count, lastTime, lastIpv4Source: formatIpv4(lastIpv4Source) };
 }
 
 function softwireKey(plan: InstancePlan, local: Uint8Array): string {

@@ -10,17 +10,26 @@ import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import { SOURCE_REFUSED } from './icmpv6-errors.ts';
-import { FLAG_HAIRPINNING, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
+import {
+  FLAG_DENY_ICMPV4,
+  FLAG_HAIRPINNING,
+  ROW_SHIFT,
+  ROW_SOFTWIRE,
+  SOFTWIRE_MASK,
+  SOFTWIRE_SHIFT,
+} from './layout.ts';
+import type { PathMtus } from './path-mtus.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
+import type { TunnelErrors } from './tunnel-errors.ts';
 import {
   DROP_ECN,
   DROP_ENDPOINT_MISMATCH,
   DROP_FRAGMENT,
   DROP_HAIRPIN_DISABLED,
-  DROP_ICMP_NOT_RELAYED,
+  DROP_ICMP_DENIED,
   DROP_LINK_LAYER_NOISE,
   DROP_LOOP_PREVENTED,
   DROP_MALFORMED_IPV4,
@@ -91,6 +100,18 @@ interface Parsed {
   ecn: number;
 }
 
+/** What the slow path decides with. */
+export interface SlowPathParts {
+  readonly role: Role;
+  readonly table: TableReader;
+  readonly softwires: Softwires;
+  readonly encapsulation: Encapsulation;
+  readonly pathMtus: PathMtus;
+  readonly replies: Replies;
+  readonly errors: Icmpv6Errors;
+  readonly tunnelErrors: TunnelErrors;
+}
+
 export class SlowPath {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
@@ -98,23 +119,20 @@ export class SlowPath {
   readonly #encapsulation: Encapsulation;
   readonly #replies: Replies;
   readonly #errors: Icmpv6Errors;
+  readonly #tunnelErrors: TunnelErrors;
+  readonly #pathMtus: PathMtus;
   readonly #walk = newWalk();
   readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
 
-  constructor(
-    role: Role,
-    table: TableReader,
-    softwires: Softwires,
-    encapsulation: Encapsulation,
-    replies: Replies,
-    errors: Icmpv6Errors,
-  ) {
-    this.#isGateway = role === 'gateway';
-    this.#table = table;
-    this.#softwires = softwires;
-    this.#encapsulation = encapsulation;
-    this.#replies = replies;
-    this.#errors = errors;
+  constructor(parts: SlowPathParts) {
+    this.#isGateway = parts.role === 'gateway';
+    this.#table = parts.table;
+    this.#softwires = parts.softwires;
+    this.#encapsulation = parts.encapsulation;
+    this.#replies = parts.replies;
+    this.#errors = parts.errors;
+    this.#tunnelErrors = parts.tunnelErrors;
+    this.#pathMtus = parts.pathMtus;
   }
 
   /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
@@ -150,8 +168,10 @@ export class SlowPath {
     if (this.#isGateway && this.#leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
       return DROP_LOOP_PREVENTED;
     }
+    if (!this.#isGateway && this.#isDenied(buf, at, packet.softwire)) return DROP_ICMP_DENIED;
     if (ipv4.ttl(buf, at) === 0) return DROP_TTL_EXPIRED;
-    if (this.#isTooBig(buf, at, packet.softwire)) return this.#tooBig(batch, packet, packet.softwire, NO_ROW);
+    const mtu = this.#pathMtus.payloadMtu(packet.softwire, packet.row, batch.nowMs);
+    if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, NO_ROW);
     return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row) ? FORWARDED : DROP_TOO_BIG;
   }
 
@@ -163,19 +183,19 @@ export class SlowPath {
   /** A packet from IPv4 to the instance's own address: echo is answered, nothing else is served here. */
   #toItself(batch: Batch, packet: Parsed, softwire: number): number {
     batch.instances[packet.k] = this.#softwires.instance(softwire);
+    if (!this.#isGateway && this.#isDenied(batch.buf, packet.at, softwire)) return DROP_ICMP_DENIED;
     if (!answerEcho(batch.buf, packet.at)) return DROP_MARTIAN_IPV4_DESTINATION;
     batch.send(packet.k, packet.at, ipv4.totalLength(batch.buf, packet.at));
     return REPLIED;
   }
 
-  /** Whether a packet does not fit the tunnel and must not be fragmented (RFC 2473 §7.2). */
-  #isTooBig(buf: Uint8Array, at: number, softwire: number): boolean {
-    return ipv4.totalLength(buf, at) > this.#softwires.payloadMtu(softwire) && ipv4.dontFragment(buf, at);
+  /** Whether the packet is ICMP and the instance lets none in from the Internet (RFC 7596 §8.1). */
+  #isDenied(buf: Uint8Array, at: number, softwire: number): boolean {
+    return ipv4.protocol(buf, at) === ipv4.PROTOCOL_ICMP && this.#softwires.has(softwire, FLAG_DENY_ICMPV4);
   }
 
-  /** Reports the payload MTU of `softwire` to the source, which is behind `backRow`. */
-  #tooBig(batch: Batch, packet: Parsed, softwire: number, backRow: number): number {
-    const mtu = this.#softwires.payloadMtu(softwire);
+  /** Reports a payload MTU to the source, which is behind `backRow`. */
+  #tooBig(batch: Batch, packet: Parsed, mtu: number, backRow: number): number {
     this.#replies.sendError(batch, packet.k, packet.at, FRAGMENTATION_NEEDED, mtu, packet.softwire, backRow);
     return DROP_TOO_BIG;
   }
@@ -197,7 +217,7 @@ export class SlowPath {
     if (ipv6.isMartianSource(buf, outer + ipv6.IPV6_SOURCE)) return DROP_MARTIAN_OUTER_SOURCE;
     if (walk.end !== WALK_DONE) return this.#unfitHeaders(batch, packet, WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6);
     if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
-    if (isIcmpv6) return this.#icmpv6(batch, packet.k, outer, walk.at, end - walk.at);
+    if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at);
     return this.#unfitHeaders(batch, packet, DROP_UNSUPPORTED_NEXT_HEADER);
   }
 
@@ -206,12 +226,12 @@ export class SlowPath {
     return drop;
   }
 
-  /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2). */
-  #icmpv6(batch: Batch, k: number, outer: number, message: number, len: number): number {
+  /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2), an error may be about one of our packets. */
+  #icmpv6(batch: Batch, { k, softwire }: Parsed, outer: number, message: number, len: number): number {
     const { buf } = batch;
     const direct = message === outer + ipv6.IPV6_HEADER_LEN;
     if (!direct || !isIcmpv6EchoRequest(buf, outer, message, len)) {
-      return DROP_ICMP_NOT_RELAYED;
+      return this.#tunnelErrors.take(batch, k, outer, message, len, softwire);
     }
     turnIntoIcmpv6EchoReply(buf, message);
     ipv6.swapAddresses(buf, outer);
@@ -248,6 +268,7 @@ export class SlowPath {
       return DROP_ENDPOINT_MISMATCH;
     }
     if (this.#leadsToInstance(ipv4.source(buf, packet.at), instance)) return DROP_LOOP_PREVENTED;
+    if (this.#isDenied(buf, packet.at, packet.softwire)) return DROP_ICMP_DENIED;
     if (packet.ecn === ECN_DROP) return DROP_ECN;
     return isOwn ? this.#throughTunnelToItself(batch, packet) : this.#toIpv4(batch, packet);
   }
@@ -302,7 +323,8 @@ export class SlowPath {
     const { k, at } = packet;
     const target = this.#softwireOf(other);
     if (ipv4.ttl(buf, at) <= 1) return this.#ttlExpired(batch, packet);
-    if (this.#isTooBig(buf, at, target)) return this.#tooBig(batch, packet, target, packet.row);
+    const mtu = this.#pathMtus.payloadMtu(target, other, batch.nowMs);
+    if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, packet.row);
     this.#carryTrafficClass(buf, packet);
     ipv4.setTtl(buf, at, ipv4.ttl(buf, at) - 1);
     return this.#encapsulation.send(batch, k, at, target, other) ? HAIRPINNED : DROP_TOO_BIG;
@@ -347,6 +369,11 @@ export class SlowPath {
     const { octets } = this.#table;
     return ipv6.sameAddress(octets, (row << ROW_SHIFT) * 4, octets, (other << ROW_SHIFT) * 4);
   }
+}
+
+/** Whether a packet does not fit the tunnel and must not be fragmented (RFC 2473 §7.2). */
+function isTooBig(buf: Uint8Array, at: number, payloadMtu: number): boolean {
+  return ipv4.totalLength(buf, at) > payloadMtu && ipv4.dontFragment(buf, at);
 }
 
 /** Turns an echo request at `at` into its reply, TTL and addresses included; false leaves it as it is. */

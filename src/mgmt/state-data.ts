@@ -4,7 +4,7 @@
  */
 
 import type { YangContext } from 'netconf-server';
-import type { InstanceCounters, SideCounters } from '../control.ts';
+import type { InstanceCounters, InstanceLearned, SideCounters } from '../control.ts';
 import type { PendingCommit } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
@@ -142,7 +142,13 @@ function lockState(datastores: Datastores, name: DatastoreName): Json {
 
 /** State leaves of our own model: versions, problems, counters. */
 async function softwireState(datapath: DatapathClient, { view, datastores }: StateContext): Promise<Json> {
-  const [status, counters = []] = await Promise.all([datapath.status(), datapath.counters()]);
+  const [status, counters = [], learned = []] = await Promise.all([
+    datapath.status(),
+    datapath.counters(),
+    datapath.learned(),
+  ]);
+  const learnedBy = (role: InstanceLearned['role'], name: string) =>
+    learned.find((item) => item.role === role && item.name === name);
   const { contentHash, counts } = datastores.head();
   const softwire = view.tree.child('softwire', 'gi-4over6');
   const statisticsOf = (role: InstanceCounters['role'], name: string) => {
@@ -154,7 +160,7 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
     'gi-4over6:softwire': {
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {
         const name = gateway.leaf('name') ?? '';
-        return { name, ...statisticsOf('gateway', name) };
+        return { name, ...statisticsOf('gateway', name), ...gatewayState(learnedBy('gateway', name)) };
       }),
       aftr: (softwire?.entries('aftr') ?? []).map((aftr) => {
         const name = aftr.leaf('name') ?? '';
@@ -164,7 +170,8 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
           'content-hash': colons(contentHash),
           bindings: counts.get(name) ?? 0,
         };
-        return { name, 'binding-table': table, ...statisticsOf('aftr', name) };
+        const softwires = learnedSoftwires(learnedBy('aftr', name));
+        return { name, 'binding-table': table, softwire: softwires, ...statisticsOf('aftr', name) };
       }),
       state: {
         'configured-version': String(view.version),
@@ -179,6 +186,26 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
       },
     },
   };
+}
+
+function gatewayState(learned: InstanceLearned | undefined): Json {
+  const [pathMtu] = learned?.pathMtus ?? [];
+  const refusal = learned?.sourceRefusal;
+  const state = {
+    ...(pathMtu && { 'path-mtu': pathMtu.mtu }),
+    ...(refusal && {
+      'source-refusal': {
+        packets: String(refusal.packets),
+        'last-time': refusal.lastTime,
+        'last-ipv4-source': refusal.lastIpv4Source,
+      },
+    }),
+  };
+  return Object.keys(state).length === 0 ? {} : { state };
+}
+
+function learnedSoftwires(learned: InstanceLearned | undefined): Json[] {
+  return (learned?.pathMtus ?? []).map(({ remote, mtu }) => ({ 'gateway-ipv6-address': remote, 'path-mtu': mtu }));
 }
 
 function confirmedCommit(pending: PendingCommit | undefined): Json {
@@ -199,6 +226,12 @@ function statistics(counters: InstanceCounters): Json {
     'discontinuity-time': counters.discontinuityTime,
     'ipv4-side': side(counters.ipv4),
     'ipv6-side': side(counters.ipv6),
+    'icmp-errors': {
+      'icmpv4-sent': String(counters.icmpv4Errors.sent),
+      'icmpv4-suppressed': String(counters.icmpv4Errors.suppressed),
+      'icmpv6-sent': String(counters.icmpv6Errors.sent),
+      'icmpv6-suppressed': String(counters.icmpv6Errors.suppressed),
+    },
   };
 }
 

@@ -34,13 +34,13 @@ function readServedPrefix(value: unknown): ServedPrefix {
 
 /** ICMPv4 messages. */
 export interface Icmpv4Errors {
-  /** Whether ICMPv4 from the Internet is processed. */
+  /** Whether ICMPv4 from the Internet is let in: at an AFTR on the IPv4 side, at a gateway out of the tunnel. */
   readonly allowIncomingIcmpv4: boolean;
-  /** Whether errors are sent about IPv4 packets that end here. */
+  /** Whether errors are sent about IPv4 packets that end here or in the tunnel. */
   readonly generateIcmpv4Errors: boolean;
   /** Average rate of ICMPv4 errors. In messages per second. */
   readonly icmpv4Rate: number;
-  /** How many ICMPv4 errors may leave at once. In messages. */
+  /** How many ICMPv4 errors may leave at once; half of them to one host. In messages. */
   readonly icmpv4Burst: number;
 }
 
@@ -60,7 +60,7 @@ export interface Icmpv6Errors {
   readonly generateIcmpv6Errors: boolean;
   /** Average rate of ICMPv6 errors. In messages per second. */
   readonly icmpv6Rate: number;
-  /** How many ICMPv6 errors may leave at once. In messages. */
+  /** How many ICMPv6 errors may leave at once; half of them to one source. In messages. */
   readonly icmpv6Burst: number;
 }
 
@@ -353,6 +353,8 @@ export const DROP_REASONS = [
   'routing-header',
   'fragment-unsupported',
   'icmp-not-relayed',
+  'icmp-error-mismatch',
+  'icmp-denied',
   'link-layer-noise',
   'loop-prevented',
   'no-instance',
