@@ -6,9 +6,18 @@
 import type { Ipv4Prefix } from '../address.ts';
 import type { Aftr, Softwire as Configuration, Gateway } from '../state/model.generated.ts';
 import type { Role } from './engine.ts';
-import { FLAG_ECN_COMPATIBILITY, FLAG_FLOW_LABEL, FLAG_HAIRPINNING, FLAG_PIPE, FLAG_SOURCE_ROUTES } from './layout.ts';
+import {
+  FLAG_DENY_ICMPV4,
+  FLAG_ECN_COMPATIBILITY,
+  FLAG_FLOW_LABEL,
+  FLAG_HAIRPINNING,
+  FLAG_ICMPV4_ERRORS,
+  FLAG_ICMPV6_ERRORS,
+  FLAG_PIPE,
+  FLAG_SOURCE_ROUTES,
+} from './layout.ts';
 
-export interface InstancePlan {
+export interface InstancePlan extends IcmpPlan {
   readonly name: string;
   /** Enabled, with all addresses it needs. An instance that does not forward only keeps its counters. */
   readonly forwards: boolean;
@@ -29,6 +38,14 @@ export interface InstancePlan {
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
   readonly servedPrefixes: readonly Ipv4Prefix[];
+}
+
+/** Average and burst of ICMP errors: messages a second, messages at once. */
+export interface IcmpPlan {
+  readonly icmpv4Rate: number;
+  readonly icmpv4Burst: number;
+  readonly icmpv6Rate: number;
+  readonly icmpv6Burst: number;
 }
 
 /** The instances of one role. */
@@ -61,10 +78,8 @@ function planAftr(aftr: Aftr): InstancePlan {
   };
 }
 
-type TunnelPlan = Pick<
-  InstancePlan,
-  'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address' | 'logsEcnAnomalies'
->;
+type TunnelPlan = IcmpPlan &
+  Pick<InstancePlan, 'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address' | 'logsEcnAnomalies'>;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   let flags = 0;
@@ -72,6 +87,10 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   if (tunnel.ecnMode === 'compatibility') flags |= FLAG_ECN_COMPATIBILITY;
   if (tunnel.flowLabelMode === 'flow') flags |= FLAG_FLOW_LABEL;
   if (tunnel.sourceRouteOptions === 'forward') flags |= FLAG_SOURCE_ROUTES;
+  const { icmpv4Errors, icmpv6Errors } = tunnel.icmpPolicy;
+  if (!icmpv4Errors.allowIncomingIcmpv4) flags |= FLAG_DENY_ICMPV4;
+  if (icmpv4Errors.generateIcmpv4Errors) flags |= FLAG_ICMPV4_ERRORS;
+  if (icmpv6Errors.generateIcmpv6Errors) flags |= FLAG_ICMPV6_ERRORS;
   return {
     name: tunnel.name,
     flags,
@@ -80,5 +99,9 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
     payloadMtu: tunnel.softwirePayloadMtu,
     ipv4Address: tunnel.ipv4Address ?? 0,
     logsEcnAnomalies: tunnel.logEcnAnomalies,
+    icmpv4Rate: icmpv4Errors.icmpv4Rate,
+    icmpv4Burst: icmpv4Errors.icmpv4Burst,
+    icmpv6Rate: icmpv6Errors.icmpv6Rate,
+    icmpv6Burst: icmpv6Errors.icmpv6Burst,
   };
 }

@@ -12,6 +12,7 @@ import type {
   ControlRequest,
   DatapathStatus,
   InstanceCounters,
+  InstanceLearned,
   Refusal,
   TraceResult,
   WatchResult,
@@ -25,6 +26,7 @@ import { PACKET_MAX } from './packet-device.ts';
 export interface ControlHandlers {
   status(): Promise<DatapathStatus>;
   counters(): readonly InstanceCounters[];
+  learned(): readonly InstanceLearned[];
   prepare(configuration: unknown): Promise<readonly Refusal[]>;
   /** Follows the store to `version` at least; returns the version that is applied then. */
   apply(version: number): Promise<{ readonly version: number }>;
@@ -106,6 +108,8 @@ export class ControlServer {
         return this.#handlers.status();
       case 'counters':
         return this.#handlers.counters();
+      case 'learned':
+        return this.#handlers.learned();
       case 'prepare':
         return this.#handlers.prepare(request.configuration);
       case 'apply':
@@ -128,6 +132,7 @@ export function checkRequest(message: unknown): ControlRequest | undefined {
   switch (op) {
     case 'status':
     case 'counters':
+    case 'learned':
       return { id, op };
     case 'prepare':
       return isObject(configuration) ? { id, op, configuration } : undefined;

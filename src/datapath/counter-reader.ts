@@ -5,6 +5,8 @@ import type { Counters } from './counters.ts';
 import { SIDE_IPV4, SIDE_IPV6 } from './counters.ts';
 import type { Role } from './engine.ts';
 import type { Events } from './events.ts';
+import type { IcmpBudget } from './icmp-budget.ts';
+import { ICMPV4_ERRORS, ICMPV6_ERRORS } from './icmp-budget.ts';
 import { MAX_INSTANCES } from './layout.ts';
 import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, REPLIED, VERDICTS } from './verdict.ts';
 
@@ -19,11 +21,13 @@ export class CounterReader {
   readonly #role: Role;
   readonly #counters: Counters;
   readonly #ecnAnomalies: WideCounter[];
+  readonly #icmpBudget: IcmpBudget;
   readonly #beginnings = new Map<number, Beginning>();
 
-  constructor(role: Role, counters: Counters, events: Events) {
+  constructor(role: Role, counters: Counters, events: Events, icmpBudget: IcmpBudget) {
     this.#role = role;
     this.#counters = counters;
+    this.#icmpBudget = icmpBudget;
     this.#ecnAnomalies = Array.from(
       { length: MAX_INSTANCES },
       (_, instance) => new WideCounter(() => events.ecnAnomalies(instance)),
@@ -54,6 +58,8 @@ export class CounterReader {
       ipv4: this.#side(instance, SIDE_IPV4, beginning),
       ipv6: this.#side(instance, SIDE_IPV6, beginning),
       ecnAnomalies: this.ecnAnomalies(instance) - (beginning?.ecnAnomalies ?? 0),
+      icmpv4Errors: this.#icmpBudget.read(instance, ICMPV4_ERRORS),
+      icmpv6Errors: this.#icmpBudget.read(instance, ICMPV6_ERRORS),
     };
   }
 

@@ -5,7 +5,14 @@
  */
 
 import { formatIpv4 } from '../address.ts';
-import type { DatapathStatus, InstanceCounters, Refusal, TraceResult, WatchResult } from '../control.ts';
+import type {
+  DatapathStatus,
+  InstanceCounters,
+  InstanceLearned,
+  Refusal,
+  TraceResult,
+  WatchResult,
+} from '../control.ts';
 import type { Log } from '../log.ts';
 import { BINDING_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
@@ -160,6 +167,10 @@ export class Datapath implements ControlHandlers {
     }
   }
 
+  learned(): readonly InstanceLearned[] {
+    return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.learned(performance.now()) ?? []);
+  }
+
   /** Ends forwarding: first the workers, whose devices then drop what comes, and last what leads to them. */
   async stop(): Promise<void> {
     await this.#following;
@@ -169,6 +180,7 @@ export class Datapath implements ControlHandlers {
 
   async #follow(): Promise<void> {
     const { follower, log } = this.#parts;
+    for (const role of ROLES) follower.forwarding(role)?.age(performance.now());
     const treeChanged = await follower.follow();
     const { version, damage } = follower;
     if (damage !== '' && damage !== this.#toldDamage) log.error({ version, damage }, 'the store is damaged');

@@ -11,10 +11,10 @@ import {
   FLAG_PIPE,
   ROW_SHIFT,
   SOFTWIRE_FLAGS,
-  SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
 } from './layout.ts';
 import { swapWord } from './memory.ts';
+import type { PathMtus } from './path-mtus.ts';
 import type { Softwires } from './softwires.ts';
 import { totalLength } from './wire/ipv4.ts';
 import { hopLimit, IPV6_HEADER_LEN, NEXT_HEADER_FRAGMENT, NEXT_HEADER_IPV4 } from './wire/ipv6.ts';
@@ -27,6 +27,7 @@ const FRAGMENT_HEADER_LEN = 8;
 export class Encapsulation {
   readonly #softwires: Softwires;
   readonly #rows: Int32Array;
+  readonly #pathMtus: PathMtus;
   readonly #flowKey: number;
   readonly #fragmentKey: number;
   #fragments: number;
@@ -35,9 +36,10 @@ export class Encapsulation {
    * `seed` is random and the same in all workers (a flow keeps its label whatever queue it came by); `worker` keeps the
    * identifications of workers apart.
    */
-  constructor(softwires: Softwires, rows: Int32Array, seed: number, worker: number) {
+  constructor(softwires: Softwires, rows: Int32Array, pathMtus: PathMtus, seed: number, worker: number) {
     this.#softwires = softwires;
     this.#rows = rows;
+    this.#pathMtus = pathMtus;
     this.#flowKey = seed | 0;
     this.#fragmentKey = ~seed;
     this.#fragments = worker << 27;
@@ -73,12 +75,12 @@ export class Encapsulation {
 
   /**
    * Sends the IPv4 packet at `at` (a multiple of four, outer header's room before it) through the tunnel on account of
-   * packet `k`; in fragments when it is larger than the payload MTU. False, and nothing sent, when the batch has no
+   * packet `k`; in fragments when it is larger than the payload MTU of that way. False, and nothing sent, when the batch has no
    * room for them.
    */
   send(batch: Batch, k: number, at: number, softwire: number, row: number): boolean {
     const len = totalLength(batch.buf, at);
-    const payloadMtu = this.#softwires.words[(softwire << SOFTWIRE_SHIFT) + SOFTWIRE_PAYLOAD_MTU] ?? 0;
+    const payloadMtu = this.#pathMtus.payloadMtu(softwire, row, batch.nowMs);
     this.writeHeader(batch, at, len, softwire, row);
     if (len > payloadMtu) return this.#sendFragments(batch, k, at, len, payloadMtu);
     batch.send(k, at - IPV6_HEADER_LEN, len + IPV6_HEADER_LEN);

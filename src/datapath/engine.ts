@@ -23,9 +23,12 @@ import type { Batch } from './batch.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import { Encapsulation } from './encapsulation.ts';
 import { Events } from './events.ts';
+import { IcmpBudget } from './icmp-budget.ts';
+import { Icmpv6Errors } from './icmpv6-errors.ts';
 import { Junk } from './junk.ts';
 import {
   BLOCK_SHIFT,
+  FLAG_DENY_ICMPV4,
   FLAG_PIPE,
   ROW_SHIFT,
   ROW_SOFTWIRE,
@@ -38,14 +41,17 @@ import {
 } from './layout.ts';
 import { sameFourWords } from './memory.ts';
 import { OwnAddresses, touchesOwn } from './own-addresses.ts';
+import { PathMtus } from './path-mtus.ts';
 import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { Replies } from './replies.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
+import { SourceRefusals } from './source-refusals.ts';
 import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
+import { TunnelErrors } from './tunnel-errors.ts';
 import { FORWARDED } from './verdict.ts';
-import { setTos } from './wire/ipv4.ts';
+import { PROTOCOL_ICMP, setTos } from './wire/ipv4.ts';
 
 export type Role = 'gateway' | 'aftr';
 
@@ -57,6 +63,9 @@ export interface EngineMemory {
   readonly ownAddresses: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   readonly workers: number;
+  readonly icmpBudget: SharedArrayBuffer;
+  readonly pathMtus: SharedArrayBuffer;
+  readonly sourceRefusals: SharedArrayBuffer;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
 }
@@ -72,6 +81,7 @@ export class Engine {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
+  readonly #pathMtus: PathMtus;
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
   readonly #junk: Junk;
@@ -79,6 +89,8 @@ export class Engine {
   #slowBudget = SLOW_BURST;
   #refilledMs = 0;
   readonly #own: OwnAddresses;
+  /** Whether an instance does not let ICMPv4 in; looked at once a batch. */
+  #deniesIcmp = false;
   /** Looked-up addresses of a batch as words of the packet: the address in the table, and the other one. */
   readonly #keys: Int32Array;
   readonly #otherKeys: Int32Array;
@@ -90,28 +102,47 @@ export class Engine {
     this.#isGateway = memory.role === 'gateway';
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
-    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, worker);
     this.#own = new OwnAddresses(memory.ownAddresses);
-    this.#slowPath = new SlowPath({
-      role: memory.role,
-      table: this.#table,
-      softwires: this.#softwires,
-      own: this.#own,
-      encapsulation: this.#encapsulation,
-      replies: new Replies(this.#softwires, this.#encapsulation),
-      events: new Events(memory.workers, memory.events),
-      worker,
-    });
     this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own);
+    this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, memory.seed, memory.pathMtus);
+    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, memory.seed, worker);
+    this.#slowPath = this.#newSlowPath(memory, worker);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
+  }
+
+  #newSlowPath(memory: EngineMemory, worker: number): SlowPath {
+    const { role, seed } = memory;
+    const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
+    const [encapsulation, pathMtus] = [this.#encapsulation, this.#pathMtus];
+    const budget = new IcmpBudget(seed, memory.icmpBudget);
+    const replies = new Replies(softwires, encapsulation, budget);
+    const errors = new Icmpv6Errors(softwires, budget);
+    const refusals = new SourceRefusals(memory.sourceRefusals);
+    const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refusals);
+    const events = new Events(memory.workers, memory.events);
+    const parts = {
+      role,
+      table,
+      softwires,
+      own,
+      encapsulation,
+      pathMtus,
+      replies,
+      errors,
+      tunnelErrors,
+      events,
+      worker,
+    };
+    return new SlowPath(parts);
   }
 
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
   process(batch: Batch): void {
     batch.clearOutputs();
     this.#refill(batch.nowMs);
+    this.#deniesIcmp = this.#softwires.anyHas(FLAG_DENY_ICMPV4);
     this.#lookUp(batch);
     for (let k = 0; k < batch.count; k++) {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
@@ -193,8 +224,11 @@ export class Engine {
     const softwire = this.#softwireOf[k] ?? 0;
     const s = softwire << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
-    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || touchesOwn(this.#own.words, batch.words, w)) return false;
-    if (((batch.words[w + 2] ?? 0) & 0xff) === 0) return false;
+    if (((batch.words[w + 2] ?? 0) & 0xff) === 0 || touchesOwn(this.#own.words, batch.words, w)) return false;
+    // Above what every far end takes, this one may take more.
+    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) && len > this.#pathMtus.payloadMtu(softwire, row, batch.nowMs))
+      return false;
+    if (this.#deniesIcmp && !this.#isGateway && isIcmp(batch.words, w)) return false;
     this.#encapsulation.writeHeader(batch, at, len, softwire, row);
     batch.send(k, at - OUTER_LEN, len + OUTER_LEN);
     batch.verdicts[k] = FORWARDED;
@@ -217,6 +251,7 @@ export class Engine {
     if (!sameFourWords(words, w + 2, this.#table.rows, row << ROW_SHIFT)) return false;
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
     if (((words[inner + 2] ?? 0) & 0xff) <= 1 || touchesOwn(this.#own.words, words, inner)) return false;
+    if (this.#deniesIcmp && this.#isGateway && isIcmp(words, inner)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
     const trafficClass = (((words[w] ?? 0) & 0xf) << 4) | (((words[w] ?? 0) >>> 12) & 0xf);
     const ecn = decapsulatedEcn(tos, trafficClass);
@@ -229,4 +264,9 @@ export class Engine {
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
     return true;
   }
+}
+
+/** Whether the IPv4 packet at word `w` is ICMP. */
+function isIcmp(words: Int32Array, w: number): boolean {
+  return (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_ICMP;
 }

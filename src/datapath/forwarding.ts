@@ -8,8 +8,15 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Ipv4Prefix } from '../address.ts';
-import { formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
-import type { InstanceCounters, LivePacket, TraceResult } from '../control.ts';
+import { formatIpv4, formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
+import type {
+  InstanceCounters,
+  InstanceLearned,
+  LearnedPathMtu,
+  LivePacket,
+  SourceRefusal,
+  TraceResult,
+} from '../control.ts';
 import type { Binding } from '../state/model.generated.ts';
 import type { InstancePlan } from './configuration.ts';
 import { CounterReader } from './counter-reader.ts';
@@ -18,13 +25,18 @@ import type { EcnReading } from './ecn-log.ts';
 import type { EngineMemory, Role } from './engine.ts';
 import { Epochs } from './epochs.ts';
 import { Events } from './events.ts';
+import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
 import { Numbers } from './numbers.ts';
 import { OwnAddresses } from './own-addresses.ts';
+import type { LearnedMtu } from './path-mtus.ts';
+import { PathMtus } from './path-mtus.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
+import type { Refusals } from './source-refusals.ts';
+import { SourceRefusals } from './source-refusals.ts';
 import type { Target } from './table.ts';
 import { Table } from './table.ts';
 import { endOf, tracePacket } from './trace.ts';
@@ -64,6 +76,9 @@ export class Forwarding {
   readonly #own: OwnAddresses;
   readonly #watch: Watch;
   readonly #counters: CounterReader;
+  readonly #icmpBudget: IcmpBudget;
+  readonly #pathMtus: PathMtus;
+  readonly #refusals = new SourceRefusals();
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
   #plans: readonly InstancePlan[] = [];
@@ -83,7 +98,10 @@ export class Forwarding {
     const counters = new Counters(workers);
     const events = new Events(workers);
     this.#watch = new Watch(workers);
-    this.#counters = new CounterReader(role, counters, events);
+    const seed = randomBytes(4).readInt32LE();
+    this.#icmpBudget = new IcmpBudget(seed);
+    this.#pathMtus = new PathMtus(this.#softwires, this.table.rows, seed);
+    this.#counters = new CounterReader(role, counters, events, this.#icmpBudget);
     this.memory = {
       engine: {
         role,
@@ -92,7 +110,10 @@ export class Forwarding {
         ownAddresses: this.#own.memory,
         events: events.memory,
         workers,
-        seed: randomBytes(4).readInt32LE(),
+        icmpBudget: this.#icmpBudget.memory,
+        pathMtus: this.#pathMtus.memory,
+        sourceRefusals: this.#refusals.memory,
+        seed,
       },
       counters: counters.memory,
       epochs: this.#epochs.memory,
@@ -123,8 +144,13 @@ export class Forwarding {
       for (const key of this.#softwireNumbers.keys()) {
         if (!wanted.has(key)) this.#softwires.set(this.#softwireNumbers.numberOf(key) ?? 0, undefined);
       }
-      for (const { plan, instance } of forwarding) this.#setSoftwires(plan, instance);
+      for (const { plan, instance } of forwarding) {
+        this.#icmpBudget.setLimits(instance, ICMPV4_ERRORS, plan.icmpv4Rate, plan.icmpv4Burst);
+        this.#icmpBudget.setLimits(instance, ICMPV6_ERRORS, plan.icmpv6Rate, plan.icmpv6Burst);
+        this.#setSoftwires(plan, instance);
+      }
       this.#softwires.index();
+      this.#pathMtus.refresh(performance.now());
       this.#softwires.setPools(forwarding.flatMap(({ plan }) => poolsOf(plan, this.#tunnelsOf(plan))));
       this.#plans = plans;
       this.#writeOwn();
@@ -271,6 +297,26 @@ export class Forwarding {
     }));
   }
 
+  /** Forgets what was learned of far ends long ago; `nowMs` is the clock of the batches. */
+  age(nowMs: number): void {
+    this.#pathMtus.age(nowMs);
+  }
+
+  /** What the instances learned from the network. */
+  learned(nowMs: number): InstanceLearned[] {
+    const mtus = this.#pathMtus.learned(nowMs);
+    return this.#plans.map(({ name }) => {
+      const own = new Set((this.#tunnels.get(name) ?? []).map(({ softwire }) => softwire));
+      const refusals = this.#refusals.read(this.#instanceOf(name));
+      return {
+        role: this.role,
+        name,
+        pathMtus: smallestOfEach(mtus.filter(({ softwire }) => own.has(softwire))),
+        ...(refusals && { sourceRefusal: refusalOf(refusals, nowMs) }),
+      };
+    });
+  }
+
   #tunnelsOf(plan: InstancePlan): Tunnel[] {
     return plan.locals.map((local) => ({
       local,
@@ -283,6 +329,8 @@ export class Forwarding {
     if (known !== undefined) return known;
     const number = this.#instances.assign(name);
     this.#counters.begin(number);
+    this.#icmpBudget.begin(number);
+    this.#refusals.begin(number);
     return number;
   }
 
@@ -292,8 +340,24 @@ export class Forwarding {
       const softwire = { instance, local, flags, hopLimit, pipeDscp, payloadMtu, ipv4Address };
       const number = this.#softwireNumbers.assign(softwireKey(plan, local));
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
+      this.#pathMtus.configure(number, payloadMtu);
     }
   }
+}
+
+/** By far end: an AFTR may reach one from several addresses. */
+function smallestOfEach(mtus: readonly LearnedMtu[]): LearnedPathMtu[] {
+  const found = new Map<string, number>();
+  for (const { remote, mtu } of mtus) {
+    const address = formatIpv6(remote);
+    found.set(address, Math.min(mtu, found.get(address) ?? mtu));
+  }
+  return [...found].map(([remote, mtu]) => ({ remote, mtu }));
+}
+
+function refusalOf({ count, lastMs, lastIpv4Source }: Refusals, nowMs: number): SourceRefusal {
+  const lastTime = new Date(Date.now() - (nowMs - lastMs)).toISOString();
+  return { packets: count, lastTime, lastIpv4Source: formatIpv4(lastIpv4Source) };
 }
 
 function softwireKey(plan: InstancePlan, local: Uint8Array): string {

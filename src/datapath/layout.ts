@@ -11,7 +11,8 @@
  *                                                10 instance   11 flags   12 payload MTU   13 ipv4-address (wire)
  *
  * Block, row and softwire numbers begin at 1, so that 0 means none. The words of a softwire are changed only while the
- * workers are held at a batch boundary.
+ * workers are held at a batch boundary; its payload MTU apart, which is the smallest towards any far end and falls when a
+ * smaller one is learned (path-mtus.ts).
  */
 
 export const FIRST_LEVEL_WORDS = 1 << 24;
@@ -48,6 +49,11 @@ export const FLAG_FLOW_LABEL = 8;
 export const FLAG_HAIRPINNING = 16;
 /** IPv4 packets with a source route option pass (RFC 7126). */
 export const FLAG_SOURCE_ROUTES = 1 << 16;
+/** Errors about tunnel packets that end here are sent, and errors about IPv4 packets. */
+export const FLAG_ICMPV6_ERRORS = 1 << 24;
+export const FLAG_ICMPV4_ERRORS = 1 << 25;
+/** ICMPv4 from the Internet ends here (RFC 7596 §8.1). */
+export const FLAG_DENY_ICMPV4 = 1 << 26;
 
 /** Instances a role can count for. */
 export { MAX_INSTANCES } from '../state/limits.ts';

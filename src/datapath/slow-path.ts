@@ -9,7 +9,10 @@ import { decapsulatedEcn, ECN_ANOMALY, ECN_DROP } from './ecn.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
 import type { Events } from './events.ts';
+import type { Icmpv6Errors } from './icmpv6-errors.ts';
+import { SOURCE_REFUSED } from './icmpv6-errors.ts';
 import {
+  FLAG_DENY_ICMPV4,
   FLAG_HAIRPINNING,
   FLAG_SOURCE_ROUTES,
   ROW_SHIFT,
@@ -19,16 +22,18 @@ import {
 } from './layout.ts';
 import { sameFourWords } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
+import type { PathMtus } from './path-mtus.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
+import type { TunnelErrors } from './tunnel-errors.ts';
 import {
   DROP_ECN,
   DROP_ENDPOINT_MISMATCH,
   DROP_FRAGMENT,
   DROP_HAIRPIN_DISABLED,
-  DROP_ICMP_NOT_RELAYED,
+  DROP_ICMP_DENIED,
   DROP_LINK_LAYER_NOISE,
   DROP_LOOP_PREVENTED,
   DROP_MALFORMED_IPV4,
@@ -101,7 +106,7 @@ interface Parsed {
   ecn: number;
 }
 
-/** What the slow path stands on; `worker` is the lane of its events. */
+/** What the slow path decides with; `worker` is the lane of its events. */
 export interface SlowPathParts {
   readonly role: Role;
   readonly table: TableReader;
@@ -111,6 +116,9 @@ export interface SlowPathParts {
   readonly replies: Replies;
   readonly events: Events;
   readonly worker: number;
+  readonly pathMtus: PathMtus;
+  readonly errors: Icmpv6Errors;
+  readonly tunnelErrors: TunnelErrors;
 }
 
 export class SlowPath {
@@ -122,6 +130,9 @@ export class SlowPath {
   readonly #replies: Replies;
   readonly #events: Events;
   readonly #worker: number;
+  readonly #errors: Icmpv6Errors;
+  readonly #tunnelErrors: TunnelErrors;
+  readonly #pathMtus: PathMtus;
   readonly #walk = newWalk();
   readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
 
@@ -134,6 +145,9 @@ export class SlowPath {
     this.#replies = parts.replies;
     this.#events = parts.events;
     this.#worker = parts.worker;
+    this.#errors = parts.errors;
+    this.#tunnelErrors = parts.tunnelErrors;
+    this.#pathMtus = parts.pathMtus;
   }
 
   /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
@@ -171,8 +185,10 @@ export class SlowPath {
       this.#replies.sendError(batch, packet.k, at, HOST_UNREACHABLE, 0, packet.softwire, NO_ROW);
       return DROP_LOOP_PREVENTED;
     }
+    if (!this.#isGateway && this.#isDenied(buf, at, packet.softwire)) return DROP_ICMP_DENIED;
     if (ipv4.ttl(buf, at) === 0) return DROP_TTL_EXPIRED;
-    if (this.#isTooBig(buf, at, packet.softwire)) return this.#tooBig(batch, packet, packet.softwire, NO_ROW);
+    const mtu = this.#pathMtus.payloadMtu(packet.softwire, packet.row, batch.nowMs);
+    if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, NO_ROW);
     return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row) ? FORWARDED : DROP_TOO_BIG;
   }
 
@@ -197,19 +213,19 @@ export class SlowPath {
   /** A packet from IPv4 to the instance's own address: echo is answered, nothing else is served here. */
   #toItself(batch: Batch, packet: Parsed, softwire: number): number {
     batch.instances[packet.k] = this.#softwires.instance(softwire);
+    if (!this.#isGateway && this.#isDenied(batch.buf, packet.at, softwire)) return DROP_ICMP_DENIED;
     if (!answerEcho(batch.buf, packet.at)) return DROP_MARTIAN_IPV4_DESTINATION;
     batch.send(packet.k, packet.at, ipv4.totalLength(batch.buf, packet.at));
     return REPLIED;
   }
 
-  /** Whether a packet does not fit the tunnel and must not be fragmented (RFC 2473 §7.2). */
-  #isTooBig(buf: Uint8Array, at: number, softwire: number): boolean {
-    return ipv4.totalLength(buf, at) > this.#softwires.payloadMtu(softwire) && ipv4.dontFragment(buf, at);
+  /** Whether the packet is ICMP and the instance lets none in from the Internet (RFC 7596 §8.1). */
+  #isDenied(buf: Uint8Array, at: number, softwire: number): boolean {
+    return ipv4.protocol(buf, at) === ipv4.PROTOCOL_ICMP && this.#softwires.has(softwire, FLAG_DENY_ICMPV4);
   }
 
-  /** Reports the payload MTU of `softwire` to the source, which is behind `backRow`. */
-  #tooBig(batch: Batch, packet: Parsed, softwire: number, backRow: number): number {
-    const mtu = this.#softwires.payloadMtu(softwire);
+  /** Reports a payload MTU to the source, which is behind `backRow`. */
+  #tooBig(batch: Batch, packet: Parsed, mtu: number, backRow: number): number {
     this.#replies.sendError(batch, packet.k, packet.at, FRAGMENTATION_NEEDED, mtu, packet.softwire, backRow);
     return DROP_TOO_BIG;
   }
@@ -229,18 +245,23 @@ export class SlowPath {
     if (isIcmpv6 && isLinkMessage(buf, walk.at)) return DROP_LINK_LAYER_NOISE;
     if (packet.softwire === 0) return DROP_NOT_FOR_US;
     if (ipv6.isMartianSource(buf, outer + ipv6.IPV6_SOURCE)) return DROP_MARTIAN_OUTER_SOURCE;
-    if (walk.end !== WALK_DONE) return WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6;
+    if (walk.end !== WALK_DONE) return this.#unfitHeaders(batch, packet, WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6);
     if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
-    if (isIcmpv6) return this.#icmpv6(batch, packet.k, outer, walk.at, end - walk.at);
-    return DROP_UNSUPPORTED_NEXT_HEADER;
+    if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at);
+    return this.#unfitHeaders(batch, packet, DROP_UNSUPPORTED_NEXT_HEADER);
   }
 
-  /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2). */
-  #icmpv6(batch: Batch, k: number, outer: number, message: number, len: number): number {
+  #unfitHeaders(batch: Batch, packet: Parsed, drop: number): number {
+    this.#errors.aboutHeaders(batch, packet.k, packet.at, packet.softwire, this.#walk);
+    return drop;
+  }
+
+  /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2), an error may be about one of our packets. */
+  #icmpv6(batch: Batch, { k, softwire }: Parsed, outer: number, message: number, len: number): number {
     const { buf } = batch;
     const direct = message === outer + ipv6.IPV6_HEADER_LEN;
     if (!direct || !isIcmpv6EchoRequest(buf, outer, message, len)) {
-      return DROP_ICMP_NOT_RELAYED;
+      return this.#tunnelErrors.take(batch, k, outer, message, len, softwire);
     }
     turnIntoIcmpv6EchoReply(buf, message);
     ipv6.swapAddresses(buf, outer);
@@ -280,6 +301,7 @@ export class SlowPath {
     }
     if (this.#leadsToInstance(ipv4.source(buf, packet.at), instance)) return DROP_LOOP_PREVENTED;
     if (!this.#passesEcn(packet, instance)) return DROP_ECN;
+    if (this.#isDenied(buf, packet.at, packet.softwire)) return DROP_ICMP_DENIED;
     return isOwn ? this.#throughTunnelToItself(batch, packet) : this.#toIpv4(batch, packet);
   }
 
@@ -288,8 +310,10 @@ export class SlowPath {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
     packet.row = this.#rowOf(ipv4.source(buf, packet.at));
-    if (packet.row === 0) return DROP_NO_BINDING;
-    if (!this.#comesFrom(batch.words, packet.outer, packet.row)) return DROP_SOURCE_MISMATCH;
+    if (packet.row === 0) return this.#refuse(batch, packet, DROP_NO_BINDING);
+    if (!this.#comesFrom(batch.words, packet.outer, packet.row)) {
+      return this.#refuse(batch, packet, DROP_SOURCE_MISMATCH);
+    }
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
     if (!this.#passesEcn(packet, this.#softwires.instance(packet.softwire))) return DROP_ECN;
     if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
@@ -298,6 +322,13 @@ export class SlowPath {
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
     if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
     return this.#hairpin(batch, packet, other);
+  }
+
+  /** Tells a gateway that it has no such address (RFC 7596 §6.2). */
+  #refuse(batch: Batch, { k, outer, softwire }: Parsed, drop: number): number {
+    const len = ipv6.IPV6_HEADER_LEN + ipv6.payloadLength(batch.buf, outer);
+    this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
+    return drop;
   }
 
   /** Echo to the instance's own address is answered through the tunnel; anything else is for the kernel. */
@@ -326,7 +357,8 @@ export class SlowPath {
     const { k, at } = packet;
     const target = this.#softwireOf(other);
     if (ipv4.ttl(buf, at) <= 1) return this.#ttlExpired(batch, packet);
-    if (this.#isTooBig(buf, at, target)) return this.#tooBig(batch, packet, target, packet.row);
+    const mtu = this.#pathMtus.payloadMtu(target, other, batch.nowMs);
+    if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, packet.row);
     this.#carryTrafficClass(buf, packet);
     ipv4.setTtl(buf, at, ipv4.ttl(buf, at) - 1);
     batch.otherRows[k] = other;
@@ -396,6 +428,11 @@ export class SlowPath {
     const { rows } = this.#table;
     return sameFourWords(rows, row << ROW_SHIFT, rows, other << ROW_SHIFT);
   }
+}
+
+/** Whether a packet does not fit the tunnel and must not be fragmented (RFC 2473 §7.2). */
+function isTooBig(buf: Uint8Array, at: number, payloadMtu: number): boolean {
+  return ipv4.totalLength(buf, at) > payloadMtu && ipv4.dontFragment(buf, at);
 }
 
 /** Turns an echo request at `at` into its reply, TTL and addresses included; false leaves it as it is. */

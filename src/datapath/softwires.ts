@@ -131,6 +131,12 @@ export class Softwires {
     }
   }
 
+  /** The same for 16 octets anywhere; for what is rare. */
+  byLocalOctets(octets: Uint8Array, at: number): number {
+    const words = new Int32Array(octets.slice(at, at + 16).buffer);
+    return this.byLocal(words, 0);
+  }
+
   /** The first softwire whose instance has this ipv4-address; 0 when there is none. */
   byIpv4Address(address: number): number {
     const highest = this.words[HIGHEST] ?? 0;
@@ -160,10 +166,18 @@ export class Softwires {
     return ((this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_FLAGS] ?? 0) & flag) !== 0;
   }
 
+  /** Whether any softwire has a flag. */
+  anyHas(flag: number): boolean {
+    const highest = this.words[HIGHEST] ?? 0;
+    for (let s = 1; s <= highest; s++) if (this.has(s, flag)) return true;
+    return false;
+  }
+
   isPipe(s: number): boolean {
     return this.has(s, FLAG_PIPE);
   }
 
+  /** The payload MTU that every far end of the softwire takes; that of one is in path-mtus.ts. */
   payloadMtu(s: number): number {
     return this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_PAYLOAD_MTU] ?? 0;
   }

@@ -53,9 +53,16 @@ export function tracePacket(
   };
 }
 
-/** The same memory, with what the engine writes to replaced by memory that is forgotten. */
+/** The same memory, with what the engine writes to replaced by memory that is forgotten: what it learned and what errors it may still send are as now. */
 function withoutEffect(memory: EngineMemory): EngineMemory {
-  return { ...memory, events: new Events(1).memory, workers: 1 };
+  return {
+    ...memory,
+    events: new Events(1).memory,
+    workers: 1,
+    icmpBudget: memory.icmpBudget.slice(0),
+    pathMtus: memory.pathMtus.slice(0),
+    sourceRefusals: memory.sourceRefusals.slice(0),
+  };
 }
 
 function rowAnswer(table: Table, row: number): Pick<TraceResult, 'prefix' | 'remote'> {

@@ -31,6 +31,8 @@ export const DROP_REASONS = [
   ['routing-header', 'An IPv6 routing header has segments left.'],
   ['fragment-unsupported', 'The tunnel packet is a fragment, and reassembly is not supported.'],
   ['icmp-not-relayed', 'An ICMPv6 message to the tunnel address that is not answered and not relayed.'],
+  ['icmp-error-mismatch', 'An ICMPv6 error that quotes no packet of this tunnel end.'],
+  ['icmp-denied', 'ICMPv4 from the Internet is not let in.'],
   ['link-layer-noise', 'Neighbour discovery or multicast listener messages, which mean nothing to a tunnel.'],
   ['loop-prevented', 'The destination is in a served prefix of this gateway: the tunnel would send it back.'],
   ['no-instance', 'No enabled instance answers for the packet.'],
@@ -74,6 +76,8 @@ export const DROP_UNKNOWN_OPTION = dropVerdict('unknown-destination-option');
 export const DROP_ROUTING_HEADER = dropVerdict('routing-header');
 export const DROP_FRAGMENT = dropVerdict('fragment-unsupported');
 export const DROP_ICMP_NOT_RELAYED = dropVerdict('icmp-not-relayed');
+export const DROP_ICMP_ERROR_MISMATCH = dropVerdict('icmp-error-mismatch');
+export const DROP_ICMP_DENIED = dropVerdict('icmp-denied');
 export const DROP_LINK_LAYER_NOISE = dropVerdict('link-layer-noise');
 export const DROP_LOOP_PREVENTED = dropVerdict('loop-prevented');
 export const DROP_NO_INSTANCE = dropVerdict('no-instance');

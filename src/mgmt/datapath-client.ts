@@ -10,6 +10,7 @@ import type {
   ControlRequest,
   DatapathStatus,
   InstanceCounters,
+  InstanceLearned,
   Refusal,
   TraceResult,
   WatchResult,
@@ -74,6 +75,11 @@ export class DatapathClient implements Participant {
   /** Live packets of an IPv4 address since the last call for it. @throws ManagementError as above, or while another is watched */
   watch(address: number): Promise<WatchResult> {
     return this.#demand<WatchResult>({ op: 'watch', address });
+  }
+
+  /** What the instances learned from the network; undefined when the datapath does not answer. */
+  learned(): Promise<readonly InstanceLearned[] | undefined> {
+    return this.#ask<readonly InstanceLearned[]>({ op: 'learned' }, READ_MS);
   }
 
   async prepare(change: Change): Promise<(version: number) => Promise<void>> {

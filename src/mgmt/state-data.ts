@@ -4,7 +4,7 @@
  */
 
 import type { YangContext } from 'netconf-server';
-import type { InstanceCounters, SideCounters } from '../control.ts';
+import type { InstanceCounters, InstanceLearned, SideCounters } from '../control.ts';
 import type { PendingCommit } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
@@ -38,7 +38,7 @@ export interface StateContext {
 }
 
 type Json = Readonly<Record<string, unknown>>;
-type Datapath = Pick<DatapathClient, 'status' | 'counters'>;
+type Datapath = Pick<DatapathClient, 'status' | 'counters' | 'learned'>;
 
 interface Source {
   /** Schema path of the top node it fills. */
@@ -171,6 +171,9 @@ function lockState(datastores: Datastores, name: DatastoreName): Json {
   return { locks: { 'global-lock': lock } };
 }
 
+/** What the datapath learned from the network. */
+const LEARNED = [`${SOFTWIRE}/gateway/state`, `${SOFTWIRE}/aftr/softwire`];
+
 /** State leaves of our own model: versions, problems, counters; `nodes` are all there are. */
 async function softwireState(
   datapath: Datapath,
@@ -179,10 +182,13 @@ async function softwireState(
 ): Promise<Json> {
   const isAsked = (is: (node: SchemaNode) => boolean) => nodes.some((node) => is(node) && isWanted(selection, node));
   const asksState = isAsked(({ path }) => path === `${SOFTWIRE}/state`);
-  const [status, counters = []] = await Promise.all([
+  const [status, counters = [], learned = []] = await Promise.all([
     asksState ? datapath.status() : undefined,
     isAsked(({ name }) => name === 'statistics') ? datapath.counters() : undefined,
+    isAsked(({ path }) => LEARNED.includes(path)) ? datapath.learned() : undefined,
   ]);
+  const learnedBy = (role: InstanceLearned['role'], name: string) =>
+    learned.find((item) => item.role === role && item.name === name);
   const { contentHash, counts } = datastores.head();
   const softwire = view.tree.child('softwire', 'gi-4over6');
   const statisticsOf = (role: InstanceCounters['role'], name: string) => {
@@ -194,7 +200,7 @@ async function softwireState(
     'gi-4over6:softwire': {
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {
         const name = gateway.leaf('name') ?? '';
-        return { name, ...statisticsOf('gateway', name) };
+        return { name, ...statisticsOf('gateway', name), ...gatewayState(learnedBy('gateway', name)) };
       }),
       aftr: (softwire?.entries('aftr') ?? []).map((aftr) => {
         const name = aftr.leaf('name') ?? '';
@@ -204,7 +210,8 @@ async function softwireState(
           'content-hash': colons(contentHash),
           bindings: counts.get(name) ?? 0,
         };
-        return { name, 'binding-table': table, ...statisticsOf('aftr', name) };
+        const softwires = learnedSoftwires(learnedBy('aftr', name));
+        return { name, 'binding-table': table, softwire: softwires, ...statisticsOf('aftr', name) };
       }),
       ...(asksState && {
         state: {
@@ -221,6 +228,26 @@ async function softwireState(
       }),
     },
   };
+}
+
+function gatewayState(learned: InstanceLearned | undefined): Json {
+  const [pathMtu] = learned?.pathMtus ?? [];
+  const refusal = learned?.sourceRefusal;
+  const state = {
+    ...(pathMtu && { 'path-mtu': pathMtu.mtu }),
+    ...(refusal && {
+      'source-refusal': {
+        packets: String(refusal.packets),
+        'last-time': refusal.lastTime,
+        'last-ipv4-source': refusal.lastIpv4Source,
+      },
+    }),
+  };
+  return Object.keys(state).length === 0 ? {} : { state };
+}
+
+function learnedSoftwires(learned: InstanceLearned | undefined): Json[] {
+  return (learned?.pathMtus ?? []).map(({ remote, mtu }) => ({ 'gateway-ipv6-address': remote, 'path-mtu': mtu }));
 }
 
 function confirmedCommit(pending: PendingCommit | undefined): Json {
@@ -242,6 +269,12 @@ function statistics(counters: InstanceCounters): Json {
     'ecn-anomaly-packets': String(counters.ecnAnomalies),
     'ipv4-side': side(counters.ipv4),
     'ipv6-side': side(counters.ipv6),
+    'icmp-errors': {
+      'icmpv4-sent': String(counters.icmpv4Errors.sent),
+      'icmpv4-suppressed': String(counters.icmpv4Errors.suppressed),
+      'icmpv6-sent': String(counters.icmpv6Errors.sent),
+      'icmpv6-suppressed': String(counters.icmpv6Errors.suppressed),
+    },
   };
 }
 

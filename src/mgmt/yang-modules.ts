@@ -33,7 +33,13 @@ function projectRoot(): string {
 }
 
 /** Features of our own model that work. What stands behind another one is refused, and not in the generated model. */
-export const WORKING_FEATURES: readonly string[] = ['statistics-reset', 'trace'];
+export const WORKING_FEATURES: readonly string[] = [
+  'icmp-policy',
+  'path-mtu-discovery',
+  'source-refusal',
+  'statistics-reset',
+  'trace',
+];
 
 /** What a client can rely on is exactly what is on here: features that do not work yet are off. */
 export function yangModules(options: { readonly startup: boolean }): readonly YangModule[] {

@@ -45,6 +45,7 @@ for (const [why, steps, expected, isRunning] of cases) {
         datapath: {
           status: async () => void asked.push('status') as undefined,
           counters: async () => void asked.push('counters') as undefined,
+          learned: async () => void asked.push('learned') as undefined,
         },
         storeCare: { backups: {} as Backups, datastores, program: '' },
         denials: { operations: 0, dataWrites: 0 },

@@ -9,6 +9,7 @@
 
 import {
   IPV6_HEADER_LEN,
+  IPV6_NEXT_HEADER,
   NEXT_HEADER_DESTINATION,
   NEXT_HEADER_FRAGMENT,
   NEXT_HEADER_HOP_BY_HOP,
@@ -42,10 +43,12 @@ export interface Walk {
   /** First header that is not passed over, and the offset of its first octet. */
   nextHeader: number;
   at: number;
+  /** What a Parameter Problem would point at: the field that names nextHeader, an unknown option, a routing type. */
+  field: number;
 }
 
 export function newWalk(): Walk {
-  return { end: WALK_DONE, nextHeader: 0, at: 0 };
+  return { end: WALK_DONE, nextHeader: 0, at: 0, field: 0 };
 }
 
 /** Walks the extension headers of the packet at `at`, which `isIpv6` has accepted, and leaves the result in `walk`. */
@@ -54,6 +57,7 @@ export function walkExtensions(buf: Uint8Array, at: number, walk: Walk): void {
   walk.end = WALK_DONE;
   walk.nextHeader = nextHeader(buf, at);
   walk.at = at + IPV6_HEADER_LEN;
+  walk.field = at + IPV6_NEXT_HEADER;
   while (walk.end === WALK_DONE && isExtension(walk.nextHeader)) pass(buf, end, walk);
 }
 
@@ -77,14 +81,21 @@ function pass(buf: Uint8Array, end: number, walk: Walk): void {
   if (at + length > end) walk.end = WALK_TRUNCATED;
   else if (walk.nextHeader === NEXT_HEADER_FRAGMENT)
     walk.end = (u16(buf, at + 2) & 0xfff9) === 0 ? WALK_DONE : WALK_FRAGMENT;
-  else if (walk.nextHeader === NEXT_HEADER_ROUTING) walk.end = u8(buf, at + 3) === 0 ? WALK_DONE : WALK_SEGMENTS_LEFT;
-  else walk.end = walkOptions(buf, at + 2, at + length);
+  else if (walk.nextHeader === NEXT_HEADER_ROUTING) walkRouting(buf, at, walk);
+  else walkOptions(buf, at + 2, at + length, walk);
   if (walk.end !== WALK_DONE) return;
+  walk.field = at;
   walk.nextHeader = u8(buf, at);
   walk.at = at + length;
 }
 
-function walkOptions(buf: Uint8Array, first: number, end: number): number {
+function walkRouting(buf: Uint8Array, at: number, walk: Walk): void {
+  if (u8(buf, at + 3) === 0) return;
+  walk.end = WALK_SEGMENTS_LEFT;
+  walk.field = at + 2;
+}
+
+function walkOptions(buf: Uint8Array, first: number, end: number, walk: Walk): void {
   let at = first;
   while (at < end) {
     const type = u8(buf, at);
@@ -92,10 +103,13 @@ function walkOptions(buf: Uint8Array, first: number, end: number): number {
       at++;
       continue;
     }
-    if (at + 2 > end || at + 2 + u8(buf, at + 1) > end) return WALK_TRUNCATED;
     const known = type === OPTION_PADN || type === OPTION_TUNNEL_LIMIT;
-    if (!known && (type & OPTION_ACTION) !== 0) return WALK_UNKNOWN_OPTION;
+    if (at + 2 > end || at + 2 + u8(buf, at + 1) > end) walk.end = WALK_TRUNCATED;
+    else if (!known && (type & OPTION_ACTION) !== 0) {
+      walk.end = WALK_UNKNOWN_OPTION;
+      walk.field = at;
+    }
+    if (walk.end !== WALK_DONE) return;
     at += 2 + u8(buf, at + 1);
   }
-  return WALK_DONE;
 }

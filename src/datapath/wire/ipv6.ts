@@ -12,6 +12,9 @@
 import { setU16, setU32, u8, u16, u32 } from './octets.ts';
 
 export const IPV6_HEADER_LEN = 40;
+/** Every link carries packets of so many octets (RFC 8200 §5). */
+export const IPV6_MINIMUM_MTU = 1_280;
+export const IPV6_NEXT_HEADER = 6;
 export const IPV6_SOURCE = 8;
 export const IPV6_DESTINATION = 24;
 
@@ -20,6 +23,7 @@ export const NEXT_HEADER_IPV4 = 4;
 export const NEXT_HEADER_ROUTING = 43;
 export const NEXT_HEADER_FRAGMENT = 44;
 export const NEXT_HEADER_ICMPV6 = 58;
+export const NEXT_HEADER_NONE = 59;
 export const NEXT_HEADER_DESTINATION = 60;
 
 /**
@@ -78,6 +82,13 @@ export function swapAddresses(buf: Uint8Array, at: number): void {
 export function sameAddress(buf: Uint8Array, at: number, other: Uint8Array, otherAt: number): boolean {
   for (let i = 0; i < 16; i += 4) if (u32(buf, at + i) !== u32(other, otherAt + i)) return false;
   return true;
+}
+
+/** 32 bits that stand for the address at `at` where its sender may choose it: no more than a name of a slot. */
+export function addressHash(buf: Uint8Array, at: number): number {
+  let hash = 0;
+  for (let i = 0; i < 16; i += 4) hash = Math.imul(hash ^ u32(buf, at + i), 0x9e3779b1) ^ (hash >>> 13);
+  return hash;
 }
 
 export function isMulticast(buf: Uint8Array, at: number): boolean {
