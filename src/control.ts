@@ -62,6 +62,8 @@ export interface InstanceCounters {
   /** Errors that the instance made, and those that its rates forbade. They are no part of the traffic. */
   readonly icmpv4Errors: ErrorCounters;
   readonly icmpv6Errors: ErrorCounters;
+  /** Packets with an ECN combination that RFC 6040 §4.2 calls dangerous; they are counted above, too. */
+  readonly ecnAnomalies: number;
 }
 
 export interface ErrorCounters {

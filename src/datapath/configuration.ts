@@ -14,6 +14,7 @@ import {
   FLAG_ICMPV4_ERRORS,
   FLAG_ICMPV6_ERRORS,
   FLAG_PIPE,
+  FLAG_SOURCE_ROUTES,
 } from './layout.ts';
 
 export interface InstancePlan extends IcmpPlan {
@@ -31,6 +32,8 @@ export interface InstancePlan extends IcmpPlan {
   readonly payloadMtu: number;
   /** 0 for none. */
   readonly ipv4Address: number;
+  /** Whether dangerous ECN combinations are told in the log. */
+  readonly logsEcnAnomalies: boolean;
   /** What an AFTR answers for: its bindings lie in there. */
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
@@ -76,7 +79,7 @@ function planAftr(aftr: Aftr): InstancePlan {
 }
 
 type TunnelPlan = IcmpPlan &
-  Pick<InstancePlan, 'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address'>;
+  Pick<InstancePlan, 'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address' | 'logsEcnAnomalies'>;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   let flags = 0;
@@ -87,6 +90,7 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   if (!icmpv4Errors.allowIncomingIcmpv4) flags |= FLAG_DENY_ICMPV4;
   if (icmpv4Errors.generateIcmpv4Errors) flags |= FLAG_ICMPV4_ERRORS;
   if (icmpv6Errors.generateIcmpv6Errors) flags |= FLAG_ICMPV6_ERRORS;
+  if (tunnel.sourceRouteOptions === 'forward') flags |= FLAG_SOURCE_ROUTES;
   return {
     name: tunnel.name,
     flags,
@@ -98,5 +102,6 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
     icmpv4Burst: icmpv4Errors.icmpv4Burst,
     icmpv6Rate: icmpv6Errors.icmpv6Rate,
     icmpv6Burst: icmpv6Errors.icmpv6Burst,
+    logsEcnAnomalies: tunnel.logEcnAnomalies,
   };
 }

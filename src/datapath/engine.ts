@@ -21,6 +21,7 @@
 import type { Batch } from './batch.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import { Encapsulation } from './encapsulation.ts';
+import { Events } from './events.ts';
 import { IcmpBudget } from './icmp-budget.ts';
 import { Icmpv6Errors } from './icmpv6-errors.ts';
 import {
@@ -31,12 +32,12 @@ import {
   ROW_SOFTWIRE,
   SOFTWIRE_FLAGS,
   SOFTWIRE_INSTANCE,
-  SOFTWIRE_IPV4_ADDRESS,
   SOFTWIRE_LOCAL,
   SOFTWIRE_MASK,
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
 } from './layout.ts';
+import { mayBeOwn, OwnAddresses } from './own-addresses.ts';
 import { PathMtus } from './path-mtus.ts';
 import { Replies } from './replies.ts';
 import { SlowPath } from './slow-path.ts';
@@ -58,6 +59,9 @@ export interface EngineMemory {
   readonly icmpBudget: SharedArrayBuffer;
   readonly pathMtus: SharedArrayBuffer;
   readonly sourceRefusals: SharedArrayBuffer;
+  readonly ownAddresses: SharedArrayBuffer;
+  readonly events: SharedArrayBuffer;
+  readonly workers: number;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
 }
@@ -79,11 +83,10 @@ export class Engine {
   readonly #slowPath: SlowPath;
   /** Whether an instance does not let ICMPv4 in; looked at once a batch. */
   #deniesIcmp = false;
-  /** Looked-up addresses of a batch as words of the packet, then rows: the address in the table, and the other one. */
+  readonly #own: OwnAddresses;
+  /** Looked-up addresses of a batch as words of the packet: the address in the table, and the other one. */
   readonly #keys: Int32Array;
-  readonly #rows: Int32Array;
   readonly #otherKeys: Int32Array;
-  readonly #otherRows: Int32Array;
   /** Softwire of each row. */
   readonly #softwireOf: Int32Array;
 
@@ -94,15 +97,14 @@ export class Engine {
     this.#softwires = new Softwires(memory.softwires);
     this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, memory.seed, memory.pathMtus);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, memory.seed, worker);
-    this.#slowPath = this.#newSlowPath(memory);
+    this.#own = new OwnAddresses(memory.ownAddresses);
+    this.#slowPath = this.#newSlowPath(memory, worker);
     this.#keys = new Int32Array(capacity);
-    this.#rows = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
-    this.#otherRows = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
   }
 
-  #newSlowPath(memory: EngineMemory): SlowPath {
+  #newSlowPath(memory: EngineMemory, worker: number): SlowPath {
     const { role, seed } = memory;
     const [table, softwires, encapsulation, pathMtus] = [
       this.#table,
@@ -115,7 +117,9 @@ export class Engine {
     const errors = new Icmpv6Errors(softwires, budget);
     const refusals = new SourceRefusals(memory.sourceRefusals);
     const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refusals);
-    return new SlowPath({ role, table, softwires, encapsulation, pathMtus, replies, errors, tunnelErrors });
+    const events = new Events(memory.workers, memory.events);
+    const parts = { role, table, softwires, own: this.#own, encapsulation, pathMtus, replies, errors, tunnelErrors };
+    return new SlowPath({ ...parts, events, worker });
   }
 
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
@@ -132,9 +136,9 @@ export class Engine {
   /** The stages. What a malformed packet leads to here is never used: both paths check before they trust a row. */
   #lookUp(batch: Batch): void {
     this.#readKeys(batch);
-    this.#resolve(this.#keys, this.#rows, batch.count);
-    this.#resolve(this.#otherKeys, this.#otherRows, batch.count);
-    this.#readRows(batch.count);
+    this.#resolve(this.#keys, batch.rows, batch.count);
+    this.#resolve(this.#otherKeys, batch.otherRows, batch.count);
+    this.#readRows(batch.rows, batch.count);
   }
 
   #readKeys(batch: Batch): void {
@@ -174,9 +178,8 @@ export class Engine {
   }
 
   /** Softwire of each row: the first look at the rows, which brings them into the cache together. */
-  #readRows(count: number): void {
+  #readRows(rows: Int32Array, count: number): void {
     const tableRows = this.#table.rows;
-    const rows = this.#rows;
     const softwires = this.#softwireOf;
     for (let k = 0; k < count; k++) {
       softwires[k] = (tableRows[((rows[k] ?? 0) << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
@@ -187,14 +190,13 @@ export class Engine {
   #encapsulate(batch: Batch, k: number): boolean {
     const at = batch.at[k] ?? 0;
     const len = batch.lengths[k] ?? 0;
-    const row = this.#rows[k] ?? 0;
+    const row = batch.rows[k] ?? 0;
     const w = at >> 2;
-    if (row === 0 || this.#otherRows[k] !== 0 || !isPlainIpv4(batch.words, w, len, len)) return false;
+    if (row === 0 || batch.otherRows[k] !== 0 || !isPlainIpv4(batch.words, w, len, len)) return false;
     const softwire = this.#softwireOf[k] ?? 0;
     const s = softwire << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
-    const own = templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0;
-    if (batch.words[w + DESTINATION_WORD] === own || ((batch.words[w + 2] ?? 0) & 0xff) === 0) return false;
+    if (((batch.words[w + 2] ?? 0) & 0xff) === 0 || this.#touchesOwn(batch.words, w)) return false;
     // Above what every far end takes, this one may take more.
     if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) && len > this.#pathMtus.payloadMtu(softwire, row, batch.nowMs))
       return false;
@@ -211,22 +213,21 @@ export class Engine {
     const { words } = batch;
     const at = batch.at[k] ?? 0;
     const len = batch.lengths[k] ?? 0;
-    const row = this.#rows[k] ?? 0;
+    const row = batch.rows[k] ?? 0;
     const w = at >> 2;
     const inner = w + OUTER_WORDS;
-    if (row === 0 || this.#otherRows[k] !== 0 || !isPlainOuter(words, w, len)) return false;
+    if (row === 0 || batch.otherRows[k] !== 0 || !isPlainOuter(words, w, len)) return false;
     if (!isPlainIpv4(words, inner, len - OUTER_LEN, len - OUTER_LEN)) return false;
     const s = (this.#softwireOf[k] ?? 0) << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
     if (!sameFourWords(words, w + 2, this.#table.rows, row << ROW_SHIFT)) return false;
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
-    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || isOwn(words, inner, templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0))
-      return false;
+    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || this.#touchesOwn(words, inner)) return false;
     if (this.#deniesIcmp && this.#isGateway && isIcmp(words, inner)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
     const trafficClass = (((words[w] ?? 0) & 0xf) << 4) | (((words[w] ?? 0) >>> 12) & 0xf);
     const ecn = decapsulatedEcn(tos, trafficClass);
-    if (ecn === ECN_DROP) return false;
+    if (ecn >= ECN_DROP) return false;
     const dscp = ((templates[s + SOFTWIRE_FLAGS] ?? 0) & FLAG_PIPE) !== 0 ? tos : trafficClass;
     const leaving = (dscp & 0xfc) | ecn;
     if (leaving !== tos) setTos(batch.buf, at + OUTER_LEN, leaving);
@@ -234,6 +235,12 @@ export class Engine {
     batch.verdicts[k] = FORWARDED;
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
     return true;
+  }
+
+  /** Whether source or destination of the IPv4 packet at word `w` may be an address that ends here. */
+  #touchesOwn(words: Int32Array, w: number): boolean {
+    const own = this.#own.words;
+    return mayBeOwn(own, words[w + SOURCE_WORD] ?? 0) || mayBeOwn(own, words[w + DESTINATION_WORD] ?? 0);
   }
 }
 
@@ -270,11 +277,6 @@ function isIcmp(words: Int32Array, w: number): boolean {
 function isHost(word: number): boolean {
   const first = word & 0xff;
   return first !== 0 && first !== 127 && first < 224;
-}
-
-/** Whether the IPv4 packet at word `w` is from or to the address of the instance itself. */
-function isOwn(words: Int32Array, w: number, own: number): boolean {
-  return words[w + SOURCE_WORD] === own || words[w + DESTINATION_WORD] === own;
 }
 
 function sameFourWords(a: Int32Array, at: number, b: Int32Array, from: number): boolean {

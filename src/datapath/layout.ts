@@ -52,6 +52,8 @@ export const FLAG_ICMPV6_ERRORS = 1 << 24;
 export const FLAG_ICMPV4_ERRORS = 1 << 25;
 /** ICMPv4 from the Internet ends here (RFC 7596 §8.1). */
 export const FLAG_DENY_ICMPV4 = 1 << 26;
+/** IPv4 packets with a source route option pass (RFC 7126). */
+export const FLAG_SOURCE_ROUTES = 1 << 16;
 
 /** Instances a role can count for. */
 export { MAX_INSTANCES } from '../state/limits.ts';

@@ -11,6 +11,7 @@ import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema } from '../state/schema.ts';
+import type { Denials } from './access.ts';
 import type { DatapathClient } from './datapath-client.ts';
 import type { AnySelection } from './selection.ts';
 import { isWanted } from './selection.ts';
@@ -49,13 +50,14 @@ export interface StateParts {
   readonly context: YangContext;
   readonly datapath: DatapathClient;
   readonly storeCare: StoreCare;
+  readonly denials: Denials;
 }
 
 export class StateData {
   readonly #schema: Schema;
   readonly #sources: readonly Source[];
 
-  constructor({ schema, context, datapath, storeCare }: StateParts) {
+  constructor({ schema, context, datapath, storeCare, denials }: StateParts) {
     this.#schema = schema;
     const library = JSON.parse(context.yangLibrary().json) as Json;
     this.#sources = [
@@ -63,6 +65,7 @@ export class StateData {
       { path: '/ietf-yang-library:modules-state', read: () => only(library, 'ietf-yang-library:modules-state') },
       { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
       { path: '/ietf-restconf-monitoring:restconf-state', read: restconfState },
+      { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
       { path: '/gi-4over6:softwire', read: (state) => softwireState(datapath, state) },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
@@ -100,6 +103,12 @@ function restconfState(): Json {
     'urn:ietf:params:restconf:capability:with-defaults:1.0',
   ];
   return { 'ietf-restconf-monitoring:restconf-state': { capabilities: { capability } } };
+}
+
+/** RFC 8341 §3.5.2. No notification is sent yet that could be denied. */
+function nacmState({ operations, dataWrites }: Denials): Json {
+  const counters = { 'denied-operations': operations, 'denied-data-writes': dataWrites, 'denied-notifications': 0 };
+  return { 'ietf-netconf-acm:nacm': counters };
 }
 
 /** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions. */
@@ -224,6 +233,7 @@ function colons(hex: string): string {
 function statistics(counters: InstanceCounters): Json {
   return {
     'discontinuity-time': counters.discontinuityTime,
+    'ecn-anomaly-packets': String(counters.ecnAnomalies),
     'ipv4-side': side(counters.ipv4),
     'ipv6-side': side(counters.ipv6),
     'icmp-errors': {
