@@ -31,7 +31,8 @@ const cases: readonly (readonly [string, readonly Step[], readonly string[], boo
   ['a whole table has state that the store knows', TABLE, [], false],
   ['counters', [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/statistics` }], ['counters'], false],
   ['versions and problems', [TABLE[0], { path: `${SOFTWIRE}/state` }], ['status'], false],
-  ['everything', [TABLE[0]], ['status', 'counters'], false],
+  ['path MTUs', [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/softwire` }], ['learned'], false],
+  ['everything', [TABLE[0]], ['status', 'counters', 'learned'], false],
 ];
 for (const [why, steps, expected, isRunning] of cases) {
   test(`${why}: the datapath is asked ${expected.join(' and ') || 'nothing'}`, () =>
