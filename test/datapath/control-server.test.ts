@@ -81,6 +81,23 @@ test('each request is answered with its id', () =>
     ]);
   }));
 
+test('statistics cleared, a trace, a watch', () =>
+  withServer(async (path) => {
+    const requests = [
+      { id: 1, op: 'clear-statistics', role: 'aftr', name: 'br' },
+      { id: 2, op: 'clear-statistics', role: 'gateway', name: 'br' },
+      { id: 3, op: 'trace', packet: '45ff' },
+      { id: 4, op: 'watch', address: 0xffff_ffff },
+    ];
+    const answers = await exchange(path, requests.map((request) => `${JSON.stringify(request)}\n`).join(''), 4);
+    assert.equal(answers.sort(byId), [
+      { id: 1, result: true },
+      { id: 2, result: false },
+      { id: 3, result: { role: 'aftr', end: 'forwarded', sent: ['45ff'] } },
+      { id: 4, result: { packets: [], missed: 0xffff_ffff } },
+    ]);
+  }));
+
 const wrong = [
   ['no JSON', 'hello'],
   ['no object', '7'],
@@ -93,6 +110,14 @@ const wrong = [
   ['a configuration that is a list', '{"id":1,"op":"prepare","configuration":[]}'],
   ['a version that is no whole number', '{"id":1,"op":"apply","version":1.5}'],
   ['no version', '{"id":1,"op":"apply"}'],
+  ['statistics of no role', '{"id":1,"op":"clear-statistics","role":"router","name":"a"}'],
+  ['statistics of no name', '{"id":1,"op":"clear-statistics","role":"aftr"}'],
+  ['a packet that is not hexadecimal', '{"id":1,"op":"trace","packet":"4500zz"}'],
+  ['a packet of half an octet', '{"id":1,"op":"trace","packet":"450"}'],
+  ['no octets', '{"id":1,"op":"trace","packet":""}'],
+  ['a packet of 65,536 octets', `{"id":1,"op":"trace","packet":"${'00'.repeat(65_536)}"}`],
+  ['an address of 33 bits', '{"id":1,"op":"watch","address":4294967296}'],
+  ['the address 0', '{"id":1,"op":"watch","address":0}'],
 ] as const;
 for (const [why, line] of wrong) {
   test(`${why} ends the connection, and that one alone`, () =>

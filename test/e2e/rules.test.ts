@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AFTR_TUNNEL, stop, until } from '../../tools/topology.ts';
+import { AFTR_TUNNEL, PROGRAM, stop, until } from '../../tools/topology.ts';
 import { AFTR_CONFIGURATION, GATEWAY_CONFIGURATION, TwoBoxes } from '../helpers/two-boxes.ts';
 
 /** Rules of the datapath between two boxes and real hosts. */
@@ -164,6 +164,62 @@ test('edits while nine of ten packets are junk are as soon in force as ever (D14
   // The datapath answers within its two seconds; beside a flood on two cores the rest shares what is left of them.
   assert.ok(median(times) < Math.max(2_000, 10 * calm), `median ${median(times)} ms, ${calm} ms without junk`);
   assert.ok(boxes.ping('device', '203.0.113.80'), 'traffic after it');
+});
+
+/** One command of the operator on a box. */
+function command(host: 'gateway' | 'aftr', ...words: string[]): { status: number | null; output: string } {
+  const { runDir } = host === 'gateway' ? boxes.gateway : boxes.aftr;
+  const all = [process.execPath, PROGRAM, ...words, '--socket', `${runDir}/netconf.sock`];
+  return topology.run(host, all);
+}
+
+test('trace says which rule decides and what would leave, and sends nothing (D139)', () => {
+  const before = boxes.counter('aftr', 'ipv4-side', 'received-packets');
+  const down = command('aftr', 'trace', '--from', '203.0.113.80', '--to', '198.51.100.10');
+  assert.match(down.output, /^203\.0\.113\.80 > 198\.51\.100\.10 UDP: forwarded by edge$/m);
+  assert.match(down.output, /decided by 198\.51\.100\.0\/24, bound to 2001:db8:a::1/);
+  assert.match(
+    down.output,
+    /would send 2001:db8:b::1 > 2001:db8:a::1 \[203\.0\.113\.80 > 198\.51\.100\.10 UDP\], 68 octets/,
+  );
+  const tunnel = ['--tunnel-from', '2001:db8:a::9', '--tunnel-to', AFTR_TUNNEL];
+  const spoofed = command('aftr', 'trace', '--from', '198.51.100.10', '--to', '203.0.113.80', ...tunnel, '--json');
+  const { verdict, reason, instance, prefix } = JSON.parse(spoofed.output) as Record<string, string>;
+  assert.equal([verdict, reason, instance, prefix], ['dropped', 'source-mismatch', 'edge', '198.51.100.0/24']);
+  assert.is(command('aftr', 'trace', 'xyz').status, 2);
+  assert.is(boxes.counter('aftr', 'ipv4-side', 'received-packets'), before);
+});
+
+test('trace --live shows the packets of one address as they come (D139)', async () => {
+  const { runDir } = boxes.aftr;
+  const words = ['trace', '--live', '198.51.100.10', '--seconds', '6', '--json', '--socket', `${runDir}/netconf.sock`];
+  const child = topology.start('aftr', [process.execPath, PROGRAM, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout?.on('data', (text) => {
+    output += String(text);
+  });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const isSeen = await until(6_000, () => boxes.ping('device', '203.0.113.80') && output.includes('ipv6'));
+  await ended;
+  assert.ok(isSeen, output);
+  const packets = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, string>);
+  assert.ok(
+    packets.every(({ verdict, instance }) => verdict === 'forwarded' && instance === 'edge'),
+    output,
+  );
+  assert.equal(new Set(packets.map(({ side }) => side)), new Set(['ipv4', 'ipv6']));
+});
+
+test('statistics are cleared with their time, by command; of nobody they are not (D133)', () => {
+  assert.ok(boxes.counter('aftr', 'ipv4-side', 'received-packets') > 0);
+  assert.is(command('aftr', 'clear-statistics', 'aftr', 'edge').status, 0);
+  assert.ok(boxes.counter('aftr', 'ipv4-side', 'dropped-packets') === 0);
+  assert.is(command('aftr', 'clear-statistics', 'aftr', 'nobody').status, 1);
+  const path = '/restconf/data/gi-4over6:softwire/aftr=edge/clear-statistics';
+  assert.is(boxes.restconf('aftr', 'POST', path).status, 204);
 });
 
 test('close', () => boxes.close());
