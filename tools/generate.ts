@@ -29,6 +29,8 @@ const ROW_LIST = 'binding';
 const ROW_KEY = 'ipv4-prefix';
 
 const output: string[] = [];
+/** Containers of a grouping that is used twice are written once. */
+const written = new Set<string>();
 
 /** The docstring of a statement, in lines of at most 118 columns. */
 function comment(statement: YangStatement): string {
@@ -103,6 +105,8 @@ function writeNode(statement: YangStatement): string | undefined {
     .flatMap((node) => memberOf(node, keys) ?? []);
   if (members.length === 0) return undefined;
   const name = pascalCase(statement.tag);
+  if (written.has(name)) return name;
+  written.add(name);
   output.push(comment(statement), `export interface ${name} {`);
   for (const member of members) output.push(member.comment, `readonly ${member.name}: ${member.type};`);
   output.push('}', '', `function read${name}(value: unknown): ${name} {`, 'const node = value as JsonNode;');

@@ -180,7 +180,7 @@ for (const [name, document, node] of invalid) {
 
 for (const [feature, type, document] of features) {
   test(`feature ${feature}: refused while it is off, taken when it is on`, () => {
-    assert.not.ok(lintDocument(type, document).accepted);
+    assert.not.ok(lintDocument(type, document, []).accepted);
     const { accepted, complaints } = lintDocument(type, document, [feature]);
     assert.is(complaints, '');
     assert.ok(accepted);

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { YangModule } from '../../src/mgmt/yang-modules.ts';
-import { YANG_SEARCH_DIRS, yangModules } from '../../src/mgmt/yang-modules.ts';
+import { WORKING_FEATURES, YANG_SEARCH_DIRS, yangModules } from '../../src/mgmt/yang-modules.ts';
 
 export interface LintResult {
   readonly accepted: boolean;
@@ -31,8 +31,8 @@ export function fileOf({ name, revision }: YangModule): string {
   return found;
 }
 
-/** The modules of the program with their features; features of ours may be turned on beside. */
-export function moduleWords(on: readonly string[] = [], startup = false): string[] {
+/** The modules of the program with their features; `on` instead of those of ours that work. */
+export function moduleWords(on: readonly string[] = WORKING_FEATURES, startup = false): string[] {
   const modules = yangModules({ startup });
   const features = modules.flatMap(({ name, features }) => [
     '-F',
@@ -42,7 +42,7 @@ export function moduleWords(on: readonly string[] = [], startup = false): string
 }
 
 /** Validates one XML document against the modules of the program. */
-export function lintDocument(type: 'config' | 'data' | 'rpc' | 'notif', xml: string, on: readonly string[] = []) {
+export function lintDocument(type: 'config' | 'data' | 'rpc' | 'notif', xml: string, on?: readonly string[]) {
   const dir = mkdtempSync(join(tmpdir(), 'gi4over6-yang-'));
   try {
     const file = join(dir, 'document.xml');
