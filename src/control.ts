@@ -64,6 +64,8 @@ export interface SideCounters {
   readonly forwarded: Traffic;
   readonly hairpinned: Traffic;
   readonly replied: Traffic;
+  /** Waiting now, for the rest of their datagram. */
+  readonly held: Traffic;
   readonly dropped: Traffic;
   /** By drop reason (the names of the YANG enumeration); reasons never met are left out. */
   readonly drops: Readonly<Record<string, Traffic>>;

@@ -6,7 +6,17 @@
 import type { Ipv4Prefix } from '../address.ts';
 import type { Aftr, Softwire as Configuration, Gateway } from '../state/model.generated.ts';
 import type { Role } from './engine.ts';
-import { FLAG_ECN_COMPATIBILITY, FLAG_FLOW_LABEL, FLAG_HAIRPINNING, FLAG_PIPE } from './layout.ts';
+import {
+  FLAG_ECN_COMPATIBILITY,
+  FLAG_ENCAPSULATION_LIMIT,
+  FLAG_FLOW_LABEL,
+  FLAG_HAIRPINNING,
+  FLAG_MSS_CLAMP,
+  FLAG_OUTER_FRAGMENTATION,
+  FLAG_PIPE,
+} from './layout.ts';
+import type { ReassemblyLimits } from './softwires.ts';
+import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
 
 export interface InstancePlan {
   readonly name: string;
@@ -20,7 +30,13 @@ export interface InstancePlan {
   readonly flags: number;
   readonly hopLimit: number;
   readonly pipeDscp: number;
+  /** Less what the options of the outer header take. */
   readonly payloadMtu: number;
+  /** Value of the Tunnel Encapsulation Limit with FLAG_ENCAPSULATION_LIMIT. */
+  readonly encapsulationLimit: number;
+  /** 0 for none. */
+  readonly mssClamp: number;
+  readonly reassembly: ReassemblyLimits;
   /** 0 for none. */
   readonly ipv4Address: number;
   /** What an AFTR answers for: its bindings lie in there. */
@@ -59,19 +75,32 @@ function planAftr(aftr: Aftr): InstancePlan {
   };
 }
 
-type TunnelPlan = Pick<InstancePlan, 'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address'>;
+type TunnelPlan = Omit<InstancePlan, 'forwards' | 'locals' | 'remote' | 'pools' | 'servedPrefixes'>;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   let flags = 0;
   if (tunnel.trafficClassMode === 'pipe') flags |= FLAG_PIPE;
   if (tunnel.ecnMode === 'compatibility') flags |= FLAG_ECN_COMPATIBILITY;
   if (tunnel.flowLabelMode === 'flow') flags |= FLAG_FLOW_LABEL;
+  if (tunnel.outerFragmentation) flags |= FLAG_OUTER_FRAGMENTATION;
+  if (tunnel.encapsulationLimit !== undefined) flags |= FLAG_ENCAPSULATION_LIMIT;
+  if (tunnel.tcpMssClamp !== undefined) flags |= FLAG_MSS_CLAMP;
+  const options = tunnel.encapsulationLimit === undefined ? 0 : ENCAPSULATION_LIMIT_LEN;
+  const { timeout, maximumFragments, maximumPackets, maximumPacketsPerSource } = tunnel.reassembly;
   return {
     name: tunnel.name,
     flags,
     hopLimit: tunnel.hopLimit,
     pipeDscp: tunnel.pipeDscp,
-    payloadMtu: tunnel.softwirePayloadMtu,
+    payloadMtu: tunnel.softwirePayloadMtu - options,
+    encapsulationLimit: tunnel.encapsulationLimit ?? 0,
+    mssClamp: tunnel.tcpMssClamp ?? 0,
+    reassembly: {
+      timeoutMs: timeout * 1_000,
+      fragments: maximumFragments,
+      datagrams: maximumPackets,
+      datagramsPerSource: maximumPacketsPerSource,
+    },
     ipv4Address: tunnel.ipv4Address ?? 0,
   };
 }

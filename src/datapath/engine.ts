@@ -21,8 +21,14 @@
 import type { Batch } from './batch.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import { Encapsulation } from './encapsulation.ts';
+import type { FragmentMemory } from './fragments.ts';
+import { Fragments } from './fragments.ts';
+import { Identifications } from './identifications.ts';
 import {
   BLOCK_SHIFT,
+  EGRESS_MTU_MASK,
+  FLAG_ENCAPSULATION_LIMIT,
+  FLAG_MSS_CLAMP,
   FLAG_PIPE,
   ROW_SHIFT,
   ROW_SOFTWIRE,
@@ -33,6 +39,7 @@ import {
   SOFTWIRE_MASK,
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
+  SOFTWIRE_SIZES,
 } from './layout.ts';
 import { Replies } from './replies.ts';
 import { SlowPath } from './slow-path.ts';
@@ -40,7 +47,7 @@ import { Softwires } from './softwires.ts';
 import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
 import { FORWARDED } from './verdict.ts';
-import { setTos } from './wire/ipv4.ts';
+import { PROTOCOL_TCP, setTos } from './wire/ipv4.ts';
 
 export type Role = 'gateway' | 'aftr';
 
@@ -51,6 +58,9 @@ export interface EngineMemory {
   readonly softwires: SharedArrayBuffer;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
+  /** Random, IDENTIFICATION_KEY_LEN octets. */
+  readonly identificationKey: Uint8Array;
+  readonly fragments: FragmentMemory;
 }
 
 const OUTER_LEN = 40;
@@ -60,6 +70,9 @@ const IPV4_LEN = 20;
 const SOURCE_WORD = 3;
 const DESTINATION_WORD = 4;
 const NEXT_HEADER_IPV4 = 4;
+/** Word of the TCP flags, behind an IPv4 header without options, and the flag in their octet. */
+const TCP_FLAGS_WORD = 8;
+const SYN = 2;
 
 export class Engine {
   readonly #isGateway: boolean;
@@ -67,6 +80,10 @@ export class Engine {
   readonly #softwires: Softwires;
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
+  /** For the worker: what goes between workers, and when time is over. */
+  readonly fragments: Fragments;
+  /** Whether some softwire does more to a good packet than the fast path does; looked at once a batch. */
+  #isSpecial = false;
   /** Looked-up addresses of a batch as words of the packet, then rows: the address in the table, and the other one. */
   readonly #keys: Int32Array;
   readonly #rows: Int32Array;
@@ -80,9 +97,18 @@ export class Engine {
     this.#isGateway = memory.role === 'gateway';
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
-    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, worker);
+    const identifications = new Identifications(memory.identificationKey, worker);
+    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, identifications);
     const replies = new Replies(this.#softwires, this.#encapsulation);
-    this.#slowPath = new SlowPath(memory.role, this.#table, this.#softwires, this.#encapsulation, replies);
+    this.fragments = new Fragments(memory.fragments, this.#softwires, undefined, worker);
+    this.#slowPath = new SlowPath(
+      memory.role,
+      this.#table,
+      this.#softwires,
+      this.#encapsulation,
+      replies,
+      this.fragments,
+    );
     this.#keys = new Int32Array(capacity);
     this.#rows = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
@@ -93,6 +119,8 @@ export class Engine {
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
   process(batch: Batch): void {
     batch.clearOutputs();
+    this.fragments.expire(batch);
+    this.#isSpecial = this.#softwires.anyHas(FLAG_ENCAPSULATION_LIMIT | FLAG_MSS_CLAMP);
     this.#lookUp(batch);
     for (let k = 0; k < batch.count; k++) {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
@@ -167,7 +195,8 @@ export class Engine {
     const own = templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0;
     if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || batch.words[w + DESTINATION_WORD] === own) return false;
     if (((batch.words[w + 2] ?? 0) & 0xff) === 0) return false;
-    this.#encapsulation.writeHeader(batch, at, len, softwire, row);
+    if (this.#isSpecial && this.#needsMore(batch.words, w, s, FLAG_ENCAPSULATION_LIMIT)) return false;
+    this.#encapsulation.writeHeader(batch, at, len, 0, softwire, row);
     batch.send(k, at - OUTER_LEN, len + OUTER_LEN);
     batch.verdicts[k] = FORWARDED;
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
@@ -190,6 +219,8 @@ export class Engine {
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
     if (((words[inner + 2] ?? 0) & 0xff) <= 1 || isOwn(words, inner, templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0))
       return false;
+    if (len - OUTER_LEN > ((templates[s + SOFTWIRE_SIZES] ?? 0) & EGRESS_MTU_MASK)) return false;
+    if (this.#isSpecial && this.#needsMore(words, inner, s, 0)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
     const trafficClass = (((words[w] ?? 0) & 0xf) << 4) | (((words[w] ?? 0) >>> 12) & 0xf);
     const ecn = decapsulatedEcn(tos, trafficClass);
@@ -202,6 +233,20 @@ export class Engine {
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
     return true;
   }
+
+  /** Whether softwire `s` has one of `flags`, or clamps and the packet of at least an IPv4 header at word `w` is TCP. */
+  #needsMore(words: Int32Array, w: number, s: number, flags: number): boolean {
+    const own = this.#softwires.words[s + SOFTWIRE_FLAGS] ?? 0;
+    if ((own & flags) !== 0) return true;
+    return (own & FLAG_MSS_CLAMP) !== 0 && isTcpSyn(words, w);
+  }
+}
+
+/** Whether the IPv4 packet without options at word `w` may be a TCP SYN; of a later fragment it does not matter. */
+function isTcpSyn(words: Int32Array, w: number): boolean {
+  return (
+    (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_TCP && (((words[w + TCP_FLAGS_WORD] ?? 0) >>> 8) & SYN) !== 0
+  );
 }
 
 /** IPv6 with payload of exactly the received length and IPv4 right behind the header. */

@@ -16,9 +16,14 @@ import { CounterReader } from './counter-reader.ts';
 import { Counters } from './counters.ts';
 import type { EngineMemory, Role } from './engine.ts';
 import { Epochs } from './epochs.ts';
+import { allocateRings } from './fragment-ring.ts';
+import { IDENTIFICATION_KEY_LEN } from './identifications.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { Numbers } from './numbers.ts';
+import { PACKET_MAX } from './packet-device.ts';
+import { STORE_OCTETS } from './reassembly.ts';
+import { ReassemblyGauges } from './reassembly-gauges.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
 import type { Target } from './table.ts';
@@ -55,8 +60,11 @@ export class Forwarding {
   readonly #epochs: Epochs;
   readonly #softwires: Softwires;
   readonly #counters: CounterReader;
+  readonly #gauges = new ReassemblyGauges();
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
+  /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
+  #egressMtus: ReadonlyMap<string, number> = new Map();
   #plans: readonly InstancePlan[] = [];
   /** Tunnel addresses in use with their softwire numbers, by instance; the main one first. */
   #tunnels = new Map<string, readonly Tunnel[]>();
@@ -76,6 +84,13 @@ export class Forwarding {
         table: this.table.memory,
         softwires: this.#softwires.memory,
         seed: randomBytes(4).readInt32LE(),
+        identificationKey: Uint8Array.from(randomBytes(IDENTIFICATION_KEY_LEN)),
+        fragments: {
+          gauges: this.#gauges.memory,
+          rings: allocateRings(workers),
+          hashKey: Int32Array.of(randomBytes(4).readInt32LE(), randomBytes(4).readInt32LE()),
+          octets: STORE_OCTETS,
+        },
       },
       counters: counters.memory,
       epochs: this.#epochs.memory,
@@ -94,6 +109,14 @@ export class Forwarding {
   /** Runs `body` with no packet being decided. */
   hold(body: () => void): void {
     this.#epochs.hold(HOLD_MS, body);
+  }
+
+  /** What the links of the IPv4 side take, by instance. */
+  setEgressMtus(mtus: ReadonlyMap<string, number>): void {
+    const isSame = mtus.size === this.#egressMtus.size && [...mtus].every(([k, v]) => this.#egressMtus.get(k) === v);
+    if (isSame) return;
+    this.#egressMtus = mtus;
+    this.setInstances(this.#plans);
   }
 
   /** Makes the tunnel addresses and pools those of `plans`, all in one moment. Rows follow by `synchronize`. */
@@ -201,9 +224,12 @@ export class Forwarding {
   }
 
   #setSoftwires(plan: InstancePlan, instance: number): void {
-    const { flags, hopLimit, pipeDscp, payloadMtu, ipv4Address, remote } = plan;
+    const { flags, hopLimit, pipeDscp, payloadMtu, ipv4Address, encapsulationLimit, mssClamp, reassembly, remote } =
+      plan;
+    const sizes = { payloadMtu, mssClamp, egressMtu: this.#egressMtus.get(plan.name) ?? PACKET_MAX };
     for (const local of plan.locals) {
-      const softwire = { instance, local, flags, hopLimit, pipeDscp, payloadMtu, ipv4Address };
+      const modes = { flags, hopLimit, pipeDscp, encapsulationLimit };
+      const softwire = { instance, local, ipv4Address, reassembly, ...modes, ...sizes };
       const number = this.#softwireNumbers.assign(softwireKey(plan, local));
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
     }

@@ -9,6 +9,7 @@
  *                                                5 prefix   6-7 unused
  *     softwire, 16 words, one a tunnel address   0-9 outer header without remote address (wire)
  *                                                10 instance   11 flags   12 payload MTU   13 ipv4-address (wire)
+ *                                                14 egress MTU of the IPv4 side | MSS clamp << 16 (0: off)
  *
  * Block, row and softwire numbers begin at 1, so that 0 means none. The words of a softwire are changed only while the
  * workers are held at a batch boundary.
@@ -33,6 +34,9 @@ export const SOFTWIRE_INSTANCE = 10;
 export const SOFTWIRE_FLAGS = 11;
 export const SOFTWIRE_PAYLOAD_MTU = 12;
 export const SOFTWIRE_IPV4_ADDRESS = 13;
+export const SOFTWIRE_SIZES = 14;
+export const EGRESS_MTU_MASK = 0xffff;
+export const MSS_SHIFT = 16;
 /** Tunnel addresses a role can have. */
 export { MAX_SOFTWIRES } from '../state/limits.ts';
 
@@ -46,6 +50,14 @@ export const FLAG_ECN_COMPATIBILITY = 4;
 export const FLAG_FLOW_LABEL = 8;
 /** An AFTR that connects its gateways (RFC 7596 §6.2). */
 export const FLAG_HAIRPINNING = 16;
+
+/** What is too big is carried in outer fragments if it may be (RFC 2473 §7.2 b); otherwise it is dropped. */
+export const FLAG_OUTER_FRAGMENTATION = 1 << 8;
+/** The Tunnel Encapsulation Limit option is sent (RFC 2473 §4.1.1), with the value in the high octet of the flags. */
+export const FLAG_ENCAPSULATION_LIMIT = 1 << 9;
+export const ENCAPSULATION_LIMIT_SHIFT = 24;
+/** TCP segment sizes are lowered. */
+export const FLAG_MSS_CLAMP = 1 << 10;
 
 /** Instances a role can count for. */
 export { MAX_INSTANCES } from '../state/limits.ts';

@@ -6,6 +6,7 @@
 import { isMartianIpv4 } from '../address.ts';
 import type { Batch } from './batch.ts';
 import type { Encapsulation } from './encapsulation.ts';
+import { ENCAPSULATION_ROOM } from './encapsulation.ts';
 import { MAX_INSTANCES } from './layout.ts';
 import type { Softwires } from './softwires.ts';
 import { ICMPV4_HEADER_LEN, isIcmpv4Error, writeIcmpv4Error } from './wire/icmpv4.ts';
@@ -20,7 +21,6 @@ import {
   totalLength,
   writeIpv4,
 } from './wire/ipv4.ts';
-import { IPV6_HEADER_LEN } from './wire/ipv6.ts';
 
 /** An error quotes as much as fits in 576 octets (RFC 1812 §4.3.2.3). */
 const LARGEST_ERROR = 576;
@@ -63,9 +63,9 @@ export class Replies {
     if (from === 0 || !mayBeAnswered(batch.buf, at)) return;
     const quoted = Math.min(totalLength(batch.buf, at), LARGEST_ERROR - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
-    if (!batch.hasRoom(4, IPV6_HEADER_LEN + len + LARGEST_ERROR)) return;
+    if (!batch.hasRoom(4, ENCAPSULATION_ROOM + len + LARGEST_ERROR)) return;
     if (!this.#takeToken(this.#softwires.instance(softwire), batch.nowMs)) return;
-    const error = batch.takeScratch(IPV6_HEADER_LEN + len) + IPV6_HEADER_LEN;
+    const error = batch.takeScratch(ENCAPSULATION_ROOM + len) + ENCAPSULATION_ROOM;
     const message = error + IPV4_HEADER_LEN;
     batch.buf.copyWithin(message + ICMPV4_HEADER_LEN, at, at + quoted);
     writeIcmpv4Error(batch.buf, message, quoted, code[0], code[1], mtu);

@@ -9,6 +9,7 @@
 
 import {
   IPV6_HEADER_LEN,
+  IPV6_NEXT_HEADER,
   NEXT_HEADER_DESTINATION,
   NEXT_HEADER_FRAGMENT,
   NEXT_HEADER_HOP_BY_HOP,
@@ -16,7 +17,7 @@ import {
   nextHeader,
   payloadLength,
 } from './ipv6.ts';
-import { u8, u16 } from './octets.ts';
+import { setU16, u8, u16 } from './octets.ts';
 
 /** How a walk ended. */
 export const WALK_DONE = 0;
@@ -32,6 +33,7 @@ const OPTION_PADN = 1;
  * it.
  */
 const OPTION_TUNNEL_LIMIT = 4;
+export const ENCAPSULATION_LIMIT_LEN = 8;
 /** The two high bits of an option type say what a node that does not know it does; 00 is "skip" (RFC 8200 §4.2). */
 const OPTION_ACTION = 0xc0;
 
@@ -42,18 +44,25 @@ export interface Walk {
   /** First header that is not passed over, and the offset of its first octet. */
   nextHeader: number;
   at: number;
+  /** Offset of the octet that names this header. */
+  link: number;
 }
 
 export function newWalk(): Walk {
-  return { end: WALK_DONE, nextHeader: 0, at: 0 };
+  return { end: WALK_DONE, nextHeader: 0, at: 0, link: 0 };
 }
 
 /** Walks the extension headers of the packet at `at`, which `isIpv6` has accepted, and leaves the result in `walk`. */
 export function walkExtensions(buf: Uint8Array, at: number, walk: Walk): void {
-  const end = at + IPV6_HEADER_LEN + payloadLength(buf, at);
-  walk.end = WALK_DONE;
   walk.nextHeader = nextHeader(buf, at);
   walk.at = at + IPV6_HEADER_LEN;
+  walk.link = at + IPV6_NEXT_HEADER;
+  continueWalk(buf, at + IPV6_HEADER_LEN + payloadLength(buf, at), walk);
+}
+
+/** Walks on from the header that `walk` names, up to `end`. */
+export function continueWalk(buf: Uint8Array, end: number, walk: Walk): void {
+  walk.end = WALK_DONE;
   while (walk.end === WALK_DONE && isExtension(walk.nextHeader)) pass(buf, end, walk);
 }
 
@@ -81,7 +90,22 @@ function pass(buf: Uint8Array, end: number, walk: Walk): void {
   else walk.end = walkOptions(buf, at + 2, at + length);
   if (walk.end !== WALK_DONE) return;
   walk.nextHeader = u8(buf, at);
+  walk.link = at;
   walk.at = at + length;
+}
+
+/**
+ * Writes the destination options header with a Tunnel Encapsulation Limit of `limit` (RFC 2473 §5.1), before `next`; its eight
+ * octets:
+ *
+ *     |  Next Header  |  Hdr Ext Len  |   Type = 4    |  Length = 1   |
+ *     |     Limit     | PadN type = 1 |  Length = 1   |       0       |
+ */
+export function writeEncapsulationLimit(buf: Uint8Array, at: number, next: number, limit: number): void {
+  setU16(buf, at, next << 8);
+  setU16(buf, at + 2, (OPTION_TUNNEL_LIMIT << 8) | 1);
+  setU16(buf, at + 4, (limit << 8) | OPTION_PADN);
+  setU16(buf, at + 6, 1 << 8);
 }
 
 function walkOptions(buf: Uint8Array, first: number, end: number): number {

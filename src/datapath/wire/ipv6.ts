@@ -12,6 +12,7 @@
 import { setU16, setU32, u8, u16, u32 } from './octets.ts';
 
 export const IPV6_HEADER_LEN = 40;
+export const IPV6_NEXT_HEADER = 6;
 export const IPV6_SOURCE = 8;
 export const IPV6_DESTINATION = 24;
 
