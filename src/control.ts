@@ -57,6 +57,14 @@ export interface InstanceCounters {
   readonly discontinuityTime: string;
   readonly ipv4: SideCounters;
   readonly ipv6: SideCounters;
+  /** Errors that the instance made, and those that its rates forbade. They are no part of the traffic. */
+  readonly icmpv4Errors: ErrorCounters;
+  readonly icmpv6Errors: ErrorCounters;
+}
+
+export interface ErrorCounters {
+  readonly sent: number;
+  readonly suppressed: number;
 }
 
 export interface SideCounters {

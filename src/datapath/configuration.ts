@@ -7,10 +7,13 @@ import type { Ipv4Prefix } from '../address.ts';
 import type { Aftr, Softwire as Configuration, Gateway } from '../state/model.generated.ts';
 import type { Role } from './engine.ts';
 import {
+  FLAG_DENY_ICMPV4,
   FLAG_ECN_COMPATIBILITY,
   FLAG_ENCAPSULATION_LIMIT,
   FLAG_FLOW_LABEL,
   FLAG_HAIRPINNING,
+  FLAG_ICMPV4_ERRORS,
+  FLAG_ICMPV6_ERRORS,
   FLAG_MSS_CLAMP,
   FLAG_OUTER_FRAGMENTATION,
   FLAG_PIPE,
@@ -18,7 +21,7 @@ import {
 import type { ReassemblyLimits } from './softwires.ts';
 import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
 
-export interface InstancePlan {
+export interface InstancePlan extends IcmpPlan {
   readonly name: string;
   /** Enabled, with all addresses it needs. An instance that does not forward only keeps its counters. */
   readonly forwards: boolean;
@@ -43,6 +46,14 @@ export interface InstancePlan {
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
   readonly servedPrefixes: readonly Ipv4Prefix[];
+}
+
+/** Average and burst of ICMP errors: messages a second, messages at once. */
+export interface IcmpPlan {
+  readonly icmpv4Rate: number;
+  readonly icmpv4Burst: number;
+  readonly icmpv6Rate: number;
+  readonly icmpv6Burst: number;
 }
 
 /** The instances of one role. */
@@ -87,6 +98,10 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   if (tunnel.tcpMssClamp !== undefined) flags |= FLAG_MSS_CLAMP;
   const options = tunnel.encapsulationLimit === undefined ? 0 : ENCAPSULATION_LIMIT_LEN;
   const { timeout, maximumFragments, maximumPackets, maximumPacketsPerSource } = tunnel.reassembly;
+  const { icmpv4Errors, icmpv6Errors } = tunnel.icmpPolicy;
+  if (!icmpv4Errors.allowIncomingIcmpv4) flags |= FLAG_DENY_ICMPV4;
+  if (icmpv4Errors.generateIcmpv4Errors) flags |= FLAG_ICMPV4_ERRORS;
+  if (icmpv6Errors.generateIcmpv6Errors) flags |= FLAG_ICMPV6_ERRORS;
   return {
     name: tunnel.name,
     flags,
@@ -102,5 +117,9 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
       datagramsPerSource: maximumPacketsPerSource,
     },
     ipv4Address: tunnel.ipv4Address ?? 0,
+    icmpv4Rate: icmpv4Errors.icmpv4Rate,
+    icmpv4Burst: icmpv4Errors.icmpv4Burst,
+    icmpv6Rate: icmpv6Errors.icmpv6Rate,
+    icmpv6Burst: icmpv6Errors.icmpv6Burst,
   };
 }

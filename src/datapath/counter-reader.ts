@@ -4,6 +4,8 @@ import type { InstanceCounters, SideCounters, Traffic } from '../control.ts';
 import type { Counters } from './counters.ts';
 import { SIDE_IPV4, SIDE_IPV6 } from './counters.ts';
 import type { Role } from './engine.ts';
+import type { IcmpBudget } from './icmp-budget.ts';
+import { ICMPV4_ERRORS, ICMPV6_ERRORS } from './icmp-budget.ts';
 import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, HELD, REPLIED } from './verdict.ts';
 
 /** When an instance began to count, and what its counters said then: a number may have had an owner before. */
@@ -15,11 +17,13 @@ interface Beginning {
 export class CounterReader {
   readonly #role: Role;
   readonly #counters: Counters;
+  readonly #icmpBudget: IcmpBudget;
   readonly #beginnings = new Map<number, Beginning>();
 
-  constructor(role: Role, counters: Counters) {
+  constructor(role: Role, counters: Counters, icmpBudget: IcmpBudget) {
     this.#role = role;
     this.#counters = counters;
+    this.#icmpBudget = icmpBudget;
   }
 
   /** Counting of an instance begins now. */
@@ -36,6 +40,8 @@ export class CounterReader {
       discontinuityTime: beginning?.time ?? '',
       ipv4: this.#side(instance, SIDE_IPV4, beginning),
       ipv6: this.#side(instance, SIDE_IPV6, beginning),
+      icmpv4Errors: this.#icmpBudget.read(instance, ICMPV4_ERRORS),
+      icmpv6Errors: this.#icmpBudget.read(instance, ICMPV6_ERRORS),
     };
   }
 

@@ -23,6 +23,8 @@ import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import { Encapsulation } from './encapsulation.ts';
 import type { FragmentMemory } from './fragments.ts';
 import { Fragments } from './fragments.ts';
+import { IcmpBudget } from './icmp-budget.ts';
+import { Icmpv6Errors } from './icmpv6-errors.ts';
 import { Identifications } from './identifications.ts';
 import {
   BLOCK_SHIFT,
@@ -56,6 +58,7 @@ export interface EngineMemory {
   readonly role: Role;
   readonly table: TableMemory;
   readonly softwires: SharedArrayBuffer;
+  readonly icmpBudget: SharedArrayBuffer;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
   /** Random, IDENTIFICATION_KEY_LEN octets. */
@@ -99,14 +102,17 @@ export class Engine {
     this.#softwires = new Softwires(memory.softwires);
     const identifications = new Identifications(memory.identificationKey, worker);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, identifications);
-    const replies = new Replies(this.#softwires, this.#encapsulation);
-    this.fragments = new Fragments(memory.fragments, this.#softwires, undefined, worker);
+    const budget = new IcmpBudget(memory.seed, memory.icmpBudget);
+    const replies = new Replies(this.#softwires, this.#encapsulation, budget);
+    const errors = new Icmpv6Errors(this.#softwires, budget);
+    this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
     this.#slowPath = new SlowPath(
       memory.role,
       this.#table,
       this.#softwires,
       this.#encapsulation,
       replies,
+      errors,
       this.fragments,
     );
     this.#keys = new Int32Array(capacity);

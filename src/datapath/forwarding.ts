@@ -17,6 +17,7 @@ import { Counters } from './counters.ts';
 import type { EngineMemory, Role } from './engine.ts';
 import { Epochs } from './epochs.ts';
 import { allocateRings } from './fragment-ring.ts';
+import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
 import { IDENTIFICATION_KEY_LEN } from './identifications.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import type { Allocate } from './memory.ts';
@@ -61,6 +62,7 @@ export class Forwarding {
   readonly #softwires: Softwires;
   readonly #counters: CounterReader;
   readonly #gauges = new ReassemblyGauges();
+  readonly #icmpBudget: IcmpBudget;
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
   /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
@@ -77,13 +79,16 @@ export class Forwarding {
     this.table = new Table(capacity, this.#epochs, allocate);
     this.#softwires = new Softwires(allocate);
     const counters = new Counters(workers);
-    this.#counters = new CounterReader(role, counters);
+    const seed = randomBytes(4).readInt32LE();
+    this.#icmpBudget = new IcmpBudget(seed);
+    this.#counters = new CounterReader(role, counters, this.#icmpBudget);
     this.memory = {
       engine: {
         role,
         table: this.table.memory,
         softwires: this.#softwires.memory,
-        seed: randomBytes(4).readInt32LE(),
+        icmpBudget: this.#icmpBudget.memory,
+        seed,
         identificationKey: Uint8Array.from(randomBytes(IDENTIFICATION_KEY_LEN)),
         fragments: {
           gauges: this.#gauges.memory,
@@ -128,7 +133,11 @@ export class Forwarding {
       for (const key of this.#softwireNumbers.keys()) {
         if (!wanted.has(key)) this.#softwires.set(this.#softwireNumbers.numberOf(key) ?? 0, undefined);
       }
-      for (const { plan, instance } of forwarding) this.#setSoftwires(plan, instance);
+      for (const { plan, instance } of forwarding) {
+        this.#icmpBudget.setLimits(instance, ICMPV4_ERRORS, plan.icmpv4Rate, plan.icmpv4Burst);
+        this.#icmpBudget.setLimits(instance, ICMPV6_ERRORS, plan.icmpv6Rate, plan.icmpv6Burst);
+        this.#setSoftwires(plan, instance);
+      }
       this.#softwires.setPools(forwarding.flatMap(({ plan, instance }) => poolsOf(plan, instance)));
     });
     this.#plans = plans;
@@ -220,6 +229,7 @@ export class Forwarding {
     if (known !== undefined) return known;
     const number = this.#instances.assign(name);
     this.#counters.begin(number);
+    this.#icmpBudget.begin(number);
     return number;
   }
 

@@ -4,7 +4,7 @@
 
 import type { Batch } from './batch.ts';
 import { FragmentReceiver, FragmentSender, NO_WAKE } from './fragment-ring.ts';
-import type { FragmentErrors } from './reassembly.ts';
+import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
 import type { Softwires } from './softwires.ts';
@@ -24,12 +24,12 @@ export interface FragmentMemory {
 export class Fragments {
   readonly #memory: FragmentMemory;
   readonly #softwires: Softwires;
-  readonly #errors: FragmentErrors | undefined;
+  readonly #errors: Icmpv6Errors;
   readonly #sender: FragmentSender | undefined;
   readonly #receiver: FragmentReceiver | undefined;
   #reassembly: Reassembly | undefined;
 
-  constructor(memory: FragmentMemory, softwires: Softwires, errors: FragmentErrors | undefined, worker: number) {
+  constructor(memory: FragmentMemory, softwires: Softwires, errors: Icmpv6Errors, worker: number) {
     this.#memory = memory;
     this.#softwires = softwires;
     this.#errors = errors;

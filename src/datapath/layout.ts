@@ -50,6 +50,11 @@ export const FLAG_ECN_COMPATIBILITY = 4;
 export const FLAG_FLOW_LABEL = 8;
 /** An AFTR that connects its gateways (RFC 7596 §6.2). */
 export const FLAG_HAIRPINNING = 16;
+/** Errors about tunnel packets that end here are sent, and errors about IPv4 packets. */
+export const FLAG_ICMPV6_ERRORS = 1 << 16;
+export const FLAG_ICMPV4_ERRORS = 1 << 17;
+/** ICMPv4 from the Internet ends here (RFC 7596 §8.1). */
+export const FLAG_DENY_ICMPV4 = 1 << 18;
 
 /** What is too big is carried in outer fragments if it may be (RFC 2473 §7.2 b); otherwise it is dropped. */
 export const FLAG_OUTER_FRAGMENTATION = 1 << 8;

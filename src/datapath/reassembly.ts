@@ -29,6 +29,8 @@ import {
   TOTAL,
 } from './datagram-table.ts';
 import { chunksFor, FragmentStore } from './fragment-store.ts';
+import type { Icmpv6Errors } from './icmpv6-errors.ts';
+import { ERRONEOUS_HEADER_FIELD, INCOMPLETE_HEADER_CHAIN, REASSEMBLY_TIME_EXCEEDED } from './icmpv6-errors.ts';
 import { KeyedHash } from './keyed-hash.ts';
 import type { ReassemblyGauges } from './reassembly-gauges.ts';
 import { EVICTIONS_PER_FRAGMENT, EXPIRIES_PER_BATCH } from './settlements.ts';
@@ -52,23 +54,6 @@ import { setU8, setU16, u8 } from './wire/octets.ts';
 /** No verdict: the packet is whole now. */
 export const COMPLETE = -1;
 
-/** Sends ICMPv6 errors: type times 256 plus code, about the packet of `len` octets at `at` in `from`. */
-export interface FragmentErrors {
-  send(
-    batch: Batch,
-    k: number,
-    error: number,
-    parameter: number,
-    softwire: number,
-    from: Uint8Array,
-    at: number,
-    len: number,
-  ): boolean;
-}
-
-const REASSEMBLY_TIME_EXCEEDED = 0x0301;
-const ERRONEOUS_HEADER_FIELD = 0x0400;
-const INCOMPLETE_HEADER_CHAIN = 0x0403;
 /** Octets before the payload length in the IPv6 header: a pointer of ICMPv6 goes there. */
 const PAYLOAD_LENGTH_FIELD = 4;
 /** As much of a packet as an ICMPv6 error quotes at most (RFC 4443 §2.4 c). */
@@ -104,7 +89,7 @@ export class Reassembly {
   length = 0;
   readonly #softwires: Softwires;
   readonly #gauges: ReassemblyGauges;
-  readonly #errors: FragmentErrors | undefined;
+  readonly #errors: Icmpv6Errors;
   readonly #walk = newWalk();
   readonly #piece: Piece = {
     k: 0,
@@ -128,7 +113,7 @@ export class Reassembly {
   constructor(
     softwires: Softwires,
     gauges: ReassemblyGauges,
-    errors: FragmentErrors | undefined,
+    errors: Icmpv6Errors,
     key: Int32Array,
     octets = STORE_OCTETS,
   ) {
@@ -156,7 +141,7 @@ export class Reassembly {
     piece.at = outer;
     piece.octets = end - outer;
     piece.headerLen = walk.at + fragment.FRAGMENT_HEADER_LEN - outer;
-    piece.link = walk.link - outer;
+    piece.link = walk.field - outer;
     piece.offset = fragment.fragmentOffset(buf, walk.at);
     piece.len = piece.octets - piece.headerLen;
     piece.more = fragment.moreFragments(buf, walk.at);
@@ -427,7 +412,7 @@ export class Reassembly {
   // ICMPv6 ------------------------------------------------------------------------------------------------------------
 
   #report(batch: Batch, { k, at, octets, softwire }: Piece, error: number, parameter: number): void {
-    this.#errors?.send(batch, k, error, parameter, softwire, batch.buf, at, octets);
+    this.#errors.send(batch, k, error, parameter, softwire, batch.buf, at, octets);
   }
 
   /** RFC 8200 §4.5: the source is told when the first fragment has come, of a datagram that is not silently ended. */
@@ -438,7 +423,7 @@ export class Reassembly {
     const at = batch.takeScratch(octets);
     this.#store.copy(first, 0, octets, batch.words, at >> 2);
     const softwire = this.#words[datagram * DATAGRAM_WORDS + SOFTWIRE] ?? 0;
-    this.#errors?.send(batch, NO_OWNER, REASSEMBLY_TIME_EXCEEDED, 0, softwire, batch.buf, at, octets);
+    this.#errors.send(batch, NO_OWNER, REASSEMBLY_TIME_EXCEEDED, 0, softwire, batch.buf, at, octets);
   }
 }
 

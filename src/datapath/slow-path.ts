@@ -9,6 +9,8 @@ import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
 import type { Fragments } from './fragments.ts';
+import type { Icmpv6Errors } from './icmpv6-errors.ts';
+import { SOURCE_REFUSED } from './icmpv6-errors.ts';
 import { FLAG_HAIRPINNING, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
 import { COMPLETE } from './reassembly.ts';
 import type { Replies } from './replies.ts';
@@ -99,6 +101,7 @@ export class SlowPath {
   readonly #softwires: Softwires;
   readonly #encapsulation: Encapsulation;
   readonly #replies: Replies;
+  readonly #errors: Icmpv6Errors;
   readonly #fragments: Fragments;
   readonly #walk = newWalk();
   readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
@@ -109,6 +112,7 @@ export class SlowPath {
     softwires: Softwires,
     encapsulation: Encapsulation,
     replies: Replies,
+    errors: Icmpv6Errors,
     fragments: Fragments,
   ) {
     this.#isGateway = role === 'gateway';
@@ -116,6 +120,7 @@ export class SlowPath {
     this.#softwires = softwires;
     this.#encapsulation = encapsulation;
     this.#replies = replies;
+    this.#errors = errors;
     this.#fragments = fragments;
   }
 
@@ -204,10 +209,15 @@ export class SlowPath {
     if (packet.softwire === 0) return DROP_NOT_FOR_US;
     if (ipv6.isMartianSource(buf, outer + ipv6.IPV6_SOURCE)) return DROP_MARTIAN_OUTER_SOURCE;
     if (walk.end === WALK_FRAGMENT && !isWhole) return this.#fragment(batch, packet, end);
-    if (walk.end !== WALK_DONE) return WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6;
+    if (walk.end !== WALK_DONE) return this.#unfitHeaders(batch, packet, WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6);
     if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
     if (isIcmpv6) return this.#icmpv6(batch, packet.k, outer, walk.at, end - walk.at);
-    return DROP_UNSUPPORTED_NEXT_HEADER;
+    return this.#unfitHeaders(batch, packet, DROP_UNSUPPORTED_NEXT_HEADER);
+  }
+
+  #unfitHeaders(batch: Batch, packet: Parsed, drop: number): number {
+    this.#errors.aboutHeaders(batch, packet.k, packet.at, packet.softwire, this.#walk);
+    return drop;
   }
 
   /** A fragment of a tunnel packet: with the last one, the whole goes on as any other. */
@@ -268,8 +278,8 @@ export class SlowPath {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
     packet.row = this.#rowOf(ipv4.source(buf, packet.at));
-    if (packet.row === 0) return DROP_NO_BINDING;
-    if (!this.#comesFrom(buf, packet.outer, packet.row)) return DROP_SOURCE_MISMATCH;
+    if (packet.row === 0) return this.#refuse(batch, packet, DROP_NO_BINDING);
+    if (!this.#comesFrom(buf, packet.outer, packet.row)) return this.#refuse(batch, packet, DROP_SOURCE_MISMATCH);
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
     if (packet.ecn === ECN_DROP) return DROP_ECN;
     if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
@@ -278,6 +288,13 @@ export class SlowPath {
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
     if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
     return this.#hairpin(batch, packet, other);
+  }
+
+  /** Tells a gateway that it has no such address (RFC 7596 §6.2). */
+  #refuse(batch: Batch, { k, outer, softwire }: Parsed, drop: number): number {
+    const len = ipv6.IPV6_HEADER_LEN + ipv6.payloadLength(batch.buf, outer);
+    this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
+    return drop;
   }
 
   /** Echo to the instance's own address is answered through the tunnel; anything else is for the kernel. */

@@ -35,6 +35,7 @@ function projectRoot(): string {
 /** Features of our own model that work. What stands behind another one is refused, and not in the generated model. */
 export const WORKING_FEATURES: readonly string[] = [
   'encapsulation-limit',
+  'icmp-policy',
   'outer-fragmentation',
   'reassembly',
   'tcp-mss-clamp',

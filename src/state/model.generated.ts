@@ -58,6 +58,63 @@ function readReassembly(value: unknown): Reassembly {
   };
 }
 
+/** ICMPv4 messages. */
+export interface Icmpv4Errors {
+  /** Whether ICMPv4 from the Internet is processed. */
+  readonly allowIncomingIcmpv4: boolean;
+  /** Whether errors are sent about IPv4 packets that end here. */
+  readonly generateIcmpv4Errors: boolean;
+  /** Average rate of ICMPv4 errors. In messages per second. */
+  readonly icmpv4Rate: number;
+  /** How many ICMPv4 errors may leave at once. In messages. */
+  readonly icmpv4Burst: number;
+}
+
+function readIcmpv4Errors(value: unknown): Icmpv4Errors {
+  const node = value as JsonNode;
+  return {
+    allowIncomingIcmpv4: leafAt(node, 'allow-incoming-icmpv4', Boolean, true),
+    generateIcmpv4Errors: leafAt(node, 'generate-icmpv4-errors', Boolean, true),
+    icmpv4Rate: leafAt(node, 'icmpv4-rate', Number, 10),
+    icmpv4Burst: leafAt(node, 'icmpv4-burst', Number, 20),
+  };
+}
+
+/** ICMPv6 messages. */
+export interface Icmpv6Errors {
+  /** Whether errors are sent about tunnel packets that end here. */
+  readonly generateIcmpv6Errors: boolean;
+  /** Average rate of ICMPv6 errors. In messages per second. */
+  readonly icmpv6Rate: number;
+  /** How many ICMPv6 errors may leave at once. In messages. */
+  readonly icmpv6Burst: number;
+}
+
+function readIcmpv6Errors(value: unknown): Icmpv6Errors {
+  const node = value as JsonNode;
+  return {
+    generateIcmpv6Errors: leafAt(node, 'generate-icmpv6-errors', Boolean, true),
+    icmpv6Rate: leafAt(node, 'icmpv6-rate', Number, 10),
+    icmpv6Burst: leafAt(node, 'icmpv6-burst', Number, 20),
+  };
+}
+
+/** What ICMP is let in and made. */
+export interface IcmpPolicy {
+  /** ICMPv4 messages. */
+  readonly icmpv4Errors: Icmpv4Errors;
+  /** ICMPv6 messages. */
+  readonly icmpv6Errors: Icmpv6Errors;
+}
+
+function readIcmpPolicy(value: unknown): IcmpPolicy {
+  const node = value as JsonNode;
+  return {
+    icmpv4Errors: readIcmpv4Errors(objectAt(node, 'icmpv4-errors')),
+    icmpv6Errors: readIcmpv6Errors(objectAt(node, 'icmpv6-errors')),
+  };
+}
+
 /** A 4over6 gateway: the lwB4 data plane without NAPT44 in front of IPv4 end devices. */
 export interface Gateway {
   /** Name of this gateway. */
@@ -104,6 +161,8 @@ export interface Gateway {
   readonly tcpMssClamp: number | undefined;
   /** Limits of the reassembly of tunnel packets. */
   readonly reassembly: Reassembly;
+  /** What ICMP is let in and made. */
+  readonly icmpPolicy: IcmpPolicy;
 }
 
 function readGateway(value: unknown): Gateway {
@@ -131,6 +190,7 @@ function readGateway(value: unknown): Gateway {
     encapsulationLimit: leafAt(node, 'encapsulation-limit', Number, undefined),
     tcpMssClamp: leafAt(node, 'tcp-mss-clamp', Number, undefined),
     reassembly: readReassembly(objectAt(node, 'reassembly')),
+    icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
   };
 }
 
@@ -182,6 +242,8 @@ export interface Aftr {
   readonly tcpMssClamp: number | undefined;
   /** Limits of the reassembly of tunnel packets. */
   readonly reassembly: Reassembly;
+  /** What ICMP is let in and made. */
+  readonly icmpPolicy: IcmpPolicy;
 }
 
 function readAftr(value: unknown): Aftr {
@@ -210,6 +272,7 @@ function readAftr(value: unknown): Aftr {
     encapsulationLimit: leafAt(node, 'encapsulation-limit', Number, undefined),
     tcpMssClamp: leafAt(node, 'tcp-mss-clamp', Number, undefined),
     reassembly: readReassembly(objectAt(node, 'reassembly')),
+    icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
   };
 }
 

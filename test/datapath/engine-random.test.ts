@@ -121,7 +121,9 @@ test('a packet of the AFTR reaches IPv4 only from the gateway of its inner sourc
     const src = ADDRESSES[next() % ADDRESSES.length] ?? '';
     const outer = ENDPOINTS[next() % ENDPOINTS.length] ?? '';
     const local = next() % 2 === 0 ? '2001:db8:b::1' : '2001:db8:b::2';
-    const out = engine.run([ipv6({ src: outer, dst: local, payload: ipv4({ src, dst: '8.8.4.4' }) })]);
+    const out = engine
+      .run([ipv6({ src: outer, dst: local, payload: ipv4({ src, dst: '8.8.4.4' }) })])
+      .filter((packet) => packet.startsWith('4'));
     const allowed = gatewayOf[src] === outer && (local === '2001:db8:b::2') === (src === '198.51.102.1');
     assert.is(out.length, allowed ? 1 : 0, `${src} from ${outer} to ${local}`);
     forwarded += out.length;

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { icmpv6Error } from '../helpers/icmpv6-error.ts';
 import { icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** Packets that turn round: hairpin, loops, and answers of the engine itself. */
@@ -64,6 +65,7 @@ addCases(test, 'aftr', [
   },
   {
     name: 'the source check comes first (D47)',
+    configuration: { 'icmp-policy': { 'icmpv6-errors': { 'generate-icmpv6-errors': false } } },
     in: [fromG1(ipv4({ src: Y, dst: X }))],
     out: [],
     counters: { 'ipv6 source-mismatch': 1 },
@@ -156,14 +158,31 @@ test('without an ipv4-address there is nobody to send errors', async () => {
   assert.equal(engine.run([fromG1(lastHop)]), []);
 });
 
-test('errors are limited to a burst of 10 and 10 a second (D96)', async () => {
+test('errors of an instance are limited to a burst of 20 and 10 a second, and those left out are counted (D96)', async () => {
   const engine = await engineFor('aftr');
-  const flood = new Array<string>(50).fill(fromG1(lastHop));
-  assert.is(engine.run(flood, 0).length, 10);
+  // Each to an end device of its own, so that only the instance limits them.
+  const flood = Array.from({ length: 50 }, (_, i) =>
+    fromG1(ipv4({ src: `198.51.100.${i + 1}`, dst: INTERNET, ttl: 1 })),
+  );
+  assert.is(engine.run(flood, 0).length, 20);
   assert.is(engine.run(flood, 500).length, 5);
   assert.is(engine.run(flood, 500).length, 0);
-  assert.is(engine.run(flood, 60_000).length, 10);
+  assert.is(engine.run(flood, 60_000).length, 20);
   assert.equal(packetCounts(engine.counters()), { 'ipv6 ttl-expired': 200 });
+  assert.equal(engine.counters()[0]?.icmpv4Errors, { sent: 45, suppressed: 155 });
+});
+
+test('rate and burst of ICMPv4 errors are those of the configuration, and they can be turned off (D96)', async () => {
+  const flood = Array.from({ length: 50 }, (_, i) =>
+    fromG1(ipv4({ src: `198.51.100.${i + 1}`, dst: INTERNET, ttl: 1 })),
+  );
+  const policy = (leaves: Readonly<Record<string, unknown>>) => ({ 'icmp-policy': { 'icmpv4-errors': leaves } });
+  const limited = await engineFor('aftr', policy({ 'icmpv4-rate': 4, 'icmpv4-burst': 3 }));
+  assert.is(limited.run(flood, 0).length, 3);
+  assert.is(limited.run(flood, 500).length, 2);
+  const off = await engineFor('aftr', policy({ 'generate-icmpv4-errors': false }));
+  assert.is(off.run(flood, 0).length, 0);
+  assert.equal(packetCounts(off.counters()), { 'ipv6 ttl-expired': 50 });
 });
 
 test('a packet to an unused address crosses the tunnel at most once (D49, D50)', async () => {
@@ -173,8 +192,9 @@ test('a packet to an unused address crosses the tunnel at most once (D49, D50)',
   const [inner = ''] = gateway.run([tunnelled]);
   // The gateway has no such device, and its default route brings the packet back to the engine.
   assert.equal(gateway.run([inner]), []);
-  // A gateway that misbehaves sends it back through the tunnel.
-  assert.equal(aftr.run([fromG1(inner)]), []);
+  // A gateway that misbehaves sends it back through the tunnel: its source is no address of that gateway.
+  const returned = fromG1(inner);
+  assert.equal(aftr.run([returned]), [icmpv6Error(1, 5, 0, returned, AFTR)]);
   assert.equal(packetCounts(gateway.counters()), { 'ipv6 forwarded': 1, 'ipv4 outside-served-prefix': 1 });
 });
 

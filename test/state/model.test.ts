@@ -27,6 +27,14 @@ const TUNNEL_DEFAULTS = {
   pipeDscp: 0,
   ecnMode: 'normal',
   flowLabelMode: 'flow',
+  outerFragmentation: true,
+  encapsulationLimit: undefined,
+  tcpMssClamp: undefined,
+  reassembly: { timeout: 60, maximumFragments: 20, maximumPackets: 10_000, maximumPacketsPerSource: 100 },
+  icmpPolicy: {
+    icmpv4Errors: { allowIncomingIcmpv4: true, generateIcmpv4Errors: true, icmpv4Rate: 10, icmpv4Burst: 20 },
+    icmpv6Errors: { generateIcmpv6Errors: true, icmpv6Rate: 10, icmpv6Burst: 20 },
+  },
 };
 
 const configurations = [
@@ -89,6 +97,24 @@ const configurations = [
             'pipe-dscp': 46,
             'ecn-mode': 'compatibility',
             'flow-label-mode': 'zero',
+            'outer-fragmentation': false,
+            'encapsulation-limit': 4,
+            'tcp-mss-clamp': 1420,
+            reassembly: {
+              timeout: 30,
+              'maximum-fragments': 5,
+              'maximum-packets': 50,
+              'maximum-packets-per-source': 7,
+            },
+            'icmp-policy': {
+              'icmpv4-errors': {
+                'allow-incoming-icmpv4': false,
+                'generate-icmpv4-errors': false,
+                'icmpv4-rate': 1,
+                'icmpv4-burst': 2,
+              },
+              'icmpv6-errors': { 'generate-icmpv6-errors': false, 'icmpv6-rate': 3, 'icmpv6-burst': 4 },
+            },
           },
         ],
       },
@@ -109,6 +135,14 @@ const configurations = [
           pipeDscp: 46,
           ecnMode: 'compatibility',
           flowLabelMode: 'zero',
+          outerFragmentation: false,
+          encapsulationLimit: 4,
+          tcpMssClamp: 1420,
+          reassembly: { timeout: 30, maximumFragments: 5, maximumPackets: 50, maximumPacketsPerSource: 7 },
+          icmpPolicy: {
+            icmpv4Errors: { allowIncomingIcmpv4: false, generateIcmpv4Errors: false, icmpv4Rate: 1, icmpv4Burst: 2 },
+            icmpv6Errors: { generateIcmpv6Errors: false, icmpv6Rate: 3, icmpv6Burst: 4 },
+          },
         },
       ],
       aftr: [],

@@ -44,19 +44,19 @@ export interface Walk {
   /** First header that is not passed over, and the offset of its first octet. */
   nextHeader: number;
   at: number;
-  /** Offset of the octet that names this header. */
-  link: number;
+  /** What a Parameter Problem would point at: the field that names nextHeader, an unknown option, a routing type. */
+  field: number;
 }
 
 export function newWalk(): Walk {
-  return { end: WALK_DONE, nextHeader: 0, at: 0, link: 0 };
+  return { end: WALK_DONE, nextHeader: 0, at: 0, field: 0 };
 }
 
 /** Walks the extension headers of the packet at `at`, which `isIpv6` has accepted, and leaves the result in `walk`. */
 export function walkExtensions(buf: Uint8Array, at: number, walk: Walk): void {
   walk.nextHeader = nextHeader(buf, at);
   walk.at = at + IPV6_HEADER_LEN;
-  walk.link = at + IPV6_NEXT_HEADER;
+  walk.field = at + IPV6_NEXT_HEADER;
   continueWalk(buf, at + IPV6_HEADER_LEN + payloadLength(buf, at), walk);
 }
 
@@ -86,11 +86,11 @@ function pass(buf: Uint8Array, end: number, walk: Walk): void {
   if (at + length > end) walk.end = WALK_TRUNCATED;
   else if (walk.nextHeader === NEXT_HEADER_FRAGMENT)
     walk.end = (u16(buf, at + 2) & 0xfff9) === 0 ? WALK_DONE : WALK_FRAGMENT;
-  else if (walk.nextHeader === NEXT_HEADER_ROUTING) walk.end = u8(buf, at + 3) === 0 ? WALK_DONE : WALK_SEGMENTS_LEFT;
-  else walk.end = walkOptions(buf, at + 2, at + length);
+  else if (walk.nextHeader === NEXT_HEADER_ROUTING) walkRouting(buf, at, walk);
+  else walkOptions(buf, at + 2, at + length, walk);
   if (walk.end !== WALK_DONE) return;
+  walk.field = at;
   walk.nextHeader = u8(buf, at);
-  walk.link = at;
   walk.at = at + length;
 }
 
@@ -108,7 +108,13 @@ export function writeEncapsulationLimit(buf: Uint8Array, at: number, next: numbe
   setU16(buf, at + 6, 1 << 8);
 }
 
-function walkOptions(buf: Uint8Array, first: number, end: number): number {
+function walkRouting(buf: Uint8Array, at: number, walk: Walk): void {
+  if (u8(buf, at + 3) === 0) return;
+  walk.end = WALK_SEGMENTS_LEFT;
+  walk.field = at + 2;
+}
+
+function walkOptions(buf: Uint8Array, first: number, end: number, walk: Walk): void {
   let at = first;
   while (at < end) {
     const type = u8(buf, at);
@@ -116,10 +122,13 @@ function walkOptions(buf: Uint8Array, first: number, end: number): number {
       at++;
       continue;
     }
-    if (at + 2 > end || at + 2 + u8(buf, at + 1) > end) return WALK_TRUNCATED;
     const known = type === OPTION_PADN || type === OPTION_TUNNEL_LIMIT;
-    if (!known && (type & OPTION_ACTION) !== 0) return WALK_UNKNOWN_OPTION;
+    if (at + 2 > end || at + 2 + u8(buf, at + 1) > end) walk.end = WALK_TRUNCATED;
+    else if (!known && (type & OPTION_ACTION) !== 0) {
+      walk.end = WALK_UNKNOWN_OPTION;
+      walk.field = at;
+    }
+    if (walk.end !== WALK_DONE) return;
     at += 2 + u8(buf, at + 1);
   }
-  return WALK_DONE;
 }

@@ -12,6 +12,8 @@
 import { setU16, setU32, u8, u16, u32 } from './octets.ts';
 
 export const IPV6_HEADER_LEN = 40;
+/** Every link carries packets of so many octets (RFC 8200 §5). */
+export const IPV6_MINIMUM_MTU = 1_280;
 export const IPV6_NEXT_HEADER = 6;
 export const IPV6_SOURCE = 8;
 export const IPV6_DESTINATION = 24;
@@ -21,6 +23,7 @@ export const NEXT_HEADER_IPV4 = 4;
 export const NEXT_HEADER_ROUTING = 43;
 export const NEXT_HEADER_FRAGMENT = 44;
 export const NEXT_HEADER_ICMPV6 = 58;
+export const NEXT_HEADER_NONE = 59;
 export const NEXT_HEADER_DESTINATION = 60;
 
 /**

@@ -1,0 +1,121 @@
+/**
+ * ICMPv6 errors that the engine makes about tunnel packets that end here (RFC 4443 §3): from the tunnel address of a
+ * softwire to the source of the packet, as much of the packet quoted as fits in 1,280 octets (§2.4 (c)).
+ *
+ *     | Type | Code | Checksum | parameter (pointer, or unused) | the packet ...
+ */
+
+import type { Batch } from './batch.ts';
+import type { IcmpBudget } from './icmp-budget.ts';
+import { ICMPV6_ERRORS } from './icmp-budget.ts';
+import { FLAG_ICMPV6_ERRORS, SOFTWIRE_SHIFT } from './layout.ts';
+import type { Softwires } from './softwires.ts';
+import { ICMPV6_HEADER_LEN, mayCauseIcmpv6Error, writeIcmpv6Error } from './wire/icmpv6.ts';
+import {
+  IPV6_DESTINATION,
+  IPV6_HEADER_LEN,
+  IPV6_MINIMUM_MTU,
+  IPV6_SOURCE,
+  isMartianSource,
+  isMulticast,
+  NEXT_HEADER_ICMPV6,
+  NEXT_HEADER_NONE,
+  payloadLength,
+  writeIpv6Fields,
+} from './wire/ipv6.ts';
+import type { Walk } from './wire/ipv6-extensions.ts';
+import { WALK_DONE, WALK_SEGMENTS_LEFT, WALK_UNKNOWN_OPTION } from './wire/ipv6-extensions.ts';
+import { setU32, u8, u32 } from './wire/octets.ts';
+
+/** Type times 256 plus code (RFC 4443 §3.1, §3.3, §3.4; RFC 7112 §5). */
+export const SOURCE_REFUSED = 0x0105;
+export const REASSEMBLY_TIME_EXCEEDED = 0x0301;
+/** Parameter: offset of the field in the packet, counted from its IPv6 header. */
+export const ERRONEOUS_HEADER_FIELD = 0x0400;
+export const UNRECOGNIZED_NEXT_HEADER = 0x0401;
+export const UNRECOGNIZED_OPTION = 0x0402;
+export const INCOMPLETE_HEADER_CHAIN = 0x0403;
+
+const HOP_LIMIT = 64;
+const LARGEST_QUOTE = IPV6_MINIMUM_MTU - IPV6_HEADER_LEN - ICMPV6_HEADER_LEN;
+
+export class Icmpv6Errors {
+  readonly #softwires: Softwires;
+  readonly #budget: IcmpBudget;
+
+  constructor(softwires: Softwires, budget: IcmpBudget) {
+    this.#softwires = softwires;
+    this.#budget = budget;
+  }
+
+  /**
+   * Sends the error `error` (one of the numbers above, with its parameter or 0) about the IPv6 packet of `len` octets at
+   * `at` in `from`, on account of packet `k`. `from` is the memory of the batch, or any other that holds the packet as it
+   * was received, from its IPv6 header on: a first fragment that waited for others, say. `softwire` names the tunnel
+   * address that it came to, which is the source of the error.
+   *
+   * Returns whether it was sent. It is not: with generate-icmpv6-errors false; about what RFC 4443 §2.4 (e) excludes (an
+   * ICMPv6 error, a source that is no single host, a destination that is multicast, a source that is ourselves); above
+   * the rate of the instance, which is counted; without room in the batch.
+   */
+  send(
+    batch: Batch,
+    k: number,
+    error: number,
+    parameter: number,
+    softwire: number,
+    from: Uint8Array,
+    at: number,
+    len: number,
+  ): boolean {
+    if (!this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS) || !this.#mayBeAnswered(from, at, len)) return false;
+    const quoted = Math.min(len, LARGEST_QUOTE);
+    const total = IPV6_HEADER_LEN + ICMPV6_HEADER_LEN + quoted;
+    if (!batch.hasRoom(1, total)) return false;
+    const instance = this.#softwires.instance(softwire);
+    if (!this.#budget.take(instance, ICMPV6_ERRORS, sourceKey(from, at), batch.nowMs)) return false;
+    const { buf } = batch;
+    const header = batch.takeScratch(total);
+    const message = header + IPV6_HEADER_LEN;
+    for (let i = 0; i < quoted; i++) buf[message + ICMPV6_HEADER_LEN + i] = from[at + i] ?? 0;
+    writeIpv6Fields(buf, header, 0, 0, total - IPV6_HEADER_LEN, NEXT_HEADER_ICMPV6, HOP_LIMIT);
+    const { octets } = this.#softwires;
+    const local = (softwire << SOFTWIRE_SHIFT) * 4 + IPV6_SOURCE;
+    for (let i = 0; i < 16; i += 4) {
+      setU32(buf, header + IPV6_SOURCE + i, u32(octets, local + i));
+      setU32(buf, header + IPV6_DESTINATION + i, u32(from, at + IPV6_SOURCE + i));
+    }
+    writeIcmpv6Error(buf, header, message, quoted, error, parameter);
+    batch.send(k, header, total);
+    return true;
+  }
+
+  /**
+   * The error that is due because of how the walk over the extension headers of the packet at `outer` ended (RFC 8200
+   * §4, §4.2, §4.4): an option that asks for it, segments left, or something behind the headers that is not spoken here.
+   */
+  aboutHeaders(batch: Batch, k: number, outer: number, softwire: number, walk: Walk): void {
+    const { buf } = batch;
+    const pointer = walk.field - outer;
+    const len = IPV6_HEADER_LEN + payloadLength(buf, outer);
+    let error = 0;
+    if (walk.end === WALK_SEGMENTS_LEFT) error = ERRONEOUS_HEADER_FIELD;
+    // The highest bit asks for an answer; 01 is a silent discard.
+    else if (walk.end === WALK_UNKNOWN_OPTION && u8(buf, walk.field) >= 0x80) error = UNRECOGNIZED_OPTION;
+    else if (walk.end === WALK_DONE && walk.nextHeader !== NEXT_HEADER_NONE) error = UNRECOGNIZED_NEXT_HEADER;
+    if (error !== 0) this.send(batch, k, error, pointer, softwire, buf, outer, len);
+  }
+
+  #mayBeAnswered(from: Uint8Array, at: number, len: number): boolean {
+    if (isMartianSource(from, at + IPV6_SOURCE) || isMulticast(from, at + IPV6_DESTINATION)) return false;
+    if (this.#softwires.byLocal(from, at + IPV6_SOURCE) !== 0) return false;
+    return mayCauseIcmpv6Error(from, at, len);
+  }
+}
+
+/** 32 bits that stand for the source of the IPv6 packet at `at`. */
+function sourceKey(buf: Uint8Array, at: number): number {
+  let key = 0;
+  for (let i = 0; i < 16; i += 4) key = Math.imul(key ^ u32(buf, at + IPV6_SOURCE + i), 0x9e3779b1) ^ (key >>> 13);
+  return key;
+}
