@@ -8,9 +8,18 @@ import { readConfiguration } from '../state/model.generated.ts';
 import type { KernelPart } from './datapath.ts';
 import type { Role } from './engine.ts';
 
-/** The kernel behind the interface that the datapath wants; `devices` are the TUN devices by role. */
-export function kernelPart(devices: Readonly<Record<Role, string>>): KernelPart {
-  const kernel = new Kernel();
+/**
+ * The kernel behind the interface that the datapath wants; `devices` are the TUN devices by role. `onEgress` is told what the
+ * links of the IPv4 side take, by instance, whenever it may have changed.
+ */
+export function kernelPart(
+  devices: Readonly<Record<Role, string>>,
+  onEgress: (role: Role, mtus: ReadonlyMap<string, number>) => void,
+): KernelPart {
+  const kernel = new Kernel(({ gateway, aftr }) => {
+    onEgress('gateway', gateway);
+    onEgress('aftr', aftr);
+  });
   let applied = kernelConfig(readConfiguration({}), devices);
   return {
     check: async (configuration) => {

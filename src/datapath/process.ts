@@ -50,7 +50,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const follower = new Follower(store, options.queues, allocateShared);
   const datapath = new Datapath({
     follower,
-    kernel: kernelPart(TUN_NAMES),
+    kernel: kernelPart(TUN_NAMES, (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus)),
     startWorkers: workerStarter(options.tunDescriptors, log),
     log,
   });

@@ -5,11 +5,14 @@
  *    read and compared with what should be; at a commit, what was there after the last comparison.
  * 2. What is missing is added first, blackholes before the routes that they stand behind, then what is too much is removed.
  * 3. Nothing of others is touched.
+ * 4. What the links of the IPv4 side take is told after each comparison.
  */
 
 import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
 import { diagnose } from './diagnosis.ts';
+import type { EgressMtus } from './egress.ts';
+import { ANYWHERE, egressMtus } from './egress.ts';
 import type { Link, Neighbour, Route, Rule } from './netlink.ts';
 import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL } from './netlink.ts';
 import { Monitor } from './netlink-socket.ts';
@@ -43,6 +46,12 @@ export class Kernel {
   #fault = '';
   #diagnosis: { readonly at: number; readonly sentences: Promise<string[]> } | undefined;
   #last: Promise<unknown> = Promise.resolve();
+
+  readonly #onEgress: (mtus: EgressMtus) => void;
+
+  constructor(onEgress: (mtus: EgressMtus) => void = () => {}) {
+    this.#onEgress = onEgress;
+  }
 
   /** Why this configuration cannot be applied here; empty when it can. Changes nothing. */
   async check(config: KernelConfig): Promise<HostRefusal[]> {
@@ -78,7 +87,7 @@ export class Kernel {
     this.#monitor ??= new Monitor(PROTOCOL, () => this.#onChange());
     this.#config = config;
     this.#diagnosis = undefined;
-    await this.#inTurn(() => this.#reconcile(planKernel(config)));
+    await this.#inTurn(() => this.#follow(config));
   }
 
   /** Takes back everything of ours and the devices of these names, which no worker uses any more. */
@@ -102,7 +111,7 @@ export class Kernel {
     this.#inTurn(async () => {
       // Here and not before: a reconciliation under way would take what it wanted for what is there.
       this.#own = undefined;
-      if (this.#config) await this.#reconcile(planKernel(this.#config));
+      if (this.#config) await this.#follow(this.#config);
     }).catch(() => undefined);
   }
 
@@ -110,6 +119,12 @@ export class Kernel {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);
     return result;
+  }
+
+  async #follow(config: KernelConfig): Promise<void> {
+    await this.#reconcile(planKernel(config));
+    const { link } = await this.#netlink.wayTo(ANYWHERE);
+    this.#onEgress(egressMtus(config, await this.#netlink.links(), link));
   }
 
   async #reconcile(plan: KernelPlan): Promise<void> {
