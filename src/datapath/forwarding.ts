@@ -25,6 +25,7 @@ import { Numbers } from './numbers.ts';
 import { PACKET_MAX } from './packet-device.ts';
 import { STORE_OCTETS } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
+import { reassemblyWarnings } from './reassembly-warnings.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
 import type { Target } from './table.ts';
@@ -210,6 +211,11 @@ export class Forwarding {
       this.remove(this.table.prefixOf(row));
       if (++rows % SLICE_ROWS === 0) await pause();
     }
+  }
+
+  /** Sentences about reassembly that is near its limits. */
+  reassemblyWarnings(): string[] {
+    return reassemblyWarnings(this.role, this.#plans, (name) => this.#instanceOf(name), this.#gauges);
   }
 
   /** The counters of every configured instance. */

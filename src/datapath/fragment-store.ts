@@ -27,6 +27,11 @@ export function chunksFor(octets: number): number {
   return Math.ceil(octets / (DATA_WORDS * 4));
 }
 
+/** Chunks in memory of so many octets. */
+export function chunksIn(octets: number): number {
+  return Math.floor(octets / (CHUNK_WORDS * 4)) - 1;
+}
+
 export class FragmentStore {
   readonly chunks: number;
   readonly #words: Int32Array;
@@ -36,7 +41,7 @@ export class FragmentStore {
   #used = 0;
 
   constructor(octets: number) {
-    this.chunks = Math.floor(octets / (CHUNK_WORDS * 4)) - 1;
+    this.chunks = chunksIn(octets);
     this.#words = new Int32Array((this.chunks + 1) << CHUNK_SHIFT);
   }
 

@@ -281,4 +281,38 @@ test('with all sources together at the limit, the one that holds most makes room
   assert.equal(packetCounts(engine.counters())['ipv6 source-mismatch'], 12);
 });
 
+test('a sentence warns when reassembly is near its limit, and goes with it (D69)', async () => {
+  const engine = await engineFor('aftr', { reassembly: { timeout: 1, 'maximum-packets': 50 } });
+  engine.run(firsts(39, 0));
+  assert.equal(engine.forwarding.reassemblyWarnings(), []);
+  engine.run(firsts(1, 39));
+  assert.match(
+    engine.forwarding.reassemblyWarnings().join(),
+    /^reassembly of aftr br holds 40 of 50 packets: look for/,
+  );
+  engine.run([], 1_250);
+  assert.equal(engine.forwarding.reassemblyWarnings(), []);
+});
+
+test('memory in use by four fifths is told of, and one source cannot take it from another (D69)', async () => {
+  const limits = { 'maximum-packets': 1_000_000, 'maximum-packets-per-source': 1_000_000 };
+  const engine = await engineFor('aftr', { reassembly: limits });
+  const large = (id: number, src: string): string => fragment('00'.repeat(60_000), 5_000, true, { id, src });
+  const sent: string[] = [];
+  const other = fragments(ipv4({ src: '198.51.101.1', dst: INTERNET, payload: udp(100) }), 64, { src: G2 });
+  engine.run(other.slice(0, 1));
+  for (let id = 0; id < 1_300; id += 50) {
+    const packets = Array.from({ length: 50 }, (_, i) => large(id + i, G1));
+    engine.run(packets);
+    if (id === 750) assert.equal(engine.forwarding.reassemblyWarnings(), []);
+    sent.push(...packets);
+  }
+  assert.match(engine.forwarding.reassemblyWarnings().join(), /^\d+ % of the memory for reassembly is in use \(aftr\)/);
+  const { 'ipv6 held': held = 0, 'ipv6 reassembly-limit': limited = 0 } = packetCounts(engine.counters());
+  // 64 MiB hold 1,040 fragments of 60,048 octets in 126 chunks each, and the one of the other.
+  assert.equal([held, limited], [1_041, 260]);
+  assert.is(engine.run(other.slice(1)).length, 1);
+  assertPartition(engine.counters(), [...sent, ...other]);
+});
+
 test.run();
