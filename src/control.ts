@@ -14,6 +14,8 @@ export type ControlRequest =
   | { readonly id: number; readonly op: 'status' }
   /** All counters of all instances. */
   | { readonly id: number; readonly op: 'counters' }
+  /** What the instances learned from the network. */
+  | { readonly id: number; readonly op: 'learned' }
   /** May this configuration (RFC 7951 JSON of the small tree) be applied? Changes nothing. */
   | { readonly id: number; readonly op: 'prepare'; readonly configuration: unknown }
   /** Version N is durable: read the store up to it and apply. */
@@ -60,11 +62,36 @@ export interface InstanceCounters {
   /** Errors that the instance made, and those that its rates forbade. They are no part of the traffic. */
   readonly icmpv4Errors: ErrorCounters;
   readonly icmpv6Errors: ErrorCounters;
+  /** Packets with an ECN combination that RFC 6040 §4.2 calls dangerous; they are counted above, too. */
+  readonly ecnAnomalies: number;
 }
 
 export interface ErrorCounters {
   readonly sent: number;
   readonly suppressed: number;
+}
+
+/** What one instance learned from the network; forgotten when it is out of date. */
+export interface InstanceLearned {
+  readonly role: 'gateway' | 'aftr';
+  readonly name: string;
+  /** One for each far end whose path takes less than is configured. */
+  readonly pathMtus: readonly LearnedPathMtu[];
+  /** Of a gateway whose AFTR refused packets of it. */
+  readonly sourceRefusal?: SourceRefusal;
+}
+
+export interface LearnedPathMtu {
+  /** IPv6 address of the far end. */
+  readonly remote: string;
+  readonly mtu: number;
+}
+
+export interface SourceRefusal {
+  readonly packets: number;
+  /** RFC 3339. */
+  readonly lastTime: string;
+  readonly lastIpv4Source: string;
 }
 
 export interface SideCounters {

@@ -17,6 +17,7 @@ import {
   FLAG_MSS_CLAMP,
   FLAG_OUTER_FRAGMENTATION,
   FLAG_PIPE,
+  FLAG_SOURCE_ROUTES,
 } from './layout.ts';
 import type { ReassemblyLimits } from './softwires.ts';
 import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
@@ -42,6 +43,8 @@ export interface InstancePlan extends IcmpPlan {
   readonly reassembly: ReassemblyLimits;
   /** 0 for none. */
   readonly ipv4Address: number;
+  /** Whether dangerous ECN combinations are told in the log. */
+  readonly logsEcnAnomalies: boolean;
   /** What an AFTR answers for: its bindings lie in there. */
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
@@ -102,6 +105,7 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   if (!icmpv4Errors.allowIncomingIcmpv4) flags |= FLAG_DENY_ICMPV4;
   if (icmpv4Errors.generateIcmpv4Errors) flags |= FLAG_ICMPV4_ERRORS;
   if (icmpv6Errors.generateIcmpv6Errors) flags |= FLAG_ICMPV6_ERRORS;
+  if (tunnel.sourceRouteOptions === 'forward') flags |= FLAG_SOURCE_ROUTES;
   return {
     name: tunnel.name,
     flags,
@@ -121,5 +125,6 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
     icmpv4Burst: icmpv4Errors.icmpv4Burst,
     icmpv6Rate: icmpv6Errors.icmpv6Rate,
     icmpv6Burst: icmpv6Errors.icmpv6Burst,
+    logsEcnAnomalies: tunnel.logEcnAnomalies,
   };
 }

@@ -7,7 +7,14 @@ import { rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { ControlReply, ControlRequest, DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import type {
+  ControlReply,
+  ControlRequest,
+  DatapathStatus,
+  InstanceCounters,
+  InstanceLearned,
+  Refusal,
+} from '../control.ts';
 import { CONTROL_SOCKET, readLines, sendLine } from '../control.ts';
 import type { Log } from '../log.ts';
 
@@ -15,6 +22,7 @@ import type { Log } from '../log.ts';
 export interface ControlHandlers {
   status(): Promise<DatapathStatus>;
   counters(): readonly InstanceCounters[];
+  learned(): readonly InstanceLearned[];
   prepare(configuration: unknown): Promise<readonly Refusal[]>;
   /** Follows the store to `version` at least; returns the version that is applied then. */
   apply(version: number): Promise<{ readonly version: number }>;
@@ -91,6 +99,8 @@ export class ControlServer {
         return this.#handlers.status();
       case 'counters':
         return this.#handlers.counters();
+      case 'learned':
+        return this.#handlers.learned();
       case 'prepare':
         return this.#handlers.prepare(request.configuration);
       case 'apply':
@@ -107,6 +117,7 @@ export function checkRequest(message: unknown): ControlRequest | undefined {
   switch (op) {
     case 'status':
     case 'counters':
+    case 'learned':
       return { id, op };
     case 'prepare':
       return isObject(configuration) ? { id, op, configuration } : undefined;

@@ -4,12 +4,13 @@
  * table.
  */
 
-import type { DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import type { DatapathStatus, InstanceCounters, InstanceLearned, Refusal } from '../control.ts';
 import type { Log } from '../log.ts';
 import { BINDING_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import type { ControlHandlers } from './control-server.ts';
+import { EcnLog } from './ecn-log.ts';
 import type { Role } from './engine.ts';
 import type { Follower } from './follower.ts';
 import { ROLES } from './follower.ts';
@@ -48,6 +49,7 @@ export interface DatapathParts {
 export class Datapath implements ControlHandlers {
   readonly #parts: DatapathParts;
   readonly #workers = new Map<Role, RunningWorkers>();
+  readonly #ecnLog: EcnLog;
   readonly #startedAt = new Date().toISOString();
   /** Why the newest configuration is not in force; empty when it is. */
   #fault = '';
@@ -59,6 +61,7 @@ export class Datapath implements ControlHandlers {
 
   constructor(parts: DatapathParts) {
     this.#parts = parts;
+    this.#ecnLog = new EcnLog(parts.log);
   }
 
   /**
@@ -107,6 +110,18 @@ export class Datapath implements ControlHandlers {
     return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.counters() ?? []);
   }
 
+  learned(): readonly InstanceLearned[] {
+    return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.learned(performance.now()) ?? []);
+  }
+
+  /** Tells the log what workers met; to be called every second or so, at `nowMs` of a clock that never goes back. */
+  tellEvents(nowMs: number): void {
+    for (const role of ROLES) {
+      const readings = this.#parts.follower.forwarding(role)?.ecnReadings() ?? [];
+      this.#ecnLog.tell(readings, nowMs);
+    }
+  }
+
   /** Ends forwarding: first the workers, whose devices then drop what comes, and last what leads to them. */
   async stop(): Promise<void> {
     await this.#following;
@@ -116,6 +131,7 @@ export class Datapath implements ControlHandlers {
 
   async #follow(): Promise<void> {
     const { follower, log } = this.#parts;
+    for (const role of ROLES) follower.forwarding(role)?.age(performance.now());
     const treeChanged = await follower.follow();
     const { version, damage } = follower;
     if (damage !== '' && damage !== this.#toldDamage) log.error({ version, damage }, 'the store is damaged');

@@ -14,10 +14,10 @@ import {
   FLAG_PIPE,
   ROW_SHIFT,
   SOFTWIRE_FLAGS,
-  SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
 } from './layout.ts';
 import { swapWord } from './memory.ts';
+import type { PathMtus } from './path-mtus.ts';
 import type { Softwires } from './softwires.ts';
 import { totalLength } from './wire/ipv4.ts';
 import { hopLimit, IPV6_HEADER_LEN, NEXT_HEADER_FRAGMENT, NEXT_HEADER_IPV4, nextHeader } from './wire/ipv6.ts';
@@ -33,13 +33,21 @@ export const ENCAPSULATION_ROOM = IPV6_HEADER_LEN + ENCAPSULATION_LIMIT_LEN;
 export class Encapsulation {
   readonly #softwires: Softwires;
   readonly #rows: Int32Array;
+  readonly #pathMtus: PathMtus;
   readonly #flowKey: number;
   readonly #identifications: Identifications;
 
   /** `seed` is random and the same in all workers: a flow keeps its label whatever queue it came by. */
-  constructor(softwires: Softwires, rows: Int32Array, seed: number, identifications: Identifications) {
+  constructor(
+    softwires: Softwires,
+    rows: Int32Array,
+    pathMtus: PathMtus,
+    seed: number,
+    identifications: Identifications,
+  ) {
     this.#softwires = softwires;
     this.#rows = rows;
+    this.#pathMtus = pathMtus;
     this.#flowKey = seed | 0;
     this.#identifications = identifications;
   }
@@ -78,12 +86,12 @@ export class Encapsulation {
 
   /**
    * Sends the IPv4 packet at `at` (a multiple of four, ENCAPSULATION_ROOM before it) through the tunnel on account of
-   * packet `k`; in fragments when it is larger than the payload MTU. False, and nothing sent, when that is switched off
-   * or the batch has no room for them.
+   * packet `k`; in fragments when it is larger than the payload MTU of that way. False, and nothing sent, when that is
+   * switched off or the batch has no room for them.
    */
   send(batch: Batch, k: number, at: number, softwire: number, row: number): boolean {
     const len = totalLength(batch.buf, at);
-    const payloadMtu = this.#softwires.words[(softwire << SOFTWIRE_SHIFT) + SOFTWIRE_PAYLOAD_MTU] ?? 0;
+    const payloadMtu = this.#pathMtus.payloadMtu(softwire, row, batch.nowMs);
     if (len > payloadMtu && !this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION)) return false;
     const options = this.#writeOptions(batch, at, softwire);
     this.writeHeader(batch, at, len, options, softwire, row);

@@ -21,6 +21,7 @@
 import type { Batch } from './batch.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import { Encapsulation } from './encapsulation.ts';
+import { Events } from './events.ts';
 import type { FragmentMemory } from './fragments.ts';
 import { Fragments } from './fragments.ts';
 import { IcmpBudget } from './icmp-budget.ts';
@@ -29,6 +30,7 @@ import { Identifications } from './identifications.ts';
 import {
   BLOCK_SHIFT,
   EGRESS_MTU_MASK,
+  FLAG_DENY_ICMPV4,
   FLAG_ENCAPSULATION_LIMIT,
   FLAG_MSS_CLAMP,
   FLAG_PIPE,
@@ -36,20 +38,23 @@ import {
   ROW_SOFTWIRE,
   SOFTWIRE_FLAGS,
   SOFTWIRE_INSTANCE,
-  SOFTWIRE_IPV4_ADDRESS,
   SOFTWIRE_LOCAL,
   SOFTWIRE_MASK,
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
   SOFTWIRE_SIZES,
 } from './layout.ts';
+import { mayBeOwn, OwnAddresses } from './own-addresses.ts';
+import { PathMtus } from './path-mtus.ts';
 import { Replies } from './replies.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
+import { SourceRefusals } from './source-refusals.ts';
 import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
+import { TunnelErrors } from './tunnel-errors.ts';
 import { FORWARDED } from './verdict.ts';
-import { PROTOCOL_TCP, setTos } from './wire/ipv4.ts';
+import { PROTOCOL_ICMP, PROTOCOL_TCP, setTos } from './wire/ipv4.ts';
 
 export type Role = 'gateway' | 'aftr';
 
@@ -59,6 +64,11 @@ export interface EngineMemory {
   readonly table: TableMemory;
   readonly softwires: SharedArrayBuffer;
   readonly icmpBudget: SharedArrayBuffer;
+  readonly pathMtus: SharedArrayBuffer;
+  readonly sourceRefusals: SharedArrayBuffer;
+  readonly ownAddresses: SharedArrayBuffer;
+  readonly events: SharedArrayBuffer;
+  readonly workers: number;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
   /** Random, IDENTIFICATION_KEY_LEN octets. */
@@ -81,17 +91,19 @@ export class Engine {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
+  readonly #pathMtus: PathMtus;
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
   /** For the worker: what goes between workers, and when time is over. */
   readonly fragments: Fragments;
   /** Whether some softwire does more to a good packet than the fast path does; looked at once a batch. */
   #isSpecial = false;
-  /** Looked-up addresses of a batch as words of the packet, then rows: the address in the table, and the other one. */
+  /** Whether an instance does not let ICMPv4 in; looked at once a batch. */
+  #deniesIcmp = false;
+  readonly #own: OwnAddresses;
+  /** Looked-up addresses of a batch as words of the packet: the address in the table, and the other one. */
   readonly #keys: Int32Array;
-  readonly #rows: Int32Array;
   readonly #otherKeys: Int32Array;
-  readonly #otherRows: Int32Array;
   /** Softwire of each row. */
   readonly #softwireOf: Int32Array;
 
@@ -100,26 +112,34 @@ export class Engine {
     this.#isGateway = memory.role === 'gateway';
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
+    const { seed } = memory;
+    this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, seed, memory.pathMtus);
     const identifications = new Identifications(memory.identificationKey, worker);
-    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, identifications);
-    const budget = new IcmpBudget(memory.seed, memory.icmpBudget);
-    const replies = new Replies(this.#softwires, this.#encapsulation, budget);
+    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, seed, identifications);
+    this.#own = new OwnAddresses(memory.ownAddresses);
+    const budget = new IcmpBudget(seed, memory.icmpBudget);
     const errors = new Icmpv6Errors(this.#softwires, budget);
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
-    this.#slowPath = new SlowPath(
-      memory.role,
+    this.#slowPath = this.#newSlowPath(memory, worker, budget, errors);
+    this.#keys = new Int32Array(capacity);
+    this.#otherKeys = new Int32Array(capacity);
+    this.#softwireOf = new Int32Array(capacity);
+  }
+
+  #newSlowPath(memory: EngineMemory, worker: number, budget: IcmpBudget, errors: Icmpv6Errors): SlowPath {
+    const { role } = memory;
+    const [table, softwires, encapsulation, pathMtus] = [
       this.#table,
       this.#softwires,
       this.#encapsulation,
-      replies,
-      errors,
-      this.fragments,
-    );
-    this.#keys = new Int32Array(capacity);
-    this.#rows = new Int32Array(capacity);
-    this.#otherKeys = new Int32Array(capacity);
-    this.#otherRows = new Int32Array(capacity);
-    this.#softwireOf = new Int32Array(capacity);
+      this.#pathMtus,
+    ];
+    const replies = new Replies(softwires, encapsulation, budget);
+    const refusals = new SourceRefusals(memory.sourceRefusals);
+    const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refusals);
+    const events = new Events(memory.workers, memory.events);
+    const parts = { role, table, softwires, own: this.#own, encapsulation, pathMtus, replies, errors, tunnelErrors };
+    return new SlowPath({ ...parts, fragments: this.fragments, events, worker });
   }
 
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
@@ -127,6 +147,7 @@ export class Engine {
     batch.clearOutputs();
     this.fragments.expire(batch);
     this.#isSpecial = this.#softwires.anyHas(FLAG_ENCAPSULATION_LIMIT | FLAG_MSS_CLAMP);
+    this.#deniesIcmp = this.#softwires.anyHas(FLAG_DENY_ICMPV4);
     this.#lookUp(batch);
     for (let k = 0; k < batch.count; k++) {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
@@ -137,9 +158,9 @@ export class Engine {
   /** The stages. What a malformed packet leads to here is never used: both paths check before they trust a row. */
   #lookUp(batch: Batch): void {
     this.#readKeys(batch);
-    this.#resolve(this.#keys, this.#rows, batch.count);
-    this.#resolve(this.#otherKeys, this.#otherRows, batch.count);
-    this.#readRows(batch.count);
+    this.#resolve(this.#keys, batch.rows, batch.count);
+    this.#resolve(this.#otherKeys, batch.otherRows, batch.count);
+    this.#readRows(batch.rows, batch.count);
   }
 
   #readKeys(batch: Batch): void {
@@ -179,9 +200,8 @@ export class Engine {
   }
 
   /** Softwire of each row: the first look at the rows, which brings them into the cache together. */
-  #readRows(count: number): void {
+  #readRows(rows: Int32Array, count: number): void {
     const tableRows = this.#table.rows;
-    const rows = this.#rows;
     const softwires = this.#softwireOf;
     for (let k = 0; k < count; k++) {
       softwires[k] = (tableRows[((rows[k] ?? 0) << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
@@ -192,15 +212,17 @@ export class Engine {
   #encapsulate(batch: Batch, k: number): boolean {
     const at = batch.at[k] ?? 0;
     const len = batch.lengths[k] ?? 0;
-    const row = this.#rows[k] ?? 0;
+    const row = batch.rows[k] ?? 0;
     const w = at >> 2;
-    if (row === 0 || this.#otherRows[k] !== 0 || !isPlainIpv4(batch.words, w, len, len)) return false;
+    if (row === 0 || batch.otherRows[k] !== 0 || !isPlainIpv4(batch.words, w, len, len)) return false;
     const softwire = this.#softwireOf[k] ?? 0;
     const s = softwire << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
-    const own = templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0;
-    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || batch.words[w + DESTINATION_WORD] === own) return false;
-    if (((batch.words[w + 2] ?? 0) & 0xff) === 0) return false;
+    if (((batch.words[w + 2] ?? 0) & 0xff) === 0 || this.#touchesOwn(batch.words, w)) return false;
+    // Above what every far end takes, this one may take more.
+    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) && len > this.#pathMtus.payloadMtu(softwire, row, batch.nowMs))
+      return false;
+    if (this.#deniesIcmp && !this.#isGateway && isIcmp(batch.words, w)) return false;
     if (this.#isSpecial && this.#needsMore(batch.words, w, s, FLAG_ENCAPSULATION_LIMIT)) return false;
     this.#encapsulation.writeHeader(batch, at, len, 0, softwire, row);
     batch.send(k, at - OUTER_LEN, len + OUTER_LEN);
@@ -214,23 +236,23 @@ export class Engine {
     const { words } = batch;
     const at = batch.at[k] ?? 0;
     const len = batch.lengths[k] ?? 0;
-    const row = this.#rows[k] ?? 0;
+    const row = batch.rows[k] ?? 0;
     const w = at >> 2;
     const inner = w + OUTER_WORDS;
-    if (row === 0 || this.#otherRows[k] !== 0 || !isPlainOuter(words, w, len)) return false;
+    if (row === 0 || batch.otherRows[k] !== 0 || !isPlainOuter(words, w, len)) return false;
     if (!isPlainIpv4(words, inner, len - OUTER_LEN, len - OUTER_LEN)) return false;
     const s = (this.#softwireOf[k] ?? 0) << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
     if (!sameFourWords(words, w + 2, this.#table.rows, row << ROW_SHIFT)) return false;
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
-    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || isOwn(words, inner, templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0))
-      return false;
+    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || this.#touchesOwn(words, inner)) return false;
+    if (this.#deniesIcmp && this.#isGateway && isIcmp(words, inner)) return false;
     if (len - OUTER_LEN > ((templates[s + SOFTWIRE_SIZES] ?? 0) & EGRESS_MTU_MASK)) return false;
     if (this.#isSpecial && this.#needsMore(words, inner, s, 0)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
     const trafficClass = (((words[w] ?? 0) & 0xf) << 4) | (((words[w] ?? 0) >>> 12) & 0xf);
     const ecn = decapsulatedEcn(tos, trafficClass);
-    if (ecn === ECN_DROP) return false;
+    if (ecn >= ECN_DROP) return false;
     const dscp = ((templates[s + SOFTWIRE_FLAGS] ?? 0) & FLAG_PIPE) !== 0 ? tos : trafficClass;
     const leaving = (dscp & 0xfc) | ecn;
     if (leaving !== tos) setTos(batch.buf, at + OUTER_LEN, leaving);
@@ -246,13 +268,12 @@ export class Engine {
     if ((own & flags) !== 0) return true;
     return (own & FLAG_MSS_CLAMP) !== 0 && isTcpSyn(words, w);
   }
-}
 
-/** Whether the IPv4 packet without options at word `w` may be a TCP SYN; of a later fragment it does not matter. */
-function isTcpSyn(words: Int32Array, w: number): boolean {
-  return (
-    (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_TCP && (((words[w + TCP_FLAGS_WORD] ?? 0) >>> 8) & SYN) !== 0
-  );
+  /** Whether source or destination of the IPv4 packet at word `w` may be an address that ends here. */
+  #touchesOwn(words: Int32Array, w: number): boolean {
+    const own = this.#own.words;
+    return mayBeOwn(own, words[w + SOURCE_WORD] ?? 0) || mayBeOwn(own, words[w + DESTINATION_WORD] ?? 0);
+  }
 }
 
 /** IPv6 with payload of exactly the received length and IPv4 right behind the header. */
@@ -279,17 +300,24 @@ function isPlainIpv4(words: Int32Array, w: number, len: number, received: number
   return sum === 0xffff && isHost(words[w + SOURCE_WORD] ?? 0) && isHost(words[w + DESTINATION_WORD] ?? 0);
 }
 
+/** Whether the IPv4 packet at word `w` is ICMP. */
+function isIcmp(words: Int32Array, w: number): boolean {
+  return (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_ICMP;
+}
+
 /** Whether an address word is not martian (RFC 1812 §5.3.7). */
 function isHost(word: number): boolean {
   const first = word & 0xff;
   return first !== 0 && first !== 127 && first < 224;
 }
 
-/** Whether the IPv4 packet at word `w` is from or to the address of the instance itself. */
-function isOwn(words: Int32Array, w: number, own: number): boolean {
-  return words[w + SOURCE_WORD] === own || words[w + DESTINATION_WORD] === own;
-}
-
 function sameFourWords(a: Int32Array, at: number, b: Int32Array, from: number): boolean {
   return a[at] === b[from] && a[at + 1] === b[from + 1] && a[at + 2] === b[from + 2] && a[at + 3] === b[from + 3];
+}
+
+/** Whether the IPv4 packet without options at word `w` may be a TCP SYN; of a later fragment it does not matter. */
+function isTcpSyn(words: Int32Array, w: number): boolean {
+  return (
+    (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_TCP && (((words[w + TCP_FLAGS_WORD] ?? 0) >>> 8) & SYN) !== 0
+  );
 }

@@ -8,26 +8,33 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Ipv4Prefix } from '../address.ts';
-import { formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
-import type { InstanceCounters } from '../control.ts';
+import { formatIpv4, formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
+import type { InstanceCounters, InstanceLearned, LearnedPathMtu, SourceRefusal } from '../control.ts';
 import type { Binding } from '../state/model.generated.ts';
 import type { InstancePlan } from './configuration.ts';
 import { CounterReader } from './counter-reader.ts';
 import { Counters } from './counters.ts';
+import type { EcnReading } from './ecn-log.ts';
 import type { EngineMemory, Role } from './engine.ts';
 import { Epochs } from './epochs.ts';
+import { Events } from './events.ts';
 import { allocateRings } from './fragment-ring.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
 import { IDENTIFICATION_KEY_LEN } from './identifications.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { Numbers } from './numbers.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { PACKET_MAX } from './packet-device.ts';
+import type { LearnedMtu } from './path-mtus.ts';
+import { PathMtus } from './path-mtus.ts';
 import { STORE_OCTETS } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
 import { reassemblyWarnings } from './reassembly-warnings.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
+import type { Refusals } from './source-refusals.ts';
+import { SourceRefusals } from './source-refusals.ts';
 import type { Target } from './table.ts';
 import { Table } from './table.ts';
 
@@ -61,14 +68,19 @@ export class Forwarding {
   readonly table: Table;
   readonly #epochs: Epochs;
   readonly #softwires: Softwires;
+  readonly #own: OwnAddresses;
   readonly #counters: CounterReader;
   readonly #gauges = new ReassemblyGauges();
   readonly #icmpBudget: IcmpBudget;
+  readonly #pathMtus: PathMtus;
+  readonly #refusals = new SourceRefusals();
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
   /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
   #egressMtus: ReadonlyMap<string, number> = new Map();
   #plans: readonly InstancePlan[] = [];
+  /** Broadcast addresses of the links of this device. */
+  #broadcasts: readonly number[] = [];
   /** Tunnel addresses in use with their softwire numbers, by instance; the main one first. */
   #tunnels = new Map<string, readonly Tunnel[]>();
   /** Bindings that found the table full. */
@@ -79,16 +91,24 @@ export class Forwarding {
     this.#epochs = new Epochs(workers);
     this.table = new Table(capacity, this.#epochs, allocate);
     this.#softwires = new Softwires(allocate);
+    this.#own = new OwnAddresses(allocate);
     const counters = new Counters(workers);
     const seed = randomBytes(4).readInt32LE();
     this.#icmpBudget = new IcmpBudget(seed);
-    this.#counters = new CounterReader(role, counters, this.#icmpBudget);
+    this.#pathMtus = new PathMtus(this.#softwires, this.table.rows, seed);
+    const events = new Events(workers);
+    this.#counters = new CounterReader(role, counters, events, this.#icmpBudget);
     this.memory = {
       engine: {
         role,
         table: this.table.memory,
         softwires: this.#softwires.memory,
         icmpBudget: this.#icmpBudget.memory,
+        pathMtus: this.#pathMtus.memory,
+        sourceRefusals: this.#refusals.memory,
+        ownAddresses: this.#own.memory,
+        events: events.memory,
+        workers,
         seed,
         identificationKey: Uint8Array.from(randomBytes(IDENTIFICATION_KEY_LEN)),
         fragments: {
@@ -139,10 +159,27 @@ export class Forwarding {
         this.#icmpBudget.setLimits(instance, ICMPV6_ERRORS, plan.icmpv6Rate, plan.icmpv6Burst);
         this.#setSoftwires(plan, instance);
       }
-      this.#softwires.setPools(forwarding.flatMap(({ plan, instance }) => poolsOf(plan, instance)));
+      this.#pathMtus.refresh(performance.now());
+      this.#softwires.setPools(forwarding.flatMap(({ plan }) => poolsOf(plan, this.#tunnelsOf(plan))));
+      this.#plans = plans;
+      this.#writeOwn();
     });
-    this.#plans = plans;
     this.#tunnels = new Map(forwarding.map(({ plan }) => [plan.name, this.#tunnelsOf(plan)]));
+  }
+
+  /** Makes the broadcast addresses of this device's links those given: what comes from or goes to one is no host's. */
+  setBroadcasts(broadcasts: readonly number[]): void {
+    if (broadcasts.join() === this.#broadcasts.join()) return;
+    this.#broadcasts = broadcasts;
+    this.hold(() => this.#writeOwn());
+  }
+
+  #writeOwn(): void {
+    const addresses = this.#plans.filter(({ forwards }) => forwards).map(({ ipv4Address }) => ipv4Address);
+    this.#own.set(
+      addresses.filter((address) => address !== 0),
+      this.#broadcasts,
+    );
   }
 
   /** Gives the numbers of what is no longer configured free again; its rows are gone. */
@@ -223,6 +260,36 @@ export class Forwarding {
     return this.#plans.map(({ name }) => this.#counters.read(name, this.#instanceOf(name)));
   }
 
+  /** Forgets what was learned of far ends long ago; `nowMs` is the clock of the batches. */
+  age(nowMs: number): void {
+    this.#pathMtus.age(nowMs);
+  }
+
+  /** What the instances learned from the network. */
+  learned(nowMs: number): InstanceLearned[] {
+    const mtus = this.#pathMtus.learned(nowMs);
+    return this.#plans.map(({ name }) => {
+      const own = new Set((this.#tunnels.get(name) ?? []).map(({ softwire }) => softwire));
+      const refusals = this.#refusals.read(this.#instanceOf(name));
+      return {
+        role: this.role,
+        name,
+        pathMtus: smallestOfEach(mtus.filter(({ softwire }) => own.has(softwire))),
+        ...(refusals && { sourceRefusal: refusalOf(refusals, nowMs) }),
+      };
+    });
+  }
+
+  /** Dangerous ECN combinations of every configured instance. */
+  ecnReadings(): EcnReading[] {
+    return this.#plans.map(({ name, logsEcnAnomalies }) => ({
+      role: this.role,
+      name,
+      packets: this.#counters.ecnAnomalies(this.#instanceOf(name)),
+      isWanted: logsEcnAnomalies,
+    }));
+  }
+
   #tunnelsOf(plan: InstancePlan): Tunnel[] {
     return plan.locals.map((local) => ({
       local,
@@ -236,6 +303,7 @@ export class Forwarding {
     const number = this.#instances.assign(name);
     this.#counters.begin(number);
     this.#icmpBudget.begin(number);
+    this.#refusals.begin(number);
     return number;
   }
 
@@ -248,18 +316,34 @@ export class Forwarding {
       const softwire = { instance, local, ipv4Address, reassembly, ...modes, ...sizes };
       const number = this.#softwireNumbers.assign(softwireKey(plan, local));
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
+      this.#pathMtus.configure(number, payloadMtu);
     }
   }
+}
+
+/** By far end: an AFTR may reach one from several addresses. */
+function smallestOfEach(mtus: readonly LearnedMtu[]): LearnedPathMtu[] {
+  const found = new Map<string, number>();
+  for (const { remote, mtu } of mtus) {
+    const address = formatIpv6(remote);
+    found.set(address, Math.min(mtu, found.get(address) ?? mtu));
+  }
+  return [...found].map(([remote, mtu]) => ({ remote, mtu }));
+}
+
+function refusalOf({ count, lastMs, lastIpv4Source }: Refusals, nowMs: number): SourceRefusal {
+  const lastTime = new Date(Date.now() - (nowMs - lastMs)).toISOString();
+  return { packets: count, lastTime, lastIpv4Source: formatIpv4(lastIpv4Source) };
 }
 
 function softwireKey(plan: InstancePlan, local: Uint8Array): string {
   return `${plan.name} ${formatIpv6(local)}`;
 }
 
-function poolsOf(plan: InstancePlan, instance: number): Pool[] {
+function poolsOf(plan: InstancePlan, [tunnel]: readonly Tunnel[]): Pool[] {
   return plan.pools.map(({ address, length }) => ({
     first: address,
     last: (address | ~ipv4Mask(length)) >>> 0,
-    instance,
+    softwire: tunnel?.softwire ?? 0,
   }));
 }

@@ -15,6 +15,8 @@
 
 import type { ErrorCounters } from '../control.ts';
 import { MAX_INSTANCES } from './layout.ts';
+import { addOne, readCount } from './shared-count.ts';
+import { tryLock, unlock } from './spin-lock.ts';
 
 export const ICMPV4_ERRORS = 0;
 export const ICMPV6_ERRORS = 1;
@@ -35,8 +37,6 @@ const BUCKET_DOUBLES = FIRST_SLOT + 2 * SLOTS;
 
 const WORDS = FAMILIES * MAX_INSTANCES * BUCKET_WORDS;
 const OCTETS = WORDS * 4 + FAMILIES * MAX_INSTANCES * BUCKET_DOUBLES * 8;
-/** A lock is held for some hundred nanoseconds; longer only when its thread was put to sleep in it. */
-const TRIES = 10_000;
 
 export class IcmpBudget {
   readonly memory: SharedArrayBuffer;
@@ -78,15 +78,16 @@ export class IcmpBudget {
    */
   take(instance: number, family: number, source: number, nowMs: number): boolean {
     const word = this.#bucketWord(instance, family);
-    const granted = this.#lock(word) && this.#step(this.#bucket(instance, family), source, nowMs, word);
-    this.#count(word + (granted ? SENT : SUPPRESSED));
+    const granted =
+      tryLock(this.#words, word + LOCK) && this.#step(this.#bucket(instance, family), source, nowMs, word);
+    addOne(this.#words, word + (granted ? SENT : SUPPRESSED));
     return granted;
   }
 
   /** Reader: errors of an instance since `begin`. */
   read(instance: number, family: number): ErrorCounters {
     const word = this.#bucketWord(instance, family);
-    return { sent: this.#read64(word + SENT), suppressed: this.#read64(word + SUPPRESSED) };
+    return { sent: readCount(this.#words, word + SENT), suppressed: readCount(this.#words, word + SUPPRESSED) };
   }
 
   /** One token of the bucket, which is locked and is not any more afterwards. */
@@ -104,33 +105,13 @@ export class IcmpBudget {
     doubles[bucket + TOKENS] = granted ? tokens - 1 : tokens;
     doubles[slot] = granted ? use + 1 : use;
     doubles[slot + 1] = nowMs;
-    Atomics.store(this.#words, word + LOCK, 0);
+    unlock(this.#words, word + LOCK);
     return granted;
   }
 
   #slotOf(source: number): number {
     const mixed = Math.imul(source ^ this.#seed, 0x9e3779b1);
     return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 24;
-  }
-
-  #lock(word: number): boolean {
-    for (let i = 0; i < TRIES; i++) {
-      if (Atomics.compareExchange(this.#words, word + LOCK, 0, 1) === 0) return true;
-    }
-    return false;
-  }
-
-  /** Adds one to the 64 bits at a word. */
-  #count(word: number): void {
-    if (Atomics.add(this.#words, word, 1) === -1) Atomics.add(this.#words, word + 1, 1);
-  }
-
-  #read64(word: number): number {
-    for (;;) {
-      const high = Atomics.load(this.#words, word + 1);
-      const low = Atomics.load(this.#words, word) >>> 0;
-      if (high === Atomics.load(this.#words, word + 1)) return (high >>> 0) * 0x1_0000_0000 + low;
-    }
   }
 
   #bucketWord(instance: number, family: number): number {

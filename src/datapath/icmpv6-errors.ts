@@ -12,6 +12,7 @@ import { FLAG_ICMPV6_ERRORS, SOFTWIRE_SHIFT } from './layout.ts';
 import type { Softwires } from './softwires.ts';
 import { ICMPV6_HEADER_LEN, mayCauseIcmpv6Error, writeIcmpv6Error } from './wire/icmpv6.ts';
 import {
+  addressHash,
   IPV6_DESTINATION,
   IPV6_HEADER_LEN,
   IPV6_MINIMUM_MTU,
@@ -73,7 +74,7 @@ export class Icmpv6Errors {
     const total = IPV6_HEADER_LEN + ICMPV6_HEADER_LEN + quoted;
     if (!batch.hasRoom(1, total)) return false;
     const instance = this.#softwires.instance(softwire);
-    if (!this.#budget.take(instance, ICMPV6_ERRORS, sourceKey(from, at), batch.nowMs)) return false;
+    if (!this.#budget.take(instance, ICMPV6_ERRORS, addressHash(from, at + IPV6_SOURCE), batch.nowMs)) return false;
     const { buf } = batch;
     const header = batch.takeScratch(total);
     const message = header + IPV6_HEADER_LEN;
@@ -111,11 +112,4 @@ export class Icmpv6Errors {
     if (this.#softwires.byLocal(from, at + IPV6_SOURCE) !== 0) return false;
     return mayCauseIcmpv6Error(from, at, len);
   }
-}
-
-/** 32 bits that stand for the source of the IPv6 packet at `at`. */
-function sourceKey(buf: Uint8Array, at: number): number {
-  let key = 0;
-  for (let i = 0; i < 16; i += 4) key = Math.imul(key ^ u32(buf, at + IPV6_SOURCE + i), 0x9e3779b1) ^ (key >>> 13);
-  return key;
 }

@@ -12,7 +12,8 @@
  *                                                14 egress MTU of the IPv4 side | MSS clamp << 16 (0: off)
  *
  * Block, row and softwire numbers begin at 1, so that 0 means none. The words of a softwire are changed only while the
- * workers are held at a batch boundary.
+ * workers are held at a batch boundary; its payload MTU apart, which is the smallest towards any far end and falls when a
+ * smaller one is learned (path-mtus.ts).
  */
 
 export const FIRST_LEVEL_WORDS = 1 << 24;
@@ -51,16 +52,17 @@ export const FLAG_FLOW_LABEL = 8;
 /** An AFTR that connects its gateways (RFC 7596 §6.2). */
 export const FLAG_HAIRPINNING = 16;
 /** Errors about tunnel packets that end here are sent, and errors about IPv4 packets. */
-export const FLAG_ICMPV6_ERRORS = 1 << 16;
-export const FLAG_ICMPV4_ERRORS = 1 << 17;
+export const FLAG_ICMPV6_ERRORS = 1 << 24;
+export const FLAG_ICMPV4_ERRORS = 1 << 25;
 /** ICMPv4 from the Internet ends here (RFC 7596 §8.1). */
-export const FLAG_DENY_ICMPV4 = 1 << 18;
+export const FLAG_DENY_ICMPV4 = 1 << 26;
+/** IPv4 packets with a source route option pass (RFC 7126). */
+export const FLAG_SOURCE_ROUTES = 1 << 16;
 
 /** What is too big is carried in outer fragments if it may be (RFC 2473 §7.2 b); otherwise it is dropped. */
 export const FLAG_OUTER_FRAGMENTATION = 1 << 8;
-/** The Tunnel Encapsulation Limit option is sent (RFC 2473 §4.1.1), with the value in the high octet of the flags. */
+/** The Tunnel Encapsulation Limit option is sent (RFC 2473 §4.1.1). */
 export const FLAG_ENCAPSULATION_LIMIT = 1 << 9;
-export const ENCAPSULATION_LIMIT_SHIFT = 24;
 /** TCP segment sizes are lowered. */
 export const FLAG_MSS_CLAMP = 1 << 10;
 

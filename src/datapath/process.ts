@@ -50,7 +50,10 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const follower = new Follower(store, options.queues, allocateShared);
   const datapath = new Datapath({
     follower,
-    kernel: kernelPart(TUN_NAMES, (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus)),
+    kernel: kernelPart(TUN_NAMES, {
+      onBroadcasts: (addresses) => follower.setBroadcasts(addresses),
+      onEgress: (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus),
+    }),
     startWorkers: workerStarter(options.tunDescriptors, log),
     log,
   });
@@ -87,7 +90,9 @@ function isStoreMissing(error: unknown): boolean {
 async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log): Promise<void> {
   while (!ending.aborted) {
     await sleep(FOLLOW_MS, undefined, { signal: ending }).catch(() => undefined);
-    if (!ending.aborted) await datapath.follow().catch((error: Error) => crash(error, log));
+    if (ending.aborted) break;
+    await datapath.follow().catch((error: Error) => crash(error, log));
+    datapath.tellEvents(performance.now());
   }
 }
 

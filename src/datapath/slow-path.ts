@@ -5,24 +5,36 @@
 
 import { isMartianIpv4 } from '../address.ts';
 import type { Batch } from './batch.ts';
-import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
+import { decapsulatedEcn, ECN_ANOMALY, ECN_DROP } from './ecn.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
+import type { Events } from './events.ts';
 import type { Fragments } from './fragments.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import { SOURCE_REFUSED } from './icmpv6-errors.ts';
-import { FLAG_HAIRPINNING, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
+import {
+  FLAG_DENY_ICMPV4,
+  FLAG_HAIRPINNING,
+  FLAG_SOURCE_ROUTES,
+  ROW_SHIFT,
+  ROW_SOFTWIRE,
+  SOFTWIRE_MASK,
+  SOFTWIRE_SHIFT,
+} from './layout.ts';
+import type { OwnAddresses } from './own-addresses.ts';
+import type { PathMtus } from './path-mtus.ts';
 import { COMPLETE } from './reassembly.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
+import type { TunnelErrors } from './tunnel-errors.ts';
 import {
   DROP_ECN,
   DROP_ENDPOINT_MISMATCH,
   DROP_FRAGMENT_MALFORMED,
   DROP_HAIRPIN_DISABLED,
-  DROP_ICMP_NOT_RELAYED,
+  DROP_ICMP_DENIED,
   DROP_LINK_LAYER_NOISE,
   DROP_LOOP_PREVENTED,
   DROP_MALFORMED_IPV4,
@@ -49,6 +61,7 @@ import {
 } from './verdict.ts';
 import {
   CODE_FRAGMENTATION_NEEDED,
+  CODE_HOST_UNREACHABLE,
   CODE_TTL_EXCEEDED,
   ICMPV4_TIME_EXCEEDED,
   ICMPV4_UNREACHABLE,
@@ -71,6 +84,7 @@ import { clampMss } from './wire/tcp.ts';
 
 const FRAGMENTATION_NEEDED = [ICMPV4_UNREACHABLE, CODE_FRAGMENTATION_NEEDED] as const;
 const TTL_EXCEEDED = [ICMPV4_TIME_EXCEEDED, CODE_TTL_EXCEEDED] as const;
+const HOST_UNREACHABLE = [ICMPV4_UNREACHABLE, CODE_HOST_UNREACHABLE] as const;
 const REPLY_TTL = 64;
 
 /** Why a packet ends whose extension headers could not all be passed over. */
@@ -91,37 +105,55 @@ interface Parsed {
   /** Softwire and row of the looked-up address; 0 for none. */
   softwire: number;
   row: number;
-  /** ECN field after decapsulation, or ECN_DROP. */
+  /** ECN field after decapsulation, or ECN_DROP; either with ECN_ANOMALY. */
   ecn: number;
+}
+
+/** What the slow path stands on; `worker` is the lane of its events. */
+export interface SlowPathParts {
+  readonly role: Role;
+  readonly table: TableReader;
+  readonly softwires: Softwires;
+  readonly encapsulation: Encapsulation;
+  readonly pathMtus: PathMtus;
+  readonly replies: Replies;
+  readonly errors: Icmpv6Errors;
+  readonly tunnelErrors: TunnelErrors;
+  readonly fragments: Fragments;
+  readonly own: OwnAddresses;
+  readonly events: Events;
+  readonly worker: number;
 }
 
 export class SlowPath {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
+  readonly #own: OwnAddresses;
   readonly #encapsulation: Encapsulation;
   readonly #replies: Replies;
   readonly #errors: Icmpv6Errors;
+  readonly #tunnelErrors: TunnelErrors;
   readonly #fragments: Fragments;
+  readonly #pathMtus: PathMtus;
+  readonly #events: Events;
+  readonly #worker: number;
   readonly #walk = newWalk();
   readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
 
-  constructor(
-    role: Role,
-    table: TableReader,
-    softwires: Softwires,
-    encapsulation: Encapsulation,
-    replies: Replies,
-    errors: Icmpv6Errors,
-    fragments: Fragments,
-  ) {
-    this.#isGateway = role === 'gateway';
-    this.#table = table;
-    this.#softwires = softwires;
-    this.#encapsulation = encapsulation;
-    this.#replies = replies;
-    this.#errors = errors;
-    this.#fragments = fragments;
+  constructor(parts: SlowPathParts) {
+    this.#isGateway = parts.role === 'gateway';
+    this.#table = parts.table;
+    this.#softwires = parts.softwires;
+    this.#encapsulation = parts.encapsulation;
+    this.#replies = parts.replies;
+    this.#errors = parts.errors;
+    this.#tunnelErrors = parts.tunnelErrors;
+    this.#fragments = parts.fragments;
+    this.#pathMtus = parts.pathMtus;
+    this.#own = parts.own;
+    this.#events = parts.events;
+    this.#worker = parts.worker;
   }
 
   /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
@@ -129,10 +161,12 @@ export class SlowPath {
     const parsed = this.#parsed;
     parsed.k = k;
     parsed.at = batch.at[k] ?? 0;
+    parsed.row = 0;
     batch.instances[k] = this.#softwires.firstInstance();
     const len = batch.lengths[k] ?? 0;
     batch.verdicts[k] =
       batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len, false);
+    batch.rows[k] = parsed.row;
   }
 
   // From the IPv4 side ------------------------------------------------------------------------------------------------
@@ -145,49 +179,61 @@ export class SlowPath {
     const destination = ipv4.destination(buf, at);
     packet.row = this.#rowOf(this.#isGateway ? source : destination);
     packet.softwire = this.#softwireOf(packet.row);
-    const pool = packet.row === 0 && !this.#isGateway ? this.#softwires.poolInstance(destination) : -1;
-    if (packet.row !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
-    else if (pool >= 0) batch.instances[packet.k] = pool;
+    if (packet.row === 0) packet.softwire = this.#softwireOfUnbound(destination);
+    if (packet.softwire !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
 
-    if (isMartianIpv4(source)) return DROP_MARTIAN_IPV4_SOURCE;
-    if (isMartianIpv4(destination)) return DROP_MARTIAN_IPV4_DESTINATION;
-    if (ipv4.hasSourceRoute(buf, at)) return DROP_SOURCE_ROUTE_OPTION;
-    const own = this.#softwires.byIpv4Address(destination);
+    if (this.#isNoHost(source)) return DROP_MARTIAN_IPV4_SOURCE;
+    if (this.#isNoHost(destination)) return DROP_MARTIAN_IPV4_DESTINATION;
+    if (this.#wantsItsOwnRoute(buf, at, packet.softwire)) return DROP_SOURCE_ROUTE_OPTION;
+    const own = this.#byIpv4Address(destination);
     if (own !== 0) return this.#toItself(batch, packet, own);
-    if (packet.row === 0) return this.#unknownIpv4(pool);
+    if (packet.row === 0) return this.#unknownIpv4(batch, packet, destination);
     if (this.#isGateway && this.#leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
+      this.#replies.sendError(batch, packet.k, at, HOST_UNREACHABLE, 0, packet.softwire, NO_ROW);
       return DROP_LOOP_PREVENTED;
     }
+    if (!this.#isGateway && this.#isDenied(buf, at, packet.softwire)) return DROP_ICMP_DENIED;
     if (ipv4.ttl(buf, at) === 0) return DROP_TTL_EXPIRED;
-    if (this.#isTooBig(buf, at, packet.softwire)) return this.#tooBig(batch, packet, packet.softwire, NO_ROW);
+    const mtu = this.#pathMtus.payloadMtu(packet.softwire, packet.row, batch.nowMs);
+    if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, NO_ROW);
     this.#clampMss(buf, at, packet.softwire);
     return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row) ? FORWARDED : DROP_TOO_BIG;
   }
 
-  #unknownIpv4(pool: number): number {
-    if (this.#isGateway) return DROP_OUTSIDE_SERVED_PREFIX;
-    return pool >= 0 ? DROP_NO_BINDING : DROP_NO_INSTANCE;
+  /** Whose packet it is when its address in the table has no row; 0 when nobody's. */
+  #softwireOfUnbound(destination: number): number {
+    if (!this.#isGateway) return this.#softwires.poolSoftwire(destination);
+    return this.#softwireOf(this.#rowOf(destination));
+  }
+
+  /**
+   * At an AFTR, an address that is bound to nothing: the source may be told (RFC 7596 §6.2). At a gateway, a packet that
+   * came through the tunnel for an address that has no way inwards here, so that the kernel brought it back: it must not
+   * go into the tunnel again, and its source, behind the tunnel, is told (RFC 1812 §5.2.7.1).
+   */
+  #unknownIpv4(batch: Batch, { k, at, softwire }: Parsed, destination: number): number {
+    if (softwire === 0) return this.#isGateway ? DROP_OUTSIDE_SERVED_PREFIX : DROP_NO_INSTANCE;
+    const back = this.#isGateway ? this.#rowOf(destination) : NO_ROW;
+    this.#replies.sendError(batch, k, at, HOST_UNREACHABLE, 0, softwire, back);
+    return this.#isGateway ? DROP_LOOP_PREVENTED : DROP_NO_BINDING;
   }
 
   /** A packet from IPv4 to the instance's own address: echo is answered, nothing else is served here. */
   #toItself(batch: Batch, packet: Parsed, softwire: number): number {
     batch.instances[packet.k] = this.#softwires.instance(softwire);
+    if (!this.#isGateway && this.#isDenied(batch.buf, packet.at, softwire)) return DROP_ICMP_DENIED;
     if (!answerEcho(batch.buf, packet.at)) return DROP_MARTIAN_IPV4_DESTINATION;
     batch.send(packet.k, packet.at, ipv4.totalLength(batch.buf, packet.at));
     return REPLIED;
   }
 
-  /** Whether a packet does not fit the tunnel and must not be fragmented (RFC 2473 §7.2). */
-  #isTooBig(buf: Uint8Array, at: number, softwire: number): boolean {
-    return ipv4.totalLength(buf, at) > this.#softwires.payloadMtu(softwire) && ipv4.dontFragment(buf, at);
+  /** Whether the packet is ICMP and the instance lets none in from the Internet (RFC 7596 §8.1). */
+  #isDenied(buf: Uint8Array, at: number, softwire: number): boolean {
+    return ipv4.protocol(buf, at) === ipv4.PROTOCOL_ICMP && this.#softwires.has(softwire, FLAG_DENY_ICMPV4);
   }
 
-  /** Reports the payload MTU of `softwire` to the source, which is behind `backRow`. */
-  #tooBig(batch: Batch, packet: Parsed, softwire: number, backRow: number): number {
-    return this.#tooBigFor(batch, packet, this.#softwires.payloadMtu(softwire), backRow);
-  }
-
-  #tooBigFor(batch: Batch, packet: Parsed, mtu: number, backRow: number): number {
+  /** Reports a payload MTU to the source, which is behind `backRow`. */
+  #tooBig(batch: Batch, packet: Parsed, mtu: number, backRow: number): number {
     this.#replies.sendError(batch, packet.k, packet.at, FRAGMENTATION_NEEDED, mtu, packet.softwire, backRow);
     return DROP_TOO_BIG;
   }
@@ -211,7 +257,7 @@ export class SlowPath {
     if (walk.end === WALK_FRAGMENT && !isWhole) return this.#fragment(batch, packet, end);
     if (walk.end !== WALK_DONE) return this.#unfitHeaders(batch, packet, WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6);
     if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
-    if (isIcmpv6) return this.#icmpv6(batch, packet.k, outer, walk.at, end - walk.at);
+    if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at);
     return this.#unfitHeaders(batch, packet, DROP_UNSUPPORTED_NEXT_HEADER);
   }
 
@@ -228,12 +274,12 @@ export class SlowPath {
     return verdict === COMPLETE ? this.#fromIpv6(batch, packet, this.#fragments.length, true) : verdict;
   }
 
-  /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2). */
-  #icmpv6(batch: Batch, k: number, outer: number, message: number, len: number): number {
+  /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2), an error may be about one of our packets. */
+  #icmpv6(batch: Batch, { k, softwire }: Parsed, outer: number, message: number, len: number): number {
     const { buf } = batch;
     const direct = message === outer + ipv6.IPV6_HEADER_LEN;
     if (!direct || !isIcmpv6EchoRequest(buf, outer, message, len)) {
-      return DROP_ICMP_NOT_RELAYED;
+      return this.#tunnelErrors.take(batch, k, outer, message, len, softwire);
     }
     turnIntoIcmpv6EchoReply(buf, message);
     ipv6.swapAddresses(buf, outer);
@@ -249,9 +295,9 @@ export class SlowPath {
     packet.outer = outer;
     if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, at)) return DROP_MALFORMED_IPV4;
     const source = ipv4.source(buf, at);
-    if (isMartianIpv4(source) || this.#softwires.byIpv4Address(source) !== 0) return DROP_MARTIAN_IPV4_SOURCE;
-    if (isMartianIpv4(ipv4.destination(buf, at))) return DROP_MARTIAN_IPV4_DESTINATION;
-    if (ipv4.hasSourceRoute(buf, at)) return DROP_SOURCE_ROUTE_OPTION;
+    if (this.#isNoHost(source) || this.#byIpv4Address(source) !== 0) return DROP_MARTIAN_IPV4_SOURCE;
+    if (this.#isNoHost(ipv4.destination(buf, at))) return DROP_MARTIAN_IPV4_DESTINATION;
+    if (this.#wantsItsOwnRoute(buf, at, packet.softwire)) return DROP_SOURCE_ROUTE_OPTION;
     packet.ecn = decapsulatedEcn(ipv4.tos(buf, at), ipv6.trafficClass(buf, outer));
     return this.#isGateway ? this.#atGateway(batch, packet) : this.#atAftr(batch, packet);
   }
@@ -269,7 +315,8 @@ export class SlowPath {
       return DROP_ENDPOINT_MISMATCH;
     }
     if (this.#leadsToInstance(ipv4.source(buf, packet.at), instance)) return DROP_LOOP_PREVENTED;
-    if (packet.ecn === ECN_DROP) return DROP_ECN;
+    if (this.#isDenied(buf, packet.at, packet.softwire)) return DROP_ICMP_DENIED;
+    if (!this.#passesEcn(packet, instance)) return DROP_ECN;
     return isOwn ? this.#throughTunnelToItself(batch, packet) : this.#toIpv4(batch, packet);
   }
 
@@ -281,7 +328,7 @@ export class SlowPath {
     if (packet.row === 0) return this.#refuse(batch, packet, DROP_NO_BINDING);
     if (!this.#comesFrom(buf, packet.outer, packet.row)) return this.#refuse(batch, packet, DROP_SOURCE_MISMATCH);
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
-    if (packet.ecn === ECN_DROP) return DROP_ECN;
+    if (!this.#passesEcn(packet, this.#softwires.instance(packet.softwire))) return DROP_ECN;
     if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
     const other = this.#rowOf(destination);
     if (other === 0) return this.#toIpv4(batch, packet);
@@ -319,7 +366,7 @@ export class SlowPath {
     const len = ipv4.totalLength(buf, at);
     if (ipv4.ttl(buf, at) <= 1) return this.#ttlExpired(batch, packet);
     const egressMtu = this.#softwires.egressMtu(softwire);
-    if (len > egressMtu && ipv4.dontFragment(buf, at)) return this.#tooBigFor(batch, packet, egressMtu, packet.row);
+    if (len > egressMtu && ipv4.dontFragment(buf, at)) return this.#tooBig(batch, packet, egressMtu, packet.row);
     this.#carryTrafficClass(buf, packet);
     this.#clampMss(buf, at, softwire);
     batch.send(k, at, len);
@@ -332,17 +379,26 @@ export class SlowPath {
     const { k, at } = packet;
     const target = this.#softwireOf(other);
     if (ipv4.ttl(buf, at) <= 1) return this.#ttlExpired(batch, packet);
-    if (this.#isTooBig(buf, at, target)) return this.#tooBig(batch, packet, target, packet.row);
+    const mtu = this.#pathMtus.payloadMtu(target, other, batch.nowMs);
+    if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, packet.row);
     this.#carryTrafficClass(buf, packet);
     ipv4.setTtl(buf, at, ipv4.ttl(buf, at) - 1);
     this.#clampMss(buf, at, packet.softwire);
     this.#clampMss(buf, at, target);
+    batch.otherRows[k] = other;
     return this.#encapsulation.send(batch, k, at, target, other) ? HAIRPINNED : DROP_TOO_BIG;
   }
 
   #ttlExpired(batch: Batch, packet: Parsed): number {
     this.#replies.sendError(batch, packet.k, packet.at, TTL_EXCEEDED, 0, packet.softwire, packet.row);
     return DROP_TTL_EXPIRED;
+  }
+
+  /** RFC 6040 §4.2: false for a packet whose mark would be lost. What the figure marks (!!!) is noted for the log. */
+  #passesEcn(packet: Parsed, instance: number): boolean {
+    if ((packet.ecn & ECN_ANOMALY) !== 0) this.#events.countEcnAnomaly(this.#worker, instance);
+    packet.ecn &= ~ECN_ANOMALY;
+    return packet.ecn !== ECN_DROP;
   }
 
   /** The inner TOS as it leaves: ECN by RFC 6040, DSCP of the outer header unless in pipe mode (RFC 2983 §3). */
@@ -359,6 +415,23 @@ export class SlowPath {
     if (most === 0 || ipv4.protocol(buf, at) !== ipv4.PROTOCOL_TCP || ipv4.fragmentOffset(buf, at) !== 0) return;
     const header = ipv4.headerLength(buf, at);
     clampMss(buf, at + header, ipv4.totalLength(buf, at) - header, most);
+  }
+
+  // Addresses ---------------------------------------------------------------------------------------------------------
+
+  /** Whether an address can be no host's: martian, or the broadcast address of a link here (RFC 1812 §5.3.7). */
+  #isNoHost(address: number): boolean {
+    return isMartianIpv4(address) || this.#own.isBroadcast(address);
+  }
+
+  /** The softwire of the instance that has this ipv4-address; 0 when none has. */
+  #byIpv4Address(address: number): number {
+    return this.#own.mayHold(address) ? this.#softwires.byIpv4Address(address) : 0;
+  }
+
+  /** RFC 7126 §4.3, §4.4: source routes are dropped unless the instance is told to let them pass. */
+  #wantsItsOwnRoute(buf: Uint8Array, at: number, softwire: number): boolean {
+    return ipv4.hasSourceRoute(buf, at) && !this.#softwires.has(softwire, FLAG_SOURCE_ROUTES);
   }
 
   // Rows --------------------------------------------------------------------------------------------------------------
@@ -393,6 +466,11 @@ export class SlowPath {
     const { octets } = this.#table;
     return ipv6.sameAddress(octets, (row << ROW_SHIFT) * 4, octets, (other << ROW_SHIFT) * 4);
   }
+}
+
+/** Whether a packet does not fit the tunnel and must not be fragmented (RFC 2473 §7.2). */
+function isTooBig(buf: Uint8Array, at: number, payloadMtu: number): boolean {
+  return ipv4.totalLength(buf, at) > payloadMtu && ipv4.dontFragment(buf, at);
 }
 
 /** Turns an echo request at `at` into its reply, TTL and addresses included; false leaves it as it is. */

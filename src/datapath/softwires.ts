@@ -7,7 +7,6 @@
 import { MAX_POOLS } from '../state/limits.ts';
 import {
   EGRESS_MTU_MASK,
-  ENCAPSULATION_LIMIT_SHIFT,
   FLAG_ENABLED,
   FLAG_ENCAPSULATION_LIMIT,
   FLAG_PIPE,
@@ -25,12 +24,14 @@ import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
 import {
   IPV6_DESTINATION,
+  IPV6_HEADER_LEN,
   IPV6_SOURCE,
   NEXT_HEADER_DESTINATION,
   NEXT_HEADER_IPV4,
   sameAddress,
   writeIpv6Fields,
 } from './wire/ipv6.ts';
+import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
 
 /** One tunnel address and what is done with packets there. */
 export interface Softwire {
@@ -67,7 +68,8 @@ export interface ReassemblyLimits {
 export interface Pool {
   readonly first: number;
   readonly last: number;
-  readonly instance: number;
+  /** A softwire of the instance. */
+  readonly softwire: number;
 }
 
 const HEADER_WORDS = (MAX_SOFTWIRES + 1) * SOFTWIRE_WORDS;
@@ -76,7 +78,7 @@ const POOL_COUNT = HEADER_WORDS + 1;
 const POOLS = HEADER_WORDS + 2;
 const POOL_WORDS = 3;
 const LIMITS = POOLS + MAX_POOLS * POOL_WORDS;
-const LIMIT_WORDS = 4;
+const LIMIT_WORDS = 5;
 /** Flags that any enabled softwire has. */
 const ALL_FLAGS = LIMITS + (MAX_SOFTWIRES + 1) * LIMIT_WORDS;
 const TOTAL_WORDS = ALL_FLAGS + 1;
@@ -112,13 +114,14 @@ export class Softwires {
     this.octets.set(softwire.local, at + IPV6_SOURCE);
     if (softwire.remote) this.octets.set(softwire.remote, at + IPV6_DESTINATION);
     this.words[word + SOFTWIRE_INSTANCE] = softwire.instance;
-    this.words[word + SOFTWIRE_FLAGS] =
-      softwire.flags | FLAG_ENABLED | (softwire.encapsulationLimit << ENCAPSULATION_LIMIT_SHIFT);
+    this.words[word + SOFTWIRE_FLAGS] = softwire.flags | FLAG_ENABLED;
     this.words[word + SOFTWIRE_PAYLOAD_MTU] = softwire.payloadMtu;
     this.words[word + SOFTWIRE_IPV4_ADDRESS] = swapWord(softwire.ipv4Address);
     this.words[word + SOFTWIRE_SIZES] = softwire.egressMtu | (softwire.mssClamp << MSS_SHIFT);
     const { timeoutMs, fragments, datagrams, datagramsPerSource } = softwire.reassembly;
-    this.words.set([timeoutMs, fragments, datagrams, datagramsPerSource], LIMITS + s * LIMIT_WORDS);
+    const { encapsulationLimit } = softwire;
+    const limits = [timeoutMs, fragments, datagrams, datagramsPerSource, encapsulationLimit];
+    this.words.set(limits, LIMITS + s * LIMIT_WORDS);
     this.words[HIGHEST] = Math.max(this.words[HIGHEST] ?? 0, s);
   }
 
@@ -129,13 +132,13 @@ export class Softwires {
       const word = POOLS + i * POOL_WORDS;
       this.words[word] = pool.first;
       this.words[word + 1] = pool.last;
-      this.words[word + 2] = pool.instance;
+      this.words[word + 2] = pool.softwire;
     }
     this.words[POOL_COUNT] = sorted.length;
   }
 
-  /** The instance whose pool holds `address`; -1 when none does. */
-  poolInstance(address: number): number {
+  /** A softwire of the instance whose pool holds `address`; 0 when none does. */
+  poolSoftwire(address: number): number {
     let low = 0;
     let high = (this.words[POOL_COUNT] ?? 0) - 1;
     while (low <= high) {
@@ -143,9 +146,9 @@ export class Softwires {
       const word = POOLS + middle * POOL_WORDS;
       if (address < (this.words[word] ?? 0) >>> 0) high = middle - 1;
       else if (address > (this.words[word + 1] ?? 0) >>> 0) low = middle + 1;
-      else return this.words[word + 2] ?? -1;
+      else return this.words[word + 2] ?? 0;
     }
-    return -1;
+    return 0;
   }
 
   /** The softwire whose tunnel address is the 16 octets at `at`; 0 when there is none. */
@@ -195,6 +198,7 @@ export class Softwires {
     return this.has(s, FLAG_PIPE);
   }
 
+  /** The payload MTU that every far end of the softwire takes; that of one is in path-mtus.ts. */
   payloadMtu(s: number): number {
     return this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_PAYLOAD_MTU] ?? 0;
   }
@@ -209,9 +213,14 @@ export class Softwires {
     return (this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_SIZES] ?? 0) >>> MSS_SHIFT;
   }
 
+  /** Octets that encapsulation puts before an IPv4 packet. */
+  headerLength(s: number): number {
+    return IPV6_HEADER_LEN + (this.has(s, FLAG_ENCAPSULATION_LIMIT) ? ENCAPSULATION_LIMIT_LEN : 0);
+  }
+
   /** Value of the Tunnel Encapsulation Limit. */
   encapsulationLimit(s: number): number {
-    return this.#flags(s) >>> ENCAPSULATION_LIMIT_SHIFT;
+    return this.words[LIMITS + s * LIMIT_WORDS + 4] ?? 0;
   }
 
   /** Time until a datagram in reassembly is given up. */

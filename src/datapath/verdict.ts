@@ -37,6 +37,8 @@ export const DROP_REASONS = [
   ['fragment-overlap', 'Fragments of the tunnel packet overlap, or disagree about its end.'],
   ['fragment-ecn-mismatch', 'Some fragments can carry congestion marks and others of the same packet cannot.'],
   ['icmp-not-relayed', 'An ICMPv6 message to the tunnel address that is not answered and not relayed.'],
+  ['icmp-error-mismatch', 'An ICMPv6 error that quotes no packet of this tunnel end.'],
+  ['icmp-denied', 'ICMPv4 from the Internet is not let in.'],
   ['link-layer-noise', 'Neighbour discovery or multicast listener messages, which mean nothing to a tunnel.'],
   ['loop-prevented', 'The destination is in a served prefix of this gateway: the tunnel would send it back.'],
   ['no-instance', 'No enabled instance answers for the packet.'],
@@ -84,6 +86,8 @@ export const DROP_FRAGMENT_MALFORMED = dropVerdict('fragment-malformed');
 export const DROP_FRAGMENT_OVERLAP = dropVerdict('fragment-overlap');
 export const DROP_FRAGMENT_ECN = dropVerdict('fragment-ecn-mismatch');
 export const DROP_ICMP_NOT_RELAYED = dropVerdict('icmp-not-relayed');
+export const DROP_ICMP_ERROR_MISMATCH = dropVerdict('icmp-error-mismatch');
+export const DROP_ICMP_DENIED = dropVerdict('icmp-denied');
 export const DROP_LINK_LAYER_NOISE = dropVerdict('link-layer-noise');
 export const DROP_LOOP_PREVENTED = dropVerdict('loop-prevented');
 export const DROP_NO_INSTANCE = dropVerdict('no-instance');

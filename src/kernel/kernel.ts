@@ -8,6 +8,7 @@
  * 4. What the links of the IPv4 side take is told after each comparison.
  */
 
+import { broadcastAddresses } from './broadcasts.ts';
 import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
 import { diagnose } from './diagnosis.ts';
@@ -36,6 +37,7 @@ interface Own {
 
 export class Kernel {
   readonly #netlink = new Netlink();
+  readonly #onBroadcasts: (addresses: readonly number[]) => void;
   #monitor: Monitor | undefined;
   #config: KernelConfig | undefined;
   /** What the kernel has of ours; undefined when it must be read. */
@@ -49,7 +51,15 @@ export class Kernel {
 
   readonly #onEgress: (mtus: EgressMtus) => void;
 
-  constructor(onEgress: (mtus: EgressMtus) => void = () => {}) {
+  /**
+   * `onBroadcasts` is told the broadcast addresses of all links, `onEgress` what those of the IPv4 side take, whenever they may
+   * have changed.
+   */
+  constructor(
+    onBroadcasts: (addresses: readonly number[]) => void = () => undefined,
+    onEgress: (mtus: EgressMtus) => void = () => undefined,
+  ) {
+    this.#onBroadcasts = onBroadcasts;
     this.#onEgress = onEgress;
   }
 
@@ -176,7 +186,9 @@ export class Kernel {
 
   async #wanted(plan: KernelPlan, links: readonly Link[]): Promise<Own> {
     const indexes = new Map(links.map(({ name, index }) => [name, index]));
-    const proxies = onLinkNeighbours(plan.tunnelAddresses, await this.#netlink.addresses());
+    const addresses = await this.#netlink.addresses();
+    this.#onBroadcasts(broadcastAddresses(addresses));
+    const proxies = onLinkNeighbours(plan.tunnelAddresses, addresses);
     for (const { link } of proxies) {
       const name = links.find(({ index }) => index === link)?.name;
       writeSetting(`ipv6/conf/${name}/proxy_ndp`, '1');

@@ -6,7 +6,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { ControlRequest, DatapathStatus, InstanceCounters, Refusal } from '../control.ts';
+import type { ControlRequest, DatapathStatus, InstanceCounters, InstanceLearned, Refusal } from '../control.ts';
 import { CONTROL_SOCKET, readLines, sendLine } from '../control.ts';
 import type { Log } from '../log.ts';
 import { ManagementError } from '../state/errors.ts';
@@ -52,6 +52,11 @@ export class DatapathClient implements Participant {
   /** The counters of all instances; undefined when the datapath does not answer. */
   counters(): Promise<readonly InstanceCounters[] | undefined> {
     return this.#ask<readonly InstanceCounters[]>({ op: 'counters' }, READ_MS);
+  }
+
+  /** What the instances learned from the network; undefined when the datapath does not answer. */
+  learned(): Promise<readonly InstanceLearned[] | undefined> {
+    return this.#ask<readonly InstanceLearned[]>({ op: 'learned' }, READ_MS);
   }
 
   async prepare(change: Change): Promise<(version: number) => Promise<void>> {

@@ -59,12 +59,13 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const program = process.argv[1] ?? '';
   const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
   const storeCare = { backups, datastores, program };
+  const access = new AccessControl(configuration);
   const operations = new Operations({
     schema,
     check: valueCheck(context),
     datastores,
-    access: new AccessControl(configuration),
-    state: new StateData({ schema, context, datapath, storeCare }),
+    access,
+    state: new StateData({ schema, context, datapath, storeCare, denials: access.denials }),
     storeOperations: storeOperations(storeCare),
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });

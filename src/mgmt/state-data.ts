@@ -4,13 +4,14 @@
  */
 
 import type { YangContext } from 'netconf-server';
-import type { InstanceCounters, SideCounters } from '../control.ts';
+import type { InstanceCounters, InstanceLearned, SideCounters } from '../control.ts';
 import type { PendingCommit } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema } from '../state/schema.ts';
+import type { Denials } from './access.ts';
 import type { DatapathClient } from './datapath-client.ts';
 import type { AnySelection } from './selection.ts';
 import { isWanted } from './selection.ts';
@@ -49,13 +50,14 @@ export interface StateParts {
   readonly context: YangContext;
   readonly datapath: DatapathClient;
   readonly storeCare: StoreCare;
+  readonly denials: Denials;
 }
 
 export class StateData {
   readonly #schema: Schema;
   readonly #sources: readonly Source[];
 
-  constructor({ schema, context, datapath, storeCare }: StateParts) {
+  constructor({ schema, context, datapath, storeCare, denials }: StateParts) {
     this.#schema = schema;
     const library = JSON.parse(context.yangLibrary().json) as Json;
     this.#sources = [
@@ -63,6 +65,7 @@ export class StateData {
       { path: '/ietf-yang-library:modules-state', read: () => only(library, 'ietf-yang-library:modules-state') },
       { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
       { path: '/ietf-restconf-monitoring:restconf-state', read: restconfState },
+      { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
       { path: '/gi-4over6:softwire', read: (state) => softwireState(datapath, state) },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
@@ -100,6 +103,12 @@ function restconfState(): Json {
     'urn:ietf:params:restconf:capability:with-defaults:1.0',
   ];
   return { 'ietf-restconf-monitoring:restconf-state': { capabilities: { capability } } };
+}
+
+/** RFC 8341 §3.5.2. No notification is sent yet that could be denied. */
+function nacmState({ operations, dataWrites }: Denials): Json {
+  const counters = { 'denied-operations': operations, 'denied-data-writes': dataWrites, 'denied-notifications': 0 };
+  return { 'ietf-netconf-acm:nacm': counters };
 }
 
 /** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions. */
@@ -142,7 +151,13 @@ function lockState(datastores: Datastores, name: DatastoreName): Json {
 
 /** State leaves of our own model: versions, problems, counters. */
 async function softwireState(datapath: DatapathClient, { view, datastores }: StateContext): Promise<Json> {
-  const [status, counters = []] = await Promise.all([datapath.status(), datapath.counters()]);
+  const [status, counters = [], learned = []] = await Promise.all([
+    datapath.status(),
+    datapath.counters(),
+    datapath.learned(),
+  ]);
+  const learnedBy = (role: InstanceLearned['role'], name: string) =>
+    learned.find((item) => item.role === role && item.name === name);
   const { contentHash, counts } = datastores.head();
   const softwire = view.tree.child('softwire', 'gi-4over6');
   const statisticsOf = (role: InstanceCounters['role'], name: string) => {
@@ -154,7 +169,7 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
     'gi-4over6:softwire': {
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {
         const name = gateway.leaf('name') ?? '';
-        return { name, ...statisticsOf('gateway', name) };
+        return { name, ...statisticsOf('gateway', name), ...gatewayState(learnedBy('gateway', name)) };
       }),
       aftr: (softwire?.entries('aftr') ?? []).map((aftr) => {
         const name = aftr.leaf('name') ?? '';
@@ -164,7 +179,8 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
           'content-hash': colons(contentHash),
           bindings: counts.get(name) ?? 0,
         };
-        return { name, 'binding-table': table, ...statisticsOf('aftr', name) };
+        const softwires = learnedSoftwires(learnedBy('aftr', name));
+        return { name, 'binding-table': table, softwire: softwires, ...statisticsOf('aftr', name) };
       }),
       state: {
         'configured-version': String(view.version),
@@ -179,6 +195,26 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
       },
     },
   };
+}
+
+function gatewayState(learned: InstanceLearned | undefined): Json {
+  const [pathMtu] = learned?.pathMtus ?? [];
+  const refusal = learned?.sourceRefusal;
+  const state = {
+    ...(pathMtu && { 'path-mtu': pathMtu.mtu }),
+    ...(refusal && {
+      'source-refusal': {
+        packets: String(refusal.packets),
+        'last-time': refusal.lastTime,
+        'last-ipv4-source': refusal.lastIpv4Source,
+      },
+    }),
+  };
+  return Object.keys(state).length === 0 ? {} : { state };
+}
+
+function learnedSoftwires(learned: InstanceLearned | undefined): Json[] {
+  return (learned?.pathMtus ?? []).map(({ remote, mtu }) => ({ 'gateway-ipv6-address': remote, 'path-mtu': mtu }));
 }
 
 function confirmedCommit(pending: PendingCommit | undefined): Json {
@@ -197,8 +233,15 @@ function colons(hex: string): string {
 function statistics(counters: InstanceCounters): Json {
   return {
     'discontinuity-time': counters.discontinuityTime,
+    'ecn-anomaly-packets': String(counters.ecnAnomalies),
     'ipv4-side': side(counters.ipv4),
     'ipv6-side': side(counters.ipv6),
+    'icmp-errors': {
+      'icmpv4-sent': String(counters.icmpv4Errors.sent),
+      'icmpv4-suppressed': String(counters.icmpv4Errors.suppressed),
+      'icmpv6-sent': String(counters.icmpv6Errors.sent),
+      'icmpv6-suppressed': String(counters.icmpv6Errors.suppressed),
+    },
   };
 }
 

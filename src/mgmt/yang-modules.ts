@@ -37,7 +37,9 @@ export const WORKING_FEATURES: readonly string[] = [
   'encapsulation-limit',
   'icmp-policy',
   'outer-fragmentation',
+  'path-mtu-discovery',
   'reassembly',
+  'source-refusal',
   'tcp-mss-clamp',
 ];
 

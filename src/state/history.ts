@@ -24,10 +24,11 @@ import { DamageError } from './model-values.ts';
 import { RowOverlay } from './overlay.ts';
 import type { ChangeSummary } from './records.ts';
 import { changeKey, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
-import { inSlices, isSameRow, SealedChange } from './row-changes.ts';
+import { HistoricChange, inSlices, isSameRow } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
-import { keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource } from './rows.ts';
+import { formatNumber, keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource } from './rows.ts';
 import type { Schema } from './schema.ts';
+import { TouchedRows } from './touched-rows.ts';
 
 /** Stands behind all prefixes of a table. */
 const EMPTY_TABLE = Buffer.of(255, 255, 255, 255, 255);
@@ -164,36 +165,52 @@ export class History {
     return { since: timeOf(since), until: timeOf(until) };
   }
 
-  /** Numbers of the prefixes that the commits after `from` up to `to` touched, by table, in key order. */
-  touched(from: number, to: number): Map<number, Float64Array> {
-    const lists = new Map<number, number[]>();
-    for (const { key, value } of this.#snapshot.range('changes', changeKey(from + 1), changeKey(to + 1))) {
+  /** The rows that differ between two versions, table by table in key order. */
+  *changes(from: number, to: number): Generator<HistoricChange> {
+    const [low, high] = [Math.min(from, to), Math.max(from, to)];
+    const touched = this.#touched(low, high);
+    const newer = this.rows(high);
+    for (const [instance, { number: table }] of this.#snapshot.head?.tables ?? []) {
+      const rows = touched.get(table);
+      if (!rows) continue;
+      const empty = this.#emptyVersions(table, low, high);
+      for (const [number, version] of rows.inKeyOrder()) {
+        const old = empty.has(version) ? undefined : this.#rowBefore(table, number, version);
+        const fresh = newer.sealed(instance, number);
+        if (isSameRow(old, fresh)) continue;
+        yield from === low
+          ? new HistoricChange(instance, number, old, fresh)
+          : new HistoricChange(instance, number, fresh, old);
+      }
+    }
+  }
+
+  /** The rows that the commits after `low` up to `high` touched, by table. */
+  #touched(low: number, high: number): Map<number, TouchedRows> {
+    const tables = new Map<number, TouchedRows>();
+    for (const { key, value } of this.#snapshot.range('changes', changeKey(low + 1), changeKey(high + 1))) {
       const { version, part } = placeOfChange(key);
       for (const [table, number] of rowsOfChange(version, part, value)) {
-        const list = lists.get(table);
-        if (list) list.push(number);
-        else lists.set(table, [number]);
+        const rows = tables.get(table) ?? new TouchedRows(low);
+        tables.set(table, rows);
+        rows.add(number, version);
       }
     }
-    return new Map([...lists].map(([table, list]) => [table, distinct(Float64Array.from(list))]));
+    return tables;
   }
 
-  /** The rows that differ between two versions, table by table in key order. */
-  *changes(from: number, to: number): Generator<SealedChange> {
-    const touched = this.touched(Math.min(from, to), Math.max(from, to));
-    const [before, after] = [this.rows(from), this.rows(to)];
-    for (const [instance, { number: table }] of this.#snapshot.head?.tables ?? []) {
-      for (const number of touched.get(table) ?? []) {
-        const [old, fresh] = [before.sealed(instance, number), after.sealed(instance, number)];
-        if (!isSameRow(old, fresh)) yield new SealedChange(instance, number, before, after);
-      }
-    }
+  /** The versions after `low` up to `high` before which a table was empty. */
+  #emptyVersions(table: number, low: number, high: number): Set<number> {
+    const range = this.#snapshot.range('rowHistory', emptyTableKey(table, low + 1), emptyTableKey(table, high + 1));
+    return new Set(Array.from(range, ({ key }) => versionOfKey(key)));
   }
-}
 
-function distinct(numbers: Float64Array): Float64Array {
-  numbers.sort();
-  return numbers.filter((number, index) => index === 0 || number !== numbers[index - 1]);
+  /** A row of a table that was not empty, as the commit that made `version` found it. */
+  #rowBefore(table: number, number: number, version: number): Uint8Array | undefined {
+    const value = this.#snapshot.get('rowHistory', rowHistoryKey(table, number, version));
+    if (!value) throw new DamageError(`the row ${formatNumber(number)} before version ${version} is missing`);
+    return value.length > 0 ? value : undefined;
+  }
 }
 
 /** The tables as they were at a version before that of the snapshot. */

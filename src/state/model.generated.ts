@@ -60,13 +60,13 @@ function readReassembly(value: unknown): Reassembly {
 
 /** ICMPv4 messages. */
 export interface Icmpv4Errors {
-  /** Whether ICMPv4 from the Internet is processed. */
+  /** Whether ICMPv4 from the Internet is let in: at an AFTR on the IPv4 side, at a gateway out of the tunnel. */
   readonly allowIncomingIcmpv4: boolean;
-  /** Whether errors are sent about IPv4 packets that end here. */
+  /** Whether errors are sent about IPv4 packets that end here or in the tunnel. */
   readonly generateIcmpv4Errors: boolean;
   /** Average rate of ICMPv4 errors. In messages per second. */
   readonly icmpv4Rate: number;
-  /** How many ICMPv4 errors may leave at once. In messages. */
+  /** How many ICMPv4 errors may leave at once; half of them to one host. In messages. */
   readonly icmpv4Burst: number;
 }
 
@@ -86,7 +86,7 @@ export interface Icmpv6Errors {
   readonly generateIcmpv6Errors: boolean;
   /** Average rate of ICMPv6 errors. In messages per second. */
   readonly icmpv6Rate: number;
-  /** How many ICMPv6 errors may leave at once. In messages. */
+  /** How many ICMPv6 errors may leave at once; half of them to one source. In messages. */
   readonly icmpv6Burst: number;
 }
 
@@ -145,6 +145,13 @@ export interface Gateway {
   readonly pipeDscp: number;
   /** Ingress mode of explicit congestion notification. Egress is the same in both. */
   readonly ecnMode: 'normal' | 'compatibility';
+  /**
+   * Whether combinations of inner and outer ECN fields that mean a faulty or hostile network are told in the log, at
+   * most once a minute. They are counted in any case.
+   */
+  readonly logEcnAnomalies: boolean;
+  /** What becomes of an IPv4 packet with a source route option. All other options pass. */
+  readonly sourceRouteOptions: 'drop' | 'forward';
   /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
   /**
@@ -185,6 +192,13 @@ function readGateway(value: unknown): Gateway {
     ),
     pipeDscp: leafAt(node, 'pipe-dscp', Number, 0),
     ecnMode: leafAt(node, 'ecn-mode', (value) => String(value) as 'normal' | 'compatibility', 'normal' as const),
+    logEcnAnomalies: leafAt(node, 'log-ecn-anomalies', Boolean, true),
+    sourceRouteOptions: leafAt(
+      node,
+      'source-route-options',
+      (value) => String(value) as 'drop' | 'forward',
+      'drop' as const,
+    ),
     flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
     outerFragmentation: leafAt(node, 'outer-fragmentation', Boolean, true),
     encapsulationLimit: leafAt(node, 'encapsulation-limit', Number, undefined),
@@ -226,6 +240,13 @@ export interface Aftr {
   readonly pipeDscp: number;
   /** Ingress mode of explicit congestion notification. Egress is the same in both. */
   readonly ecnMode: 'normal' | 'compatibility';
+  /**
+   * Whether combinations of inner and outer ECN fields that mean a faulty or hostile network are told in the log, at
+   * most once a minute. They are counted in any case.
+   */
+  readonly logEcnAnomalies: boolean;
+  /** What becomes of an IPv4 packet with a source route option. All other options pass. */
+  readonly sourceRouteOptions: 'drop' | 'forward';
   /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
   /**
@@ -267,6 +288,13 @@ function readAftr(value: unknown): Aftr {
     ),
     pipeDscp: leafAt(node, 'pipe-dscp', Number, 0),
     ecnMode: leafAt(node, 'ecn-mode', (value) => String(value) as 'normal' | 'compatibility', 'normal' as const),
+    logEcnAnomalies: leafAt(node, 'log-ecn-anomalies', Boolean, true),
+    sourceRouteOptions: leafAt(
+      node,
+      'source-route-options',
+      (value) => String(value) as 'drop' | 'forward',
+      'drop' as const,
+    ),
     flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
     outerFragmentation: leafAt(node, 'outer-fragmentation', Boolean, true),
     encapsulationLimit: leafAt(node, 'encapsulation-limit', Number, undefined),
@@ -419,6 +447,8 @@ export const DROP_REASONS = [
   'fragment-overlap',
   'fragment-ecn-mismatch',
   'icmp-not-relayed',
+  'icmp-error-mismatch',
+  'icmp-denied',
   'link-layer-noise',
   'loop-prevented',
   'no-instance',

@@ -17,6 +17,7 @@ const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 const handlers: ControlHandlers = {
   status: () => Promise.resolve(STATUS),
   counters: () => [],
+  learned: () => [],
   prepare: (configuration) => Promise.resolve([{ message: `no to ${JSON.stringify(configuration)}` }]),
   apply: (version) => (version > 9 ? Promise.reject(new Error('the store is gone')) : Promise.resolve({ version })),
 };
@@ -64,14 +65,16 @@ test('each request is answered with its id', () =>
       { id: 3, op: 'prepare', configuration: { a: 1 } },
       { id: 4, op: 'apply', version: 9 },
       { id: 5, op: 'apply', version: 10 },
+      { id: 6, op: 'learned' },
     ];
-    const answers = await exchange(path, requests.map((request) => `${JSON.stringify(request)}\n`).join(''), 5);
+    const answers = await exchange(path, requests.map((request) => `${JSON.stringify(request)}\n`).join(''), 6);
     assert.equal(answers.sort(byId), [
       { id: 1, result: STATUS },
       { id: 2, result: [] },
       { id: 3, result: [{ message: 'no to {"a":1}' }] },
       { id: 4, result: { version: 9 } },
       { id: 5, error: 'the store is gone' },
+      { id: 6, result: [] },
     ]);
   }));
 

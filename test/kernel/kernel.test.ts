@@ -125,7 +125,7 @@ async function withKernel(
     if (!existsSync(`/sys/class/net/${device}`))
       spawnSync('ip', ['tuntap', 'add', device, 'mode', 'tun', 'multi_queue']);
   }
-  const kernel = new Kernel(onEgress);
+  const kernel = new Kernel(undefined, onEgress);
   try {
     await body(kernel);
   } finally {

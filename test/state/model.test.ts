@@ -35,6 +35,8 @@ const TUNNEL_DEFAULTS = {
     icmpv4Errors: { allowIncomingIcmpv4: true, generateIcmpv4Errors: true, icmpv4Rate: 10, icmpv4Burst: 20 },
     icmpv6Errors: { generateIcmpv6Errors: true, icmpv6Rate: 10, icmpv6Burst: 20 },
   },
+  logEcnAnomalies: true,
+  sourceRouteOptions: 'drop',
 };
 
 const configurations = [
@@ -97,6 +99,8 @@ const configurations = [
             'pipe-dscp': 46,
             'ecn-mode': 'compatibility',
             'flow-label-mode': 'zero',
+            'log-ecn-anomalies': false,
+            'source-route-options': 'forward',
             'outer-fragmentation': false,
             'encapsulation-limit': 4,
             'tcp-mss-clamp': 1420,
@@ -143,6 +147,8 @@ const configurations = [
             icmpv4Errors: { allowIncomingIcmpv4: false, generateIcmpv4Errors: false, icmpv4Rate: 1, icmpv4Burst: 2 },
             icmpv6Errors: { generateIcmpv6Errors: false, icmpv6Rate: 3, icmpv6Burst: 4 },
           },
+          logEcnAnomalies: false,
+          sourceRouteOptions: 'forward',
         },
       ],
       aftr: [],

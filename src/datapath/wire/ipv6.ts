@@ -84,6 +84,13 @@ export function sameAddress(buf: Uint8Array, at: number, other: Uint8Array, othe
   return true;
 }
 
+/** 32 bits that stand for the address at `at` where its sender may choose it: no more than a name of a slot. */
+export function addressHash(buf: Uint8Array, at: number): number {
+  let hash = 0;
+  for (let i = 0; i < 16; i += 4) hash = Math.imul(hash ^ u32(buf, at + i), 0x9e3779b1) ^ (hash >>> 13);
+  return hash;
+}
+
 export function isMulticast(buf: Uint8Array, at: number): boolean {
   return u8(buf, at) === 0xff;
 }

@@ -1,0 +1,144 @@
+// needs: root
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  AFTR_TUNNEL,
+  DEVICE,
+  GATEWAY_TUNNEL,
+  INTERNET,
+  SECOND_DEVICE,
+  SECOND_PREFIX,
+  stop,
+  until,
+} from '../../tools/topology.ts';
+import { TwoBoxes } from '../helpers/two-boxes.ts';
+
+/** ICMP between real hosts through both boxes: traceroute, path MTU discovery of TCP, refusals, policy, and their state. */
+const test = suite('icmp end to end');
+const SOFTWIRE = '/restconf/data/gi-4over6:softwire';
+/** What the AFTR learned of the gateway. */
+const LEARNED = `/softwire=${encodeURIComponent(GATEWAY_TUNNEL)}`;
+const BOX_OF_GATEWAY = '198.51.100.1';
+const BOX_OF_AFTR = '203.0.113.1';
+
+const boxes = await TwoBoxes.start(`gi4over6-icmp-${process.pid}`);
+const { topology } = boxes;
+boxes.configureBoth();
+
+type Host = 'gateway' | 'aftr';
+
+/** What RESTCONF says at a path below an instance; undefined when there is nothing. */
+function read(host: Host, path: string): unknown {
+  const { status, body } = boxes.restconf(
+    host,
+    'GET',
+    `${SOFTWIRE}/${host}=${host === 'gateway' ? 'rack' : 'edge'}${path}`,
+  );
+  if (status === 404) return undefined;
+  assert.is(status, 200, body);
+  return Object.values(JSON.parse(body) as Record<string, unknown>)[0];
+}
+
+function errorsOf(host: Host): Record<string, string> {
+  return read(host, '/statistics/icmp-errors') as Record<string, string>;
+}
+
+/** MTU of the links between the boxes: the kernel of each tells its engine what it cannot send. */
+function setLinkMtu(mtu: number): void {
+  for (const host of ['gateway', 'aftr'] as const) topology.ip(host, `link set right mtu ${mtu}`);
+}
+
+function configure(host: Host, entry: Readonly<Record<string, unknown>>): void {
+  const { status, body } = boxes.configure(host, entry);
+  assert.is(status, 204, body);
+}
+
+/** Second column of each hop line of traceroute. */
+function hops(from: 'device' | 'internet', target: string): string[] {
+  const { output } = topology.run(from, ['traceroute', '-n', '-q', '1', '-w', '3', '-N', '1', target]);
+  return output
+    .split('\n')
+    .slice(1)
+    .filter((line) => line !== '')
+    .map((line) => line.trim().split(/\s+/)[1] ?? '');
+}
+
+test('traceroute shows both boxes, in both directions (D28, D104)', () => {
+  assert.equal(hops('device', INTERNET), [BOX_OF_GATEWAY, BOX_OF_AFTR, INTERNET]);
+  assert.equal(hops('internet', DEVICE), [BOX_OF_AFTR, BOX_OF_GATEWAY, DEVICE]);
+  for (const host of ['gateway', 'aftr'] as const) assert.ok(Number(errorsOf(host)['icmpv4-sent']) >= 1, host);
+});
+
+test('both boxes answer echo to their addresses in both families (D103)', () => {
+  assert.match(topology.run('device', ['ping', '-c', '1', '-W', '3', BOX_OF_AFTR]).output, /ttl=63/);
+  assert.match(topology.run('internet', ['ping', '-c', '1', '-W', '3', BOX_OF_GATEWAY]).output, /ttl=6[34]/);
+  assert.match(topology.run('aftr', ['ping', '-6', '-c', '1', '-W', '3', GATEWAY_TUNNEL]).output, /ttl=6[34]/);
+  assert.match(topology.run('gateway', ['ping', '-6', '-c', '1', '-W', '3', AFTR_TUNNEL]).output, /ttl=6[34]/);
+});
+
+test('nothing is learned as long as everything fits', () => {
+  assert.equal(read('gateway', '/state'), {});
+  assert.is(read('aftr', LEARNED), undefined);
+});
+
+test('a narrow link between the boxes: TCP finds its way, both directions, and the path MTU is shown (D76, D80, D104)', async () => {
+  setLinkMtu(1_400);
+  const server = topology.start('internet', ['iperf3', '-s']);
+  assert.ok(await until(10_000, () => topology.run('internet', ['sh', '-c', 'ss -tln | grep -q :5201']).status === 0));
+  for (const more of [[], ['-R']]) {
+    // What the device knows of the path would otherwise be the segment size it offers.
+    topology.run('device', ['ip', 'route', 'flush', 'cache']);
+    const { status, output } = topology.run('device', ['iperf3', '-c', INTERNET, '-n', '500K', ...more]);
+    assert.is(status, 0, output);
+    if (more.length === 0) assert.match(topology.run('device', ['ip', 'route', 'get', INTERNET]).output, /mtu 1360/);
+  }
+  await stop(server);
+  assert.equal(read('gateway', '/state'), { 'path-mtu': 1_400 });
+  assert.equal(read('aftr', LEARNED), [{ 'gateway-ipv6-address': GATEWAY_TUNNEL, 'path-mtu': 1_400 }]);
+  assert.match(topology.run('internet', ['ip', 'route', 'get', DEVICE]).output, /mtu 1360/);
+});
+
+test('what may be fragmented goes in outer fragments that fit the narrow link', () => {
+  for (const host of ['device', 'internet'] as const) topology.run(host, ['ip', 'route', 'flush', 'cache']);
+  // The engines do not reassemble what the other sent, so that only the sending half shows: nothing is too big any more.
+  const before = boxes.counter('gateway', 'ipv4-side', 'forwarded-packets');
+  topology.run('device', ['ping', '-c', '2', '-i', '0.2', '-W', '1', '-M', 'dont', '-s', '1400', INTERNET]);
+  assert.is(boxes.counter('gateway', 'ipv4-side', 'forwarded-packets') - before, 2);
+  setLinkMtu(1_600);
+});
+
+test('an end device that the AFTR does not know: 1/5 to the gateway, unreachable to the device (D25, D26, D83)', () => {
+  configure('gateway', { name: 'rack', 'served-prefix': [{ 'ipv4-prefix': SECOND_PREFIX }] });
+  const { output } = topology.run('device', ['ping', '-c', '2', '-i', '0.5', '-W', '2', '-I', SECOND_DEVICE, INTERNET]);
+  assert.match(output, /From 198\.51\.100\.1 .*Destination Host Unreachable/);
+  const state = read('gateway', '/state') as { 'source-refusal': Record<string, string> };
+  const { packets, 'last-time': time, 'last-ipv4-source': source } = state['source-refusal'];
+  assert.equal([packets, source], ['2', SECOND_DEVICE]);
+  assert.ok(Math.abs(Date.now() - Date.parse(time ?? '')) < 30_000, time);
+  assert.is(errorsOf('aftr')['icmpv6-sent'], '2');
+});
+
+test('ICMPv4 from the Internet can be denied while traffic of end devices passes (D98)', () => {
+  configure('aftr', { name: 'edge', 'icmp-policy': { 'icmpv4-errors': { 'allow-incoming-icmpv4': false } } });
+  assert.not(boxes.ping('internet', DEVICE, ['-c', '2', '-i', '0.2', '-W', '1']));
+  const drops = read('aftr', '/statistics/ipv4-side/drop') as { reason: string; packets: string }[];
+  assert.is(drops.find(({ reason }) => reason === 'icmp-denied')?.packets, '2');
+  configure('aftr', { name: 'edge', 'icmp-policy': { 'icmpv4-errors': { 'allow-incoming-icmpv4': true } } });
+  assert.ok(boxes.ping('internet', DEVICE));
+});
+
+test('errors stay within the rate that is configured, and those left out are counted (D95)', () => {
+  configure('aftr', { name: 'edge', 'icmp-policy': { 'icmpv6-errors': { 'icmpv6-rate': 1, 'icmpv6-burst': 4 } } });
+  const sentBefore = Number(errorsOf('aftr')['icmpv6-sent']);
+  const suppressedBefore = Number(errorsOf('aftr')['icmpv6-suppressed']);
+  const began = Date.now();
+  topology.run('device', ['ping', '-q', '-c', '100', '-i', '0.005', '-W', '1', '-I', SECOND_DEVICE, INTERNET]);
+  const sent = Number(errorsOf('aftr')['icmpv6-sent']) - sentBefore;
+  const suppressed = Number(errorsOf('aftr')['icmpv6-suppressed']) - suppressedBefore;
+  assert.ok(sent >= 2 && sent <= 4 + (Date.now() - began) / 1_000, `${sent} sent`);
+  assert.is(sent + suppressed, 100);
+});
+
+test('stop', () => boxes.close());
+
+test.run();
