@@ -27,7 +27,7 @@ export type ControlRequest =
   /** Live packets of an IPv4 address since the last of these requests for it; watching ends some seconds after the last. */
   | { readonly id: number; readonly op: 'watch'; readonly address: number };
 
-export type PacketEnd = 'forwarded' | 'hairpinned' | 'replied' | 'dropped';
+export type PacketEnd = 'forwarded' | 'hairpinned' | 'replied' | 'held' | 'dropped';
 
 export interface TraceResult {
   readonly role: 'gateway' | 'aftr';
@@ -141,6 +141,8 @@ export interface SideCounters {
   readonly forwarded: Traffic;
   readonly hairpinned: Traffic;
   readonly replied: Traffic;
+  /** Waiting now, for the rest of their datagram. */
+  readonly held: Traffic;
   readonly dropped: Traffic;
   /** By drop reason (the names of the YANG enumeration); reasons never met are left out. */
   readonly drops: Readonly<Record<string, Traffic>>;

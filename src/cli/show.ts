@@ -130,7 +130,7 @@ async function aftrs(client: NetconfClient, output: Output, options: ShowOptions
   sink.finish();
 }
 
-const COUNTED = ['received', 'forwarded', 'hairpinned', 'replied', 'dropped'] as const;
+const COUNTED = ['received', 'forwarded', 'hairpinned', 'replied', 'dropped', 'held'] as const;
 
 /** Packets by side, and the reasons of the drops. */
 async function counters(client: NetconfClient, output: Output, options: ShowOptions): Promise<void> {

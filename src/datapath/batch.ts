@@ -6,16 +6,22 @@
  * lies in the scratch area at the end.
  */
 
+import { Settlements } from './settlements.ts';
+
 /** Octets free before each packet: outer header, fragment header, and what the device puts before a packet. */
 export const HEADROOM = 64;
 /** Words an output takes: offset and length of its head, offset and length of its body (0 when it is in one piece). */
 export const OUTPUT_WORDS = 4;
+/** Owner of what no packet of the batch has caused. */
+export const NO_OWNER = -1;
 /** An output more than one a packet: fragments and replies. */
 const SPARE_OUTPUTS = 2_048;
 const SCRATCH_OCTETS = 512 * 1_024;
 
 export class Batch {
   readonly capacity: number;
+  /** Longest packet that fits a slot. */
+  readonly slotOctets: number;
   readonly buf: Uint8Array;
   /** The same memory in words, for the fast path. */
   readonly words: Int32Array;
@@ -37,12 +43,16 @@ export class Batch {
   readonly output: Int32Array;
   /** The packet that caused each output. */
   readonly owners: Int32Array;
+  /** Packets of earlier batches whose verdict is known now. */
+  readonly settlements: Settlements;
   readonly #scratchFrom: number;
   #scratchAt: number;
 
   /** For `capacity` packets at a stride of `stride` octets; the slab is made here. */
   constructor(capacity: number, stride: number) {
     this.capacity = capacity;
+    this.slotOctets = stride - HEADROOM;
+    this.settlements = new Settlements(capacity);
     this.#scratchFrom = capacity * stride;
     this.#scratchAt = this.#scratchFrom;
     const slab = new ArrayBuffer(this.#scratchFrom + SCRATCH_OCTETS);
@@ -80,7 +90,7 @@ export class Batch {
     return at;
   }
 
-  /** Sends `len` octets at `at` on account of packet `k`. */
+  /** Sends `len` octets at `at` on account of packet `k`, or of NO_OWNER. */
   send(k: number, at: number, len: number): void {
     this.sendPieces(k, at, len, 0, 0);
   }

@@ -9,13 +9,18 @@ import type { Role } from './engine.ts';
 import {
   FLAG_DENY_ICMPV4,
   FLAG_ECN_COMPATIBILITY,
+  FLAG_ENCAPSULATION_LIMIT,
   FLAG_FLOW_LABEL,
   FLAG_HAIRPINNING,
   FLAG_ICMPV4_ERRORS,
   FLAG_ICMPV6_ERRORS,
+  FLAG_MSS_CLAMP,
+  FLAG_OUTER_FRAGMENTATION,
   FLAG_PIPE,
   FLAG_SOURCE_ROUTES,
 } from './layout.ts';
+import type { ReassemblyLimits } from './softwires.ts';
+import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
 
 export interface InstancePlan extends IcmpPlan {
   readonly name: string;
@@ -29,7 +34,13 @@ export interface InstancePlan extends IcmpPlan {
   readonly flags: number;
   readonly hopLimit: number;
   readonly pipeDscp: number;
+  /** Less what the options of the outer header take. */
   readonly payloadMtu: number;
+  /** Value of the Tunnel Encapsulation Limit with FLAG_ENCAPSULATION_LIMIT. */
+  readonly encapsulationLimit: number;
+  /** 0 for none. */
+  readonly mssClamp: number;
+  readonly reassembly: ReassemblyLimits;
   /** 0 for none. */
   readonly ipv4Address: number;
   /** Whether dangerous ECN combinations are told in the log. */
@@ -78,8 +89,7 @@ function planAftr(aftr: Aftr): InstancePlan {
   };
 }
 
-type TunnelPlan = IcmpPlan &
-  Pick<InstancePlan, 'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address' | 'logsEcnAnomalies'>;
+type TunnelPlan = Omit<InstancePlan, 'forwards' | 'locals' | 'remote' | 'pools' | 'servedPrefixes'>;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   let flags = 0;
@@ -87,6 +97,11 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   if (tunnel.ecnMode === 'compatibility') flags |= FLAG_ECN_COMPATIBILITY;
   if (tunnel.flowLabelMode === 'flow') flags |= FLAG_FLOW_LABEL;
   if (tunnel.sourceRouteOptions === 'forward') flags |= FLAG_SOURCE_ROUTES;
+  if (tunnel.outerFragmentation) flags |= FLAG_OUTER_FRAGMENTATION;
+  if (tunnel.encapsulationLimit !== undefined) flags |= FLAG_ENCAPSULATION_LIMIT;
+  if (tunnel.tcpMssClamp !== undefined) flags |= FLAG_MSS_CLAMP;
+  const options = tunnel.encapsulationLimit === undefined ? 0 : ENCAPSULATION_LIMIT_LEN;
+  const { timeout, maximumFragments, maximumPackets, maximumPacketsPerSource } = tunnel.reassembly;
   const { icmpv4Errors, icmpv6Errors } = tunnel.icmpPolicy;
   if (!icmpv4Errors.allowIncomingIcmpv4) flags |= FLAG_DENY_ICMPV4;
   if (icmpv4Errors.generateIcmpv4Errors) flags |= FLAG_ICMPV4_ERRORS;
@@ -96,7 +111,15 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
     flags,
     hopLimit: tunnel.hopLimit,
     pipeDscp: tunnel.pipeDscp,
-    payloadMtu: tunnel.softwirePayloadMtu,
+    payloadMtu: tunnel.softwirePayloadMtu - options,
+    encapsulationLimit: tunnel.encapsulationLimit ?? 0,
+    mssClamp: tunnel.tcpMssClamp ?? 0,
+    reassembly: {
+      timeoutMs: timeout * 1_000,
+      fragments: maximumFragments,
+      datagrams: maximumPackets,
+      datagramsPerSource: maximumPacketsPerSource,
+    },
     ipv4Address: tunnel.ipv4Address ?? 0,
     logsEcnAnomalies: tunnel.logEcnAnomalies,
     icmpv4Rate: icmpv4Errors.icmpv4Rate,

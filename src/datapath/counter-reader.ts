@@ -8,7 +8,7 @@ import type { Events } from './events.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS } from './icmp-budget.ts';
 import { MAX_INSTANCES } from './layout.ts';
-import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, REPLIED, VERDICTS } from './verdict.ts';
+import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, HELD, REPLIED } from './verdict.ts';
 
 /** When an instance began to count, and what its counters said then: a number may have had an owner before. */
 interface Beginning {
@@ -36,7 +36,7 @@ export class CounterReader {
 
   /** Counting of an instance begins now. */
   begin(instance: number): void {
-    const counts = [SIDE_IPV4, SIDE_IPV6].map((side) => this.#readAll(instance, side));
+    const counts = [SIDE_IPV4, SIDE_IPV6].map((side) => this.#counters.readAll(instance, side));
     this.#beginnings.set(instance, {
       time: new Date().toISOString(),
       counts,
@@ -64,8 +64,10 @@ export class CounterReader {
   }
 
   #side(instance: number, side: number, beginning: Beginning | undefined): SideCounters {
-    const now = this.#readAll(instance, side);
+    const now = this.#counters.readAll(instance, side);
     const since = now.map((count, verdict) => difference(count, beginning?.counts[side]?.[verdict] ?? NOTHING));
+    // A gauge, not a counter: what waits, waits, whoever had the number when it came.
+    since[HELD] = now[HELD] ?? NOTHING;
     const dropped = since.slice(FIRST_DROP);
     const drops: Record<string, Traffic> = {};
     for (const [i, count] of dropped.entries()) if (count.packets > 0) drops[dropReason(FIRST_DROP + i)] = count;
@@ -74,13 +76,10 @@ export class CounterReader {
       forwarded: since[FORWARDED] ?? NOTHING,
       hairpinned: since[HAIRPINNED] ?? NOTHING,
       replied: since[REPLIED] ?? NOTHING,
+      held: since[HELD] ?? NOTHING,
       dropped: dropped.reduce(sum, NOTHING),
       drops,
     };
-  }
-
-  #readAll(instance: number, side: number): Traffic[] {
-    return Array.from({ length: VERDICTS }, (_, verdict) => this.#counters.read(instance, side, verdict));
   }
 }
 

@@ -5,12 +5,15 @@
  *
  *     lane: sequence word, unused word, then [instance][side][verdict] of four words: packets low, high, octets low, high
  *
- * The sequence word is odd while a carry moves from a low word to its high one; a reader then reads again.
+ * The sequence word is odd while a carry moves from a low word to its high one, and while held packets get their last
+ * verdict; a reader then reads again. A packet that another worker holds is counted there before it is taken over in lane
+ * 0, and lane 0 is read first: it may be held a moment longer, but is never missing.
  */
 
 import type { Batch } from './batch.ts';
 import { MAX_INSTANCES } from './layout.ts';
-import { VERDICTS } from './verdict.ts';
+import { COUNTED_ANEW } from './settlements.ts';
+import { HELD, VERDICTS } from './verdict.ts';
 
 export const SIDE_IPV4 = 0;
 export const SIDE_IPV6 = 1;
@@ -54,18 +57,52 @@ export class Counters {
       octets += batch.lengths[k] ?? 0;
     }
     if (packets > 0) this.#add(lane, cell, packets, octets);
+    if (batch.settlements.count > 0) this.#settle(lane, batch);
   }
 
   /** Reader: the sum over all lanes. */
   read(instance: number, side: number, verdict: number): Count {
-    let packets = 0;
-    let octets = 0;
-    for (let lane = 0; lane < this.#lanes; lane++) {
-      const cell = this.#cell(lane, instance, side, verdict);
-      packets += this.#read64(lane, cell);
-      octets += this.#read64(lane, cell + 2);
+    return this.readAll(instance, side)[verdict] ?? { packets: 0, octets: 0 };
+  }
+
+  /** Reader: the counts of every verdict, each lane as it was at one moment. */
+  readAll(instance: number, side: number): Count[] {
+    const sums = new Float64Array(VERDICTS * 2);
+    for (let lane = 0; lane < this.#lanes; lane++) this.#addLane(sums, lane, this.#cell(lane, instance, side, 0));
+    return Array.from({ length: VERDICTS }, (_, verdict) => ({
+      packets: sums[verdict * 2] ?? 0,
+      octets: sums[verdict * 2 + 1] ?? 0,
+    }));
+  }
+
+  /** Worker: held packets leave HELD, all those of a batch in one step to a reader. */
+  #settle(lane: number, batch: Batch): void {
+    const { owners, verdicts, instances, packets, octets, count } = batch.settlements;
+    Atomics.add(this.#words, lane * LANE_WORDS, 1);
+    for (let i = 0; i < count; i++) {
+      const instance = instances[i] ?? 0;
+      const owner = owners[i] ?? 0;
+      const verdict = owner < 0 ? (verdicts[i] ?? 0) : (batch.verdicts[owner] ?? 0);
+      this.#move(this.#cell(lane, instance, SIDE_IPV6, HELD), -(packets[i] ?? 0), -(octets[i] ?? 0));
+      if (verdict === COUNTED_ANEW) continue;
+      this.#move(this.#cell(lane, instance, SIDE_IPV6, verdict), packets[i] ?? 0, octets[i] ?? 0);
     }
-    return { packets, octets };
+    Atomics.add(this.#words, lane * LANE_WORDS, 1);
+    batch.settlements.count = 0;
+  }
+
+  #move(cell: number, packets: number, octets: number): void {
+    this.#move64(cell, packets);
+    this.#move64(cell + 2, octets);
+  }
+
+  /** Adds a signed amount, with the sequence word odd. */
+  #move64(word: number, amount: number): void {
+    const words = this.#words;
+    const low = ((words[word] ?? 0) >>> 0) + amount;
+    const carry = Math.floor(low / 0x1_0000_0000);
+    words[word] = low | 0;
+    if (carry !== 0) words[word + 1] = (words[word + 1] ?? 0) + carry;
   }
 
   #cell(lane: number, instance: number, side: number, verdict: number): number {
@@ -91,17 +128,19 @@ export class Counters {
     Atomics.add(words, sequence, 1);
   }
 
-  /** Exact up to 2^53. */
-  #read64(lane: number, word: number): number {
+  /** Adds what one lane says from `cell` on to `sums`. Exact up to 2^53; HELD of one lane may be below zero. */
+  #addLane(sums: Float64Array, lane: number, cell: number): void {
     const words = this.#words;
+    const seen = new Float64Array(sums.length);
     for (;;) {
       const sequence = Atomics.load(words, lane * LANE_WORDS);
-      const low = Atomics.load(words, word) >>> 0;
-      const high = Atomics.load(words, word + 1) >>> 0;
-      if ((sequence & 1) === 0 && sequence === Atomics.load(words, lane * LANE_WORDS)) {
-        return high * 0x1_0000_0000 + low;
+      for (let i = 0; i < seen.length; i++) {
+        const word = cell + i * 2;
+        seen[i] = Atomics.load(words, word + 1) * 0x1_0000_0000 + (Atomics.load(words, word) >>> 0);
       }
+      if ((sequence & 1) === 0 && sequence === Atomics.load(words, lane * LANE_WORDS)) break;
     }
+    for (let i = 0; i < seen.length; i++) sums[i] = (sums[i] ?? 0) + (seen[i] ?? 0);
   }
 }
 

@@ -218,6 +218,7 @@ export class Datapath implements ControlHandlers {
         `${refused} bindings do not fit the table of ${BINDING_CAPACITY}: remove bindings or use another AFTR`,
       );
     }
+    for (const role of ROLES) problems.push(...(this.#parts.follower.forwarding(role)?.reassemblyWarnings() ?? []));
     if (this.#fault !== '') problems.push(`the newest configuration is not in force: ${this.#fault}`);
     return problems;
   }

@@ -23,12 +23,18 @@ import type { Batch } from './batch.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import { Encapsulation } from './encapsulation.ts';
 import { Events } from './events.ts';
+import type { FragmentMemory } from './fragments.ts';
+import { Fragments } from './fragments.ts';
 import { IcmpBudget } from './icmp-budget.ts';
 import { Icmpv6Errors } from './icmpv6-errors.ts';
+import { Identifications } from './identifications.ts';
 import { Junk } from './junk.ts';
 import {
   BLOCK_SHIFT,
+  EGRESS_MTU_MASK,
   FLAG_DENY_ICMPV4,
+  FLAG_ENCAPSULATION_LIMIT,
+  FLAG_MSS_CLAMP,
   FLAG_PIPE,
   ROW_SHIFT,
   ROW_SOFTWIRE,
@@ -38,6 +44,7 @@ import {
   SOFTWIRE_MASK,
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
+  SOFTWIRE_SIZES,
 } from './layout.ts';
 import { sameFourWords } from './memory.ts';
 import { OwnAddresses, touchesOwn } from './own-addresses.ts';
@@ -51,7 +58,7 @@ import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
 import { TunnelErrors } from './tunnel-errors.ts';
 import { FORWARDED } from './verdict.ts';
-import { PROTOCOL_ICMP, setTos } from './wire/ipv4.ts';
+import { PROTOCOL_ICMP, PROTOCOL_TCP, setTos } from './wire/ipv4.ts';
 
 export type Role = 'gateway' | 'aftr';
 
@@ -68,8 +75,14 @@ export interface EngineMemory {
   readonly sourceRefusals: SharedArrayBuffer;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
+  /** Random, IDENTIFICATION_KEY_LEN octets. */
+  readonly identificationKey: Uint8Array;
+  readonly fragments: FragmentMemory;
 }
 
+/** Word of the TCP flags, behind an IPv4 header without options, and the flag in their octet. */
+const TCP_FLAGS_WORD = 8;
+const SYN = 2;
 /**
  * What the slow path may cost while junk comes: 20,000 packets a second at about half a microsecond are a hundredth of a
  * core. Errors about junk are limited to far less, so that what it is told about is the same.
@@ -89,6 +102,10 @@ export class Engine {
   #slowBudget = SLOW_BURST;
   #refilledMs = 0;
   readonly #own: OwnAddresses;
+  /** For the worker: what goes between workers, and when time is over. */
+  readonly fragments: Fragments;
+  /** Whether some softwire does more to a good packet than the fast path does; looked at once a batch. */
+  #isSpecial = false;
   /** Whether an instance does not let ICMPv4 in; looked at once a batch. */
   #deniesIcmp = false;
   /** Looked-up addresses of a batch as words of the packet: the address in the table, and the other one. */
@@ -102,46 +119,39 @@ export class Engine {
     this.#isGateway = memory.role === 'gateway';
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
+    const { seed } = memory;
     this.#own = new OwnAddresses(memory.ownAddresses);
     this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own);
-    this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, memory.seed, memory.pathMtus);
-    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, memory.seed, worker);
-    this.#slowPath = this.#newSlowPath(memory, worker);
+    this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, seed, memory.pathMtus);
+    const identifications = new Identifications(memory.identificationKey, worker);
+    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, seed, identifications);
+    const budget = new IcmpBudget(seed, memory.icmpBudget);
+    const errors = new Icmpv6Errors(this.#softwires, budget);
+    this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
+    this.#slowPath = this.#newSlowPath(memory, worker, budget, errors);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
   }
 
-  #newSlowPath(memory: EngineMemory, worker: number): SlowPath {
-    const { role, seed } = memory;
+  #newSlowPath(memory: EngineMemory, worker: number, budget: IcmpBudget, errors: Icmpv6Errors): SlowPath {
+    const { role } = memory;
     const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
     const [encapsulation, pathMtus] = [this.#encapsulation, this.#pathMtus];
-    const budget = new IcmpBudget(seed, memory.icmpBudget);
     const replies = new Replies(softwires, encapsulation, budget);
-    const errors = new Icmpv6Errors(softwires, budget);
     const refusals = new SourceRefusals(memory.sourceRefusals);
     const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refusals);
     const events = new Events(memory.workers, memory.events);
-    const parts = {
-      role,
-      table,
-      softwires,
-      own,
-      encapsulation,
-      pathMtus,
-      replies,
-      errors,
-      tunnelErrors,
-      events,
-      worker,
-    };
-    return new SlowPath(parts);
+    const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, tunnelErrors };
+    return new SlowPath({ ...parts, fragments: this.fragments, events, worker });
   }
 
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
   process(batch: Batch): void {
     batch.clearOutputs();
     this.#refill(batch.nowMs);
+    this.fragments.expire(batch);
+    this.#isSpecial = this.#softwires.anyHas(FLAG_ENCAPSULATION_LIMIT | FLAG_MSS_CLAMP);
     this.#deniesIcmp = this.#softwires.anyHas(FLAG_DENY_ICMPV4);
     this.#lookUp(batch);
     for (let k = 0; k < batch.count; k++) {
@@ -229,7 +239,8 @@ export class Engine {
     if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) && len > this.#pathMtus.payloadMtu(softwire, row, batch.nowMs))
       return false;
     if (this.#deniesIcmp && !this.#isGateway && isIcmp(batch.words, w)) return false;
-    this.#encapsulation.writeHeader(batch, at, len, softwire, row);
+    if (this.#isSpecial && this.#needsMore(batch.words, w, s, FLAG_ENCAPSULATION_LIMIT)) return false;
+    this.#encapsulation.writeHeader(batch, at, len, 0, softwire, row);
     batch.send(k, at - OUTER_LEN, len + OUTER_LEN);
     batch.verdicts[k] = FORWARDED;
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
@@ -252,6 +263,8 @@ export class Engine {
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
     if (((words[inner + 2] ?? 0) & 0xff) <= 1 || touchesOwn(this.#own.words, words, inner)) return false;
     if (this.#deniesIcmp && this.#isGateway && isIcmp(words, inner)) return false;
+    if (len - OUTER_LEN > ((templates[s + SOFTWIRE_SIZES] ?? 0) & EGRESS_MTU_MASK)) return false;
+    if (this.#isSpecial && this.#needsMore(words, inner, s, 0)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
     const trafficClass = (((words[w] ?? 0) & 0xf) << 4) | (((words[w] ?? 0) >>> 12) & 0xf);
     const ecn = decapsulatedEcn(tos, trafficClass);
@@ -264,9 +277,23 @@ export class Engine {
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
     return true;
   }
+
+  /** Whether softwire `s` has one of `flags`, or clamps and the packet of at least an IPv4 header at word `w` is TCP. */
+  #needsMore(words: Int32Array, w: number, s: number, flags: number): boolean {
+    const own = this.#softwires.words[s + SOFTWIRE_FLAGS] ?? 0;
+    if ((own & flags) !== 0) return true;
+    return (own & FLAG_MSS_CLAMP) !== 0 && isTcpSyn(words, w);
+  }
 }
 
 /** Whether the IPv4 packet at word `w` is ICMP. */
 function isIcmp(words: Int32Array, w: number): boolean {
   return (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_ICMP;
+}
+
+/** Whether the IPv4 packet without options at word `w` may be a TCP SYN; of a later fragment it does not matter. */
+function isTcpSyn(words: Int32Array, w: number): boolean {
+  return (
+    (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_TCP && (((words[w + TCP_FLAGS_WORD] ?? 0) >>> 8) & SYN) !== 0
+  );
 }

@@ -25,14 +25,20 @@ import type { EcnReading } from './ecn-log.ts';
 import type { EngineMemory, Role } from './engine.ts';
 import { Epochs } from './epochs.ts';
 import { Events } from './events.ts';
+import { allocateRings } from './fragment-ring.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
+import { IDENTIFICATION_KEY_LEN } from './identifications.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
 import { Numbers } from './numbers.ts';
 import { OwnAddresses } from './own-addresses.ts';
+import { PACKET_MAX } from './packet-device.ts';
 import type { LearnedMtu } from './path-mtus.ts';
 import { PathMtus } from './path-mtus.ts';
+import { STORE_OCTETS } from './reassembly.ts';
+import { ReassemblyGauges } from './reassembly-gauges.ts';
+import { reassemblyWarnings } from './reassembly-warnings.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
 import type { Refusals } from './source-refusals.ts';
@@ -76,11 +82,14 @@ export class Forwarding {
   readonly #own: OwnAddresses;
   readonly #watch: Watch;
   readonly #counters: CounterReader;
+  readonly #gauges = new ReassemblyGauges();
   readonly #icmpBudget: IcmpBudget;
   readonly #pathMtus: PathMtus;
   readonly #refusals = new SourceRefusals();
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
+  /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
+  #egressMtus: ReadonlyMap<string, number> = new Map();
   #plans: readonly InstancePlan[] = [];
   /** Broadcast addresses of the links of this device. */
   #broadcasts: readonly number[] = [];
@@ -114,6 +123,13 @@ export class Forwarding {
         pathMtus: this.#pathMtus.memory,
         sourceRefusals: this.#refusals.memory,
         seed,
+        identificationKey: Uint8Array.from(randomBytes(IDENTIFICATION_KEY_LEN)),
+        fragments: {
+          gauges: this.#gauges.memory,
+          rings: allocateRings(workers),
+          hashKey: Int32Array.of(randomBytes(4).readInt32LE(), randomBytes(4).readInt32LE()),
+          octets: STORE_OCTETS,
+        },
       },
       counters: counters.memory,
       epochs: this.#epochs.memory,
@@ -133,6 +149,14 @@ export class Forwarding {
   /** Runs `body` with no packet being decided. */
   hold(body: () => void): void {
     this.#epochs.hold(HOLD_MS, body);
+  }
+
+  /** What the links of the IPv4 side take, by instance. */
+  setEgressMtus(mtus: ReadonlyMap<string, number>): void {
+    const isSame = mtus.size === this.#egressMtus.size && [...mtus].every(([k, v]) => this.#egressMtus.get(k) === v);
+    if (isSame) return;
+    this.#egressMtus = mtus;
+    this.setInstances(this.#plans);
   }
 
   /** Makes the tunnel addresses and pools those of `plans`, all in one moment. Rows follow by `synchronize`. */
@@ -241,6 +265,11 @@ export class Forwarding {
     }
   }
 
+  /** Sentences about reassembly that is near its limits. */
+  reassemblyWarnings(): string[] {
+    return reassemblyWarnings(this.role, this.#plans, (name) => this.#instanceOf(name), this.#gauges);
+  }
+
   /** The counters of every configured instance. */
   counters(): InstanceCounters[] {
     return this.#plans.map(({ name }) => this.#counters.read(name, this.#instanceOf(name)));
@@ -335,9 +364,12 @@ export class Forwarding {
   }
 
   #setSoftwires(plan: InstancePlan, instance: number): void {
-    const { flags, hopLimit, pipeDscp, payloadMtu, ipv4Address, remote } = plan;
+    const { flags, hopLimit, pipeDscp, payloadMtu, ipv4Address, encapsulationLimit, mssClamp, reassembly, remote } =
+      plan;
+    const sizes = { payloadMtu, mssClamp, egressMtu: this.#egressMtus.get(plan.name) ?? PACKET_MAX };
     for (const local of plan.locals) {
-      const softwire = { instance, local, flags, hopLimit, pipeDscp, payloadMtu, ipv4Address };
+      const modes = { flags, hopLimit, pipeDscp, encapsulationLimit };
+      const softwire = { instance, local, ipv4Address, reassembly, ...modes, ...sizes };
       const number = this.#softwireNumbers.assign(softwireKey(plan, local));
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
       this.#pathMtus.configure(number, payloadMtu);

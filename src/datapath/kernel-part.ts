@@ -8,15 +8,25 @@ import { readConfiguration } from '../state/model.generated.ts';
 import type { KernelPart } from './datapath.ts';
 import type { Role } from './engine.ts';
 
+export interface LinkListeners {
+  /** The broadcast addresses of the links, whenever they may have changed. */
+  readonly onBroadcasts: (addresses: readonly number[]) => void;
+  /** What the links of the IPv4 side take, by instance, whenever it may have changed. */
+  readonly onEgress: (role: Role, mtus: ReadonlyMap<string, number>) => void;
+}
+
 /**
- * The kernel behind the interface that the datapath wants; `devices` are the TUN devices by role, `onBroadcasts` is told
- * the broadcast addresses of this device's links.
+ * The kernel behind the interface that the datapath wants; `devices` are the TUN devices by role, `listeners` are told of
+ * the links of this device.
  */
 export function kernelPart(
   devices: Readonly<Record<Role, string>>,
-  onBroadcasts: (addresses: readonly number[]) => void,
+  { onBroadcasts, onEgress }: LinkListeners,
 ): KernelPart {
-  const kernel = new Kernel(onBroadcasts);
+  const kernel = new Kernel(onBroadcasts, ({ gateway, aftr }) => {
+    onEgress('gateway', gateway);
+    onEgress('aftr', aftr);
+  });
   let applied = kernelConfig(readConfiguration({}), devices);
   return {
     check: async (configuration) => {

@@ -9,6 +9,7 @@
  *                                                5 prefix   6-7 unused
  *     softwire, 16 words, one a tunnel address   0-9 outer header without remote address (wire)
  *                                                10 instance   11 flags   12 payload MTU   13 ipv4-address (wire)
+ *                                                14 egress MTU of the IPv4 side | MSS clamp << 16 (0: off)
  *
  * Block, row and softwire numbers begin at 1, so that 0 means none. The words of a softwire are changed only while the
  * workers are held at a batch boundary; its payload MTU apart, which is the smallest towards any far end and falls when a
@@ -34,6 +35,9 @@ export const SOFTWIRE_INSTANCE = 10;
 export const SOFTWIRE_FLAGS = 11;
 export const SOFTWIRE_PAYLOAD_MTU = 12;
 export const SOFTWIRE_IPV4_ADDRESS = 13;
+export const SOFTWIRE_SIZES = 14;
+export const EGRESS_MTU_MASK = 0xffff;
+export const MSS_SHIFT = 16;
 /** Tunnel addresses a role can have. */
 export { MAX_SOFTWIRES } from '../state/limits.ts';
 
@@ -54,6 +58,13 @@ export const FLAG_ICMPV6_ERRORS = 1 << 24;
 export const FLAG_ICMPV4_ERRORS = 1 << 25;
 /** ICMPv4 from the Internet ends here (RFC 7596 §8.1). */
 export const FLAG_DENY_ICMPV4 = 1 << 26;
+
+/** What is too big is carried in outer fragments if it may be (RFC 2473 §7.2 b); otherwise it is dropped. */
+export const FLAG_OUTER_FRAGMENTATION = 1 << 8;
+/** The Tunnel Encapsulation Limit option is sent (RFC 2473 §4.1.1). */
+export const FLAG_ENCAPSULATION_LIMIT = 1 << 9;
+/** TCP segment sizes are lowered. */
+export const FLAG_MSS_CLAMP = 1 << 10;
 
 /** Instances a role can count for. */
 export { MAX_INSTANCES } from '../state/limits.ts';

@@ -17,7 +17,7 @@
 import { MAX_SOFTWIRES, ROW_SHIFT, SOFTWIRE_MASK, SOFTWIRE_PAYLOAD_MTU, SOFTWIRE_SHIFT } from './layout.ts';
 import type { Softwires } from './softwires.ts';
 import { tryLock, unlock } from './spin-lock.ts';
-import { IPV6_HEADER_LEN, IPV6_MINIMUM_MTU } from './wire/ipv6.ts';
+import { IPV6_MINIMUM_MTU } from './wire/ipv6.ts';
 
 const AGE_TENTHS = 10 * 60 * 10;
 const SETS = 8_192;
@@ -62,7 +62,7 @@ export class PathMtus {
     if (this.#softwires.payloadMtu(softwire) === configured) return configured;
     const entry = this.#find(softwire, row);
     if (entry === 0 || this.#isOld(entry, nowMs)) return configured;
-    return Math.min(configured, ((this.#words[entry + VALUE] ?? 0) >>> 16) - IPV6_HEADER_LEN);
+    return Math.min(configured, ((this.#words[entry + VALUE] ?? 0) >>> 16) - this.#softwires.headerLength(softwire));
   }
 
   /**
@@ -70,7 +70,8 @@ export class PathMtus {
    * link takes, or no less than is known (RFC 8201 §4). `reporter` is 32 bits of or from the address that says so.
    */
   learn(softwire: number, row: number, mtu: number, reporter: number, nowMs: number): void {
-    if (mtu < IPV6_MINIMUM_MTU || mtu - IPV6_HEADER_LEN >= this.payloadMtu(softwire, row, nowMs)) return;
+    const payloadMtu = mtu - this.#softwires.headerLength(softwire);
+    if (mtu < IPV6_MINIMUM_MTU || payloadMtu >= this.payloadMtu(softwire, row, nowMs)) return;
     const words = this.#words;
     if (!tryLock(words, LOCK)) return;
     const known = this.#find(softwire, row);
@@ -80,7 +81,7 @@ export class PathMtus {
     words[entry + LEARNED] = tenths(nowMs);
     words[entry + REPORTER] = reporter;
     Atomics.store(words, entry + VALUE, (mtu << 16) | softwire);
-    this.#lower(softwire, mtu - IPV6_HEADER_LEN);
+    this.#lower(softwire, payloadMtu);
     words[KNOWN] = 1;
     unlock(words, LOCK);
   }
@@ -110,7 +111,7 @@ export class PathMtus {
       const softwire = value & SOFTWIRE_MASK;
       if (this.#isOld(entry, nowMs) || !this.#softwires.isEnabled(softwire)) Atomics.store(words, entry + VALUE, 0);
       else {
-        least[softwire] = Math.min(least[softwire] ?? 0, (value >>> 16) - IPV6_HEADER_LEN);
+        least[softwire] = Math.min(least[softwire] ?? 0, (value >>> 16) - this.#softwires.headerLength(softwire));
         words[KNOWN] = 1;
       }
     }

@@ -50,7 +50,10 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const follower = new Follower(store, options.queues, allocateShared);
   const datapath = new Datapath({
     follower,
-    kernel: kernelPart(TUN_NAMES, (addresses) => follower.setBroadcasts(addresses)),
+    kernel: kernelPart(TUN_NAMES, {
+      onBroadcasts: (addresses) => follower.setBroadcasts(addresses),
+      onEgress: (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus),
+    }),
     startWorkers: workerStarter(options.tunDescriptors, log),
     log,
   });

@@ -6,6 +6,7 @@
 import { isMartianIpv4 } from '../address.ts';
 import type { Batch } from './batch.ts';
 import type { Encapsulation } from './encapsulation.ts';
+import { ENCAPSULATION_ROOM } from './encapsulation.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
 import { ICMPV4_ERRORS } from './icmp-budget.ts';
 import { FLAG_ICMPV4_ERRORS } from './layout.ts';
@@ -22,7 +23,6 @@ import {
   totalLength,
   writeIpv4,
 } from './wire/ipv4.ts';
-import { IPV6_HEADER_LEN } from './wire/ipv6.ts';
 
 /** An error quotes as much as fits in 576 octets (RFC 1812 §4.3.2.3). */
 const LARGEST_ERROR = 576;
@@ -81,10 +81,10 @@ export class Replies {
     if (from === 0 || !this.#softwires.has(about, FLAG_ICMPV4_ERRORS) || !mayBeAnswered(batch.buf, at)) return false;
     const quoted = Math.min(available, LARGEST_ERROR - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
-    if (!batch.hasRoom(4, IPV6_HEADER_LEN + len + LARGEST_ERROR)) return false;
+    if (!batch.hasRoom(4, ENCAPSULATION_ROOM + len + LARGEST_ERROR)) return false;
     const to = source(batch.buf, at);
     if (!this.#budget.take(this.#softwires.instance(about), ICMPV4_ERRORS, to, batch.nowMs)) return false;
-    const error = batch.takeScratch(IPV6_HEADER_LEN + len) + IPV6_HEADER_LEN;
+    const error = batch.takeScratch(ENCAPSULATION_ROOM + len) + ENCAPSULATION_ROOM;
     const message = error + IPV4_HEADER_LEN;
     batch.buf.copyWithin(message + ICMPV4_HEADER_LEN, at, at + quoted);
     writeIcmpv4Error(batch.buf, message, quoted, code[0], code[1], mtu);

@@ -9,6 +9,7 @@ import { decapsulatedEcn, ECN_ANOMALY, ECN_DROP } from './ecn.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
 import type { Events } from './events.ts';
+import type { Fragments } from './fragments.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import { SOURCE_REFUSED } from './icmpv6-errors.ts';
 import {
@@ -23,6 +24,7 @@ import {
 import { sameFourWords } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { PathMtus } from './path-mtus.ts';
+import { COMPLETE } from './reassembly.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
 import type { Softwires } from './softwires.ts';
@@ -31,7 +33,7 @@ import type { TunnelErrors } from './tunnel-errors.ts';
 import {
   DROP_ECN,
   DROP_ENDPOINT_MISMATCH,
-  DROP_FRAGMENT,
+  DROP_FRAGMENT_MALFORMED,
   DROP_HAIRPIN_DISABLED,
   DROP_ICMP_DENIED,
   DROP_LINK_LAYER_NOISE,
@@ -79,6 +81,7 @@ import {
   WALK_UNKNOWN_OPTION,
   walkExtensions,
 } from './wire/ipv6-extensions.ts';
+import { clampMss } from './wire/tcp.ts';
 
 const FRAGMENTATION_NEEDED = [ICMPV4_UNREACHABLE, CODE_FRAGMENTATION_NEEDED] as const;
 const TTL_EXCEEDED = [ICMPV4_TIME_EXCEEDED, CODE_TTL_EXCEEDED] as const;
@@ -90,7 +93,8 @@ const WALK_DROPS: number[] = [];
 WALK_DROPS[WALK_TRUNCATED] = DROP_MALFORMED_IPV6;
 WALK_DROPS[WALK_UNKNOWN_OPTION] = DROP_UNKNOWN_OPTION;
 WALK_DROPS[WALK_SEGMENTS_LEFT] = DROP_ROUTING_HEADER;
-WALK_DROPS[WALK_FRAGMENT] = DROP_FRAGMENT;
+/** A fragment whose data is a fragment again. */
+WALK_DROPS[WALK_FRAGMENT] = DROP_FRAGMENT_MALFORMED;
 
 /** What is known of the packet in hand; one record is reused for every packet. */
 interface Parsed {
@@ -111,6 +115,7 @@ export interface SlowPathParts {
   readonly role: Role;
   readonly table: TableReader;
   readonly softwires: Softwires;
+  readonly fragments: Fragments;
   readonly own: OwnAddresses;
   readonly encapsulation: Encapsulation;
   readonly replies: Replies;
@@ -132,6 +137,7 @@ export class SlowPath {
   readonly #worker: number;
   readonly #errors: Icmpv6Errors;
   readonly #tunnelErrors: TunnelErrors;
+  readonly #fragments: Fragments;
   readonly #pathMtus: PathMtus;
   readonly #walk = newWalk();
   readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
@@ -147,6 +153,7 @@ export class SlowPath {
     this.#worker = parts.worker;
     this.#errors = parts.errors;
     this.#tunnelErrors = parts.tunnelErrors;
+    this.#fragments = parts.fragments;
     this.#pathMtus = parts.pathMtus;
   }
 
@@ -158,7 +165,8 @@ export class SlowPath {
     parsed.row = 0;
     batch.instances[k] = this.#softwires.firstInstance();
     const len = batch.lengths[k] ?? 0;
-    batch.verdicts[k] = batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len);
+    batch.verdicts[k] =
+      batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len, false);
     batch.rows[k] = parsed.row;
   }
 
@@ -189,6 +197,7 @@ export class SlowPath {
     if (ipv4.ttl(buf, at) === 0) return DROP_TTL_EXPIRED;
     const mtu = this.#pathMtus.payloadMtu(packet.softwire, packet.row, batch.nowMs);
     if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, NO_ROW);
+    this.#clampMss(buf, at, packet.softwire);
     return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row) ? FORWARDED : DROP_TOO_BIG;
   }
 
@@ -232,7 +241,8 @@ export class SlowPath {
 
   // From the IPv6 side ------------------------------------------------------------------------------------------------
 
-  #fromIpv6(batch: Batch, packet: Parsed, len: number): number {
+  /** `isWhole`: it was put together from fragments. */
+  #fromIpv6(batch: Batch, packet: Parsed, len: number, isWhole: boolean): number {
     const { buf } = batch;
     const outer = packet.at;
     if (!ipv6.isIpv6(buf, outer, len)) return DROP_MALFORMED_IPV6;
@@ -245,6 +255,7 @@ export class SlowPath {
     if (isIcmpv6 && isLinkMessage(buf, walk.at)) return DROP_LINK_LAYER_NOISE;
     if (packet.softwire === 0) return DROP_NOT_FOR_US;
     if (ipv6.isMartianSource(buf, outer + ipv6.IPV6_SOURCE)) return DROP_MARTIAN_OUTER_SOURCE;
+    if (walk.end === WALK_FRAGMENT && !isWhole) return this.#fragment(batch, packet, end);
     if (walk.end !== WALK_DONE) return this.#unfitHeaders(batch, packet, WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6);
     if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
     if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at);
@@ -254,6 +265,14 @@ export class SlowPath {
   #unfitHeaders(batch: Batch, packet: Parsed, drop: number): number {
     this.#errors.aboutHeaders(batch, packet.k, packet.at, packet.softwire, this.#walk);
     return drop;
+  }
+
+  /** A fragment of a tunnel packet: with the last one, the whole goes on as any other. */
+  #fragment(batch: Batch, packet: Parsed, end: number): number {
+    const { k, at, softwire } = packet;
+    if (this.#isGateway && !this.#comesFromAftr(batch.words, at, softwire)) return DROP_WRONG_AFTR;
+    const verdict = this.#fragments.add(batch, k, at, end, this.#walk, softwire);
+    return verdict === COMPLETE ? this.#fromIpv6(batch, packet, this.#fragments.length, true) : verdict;
   }
 
   /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2), an error may be about one of our packets. */
@@ -287,10 +306,7 @@ export class SlowPath {
   /** RFC 7596 §5.2: from the AFTR, to an end device of this gateway. */
   #atGateway(batch: Batch, packet: Parsed): number {
     const { buf, words } = batch;
-    const remote = (packet.softwire << SOFTWIRE_SHIFT) + (ipv6.IPV6_DESTINATION >> 2);
-    if (!sameFourWords(words, (packet.outer + ipv6.IPV6_SOURCE) >> 2, this.#softwires.words, remote)) {
-      return DROP_WRONG_AFTR;
-    }
+    if (!this.#comesFromAftr(words, packet.outer, packet.softwire)) return DROP_WRONG_AFTR;
     const destination = ipv4.destination(buf, packet.at);
     const instance = this.#softwires.instance(packet.softwire);
     const isOwn = destination === this.#softwires.ipv4Address(packet.softwire);
@@ -343,11 +359,20 @@ export class SlowPath {
     return FORWARDED;
   }
 
-  /** Out to IPv4; Linux takes one from the TTL, but could not send its "time exceeded" back through the tunnel. */
+  /**
+   * Out to IPv4. Linux takes one from the TTL, and cuts what is larger than its link takes and may be cut (RFC 791 §3.2), but
+   * its "time exceeded" and "fragmentation needed" would not find the way back through the tunnel.
+   */
   #toIpv4(batch: Batch, packet: Parsed): number {
-    if (ipv4.ttl(batch.buf, packet.at) <= 1) return this.#ttlExpired(batch, packet);
-    this.#carryTrafficClass(batch.buf, packet);
-    batch.send(packet.k, packet.at, ipv4.totalLength(batch.buf, packet.at));
+    const { buf } = batch;
+    const { k, at, softwire } = packet;
+    const len = ipv4.totalLength(buf, at);
+    if (ipv4.ttl(buf, at) <= 1) return this.#ttlExpired(batch, packet);
+    const egressMtu = this.#softwires.egressMtu(softwire);
+    if (len > egressMtu && ipv4.dontFragment(buf, at)) return this.#tooBig(batch, packet, egressMtu, packet.row);
+    this.#carryTrafficClass(buf, packet);
+    this.#clampMss(buf, at, softwire);
+    batch.send(k, at, len);
     return FORWARDED;
   }
 
@@ -361,6 +386,8 @@ export class SlowPath {
     if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, packet.row);
     this.#carryTrafficClass(buf, packet);
     ipv4.setTtl(buf, at, ipv4.ttl(buf, at) - 1);
+    this.#clampMss(buf, at, packet.softwire);
+    this.#clampMss(buf, at, target);
     batch.otherRows[k] = other;
     return this.#encapsulation.send(batch, k, at, target, other) ? HAIRPINNED : DROP_TOO_BIG;
   }
@@ -383,6 +410,14 @@ export class SlowPath {
     const dscp = this.#softwires.isPipe(packet.softwire) ? tos : ipv6.trafficClass(buf, packet.outer);
     const leaving = (dscp & 0xfc) | packet.ecn;
     if (leaving !== tos) ipv4.setTos(buf, packet.at, leaving);
+  }
+
+  /** Lowers the segment size in the TCP SYN at `at` to what the softwire is configured for (RFC 4459 §3.2). */
+  #clampMss(buf: Uint8Array, at: number, softwire: number): void {
+    const most = this.#softwires.mssClamp(softwire);
+    if (most === 0 || ipv4.protocol(buf, at) !== ipv4.PROTOCOL_TCP || ipv4.fragmentOffset(buf, at) !== 0) return;
+    const header = ipv4.headerLength(buf, at);
+    clampMss(buf, at + header, ipv4.totalLength(buf, at) - header, most);
   }
 
   // Addresses ---------------------------------------------------------------------------------------------------------
@@ -422,6 +457,12 @@ export class SlowPath {
   /** Whether the outer source of the packet at `outer` is the remote address of a row. */
   #comesFrom(words: Int32Array, outer: number, row: number): boolean {
     return sameFourWords(words, (outer + ipv6.IPV6_SOURCE) >> 2, this.#table.rows, row << ROW_SHIFT);
+  }
+
+  /** Whether the outer source of the packet at `outer` is the one other end that a gateway's softwire has. */
+  #comesFromAftr(words: Int32Array, outer: number, softwire: number): boolean {
+    const remote = (softwire << SOFTWIRE_SHIFT) + (ipv6.IPV6_DESTINATION >> 2);
+    return sameFourWords(words, (outer + ipv6.IPV6_SOURCE) >> 2, this.#softwires.words, remote);
   }
 
   #sameRemote(row: number, other: number): boolean {

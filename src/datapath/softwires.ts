@@ -6,20 +6,32 @@
 
 import { MAX_POOLS } from '../state/limits.ts';
 import {
+  EGRESS_MTU_MASK,
   FLAG_ENABLED,
+  FLAG_ENCAPSULATION_LIMIT,
   FLAG_PIPE,
   MAX_SOFTWIRES,
+  MSS_SHIFT,
   SOFTWIRE_FLAGS,
   SOFTWIRE_INSTANCE,
   SOFTWIRE_IPV4_ADDRESS,
   SOFTWIRE_LOCAL,
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
+  SOFTWIRE_SIZES,
   SOFTWIRE_WORDS,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { sameFourWords, swapWord } from './memory.ts';
-import { IPV6_DESTINATION, IPV6_SOURCE, NEXT_HEADER_IPV4, writeIpv6Fields } from './wire/ipv6.ts';
+import {
+  IPV6_DESTINATION,
+  IPV6_HEADER_LEN,
+  IPV6_SOURCE,
+  NEXT_HEADER_DESTINATION,
+  NEXT_HEADER_IPV4,
+  writeIpv6Fields,
+} from './wire/ipv6.ts';
+import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
 
 /** One tunnel address and what is done with packets there. */
 export interface Softwire {
@@ -35,6 +47,21 @@ export interface Softwire {
   readonly payloadMtu: number;
   /** Source of ICMP; 0 for none, and then no ICMP is sent. */
   readonly ipv4Address: number;
+  /** Largest IPv4 packet that the links of the IPv4 side take. */
+  readonly egressMtu: number;
+  /** Largest TCP segment size that passes; 0 for any. */
+  readonly mssClamp: number;
+  /** Value of the Tunnel Encapsulation Limit with FLAG_ENCAPSULATION_LIMIT. */
+  readonly encapsulationLimit: number;
+  readonly reassembly: ReassemblyLimits;
+}
+
+/** What fragments may wait, and how long. */
+export interface ReassemblyLimits {
+  readonly timeoutMs: number;
+  readonly fragments: number;
+  readonly datagrams: number;
+  readonly datagramsPerSource: number;
 }
 
 /** A range of IPv4 addresses that an instance answers for. */
@@ -53,7 +80,11 @@ const POOL_WORDS = 3;
 /** By hash of the tunnel address: number of a softwire, in this place or one of the next; 0 ends the search. */
 const BY_LOCAL = POOLS + MAX_POOLS * POOL_WORDS;
 const BY_LOCAL_WORDS = 4 * MAX_SOFTWIRES;
-const TOTAL_WORDS = BY_LOCAL + BY_LOCAL_WORDS;
+const LIMITS = BY_LOCAL + BY_LOCAL_WORDS;
+const LIMIT_WORDS = 5;
+/** Flags that any enabled softwire has. */
+const ALL_FLAGS = LIMITS + (MAX_SOFTWIRES + 1) * LIMIT_WORDS;
+const TOTAL_WORDS = ALL_FLAGS + 1;
 
 export class Softwires {
   readonly memory: SharedArrayBuffer;
@@ -72,15 +103,28 @@ export class Softwires {
   set(s: number, softwire: Softwire | undefined): void {
     const word = s << SOFTWIRE_SHIFT;
     this.words.fill(0, word, word + SOFTWIRE_WORDS);
-    if (!softwire) return;
+    if (softwire) this.#write(s, word, softwire);
+    this.words[ALL_FLAGS] = 0;
+    for (let other = 1; other <= (this.words[HIGHEST] ?? 0); other++) {
+      this.words[ALL_FLAGS] = (this.words[ALL_FLAGS] ?? 0) | this.#flags(other);
+    }
+  }
+
+  #write(s: number, word: number, softwire: Softwire): void {
     const at = word * 4;
-    writeIpv6Fields(this.octets, at, softwire.pipeDscp << 2, 0, 0, NEXT_HEADER_IPV4, softwire.hopLimit);
+    const next = (softwire.flags & FLAG_ENCAPSULATION_LIMIT) !== 0 ? NEXT_HEADER_DESTINATION : NEXT_HEADER_IPV4;
+    writeIpv6Fields(this.octets, at, softwire.pipeDscp << 2, 0, 0, next, softwire.hopLimit);
     this.octets.set(softwire.local, at + IPV6_SOURCE);
     if (softwire.remote) this.octets.set(softwire.remote, at + IPV6_DESTINATION);
     this.words[word + SOFTWIRE_INSTANCE] = softwire.instance;
     this.words[word + SOFTWIRE_FLAGS] = softwire.flags | FLAG_ENABLED;
     this.words[word + SOFTWIRE_PAYLOAD_MTU] = softwire.payloadMtu;
     this.words[word + SOFTWIRE_IPV4_ADDRESS] = swapWord(softwire.ipv4Address);
+    this.words[word + SOFTWIRE_SIZES] = softwire.egressMtu | (softwire.mssClamp << MSS_SHIFT);
+    const { timeoutMs, fragments, datagrams, datagramsPerSource } = softwire.reassembly;
+    const { encapsulationLimit } = softwire;
+    const limits = [timeoutMs, fragments, datagrams, datagramsPerSource, encapsulationLimit];
+    this.words.set(limits, LIMITS + s * LIMIT_WORDS);
     this.words[HIGHEST] = Math.max(this.words[HIGHEST] ?? 0, s);
   }
 
@@ -155,7 +199,12 @@ export class Softwires {
   }
 
   isEnabled(s: number): boolean {
-    return ((this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_FLAGS] ?? 0) & FLAG_ENABLED) !== 0;
+    return (this.#flags(s) & FLAG_ENABLED) !== 0;
+  }
+
+  /** Whether any softwire has the flag. */
+  anyHas(flag: number): boolean {
+    return ((this.words[ALL_FLAGS] ?? 0) & flag) !== 0;
   }
 
   instance(s: number): number {
@@ -163,14 +212,7 @@ export class Softwires {
   }
 
   has(s: number, flag: number): boolean {
-    return ((this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_FLAGS] ?? 0) & flag) !== 0;
-  }
-
-  /** Whether any softwire has a flag. */
-  anyHas(flag: number): boolean {
-    const highest = this.words[HIGHEST] ?? 0;
-    for (let s = 1; s <= highest; s++) if (this.has(s, flag)) return true;
-    return false;
+    return (this.#flags(s) & flag) !== 0;
   }
 
   isPipe(s: number): boolean {
@@ -180,6 +222,49 @@ export class Softwires {
   /** The payload MTU that every far end of the softwire takes; that of one is in path-mtus.ts. */
   payloadMtu(s: number): number {
     return this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_PAYLOAD_MTU] ?? 0;
+  }
+
+  /** Largest IPv4 packet that the links of the IPv4 side take. */
+  egressMtu(s: number): number {
+    return (this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_SIZES] ?? 0) & EGRESS_MTU_MASK;
+  }
+
+  /** Largest TCP segment size that passes; 0 for any. */
+  mssClamp(s: number): number {
+    return (this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_SIZES] ?? 0) >>> MSS_SHIFT;
+  }
+
+  /** Octets that encapsulation puts before an IPv4 packet. */
+  headerLength(s: number): number {
+    return IPV6_HEADER_LEN + (this.has(s, FLAG_ENCAPSULATION_LIMIT) ? ENCAPSULATION_LIMIT_LEN : 0);
+  }
+
+  /** Value of the Tunnel Encapsulation Limit. */
+  encapsulationLimit(s: number): number {
+    return this.words[LIMITS + s * LIMIT_WORDS + 4] ?? 0;
+  }
+
+  /** Time until a datagram in reassembly is given up. */
+  reassemblyMs(s: number): number {
+    return this.words[LIMITS + s * LIMIT_WORDS] ?? 0;
+  }
+
+  /** Most fragments of a datagram. */
+  maximumFragments(s: number): number {
+    return this.words[LIMITS + s * LIMIT_WORDS + 1] ?? 0;
+  }
+
+  /** Most datagrams in reassembly, of the instance. */
+  maximumDatagrams(s: number): number {
+    return this.words[LIMITS + s * LIMIT_WORDS + 2] ?? 0;
+  }
+
+  maximumDatagramsPerSource(s: number): number {
+    return this.words[LIMITS + s * LIMIT_WORDS + 3] ?? 0;
+  }
+
+  #flags(s: number): number {
+    return this.words[(s << SOFTWIRE_SHIFT) + SOFTWIRE_FLAGS] ?? 0;
   }
 
   /** The instance's ipv4-address; 0 when it has none. */

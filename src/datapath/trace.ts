@@ -12,7 +12,13 @@ import { Events } from './events.ts';
 import { ROW_WORDS } from './layout.ts';
 import { PACKET_MAX, STRIDE } from './packet-device.ts';
 import type { Table } from './table.ts';
-import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED } from './verdict.ts';
+import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, HELD, REPLIED } from './verdict.ts';
+
+const ENDS: PacketEnd[] = [];
+ENDS[FORWARDED] = 'forwarded';
+ENDS[HAIRPINNED] = 'hairpinned';
+ENDS[REPLIED] = 'replied';
+ENDS[HELD] = 'held';
 
 /** Drops of packets that no instance of the role is meant by. */
 const NOBODYS: readonly string[] = ['no-instance', 'not-for-us'];
@@ -20,7 +26,7 @@ const NOBODYS: readonly string[] = ['no-instance', 'not-for-us'];
 /** How a verdict is called, and the drop reason when it is one. */
 export function endOf(verdict: number): { readonly end: PacketEnd; readonly reason?: string } {
   if (verdict >= FIRST_DROP) return { end: 'dropped', reason: dropReason(verdict) };
-  return { end: verdict === FORWARDED ? 'forwarded' : verdict === HAIRPINNED ? 'hairpinned' : 'replied' };
+  return { end: ENDS[verdict] ?? 'replied' };
 }
 
 /**
@@ -53,8 +59,12 @@ export function tracePacket(
   };
 }
 
-/** The same memory, with what the engine writes to replaced by memory that is forgotten: what it learned and what errors it may still send are as now. */
+/**
+ * The same memory, with what the engine writes to replaced by memory that is forgotten: what it learned and what errors it may
+ * still send are as now. Of fragments none is there.
+ */
 function withoutEffect(memory: EngineMemory): EngineMemory {
+  const { gauges, rings } = memory.fragments;
   return {
     ...memory,
     events: new Events(1).memory,
@@ -62,6 +72,7 @@ function withoutEffect(memory: EngineMemory): EngineMemory {
     icmpBudget: memory.icmpBudget.slice(0),
     pathMtus: memory.pathMtus.slice(0),
     sourceRefusals: memory.sourceRefusals.slice(0),
+    fragments: { ...memory.fragments, gauges: gauges.slice(0), rings: rings.slice(0) },
   };
 }
 

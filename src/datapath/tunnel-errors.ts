@@ -148,7 +148,10 @@ export class TunnelErrors {
     const reporter = ipv6.addressHash(buf, outer + ipv6.IPV6_SOURCE);
     this.#pathMtus.learn(softwire, row, mtu, reporter, nowMs);
     if (!ipv4.dontFragment(buf, quote.inner)) return DROP_ICMP_NOT_RELAYED;
-    const payloadMtu = Math.min(mtu - ipv6.IPV6_HEADER_LEN, this.#pathMtus.payloadMtu(softwire, row, nowMs));
+    const payloadMtu = Math.min(
+      mtu - this.#softwires.headerLength(softwire),
+      this.#pathMtus.payloadMtu(softwire, row, nowMs),
+    );
     return this.#relay(batch, quote, FRAGMENTATION_NEEDED, payloadMtu);
   }
 

@@ -6,6 +6,8 @@
 export const FORWARDED = 0;
 export const HAIRPINNED = 1;
 export const REPLIED = 2;
+/** It waits: a fragment until its packet is whole or given up; then it gets another verdict. */
+export const HELD = 3;
 
 /** Each drop reason with its sentence; the verdict of a reason is FIRST_DROP plus its place in this list. */
 export const DROP_REASONS = [
@@ -29,7 +31,11 @@ export const DROP_REASONS = [
   ['ecn-inner-not-ect-outer-ce', 'Congestion was marked on the way, but the end points could not see the mark.'],
   ['unknown-destination-option', 'An IPv6 option that this device does not know must not be skipped.'],
   ['routing-header', 'An IPv6 routing header has segments left.'],
-  ['fragment-unsupported', 'The tunnel packet is a fragment, and reassembly is not supported.'],
+  ['reassembly-limit', 'A limit of reassembly is reached: fragments, packets of a source or of all, or memory.'],
+  ['reassembly-timeout', 'Not all fragments of the tunnel packet came in time.'],
+  ['fragment-malformed', 'A length or an offset of the fragment cannot be, or a first one lacks the inner header.'],
+  ['fragment-overlap', 'Fragments of the tunnel packet overlap, or disagree about its end.'],
+  ['fragment-ecn-mismatch', 'Some fragments can carry congestion marks and others of the same packet cannot.'],
   ['icmp-not-relayed', 'An ICMPv6 message to the tunnel address that is not answered and not relayed.'],
   ['icmp-error-mismatch', 'An ICMPv6 error that quotes no packet of this tunnel end.'],
   ['icmp-denied', 'ICMPv4 from the Internet is not let in.'],
@@ -41,7 +47,7 @@ export const DROP_REASONS = [
 
 export type DropReason = (typeof DROP_REASONS)[number][0];
 
-export const FIRST_DROP = 3;
+export const FIRST_DROP = 4;
 export const VERDICTS = FIRST_DROP + DROP_REASONS.length;
 
 /** The verdict of a drop reason. For constants at load time, not per packet. */
@@ -74,7 +80,11 @@ export const DROP_SAME_GATEWAY = dropVerdict('same-gateway');
 export const DROP_ECN = dropVerdict('ecn-inner-not-ect-outer-ce');
 export const DROP_UNKNOWN_OPTION = dropVerdict('unknown-destination-option');
 export const DROP_ROUTING_HEADER = dropVerdict('routing-header');
-export const DROP_FRAGMENT = dropVerdict('fragment-unsupported');
+export const DROP_REASSEMBLY_LIMIT = dropVerdict('reassembly-limit');
+export const DROP_REASSEMBLY_TIMEOUT = dropVerdict('reassembly-timeout');
+export const DROP_FRAGMENT_MALFORMED = dropVerdict('fragment-malformed');
+export const DROP_FRAGMENT_OVERLAP = dropVerdict('fragment-overlap');
+export const DROP_FRAGMENT_ECN = dropVerdict('fragment-ecn-mismatch');
 export const DROP_ICMP_NOT_RELAYED = dropVerdict('icmp-not-relayed');
 export const DROP_ICMP_ERROR_MISMATCH = dropVerdict('icmp-error-mismatch');
 export const DROP_ICMP_DENIED = dropVerdict('icmp-denied');

@@ -8,7 +8,7 @@ import { Batch } from './batch.ts';
 import type { ForwardingMemory } from './forwarding.ts';
 import { STRIDE } from './packet-device.ts';
 import { Pump } from './pump.ts';
-import { TunDevice } from './tun-device.ts';
+import { TunDevice, wakeTunDevice } from './tun-device.ts';
 
 /** What a worker is started with. */
 export interface WorkerOptions {
@@ -32,11 +32,12 @@ const WAIT_MS = 500;
 
 function run(options: WorkerOptions): void {
   const device = TunDevice.open({ name: options.device, descriptor: options.descriptor }, new Batch(BATCH, STRIDE));
-  const pump = new Pump(device, options.memory, options.worker);
+  const pump = new Pump(device, options.memory, options.worker, wakeTunDevice);
+  pump.wakeDescriptor = device.wakeDescriptor;
   const stop = new Int32Array(options.stop);
   const ready: WorkerReady = { wakeDescriptor: device.wakeDescriptor };
   parentPort?.postMessage(ready);
-  while (Atomics.load(stop, 0) === 0) if (!pump.forwardBatch()) device.wait(WAIT_MS);
+  while (Atomics.load(stop, 0) === 0) if (!pump.forwardBatch()) pump.wait(WAIT_MS);
   device.close();
 }
 

@@ -5,12 +5,15 @@
  *    read and compared with what should be; at a commit, what was there after the last comparison.
  * 2. What is missing is added first, blackholes before the routes that they stand behind, then what is too much is removed.
  * 3. Nothing of others is touched.
+ * 4. What the links of the IPv4 side take is told after each comparison.
  */
 
 import { broadcastAddresses } from './broadcasts.ts';
 import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
 import { diagnose } from './diagnosis.ts';
+import type { EgressMtus } from './egress.ts';
+import { ANYWHERE, egressMtus } from './egress.ts';
 import type { Link, Neighbour, Route, Rule } from './netlink.ts';
 import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL } from './netlink.ts';
 import { Monitor } from './netlink-socket.ts';
@@ -46,9 +49,18 @@ export class Kernel {
   #diagnosis: { readonly at: number; readonly sentences: Promise<string[]> } | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `onBroadcasts` is told the broadcast addresses of all links whenever they may have changed. */
-  constructor(onBroadcasts: (addresses: readonly number[]) => void = () => undefined) {
+  readonly #onEgress: (mtus: EgressMtus) => void;
+
+  /**
+   * `onBroadcasts` is told the broadcast addresses of all links, `onEgress` what those of the IPv4 side take, whenever they may
+   * have changed.
+   */
+  constructor(
+    onBroadcasts: (addresses: readonly number[]) => void = () => undefined,
+    onEgress: (mtus: EgressMtus) => void = () => undefined,
+  ) {
     this.#onBroadcasts = onBroadcasts;
+    this.#onEgress = onEgress;
   }
 
   /** Why this configuration cannot be applied here; empty when it can. Changes nothing. */
@@ -85,7 +97,7 @@ export class Kernel {
     this.#monitor ??= new Monitor(PROTOCOL, () => this.#onChange());
     this.#config = config;
     this.#diagnosis = undefined;
-    await this.#inTurn(() => this.#reconcile(planKernel(config)));
+    await this.#inTurn(() => this.#follow(config));
   }
 
   /** Takes back everything of ours and the devices of these names, which no worker uses any more. */
@@ -109,7 +121,7 @@ export class Kernel {
     this.#inTurn(async () => {
       // Here and not before: a reconciliation under way would take what it wanted for what is there.
       this.#own = undefined;
-      if (this.#config) await this.#reconcile(planKernel(this.#config));
+      if (this.#config) await this.#follow(this.#config);
     }).catch(() => undefined);
   }
 
@@ -117,6 +129,12 @@ export class Kernel {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);
     return result;
+  }
+
+  async #follow(config: KernelConfig): Promise<void> {
+    await this.#reconcile(planKernel(config));
+    const { link } = await this.#netlink.wayTo(ANYWHERE);
+    this.#onEgress(egressMtus(config, await this.#netlink.links(), link));
   }
 
   async #reconcile(plan: KernelPlan): Promise<void> {

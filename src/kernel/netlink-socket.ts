@@ -16,6 +16,7 @@ const RECEIVE_BUFFER = 4 * 1_024 * 1_024;
 const BUFFERS = { recvBufferSize: RECEIVE_BUFFER, sendBufferSize: 0 };
 /** Group of the changes to nftables (NFNLGRP_NFTABLES). */
 const NFTABLES_GROUP = 7;
+const AF_INET = 2;
 const GATHER_MS = 50;
 const REOPEN_MS = 1_000;
 
@@ -98,7 +99,7 @@ function payloads(messages: readonly NetlinkMessage[], what: string): Buffer[] {
 }
 
 /**
- * Watches links, addresses, nftables, and the routes and rules that others remove. News of a short while are told once, and so
+ * Watches links, addresses, nftables, IPv4 default routes of others, and the routes and rules of ours that others remove. News of a short while are told once, and so
  * is the loss of news. It does not keep the process alive.
  */
 export class Monitor {
@@ -137,9 +138,11 @@ export class Monitor {
 
   #concerns({ type, data }: NetlinkMessage): boolean {
     const { NEWROUTE, DELROUTE, NEWRULE } = rt.MessageType;
-    if (type === NEWROUTE || type === NEWRULE) return false;
-    // The protocol is the sixth octet of a route message (rtnetlink(7)).
-    return type !== DELROUTE || data[5] === this.#protocol;
+    if (type === NEWRULE) return false;
+    if (type !== NEWROUTE && type !== DELROUTE) return true;
+    // Family, length and protocol are octets 0, 1 and 5 of a route message (rtnetlink(7)).
+    const isOwn = data[5] === this.#protocol;
+    return type === DELROUTE && isOwn ? true : !isOwn && data[0] === AF_INET && data[1] === 0;
   }
 
   #tellSoon(delayMs: number): void {

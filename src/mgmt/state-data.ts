@@ -280,7 +280,7 @@ function statistics(counters: InstanceCounters): Json {
 
 function side(counters: SideCounters): Json {
   const leaves: Record<string, unknown> = {};
-  for (const name of ['received', 'forwarded', 'hairpinned', 'replied', 'dropped'] as const) {
+  for (const name of ['received', 'forwarded', 'hairpinned', 'replied', 'dropped', 'held'] as const) {
     leaves[`${name}-packets`] = String(counters[name].packets);
     leaves[`${name}-octets`] = String(counters[name].octets);
   }

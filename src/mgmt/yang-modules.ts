@@ -34,10 +34,14 @@ function projectRoot(): string {
 
 /** Features of our own model that work. What stands behind another one is refused, and not in the generated model. */
 export const WORKING_FEATURES: readonly string[] = [
+  'encapsulation-limit',
   'icmp-policy',
+  'outer-fragmentation',
   'path-mtu-discovery',
+  'reassembly',
   'source-refusal',
   'statistics-reset',
+  'tcp-mss-clamp',
   'trace',
 ];
 

@@ -32,6 +32,32 @@ function readServedPrefix(value: unknown): ServedPrefix {
   };
 }
 
+/** Limits of the reassembly of tunnel packets. */
+export interface Reassembly {
+  /** Time from the first fragment to arrive until the packet is given up. In seconds. */
+  readonly timeout: number;
+  /** Most fragments of one packet; with one more, all are dropped. In fragments. */
+  readonly maximumFragments: number;
+  /**
+   * Packets in reassembly at a time, all sources together. The memory of reassembly, 64 MiB for all gateways and 64
+   * MiB for all AFTRs, may be used up before. At the limit, the source that holds the most loses its oldest. In
+   * packets.
+   */
+  readonly maximumPackets: number;
+  /** Packets in reassembly at a time from one source. At the limit, it loses its own oldest. In packets. */
+  readonly maximumPacketsPerSource: number;
+}
+
+function readReassembly(value: unknown): Reassembly {
+  const node = value as JsonNode;
+  return {
+    timeout: leafAt(node, 'timeout', Number, 60),
+    maximumFragments: leafAt(node, 'maximum-fragments', Number, 20),
+    maximumPackets: leafAt(node, 'maximum-packets', Number, 10000),
+    maximumPacketsPerSource: leafAt(node, 'maximum-packets-per-source', Number, 100),
+  };
+}
+
 /** ICMPv4 messages. */
 export interface Icmpv4Errors {
   /** Whether ICMPv4 from the Internet is let in: at an AFTR on the IPv4 side, at a gateway out of the tunnel. */
@@ -106,9 +132,9 @@ export interface Gateway {
   /** An IPv4 prefix behind this gateway; each end device has all ports. */
   readonly servedPrefix: readonly ServedPrefix[];
   /**
-   * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header. A
-   * larger packet with DF is answered with ICMP type 3, code 4; one without is carried in outer fragments. In
-   * octets.
+   * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header; the 8
+   * octets of encapsulation-limit come off it when that is configured. A larger packet with DF is answered with ICMP
+   * type 3, code 4; one without is carried in outer fragments. In octets.
    */
   readonly softwirePayloadMtu: number;
   /** Hop limit of the outer header; independent of the inner TTL. */
@@ -128,6 +154,20 @@ export interface Gateway {
   readonly sourceRouteOptions: 'drop' | 'forward';
   /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
+  /**
+   * Whether a packet without DF that is larger than softwire-payload-mtu is carried in outer fragments; when not, it
+   * is dropped.
+   */
+  readonly outerFragmentation: boolean;
+  /**
+   * Value of the Tunnel Encapsulation Limit option; the option is sent only when this leaf is there. In
+   * encapsulations.
+   */
+  readonly encapsulationLimit: number | undefined;
+  /** Largest TCP maximum segment size that passes, in both directions; larger ones are lowered to it. In octets. */
+  readonly tcpMssClamp: number | undefined;
+  /** Limits of the reassembly of tunnel packets. */
+  readonly reassembly: Reassembly;
   /** What ICMP is let in and made. */
   readonly icmpPolicy: IcmpPolicy;
 }
@@ -160,6 +200,10 @@ function readGateway(value: unknown): Gateway {
       'drop' as const,
     ),
     flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
+    outerFragmentation: leafAt(node, 'outer-fragmentation', Boolean, true),
+    encapsulationLimit: leafAt(node, 'encapsulation-limit', Number, undefined),
+    tcpMssClamp: leafAt(node, 'tcp-mss-clamp', Number, undefined),
+    reassembly: readReassembly(objectAt(node, 'reassembly')),
     icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
   };
 }
@@ -183,9 +227,9 @@ export interface Aftr {
   /** Whether traffic between two gateways goes through this AFTR. */
   readonly enableHairpinning: boolean;
   /**
-   * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header. A
-   * larger packet with DF is answered with ICMP type 3, code 4; one without is carried in outer fragments. In
-   * octets.
+   * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header; the 8
+   * octets of encapsulation-limit come off it when that is configured. A larger packet with DF is answered with ICMP
+   * type 3, code 4; one without is carried in outer fragments. In octets.
    */
   readonly softwirePayloadMtu: number;
   /** Hop limit of the outer header; independent of the inner TTL. */
@@ -205,6 +249,20 @@ export interface Aftr {
   readonly sourceRouteOptions: 'drop' | 'forward';
   /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
+  /**
+   * Whether a packet without DF that is larger than softwire-payload-mtu is carried in outer fragments; when not, it
+   * is dropped.
+   */
+  readonly outerFragmentation: boolean;
+  /**
+   * Value of the Tunnel Encapsulation Limit option; the option is sent only when this leaf is there. In
+   * encapsulations.
+   */
+  readonly encapsulationLimit: number | undefined;
+  /** Largest TCP maximum segment size that passes, in both directions; larger ones are lowered to it. In octets. */
+  readonly tcpMssClamp: number | undefined;
+  /** Limits of the reassembly of tunnel packets. */
+  readonly reassembly: Reassembly;
   /** What ICMP is let in and made. */
   readonly icmpPolicy: IcmpPolicy;
 }
@@ -238,6 +296,10 @@ function readAftr(value: unknown): Aftr {
       'drop' as const,
     ),
     flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
+    outerFragmentation: leafAt(node, 'outer-fragmentation', Boolean, true),
+    encapsulationLimit: leafAt(node, 'encapsulation-limit', Number, undefined),
+    tcpMssClamp: leafAt(node, 'tcp-mss-clamp', Number, undefined),
+    reassembly: readReassembly(objectAt(node, 'reassembly')),
     icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
   };
 }
@@ -379,7 +441,11 @@ export const DROP_REASONS = [
   'ecn-inner-not-ect-outer-ce',
   'unknown-destination-option',
   'routing-header',
-  'fragment-unsupported',
+  'reassembly-limit',
+  'reassembly-timeout',
+  'fragment-malformed',
+  'fragment-overlap',
+  'fragment-ecn-mismatch',
   'icmp-not-relayed',
   'icmp-error-mismatch',
   'icmp-denied',

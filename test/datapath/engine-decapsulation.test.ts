@@ -134,15 +134,6 @@ addCases(test, 'aftr', [
     counters: { 'ipv6 unsupported-next-header': 4 },
   },
   {
-    name: 'outer fragments, first and later',
-    in: [
-      fromGateway(`0400000112345678${ipv4(up)}`, { nextHeader: 44 }),
-      fromGateway(`0400000812345678${ipv4(up)}`, { nextHeader: 44 }),
-    ],
-    out: [],
-    counters: { 'ipv6 fragment-unsupported': 2 },
-  },
-  {
     name: 'an atomic fragment is a whole packet (D63)',
     in: [fromGateway(`0400000012345678${ipv4(up)}`, { nextHeader: 44 })],
     out: [ipv4(up)],

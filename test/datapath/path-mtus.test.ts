@@ -21,7 +21,9 @@ function prepare(count: number): { softwires: Softwires; mtus: PathMtus; again: 
   }
   const mtus = new PathMtus(softwires, rows, seed);
   const local = new Uint8Array(16).fill(1);
-  const softwire = { instance: 0, local, flags: 0, hopLimit: 64, pipeDscp: 0, payloadMtu: CONFIGURED, ipv4Address: 0 };
+  const modes = { flags: 0, hopLimit: 64, pipeDscp: 0, encapsulationLimit: 0, mssClamp: 0, egressMtu: 65_535 };
+  const reassembly = { timeoutMs: 60_000, fragments: 20, datagrams: 100, datagramsPerSource: 10 };
+  const softwire = { instance: 0, local, payloadMtu: CONFIGURED, ipv4Address: 0, reassembly, ...modes };
   softwires.set(SOFTWIRE, softwire);
   mtus.configure(SOFTWIRE, CONFIGURED);
   mtus.refresh(0);

@@ -1,9 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Batch, OUTPUT_WORDS } from '../../src/datapath/batch.ts';
-import { MemoryDevice } from '../../src/datapath/packet-device.ts';
+import { MemoryDevice, STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
-import { engineFor, packetCounts, STRIDE } from '../helpers/engine-case.ts';
+import { engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { ipv4, ipv6 } from '../helpers/packets.ts';
 
 const test = suite('pump');
@@ -24,7 +24,7 @@ class RefusingDevice extends MemoryDevice {
 test('more packets than a batch holds all come out, in order', async () => {
   const { forwarding } = await engineFor('gateway');
   const device = new MemoryDevice(new Batch(8, STRIDE));
-  const pump = new Pump(device, forwarding.memory, 0);
+  const pump = new Pump(device, forwarding.memory, 0, () => {});
   device.push(...new Array<Uint8Array>(20).fill(octets(IN)));
   const batches = [0, 1, 2, 3].map(() => pump.forwardBatch());
   assert.equal(batches, [true, true, true, false]);
@@ -38,7 +38,7 @@ test('more packets than a batch holds all come out, in order', async () => {
 test('what the kernel refuses is a drop, and counted once', async () => {
   const { forwarding } = await engineFor('gateway');
   const device = new RefusingDevice(new Batch(8, STRIDE));
-  const pump = new Pump(device, forwarding.memory, 0);
+  const pump = new Pump(device, forwarding.memory, 0, () => {});
   device.push(...new Array<Uint8Array>(6).fill(octets(IN)));
   pump.forwardBatch();
   assert.equal(packetCounts(forwarding.counters()), { 'ipv4 forwarded': 3, 'ipv4 write-failed': 3 });
@@ -47,7 +47,7 @@ test('what the kernel refuses is a drop, and counted once', async () => {
 test('a refused ICMP error leaves the reason of its packet', async () => {
   const { forwarding } = await engineFor('gateway');
   const device = new RefusingDevice(new Batch(8, STRIDE));
-  const pump = new Pump(device, forwarding.memory, 0);
+  const pump = new Pump(device, forwarding.memory, 0, () => {});
   const big = ipv4({ src: '198.51.100.10', dst: '203.0.113.80', df: true, payload: '00'.repeat(1_500) });
   device.push(octets(big), octets(big));
   pump.forwardBatch();

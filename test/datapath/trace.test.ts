@@ -2,9 +2,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Batch } from '../../src/datapath/batch.ts';
 import { swapWord } from '../../src/datapath/memory.ts';
-import { MemoryDevice } from '../../src/datapath/packet-device.ts';
+import { MemoryDevice, STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
-import { comparable, engineFor, packetCounts, STRIDE } from '../helpers/engine-case.ts';
+import { comparable, engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** D139: what would become of a packet, and what becomes of those of one address. */
@@ -111,7 +111,7 @@ test('a trace has no effect: no event, no token of the errors', async () => {
 async function worker() {
   const { forwarding } = await engineFor('aftr');
   const device = new MemoryDevice(new Batch(64, STRIDE));
-  const pump = new Pump(device, forwarding.memory, 0);
+  const pump = new Pump(device, forwarding.memory, 0, () => {});
   return (packets: readonly string[]) => {
     device.push(...packets.map(octets));
     while (pump.forwardBatch());

@@ -10,6 +10,7 @@ import type { Role } from '../../src/datapath/engine.ts';
 import { Engine } from '../../src/datapath/engine.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
+import { STRIDE } from '../../src/datapath/packet-device.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { readConfiguration } from '../../src/state/model.generated.ts';
 
@@ -60,8 +61,6 @@ export function binding([prefix, gateway, aftr]: BindingText): Binding {
   const aftrIpv6Address = aftr === undefined ? undefined : parseIpv6(aftr);
   return { ...parsed, gatewayIpv6Address, aftrIpv6Address, description: undefined, origin: 'static' };
 }
-
-export const STRIDE = 2_048 * 2;
 
 /** One engine over memory of its own. */
 export class EngineUnderTest {
@@ -185,8 +184,8 @@ export function packetCounts(counters: readonly InstanceCounters[]): Record<stri
   const counts: Record<string, number> = {};
   for (const instance of counters) {
     for (const side of ['ipv4', 'ipv6'] as const) {
-      const { forwarded, hairpinned, replied, drops } = instance[side];
-      const ends = { forwarded, hairpinned, replied, ...drops };
+      const { forwarded, hairpinned, replied, held, drops } = instance[side];
+      const ends = { forwarded, hairpinned, replied, held, ...drops };
       for (const [end, { packets }] of Object.entries(ends)) {
         if (packets > 0) counts[`${side} ${end}`] = (counts[`${side} ${end}`] ?? 0) + packets;
       }
@@ -205,8 +204,8 @@ export function assertPartition(counters: readonly InstanceCounters[], packets: 
     const received = total(counters.map((instance) => instance[side].received));
     assert.equal(received, { packets: sent.length, octets: sent.join('').length / 2 }, `${side} received`);
     for (const instance of counters) {
-      const { forwarded, hairpinned, replied, dropped, drops } = instance[side];
-      assert.equal(total([forwarded, hairpinned, replied, ...Object.values(drops)]), instance[side].received);
+      const { forwarded, hairpinned, replied, held, dropped, drops } = instance[side];
+      assert.equal(total([forwarded, hairpinned, replied, held, ...Object.values(drops)]), instance[side].received);
       assert.equal(total(Object.values(drops)), dropped);
     }
   }

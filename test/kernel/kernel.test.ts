@@ -6,6 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
 import { diagnose } from '../../src/kernel/diagnosis.ts';
+import type { EgressMtus } from '../../src/kernel/egress.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { Netlink } from '../../src/kernel/netlink.ts';
 import type { KernelConfig } from '../../src/kernel/plan.ts';
@@ -116,12 +117,15 @@ function kernelState(): string {
     .join('\n');
 }
 
-async function withKernel(body: (kernel: Kernel) => Promise<void>): Promise<void> {
+async function withKernel(
+  body: (kernel: Kernel) => Promise<void>,
+  onEgress?: (mtus: EgressMtus) => void,
+): Promise<void> {
   for (const device of ['gi-gw', 'gi-aftr']) {
     if (!existsSync(`/sys/class/net/${device}`))
       spawnSync('ip', ['tuntap', 'add', device, 'mode', 'tun', 'multi_queue']);
   }
-  const kernel = new Kernel();
+  const kernel = new Kernel(undefined, onEgress);
   try {
     await body(kernel);
   } finally {
@@ -362,6 +366,31 @@ test('what goes while a commit is under way comes back too', async () => {
     await applying;
     await until('the blackhole again', () => ip('route show 192.0.2.0/24').includes('blackhole'));
   });
+});
+
+test('what the links of the IPv4 side take is told, and told again when it changes', async () => {
+  let told: readonly (number | undefined)[] = [];
+  const listen = ({ gateway, aftr }: EgressMtus) => {
+    told = [gateway.get('home'), aftr.get('edge')];
+  };
+  await withKernel(async (kernel) => {
+    await kernel.apply(configuration({ served: ['198.51.100.0/24'], pools: ['192.0.2.0/24'] }));
+    assert.equal(told, [1_500, 1_500]);
+    try {
+      ip('link set right mtu 1400');
+      await until('the MTU outside', () => told[1] === 1_400);
+      ip('link set left mtu 1300');
+      await until('the MTU inside', () => told[0] === 1_300);
+      ip('route del default via 203.0.113.80');
+      await until('no way outside', () => told[1] === undefined);
+      ip('route add default via 203.0.113.80');
+      await until('the way outside', () => told[1] === 1_400);
+    } finally {
+      ip('link set left mtu 1500');
+      ip('link set right mtu 1500');
+      spawnSync('ip', ['-6', 'route', 'add', 'default', 'via', '2001:db8:12::80']);
+    }
+  }, listen);
 });
 
 test('what keeps traffic from flowing is told in sentences, and only that', async () => {

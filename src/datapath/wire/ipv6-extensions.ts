@@ -17,7 +17,7 @@ import {
   nextHeader,
   payloadLength,
 } from './ipv6.ts';
-import { u8, u16 } from './octets.ts';
+import { setU16, u8, u16 } from './octets.ts';
 
 /** How a walk ended. */
 export const WALK_DONE = 0;
@@ -33,6 +33,7 @@ const OPTION_PADN = 1;
  * it.
  */
 const OPTION_TUNNEL_LIMIT = 4;
+export const ENCAPSULATION_LIMIT_LEN = 8;
 /** The two high bits of an option type say what a node that does not know it does; 00 is "skip" (RFC 8200 §4.2). */
 const OPTION_ACTION = 0xc0;
 
@@ -53,11 +54,15 @@ export function newWalk(): Walk {
 
 /** Walks the extension headers of the packet at `at`, which `isIpv6` has accepted, and leaves the result in `walk`. */
 export function walkExtensions(buf: Uint8Array, at: number, walk: Walk): void {
-  const end = at + IPV6_HEADER_LEN + payloadLength(buf, at);
-  walk.end = WALK_DONE;
   walk.nextHeader = nextHeader(buf, at);
   walk.at = at + IPV6_HEADER_LEN;
   walk.field = at + IPV6_NEXT_HEADER;
+  continueWalk(buf, at + IPV6_HEADER_LEN + payloadLength(buf, at), walk);
+}
+
+/** Walks on from the header that `walk` names, up to `end`. */
+export function continueWalk(buf: Uint8Array, end: number, walk: Walk): void {
+  walk.end = WALK_DONE;
   while (walk.end === WALK_DONE && isExtension(walk.nextHeader)) pass(buf, end, walk);
 }
 
@@ -87,6 +92,20 @@ function pass(buf: Uint8Array, end: number, walk: Walk): void {
   walk.field = at;
   walk.nextHeader = u8(buf, at);
   walk.at = at + length;
+}
+
+/**
+ * Writes the destination options header with a Tunnel Encapsulation Limit of `limit` (RFC 2473 §5.1), before `next`; its eight
+ * octets:
+ *
+ *     |  Next Header  |  Hdr Ext Len  |   Type = 4    |  Length = 1   |
+ *     |     Limit     | PadN type = 1 |  Length = 1   |       0       |
+ */
+export function writeEncapsulationLimit(buf: Uint8Array, at: number, next: number, limit: number): void {
+  setU16(buf, at, next << 8);
+  setU16(buf, at + 2, (OPTION_TUNNEL_LIMIT << 8) | 1);
+  setU16(buf, at + 4, (limit << 8) | OPTION_PADN);
+  setU16(buf, at + 6, 1 << 8);
 }
 
 function walkRouting(buf: Uint8Array, at: number, walk: Walk): void {

@@ -1,0 +1,129 @@
+/**
+ * Fragments on their way to the worker that reassembles, worker 0: a ring of octets in shared memory from each other
+ * worker, with one writer and one reader.
+ *
+ *     word 0 wake descriptor of worker 0, plus one    16 whether it sleeps
+ *     then for each other worker: word 0 tail, 16 head (both run on and wrap), 32 records
+ *     record: octets of the packet, instance it is held for, the packet in whole words
+ *
+ * What a worker puts in becomes visible when the worker has counted it as held, all of a batch at once. A full ring
+ * takes nothing: the fragment is dropped and counted.
+ */
+
+import type { Batch } from './batch.ts';
+
+const LINE = 16;
+const WAKE = 0;
+const SLEEPS = LINE;
+const HEADER_WORDS = 2 * LINE;
+const TAIL = 0;
+const HEAD = LINE;
+const RECORDS = 2 * LINE;
+const RECORD_HEADER = 2;
+/** 256 KiB: some hundred packets of usual size, three of the largest. */
+const RING_WORDS = 1 << 16;
+const MASK = RING_WORDS - 1;
+const PRODUCER_WORDS = RECORDS + RING_WORDS;
+/** Nobody is to be woken. */
+export const NO_WAKE = -1;
+
+/** Memory for so many workers. */
+export function allocateRings(workers: number): SharedArrayBuffer {
+  return new SharedArrayBuffer((HEADER_WORDS + (workers - 1) * PRODUCER_WORDS) * 4);
+}
+
+/** The end of a worker that hands fragments over. */
+export class FragmentSender {
+  readonly #words: Int32Array;
+  readonly #base: number;
+  /** Behind the last record, published or not. */
+  #tail: number;
+
+  /** For worker `worker`, 1 or more. */
+  constructor(memory: SharedArrayBuffer, worker: number) {
+    this.#words = new Int32Array(memory);
+    this.#base = HEADER_WORDS + (worker - 1) * PRODUCER_WORDS;
+    this.#tail = this.#words[this.#base + TAIL] ?? 0;
+  }
+
+  /** Puts in the packet of `octets` at `at`; false when the ring has no room. */
+  put(batch: Batch, at: number, octets: number, instance: number): boolean {
+    const count = (octets + 3) >> 2;
+    const head = Atomics.load(this.#words, this.#base + HEAD);
+    if (((this.#tail - head) | 0) + RECORD_HEADER + count > RING_WORDS) return false;
+    const records = this.#base + RECORDS;
+    const tail = this.#tail;
+    this.#words[records + (tail & MASK)] = octets;
+    this.#words[records + ((tail + 1) & MASK)] = instance;
+    const from = at >> 2;
+    for (let i = 0; i < count; i++) {
+      this.#words[records + ((tail + RECORD_HEADER + i) & MASK)] = batch.words[from + i] ?? 0;
+    }
+    this.#tail = (tail + RECORD_HEADER + count) | 0;
+    return true;
+  }
+
+  /** Makes visible what was put in; returns the wake descriptor of worker 0 when it sleeps over new records, or NO_WAKE. */
+  publish(): number {
+    const at = this.#base + TAIL;
+    if (this.#tail === this.#words[at]) return NO_WAKE;
+    Atomics.store(this.#words, at, this.#tail);
+    return Atomics.load(this.#words, SLEEPS) === 1 ? Atomics.load(this.#words, WAKE) - 1 : NO_WAKE;
+  }
+}
+
+/** The end of worker 0. */
+export class FragmentReceiver {
+  readonly #words: Int32Array;
+  readonly #producers: number;
+  #turn = 0;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory);
+    this.#producers = (this.#words.length - HEADER_WORDS) / PRODUCER_WORDS;
+  }
+
+  /** How worker 0 is woken from its sleep. */
+  set wakeDescriptor(descriptor: number) {
+    Atomics.store(this.#words, WAKE, descriptor + 1);
+  }
+
+  /** Said before every sleep, and then `isEmpty` is asked again; and after it. */
+  set sleeps(sleeps: boolean) {
+    Atomics.store(this.#words, SLEEPS, sleeps ? 1 : 0);
+  }
+
+  isEmpty(): boolean {
+    for (let i = 0; i < this.#producers; i++) {
+      const base = HEADER_WORDS + i * PRODUCER_WORDS;
+      if (Atomics.load(this.#words, base + TAIL) !== this.#words[base + HEAD]) return false;
+    }
+    return true;
+  }
+
+  /** Fills the batch with records, in turn from all workers, and says for each that it is counted anew; their number. */
+  readBatch(batch: Batch): number {
+    batch.count = 0;
+    for (let idle = 0; idle < this.#producers && batch.count < batch.capacity; ) {
+      this.#turn = (this.#turn + 1) % this.#producers;
+      idle = this.#take(batch, HEADER_WORDS + this.#turn * PRODUCER_WORDS) ? 0 : idle + 1;
+    }
+    return batch.count;
+  }
+
+  #take(batch: Batch, base: number): boolean {
+    const words = this.#words;
+    const head = words[base + HEAD] ?? 0;
+    if (Atomics.load(words, base + TAIL) === head) return false;
+    const records = base + RECORDS;
+    const octets = words[records + (head & MASK)] ?? 0;
+    const k = batch.count++;
+    const to = (batch.at[k] ?? 0) >> 2;
+    const count = (octets + 3) >> 2;
+    for (let i = 0; i < count; i++) batch.words[to + i] = words[records + ((head + RECORD_HEADER + i) & MASK)] ?? 0;
+    batch.lengths[k] = octets;
+    batch.settlements.recount(words[records + ((head + 1) & MASK)] ?? 0, octets);
+    Atomics.store(words, base + HEAD, (head + RECORD_HEADER + count) | 0);
+    return true;
+  }
+}
