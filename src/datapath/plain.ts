@@ -3,8 +3,6 @@
  * else is for the slow path. `w` is the word of a packet's first octet.
  */
 
-import { sumsToOnes } from './wire/checksum.ts';
-
 export const OUTER_LEN = 40;
 export const OUTER_WORDS = 10;
 /** Words of an IPv4 header from its first: source and destination. */
@@ -27,7 +25,15 @@ export function isPlainIpv4(words: Int32Array, w: number, len: number): boolean 
   const word0 = words[w] ?? 0;
   if (len < IPV4_LEN || (word0 & 0xff) !== 0x45) return false;
   if ((((word0 >>> 8) & 0xff00) | (word0 >>> 24)) !== len) return false;
-  return sumsToOnes(words, w, 5) && isHost(words[w + SOURCE_WORD] ?? 0) && isHost(words[w + DESTINATION_WORD] ?? 0);
+  // Written out: a loop of a length that is not known here costs the fast path some nanoseconds.
+  let sum = 0;
+  for (let i = 0; i < 5; i++) {
+    const word = words[w + i] ?? 0;
+    sum += (word & 0xffff) + (word >>> 16);
+  }
+  sum = (sum & 0xffff) + (sum >>> 16);
+  sum = (sum & 0xffff) + (sum >>> 16);
+  return sum === 0xffff && isHost(words[w + SOURCE_WORD] ?? 0) && isHost(words[w + DESTINATION_WORD] ?? 0);
 }
 
 /** Whether an address word is not martian (RFC 1812 §5.3.7). */
