@@ -108,6 +108,8 @@ export class Engine {
   #isSpecial = false;
   /** Whether an instance does not let ICMPv4 in; looked at once a batch. */
   #deniesIcmp = false;
+  /** One of the two. */
+  #asksMore = false;
   /** Looked-up addresses of a batch as words of the packet: the address in the table, and the other one. */
   readonly #keys: Int32Array;
   readonly #otherKeys: Int32Array;
@@ -153,6 +155,7 @@ export class Engine {
     this.fragments.expire(batch);
     this.#isSpecial = this.#softwires.anyHas(FLAG_ENCAPSULATION_LIMIT | FLAG_MSS_CLAMP);
     this.#deniesIcmp = this.#softwires.anyHas(FLAG_DENY_ICMPV4);
+    this.#asksMore = this.#isSpecial || this.#deniesIcmp;
     this.#lookUp(batch);
     for (let k = 0; k < batch.count; k++) {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
@@ -235,16 +238,25 @@ export class Engine {
     const s = softwire << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
     if (((batch.words[w + 2] ?? 0) & 0xff) === 0 || touchesOwn(this.#own.words, batch.words, w)) return false;
-    // Above what every far end takes, this one may take more.
-    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) && len > this.#pathMtus.payloadMtu(softwire, row, batch.nowMs))
-      return false;
-    if (this.#deniesIcmp && !this.#isGateway && isIcmp(batch.words, w)) return false;
-    if (this.#isSpecial && this.#needsMore(batch.words, w, s, FLAG_ENCAPSULATION_LIMIT)) return false;
+    const isSeldom = len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || this.#asksMore;
+    if (isSeldom && !this.#mayPass(batch, w, len, softwire, row)) return false;
     this.#encapsulation.writeHeader(batch, at, len, 0, softwire, row);
     batch.send(k, at - OUTER_LEN, len + OUTER_LEN);
     batch.verdicts[k] = FORWARDED;
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
     return true;
+  }
+
+  /**
+   * What is above what every far end takes may still fit this one; ICMP may be denied; some packets need more than the fast
+   * path does. In `#encapsulate` itself the questions cost a good packet 8 % (111 ns, not 102), though none is ever asked.
+   */
+  #mayPass(batch: Batch, w: number, len: number, softwire: number, row: number): boolean {
+    if (len > this.#pathMtus.payloadMtu(softwire, row, batch.nowMs)) return false;
+    if (this.#isSpecial && this.#needsMore(batch.words, w, softwire << SOFTWIRE_SHIFT, FLAG_ENCAPSULATION_LIMIT)) {
+      return false;
+    }
+    return !this.#deniesIcmp || this.#isGateway || !isIcmp(batch.words, w);
   }
 
   /** Fast path from IPv6: false leaves the packet as it was. */
@@ -262,9 +274,8 @@ export class Engine {
     if (!sameFourWords(words, w + 2, this.#table.rows, row << ROW_SHIFT)) return false;
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
     if (((words[inner + 2] ?? 0) & 0xff) <= 1 || touchesOwn(this.#own.words, words, inner)) return false;
-    if (this.#deniesIcmp && this.#isGateway && isIcmp(words, inner)) return false;
     if (len - OUTER_LEN > ((templates[s + SOFTWIRE_SIZES] ?? 0) & EGRESS_MTU_MASK)) return false;
-    if (this.#isSpecial && this.#needsMore(words, inner, s, 0)) return false;
+    if (this.#asksMore && !this.#mayLeave(words, inner, s)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
     const trafficClass = (((words[w] ?? 0) & 0xf) << 4) | (((words[w] ?? 0) >>> 12) & 0xf);
     const ecn = decapsulatedEcn(tos, trafficClass);
@@ -276,6 +287,11 @@ export class Engine {
     batch.verdicts[k] = FORWARDED;
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
     return true;
+  }
+
+  #mayLeave(words: Int32Array, inner: number, s: number): boolean {
+    if (this.#isSpecial && this.#needsMore(words, inner, s, 0)) return false;
+    return !this.#deniesIcmp || !this.#isGateway || !isIcmp(words, inner);
   }
 
   /** Whether softwire `s` has one of `flags`, or clamps and the packet of at least an IPv4 header at word `w` is TCP. */
