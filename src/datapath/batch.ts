@@ -30,6 +30,9 @@ export class Batch {
   readonly sides: Uint8Array;
   /** Instance each packet counts for. */
   readonly instances: Int32Array;
+  /** Row that decided each packet, and the row of the other gateway when it hairpinned; without meaning for a drop. */
+  readonly rows: Int32Array;
+  readonly otherRows: Int32Array;
   outputs = 0;
   readonly output: Int32Array;
   /** The packet that caused each output. */
@@ -50,6 +53,8 @@ export class Batch {
     this.verdicts = new Uint8Array(capacity);
     this.sides = new Uint8Array(capacity);
     this.instances = new Int32Array(capacity);
+    this.rows = new Int32Array(capacity);
+    this.otherRows = new Int32Array(capacity);
     const outputs = capacity + SPARE_OUTPUTS;
     this.output = new Int32Array(outputs * OUTPUT_WORDS);
     this.owners = new Int32Array(outputs);

@@ -56,7 +56,8 @@ export class Editor {
     const precondition = async () => {
       existed = await this.#mayGoOn(caller, request, plan);
     };
-    const edit = { target: 'running', testOption: 'test-then-set', ...plan.edit, precondition } as const;
+    const { comment } = request;
+    const edit = { target: 'running', testOption: 'test-then-set', ...plan.edit, comment, precondition } as const;
     const headers = editionHeaders(await this.#operations.edit(caller, edit));
     if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
       const location = `${request.origin}${ROOT}/data${printDataPath(plan.created ?? [])}`;
