@@ -144,11 +144,74 @@ function hexDigit(unit: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
+/** Writes what `formatIpv4Prefix` gives as octets of ASCII; where it ends. */
+export function writeIpv4Prefix(target: Uint8Array, at: number, address: number, length: number): number {
+  let end = writeDecimal(target, at, address >>> 24);
+  for (let shift = 16; shift >= 0; shift -= 8) {
+    target[end] = DOT;
+    end = writeDecimal(target, end + 1, (address >>> shift) & 255);
+  }
+  target[end] = SLASH;
+  return writeDecimal(target, end + 1, length);
+}
+
+/** Of a number below 1,000. */
+function writeDecimal(target: Uint8Array, from: number, value: number): number {
+  let at = from;
+  if (value >= 100) target[at++] = 0x30 + Math.floor(value / 100);
+  if (value >= 10) target[at++] = 0x30 + (Math.floor(value / 10) % 10);
+  target[at++] = 0x30 + (value % 10);
+  return at;
+}
+
+/** Writes what `formatIpv6` gives as octets of ASCII; where it ends. */
+export function writeIpv6(target: Uint8Array, at: number, octets: Uint8Array): number {
+  if (octets[0] === 0 && octets[1] === 0) return at + writeAscii(target, at, formatIpv6(octets));
+  const [gap, gapLength] = longestGap(octets, 0);
+  let end = at;
+  for (let index = 0; index < 8; index++) {
+    if (index === gap) {
+      target[end++] = COLON;
+      target[end++] = COLON;
+      index += gapLength;
+      if (index === 8) break;
+    } else if (index > 0) target[end++] = COLON;
+    end = writeHex(target, end, GROUPS[index] ?? 0);
+  }
+  return end;
+}
+
+/** Of a number below 65,536. */
+function writeHex(target: Uint8Array, from: number, value: number): number {
+  let at = from;
+  for (let shift = value >= 0x1000 ? 12 : value >= 0x100 ? 8 : value >= 0x10 ? 4 : 0; shift >= 0; shift -= 4) {
+    const digit = (value >>> shift) & 15;
+    target[at++] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+  }
+  return at;
+}
+
+function writeAscii(target: Uint8Array, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
+  return text.length;
+}
+
 /**
  * The 16 octets at `at` in the canonical text of RFC 5952 §4. IPv4-mapped and IPv4-compatible addresses end in dotted
  * decimal (§5), the latter because inet_ntop and therefore libyang write them so: one address has one text everywhere.
  */
 export function formatIpv6(octets: Uint8Array, at = 0): string {
+  const [gap, gapLength] = longestGap(octets, at);
+  if (gap === 0 && (gapLength === 6 || (gapLength === 5 && GROUPS[5] === 0xffff))) {
+    const address = (((GROUPS[6] ?? 0) << 16) | (GROUPS[7] ?? 0)) >>> 0;
+    return `${gapLength === 5 ? '::ffff:' : '::'}${formatIpv4(address)}`;
+  }
+  if (gap === 8) return groupsText(0, 8);
+  return `${groupsText(0, gap)}::${groupsText(gap + gapLength, 8)}`;
+}
+
+/** Puts the groups into GROUPS; the first and longest run of zero groups, two or more, or none at 8. */
+function longestGap(octets: Uint8Array, at: number): readonly [first: number, length: number] {
   let [gap, gapLength, run] = [8, 1, 0];
   for (let index = 0; index < 8; index++) {
     const group = ((octets[at + 2 * index] ?? 0) << 8) | (octets[at + 2 * index + 1] ?? 0);
@@ -158,12 +221,7 @@ export function formatIpv6(octets: Uint8Array, at = 0): string {
     gapLength = run;
     gap = index + 1 - run;
   }
-  if (gap === 0 && (gapLength === 6 || (gapLength === 5 && GROUPS[5] === 0xffff))) {
-    const address = (((GROUPS[6] ?? 0) << 16) | (GROUPS[7] ?? 0)) >>> 0;
-    return `${gapLength === 5 ? '::ffff:' : '::'}${formatIpv4(address)}`;
-  }
-  if (gap === 8) return groupsText(0, 8);
-  return `${groupsText(0, gap)}::${groupsText(gap + gapLength, 8)}`;
+  return [gap, gapLength];
 }
 
 const GROUPS = new Uint16Array(8);

@@ -12,7 +12,10 @@ import {
   parseIpv4Prefix,
   parseIpv6,
   sameIpv6,
+  writeIpv4Prefix,
+  writeIpv6,
 } from '../src/address.ts';
+import { random, seed } from './helpers/random.ts';
 
 const test = suite('address');
 
@@ -81,6 +84,21 @@ for (const [text, canonical] of ipv6Cases) {
     assert.is(octets && formatIpv6(octets), canonical);
   });
 }
+
+test(`what is written as octets is what the text says (seed ${seed})`, () => {
+  const next = random();
+  const target = Buffer.alloc(64);
+  for (let round = 0; round < 20_000; round++) {
+    // Many zero groups, and short ones.
+    const groups = Array.from({ length: 8 }, () => (next() % 2 === 0 ? 0 : next() & (0xffff >> (next() % 16))));
+    const octets = Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
+    if (round % 50 === 0) octets.fill(0, 0, 10).fill(255, 10, 12);
+    assert.is(target.toString('latin1', 3, writeIpv6(target, 3, octets)), formatIpv6(octets));
+    const [address, length] = [next(), next() % 33];
+    const end = writeIpv4Prefix(target, 5, address, length);
+    assert.is(target.toString('latin1', 5, end), formatIpv4Prefix(address, length));
+  }
+});
 
 test('IPv6 at an offset', () => {
   const octets = new Uint8Array(20);

@@ -9,9 +9,9 @@ import type { View } from '../state/datastores.ts';
 import type { Binding } from '../state/model.generated.ts';
 import { bindingToNode, prefixNumber } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
-import { RowNode } from './row-node.ts';
 import type { AnySelection, SelectionPart } from './selection.ts';
 import { fixedKeys } from './selection.ts';
+import { WholeRows } from './whole-rows.ts';
 import { copySelected } from './xpath/answer.ts';
 import type { SourceRow } from './xpath/document.ts';
 import { XPathDocument } from './xpath/document.ts';
@@ -99,7 +99,7 @@ class ReadingBuilder {
       whole: (node) => this.#copy(node, undefined, 1),
       withKeys: (node, copy) => this.#withKeys(node, copy),
       everyRow: (table) => this.#rows(rowSchema(table), table, rowInstance(table), undefined, 1),
-      addRows: (copy, rows) => this.#addRows(copy, rows[Symbol.iterator]()),
+      addRows: (copy, rows) => this.#addRows(copy, rows),
     });
   }
 
@@ -217,10 +217,15 @@ class ReadingBuilder {
     this.#addRows(target, this.#rows(schema, source, instance, here, level));
   }
 
-  /** Takes rows that go out below `target`; whether there are any. The first is read now. */
-  #addRows(target: DataNode, rows: Iterator<DataNode, undefined>): boolean {
-    const first = rows.next();
-    if (!first.done) this.rows.set(target, resume(first.value, rows));
+  /** Takes rows that go out below `target`; whether there are any. For that the first is read now, unless all go out whole. */
+  #addRows(target: DataNode, rows: Iterable<DataNode>): boolean {
+    if (rows instanceof WholeRows) {
+      this.rows.set(target, rows);
+      return true;
+    }
+    const rest = rows[Symbol.iterator]();
+    const first = rest.next();
+    if (!first.done) this.rows.set(target, resume(first.value, rest));
     return !first.done;
   }
 
@@ -232,29 +237,33 @@ class ReadingBuilder {
     return readsAll && isPlain && isAsked && level < this.#maxLevel;
   }
 
-  *#rows(
+  #rows(
     schema: SchemaNode,
     source: DataNode,
     instance: string,
     parts: readonly SelectionPart[] | undefined,
     level: number,
-  ): Generator<DataNode, undefined> {
-    if (this.#isWhole(parts, level)) {
-      const withState = this.#options.content === 'all';
-      for (const { number, value } of this.#view.sealedRows(instance)) {
-        yield orphan(new RowNode(schema, number, value, withState), source);
-      }
-      return undefined;
-    }
+  ): Iterable<DataNode> {
+    if (!this.#isWhole(parts, level)) return this.#copiedRows(schema, source, instance, parts, level);
+    if (this.#view.isEmpty(instance)) return [];
+    return new WholeRows(schema, source, this.#view.passingRows(instance), this.#options.content === 'all');
+  }
+
+  *#copiedRows(
+    schema: SchemaNode,
+    source: DataNode,
+    instance: string,
+    parts: readonly SelectionPart[] | undefined,
+    level: number,
+  ): Generator<DataNode> {
     for (const binding of this.#view.bindings(instance)) {
       const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level);
       if (entry) yield entry;
     }
-    return undefined;
   }
 }
 
-function* resume(first: DataNode, rest: Iterator<DataNode, undefined>): Generator<DataNode> {
+function* resume(first: DataNode, rest: Iterator<DataNode>): Generator<DataNode> {
   yield first;
   for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
 }

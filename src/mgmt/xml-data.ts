@@ -13,6 +13,8 @@ import { prefixNumber } from '../state/rows.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import { parsePredicates } from './path.ts';
 import { RowNode } from './row-node.ts';
+import type { RowForm } from './whole-rows.ts';
+import { WholeRows } from './whole-rows.ts';
 import type { XmlElement } from './xml.ts';
 import { escapeAttribute, escapeText, serializeXml } from './xml.ts';
 
@@ -297,9 +299,17 @@ export function* writeXml(
     }
     pending += `<${node.schema.name}${declaration(node, outer)}>`;
     for (const child of node.children()) yield* walk(child, insideOf(node.schema));
-    for (const row of rows(node)) {
-      pending += elementText(row, node.schema.namespace);
-      if (pending.length >= CHUNK) yield take();
+    const entries = rows(node);
+    if (entries instanceof WholeRows) {
+      for (const text of entries.printed(XML_ROWS)) {
+        pending += text;
+        if (pending.length >= CHUNK) yield take();
+      }
+    } else {
+      for (const row of entries) {
+        pending += elementText(row, node.schema.namespace);
+        if (pending.length >= CHUNK) yield take();
+      }
     }
     pending += `</${node.schema.name}>`;
   }
@@ -345,6 +355,14 @@ function valueText({ schema, type, value }: DataNode): string {
     },
   );
 }
+
+const XML_ROWS: RowForm = {
+  between: '',
+  open: '<binding>',
+  close: '</binding>',
+  leaf: (name) => [`<${name}>`, `</${name}>`],
+  text: rowLeaf,
+};
 
 function rowLeaf(name: string, value: string): string {
   if (name !== 'description') return `<${name}>${value}</${name}>`;

@@ -5,10 +5,10 @@ import type { BulkWriteAnswer, BulkWriteData, BulkWriteOrder, PackedTable } from
 import { readHead, writeTransaction } from './commit.ts';
 import { ContentHash } from './content-hash.ts';
 import type { Environment } from './environment.ts';
-import { openEnvironment, rowKey, tableKey } from './environment.ts';
+import { openEnvironment } from './environment.ts';
 import type { Table } from './records.ts';
 import type { ChangeWork, NewRows } from './row-write.ts';
-import { keyOfNumber, numberOfKey } from './rows.ts';
+import { keyOfNumber, numberOfKey, rowKey, tableKey } from './rows.ts';
 
 /** The changed rows of one table, before and after. */
 class ChangedTable {

@@ -3,7 +3,7 @@
 import type { PendingCommit } from './confirmed.ts';
 import { ContentHash } from './content-hash.ts';
 import type { Environment, Snapshot } from './environment.ts';
-import { rowKey, STORE_FORMAT } from './environment.ts';
+import { STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { encodeTree, versionKey } from './history.ts';
 import type { ChangeSummary, Head, Table } from './records.ts';
@@ -15,7 +15,7 @@ import type { RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
 import type { NewRows } from './row-write.ts';
 import { bufferOf, NOTHING, tableOf, writeRows } from './row-write.ts';
-import { keyOfNumber } from './rows.ts';
+import { keyOfNumber, rowKey } from './rows.ts';
 
 /** Row keys have two octets for the table. */
 const MAX_TABLES = 65_534;

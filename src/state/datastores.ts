@@ -134,7 +134,7 @@ export class Datastores {
     return this.#store.enqueue(async () => {
       const snapshot = this.#store.snapshot();
       try {
-        const [from, to] = [this.#sourceDraft(source, snapshot), this.#sourceDraft(target, snapshot)];
+        const [from, to] = [await this.#sourceDraft(source, snapshot), await this.#sourceDraft(target, snapshot)];
         const overlay = overlayBetween(snapshot, from.overlay, to.overlay);
         const changes = await RowChanges.between(new OverlaidRows(snapshot, from.overlay), overlay);
         return { comparison: { from: from.tree, to: to.tree, rows: () => changes }, close: () => snapshot.close() };
@@ -164,7 +164,7 @@ export class Datastores {
       const isCandidate = target === 'candidate';
       const draft = this.#draft(isCandidate ? this.#candidate.draft : undefined);
       const setCandidate = this.#candidate.begin();
-      editDraft(draft, base, tree, defaultOperation, authorize);
+      await editDraft(draft, base, tree, defaultOperation, authorize);
       if (testOption === 'test-only') await this.#committer.judge(draft, base, await rowChanges(draft, base));
       else if (isCandidate) setCandidate(await this.#unlessEmpty(draft, base));
       else await this.#committer.change(caller, draft, base, comment);
@@ -245,7 +245,7 @@ export class Datastores {
   /** @throws ManagementError with everything that would refuse a commit of it */
   validate(source: DatastoreName | DataNode): Promise<void> {
     return this.#store.enqueue(async (base) => {
-      const draft = this.#sourceDraft(source, base);
+      const draft = await this.#sourceDraft(source, base);
       await this.#committer.judge({ ...draft, treeTouched: true }, base, await rowChanges(draft, base));
     });
   }
@@ -262,7 +262,7 @@ export class Datastores {
       if (target === 'startup') this.#requireStartup();
       this.#locks.requireFree(caller, target);
       const setCandidate = this.#candidate.begin();
-      const draft = this.#sourceDraft(source, base);
+      const draft = await this.#sourceDraft(source, base);
       const changes = await rowChanges(draft, base);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
       if (target === 'running') await this.#committer.change(caller, draft, base);
@@ -276,7 +276,7 @@ export class Datastores {
 
   /** Asks about what a copy changes in its target (RFC 8341 §3.2.7), which may differ from running. */
   async #authorizeCopy(draft: Draft, target: DatastoreName, base: Snapshot, authorize: Authorize): Promise<void> {
-    const before = this.#sourceDraft(target, base);
+    const before = await this.#sourceDraft(target, base);
     const rows = new OverlaidRows(base, before.overlay);
     const overlay = overlayBetween(base, before.overlay, draft.overlay);
     const changes = await RowChanges.between(rows, overlay);
@@ -370,10 +370,10 @@ export class Datastores {
     return draft.treeTouched || (await rowChanges(draft, base)).size > 0 ? draft : undefined;
   }
 
-  #sourceDraft(source: DatastoreName | DataNode, base: Snapshot): Draft {
+  async #sourceDraft(source: DatastoreName | DataNode, base: Snapshot): Promise<Draft> {
     if (source === 'startup') return this.#startup(base) ?? this.#draft(undefined);
     const draft = this.#draft(source === 'candidate' ? this.#candidate.draft : undefined);
-    if (typeof source !== 'string') editDraft(draft, base, source, 'replace');
+    if (typeof source !== 'string') await editDraft(draft, base, source, 'replace');
     return draft;
   }
 

@@ -1,7 +1,7 @@
 /** A draft: what an edit works on before it is committed. A small tree of its own, and rows changed on top of running. */
 
 import type { DataNode } from './data.ts';
-import { applyEdit, instanceOf, keepRowParents, requireRight } from './edit.ts';
+import { applyEdit, instanceOf, keepRowParents, mergeRows, requireRight } from './edit.ts';
 import { OverlaidRows, RowOverlay } from './overlay.ts';
 import { rebased } from './rebase.ts';
 import type { Authorize, RowChange } from './request.ts';
@@ -44,16 +44,18 @@ export function aftrNames(tree: DataNode): string[] {
 }
 
 /** Applies an edit to the draft, which is half changed when it throws. */
-export function editDraft(
+export async function editDraft(
   draft: Draft,
   base: RowSource,
   edit: DataNode,
   defaultOperation: 'merge' | 'replace' | 'none',
   authorize?: Authorize,
-): void {
-  const rows = new OverlaidRows(base, draft.overlay);
-  const touched = applyEdit({ tree: draft.tree, rows, overlay: draft.overlay }, edit, defaultOperation, authorize);
+): Promise<void> {
+  const { tree, overlay } = draft;
+  const target = { tree, rows: new OverlaidRows(base, overlay), overlay, merges: [] };
+  const touched = applyEdit(target, edit, defaultOperation, authorize);
   draft.treeTouched ||= touched;
+  await mergeRows(target);
 }
 
 /** What the draft changes of the rows of `base`. */
@@ -81,7 +83,7 @@ export function authorizeDifference(
   authorize: Authorize,
 ): void {
   if (draft.treeTouched) {
-    const scratch = { tree: running.clone(), rows: new NoRows(), overlay: new RowOverlay() };
+    const scratch = { tree: running.clone(), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
     applyEdit(scratch, draft.tree.clone(), 'replace', authorize);
   }
   const tables = new Map([...tablesOf(running), ...tablesOf(draft.tree)].map((table) => [instanceOf(table), table]));

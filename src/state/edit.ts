@@ -7,8 +7,10 @@ import { parseIpv4Prefix } from '../address.ts';
 import type { Operation } from './data.ts';
 import { DataNode, entryId } from './data.ts';
 import { ManagementError } from './errors.ts';
+import type { Binding } from './model.generated.ts';
 import type { RowOverlay } from './overlay.ts';
 import type { Authorize } from './request.ts';
+import { inSlices, isSameRow } from './row-changes.ts';
 import type { RowPack } from './row-pack.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
@@ -21,6 +23,39 @@ export interface EditTarget {
   readonly rows: RowSource;
   /** Takes the changed rows. */
   readonly overlay: RowOverlay;
+  /** Takes what is to be merged into rows that are there: so many that it is not done at once, but by `mergeRows`. */
+  readonly merges: RowMerge[];
+}
+
+/** Entries that came as rows, each to be written over the row of its prefix, or in its place. */
+export interface RowMerge {
+  readonly instance: string;
+  readonly bulk: RowPack;
+  readonly operation: 'merge' | 'replace';
+}
+
+/** Does what an edit has left to do, in slices, so that others have their turn between. */
+export async function mergeRows({ rows, overlay, merges }: Omit<EditTarget, 'tree'>): Promise<void> {
+  for (const { instance, bulk, operation } of merges) {
+    await inSlices(bulk.numbers(), (number) => {
+      const value = bulk.get(number);
+      if (!value) return;
+      const before = operation === 'merge' ? rows.sealed(instance, number) : undefined;
+      if (!before) overlay.putSealed(instance, number, value);
+      else if (!isSameRow(before, value))
+        overlay.put(instance, merged(openRow(number, before), openRow(number, value)));
+    });
+  }
+}
+
+/** A row with what an entry has of its own; no edit names the origin. */
+function merged(before: Binding, given: Binding): Binding {
+  return {
+    ...before,
+    gatewayIpv6Address: given.gatewayIpv6Address,
+    aftrIpv6Address: given.aftrIpv6Address ?? before.aftrIpv6Address,
+    description: given.description ?? before.description,
+  };
 }
 
 /**
@@ -208,15 +243,18 @@ class Editor {
       overlay.putAll(instance, bulk);
       return;
     }
+    if (!this.#authorize && (operation === 'merge' || operation === 'replace')) {
+      this.#target.merges.push({ instance, bulk, operation });
+      return;
+    }
     const schema = table.schema.children.find((child) => child.rows);
     if (!schema) return;
     for (const number of bulk.numbers()) {
       const value = bulk.get(number);
       if (!value) continue;
       const before = rows.sealed(instance, number);
-      if (!this.#authorize && (before ? operation === 'replace' : operation !== 'none')) {
-        overlay.putSealed(instance, number, value);
-      } else if (!before || Buffer.compare(before, value) !== 0 || operation === 'create') {
+      if (!this.#authorize && !before && operation !== 'none') overlay.putSealed(instance, number, value);
+      else if (!before || Buffer.compare(before, value) !== 0 || operation === 'create') {
         const entry = bindingToNode(schema, openRow(number, value));
         // No edit names it.
         entry.remove(entry.child('origin')?.id ?? '');

@@ -17,10 +17,11 @@ import { join } from 'node:path';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { open } from 'lmdb';
 import { generationDir, generations, NEXT_GENERATION, STORE_FILE } from './generations.ts';
+import { PassingRows } from './passing-rows.ts';
 import type { Head } from './records.ts';
 import { openHead, openJson, sealHead } from './records.ts';
 import type { SealedRow } from './rows.ts';
-import { keyOfNumber, numberOfKey, RowSource } from './rows.ts';
+import { keyOfNumber, numberOfKey, RowSource, rowKey, tableKey } from './rows.ts';
 import { syncPath } from './store-files.ts';
 
 /** Number of the form of the file; a program refuses a newer one. */
@@ -45,13 +46,15 @@ export interface Environment {
   readonly meta: Rows;
   readonly tree: Rows;
   readonly bindings: Rows;
+  /** The same database for walks over very many rows. */
+  readonly passing: PassingRows;
   readonly startup: Rows;
   readonly changes: Rows;
   readonly rowHistory: Rows;
   readonly treeHistory: Rows;
 }
 
-type DatabaseName = Exclude<keyof Environment, 'dir' | 'root'>;
+type DatabaseName = Exclude<keyof Environment, 'dir' | 'root' | 'passing'>;
 
 /**
  * Opens the store in `dir`, in its newest generation; a writer creates it.
@@ -94,6 +97,7 @@ export function openGeneration(dir: string, mode: 'write' | 'read'): Environment
       root,
       meta: database('meta'),
       tree: database('tree'),
+      passing: new PassingRows(root),
       bindings: database('bindings'),
       startup: database('startup'),
       changes: database('changes'),
@@ -197,7 +201,7 @@ export interface StoreSize {
 }
 
 /** Of the file, and of what is free in it. */
-export function sizeOf({ dir, root, ...databases }: Environment): StoreSize {
+export function sizeOf({ dir, root, passing: _, ...databases }: Environment): StoreSize {
   const { size } = statSync(join(dir, STORE_FILE));
   // LMDB counts no free pages: they are what no tree has.
   const { free } = root.getStats() as unknown as { readonly free: TreeStats };
@@ -218,16 +222,6 @@ interface TreeStats {
 export async function copyEnvironment({ root }: Environment, dir: string): Promise<void> {
   await (root as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(dir, true);
   syncPath(join(dir, STORE_FILE));
-}
-
-/** The key of a row: its table's number, then the key of its prefix. */
-export function rowKey(table: number, key: Uint8Array): Buffer {
-  return Buffer.of(table >>> 8, table & 255, key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0, key[4] ?? 0);
-}
-
-/** Stands before the keys of all rows of a table. */
-export function tableKey(table: number): Buffer {
-  return Buffer.of(table >>> 8, table & 255);
 }
 
 /** Snapshots that are open of each environment. */
@@ -262,7 +256,7 @@ export class Snapshot extends RowSource {
   readonly #environment: Environment;
   readonly #transaction: Transaction;
   /** Cursors under way. One that is left behind would hold the transaction, and with it old pages, for ever. */
-  readonly #cursors = new Set<Iterator<unknown>>();
+  readonly #cursors = new Set<Iterator<unknown, unknown, undefined>>();
   #open = true;
 
   constructor(environment: Environment) {
@@ -313,6 +307,23 @@ export class Snapshot extends RowSource {
     const names = new Map([...(this.head?.tables ?? [])].map(([name, { number }]) => [number, name]));
     for (const { key, value } of this.range('startup')) {
       yield { instance: names.get((key[0] ?? 0) * 256 + (key[1] ?? 0)) ?? '', key: key.subarray(2), value };
+    }
+  }
+
+  override *passingRows(instance: string): Generator<SealedRow> {
+    const table = this.tableOf(instance);
+    if (table === undefined) return;
+    this.#requireOpen();
+    const cursor = this.#environment.passing.walk(table, this.#transaction);
+    this.#cursors.add(cursor);
+    try {
+      for (let next = cursor.next(); !next.done; next = cursor.next()) {
+        yield next.value;
+        this.#requireOpen();
+      }
+    } finally {
+      this.#cursors.delete(cursor);
+      cursor.return(undefined);
     }
   }
 

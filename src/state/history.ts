@@ -16,7 +16,6 @@ import type { Draft } from './draft.ts';
 import { clearLostTables } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Snapshot } from './environment.ts';
-import { rowKey } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { treeFromJson } from './json.ts';
 import type { Binding } from './model.generated.ts';
@@ -26,7 +25,7 @@ import type { ChangeSummary, Place } from './records.ts';
 import { changeKey, isFullPart, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
 import { HistoricChange, inSlices, isSameRow } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
-import { formatNumber, keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource } from './rows.ts';
+import { formatNumber, keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource, rowKey } from './rows.ts';
 import type { Schema } from './schema.ts';
 import { TouchedRows } from './touched-rows.ts';
 

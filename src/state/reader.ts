@@ -69,7 +69,7 @@ export class StoreReader {
   /** Every row of every table. */
   *bindings(): Generator<{ readonly instance: string; readonly binding: Binding }> {
     for (const instance of this.#snapshot.head?.tables.keys() ?? []) {
-      for (const { number, value } of this.#snapshot.sealedRows(instance)) {
+      for (const { number, value } of this.#snapshot.passingRows(instance)) {
         yield { instance, binding: openRow(number, value) };
       }
     }

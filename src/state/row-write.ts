@@ -1,13 +1,12 @@
 /** The rows of a commit of running, in its transaction. */
 
 import type { Environment } from './environment.ts';
-import { rowKey, tableKey } from './environment.ts';
 import { emptyTableKey, rowHistoryKey } from './history.ts';
 import type { ChangeSummary, Table } from './records.ts';
 import { ChangedRows, changeKey, encodeChange, weightOf } from './records.ts';
 import type { Entry, Put } from './rewrite.ts';
 import { append, isWorthRewriting, rewrite } from './rewrite.ts';
-import { keyOfNumber } from './rows.ts';
+import { keyOfNumber, rowKey, tableKey } from './rows.ts';
 
 /** One changed row with its sealed values; undefined where there is no row. */
 export type ChangeWork = (

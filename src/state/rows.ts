@@ -23,6 +23,11 @@ export abstract class RowSource {
   abstract sealedRows(instance: string, from?: number): Iterable<SealedRow>;
   abstract count(instance: string): number;
 
+  /** All rows for whoever is done with one before he asks for the next: what it gives may be written over then, also meanwhile. */
+  passingRows(instance: string): Iterable<SealedRow> {
+    return this.sealedRows(instance);
+  }
+
   binding(instance: string, address: number, length: number): Binding | undefined {
     const number = prefixNumber(address, length);
     const value = this.sealed(instance, number);
@@ -62,6 +67,16 @@ export function formatNumber(number: number): string {
 /** The key of a prefix in the store. */
 export function keyOfNumber(number: number): Uint8Array {
   return bindingKey(Math.floor(number / 64), number % 64);
+}
+
+/** The key of a row: its table's number, then the key of its prefix. */
+export function rowKey(table: number, key: Uint8Array): Buffer {
+  return Buffer.of(table >>> 8, table & 255, key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0, key[4] ?? 0);
+}
+
+/** Stands before the keys of all rows of a table. */
+export function tableKey(table: number): Buffer {
+  return Buffer.of(table >>> 8, table & 255);
 }
 
 /** The prefix whose key stands at `at`. */

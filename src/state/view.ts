@@ -13,11 +13,13 @@ import { longestMatch } from './rows.ts';
 const VIEW_LIMIT_MS = 30_000;
 
 /** A consistent snapshot of one datastore; to be closed. It never holds up a commit. Reading after 30 s is refused. */
-export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRows' | 'count'> {
+export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRows' | 'passingRows' | 'count'> {
   readonly version: number;
   readonly time: Date;
   /** Not to be changed. */
   readonly tree: DataNode;
+  /** Whether a table has no rows. */
+  isEmpty(instance: string): boolean;
   /** The binding of the longest prefix that holds the address. */
   longestMatch(instance: string, address: number): Binding | undefined;
   /** The versions on record. */
@@ -54,7 +56,12 @@ export function openView(snapshot: Snapshot, shown: Shown, limitMs = VIEW_LIMIT_
     binding: (instance, address, length) => inTime().binding(instance, address, length),
     bindings: (instance: string, from?: Ipv4Prefix) => whileInTime(inTime().bindings(instance, from), inTime),
     sealedRows: (instance: string, from?: number) => whileInTime(inTime().sealedRows(instance, from), inTime),
+    passingRows: (instance: string) => whileInTime(inTime().passingRows(instance), inTime),
     count: (instance) => inTime().count(instance),
+    isEmpty: (instance) => {
+      for (const _ of inTime().sealedRows(instance)) return false;
+      return true;
+    },
     longestMatch: (instance, address) => longestMatch(inTime(), instance, address),
     history: new History(snapshot),
     close: () => {

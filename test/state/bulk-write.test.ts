@@ -14,7 +14,7 @@ import { ManagementError } from '../../src/state/errors.ts';
 import { StoreReader } from '../../src/state/reader.ts';
 import type { Change, EditRequest } from '../../src/state/request.ts';
 import { RowPack } from '../../src/state/row-pack.ts';
-import { OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
+import { binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
 
 const test = suite('bulk write');
 const COUNT = BULK_WRITE_ROWS + 5;
@@ -128,6 +128,33 @@ test('the candidate: edits on top of a bulk edit cost no copy of it, and a view 
     assert.equal(tableOf(datastores), {});
     await datastores.commit(OPERATOR);
     assert.equal(tableOf(datastores), { '2001:db8::1': COUNT - 40, '2001:db8::2': 40 });
+  }));
+
+test('rows merged into rows that are there keep what the edit does not name, and others have their turn meanwhile', () =>
+  withDatastores(async (datastores) => {
+    const old = { description: 'old', 'aftr-ipv6-address': '2001:db8:b::1' };
+    const rows = [0, 1].map((i) => binding(`10.0.0.${i}/32`, '2001:db8::9', old));
+    await datastores.edit(OPERATOR, request(softwire({ ...AFTR, 'binding-table': { binding: rows } })));
+    const given = edit(1, 2, 1);
+    const table = given.tree.child('softwire')?.entries('aftr')[0]?.child('binding-table') as DataNode;
+    const gatewayIpv6Address = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7);
+    const rest = { aftrIpv6Address: undefined, description: 'new', origin: 'static' as const };
+    table.bulk?.putBinding({ address: 0x0a000000, length: 32, gatewayIpv6Address, ...rest });
+    await datastores.edit(OPERATOR, given);
+    const view = datastores.view('running');
+    const found = [...view.bindings('a')].map(({ gatewayIpv6Address: gateway, aftrIpv6Address, description }) =>
+      [formatIpv6(gateway), aftrIpv6Address && formatIpv6(aftrIpv6Address), description].join(' '),
+    );
+    view.close();
+    assert.equal(found, ['2001:db8::7 2001:db8:b::1 new', '2001:db8::1 2001:db8:b::1 old', '2001:db8::1  ']);
+    await datastores.edit(OPERATOR, edit(10, 100_000, 1));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await datastores.edit(OPERATOR, { ...edit(10, 100_000, 2), target: 'candidate' });
+    clearInterval(timer);
+    assert.ok(turns > 5, `${turns} turns`);
+    await datastores.commit(OPERATOR);
+    assert.equal(tableOf(datastores), { '2001:db8::7': 1, '2001:db8::1': 2, '2001:db8::2': 100_000 });
   }));
 
 test('memory is given back when nobody reads, and everything goes on', () =>

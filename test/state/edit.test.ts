@@ -21,7 +21,7 @@ interface Options {
 
 /** The small tree after the edit, without the empty containers that rows need; or the fault. */
 function edited(base: Json, edit: DataNode, { operation = 'merge', authorize }: Options = {}): Json | ManagementError {
-  const target = { tree: treeFromJson(schema, base), rows: new NoRows(), overlay: new RowOverlay() };
+  const target = { tree: treeFromJson(schema, base), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
   try {
     applyEdit(target, edit, operation, authorize);
   } catch (error) {

@@ -6,6 +6,8 @@
 import type { DataNode } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
 import { RowNode } from '../row-node.ts';
+import type { RowForm } from '../whole-rows.ts';
+import { WholeRows } from '../whole-rows.ts';
 import { holdsRows, isAny, isOpenData } from '../xml-data.ts';
 
 /** Entries are gathered to about so many characters before they are handed on. */
@@ -33,10 +35,10 @@ function* writeMembers(
   let text = '';
   for (const node of nodes) {
     if (holdsRows(node.schema) || isOpenData(node)) {
-      yield `${text}${writer.before(node)}{`;
-      yield* writeMembers(withRows(node, rows), rows, new MemberWriter(isOpenData(node)));
+      yield `${text}${writer.before(node.schema)}{`;
+      yield* writeInside(node, rows, new MemberWriter(isOpenData(node)));
       text = `}${writer.after(node)}`;
-    } else text += writer.before(node) + jsonText(node) + writer.after(node);
+    } else text += writer.before(node.schema) + jsonText(node) + writer.after(node);
     if (text.length < GATHER) continue;
     yield text;
     text = '';
@@ -44,9 +46,34 @@ function* writeMembers(
   yield text + writer.end();
 }
 
-function* withRows(node: DataNode, rows: (parent: DataNode) => Iterable<DataNode>): Generator<DataNode> {
+function* writeInside(
+  node: DataNode,
+  rows: (parent: DataNode) => Iterable<DataNode>,
+  writer: MemberWriter,
+): Generator<string> {
+  const entries = rows(node);
+  if (!(entries instanceof WholeRows)) {
+    yield* writeMembers(withRows(node, entries), rows, writer);
+    return;
+  }
+  let text = '';
+  for (const child of node.children()) text += writer.before(child.schema) + jsonText(child) + writer.after(child);
+  yield text + writer.before(entries.schema);
+  yield* entries.printed(JSON_ROWS);
+  yield writer.end();
+}
+
+const JSON_ROWS: RowForm = {
+  between: ',',
+  open: '{',
+  close: '}',
+  leaf: (name) => [`${name === 'ipv4-prefix' ? '' : ','}"${name}":"`, '"'],
+  text: rowMember,
+};
+
+function* withRows(node: DataNode, entries: Iterable<DataNode>): Generator<DataNode> {
   yield* node.children();
-  yield* rows(node);
+  yield* entries;
 }
 
 /** The JSON value of one node, rows left out. */
@@ -60,7 +87,7 @@ export function jsonText(node: DataNode): string {
   }
   const writer = new MemberWriter(isAny(schema));
   let text = '{';
-  for (const child of node.children()) text += writer.before(child) + jsonText(child) + writer.after(child);
+  for (const child of node.children()) text += writer.before(child.schema) + jsonText(child) + writer.after(child);
   return `${text}${writer.end()}}`;
 }
 
@@ -82,7 +109,7 @@ class MemberWriter {
     this.#isTop = isTop;
   }
 
-  before({ schema }: DataNode): string {
+  before(schema: SchemaNode): string {
     if (schema === this.#open) return ',';
     const text = `${this.end()}${this.#first ? '' : ','}"${this.#name(schema)}":`;
     this.#first = false;

@@ -196,6 +196,10 @@ for (const [select, keyed, walks] of reads) {
           seen.passes++;
           return view.bindings(...from);
         },
+        passingRows: (instance) => {
+          seen.passes++;
+          return view.passingRows(instance);
+        },
         sealedRows: (...from) => {
           seen.passes++;
           return view.sealedRows(...from);
