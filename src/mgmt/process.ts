@@ -12,7 +12,6 @@ import { join } from 'node:path';
 import { YangContext } from 'netconf-server';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
-import type { DataNode } from '../state/data.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
@@ -51,11 +50,13 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const context = new YangContext({ searchDirs: YANG_SEARCH_DIRS, modules: yangModules(options) });
   const schema = new Schema(context.schema());
   const datastores = await openDatastores(options, context, schema, log);
-  const configuration = runningConfiguration(datastores);
+  const configuration = () => datastores.runningTree;
   const datapath = new DatapathClient(options.runDir, log);
   datastores.addParticipant(datapath);
   const users = new Users(configuration);
-  datastores.onCommit(() => users.forget());
+  datastores.onCommit(({ treeChanged }) => {
+    if (treeChanged) users.forget();
+  });
   const program = process.argv[1] ?? '';
   const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
   const storeCare = { backups, datastores, program };
@@ -137,7 +138,9 @@ async function openDatastores(
   datastores.onCommit(({ version, caller, treeChanged, added, changed, removed, ...durations }) => {
     const { user, session, face } = caller;
     const [writeMs, applyMs] = [round(durations.writeMs), round(durations.applyMs)];
-    log.info({ version, user, session, face, treeChanged, added, changed, removed, writeMs, applyMs }, 'committed');
+    const line = { version, user, session, face, treeChanged, added, changed, removed, writeMs, applyMs };
+    // The answer is made meanwhile; whoever waits for it does not wait for the log.
+    setImmediate(() => log.info(line, 'committed'));
   });
   return datastores;
 }
@@ -178,21 +181,6 @@ function checkPair(key: Buffer, cert: Buffer, dir: string): void {
   throw Object.assign(new Error(`${join(dir, 'tls.crt')} and tls.key cannot be used (${why}): ${advice}`), {
     code: 'KEY',
   });
-}
-
-/** The root of the running configuration; the same object as long as no commit changes it. */
-function runningConfiguration(datastores: Datastores): () => DataNode {
-  let version = -1;
-  let tree: DataNode | undefined;
-  return () => {
-    const head = datastores.head().version;
-    if (tree && version === head) return tree;
-    const view = datastores.view('running');
-    tree = view.tree;
-    version = head;
-    view.close();
-    return tree;
-  };
 }
 
 /** A second signal, such as one to the whole process group, must not cut the end short. */

@@ -124,6 +124,11 @@ export class Datastores {
     return this.#store.viewVersion(version);
   }
 
+  /** The small tree of running; another object when a commit has changed it, and not to be changed itself. */
+  get runningTree(): DataNode {
+    return this.#store.tree;
+  }
+
   /** Two datastores beside each other as they are now; `close` ends the reading. */
   compare(source: DatastoreName, target: DatastoreName): Promise<{ comparison: Compared; close: () => void }> {
     return this.#store.enqueue(async () => {

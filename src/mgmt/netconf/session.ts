@@ -27,8 +27,8 @@ import { CANONICAL_HELLO, capabilitiesOf, checkHello, HelloError, sessionIdOf } 
 import type { NetconfLimits } from './limits.ts';
 import { refuseFaults } from './parameters.ts';
 import { renderErrors } from './rpc-error.ts';
-import type { RpcResult } from './rpcs.ts';
-import { executeRpc } from './rpcs.ts';
+import type { Contents, RpcResult } from './rpcs.ts';
+import { executeRpc, readContents } from './rpcs.ts';
 import { Sender } from './sender.ts';
 
 export interface SessionParts {
@@ -52,6 +52,8 @@ export interface SessionParts {
 /** A request that the library is working on. */
 interface Request {
   readonly envelope: Envelope;
+  /** What it holds, read while the library works. */
+  asked: Contents | undefined;
   /** Text that takes the place of the reference in the reply. */
   contents: Iterable<string> | undefined;
   /** Ends what `contents` reads from. */
@@ -129,7 +131,8 @@ export class GuardedSession {
     // What an ended session asked for last would outlive it.
     if (!request || !caller || this.#isEnded) return reply.errors(renderErrors(undefined, operations.schema));
     try {
-      const result = await executeRpc({ operations, caller, killSession }, request.envelope);
+      const asked = this.#askedIn(request);
+      const result = await executeRpc({ operations, caller, killSession }, request.envelope, asked);
       if (request.envelope.operation.name === 'close-session' && request.envelope.module === 'ietf-netconf')
         this.#isClosing = true;
       this.#answer(reply, request, result);
@@ -267,7 +270,7 @@ export class GuardedSession {
       const envelope = openEnvelope(rpc, operations.schema);
       const shell = shellOf(envelope.operation);
       refuseFaults(envelope, checkOperation(shell));
-      await this.#ask({ envelope, contents: undefined, release: () => undefined }, shell);
+      await this.#ask({ envelope, asked: undefined, contents: undefined, release: () => undefined }, shell);
     } catch (error) {
       if (!(error instanceof ManagementError)) log.error({ error }, 'a NETCONF request failed');
       const tag = rpc?.name === 'rpc' ? replyTag(rpc) : `<rpc-reply xmlns="${NETCONF_NAMESPACE}">`;
@@ -284,9 +287,15 @@ export class GuardedSession {
     });
     const text = `<rpc xmlns="${NETCONF_NAMESPACE}" message-id="1">${shell}</rpc>`;
     this.#parts.library.write(Buffer.concat([framePiece(text, 'chunked'), frameEnd('chunked')]));
+    this.#askedIn(request);
     await done;
     this.#answered = undefined;
     this.#request = undefined;
+  }
+
+  #askedIn(request: Request): Contents {
+    request.asked ??= readContents(this.#parts.operations, request.envelope);
+    return request.asked;
   }
 
   async #onReply(message: string): Promise<void> {
