@@ -32,6 +32,8 @@ const PAGE_SIZE = 4096;
 /** LMDB's magic number and its place in a meta page, behind the page header. */
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
+const HEAD_KEY = Buffer.from('head');
+const NEXT_GENERATION_KEY = Buffer.from(NEXT_GENERATION);
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;
 
 type Rows = Database<Buffer, Buffer>;
@@ -67,8 +69,11 @@ export function openEnvironment(dir: string, mode: 'write' | 'read'): Environmen
 /** The generation that has taken the place of this one. */
 export function nextGeneration({ root, meta }: Environment): number | undefined {
   root.resetReadTxn();
-  const next = meta.get(Buffer.from(NEXT_GENERATION));
-  return next && Number(next.toString('latin1'));
+  return generationIn(meta.get(NEXT_GENERATION_KEY));
+}
+
+function generationIn(octets: Buffer | undefined): number | undefined {
+  return octets && Number(octets.toString('latin1'));
 }
 
 /** Opens what lies in this very folder. @throws as openEnvironment */
@@ -257,12 +262,17 @@ export class Snapshot extends RowSource {
     environment.root.resetReadTxn();
     this.#transaction = environment.root.useReadTransaction();
     try {
-      const head = this.get('meta', Buffer.from('head'));
+      const head = this.get('meta', HEAD_KEY);
       this.head = head && openHead(head);
     } catch (error) {
       this.#end();
       throw error;
     }
+  }
+
+  /** The generation that has taken the place of this one. */
+  get nextGeneration(): number | undefined {
+    return generationIn(this.get('meta', NEXT_GENERATION_KEY));
   }
 
   /** RFC 7951 JSON of a small tree; undefined when there is none. */
