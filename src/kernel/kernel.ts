@@ -12,7 +12,7 @@ import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
 import { diagnose } from './diagnosis.ts';
 import type { Link, Neighbour, Route, Rule } from './netlink.ts';
-import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL } from './netlink.ts';
+import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL, routeText } from './netlink.ts';
 import { Monitor } from './netlink-socket.ts';
 import { hasMarks, loadMarks, marksText, removeMarks } from './nftables.ts';
 import { heldByOthers, onLinkNeighbours } from './on-link.ts';
@@ -228,10 +228,6 @@ function compare<Item>(wanted: readonly Item[], present: readonly Item[], text: 
     missing: wanted.filter((item) => !presentTexts.has(text(item))),
     surplus: present.filter((item) => !wantedTexts.has(text(item))),
   };
-}
-
-function routeText({ family, table, octets, length, kind, link, metric }: Route): string {
-  return [family, table, Buffer.from(octets).toString('hex'), length, kind, link, metric].join();
 }
 
 function ruleText({ priority, octets, length, mark, table, suppress }: Rule): string {
