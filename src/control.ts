@@ -17,13 +17,16 @@ export type ControlRequest =
   /** May this configuration (RFC 7951 JSON of the small tree) be applied? Changes nothing. */
   | { readonly id: number; readonly op: 'prepare'; readonly configuration: unknown }
   /** Version N is durable: read the store up to it and apply. */
-  | { readonly id: number; readonly op: 'apply'; readonly version: number };
+  | { readonly id: number; readonly op: 'apply'; readonly version: number }
+  /** End at once, as after a mistake of its own: the supervisor starts it anew. There is no answer. */
+  | { readonly id: number; readonly op: 'end' };
 
 export type ControlReply =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string };
 
 export interface DatapathStatus {
+  readonly pid: number;
   /** Version of the store that forwarding follows. */
   readonly version: number;
   /** Content hash of the binding table it forwards by, hexadecimal; empty while it is summed. */

@@ -18,6 +18,8 @@ export interface ControlHandlers {
   prepare(configuration: unknown): Promise<readonly Refusal[]>;
   /** Follows the store to `version` at least; returns the version that is applied then. */
   apply(version: number): Promise<{ readonly version: number }>;
+  /** Ends the process. */
+  end(): void;
 }
 
 /** Octal 0600 for the socket. */
@@ -95,6 +97,8 @@ export class ControlServer {
         return this.#handlers.prepare(request.configuration);
       case 'apply':
         return this.#handlers.apply(request.version);
+      case 'end':
+        return this.#handlers.end();
     }
   }
 }
@@ -107,6 +111,7 @@ export function checkRequest(message: unknown): ControlRequest | undefined {
   switch (op) {
     case 'status':
     case 'counters':
+    case 'end':
       return { id, op };
     case 'prepare':
       return isObject(configuration) ? { id, op, configuration } : undefined;

@@ -52,6 +52,10 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
     follower,
     kernel: kernelPart(TUN_NAMES, (addresses) => follower.setBroadcasts(addresses)),
     startWorkers: workerStarter(options.tunDescriptors, log),
+    endProcess: (reason) => {
+      log.error({ reason }, 'the datapath ends, to be started anew');
+      process.exit(EXIT_CRASH);
+    },
     log,
   });
   await datapath.follow();

@@ -11,10 +11,14 @@ import { ControlServer, checkRequest } from '../../src/datapath/control-server.t
 
 const test = suite('control-server');
 
-const STATUS = { version: 7, contentHash: 'ab', bindings: 3, capacity: 10, startedAt: 'now', problems: [] };
+const STATUS = { pid: 4711, version: 7, contentHash: 'ab', bindings: 3, capacity: 10, startedAt: 'now', problems: [] };
 const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 
+let ends = 0;
 const handlers: ControlHandlers = {
+  end: () => {
+    ends++;
+  },
   status: () => Promise.resolve(STATUS),
   counters: () => [],
   prepare: (configuration) => Promise.resolve([{ message: `no to ${JSON.stringify(configuration)}` }]),
@@ -73,6 +77,16 @@ test('each request is answered with its id', () =>
       { id: 4, result: { version: 9 } },
       { id: 5, error: 'the store is gone' },
     ]);
+  }));
+
+test('told to end, it ends', () =>
+  withServer(async (path) => {
+    const before = ends;
+    assert.equal(await exchange(path, '{"id":1,"op":"end"}\n{"id":2,"op":"counters"}\n', 2), [
+      { id: 1 },
+      { id: 2, result: [] },
+    ]);
+    assert.is(ends, before + 1);
   }));
 
 const wrong = [

@@ -43,9 +43,11 @@ for (const [why, steps, expected, isRunning] of cases) {
         schema,
         context: { yangLibrary: () => ({ json: '{}', contentId: '' }) },
         datapath: {
+          behind: undefined,
           status: async () => void asked.push('status') as undefined,
           counters: async () => void asked.push('counters') as undefined,
         },
+        denials: { operations: 0, dataWrites: 0 },
         storeCare: { backups: {} as Backups, datastores, program: '' },
       });
       const selection = pathSelection(
