@@ -109,12 +109,15 @@ export class DatapathClient implements Participant {
     const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, deadlineMs);
     if (applied) this.#applied(applied.version);
     if (applied && applied.version >= version) return;
+    if (!socket || (!applied && socket !== this.#socket)) {
+      this.#log.warn({ version }, 'the datapath is down, and follows when it is back');
+      return;
+    }
     this.#behind ??= { version, since: new Date() };
     if (applied) {
       const why = 'it could not put the version in force, see its log; it tries again';
       this.#log.warn({ version, applied: applied.version }, `datapath-behind: ${why}`);
-    } else if (socket && socket === this.#socket) this.#startAnew(socket, version);
-    else this.#log.warn({ version }, 'datapath-behind: it is down, and follows when it is back');
+    } else this.#startAnew(socket, version);
   }
 
   #applied(version: number): void {
