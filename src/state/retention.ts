@@ -25,8 +25,8 @@ export function retentionOf({ history }: Softwire): Retention {
   return { maximumChanges, maximumAgeMs: maximumAge === undefined ? undefined : maximumAge * DAY_MS };
 }
 
-/** Records forgotten by one commit at most; more than one, so that commits alone come to an end with it. */
-const FORGOTTEN = 16;
+/** Records forgotten by one commit at most. */
+const FORGOTTEN = 128;
 /** Records forgotten, and rows taken out, by a transaction that does nothing else: some 10 ms. */
 const TIDIED = 2_048;
 /** The same while there are commits: some 2 ms, ten times as many as they add. */
