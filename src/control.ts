@@ -25,7 +25,9 @@ export type ControlRequest =
   /** What would become of a packet (hexadecimal, from the IP header on)? Sends nothing. */
   | { readonly id: number; readonly op: 'trace'; readonly packet: string }
   /** Live packets of an IPv4 address since the last of these requests for it; watching ends some seconds after the last. */
-  | { readonly id: number; readonly op: 'watch'; readonly address: number };
+  | { readonly id: number; readonly op: 'watch'; readonly address: number }
+  /** End at once, as after a mistake of its own: the supervisor starts it anew. There is no answer. */
+  | { readonly id: number; readonly op: 'end' };
 
 export type PacketEnd = 'forwarded' | 'hairpinned' | 'replied' | 'held' | 'dropped';
 
@@ -68,6 +70,7 @@ export type ControlReply =
   | { readonly id: number; readonly error: string };
 
 export interface DatapathStatus {
+  readonly pid: number;
   /** Version of the store that forwarding follows. */
   readonly version: number;
   /** Content hash of the binding table it forwards by, hexadecimal; empty while it is summed. */

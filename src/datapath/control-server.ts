@@ -35,6 +35,8 @@ export interface ControlHandlers {
   /** What would become of a packet; undefined when no instance was ever configured. */
   trace(packet: Uint8Array): TraceResult | undefined;
   watch(address: number): WatchResult;
+  /** Ends the process. */
+  end(): void;
 }
 
 /** Octal 0600 for the socket. */
@@ -120,6 +122,8 @@ export class ControlServer {
         return this.#handlers.trace(Buffer.from(request.packet, 'hex')) ?? null;
       case 'watch':
         return this.#handlers.watch(request.address);
+      case 'end':
+        return this.#handlers.end();
     }
   }
 }
@@ -133,6 +137,7 @@ export function checkRequest(message: unknown): ControlRequest | undefined {
     case 'status':
     case 'counters':
     case 'learned':
+    case 'end':
       return { id, op };
     case 'prepare':
       return isObject(configuration) ? { id, op, configuration } : undefined;

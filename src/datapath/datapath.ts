@@ -55,6 +55,8 @@ export interface DatapathParts {
   readonly kernel: KernelPart;
   /** Starts the workers of a role, with its device there. */
   startWorkers(role: Role, forwarding: Forwarding): Promise<RunningWorkers>;
+  /** Ends the process without a word to the kernel: what is set stays, and the next one goes on with it. */
+  endProcess(reason: string): void;
   readonly log: Log;
 }
 
@@ -101,6 +103,7 @@ export class Datapath implements ControlHandlers {
     const { follower } = this.#parts;
     const gateways = follower.forwarding('aftr')?.table.someRemotes(LOOKED_GATEWAYS) ?? [];
     return {
+      pid: process.pid,
       version: this.#applied,
       contentHash: follower.contentHash,
       bindings: follower.forwarding('aftr')?.table.size ?? 0,
@@ -169,6 +172,10 @@ export class Datapath implements ControlHandlers {
 
   learned(): readonly InstanceLearned[] {
     return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.learned(performance.now()) ?? []);
+  }
+
+  end(): void {
+    this.#parts.endProcess('management asks for a new start: a version was not in force in time');
   }
 
   /** Ends forwarding: first the workers, whose devices then drop what comes, and last what leads to them. */

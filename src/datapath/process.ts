@@ -55,6 +55,10 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
       onEgress: (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus),
     }),
     startWorkers: workerStarter(options.tunDescriptors, log),
+    endProcess: (reason) => {
+      log.error({ reason }, 'the datapath ends, to be started anew');
+      process.exit(EXIT_CRASH);
+    },
     log,
   });
   await datapath.follow();

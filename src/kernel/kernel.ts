@@ -15,7 +15,7 @@ import { diagnose } from './diagnosis.ts';
 import type { EgressMtus } from './egress.ts';
 import { ANYWHERE, egressMtus } from './egress.ts';
 import type { Link, Neighbour, Route, Rule } from './netlink.ts';
-import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL } from './netlink.ts';
+import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL, routeText } from './netlink.ts';
 import { Monitor } from './netlink-socket.ts';
 import { hasMarks, loadMarks, marksText, removeMarks } from './nftables.ts';
 import { heldByOthers, onLinkNeighbours } from './on-link.ts';
@@ -246,10 +246,6 @@ function compare<Item>(wanted: readonly Item[], present: readonly Item[], text: 
     missing: wanted.filter((item) => !presentTexts.has(text(item))),
     surplus: present.filter((item) => !wantedTexts.has(text(item))),
   };
-}
-
-function routeText({ family, table, octets, length, kind, link, metric }: Route): string {
-  return [family, table, Buffer.from(octets).toString('hex'), length, kind, link, metric].join();
 }
 
 function ruleText({ priority, octets, length, mark, table, suppress }: Rule): string {

@@ -108,8 +108,12 @@ export class Netlink {
     );
   }
 
+  /** @throws Error when a route of somebody else has its place: same table, prefix and metric */
   async addRoute(route: Route): Promise<void> {
-    await this.#change(EXISTS, `add ${describeRoute(route)}`, 'NEWROUTE', routeMessage(route), CREATE);
+    const isAdded = await this.#change(EXISTS, `add ${describeRoute(route)}`, 'NEWROUTE', routeMessage(route), CREATE);
+    if (isAdded || (await this.routes(route.family)).some((other) => isSameRoute(other, route))) return;
+    const advice = 'remove it, or give it another metric';
+    throw new Error(`cannot add ${describeRoute(route)}: a route that is not ours has its place: ${advice}`);
   }
 
   async removeRoute(route: Route): Promise<void> {
@@ -212,17 +216,20 @@ export class Netlink {
     return answers.map((answer) => rt.parseMessage(MessageType[type] - 2, answer));
   }
 
+  /** Whether it was changed; false for a fault that is tolerated. */
   async #change(
     tolerated: readonly string[],
     what: string,
     type: keyof typeof MessageType,
     message: rt.Message,
     flags = 0,
-  ): Promise<void> {
+  ): Promise<boolean> {
     try {
       await this.#socket.ask(what, MessageType[type], bodyOf(message), flags);
+      return true;
     } catch (error) {
       if (!(error instanceof NetlinkError) || !tolerated.includes(error.code)) throw error;
+      return false;
     }
   }
 }
@@ -257,6 +264,15 @@ function familyOf(family: number | undefined): Family | undefined {
 
 function numberOfFamily(family: Family): number {
   return family === 4 ? AF_INET : AF_INET6;
+}
+
+/** One text for routes that are the same, whoever set them. */
+export function routeText({ family, table, octets, length, kind, link, metric }: Route): string {
+  return [family, table, Buffer.from(octets).toString('hex'), length, kind, link, metric].join();
+}
+
+function isSameRoute(a: Route, b: Route): boolean {
+  return a.protocol === b.protocol && routeText(a) === routeText(b);
 }
 
 function describeRoute({ family, octets, length, kind, table }: Route): string {

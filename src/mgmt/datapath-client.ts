@@ -2,6 +2,9 @@
  * Management's end of the control channel. It takes part in each commit: prepare asks the datapath about a changed
  * small tree, apply tells it that a version is durable and waits at most two seconds for it to follow. A datapath that is
  * down is not asked, and follows the store when it comes back; one that is there and cannot answer refuses.
+ *
+ * One that has not followed in time is behind: it is told to end, killed when it does not, and started anew by the supervisor. The
+ * commit is answered all the same, since it is durable.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -27,11 +30,19 @@ const APPLY_MS = 2_000;
 /** Longer for what takes longer: a table of a million is read anew within some seconds. */
 const APPLY_MS_PER_ROW = 0.02;
 const READ_MS = 1_000;
+/** From being told to end until it is killed. */
+const END_MS = 2_000;
 
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
+}
+
+/** A version that was not in force in time. */
+export interface Behind {
+  readonly version: number;
+  readonly since: Date;
 }
 
 /** The datapath did not answer: it is down, or slower than the deadline. */
@@ -45,6 +56,9 @@ export class DatapathClient implements Participant {
   #nextId = 1;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
+  #behind: Behind | undefined;
+  /** Of the process at the other end: while the connection is there, nobody else has its number. */
+  #pid: number | undefined;
 
   constructor(runDir: string, log: Log) {
     this.#path = join(runDir, CONTROL_SOCKET);
@@ -53,8 +67,15 @@ export class DatapathClient implements Participant {
   }
 
   /** What the datapath says of itself; undefined when it does not answer. */
-  status(): Promise<DatapathStatus | undefined> {
-    return this.#ask<DatapathStatus>({ op: 'status' }, READ_MS);
+  async status(): Promise<DatapathStatus | undefined> {
+    const status = await this.#ask<DatapathStatus>({ op: 'status' }, READ_MS);
+    if (status) this.#applied(status.version);
+    return status;
+  }
+
+  /** The version that the datapath did not follow to in time, until it has; undefined when all is well. */
+  get behind(): Behind | undefined {
+    return this.#behind;
   }
 
   /** The counters of all instances; undefined when the datapath does not answer. */
@@ -112,11 +133,40 @@ export class DatapathClient implements Participant {
 
   async #apply(version: number, rows: number): Promise<void> {
     const deadlineMs = APPLY_MS + APPLY_MS_PER_ROW * rows;
+    const socket = this.#socket;
     const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, deadlineMs);
-    if (applied === undefined || applied.version < version) {
-      const why = applied === undefined ? 'it has not answered' : 'it could not put the version in force, see its log';
-      this.#log.warn({ version, applied: applied?.version }, `datapath-behind: ${why}; it tries again`);
+    if (applied) this.#applied(applied.version);
+    if (applied && applied.version >= version) return;
+    if (!socket || (!applied && socket !== this.#socket)) {
+      this.#log.warn({ version }, 'the datapath is down, and follows when it is back');
+      return;
     }
+    this.#behind ??= { version, since: new Date() };
+    if (applied) {
+      const why = 'it could not put the version in force, see its log; it tries again';
+      this.#log.warn({ version, applied: applied.version }, `datapath-behind: ${why}`);
+    } else this.#startAnew(socket, version);
+  }
+
+  #applied(version: number): void {
+    if (!this.#behind || version < this.#behind.version) return;
+    this.#log.info({ version, behind: this.#behind }, 'the datapath has caught up');
+    this.#behind = undefined;
+  }
+
+  /** The supervisor starts what ends. */
+  #startAnew(socket: Socket, version: number): void {
+    this.#log.error({ version }, 'datapath-behind: it has not answered in time, and is started anew');
+    sendLine(socket, { id: this.#nextId++, op: 'end' });
+    setTimeout(() => {
+      if (socket !== this.#socket || this.#pid === undefined) return;
+      this.#log.error({ pid: this.#pid }, 'the datapath does not end, and is killed');
+      try {
+        process.kill(this.#pid, 'SIGKILL');
+      } catch (error) {
+        this.#log.error({ pid: this.#pid, error: String(error) }, 'the datapath could not be killed');
+      }
+    }, END_MS).unref();
   }
 
   /** For what has no meaning without an answer. */
@@ -156,6 +206,10 @@ export class DatapathClient implements Participant {
     const socket = connect(this.#path);
     socket.on('connect', () => {
       this.#socket = socket;
+      this.#pid = undefined;
+      void this.status().then((status) => {
+        if (this.#socket === socket) this.#pid = status?.pid;
+      });
     });
     readLines(socket, (message) => this.#answer(message as { id: number; result?: unknown; error?: string }));
     socket.on('error', () => undefined);

@@ -135,13 +135,16 @@ async function openDatastores(
   rmSync(join(options.stateDir, FIRST_START_FILE), { force: true });
   datastores.onCommit(({ version, caller, treeChanged, added, changed, removed, ...durations }) => {
     const { user, session, face } = caller;
-    const [writeMs, applyMs] = [round(durations.writeMs), round(durations.applyMs)];
-    const line = { version, user, session, face, treeChanged, added, changed, removed, writeMs, applyMs };
+    const parts = Object.fromEntries(PARTS.map((name) => [name, round(durations[name])]));
+    const line = { version, user, session, face, treeChanged, added, changed, removed, ...parts };
     // The answer is made meanwhile; whoever waits for it does not wait for the log.
     setImmediate(() => log.info(line, 'committed'));
   });
   return datastores;
 }
+
+/** Where the time of a commit went. */
+const PARTS = ['waitMs', 'judgeMs', 'writeMs', 'applyMs'] as const;
 
 /** Milliseconds to two places. */
 function round(ms: number): number {

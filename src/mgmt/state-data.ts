@@ -12,7 +12,7 @@ import { treeFromJson } from '../state/json.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import type { Denials } from './access.ts';
-import type { DatapathClient } from './datapath-client.ts';
+import type { Behind, DatapathClient } from './datapath-client.ts';
 import type { AnySelection } from './selection.ts';
 import { isWanted } from './selection.ts';
 import type { StoreCare } from './store-care.ts';
@@ -38,7 +38,7 @@ export interface StateContext {
 }
 
 type Json = Readonly<Record<string, unknown>>;
-type Datapath = Pick<DatapathClient, 'status' | 'counters' | 'learned'>;
+type Datapath = Pick<DatapathClient, 'status' | 'counters' | 'learned' | 'behind'>;
 
 interface Source {
   /** Schema path of the top node it fills. */
@@ -195,7 +195,10 @@ async function softwireState(
     const found = counters.find((item) => item.role === role && item.name === name);
     return found ? { statistics: statistics(found) } : {};
   };
-  const problems = status ? status.problems : ['The datapath does not answer: nothing is forwarded; see its log.'];
+  const problems = [
+    ...behindProblem(datapath.behind),
+    ...(status ? status.problems : ['The datapath does not answer: nothing is forwarded; see its log.']),
+  ];
   return {
     'gi-4over6:softwire': {
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {
@@ -248,6 +251,13 @@ function gatewayState(learned: InstanceLearned | undefined): Json {
 
 function learnedSoftwires(learned: InstanceLearned | undefined): Json[] {
   return (learned?.pathMtus ?? []).map(({ remote, mtu }) => ({ 'gateway-ipv6-address': remote, 'path-mtu': mtu }));
+}
+
+/** Alarm datapath-behind as a sentence. */
+function behindProblem(behind: Behind | undefined): string[] {
+  if (!behind) return [];
+  const { version, since } = behind;
+  return [`datapath-behind: version ${version} was not forwarded by in time (since ${since.toISOString()}).`];
 }
 
 function confirmedCommit(pending: PendingCommit | undefined): Json {

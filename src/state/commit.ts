@@ -45,6 +45,8 @@ export interface StoreWrite {
   readonly pending?: PendingCommit | null | undefined;
   /** How much history is kept. */
   readonly retention: Retention;
+  /** Rows of forgotten history that a write without a commit takes out; without it, many. */
+  readonly tidied?: number | undefined;
 }
 
 /** The first state of a store that is created: version 1, one small tree, no rows. */
@@ -102,16 +104,17 @@ export function writeTransaction(
     readonly bootId?: string | undefined;
     readonly pending?: PendingCommit | null | undefined;
     readonly retention: Retention;
+    readonly tidied?: number | undefined;
   },
 ): Head {
-  const { running, startup, bootId, pending, retention } = write;
+  const { running, startup, bootId, pending, retention, tidied } = write;
   return environment.root.transactionSync(() => {
     let head = readHead(environment);
     if (bootId !== undefined) head = { ...head, bootId };
     if (running) head = writeRunning(environment, head, running);
     if (startup) head = writeStartup(environment, head, startup);
     if (pending !== undefined) head = writePending(environment, head, pending);
-    head = limitHistory(environment, head, retention, running ? weightOf(running.summary) : 0);
+    head = limitHistory(environment, head, retention, running ? weightOf(running.summary) : 0, tidied);
     put(environment.meta, 'head', sealHead(head));
     return head;
   });

@@ -120,8 +120,14 @@ export class Committer {
     this.#settle(pending, isReturn);
     const written = performance.now();
     for (const apply of applies) await afterCommit(() => apply(version));
-    const [writeMs, applyMs] = [written - judged, performance.now() - written];
-    const commit = { version, time: new Date(time), caller, comment, treeChanged, writeMs, applyMs, ...rows.tally };
+    const { askedAt, beganAt } = this.#store.turn;
+    const durations = {
+      waitMs: beganAt - askedAt,
+      judgeMs: judged - beganAt,
+      writeMs: written - judged,
+      applyMs: performance.now() - written,
+    };
+    const commit = { version, time: new Date(time), caller, comment, treeChanged, ...durations, ...rows.tally };
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
   }
 

@@ -159,7 +159,7 @@ export class Datastores {
   edit(caller: Caller, request: EditRequest, authorize?: Authorize): Promise<Edition> {
     const { target, tree, defaultOperation, testOption, precondition, comment } = request;
     return this.#store.enqueue(async (base) => {
-      this.#locks.requireFree(caller, target);
+      this.#requireUnlocked(caller, target);
       await precondition?.();
       const isCandidate = target === 'candidate';
       const draft = this.#draft(isCandidate ? this.#candidate.draft : undefined);
@@ -215,7 +215,7 @@ export class Datastores {
     comment?: string,
   ): Promise<Edition> {
     return this.#store.enqueue(async (base) => {
-      this.#locks.requireFree(caller, target);
+      this.#requireUnlocked(caller, target);
       const setCandidate = this.#candidate.begin();
       const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, version);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
@@ -312,6 +312,15 @@ export class Datastores {
   unlock(caller: Caller, datastore: DatastoreName): void {
     this.#locks.release(caller, datastore);
     if (datastore === 'candidate') this.#candidate.drop();
+  }
+
+  /**
+   * RESTCONF may change no datastore that a NETCONF session has locked (RFC 8040 §1.4), and a change of running is one of the
+   * candidate too, which follows it. @throws ManagementError in-use
+   */
+  #requireUnlocked(caller: Caller, target: DatastoreName): void {
+    this.#locks.requireFree(caller, target);
+    if (caller.face === 'restconf') this.#locks.requireFree(caller, 'candidate');
   }
 
   lockOwner(datastore: DatastoreName): LockOwner | undefined {

@@ -228,7 +228,8 @@ export class History {
   /** The versions after `low` up to `high` before which a table was empty. */
   #emptyVersions(table: number, low: number, high: number): Set<number> {
     if (high === low + 1) {
-      return new Set(this.#snapshot.get('rowHistory', emptyTableKey(table, high)) ? [high] : []);
+      const wasEmpty = this.#snapshot.get('rowHistory', emptyTableKey(table, high)) !== undefined;
+      return new Set(wasEmpty ? [high] : []);
     }
     const range = this.#snapshot.range('rowHistory', emptyTableKey(table, low + 1), emptyTableKey(table, high + 1));
     return new Set(Array.from(range, ({ key }) => versionOfKey(key)));

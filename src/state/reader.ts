@@ -86,7 +86,8 @@ export class StoreReader {
       treeChanged ||= summary.treeChanged;
       count += weightOf(summary);
     }
-    return { treeChanged, rows: count > FOLLOWED_ROWS ? undefined : [...history.changes(version, history.newest)] };
+    if (count > FOLLOWED_ROWS) return { treeChanged, rows: undefined };
+    return { treeChanged, rows: [...history.changes(version, history.newest)] };
   }
 
   /** Content hash over all tables, hexadecimal. */

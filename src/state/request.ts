@@ -92,7 +92,9 @@ export interface Commit extends Edition, Tally {
   readonly caller: Caller;
   readonly comment: string | undefined;
   readonly treeChanged: boolean;
-  /** How long the store took until it was durable, and then the participants to apply it, in milliseconds. */
+  /** Milliseconds in the queue behind other work, until it was judged, until it was durable, until the participants applied it. */
+  readonly waitMs: number;
+  readonly judgeMs: number;
   readonly writeMs: number;
   readonly applyMs: number;
 }

@@ -22,7 +22,7 @@ import { DamageError } from './model-values.ts';
 import { OverlaidRows } from './overlay.ts';
 import type { Head } from './records.ts';
 import type { Edition } from './request.ts';
-import { isUntidy, retentionOf } from './retention.ts';
+import { isUntidy, retentionOf, TIDIED_BETWEEN } from './retention.ts';
 import type { RowChanges } from './row-changes.ts';
 import type { Schema } from './schema.ts';
 import { Tidying } from './tidying.ts';
@@ -36,6 +36,14 @@ interface Running {
   readonly head: Head;
 }
 
+/** Of work in the queue, in milliseconds of `performance.now`. */
+interface Turn {
+  readonly askedAt: number;
+  readonly beganAt: number;
+}
+
+/** When no commit has come for so long, tidying may take its time. */
+const QUIET_MS = 250;
 /** After so many copies that a commit overtook, commits wait for the next. */
 const COPY_TRIES = 3;
 
@@ -44,6 +52,8 @@ export class RunningStore {
   readonly #schema: Schema;
   #environment: Environment;
   #running: Running;
+  #turn: Turn = { askedAt: 0, beganAt: 0 };
+  #lastCommitAt = Number.NEGATIVE_INFINITY;
   #queue: Promise<unknown> = Promise.resolve();
   #isClosed = false;
   /** One at a time. */
@@ -152,7 +162,9 @@ export class RunningStore {
 
   /** One piece of work at a time, in order of asking, each with a snapshot of running; a failed one does not stop the next. */
   enqueue<Result>(work: (base: Snapshot) => Promise<Result>): Promise<Result> {
+    const askedAt = performance.now();
     const result = this.#queue.then(async () => {
+      this.#turn = { askedAt, beganAt: performance.now() };
       const base = this.snapshot();
       try {
         return await work(base);
@@ -174,6 +186,11 @@ export class RunningStore {
     });
     this.#queue = given.catch(() => undefined);
     return given;
+  }
+
+  /** When the work whose turn it is was asked for, and when it began. */
+  get turn(): Turn {
+    return this.#turn;
   }
 
   /** A thread for so many rows that one is worth it: to be handed to `write`, or cancelled. */
@@ -202,6 +219,7 @@ export class RunningStore {
       throw new ManagementError('resource-denied', { message });
     }
     this.#running = { tree: after.tree, softwire: after.softwire, head };
+    if (write.commit) this.#lastCommitAt = performance.now();
     this.tidyLater();
     return head;
   }
@@ -218,7 +236,8 @@ export class RunningStore {
   /** Takes out a little of the history that is forgotten. */
   #tidy(): Promise<void> {
     return this.enqueue(async () => {
-      if (this.#isUntidy) await this.write({});
+      const isQuiet = performance.now() - this.#lastCommitAt > QUIET_MS;
+      if (this.#isUntidy) await this.write({ tidied: isQuiet ? undefined : TIDIED_BETWEEN });
     });
   }
 

@@ -11,10 +11,14 @@ import { ControlServer, checkRequest } from '../../src/datapath/control-server.t
 
 const test = suite('control-server');
 
-const STATUS = { version: 7, contentHash: 'ab', bindings: 3, capacity: 10, startedAt: 'now', problems: [] };
+const STATUS = { pid: 4711, version: 7, contentHash: 'ab', bindings: 3, capacity: 10, startedAt: 'now', problems: [] };
 const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 
+let ends = 0;
 const handlers: ControlHandlers = {
+  end: () => {
+    ends++;
+  },
   status: () => Promise.resolve(STATUS),
   counters: () => [],
   clearStatistics: (role, name) => role === 'aftr' && name === 'br',
@@ -96,6 +100,16 @@ test('statistics cleared, a trace, a watch', () =>
       { id: 3, result: { role: 'aftr', end: 'forwarded', sent: ['45ff'] } },
       { id: 4, result: { packets: [], missed: 0xffff_ffff } },
     ]);
+  }));
+
+test('told to end, it ends', () =>
+  withServer(async (path) => {
+    const before = ends;
+    assert.equal(await exchange(path, '{"id":1,"op":"end"}\n{"id":2,"op":"counters"}\n', 2), [
+      { id: 1 },
+      { id: 2, result: [] },
+    ]);
+    assert.is(ends, before + 1);
   }));
 
 const wrong = [

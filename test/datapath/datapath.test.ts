@@ -44,10 +44,17 @@ class Recorded {
           },
         };
       },
+      endProcess: () => this.events.push('the end'),
       log: QUIET,
     });
   }
 }
+
+test('told to end, it takes nothing back', () => {
+  const { datapath, events } = new Recorded();
+  datapath.end();
+  assert.equal(events, ['the end']);
+});
 
 test('tables come first, then workers, then the kernel; at the end workers stop before the kernel lets go', async () => {
   const { datapath, store, events } = new Recorded();
@@ -81,7 +88,7 @@ test('the status: version, hash, rows, and every problem as a sentence', async (
   recorded.kernelFault = 'no route';
   store.commit({ softwire: { aftr: [AFTR] }, put: [BINDING] });
   await datapath.follow();
-  const { startedAt, ...status } = await datapath.status();
+  const { startedAt, pid, ...status } = await datapath.status();
   assert.equal(status, {
     version: 0,
     contentHash: store.contentHash(),
@@ -89,6 +96,7 @@ test('the status: version, hash, rows, and every problem as a sentence', async (
     capacity: BINDING_CAPACITY,
     problems: ['the newest configuration is not in force: no route', 'forwarding is off'],
   });
+  assert.is(pid, process.pid);
   assert.ok(Date.now() - Date.parse(startedAt) < 60_000);
   recorded.kernelFault = '';
   await datapath.follow();

@@ -107,6 +107,7 @@ async function withDatapath(queues: number, body: (running: Running) => Promise<
           throw error;
         },
       }),
+    endProcess: () => undefined,
     log: QUIET,
   });
   const softwire = {

@@ -124,9 +124,10 @@ async function liveOnce(
   parts: readonly (readonly string[])[],
   next: () => number,
 ): Promise<void> {
-  // The candidate is shared: its session rests while it is held.
+  // The candidate is shared: its session rests while it is held, and so does RESTCONF, which is refused.
   const isHeld = next() % 2 === 0;
-  const editing = sessions.filter((session) => !isHeld || !(session instanceof SshSession));
+  const rests = (session: EditingSession) => session instanceof SshSession || session instanceof RestconfSession;
+  const editing = sessions.filter((session) => !isHeld || !rests(session));
   const holder = isHeld ? await holdCandidate(program) : undefined;
   for (const session of editing) session.begin();
   await sleep(100 + (next() % EDITING_MS));

@@ -58,6 +58,13 @@ export class Program {
     return pids.length > 0;
   }
 
+  /** SIGSTOP: it is there and does nothing. The numbers of the processes. */
+  freeze(role: Exclude<Role, 'supervisor'>): number[] {
+    const pids = this.#pids(role);
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    return pids;
+  }
+
   /** Ends it cleanly and removes everything; the exit code. */
   async stop(): Promise<number | null> {
     const code = await this.#end('SIGTERM');

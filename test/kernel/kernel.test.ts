@@ -163,6 +163,40 @@ async function packetsInClear(): Promise<number> {
 
 buildHosts();
 
+test('a route of somebody else in the place of ours is no success', async () => {
+  const netlink = new Netlink();
+  const route = {
+    family: 4,
+    table: 254,
+    octets: Uint8Array.of(192, 0, 2, 0),
+    length: 25,
+    kind: 'blackhole',
+    link: 0,
+    metric: 77,
+    protocol: 246,
+    gateway: undefined,
+  } as const;
+  try {
+    ip('route add unreachable 192.0.2.0/25 metric 77');
+    try {
+      await netlink.addRoute(route);
+      assert.unreachable('it was added');
+    } catch (error) {
+      assert.match(
+        String(error),
+        /cannot add the blackhole route to 192\.0\.2\.0\/25 in table 254: a route that is not ours/,
+      );
+    }
+    ip('route del unreachable 192.0.2.0/25 metric 77');
+    await netlink.addRoute(route);
+    await netlink.addRoute(route);
+    assert.match(ip('route show 192.0.2.0/25'), /^blackhole 192\.0\.2\.0\/25 proto 246 metric 77/);
+    await netlink.removeRoute(route);
+  } finally {
+    netlink.close();
+  }
+});
+
 test('a gateway: device, routes, rules and settings; all of it goes again', async () => {
   const before = kernelState();
   await withKernel(async (kernel) => {

@@ -44,6 +44,7 @@ for (const [why, steps, expected, isRunning] of cases) {
         schema,
         context: { yangLibrary: () => ({ json: '{}', contentId: '' }) },
         datapath: {
+          behind: undefined,
           status: async () => void asked.push('status') as undefined,
           counters: async () => void asked.push('counters') as undefined,
           learned: async () => void asked.push('learned') as undefined,

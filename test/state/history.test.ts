@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv4Prefix, formatIpv6, parseIpv4 } from '../../src/address.ts';
+import { writeTransaction } from '../../src/state/commit.ts';
 import { openEnvironment } from '../../src/state/environment.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { prefixNumber } from '../../src/state/rows.ts';
@@ -149,6 +150,37 @@ test('one commit larger than the limit stays, and goes in pieces after the next 
     }
     assert.equal(await tidied(dir, 100), { changes: 100, rows: 100, trees: 0 });
   }));
+
+/** [rows to be taken out by one transaction, the most that it takes out: a part of a change record is not cut]. */
+for (const [tidied, most] of [
+  [256, 256 + 128],
+  [undefined, 2_048 + 128],
+] as const) {
+  test(`${tidied ?? 'many'} rows of forgotten history go at a time`, () =>
+    withDatastores(async (datastores, dir) => {
+      const wide = { ...AFTR.a, 'ipv4-pool': ['10.0.0.0/8'] };
+      for (const gateway of ['2001:db8:a::1', '2001:db8:a::2', '2001:db8:a::3']) {
+        const many = Array.from({ length: 5_000 }, (_, index) =>
+          binding(`10.0.${index >> 8}.${index & 255}/32`, gateway),
+        );
+        await datastores.edit(OPERATOR, request(softwire({ ...wide, 'binding-table': { binding: many } })));
+      }
+      const environment = openEnvironment(dir, 'write');
+      const retention = { maximumChanges: 1, maximumAgeMs: undefined };
+      const taken: number[] = [];
+      for (let isDone = false; !isDone; ) {
+        const before = kept(dir).rows;
+        const head = writeTransaction(environment, { retention, tidied });
+        taken.push(before - kept(dir).rows);
+        isDone = head.takenOut === head.oldestChange;
+      }
+      await environment.root.close();
+      assert.is(kept(dir).rows, 5_000);
+      const all = taken.reduce((sum, rows) => sum + rows, 0);
+      assert.is(all, 5_001, 'the rows, and the word that the table was empty at first');
+      assert.ok(Math.max(...taken) > most / 2 && Math.max(...taken) <= most, `${Math.max(...taken)} rows`);
+    }));
+}
 
 test('a lower limit is kept without a further commit', () =>
   withDatastores(async (datastores, dir) => {

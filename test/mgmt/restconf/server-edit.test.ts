@@ -272,15 +272,19 @@ test('of two edits under one entity-tag one wins', () =>
     assert.equal(statuses, [201, 412, 412, 412]);
   }));
 
-test('a lock of another session refuses edits', () =>
-  withRestconf(async ({ curl, datastores }) => {
-    await datastores.lock(OPERATOR, 'running');
-    const reply = await curl(TABLE, { method: 'POST', body: bindingBody() });
-    assert.is(reply.status, 409);
-    assert.is(reply.tag, 'in-use');
-    datastores.unlock(OPERATOR, 'running');
-    assert.is((await curl(TABLE, { method: 'POST', body: bindingBody() })).status, 201);
-  }));
+for (const datastore of ['running', 'candidate'] as const) {
+  test(`a lock of another session on ${datastore} refuses edits`, () =>
+    withRestconf(async ({ curl, datastores }) => {
+      await datastores.lock(OPERATOR, datastore);
+      const { version } = datastores.head();
+      const reply = await curl(TABLE, { method: 'POST', body: bindingBody() });
+      assert.is(reply.status, 409);
+      assert.is(reply.tag, 'in-use');
+      assert.is(datastores.head().version, version);
+      datastores.unlock(OPERATOR, datastore);
+      assert.is((await curl(TABLE, { method: 'POST', body: bindingBody() })).status, 201);
+    }));
+}
 
 test('who may not write gets 403 and nothing is changed', () =>
   withRestconf(async (box) => {

@@ -217,9 +217,12 @@ nc_server_reply* Session::handle(const lyd_node* rpc, nc_session* session) {
   return buildReply(context_->ly(), rpc, reply);
 }
 
+/** Sleeps on after the pick-up when there is nothing to do until the answer: each waking costs the operation time. */
 bool Session::awaitPickUp(std::unique_lock<std::mutex>& lock) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(pickUpMs_);
-  changed_.wait_until(lock, deadline, [this] { return rpc_ != Rpc::posted || terminated_; });
+  changed_.wait_until(lock, deadline, [this] {
+    return rpc_ == Rpc::answered || terminated_ || (rpc_ == Rpc::started && !notifications_.empty());
+  });
   return rpc_ != Rpc::posted;
 }
 
@@ -244,16 +247,19 @@ bool Session::pickUp(uint32_t sequence) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (rpc_ != Rpc::posted || sequence != sequence_ || terminated_) return false;
   rpc_ = Rpc::started;
-  changed_.notify_all();
+  if (!notifications_.empty()) changed_.notify_all();
   return true;
 }
 
 bool Session::answer(uint32_t sequence, Reply reply) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (rpc_ != Rpc::started || sequence != sequence_) return false;
-  reply_ = std::move(reply);
-  notificationsBeforeReply_ = notifications_.size();
-  rpc_ = Rpc::answered;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (rpc_ != Rpc::started || sequence != sequence_) return false;
+    reply_ = std::move(reply);
+    notificationsBeforeReply_ = notifications_.size();
+    rpc_ = Rpc::answered;
+  }
+  // Without the lock: the thread that wakes wants it at once.
   changed_.notify_all();
   return true;
 }

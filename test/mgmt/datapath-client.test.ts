@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { ControlReply, ControlRequest } from '../../src/control.ts';
+import { CONTROL_SOCKET, readLines, sendLine } from '../../src/control.ts';
+import { DatapathClient } from '../../src/mgmt/datapath-client.ts';
+import { RowOverlay } from '../../src/state/overlay.ts';
+import type { Change } from '../../src/state/request.ts';
+import { RowChanges } from '../../src/state/row-changes.ts';
+import { NoRows } from '../../src/state/rows.ts';
+import { eventually } from '../helpers/program.ts';
+import { OPERATOR, tree } from '../helpers/state.ts';
+
+const test = suite('datapath client');
+const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
+const WAIT_MS = 10_000;
+
+interface Played {
+  readonly client: DatapathClient;
+  /** The requests that came, without the status that is asked for at first. */
+  readonly asked: ControlRequest[];
+  /** Tells of a version. */
+  apply(version: number): Promise<void>;
+}
+
+/** A client and a datapath that is played: `answer` gives the result of a request, undefined for no answer. */
+async function withPlayed(
+  answer: (request: ControlRequest) => unknown,
+  body: (played: Played) => Promise<void>,
+): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'gi4over6-client-'));
+  const asked: ControlRequest[] = [];
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    readLines(socket, (message) => {
+      const request = message as ControlRequest;
+      asked.push(request);
+      const result = answer(request);
+      if (result !== undefined) sendLine(socket, { id: request.id, result } satisfies ControlReply);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(join(dir, CONTROL_SOCKET), resolve));
+  const client = new DatapathClient(dir, QUIET);
+  try {
+    await eventually(WAIT_MS, async () => (asked.length > 0 ? true : undefined));
+    // Its answer has been read when the next one has.
+    await client.counters();
+    asked.splice(0);
+    const apply = async (version: number) => (await client.prepare(await change(version)))(version);
+    await body({ client, asked, apply });
+  } finally {
+    client.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    rmSync(dir, { recursive: true });
+  }
+}
+
+async function change(version: number): Promise<Change> {
+  const nothing = tree({});
+  const rows = await RowChanges.between(new NoRows(), new RowOverlay());
+  const [before, after] = [nothing, nothing];
+  return { version, before, after, treeChanged: false, rows, rowCounts: new Map(), caller: OPERATOR, isReturn: false };
+}
+
+const status = (version: number, pid: number) => ({
+  pid,
+  version,
+  contentHash: '',
+  bindings: 0,
+  capacity: 1,
+  startedAt: 'now',
+  problems: [],
+});
+
+test('a datapath that follows is not behind', () =>
+  withPlayed(
+    ({ op }) => (op === 'apply' ? { version: 7 } : op === 'status' ? status(7, 1) : []),
+    async ({ client, asked, apply }) => {
+      await apply(7);
+      assert.is(client.behind, undefined);
+      assert.equal(
+        asked.map(({ op }) => op),
+        ['apply'],
+      );
+    },
+  ));
+
+test('one that answers with an older version is behind until it has followed, and is not ended', () => {
+  let version = 6;
+  return withPlayed(
+    ({ op }) => (op === 'apply' ? { version } : op === 'status' ? status(version, 1) : []),
+    async ({ client, asked, apply }) => {
+      await apply(7);
+      assert.is(client.behind?.version, 7);
+      await client.status();
+      assert.is(client.behind?.version, 7);
+      version = 7;
+      await client.status();
+      assert.is(client.behind, undefined);
+      assert.not(asked.some(({ op }) => op === 'end'));
+    },
+  );
+});
+
+test('one that does not answer within two seconds is told to end, and killed when it does not', async () => {
+  const stuck = spawn('sleep', ['60'], { stdio: 'ignore' });
+  const ended = new Promise<NodeJS.Signals | null>((resolve) => stuck.once('exit', (_code, signal) => resolve(signal)));
+  await withPlayed(
+    ({ op }) => (op === 'status' ? status(6, stuck.pid ?? 0) : op === 'counters' ? [] : undefined),
+    async ({ client, asked, apply }) => {
+      const began = performance.now();
+      await apply(7);
+      const elapsed = performance.now() - began;
+      assert.ok(elapsed > 1_900 && elapsed < 4_000, `${elapsed} ms`);
+      assert.is(client.behind?.version, 7);
+      assert.is(await ended, 'SIGKILL');
+      assert.equal(
+        asked.map(({ op }) => op),
+        ['apply', 'end'],
+      );
+    },
+  );
+});
+
+test.run();
