@@ -1,5 +1,5 @@
 /**
- * Reads yang/gi-4over6.yang with yang-js, for generators: the data nodes that exist while every feature is off, and what
+ * Reads yang/gi-4over6.yang with yang-js, for generators: the data nodes that exist with the features that are on, and what
  * a leaf is in TypeScript. Statements that change the tree and are not understood here are an error, never passed over.
  */
 
@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { YangStatement } from 'yang-js';
 import Yang from 'yang-js';
+import { yangModules } from '../src/mgmt/yang-modules.ts';
 
 export interface LeafType {
   /** TypeScript type. */
@@ -24,6 +25,8 @@ export interface LeafType {
 const DATA_NODES = ['container', 'list', 'leaf', 'leaf-list'];
 /** Statements that change which nodes there are. */
 const NOT_UNDERSTOOD = ['augment', 'refine', 'deviation', 'anydata', 'anyxml', 'when', 'must'];
+
+const FEATURES_ON = yangModules({ startup: true }).find(({ name }) => name === 'gi-4over6')?.features ?? [];
 
 const model = Yang.parse(readFileSync(join('yang', 'gi-4over6.yang'), 'utf8'), { compile: false });
 
@@ -44,12 +47,12 @@ export function definition(kind: string, name: string): YangStatement {
   return found;
 }
 
-/** The data nodes below a statement: uses and choices opened, those behind a feature left out. */
+/** The data nodes below a statement: uses and choices opened, those behind a feature that is off left out. */
 export function dataNodes(statement: YangStatement): YangStatement[] {
   const nodes: YangStatement[] = [];
   for (const child of statement.children ?? []) {
     if (NOT_UNDERSTOOD.includes(child.kind)) throw new Error(`${statement.tag}: ${child.kind} is not understood`);
-    if (substatements(child, 'if-feature').length > 0) continue;
+    if (!substatements(child, 'if-feature').every(({ tag }) => FEATURES_ON.includes(tag))) continue;
     if (DATA_NODES.includes(child.kind)) nodes.push(child);
     else if (child.kind === 'choice' || child.kind === 'case') nodes.push(...dataNodes(child));
     else if (child.kind === 'uses') nodes.push(...dataNodes(child), ...dataNodes(definition('grouping', child.tag)));

@@ -11,7 +11,7 @@
 
 import { formatIpv6 } from '../address.ts';
 import { ContentHash } from '../state/content-hash.ts';
-import { BINDING_CAPACITY, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
+import { BINDING_CAPACITY, MAX_PORT_SETS, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import { DamageError } from '../state/model-values.ts';
@@ -129,7 +129,7 @@ export class Follower {
     for (const role of ROLES) {
       const plans = planInstances(role, this.#configuration);
       if (plans.length > 0 && !this.#forwarding.has(role)) {
-        const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY;
+        const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY + MAX_PORT_SETS;
         this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#allocate));
       }
       this.#forwarding.get(role)?.setInstances(plans);

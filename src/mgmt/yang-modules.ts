@@ -49,7 +49,7 @@ export function yangModules(options: { readonly startup: boolean }): readonly Ya
     { name: 'iana-crypt-hash', revision: '2014-08-06', features: ['crypt-hash-sha-512', 'crypt-hash-sha-256'] },
     { name: 'ietf-system', revision: '2014-08-06', features: ['authentication', 'local-users'] },
     { name: 'ietf-nmda-compare', revision: '2021-12-10', features: [] },
-    { name: 'gi-4over6', features: [] },
+    { name: 'gi-4over6', features: ['port-sharing'] },
     { name: 'gi-4over6-deviations', features: [] },
   ];
 }

@@ -90,6 +90,60 @@ function readGateway(value: unknown): Gateway {
   };
 }
 
+/** One subscriber. */
+export interface PortSet {
+  /** Port set identifier, less than 2^psid-length. */
+  readonly psid: number;
+  /** Tunnel address of the subscriber. */
+  readonly b4Ipv6Address: Uint8Array;
+  /** Tunnel address of the AFTR for this port set. */
+  readonly aftrIpv6Address: Uint8Array | undefined;
+}
+
+function readPortSet(value: unknown): PortSet {
+  const node = value as JsonNode;
+  return {
+    psid: Number(node.psid),
+    b4Ipv6Address: ipv6Value(node['b4-ipv6-address']),
+    aftrIpv6Address: leafAt(node, 'aftr-ipv6-address', ipv6Value, undefined),
+  };
+}
+
+/** An IPv4 address that several subscribers share by port sets. */
+export interface SharedAddress {
+  /** The address. */
+  readonly ipv4Address: number;
+  /** Number of offset bits a. In bits. */
+  readonly psidOffset: number;
+  /** Number of PSID bits k. In bits. */
+  readonly psidLength: number;
+  /** One subscriber. */
+  readonly portSet: readonly PortSet[];
+}
+
+function readSharedAddress(value: unknown): SharedAddress {
+  const node = value as JsonNode;
+  return {
+    ipv4Address: ipv4Value(node['ipv4-address']),
+    psidOffset: leafAt(node, 'psid-offset', Number, 6),
+    psidLength: Number(node['psid-length']),
+    portSet: arrayAt(node, 'port-set', readPortSet),
+  };
+}
+
+/** Which gateway holds which IPv4 addresses. */
+export interface BindingTable {
+  /** An IPv4 address that several subscribers share by port sets. */
+  readonly sharedAddress: readonly SharedAddress[];
+}
+
+function readBindingTable(value: unknown): BindingTable {
+  const node = value as JsonNode;
+  return {
+    sharedAddress: arrayAt(node, 'shared-address', readSharedAddress),
+  };
+}
+
 /** An AFTR: holds the binding table and is the edge of the IPv4 Internet. */
 export interface Aftr {
   /** Name of this AFTR. */
@@ -124,6 +178,8 @@ export interface Aftr {
   readonly ecnMode: 'normal' | 'compatibility';
   /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
+  /** Which gateway holds which IPv4 addresses. */
+  readonly bindingTable: BindingTable;
 }
 
 function readAftr(value: unknown): Aftr {
@@ -148,6 +204,7 @@ function readAftr(value: unknown): Aftr {
     pipeDscp: leafAt(node, 'pipe-dscp', Number, 0),
     ecnMode: leafAt(node, 'ecn-mode', (value) => String(value) as 'normal' | 'compatibility', 'normal' as const),
     flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
+    bindingTable: readBindingTable(objectAt(node, 'binding-table')),
   };
 }
 
