@@ -13,6 +13,8 @@ export const OUTPUT_WORDS = 4;
 /** An output more than one a packet: fragments and replies. */
 const SPARE_OUTPUTS = 2_048;
 const SCRATCH_OCTETS = 512 * 1_024;
+/** Packets of earlier batches that end in one batch. */
+const LATE_PACKETS = 64;
 
 export class Batch {
   readonly capacity: number;
@@ -21,6 +23,8 @@ export class Batch {
   readonly words: Int32Array;
   /** Packets of this batch. */
   count = 0;
+  /** Packets of earlier batches that waited and end with this one; they have the places from `capacity` on. */
+  late = 0;
   /** Milliseconds of a clock that never goes back. */
   nowMs = 0;
   readonly at: Int32Array;
@@ -45,19 +49,21 @@ export class Batch {
     const slab = new ArrayBuffer(this.#scratchFrom + SCRATCH_OCTETS);
     this.buf = new Uint8Array(slab);
     this.words = new Int32Array(slab);
-    this.at = Int32Array.from({ length: capacity }, (_, slot) => slot * stride + HEADROOM);
-    this.lengths = new Int32Array(capacity);
-    this.verdicts = new Uint8Array(capacity);
-    this.sides = new Uint8Array(capacity);
-    this.instances = new Int32Array(capacity);
+    const places = capacity + LATE_PACKETS;
+    this.at = Int32Array.from({ length: places }, (_, slot) => slot * stride + HEADROOM);
+    this.lengths = new Int32Array(places);
+    this.verdicts = new Uint8Array(places);
+    this.sides = new Uint8Array(places);
+    this.instances = new Int32Array(places);
     const outputs = capacity + SPARE_OUTPUTS;
     this.output = new Int32Array(outputs * OUTPUT_WORDS);
     this.owners = new Int32Array(outputs);
   }
 
-  /** Forgets the outputs of the batch before. */
+  /** Forgets the outputs of the batch before, and what ended late in it. */
   clearOutputs(): void {
     this.outputs = 0;
+    this.late = 0;
     this.#scratchAt = this.#scratchFrom;
   }
 
@@ -73,6 +79,17 @@ export class Batch {
     const at = this.#scratchAt;
     this.#scratchAt += (octets + 7) & ~7;
     return at;
+  }
+
+  /**
+   * A place for a packet of an earlier batch, with room for `octets` of it in the scratch area; its number, or -1 when
+   * there is none. Its other fields are for the caller to fill.
+   */
+  addLate(octets: number): number {
+    if (this.late === LATE_PACKETS || !this.hasRoom(1, HEADROOM + octets)) return -1;
+    const k = this.capacity + this.late++;
+    this.at[k] = this.takeScratch(HEADROOM + octets) + HEADROOM;
+    return k;
   }
 
   /** Sends `len` octets at `at` on account of packet `k`. */

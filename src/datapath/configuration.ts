@@ -4,7 +4,7 @@
  */
 
 import type { Ipv4Prefix } from '../address.ts';
-import type { Aftr, Softwire as Configuration, Gateway } from '../state/model.generated.ts';
+import type { Aftr, Softwire as Configuration, Gateway, SharedAddress } from '../state/model.generated.ts';
 import type { Role } from './engine.ts';
 import { FLAG_ECN_COMPATIBILITY, FLAG_FLOW_LABEL, FLAG_HAIRPINNING, FLAG_PIPE } from './layout.ts';
 
@@ -27,6 +27,8 @@ export interface InstancePlan {
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
   readonly servedPrefixes: readonly Ipv4Prefix[];
+  /** Addresses of an AFTR that subscribers share by port sets. */
+  readonly sharedAddresses: readonly SharedAddress[];
 }
 
 /** The instances of one role. */
@@ -43,6 +45,7 @@ function planGateway(gateway: Gateway): InstancePlan {
     remote: aftrIpv6Address,
     pools: [],
     servedPrefixes: gateway.servedPrefix.map(({ ipv4Prefix }) => ipv4Prefix),
+    sharedAddresses: [],
   };
 }
 
@@ -56,6 +59,7 @@ function planAftr(aftr: Aftr): InstancePlan {
     remote: undefined,
     pools: aftr.ipv4Pool,
     servedPrefixes: [],
+    sharedAddresses: aftr.bindingTable.sharedAddress,
   };
 }
 

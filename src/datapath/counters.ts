@@ -10,14 +10,15 @@
 
 import type { Batch } from './batch.ts';
 import { MAX_INSTANCES } from './layout.ts';
-import { VERDICTS } from './verdict.ts';
+import { WAITING } from './verdict.ts';
 
 export const SIDE_IPV4 = 0;
 export const SIDE_IPV6 = 1;
 
 const WORDS = 4;
 const LANE_HEADER = 2;
-const SIDE_WORDS = VERDICTS * WORDS;
+/** What waits has a place like a verdict, which nobody reads. */
+const SIDE_WORDS = (WAITING + 1) * WORDS;
 const LANE_WORDS = LANE_HEADER + MAX_INSTANCES * 2 * SIDE_WORDS;
 
 export interface Count {
@@ -39,10 +40,15 @@ export class Counters {
 
   /** Worker: counts each packet of a batch by its verdict. Packets that end alike in a row are added in one step. */
   countBatch(lane: number, batch: Batch): void {
+    this.#countPlaces(lane, batch, 0, batch.count);
+    if (batch.late > 0) this.#countPlaces(lane, batch, batch.capacity, batch.capacity + batch.late);
+  }
+
+  #countPlaces(lane: number, batch: Batch, from: number, to: number): void {
     let cell = -1;
     let packets = 0;
     let octets = 0;
-    for (let k = 0; k < batch.count; k++) {
+    for (let k = from; k < to; k++) {
       const next = this.#cell(lane, batch.instances[k] ?? 0, sideOf(batch, k), batch.verdicts[k] ?? 0);
       if (next !== cell) {
         if (packets > 0) this.#add(lane, cell, packets, octets);

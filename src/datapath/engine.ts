@@ -34,6 +34,8 @@ import {
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
 } from './layout.ts';
+import { portSetRow } from './port-sets.ts';
+import { plainPort } from './ports.ts';
 import { Replies } from './replies.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
@@ -82,7 +84,8 @@ export class Engine {
     this.#softwires = new Softwires(memory.softwires);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, worker);
     const replies = new Replies(this.#softwires, this.#encapsulation);
-    this.#slowPath = new SlowPath(memory.role, this.#table, this.#softwires, this.#encapsulation, replies);
+    const { role, seed } = memory;
+    this.#slowPath = new SlowPath(role, this.#table, this.#softwires, this.#encapsulation, replies, seed);
     this.#keys = new Int32Array(capacity);
     this.#rows = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
@@ -98,6 +101,7 @@ export class Engine {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
       if (!done) this.#slowPath.decide(batch, k);
     }
+    this.#slowPath.decideLate(batch);
   }
 
   /** The stages. What a malformed packet leads to here is never used: both paths check before they trust a row. */
@@ -105,7 +109,7 @@ export class Engine {
     this.#readKeys(batch);
     this.#resolve(this.#keys, this.#rows, batch.count);
     this.#resolve(this.#otherKeys, this.#otherRows, batch.count);
-    this.#readRows(batch.count);
+    if (this.#readRows(batch.count) < 0) this.#choosePortSets(batch);
   }
 
   #readKeys(batch: Batch): void {
@@ -144,13 +148,36 @@ export class Engine {
     }
   }
 
-  /** Softwire of each row: the first look at the rows, which brings them into the cache together. */
-  #readRows(count: number): void {
+  /**
+   * Softwire of each row: the first look at the rows, which brings them into the cache together. Below 0 when one of
+   * them is that of a shared address (SHARED_FLAG is the sign).
+   */
+  #readRows(count: number): number {
     const tableRows = this.#table.rows;
     const rows = this.#rows;
     const softwires = this.#softwireOf;
+    let all = 0;
     for (let k = 0; k < count; k++) {
-      softwires[k] = (tableRows[((rows[k] ?? 0) << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
+      const word = tableRows[((rows[k] ?? 0) << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0;
+      all |= word;
+      softwires[k] = word & SOFTWIRE_MASK;
+    }
+    return all;
+  }
+
+  /** From rows of shared addresses to those of port sets; 0, for the slow path, where no port is plain to see. */
+  #choosePortSets(batch: Batch): void {
+    const { words, at, lengths, sides } = batch;
+    const tableRows = this.#table.rows;
+    for (let k = 0; k < batch.count; k++) {
+      const shared = this.#rows[k] ?? 0;
+      if ((tableRows[(shared << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) >= 0) continue;
+      const isInner = sides[k] !== 4;
+      const w = ((at[k] ?? 0) >> 2) + (isInner ? OUTER_WORDS : 0);
+      const port = plainPort(words, w, (lengths[k] ?? 0) - (isInner ? OUTER_LEN : 0), isInner);
+      const row = port < 0 ? 0 : portSetRow(this.#table, shared, port);
+      this.#rows[k] = row;
+      this.#softwireOf[k] = (tableRows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
     }
   }
 

@@ -3,7 +3,8 @@
  *
  *   1. a fresh snapshot; what changed since the version that is applied
  *   2. changed tunnel addresses and modes, in one moment
- *   3. rows: those that changed; or all of them anew when that is not on record, when an AFTR came or went, or when its
+ *   3. shared addresses that are new or changed; those that go, after the rows
+ *   4. rows: those that changed; or all of them anew when that is not on record, when an AFTR came or went, or when its
  *      addresses changed
  *
  * Up to HELD_ROWS changed rows become visible in one moment. More do so row by row, new rows first, then removals.
@@ -111,15 +112,18 @@ export class Follower {
     const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
     const treeChanged = !changes || changes.treeChanged;
     let isWhole = changes?.rows === undefined;
+    let removeUnshared = (): void => undefined;
     if (treeChanged) {
       const before = this.#configuration;
       this.#configuration = readConfiguration(this.#store.configuration());
       this.#setInstances();
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
       await this.#synchronizeGateways();
+      removeUnshared = this.#forwarding.get('aftr')?.putSharedAddresses() ?? removeUnshared;
     }
     if (isWhole) await this.#synchronizeBindings();
     else await this.#applyRows(changes?.rows ?? []);
+    removeUnshared();
     for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
     this.#version = version;
     return treeChanged;

@@ -9,6 +9,7 @@ import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
 import { FLAG_HAIRPINNING, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
+import { BY_DESTINATION, BY_SOURCE, PortSetPath } from './port-set-path.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
 import type { Softwires } from './softwires.ts';
@@ -42,6 +43,7 @@ import {
   FORWARDED,
   HAIRPINNED,
   REPLIED,
+  WAITING,
 } from './verdict.ts';
 import {
   CODE_FRAGMENTATION_NEEDED,
@@ -95,15 +97,25 @@ export class SlowPath {
   readonly #softwires: Softwires;
   readonly #encapsulation: Encapsulation;
   readonly #replies: Replies;
+  readonly #portSets: PortSetPath;
   readonly #walk = newWalk();
   readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
 
-  constructor(role: Role, table: TableReader, softwires: Softwires, encapsulation: Encapsulation, replies: Replies) {
+  /** `seed` is random. */
+  constructor(
+    role: Role,
+    table: TableReader,
+    softwires: Softwires,
+    encapsulation: Encapsulation,
+    replies: Replies,
+    seed: number,
+  ) {
     this.#isGateway = role === 'gateway';
     this.#table = table;
     this.#softwires = softwires;
     this.#encapsulation = encapsulation;
     this.#replies = replies;
+    this.#portSets = new PortSetPath(table, softwires, seed);
   }
 
   /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
@@ -114,6 +126,15 @@ export class SlowPath {
     batch.instances[k] = this.#softwires.firstInstance();
     const len = batch.lengths[k] ?? 0;
     batch.verdicts[k] = batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len);
+  }
+
+  /** Decides the packets of earlier batches whose waiting ends now. */
+  decideLate(batch: Batch): void {
+    this.#portSets.endWaiting(batch);
+    for (let i = 0; i < batch.late; i++) {
+      const k = batch.capacity + i;
+      if (batch.verdicts[k] === WAITING) this.decide(batch, k);
+    }
   }
 
   // From the IPv4 side ------------------------------------------------------------------------------------------------
@@ -135,7 +156,12 @@ export class SlowPath {
     if (ipv4.hasSourceRoute(buf, at)) return DROP_SOURCE_ROUTE_OPTION;
     const own = this.#softwires.byIpv4Address(destination);
     if (own !== 0) return this.#toItself(batch, packet, own);
-    if (packet.row === 0) return this.#unknownIpv4(pool);
+    if (packet.row === 0) {
+      packet.row = this.#portSets.rowOf(batch, packet, BY_DESTINATION);
+      if (packet.row === 0) return this.#unknownIpv4(pool);
+      if (packet.row < 0) return -packet.row;
+      packet.softwire = this.#softwireOf(packet.row);
+    }
     if (this.#isGateway && this.#leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
       return DROP_LOOP_PREVENTED;
     }
@@ -240,14 +266,16 @@ export class SlowPath {
   #atAftr(batch: Batch, packet: Parsed): number {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
-    packet.row = this.#rowOf(ipv4.source(buf, packet.at));
+    packet.row = this.#rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
     if (packet.row === 0) return DROP_NO_BINDING;
+    if (packet.row < 0) return -packet.row;
     if (!this.#comesFrom(buf, packet.outer, packet.row)) return DROP_SOURCE_MISMATCH;
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
     if (packet.ecn === ECN_DROP) return DROP_ECN;
     if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
-    const other = this.#rowOf(destination);
+    const other = this.#rowOf(destination) || this.#portSets.rowOf(batch, packet, BY_DESTINATION);
     if (other === 0) return this.#toIpv4(batch, packet);
+    if (other < 0) return -other;
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
     if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
     return this.#hairpin(batch, packet, other);

@@ -109,11 +109,14 @@ function readPortSet(value: unknown): PortSet {
   };
 }
 
-/** An IPv4 address that several subscribers share by port sets. */
+/**
+ * An IPv4 address that several subscribers share by port sets. It lies in no binding. A device takes 10000 port
+ * sets; a commit that changes one is on record as other-configuration.
+ */
 export interface SharedAddress {
   /** The address. */
   readonly ipv4Address: number;
-  /** Number of offset bits a. In bits. */
+  /** Number of offset bits a; with those of psid-length at most 16. In bits. */
   readonly psidOffset: number;
   /** Number of PSID bits k. In bits. */
   readonly psidLength: number;
@@ -133,7 +136,10 @@ function readSharedAddress(value: unknown): SharedAddress {
 
 /** Which gateway holds which IPv4 addresses. */
 export interface BindingTable {
-  /** An IPv4 address that several subscribers share by port sets. */
+  /**
+   * An IPv4 address that several subscribers share by port sets. It lies in no binding. A device takes 10000 port
+   * sets; a commit that changes one is on record as other-configuration.
+   */
   readonly sharedAddress: readonly SharedAddress[];
 }
 
@@ -158,7 +164,7 @@ export interface Aftr {
   readonly ipv4Address: number | undefined;
   /** Public prefixes this AFTR answers for; every binding lies in one. At least one is needed when enabled. */
   readonly ipv4Pool: readonly Ipv4Prefix[];
-  /** Largest number of bindings; what the datapath can hold is the limit when absent. In bindings. */
+  /** Largest number of bindings and port sets; what the datapath can hold is the limit when absent. In bindings. */
   readonly softwireNumMax: number | undefined;
   /** Whether traffic between two gateways goes through this AFTR. */
   readonly enableHairpinning: boolean;
@@ -334,6 +340,9 @@ export const DROP_REASONS = [
   'martian-ipv4-destination',
   'source-route-option',
   'no-binding',
+  'no-port',
+  'malformed-icmp',
+  'fragment-unplaced',
   'source-mismatch',
   'endpoint-mismatch',
   'outside-served-prefix',

@@ -86,11 +86,13 @@ export class EngineUnderTest {
   ): Promise<void> {
     const configuration = readConfiguration({ 'gi-4over6:softwire': { [this.#role]: instances } });
     this.forwarding.setInstances(planInstances(this.#role, configuration));
+    const removeUnshared = this.forwarding.putSharedAddresses();
     const name = String(instances[0]?.name);
     const rows = bindings.map((text) => this.forwarding.wantedBinding(name, binding(text)));
     const wanted =
       this.#role === 'gateway' ? this.forwarding.wantedServedPrefixes() : rows.filter((row) => row !== undefined);
     await this.forwarding.synchronize(wanted, () => Promise.resolve());
+    removeUnshared();
     this.forwarding.releaseNumbers();
   }
 
