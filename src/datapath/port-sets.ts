@@ -3,6 +3,7 @@
  * blocks, four bits of the PSID a level from its highest ones, so that a few sets of a long PSID cost little.
  */
 
+import { NO_PSID, psidOf } from '../state/psid.ts';
 import {
   BLOCK_SHIFT,
   BLOCK_WORDS,
@@ -12,7 +13,6 @@ import {
   ROW_SOFTWIRE,
   SHARED_FLAG,
 } from './layout.ts';
-import { NO_PSID, psidOf } from './psid.ts';
 import type { TableReader } from './table.ts';
 
 /** Bits of the PSID that one block resolves. */

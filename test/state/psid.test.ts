@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { NO_PSID, psidOf } from '../../src/datapath/psid.ts';
+import { NO_PSID, psidOf } from '../../src/state/psid.ts';
 
 /** Port sets (RFC 7597 §5.1). */
 const test = suite('psid');
