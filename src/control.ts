@@ -57,6 +57,8 @@ export interface InstanceCounters {
   readonly discontinuityTime: string;
   readonly ipv4: SideCounters;
   readonly ipv6: SideCounters;
+  /** Packets with an ECN combination that RFC 6040 §4.2 calls dangerous; they are counted above, too. */
+  readonly ecnAnomalies: number;
 }
 
 export interface SideCounters {

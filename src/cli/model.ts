@@ -88,6 +88,7 @@ export const BOOLEANS: ReadonlySet<string> = new Set([
   'enable-hairpinning',
   'enable-nacm',
   'enabled',
+  'log-ecn-anomalies',
   'persistent',
   'replay-support',
 ]);

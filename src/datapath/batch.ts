@@ -34,6 +34,9 @@ export class Batch {
   readonly sides: Uint8Array;
   /** Instance each packet counts for. */
   readonly instances: Int32Array;
+  /** Row that decided each packet, and the row of the other gateway when it hairpinned; without meaning for a drop. */
+  readonly rows: Int32Array;
+  readonly otherRows: Int32Array;
   outputs = 0;
   readonly output: Int32Array;
   /** The packet that caused each output. */
@@ -55,6 +58,8 @@ export class Batch {
     this.verdicts = new Uint8Array(places);
     this.sides = new Uint8Array(places);
     this.instances = new Int32Array(places);
+    this.rows = new Int32Array(places);
+    this.otherRows = new Int32Array(places);
     const outputs = capacity + SPARE_OUTPUTS;
     this.output = new Int32Array(outputs * OUTPUT_WORDS);
     this.owners = new Int32Array(outputs);

@@ -6,7 +6,7 @@
 import type { Ipv4Prefix } from '../address.ts';
 import type { Aftr, Softwire as Configuration, Gateway, SharedAddress } from '../state/model.generated.ts';
 import type { Role } from './engine.ts';
-import { FLAG_ECN_COMPATIBILITY, FLAG_FLOW_LABEL, FLAG_HAIRPINNING, FLAG_PIPE } from './layout.ts';
+import { FLAG_ECN_COMPATIBILITY, FLAG_FLOW_LABEL, FLAG_HAIRPINNING, FLAG_PIPE, FLAG_SOURCE_ROUTES } from './layout.ts';
 
 export interface InstancePlan {
   readonly name: string;
@@ -23,6 +23,8 @@ export interface InstancePlan {
   readonly payloadMtu: number;
   /** 0 for none. */
   readonly ipv4Address: number;
+  /** Whether dangerous ECN combinations are told in the log. */
+  readonly logsEcnAnomalies: boolean;
   /** What an AFTR answers for: its bindings lie in there. */
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
@@ -63,13 +65,17 @@ function planAftr(aftr: Aftr): InstancePlan {
   };
 }
 
-type TunnelPlan = Pick<InstancePlan, 'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address'>;
+type TunnelPlan = Pick<
+  InstancePlan,
+  'name' | 'flags' | 'hopLimit' | 'pipeDscp' | 'payloadMtu' | 'ipv4Address' | 'logsEcnAnomalies'
+>;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   let flags = 0;
   if (tunnel.trafficClassMode === 'pipe') flags |= FLAG_PIPE;
   if (tunnel.ecnMode === 'compatibility') flags |= FLAG_ECN_COMPATIBILITY;
   if (tunnel.flowLabelMode === 'flow') flags |= FLAG_FLOW_LABEL;
+  if (tunnel.sourceRouteOptions === 'forward') flags |= FLAG_SOURCE_ROUTES;
   return {
     name: tunnel.name,
     flags,
@@ -77,5 +83,6 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
     pipeDscp: tunnel.pipeDscp,
     payloadMtu: tunnel.softwirePayloadMtu,
     ipv4Address: tunnel.ipv4Address ?? 0,
+    logsEcnAnomalies: tunnel.logEcnAnomalies,
   };
 }

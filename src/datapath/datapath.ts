@@ -10,6 +10,7 @@ import { BINDING_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import type { ControlHandlers } from './control-server.ts';
+import { EcnLog } from './ecn-log.ts';
 import type { Role } from './engine.ts';
 import type { Follower } from './follower.ts';
 import { ROLES } from './follower.ts';
@@ -48,6 +49,7 @@ export interface DatapathParts {
 export class Datapath implements ControlHandlers {
   readonly #parts: DatapathParts;
   readonly #workers = new Map<Role, RunningWorkers>();
+  readonly #ecnLog: EcnLog;
   readonly #startedAt = new Date().toISOString();
   /** Why the newest configuration is not in force; empty when it is. */
   #fault = '';
@@ -59,6 +61,7 @@ export class Datapath implements ControlHandlers {
 
   constructor(parts: DatapathParts) {
     this.#parts = parts;
+    this.#ecnLog = new EcnLog(parts.log);
   }
 
   /**
@@ -105,6 +108,14 @@ export class Datapath implements ControlHandlers {
 
   counters(): readonly InstanceCounters[] {
     return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.counters() ?? []);
+  }
+
+  /** Tells the log what workers met; to be called every second or so, at `nowMs` of a clock that never goes back. */
+  tellEvents(nowMs: number): void {
+    for (const role of ROLES) {
+      const readings = this.#parts.follower.forwarding(role)?.ecnReadings() ?? [];
+      this.#ecnLog.tell(readings, nowMs);
+    }
   }
 
   /** Ends forwarding: first the workers, whose devices then drop what comes, and last what leads to them. */

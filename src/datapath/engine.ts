@@ -21,6 +21,7 @@
 import type { Batch } from './batch.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import { Encapsulation } from './encapsulation.ts';
+import { Events } from './events.ts';
 import {
   BLOCK_SHIFT,
   FLAG_PIPE,
@@ -28,12 +29,12 @@ import {
   ROW_SOFTWIRE,
   SOFTWIRE_FLAGS,
   SOFTWIRE_INSTANCE,
-  SOFTWIRE_IPV4_ADDRESS,
   SOFTWIRE_LOCAL,
   SOFTWIRE_MASK,
   SOFTWIRE_PAYLOAD_MTU,
   SOFTWIRE_SHIFT,
 } from './layout.ts';
+import { mayBeOwn, OwnAddresses } from './own-addresses.ts';
 import { portSetRow } from './port-sets.ts';
 import { plainPort } from './ports.ts';
 import { Replies } from './replies.ts';
@@ -51,6 +52,9 @@ export interface EngineMemory {
   readonly role: Role;
   readonly table: TableMemory;
   readonly softwires: SharedArrayBuffer;
+  readonly ownAddresses: SharedArrayBuffer;
+  readonly events: SharedArrayBuffer;
+  readonly workers: number;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
 }
@@ -69,11 +73,10 @@ export class Engine {
   readonly #softwires: Softwires;
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
-  /** Looked-up addresses of a batch as words of the packet, then rows: the address in the table, and the other one. */
+  readonly #own: OwnAddresses;
+  /** Looked-up addresses of a batch as words of the packet: the address in the table, and the other one. */
   readonly #keys: Int32Array;
-  readonly #rows: Int32Array;
   readonly #otherKeys: Int32Array;
-  readonly #otherRows: Int32Array;
   /** Softwire of each row. */
   readonly #softwireOf: Int32Array;
 
@@ -83,13 +86,20 @@ export class Engine {
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, memory.seed, worker);
-    const replies = new Replies(this.#softwires, this.#encapsulation);
-    const { role, seed } = memory;
-    this.#slowPath = new SlowPath(role, this.#table, this.#softwires, this.#encapsulation, replies, seed);
+    this.#own = new OwnAddresses(memory.ownAddresses);
+    this.#slowPath = new SlowPath({
+      role: memory.role,
+      table: this.#table,
+      softwires: this.#softwires,
+      own: this.#own,
+      encapsulation: this.#encapsulation,
+      replies: new Replies(this.#softwires, this.#encapsulation),
+      events: new Events(memory.workers, memory.events),
+      worker,
+      seed: memory.seed,
+    });
     this.#keys = new Int32Array(capacity);
-    this.#rows = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
-    this.#otherRows = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
   }
 
@@ -107,9 +117,9 @@ export class Engine {
   /** The stages. What a malformed packet leads to here is never used: both paths check before they trust a row. */
   #lookUp(batch: Batch): void {
     this.#readKeys(batch);
-    this.#resolve(this.#keys, this.#rows, batch.count);
-    this.#resolve(this.#otherKeys, this.#otherRows, batch.count);
-    if (this.#readRows(batch.count) < 0) this.#choosePortSets(batch);
+    this.#resolve(this.#keys, batch.rows, batch.count);
+    this.#resolve(this.#otherKeys, batch.otherRows, batch.count);
+    if (this.#readRows(batch.rows, batch.count) < 0) this.#choosePortSets(batch);
   }
 
   #readKeys(batch: Batch): void {
@@ -152,9 +162,8 @@ export class Engine {
    * Softwire of each row: the first look at the rows, which brings them into the cache together. Below 0 when one of
    * them is that of a shared address (SHARED_FLAG is the sign).
    */
-  #readRows(count: number): number {
+  #readRows(rows: Int32Array, count: number): number {
     const tableRows = this.#table.rows;
-    const rows = this.#rows;
     const softwires = this.#softwireOf;
     let all = 0;
     for (let k = 0; k < count; k++) {
@@ -167,16 +176,16 @@ export class Engine {
 
   /** From rows of shared addresses to those of port sets; 0, for the slow path, where no port is plain to see. */
   #choosePortSets(batch: Batch): void {
-    const { words, at, lengths, sides } = batch;
+    const { words, at, lengths, sides, rows } = batch;
     const tableRows = this.#table.rows;
     for (let k = 0; k < batch.count; k++) {
-      const shared = this.#rows[k] ?? 0;
+      const shared = rows[k] ?? 0;
       if ((tableRows[(shared << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) >= 0) continue;
       const isInner = sides[k] !== 4;
       const w = ((at[k] ?? 0) >> 2) + (isInner ? OUTER_WORDS : 0);
       const port = plainPort(words, w, (lengths[k] ?? 0) - (isInner ? OUTER_LEN : 0), isInner);
       const row = port < 0 ? 0 : portSetRow(this.#table, shared, port);
-      this.#rows[k] = row;
+      rows[k] = row;
       this.#softwireOf[k] = (tableRows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
     }
   }
@@ -185,14 +194,13 @@ export class Engine {
   #encapsulate(batch: Batch, k: number): boolean {
     const at = batch.at[k] ?? 0;
     const len = batch.lengths[k] ?? 0;
-    const row = this.#rows[k] ?? 0;
+    const row = batch.rows[k] ?? 0;
     const w = at >> 2;
-    if (row === 0 || this.#otherRows[k] !== 0 || !isPlainIpv4(batch.words, w, len, len)) return false;
+    if (row === 0 || batch.otherRows[k] !== 0 || !isPlainIpv4(batch.words, w, len, len)) return false;
     const softwire = this.#softwireOf[k] ?? 0;
     const s = softwire << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
-    const own = templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0;
-    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || batch.words[w + DESTINATION_WORD] === own) return false;
+    if (len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || this.#touchesOwn(batch.words, w)) return false;
     if (((batch.words[w + 2] ?? 0) & 0xff) === 0) return false;
     this.#encapsulation.writeHeader(batch, at, len, softwire, row);
     batch.send(k, at - OUTER_LEN, len + OUTER_LEN);
@@ -206,21 +214,20 @@ export class Engine {
     const { words } = batch;
     const at = batch.at[k] ?? 0;
     const len = batch.lengths[k] ?? 0;
-    const row = this.#rows[k] ?? 0;
+    const row = batch.rows[k] ?? 0;
     const w = at >> 2;
     const inner = w + OUTER_WORDS;
-    if (row === 0 || this.#otherRows[k] !== 0 || !isPlainOuter(words, w, len)) return false;
+    if (row === 0 || batch.otherRows[k] !== 0 || !isPlainOuter(words, w, len)) return false;
     if (!isPlainIpv4(words, inner, len - OUTER_LEN, len - OUTER_LEN)) return false;
     const s = (this.#softwireOf[k] ?? 0) << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
     if (!sameFourWords(words, w + 2, this.#table.rows, row << ROW_SHIFT)) return false;
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
-    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || isOwn(words, inner, templates[s + SOFTWIRE_IPV4_ADDRESS] ?? 0))
-      return false;
+    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || this.#touchesOwn(words, inner)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
     const trafficClass = (((words[w] ?? 0) & 0xf) << 4) | (((words[w] ?? 0) >>> 12) & 0xf);
     const ecn = decapsulatedEcn(tos, trafficClass);
-    if (ecn === ECN_DROP) return false;
+    if (ecn >= ECN_DROP) return false;
     const dscp = ((templates[s + SOFTWIRE_FLAGS] ?? 0) & FLAG_PIPE) !== 0 ? tos : trafficClass;
     const leaving = (dscp & 0xfc) | ecn;
     if (leaving !== tos) setTos(batch.buf, at + OUTER_LEN, leaving);
@@ -228,6 +235,12 @@ export class Engine {
     batch.verdicts[k] = FORWARDED;
     batch.instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
     return true;
+  }
+
+  /** Whether source or destination of the IPv4 packet at word `w` may be an address that ends here. */
+  #touchesOwn(words: Int32Array, w: number): boolean {
+    const own = this.#own.words;
+    return mayBeOwn(own, words[w + SOURCE_WORD] ?? 0) || mayBeOwn(own, words[w + DESTINATION_WORD] ?? 0);
   }
 }
 
@@ -259,11 +272,6 @@ function isPlainIpv4(words: Int32Array, w: number, len: number, received: number
 function isHost(word: number): boolean {
   const first = word & 0xff;
   return first !== 0 && first !== 127 && first < 224;
-}
-
-/** Whether the IPv4 packet at word `w` is from or to the address of the instance itself. */
-function isOwn(words: Int32Array, w: number, own: number): boolean {
-  return words[w + SOURCE_WORD] === own || words[w + DESTINATION_WORD] === own;
 }
 
 function sameFourWords(a: Int32Array, at: number, b: Int32Array, from: number): boolean {

@@ -39,6 +39,7 @@ export class Follower {
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
   #configuration: Configuration = NOTHING;
+  #broadcasts: readonly number[] = [];
   #hash: ContentHash | undefined = new ContentHash();
   #summing: Promise<void> = Promise.resolve();
   #damage = '';
@@ -79,6 +80,12 @@ export class Follower {
    */
   get damage(): string {
     return this.#damage;
+  }
+
+  /** Makes the broadcast addresses of this device's links those given, for all roles. */
+  setBroadcasts(broadcasts: readonly number[]): void {
+    this.#broadcasts = broadcasts;
+    for (const forwarding of this.#forwarding.values()) forwarding.setBroadcasts(broadcasts);
   }
 
   /** What a role forwards by; undefined as long as it never had an instance. */
@@ -137,6 +144,7 @@ export class Follower {
         this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#allocate));
       }
       this.#forwarding.get(role)?.setInstances(plans);
+      this.#forwarding.get(role)?.setBroadcasts(this.#broadcasts);
     }
   }
 

@@ -14,11 +14,14 @@ import type { Binding } from '../state/model.generated.ts';
 import type { InstancePlan } from './configuration.ts';
 import { CounterReader } from './counter-reader.ts';
 import { Counters } from './counters.ts';
+import type { EcnReading } from './ecn-log.ts';
 import type { EngineMemory, Role } from './engine.ts';
 import { Epochs } from './epochs.ts';
+import { Events } from './events.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { Numbers } from './numbers.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { isShared } from './port-sets.ts';
 import type { WantedSharedAddress } from './shared-addresses.ts';
 import { SharedAddresses } from './shared-addresses.ts';
@@ -58,10 +61,13 @@ export class Forwarding {
   readonly #shared: SharedAddresses;
   readonly #epochs: Epochs;
   readonly #softwires: Softwires;
+  readonly #own: OwnAddresses;
   readonly #counters: CounterReader;
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
   #plans: readonly InstancePlan[] = [];
+  /** Broadcast addresses of the links of this device. */
+  #broadcasts: readonly number[] = [];
   /** Tunnel addresses in use with their softwire numbers, by instance; the main one first. */
   #tunnels = new Map<string, readonly Tunnel[]>();
   /** Bindings that found the table full. */
@@ -73,13 +79,18 @@ export class Forwarding {
     this.table = new Table(capacity, this.#epochs, allocate);
     this.#shared = new SharedAddresses(this.table);
     this.#softwires = new Softwires(allocate);
+    this.#own = new OwnAddresses(allocate);
     const counters = new Counters(workers);
-    this.#counters = new CounterReader(role, counters);
+    const events = new Events(workers);
+    this.#counters = new CounterReader(role, counters, events);
     this.memory = {
       engine: {
         role,
         table: this.table.memory,
         softwires: this.#softwires.memory,
+        ownAddresses: this.#own.memory,
+        events: events.memory,
+        workers,
         seed: randomBytes(4).readInt32LE(),
       },
       counters: counters.memory,
@@ -124,10 +135,26 @@ export class Forwarding {
         if (!wanted.has(key)) this.#softwires.set(this.#softwireNumbers.numberOf(key) ?? 0, undefined);
       }
       for (const { plan, instance } of forwarding) this.#setSoftwires(plan, instance);
-      this.#softwires.setPools(forwarding.flatMap(({ plan, instance }) => poolsOf(plan, instance)));
+      this.#softwires.setPools(forwarding.flatMap(({ plan }) => poolsOf(plan, this.#tunnelsOf(plan))));
+      this.#plans = plans;
+      this.#writeOwn();
     });
-    this.#plans = plans;
     this.#tunnels = new Map(forwarding.map(({ plan }) => [plan.name, this.#tunnelsOf(plan)]));
+  }
+
+  /** Makes the broadcast addresses of this device's links those given: what comes from or goes to one is no host's. */
+  setBroadcasts(broadcasts: readonly number[]): void {
+    if (broadcasts.join() === this.#broadcasts.join()) return;
+    this.#broadcasts = broadcasts;
+    this.hold(() => this.#writeOwn());
+  }
+
+  #writeOwn(): void {
+    const addresses = this.#plans.filter(({ forwards }) => forwards).map(({ ipv4Address }) => ipv4Address);
+    this.#own.set(
+      addresses.filter((address) => address !== 0),
+      this.#broadcasts,
+    );
   }
 
   /** Gives the numbers of what is no longer configured free again; its rows are gone. */
@@ -235,6 +262,16 @@ export class Forwarding {
     return this.#plans.map(({ name }) => this.#counters.read(name, this.#instanceOf(name)));
   }
 
+  /** Dangerous ECN combinations of every configured instance. */
+  ecnReadings(): EcnReading[] {
+    return this.#plans.map(({ name, logsEcnAnomalies }) => ({
+      role: this.role,
+      name,
+      packets: this.#counters.ecnAnomalies(this.#instanceOf(name)),
+      isWanted: logsEcnAnomalies,
+    }));
+  }
+
   #tunnelsOf(plan: InstancePlan): Tunnel[] {
     return plan.locals.map((local) => ({
       local,
@@ -264,10 +301,10 @@ function softwireKey(plan: InstancePlan, local: Uint8Array): string {
   return `${plan.name} ${formatIpv6(local)}`;
 }
 
-function poolsOf(plan: InstancePlan, instance: number): Pool[] {
+function poolsOf(plan: InstancePlan, [tunnel]: readonly Tunnel[]): Pool[] {
   return plan.pools.map(({ address, length }) => ({
     first: address,
     last: (address | ~ipv4Mask(length)) >>> 0,
-    instance,
+    softwire: tunnel?.softwire ?? 0,
   }));
 }

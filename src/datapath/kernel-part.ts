@@ -8,9 +8,15 @@ import { readConfiguration } from '../state/model.generated.ts';
 import type { KernelPart } from './datapath.ts';
 import type { Role } from './engine.ts';
 
-/** The kernel behind the interface that the datapath wants; `devices` are the TUN devices by role. */
-export function kernelPart(devices: Readonly<Record<Role, string>>): KernelPart {
-  const kernel = new Kernel();
+/**
+ * The kernel behind the interface that the datapath wants; `devices` are the TUN devices by role, `onBroadcasts` is told
+ * the broadcast addresses of this device's links.
+ */
+export function kernelPart(
+  devices: Readonly<Record<Role, string>>,
+  onBroadcasts: (addresses: readonly number[]) => void,
+): KernelPart {
+  const kernel = new Kernel(onBroadcasts);
   let applied = kernelConfig(readConfiguration({}), devices);
   return {
     check: async (configuration) => {

@@ -56,6 +56,8 @@ export const FLAG_ECN_COMPATIBILITY = 4;
 export const FLAG_FLOW_LABEL = 8;
 /** An AFTR that connects its gateways (RFC 7596 §6.2). */
 export const FLAG_HAIRPINNING = 16;
+/** IPv4 packets with a source route option pass (RFC 7126). */
+export const FLAG_SOURCE_ROUTES = 1 << 16;
 
 /** Instances a role can count for. */
 export { MAX_INSTANCES } from '../state/limits.ts';

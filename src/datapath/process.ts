@@ -50,7 +50,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const follower = new Follower(store, options.queues, allocateShared);
   const datapath = new Datapath({
     follower,
-    kernel: kernelPart(TUN_NAMES),
+    kernel: kernelPart(TUN_NAMES, (addresses) => follower.setBroadcasts(addresses)),
     startWorkers: workerStarter(options.tunDescriptors, log),
     log,
   });
@@ -87,7 +87,9 @@ function isStoreMissing(error: unknown): boolean {
 async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log): Promise<void> {
   while (!ending.aborted) {
     await sleep(FOLLOW_MS, undefined, { signal: ending }).catch(() => undefined);
-    if (!ending.aborted) await datapath.follow().catch((error: Error) => crash(error, log));
+    if (ending.aborted) break;
+    await datapath.follow().catch((error: Error) => crash(error, log));
+    datapath.tellEvents(performance.now());
   }
 }
 

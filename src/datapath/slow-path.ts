@@ -5,10 +5,19 @@
 
 import { isMartianIpv4 } from '../address.ts';
 import type { Batch } from './batch.ts';
-import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
+import { decapsulatedEcn, ECN_ANOMALY, ECN_DROP } from './ecn.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
-import { FLAG_HAIRPINNING, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
+import type { Events } from './events.ts';
+import {
+  FLAG_HAIRPINNING,
+  FLAG_SOURCE_ROUTES,
+  ROW_SHIFT,
+  ROW_SOFTWIRE,
+  SOFTWIRE_MASK,
+  SOFTWIRE_SHIFT,
+} from './layout.ts';
+import type { OwnAddresses } from './own-addresses.ts';
 import { BY_DESTINATION, BY_SOURCE, PortSetPath } from './port-set-path.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
@@ -47,6 +56,7 @@ import {
 } from './verdict.ts';
 import {
   CODE_FRAGMENTATION_NEEDED,
+  CODE_HOST_UNREACHABLE,
   CODE_TTL_EXCEEDED,
   ICMPV4_TIME_EXCEEDED,
   ICMPV4_UNREACHABLE,
@@ -68,6 +78,7 @@ import {
 
 const FRAGMENTATION_NEEDED = [ICMPV4_UNREACHABLE, CODE_FRAGMENTATION_NEEDED] as const;
 const TTL_EXCEEDED = [ICMPV4_TIME_EXCEEDED, CODE_TTL_EXCEEDED] as const;
+const HOST_UNREACHABLE = [ICMPV4_UNREACHABLE, CODE_HOST_UNREACHABLE] as const;
 const REPLY_TTL = 64;
 
 /** Why a packet ends whose extension headers could not all be passed over. */
@@ -87,35 +98,47 @@ interface Parsed {
   /** Softwire and row of the looked-up address; 0 for none. */
   softwire: number;
   row: number;
-  /** ECN field after decapsulation, or ECN_DROP. */
+  /** ECN field after decapsulation, or ECN_DROP; either with ECN_ANOMALY. */
   ecn: number;
+}
+
+/** What the slow path stands on; `worker` is the lane of its events. */
+export interface SlowPathParts {
+  readonly role: Role;
+  readonly table: TableReader;
+  readonly softwires: Softwires;
+  readonly own: OwnAddresses;
+  readonly encapsulation: Encapsulation;
+  readonly replies: Replies;
+  readonly events: Events;
+  readonly worker: number;
+  /** Random. */
+  readonly seed: number;
 }
 
 export class SlowPath {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
+  readonly #own: OwnAddresses;
   readonly #encapsulation: Encapsulation;
   readonly #replies: Replies;
   readonly #portSets: PortSetPath;
+  readonly #events: Events;
+  readonly #worker: number;
   readonly #walk = newWalk();
   readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
 
-  /** `seed` is random. */
-  constructor(
-    role: Role,
-    table: TableReader,
-    softwires: Softwires,
-    encapsulation: Encapsulation,
-    replies: Replies,
-    seed: number,
-  ) {
-    this.#isGateway = role === 'gateway';
-    this.#table = table;
-    this.#softwires = softwires;
-    this.#encapsulation = encapsulation;
-    this.#replies = replies;
-    this.#portSets = new PortSetPath(table, softwires, seed);
+  constructor(parts: SlowPathParts) {
+    this.#isGateway = parts.role === 'gateway';
+    this.#table = parts.table;
+    this.#softwires = parts.softwires;
+    this.#own = parts.own;
+    this.#encapsulation = parts.encapsulation;
+    this.#replies = parts.replies;
+    this.#events = parts.events;
+    this.#worker = parts.worker;
+    this.#portSets = new PortSetPath(parts.table, parts.softwires, parts.seed);
   }
 
   /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
@@ -123,9 +146,11 @@ export class SlowPath {
     const parsed = this.#parsed;
     parsed.k = k;
     parsed.at = batch.at[k] ?? 0;
+    parsed.row = 0;
     batch.instances[k] = this.#softwires.firstInstance();
     const len = batch.lengths[k] ?? 0;
     batch.verdicts[k] = batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len);
+    batch.rows[k] = parsed.row;
   }
 
   /** Decides the packets of earlier batches whose waiting ends now. */
@@ -147,22 +172,23 @@ export class SlowPath {
     const destination = ipv4.destination(buf, at);
     packet.row = this.#rowOf(this.#isGateway ? source : destination);
     packet.softwire = this.#softwireOf(packet.row);
-    const pool = packet.row === 0 && !this.#isGateway ? this.#softwires.poolInstance(destination) : -1;
-    if (packet.row !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
-    else if (pool >= 0) batch.instances[packet.k] = pool;
+    if (packet.row === 0) packet.softwire = this.#softwireOfUnbound(destination);
+    if (packet.softwire !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
 
-    if (isMartianIpv4(source)) return DROP_MARTIAN_IPV4_SOURCE;
-    if (isMartianIpv4(destination)) return DROP_MARTIAN_IPV4_DESTINATION;
-    if (ipv4.hasSourceRoute(buf, at)) return DROP_SOURCE_ROUTE_OPTION;
-    const own = this.#softwires.byIpv4Address(destination);
+    if (this.#isNoHost(source)) return DROP_MARTIAN_IPV4_SOURCE;
+    if (this.#isNoHost(destination)) return DROP_MARTIAN_IPV4_DESTINATION;
+    if (this.#wantsItsOwnRoute(buf, at, packet.softwire)) return DROP_SOURCE_ROUTE_OPTION;
+    const own = this.#byIpv4Address(destination);
     if (own !== 0) return this.#toItself(batch, packet, own);
     if (packet.row === 0) {
-      packet.row = this.#portSets.rowOf(batch, packet, BY_DESTINATION);
-      if (packet.row === 0) return this.#unknownIpv4(pool);
-      if (packet.row < 0) return -packet.row;
-      packet.softwire = this.#softwireOf(packet.row);
+      const found = this.#portSets.rowOf(batch, packet, BY_DESTINATION);
+      if (found === 0) return this.#unknownIpv4(batch, packet, destination);
+      if (found < 0) return -found;
+      packet.row = found;
+      packet.softwire = this.#softwireOf(found);
     }
     if (this.#isGateway && this.#leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
+      this.#replies.sendError(batch, packet.k, at, HOST_UNREACHABLE, 0, packet.softwire, NO_ROW);
       return DROP_LOOP_PREVENTED;
     }
     if (ipv4.ttl(buf, at) === 0) return DROP_TTL_EXPIRED;
@@ -170,9 +196,22 @@ export class SlowPath {
     return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row) ? FORWARDED : DROP_TOO_BIG;
   }
 
-  #unknownIpv4(pool: number): number {
-    if (this.#isGateway) return DROP_OUTSIDE_SERVED_PREFIX;
-    return pool >= 0 ? DROP_NO_BINDING : DROP_NO_INSTANCE;
+  /** Whose packet it is when its address in the table has no row; 0 when nobody's. */
+  #softwireOfUnbound(destination: number): number {
+    if (!this.#isGateway) return this.#softwires.poolSoftwire(destination);
+    return this.#softwireOf(this.#rowOf(destination));
+  }
+
+  /**
+   * At an AFTR, an address that is bound to nothing: the source may be told (RFC 7596 §6.2). At a gateway, a packet that
+   * came through the tunnel for an address that has no way inwards here, so that the kernel brought it back: it must not
+   * go into the tunnel again, and its source, behind the tunnel, is told (RFC 1812 §5.2.7.1).
+   */
+  #unknownIpv4(batch: Batch, { k, at, softwire }: Parsed, destination: number): number {
+    if (softwire === 0) return this.#isGateway ? DROP_OUTSIDE_SERVED_PREFIX : DROP_NO_INSTANCE;
+    const back = this.#isGateway ? this.#rowOf(destination) : NO_ROW;
+    this.#replies.sendError(batch, k, at, HOST_UNREACHABLE, 0, softwire, back);
+    return this.#isGateway ? DROP_LOOP_PREVENTED : DROP_NO_BINDING;
   }
 
   /** A packet from IPv4 to the instance's own address: echo is answered, nothing else is served here. */
@@ -237,9 +276,9 @@ export class SlowPath {
     packet.outer = outer;
     if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, at)) return DROP_MALFORMED_IPV4;
     const source = ipv4.source(buf, at);
-    if (isMartianIpv4(source) || this.#softwires.byIpv4Address(source) !== 0) return DROP_MARTIAN_IPV4_SOURCE;
-    if (isMartianIpv4(ipv4.destination(buf, at))) return DROP_MARTIAN_IPV4_DESTINATION;
-    if (ipv4.hasSourceRoute(buf, at)) return DROP_SOURCE_ROUTE_OPTION;
+    if (this.#isNoHost(source) || this.#byIpv4Address(source) !== 0) return DROP_MARTIAN_IPV4_SOURCE;
+    if (this.#isNoHost(ipv4.destination(buf, at))) return DROP_MARTIAN_IPV4_DESTINATION;
+    if (this.#wantsItsOwnRoute(buf, at, packet.softwire)) return DROP_SOURCE_ROUTE_OPTION;
     packet.ecn = decapsulatedEcn(ipv4.tos(buf, at), ipv6.trafficClass(buf, outer));
     return this.#isGateway ? this.#atGateway(batch, packet) : this.#atAftr(batch, packet);
   }
@@ -258,7 +297,7 @@ export class SlowPath {
       return DROP_ENDPOINT_MISMATCH;
     }
     if (this.#leadsToInstance(ipv4.source(buf, packet.at), instance)) return DROP_LOOP_PREVENTED;
-    if (packet.ecn === ECN_DROP) return DROP_ECN;
+    if (!this.#passesEcn(packet, instance)) return DROP_ECN;
     return isOwn ? this.#throughTunnelToItself(batch, packet) : this.#toIpv4(batch, packet);
   }
 
@@ -266,12 +305,13 @@ export class SlowPath {
   #atAftr(batch: Batch, packet: Parsed): number {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
-    packet.row = this.#rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
-    if (packet.row === 0) return DROP_NO_BINDING;
-    if (packet.row < 0) return -packet.row;
+    const from = this.#rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
+    if (from === 0) return DROP_NO_BINDING;
+    if (from < 0) return -from;
+    packet.row = from;
     if (!this.#comesFrom(buf, packet.outer, packet.row)) return DROP_SOURCE_MISMATCH;
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
-    if (packet.ecn === ECN_DROP) return DROP_ECN;
+    if (!this.#passesEcn(packet, this.#softwires.instance(packet.softwire))) return DROP_ECN;
     if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
     const other = this.#rowOf(destination) || this.#portSets.rowOf(batch, packet, BY_DESTINATION);
     if (other === 0) return this.#toIpv4(batch, packet);
@@ -310,6 +350,7 @@ export class SlowPath {
     if (this.#isTooBig(buf, at, target)) return this.#tooBig(batch, packet, target, packet.row);
     this.#carryTrafficClass(buf, packet);
     ipv4.setTtl(buf, at, ipv4.ttl(buf, at) - 1);
+    batch.otherRows[k] = other;
     return this.#encapsulation.send(batch, k, at, target, other) ? HAIRPINNED : DROP_TOO_BIG;
   }
 
@@ -318,12 +359,36 @@ export class SlowPath {
     return DROP_TTL_EXPIRED;
   }
 
+  /** RFC 6040 §4.2: false for a packet whose mark would be lost. What the figure marks (!!!) is noted for the log. */
+  #passesEcn(packet: Parsed, instance: number): boolean {
+    if ((packet.ecn & ECN_ANOMALY) !== 0) this.#events.countEcnAnomaly(this.#worker, instance);
+    packet.ecn &= ~ECN_ANOMALY;
+    return packet.ecn !== ECN_DROP;
+  }
+
   /** The inner TOS as it leaves: ECN by RFC 6040, DSCP of the outer header unless in pipe mode (RFC 2983 §3). */
   #carryTrafficClass(buf: Uint8Array, packet: Parsed): void {
     const tos = ipv4.tos(buf, packet.at);
     const dscp = this.#softwires.isPipe(packet.softwire) ? tos : ipv6.trafficClass(buf, packet.outer);
     const leaving = (dscp & 0xfc) | packet.ecn;
     if (leaving !== tos) ipv4.setTos(buf, packet.at, leaving);
+  }
+
+  // Addresses ---------------------------------------------------------------------------------------------------------
+
+  /** Whether an address can be no host's: martian, or the broadcast address of a link here (RFC 1812 §5.3.7). */
+  #isNoHost(address: number): boolean {
+    return isMartianIpv4(address) || this.#own.isBroadcast(address);
+  }
+
+  /** The softwire of the instance that has this ipv4-address; 0 when none has. */
+  #byIpv4Address(address: number): number {
+    return this.#own.mayHold(address) ? this.#softwires.byIpv4Address(address) : 0;
+  }
+
+  /** RFC 7126 §4.3, §4.4: source routes are dropped unless the instance is told to let them pass. */
+  #wantsItsOwnRoute(buf: Uint8Array, at: number, softwire: number): boolean {
+    return ipv4.hasSourceRoute(buf, at) && !this.#softwires.has(softwire, FLAG_SOURCE_ROUTES);
   }
 
   // Rows --------------------------------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ export interface Softwire {
 export interface Pool {
   readonly first: number;
   readonly last: number;
-  readonly instance: number;
+  /** A softwire of the instance. */
+  readonly softwire: number;
 }
 
 const HEADER_WORDS = (MAX_SOFTWIRES + 1) * SOFTWIRE_WORDS;
@@ -86,13 +87,13 @@ export class Softwires {
       const word = POOLS + i * POOL_WORDS;
       this.words[word] = pool.first;
       this.words[word + 1] = pool.last;
-      this.words[word + 2] = pool.instance;
+      this.words[word + 2] = pool.softwire;
     }
     this.words[POOL_COUNT] = sorted.length;
   }
 
-  /** The instance whose pool holds `address`; -1 when none does. */
-  poolInstance(address: number): number {
+  /** A softwire of the instance whose pool holds `address`; 0 when none does. */
+  poolSoftwire(address: number): number {
     let low = 0;
     let high = (this.words[POOL_COUNT] ?? 0) - 1;
     while (low <= high) {
@@ -100,9 +101,9 @@ export class Softwires {
       const word = POOLS + middle * POOL_WORDS;
       if (address < (this.words[word] ?? 0) >>> 0) high = middle - 1;
       else if (address > (this.words[word + 1] ?? 0) >>> 0) low = middle + 1;
-      else return this.words[word + 2] ?? -1;
+      else return this.words[word + 2] ?? 0;
     }
-    return -1;
+    return 0;
   }
 
   /** The softwire whose tunnel address is the 16 octets at `at`; 0 when there is none. */

@@ -27,7 +27,10 @@ export async function diagnose(
   const found = refusals(config, host).map(({ message }) => message);
   found.push(...missingDevices(devices, host), ...settingFaults(config, devices));
   for (const gateway of config.gateways) {
-    found.push(...leftFaults(gateway, host), ...(await faultsTowardsDevices(gateway, host, netlink)));
+    found.push(
+      ...leftFaults(gateway, host),
+      ...(await faultsTowardsDevices(gateway, config.gatewayDevice, host, netlink)),
+    );
     found.push(...(await faultsTowardsAftr(gateway, host, netlink)));
   }
   for (const aftr of config.aftrs) {
@@ -93,8 +96,13 @@ function leftFaults({ name, ipv4Interfaces }: GatewayPart, { links }: HostState)
   });
 }
 
-/** Our blackhole behind a served prefix is all there is as long as nobody routes the prefix to the end devices. */
-async function faultsTowardsDevices(gateway: GatewayPart, host: HostState, netlink: Netlink): Promise<string[]> {
+/** Our own routes behind a served prefix are all there is as long as nobody routes the prefix to the end devices. */
+async function faultsTowardsDevices(
+  gateway: GatewayPart,
+  ownDevice: string,
+  host: HostState,
+  netlink: Netlink,
+): Promise<string[]> {
   const { name, ipv4Interfaces, servedPrefixes } = gateway;
   const found: string[] = [];
   for (const { address, length } of servedPrefixes.slice(0, MOST_LOOKUPS)) {
@@ -104,7 +112,8 @@ async function faultsTowardsDevices(gateway: GatewayPart, host: HostState, netli
     const prefix = formatIpv4Prefix(address, length);
     const left = ipv4Interfaces[0] ?? 'LEFT';
     const advice = `ip addr add ADDRESS/LENGTH dev ${left}, or ip route add ${prefix} via ROUTER dev ${left}`;
-    if (way.kind === 'none') found.push(`gateway ${name}: no route leads to served prefix ${prefix}: ${advice}`);
+    const isNone = way.kind === 'none' || link === ownDevice;
+    if (isNone) found.push(`gateway ${name}: no route leads to served prefix ${prefix}: ${advice}`);
     else if (ipv4Interfaces.length > 0 && !ipv4Interfaces.includes(link)) {
       found.push(
         `gateway ${name}: the route to served prefix ${prefix} leads out of ${link}, not of ${left}: ${advice}`,

@@ -7,6 +7,7 @@
  * 3. Nothing of others is touched.
  */
 
+import { broadcastAddresses } from './broadcasts.ts';
 import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
 import { diagnose } from './diagnosis.ts';
@@ -33,6 +34,7 @@ interface Own {
 
 export class Kernel {
   readonly #netlink = new Netlink();
+  readonly #onBroadcasts: (addresses: readonly number[]) => void;
   #monitor: Monitor | undefined;
   #config: KernelConfig | undefined;
   /** What the kernel has of ours; undefined when it must be read. */
@@ -43,6 +45,11 @@ export class Kernel {
   #fault = '';
   #diagnosis: { readonly at: number; readonly sentences: Promise<string[]> } | undefined;
   #last: Promise<unknown> = Promise.resolve();
+
+  /** `onBroadcasts` is told the broadcast addresses of all links whenever they may have changed. */
+  constructor(onBroadcasts: (addresses: readonly number[]) => void = () => undefined) {
+    this.#onBroadcasts = onBroadcasts;
+  }
 
   /** Why this configuration cannot be applied here; empty when it can. Changes nothing. */
   async check(config: KernelConfig): Promise<HostRefusal[]> {
@@ -161,7 +168,9 @@ export class Kernel {
 
   async #wanted(plan: KernelPlan, links: readonly Link[]): Promise<Own> {
     const indexes = new Map(links.map(({ name, index }) => [name, index]));
-    const proxies = onLinkNeighbours(plan.tunnelAddresses, await this.#netlink.addresses());
+    const addresses = await this.#netlink.addresses();
+    this.#onBroadcasts(broadcastAddresses(addresses));
+    const proxies = onLinkNeighbours(plan.tunnelAddresses, addresses);
     for (const { link } of proxies) {
       const name = links.find(({ index }) => index === link)?.name;
       writeSetting(`ipv6/conf/${name}/proxy_ndp`, '1');

@@ -3,7 +3,8 @@
  *
  *   AFTR      pool -> TUN, tunnel addresses -> TUN; a blackhole behind each
  *   gateway   from P look into main, its default route apart; then into our table, whose default leads to the TUN
- *             served prefixes: a blackhole in main, so that what has no way inwards is not sent back out
+ *             served prefixes: behind every other route of main to the TUN, whose engine tells the source that there is no
+ *             way inwards; behind that a blackhole, so that it is never sent back out
  */
 
 import type { Ipv4Prefix } from '../address.ts';
@@ -72,6 +73,8 @@ const TUNNEL_PRIORITY = 4447;
 /** Best there is: 0 means 1,024 to IPv6. */
 export const METRIC = 1;
 const BLACKHOLE_METRIC = 2_000_000_000;
+/** Worse than any route of others. */
+const LAST_METRIC = BLACKHOLE_METRIC - 1;
 export const MAX_RULES = 64;
 const ALL: Ipv4Prefix = { address: 0, length: 0 };
 
@@ -92,7 +95,7 @@ export function planKernel(config: KernelConfig): KernelPlan {
       ),
       ...pools.flatMap((prefix) => withBlackhole(ipv4Route(prefix, MAIN, aftrDevice))),
       ...(served.length > 0 ? withBlackhole(ipv4Route(ALL, GATEWAY_TABLE, gatewayDevice)) : []),
-      ...served.map((prefix) => ({ ...ipv4Route(prefix, MAIN, undefined), metric: BLACKHOLE_METRIC })),
+      ...served.flatMap((prefix) => withBlackhole({ ...ipv4Route(prefix, MAIN, gatewayDevice), metric: LAST_METRIC })),
     ],
     rules: isMarked ? rulesFor(undefined, GATEWAY_MARK) : served.flatMap((prefix) => rulesFor(prefix, 0)),
     tunnelAddresses: tunnels.map(([octets]) => octets),

@@ -45,8 +45,15 @@ export interface Rights {
   may(node: DataNode, access: Exclude<Access, 'exec'>): boolean;
 }
 
+/** How often something was denied since the program started (§3.5.2, the leaves of container nacm). */
+export interface Denials {
+  operations: number;
+  dataWrites: number;
+}
+
 /** Access control over the configuration that `configuration` returns (the root of running). */
 export class AccessControl {
+  readonly denials: Denials = { operations: 0, dataWrites: 0 };
   readonly #configuration: () => DataNode;
   #compiledFrom: DataNode | undefined;
   #rules: Rules = {
@@ -67,7 +74,7 @@ export class AccessControl {
       this.#compiledFrom = root;
     }
     if (isRecovery(caller) || !this.#rules.enabled) return EVERYTHING;
-    return new RuleRights(this.#rules, caller.user);
+    return new RuleRights(this.#rules, caller.user, this.denials);
   }
 }
 
@@ -86,8 +93,10 @@ class RuleRights implements Rights {
   readonly writesAll: boolean;
   readonly #defaults: Rules['defaults'];
   readonly #rules: readonly Rule[];
+  readonly #denials: Denials;
 
-  constructor(rules: Rules, user: string) {
+  constructor(rules: Rules, user: string, denials: Denials) {
+    this.#denials = denials;
     const groups = rules.groupsOf(user);
     this.#defaults = rules.defaults;
     // §3.4.5 step 5: without a group no rule list applies, not even one for '*'.
@@ -105,6 +114,19 @@ class RuleRights implements Rights {
   }
 
   mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean {
+    const isPermitted = this.#permitsExecution(module, operation, schema);
+    if (!isPermitted) this.#denials.operations++;
+    return isPermitted;
+  }
+
+  /** What is not read is silently left out; what is not written is counted, and ends the edit that asked. */
+  may(node: DataNode, access: Exclude<Access, 'exec'>): boolean {
+    const isPermitted = this.#permitsData(node, access);
+    if (!isPermitted && access !== 'read') this.#denials.dataWrites++;
+    return isPermitted;
+  }
+
+  #permitsExecution(module: string, operation: string, schema: SchemaNode | undefined): boolean {
     if (module === NETCONF_MODULE && operation === 'close-session') return true;
     for (const rule of this.#rules) {
       if (rule.kind !== 'any' && rule.kind !== 'rpc') continue;
@@ -116,7 +138,7 @@ class RuleRights implements Rights {
     return this.#defaults.exec;
   }
 
-  may(node: DataNode, access: Exclude<Access, 'exec'>): boolean {
+  #permitsData(node: DataNode, access: Exclude<Access, 'exec'>): boolean {
     if (access === 'read' && this.readsAll) return true;
     for (const rule of this.#rules) {
       if (rule.kind !== 'any' && rule.kind !== 'data') continue;

@@ -62,6 +62,13 @@ export interface Gateway {
   readonly pipeDscp: number;
   /** Ingress mode of explicit congestion notification. Egress is the same in both. */
   readonly ecnMode: 'normal' | 'compatibility';
+  /**
+   * Whether combinations of inner and outer ECN fields that mean a faulty or hostile network are told in the log, at
+   * most once a minute. They are counted in any case.
+   */
+  readonly logEcnAnomalies: boolean;
+  /** What becomes of an IPv4 packet with a source route option. All other options pass. */
+  readonly sourceRouteOptions: 'drop' | 'forward';
   /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
 }
@@ -86,6 +93,13 @@ function readGateway(value: unknown): Gateway {
     ),
     pipeDscp: leafAt(node, 'pipe-dscp', Number, 0),
     ecnMode: leafAt(node, 'ecn-mode', (value) => String(value) as 'normal' | 'compatibility', 'normal' as const),
+    logEcnAnomalies: leafAt(node, 'log-ecn-anomalies', Boolean, true),
+    sourceRouteOptions: leafAt(
+      node,
+      'source-route-options',
+      (value) => String(value) as 'drop' | 'forward',
+      'drop' as const,
+    ),
     flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
   };
 }
@@ -182,6 +196,13 @@ export interface Aftr {
   readonly pipeDscp: number;
   /** Ingress mode of explicit congestion notification. Egress is the same in both. */
   readonly ecnMode: 'normal' | 'compatibility';
+  /**
+   * Whether combinations of inner and outer ECN fields that mean a faulty or hostile network are told in the log, at
+   * most once a minute. They are counted in any case.
+   */
+  readonly logEcnAnomalies: boolean;
+  /** What becomes of an IPv4 packet with a source route option. All other options pass. */
+  readonly sourceRouteOptions: 'drop' | 'forward';
   /** The flow label of the outer header. */
   readonly flowLabelMode: 'flow' | 'zero';
   /** Which gateway holds which IPv4 addresses. */
@@ -209,6 +230,13 @@ function readAftr(value: unknown): Aftr {
     ),
     pipeDscp: leafAt(node, 'pipe-dscp', Number, 0),
     ecnMode: leafAt(node, 'ecn-mode', (value) => String(value) as 'normal' | 'compatibility', 'normal' as const),
+    logEcnAnomalies: leafAt(node, 'log-ecn-anomalies', Boolean, true),
+    sourceRouteOptions: leafAt(
+      node,
+      'source-route-options',
+      (value) => String(value) as 'drop' | 'forward',
+      'drop' as const,
+    ),
     flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
     bindingTable: readBindingTable(objectAt(node, 'binding-table')),
   };

@@ -42,6 +42,33 @@ export class SealedChange implements RowChange {
   }
 }
 
+/** A row that differs between two versions, read once: it is asked for more than once. */
+export class HistoricChange implements RowChange {
+  readonly instance: string;
+  readonly number: number;
+  readonly sealedBefore: Uint8Array | undefined;
+  readonly sealedAfter: Uint8Array | undefined;
+  #before: Binding | undefined;
+  #after: Binding | undefined;
+
+  constructor(instance: string, number: number, before: Uint8Array | undefined, after: Uint8Array | undefined) {
+    this.instance = instance;
+    this.number = number;
+    this.sealedBefore = before;
+    this.sealedAfter = after;
+  }
+
+  get before(): Binding | undefined {
+    this.#before ??= this.sealedBefore && openRow(this.number, this.sealedBefore);
+    return this.#before;
+  }
+
+  get after(): Binding | undefined {
+    this.#after ??= this.sealedAfter && openRow(this.number, this.sealedAfter);
+    return this.#after;
+  }
+}
+
 type Counts = { -readonly [Name in keyof Tally]: number };
 
 const NOTHING = new NoRows();

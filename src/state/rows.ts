@@ -54,6 +54,11 @@ export function prefixNumber(address: number, length: number): number {
   return address * 64 + length;
 }
 
+/** The text of a prefix. */
+export function formatNumber(number: number): string {
+  return formatIpv4Prefix(Math.floor(number / 64), number % 64);
+}
+
 /** The key of a prefix in the store. */
 export function keyOfNumber(number: number): Uint8Array {
   return bindingKey(Math.floor(number / 64), number % 64);

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { Batch } from '../../src/datapath/batch.ts';
 import { CounterReader } from '../../src/datapath/counter-reader.ts';
 import { Counters, SIDE_IPV4, SIDE_IPV6 } from '../../src/datapath/counters.ts';
+import { Events } from '../../src/datapath/events.ts';
 import { DROP_NO_BINDING, FORWARDED } from '../../src/datapath/verdict.ts';
 
 const test = suite('counters');
@@ -47,7 +48,7 @@ test('octets carry over 2^32', () => {
 
 test('an instance counts from when it began, whoever had its number before', () => {
   const counters = new Counters(1);
-  const reader = new CounterReader('aftr', counters);
+  const reader = new CounterReader('aftr', counters, new Events(1));
   reader.begin(5);
   counters.countBatch(0, decided([[5, 4, FORWARDED, 10]]));
   assert.equal(reader.read('old', 5).ipv4.forwarded, { packets: 1, octets: 10 });

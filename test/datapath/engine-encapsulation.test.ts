@@ -21,6 +21,11 @@ function toGateway(payload: string, more: Record<string, number> = {}): string {
   return ipv6({ src: '2001:db8:b::1', dst: '2001:db8:a::1', payload, ...more });
 }
 
+/** Host unreachable: what an instance tells the source of a packet. */
+function error(src: string, dst: string, about: string): string {
+  return ipv4({ src, dst, tos: 0xc0, id: 0, df: true, protocol: 1, payload: icmpv4(3, 1, `00000000${about}`) });
+}
+
 const plain = ipv4(up);
 const withOptions = ipv4({ ...up, options: `94040000${'01'.repeat(36)}` });
 const protocols = [1, 6, 47, 50, 132, 253].map((protocol) =>
@@ -35,16 +40,20 @@ const gatewayCases: EngineCase[] = [
     counters: { 'ipv4 forwarded': 1 },
   },
   {
-    name: 'octets after the total length are trimmed (D1)',
-    in: [`${ipv4(up)}${'00'.repeat(18)}`],
-    out: [toAftr(ipv4(up))],
+    name: 'an inner packet of 28 octets in 46 of a frame: the padding is trimmed, 68 octets leave (D1)',
+    in: [`${ipv4({ ...up, payload: udp(0) })}${'00'.repeat(18)}`],
+    out: [toAftr(ipv4({ ...up, payload: udp(0) }), { payloadLength: 28 })],
     counters: { 'ipv4 forwarded': 1 },
   },
   {
-    name: 'options, identification and DF stay as they are (D2, D16)',
-    in: [withOptions, ipv4({ ...up, df: true, id: 0xbeef })],
-    out: [toAftr(withOptions), toAftr(ipv4({ ...up, df: true, id: 0xbeef }))],
-    counters: { 'ipv4 forwarded': 2 },
+    name: 'options up to IHL 15, identification, DF, UDP checksum 0 and a real one stay as they are (D2, D16)',
+    in: [withOptions, ipv4({ ...up, df: true, id: 0xbeef }), ipv4({ ...up, payload: '03e807d0000cbeef01020304' })],
+    out: [
+      toAftr(withOptions),
+      toAftr(ipv4({ ...up, df: true, id: 0xbeef })),
+      toAftr(ipv4({ ...up, payload: '03e807d0000cbeef01020304' })),
+    ],
+    counters: { 'ipv4 forwarded': 3 },
   },
   {
     name: 'any IPv4 protocol is carried (D17)',
@@ -87,9 +96,11 @@ const gatewayCases: EngineCase[] = [
   },
   {
     name: 'a martian source is dropped (D14)',
-    in: ['0.0.0.1', '127.0.0.1', '224.0.0.1', '240.0.0.1'].map((src) => ipv4({ src, dst: INTERNET })),
+    in: ['0.0.0.1', '127.0.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255'].map((src) =>
+      ipv4({ src, dst: INTERNET }),
+    ),
     out: [],
-    counters: { 'ipv4 martian-ipv4-source': 4 },
+    counters: { 'ipv4 martian-ipv4-source': 5 },
   },
   {
     name: 'loose and strict source routes are dropped, also behind other options (D16)',
@@ -110,7 +121,7 @@ const gatewayCases: EngineCase[] = [
   {
     name: 'a destination in a served prefix of the gateway does not enter the tunnel (D49)',
     in: [ipv4({ src: DEVICE, dst: '198.51.100.200' })],
-    out: [],
+    out: [error('198.51.100.1', DEVICE, ipv4({ src: DEVICE, dst: '198.51.100.200' }))],
     counters: { 'ipv4 loop-prevented': 1 },
   },
   {
@@ -157,9 +168,9 @@ addCases(test, 'aftr', [
     counters: { 'ipv4 forwarded': 1 },
   },
   {
-    name: 'an address of a pool that is bound to nothing is dropped (RFC 7596 §6.2)',
+    name: 'an address of a pool that is bound to nothing: host unreachable (RFC 7596 §6.2)',
     in: [ipv4({ ...down, dst: '198.51.102.128' }), ipv4({ ...down, dst: '198.51.103.255' })],
-    out: [],
+    out: ['198.51.102.128', '198.51.103.255'].map((dst) => error('203.0.113.1', INTERNET, ipv4({ ...down, dst }))),
     counters: { 'ipv4 no-binding': 2 },
   },
   {

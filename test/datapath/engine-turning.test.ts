@@ -35,6 +35,8 @@ function error(type: number, code: number, mtu: number, about: string): string {
   });
 }
 
+const DEVICE_LOCAL = '198.51.100.1';
+
 const lastHop = ipv4({ src: X, dst: INTERNET, ttl: 1 });
 const lastHopHairpin = ipv4({ src: X, dst: Y, ttl: 1 });
 const bigHairpin = ipv4({ src: X, dst: Y, df: true, payload: udp(1_000) });
@@ -171,11 +173,16 @@ test('a packet to an unused address crosses the tunnel at most once (D49, D50)',
   const gateway = await engineFor('gateway');
   const [tunnelled = ''] = aftr.run([ipv4({ src: INTERNET, dst: '198.51.100.200' })]);
   const [inner = ''] = gateway.run([tunnelled]);
-  // The gateway has no such device, and its default route brings the packet back to the engine.
-  assert.equal(gateway.run([inner]), []);
-  // A gateway that misbehaves sends it back through the tunnel.
-  assert.equal(aftr.run([fromG1(inner)]), []);
-  assert.equal(packetCounts(gateway.counters()), { 'ipv6 forwarded': 1, 'ipv4 outside-served-prefix': 1 });
+  // The gateway has no such device, and its last route brings the packet back to the engine, which tells the source.
+  const quote = `00000000${inner}`;
+  const fields = { src: DEVICE_LOCAL, dst: INTERNET, tos: 0xc0, id: 0, df: true, protocol: 1 };
+  const told = ipv4({ ...fields, payload: icmpv4(3, 1, quote) });
+  assert.equal(gateway.run([inner]), [ipv6({ src: G1, dst: AFTR, trafficClass: 0xc0, payload: told })]);
+  assert.equal(aftr.run([fromG1(told, { trafficClass: 0xc0 })]), [told]);
+  // A gateway that misbehaves sends the packet itself back through the tunnel: it ends there, whatever its TTL.
+  assert.equal(aftr.run([fromG1(inner), fromG1(ipv4({ src: INTERNET, dst: '198.51.100.200', ttl: 1 }))]), []);
+  assert.equal(packetCounts(gateway.counters()), { 'ipv6 forwarded': 1, 'ipv4 loop-prevented': 1 });
+  assert.equal(packetCounts(aftr.counters()), { 'ipv4 forwarded': 1, 'ipv6 forwarded': 1, 'ipv6 no-binding': 2 });
 });
 
 test.run();

@@ -1,5 +1,6 @@
 // needs: root
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { isDeepStrictEqual } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv6 } from '../../src/address.ts';
@@ -12,6 +13,7 @@ import { Workers } from '../../src/datapath/workers.ts';
 import { AFTR, binding, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
+import { eventually } from '../helpers/program.ts';
 
 /**
  * Both roles over real TUN devices, with real stacks at both ends:
@@ -27,6 +29,8 @@ const INTERNET_NS = `gi4dp-${process.pid}-internet`;
 const DEVICE = '198.51.100.10';
 const INTERNET = '203.0.113.80';
 const TUNS: Readonly<Record<Role, string>> = { gateway: 'gi-gw', aftr: 'gi-aftr' };
+/** From a reply that has come to its count. */
+const COUNT_MS = 2_000;
 const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 const BINDING = binding(['198.51.100.0/24', '2001:db8:a::1']);
 
@@ -123,6 +127,16 @@ function ping(namespace: string, words: string): { replies: number; output: stri
   return { replies: Number(/(\d+) received/.exec(output)?.[1]), output };
 }
 
+/** Counters are as said, now or in a moment: a worker sends what leaves before it counts. */
+async function countsBecome(datapath: Datapath, wanted: Readonly<Record<string, number>>): Promise<void> {
+  const read = () => {
+    const counts = packetCounts(datapath.counters());
+    return Object.fromEntries(Object.keys(wanted).map((name) => [name, counts[name]]));
+  };
+  await eventually(COUNT_MS, async () => (isDeepStrictEqual(read(), wanted) ? true : undefined)).catch(() => undefined);
+  assert.equal(read(), wanted);
+}
+
 process.once('exit', removeHosts);
 buildHosts();
 buildRouter();
@@ -132,8 +146,7 @@ for (const queues of [1, 2]) {
     withDatapath(queues, async ({ datapath }) => {
       assert.is(ping(DEVICE_NS, `-c 20 -i 0.01 ${INTERNET}`).replies, 20);
       assert.is(ping(INTERNET_NS, `-c 20 -i 0.01 ${DEVICE}`).replies, 20);
-      const counts = packetCounts(datapath.counters());
-      assert.equal([counts['ipv4 forwarded'], counts['ipv6 forwarded']], [80, 80]);
+      await countsBecome(datapath, { 'ipv4 forwarded': 80, 'ipv6 forwarded': 80 });
     }));
 }
 
@@ -148,7 +161,7 @@ test('the payload MTU: what fits passes, what does not is reported or fragmented
     const tooBig = ping(DEVICE_NS, `-c 1 -M do -s 1433 ${INTERNET}`);
     assert.is(tooBig.replies, 0);
     assert.match(tooBig.output, /mtu = ?1460/i);
-    assert.is(packetCounts(datapath.counters())['ipv4 too-big'], 1);
+    await countsBecome(datapath, { 'ipv4 too-big': 1 });
     store.commit({
       softwire: {
         gateway: [{ ...GATEWAY, 'softwire-payload-mtu': 2_000 }],
@@ -175,7 +188,7 @@ test('a removed binding stops both directions at once; back again, it goes on', 
     store.commit({ put: [BINDING] });
     await datapath.apply(3);
     assert.is(ping(DEVICE_NS, `-c 2 -i 0.01 ${INTERNET}`).replies, 2);
-    assert.equal(packetCounts(datapath.counters())['ipv6 no-binding'], 2);
+    await countsBecome(datapath, { 'ipv6 no-binding': 2 });
   }));
 
 test('2,000 commits during a ping flood lose no packet of a binding that stays', () =>

@@ -80,15 +80,26 @@ export class EngineUnderTest {
   }
 
   /** Applies a configuration, with the bindings in the table of the first AFTR. */
-  async configure(
+  configure(
     instances: readonly Readonly<Record<string, unknown>>[],
     bindings: readonly BindingText[] = [],
+  ): Promise<void> {
+    const instance = String(instances[0]?.name);
+    return this.configureAll(
+      instances,
+      bindings.map((text) => ({ instance, text })),
+    );
+  }
+
+  /** Applies a configuration with bindings of each of its AFTRs. */
+  async configureAll(
+    instances: readonly Readonly<Record<string, unknown>>[],
+    bindings: readonly { readonly instance: string; readonly text: BindingText }[],
   ): Promise<void> {
     const configuration = readConfiguration({ 'gi-4over6:softwire': { [this.#role]: instances } });
     this.forwarding.setInstances(planInstances(this.#role, configuration));
     const removeUnshared = this.forwarding.putSharedAddresses();
-    const name = String(instances[0]?.name);
-    const rows = bindings.map((text) => this.forwarding.wantedBinding(name, binding(text)));
+    const rows = bindings.map(({ instance, text }) => this.forwarding.wantedBinding(instance, binding(text)));
     const wanted =
       this.#role === 'gateway' ? this.forwarding.wantedServedPrefixes() : rows.filter((row) => row !== undefined);
     await this.forwarding.synchronize(wanted, () => Promise.resolve());
@@ -98,28 +109,42 @@ export class EngineUnderTest {
 
   /** Runs packets through in one batch; the packets that come out. */
   run(packets: readonly string[], nowMs = 0): string[] {
+    this.process(
+      packets.map((packet) => Buffer.from(packet, 'hex')),
+      nowMs,
+    );
+    return Array.from({ length: this.batch.outputs }, (_, slot) => this.#output(slot).toString('hex'));
+  }
+
+  /** Runs packets through in one batch. */
+  process(packets: readonly Buffer[], nowMs = 0): void {
     const { batch } = this;
     batch.count = packets.length;
     batch.nowMs = nowMs;
     for (const [k, packet] of packets.entries()) {
-      const octets = Buffer.from(packet, 'hex');
-      batch.buf.set(octets, batch.at[k]);
-      batch.lengths[k] = octets.length;
+      batch.buf.set(packet, batch.at[k]);
+      batch.lengths[k] = packet.length;
     }
     this.#engine.process(batch);
     this.#counters.countBatch(0, batch);
-    return Array.from({ length: batch.outputs }, (_, slot) => this.#output(slot));
+  }
+
+  /** What came out of the last batch, by the packet that caused it. */
+  outputsByPacket(): Buffer[][] {
+    const outputs: Buffer[][] = Array.from({ length: this.batch.count }, () => []);
+    for (let slot = 0; slot < this.batch.outputs; slot++)
+      outputs[this.batch.owners[slot] ?? 0]?.push(this.#output(slot));
+    return outputs;
   }
 
   counters(): readonly InstanceCounters[] {
     return this.forwarding.counters();
   }
 
-  #output(slot: number): string {
+  #output(slot: number): Buffer {
     const [headAt = 0, headLen = 0, bodyAt = 0, bodyLen = 0] = this.batch.output.subarray(slot * OUTPUT_WORDS);
-    const piece = (at: number, len: number): string =>
-      Buffer.from(this.batch.buf.subarray(at, at + len)).toString('hex');
-    return piece(headAt, headLen) + piece(bodyAt, bodyLen);
+    const { buf } = this.batch;
+    return Buffer.concat([buf.subarray(headAt, headAt + headLen), buf.subarray(bodyAt, bodyAt + bodyLen)]);
   }
 }
 

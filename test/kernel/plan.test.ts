@@ -106,6 +106,7 @@ test('gateway: every route to the device has a blackhole behind it, and so have 
     `6 254 ${tunnel} blackhole`,
     '4 4446 00000000/0 gi-gw',
     '4 4446 00000000/0 blackhole',
+    '4 254 c0000200/24 gi-gw',
     '4 254 c0000200/24 blackhole',
   ]);
   assert.equal(

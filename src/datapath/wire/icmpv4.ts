@@ -13,6 +13,7 @@ export const ICMPV4_ECHO_REPLY = 0;
 export const ICMPV4_UNREACHABLE = 3;
 export const ICMPV4_ECHO_REQUEST = 8;
 export const ICMPV4_TIME_EXCEEDED = 11;
+export const CODE_HOST_UNREACHABLE = 1;
 export const CODE_FRAGMENTATION_NEEDED = 4;
 export const CODE_TTL_EXCEEDED = 0;
 

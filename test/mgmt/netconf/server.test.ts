@@ -7,32 +7,12 @@ import { shaCrypt } from '../../../src/sha-crypt.ts';
 import type { Management } from '../../helpers/management.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
+import { AFTR, binding, edit, GI, getConfig, RESET, table } from '../../helpers/netconf-requests.ts';
 
 const test = suite('netconf server');
-const GI = 'xmlns="urn:gi-4over6"';
 const P = '192.0.2.1/32';
 const G1 = '2001:db8:a::1';
 const G2 = '2001:db8:a::2';
-
-const AFTR = `<softwire ${GI}><aftr><name>a</name><ipv6-address>2001:db8:b::1</ipv6-address><ipv4-pool>192.0.2.0/24</ipv4-pool></aftr></softwire>`;
-
-function table(content: string): string {
-  return `<softwire ${GI}><aftr><name>a</name><binding-table>${content}</binding-table></aftr></softwire>`;
-}
-
-function binding(prefix: string, gateway: string, more = ''): string {
-  return `<binding${more}><ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>${gateway}</gateway-ipv6-address></binding>`;
-}
-
-function edit(config: string, more = '', target = 'running'): string {
-  return `<edit-config><target><${target}/></target>${more}<config>${config}</config></edit-config>`;
-}
-
-function getConfig(filter = '', source = 'running'): string {
-  return `<get-config><source><${source}/></source>${filter}</get-config>`;
-}
-
-const RESET = edit(`<softwire ${GI} xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:operation="remove"/>`);
 
 /** Runs a body with a client on the local socket. */
 async function withClient(management: Management, body: (client: RawClient) => Promise<void>): Promise<void> {
