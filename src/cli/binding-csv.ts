@@ -25,11 +25,20 @@ export class BindingFile {
   readonly #aftr: string | undefined;
   readonly #replace: boolean;
   readonly #replaced = new Set<string>();
+  /** XML of what else stands in the table of an AFTR and is to stay when its bindings are replaced. */
+  readonly #kept: (aftr: string) => Promise<string>;
   /** The line of each binding of the whole file, by AFTR and then by prefix: a commit judges all edits together. */
   readonly #lineOf = new Map<string, Map<number, number>>();
   count = 0;
 
-  constructor(name: string, lines: AsyncIterable<string>, aftr: string | undefined, replace: boolean) {
+  constructor(
+    name: string,
+    lines: AsyncIterable<string>,
+    aftr: string | undefined,
+    replace: boolean,
+    kept: (aftr: string) => Promise<string> = () => Promise.resolve(''),
+  ) {
+    this.#kept = kept;
     this.#name = name;
     this.#lines = lines;
     this.#aftr = aftr;
@@ -43,12 +52,13 @@ export class BindingFile {
       batch.push(binding);
       this.count++;
       if (batch.length < BATCH) continue;
-      yield this.#edit(batch);
+      yield await this.#edit(batch);
       batch = [];
     }
-    if (batch.length > 0) yield this.#edit(batch);
+    if (batch.length > 0) yield await this.#edit(batch);
     // A file without rows still empties the table that it replaces.
-    if (this.#replace && this.#replaced.size === 0 && this.#aftr !== undefined) yield this.#tableXml(this.#aftr, []);
+    if (this.#replace && this.#replaced.size === 0 && this.#aftr !== undefined)
+      yield await this.#tableXml(this.#aftr, []);
   }
 
   async *#bindings(): AsyncGenerator<Binding> {
@@ -106,7 +116,7 @@ export class BindingFile {
     lines.set(number, line);
   }
 
-  #edit(batch: readonly Binding[]): string {
+  async #edit(batch: readonly Binding[]): Promise<string> {
     const byAftr = new Map<string, Binding[]>();
     for (const binding of batch) {
       const aftr = binding.aftr || this.#aftr || '';
@@ -114,16 +124,19 @@ export class BindingFile {
       if (group) group.push(binding);
       else byAftr.set(aftr, [binding]);
     }
-    return [...byAftr].map(([aftr, bindings]) => this.#tableXml(aftr, bindings)).join('');
+    let xml = '';
+    for (const [aftr, bindings] of byAftr) xml += await this.#tableXml(aftr, bindings);
+    return xml;
   }
 
-  #tableXml(aftr: string, bindings: readonly Binding[]): string {
+  async #tableXml(aftr: string, bindings: readonly Binding[]): Promise<string> {
     const isFirst = this.#replace && !this.#replaced.has(aftr);
     this.#replaced.add(aftr);
     const operation = isFirst ? ` xmlns:nc="${BASE_NAMESPACE}" nc:operation="replace"` : '';
+    const kept = isFirst ? await this.#kept(aftr) : '';
     return (
       `<softwire xmlns="urn:gi-4over6"><aftr><name>${escapeXml(aftr)}</name><binding-table${operation}>` +
-      `${bindings.map(bindingXml).join('')}</binding-table></aftr></softwire>`
+      `${bindings.map(bindingXml).join('')}${kept}</binding-table></aftr></softwire>`
     );
   }
 

@@ -13,6 +13,7 @@ import { commit, remove, set } from './edit.ts';
 import { CommandFailure, EXIT } from './failure.ts';
 import type { LogOptions } from './log.ts';
 import { log } from './log.ts';
+import type { LookupOptions } from './lookup.ts';
 import { lookup } from './lookup.ts';
 import { Output, printable, ReaderGone } from './output.ts';
 import { rollBack } from './roll-back.ts';
@@ -163,9 +164,10 @@ function addReading(program: Command): void {
     .description('which binding answers for an IPv4 address')
     .argument('<address>', 'IPv4 address')
     .option('--aftr <name>', 'ask this AFTR only')
+    .option('--port <number>', 'of a shared address, the port or ICMP identifier', wholeNumber(0, 65_535))
     .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z', moment)
     .option('--json', 'for programs')
-    .action((address: string, options: SocketOption & { aftr?: string; at?: Date; json?: boolean }) =>
+    .action((address: string, options: SocketOption & LookupOptions) =>
       overSession(options, (client, output) => lookup(client, output, address, options)),
     );
   overSocket(program.command('log'))
@@ -193,7 +195,7 @@ function addTransfer(program: Command): void {
       overSession(options, async (client, output) => output.line(await importFile(client, file, options))),
     );
   overSocket(program.command('export'))
-    .description('write the configuration, or the bindings as CSV, to a file')
+    .description('write the configuration, or the bindings (without port sets) as CSV, to a file')
     .argument('[file]', 'the file; standard output without one')
     .addOption(format())
     .option('--candidate', 'the candidate instead of running')

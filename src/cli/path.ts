@@ -65,7 +65,11 @@ const WORDS: Readonly<Record<string, Readonly<Record<string, readonly [key: stri
     user: ['name', step('system', [], 'ietf-system'), step('authentication'), step('user')],
     nacm: ['', step('nacm', [], 'ietf-netconf-acm')],
   },
-  aftr: { binding: ['ipv4-prefix', step('binding-table'), step('binding')] },
+  aftr: {
+    binding: ['ipv4-prefix', step('binding-table'), step('binding')],
+    'shared-address': ['ipv4-address', step('binding-table'), step('shared-address')],
+  },
+  'shared-address': { 'port-set': ['psid', step('port-set')] },
   gateway: { 'served-prefix': ['ipv4-prefix', step('served-prefix')] },
   user: { 'authorized-key': ['name', step('authorized-key')] },
 };

@@ -11,6 +11,7 @@ import { JsonWriter } from './json-writer.ts';
 import type { Output } from './output.ts';
 import { parsePlace } from './path.ts';
 import { counter, rowSink } from './rows.ts';
+import { portSetRows } from './shared-addresses.ts';
 import { TreeWriter } from './tree-writer.ts';
 
 export interface ShowOptions {
@@ -25,7 +26,7 @@ export interface ShowOptions {
 
 type Topic = (client: NetconfClient, output: Output, options: ShowOptions) => Promise<void>;
 
-const TOPICS: Readonly<Record<string, Topic>> = { bindings, gateways, aftrs, counters };
+const TOPICS: Readonly<Record<string, Topic>> = { bindings, 'port-sets': portSets, gateways, aftrs, counters };
 export const TOPIC_NAMES = Object.keys(TOPICS);
 
 /** A table, or the data at a place; without words the whole running configuration. */
@@ -83,6 +84,25 @@ async function bindings(client: NetconfClient, output: Output, options: ShowOpti
   const columns = ['aftr', 'ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'];
   const sink = rowSink(output, columns, 'There are no bindings.', options.json ?? false);
   await eachBinding(client, options, ({ aftr, leaves }) => sink.row({ aftr, ...leaves }), output.flow);
+  sink.finish();
+  if (options.json || options.version !== undefined) return;
+  const { length } = await portSetRows(client, options);
+  if (length > 0)
+    output.line(`Beside them there are ${length} port sets of shared addresses: \`gi4over6 show port-sets\`.`);
+}
+
+async function portSets(client: NetconfClient, output: Output, options: ShowOptions): Promise<void> {
+  const columns = [
+    'aftr',
+    'ipv4-address',
+    'psid',
+    'psid-offset',
+    'psid-length',
+    'b4-ipv6-address',
+    'aftr-ipv6-address',
+  ];
+  const sink = rowSink(output, columns, 'There are no port sets.', options.json ?? false);
+  for (const row of await portSetRows(client, options)) sink.row({ ...row });
   sink.finish();
 }
 

@@ -13,6 +13,8 @@ import { CommandFailure, EXIT, usageFailure } from './failure.ts';
 import { editsFromJson } from './file-json.ts';
 import { editsFromXml } from './file-xml.ts';
 import { Output } from './output.ts';
+import type { PortSetQuery } from './shared-addresses.ts';
+import { portSetRows, sharedAddressXml } from './shared-addresses.ts';
 import { get, requireOneSource } from './show.ts';
 
 export const FORMATS = ['xml', 'json', 'csv'] as const;
@@ -81,7 +83,7 @@ async function* withoutMark(pieces: AsyncIterable<string>): AsyncGenerator<strin
 async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
   const { replace = false, commit = false, dryRun = false } = options;
   const aftr = options.aftr ?? (await onlyAftr(client));
-  const bindings = new BindingFile(file, linesOf(file), aftr, replace);
+  const bindings = new BindingFile(file, linesOf(file), aftr, replace, (name) => sharedAddressXml(client, name));
   if (dryRun) return `${file} ${await rehearse(client, bindings.edits(), bindings.explain)}.`;
   await edit(client, bindings.edits(), options, bindings.explain);
   return `${bindings.count} bindings of ${file} are in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes them running'}.`;
@@ -153,7 +155,17 @@ async function writeExport(
       output.line([name, ...columns.map((column) => leaves[column] ?? '')].map(csvField).join(','));
     };
     await eachBinding(client, query, onRow, output.flow);
+    if (version === undefined) await tellPortSets(client, query);
   }
+}
+
+/** What a CSV file leaves out. */
+async function tellPortSets(client: NetconfClient, query: PortSetQuery): Promise<void> {
+  const { length } = await portSetRows(client, query);
+  if (length === 0) return;
+  process.stderr.write(
+    `gi4over6: ${length} port sets of shared addresses are not in it: export XML or JSON for them\n`,
+  );
 }
 
 /** A reply with its envelope exchanged for a `config` element. */

@@ -17,6 +17,8 @@ export const NO_OWNER = -1;
 /** An output more than one a packet: fragments and replies. */
 const SPARE_OUTPUTS = 2_048;
 const SCRATCH_OCTETS = 512 * 1_024;
+/** Packets of earlier batches that end in one batch. */
+const LATE_PACKETS = 64;
 
 export class Batch {
   readonly capacity: number;
@@ -27,6 +29,8 @@ export class Batch {
   readonly words: Int32Array;
   /** Packets of this batch. */
   count = 0;
+  /** Packets of earlier batches that waited and end with this one; they have the places from `capacity` on. */
+  late = 0;
   /** Milliseconds of a clock that never goes back. */
   nowMs = 0;
   readonly at: Int32Array;
@@ -52,27 +56,29 @@ export class Batch {
   constructor(capacity: number, stride: number) {
     this.capacity = capacity;
     this.slotOctets = stride - HEADROOM;
-    this.settlements = new Settlements(capacity);
+    this.settlements = new Settlements(capacity + LATE_PACKETS);
     this.#scratchFrom = capacity * stride;
     this.#scratchAt = this.#scratchFrom;
     const slab = new ArrayBuffer(this.#scratchFrom + SCRATCH_OCTETS);
     this.buf = new Uint8Array(slab);
     this.words = new Int32Array(slab);
-    this.at = Int32Array.from({ length: capacity }, (_, slot) => slot * stride + HEADROOM);
-    this.lengths = new Int32Array(capacity);
-    this.verdicts = new Uint8Array(capacity);
-    this.sides = new Uint8Array(capacity);
-    this.instances = new Int32Array(capacity);
-    this.rows = new Int32Array(capacity);
-    this.otherRows = new Int32Array(capacity);
+    const places = capacity + LATE_PACKETS;
+    this.at = Int32Array.from({ length: places }, (_, slot) => slot * stride + HEADROOM);
+    this.lengths = new Int32Array(places);
+    this.verdicts = new Uint8Array(places);
+    this.sides = new Uint8Array(places);
+    this.instances = new Int32Array(places);
+    this.rows = new Int32Array(places);
+    this.otherRows = new Int32Array(places);
     const outputs = capacity + SPARE_OUTPUTS;
     this.output = new Int32Array(outputs * OUTPUT_WORDS);
     this.owners = new Int32Array(outputs);
   }
 
-  /** Forgets the outputs of the batch before. */
+  /** Forgets the outputs of the batch before, and what ended late in it. */
   clearOutputs(): void {
     this.outputs = 0;
+    this.late = 0;
     this.#scratchAt = this.#scratchFrom;
   }
 
@@ -88,6 +94,17 @@ export class Batch {
     const at = this.#scratchAt;
     this.#scratchAt += (octets + 7) & ~7;
     return at;
+  }
+
+  /**
+   * A place for a packet of an earlier batch, with room for `octets` of it in the scratch area; its number, or -1 when
+   * there is none. Its other fields are for the caller to fill.
+   */
+  addLate(octets: number): number {
+    if (this.late === LATE_PACKETS || !this.hasRoom(1, HEADROOM + octets)) return -1;
+    const k = this.capacity + this.late++;
+    this.at[k] = this.takeScratch(HEADROOM + octets) + HEADROOM;
+    return k;
   }
 
   /** Sends `len` octets at `at` on account of packet `k`, or of NO_OWNER. */

@@ -4,7 +4,7 @@
  */
 
 import type { Ipv4Prefix } from '../address.ts';
-import type { Aftr, Softwire as Configuration, Gateway } from '../state/model.generated.ts';
+import type { Aftr, Softwire as Configuration, Gateway, SharedAddress } from '../state/model.generated.ts';
 import type { Role } from './engine.ts';
 import {
   FLAG_DENY_ICMPV4,
@@ -49,6 +49,8 @@ export interface InstancePlan extends IcmpPlan {
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
   readonly servedPrefixes: readonly Ipv4Prefix[];
+  /** Addresses of an AFTR that subscribers share by port sets. */
+  readonly sharedAddresses: readonly SharedAddress[];
 }
 
 /** Average and burst of ICMP errors: messages a second, messages at once. */
@@ -73,6 +75,7 @@ function planGateway(gateway: Gateway): InstancePlan {
     remote: aftrIpv6Address,
     pools: [],
     servedPrefixes: gateway.servedPrefix.map(({ ipv4Prefix }) => ipv4Prefix),
+    sharedAddresses: [],
   };
 }
 
@@ -86,10 +89,11 @@ function planAftr(aftr: Aftr): InstancePlan {
     remote: undefined,
     pools: aftr.ipv4Pool,
     servedPrefixes: [],
+    sharedAddresses: aftr.bindingTable.sharedAddress,
   };
 }
 
-type TunnelPlan = Omit<InstancePlan, 'forwards' | 'locals' | 'remote' | 'pools' | 'servedPrefixes'>;
+type TunnelPlan = Omit<InstancePlan, 'forwards' | 'locals' | 'remote' | 'pools' | 'servedPrefixes' | 'sharedAddresses'>;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   let flags = 0;

@@ -42,10 +42,16 @@ export class Counters {
 
   /** Worker: counts each packet of a batch by its verdict. Packets that end alike in a row are added in one step. */
   countBatch(lane: number, batch: Batch): void {
+    this.#countPlaces(lane, batch, 0, batch.count);
+    if (batch.late > 0) this.#countPlaces(lane, batch, batch.capacity, batch.capacity + batch.late);
+    if (batch.settlements.count > 0) this.#settle(lane, batch);
+  }
+
+  #countPlaces(lane: number, batch: Batch, from: number, to: number): void {
     let cell = -1;
     let packets = 0;
     let octets = 0;
-    for (let k = 0; k < batch.count; k++) {
+    for (let k = from; k < to; k++) {
       const next = this.#cell(lane, batch.instances[k] ?? 0, sideOf(batch, k), batch.verdicts[k] ?? 0);
       if (next !== cell) {
         if (packets > 0) this.#add(lane, cell, packets, octets);
@@ -57,7 +63,6 @@ export class Counters {
       octets += batch.lengths[k] ?? 0;
     }
     if (packets > 0) this.#add(lane, cell, packets, octets);
-    if (batch.settlements.count > 0) this.#settle(lane, batch);
   }
 
   /** Reader: the sum over all lanes. */
@@ -77,15 +82,16 @@ export class Counters {
 
   /** Worker: held packets leave HELD, all those of a batch in one step to a reader. */
   #settle(lane: number, batch: Batch): void {
-    const { owners, verdicts, instances, packets, octets, count } = batch.settlements;
+    const { owners, verdicts, instances, sides, packets, octets, count } = batch.settlements;
     Atomics.add(this.#words, lane * LANE_WORDS, 1);
     for (let i = 0; i < count; i++) {
       const instance = instances[i] ?? 0;
       const owner = owners[i] ?? 0;
+      const side = sides[i] ?? SIDE_IPV6;
       const verdict = owner < 0 ? (verdicts[i] ?? 0) : (batch.verdicts[owner] ?? 0);
-      this.#move(this.#cell(lane, instance, SIDE_IPV6, HELD), -(packets[i] ?? 0), -(octets[i] ?? 0));
+      this.#move(this.#cell(lane, instance, side, HELD), -(packets[i] ?? 0), -(octets[i] ?? 0));
       if (verdict === COUNTED_ANEW) continue;
-      this.#move(this.#cell(lane, instance, SIDE_IPV6, verdict), packets[i] ?? 0, octets[i] ?? 0);
+      this.#move(this.#cell(lane, instance, side, verdict), packets[i] ?? 0, octets[i] ?? 0);
     }
     Atomics.add(this.#words, lane * LANE_WORDS, 1);
     batch.settlements.count = 0;

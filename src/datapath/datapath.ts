@@ -101,12 +101,12 @@ export class Datapath implements ControlHandlers {
 
   async status(): Promise<DatapathStatus> {
     const { follower } = this.#parts;
-    const gateways = follower.forwarding('aftr')?.table.someRemotes(LOOKED_GATEWAYS) ?? [];
+    const gateways = follower.forwarding('aftr')?.someRemotes(LOOKED_GATEWAYS) ?? [];
     return {
       pid: process.pid,
       version: this.#applied,
       contentHash: follower.contentHash,
-      bindings: follower.forwarding('aftr')?.table.size ?? 0,
+      bindings: follower.forwarding('aftr')?.bindings ?? 0,
       capacity: BINDING_CAPACITY,
       startedAt: this.#startedAt,
       problems: [...this.#problems(), ...(await this.#diagnose(gateways))],

@@ -50,6 +50,8 @@ import { sameFourWords } from './memory.ts';
 import { OwnAddresses, touchesOwn } from './own-addresses.ts';
 import { PathMtus } from './path-mtus.ts';
 import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
+import { portSetRow } from './port-sets.ts';
+import { plainPort } from './ports.ts';
 import { Replies } from './replies.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
@@ -137,7 +139,7 @@ export class Engine {
   }
 
   #newSlowPath(memory: EngineMemory, worker: number, budget: IcmpBudget, errors: Icmpv6Errors): SlowPath {
-    const { role } = memory;
+    const { role, seed } = memory;
     const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
     const [encapsulation, pathMtus] = [this.#encapsulation, this.#pathMtus];
     const replies = new Replies(softwires, encapsulation, budget);
@@ -145,7 +147,7 @@ export class Engine {
     const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refusals);
     const events = new Events(memory.workers, memory.events);
     const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, tunnelErrors };
-    return new SlowPath({ ...parts, fragments: this.fragments, events, worker });
+    return new SlowPath({ ...parts, fragments: this.fragments, events, worker, seed });
   }
 
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
@@ -161,6 +163,7 @@ export class Engine {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
       if (!done) this.#decide(batch, k);
     }
+    this.#slowPath.decideLate(batch);
   }
 
   #refill(nowMs: number): void {
@@ -179,7 +182,7 @@ export class Engine {
     this.#readKeys(batch);
     this.#resolve(this.#keys, batch.rows, batch.count);
     this.#resolve(this.#otherKeys, batch.otherRows, batch.count);
-    this.#readRows(batch.rows, batch.count);
+    if (this.#readRows(batch.rows, batch.count) < 0) this.#choosePortSets(batch);
   }
 
   #readKeys(batch: Batch): void {
@@ -218,12 +221,35 @@ export class Engine {
     }
   }
 
-  /** Softwire of each row: the first look at the rows, which brings them into the cache together. */
-  #readRows(rows: Int32Array, count: number): void {
+  /**
+   * Softwire of each row: the first look at the rows, which brings them into the cache together. Below 0 when one of
+   * them is that of a shared address (SHARED_FLAG is the sign).
+   */
+  #readRows(rows: Int32Array, count: number): number {
     const tableRows = this.#table.rows;
     const softwires = this.#softwireOf;
+    let all = 0;
     for (let k = 0; k < count; k++) {
-      softwires[k] = (tableRows[((rows[k] ?? 0) << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
+      const word = tableRows[((rows[k] ?? 0) << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0;
+      all |= word;
+      softwires[k] = word & SOFTWIRE_MASK;
+    }
+    return all;
+  }
+
+  /** From rows of shared addresses to those of port sets; 0, for the slow path, where no port is plain to see. */
+  #choosePortSets(batch: Batch): void {
+    const { words, at, lengths, sides, rows } = batch;
+    const tableRows = this.#table.rows;
+    for (let k = 0; k < batch.count; k++) {
+      const shared = rows[k] ?? 0;
+      if ((tableRows[(shared << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) >= 0) continue;
+      const isInner = sides[k] !== 4;
+      const w = ((at[k] ?? 0) >> 2) + (isInner ? OUTER_WORDS : 0);
+      const port = plainPort(words, w, (lengths[k] ?? 0) - (isInner ? OUTER_LEN : 0), isInner);
+      const row = port < 0 ? 0 : portSetRow(this.#table, shared, port);
+      rows[k] = row;
+      this.#softwireOf[k] = (tableRows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
     }
   }
 

@@ -3,7 +3,8 @@
  *
  *   1. a fresh snapshot; what changed since the version that is applied
  *   2. changed tunnel addresses and modes, in one moment
- *   3. rows: those that changed; or all of them anew when that is not on record, when an AFTR came or went, or when its
+ *   3. shared addresses that are new or changed; those that go, after the rows
+ *   4. rows: those that changed; or all of them anew when that is not on record, when an AFTR came or went, or when its
  *      addresses changed
  *
  * Up to HELD_ROWS changed rows become visible in one moment. More do so row by row, new rows first, then removals.
@@ -11,7 +12,7 @@
 
 import { formatIpv6 } from '../address.ts';
 import { ContentHash } from '../state/content-hash.ts';
-import { BINDING_CAPACITY, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
+import { BINDING_CAPACITY, MAX_PORT_SETS, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import { DamageError } from '../state/model-values.ts';
@@ -118,15 +119,18 @@ export class Follower {
     const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
     const treeChanged = !changes || changes.treeChanged;
     let isWhole = changes?.rows === undefined;
+    let removeUnshared = (): void => undefined;
     if (treeChanged) {
       const before = this.#configuration;
       this.#configuration = readConfiguration(this.#store.configuration());
       this.#setInstances();
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
       await this.#synchronizeGateways();
+      removeUnshared = this.#forwarding.get('aftr')?.putSharedAddresses() ?? removeUnshared;
     }
     if (isWhole) await this.#synchronizeBindings();
     else await this.#applyRows(changes?.rows ?? []);
+    removeUnshared();
     for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
     this.#version = version;
     return treeChanged;
@@ -136,7 +140,7 @@ export class Follower {
     for (const role of ROLES) {
       const plans = planInstances(role, this.#configuration);
       if (plans.length > 0 && !this.#forwarding.has(role)) {
-        const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY;
+        const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY + MAX_PORT_SETS;
         this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#allocate));
       }
       this.#forwarding.get(role)?.setInstances(plans);

@@ -36,9 +36,12 @@ import { OwnAddresses } from './own-addresses.ts';
 import { PACKET_MAX } from './packet-device.ts';
 import type { LearnedMtu } from './path-mtus.ts';
 import { PathMtus } from './path-mtus.ts';
+import { isShared } from './port-sets.ts';
 import { STORE_OCTETS } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
 import { reassemblyWarnings } from './reassembly-warnings.ts';
+import type { WantedSharedAddress } from './shared-addresses.ts';
+import { SharedAddresses } from './shared-addresses.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
 import type { Refusals } from './source-refusals.ts';
@@ -77,6 +80,7 @@ export class Forwarding {
   readonly role: Role;
   readonly memory: ForwardingMemory;
   readonly table: Table;
+  readonly #shared: SharedAddresses;
   readonly #epochs: Epochs;
   readonly #softwires: Softwires;
   readonly #own: OwnAddresses;
@@ -102,6 +106,7 @@ export class Forwarding {
     this.role = role;
     this.#epochs = new Epochs(workers);
     this.table = new Table(capacity, this.#epochs, allocate);
+    this.#shared = new SharedAddresses(this.table);
     this.#softwires = new Softwires(allocate);
     this.#own = new OwnAddresses(allocate);
     const counters = new Counters(workers);
@@ -144,6 +149,19 @@ export class Forwarding {
 
   get refused(): number {
     return this.#refused;
+  }
+
+  /** Bindings in the table. */
+  get bindings(): number {
+    return this.table.size - this.#shared.size;
+  }
+
+  /** Far ends of rows, each once, at most `count` of bindings and as many of port sets. */
+  someRemotes(count: number): Uint8Array[] {
+    return [
+      ...this.table.remotesOf(this.table.rowsInUse(), count),
+      ...this.table.remotesOf(this.#shared.rows(), count),
+    ];
   }
 
   /** Runs `body` with no packet being decided. */
@@ -209,12 +227,44 @@ export class Forwarding {
 
   /** The row that a binding of an AFTR asks for; undefined while that AFTR or its address is not in use. */
   wantedBinding(instance: string, binding: Binding): WantedRow | undefined {
+    const target = this.#target(instance, binding.gatewayIpv6Address, binding.aftrIpv6Address);
+    return target && { prefix: { address: binding.address, length: binding.length }, target };
+  }
+
+  /** Where an AFTR sends what is for `remote`, from the tunnel address `named`; undefined while it has no such address. */
+  #target(instance: string, remote: Uint8Array, named: Uint8Array | undefined): Target | undefined {
     const tunnels = this.#tunnels.get(instance) ?? [];
-    const named = binding.aftrIpv6Address;
     const tunnel = named ? tunnels.find(({ local }) => sameIpv6(local, named)) : tunnels[0];
-    if (!tunnel) return undefined;
-    const prefix = { address: binding.address, length: binding.length };
-    return { prefix, target: { remote: binding.gatewayIpv6Address, softwire: tunnel.softwire } };
+    return tunnel && { remote, softwire: tunnel.softwire };
+  }
+
+  /**
+   * Adds and changes shared addresses, all in one moment; returns what takes away those that are no longer wanted, to be
+   * called when the bindings that may take their places are there.
+   */
+  putSharedAddresses(): () => void {
+    const wanted = new Map([...this.#wantedSharedAddresses()].map((shared) => [shared.address, shared]));
+    if (wanted.size === 0 && this.#shared.size === 0) return () => undefined;
+    this.hold(() => {
+      for (const shared of wanted.values()) if (!this.#shared.put(shared)) this.#refused++;
+    });
+    return () => {
+      for (const address of [...this.#shared.addresses()]) if (!wanted.has(address)) this.#shared.remove(address);
+    };
+  }
+
+  *#wantedSharedAddresses(): Generator<WantedSharedAddress> {
+    for (const { name, forwards, sharedAddresses } of this.#plans) {
+      if (!forwards) continue;
+      for (const { ipv4Address, psidOffset, psidLength, portSet } of sharedAddresses) {
+        const portSets = new Map<number, Target>();
+        for (const { psid, b4Ipv6Address, aftrIpv6Address } of portSet) {
+          const target = this.#target(name, b4Ipv6Address, aftrIpv6Address);
+          if (target) portSets.set(psid, target);
+        }
+        yield { address: ipv4Address, psidOffset, psidLength, portSets };
+      }
+    }
   }
 
   /** The rows of all served prefixes. */
@@ -259,7 +309,7 @@ export class Forwarding {
       if (++rows % SLICE_ROWS === 0) await pause();
     }
     for (const row of this.table.rowsInUse()) {
-      if (kept[row] === 1) continue;
+      if (kept[row] === 1 || isShared(this.table, row)) continue;
       this.remove(this.table.prefixOf(row));
       if (++rows % SLICE_ROWS === 0) await pause();
     }

@@ -9,7 +9,8 @@ import { ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
 import { sameFourWords, swapWord } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import { touchesOwn } from './own-addresses.ts';
-import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS } from './plain.ts';
+import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
+import { plainPort } from './ports.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
 import {
@@ -53,7 +54,9 @@ export class Junk {
     if (row !== 0 || batch.otherRows[k] !== 0) return false;
     if (!isPlainIpv4(words, w, batch.lengths[k] ?? 0) || touchesOwn(this.#own.words, words, w)) return false;
     if (this.#isGateway) return this.#end(batch, k, DROP_OUTSIDE_SERVED_PREFIX, 0);
-    const softwire = this.#softwires.poolSoftwire(swapWord(words[w + DESTINATION_WORD] ?? 0) >>> 0);
+    const destination = swapWord(words[w + DESTINATION_WORD] ?? 0) >>> 0;
+    if (this.#mayBeShared(destination) && plainPort(words, w, batch.lengths[k] ?? 0, false) < 0) return false;
+    const softwire = this.#softwires.poolSoftwire(destination);
     return this.#end(batch, k, softwire === 0 ? DROP_NO_INSTANCE : DROP_NO_BINDING, softwire);
   }
 
@@ -73,9 +76,16 @@ export class Junk {
       }
       return row === 0 && this.#end(batch, k, DROP_OUTSIDE_SERVED_PREFIX, softwire);
     }
+    const source = swapWord(words[inner + SOURCE_WORD] ?? 0) >>> 0;
+    if (row === 0 && this.#mayBeShared(source) && plainPort(words, inner, len - OUTER_LEN, true) < 0) return false;
     if (row === 0) return this.#end(batch, k, DROP_NO_BINDING, softwire);
     const isBound = sameFourWords(words, w + OUTER_SOURCE_WORD, this.#table.rows, row << ROW_SHIFT);
     return !isBound && this.#end(batch, k, DROP_SOURCE_MISMATCH, softwire);
+  }
+
+  /** Whether an address has a row all the same: the ports of what is not plain are for the slow path to find. */
+  #mayBeShared(address: number): boolean {
+    return this.#table.lookup(address) !== 0;
   }
 
   #end(batch: Batch, k: number, verdict: number, softwire: number): boolean {

@@ -7,6 +7,11 @@
  *                                                second kind: one word an address, 0 or a row
  *     row, 8 words (half a cache line)           0-3 remote IPv6 address (wire)   4 softwire | prefix length << 16
  *                                                5 prefix   6-7 unused
+ *     row of a shared address                    0-3 all ones   4 SHARED_FLAG | prefix length << 16   5 prefix
+ *                                                6 psid-offset | psid-length << 8   7 its port sets
+ *     port sets, blocks                          four bits of the PSID a level, highest first: a block, then a row;
+ *                                                with psid-length 0 the row itself
+ *     row of a port set, 8 words                 0-3 remote IPv6 address (wire)   4 softwire   5-7 unused
  *     softwire, 16 words, one a tunnel address   0-9 outer header without remote address (wire)
  *                                                10 instance   11 flags   12 payload MTU   13 ipv4-address (wire)
  *                                                14 egress MTU of the IPv4 side | MSS clamp << 16 (0: off)
@@ -25,8 +30,13 @@ export const ROW_WORDS = 8;
 export const ROW_SHIFT = 3;
 export const ROW_SOFTWIRE = 4;
 export const ROW_PREFIX = 5;
+export const ROW_PSID_BITS = 6;
+export const ROW_PORT_SETS = 7;
 export const SOFTWIRE_MASK = 0xffff;
 export const LENGTH_SHIFT = 16;
+export const LENGTH_MASK = 0x3f;
+/** The row leads to port sets: the sign of its word, so that one look at all words of a batch finds whether any does. */
+export const SHARED_FLAG = 1 << 31;
 
 export const SOFTWIRE_WORDS = 16;
 export const SOFTWIRE_SHIFT = 4;

@@ -24,6 +24,7 @@ import {
 import { sameFourWords } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { PathMtus } from './path-mtus.ts';
+import { BY_DESTINATION, BY_SOURCE, PortSetPath } from './port-set-path.ts';
 import { COMPLETE } from './reassembly.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
@@ -58,6 +59,7 @@ import {
   DROP_WRONG_AFTR,
   FORWARDED,
   HAIRPINNED,
+  HELD,
   REPLIED,
 } from './verdict.ts';
 import {
@@ -108,6 +110,8 @@ interface Parsed {
   row: number;
   /** ECN field after decapsulation, or ECN_DROP; either with ECN_ANOMALY. */
   ecn: number;
+  /** False for a packet that was put together from outer fragments. */
+  mayWait: boolean;
 }
 
 /** What the slow path decides with; `worker` is the lane of its events. */
@@ -124,6 +128,8 @@ export interface SlowPathParts {
   readonly pathMtus: PathMtus;
   readonly errors: Icmpv6Errors;
   readonly tunnelErrors: TunnelErrors;
+  /** Random. */
+  readonly seed: number;
 }
 
 export class SlowPath {
@@ -133,6 +139,7 @@ export class SlowPath {
   readonly #own: OwnAddresses;
   readonly #encapsulation: Encapsulation;
   readonly #replies: Replies;
+  readonly #portSets: PortSetPath;
   readonly #events: Events;
   readonly #worker: number;
   readonly #errors: Icmpv6Errors;
@@ -140,7 +147,7 @@ export class SlowPath {
   readonly #fragments: Fragments;
   readonly #pathMtus: PathMtus;
   readonly #walk = newWalk();
-  readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0 };
+  readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0, mayWait: true };
 
   constructor(parts: SlowPathParts) {
     this.#isGateway = parts.role === 'gateway';
@@ -155,6 +162,7 @@ export class SlowPath {
     this.#tunnelErrors = parts.tunnelErrors;
     this.#fragments = parts.fragments;
     this.#pathMtus = parts.pathMtus;
+    this.#portSets = new PortSetPath(parts.table, parts.softwires, parts.seed);
   }
 
   /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
@@ -163,11 +171,21 @@ export class SlowPath {
     parsed.k = k;
     parsed.at = batch.at[k] ?? 0;
     parsed.row = 0;
+    parsed.mayWait = true;
     batch.instances[k] = this.#softwires.firstInstance();
     const len = batch.lengths[k] ?? 0;
     batch.verdicts[k] =
       batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len, false);
     batch.rows[k] = parsed.row;
+  }
+
+  /** Decides the packets of earlier batches whose waiting ends now. */
+  decideLate(batch: Batch): void {
+    this.#portSets.endWaiting(batch);
+    for (let i = 0; i < batch.late; i++) {
+      const k = batch.capacity + i;
+      if (batch.verdicts[k] === HELD) this.decide(batch, k);
+    }
   }
 
   // From the IPv4 side ------------------------------------------------------------------------------------------------
@@ -188,7 +206,13 @@ export class SlowPath {
     if (this.#wantsItsOwnRoute(buf, at, packet.softwire)) return DROP_SOURCE_ROUTE_OPTION;
     const own = this.#byIpv4Address(destination);
     if (own !== 0) return this.#toItself(batch, packet, own);
-    if (packet.row === 0) return this.#unknownIpv4(batch, packet, destination);
+    if (packet.row === 0) {
+      const found = this.#portSets.rowOf(batch, packet, BY_DESTINATION);
+      if (found === 0) return this.#unknownIpv4(batch, packet, destination);
+      if (found < 0) return -found;
+      packet.row = found;
+      packet.softwire = this.#softwireOf(found);
+    }
     if (this.#isGateway && this.#leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
       this.#replies.sendError(batch, packet.k, at, HOST_UNREACHABLE, 0, packet.softwire, NO_ROW);
       return DROP_LOOP_PREVENTED;
@@ -272,6 +296,7 @@ export class SlowPath {
     const { k, at, softwire } = packet;
     if (this.#isGateway && !this.#comesFromAftr(batch.words, at, softwire)) return DROP_WRONG_AFTR;
     const verdict = this.#fragments.add(batch, k, at, end, this.#walk, softwire);
+    packet.mayWait = verdict !== COMPLETE;
     return verdict === COMPLETE ? this.#fromIpv6(batch, packet, this.#fragments.length, true) : verdict;
   }
 
@@ -325,16 +350,19 @@ export class SlowPath {
   #atAftr(batch: Batch, packet: Parsed): number {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
-    packet.row = this.#rowOf(ipv4.source(buf, packet.at));
-    if (packet.row === 0) return this.#refuse(batch, packet, DROP_NO_BINDING);
+    const from = this.#rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
+    if (from === 0 || from === -DROP_NO_BINDING) return this.#refuse(batch, packet, DROP_NO_BINDING);
+    if (from < 0) return -from;
+    packet.row = from;
     if (!this.#comesFrom(batch.words, packet.outer, packet.row)) {
       return this.#refuse(batch, packet, DROP_SOURCE_MISMATCH);
     }
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
     if (!this.#passesEcn(packet, this.#softwires.instance(packet.softwire))) return DROP_ECN;
     if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
-    const other = this.#rowOf(destination);
+    const other = this.#rowOf(destination) || this.#portSets.rowOf(batch, packet, BY_DESTINATION);
     if (other === 0) return this.#toIpv4(batch, packet);
+    if (other < 0) return -other;
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
     if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
     return this.#hairpin(batch, packet, other);

@@ -10,12 +10,14 @@
 
 import type { Ipv4Prefix } from '../address.ts';
 import { ipv4Mask } from '../address.ts';
+import { MAX_PORT_SETS } from '../state/limits.ts';
 import type { Epochs } from './epochs.ts';
 import { FreeList } from './free-list.ts';
 import {
   BLOCK_SHIFT,
   BLOCK_WORDS,
   FIRST_LEVEL_WORDS,
+  LENGTH_MASK,
   LENGTH_SHIFT,
   ROW_PREFIX,
   ROW_SHIFT,
@@ -24,6 +26,7 @@ import {
   SOFTWIRE_MASK,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
+import { isShared } from './port-sets.ts';
 import { PrefixIndex } from './prefix-index.ts';
 
 /** The shared memory of a table, for `TableReader` in another thread. */
@@ -62,6 +65,9 @@ export class TableReader {
   }
 }
 
+/** Blocks that a port set takes at most, one a level of its PSID. */
+const PORT_SET_BLOCKS = 4;
+
 /** What a prefix maps to: the IPv6 address of the other end (16 octets) and the softwire to reach it by. */
 export interface Target {
   readonly remote: Uint8Array;
@@ -71,21 +77,23 @@ export interface Target {
 export class Table extends TableReader {
   /** Prefixes it can take. */
   readonly capacity: number;
-  readonly #freeRows: FreeList;
-  readonly #freeBlocks: FreeList;
+  /** Places of rows and blocks: what is linked from the table, here or by port sets, is taken and retired there. */
+  readonly rowPlaces: FreeList;
+  readonly blockPlaces: FreeList;
   readonly #index: PrefixIndex;
 
   constructor(capacity: number, epochs: Epochs, allocate: Allocate) {
-    // A replaced row lives on until the workers have passed it; so many may wait at a time.
-    const rows = capacity + 65_536;
+    // A replaced row lives on until the workers have passed it; so many may wait at a time, and every port set twice.
+    const rows = capacity + 65_536 + 2 * MAX_PORT_SETS;
+    const blocks = 2 * rows + 2 * PORT_SET_BLOCKS * MAX_PORT_SETS;
     super({
       first: allocate(FIRST_LEVEL_WORDS * 4),
-      blocks: allocate((2 * rows + 1) * BLOCK_WORDS * 4),
+      blocks: allocate((blocks + 1) * BLOCK_WORDS * 4),
       rows: allocate((rows + 1) * ROW_WORDS * 4),
     });
     this.capacity = capacity;
-    this.#freeRows = new FreeList(rows, epochs);
-    this.#freeBlocks = new FreeList(2 * rows, epochs);
+    this.rowPlaces = new FreeList(rows, epochs);
+    this.blockPlaces = new FreeList(blocks, epochs);
     this.#index = new PrefixIndex(rows);
   }
 
@@ -96,7 +104,7 @@ export class Table extends TableReader {
 
   /** Memory of blocks in use or waiting to be free, in octets. */
   get blockOctets(): number {
-    return this.#freeBlocks.used * BLOCK_WORDS * 4;
+    return this.blockPlaces.used * BLOCK_WORDS * 4;
   }
 
   /** Row of exactly this prefix; 0 when it is not there. */
@@ -115,12 +123,13 @@ export class Table extends TableReader {
     return { address: (this.rows[word + ROW_PREFIX] ?? 0) >>> 0, length: this.#lengthOf(row) };
   }
 
-  /** Far ends of rows, each once, at most `count` of them. */
-  someRemotes(count: number): Uint8Array[] {
+  /** Far ends of some of these rows, each once, at most `count` of them. */
+  remotesOf(rows: Iterable<number>, count: number): Uint8Array[] {
     const found = new Map<string, Uint8Array>();
     let looked = 0;
-    for (const row of this.rowsInUse()) {
+    for (const row of rows) {
       if (found.size === count || looked++ === LOOKED_ROWS) break;
+      if (isShared(this, row)) continue;
       const octets = this.octets.slice(row * ROW_WORDS * 4, row * ROW_WORDS * 4 + 16);
       found.set(octets.join(), octets);
     }
@@ -148,12 +157,17 @@ export class Table extends TableReader {
     if (length < 1 || length > 32) throw new RangeError(`table: prefix length ${length} is not 1 to 32`);
     const old = this.#index.find(prefix, length);
     if (old === 0 && this.size >= this.capacity) return false;
-    const row = this.#writeRow(prefix, length, target);
+    this.place(this.writeRow(prefix, length, target), prefix, length);
+    return true;
+  }
+
+  /** Makes a written row that of its prefix, and gives back the one that was there. */
+  place(row: number, prefix: number, length: number): void {
+    const old = this.#index.find(prefix, length);
     if (old !== 0) this.#index.remove(prefix, length);
     this.#index.add(row, prefix, length);
     this.#paint(prefix, length, old, row);
-    if (old !== 0) this.#freeRows.retire(old);
-    return true;
+    if (old !== 0) this.rowPlaces.retire(old);
   }
 
   /** Removes a prefix; its addresses map to the covering prefix again. False when it was not there. */
@@ -164,12 +178,13 @@ export class Table extends TableReader {
     this.#paint(prefix, length, row, this.#covering(prefix, length));
     if (length > 28) this.#collapse(this.blocks, this.#blockWord(prefix));
     if (length > 24) this.#collapse(this.first, prefix >>> 8);
-    this.#freeRows.retire(row);
+    this.rowPlaces.retire(row);
     return true;
   }
 
-  #writeRow(prefix: number, length: number, target: Target): number {
-    const row = this.#freeRows.take();
+  /** Writes a row that nothing leads to yet. */
+  writeRow(prefix: number, length: number, target: Target): number {
+    const row = this.rowPlaces.take();
     const at = row << ROW_SHIFT;
     const octets = new DataView(target.remote.buffer, target.remote.byteOffset, 16);
     for (let i = 0; i < 4; i++) this.rows[at + i] = octets.getInt32(4 * i, true);
@@ -216,14 +231,14 @@ export class Table extends TableReader {
   }
 
   #lengthOf(row: number): number {
-    return row === 0 ? 0 : (this.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) >>> LENGTH_SHIFT;
+    return row === 0 ? 0 : ((this.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) >>> LENGTH_SHIFT) & LENGTH_MASK;
   }
 
   /** The block behind a word; a word without one gets a block that maps as it did. */
   #ensureBlock(words: Int32Array, at: number): number {
     const word = words[at] ?? 0;
     if (word < 0) return -word;
-    const block = this.#freeBlocks.take();
+    const block = this.blockPlaces.take();
     this.blocks.fill(word, block << BLOCK_SHIFT, (block + 1) << BLOCK_SHIFT);
     Atomics.store(words, at, -block);
     return block;
@@ -243,6 +258,6 @@ export class Table extends TableReader {
     if (word < 0) return;
     for (let i = 1; i < BLOCK_WORDS; i++) if (this.blocks[from + i] !== word) return;
     Atomics.store(words, at, word);
-    this.#freeBlocks.retire(block);
+    this.blockPlaces.retire(block);
   }
 }

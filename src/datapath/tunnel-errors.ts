@@ -19,6 +19,9 @@ import type { Batch } from './batch.ts';
 import type { Role } from './engine.ts';
 import { ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
 import type { PathMtus } from './path-mtus.ts';
+import { isShared, portSetRow } from './port-sets.ts';
+import type { Ports } from './ports.ts';
+import { findPortsOfQuote, PORTS_FOUND } from './ports.ts';
 import type { Replies } from './replies.ts';
 import { NO_ROW } from './replies.ts';
 import type { Softwires } from './softwires.ts';
@@ -71,6 +74,7 @@ export class TunnelErrors {
   readonly #replies: Replies;
   readonly #pathMtus: PathMtus;
   readonly #refusals: SourceRefusals;
+  readonly #ports: Ports = { source: 0, destination: 0, quote: 0 };
   readonly #quote: Quote = { k: 0, outer: 0, message: 0, error: 0, softwire: 0, packet: 0, inner: 0, end: 0, row: 0 };
 
   constructor(
@@ -106,7 +110,7 @@ export class TunnelErrors {
     quote.end = message + len;
     quote.inner = innerOf(batch, quote.packet, quote.end);
     if (quote.inner < 0) return DROP_ICMP_NOT_RELAYED;
-    quote.row = this.#rowOf(this.#isGateway ? ipv4.source(buf, quote.inner) : ipv4.destination(buf, quote.inner));
+    quote.row = this.#rowOf(buf, quote, this.#isGateway);
     if (!this.#isOurs(buf, quote)) return DROP_ICMP_ERROR_MISMATCH;
     return this.#act(batch, quote);
   }
@@ -162,17 +166,27 @@ export class TunnelErrors {
     const source = ipv4.source(buf, inner);
     if (this.#softwires.byIpv4Address(source) !== 0) return DROP_ICMP_NOT_RELAYED;
     const available = Math.min(ipv4.totalLength(buf, inner), end - inner);
-    const row = this.#isGateway ? NO_ROW : this.#rowOf(source);
+    const row = this.#isGateway ? NO_ROW : this.#rowOf(buf, quote, true);
     const through = row === NO_ROW ? softwire : this.#softwireOf(row);
     const sent = this.#replies.sendErrorFrom(batch, k, inner, available, code, mtu, softwire, through, row);
     if (!sent) return DROP_ICMP_NOT_RELAYED;
     return row === NO_ROW ? FORWARDED : HAIRPINNED;
   }
 
-  /** Row of an address; 0 also while its softwire is being taken out of use. */
-  #rowOf(address: number): number {
-    const row = this.#table.lookup(address);
+  /**
+   * Row of one end of the quoted packet, that of the port set where the address is shared; 0 also while its softwire is
+   * being taken out of use.
+   */
+  #rowOf(buf: Uint8Array, { inner, end }: Quote, bySource: boolean): number {
+    const found = this.#table.lookup(bySource ? ipv4.source(buf, inner) : ipv4.destination(buf, inner));
+    const row = found !== 0 && isShared(this.#table, found) ? this.#portSetOf(buf, inner, end, bySource, found) : found;
     return row !== 0 && this.#softwires.isEnabled(this.#softwireOf(row)) ? row : 0;
+  }
+
+  #portSetOf(buf: Uint8Array, inner: number, end: number, bySource: boolean, shared: number): number {
+    const ports = this.#ports;
+    if (findPortsOfQuote(buf, inner, end - inner, ports) !== PORTS_FOUND) return 0;
+    return portSetRow(this.#table, shared, bySource ? ports.source : ports.destination);
   }
 
   #softwireOf(row: number): number {

@@ -20,6 +20,12 @@ export const DROP_REASONS = [
   ['martian-ipv4-destination', 'The IPv4 destination is no unicast address of another host.'],
   ['source-route-option', 'The IPv4 packet wants to choose its own route.'],
   ['no-binding', 'No binding holds the IPv4 address.'],
+  ['no-port', 'The address is shared by port sets, and the packet has no port that tells whose it is.'],
+  [
+    'malformed-icmp',
+    'An ICMP message of a shared address is not whole, has a wrong checksum or quotes another address.',
+  ],
+  ['fragment-unplaced', 'A later fragment of a shared address, whose first one did not come in time to tell its port.'],
   ['source-mismatch', 'The tunnel packet does not come from the gateway that its inner source is bound to.'],
   ['endpoint-mismatch', 'The tunnel packet came to another tunnel address than the one of its binding or instance.'],
   ['outside-served-prefix', 'The end device address is in no served prefix of this gateway.'],
@@ -69,6 +75,9 @@ export const DROP_MARTIAN_IPV4_SOURCE = dropVerdict('martian-ipv4-source');
 export const DROP_MARTIAN_IPV4_DESTINATION = dropVerdict('martian-ipv4-destination');
 export const DROP_SOURCE_ROUTE_OPTION = dropVerdict('source-route-option');
 export const DROP_NO_BINDING = dropVerdict('no-binding');
+export const DROP_NO_PORT = dropVerdict('no-port');
+export const DROP_MALFORMED_ICMP = dropVerdict('malformed-icmp');
+export const DROP_FRAGMENT_UNPLACED = dropVerdict('fragment-unplaced');
 export const DROP_SOURCE_MISMATCH = dropVerdict('source-mismatch');
 export const DROP_ENDPOINT_MISMATCH = dropVerdict('endpoint-mismatch');
 export const DROP_OUTSIDE_SERVED_PREFIX = dropVerdict('outside-served-prefix');

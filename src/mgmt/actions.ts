@@ -7,6 +7,7 @@ import { ManagementError } from '../state/errors.ts';
 import type { History } from '../state/history.ts';
 import { longestMatchAt } from '../state/history.ts';
 import type { Authorize, Caller } from '../state/request.ts';
+import { lookUpPortSet } from './port-set-lookup.ts';
 import { compareDatastores, compareVersions, getVersion, listVersions, rollBack, withView } from './versions.ts';
 
 /** Who asks, and of what. */
@@ -65,7 +66,10 @@ function requireInstance(tree: DataNode, action: DataNode): void {
   throw new ManagementError('data-missing', { path, message: `${path} does not exist` });
 }
 
-/** aftr/lookup: the longest bound prefix that holds an address, now or at a moment; an empty answer when there is none. */
+/**
+ * aftr/lookup: the longest bound prefix that holds an address, or the port set of a port of it, now or at a moment; an
+ * empty answer when there is none.
+ */
 async function lookup({ datastores }: ActionContext, action: DataNode, input: DataNode): Promise<ActionOutput> {
   const output = new DataNode(outputOf(action));
   const text = input.leaf('ipv4-address');
@@ -78,11 +82,18 @@ async function lookup({ datastores }: ActionContext, action: DataNode, input: Da
     });
   }
   const instance = action.parent?.leaf('name') ?? '';
-  const found = await withView(datastores.view('running'), (view) => {
-    const version = versionAsked(view.history, input.leaf('time'));
-    return longestMatchAt(view.history, version, instance, address);
+  const [version, found] = await withView(datastores.view('running'), (view) => {
+    const asked = versionAsked(view.history, input.leaf('time'));
+    return [asked, longestMatchAt(view.history, asked, instance, address)] as const;
   });
-  if (!found) return { output };
+  if (!found) {
+    const port = input.leaf('port');
+    const number = port === undefined ? undefined : Number(port);
+    const answer = await withView(datastores.viewVersion(version), ({ tree }) =>
+      lookUpPortSet(tree, instance, address, number),
+    );
+    return { output: withLeaves(output, answer ?? {}) };
+  }
   const { binding, since, until } = found;
   const { gatewayIpv6Address, aftrIpv6Address, description, origin } = binding;
   withLeaves(output, {

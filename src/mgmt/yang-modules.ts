@@ -38,6 +38,7 @@ export const WORKING_FEATURES: readonly string[] = [
   'icmp-policy',
   'outer-fragmentation',
   'path-mtu-discovery',
+  'port-sharing',
   'reassembly',
   'source-refusal',
   'statistics-reset',

@@ -208,6 +208,66 @@ function readGateway(value: unknown): Gateway {
   };
 }
 
+/** One subscriber. */
+export interface PortSet {
+  /** Port set identifier, less than 2^psid-length. */
+  readonly psid: number;
+  /** Tunnel address of the subscriber. */
+  readonly b4Ipv6Address: Uint8Array;
+  /** Tunnel address of the AFTR for this port set. */
+  readonly aftrIpv6Address: Uint8Array | undefined;
+}
+
+function readPortSet(value: unknown): PortSet {
+  const node = value as JsonNode;
+  return {
+    psid: Number(node.psid),
+    b4Ipv6Address: ipv6Value(node['b4-ipv6-address']),
+    aftrIpv6Address: leafAt(node, 'aftr-ipv6-address', ipv6Value, undefined),
+  };
+}
+
+/**
+ * An IPv4 address that several subscribers share by port sets. It lies in no binding. A device takes 10000 port
+ * sets; a commit that changes one is on record as other-configuration.
+ */
+export interface SharedAddress {
+  /** The address. */
+  readonly ipv4Address: number;
+  /** Number of offset bits a; with those of psid-length at most 16. In bits. */
+  readonly psidOffset: number;
+  /** Number of PSID bits k. In bits. */
+  readonly psidLength: number;
+  /** One subscriber. */
+  readonly portSet: readonly PortSet[];
+}
+
+function readSharedAddress(value: unknown): SharedAddress {
+  const node = value as JsonNode;
+  return {
+    ipv4Address: ipv4Value(node['ipv4-address']),
+    psidOffset: leafAt(node, 'psid-offset', Number, 6),
+    psidLength: Number(node['psid-length']),
+    portSet: arrayAt(node, 'port-set', readPortSet),
+  };
+}
+
+/** Which gateway holds which IPv4 addresses. */
+export interface BindingTable {
+  /**
+   * An IPv4 address that several subscribers share by port sets. It lies in no binding. A device takes 10000 port
+   * sets; a commit that changes one is on record as other-configuration.
+   */
+  readonly sharedAddress: readonly SharedAddress[];
+}
+
+function readBindingTable(value: unknown): BindingTable {
+  const node = value as JsonNode;
+  return {
+    sharedAddress: arrayAt(node, 'shared-address', readSharedAddress),
+  };
+}
+
 /** An AFTR: holds the binding table and is the edge of the IPv4 Internet. */
 export interface Aftr {
   /** Name of this AFTR. */
@@ -222,7 +282,7 @@ export interface Aftr {
   readonly ipv4Address: number | undefined;
   /** Public prefixes this AFTR answers for; every binding lies in one. At least one is needed when enabled. */
   readonly ipv4Pool: readonly Ipv4Prefix[];
-  /** Largest number of bindings; what the datapath can hold is the limit when absent. In bindings. */
+  /** Largest number of bindings and port sets; what the datapath can hold is the limit when absent. In bindings. */
   readonly softwireNumMax: number | undefined;
   /** Whether traffic between two gateways goes through this AFTR. */
   readonly enableHairpinning: boolean;
@@ -265,6 +325,8 @@ export interface Aftr {
   readonly reassembly: Reassembly;
   /** What ICMP is let in and made. */
   readonly icmpPolicy: IcmpPolicy;
+  /** Which gateway holds which IPv4 addresses. */
+  readonly bindingTable: BindingTable;
 }
 
 function readAftr(value: unknown): Aftr {
@@ -301,6 +363,7 @@ function readAftr(value: unknown): Aftr {
     tcpMssClamp: leafAt(node, 'tcp-mss-clamp', Number, undefined),
     reassembly: readReassembly(objectAt(node, 'reassembly')),
     icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
+    bindingTable: readBindingTable(objectAt(node, 'binding-table')),
   };
 }
 
@@ -430,6 +493,9 @@ export const DROP_REASONS = [
   'martian-ipv4-destination',
   'source-route-option',
   'no-binding',
+  'no-port',
+  'malformed-icmp',
+  'fragment-unplaced',
   'source-mismatch',
   'endpoint-mismatch',
   'outside-served-prefix',

@@ -17,11 +17,13 @@ import {
 } from '../address.ts';
 import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
-import { checkLimits } from './limits.ts';
+import { checkLimits, countPortSets } from './limits.ts';
 import type { Aftr, Binding, Gateway, Softwire } from './model.generated.ts';
 import type { RowChange } from './request.ts';
 import { inSlices } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
+import type { FaultSink } from './shared-address-rules.ts';
+import { checkSharedAddresses } from './shared-address-rules.ts';
 
 const MAX_FAULTS = 20;
 const ROOT = '/gi-4over6:softwire';
@@ -30,7 +32,7 @@ export interface RuleInput {
   readonly before: Softwire;
   readonly after: Softwire;
   /** The tables as they would be. */
-  readonly rows: Pick<RowSource, 'bindings'>;
+  readonly rows: Pick<RowSource, 'binding' | 'bindings'>;
   readonly changes: Iterable<RowChange>;
   /** Sizes of the tables as they would be, by AFTR. */
   readonly counts: ReadonlyMap<string, number>;
@@ -76,6 +78,7 @@ class RuleChecker {
       'overlapping-pool',
     );
     await this.#rows();
+    for (const item of aftr) this.#sharedAddresses(item);
   }
 
   #fault(path: string, appTag: string, message: string, tag: ErrorTag = 'operation-failed'): void {
@@ -129,7 +132,7 @@ class RuleChecker {
       this.#fault(path, 'missing-pool', `AFTR ${aftr.name} is enabled but has no ipv4-pool: it answers for no address`);
     }
     for (const pool of aftr.ipv4Pool) this.#notMartian(poolOf(aftr, pool));
-    const count = this.#input.counts.get(aftr.name) ?? 0;
+    const count = (this.#input.counts.get(aftr.name) ?? 0) + countPortSets(aftr);
     if (aftr.softwireNumMax !== undefined && count > aftr.softwireNumMax) {
       this.#fault(
         `${path}/softwire-num-max`,
@@ -202,6 +205,22 @@ class RuleChecker {
         this.#binding(aftr, own, binding);
       });
     }
+  }
+
+  #sharedAddresses(aftr: Aftr): void {
+    const { before, after, rows, changes } = this.#input;
+    const { faults } = this;
+    const sink: FaultSink = {
+      get isFull() {
+        return faults.length >= MAX_FAULTS;
+      },
+      fault: (path, appTag, message) => this.#fault(path, appTag, message),
+      farEnd: (path, address) => this.#farEnd(path, address),
+      notMartian: (path, prefix) => this.#notMartian({ path, owner: aftr.name, prefix }),
+    };
+    const old = before.aftr.find(({ name }) => name === aftr.name);
+    const input = { aftr, before: old, path: aftrPath(aftr), own: aftrAddresses(aftr), rows, changes };
+    checkSharedAddresses(input, before !== after, sink);
   }
 
   /** Devices have few tunnel addresses, mostly one: looking at each is quicker than a key. */

@@ -4,6 +4,7 @@ import { parseIpv4 } from '../../src/address.ts';
 import { Follower } from '../../src/datapath/follower.ts';
 import { ROW_SHIFT } from '../../src/datapath/layout.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
+import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
@@ -240,5 +241,70 @@ test(`random commits of every size end where a fresh start does (seed ${seed})`,
     [fresh.contentHash, fresh.forwarding('aftr')?.table.size],
   );
 });
+
+// Shared addresses -----------------------------------------------------------------------------------------------------
+
+const SHARED = '198.51.103.9';
+const PORT = 1_232;
+const sharing = (portSets: readonly (readonly [psid: number, b4: string])[], more: Record<string, unknown> = {}) => ({
+  aftr: [
+    {
+      ...AFTR,
+      ...more,
+      'binding-table': {
+        'shared-address': [
+          {
+            'ipv4-address': SHARED,
+            'psid-length': 8,
+            'port-set': portSets.map(([psid, b4]) => ({ psid, 'b4-ipv6-address': b4 })),
+          },
+        ],
+      },
+    },
+  ],
+});
+
+/** The B4 of PORT of SHARED as hexadecimal text; `nothing` when there is none. */
+function b4Of(follower: Follower): string {
+  const table = follower.forwarding('aftr')?.table;
+  const shared = table?.lookup(parseIpv4(SHARED) ?? 0) ?? 0;
+  const row = table && isShared(table, shared) ? portSetRow(table, shared, PORT) : 0;
+  return row === 0 ? 'nothing' : Buffer.from(table?.octets.subarray(row * 32, row * 32 + 16) ?? []).toString('hex');
+}
+
+test('port sets come, change and go with the tree; they are no bindings', async () => {
+  const { store, follower } = newFollower();
+  const steps = [
+    [sharing([[0x34, '2001:db8:c::1']]), ipv6Address('2001:db8:c::1')],
+    [sharing([[0x34, '2001:db8:c::2']]), ipv6Address('2001:db8:c::2')],
+    [sharing([[0x35, '2001:db8:c::2']]), 'nothing'],
+    [sharing([[0x34, '2001:db8:c::3']], { enabled: false }), 'nothing'],
+    [sharing([[0x34, '2001:db8:c::3']], { 'ipv6-address': '2001:db8:b::9' }), ipv6Address('2001:db8:c::3')],
+    [{ aftr: [AFTR] }, 'nothing'],
+  ] as const;
+  for (const [softwire, expected] of steps) {
+    store.commit({ softwire });
+    await follower.follow();
+    assert.is(b4Of(follower), expected);
+    assert.is(follower.forwarding('aftr')?.bindings, 0);
+  }
+  assert.is(follower.forwarding('aftr')?.table.size, 0);
+});
+
+for (const bulk of [false, true]) {
+  test(`a shared address becomes a binding and shared again, rows ${bulk ? 'read anew' : 'by record'}`, async () => {
+    const { store, follower } = newFollower();
+    const bound = binding([`${SHARED}/32`, '2001:db8:a::1']);
+    store.commit({ softwire: sharing([[0x34, '2001:db8:c::1']]) });
+    await follower.follow();
+    store.commit({ softwire: { aftr: [AFTR] }, put: [bound], bulk });
+    await follower.follow();
+    assert.is(leadsTo(follower, 'aftr', SHARED), path('2001:db8:a::1', '2001:db8:b::1'));
+    store.commit({ softwire: sharing([[0x34, '2001:db8:c::2']]), gone: [bound], bulk });
+    await follower.follow();
+    assert.is(b4Of(follower), ipv6Address('2001:db8:c::2'));
+    assert.is(follower.forwarding('aftr')?.table.size, 1);
+  });
+}
 
 test.run();

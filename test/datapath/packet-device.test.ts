@@ -19,7 +19,7 @@ test('packets pushed fill the slots, a batch at a time', () => {
   device.push(Uint8Array.of(1), Uint8Array.of(2, 2), Uint8Array.of(3, 3, 3));
   assert.is(device.wait(), READABLE);
   const { batch } = device;
-  assert.equal([device.readBatch(), batch.count, ...batch.lengths], [2, 2, 1, 2]);
+  assert.equal([device.readBatch(), batch.count, ...batch.lengths.subarray(0, batch.capacity)], [2, 2, 1, 2]);
   assert.equal([...batch.buf.subarray(256 + HEADROOM, 256 + HEADROOM + 3)], [2, 2, 0]);
   assert.equal([device.readBatch(), batch.count, batch.lengths[0]], [1, 1, 3]);
   assert.equal([device.readBatch(), batch.count], [0, 0]);

@@ -38,7 +38,7 @@ test('packets fill the slots of the batch, the longest with the others', () =>
     sendFromKernel(60, PACKET_MAX, 100, 61, 62);
     assert.is(device.wait(1_000), READABLE);
     assert.is(device.readBatch(), 4);
-    assert.equal([batch.count, ...batch.lengths], [4, 60, PACKET_MAX, 100, 61]);
+    assert.equal([batch.count, ...batch.lengths.subarray(0, batch.capacity)], [4, 60, PACKET_MAX, 100, 61]);
     for (let k = 0; k < 4; k++) {
       const at = batch.at[k] ?? 0;
       const len = batch.lengths[k] ?? 0;

@@ -97,10 +97,12 @@ export class EngineUnderTest {
   ): Promise<void> {
     const configuration = readConfiguration({ 'gi-4over6:softwire': { [this.#role]: instances } });
     this.forwarding.setInstances(planInstances(this.#role, configuration));
+    const removeUnshared = this.forwarding.putSharedAddresses();
     const rows = bindings.map(({ instance, text }) => this.forwarding.wantedBinding(instance, binding(text)));
     const wanted =
       this.#role === 'gateway' ? this.forwarding.wantedServedPrefixes() : rows.filter((row) => row !== undefined);
     await this.forwarding.synchronize(wanted, () => Promise.resolve());
+    removeUnshared();
     this.forwarding.releaseNumbers();
   }
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ManagementError } from '../../src/state/errors.ts';
-import { binding, OPERATOR, request, withDatastores } from '../helpers/state.ts';
+import { faults } from '../helpers/rules.ts';
+import { binding } from '../helpers/state.ts';
 
 const test = suite('rules');
 
@@ -16,23 +16,6 @@ function configuration({ aftr = [], gateway = [] }: { aftr?: readonly Json[]; ga
 
 const withBindings = (more: Json, ...bindings: readonly Json[]) =>
   configuration({ aftr: [{ ...AFTR, ...more, 'binding-table': { binding: bindings } }] });
-
-/** `app-tag path` of each fault of the configuration, committed to an empty store after `before`; none when it is taken. */
-async function faults(edit: Json, before?: Json): Promise<string[]> {
-  let found: string[] = [];
-  await withDatastores(async (datastores) => {
-    if (before) await datastores.edit(OPERATOR, request(before));
-    const { version, contentHash } = datastores.head();
-    try {
-      await datastores.edit(OPERATOR, request(edit, { defaultOperation: before ? 'replace' : 'merge' }));
-    } catch (error) {
-      if (!(error instanceof ManagementError)) throw error;
-      found = error.faults.map(({ appTag, path }) => `${appTag} ${path?.replace('/gi-4over6:softwire/', '')}`);
-      assert.equal([datastores.head().version, datastores.head().contentHash], [version, contentHash]);
-    }
-  });
-  return found;
-}
 
 const row = (prefix: string) => `aftr[name='a']/binding-table/binding[ipv4-prefix='${prefix}']`;
 

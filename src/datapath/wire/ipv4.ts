@@ -52,6 +52,10 @@ export function totalLength(buf: Uint8Array, at: number): number {
   return u16(buf, at + 2);
 }
 
+export function identification(buf: Uint8Array, at: number): number {
+  return u16(buf, at + 4);
+}
+
 export function dontFragment(buf: Uint8Array, at: number): boolean {
   return (u8(buf, at + 6) & 0x40) !== 0;
 }

@@ -21,6 +21,8 @@ function edit(bindings: string, more = '', target = 'running'): string {
 }
 
 const comment = (text: string) => `<comment ${GI}>${text}</comment>`;
+const hopLimit = (value: number) =>
+  `<edit-config><target><running/></target><config><softwire ${GI}><aftr><name>a</name><hop-limit>${value}</hop-limit></aftr></softwire></config></edit-config>`;
 const REMOVED = (prefix: string) => `<binding nc:operation="delete"><ipv4-prefix>${prefix}</ipv4-prefix></binding>`;
 
 const management = await startManagement();
@@ -138,6 +140,36 @@ test('roll-back to the candidate, to be committed, or to running at once', async
     '<comment>back</comment>',
   );
   assert.is(outcome(await rollBack(99_999)), 'invalid-value');
+});
+
+test('version and time of the table are those of each commit, of a binding and of anything else (D118)', async () => {
+  await threeVersions();
+  const filter = `<softwire ${GI}><aftr><name>a</name><binding-table><version/><last-change/></binding-table></aftr></softwire>`;
+  const state = async () => {
+    const text = await client.rpc(`<get><filter type="subtree">${filter}</filter></get>`);
+    const [, version = '', time = ''] = /<version>(\d+)<\/version><last-change>([^<]+)</.exec(text) ?? [];
+    return { version: Number(version), time };
+  };
+  const steps = [
+    edit(binding('192.0.2.77/32', '2001:db8:a::7')),
+    edit(REMOVED('192.0.2.77/32')),
+    hopLimit(9),
+    hopLimit(8),
+  ];
+  let before = await state();
+  for (const step of steps) {
+    // Times have milliseconds.
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    assert.is(outcome(await client.rpc(step)), 'ok');
+    const after = await state();
+    const list = await client.rpc(`<list-versions ${GI}><maximum>1</maximum></list-versions>`);
+    assert.is(after.version, before.version + 1);
+    assert.ok(after.time > before.time, `${before.time}, then ${after.time}`);
+    assert.match(list, `<time>${after.time}</time>`);
+    before = after;
+  }
+  assert.is(outcome(await client.rpc(hopLimit(8))), 'ok');
+  assert.equal(await state(), before, 'an edit that changes nothing is no commit');
 });
 
 test('lookup at a time: who held the address, since when, until when', async () => {

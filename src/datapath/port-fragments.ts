@@ -1,0 +1,249 @@
+/**
+ * Fragments of packets of shared addresses: the first fragment has the ports, the others follow it (RFC 7597 §8.3.2).
+ *
+ *   1. a first fragment leaves its ports under the key of its packet
+ *   2. a later one finds them there, or waits: a copy is kept
+ *   3. at the end of a batch, copies whose first fragment has come are decided as if they had come now; those that waited
+ *      too long are dropped
+ *
+ * Both stores are rings of fixed size in which the oldest make room, so no sender can fill them for good; of the copies
+ * that wait, the packets of one source have a share at most. A packet of the tunnel is found under its outer source too:
+ * no subscriber can end what another has begun.
+ */
+
+import type { Batch } from './batch.ts';
+import { SIDE_IPV4, SIDE_IPV6 } from './counters.ts';
+import type { Ports } from './ports.ts';
+import { DROP_FRAGMENT_UNPLACED, HELD } from './verdict.ts';
+import * as ipv4 from './wire/ipv4.ts';
+import { IPV6_HEADER_LEN, IPV6_SOURCE, NEXT_HEADER_IPV4 } from './wire/ipv6.ts';
+import { setU8, setU16, u32 } from './wire/octets.ts';
+
+/** Packets whose ports are known at a time. */
+const KNOWN = 4_096;
+/** The ports of a packet are known so long: as long as RFC 791 §3.2 lets a reassembly take. */
+const KNOWN_MS = 15_000;
+/** Fragments that wait at a time, and so many of one source at most. */
+const PLACES = 256;
+const SHARE = 64;
+/** A fragment waits so long for the first one. */
+const WAIT_MS = 2_000;
+/** Longest IPv4 fragment that waits: a jumbo frame. */
+const LONGEST = 9_216;
+const PLACE_OCTETS = IPV6_HEADER_LEN + LONGEST;
+/** Source, destination, identification and protocol and side, outer source. */
+const KEY_WORDS = 7;
+const NONE = -1;
+
+export class PortFragments {
+  readonly #seed: number;
+  /** The key of the packet in hand. */
+  readonly #key = new Int32Array(KEY_WORDS);
+  #hash = 0;
+
+  readonly #keys = new Int32Array(KNOWN * KEY_WORDS);
+  readonly #ports = new Int32Array(KNOWN);
+  readonly #knownAt = new Float64Array(KNOWN).fill(Number.NEGATIVE_INFINITY);
+  readonly #buckets = new Int32Array(KNOWN).fill(NONE);
+  readonly #next = new Int32Array(KNOWN).fill(NONE);
+  readonly #bucketOf = new Int32Array(KNOWN).fill(NONE);
+  #nextKnown = 0;
+  /** Whether a first fragment came since copies were looked at. */
+  #hasNews = false;
+
+  readonly #octets = new Uint8Array(PLACES * PLACE_OCTETS);
+  readonly #waitingKeys = new Int32Array(PLACES * KEY_WORDS);
+  readonly #waitingSince = new Float64Array(PLACES);
+  /** Octets of the copy; 0 in a place that is free again. */
+  readonly #copied = new Int32Array(PLACES);
+  /** Octets that were received. */
+  readonly #received = new Int32Array(PLACES);
+  readonly #instances = new Int32Array(PLACES);
+  readonly #sharesOf = new Int32Array(PLACES);
+  /** Copies by hash of their source. */
+  readonly #shares = new Int32Array(PLACES);
+  /** Places in use are those from `oldest` to before `newest`, which count on for ever. */
+  #oldest = 0;
+  #newest = 0;
+
+  /** `seed` is random: nobody outside can choose packets that fall into one bucket. */
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  /** Whether `end` has something to do. */
+  hasEnding(nowMs: number): boolean {
+    if (this.#oldest === this.#newest) return false;
+    return this.#hasNews || nowMs - (this.#waitingSince[this.#oldest % PLACES] ?? 0) > WAIT_MS;
+  }
+
+  /** Keeps the ports of the first fragment at `at`; `outer` is the offset of its IPv6 header, or -1 for one from IPv4. */
+  remember(buf: Uint8Array, at: number, outer: number, ports: Ports, nowMs: number): void {
+    this.#readKey(buf, at, outer);
+    let place = this.#find();
+    if (place === NONE) {
+      place = this.#nextKnown;
+      this.#nextKnown = (place + 1) % KNOWN;
+      this.#unlink(place);
+      this.#keys.set(this.#key, place * KEY_WORDS);
+      this.#bucketOf[place] = this.#hash;
+      this.#next[place] = this.#buckets[this.#hash] ?? NONE;
+      this.#buckets[this.#hash] = place;
+    }
+    this.#ports[place] = (ports.source << 16) | ports.destination;
+    this.#knownAt[place] = nowMs;
+    this.#hasNews = true;
+  }
+
+  /** Whether the ports of the later fragment at `at` are known; they are left in `ports`. */
+  find(buf: Uint8Array, at: number, outer: number, ports: Ports, nowMs: number): boolean {
+    this.#readKey(buf, at, outer);
+    const place = this.#find();
+    if (place === NONE || nowMs - (this.#knownAt[place] ?? 0) > KNOWN_MS) return false;
+    const both = this.#ports[place] ?? 0;
+    ports.source = both >>> 16;
+    ports.destination = both & 0xffff;
+    ports.quote = 0;
+    return true;
+  }
+
+  /** Keeps a copy of packet `k`, the later fragment at `at`: HELD, or why that cannot be. */
+  wait(batch: Batch, k: number, at: number, outer: number): number {
+    const len = ipv4.totalLength(batch.buf, at);
+    this.#readKey(batch.buf, at, outer);
+    const share = mix((this.#key[outer < 0 ? 0 : 6] ?? 0) ^ this.#seed) & (PLACES - 1);
+    if (len > LONGEST || (this.#shares[share] ?? 0) >= SHARE) return DROP_FRAGMENT_UNPLACED;
+    if (this.#newest - this.#oldest === PLACES && !this.#giveUpOldest(batch)) return DROP_FRAGMENT_UNPLACED;
+    const place = this.#newest++ % PLACES;
+    this.#copy(batch.buf, at, len, outer, place);
+    this.#waitingKeys.set(this.#key, place * KEY_WORDS);
+    this.#waitingSince[place] = batch.nowMs;
+    this.#received[place] = batch.lengths[k] ?? 0;
+    this.#instances[place] = batch.instances[k] ?? 0;
+    this.#sharesOf[place] = share;
+    this.#shares[share] = (this.#shares[share] ?? 0) + 1;
+    return HELD;
+  }
+
+  /**
+   * Puts what ends its waiting in late places of the batch: with verdict HELD what is to be decided now, with its
+   * drop reason what waited too long. What finds no place stays for the next batch.
+   */
+  end(batch: Batch): void {
+    this.#hasNews = false;
+    for (let i = this.#oldest; i < this.#newest; i++) {
+      const place = i % PLACES;
+      if ((this.#copied[place] ?? 0) === 0) continue;
+      const isLate = batch.nowMs - (this.#waitingSince[place] ?? 0) > WAIT_MS;
+      if (!isLate && !this.#isKnown(place, batch.nowMs)) continue;
+      if (!this.#putLate(batch, place, isLate ? DROP_FRAGMENT_UNPLACED : HELD)) {
+        this.#hasNews = true;
+        break;
+      }
+    }
+    while (this.#oldest < this.#newest && this.#copied[this.#oldest % PLACES] === 0) this.#oldest++;
+  }
+
+  // Known ports ---------------------------------------------------------------------------------------------------------
+
+  #readKey(buf: Uint8Array, at: number, outer: number): void {
+    const key = this.#key;
+    key[0] = ipv4.source(buf, at);
+    key[1] = ipv4.destination(buf, at);
+    key[2] = (ipv4.identification(buf, at) << 16) | (ipv4.protocol(buf, at) << 8) | (outer < 0 ? 4 : 6);
+    for (let i = 0; i < 4; i++) key[3 + i] = outer < 0 ? 0 : u32(buf, outer + IPV6_SOURCE + 4 * i);
+    this.#hash = this.#hashKey();
+  }
+
+  #hashKey(): number {
+    let hash = this.#seed;
+    for (let i = 0; i < KEY_WORDS; i++) hash = mix(hash ^ (this.#key[i] ?? 0));
+    return hash & (KNOWN - 1);
+  }
+
+  /** The place of the key in hand; NONE when it has none. */
+  #find(): number {
+    let place = this.#buckets[this.#hash] ?? NONE;
+    while (place !== NONE && !this.#holdsKey(place)) place = this.#next[place] ?? NONE;
+    return place;
+  }
+
+  #holdsKey(place: number): boolean {
+    for (let i = 0; i < KEY_WORDS; i++) if (this.#keys[place * KEY_WORDS + i] !== this.#key[i]) return false;
+    return true;
+  }
+
+  #unlink(place: number): void {
+    const bucket = this.#bucketOf[place] ?? NONE;
+    if (bucket === NONE) return;
+    const after = this.#next[place] ?? NONE;
+    let at = this.#buckets[bucket] ?? NONE;
+    if (at === place) {
+      this.#buckets[bucket] = after;
+      return;
+    }
+    while (at !== NONE && this.#next[at] !== place) at = this.#next[at] ?? NONE;
+    if (at !== NONE) this.#next[at] = after;
+  }
+
+  // Copies that wait ----------------------------------------------------------------------------------------------------
+
+  /** The IPv4 packet behind a plain outer header of its own: extension headers and trailers are gone. */
+  #copy(buf: Uint8Array, at: number, len: number, outer: number, place: number): void {
+    const to = place * PLACE_OCTETS;
+    const octets = this.#octets;
+    let head = 0;
+    if (outer >= 0) {
+      head = IPV6_HEADER_LEN;
+      for (let i = 0; i < head; i++) octets[to + i] = buf[outer + i] ?? 0;
+      setU16(octets, to + 4, len);
+      setU8(octets, to + 6, NEXT_HEADER_IPV4);
+    }
+    for (let i = 0; i < len; i++) octets[to + head + i] = buf[at + i] ?? 0;
+    this.#copied[place] = head + len;
+  }
+
+  /** Whether the first fragment of a copy has come. */
+  #isKnown(place: number, nowMs: number): boolean {
+    for (let i = 0; i < KEY_WORDS; i++) this.#key[i] = this.#waitingKeys[place * KEY_WORDS + i] ?? 0;
+    this.#hash = this.#hashKey();
+    const known = this.#find();
+    return known !== NONE && nowMs - (this.#knownAt[known] ?? 0) <= KNOWN_MS;
+  }
+
+  #giveUpOldest(batch: Batch): boolean {
+    const place = this.#oldest % PLACES;
+    const isGone = this.#copied[place] === 0 || this.#putLate(batch, place, DROP_FRAGMENT_UNPLACED);
+    if (isGone) this.#oldest++;
+    return isGone;
+  }
+
+  #putLate(batch: Batch, place: number, verdict: number): boolean {
+    const len = this.#copied[place] ?? 0;
+    const from = place * PLACE_OCTETS;
+    const k = batch.addLate(verdict === HELD ? len : 0);
+    if (k < 0) return false;
+    if (verdict === HELD) {
+      const at = batch.at[k] ?? 0;
+      for (let i = 0; i < len; i++) batch.buf[at + i] = this.#octets[from + i] ?? 0;
+    }
+    batch.verdicts[k] = verdict;
+    const version = (this.#waitingKeys[place * KEY_WORDS + 2] ?? 0) & 0xff;
+    batch.sides[k] = version;
+    const side = version === 4 ? SIDE_IPV4 : SIDE_IPV6;
+    batch.settlements.recount(this.#instances[place] ?? 0, this.#received[place] ?? 0, side);
+    batch.lengths[k] = this.#received[place] ?? 0;
+    batch.instances[k] = this.#instances[place] ?? 0;
+    this.#copied[place] = 0;
+    const share = this.#sharesOf[place] ?? 0;
+    this.#shares[share] = (this.#shares[share] ?? 0) - 1;
+    return true;
+  }
+}
+
+/** Spreads each bit of a word over all. */
+function mix(word: number): number {
+  let x = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return x ^ (x >>> 16);
+}

@@ -1,0 +1,278 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Batch } from '../../src/datapath/batch.ts';
+import { PortFragments } from '../../src/datapath/port-fragments.ts';
+import { DROP_FRAGMENT_UNPLACED, HELD } from '../../src/datapath/verdict.ts';
+import type { EngineUnderTest } from '../helpers/engine-case.ts';
+import { assertPartition, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { icmpv4, ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { random, seed } from '../helpers/random.ts';
+
+/** Fragments of packets of a shared address follow the first one, which has the port (RFC 7597 §8.3.2). */
+const test = suite('engine-port-fragments');
+
+const AFTR = '2001:db8:b::1';
+const B4 = '2001:db8:c::34';
+const OTHER_B4 = '2001:db8:c::35';
+const SHARED = '198.51.103.9';
+const INTERNET = '203.0.113.80';
+const [IN_SET, IN_OTHER_SET, NOBODYS] = [1_232, 1_236, 1_231];
+
+const configuration = {
+  'binding-table': {
+    'shared-address': [
+      {
+        'ipv4-address': SHARED,
+        'psid-length': 8,
+        'port-set': [
+          { psid: 0x34, 'b4-ipv6-address': B4 },
+          { psid: 0x35, 'b4-ipv6-address': OTHER_B4 },
+        ],
+      },
+    ],
+  },
+};
+
+const toB4 = (payload: string, dst = B4): string => ipv6({ src: AFTR, dst, payload });
+const fromB4 = (payload: string, src = B4): string => ipv6({ src, dst: AFTR, payload });
+
+/** The fragments of one UDP packet: 24 octets each, the last one shorter. */
+function fragments(count: number, fields: Parameters<typeof ipv4>[0], source: number, destination: number): string[] {
+  const whole = udp(24 * count - 12, source, destination);
+  return Array.from({ length: count }, (_, i) =>
+    ipv4({ ...fields, offset: 3 * i, mf: i < count - 1, payload: whole.slice(48 * i, 48 * (i + 1)) }),
+  );
+}
+const inbound = (port: number, id = 7, count = 3): string[] =>
+  fragments(count, { src: INTERNET, dst: SHARED, id }, 5_000, port);
+const outbound = (port: number, id = 7, count = 3): string[] =>
+  fragments(count, { src: SHARED, dst: INTERNET, id }, port, 5_000);
+
+const pick = (list: readonly string[], order: readonly number[]): string[] => order.map((i) => list[i] ?? '');
+const ORDERS = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+];
+
+/** All packets in one batch, or each in a batch of its own 10 ms later. */
+function feed(engine: EngineUnderTest, packets: readonly string[], isTogether: boolean): string[] {
+  if (isTogether) return engine.run(packets, 0);
+  return packets.flatMap((packet, i) => engine.run([packet], 10 * i));
+}
+
+for (const order of ORDERS) {
+  for (const isTogether of [true, false]) {
+    const how = `in the order ${order.join()}, ${isTogether ? 'in one batch' : 'one by one'}`;
+    test(`from IPv4 ${how}: all go where the first one does, as they came (D72)`, async () => {
+      const engine = await engineFor('aftr', configuration);
+      const packets = pick(inbound(IN_SET), order);
+      const out = feed(engine, packets, isTogether);
+      assert.equal([...out].sort(), packets.map((packet) => toB4(packet)).sort());
+      assert.equal(packetCounts(engine.counters()), { 'ipv4 forwarded': 3 });
+      assertPartition(engine.counters(), packets);
+    });
+
+    test(`from the tunnel ${how}: the source check is that of the first one (D72)`, async () => {
+      const engine = await engineFor('aftr', configuration);
+      const packets = pick(outbound(IN_SET), order);
+      const tunnelled = packets.map((packet) => fromB4(packet));
+      assert.equal([...feed(engine, tunnelled, isTogether)].sort(), [...packets].sort());
+      assertPartition(engine.counters(), tunnelled);
+    });
+  }
+}
+
+test('a packet of nobody ends in all its fragments with one reason, whatever their order', async () => {
+  const engine = await engineFor('aftr', configuration);
+  for (const order of ORDERS) assert.equal(engine.run(pick(inbound(NOBODYS, 7 + (order[0] ?? 0)), order)), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 no-binding': 18 });
+});
+
+test('fragments between two port sets follow both ports of the first one', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const packets = fragments(3, { src: SHARED, dst: SHARED }, IN_SET, IN_OTHER_SET);
+  const out = engine.run(pick(packets, [2, 1, 0]).map((packet) => fromB4(packet)));
+  const left = fragments(3, { src: SHARED, dst: SHARED, ttl: 63 }, IN_SET, IN_OTHER_SET);
+  assert.equal(out.sort(), left.map((packet) => toB4(packet, OTHER_B4)).sort());
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 hairpinned': 3 });
+});
+
+test('fragments of echo go by the identifier of the first one', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const message = icmpv4(8, 0, `04d00001${'61'.repeat(56)}`);
+  const packets = [0, 1].map((i) =>
+    ipv4({
+      src: INTERNET,
+      dst: SHARED,
+      protocol: 1,
+      offset: 4 * i,
+      mf: i === 0,
+      payload: message.slice(64 * i, 64 * (i + 1)),
+    }),
+  );
+  assert.equal(
+    engine.run([...packets].reverse()),
+    packets.map((packet) => toB4(packet)),
+  );
+});
+
+test('no subscriber can end what another one has begun, not with the same identification', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const [mine = '', , last = ''] = outbound(IN_SET);
+  assert.equal(engine.run([fromB4(mine), fromB4(last, OTHER_B4)]), [mine]);
+  // Nor can somebody in the Internet who takes the addresses of the subscriber's packet.
+  assert.equal(engine.run([ipv4({ src: SHARED, dst: INTERNET, payload: udp() })]), []);
+  // The other one's own first fragment leads to another port set, which is his.
+  const [other = ''] = outbound(IN_OTHER_SET);
+  assert.equal(engine.run([fromB4(other, OTHER_B4)]), [other, last]);
+});
+
+test('two packets of one identification from different sources are kept apart', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const one = inbound(IN_SET);
+  const two = fragments(3, { src: '203.0.113.81', dst: SHARED, id: 7 }, 5_000, IN_OTHER_SET);
+  const out = engine.run([...one.slice(1), ...two.slice(1), ...two.slice(0, 1), ...one.slice(0, 1)]);
+  assert.equal(
+    out.sort(),
+    [...one.map((packet) => toB4(packet)), ...two.map((packet) => toB4(packet, OTHER_B4))].sort(),
+  );
+});
+
+test('a fragment waits two seconds for the first one, and no more; then it is counted', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const [first = '', second = '', third = ''] = inbound(IN_SET);
+  assert.equal(engine.run([second, third], 0), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 held': 2 });
+  assert.equal(engine.run([], 2_000), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 held': 2 });
+  assert.equal(engine.run([], 2_001), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 fragment-unplaced': 2 });
+  assert.equal(engine.run([first], 2_002), [toB4(first)]);
+  assertPartition(engine.counters(), [first, second, third]);
+});
+
+test('a later fragment that came in outer fragments does not wait', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const [, second = ''] = outbound(IN_SET, 9, 3);
+  const head = (offset: number, more: number) => `0400${(offset | more).toString(16).padStart(4, '0')}0000002a`;
+  const pieces = [`${head(0, 1)}${second.slice(0, 48)}`, `${head(24, 0)}${second.slice(48)}`];
+  const sent = pieces.map((payload) => ipv6({ src: B4, dst: AFTR, nextHeader: 44, payload }));
+  assert.equal(engine.run(sent), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 fragment-unplaced': 2 });
+  assertPartition(engine.counters(), sent);
+});
+
+test('the port of a packet is known for fifteen seconds', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const [first = '', second = '', third = ''] = inbound(IN_SET);
+  assert.equal(engine.run([first], 0), [toB4(first)]);
+  assert.equal(engine.run([second], 15_000), [toB4(second)]);
+  assert.equal(engine.run([third], 15_001), []);
+});
+
+test('a port set that goes takes the fragments under way with it', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const [first = '', second = ''] = inbound(IN_SET);
+  assert.equal(engine.run([first], 0), [toB4(first)]);
+  await engine.configure([{ name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': ['198.51.100.0/22'] }]);
+  assert.equal(engine.run([second], 10), []);
+});
+
+test('copies that wait are bounded, one source has a share of them, and each one is counted', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const flood = Array.from({ length: 1_000 }, (_, i) => inbound(IN_SET, i)[1] ?? '');
+  for (let i = 0; i < flood.length; i += 50) assert.equal(engine.run(flood.slice(i, i + 50), 1), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 fragment-unplaced': 1_000 - 64, 'ipv4 held': 64 });
+  // Another source still has room.
+  const [first = '', second = ''] = fragments(3, { src: '203.0.113.81', dst: SHARED }, 5_000, IN_SET);
+  assert.equal(engine.run([second], 2), []);
+  assert.equal(engine.run([first], 3), [toB4(first), toB4(second)]);
+  for (let batch = 0; batch < 2; batch++) engine.run([], 5_000);
+  assertPartition(engine.counters(), [...flood, first, second]);
+});
+
+test('when all places are taken the oldest copies make room', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const packets = Array.from({ length: 600 }, (_, i) =>
+    fragments(2, { src: `203.0.113.${i % 250}`, dst: SHARED, id: i }, 5_000, IN_SET),
+  );
+  for (let i = 0; i < 600; i += 50)
+    engine.run(
+      packets.slice(i, i + 50).map(([, last = '']) => last),
+      i,
+    );
+  const early = packetCounts(engine.counters())['ipv4 fragment-unplaced'] ?? 0;
+  assert.ok(early >= 600 - 256, `${early}`);
+  const [first = '', last = ''] = packets[599] ?? [];
+  assert.equal(engine.run([first], 601), [toB4(first), toB4(last)]);
+  const sent = [...packets.map(([, second = '']) => second), first];
+  for (let i = 0; i < 10; i++) engine.run([], 10_000);
+  assertPartition(engine.counters(), sent);
+});
+
+test('more copies than end in one batch end in the next ones', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const all = fragments(101, { src: INTERNET, dst: SHARED }, 5_000, IN_SET);
+  const [first = '', ...others] = all;
+  const waiting = others.slice(0, 60);
+  const two = fragments(60, { src: '203.0.113.82', dst: SHARED }, 5_000, IN_SET);
+  engine.run(waiting.slice(0, 60), 0);
+  engine.run(two.slice(1), 0);
+  const out = engine.run([first, two[0] ?? ''], 1);
+  assert.is(out.length, 2 + 64);
+  const rest = engine.run([], 2);
+  assert.equal([...out, ...rest].sort(), [first, ...waiting, ...two].map((packet) => toB4(packet)).sort());
+});
+
+for (const [octets, verdict] of [
+  [9_216, HELD],
+  [9_217, DROP_FRAGMENT_UNPLACED],
+] as const) {
+  test(`a fragment of ${octets} octets ${verdict === HELD ? 'waits' : 'does not wait'}`, () => {
+    const batch = new Batch(1, 16_384);
+    const packet = ipv4({ src: INTERNET, dst: SHARED, offset: 3, payload: 'ab'.repeat(octets - 20) });
+    const at = batch.at[0] ?? 0;
+    batch.buf.set(Buffer.from(packet, 'hex'), at);
+    assert.is(new PortFragments(1).wait(batch, 0, at, -1), verdict);
+  });
+}
+
+test(`whatever the mix and the order, what leaves is what came, once, and to its port set (seed ${seed})`, async () => {
+  const next = random();
+  const silent = { 'icmp-policy': { 'icmpv6-errors': { 'generate-icmpv6-errors': false } } };
+  const engine = await engineFor('aftr', { ...configuration, ...silent });
+  const expected: string[] = [];
+  const pending: string[] = [];
+  for (let id = 0; id < 300; id++) {
+    const port = [IN_SET, IN_OTHER_SET, NOBODYS][next() % 3] ?? 0;
+    const b4 = port === IN_SET ? B4 : OTHER_B4;
+    const count = 2 + (next() % 4);
+    if (next() % 2 === 0) {
+      const packets = fragments(count, { src: `203.0.113.${id % 200}`, dst: SHARED, id }, 5_000, port);
+      pending.push(...packets);
+      if (port !== NOBODYS) expected.push(...packets.map((packet) => toB4(packet, b4)));
+    } else {
+      const packets = outbound(port, id, count);
+      pending.push(...packets.map((packet) => fromB4(packet, b4)));
+      if (port !== NOBODYS) expected.push(...packets);
+    }
+  }
+  // Reordered within a window of 40 packets, as networks do it at worst.
+  const sent: string[] = [];
+  while (pending.length > 0) sent.push(...pending.splice(next() % Math.min(40, pending.length), 1));
+  const out: string[] = [];
+  for (let at = 0; at < sent.length; ) {
+    const size = 1 + (next() % 20);
+    out.push(...engine.run(sent.slice(at, at + size), at));
+    at += size;
+  }
+  for (let i = 0; i < 5; i++) out.push(...engine.run([], 100_000));
+  assert.equal(out.sort(), expected.sort());
+  assertPartition(engine.counters(), sent);
+});
+
+test.run();
