@@ -76,6 +76,7 @@ const configurations = [
           softwireNumMax: undefined,
           enableHairpinning: true,
           ...TUNNEL_DEFAULTS,
+          bindingTable: { sharedAddress: [] },
         },
       ],
     },
@@ -166,6 +167,15 @@ const configurations = [
             'ipv4-pool': ['192.0.2.0/24', '198.51.100.0/25'],
             'softwire-num-max': 10,
             'enable-hairpinning': false,
+            'binding-table': {
+              'shared-address': [
+                {
+                  'ipv4-address': '192.0.2.9',
+                  'psid-length': 8,
+                  'port-set': [{ psid: 52, 'b4-ipv6-address': '2001:db8:c::1' }],
+                },
+              ],
+            },
           },
         ],
       },
@@ -186,6 +196,16 @@ const configurations = [
           softwireNumMax: 10,
           enableHairpinning: false,
           ...TUNNEL_DEFAULTS,
+          bindingTable: {
+            sharedAddress: [
+              {
+                ipv4Address: 0xc0000209,
+                psidOffset: 6,
+                psidLength: 8,
+                portSet: [{ psid: 52, b4Ipv6Address: ipv6('2001:db8:c::1'), aftrIpv6Address: undefined }],
+              },
+            ],
+          },
         },
       ],
     },
