@@ -1,10 +1,16 @@
 /** The log: one line of JSON an event on standard output, through pino. */
 
-import { pino } from 'pino';
+import { pino, stdSerializers } from 'pino';
 
 export type Log = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
 
 /** A log for one process (`management`, `datapath`, `supervisor`); GI4OVER6_LOG_LEVEL sets the level (info). */
 export function openLog(process_: string): Log {
-  return pino({ name: process_, level: process.env.GI4OVER6_LOG_LEVEL ?? 'info' }, pino.destination({ sync: true }));
+  const level = process.env.GI4OVER6_LOG_LEVEL ?? 'info';
+  return pino({ name: process_, level, serializers: { error: errorText } }, pino.destination({ sync: true }));
+}
+
+/** An error with its kind, message, stack and cause; JSON alone would show none of them. A text stays as it is. */
+function errorText(error: unknown): unknown {
+  return error instanceof Error ? stdSerializers.errWithCause(error) : error;
 }

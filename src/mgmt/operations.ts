@@ -81,7 +81,7 @@ export class Operations {
       const source =
         content === 'config'
           ? view.tree
-          : await this.#state.addTo(view.tree.clone(), {
+          : await this.#state.addTo(view.tree, {
               view,
               selection,
               datastores: this.#datastores,

@@ -9,10 +9,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { YangContext } from 'netconf-server';
+import { trimMemory, YangContext } from 'netconf-server';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
-import type { DataNode } from '../state/data.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
@@ -21,6 +20,7 @@ import { AccessControl } from './access.ts';
 import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
+import { MemoryCare } from './memory-care.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
@@ -39,9 +39,6 @@ export interface ManagementOptions {
   readonly startup: boolean;
 }
 
-/** After a commit of so many rows their memory is given back: left alone, the collector keeps some 300 MiB of a million. */
-const BULK_ROWS = 20_000;
-const COLLECT_MS = 1_000;
 const FORGET_MS = 60 * 60 * 1000;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
@@ -51,11 +48,14 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const context = new YangContext({ searchDirs: YANG_SEARCH_DIRS, modules: yangModules(options) });
   const schema = new Schema(context.schema());
   const datastores = await openDatastores(options, context, schema, log);
-  const configuration = runningConfiguration(datastores);
+  const memoryCare = new MemoryCare(datastores, trimMemory);
+  const configuration = () => datastores.runningTree;
   const datapath = new DatapathClient(options.runDir, log);
   datastores.addParticipant(datapath);
   const users = new Users(configuration);
-  datastores.onCommit(() => users.forget());
+  datastores.onCommit(({ treeChanged }) => {
+    if (treeChanged) users.forget();
+  });
   const program = process.argv[1] ?? '';
   const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
   const storeCare = { backups, datastores, program };
@@ -99,6 +99,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
   await stopSignal();
   clearInterval(forgetting);
+  memoryCare.close();
   await Promise.all([netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
@@ -131,13 +132,12 @@ async function openDatastores(
     },
   });
   rmSync(join(options.stateDir, FIRST_START_FILE), { force: true });
-  datastores.onCommit(({ added, changed, removed }) => {
-    if (added + changed + removed >= BULK_ROWS) setTimeout(collectGarbage, COLLECT_MS).unref();
-  });
   datastores.onCommit(({ version, caller, treeChanged, added, changed, removed, ...durations }) => {
     const { user, session, face } = caller;
     const [writeMs, applyMs] = [round(durations.writeMs), round(durations.applyMs)];
-    log.info({ version, user, session, face, treeChanged, added, changed, removed, writeMs, applyMs }, 'committed');
+    const line = { version, user, session, face, treeChanged, added, changed, removed, writeMs, applyMs };
+    // The answer is made meanwhile; whoever waits for it does not wait for the log.
+    setImmediate(() => log.info(line, 'committed'));
   });
   return datastores;
 }
@@ -145,10 +145,6 @@ async function openDatastores(
 /** Milliseconds to two places. */
 function round(ms: number): number {
   return Math.round(ms * 100) / 100;
-}
-
-function collectGarbage(): void {
-  void globalThis.gc?.({ execution: 'async' });
 }
 
 /** History has an age limit, also on a device that nobody edits. */
@@ -178,21 +174,6 @@ function checkPair(key: Buffer, cert: Buffer, dir: string): void {
   throw Object.assign(new Error(`${join(dir, 'tls.crt')} and tls.key cannot be used (${why}): ${advice}`), {
     code: 'KEY',
   });
-}
-
-/** The root of the running configuration; the same object as long as no commit changes it. */
-function runningConfiguration(datastores: Datastores): () => DataNode {
-  let version = -1;
-  let tree: DataNode | undefined;
-  return () => {
-    const head = datastores.head().version;
-    if (tree && version === head) return tree;
-    const view = datastores.view('running');
-    tree = view.tree;
-    version = head;
-    view.close();
-    return tree;
-  };
 }
 
 /** A second signal, such as one to the whole process group, must not cut the end short. */

@@ -1,6 +1,6 @@
 /**
  * State data: what the device says of itself, added to a copy of the running tree. A source is asked only when the
- * selection can want what it gives.
+ * selection can want what it gives: whoever reads configuration by its path asks nobody.
  */
 
 import type { YangContext } from 'netconf-server';
@@ -10,7 +10,7 @@ import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import type { DatastoreName } from '../state/request.ts';
-import type { Schema } from '../state/schema.ts';
+import type { Schema, SchemaNode } from '../state/schema.ts';
 import type { Denials } from './access.ts';
 import type { DatapathClient } from './datapath-client.ts';
 import type { AnySelection } from './selection.ts';
@@ -38,6 +38,7 @@ export interface StateContext {
 }
 
 type Json = Readonly<Record<string, unknown>>;
+type Datapath = Pick<DatapathClient, 'status' | 'counters' | 'learned'>;
 
 interface Source {
   /** Schema path of the top node it fills. */
@@ -45,40 +46,61 @@ interface Source {
   read(context: StateContext): Promise<Json> | Json;
 }
 
+/** With the state nodes that it fills, each the topmost. */
+interface KnownSource extends Source {
+  readonly nodes: readonly SchemaNode[];
+}
+
 export interface StateParts {
   readonly schema: Schema;
-  readonly context: YangContext;
-  readonly datapath: DatapathClient;
+  readonly context: Pick<YangContext, 'yangLibrary'>;
+  readonly datapath: Datapath;
   readonly storeCare: StoreCare;
   readonly denials: Denials;
 }
 
 export class StateData {
   readonly #schema: Schema;
-  readonly #sources: readonly Source[];
+  readonly #sources: readonly KnownSource[];
 
   constructor({ schema, context, datapath, storeCare, denials }: StateParts) {
     this.#schema = schema;
     const library = JSON.parse(context.yangLibrary().json) as Json;
-    this.#sources = [
+    const softwireNodes = stateNodesOf(schema, SOFTWIRE);
+    const sources: Source[] = [
       { path: '/ietf-yang-library:yang-library', read: () => only(library, 'ietf-yang-library:yang-library') },
       { path: '/ietf-yang-library:modules-state', read: () => only(library, 'ietf-yang-library:modules-state') },
       { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
       { path: '/ietf-restconf-monitoring:restconf-state', read: restconfState },
       { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
-      { path: '/gi-4over6:softwire', read: (state) => softwireState(datapath, state) },
+      { path: SOFTWIRE, read: (state) => softwireState(datapath, state, softwireNodes) },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
+    this.#sources = sources.map((source) => ({ ...source, nodes: stateNodesOf(schema, source.path) }));
   }
 
-  /** Adds what the selection can want to `tree`, which is changed and returned. */
+  /** A copy of `tree` with what the selection can want; the tree itself when that is nothing. */
   async addTo(tree: DataNode, context: StateContext): Promise<DataNode> {
-    for (const { path, read } of this.#sources) {
-      const top = this.#schema.find(path);
-      if (top && isWanted(context.selection, top)) merge(tree, treeFromJson(this.#schema, await read(context)));
-    }
-    return tree;
+    const { selection } = context;
+    const wanted = this.#sources.filter(({ nodes }) => nodes.some((node) => isWanted(selection, node)));
+    if (wanted.length === 0) return tree;
+    const copy = tree.clone();
+    for (const { read } of wanted) merge(copy, treeFromJson(this.#schema, await read(context)));
+    return copy;
   }
+}
+
+const SOFTWIRE = '/gi-4over6:softwire';
+
+/** The topmost state nodes at or below a path; those of rows come with the rows. */
+function stateNodesOf(schema: Schema, path: string): SchemaNode[] {
+  const top = schema.find(path);
+  return top ? topmostState(top) : [];
+}
+
+function topmostState(node: SchemaNode): SchemaNode[] {
+  if (node.rows || ['rpc', 'action', 'notification'].includes(node.kind)) return [];
+  return node.config ? node.children.flatMap(topmostState) : [node];
 }
 
 function only(data: Json, member: string): Json {
@@ -149,12 +171,21 @@ function lockState(datastores: Datastores, name: DatastoreName): Json {
   return { locks: { 'global-lock': lock } };
 }
 
-/** State leaves of our own model: versions, problems, counters. */
-async function softwireState(datapath: DatapathClient, { view, datastores }: StateContext): Promise<Json> {
+/** State leaves of our own model: versions, problems, counters; `nodes` are all there are. */
+async function softwireState(
+  datapath: Datapath,
+  { view, datastores, selection }: StateContext,
+  nodes: readonly SchemaNode[],
+): Promise<Json> {
+  const isAsked = (is: (node: SchemaNode) => boolean) => nodes.some((node) => is(node) && isWanted(selection, node));
+  const asksState = isAsked(({ path }) => path === `${SOFTWIRE}/state`);
+  const asksLearned = isAsked(
+    ({ path }) => path === `${SOFTWIRE}/gateway/state` || path === `${SOFTWIRE}/aftr/softwire`,
+  );
   const [status, counters = [], learned = []] = await Promise.all([
-    datapath.status(),
-    datapath.counters(),
-    datapath.learned(),
+    asksState ? datapath.status() : undefined,
+    isAsked(({ name }) => name === 'statistics') ? datapath.counters() : undefined,
+    asksLearned ? datapath.learned() : undefined,
   ]);
   const learnedBy = (role: InstanceLearned['role'], name: string) =>
     learned.find((item) => item.role === role && item.name === name);
@@ -182,17 +213,19 @@ async function softwireState(datapath: DatapathClient, { view, datastores }: Sta
         const softwires = learnedSoftwires(learnedBy('aftr', name));
         return { name, 'binding-table': table, softwire: softwires, ...statisticsOf('aftr', name) };
       }),
-      state: {
-        'configured-version': String(view.version),
-        'candidate-modified': datastores.candidateModified,
-        ...confirmedCommit(datastores.pendingCommit),
-        ...(status && {
-          'applied-version': String(status.version),
-          ...(status.contentHash !== '' && { 'applied-content-hash': colons(status.contentHash) }),
-          'datapath-start': status.startedAt,
-        }),
-        problem: problems,
-      },
+      ...(asksState && {
+        state: {
+          'configured-version': String(view.version),
+          'candidate-modified': datastores.candidateModified,
+          ...confirmedCommit(datastores.pendingCommit),
+          ...(status && {
+            'applied-version': String(status.version),
+            ...(status.contentHash !== '' && { 'applied-content-hash': colons(status.contentHash) }),
+            'datapath-start': status.startedAt,
+          }),
+          problem: problems,
+        },
+      }),
     },
   };
 }

@@ -124,6 +124,11 @@ export class Datastores {
     return this.#store.viewVersion(version);
   }
 
+  /** The small tree of running; another object when a commit has changed it, and not to be changed itself. */
+  get runningTree(): DataNode {
+    return this.#store.tree;
+  }
+
   /** Two datastores beside each other as they are now; `close` ends the reading. */
   compare(source: DatastoreName, target: DatastoreName): Promise<{ comparison: Compared; close: () => void }> {
     return this.#store.enqueue(async () => {
@@ -335,6 +340,11 @@ export class Datastores {
    */
   compact(verify: Verify): Promise<{ before: number; after: number }> {
     return this.#store.compact(verify);
+  }
+
+  /** Gives back the memory that a commit of many rows took; false when somebody reads just now, to be asked again then. */
+  giveBackMemory(): Promise<boolean> {
+    return this.#store.giveBackMemory();
   }
 
   /** Octets of the store's file, and of what is free in it. */

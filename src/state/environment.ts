@@ -32,6 +32,8 @@ const PAGE_SIZE = 4096;
 /** LMDB's magic number and its place in a meta page, behind the page header. */
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
+const HEAD_KEY = Buffer.from('head');
+const NEXT_GENERATION_KEY = Buffer.from(NEXT_GENERATION);
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;
 
 type Rows = Database<Buffer, Buffer>;
@@ -67,8 +69,11 @@ export function openEnvironment(dir: string, mode: 'write' | 'read'): Environmen
 /** The generation that has taken the place of this one. */
 export function nextGeneration({ root, meta }: Environment): number | undefined {
   root.resetReadTxn();
-  const next = meta.get(Buffer.from(NEXT_GENERATION));
-  return next && Number(next.toString('latin1'));
+  return generationIn(meta.get(NEXT_GENERATION_KEY));
+}
+
+function generationIn(octets: Buffer | undefined): number | undefined {
+  return octets && Number(octets.toString('latin1'));
 }
 
 /** Opens what lies in this very folder. @throws as openEnvironment */
@@ -241,6 +246,16 @@ export function closeWhenIdle(environment: Environment): void {
   look();
 }
 
+/**
+ * The same opened anew; undefined while a snapshot is open. LMDB keeps the memory of a transaction's pages for the next one: only
+ * the end of the environment, in all threads of the process, gives it back. To be called with no transaction and no copy under way.
+ */
+export function reopen(environment: Environment): Environment | undefined {
+  if ((snapshots.get(environment) ?? 0) > 0) return undefined;
+  void environment.root.close();
+  return openGeneration(environment.dir, 'write');
+}
+
 /** One consistent state of the store. To be closed; reading after that is a mistake of ours. */
 export class Snapshot extends RowSource {
   readonly head: Head | undefined;
@@ -257,12 +272,17 @@ export class Snapshot extends RowSource {
     environment.root.resetReadTxn();
     this.#transaction = environment.root.useReadTransaction();
     try {
-      const head = this.get('meta', Buffer.from('head'));
+      const head = this.get('meta', HEAD_KEY);
       this.head = head && openHead(head);
     } catch (error) {
       this.#end();
       throw error;
     }
+  }
+
+  /** The generation that has taken the place of this one. */
+  get nextGeneration(): number | undefined {
+    return generationIn(this.get('meta', NEXT_GENERATION_KEY));
   }
 
   /** RFC 7951 JSON of a small tree; undefined when there is none. */
@@ -324,9 +344,15 @@ export class Snapshot extends RowSource {
     start?: Buffer,
     end?: Buffer,
   ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
+    yield* this.#walk(name, { ...(start && { start }), ...(end && { end }) });
+  }
+
+  *#walk(
+    name: DatabaseName,
+    bounds: { readonly start?: Buffer; readonly end?: Buffer; readonly reverse?: boolean },
+  ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
     this.#requireOpen();
-    const bounds = { ...(start && { start }), ...(end && { end }), transaction: this.#transaction };
-    const cursor = this.#environment[name].getRange(bounds)[Symbol.iterator]();
+    const cursor = this.#environment[name].getRange({ ...bounds, transaction: this.#transaction })[Symbol.iterator]();
     this.#cursors.add(cursor);
     try {
       for (let next = cursor.next(); !next.done; next = cursor.next()) {
@@ -346,6 +372,12 @@ export class Snapshot extends RowSource {
     end: Buffer,
   ): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
     for (const entry of this.range(name, start, end)) return entry;
+    return undefined;
+  }
+
+  /** The last entry of a database behind `from`, up to and including `to`. */
+  last(name: DatabaseName, from: Buffer, to: Buffer): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
+    for (const entry of this.#walk(name, { start: to, end: from, reverse: true })) return entry;
     return undefined;
   }
 

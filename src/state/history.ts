@@ -22,8 +22,8 @@ import { treeFromJson } from './json.ts';
 import type { Binding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import { RowOverlay } from './overlay.ts';
-import type { ChangeSummary } from './records.ts';
-import { changeKey, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
+import type { ChangeSummary, Place } from './records.ts';
+import { changeKey, isFullPart, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
 import { HistoricChange, inSlices, isSameRow } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
 import { formatNumber, keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource } from './rows.ts';
@@ -155,14 +155,26 @@ export class History {
     number: number,
   ): { readonly since: Date | undefined; readonly until: Date | undefined } {
     const table = this.#snapshot.tableOf(instance) ?? 0;
-    const versions = [rowHistoryKey(table, number, 0), emptyTableKey(table, 0)].flatMap((start) => {
-      const end = Buffer.concat([start.subarray(0, -VERSION_LENGTH), versionKey(LAST_VERSION)]);
-      return [...this.#snapshot.range('rowHistory', start, end)].map(({ key }) => versionOfKey(key));
-    });
-    const on = versions.filter((at) => at > this.oldest).sort((a, b) => a - b);
-    const [since, until] = [on.filter((at) => at <= version).at(-1), on.find((at) => at > version)];
-    const timeOf = (at: number | undefined) => (at === undefined ? undefined : this.timeOf(at));
-    return { since: timeOf(since), until: timeOf(until) };
+    // A change of the row itself, or the first commit of a table that was empty.
+    const keys = [(at: number) => rowHistoryKey(table, number, at), (at: number) => emptyTableKey(table, at)];
+    const since = Math.max(...keys.map((keyAt) => this.#lastChange(keyAt, version)));
+    const until = Math.min(...keys.map((keyAt) => this.#nextChange(keyAt, version)));
+    return {
+      since: since > this.oldest ? this.timeOf(since) : undefined,
+      until: until < LAST_VERSION ? this.timeOf(until) : undefined,
+    };
+  }
+
+  /** The newest change up to `version` among the keys of one row; 0 when there is none. */
+  #lastChange(keyAt: (version: number) => Buffer, version: number): number {
+    const entry = this.#snapshot.last('rowHistory', keyAt(0), keyAt(version));
+    return entry ? versionOfKey(entry.key) : 0;
+  }
+
+  /** The oldest change after `version` among the keys of one row; LAST_VERSION when there is none. */
+  #nextChange(keyAt: (version: number) => Buffer, version: number): number {
+    const entry = this.#snapshot.first('rowHistory', keyAt(version + 1), keyAt(LAST_VERSION));
+    return entry ? versionOfKey(entry.key) : LAST_VERSION;
   }
 
   /** The rows that differ between two versions, table by table in key order. */
@@ -188,8 +200,7 @@ export class History {
   /** The rows that the commits after `low` up to `high` touched, by table. */
   #touched(low: number, high: number): Map<number, TouchedRows> {
     const tables = new Map<number, TouchedRows>();
-    for (const { key, value } of this.#snapshot.range('changes', changeKey(low + 1), changeKey(high + 1))) {
-      const { version, part } = placeOfChange(key);
+    for (const { version, part, value } of this.#partsOf(low, high)) {
       for (const [table, number] of rowsOfChange(version, part, value)) {
         const rows = tables.get(table) ?? new TouchedRows(low);
         tables.set(table, rows);
@@ -199,8 +210,27 @@ export class History {
     return tables;
   }
 
+  /** The parts of the change records after `low` up to `high`; of one commit by their keys, which is quicker than a cursor. */
+  *#partsOf(low: number, high: number): Generator<Place & { readonly value: Buffer }> {
+    if (high !== low + 1) {
+      for (const { key, value } of this.#snapshot.range('changes', changeKey(low + 1), changeKey(high + 1))) {
+        yield { ...placeOfChange(key), value };
+      }
+      return;
+    }
+    for (let part = 0; ; part++) {
+      const value = this.#snapshot.get('changes', changeKey(high, part));
+      if (!value) return;
+      yield { version: high, part, value };
+      if (!isFullPart(value)) return;
+    }
+  }
+
   /** The versions after `low` up to `high` before which a table was empty. */
   #emptyVersions(table: number, low: number, high: number): Set<number> {
+    if (high === low + 1) {
+      return new Set(this.#snapshot.get('rowHistory', emptyTableKey(table, high)) ? [high] : []);
+    }
     const range = this.#snapshot.range('rowHistory', emptyTableKey(table, low + 1), emptyTableKey(table, high + 1));
     return new Set(Array.from(range, ({ key }) => versionOfKey(key)));
   }

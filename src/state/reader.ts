@@ -1,7 +1,7 @@
 /** The store as the datapath reads it: in a process of its own, read only, following commits by their change records. */
 
 import type { Environment } from './environment.ts';
-import { nextGeneration, openEnvironment, Snapshot, storeError } from './environment.ts';
+import { openEnvironment, Snapshot, storeError } from './environment.ts';
 import { History } from './history.ts';
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
@@ -45,8 +45,12 @@ export class StoreReader {
   /** Takes a fresh snapshot and returns its version. */
   renew(): number {
     this.#snapshot.close();
-    if (nextGeneration(this.#environment) !== undefined) this.#follow();
     this.#snapshot = new Snapshot(this.#environment);
+    if (this.#snapshot.nextGeneration !== undefined) {
+      this.#snapshot.close();
+      this.#follow();
+      this.#snapshot = new Snapshot(this.#environment);
+    }
     return this.#snapshot.head?.version ?? 0;
   }
 

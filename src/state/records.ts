@@ -50,10 +50,17 @@ export function sealHead(head: Head): Buffer {
   return sealJson('head', { ...head, tables: [...head.tables] });
 }
 
+/** The head that was opened last: most are opened several times. */
+let opened: { readonly octets: Buffer; readonly head: Head } | undefined;
+
 /** @throws DamageError when the CRC does not fit */
 export function openHead(octets: Uint8Array): Head {
+  if (opened && Buffer.compare(opened.octets, octets) === 0) return opened.head;
   const { tables, ...rest } = openJson('head', octets) as Omit<Head, 'tables'> & { tables: [string, Table][] };
-  return { ...rest, tables: new Map(tables) };
+  const head = { ...rest, tables: new Map(tables) };
+  // A copy: what is read from the store is overwritten.
+  opened = { octets: Buffer.from(octets), head };
+  return head;
 }
 
 /** Number of rows of each AFTR that has some. */
@@ -118,6 +125,7 @@ export function unseal(key: string, octets: Uint8Array): Buffer {
   return body;
 }
 
+const CRC_LENGTH = 4;
 /** Changed rows in one part of a change record. */
 export const PART_ROWS = 128;
 const ROW_LENGTH = 2 + KEY_LENGTH;
@@ -130,7 +138,13 @@ export function changeKey(version: number, part = 0): Buffer {
   return key;
 }
 
-export function placeOfChange(key: Uint8Array): { readonly version: number; readonly part: number } {
+/** Of a part of a change record. */
+export interface Place {
+  readonly version: number;
+  readonly part: number;
+}
+
+export function placeOfChange(key: Uint8Array): Place {
   const octets = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
   return { version: octets.readUIntBE(0, 6), part: octets.readUInt16BE(6) };
 }
@@ -197,6 +211,12 @@ export function summaryOfChange(version: number, octets: Uint8Array): ChangeSumm
     treeChanged,
     tallies: new Map(tables.map(([instance, added, changed, removed]) => [instance, { added, changed, removed }])),
   };
+}
+
+/** Whether a part has as many rows as one can have; only then another may follow. */
+export function isFullPart(octets: Uint8Array): boolean {
+  const part = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  return part.length - CRC_LENGTH - 4 - part.readUInt32BE(0) >= PART_ROWS * ROW_LENGTH;
 }
 
 /** The changed rows of one part: number of the table, number of the prefix. @throws DamageError when the CRC does not fit */

@@ -12,7 +12,7 @@ import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment, StoreSize } from './environment.ts';
-import { closeWhenIdle, copyEnvironment, Snapshot, sizeOf } from './environment.ts';
+import { closeWhenIdle, copyEnvironment, reopen, Snapshot, sizeOf } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { History } from './history.ts';
 import { treeFromJson, treeToJson } from './json.ts';
@@ -45,6 +45,7 @@ export class RunningStore {
   #environment: Environment;
   #running: Running;
   #queue: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
   /** One at a time. */
   #compaction: Promise<unknown> = Promise.resolve();
   /** Of the octets of forgotten history. */
@@ -163,6 +164,18 @@ export class RunningStore {
     return result;
   }
 
+  /** Gives back the memory that writing many rows took; false when somebody reads just now, to be asked again then. */
+  giveBackMemory(): Promise<boolean> {
+    const given = this.#queue.then(async () => {
+      await this.#environment.root.flushed;
+      const environment = this.#isClosed ? undefined : reopen(this.#environment);
+      this.#environment = environment ?? this.#environment;
+      return environment !== undefined;
+    });
+    this.#queue = given.catch(() => undefined);
+    return given;
+  }
+
   /** A thread for so many rows that one is worth it: to be handed to `write`, or cancelled. */
   async startBulk(rows: RowChanges): Promise<BulkWrite | undefined> {
     return rows.size < BULK_WRITE_ROWS ? undefined : BulkWrite.start(this.#environment.dir, rows);
@@ -222,8 +235,14 @@ export class RunningStore {
   }
 
   /** Writes a compacted copy of the store as it is now to a file in a folder that is there; edits go on meanwhile. */
-  copyTo(dir: string): Promise<void> {
-    return copyEnvironment(this.#environment, dir);
+  async copyTo(dir: string): Promise<void> {
+    // Whoever holds a snapshot holds the environment open.
+    const held = this.snapshot();
+    try {
+      await copyEnvironment(this.#environment, dir);
+    } finally {
+      held.close();
+    }
   }
 
   /**
@@ -250,7 +269,14 @@ export class RunningStore {
   }
 
   #copy(verify: Verify): Promise<Copy> {
-    return this.#onDisk(() => prepareCopy(this.#dir, this.#environment, verify));
+    return this.#onDisk(async () => {
+      const held = this.snapshot();
+      try {
+        return await prepareCopy(this.#dir, this.#environment, verify);
+      } finally {
+        held.close();
+      }
+    });
   }
 
   #switch(copy: Copy): Promise<{ before: number; after: number }> {
@@ -280,6 +306,7 @@ export class RunningStore {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#tidying.close();
     await this.#compaction;
     await this.#queue;

@@ -149,6 +149,33 @@ for (const [name, fields] of unanswered) {
   });
 }
 
+for (const address of ['0.1.2.3', '127.0.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255']) {
+  test(`no error from or to ${address}, whatever else is wrong with the packet (D92)`, async () => {
+    const engine = await engineFor('aftr');
+    for (const ends of [
+      { src: address, dst: X },
+      { src: X, dst: address },
+    ]) {
+      assert.equal(engine.run([ipv4({ ...ends, df: true, payload: udp(1_600) })]), []);
+      assert.equal(engine.run([fromG1(ipv4({ ...ends, ttl: 1 }))]), []);
+    }
+    assert.equal(packetCounts(engine.counters()), {
+      'ipv4 martian-ipv4-source': 1,
+      'ipv4 martian-ipv4-destination': 1,
+      'ipv6 martian-ipv4-source': 1,
+      'ipv6 martian-ipv4-destination': 1,
+    });
+  });
+}
+
+test('to an address without a binding: an error, but not about an ICMP error or a later fragment (D92)', async () => {
+  const engine = await engineFor('aftr');
+  const unbound = { src: INTERNET, dst: '198.51.103.1' };
+  assert.is(engine.run([ipv4(unbound)]).length, 1);
+  for (const [, fields] of unanswered) assert.equal(engine.run([ipv4({ ...unbound, ...fields })]), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 no-binding': 3 });
+});
+
 test('time exceeded about an echo request is sent', async () => {
   const engine = await engineFor('aftr');
   const out = engine.run([fromG1(ipv4({ src: X, dst: INTERNET, ttl: 1, protocol: 1, payload: echo }))]);

@@ -38,24 +38,55 @@ export interface RpcContext {
 
 const OK: RpcResult = { kind: 'ok' };
 
+/** What an operation holds, read already; each throws the ManagementError that reading met, when it is asked for. */
+export interface Contents {
+  readonly config: () => DataNode | undefined;
+  readonly selection: () => AnySelection | undefined;
+}
+
+/** Reads the config or filter of an operation, and does nothing else: it may be done before the operation's turn. */
+export function readContents(operations: Operations, { operation, module }: Envelope): Contents {
+  const isEdit = module === 'ietf-netconf' && operation.name === 'edit-config';
+  const config = isEdit ? childElement(operation, 'config') : undefined;
+  return {
+    config: attempt(() => config && dataFromXml(operations.schema, operations.check, config.children, { edit: true })),
+    selection: attempt(() => (module === 'ietf-netconf' ? filterIn(operations, operation) : undefined)),
+  };
+}
+
+function attempt<Result>(work: () => Result): () => Result {
+  try {
+    const result = work();
+    return () => result;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
 /** Carries out one request whose envelope was checked. @throws ManagementError */
-export async function executeRpc(context: RpcContext, { operation, module }: Envelope): Promise<RpcResult> {
+export async function executeRpc(
+  context: RpcContext,
+  { operation, module }: Envelope,
+  contents: Contents,
+): Promise<RpcResult> {
   if (module === '') return action(context, operation);
   context.operations.authorizeOperation(context.caller, module, operation.name);
   const handler = HANDLERS[`${module}:${operation.name}`];
-  if (handler) return handler(context, operation);
+  if (handler) return handler(context, operation, contents);
   const schema = context.operations.schema.root.child(operation.name, module);
   if (schema?.kind === 'rpc') return execute(context, new DataNode(schema), operation);
   const message = `operation ${operation.name} of ${module} is not served`;
   throw new ManagementError('operation-not-supported', { type: 'protocol', message });
 }
 
-type Handler = (context: RpcContext, operation: XmlElement) => Promise<RpcResult>;
+type Handler = (context: RpcContext, operation: XmlElement, contents: Contents) => Promise<RpcResult>;
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
-  'ietf-netconf:get': (context, operation) => read(context, operation, 'running', 'all'),
-  'ietf-netconf:get-config': (context, operation) =>
-    read(context, operation, datastoreIn(operation, 'source'), 'config'),
+  'ietf-netconf:get': (context, operation, contents) => read(context, operation, contents, 'running', 'all'),
+  'ietf-netconf:get-config': (context, operation, contents) =>
+    read(context, operation, contents, datastoreIn(operation, 'source'), 'config'),
   'ietf-netconf:edit-config': editConfig,
   'ietf-netconf:copy-config': async ({ operations, caller }, operation) => {
     const target = datastoreIn(operation, 'target');
@@ -105,11 +136,12 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
 async function read(
   context: RpcContext,
   operation: XmlElement,
+  contents: Contents,
   datastore: DatastoreName,
   content: Content,
 ): Promise<RpcResult> {
   const { operations, caller } = context;
-  const selection = filterIn(operations, operation);
+  const selection = contents.selection();
   const withDefaults = childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim();
   const mode = withDefaults as WithDefaults | undefined;
   return {
@@ -177,7 +209,11 @@ function commentIn(operation: XmlElement): string | undefined {
   return childElement(operation, 'comment', 'urn:gi-4over6')?.text;
 }
 
-async function editConfig({ operations, caller }: RpcContext, operation: XmlElement): Promise<RpcResult> {
+async function editConfig(
+  { operations, caller }: RpcContext,
+  operation: XmlElement,
+  contents: Contents,
+): Promise<RpcResult> {
   const text = (name: string) => childElement(operation, name)?.text.trim();
   const target = datastoreIn(operation, 'target');
   if (target === 'startup') {
@@ -186,12 +222,11 @@ async function editConfig({ operations, caller }: RpcContext, operation: XmlElem
       message: 'startup cannot be edited: copy to it',
     });
   }
-  const config = childElement(operation, 'config');
-  if (!config) {
+  const tree = contents.config();
+  if (!tree) {
     const message = 'edit-config of a url: this server takes an inline config';
     throw new ManagementError('operation-not-supported', { type: 'protocol', message });
   }
-  const tree = dataFromXml(operations.schema, operations.check, config.children, { edit: true });
   await operations.edit(caller, {
     target,
     tree,

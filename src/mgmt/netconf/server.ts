@@ -10,6 +10,7 @@ import type { Operations } from '../operations.ts';
 import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
 import { NETCONF_LIMITS } from './limits.ts';
+import { rememberGood } from './operation-check.ts';
 import { GuardedSession } from './session.ts';
 import { listenSsh } from './ssh-server.ts';
 import { listenUnix } from './unix-server.ts';
@@ -65,9 +66,11 @@ class Sessions {
   readonly #options: NetconfOptions;
   readonly #library: NetconfServer;
   readonly #byHandle = new Map<number, Entry>();
+  readonly #checkOperation: ReturnType<typeof rememberGood>;
 
   constructor(options: NetconfOptions) {
     this.#options = options;
+    this.#checkOperation = rememberGood((xml) => options.context.checkOperation(xml));
     this.#library = new NetconfServer(options.context, {
       capabilities: [],
       withDefaults: { basic: 'explicit', also: ['report-all', 'report-all-tagged', 'trim'] },
@@ -90,13 +93,13 @@ class Sessions {
       return;
     }
     const { fd, session: handle } = this.#library.accept({ user });
-    const { operations, log, context } = this.#options;
+    const { operations, log } = this.#options;
     const guard = new GuardedSession({
       transport,
       library: new Socket({ fd, readable: true, writable: true }),
       user,
       face: kind === 'local' ? 'local' : 'netconf',
-      checkOperation: (xml) => context.checkOperation(xml),
+      checkOperation: this.#checkOperation,
       operations,
       limits: NETCONF_LIMITS,
       log,

@@ -1,0 +1,69 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Backups } from '../../src/mgmt/backups.ts';
+import { pathSelection } from '../../src/mgmt/selection.ts';
+import { StateData } from '../../src/mgmt/state-data.ts';
+import { aftr, binding, request, schema, withDatastores } from '../helpers/state.ts';
+
+const test = suite('state data');
+
+const SOFTWIRE = '/gi-4over6:softwire';
+const TABLE = [
+  { path: SOFTWIRE },
+  { path: `${SOFTWIRE}/aftr`, keys: ['a'] },
+  { path: `${SOFTWIRE}/aftr/binding-table` },
+] as const;
+
+interface Step {
+  readonly path: string;
+  readonly keys?: readonly string[];
+}
+
+/** [why, path, what the datapath is asked, whether the answer is running itself]. */
+const cases: readonly (readonly [string, readonly Step[], readonly string[], boolean])[] = [
+  [
+    'a binding has no state but its own',
+    [...TABLE, { path: `${TABLE[2].path}/binding`, keys: ['192.0.2.1/32'] }],
+    [],
+    true,
+  ],
+  ['a leaf of configuration', [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/enabled` }], [], true],
+  ['a whole table has state that the store knows', TABLE, [], false],
+  ['counters', [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/statistics` }], ['counters'], false],
+  ['versions and problems', [TABLE[0], { path: `${SOFTWIRE}/state` }], ['status'], false],
+  ['path MTUs', [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/softwire` }], ['learned'], false],
+  ['everything', [TABLE[0]], ['status', 'counters', 'learned'], false],
+];
+for (const [why, steps, expected, isRunning] of cases) {
+  test(`${why}: the datapath is asked ${expected.join(' and ') || 'nothing'}`, () =>
+    withDatastores(async (datastores) => {
+      const edit = request(aftr(binding('192.0.2.1/32', '2001:db8:a::1')));
+      await datastores.edit({ user: 'operator', session: 1, face: 'netconf' }, edit);
+      const asked: string[] = [];
+      const state = new StateData({
+        schema,
+        context: { yangLibrary: () => ({ json: '{}', contentId: '' }) },
+        datapath: {
+          status: async () => void asked.push('status') as undefined,
+          counters: async () => void asked.push('counters') as undefined,
+          learned: async () => void asked.push('learned') as undefined,
+        },
+        storeCare: { backups: {} as Backups, datastores, program: '' },
+        denials: { operations: 0, dataWrites: 0 },
+      });
+      const selection = pathSelection(
+        steps.map(({ path, keys = [] }) => {
+          const found = schema.find(path);
+          if (!found) throw new Error(`no ${path}`);
+          return { schema: found, keys };
+        }),
+      );
+      const view = datastores.view('running');
+      const tree = await state.addTo(view.tree, { view, selection, datastores, sessions: [], capabilities: [] });
+      assert.equal(asked, expected);
+      assert.is(tree === view.tree, isRunning);
+      view.close();
+    }));
+}
+
+test.run();
