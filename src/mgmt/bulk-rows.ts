@@ -156,6 +156,7 @@ export class JsonRows {
     let at = skipSpace(text, from);
     if (text[at] !== '{') return -1;
     this.#entry.begin();
+    let isAfterComma = false;
     for (at = skipSpace(text, at + 1); text[at] === '"'; at = skipSpace(text, at + 1)) {
       const nameEnd = text.indexOf('"', at + 1);
       const colon = skipSpace(text, nameEnd + 1);
@@ -165,9 +166,10 @@ export class JsonRows {
       const end = text.indexOf('"', value + 1);
       if (end < 0 || !this.#entry.leaf(name, text, value + 1, end)) return -1;
       at = skipSpace(text, end + 1);
-      if (text[at] !== ',') break;
+      isAfterComma = text[at] === ',';
+      if (!isAfterComma) break;
     }
-    if (text[at] !== '}') return -1;
+    if (isAfterComma || text[at] !== '}') return -1;
     const comma = skipSpace(text, at + 1);
     const isLast = text[comma] === ']';
     // A comma is the entry's only when another one follows: the ordinary reader must find the array well-formed.

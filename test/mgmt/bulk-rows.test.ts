@@ -175,6 +175,7 @@ test('plain entries do go the short way, in XML and in JSON', () => {
   assert.is(table(readJson(json(items.join(', ')), true)()).bulk?.size, 3);
   // A comma that nothing follows is left to the ordinary reader, who refuses it.
   assert.throws(() => readJson(json(`${items.join(', ')},`), true)(), /expected a value/);
+  assert.throws(() => readJson(json(`${items[0]?.replace('}', ',}')},${items[1]}`), true)(), /expected a member name/);
 });
 
 /** What a document comes to when it comes in pieces of `pieceLength` octets. */
