@@ -15,7 +15,8 @@ import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { Backup } from '../state/store-files.ts';
-import { backupDir, backupFile, listBackups, syncPath } from '../state/store-files.ts';
+import { backupDir, backupFile, listBackups } from '../state/store-files.ts';
+import { syncPath } from '../state/sync.ts';
 import { verifyCopy } from './verify-copy.ts';
 
 const LOOK_MS = 60_000;

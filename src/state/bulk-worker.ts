@@ -5,7 +5,7 @@ import type { BulkWriteAnswer, BulkWriteData, BulkWriteOrder, PackedTable } from
 import { readHead, writeTransaction } from './commit.ts';
 import { ContentHash } from './content-hash.ts';
 import type { Environment } from './environment.ts';
-import { openEnvironment, rowKey, tableKey } from './environment.ts';
+import { openGeneration, rowKey, tableKey } from './environment.ts';
 import type { Table } from './records.ts';
 import type { ChangeWork, NewRows } from './row-write.ts';
 import { keyOfNumber, numberOfKey } from './rows.ts';
@@ -117,7 +117,7 @@ function hashAfter(environment: Environment, rows: ChangedTables): string {
 async function main(): Promise<void> {
   const { dir, tables } = workerData as BulkWriteData;
   const order = new Promise<BulkWriteOrder>((resolve) => parentPort?.once('message', resolve));
-  const environment = openEnvironment(dir, 'write');
+  const environment = openGeneration(dir, 'write');
   const rows = new ChangedTables(environment, tables);
   const contentHash = hashAfter(environment, rows);
   const wanted = await order;

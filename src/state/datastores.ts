@@ -14,7 +14,7 @@ import { Candidate } from './candidate.ts';
 import { readPending } from './commit.ts';
 import type { CommitterOptions } from './committer.ts';
 import { Committer, SYSTEM } from './committer.ts';
-import type { Verify } from './compaction.ts';
+import type { Tell, Verify } from './compaction.ts';
 import type { CommitParameters, PendingCommit } from './confirmed.ts';
 import { withoutHolder } from './confirmed.ts';
 import { createStore } from './creation.ts';
@@ -59,6 +59,8 @@ export interface DatastoreOptions extends CommitterOptions {
   readonly initial: () => DataNode;
   /** Called once there is a store and before anything is written to one that was there. */
   readonly onOpen?: () => void;
+  /** Told of what failed and stops nothing. */
+  readonly tell?: Tell;
 }
 
 /** The small trees of two datastores, and the rows that differ, table by table in key order. */
@@ -77,7 +79,7 @@ export class Datastores {
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
-    this.#store = new RunningStore(options.dir, options.schema, environment);
+    this.#store = new RunningStore(options.dir, options.schema, environment, options.tell ?? (() => undefined));
     this.#committer = new Committer(options, this.#store);
   }
 
@@ -85,10 +87,10 @@ export class Datastores {
   static async open(options: DatastoreOptions): Promise<Datastores> {
     await createStore(options.dir, options.bootId, () => firstTree(options));
     const environment = openEnvironment(options.dir, 'write');
-    keepGeneration(options.dir, generationOf(options.dir, environment.dir));
     try {
       options.onOpen?.();
       const datastores = new Datastores(options, environment);
+      removeOthers(options, environment);
       if (datastores.#store.head.bootId !== options.bootId) await datastores.#boot();
       await datastores.#committer.resumePending();
       datastores.#store.tidyLater();
@@ -400,6 +402,15 @@ export class Datastores {
     }
     base.close();
     this.#store.reload();
+  }
+}
+
+/** Files that are no more the store: once what is the store was read. */
+function removeOthers({ dir, tell }: DatastoreOptions, environment: Environment): void {
+  try {
+    keepGeneration(dir, generationOf(dir, environment.dir));
+  } catch (error) {
+    tell?.(`files in ${dir} that are no more the store could not be removed`, error);
   }
 }
 

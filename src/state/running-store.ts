@@ -6,7 +6,7 @@
 import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
 import type { StoreWrite } from './commit.ts';
 import { writeCommit } from './commit.ts';
-import type { Copy, Verify } from './compaction.ts';
+import type { Copy, Tell, Verify } from './compaction.ts';
 import { dropCopy, lastTransaction, prepareCopy, switchTo } from './compaction.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
@@ -49,11 +49,15 @@ export class RunningStore {
   #compaction: Promise<unknown> = Promise.resolve();
   /** Of the octets of forgotten history. */
   readonly #tidying = new Tidying(() => this.#tidy());
+  readonly #tell: Tell;
+  /** Copies under way. */
+  readonly #copies = new Set<Promise<void>>();
 
   /** `dir` is the folder of the store, `environment` what is open of it. @throws DamageError */
-  constructor(dir: string, schema: Schema, environment: Environment) {
+  constructor(dir: string, schema: Schema, environment: Environment, tell: Tell) {
     this.#dir = dir;
     this.#schema = schema;
+    this.#tell = tell;
     this.#environment = environment;
     this.#running = this.#load();
   }
@@ -222,8 +226,14 @@ export class RunningStore {
   }
 
   /** Writes a compacted copy of the store as it is now to a file in a folder that is there; edits go on meanwhile. */
-  copyTo(dir: string): Promise<void> {
-    return copyEnvironment(this.#environment, dir);
+  async copyTo(dir: string): Promise<void> {
+    const copy = copyEnvironment(this.#environment, dir);
+    this.#copies.add(copy);
+    try {
+      await copy;
+    } finally {
+      this.#copies.delete(copy);
+    }
   }
 
   /**
@@ -241,10 +251,11 @@ export class RunningStore {
     for (let tries = 1; tries < COPY_TRIES; tries++) {
       const copy = await this.#copy(verify);
       const sizes = await this.enqueue(async () => {
-        return lastTransaction(this.#environment) === copy.transaction ? this.#switch(copy) : undefined;
+        if (lastTransaction(this.#environment) === copy.transaction) return this.#switch(copy);
+        dropCopy(this.#dir, copy.generation);
+        return undefined;
       });
       if (sizes) return sizes;
-      dropCopy(this.#dir, copy.generation);
     }
     return this.enqueue(async () => this.#switch(await this.#copy(verify)));
   }
@@ -257,9 +268,9 @@ export class RunningStore {
     return this.#onDisk(async () => {
       const old = this.#environment;
       const before = sizeOf(old).octets;
-      this.#environment = switchTo(this.#dir, old, copy);
+      this.#environment = switchTo(this.#dir, old, copy, this.#tell);
       closeWhenIdle(old);
-      return { before, after: sizeOf(this.#environment).octets };
+      return { before, after: copy.octets };
     });
   }
 
@@ -283,6 +294,7 @@ export class RunningStore {
     this.#tidying.close();
     await this.#compaction;
     await this.#queue;
+    await Promise.allSettled(this.#copies);
     await this.#environment.root.close();
   }
 }

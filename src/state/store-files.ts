@@ -20,7 +20,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readFileHead } from './file-head.ts';
 import { generationDir, generations, STORE_FILE } from './generations.ts';
+import { syncPath } from './sync.ts';
 
 export const STATE_FILE = 'store-state.json';
 const BACKUP_NAME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-v(\d+)(-automatic)?\.mdb$/;
@@ -33,10 +35,15 @@ export function backupDir(stateDir: string): string {
   return join(stateDir, 'backups');
 }
 
-/** The file that holds the store now; it need not be there. */
+/** The file that holds the store now: the one that the lowest generation leads to, as far as that can be read. It need not be there. */
 export function storeFile(stateDir: string): string {
   const store = storeDir(stateDir);
-  return join(generationDir(store, generations(store)[0] ?? 1), STORE_FILE);
+  for (let at = generations(store)[0] ?? 1; ; ) {
+    const file = join(generationDir(store, at), STORE_FILE);
+    const next = readFileHead(file)?.nextGeneration;
+    if (next === undefined || !(next > at)) return file;
+    at = next;
+  }
 }
 
 /** What the name of a backup says. */
@@ -134,16 +141,6 @@ function replaceFile(path: string, content: string): void {
   }
   renameSync(unfinished, path);
   syncPath(dirname(path));
-}
-
-/** Has the disk take what was written to a file, or which names a folder holds. */
-export function syncPath(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function isMissing(error: unknown): boolean {
