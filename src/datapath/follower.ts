@@ -37,6 +37,8 @@ export class Follower {
   readonly #allocate: Allocate;
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
+  /** Whether the tables may lack rows of the configuration: reading them all anew was begun and did not come to its end. */
+  #isBehind = false;
   #configuration: Configuration = NOTHING;
   #broadcasts: readonly number[] = [];
   #hash: ContentHash | undefined = new ContentHash();
@@ -117,12 +119,13 @@ export class Follower {
   async #followTo(version: number): Promise<boolean> {
     const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
     const treeChanged = !changes || changes.treeChanged;
-    let isWhole = changes?.rows === undefined;
+    let isWhole = this.#isBehind || changes?.rows === undefined;
     if (treeChanged) {
       const before = this.#configuration;
       this.#configuration = readConfiguration(this.#store.configuration());
       this.#setInstances();
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
+      this.#isBehind = isWhole;
       await this.#synchronizeGateways();
     }
     if (isWhole) await this.#synchronizeBindings();
@@ -152,7 +155,9 @@ export class Follower {
   async #synchronizeBindings(): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
     this.#hash = undefined;
+    this.#isBehind = true;
     await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
+    this.#isBehind = false;
     this.#damage = '';
     // Without a sum, nothing is said to be equal to the store.
     this.#summing = this.#sum().catch((error: unknown) => {

@@ -174,7 +174,7 @@ export class RunningStore {
 
   /**
    * In its turn of the queue. Durable when it returns; running is `after` then.
-   * @throws ManagementError resource-denied when the disk does not take it; nothing is written then
+   * @throws ManagementError resource-denied when the disk does not take it, DamageError; nothing is written then
    */
   async write(
     write: Omit<StoreWrite, 'retention'>,

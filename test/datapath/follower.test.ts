@@ -89,6 +89,26 @@ for (const damaged of ['records', 'rows'] as const) {
   });
 }
 
+test('damage during a change of endpoints: the next version without it brings every row, and the hash', async () => {
+  const { store, follower } = newFollower();
+  const rows = [1, 2].map((i) => binding([`198.51.100.${i}/32`, '2001:db8:a::1']));
+  store.commit({ softwire: { aftr: [AFTR] }, put: rows });
+  await follower.follow();
+  store.damaged = 'rows';
+  store.commit({ softwire: { aftr: [{ ...AFTR, 'ipv6-address': '2001:db8:b::77' }] } });
+  await follower.follow();
+  assert.equal([follower.version, follower.damage], [1, 'a row']);
+  store.damaged = 'nothing';
+  store.commit({ put: [binding(['198.51.100.3/32', '2001:db8:a::3'])] });
+  await follower.follow();
+  await follower.summed;
+  assert.equal([follower.version, follower.damage, follower.contentHash], [3, '', store.contentHash()]);
+  for (const [i, gateway] of [1, 1, 3].entries()) {
+    const expected = path(`2001:db8:a::${gateway}`, '2001:db8:b::77');
+    assert.is(leadsTo(follower, 'aftr', `198.51.100.${i + 1}`), expected);
+  }
+});
+
 test('damage that is met in the first version is an error: there is nothing to forward by', async () => {
   const { store, follower } = newFollower();
   store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
