@@ -15,7 +15,7 @@ import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childrenOf, claim, identityOf } from './claim.ts';
+import { adviceFor, childrenOf, claim, identityOf, withAdvice } from './claim.ts';
 import { ownDirectory, prepareFirstStart } from './first-start.ts';
 import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
@@ -59,7 +59,7 @@ export async function run(options: RunOptions): Promise<number> {
   const user = lookUpUser(options.user);
   closeSync(openTun());
   for (const dir of [stateDir, runDir]) {
-    ownDirectory(dir, user);
+    withAdvice(dir, () => ownDirectory(dir, user));
     assertReachable(dir, user);
   }
   const logDir = options.logDir === undefined ? undefined : resolve(options.logDir);
@@ -84,7 +84,10 @@ export async function run(options: RunOptions): Promise<number> {
     );
     const verification = await launcher.ask(verifyWords(stateDir));
     if (verification.code !== 0) throw environmentFault('STORE_DAMAGED', verification.text);
-    if (await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid })) {
+    const isFirst = await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid }).catch((error: unknown) => {
+      throw adviceFor(stateDir, error);
+    });
+    if (isFirst) {
       log.info({ user: 'admin', passwordFile: join(stateDir, 'initial-password') }, 'the first user is made');
     }
     return await supervise(launcher, stateDir, log);

@@ -105,7 +105,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   datapath.close();
   await backups.close();
   await datastores.close();
-  markClosed(options.stateDir);
+  noteClosed(options.stateDir, log);
   context.close();
   log.info('management has stopped');
 }
@@ -119,6 +119,7 @@ async function openDatastores(
   const datastores = await Datastores.open({
     dir: storeDir(options.stateDir),
     onOpen: () => markOpen(options.stateDir),
+    tell: (sentence, error) => log.error({ error: String(error) }, sentence),
     schema,
     validate: treeValidation(context),
     startup: options.startup,
@@ -143,6 +144,15 @@ async function openDatastores(
     setImmediate(() => log.info(line, 'committed'));
   });
   return datastores;
+}
+
+/** Without the note the next start reads the whole store. */
+function noteClosed(stateDir: string, log: Log): void {
+  try {
+    markClosed(stateDir);
+  } catch (error) {
+    log.warn({ error: String(error) }, 'that the store was closed could not be noted: the next start verifies it');
+  }
 }
 
 /** Milliseconds to two places. */

@@ -83,7 +83,7 @@ export class Datastores {
     this.#committer = new Committer(options, this.#store);
   }
 
-  /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED or what `initial` gives, each with a sentence */
+  /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED, DISK_FULL or what `initial` gives, each with a sentence */
   static async open(options: DatastoreOptions): Promise<Datastores> {
     await createStore(options.dir, options.bootId, () => firstTree(options));
     const environment = openEnvironment(options.dir, 'write');
@@ -91,7 +91,7 @@ export class Datastores {
       options.onOpen?.();
       const datastores = new Datastores(options, environment);
       removeOthers(options, environment);
-      if (datastores.#store.head.bootId !== options.bootId) await datastores.#boot();
+      if (datastores.#store.head.bootId !== options.bootId) await datastores.#bootIfRoom();
       await datastores.#committer.resumePending();
       datastores.#store.tidyLater();
       return datastores;
@@ -386,9 +386,35 @@ export class Datastores {
     throw new ManagementError('operation-not-supported', { type: 'protocol', message });
   }
 
+  /**
+   * A boot that a full disk does not take: without startup there was nothing to return to, and the next start tries again.
+   * @throws Error with code DISK_FULL when running should have returned to startup
+   */
+  async #bootIfRoom(): Promise<void> {
+    try {
+      await this.#boot();
+    } catch (cause) {
+      if (!(cause instanceof ManagementError) || cause.tag !== 'resource-denied') throw cause;
+      if (!this.#options.startup) return this.#options.tell?.('that the machine was booted could not be noted', cause);
+      throw storeError(
+        'DISK_FULL',
+        `running cannot return to startup: ${cause.message}; make room, then start again`,
+        cause,
+      );
+    }
+  }
+
   /** A boot of the kernel: running returns to startup when there is one. */
   async #boot(): Promise<void> {
     const base = this.#store.snapshot();
+    try {
+      await this.#bootFrom(base);
+    } finally {
+      base.close();
+    }
+  }
+
+  async #bootFrom(base: Snapshot): Promise<void> {
     const draft = this.#options.startup ? this.#startup(base) : undefined;
     const rows = await rowChanges(draft ?? this.#draft(undefined), base);
     const { bootId } = this.#options;
@@ -400,7 +426,6 @@ export class Datastores {
       const commit = { caller: SYSTEM, tree, rows, hasStartup: true };
       await this.#store.write({ bootId, pending, commit, startup: { tree } });
     }
-    base.close();
     this.#store.reload();
   }
 }

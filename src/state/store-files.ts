@@ -11,13 +11,16 @@
 import type { BigIntStats } from 'node:fs';
 import {
   closeSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readFileHead } from './file-head.ts';
@@ -96,7 +99,7 @@ export function storeState(stateDir: string): StoreState {
     throw error;
   }
   const closed = stampOf(storeFile(stateDir));
-  return closed !== undefined && text === stateText(closed) ? 'clean' : 'unclean';
+  return closed !== undefined && text.trimEnd() === stateText(closed).trimEnd() ? 'clean' : 'unclean';
 }
 
 /** Durable when it returns, as the other two: before the first write, or right after the first commit of a new store. */
@@ -114,9 +117,41 @@ export function markUnknown(stateDir: string): void {
   writeState(stateDir, 'unknown');
 }
 
+/** @throws Error of the system, on a full disk one with code DISK_FULL and what to do */
 function writeState(stateDir: string, state: string): void {
   const path = join(stateDir, STATE_FILE);
-  replaceFile(path, stateText(state));
+  try {
+    replaceFile(path, stateText(state));
+  } catch (cause) {
+    if (!isFull(cause)) throw cause;
+    rmSync(`${path}.new`, { force: true });
+    if (writeOver(path, stateText(state))) return;
+    const message = `the disk of ${stateDir} is full: make room on it, then start again`;
+    throw Object.assign(new Error(message, { cause }), { code: 'DISK_FULL' });
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
+/**
+ * A full disk still takes what lies where octets lie already. What is written in part says that the store was not closed.
+ * Whether it did.
+ */
+function writeOver(path: string, content: string): boolean {
+  try {
+    const descriptor = openSync(path, 'r+');
+    try {
+      writeSync(descriptor, content.padEnd(fstatSync(descriptor).size), 0);
+      fsyncSync(descriptor);
+      return true;
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return false;
+  }
 }
 
 function stateText(state: string): string {
