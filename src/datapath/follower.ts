@@ -23,12 +23,13 @@ import type { WantedRow } from './forwarding.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Allocate } from './memory.ts';
 
-export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes'>;
+export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes' | 'contentHash'>;
 
 export const ROLES: readonly Role[] = ['gateway', 'aftr'];
 
 const HELD_ROWS = 1_000;
 const SLICE_ROWS = 5_000;
+const PARTED = 'its content hash is not that of the rows it gave';
 const NOTHING = readConfiguration({});
 
 export class Follower {
@@ -44,6 +45,9 @@ export class Follower {
   #hash: ContentHash | undefined = new ContentHash();
   #summing: Promise<void> = Promise.resolve();
   #damage = '';
+  /** Whether the sum of the rows is another than the store says of this version. */
+  #hasParted = false;
+  #isFollowing = false;
   /** The version of the store in which damage was met. */
   #damagedVersion = -1;
 
@@ -64,10 +68,10 @@ export class Follower {
 
   /**
    * Sum over the rows that were applied, and not a word of the store: it differs from that of the store when the two have
-   * parted. Empty while it is made after all rows were read anew.
+   * parted. Empty while rows are applied, and while it is made after all rows were read anew.
    */
   get contentHash(): string {
-    return this.#hash?.text ?? '';
+    return this.#isFollowing ? '' : (this.#hash?.text ?? '');
   }
 
   /** When the sum is made. */
@@ -80,7 +84,7 @@ export class Follower {
    * forwarded by, the rest as before: `version` has not moved.
    */
   get damage(): string {
-    return this.#damage;
+    return this.#damage !== '' || !this.#hasParted ? this.#damage : PARTED;
   }
 
   /** Makes the broadcast addresses of this device's links those given, for all roles. */
@@ -103,6 +107,7 @@ export class Follower {
     await this.#summing;
     const version = this.#store.renew();
     if (version === this.#version || version === this.#damagedVersion) return false;
+    this.#isFollowing = true;
     try {
       const treeChanged = await this.#followTo(version);
       if (this.#damagedVersion >= 0) this.#damage = '';
@@ -113,6 +118,8 @@ export class Follower {
       this.#damagedVersion = version;
       this.#damage = error.message;
       return false;
+    } finally {
+      this.#isFollowing = false;
     }
   }
 
@@ -132,6 +139,7 @@ export class Follower {
     else await this.#applyRows(changes?.rows ?? []);
     for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
     this.#version = version;
+    this.#compare();
     return treeChanged;
   }
 
@@ -175,6 +183,12 @@ export class Follower {
       if (++rows % SLICE_ROWS === 0) await pause();
     }
     this.#hash = hash;
+    this.#compare();
+  }
+
+  /** Rows may be damaged so that each looks like one: in their sum it is seen. */
+  #compare(): void {
+    if (this.#hash) this.#hasParted = this.#hash.text !== this.#store.contentHash();
   }
 
   *#wantedBindings(aftrs: Forwarding): Generator<WantedRow> {

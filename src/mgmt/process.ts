@@ -15,7 +15,7 @@ import { openLog } from '../log.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
-import { markClosed, markOpen, storeDir } from '../state/store-files.ts';
+import { markClosed, markOpen, storeDir, storeState } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
 import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
@@ -25,6 +25,7 @@ import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
 import { StateData } from './state-data.ts';
 import { storeOperations } from './store-care.ts';
+import { StoreWatch } from './store-watch.ts';
 import { Users } from './users.ts';
 import { treeValidation, valueCheck } from './validation.ts';
 import { YANG_SEARCH_DIRS, yangModules } from './yang-modules.ts';
@@ -49,6 +50,8 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const log = openLog('management');
   const context = new YangContext({ searchDirs: YANG_SEARCH_DIRS, modules: yangModules(options) });
   const schema = new Schema(context.schema());
+  // Otherwise it was read whole before this process started.
+  const isUnread = storeState(options.stateDir) === 'clean';
   const datastores = await openDatastores(options, context, schema, log);
   const configuration = () => datastores.runningTree;
   const datapath = new DatapathClient(options.runDir, log);
@@ -59,6 +62,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   });
   const program = process.argv[1] ?? '';
   const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
+  const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
   const storeCare = { backups, datastores, program };
   const access = new AccessControl(configuration);
   const operations = new Operations({
@@ -66,7 +70,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     check: valueCheck(context),
     datastores,
     access,
-    state: new StateData({ schema, context, datapath, storeCare, denials: access.denials }),
+    state: new StateData({ schema, context, datapath, storeCare, watch, denials: access.denials }),
     storeOperations: storeOperations(storeCare),
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
@@ -93,6 +97,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     log,
   });
   backups.start();
+  watch.start(isUnread);
   log.info(
     { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
     'management is ready',
@@ -103,7 +108,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   await Promise.all([netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
-  await backups.close();
+  await Promise.all([backups.close(), watch.close()]);
   await datastores.close();
   noteClosed(options.stateDir, log);
   context.close();

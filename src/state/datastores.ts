@@ -45,6 +45,7 @@ import type {
 } from './request.ts';
 import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
+import type { HeldFile } from './running-store.ts';
 import { RunningStore } from './running-store.ts';
 import { startupDraft } from './startup.ts';
 import type { View } from './view.ts';
@@ -334,6 +335,11 @@ export class Datastores {
   /** Writes a compacted copy of the store as it is now to a file in a folder that is there; edits go on meanwhile. */
   copyStore(dir: string): Promise<void> {
     return this.#store.copyTo(dir);
+  }
+
+  /** The file as the last commit left it, for one who reads it without LMDB; to be released. */
+  holdStore(): Promise<HeldFile> {
+    return this.#store.holdFile();
   }
 
   /**

@@ -202,12 +202,21 @@ function keepToOwner(dir: string): void {
 /** lmdb ends the process on a file that is none of its own: so its two meta pages are looked at first. */
 function checkMetaPages(file: string): void {
   if (!existsSync(file)) return;
+  const pages = readMetaPages(file);
+  const isMeta = (at: number) => pages.readUInt32LE(at + MAGIC_AT) === MAGIC;
+  if (pages.length < 2 * PAGE_SIZE || !isMeta(0) || !isMeta(PAGE_SIZE))
+    throw new Error('data.mdb does not begin as one');
+}
+
+/** The first two pages of a store file, as far as it has them. */
+export function readMetaPages(file: string): Buffer {
   const pages = Buffer.alloc(2 * PAGE_SIZE);
   const descriptor = openSync(file, 'r');
-  const length = readSync(descriptor, pages, 0, pages.length, 0);
-  closeSync(descriptor);
-  const isMeta = (at: number) => pages.readUInt32LE(at + MAGIC_AT) === MAGIC;
-  if (length < pages.length || !isMeta(0) || !isMeta(PAGE_SIZE)) throw new Error('data.mdb does not begin as one');
+  try {
+    return pages.subarray(0, readSync(descriptor, pages, 0, pages.length, 0));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function isWritten(dir: string): boolean {

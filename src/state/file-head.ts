@@ -10,6 +10,8 @@ export interface FileHead {
   readonly head: Head | undefined;
   /** The generation that has taken its place. */
   readonly nextGeneration: number | undefined;
+  /** The last commit of LMDB. */
+  readonly transaction: number;
 }
 
 /** Undefined for a file that is not there or cannot be read so far. */
@@ -20,7 +22,8 @@ export function readFileHead(path: string): FileHead | undefined {
     const meta = new Map<string, Buffer>();
     file.read('meta', (key, value) => meta.set(key.toString('latin1'), value));
     const [head, next] = [meta.get('head'), meta.get(NEXT_GENERATION)];
-    return { head: head && openHead(head), nextGeneration: next && Number(next.toString('latin1')) };
+    const { transaction } = file;
+    return { head: head && openHead(head), nextGeneration: next && Number(next.toString('latin1')), transaction };
   } catch {
     // Why, a verification of the whole file says.
     return undefined;

@@ -3,6 +3,7 @@
  * its file.
  */
 
+import { join } from 'node:path';
 import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
 import type { StoreWrite } from './commit.ts';
 import { writeCommit } from './commit.ts';
@@ -12,8 +13,9 @@ import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment, StoreSize } from './environment.ts';
-import { closeWhenIdle, copyEnvironment, Snapshot, sizeOf } from './environment.ts';
+import { closeWhenIdle, copyEnvironment, readMetaPages, Snapshot, sizeOf } from './environment.ts';
 import { ManagementError } from './errors.ts';
+import { STORE_FILE } from './generations.ts';
 import { History } from './history.ts';
 import { treeFromJson, treeToJson } from './json.ts';
 import type { Softwire } from './model.generated.ts';
@@ -34,6 +36,14 @@ interface Running {
   readonly tree: DataNode;
   readonly softwire: Softwire;
   readonly head: Head;
+}
+
+/** A store file for one who reads it without LMDB: until it is released, nobody writes on the pages that `metaPages` lead to. */
+export interface HeldFile {
+  readonly file: string;
+  /** The first two pages. */
+  readonly metaPages: Buffer;
+  readonly release: () => void;
 }
 
 /** After so many copies that a commit overtook, commits wait for the next. */
@@ -234,6 +244,20 @@ export class RunningStore {
     } finally {
       this.#copies.delete(copy);
     }
+  }
+
+  /** The file as the last commit left it. To be released: meanwhile commits take new pages, and the file grows by what they write. */
+  holdFile(): Promise<HeldFile> {
+    return this.enqueue(async () => {
+      const snapshot = this.snapshot();
+      try {
+        const file = join(this.#environment.dir, STORE_FILE);
+        return { file, metaPages: readMetaPages(file), release: () => snapshot.close() };
+      } catch (error) {
+        snapshot.close();
+        throw error;
+      }
+    });
   }
 
   /**

@@ -109,6 +109,25 @@ test('damage during a change of endpoints: the next version without it brings ev
   }
 });
 
+for (const isWhole of [true, false]) {
+  test(`rows that are all sound and not those of the content hash are damage, ${isWhole ? 'read anew' : 'followed'}`, async () => {
+    const { store, follower } = newFollower();
+    store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+    if (!isWhole) await follower.follow();
+    const { contentHash } = store;
+    store.contentHash = () => 'another';
+    store.commit({ put: [binding(['198.51.100.2/32', '2001:db8:a::1'])] });
+    await follower.follow();
+    await follower.summed;
+    assert.is(follower.damage, 'its content hash is not that of the rows it gave');
+    store.contentHash = contentHash;
+    store.commit({ put: [binding(['198.51.100.3/32', '2001:db8:a::1'])] });
+    await follower.follow();
+    await follower.summed;
+    assert.equal([follower.damage, follower.contentHash], ['', store.contentHash()]);
+  });
+}
+
 test('damage that is met in the first version is an error: there is nothing to forward by', async () => {
   const { store, follower } = newFollower();
   store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });

@@ -47,6 +47,7 @@ for (const [why, steps, expected, isRunning] of cases) {
           counters: async () => void asked.push('counters') as undefined,
         },
         storeCare: { backups: {} as Backups, datastores, program: '' },
+        watch: { compare: () => undefined, problems: [] },
         denials: { operations: 0, dataWrites: 0 },
       });
       const selection = pathSelection(
