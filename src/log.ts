@@ -4,10 +4,15 @@ import { pino, stdSerializers } from 'pino';
 
 export type Log = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
 
-/** A log for one process (`management`, `datapath`, `supervisor`); GI4OVER6_LOG_LEVEL sets the level (info). */
+/**
+ * A log for one process (`management`, `datapath`, `supervisor`); GI4OVER6_LOG_LEVEL sets the level (info). What a full disk
+ * does not take is lost, and the process goes on.
+ */
 export function openLog(process_: string): Log {
   const level = process.env.GI4OVER6_LOG_LEVEL ?? 'info';
-  return pino({ name: process_, level, serializers: { error: errorText } }, pino.destination({ sync: true }));
+  const destination = pino.destination({ sync: true });
+  destination.on('error', () => undefined);
+  return pino({ name: process_, level, serializers: { error: errorText } }, destination);
 }
 
 /** An error with its kind, message, stack and cause; JSON alone would show none of them. A text stays as it is. */

@@ -59,6 +59,7 @@ function addMaintenance(program: Command): void {
     .option('--state-dir <dir>', 'where the store lives', STATE_DIR)
     .addOption(new Option('--json', 'what a good backup holds').hideHelp())
     .addOption(new Option('--at-start', 'only what was not closed well').hideHelp())
+    .addOption(new Option('--held', 'of the program that runs').hideHelp())
     .addOption(new Option('--always', 'also what was closed well').hideHelp())
     .action(async (file: string | undefined, options: VerifyOptions) => {
       const { verifyStore } = await import('./maintenance/verify.ts');

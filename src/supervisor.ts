@@ -3,7 +3,8 @@
  *
  * 1. As root: checks the environment, makes both directories, claims them and the network, prepares the first start.
  * 2. Ends children that an earlier supervisor left behind; they hold the store and the ports.
- * 3. Has the store verified, by a child, when it was not closed well, and whenever management did not end well.
+ * 3. Has the store verified, by a child, when it was not closed well, whenever management did not end well, and when the datapath
+ *    ended as one does that met damage. What is wrong, and the newest good backup, is one line.
  * 4. Starts both as the unprivileged user. They know nothing of each other's process, so each survives the other.
  * 5. A child that ends is started again, later each time. One that finds its environment wrong at the first start ends all.
  * 6. SIGTERM or SIGINT: both are asked to end, and after a while made to.
@@ -15,7 +16,7 @@ import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childrenOf, claim, identityOf } from './claim.ts';
+import { adviceFor, childrenOf, claim, identityOf, withAdvice } from './claim.ts';
 import { ownDirectory, prepareFirstStart } from './first-start.ts';
 import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
@@ -38,6 +39,8 @@ export interface RunOptions {
 
 const ROLES: readonly ChildRole[] = ['management', 'datapath'];
 const EXIT_CONFIGURATION = 78;
+/** How a child ends that met damage of the store: it says so, or LMDB takes it along. */
+const ENDS_OF_DAMAGE: readonly (number | string)[] = [EXIT_CONFIGURATION, 'SIGSEGV', 'SIGBUS', 'SIGABRT'];
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5_000;
 /** A child that has been up for this long starts afresh with the shortest delay. */
@@ -59,7 +62,7 @@ export async function run(options: RunOptions): Promise<number> {
   const user = lookUpUser(options.user);
   closeSync(openTun());
   for (const dir of [stateDir, runDir]) {
-    ownDirectory(dir, user);
+    withAdvice(dir, () => ownDirectory(dir, user));
     assertReachable(dir, user);
   }
   const logDir = options.logDir === undefined ? undefined : resolve(options.logDir);
@@ -84,7 +87,10 @@ export async function run(options: RunOptions): Promise<number> {
     );
     const verification = await launcher.ask(verifyWords(stateDir));
     if (verification.code !== 0) throw environmentFault('STORE_DAMAGED', verification.text);
-    if (await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid })) {
+    const isFirst = await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid }).catch((error: unknown) => {
+      throw adviceFor(stateDir, error);
+    });
+    if (isFirst) {
       log.info({ user: 'admin', passwordFile: join(stateDir, 'initial-password') }, 'the first user is made');
     }
     return await supervise(launcher, stateDir, log);
@@ -120,7 +126,7 @@ async function supervise(launcher: Launcher, stateDir: string, log: Log): Promis
   try {
     const codes = await Promise.all(
       ROLES.map(async (role) => {
-        const verify = role === 'management' ? () => launcher.ask([...verifyWords(stateDir), '--always']) : undefined;
+        const verify = () => launcher.ask([...verifyWords(stateDir), '--always']);
         const code = await keepRunning(role, launcher, ending.signal, log, verify);
         // The datapath of a configuration that cannot be managed is not asked to end: it would take its blackholes away.
         ending.abort(code === EXIT_CONFIGURATION ? 'SIGKILL' : 'SIGTERM');
@@ -134,37 +140,52 @@ async function supervise(launcher: Launcher, stateDir: string, log: Log): Promis
 }
 
 /**
- * Starts a child again and again until the end; returns 78 when its environment is wrong from the beginning. The one that
- * writes the store may have ended because of its damage: then it is not started again, and forwarding goes on without it.
+ * Starts a child again and again until the end; returns 78 when its environment is wrong from the beginning. Management may have
+ * ended because of damage of the store: then it is not started again, and forwarding goes on without it. The datapath is: what
+ * is damaged may be none of what it reads.
  */
 async function keepRunning(
   role: ChildRole,
   launcher: Launcher,
   ending: AbortSignal,
   log: Log,
-  verify: (() => Promise<Answer>) | undefined,
+  verify: () => Promise<Answer>,
 ): Promise<number> {
   let delayMs = FIRST_DELAY_MS;
   let isFirst = true;
+  let isDamaged = false;
   while (!ending.aborted) {
     const startedAt = performance.now();
     const end = await runOnce(role, launcher, ending, log);
     const upMs = Math.round(performance.now() - startedAt);
     if (ending.aborted) return 0;
     if (upMs >= STEADY_MS) delayMs = FIRST_DELAY_MS;
+    const isSuspect = role === 'management' || ENDS_OF_DAMAGE.includes(end);
+    if (isSuspect && !isDamaged) isDamaged = tellDamage(role, end, log, await verify());
     if (end === EXIT_CONFIGURATION && isFirst) return EXIT_CONFIGURATION;
     isFirst = false;
-    const verification = await verify?.();
-    if (verification && verification.code !== 0) {
-      log.error({ role, end, verification: verification.text }, 'not started again: the store is damaged; see to it');
-      await new Promise<void>((done) => ending.addEventListener('abort', () => done(), { once: true }));
+    if (isDamaged && role === 'management') {
+      log.error({ role, end }, 'not started again: the store is damaged');
+      await new Promise<void>((done) => {
+        if (ending.aborted) done();
+        ending.addEventListener('abort', () => done(), { once: true });
+      });
       return EXIT_CONFIGURATION;
     }
+    if (isDamaged) delayMs = LONGEST_DELAY_MS;
     log.warn({ role, end, upMs, delayMs }, 'a process has ended and is started again');
     await sleep(delayMs, undefined, { signal: ending }).catch(() => undefined);
     delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
   }
   return 0;
+}
+
+/** Whether the store is damaged; then the log and standard error have the line that says what to do. */
+function tellDamage(role: ChildRole, end: number | string, log: Log, { code, text }: Answer): boolean {
+  if (code === 0) return false;
+  log.error({ role, end, verification: text }, 'a process has ended, and the store is damaged: see to it');
+  process.stderr.write(`gi4over6: ${text}\n`);
+  return true;
 }
 
 /** Exit code or signal of one life of a child; what kept it from starting is a text. */

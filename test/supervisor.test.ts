@@ -65,14 +65,17 @@ class Supervised {
   readonly process: ChildProcess;
   readonly lines: Line[] = [];
   readonly texts: string[] = [];
+  /** What came on standard error. */
+  readonly errors: string[] = [];
   readonly exit: Promise<number | null>;
 
   constructor(options: RunOptions, environment: Readonly<Record<string, string>> = {}) {
     const helper = join(import.meta.dirname, 'helpers/supervisor-process.js');
     this.process = spawn(process.execPath, [helper, JSON.stringify(options)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     });
+    this.process.stderr?.setEncoding('utf8').on('data', (text: string) => this.errors.push(text));
     this.exit = new Promise((done) => this.process.once('exit', done));
     if (!this.process.stdout) throw new Error('the supervisor has no output');
     createInterface({ input: this.process.stdout }).on('line', (line) => {
@@ -379,6 +382,41 @@ test('a store that is damaged when management ends is left alone, and the datapa
     assert.ok(isAlive(datapath.pid));
     assert.is(supervised.lines.filter(({ role, msg }) => role === 'management' && msg === 'started').length, 1);
     assert.is(await supervised.stop(), 78);
+  });
+});
+
+for (const role of ['management', 'datapath'] as const) {
+  test(`a first ${role} that ends with exit code 78 over a damaged store: the line says what is wrong`, async () => {
+    await withPlace(async ({ start }) => {
+      const environment = {
+        [`TEST_${role.toUpperCase()}`]: 'exit 78',
+        TEST_VERIFY_AGAIN: 'data.mdb is damaged: restore X',
+      };
+      const supervised = start({}, environment);
+      assert.is(await supervised.exit, 78);
+      const told = supervised.lines.filter(({ verification }) => verification !== undefined);
+      assert.equal(
+        told.map(({ verification, ...line }) => [line.role, verification]),
+        [[role, 'data.mdb is damaged: restore X']],
+      );
+      assert.ok(supervised.errors.join('').split('\n').includes('gi4over6: data.mdb is damaged: restore X'));
+    });
+  });
+}
+
+test('a datapath that damage may have ended: it is told once, and it is started again', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_VERIFY_AGAIN: 'data.mdb is damaged: restore X' });
+    await supervised.started('management');
+    process.kill((await supervised.started('datapath')).pid, 'SIGBUS');
+    process.kill((await supervised.started('datapath', 2)).pid, 'SIGKILL');
+    await supervised.started('datapath', 3);
+    const told = supervised.lines.filter(({ verification }) => verification !== undefined);
+    assert.equal(
+      told.map(({ role }) => role),
+      ['datapath'],
+    );
+    assert.is(await supervised.stop(), 0);
   });
 });
 

@@ -24,12 +24,13 @@ import type { WantedRow } from './forwarding.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Allocate } from './memory.ts';
 
-export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes'>;
+export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes' | 'contentHash'>;
 
 export const ROLES: readonly Role[] = ['gateway', 'aftr'];
 
 const HELD_ROWS = 1_000;
 const SLICE_ROWS = 5_000;
+const PARTED = 'its content hash is not that of the rows it gave';
 const NOTHING = readConfiguration({});
 
 export class Follower {
@@ -38,11 +39,16 @@ export class Follower {
   readonly #allocate: Allocate;
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
+  /** Whether the tables may lack rows of the configuration: reading them all anew was begun and did not come to its end. */
+  #isBehind = false;
   #configuration: Configuration = NOTHING;
   #broadcasts: readonly number[] = [];
   #hash: ContentHash | undefined = new ContentHash();
   #summing: Promise<void> = Promise.resolve();
   #damage = '';
+  /** Whether the sum of the rows is another than the store says of this version. */
+  #hasParted = false;
+  #isFollowing = false;
   /** The version of the store in which damage was met. */
   #damagedVersion = -1;
 
@@ -63,10 +69,10 @@ export class Follower {
 
   /**
    * Sum over the rows that were applied, and not a word of the store: it differs from that of the store when the two have
-   * parted. Empty while it is made after all rows were read anew.
+   * parted. Empty while rows are applied, and while it is made after all rows were read anew.
    */
   get contentHash(): string {
-    return this.#hash?.text ?? '';
+    return this.#isFollowing ? '' : (this.#hash?.text ?? '');
   }
 
   /** When the sum is made. */
@@ -79,7 +85,7 @@ export class Follower {
    * forwarded by, the rest as before: `version` has not moved.
    */
   get damage(): string {
-    return this.#damage;
+    return this.#damage !== '' || !this.#hasParted ? this.#damage : PARTED;
   }
 
   /** Makes the broadcast addresses of this device's links those given, for all roles. */
@@ -102,6 +108,7 @@ export class Follower {
     await this.#summing;
     const version = this.#store.renew();
     if (version === this.#version || version === this.#damagedVersion) return false;
+    this.#isFollowing = true;
     try {
       const treeChanged = await this.#followTo(version);
       if (this.#damagedVersion >= 0) this.#damage = '';
@@ -112,19 +119,22 @@ export class Follower {
       this.#damagedVersion = version;
       this.#damage = error.message;
       return false;
+    } finally {
+      this.#isFollowing = false;
     }
   }
 
   async #followTo(version: number): Promise<boolean> {
     const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
     const treeChanged = !changes || changes.treeChanged;
-    let isWhole = changes?.rows === undefined;
+    let isWhole = this.#isBehind || changes?.rows === undefined;
     let removeUnshared = (): void => undefined;
     if (treeChanged) {
       const before = this.#configuration;
       this.#configuration = readConfiguration(this.#store.configuration());
       this.#setInstances();
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
+      this.#isBehind = isWhole;
       await this.#synchronizeGateways();
       removeUnshared = this.#forwarding.get('aftr')?.putSharedAddresses() ?? removeUnshared;
     }
@@ -133,6 +143,7 @@ export class Follower {
     removeUnshared();
     for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
     this.#version = version;
+    this.#compare();
     return treeChanged;
   }
 
@@ -156,7 +167,9 @@ export class Follower {
   async #synchronizeBindings(): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
     this.#hash = undefined;
+    this.#isBehind = true;
     await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
+    this.#isBehind = false;
     this.#damage = '';
     // Without a sum, nothing is said to be equal to the store.
     this.#summing = this.#sum().catch((error: unknown) => {
@@ -174,6 +187,12 @@ export class Follower {
       if (++rows % SLICE_ROWS === 0) await pause();
     }
     this.#hash = hash;
+    this.#compare();
+  }
+
+  /** Rows may be damaged so that each looks like one: in their sum it is seen. */
+  #compare(): void {
+    if (this.#hash) this.#hasParted = this.#hash.text !== this.#store.contentHash();
   }
 
   *#wantedBindings(aftrs: Forwarding): Generator<WantedRow> {

@@ -29,7 +29,8 @@ import {
 import { join, resolve } from 'node:path';
 import { childrenOf, claim } from '../claim.ts';
 import { STORE_FILE } from '../state/generations.ts';
-import { markUnknown, STATE_FILE, storeDir, syncPath } from '../state/store-files.ts';
+import { markUnknown, STATE_FILE, storeDir } from '../state/store-files.ts';
+import { syncPath } from '../state/sync.ts';
 import type { StoreSummary } from '../state/verify.ts';
 import { verifyFile } from '../state/verify.ts';
 

@@ -5,17 +5,19 @@
  *   2. a child reads the copy back whole (gi4over6 verify-store)
  *   3. it gets its name, TIME-vVERSION.mdb, and only then counts
  *
- * Automatic ones are looked for every minute: one is due when the newest backup is old enough and of another version.
+ * Automatic ones are looked for every minute: one is due when the newest backup is old enough and of another state.
  */
 
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
+import { readFileHead } from '../state/file-head.ts';
 import type { Backup } from '../state/store-files.ts';
-import { backupDir, backupFile, listBackups, syncPath } from '../state/store-files.ts';
+import { backupDir, backupFile, listBackups } from '../state/store-files.ts';
+import { syncPath } from '../state/sync.ts';
 import { verifyCopy } from './verify-copy.ts';
 
 const LOOK_MS = 60_000;
@@ -83,7 +85,7 @@ export class Backups {
     const care = configuration().child('store', 'gi-4over6')?.child('automatic-backup');
     const interval = settingOf(configuration(), care, 'interval');
     const [newest] = listBackups(stateDir);
-    if (interval === 0 || newest?.version === datastores.head().version) return;
+    if (interval === 0 || (newest && holds(newest, datastores.head()))) return;
     const age = newest ? this.#now().getTime() - newest.time.getTime() : Number.POSITIVE_INFINITY;
     // A clock that was set back makes a backup of the future: that one is old as well.
     if (age >= 0 && age < interval * HOUR_MS) return;
@@ -102,13 +104,12 @@ export class Backups {
     const dir = backupDir(stateDir);
     const unfinished = join(dir, `${process.pid}${UNFINISHED}`);
     try {
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) syncPath(stateDir);
       rmSync(unfinished, { recursive: true, force: true });
       mkdirSync(unfinished, { mode: 0o700 });
       const time = this.#now();
       await datastores.copyStore(unfinished);
       const copy = join(unfinished, 'data.mdb');
-      chmodSync(copy, 0o600);
       const { version, octets } = await verifyCopy(program, copy);
       const file = freeName(stateDir, { time, version, automatic });
       renameSync(copy, file);
@@ -123,6 +124,13 @@ export class Backups {
       if (isFolder(dir)) rmSync(unfinished, { recursive: true, force: true });
     }
   }
+}
+
+/** Whether a backup is of this very state. After a restore another history has versions of the same numbers. */
+function holds({ file, version }: Backup, head: ReturnType<Datastores['head']>): boolean {
+  if (version !== head.version) return false;
+  const found = readFileHead(file)?.head;
+  return found?.time === head.time.toISOString() && found.contentHash === head.contentHash;
 }
 
 function isFolder(path: string): boolean {

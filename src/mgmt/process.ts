@@ -15,7 +15,7 @@ import { openLog } from '../log.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
-import { markClosed, markOpen, storeDir } from '../state/store-files.ts';
+import { markClosed, markOpen, storeDir, storeState } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
 import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
@@ -27,6 +27,7 @@ import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
 import { StateData } from './state-data.ts';
 import { storeOperations } from './store-care.ts';
+import { StoreWatch } from './store-watch.ts';
 import { Users } from './users.ts';
 import { treeValidation, valueCheck } from './validation.ts';
 import { YANG_SEARCH_DIRS, yangModules } from './yang-modules.ts';
@@ -48,6 +49,8 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const log = openLog('management');
   const context = new YangContext({ searchDirs: YANG_SEARCH_DIRS, modules: yangModules(options) });
   const schema = new Schema(context.schema());
+  // Otherwise it was read whole before this process started.
+  const isUnread = storeState(options.stateDir) === 'clean';
   const datastores = await openDatastores(options, context, schema, log);
   const memoryCare = new MemoryCare(datastores, trimMemory);
   const configuration = () => datastores.runningTree;
@@ -59,6 +62,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   });
   const program = process.argv[1] ?? '';
   const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
+  const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
   const storeCare = { backups, datastores, program };
   const access = new AccessControl(configuration);
   const operations = new Operations({
@@ -66,7 +70,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     check: valueCheck(context),
     datastores,
     access,
-    state: new StateData({ schema, context, datapath, storeCare, denials: access.denials }),
+    state: new StateData({ schema, context, datapath, storeCare, watch, denials: access.denials }),
     storeOperations: { ...storeOperations(storeCare), ...datapathOperations(datapath) },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
@@ -93,6 +97,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     log,
   });
   backups.start();
+  watch.start(isUnread);
   log.info(
     { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
     'management is ready',
@@ -104,9 +109,9 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   await Promise.all([netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
-  await backups.close();
+  await Promise.all([backups.close(), watch.close()]);
   await datastores.close();
-  markClosed(options.stateDir);
+  noteClosed(options.stateDir, log);
   context.close();
   log.info('management has stopped');
 }
@@ -120,6 +125,7 @@ async function openDatastores(
   const datastores = await Datastores.open({
     dir: storeDir(options.stateDir),
     onOpen: () => markOpen(options.stateDir),
+    tell: (sentence, error) => log.error({ error: String(error) }, sentence),
     schema,
     validate: treeValidation(context),
     startup: options.startup,
@@ -145,6 +151,15 @@ async function openDatastores(
 
 /** Where the time of a commit went. */
 const PARTS = ['waitMs', 'judgeMs', 'writeMs', 'applyMs'] as const;
+
+/** Without the note the next start reads the whole store. */
+function noteClosed(stateDir: string, log: Log): void {
+  try {
+    markClosed(stateDir);
+  } catch (error) {
+    log.warn({ error: String(error) }, 'that the store was closed could not be noted: the next start verifies it');
+  }
+}
 
 /** Milliseconds to two places. */
 function round(ms: number): number {

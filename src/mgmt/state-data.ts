@@ -17,6 +17,7 @@ import type { AnySelection } from './selection.ts';
 import { isWanted } from './selection.ts';
 import type { StoreCare } from './store-care.ts';
 import { storeState } from './store-care.ts';
+import type { StoreWatch } from './store-watch.ts';
 
 /** One client's session, for ietf-netconf-monitoring (RFC 6022 §2.1.4). */
 export interface SessionInfo {
@@ -39,6 +40,7 @@ export interface StateContext {
 
 type Json = Readonly<Record<string, unknown>>;
 type Datapath = Pick<DatapathClient, 'status' | 'counters' | 'learned' | 'behind'>;
+type Watch = Pick<StoreWatch, 'compare' | 'problems'>;
 
 interface Source {
   /** Schema path of the top node it fills. */
@@ -56,6 +58,7 @@ export interface StateParts {
   readonly context: Pick<YangContext, 'yangLibrary'>;
   readonly datapath: Datapath;
   readonly storeCare: StoreCare;
+  readonly watch: Watch;
   readonly denials: Denials;
 }
 
@@ -63,7 +66,7 @@ export class StateData {
   readonly #schema: Schema;
   readonly #sources: readonly KnownSource[];
 
-  constructor({ schema, context, datapath, storeCare, denials }: StateParts) {
+  constructor({ schema, context, datapath, storeCare, watch, denials }: StateParts) {
     this.#schema = schema;
     const library = JSON.parse(context.yangLibrary().json) as Json;
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
@@ -73,7 +76,7 @@ export class StateData {
       { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
       { path: '/ietf-restconf-monitoring:restconf-state', read: restconfState },
       { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
-      { path: SOFTWIRE, read: (state) => softwireState(datapath, state, softwireNodes) },
+      { path: SOFTWIRE, read: (state) => softwireState(datapath, watch, state, softwireNodes) },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
     this.#sources = sources.map((source) => ({ ...source, nodes: stateNodesOf(schema, source.path) }));
@@ -177,6 +180,7 @@ const LEARNED = [`${SOFTWIRE}/gateway/state`, `${SOFTWIRE}/aftr/softwire`];
 /** State leaves of our own model: versions, problems, counters; `nodes` are all there are. */
 async function softwireState(
   datapath: Datapath,
+  watch: Watch,
   { view, datastores, selection }: StateContext,
   nodes: readonly SchemaNode[],
 ): Promise<Json> {
@@ -187,6 +191,7 @@ async function softwireState(
     isAsked(({ name }) => name === 'statistics') ? datapath.counters() : undefined,
     isAsked(({ path }) => LEARNED.includes(path)) ? datapath.learned() : undefined,
   ]);
+  if (asksState) watch.compare(status);
   const learnedBy = (role: InstanceLearned['role'], name: string) =>
     learned.find((item) => item.role === role && item.name === name);
   const { contentHash, counts } = datastores.head();
@@ -195,10 +200,8 @@ async function softwireState(
     const found = counters.find((item) => item.role === role && item.name === name);
     return found ? { statistics: statistics(found) } : {};
   };
-  const problems = [
-    ...behindProblem(datapath.behind),
-    ...(status ? status.problems : ['The datapath does not answer: nothing is forwarded; see its log.']),
-  ];
+  const silence = 'The datapath does not answer: nothing is forwarded; see its log.';
+  const problems = [...watch.problems, ...behindProblem(datapath.behind), ...(status ? status.problems : [silence])];
   return {
     'gi-4over6:softwire': {
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {

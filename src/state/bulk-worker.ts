@@ -5,7 +5,9 @@ import type { BulkWriteAnswer, BulkWriteData, BulkWriteOrder, PackedTable } from
 import { readHead, writeTransaction } from './commit.ts';
 import { ContentHash } from './content-hash.ts';
 import type { Environment } from './environment.ts';
-import { openEnvironment } from './environment.ts';
+import { openGeneration } from './environment.ts';
+import { ManagementError } from './errors.ts';
+import { DamageError } from './model-values.ts';
 import type { Table } from './records.ts';
 import type { ChangeWork, NewRows } from './row-write.ts';
 import { keyOfNumber, numberOfKey, rowKey, tableKey } from './rows.ts';
@@ -115,24 +117,39 @@ function hashAfter(environment: Environment, rows: ChangedTables): string {
 }
 
 async function main(): Promise<void> {
-  const { dir, tables } = workerData as BulkWriteData;
   const order = new Promise<BulkWriteOrder>((resolve) => parentPort?.once('message', resolve));
-  const environment = openEnvironment(dir, 'write');
-  const rows = new ChangedTables(environment, tables);
-  const contentHash = hashAfter(environment, rows);
-  const wanted = await order;
-  if (wanted) {
-    let answer: BulkWriteAnswer;
-    try {
-      const { retention, pending, ...commit } = wanted;
-      const running = { ...commit, rows, contentHash };
-      answer = { head: writeTransaction(environment, { running, pending, retention }) };
-    } catch (error) {
-      answer = { error: String(error) };
-    }
-    parentPort?.postMessage(answer);
+  let answer: BulkWriteAnswer | undefined;
+  try {
+    answer = await write(workerData as BulkWriteData, order);
+  } catch (error) {
+    answer = faultOf(error);
   }
-  await environment.root.close();
+  if (answer) parentPort?.postMessage(answer);
+}
+
+/** Undefined when it was given up. */
+async function write(
+  { dir, tables }: BulkWriteData,
+  order: Promise<BulkWriteOrder>,
+): Promise<BulkWriteAnswer | undefined> {
+  const environment = openGeneration(dir, 'write');
+  try {
+    const rows = new ChangedTables(environment, tables);
+    const contentHash = hashAfter(environment, rows);
+    const wanted = await order;
+    if (!wanted) return undefined;
+    const { retention, pending, ...commit } = wanted;
+    return { head: writeTransaction(environment, { running: { ...commit, rows, contentHash }, pending, retention }) };
+  } finally {
+    await environment.root.close();
+  }
+}
+
+/** An error as it goes to another thread, which gets no classes. */
+function faultOf(error: unknown): BulkWriteAnswer {
+  if (error instanceof DamageError) return { kind: 'damage', message: error.message };
+  if (error instanceof ManagementError) return { kind: 'refusal', tag: error.tag, message: error.message };
+  return { kind: 'disk', message: String(error) };
 }
 
 await main();

@@ -6,6 +6,9 @@
 import { Worker } from 'node:worker_threads';
 import type { CommitContent, RunningWrite, StoreWrite } from './commit.ts';
 import { summaryOf } from './commit.ts';
+import type { ErrorTag } from './errors.ts';
+import { ManagementError } from './errors.ts';
+import { DamageError } from './model-values.ts';
 import type { Head } from './records.ts';
 import type { RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
@@ -30,7 +33,10 @@ export type BulkWriteOrder =
   | (Omit<RunningWrite, 'rows' | 'contentHash'> & Pick<StoreWrite, 'pending' | 'retention'>)
   | undefined;
 
-export type BulkWriteAnswer = { readonly head: Head } | { readonly error: string };
+export type BulkWriteAnswer =
+  | { readonly head: Head }
+  | { readonly kind: 'damage' | 'disk'; readonly message: string }
+  | { readonly kind: 'refusal'; readonly tag: ErrorTag; readonly message: string };
 
 export class BulkWrite {
   readonly #worker: Worker;
@@ -42,8 +48,8 @@ export class BulkWrite {
     this.#exit = new Promise((resolve) => worker.once('exit', resolve));
     this.#answer = new Promise((resolve) => {
       worker.once('message', resolve);
-      worker.once('error', (error) => resolve({ error: String(error) }));
-      void this.#exit.then(() => resolve({ error: 'the thread that writes has ended' }));
+      worker.once('error', (error) => resolve({ kind: 'disk', message: String(error) }));
+      void this.#exit.then(() => resolve({ kind: 'disk', message: 'the thread that writes has ended' }));
     });
   }
 
@@ -57,7 +63,7 @@ export class BulkWrite {
 
   /**
    * Writes onto the head `before`; durable when it returns.
-   * @throws Error when the store takes no change; nothing is written then
+   * @throws DamageError, ManagementError, Error of the system when the store takes no change; nothing is written then
    */
   async finish(
     before: Head,
@@ -70,7 +76,9 @@ export class BulkWrite {
     const answer = await this.#answer;
     await this.#exit;
     if ('head' in answer) return answer.head;
-    throw new Error(answer.error);
+    if (answer.kind === 'damage') throw new DamageError(answer.message);
+    if (answer.kind === 'refusal') throw new ManagementError(answer.tag, { message: answer.message });
+    throw new Error(answer.message);
   }
 
   /** Gives it up; nothing is written. */

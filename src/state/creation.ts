@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { writeFirst } from './commit.ts';
 import { makeWritable, openEnvironment } from './environment.ts';
 import { generations, STORE_FILE } from './generations.ts';
-import { syncPath } from './store-files.ts';
+import { syncPath } from './sync.ts';
 
 /** Makes a store in `dir` unless there is one. @throws Error with code STORE_ACCESS, what `first` gives, or of the system */
 export async function createStore(dir: string, bootId: string, first: () => unknown): Promise<void> {
@@ -16,7 +16,7 @@ export async function createStore(dir: string, bootId: string, first: () => unkn
   makeWritable(dir);
   const beside = `${dir}.new`;
   rmSync(beside, { recursive: true, force: true });
-  const environment = openEnvironment(beside, 'write');
+  const environment = openEnvironment(beside, 'create');
   try {
     writeFirst(environment, first(), bootId);
   } finally {

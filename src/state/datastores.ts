@@ -14,7 +14,7 @@ import { Candidate } from './candidate.ts';
 import { readPending } from './commit.ts';
 import type { CommitterOptions } from './committer.ts';
 import { Committer, SYSTEM } from './committer.ts';
-import type { Verify } from './compaction.ts';
+import type { Tell, Verify } from './compaction.ts';
 import type { CommitParameters, PendingCommit } from './confirmed.ts';
 import { withoutHolder } from './confirmed.ts';
 import { createStore } from './creation.ts';
@@ -45,6 +45,7 @@ import type {
 } from './request.ts';
 import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
+import type { HeldFile } from './running-store.ts';
 import { RunningStore } from './running-store.ts';
 import { startupDraft } from './startup.ts';
 import type { View } from './view.ts';
@@ -59,6 +60,8 @@ export interface DatastoreOptions extends CommitterOptions {
   readonly initial: () => DataNode;
   /** Called once there is a store and before anything is written to one that was there. */
   readonly onOpen?: () => void;
+  /** Told of what failed and stops nothing. */
+  readonly tell?: Tell;
 }
 
 /** The small trees of two datastores, and the rows that differ, table by table in key order. */
@@ -77,19 +80,19 @@ export class Datastores {
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
-    this.#store = new RunningStore(options.dir, options.schema, environment);
+    this.#store = new RunningStore(options.dir, options.schema, environment, options.tell ?? (() => undefined));
     this.#committer = new Committer(options, this.#store);
   }
 
-  /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED or what `initial` gives, each with a sentence */
+  /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED, DISK_FULL or what `initial` gives, each with a sentence */
   static async open(options: DatastoreOptions): Promise<Datastores> {
     await createStore(options.dir, options.bootId, () => firstTree(options));
     const environment = openEnvironment(options.dir, 'write');
-    keepGeneration(options.dir, generationOf(options.dir, environment.dir));
     try {
       options.onOpen?.();
       const datastores = new Datastores(options, environment);
-      if (datastores.#store.head.bootId !== options.bootId) await datastores.#boot();
+      removeOthers(options, environment);
+      if (datastores.#store.head.bootId !== options.bootId) await datastores.#bootIfRoom();
       await datastores.#committer.resumePending();
       datastores.#store.tidyLater();
       return datastores;
@@ -343,6 +346,11 @@ export class Datastores {
     return this.#store.copyTo(dir);
   }
 
+  /** The file as the last commit left it, for one who reads it without LMDB; to be released. */
+  holdStore(): Promise<HeldFile> {
+    return this.#store.holdFile();
+  }
+
   /**
    * Goes on in a file that is as large as what it holds; octets before and after. Reads under way end in the old one.
    * @throws ManagementError resource-denied when the disk does not take it; what `verify` throws; nothing has changed then
@@ -398,9 +406,35 @@ export class Datastores {
     throw new ManagementError('operation-not-supported', { type: 'protocol', message });
   }
 
+  /**
+   * A boot that a full disk does not take: without startup there was nothing to return to, and the next start tries again.
+   * @throws Error with code DISK_FULL when running should have returned to startup
+   */
+  async #bootIfRoom(): Promise<void> {
+    try {
+      await this.#boot();
+    } catch (cause) {
+      if (!(cause instanceof ManagementError) || cause.tag !== 'resource-denied') throw cause;
+      if (!this.#options.startup) return this.#options.tell?.('that the machine was booted could not be noted', cause);
+      throw storeError(
+        'DISK_FULL',
+        `running cannot return to startup: ${cause.message}; make room, then start again`,
+        cause,
+      );
+    }
+  }
+
   /** A boot of the kernel: running returns to startup when there is one. */
   async #boot(): Promise<void> {
     const base = this.#store.snapshot();
+    try {
+      await this.#bootFrom(base);
+    } finally {
+      base.close();
+    }
+  }
+
+  async #bootFrom(base: Snapshot): Promise<void> {
     const draft = this.#options.startup ? this.#startup(base) : undefined;
     const rows = await rowChanges(draft ?? this.#draft(undefined), base);
     const { bootId } = this.#options;
@@ -412,8 +446,16 @@ export class Datastores {
       const commit = { caller: SYSTEM, tree, rows, hasStartup: true };
       await this.#store.write({ bootId, pending, commit, startup: { tree } });
     }
-    base.close();
     this.#store.reload();
+  }
+}
+
+/** Files that are no more the store: once what is the store was read. */
+function removeOthers({ dir, tell }: DatastoreOptions, environment: Environment): void {
+  try {
+    keepGeneration(dir, generationOf(dir, environment.dir));
+  } catch (error) {
+    tell?.(`files in ${dir} that are no more the store could not be removed`, error);
   }
 }
 

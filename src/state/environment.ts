@@ -12,17 +12,27 @@
  * A commit is one write transaction over all of them, synced before anybody is told.
  */
 
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { open } from 'lmdb';
-import { generationDir, generations, NEXT_GENERATION, STORE_FILE } from './generations.ts';
+import { generationDir, generations, LOCK_FILE, NEXT_GENERATION, STORE_FILE } from './generations.ts';
 import { PassingRows } from './passing-rows.ts';
 import type { Head } from './records.ts';
 import { openHead, openJson, sealHead } from './records.ts';
 import type { SealedRow } from './rows.ts';
 import { keyOfNumber, numberOfKey, RowSource, rowKey, tableKey } from './rows.ts';
-import { syncPath } from './store-files.ts';
+import { syncPath } from './sync.ts';
 
 /** Number of the form of the file; a program refuses a newer one. */
 export const STORE_FORMAT = 2;
@@ -30,6 +40,7 @@ const MAP_SIZE = 16 * 1024 ** 3;
 /** Readings at different versions at the same time, in all processes; LMDB's own limit is 126. */
 const MAX_READERS = 8_192;
 const PAGE_SIZE = 4096;
+const OWNER_ONLY = 0o600;
 /** LMDB's magic number and its place in a meta page, behind the page header. */
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
@@ -56,17 +67,58 @@ export interface Environment {
 
 type DatabaseName = Exclude<keyof Environment, 'dir' | 'root' | 'passing'>;
 
+/** `create` makes a store that is not there, `write` and `read` never do. */
+export type OpenMode = 'create' | 'write' | 'read';
+
 /**
- * Opens the store in `dir`, in its newest generation; a writer creates it.
- * @throws Error with code STORE_MISSING (reader), STORE_NEWER, STORE_DAMAGED or STORE_ACCESS and a sentence
+ * Opens the store in `dir`, in the generation that its lowest one leads to.
+ * @throws Error with code STORE_MISSING, STORE_NEWER, STORE_DAMAGED or STORE_ACCESS and a sentence
  */
-export function openEnvironment(dir: string, mode: 'write' | 'read'): Environment {
-  let found = openGeneration(generationDir(dir, generations(dir)[0] ?? 1), mode);
-  for (let next = nextGeneration(found); next !== undefined; next = nextGeneration(found)) {
-    void found.root.close();
-    found = openGeneration(generationDir(dir, next), mode);
+export function openEnvironment(dir: string, mode: OpenMode): Environment {
+  for (;;) {
+    const lowest = lowestGeneration(dir);
+    try {
+      return openFollowed(dir, lowest, mode);
+    } catch (error) {
+      // A compaction may have taken it away while it was read.
+      if (mode !== 'read' || lowestGeneration(dir) === lowest) throw error;
+    }
   }
-  return found;
+}
+
+function lowestGeneration(dir: string): number {
+  return generations(dir)[0] ?? 1;
+}
+
+function openFollowed(dir: string, lowest: number, mode: OpenMode): Environment {
+  let found = openGeneration(generationDir(dir, lowest), mode);
+  for (let at = lowest; ; ) {
+    const from = found;
+    try {
+      const next = nextGeneration(from);
+      if (next === undefined) return from;
+      found = openNext(dir, at, next, from, mode);
+      at = next;
+    } catch (error) {
+      void from.root.close();
+      throw error;
+    }
+    void from.root.close();
+  }
+}
+
+/** The generation that another one leads to: it is made by no start, and holds all of the other. @throws Error with code STORE_DAMAGED */
+function openNext(dir: string, at: number, number: number, from: Environment, mode: OpenMode): Environment {
+  const folder = generationDir(dir, number);
+  const damaged = (why: string) =>
+    storeError('STORE_DAMAGED', `the store in ${dir} goes on in ${folder}, ${why}: restore a backup into it`);
+  if (!(number > at)) throw damaged('which came before it');
+  if (!isWritten(folder)) throw damaged('which is not there');
+  const next = openGeneration(folder, mode);
+  const version = headIn(next)?.version ?? 0;
+  if (version > 0 && version >= (headIn(from)?.version ?? 0)) return next;
+  void next.root.close();
+  throw damaged(version === 0 ? 'which is empty' : 'which is older than it');
 }
 
 /** The generation that has taken the place of this one. */
@@ -79,11 +131,18 @@ function generationIn(octets: Buffer | undefined): number | undefined {
   return octets && Number(octets.toString('latin1'));
 }
 
+/** What this thread sees as the head now. @throws DamageError */
+function headIn({ root, meta }: Environment): Head | undefined {
+  root.resetReadTxn();
+  const octets = meta.get(HEAD_KEY);
+  return octets && openHead(octets);
+}
+
 /** Opens what lies in this very folder. @throws as openEnvironment */
-export function openGeneration(dir: string, mode: 'write' | 'read'): Environment {
+export function openGeneration(dir: string, mode: OpenMode): Environment {
   const isReader = mode === 'read';
-  if (isReader && !isWritten(dir)) throw storeMissing(dir);
   if (!isReader) makeWritable(dir);
+  if (mode !== 'create' && !isWritten(dir)) throw storeMissing(dir);
   const root = openRoot(dir, isReader);
   const database = (name: string): Rows => {
     // lmdb gives no database, against its types, to a reader that comes before the writer has made it.
@@ -105,7 +164,7 @@ export function openGeneration(dir: string, mode: 'write' | 'read'): Environment
       treeHistory: database('tree-history'),
     };
     if (!isReader) upgradeFirst(environment);
-    checkFormat(environment, dir);
+    checkFormat(environment, mode);
     return environment;
   } catch (error) {
     void root.close();
@@ -116,7 +175,7 @@ export function openGeneration(dir: string, mode: 'write' | 'read'): Environment
 function openRoot(dir: string, readOnly: boolean): Environment['root'] {
   try {
     checkMetaPages(join(dir, STORE_FILE));
-    return open<Buffer, Buffer>({
+    const root = open<Buffer, Buffer>({
       path: dir,
       ...BINARY,
       mapSize: MAP_SIZE,
@@ -126,6 +185,8 @@ function openRoot(dir: string, readOnly: boolean): Environment['root'] {
       overlappingSync: false,
       readOnly,
     });
+    if (!readOnly) keepToOwner(dir);
+    return root;
   } catch (cause) {
     // A compaction may have removed it since it was looked for.
     if (readOnly && !isWritten(dir)) throw storeMissing(dir);
@@ -134,15 +195,32 @@ function openRoot(dir: string, readOnly: boolean): Environment['root'] {
   }
 }
 
+/** LMDB makes its files for all to read; only their owner can change that. */
+function keepToOwner(dir: string): void {
+  for (const file of [join(dir, STORE_FILE), join(dir, LOCK_FILE)]) {
+    const { mode, uid } = statSync(file);
+    if ((mode & 0o777) !== OWNER_ONLY && uid === process.geteuid?.()) chmodSync(file, OWNER_ONLY);
+  }
+}
+
 /** lmdb ends the process on a file that is none of its own: so its two meta pages are looked at first. */
 function checkMetaPages(file: string): void {
   if (!existsSync(file)) return;
+  const pages = readMetaPages(file);
+  const isMeta = (at: number) => pages.readUInt32LE(at + MAGIC_AT) === MAGIC;
+  if (pages.length < 2 * PAGE_SIZE || !isMeta(0) || !isMeta(PAGE_SIZE))
+    throw new Error('data.mdb does not begin as one');
+}
+
+/** The first two pages of a store file, as far as it has them. */
+export function readMetaPages(file: string): Buffer {
   const pages = Buffer.alloc(2 * PAGE_SIZE);
   const descriptor = openSync(file, 'r');
-  const length = readSync(descriptor, pages, 0, pages.length, 0);
-  closeSync(descriptor);
-  const isMeta = (at: number) => pages.readUInt32LE(at + MAGIC_AT) === MAGIC;
-  if (length < pages.length || !isMeta(0) || !isMeta(PAGE_SIZE)) throw new Error('data.mdb does not begin as one');
+  try {
+    return pages.subarray(0, readSync(descriptor, pages, 0, pages.length, 0));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function isWritten(dir: string): boolean {
@@ -163,10 +241,12 @@ export function makeWritable(dir: string): void {
   }
 }
 
-function checkFormat(environment: Environment, dir: string): void {
-  const format = environment.meta.get(Buffer.from('format'));
-  if (format === undefined || format[0] === STORE_FORMAT) return;
-  const found = format[0] ?? 0;
+function checkFormat({ dir, meta }: Environment, mode: OpenMode): void {
+  const format = meta.get(Buffer.from('format'));
+  if (format?.[0] === STORE_FORMAT) return;
+  // What has no head either was never filled.
+  if (format === undefined && (mode === 'create' || meta.get(HEAD_KEY) === undefined)) return;
+  const found = format?.[0] ?? 0;
   const message = `the store in ${dir} has format ${found}, this program knows ${STORE_FORMAT}: use a newer program or another --state-dir`;
   throw storeError(found > STORE_FORMAT ? 'STORE_NEWER' : 'STORE_DAMAGED', message);
 }
@@ -218,21 +298,30 @@ interface TreeStats {
   readonly overflowPages: number;
 }
 
-/** A compacted copy of the last commit in a folder that is there; on the disk when it returns. Nobody waits for it meanwhile. */
-export async function copyEnvironment({ root }: Environment, dir: string): Promise<void> {
-  await (root as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(dir, true);
+/**
+ * A compacted copy of the last commit in a folder that is there; on the disk when it returns, its name apart. Nobody waits for it
+ * meanwhile, and the environment stays open so long.
+ */
+export async function copyEnvironment(environment: Environment, dir: string): Promise<void> {
+  const release = hold(environment);
+  try {
+    await (environment.root as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(dir, true);
+  } finally {
+    release();
+  }
+  chmodSync(join(dir, STORE_FILE), OWNER_ONLY);
   syncPath(join(dir, STORE_FILE));
 }
 
-/** Snapshots that are open of each environment. */
-const snapshots = new WeakMap<Environment, number>();
-/** Called when one is closed of an environment that is to be closed. */
+/** Snapshots that are open of each environment, and copies under way. */
+const users = new WeakMap<Environment, number>();
+/** Called when one ends of an environment that is to be closed. */
 const idle = new WeakMap<Environment, () => void>();
 
-/** Closes an environment when the last snapshot of it is closed. */
+/** Closes an environment when nobody uses it any more: LMDB takes the process down with it otherwise. */
 export function closeWhenIdle(environment: Environment): void {
   const look = () => {
-    if ((snapshots.get(environment) ?? 0) > 0) return;
+    if ((users.get(environment) ?? 0) > 0) return;
     idle.delete(environment);
     void environment.root.close();
   };
@@ -241,13 +330,22 @@ export function closeWhenIdle(environment: Environment): void {
 }
 
 /**
- * The same opened anew; undefined while a snapshot is open. LMDB keeps the memory of a transaction's pages for the next one: only
- * the end of the environment, in all threads of the process, gives it back. To be called with no transaction and no copy under way.
+ * The same opened anew; undefined while somebody uses it. LMDB keeps the memory of a transaction's pages for the next one: only
+ * the end of the environment, in all threads of the process, gives it back. To be called with no transaction under way.
  */
 export function reopen(environment: Environment): Environment | undefined {
-  if ((snapshots.get(environment) ?? 0) > 0) return undefined;
+  if ((users.get(environment) ?? 0) > 0) return undefined;
   void environment.root.close();
   return openGeneration(environment.dir, 'write');
+}
+
+/** One more uses it, until what is returned is called. */
+function hold(environment: Environment): () => void {
+  users.set(environment, (users.get(environment) ?? 0) + 1);
+  return () => {
+    users.set(environment, (users.get(environment) ?? 1) - 1);
+    idle.get(environment)?.();
+  };
 }
 
 /** One consistent state of the store. To be closed; reading after that is a mistake of ours. */
@@ -255,6 +353,7 @@ export class Snapshot extends RowSource {
   readonly head: Head | undefined;
   readonly #environment: Environment;
   readonly #transaction: Transaction;
+  readonly #release: () => void;
   /** Cursors under way. One that is left behind would hold the transaction, and with it old pages, for ever. */
   readonly #cursors = new Set<Iterator<unknown, unknown, undefined>>();
   #open = true;
@@ -262,7 +361,7 @@ export class Snapshot extends RowSource {
   constructor(environment: Environment) {
     super();
     this.#environment = environment;
-    snapshots.set(environment, (snapshots.get(environment) ?? 0) + 1);
+    this.#release = hold(environment);
     environment.root.resetReadTxn();
     this.#transaction = environment.root.useReadTransaction();
     try {
@@ -345,8 +444,7 @@ export class Snapshot extends RowSource {
 
   #end(): void {
     this.#transaction.done();
-    snapshots.set(this.#environment, (snapshots.get(this.#environment) ?? 1) - 1);
-    idle.get(this.#environment)?.();
+    this.#release();
   }
 
   /** Entries of a database from `start` to before `end`, in key order. */

@@ -6,14 +6,16 @@
  *     store/2/data.mdb     the next, and so on
  *     store/3.new/         not finished
  *
- * The lowest one that is there counts, or the one it leads to. The others are removed at a start.
+ * The lowest one that is there counts, or the one it leads to. The others are removed at a start, once that one is seen to be
+ * whole, and before the next compaction.
  */
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { syncPath } from './sync.ts';
 
 export const STORE_FILE = 'data.mdb';
-const LOCK_FILE = 'lock.mdb';
+export const LOCK_FILE = 'lock.mdb';
 /** Key in the database `meta` of the old one. */
 export const NEXT_GENERATION = 'next';
 
@@ -48,9 +50,16 @@ export function removeGeneration(store: string, generation: number): void {
   else for (const name of [STORE_FILE, LOCK_FILE]) rmSync(join(store, name), { force: true });
 }
 
-/** Removes all but one, and what was not finished. Only for the process that writes. */
+/**
+ * Removes all but one, and what was not finished; only for the process that writes. Lowest first, and each on the disk before
+ * the next: so what is left leads to the kept one at any moment. @throws Error of the system; the kept one is what counts then too
+ */
 export function keepGeneration(store: string, kept: number): void {
-  for (const generation of generations(store)) if (generation !== kept) removeGeneration(store, generation);
+  for (const generation of generations(store)) {
+    if (generation === kept) continue;
+    removeGeneration(store, generation);
+    syncPath(store);
+  }
   for (const name of readdirSync(store)) {
     if (/^\d+\.new$/.test(name)) rmSync(join(store, name), { recursive: true, force: true });
   }

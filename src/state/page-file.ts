@@ -67,6 +67,7 @@ interface Walk {
 
 export class PageFile {
   readonly #descriptor: number;
+  readonly #metaPages: Buffer | undefined;
   readonly #octets: number;
   readonly #meta: Meta;
   /** By page: whether it is free or was read. */
@@ -74,8 +75,9 @@ export class PageFile {
   readonly #trees = new Map<string, TreeRecord>();
   #freePages = 0;
 
-  private constructor(descriptor: number) {
+  private constructor(descriptor: number, metaPages: Buffer | undefined) {
     this.#descriptor = descriptor;
+    this.#metaPages = metaPages;
     this.#octets = fstatSync(descriptor).size;
     this.#meta = this.#readMeta();
     this.#seen = new Uint8Array(this.#meta.lastPage + 1);
@@ -83,11 +85,14 @@ export class PageFile {
     this.#readMain();
   }
 
-  /** Reads meta pages, free pages and the names of the databases. @throws DamageError; Error of the system when the file cannot be read */
-  static open(path: string): PageFile {
+  /**
+   * Reads meta pages, free pages and the names of the databases. `metaPages` are those of a moment from which on somebody keeps
+   * the pages they lead to; without, nobody may write the file. @throws DamageError; Error of the system when the file cannot be read
+   */
+  static open(path: string, metaPages?: Buffer): PageFile {
     const descriptor = openSync(path, 'r');
     try {
-      return new PageFile(descriptor);
+      return new PageFile(descriptor, metaPages);
     } catch (error) {
       closeSync(descriptor);
       throw error;
@@ -102,6 +107,11 @@ export class PageFile {
   /** How many entries a database should have. */
   entries(name: string): number {
     return this.#trees.get(name)?.entries ?? 0;
+  }
+
+  /** The commit that it was read at. */
+  get transaction(): number {
+    return this.#meta.transaction;
   }
 
   get octets(): number {
@@ -141,7 +151,8 @@ export class PageFile {
   }
 
   #metaAt(number: number): Meta {
-    const page = this.#page(number, 1, number + 1);
+    const kept = this.#metaPages?.subarray(number * PAGE_SIZE, (number + 1) * PAGE_SIZE);
+    const page = kept ?? this.#page(number, 1, number + 1);
     const where = `meta page ${number}`;
     if (page.readUInt16LE(18) !== KIND.meta) throw new DamageError(`${where} is none`);
     if (page.readUInt32LE(24) !== MAGIC || page.readUInt32LE(28) !== VERSION) throw new DamageError(`${where} is none`);

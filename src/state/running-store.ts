@@ -3,17 +3,19 @@
  * its file.
  */
 
+import { join } from 'node:path';
 import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
 import type { StoreWrite } from './commit.ts';
 import { writeCommit } from './commit.ts';
-import type { Copy, Verify } from './compaction.ts';
+import type { Copy, Tell, Verify } from './compaction.ts';
 import { dropCopy, lastTransaction, prepareCopy, switchTo } from './compaction.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment, StoreSize } from './environment.ts';
-import { closeWhenIdle, copyEnvironment, reopen, Snapshot, sizeOf } from './environment.ts';
+import { closeWhenIdle, copyEnvironment, readMetaPages, reopen, Snapshot, sizeOf } from './environment.ts';
 import { ManagementError } from './errors.ts';
+import { STORE_FILE } from './generations.ts';
 import { History } from './history.ts';
 import { treeFromJson, treeToJson } from './json.ts';
 import type { Softwire } from './model.generated.ts';
@@ -44,6 +46,14 @@ interface Turn {
 
 /** When no commit has come for so long, tidying may take its time. */
 const QUIET_MS = 250;
+/** A store file for one who reads it without LMDB: until it is released, nobody writes on the pages that `metaPages` lead to. */
+export interface HeldFile {
+  readonly file: string;
+  /** The first two pages. */
+  readonly metaPages: Buffer;
+  readonly release: () => void;
+}
+
 /** After so many copies that a commit overtook, commits wait for the next. */
 const COPY_TRIES = 3;
 
@@ -60,11 +70,15 @@ export class RunningStore {
   #compaction: Promise<unknown> = Promise.resolve();
   /** Of the octets of forgotten history. */
   readonly #tidying = new Tidying(() => this.#tidy());
+  readonly #tell: Tell;
+  /** Copies under way. */
+  readonly #copies = new Set<Promise<void>>();
 
   /** `dir` is the folder of the store, `environment` what is open of it. @throws DamageError */
-  constructor(dir: string, schema: Schema, environment: Environment) {
+  constructor(dir: string, schema: Schema, environment: Environment, tell: Tell) {
     this.#dir = dir;
     this.#schema = schema;
+    this.#tell = tell;
     this.#environment = environment;
     this.#running = this.#load();
   }
@@ -200,7 +214,7 @@ export class RunningStore {
 
   /**
    * In its turn of the queue. Durable when it returns; running is `after` then.
-   * @throws ManagementError resource-denied when the disk does not take it; nothing is written then
+   * @throws ManagementError resource-denied when the disk does not take it, DamageError; nothing is written then
    */
   async write(
     write: Omit<StoreWrite, 'retention'>,
@@ -255,13 +269,27 @@ export class RunningStore {
 
   /** Writes a compacted copy of the store as it is now to a file in a folder that is there; edits go on meanwhile. */
   async copyTo(dir: string): Promise<void> {
-    // Whoever holds a snapshot holds the environment open.
-    const held = this.snapshot();
+    const copy = copyEnvironment(this.#environment, dir);
+    this.#copies.add(copy);
     try {
-      await copyEnvironment(this.#environment, dir);
+      await copy;
     } finally {
-      held.close();
+      this.#copies.delete(copy);
     }
+  }
+
+  /** The file as the last commit left it. To be released: meanwhile commits take new pages, and the file grows by what they write. */
+  holdFile(): Promise<HeldFile> {
+    return this.enqueue(async () => {
+      const snapshot = this.snapshot();
+      try {
+        const file = join(this.#environment.dir, STORE_FILE);
+        return { file, metaPages: readMetaPages(file), release: () => snapshot.close() };
+      } catch (error) {
+        snapshot.close();
+        throw error;
+      }
+    });
   }
 
   /**
@@ -279,10 +307,11 @@ export class RunningStore {
     for (let tries = 1; tries < COPY_TRIES; tries++) {
       const copy = await this.#copy(verify);
       const sizes = await this.enqueue(async () => {
-        return lastTransaction(this.#environment) === copy.transaction ? this.#switch(copy) : undefined;
+        if (lastTransaction(this.#environment) === copy.transaction) return this.#switch(copy);
+        dropCopy(this.#dir, copy.generation);
+        return undefined;
       });
       if (sizes) return sizes;
-      dropCopy(this.#dir, copy.generation);
     }
     return this.enqueue(async () => this.#switch(await this.#copy(verify)));
   }
@@ -302,9 +331,9 @@ export class RunningStore {
     return this.#onDisk(async () => {
       const old = this.#environment;
       const before = sizeOf(old).octets;
-      this.#environment = switchTo(this.#dir, old, copy);
+      this.#environment = switchTo(this.#dir, old, copy, this.#tell);
       closeWhenIdle(old);
-      return { before, after: sizeOf(this.#environment).octets };
+      return { before, after: copy.octets };
     });
   }
 
@@ -329,6 +358,7 @@ export class RunningStore {
     this.#tidying.close();
     await this.#compaction;
     await this.#queue;
+    await Promise.allSettled(this.#copies);
     await this.#environment.root.close();
   }
 }

@@ -11,16 +11,21 @@
 import type { BigIntStats } from 'node:fs';
 import {
   closeSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readFileHead } from './file-head.ts';
 import { generationDir, generations, STORE_FILE } from './generations.ts';
+import { syncPath } from './sync.ts';
 
 export const STATE_FILE = 'store-state.json';
 const BACKUP_NAME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-v(\d+)(-automatic)?\.mdb$/;
@@ -33,10 +38,15 @@ export function backupDir(stateDir: string): string {
   return join(stateDir, 'backups');
 }
 
-/** The file that holds the store now; it need not be there. */
+/** The file that holds the store now: the one that the lowest generation leads to, as far as that can be read. It need not be there. */
 export function storeFile(stateDir: string): string {
   const store = storeDir(stateDir);
-  return join(generationDir(store, generations(store)[0] ?? 1), STORE_FILE);
+  for (let at = generations(store)[0] ?? 1; ; ) {
+    const file = join(generationDir(store, at), STORE_FILE);
+    const next = readFileHead(file)?.nextGeneration;
+    if (next === undefined || !(next > at)) return file;
+    at = next;
+  }
 }
 
 /** What the name of a backup says. */
@@ -89,7 +99,7 @@ export function storeState(stateDir: string): StoreState {
     throw error;
   }
   const closed = stampOf(storeFile(stateDir));
-  return closed !== undefined && text === stateText(closed) ? 'clean' : 'unclean';
+  return closed !== undefined && text.trimEnd() === stateText(closed).trimEnd() ? 'clean' : 'unclean';
 }
 
 /** Durable when it returns, as the other two: before the first write, or right after the first commit of a new store. */
@@ -107,9 +117,41 @@ export function markUnknown(stateDir: string): void {
   writeState(stateDir, 'unknown');
 }
 
+/** @throws Error of the system, on a full disk one with code DISK_FULL and what to do */
 function writeState(stateDir: string, state: string): void {
   const path = join(stateDir, STATE_FILE);
-  replaceFile(path, stateText(state));
+  try {
+    replaceFile(path, stateText(state));
+  } catch (cause) {
+    if (!isFull(cause)) throw cause;
+    rmSync(`${path}.new`, { force: true });
+    if (writeOver(path, stateText(state))) return;
+    const message = `the disk of ${stateDir} is full: make room on it, then start again`;
+    throw Object.assign(new Error(message, { cause }), { code: 'DISK_FULL' });
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
+/**
+ * A full disk still takes what lies where octets lie already. What is written in part says that the store was not closed.
+ * Whether it did.
+ */
+function writeOver(path: string, content: string): boolean {
+  try {
+    const descriptor = openSync(path, 'r+');
+    try {
+      writeSync(descriptor, content.padEnd(fstatSync(descriptor).size), 0);
+      fsyncSync(descriptor);
+      return true;
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return false;
+  }
 }
 
 function stateText(state: string): string {
@@ -134,16 +176,6 @@ function replaceFile(path: string, content: string): void {
   }
   renameSync(unfinished, path);
   syncPath(dirname(path));
-}
-
-/** Has the disk take what was written to a file, or which names a folder holds. */
-export function syncPath(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function isMissing(error: unknown): boolean {

@@ -4,7 +4,8 @@
  *   1. pages and trees                                                    page-file.ts
  *   2. the head; then each database by its checker: CRC of each row and record, and what the head says of them all
  *
- * It reads the file without LMDB and needs nobody to write it meanwhile. 4 µs of processor time a row.
+ * It reads the file without LMDB. Nobody may write it meanwhile, unless he keeps the pages that are read (RunningStore.holdFile).
+ * 4 µs of processor time a row.
  */
 
 import { ContentHash } from './content-hash.ts';
@@ -74,11 +75,11 @@ const CHECKERS: Readonly<Record<string, (head: Head, history: HistoryKeys) => Ch
 const FIRST_FORMAT = 1;
 const OF_FIRST_FORMAT = ['meta', 'tree', 'bindings', 'startup'];
 
-/** @throws Error of the system when the file cannot be read */
-export function verifyFile(path: string): Verification {
+/** `metaPages` as PageFile.open takes them. @throws Error of the system when the file cannot be read */
+export function verifyFile(path: string, metaPages?: Buffer): Verification {
   let file: PageFile | undefined;
   try {
-    file = PageFile.open(path);
+    file = PageFile.open(path, metaPages);
     return verifyPages(file);
   } catch (error) {
     return { result: 'damaged', faults: [faultOf(error)] };

@@ -90,6 +90,45 @@ for (const damaged of ['records', 'rows'] as const) {
   });
 }
 
+test('damage during a change of endpoints: the next version without it brings every row, and the hash', async () => {
+  const { store, follower } = newFollower();
+  const rows = [1, 2].map((i) => binding([`198.51.100.${i}/32`, '2001:db8:a::1']));
+  store.commit({ softwire: { aftr: [AFTR] }, put: rows });
+  await follower.follow();
+  store.damaged = 'rows';
+  store.commit({ softwire: { aftr: [{ ...AFTR, 'ipv6-address': '2001:db8:b::77' }] } });
+  await follower.follow();
+  assert.equal([follower.version, follower.damage], [1, 'a row']);
+  store.damaged = 'nothing';
+  store.commit({ put: [binding(['198.51.100.3/32', '2001:db8:a::3'])] });
+  await follower.follow();
+  await follower.summed;
+  assert.equal([follower.version, follower.damage, follower.contentHash], [3, '', store.contentHash()]);
+  for (const [i, gateway] of [1, 1, 3].entries()) {
+    const expected = path(`2001:db8:a::${gateway}`, '2001:db8:b::77');
+    assert.is(leadsTo(follower, 'aftr', `198.51.100.${i + 1}`), expected);
+  }
+});
+
+for (const isWhole of [true, false]) {
+  test(`rows that are all sound and not those of the content hash are damage, ${isWhole ? 'read anew' : 'followed'}`, async () => {
+    const { store, follower } = newFollower();
+    store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+    if (!isWhole) await follower.follow();
+    const { contentHash } = store;
+    store.contentHash = () => 'another';
+    store.commit({ put: [binding(['198.51.100.2/32', '2001:db8:a::1'])] });
+    await follower.follow();
+    await follower.summed;
+    assert.is(follower.damage, 'its content hash is not that of the rows it gave');
+    store.contentHash = contentHash;
+    store.commit({ put: [binding(['198.51.100.3/32', '2001:db8:a::1'])] });
+    await follower.follow();
+    await follower.summed;
+    assert.equal([follower.damage, follower.contentHash], ['', store.contentHash()]);
+  });
+}
+
 test('damage that is met in the first version is an error: there is nothing to forward by', async () => {
   const { store, follower } = newFollower();
   store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });

@@ -1,7 +1,7 @@
 /** Random edits of several sessions for the model of crash-model.ts, all of them valid where they are sent. */
 
 import type { Changes, Edit, State } from './crash-model.ts';
-import { changed } from './crash-model.ts';
+import { changed, LEAST_LIMIT, LIMITS } from './crash-model.ts';
 
 const SESSIONS = 4;
 const FIRST_MTU = 1_280;
@@ -38,7 +38,9 @@ export class Edits {
     if (choice === 5) return { kind: 'edit', session, target: 'running', changes: this.#aftrB(state) };
     if (choice === 6 && this.#options.bulk)
       return { kind: 'edit', session, target: 'running', changes: this.#bulk(state) };
-    const target = choice < 12 ? 'candidate' : 'running';
+    if (choice === 7) return { kind: 'compact', session };
+    if (choice === 8) return { kind: 'edit', session, target: 'running', changes: this.#limit() };
+    const target = choice < 13 ? 'candidate' : 'running';
     return { kind: 'edit', session, target, changes: this.#rows(state, target) };
   }
 
@@ -57,6 +59,13 @@ export class Edits {
     changes.set(this.#row(), this.#gateway());
     if (this.#next() % 4 === 0) changes.set('a mtu', `${FIRST_MTU + (this.#count++ % MTUS)}`);
     return [...changes];
+  }
+
+  #limit(): Changes {
+    return [
+      ['limit', `${LEAST_LIMIT + (this.#count++ % LIMITS)}`],
+      [this.#row(), this.#gateway()],
+    ];
   }
 
   #row(): string {

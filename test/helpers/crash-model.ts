@@ -5,7 +5,7 @@
  *     candidate             running itself: it lives in memory
  *
  * Edits are done in the order they are sent. Contents are keys with a text each: `a 192.0.2.1/32` a row of AFTR a with its
- * gateway, `a mtu` a leaf of the small tree, `b` that there is an AFTR b, `bulk` BULK_ROWS rows of a with one gateway.
+ * gateway, `a mtu` a leaf of the small tree, `limit` that of history, `b` that there is an AFTR b, `bulk` BULK_ROWS rows of a with one gateway.
  */
 
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
@@ -24,7 +24,7 @@ export type Edit =
       readonly target: 'running' | 'candidate';
       readonly changes: Changes;
     }
-  | { readonly kind: 'commit' | 'discard' | 'save'; readonly session: number };
+  | { readonly kind: 'commit' | 'discard' | 'save' | 'compact'; readonly session: number };
 
 export interface State {
   readonly running: Contents;
@@ -45,6 +45,9 @@ export const EMPTY: State = { running: new Map(), startup: new Map(), candidate:
 /** Enough for the thread that writes bulk commits. */
 export const BULK_ROWS = BULK_WRITE_ROWS + 500;
 const BULK_NET = 10;
+/** Limits of history that edits set: small enough for it to be forgotten all the time. */
+export const LEAST_LIMIT = 20;
+export const LIMITS = 200;
 
 export function changed(contents: Contents, changes: Changes): Contents {
   const result = new Map(contents);
@@ -61,6 +64,7 @@ export function isSame(a: Contents, b: Contents): boolean {
 
 /** The state after an edit. */
 export function after(state: State, edit: Edit): State {
+  if (edit.kind === 'compact') return state;
   if (edit.kind !== 'edit') {
     if (edit.kind === 'save') return { ...state, startup: state.running };
     const running = edit.kind === 'commit' ? changed(state.running, state.candidate ?? []) : state.running;
@@ -158,7 +162,9 @@ export function contentsOf(
     if (binding.address >>> 24 === BULK_NET) bulk.set(gateway, (bulk.get(gateway) ?? 0) + 1);
     else contents.set(`${instance} ${formatIpv4Prefix(binding.address, binding.length)}`, gateway);
   }
-  for (const { name, softwirePayloadMtu } of readConfiguration(tree).aftr) {
+  const { aftr, history } = readConfiguration(tree);
+  if (history.maximumChanges < LEAST_LIMIT + LIMITS) contents.set('limit', `${history.maximumChanges}`);
+  for (const { name, softwirePayloadMtu } of aftr) {
     if (name === 'a') contents.set('a mtu', `${softwirePayloadMtu}`);
     else contents.set(name, 'there');
   }
@@ -177,9 +183,11 @@ export function jsonOf(changes: Changes): Record<string, unknown> {
   const b: Record<string, unknown> = { name: 'b', 'ipv6-address': '2001:db8:b::2', 'ipv4-pool': ['203.0.113.0/24'] };
   const rows: Record<string, Record<string, unknown>[]> = { a: [], b: [] };
   let bOperation: 'none' | 'merge' | 'remove' = 'none';
+  let limit: string | undefined;
   for (const [key, value] of changes) {
     const [instance = '', prefix = ''] = key.split(' ');
     if (key === 'a mtu') a['softwire-payload-mtu'] = Number(value);
+    else if (key === 'limit') limit = value ?? undefined;
     else if (key === 'b') bOperation = value === null ? 'remove' : 'merge';
     else if (key === 'bulk') rows.a?.push(...bulkPrefixes().map((each) => rowEntry(each, value)));
     else rows[instance]?.push(rowEntry(prefix, value));
@@ -187,7 +195,8 @@ export function jsonOf(changes: Changes): Record<string, unknown> {
   a['binding-table'] = { binding: rows.a };
   if (bOperation !== 'remove') b['binding-table'] = { binding: rows.b };
   const others = bOperation === 'none' ? [] : [bOperation === 'remove' ? { name: 'b', '@operation': 'remove' } : b];
-  return { 'gi-4over6:softwire': { aftr: [a, ...others] } };
+  const history = limit === undefined ? {} : { history: { 'maximum-changes': Number(limit) } };
+  return { 'gi-4over6:softwire': { aftr: [a, ...others], ...history } };
 }
 
 function rowEntry(prefix: string, gateway: string | null): Record<string, unknown> {

@@ -11,6 +11,7 @@ import { Datastores } from '../../src/state/datastores.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { treeToJson } from '../../src/state/json.ts';
 import type { Caller, DatastoreName } from '../../src/state/request.ts';
+import { verifyFile } from '../../src/state/verify.ts';
 import type { Edit } from './crash-model.ts';
 import { contentsOf, jsonOf } from './crash-model.ts';
 import { request, schema } from './state.ts';
@@ -37,7 +38,13 @@ async function perform(edit: Edit): Promise<unknown> {
   if (edit.kind === 'edit') return datastores.edit(caller, request(jsonOf(edit.changes), { target: edit.target }));
   if (edit.kind === 'commit') return datastores.commit(caller);
   if (edit.kind === 'discard') return datastores.discard(caller);
+  if (edit.kind === 'compact') return datastores.compact(async (file) => requireGood(file));
   return datastores.copy(caller, 'running', 'startup');
+}
+
+function requireGood(file: string): void {
+  const { result } = verifyFile(file);
+  if (result !== 'good') throw new Error(`the copy is ${result}`);
 }
 
 function refusal(error: unknown): string {

@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 
 export type DiskRecord =
   | { readonly kind: 'write'; readonly file: number; readonly offset: number; readonly data: Buffer }
@@ -66,26 +66,44 @@ function recordOf(type: string, file: number, offset: number, data: Buffer): Dis
 export type Fate = 'lost' | 'kept' | 'some' | 'torn';
 
 type Change = Extract<DiskRecord, { kind: 'write' | 'truncate' }>;
-type NameChange = Extract<DiskRecord, { kind: 'create' | 'rename' | 'remove' }>;
+
+/** A name in a folder comes to stand for something, or for nothing. */
+interface NameChange {
+  /** The folder whose sync makes it durable. */
+  readonly folder: number;
+  readonly sets: readonly (readonly [folder: number, name: string, thing: number | undefined])[];
+}
 
 /** Sectors are written whole. */
 const SECTOR = 512;
 
+/** Files and folders by name; numbers are ours, since a disk gives an inode's number again. */
+type Names = Map<number, Map<string, number>>;
+
+const ROOT = 0;
+
 /** A disk that gets the records one after the other. */
 export class Disk {
+  readonly #root: string;
   /** Synced contents by file. */
   readonly #contents = new Map<number, Buffer>();
   /** Changes since the last sync, by file. */
   readonly #pending = new Map<number, Change[]>();
-  readonly #folders = new Map<string, number>();
-  /** Files by path, as far as folders were synced. */
-  readonly #names = new Map<string, number>();
+  /** What an inode number stands for now. */
+  readonly #things = new Map<number, number>();
+  readonly #folders = new Set<number>([ROOT]);
+  #count = ROOT;
+  /** As programs see them. */
+  readonly #live: Names = new Map();
+  /** As far as folders were synced. */
+  readonly #names: Names = new Map();
   #pendingNames: NameChange[] = [];
   acknowledged: string[] = [];
 
   /** `folder` was there before and is synced; `inode` is its number. */
   constructor(folder: string, inode: number) {
-    this.#folders.set(folder, inode);
+    this.#root = folder;
+    this.#things.set(inode, ROOT);
   }
 
   apply(record: DiskRecord): void {
@@ -94,32 +112,81 @@ export class Disk {
         this.acknowledged.push(...record.text.split('\n').filter((line) => line !== ''));
         break;
       case 'folder':
-        this.#folders.set(record.path, record.file);
+      case 'create': {
+        const thing = ++this.#count;
+        this.#things.set(record.file, thing);
+        if (record.kind === 'folder') this.#folders.add(thing);
+        const folder = this.#folderOf(record.path);
+        this.#rename({ folder, sets: [[folder, basename(record.path), thing]] });
         break;
-      case 'create':
-      case 'rename':
-      case 'remove':
-        this.#pendingNames.push(record);
+      }
+      case 'rename': {
+        const [from, folder] = [this.#folderOf(record.from), this.#folderOf(record.to)];
+        const thing = this.#live.get(from)?.get(basename(record.from));
+        this.#rename({
+          folder,
+          sets: [
+            [from, basename(record.from), undefined],
+            [folder, basename(record.to), thing],
+          ],
+        });
         break;
-      case 'write-through':
-        this.#contents.set(record.file, changed(this.#content(record.file), { ...record, kind: 'write' }));
+      }
+      case 'remove': {
+        const folder = this.#folderOf(record.path);
+        this.#rename({ folder, sets: [[folder, basename(record.path), undefined]] });
         break;
+      }
+      case 'write-through': {
+        const thing = this.#thing(record.file);
+        this.#contents.set(thing, changed(this.#content(thing), { ...record, kind: 'write' }));
+        break;
+      }
       case 'sync':
-        this.#sync(record.file);
+        this.#sync(this.#thing(record.file));
         break;
       default:
-        this.#later(record.file).push(record);
+        this.#later(this.#thing(record.file)).push(record);
     }
   }
 
   /** The files after a power loss, by path. */
   afterLoss(fate: Fate, next: () => number): Map<string, Buffer> {
-    const names = new Map(this.#names);
+    const names: Names = new Map([...this.#names].map(([folder, inside]) => [folder, new Map(inside)]));
     // Names come in order: a journal keeps the first so many.
     const kept =
       fate === 'lost' ? 0 : fate === 'kept' ? this.#pendingNames.length : next() % (this.#pendingNames.length + 1);
-    for (const change of this.#pendingNames.slice(0, kept)) rename(names, change);
-    return new Map([...names].map(([path, file]) => [path, this.#survivor(file, fate, next)]));
+    for (const change of this.#pendingNames.slice(0, kept)) setNames(names, change);
+    const files = new Map<string, Buffer>();
+    const walk = (folder: number, path: string) => {
+      for (const [name, thing] of names.get(folder) ?? []) {
+        if (this.#folders.has(thing)) walk(thing, join(path, name));
+        else files.set(join(path, name), this.#survivor(thing, fate, next));
+      }
+    };
+    walk(ROOT, this.#root);
+    return files;
+  }
+
+  #rename(change: NameChange): void {
+    setNames(this.#live, change);
+    this.#pendingNames.push(change);
+  }
+
+  #thing(inode: number): number {
+    const thing = this.#things.get(inode) ?? ++this.#count;
+    this.#things.set(inode, thing);
+    return thing;
+  }
+
+  /** The folder that a path lies in, by the names that programs see. */
+  #folderOf(path: string): number {
+    const words = relative(this.#root, dirname(path)).split('/').filter(Boolean);
+    return words.reduce((folder, word) => {
+      const inside = this.#live.get(folder)?.get(word);
+      if (inside === undefined) throw new Error(`${path} lies in no folder that was made`);
+      return inside;
+    }, ROOT);
   }
 
   #survivor(file: number, fate: Fate, next: () => number): Buffer {
@@ -151,11 +218,8 @@ export class Disk {
     for (const change of this.#pending.get(file) ?? []) content = changed(content, change);
     if (this.#pending.has(file)) this.#contents.set(file, content);
     this.#pending.delete(file);
-    const folder = [...this.#folders].find(([, inode]) => inode === file)?.[0];
-    if (folder === undefined) return;
-    const isHere = (change: NameChange) => dirname(change.kind === 'rename' ? change.to : change.path) === folder;
-    for (const change of this.#pendingNames.filter(isHere)) rename(this.#names, change);
-    this.#pendingNames = this.#pendingNames.filter((change) => !isHere(change));
+    for (const change of this.#pendingNames) if (change.folder === file) setNames(this.#names, change);
+    this.#pendingNames = this.#pendingNames.filter(({ folder }) => folder !== file);
   }
 }
 
@@ -179,11 +243,11 @@ function resized(content: Buffer, length: number): Buffer {
   return result;
 }
 
-function rename(names: Map<string, number>, change: NameChange): void {
-  if (change.kind === 'remove') names.delete(change.path);
-  else if (change.kind === 'create') names.set(change.path, change.file);
-  else {
-    names.delete(change.from);
-    names.set(change.to, change.file);
+function setNames(names: Names, { sets }: NameChange): void {
+  for (const [folder, name, thing] of sets) {
+    const inside = names.get(folder) ?? new Map<string, number>();
+    names.set(folder, inside);
+    if (thing === undefined) inside.delete(name);
+    else inside.set(name, thing);
   }
 }

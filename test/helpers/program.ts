@@ -19,6 +19,7 @@ export class Program {
   readonly netconfPort: number;
   readonly restconfPort: number;
   #supervisor: ChildProcess | undefined;
+  #said = '';
 
   constructor(netconfPort: number, restconfPort: number) {
     this.netconfPort = netconfPort;
@@ -31,7 +32,11 @@ export class Program {
     const folders = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(this.dir, name)]);
     const ports = ['--netconf-port', `${this.netconfPort}`, '--restconf-port', `${this.restconfPort}`];
     const words = [PROGRAM, 'run', ...folders, ...ports, '--listen', '127.0.0.1'];
-    this.#supervisor = spawn(process.execPath, words, { stdio: 'ignore' });
+    this.#said = '';
+    this.#supervisor = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#supervisor.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#said += text;
+    });
   }
 
   get password(): string {
@@ -70,6 +75,19 @@ export class Program {
     const code = await this.#end('SIGTERM');
     rmSync(this.dir, { recursive: true, force: true });
     return code;
+  }
+
+  /** Ends it cleanly; it can be started again. The exit code. */
+  halt(): Promise<number | null> {
+    return this.#end('SIGTERM');
+  }
+
+  /** How it ends by itself: its exit code and what it said on standard error. */
+  async ending(): Promise<{ readonly code: number | null; readonly said: string }> {
+    const supervisor = this.#supervisor;
+    if (!supervisor) throw new Error('it was not started');
+    if (supervisor.exitCode === null) await new Promise((resolve) => supervisor.once('close', resolve));
+    return { code: supervisor.exitCode, said: this.#said.trim() };
   }
 
   /** Ends it with its folder as it is now. */

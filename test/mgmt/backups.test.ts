@@ -173,4 +173,30 @@ test('an interval of its own; 0 turns them off', () =>
     assert.equal(versions(), [4, 3]);
   }));
 
+test('after a restore one is made also when the version is that of the newest backup', async () => {
+  let stateDir = '';
+  await withBackups(async (place) => {
+    stateDir = place.stateDir;
+    await commit(place.datastores);
+    await place.after(25);
+    assert.equal(place.versions(), [2]);
+    // Another history of as many commits, as it is after a restore of version 1.
+    await withDatastores(async (other) => {
+      await commit(other);
+      const backups = new Backups({
+        ...{ stateDir, datastores: other, log: pino({ level: 'silent' }), program: PROGRAM },
+        configuration: () => other.runningTree,
+        now: () => new Date(Date.parse('2026-01-05T00:00:00Z')),
+      });
+      await backups.makeDue();
+      assert.equal(
+        backups.list().map(({ version }) => version),
+        [2, 2],
+      );
+      await backups.makeDue();
+      assert.is(backups.list().length, 2, 'of the same state there is one now');
+    });
+  });
+});
+
 test.run();

@@ -1,12 +1,14 @@
 // needs: addon
 /** Damage that comes while the program runs: whoever meets it gets one clear error, and the program goes on. */
 
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { NetconfClient } from '../../src/cli/client.ts';
 import { Refusal } from '../../src/cli/failure.ts';
-import { storeFile } from '../../src/state/store-files.ts';
+import { storeFile, storeState } from '../../src/state/store-files.ts';
 import { startManagement } from '../helpers/management.ts';
 
 const test = suite('damage');
@@ -62,6 +64,40 @@ test('reads and edits that meet a damaged row are refused in a sentence; the oth
     assert.match(backup.message, /^the copy is not whole, and so the store may be damaged: /);
   } finally {
     client.close();
+    assert.is(await management.stop(), 0);
+  }
+});
+
+test('damage that comes while the program is off and leaves the time of the file: it is found soon after the start', async () => {
+  const management = await startManagement();
+  try {
+    const before = await NetconfClient.connect(management.socket);
+    const pool = '<ipv6-address>2001:db8:b::1</ipv6-address><ipv4-pool>192.0.2.0/24</ipv4-pool>';
+    await before.call(edit(pool + row('192.0.2.1/32', '2001:db8:dead::1')));
+    await before.call(`<backup-store ${GI}/>`);
+    before.close();
+    await management.restart('SIGTERM', [], async () => {
+      const file = storeFile(management.stateDir);
+      // To the nanosecond, as the mark of the clean end has it.
+      execFileSync('touch', ['-r', file, `${management.stateDir}/time`]);
+      flip(file, '20010db8dead00000000000000000001');
+      execFileSync('touch', ['-r', `${management.stateDir}/time`, file]);
+      assert.is(storeState(management.stateDir), 'clean');
+    });
+    const client = await NetconfClient.connect(management.socket);
+    let found = '';
+    for (const until = Date.now() + 60_000; !/damaged/.test(found) && Date.now() < until; await sleep(500)) {
+      found = JSON.stringify(
+        await client.call(`<get><filter type="subtree"><softwire ${GI}><state/></softwire></filter></get>`),
+      );
+    }
+    client.close();
+    assert.match(
+      found,
+      /The store is damaged; stop the program and restore a backup: .*the newest good backup is version 2 /,
+    );
+    assert.match(management.log(), /"msg":"the store is damaged: stop the program and restore a backup"/);
+  } finally {
     assert.is(await management.stop(), 0);
   }
 });

@@ -50,6 +50,7 @@ for (const [why, steps, expected, isRunning] of cases) {
           learned: async () => void asked.push('learned') as undefined,
         },
         storeCare: { backups: {} as Backups, datastores, program: '' },
+        watch: { compare: () => undefined, problems: [] },
         denials: { operations: 0, dataWrites: 0 },
       });
       const selection = pathSelection(

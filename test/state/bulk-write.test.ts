@@ -10,7 +10,9 @@ import { BULK_WRITE_ROWS } from '../../src/state/bulk-write.ts';
 import { ContentHash } from '../../src/state/content-hash.ts';
 import type { DataNode } from '../../src/state/data.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
+import { openGeneration } from '../../src/state/environment.ts';
 import { ManagementError } from '../../src/state/errors.ts';
+import { DamageError } from '../../src/state/model-values.ts';
 import { StoreReader } from '../../src/state/reader.ts';
 import type { Change, EditRequest } from '../../src/state/request.ts';
 import { RowPack } from '../../src/state/row-pack.ts';
@@ -204,6 +206,25 @@ test('reads go on while rows are written', () =>
     }
     await writing;
     assert.ok(reads > 5, `${reads} reads`);
+  }));
+
+test('damage that the thread meets is told as damage, not as a full disk', () =>
+  withDatastores(async (datastores, dir) => {
+    await datastores.edit(OPERATOR, request(softwire(AFTR)));
+    const { root, tree } = openGeneration(dir, 'write');
+    const sealed = Buffer.from(tree.get(Buffer.from('running')) ?? '');
+    sealed[0] = (sealed[0] ?? 0) ^ 1;
+    root.transactionSync(() => void tree.putSync(Buffer.from('running'), sealed));
+    await root.close();
+    const wanted = edit(0, COUNT, 1);
+    const leaf = request(softwire({ name: 'a', 'softwire-payload-mtu': 1400 })).tree;
+    const mtu = leaf.child('softwire')?.entries('aftr')[0]?.child('softwire-payload-mtu') as DataNode;
+    wanted.tree.child('softwire')?.entries('aftr')[0]?.add(mtu);
+    const { version } = datastores.head();
+    const error = await datastores.edit(OPERATOR, wanted).catch((thrown: unknown) => thrown);
+    assert.instance(error, DamageError);
+    assert.match(String(error), /the stored record 'running' is damaged: its CRC does not fit/);
+    assert.is(datastores.head().version, version);
   }));
 
 test.run();

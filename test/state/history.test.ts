@@ -7,7 +7,7 @@ import { ManagementError } from '../../src/state/errors.ts';
 import { prefixNumber } from '../../src/state/rows.ts';
 import { random, seed } from '../helpers/random.ts';
 import { AFTR, randomStates, stateOf } from '../helpers/random-edits.ts';
-import { binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
+import { aftr, binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
 
 const test = suite('history');
 
@@ -254,6 +254,47 @@ test('a one-row commit takes at most 250 octets of history, the small tree apart
     }
     void environment.root.close();
     assert.ok(pages * 4096 <= 250 * count, `${(pages * 4096) / count} octets a change`);
+  }));
+
+test('history that is older than its limit is forgotten, by the next commit or without one', () =>
+  withDatastores(async (datastores) => {
+    await datastores.edit(OPERATOR, request(aftr()));
+    await datastores.edit(OPERATOR, request({ 'gi-4over6:softwire': { history: { 'maximum-age': 1 } } }));
+    const commit = (number: number) =>
+      datastores.edit(
+        OPERATOR,
+        request(
+          softwire({ name: 'a', 'binding-table': { binding: [binding(`192.0.2.${number}/32`, '2001:db8::1')] } }),
+        ),
+      );
+    const onRecord = () => {
+      const view = datastores.view('running');
+      const found = [...view.history.summaries()].map(({ version }) => version);
+      view.close();
+      return found;
+    };
+    const real = Date.now;
+    const after = async (hours: number, work: () => Promise<unknown>) => {
+      Date.now = () => real() + hours * 3_600_000;
+      try {
+        await work();
+      } finally {
+        Date.now = real;
+      }
+    };
+    for (const number of [1, 2, 3]) await commit(number);
+    const { version } = datastores.head();
+    const all = onRecord();
+    await after(23, () => datastores.forgetOld());
+    assert.equal(onRecord(), all, 'nothing is a day old yet');
+    await after(20, () => commit(4));
+    await after(25, () => datastores.forgetOld());
+    assert.equal(onRecord(), [version + 1], 'what is younger than a day stays');
+    assert.throws(() => datastores.viewVersion(version - 1), /is not on record/);
+    await after(60, () => commit(5));
+    assert.equal(onRecord(), [version + 2]);
+    await after(600, () => datastores.forgetOld());
+    assert.equal(onRecord(), [version + 2], 'the newest commit always stays');
   }));
 
 test.run();

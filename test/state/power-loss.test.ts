@@ -1,6 +1,6 @@
 /**
  * Power loss: of what a store process wrote, everything after the last completed sync is lost, kept, kept in part or torn; at
- * many points of its life, its creation included. Every commit that was acknowledged before is there.
+ * many points of its life, its creation and compactions included. Every commit that was acknowledged before is there.
  */
 
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { StoreReader } from '../../src/state/reader.ts';
+import { storeFile } from '../../src/state/store-files.ts';
 import { verifyFile } from '../../src/state/verify.ts';
 import { Edits } from '../helpers/crash-edits.ts';
 import type { Contents, State } from '../helpers/crash-model.ts';
@@ -22,8 +23,8 @@ import { random, seed } from '../helpers/random.ts';
 
 const test = suite('power loss');
 
-const EDITS = 60;
-const LOSSES = Number(process.env.GI4OVER6_LOSSES ?? 150);
+const EDITS = 90;
+const LOSSES = Number(process.env.GI4OVER6_LOSSES ?? 200);
 /** Of the losses so many fall on the creation of the store. */
 const EARLY = 60;
 const FATES: readonly Fate[] = ['lost', 'kept', 'some', 'torn'];
@@ -86,7 +87,8 @@ function judge(base: string, disk: Disk, fate: Fate, states: readonly State[], n
   }
   const isPossible = states.slice(Math.max(0, acknowledged)).some(({ running }) => isSame(running, found));
   assert.ok(isPossible, `what is there is older than edit ${acknowledged}, or none that was made`);
-  assert.is(verifyFile(join(folder, 'store', 'data.mdb')).result, 'good');
+  // Where the start would look for the store.
+  assert.is(verifyFile(storeFile(folder)).result, 'good');
 }
 
 test(`${LOSSES} losses of power: every acknowledged commit is there, seed ${seed}`, async () => {
@@ -111,6 +113,7 @@ test(`${LOSSES} losses of power: every acknowledged commit is there, seed ${seed
     }
   }
   assert.is(disk.acknowledged.length, EDITS + 1);
+  assert.ok(records.filter(({ kind }) => kind === 'rename').length > 2, 'it was compacted');
   rmSync(base, { recursive: true });
 });
 
