@@ -47,7 +47,8 @@ for (const [why, steps, expected, isRunning] of cases) {
           counters: async () => void asked.push('counters') as undefined,
         },
         storeCare: { backups: {} as Backups, datastores, program: '' },
-        denials: { operations: 0, dataWrites: 0 },
+        denials: { operations: 0, dataWrites: 0, notifications: 0 },
+        events: { created: new Date() },
       });
       const selection = pathSelection(
         steps.map(({ path, keys = [] }) => {
