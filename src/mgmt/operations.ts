@@ -11,9 +11,9 @@ import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck
 import type { Schema } from '../state/schema.ts';
 import type { AccessControl } from './access.ts';
 import type { ActionOutput } from './actions.ts';
+import { runAction } from './actions.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
-import { runAction } from './actions.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openReading } from './reading.ts';
 import type { AnySelection } from './selection.ts';

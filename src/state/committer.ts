@@ -172,7 +172,11 @@ export class Committer {
     this.confirmation.set(pending ?? undefined);
     const told = pending ?? before;
     if (isReturn || !told) return;
-    this.#options.onConfirmation?.({ event: !pending ? 'complete' : before ? 'extend' : 'start', pending: told, caller });
+    this.#options.onConfirmation?.({
+      event: !pending ? 'complete' : before ? 'extend' : 'start',
+      pending: told,
+      caller,
+    });
   }
 }
 

@@ -139,7 +139,10 @@ async function fill(datastores: Datastores, count: number): Promise<void> {
   await datastores.edit({ user: 'root', session: 1, face: 'netconf' }, request(configuration));
 }
 
-function countedOperations(datastores: Datastores, log: EventLog): { operations: Operations; openReadings: () => number } {
+function countedOperations(
+  datastores: Datastores,
+  log: EventLog,
+): { operations: Operations; openReadings: () => number } {
   const access = new AccessControl(() => {
     const view = datastores.view('running');
     view.close();

@@ -56,11 +56,7 @@ export function textFilter(schema: Schema, check: ValueCheck, text: string): Eve
   return passing(expression, check, prefixes);
 }
 
-function passing(
-  expression: Expression,
-  check: ValueCheck,
-  prefixes: Readonly<Record<string, string>>,
-): EventFilter {
+function passing(expression: Expression, check: ValueCheck, prefixes: Readonly<Record<string, string>>): EventFilter {
   const canonical = canonicalBy(check, prefixes);
   return (root) => {
     const document = new XPathDocument(

@@ -14,7 +14,10 @@ export function netconfStreams(created: Date): Readonly<Record<string, unknown>>
 }
 
 /** One entry of restconf-state/streams; the locations are relative to where the client asks. */
-export function restconfStream(created: Date, location: (encoding: string) => string): Readonly<Record<string, unknown>> {
+export function restconfStream(
+  created: Date,
+  location: (encoding: string) => string,
+): Readonly<Record<string, unknown>> {
   return {
     name: STREAM,
     description: STREAM_DESCRIPTION,

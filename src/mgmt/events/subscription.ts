@@ -90,10 +90,13 @@ export class Subscription {
     const { stop } = this.#parts;
     if (!stop) return;
     const left = Math.max(0, stop.getTime() - Date.now());
-    this.#stopTimer = setTimeout(() => {
-      if (left > LONGEST_TIMER_MS) this.#awaitStop();
-      else this.#pump();
-    }, Math.min(left, LONGEST_TIMER_MS));
+    this.#stopTimer = setTimeout(
+      () => {
+        if (left > LONGEST_TIMER_MS) this.#awaitStop();
+        else this.#pump();
+      },
+      Math.min(left, LONGEST_TIMER_MS),
+    );
     this.#stopTimer.unref();
   }
 
