@@ -106,7 +106,7 @@ function parse(schema: Schema, { timeMs, json }: EventRecord): Notification | un
 }
 
 /**
- * The times of a subscription (RFC 5277 §2.1.1): a stop needs a start, a start is not in the future, a stop not before it.
+ * The times of a subscription (RFC 5277 §2.1.1): a stop needs a start, a start is not in the future, a stop is later than it.
  * `names` are those of the two parameters.
  * @throws ManagementError missing-element, bad-element, which names the parameter
  */
@@ -122,7 +122,11 @@ export function checkTimes(
   if (start && start.getTime() > Date.now()) {
     refuse('bad-element', startName, `${startName} ${start.toISOString()} is in the future`);
   }
-  if (start && stop && stop < start) {
-    refuse('bad-element', stopName, `${stopName} ${stop.toISOString()} is before ${startName} ${start.toISOString()}`);
+  if (start && stop && stop <= start) {
+    refuse(
+      'bad-element',
+      stopName,
+      `${stopName} ${stop.toISOString()} is not later than ${startName} ${start.toISOString()}`,
+    );
   }
 }
