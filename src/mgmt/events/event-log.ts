@@ -74,7 +74,7 @@ export class EventLog {
         events.#pieces.push({ number, count: 0, octets: 0 });
         for (const record of records) events.#take(record);
       }
-      events.#forget();
+      events.#forget(1);
       return events;
     } catch (error) {
       log.error({ dir, error }, 'the event log cannot be used: events are kept until the next restart only');
@@ -125,7 +125,7 @@ export class EventLog {
   #begin(number: number): void {
     this.#pieces.push({ number, count: 0, octets: 0 });
     this.#unwritten.push({ number, record: headRecord(this.created) });
-    this.#forget();
+    this.#forget((SEGMENTS - 1) / SEGMENTS);
   }
 
   /** Counts a record in the newest segment, whose number it returns. */
@@ -138,9 +138,8 @@ export class EventLog {
     return piece.number;
   }
 
-  /** Forgets the oldest segments above the limits. */
-  #forget(): void {
-    const share = (SEGMENTS - 1) / SEGMENTS;
+  /** Forgets the oldest segments above this share of the limits. */
+  #forget(share: number): void {
     while (this.#pieces.length > 1) {
       const count = this.#pieces.reduce((sum, piece) => sum + piece.count, 0);
       const octets = this.#pieces.reduce((sum, piece) => sum + piece.octets, 0);
@@ -166,8 +165,9 @@ export class EventLog {
     this.#writing = this.#writing.then(async () => {
       const batch = this.#unwritten;
       this.#unwritten = [];
-      const numbers = new Set(batch.map(({ number }) => number));
-      for (const number of numbers) {
+      // What is forgotten already would come back as a file.
+      const numbers = this.#pieces.map(({ number }) => number);
+      for (const number of numbers.filter((wanted) => batch.some((item) => item.number === wanted))) {
         const records = batch.filter((item) => item.number === number).map(({ record }) => record);
         await this.#attempt(() => this.#store?.append(number, records));
       }

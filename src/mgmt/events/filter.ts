@@ -49,7 +49,7 @@ export function elementFilter(schema: Schema, check: ValueCheck, filter: XmlElem
  */
 export function textFilter(schema: Schema, check: ValueCheck, text: string): EventFilter {
   const prefixes = Object.fromEntries(schema.modules.map(({ name, namespace }) => [name, namespace]));
-  const expression = parseExpression(text, (prefix) => prefixes[prefix], undefined);
+  const expression = parseExpression(text, (prefix) => prefixes[prefix], 'any');
   if (expression.type === 'number' || expression.type === 'string') {
     throw invalidExpression(text, 0, `a boolean or a node-set, not a ${expression.type}`);
   }

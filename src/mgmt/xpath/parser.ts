@@ -17,11 +17,15 @@ export const MAX_DEPTH = 50;
 export type PrefixLookup = (prefix: string) => string | undefined;
 
 /**
- * `unprefixed` is the namespace of names without prefix: none, or undefined for any.
+ * `unprefixed` says which namespace names without prefix are in.
  * @throws ManagementError invalid-value, unknown-namespace for a prefix, too-big
  */
-export function parseExpression(text: string, namespaceOf: PrefixLookup, unprefixed: '' | undefined = ''): Expression {
-  return new Parser(text, namespaceOf, unprefixed).whole();
+export function parseExpression(
+  text: string,
+  namespaceOf: PrefixLookup,
+  unprefixed: 'none' | 'any' = 'none',
+): Expression {
+  return new Parser(text, namespaceOf, unprefixed === 'any' ? undefined : '').whole();
 }
 
 const AXES: ReadonlySet<string> = new Set<Axis>([
