@@ -43,17 +43,20 @@ export interface Rights {
   mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean;
   /** Whether this access to this data node is permitted (§3.4.5); ancestors are the caller's business. */
   may(node: DataNode, access: Exclude<Access, 'exec'>): boolean;
+  /** Whether a notification of this schema may be received (§3.4.6). */
+  mayReceive(notification: SchemaNode): boolean;
 }
 
 /** How often something was denied since the program started (§3.5.2, the leaves of container nacm). */
 export interface Denials {
   operations: number;
   dataWrites: number;
+  notifications: number;
 }
 
 /** Access control over the configuration that `configuration` returns (the root of running). */
 export class AccessControl {
-  readonly denials: Denials = { operations: 0, dataWrites: 0 };
+  readonly denials: Denials = { operations: 0, dataWrites: 0, notifications: 0 };
   readonly #configuration: () => DataNode;
   #compiledFrom: DataNode | undefined;
   #rules: Rules = {
@@ -86,7 +89,13 @@ export function isRecovery(caller: Caller): boolean {
   return caller.face === 'system' || caller.face === 'local';
 }
 
-const EVERYTHING: Rights = { readsAll: true, writesAll: true, mayExecute: () => true, may: () => true };
+const EVERYTHING: Rights = {
+  readsAll: true,
+  writesAll: true,
+  mayExecute: () => true,
+  may: () => true,
+  mayReceive: () => true,
+};
 
 class RuleRights implements Rights {
   readonly readsAll: boolean;
@@ -124,6 +133,23 @@ class RuleRights implements Rights {
     const isPermitted = this.#permitsData(node, access);
     if (!isPermitted && access !== 'read') this.#denials.dataWrites++;
     return isPermitted;
+  }
+
+  mayReceive(notification: SchemaNode): boolean {
+    const isPermitted = this.#permitsNotification(notification);
+    if (!isPermitted) this.#denials.notifications++;
+    return isPermitted;
+  }
+
+  #permitsNotification({ module, name, dump }: SchemaNode): boolean {
+    // Those that speak of the subscription itself (§3.4.6 step 2).
+    if (module === 'nc-notifications' && (name === 'replayComplete' || name === 'notificationComplete')) return true;
+    for (const rule of this.#rules) {
+      if (rule.kind !== 'any' && rule.kind !== 'notification') continue;
+      if (!isOfModule(rule, module) || !isFor(rule, 'read')) continue;
+      if (rule.kind === 'any' || rule.name === '*' || rule.name === name) return rule.permit;
+    }
+    return dump.nacm !== 'default-deny-all' && this.#defaults.read;
   }
 
   #permitsExecution(module: string, operation: string, schema: SchemaNode | undefined): boolean {

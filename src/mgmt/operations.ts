@@ -12,6 +12,8 @@ import type { Schema } from '../state/schema.ts';
 import type { AccessControl } from './access.ts';
 import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
+import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
+import type { Sink, Subscription } from './events/subscription.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openReading } from './reading.ts';
 import type { AnySelection } from './selection.ts';
@@ -23,6 +25,9 @@ export interface OperationParts {
   readonly check: ValueCheck;
   readonly datastores: Datastores;
   readonly access: AccessControl;
+  readonly events: EventStreams;
+  /** Told of a change of startup. */
+  readonly onStartupChanged: (caller: Caller) => void;
   readonly state: StateData;
   readonly storeOperations: Readonly<Record<string, StoreOperation>>;
   /** Text of a module that is loaded: implemented, imported or a submodule. */
@@ -42,6 +47,8 @@ export class Operations {
   readonly check: ValueCheck;
   readonly #datastores: Datastores;
   readonly #access: AccessControl;
+  readonly #events: EventStreams;
+  readonly #onStartupChanged: OperationParts['onStartupChanged'];
   readonly #state: StateData;
   readonly #storeOperations: OperationParts['storeOperations'];
   readonly #moduleSource: OperationParts['moduleSource'];
@@ -54,6 +61,8 @@ export class Operations {
     this.check = parts.check;
     this.#datastores = parts.datastores;
     this.#access = parts.access;
+    this.#events = parts.events;
+    this.#onStartupChanged = parts.onStartupChanged;
     this.#state = parts.state;
     this.#storeOperations = parts.storeOperations;
     this.#moduleSource = parts.moduleSource;
@@ -106,12 +115,16 @@ export class Operations {
   }
 
   /** copy-config: `source` is a datastore or a whole configuration with its rows as entries. */
-  copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName): Promise<void> {
-    return this.#datastores.copy(caller, source, target, this.#authorize(caller));
+  async copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName): Promise<void> {
+    await this.#datastores.copy(caller, source, target, this.#authorize(caller));
+    if (target === 'startup') this.#onStartupChanged(caller);
   }
 
-  deleteConfig(caller: Caller, target: DatastoreName): Promise<void> {
-    if (target === 'startup') return this.#datastores.deleteStartup(caller);
+  async deleteConfig(caller: Caller, target: DatastoreName): Promise<void> {
+    if (target === 'startup') {
+      await this.#datastores.deleteStartup(caller);
+      return this.#onStartupChanged(caller);
+    }
     throw new ManagementError('operation-not-supported', {
       type: 'protocol',
       message: `only startup can be deleted; ${target} came`,
@@ -182,6 +195,11 @@ export class Operations {
     if (mayReach && rights.mayExecute(module, name, action.schema)) return;
     const message = `user ${caller.user} has no right to execute ${name}`;
     throw new ManagementError('access-denied', { path: action.path, message });
+  }
+
+  /** A subscription to events, which begins when it is told to. */
+  subscribe(caller: Caller, request: SubscriptionRequest, sink: Sink): Subscription {
+    return this.#events.subscribe(caller, request, sink);
   }
 
   sessionStarted(session: SessionInfo): void {

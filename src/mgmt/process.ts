@@ -20,12 +20,16 @@ import { AccessControl } from './access.ts';
 import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { datapathOperations } from './datapath-operations.ts';
+import { EventLog } from './events/event-log.ts';
+import { KnownServer } from './events/known-server.ts';
+import { EventSources } from './events/sources.ts';
+import { EventStreams } from './events/streams.ts';
 import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
 import { MemoryCare } from './memory-care.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
-import { StateData } from './state-data.ts';
+import { colons, StateData } from './state-data.ts';
 import { storeOperations } from './store-care.ts';
 import { StoreWatch } from './store-watch.ts';
 import { Users } from './users.ts';
@@ -51,11 +55,14 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const schema = new Schema(context.schema());
   // Otherwise it was read whole before this process started.
   const isUnread = storeState(options.stateDir) === 'clean';
-  const datastores = await openDatastores(options, context, schema, log);
+  const eventLog = EventLog.open(join(options.stateDir, 'events'), log);
+  const events = new EventSources(eventLog, () => colons(datastores.head().contentHash));
+  const datastores = await openDatastores(options, context, schema, log, events);
   const memoryCare = new MemoryCare(datastores, trimMemory);
   const configuration = () => datastores.runningTree;
   const datapath = new DatapathClient(options.runDir, log);
   datastores.addParticipant(datapath);
+  datastores.addParticipant(events);
   const users = new Users(configuration);
   datastores.onCommit(({ treeChanged }) => {
     if (treeChanged) users.forget();
@@ -65,21 +72,28 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
   const storeCare = { backups, datastores, program };
   const access = new AccessControl(configuration);
+  const streams = new EventStreams(eventLog, schema, access);
   const operations = new Operations({
     schema,
     check: valueCheck(context),
     datastores,
     access,
-    state: new StateData({ schema, context, datapath, storeCare, watch, denials: access.denials }),
+    events: streams,
+    onStartupChanged: (caller) => events.startupChanged(caller),
+    state: new StateData({ schema, context, datapath, storeCare, watch, denials: access.denials, events: streams }),
     storeOperations: { ...storeOperations(storeCare), ...datapathOperations(datapath) },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
   const keys = (name: string) => readKey(join(options.stateDir, 'keys', name));
   const [key, cert] = [keys('tls.key'), keys('tls.crt')];
   checkPair(key, cert, join(options.stateDir, 'keys'));
+  const known = new KnownServer(join(options.stateDir, 'events'), events, log);
+  const { contentId } = context.yangLibrary();
   const netconf = await startNetconf({
     context,
     operations,
+    events,
+    onCapabilities: (capabilities) => known.greeted(contentId, capabilities),
     users,
     hostKey: keys('ssh_host_ed25519_key'),
     hosts: options.listen,
@@ -111,6 +125,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   datapath.close();
   await Promise.all([backups.close(), watch.close()]);
   await datastores.close();
+  await eventLog.close();
   noteClosed(options.stateDir, log);
   context.close();
   log.info('management has stopped');
@@ -121,6 +136,7 @@ async function openDatastores(
   context: YangContext,
   schema: Schema,
   log: Log,
+  events: EventSources,
 ): Promise<Datastores> {
   const datastores = await Datastores.open({
     dir: storeDir(options.stateDir),
@@ -131,7 +147,9 @@ async function openDatastores(
     startup: options.startup,
     bootId: readFileSync(BOOT_ID, 'utf8').trim(),
     initial: () => treeFromJson(schema, firstConfiguration(options.stateDir)),
-    onConfirmation: ({ event, pending, error }) => {
+    onConfirmation: (confirmation) => {
+      events.confirmation(confirmation);
+      const { event, pending, error } = confirmation;
       const { base, user, session, deadline } = pending;
       const about = { event, base, user, session, deadline };
       if (event === 'failed') log.error({ ...about, error }, 'a confirmed commit could not be taken back: tried again');

@@ -41,13 +41,23 @@ export function subtreeSelection(schema: Schema, check: ValueCheck, filter: XmlE
   return { parts: filter.children.flatMap((child) => partsOf(child, schema.root, check)), base: 0 };
 }
 
+/** A subtree filter over notifications (RFC 5277 §3.6): its top elements are their names. */
+export function eventParts(schema: Schema, check: ValueCheck, filter: XmlElement): readonly SelectionPart[] {
+  return filter.children.flatMap((child) =>
+    named(child, schema.root)
+      .filter(({ kind }) => kind === 'notification')
+      .flatMap((event) => partOf(child, event, check) ?? []),
+  );
+}
+
 function partsOf(element: XmlElement, parent: SchemaNode, check: ValueCheck): SelectionPart[] {
-  return parent.children
-    .filter(
-      ({ name, namespace }) => name === element.name && (element.namespace === '' || namespace === element.namespace),
-    )
+  return named(element, parent)
     .filter(({ kind }) => kind !== 'rpc' && kind !== 'notification' && kind !== 'action')
     .flatMap((schema) => partOf(element, schema, check) ?? []);
+}
+
+function named({ name, namespace }: XmlElement, parent: SchemaNode): SchemaNode[] {
+  return parent.children.filter((child) => child.name === name && (namespace === '' || namespace === child.namespace));
 }
 
 function partOf(element: XmlElement, schema: SchemaNode, check: ValueCheck): SelectionPart | undefined {

@@ -13,6 +13,8 @@ import type { DatastoreName } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import type { Denials } from './access.ts';
 import type { Behind, DatapathClient } from './datapath-client.ts';
+import { netconfStreams, restconfStream } from './events/stream-state.ts';
+import type { EventStreams } from './events/streams.ts';
 import type { AnySelection } from './selection.ts';
 import { isWanted } from './selection.ts';
 import type { StoreCare } from './store-care.ts';
@@ -60,13 +62,14 @@ export interface StateParts {
   readonly storeCare: StoreCare;
   readonly watch: Watch;
   readonly denials: Denials;
+  readonly events: Pick<EventStreams, 'created'>;
 }
 
 export class StateData {
   readonly #schema: Schema;
   readonly #sources: readonly KnownSource[];
 
-  constructor({ schema, context, datapath, storeCare, watch, denials }: StateParts) {
+  constructor({ schema, context, datapath, storeCare, watch, denials, events }: StateParts) {
     this.#schema = schema;
     const library = JSON.parse(context.yangLibrary().json) as Json;
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
@@ -74,7 +77,8 @@ export class StateData {
       { path: '/ietf-yang-library:yang-library', read: () => only(library, 'ietf-yang-library:yang-library') },
       { path: '/ietf-yang-library:modules-state', read: () => only(library, 'ietf-yang-library:modules-state') },
       { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
-      { path: '/ietf-restconf-monitoring:restconf-state', read: restconfState },
+      { path: '/ietf-restconf-monitoring:restconf-state', read: () => restconfState(events.created) },
+      { path: '/nc-notifications:netconf', read: () => netconfStreams(events.created) },
       { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
       { path: SOFTWIRE, read: (state) => softwireState(datapath, watch, state, softwireNodes) },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
@@ -119,20 +123,27 @@ function merge(target: DataNode, source: DataNode): void {
   }
 }
 
-/** RFC 8040 §9.3: what of the optional parts of RESTCONF works. */
-function restconfState(): Json {
+/** RFC 8040 §9.3: what of the optional parts of RESTCONF works, and its event streams. */
+function restconfState(created: Date): Json {
   const capability = [
     'urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit',
     'urn:ietf:params:restconf:capability:depth:1.0',
     'urn:ietf:params:restconf:capability:fields:1.0',
+    'urn:ietf:params:restconf:capability:filter:1.0',
+    'urn:ietf:params:restconf:capability:replay:1.0',
     'urn:ietf:params:restconf:capability:with-defaults:1.0',
   ];
-  return { 'ietf-restconf-monitoring:restconf-state': { capabilities: { capability } } };
+  const stream = [restconfStream(created, (encoding) => `/restconf/streams/NETCONF/${encoding}`)];
+  return { 'ietf-restconf-monitoring:restconf-state': { capabilities: { capability }, streams: { stream } } };
 }
 
-/** RFC 8341 §3.5.2. No notification is sent yet that could be denied. */
-function nacmState({ operations, dataWrites }: Denials): Json {
-  const counters = { 'denied-operations': operations, 'denied-data-writes': dataWrites, 'denied-notifications': 0 };
+/** RFC 8341 §3.5.2. */
+function nacmState({ operations, dataWrites, notifications }: Denials): Json {
+  const counters = {
+    'denied-operations': operations,
+    'denied-data-writes': dataWrites,
+    'denied-notifications': notifications,
+  };
   return { 'ietf-netconf-acm:nacm': counters };
 }
 
@@ -272,7 +283,7 @@ function confirmedCommit(pending: PendingCommit | undefined): Json {
 }
 
 /** Hexadecimal digits as yang:hex-string writes them: ab:cd:ef. */
-function colons(hex: string): string {
+export function colons(hex: string): string {
   return (hex.match(/../g) ?? []).join(':');
 }
 

@@ -17,6 +17,8 @@ export const YANG_SEARCH_DIRS: readonly string[] = [
   join(projectRoot(), 'yang'),
   '/usr/share/yang/modules/libyang',
   '/usr/share/yuma/modules/ietf',
+  '/usr/share/yuma/modules/ietf-derived',
+  '/usr/share/yuma/modules/netconfcentral',
 ];
 
 function projectRoot(): string {
@@ -34,6 +36,7 @@ function projectRoot(): string {
 
 /** Features of our own model that work. What stands behind another one is refused, and not in the generated model. */
 export const WORKING_FEATURES: readonly string[] = [
+  'binding-notifications',
   'encapsulation-limit',
   'icmp-policy',
   'outer-fragmentation',
@@ -58,6 +61,9 @@ export function yangModules(options: { readonly startup: boolean }): readonly Ya
     { name: 'ietf-netconf', revision: '2011-06-01', features: options.startup ? [...netconf, 'startup'] : netconf },
     { name: 'ietf-netconf-monitoring', revision: '2010-10-04', features: [] },
     { name: 'ietf-netconf-with-defaults', revision: '2011-06-01', features: [] },
+    { name: 'notifications', features: [] },
+    { name: 'nc-notifications', features: [] },
+    { name: 'ietf-netconf-notifications', revision: '2012-02-06', features: [] },
     { name: 'ietf-restconf', revision: '2017-01-26', features: [] },
     { name: 'ietf-restconf-monitoring', revision: '2017-01-26', features: [] },
     { name: 'iana-crypt-hash', revision: '2014-08-06', features: ['crypt-hash-sha-512', 'crypt-hash-sha-256'] },

@@ -92,7 +92,7 @@ export class Committer {
     const treeChanged = json !== undefined && this.#store.differs(json);
     if (!treeChanged && rows.size === 0) {
       if (pending !== undefined) await this.#store.write({ pending });
-      this.#settle(pending, isReturn);
+      this.#settle(caller, pending, isReturn);
       return;
     }
     const { tree: before, head } = this.#store;
@@ -104,7 +104,10 @@ export class Committer {
       if (!isReturn) await this.judge(draft, base, rows);
       const rowCounts = countsAfter(base, aftrNames(after), rows);
       const version = head.version + 1;
-      const change: Change = { version, before, after, treeChanged, rows, rowCounts, caller, isReturn };
+      const { tallies } = rows;
+      const rowsOf = (instance: string) => rows.of(instance);
+      const about = { version, before, after, treeChanged, rows, rowsOf, tallies };
+      const change: Change = { ...about, rowCounts, caller, isReturn };
       for (const participant of this.#participants) applies.push(await participant.prepare(change));
     } catch (error) {
       await bulk?.cancel();
@@ -117,7 +120,7 @@ export class Committer {
       { tree: after, softwire },
       bulk,
     );
-    this.#settle(pending, isReturn);
+    this.#settle(caller, pending, isReturn);
     const written = performance.now();
     for (const apply of applies) await afterCommit(() => apply(version));
     const { askedAt, beganAt } = this.#store.turn;
@@ -158,24 +161,28 @@ export class Committer {
     }
   }
 
-  /** Running returns to what it was before the pending confirmed commit, if there is one. */
-  async takeBack(base: Snapshot, reason: TakeBackReason): Promise<void> {
+  /** Running returns to what it was before the pending confirmed commit, if there is one; `caller` is who wants that, if anybody. */
+  async takeBack(base: Snapshot, reason: TakeBackReason, caller?: Caller): Promise<void> {
     const { pending } = this.confirmation;
     if (!pending) return;
     const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, pending.base);
     const comment = `back to version ${pending.base}: confirmed commit ${TAKEN_BACK[reason]}`;
     await this.commit(SYSTEM, draft, base, { comment, pending: null, isReturn: true });
-    this.#options.onConfirmation?.({ event: reason, pending });
+    this.#options.onConfirmation?.({ event: reason, pending, caller });
   }
 
   /** What is pending now that the store has it so. */
-  #settle(pending: PendingCommit | null | undefined, isReturn: boolean): void {
+  #settle(caller: Caller, pending: PendingCommit | null | undefined, isReturn: boolean): void {
     if (pending === undefined) return;
     const before = this.confirmation.pending;
     this.confirmation.set(pending ?? undefined);
     const told = pending ?? before;
     if (isReturn || !told) return;
-    this.#options.onConfirmation?.({ event: !pending ? 'complete' : before ? 'extend' : 'start', pending: told });
+    this.#options.onConfirmation?.({
+      event: !pending ? 'complete' : before ? 'extend' : 'start',
+      pending: told,
+      caller,
+    });
   }
 }
 

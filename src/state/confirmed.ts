@@ -60,6 +60,8 @@ export type TakeBackReason = 'cancel' | 'timeout' | 'session-end' | 'restart';
 export interface ConfirmationEvent {
   readonly event: 'start' | 'extend' | 'complete' | TakeBackReason | 'failed';
   readonly pending: PendingCommit;
+  /** Whose operation it was; undefined when it was nobody's. */
+  readonly caller?: Caller | undefined;
   readonly error?: unknown;
 }
 

@@ -197,7 +197,7 @@ export class Datastores {
     return this.#store.enqueue(async (base) => {
       this.#committer.confirmation.requireCancel(caller, persistId);
       this.#locks.requireFree(caller, 'running');
-      await this.#committer.takeBack(base, 'cancel');
+      await this.#committer.takeBack(base, 'cancel', caller);
     });
   }
 

@@ -15,6 +15,8 @@ export interface Caller {
   readonly session: number;
   /** `local` is NETCONF on the local socket. */
   readonly face: 'netconf' | 'local' | 'restconf' | 'system';
+  /** Address of the client; absent where there is none. */
+  readonly source?: string | undefined;
 }
 
 /**
@@ -66,6 +68,10 @@ export interface Change {
   readonly after: DataNode;
   readonly treeChanged: boolean;
   readonly rows: Iterable<RowChange>;
+  /** Those of one table. */
+  readonly rowsOf: (instance: string) => Iterable<RowChange>;
+  /** How many rows each table that changes gets, changes and loses. */
+  readonly tallies: ReadonlyMap<string, Tally>;
   readonly rowCounts: ReadonlyMap<string, number>;
   readonly caller: Caller;
   /** What was running before returns: nobody can refuse that. */

@@ -186,10 +186,13 @@ export class RowChanges implements Iterable<SealedChange>, NewRows {
   }
 
   *[Symbol.iterator](): Generator<SealedChange> {
-    for (const [instance, numbers] of this.#numbers) {
-      const before = this.#base.count(instance) === 0 ? NOTHING : this.#base;
-      for (const number of numbers) yield new SealedChange(instance, number, before, this);
-    }
+    for (const instance of this.#numbers.keys()) yield* this.of(instance);
+  }
+
+  /** The changes of one table. */
+  *of(instance: string): Generator<SealedChange> {
+    const before = this.#base.count(instance) === 0 ? NOTHING : this.#base;
+    for (const number of this.numbers(instance)) yield new SealedChange(instance, number, before, this);
   }
 
   forEachChange(work: ChangeWork): void {

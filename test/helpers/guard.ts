@@ -7,6 +7,8 @@ import type { Duplex } from 'node:stream';
 import { duplexPair } from 'node:stream';
 import { pino } from 'pino';
 import { AccessControl } from '../../src/mgmt/access.ts';
+import { EventLog } from '../../src/mgmt/events/event-log.ts';
+import { EventStreams } from '../../src/mgmt/events/streams.ts';
 import { frameEnd, framePiece, MessageReader } from '../../src/mgmt/netconf/framing.ts';
 import type { NetconfLimits } from '../../src/mgmt/netconf/limits.ts';
 import { NETCONF_LIMITS } from '../../src/mgmt/netconf/limits.ts';
@@ -34,6 +36,7 @@ export interface Guarded {
   readonly client: Duplex;
   readonly datastores: Datastores;
   readonly operations: Operations;
+  readonly log: EventLog;
   /** Operations as the library got them. */
   readonly seen: readonly string[];
   /** What the guard told of the session: `open 7`, `end 7`, `end undefined`. */
@@ -64,7 +67,8 @@ const NO_STATE = { addTo: async (tree: unknown) => tree } as unknown as StateDat
 export async function withGuard(options: GuardOptions, body: (guarded: Guarded) => Promise<void>): Promise<void> {
   await withDatastores(async (datastores) => {
     await fill(datastores, options.bindings ?? 1);
-    const { operations, openReadings } = countedOperations(datastores);
+    const log = EventLog.inMemory();
+    const { operations, openReadings } = countedOperations(datastores, log);
     const [transport, client] = duplexPair();
     const [library, libraryEnd] = duplexPair();
     const events: string[] = [];
@@ -101,6 +105,7 @@ export async function withGuard(options: GuardOptions, body: (guarded: Guarded) 
       client,
       datastores,
       operations,
+      log,
       seen,
       events,
       openReadings,
@@ -134,16 +139,22 @@ async function fill(datastores: Datastores, count: number): Promise<void> {
   await datastores.edit({ user: 'root', session: 1, face: 'netconf' }, request(configuration));
 }
 
-function countedOperations(datastores: Datastores): { operations: Operations; openReadings: () => number } {
+function countedOperations(
+  datastores: Datastores,
+  log: EventLog,
+): { operations: Operations; openReadings: () => number } {
+  const access = new AccessControl(() => {
+    const view = datastores.view('running');
+    view.close();
+    return view.tree;
+  });
   const operations = new Operations({
     schema,
     check: plainCheck,
     datastores,
-    access: new AccessControl(() => {
-      const view = datastores.view('running');
-      view.close();
-      return view.tree;
-    }),
+    access,
+    events: new EventStreams(log, schema, access),
+    onStartupChanged: () => undefined,
     state: NO_STATE,
     storeOperations: {},
     moduleSource: () => undefined,

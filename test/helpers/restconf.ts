@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { generate } from 'selfsigned';
 import { AccessControl } from '../../src/mgmt/access.ts';
+import { EventLog } from '../../src/mgmt/events/event-log.ts';
+import { EventStreams } from '../../src/mgmt/events/streams.ts';
 import { Operations } from '../../src/mgmt/operations.ts';
 import { startRestconf } from '../../src/mgmt/restconf/server.ts';
 import type { StateData } from '../../src/mgmt/state-data.ts';
@@ -116,11 +118,14 @@ export async function withRestconf(body: (box: Box) => Promise<void>): Promise<v
       };
       const users = new Users(configuration);
       let open = 0;
+      const access = new AccessControl(configuration);
       const operations = new Operations({
         schema,
         check: plainCheck,
         datastores,
-        access: new AccessControl(configuration),
+        access,
+        events: new EventStreams(EventLog.inMemory(), schema, access),
+        onStartupChanged: () => undefined,
         state: NO_STATE,
         storeOperations: {},
         moduleSource: () => undefined,

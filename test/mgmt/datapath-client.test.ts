@@ -67,7 +67,8 @@ async function change(version: number): Promise<Change> {
   const nothing = tree({});
   const rows = await RowChanges.between(new NoRows(), new RowOverlay());
   const [before, after] = [nothing, nothing];
-  return { version, before, after, treeChanged: false, rows, rowCounts: new Map(), caller: OPERATOR, isReturn: false };
+  const none = { rows, rowsOf: () => [], tallies: new Map(), rowCounts: new Map() };
+  return { version, before, after, treeChanged: false, ...none, caller: OPERATOR, isReturn: false };
 }
 
 const status = (version: number, pid: number) => ({

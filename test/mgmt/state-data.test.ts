@@ -51,7 +51,8 @@ for (const [why, steps, expected, isRunning] of cases) {
         },
         storeCare: { backups: {} as Backups, datastores, program: '' },
         watch: { compare: () => undefined, problems: [] },
-        denials: { operations: 0, dataWrites: 0 },
+        denials: { operations: 0, dataWrites: 0, notifications: 0 },
+        events: { created: new Date() },
       });
       const selection = pathSelection(
         steps.map(({ path, keys = [] }) => {

@@ -15,11 +15,15 @@ export interface LintResult {
   readonly complaints: string;
 }
 
+/** The module of RFC 6470 as published: the `when` of its confirmed commit looks one node too high. Nothing of ours. */
+const KNOWN_COMPLAINT =
+  /^libyang warn: Schema node "confirm-event" .*"\/ietf-netconf-notifications:netconf-confirmed-commit"\.\n/gm;
+
 export function yanglint(...words: readonly string[]): LintResult {
   const dirs = YANG_SEARCH_DIRS.flatMap((dir) => ['-p', dir]);
   const { status, stdout, stderr, error } = spawnSync('yanglint', ['-D', ...dirs, ...words], { encoding: 'utf8' });
   if (error) throw new Error('yanglint does not run: install the Debian package libyang2-tools', { cause: error });
-  return { accepted: status === 0, output: stdout, complaints: stderr };
+  return { accepted: status === 0, output: stdout, complaints: stderr.replace(KNOWN_COMPLAINT, '') };
 }
 
 /** The file libyang would take for a module. */

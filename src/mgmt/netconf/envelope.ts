@@ -5,6 +5,7 @@
 
 import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
+import { NOTIFICATION_NAMESPACE } from '../events/notification.ts';
 import type { XmlElement } from '../xml.ts';
 import { escapeAttribute, serializeXml } from '../xml.ts';
 import { NETCONF_NAMESPACE } from '../xml-data.ts';
@@ -79,6 +80,7 @@ function requireNamespace(element: XmlElement): void {
 
 /** What the handlers read themselves; a filter may hold names without namespace. */
 function isContent({ name, namespace }: XmlElement): boolean {
+  if (namespace === NOTIFICATION_NAMESPACE) return name === 'filter';
   return namespace === NETCONF_NAMESPACE && (name === 'config' || name === 'filter');
 }
 
@@ -103,7 +105,16 @@ function moduleOf(operation: XmlElement, schema: Schema): string {
 
 /** The operation as the library gets it: config and filter hold nothing but a reference. */
 export function shellOf(operation: XmlElement): string {
-  return serializeXml(withoutContents(operation));
+  const shell = withoutContents(operation);
+  if (operation.namespace !== NOTIFICATION_NAMESPACE) return serializeXml(shell);
+  // ncclient puts the filter of create-subscription into the base namespace; the schema has it in that of the operation.
+  const children = shell.children.map((child) => (isContent(child) ? { ...child, ...named(operation) } : child));
+  return serializeXml({ ...shell, children });
+}
+
+/** What puts an element into the namespace of another. */
+function named({ namespace, prefix, prefixes }: XmlElement): Pick<XmlElement, 'namespace' | 'prefix' | 'prefixes'> {
+  return { namespace, prefix, prefixes };
 }
 
 function withoutContents(element: XmlElement): XmlElement {

@@ -15,6 +15,8 @@ import { childElement, escapeText } from '../xml.ts';
 import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import { xpathSelection } from '../xpath/selection.ts';
 import type { Envelope } from './envelope.ts';
+import type { Wanted } from './subscription.ts';
+import { subscriptionIn } from './subscription.ts';
 
 const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults';
 export const MONITORING_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring';
@@ -34,6 +36,8 @@ export interface RpcContext {
   readonly caller: Caller;
   /** Ends another session. @throws ManagementError invalid-value */
   readonly killSession: (session: number) => void;
+  /** Makes the subscription of this session, which begins after the reply. @throws ManagementError in-use */
+  readonly subscribe: (wanted: Wanted) => void;
 }
 
 const OK: RpcResult = { kind: 'ok' };
@@ -124,6 +128,10 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'ietf-netconf:close-session': async () => OK,
   'ietf-netconf:kill-session': async ({ killSession }, operation) => {
     killSession(Number(childElement(operation, 'session-id')?.text.trim()));
+    return OK;
+  },
+  'notifications:create-subscription': async ({ operations, subscribe }, operation) => {
+    subscribe(subscriptionIn(operations, operation));
     return OK;
   },
   'ietf-netconf-monitoring:get-schema': async ({ operations }, operation) => {

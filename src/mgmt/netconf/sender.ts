@@ -12,6 +12,11 @@ export class Sender {
   framing: Framing = 'end-of-message';
   /** Whether the client has got a part of the message that was sent last. */
   hasBegun = false;
+  /** Called when there may be room for a notification again. */
+  onRoom: () => void = () => undefined;
+  #isSending = false;
+  /** A notification that came while a reply was being written. */
+  #waiting: Buffer | undefined;
   readonly #transport: Duplex;
   readonly #unreadMs: number;
   /** Called when the client leaves its answers unread for too long, before `send` gives up. */
@@ -21,10 +26,39 @@ export class Sender {
     this.#transport = transport;
     this.#unreadMs = unreadMs;
     this.#onSlow = onSlow;
+    transport.on('drain', () => this.#isSending || this.onRoom());
+  }
+
+  /**
+   * Writes a message that answers nothing, behind the one that is being written. Whether there is room for another; else
+   * `onRoom` is called when there is, and none may come before.
+   */
+  notify(text: string): boolean {
+    const octets = Buffer.concat([framePiece(text, this.framing), frameEnd(this.framing)]);
+    if (!this.#isSending) return this.#transport.writable && this.#transport.write(octets);
+    this.#waiting = octets;
+    return false;
   }
 
   /** Writes one message; false when the client went away before its end. What `pieces` throws is thrown on. */
   async send(pieces: Iterable<string>): Promise<boolean> {
+    this.#isSending = true;
+    try {
+      return await this.#send(pieces);
+    } finally {
+      this.#isSending = false;
+      this.#sendWaiting();
+    }
+  }
+
+  #sendWaiting(): void {
+    const octets = this.#waiting;
+    if (!octets) return;
+    this.#waiting = undefined;
+    if (this.#transport.writable && this.#transport.write(octets)) this.onRoom();
+  }
+
+  async #send(pieces: Iterable<string>): Promise<boolean> {
     this.hasBegun = false;
     let gathered = '';
     let began = performance.now();

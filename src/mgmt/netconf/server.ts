@@ -6,6 +6,7 @@ import type { YangContext } from 'netconf-server';
 import { NetconfServer } from 'netconf-server';
 import type { Log } from '../../log.ts';
 import { ManagementError } from '../../state/errors.ts';
+import type { EventSources } from '../events/sources.ts';
 import type { Operations } from '../operations.ts';
 import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
@@ -18,6 +19,9 @@ import { listenUnix } from './unix-server.ts';
 export interface NetconfOptions {
   readonly context: YangContext;
   readonly operations: Operations;
+  readonly events: EventSources;
+  /** Told of the capabilities that a session was greeted with. */
+  readonly onCapabilities: (capabilities: readonly string[]) => void;
   readonly users: Users;
   /** SSH host key in OpenSSH form. */
   readonly hostKey: Buffer;
@@ -39,6 +43,11 @@ export interface Client {
 const LOCAL_USER = 'root';
 /** How long an RPC may wait for this thread before it is answered operation-failed. */
 const PICK_UP_MS = 60_000;
+/** Beside those that the library derives from modules and features (RFC 5277 §3.1, §6). */
+const CAPABILITIES = [
+  'urn:ietf:params:netconf:capability:notification:1.0',
+  'urn:ietf:params:netconf:capability:interleave:1.0',
+];
 
 /** Listens; the port is the real one when 0 was asked for. @throws Error with code when a port or socket is taken */
 export async function startNetconf(options: NetconfOptions): Promise<{ port: number; close(): Promise<void> }> {
@@ -72,7 +81,7 @@ class Sessions {
     this.#options = options;
     this.#checkOperation = rememberGood((xml) => options.context.checkOperation(xml));
     this.#library = new NetconfServer(options.context, {
-      capabilities: [],
+      capabilities: CAPABILITIES,
       withDefaults: { basic: 'explicit', also: ['report-all', 'report-all-tagged', 'trim'] },
       pickUpMs: PICK_UP_MS,
       onRpc: ({ session, reply }) => {
@@ -93,12 +102,13 @@ class Sessions {
       return;
     }
     const { fd, session: handle } = this.#library.accept({ user });
-    const { operations, log } = this.#options;
+    const { operations, log, events, onCapabilities } = this.#options;
     const guard = new GuardedSession({
       transport,
       library: new Socket({ fd, readable: true, writable: true }),
       user,
       face: kind === 'local' ? 'local' : 'netconf',
+      source,
       checkOperation: this.#checkOperation,
       operations,
       limits: NETCONF_LIMITS,
@@ -107,10 +117,13 @@ class Sessions {
       onOpen: (session) => {
         log.info({ session, user, source }, 'a NETCONF session has begun');
         operations.sessionStarted({ session, user, transport: kind, source, since: new Date() });
+        onCapabilities(operations.capabilities);
+        events.sessionStarted({ session, user, source });
       },
-      onEnd: (session) => {
+      onEnd: (session, { reason, killedBy, session: id }) => {
         this.#byHandle.delete(handle);
         this.#library.terminate(handle);
+        if (id !== undefined) events.sessionEnded({ session: id, user, source }, reason, killedBy);
         if (session === undefined) return;
         operations.sessionEnded(session);
         log.info({ session, user }, 'a NETCONF session has ended');
@@ -120,7 +133,7 @@ class Sessions {
   }
 
   async close(): Promise<void> {
-    for (const { guard } of [...this.#byHandle.values()]) guard.end();
+    for (const { guard } of [...this.#byHandle.values()]) guard.end('other');
     await this.#library.close();
   }
 
@@ -141,7 +154,7 @@ class Sessions {
   #kill(session: number, own: number | undefined): void {
     const victim = [...this.#byHandle.values()].find(({ guard }) => guard.sessionId === session)?.guard;
     if (victim && session !== own) {
-      victim.end();
+      victim.end('killed', own);
       return;
     }
     const message = victim

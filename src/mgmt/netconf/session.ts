@@ -17,6 +17,8 @@ import type { RpcReply, ValidationFault } from 'netconf-server';
 import type { Log } from '../../log.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
+import type { TerminationReason } from '../events/sources.ts';
+import type { SubscriptionEnd } from '../events/subscription.ts';
 import type { TextFeed } from '../octet-feed.ts';
 import { OctetFeed } from '../octet-feed.ts';
 import type { Operations } from '../operations.ts';
@@ -32,6 +34,17 @@ import { renderErrors } from './rpc-error.ts';
 import type { Contents, RpcResult } from './rpcs.ts';
 import { executeRpc, readContents } from './rpcs.ts';
 import { Sender } from './sender.ts';
+import type { Wanted } from './subscription.ts';
+import { SessionNotifications } from './subscription.ts';
+
+/** How a session ended, for those who are told. */
+export interface Ending {
+  readonly reason: TerminationReason;
+  /** The session that killed it. */
+  readonly killedBy: number | undefined;
+  /** The id it was given, also when it never said a good hello. */
+  readonly session: number | undefined;
+}
 
 export interface SessionParts {
   readonly transport: Duplex;
@@ -39,6 +52,8 @@ export interface SessionParts {
   readonly library: Duplex;
   readonly user: string;
   readonly face: 'netconf' | 'local';
+  /** Address of the client, where it has one. */
+  readonly source?: string | undefined;
   /** What libyang finds wrong with an operation. */
   readonly checkOperation: (xml: string) => readonly ValidationFault[];
   readonly operations: Operations;
@@ -48,7 +63,7 @@ export interface SessionParts {
   /** The hello exchange is done: the session has its id. */
   readonly onOpen: (session: number) => void;
   /** Called once; `session` is undefined when the hello exchange was never done. */
-  readonly onEnd: (session: number | undefined) => void;
+  readonly onEnd: (session: number | undefined, ending: Ending) => void;
 }
 
 /** A request that the library is working on. */
@@ -74,6 +89,7 @@ export class GuardedSession {
   readonly #parts: SessionParts;
   readonly #client: MessageReader<OctetFeed<XmlElement>>;
   readonly #sender: Sender;
+  readonly #notifications: SessionNotifications;
   #sessionId: number | undefined;
   #caller: Caller | undefined;
   #helloSeen = false;
@@ -87,13 +103,20 @@ export class GuardedSession {
   /** The client sends nothing more: the session ends with the last answer. */
   #isInputOver = false;
   #isReplying = false;
+  #reason: TerminationReason = 'dropped';
   #timer: NodeJS.Timeout;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
     const { transport, library, limits } = parts;
     this.#client = new MessageReader(limits.helloOctets, (message) => this.#onMessage(message));
-    this.#sender = new Sender(transport, limits.unreadMs, () => this.#drop('it does not read its answers'));
+    this.#sender = new Sender(transport, limits.unreadMs, () => this.#drop('it does not read its answers', 'other'));
+    this.#notifications = new SessionNotifications({
+      operations: parts.operations,
+      sender: this.#sender,
+      unreadMs: limits.unreadMs,
+      onEnd: (why) => this.#onSubscriptionEnd(why),
+    });
     const reader: MessageReader = new MessageReader(Number.MAX_SAFE_INTEGER, (message) =>
       this.#onLibrary(message.toString('utf8'), reader),
     );
@@ -104,7 +127,7 @@ export class GuardedSession {
     transport.on('error', () => this.end());
     transport.on('end', () => this.#onLastOctet());
     transport.on('close', () => this.end());
-    this.#timer = setTimeout(() => this.#drop('no hello came in time'), limits.helloMs);
+    this.#timer = setTimeout(() => this.#drop('no hello came in time', 'timeout'), limits.helloMs);
   }
 
   /** NETCONF session-id; undefined before the hello. */
@@ -113,16 +136,18 @@ export class GuardedSession {
   }
 
   /** Ends the session at once, whatever is under way. */
-  end(): void {
+  end(reason: TerminationReason = this.#reason, killedBy?: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#notifications.close();
     clearTimeout(this.#timer);
     this.#messages = [];
     this.#request?.release();
     this.#answered?.();
     this.#parts.library.destroy();
     this.#parts.transport.destroy();
-    this.#parts.onEnd(this.#caller && this.#helloSeen ? this.#sessionId : undefined);
+    const session = this.#sessionId;
+    this.#parts.onEnd(this.#caller && this.#helloSeen ? session : undefined, { reason, killedBy, session });
   }
 
   /** The library calls back for the operation of the request under way. */
@@ -133,10 +158,13 @@ export class GuardedSession {
     // What an ended session asked for last would outlive it.
     if (!request || !caller || this.#isEnded) return reply.errors(renderErrors(undefined, operations.schema));
     try {
-      const asked = this.#askedIn(request);
-      const result = await executeRpc({ operations, caller, killSession }, request.envelope, asked);
-      if (request.envelope.operation.name === 'close-session' && request.envelope.module === 'ietf-netconf')
+      const subscribe = (wanted: Wanted) => this.#notifications.create(caller, wanted);
+      const context = { operations, caller, killSession, subscribe };
+      const result = await executeRpc(context, request.envelope, this.#askedIn(request));
+      if (request.envelope.operation.name === 'close-session' && request.envelope.module === 'ietf-netconf') {
         this.#isClosing = true;
+        this.#reason = 'closed';
+      }
       this.#answer(reply, request, result);
     } catch (error) {
       if (!(error instanceof ManagementError)) log.error({ error }, 'a NETCONF operation failed');
@@ -174,7 +202,7 @@ export class GuardedSession {
       this.#client.push(octets);
     } catch (error) {
       if (error instanceof FramingError || error instanceof HelloError || error instanceof ManagementError) {
-        this.#drop(error.message);
+        this.#drop(error.message, this.#helloSeen ? 'other' : 'bad-hello');
       } else throw error;
     }
     if (this.#isFull) this.#parts.transport.pause();
@@ -198,10 +226,16 @@ export class GuardedSession {
     if (!this.#isWorking) this.#finish();
   }
 
-  #drop(reason: string): void {
+  #drop(why: string, reason: TerminationReason): void {
     if (this.#isEnded) return;
-    this.#parts.log.info({ user: this.#parts.user, session: this.#sessionId, reason }, 'a NETCONF session was ended');
-    this.end();
+    const { user, log } = this.#parts;
+    log.info({ user, session: this.#sessionId, reason: why }, 'a NETCONF session was ended');
+    this.end(reason);
+  }
+
+  #onSubscriptionEnd(why: SubscriptionEnd): void {
+    if (why === 'slow') this.#drop('it does not read its notifications', 'other');
+    else if (!this.#isWorking) this.#watch();
   }
 
   #onMessage(message: Buffer | OctetFeed<XmlElement>): void {
@@ -226,7 +260,9 @@ export class GuardedSession {
 
   #watch(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#drop('it was idle for too long'), this.#parts.limits.idleMs);
+    // Whoever listens is not idle.
+    if (this.#notifications.isActive) return;
+    this.#timer = setTimeout(() => this.#drop('it was idle for too long', 'timeout'), this.#parts.limits.idleMs);
     this.#timer.unref();
   }
 
@@ -237,7 +273,8 @@ export class GuardedSession {
     }
     this.#sessionId = sessionIdOf(message);
     this.#parts.operations.capabilities = capabilitiesOf(message);
-    this.#caller = { user: this.#parts.user, session: this.#sessionId, face: this.#parts.face };
+    const { user, face, source } = this.#parts;
+    this.#caller = { user, session: this.#sessionId, face, source };
     reader.framing = 'chunked';
     this.#parts.transport.write(message + HELLO_END);
     if (this.#helloSeen) this.#open(this.#sessionId);
@@ -312,6 +349,7 @@ export class GuardedSession {
     try {
       if (!request.contents || at < 0) await this.#sender.send([tag, body]);
       else await this.#sender.send(around(tag + body.slice(0, at), request.contents, body.slice(at + mark.length)));
+      this.#notifications.begin();
     } catch (error) {
       this.#parts.log.error({ error }, 'a NETCONF reply could not be finished');
       // Once it has begun it cannot become an error any more.

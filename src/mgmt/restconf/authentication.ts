@@ -21,7 +21,7 @@ export async function authenticate(
   if (!credentials) throw unauthorized('expected user and password by HTTP basic authentication');
   const [user, password] = credentials;
   if (!(await users.verifyPassword(user, password, source))) throw unauthorized('user or password is wrong');
-  return { user, session: 0, face: 'restconf' };
+  return { user, session: 0, face: 'restconf', source };
 }
 
 function parseBasic(text: string | undefined): readonly [user: string, password: string] | undefined {

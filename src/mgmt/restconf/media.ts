@@ -9,6 +9,8 @@ export const MEDIA_TYPES = {
   xml: 'application/yang-data+xml',
 } as const;
 
+export const EVENT_STREAM = 'text/event-stream';
+
 /** Header fields by lower-case name, as Node gives them. */
 export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 
@@ -55,6 +57,19 @@ export function replyEncoding(headers: Headers): Encoding {
 /** The encoding of an error: as `replyEncoding`, but a client that accepts neither gets one all the same. */
 export function errorEncoding(headers: Headers): Encoding {
   return preferredEncoding(headers) ?? requestEncoding(headers);
+}
+
+/** @throws RestconfFault 406 when the client takes no event stream (RFC 8040 §6.3) */
+export function requireEventStream(headers: Headers): void {
+  const accept = header(headers, 'accept');
+  if (accept === undefined || accept.trim() === '') return;
+  const ranges = accept.split(',').map(parseRange);
+  if (
+    [EVENT_STREAM, 'text/*', '*/*'].some((type) => ranges.some((range) => range.type === type && range.quality > 0))
+  ) {
+    return;
+  }
+  throw new RestconfFault(406, 'invalid-value', { message: `Accept '${accept}': this is a stream of ${EVENT_STREAM}` });
 }
 
 function preferredEncoding(headers: Headers): Encoding | undefined {

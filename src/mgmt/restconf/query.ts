@@ -34,18 +34,7 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
  */
 export function parseQuery(method: string, text: string, target: SchemaNode | undefined): Query {
   const allowed = (target && PARAMETERS[method]) ?? [];
-  const values = new Map<string, string>();
-  for (const parameter of text === '' ? [] : text.split('&')) {
-    const equals = parameter.indexOf('=');
-    const name = decode(equals < 0 ? parameter : parameter.slice(0, equals));
-    if (!allowed.includes(name)) {
-      const expected = allowed.length === 0 ? 'none' : allowed.join(', ');
-      throw badRequest(`query parameter '${name}' is not for ${method} of this resource; known here: ${expected}`);
-    }
-    if (values.has(name)) throw badRequest(`query parameter '${name}' came twice`);
-    if (equals < 0) throw badRequest(`query parameter '${name}' needs a value`);
-    values.set(name, decode(parameter.slice(equals + 1)));
-  }
+  const values = parameters(method, text, allowed);
   const fields = values.get('fields');
   const query: Query = {
     content: oneOf(values, 'content', ['all', 'config', 'nonconfig']) ?? 'all',
@@ -59,6 +48,36 @@ export function parseQuery(method: string, text: string, target: SchemaNode | un
   if (needsPoint && query.point === undefined) throw badRequest(`insert=${query.insert} needs the parameter point`);
   if (!needsPoint && query.point !== undefined) throw badRequest('point is for insert=before and insert=after only');
   return query;
+}
+
+/** Parameters of a stream resource (§4.8.4, §4.8.7, §4.8.8), as they came. */
+export interface StreamQuery {
+  readonly start?: string | undefined;
+  readonly stop?: string | undefined;
+  readonly filter?: string | undefined;
+}
+
+/** @throws RestconfFault 400 as `parseQuery` */
+export function parseStreamQuery(method: string, text: string): StreamQuery {
+  const values = parameters(method, text, ['start-time', 'stop-time', 'filter']);
+  return { start: values.get('start-time'), stop: values.get('stop-time'), filter: values.get('filter') };
+}
+
+/** Each parameter with its value. @throws RestconfFault 400 for one that is not allowed, came twice or has no value */
+function parameters(method: string, text: string, allowed: readonly string[]): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const parameter of text === '' ? [] : text.split('&')) {
+    const equals = parameter.indexOf('=');
+    const name = decode(equals < 0 ? parameter : parameter.slice(0, equals));
+    if (!allowed.includes(name)) {
+      const expected = allowed.length === 0 ? 'none' : allowed.join(', ');
+      throw badRequest(`query parameter '${name}' is not for ${method} of this resource; known here: ${expected}`);
+    }
+    if (values.has(name)) throw badRequest(`query parameter '${name}' came twice`);
+    if (equals < 0) throw badRequest(`query parameter '${name}' needs a value`);
+    values.set(name, decode(parameter.slice(equals + 1)));
+  }
+  return values;
 }
 
 function oneOf<T extends string>(

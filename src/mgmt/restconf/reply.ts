@@ -2,6 +2,7 @@
  * Replies as values, and the one place where an error becomes a status and an errors body (RFC 8040 §7).
  */
 
+import type { Readable } from 'node:stream';
 import { damageRefusal } from '../../state/damage.ts';
 import type { DataNode } from '../../state/data.ts';
 import type { ErrorTag } from '../../state/errors.ts';
@@ -21,6 +22,8 @@ export interface Reply {
   readonly headers: Readonly<Record<string, string>>;
   /** Text in pieces; made while it is sent, so that it may need what `close` ends. */
   readonly body?: Iterable<string>;
+  /** Octets in place of a body, for as long as the client takes them. */
+  readonly stream?: Readable;
   /** Called once when the body is sent or given up. */
   readonly close?: () => void;
 }

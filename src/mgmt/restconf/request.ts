@@ -5,12 +5,13 @@
 
 import type { ValueCheck } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
+import { STREAM } from '../events/streams.ts';
 import { badRequest, notFound, RestconfFault } from './fault.ts';
 import { LIMITS } from './limits.ts';
 import type { Encoding, Headers } from './media.ts';
-import { bodyEncoding, header, MEDIA_TYPES, replyEncoding } from './media.ts';
-import type { Query } from './query.ts';
-import { parseQuery } from './query.ts';
+import { bodyEncoding, errorEncoding, header, MEDIA_TYPES, replyEncoding, requireEventStream } from './media.ts';
+import type { Query, StreamQuery } from './query.ts';
+import { parseQuery, parseStreamQuery } from './query.ts';
 import type { PathStep } from './resource-path.ts';
 import { decode, parseDataPath } from './resource-path.ts';
 
@@ -23,6 +24,8 @@ export type Resource =
   /** The list of operations, §3.3.2. */
   | { readonly kind: 'operations' }
   | { readonly kind: 'operation'; readonly schema: SchemaNode }
+  /** An event stream, §6.3. */
+  | { readonly kind: 'stream'; readonly encoding: Encoding }
   | { readonly kind: 'datastore' }
   | { readonly kind: 'data'; readonly schema: SchemaNode; readonly steps: readonly PathStep[] }
   | { readonly kind: 'action'; readonly schema: SchemaNode; readonly steps: readonly PathStep[] };
@@ -39,6 +42,8 @@ export interface RestconfRequest {
   readonly method: Method;
   readonly resource: Resource;
   readonly query: Query;
+  /** Of an event stream. */
+  readonly streamQuery?: StreamQuery;
   /** Undefined when no Content-Type came. */
   readonly bodyEncoding: Encoding | undefined;
   readonly replyEncoding: Encoding;
@@ -83,11 +88,15 @@ export function parseRequest(
   const known = METHODS.find((candidate) => candidate === method);
   const allowed = allowedMethods(resource);
   if (!known || !allowed.includes(known)) throw methodNotAllowed(method, resource);
+  const query = queries.join('?');
+  const isStream = resource.kind === 'stream';
+  if (isStream) requireEventStream(headers);
   const request: RestconfRequest = {
     method: known,
     resource,
-    query: parseQuery(method, queries.join('?'), targetOf(resource, schema)),
-    replyEncoding: replyEncoding(headers),
+    query: parseQuery(method, isStream ? '' : query, targetOf(resource, schema)),
+    ...(isStream && { streamQuery: parseStreamQuery(method, query) }),
+    replyEncoding: isStream ? errorEncoding(headers) : replyEncoding(headers),
     bodyEncoding: WITH_BODY.includes(method) ? bodyEncoding(headers) : undefined,
     conditions: {
       ifMatch: header(headers, 'if-match'),
@@ -133,8 +142,16 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
     return last ? { kind: 'data', schema: last.schema, steps } : { kind: 'datastore' };
   }
   if (top === 'operations') return parseOperation(segments, schema);
+  if (top === 'streams') return parseStream(path, segments);
   if (top === 'yang-library-version' && segments.length === 0) return { kind: 'yang-library-version' };
   throw notFound(`no resource ${path}: ${ROOT} holds data, operations and yang-library-version`);
+}
+
+/** The locations that restconf-state gives (§6.2). */
+function parseStream(path: string, [name, encoding, ...more]: readonly string[]): Resource {
+  const isKnown = name === STREAM && more.length === 0;
+  if (isKnown && (encoding === 'json' || encoding === 'xml')) return { kind: 'stream', encoding };
+  throw notFound(`no event stream ${path}: ietf-restconf-monitoring:restconf-state/streams lists them`);
 }
 
 function parseOperation(segments: readonly string[], schema: Schema): Resource {

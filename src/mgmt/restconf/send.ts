@@ -17,6 +17,11 @@ export interface Sender {
 /** @throws whatever making the first part of the body throws; after that, a failure breaks the connection off */
 export function send(sender: Sender, reply: Reply): unknown {
   const { status, headers, body, close } = reply;
+  if (reply.stream) {
+    sender.code(status);
+    sender.headers(headers);
+    return sender.send(reply.stream);
+  }
   const once = closeOnce(close);
   let pieces: Iterator<string>;
   let first: IteratorResult<string>;

@@ -22,6 +22,7 @@ import { longBody } from './body.ts';
 import { refuseConnection, trackConnections } from './connections.ts';
 import { apiResource, hostMeta, operationsResource, yangLibraryVersion } from './discovery.ts';
 import { Editor } from './edit.ts';
+import { OpenStreams, STREAM_HEADERS } from './event-stream.ts';
 import { takeBody } from './incoming-body.ts';
 import { invoke } from './invoke.ts';
 import { LIMITS } from './limits.ts';
@@ -148,11 +149,13 @@ interface Admitted {
 class RestconfFace {
   readonly #options: RestconfOptions;
   readonly #editor: Editor;
+  readonly #streams: OpenStreams;
   readonly #admitted = new WeakMap<Incoming, Admitted>();
 
   constructor(options: RestconfOptions) {
     this.#options = options;
     this.#editor = new Editor(options.operations);
+    this.#streams = new OpenStreams(options.operations);
   }
 
   /** Before the body is read: who it is and what is wanted. */
@@ -194,6 +197,9 @@ class RestconfFace {
         return yangLibraryVersion(replyEncoding);
       case 'operations':
         return operationsResource(replyEncoding, operations.schema);
+      case 'stream':
+        if (method === 'HEAD') return { status: 200, headers: STREAM_HEADERS };
+        return this.#streams.open(caller, resource.encoding, value.streamQuery ?? {});
       case 'operation':
         return invoke(operations, caller, value, resource.schema, [], body);
       case 'action':

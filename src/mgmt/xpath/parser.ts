@@ -16,9 +16,16 @@ export const MAX_DEPTH = 50;
 /** The namespace of a prefix; undefined when it is not bound. */
 export type PrefixLookup = (prefix: string) => string | undefined;
 
-/** @throws ManagementError invalid-value, unknown-namespace for a prefix, too-big */
-export function parseExpression(text: string, namespaceOf: PrefixLookup): Expression {
-  return new Parser(text, namespaceOf).whole();
+/**
+ * `unprefixed` says which namespace names without prefix are in.
+ * @throws ManagementError invalid-value, unknown-namespace for a prefix, too-big
+ */
+export function parseExpression(
+  text: string,
+  namespaceOf: PrefixLookup,
+  unprefixed: 'none' | 'any' = 'none',
+): Expression {
+  return new Parser(text, namespaceOf, unprefixed === 'any' ? undefined : '').whole();
 }
 
 const AXES: ReadonlySet<string> = new Set<Axis>([
@@ -43,12 +50,14 @@ const EVERYTHING_BELOW: Step = { axis: 'descendant-or-self', test: ANY_NODE, pre
 class Parser {
   readonly #text: string;
   readonly #namespaceOf: PrefixLookup;
+  readonly #unprefixed: '' | undefined;
   readonly #tokens: readonly Token[];
   #next = 0;
   #depth = 0;
 
-  constructor(text: string, namespaceOf: PrefixLookup) {
+  constructor(text: string, namespaceOf: PrefixLookup, unprefixed: '' | undefined) {
     this.#text = text;
+    this.#unprefixed = unprefixed;
     this.#namespaceOf = namespaceOf;
     this.#tokens = tokensOf(text);
   }
@@ -283,7 +292,7 @@ class Parser {
     if (text === '*') return { kind: 'name', namespace: undefined, name: undefined };
     const colon = text.indexOf(':');
     // A name without prefix is in no namespace (XPath 1.0 §2.3), and no data node is: it matches nothing, on purpose.
-    const namespace = colon < 0 ? '' : this.#namespace(text.slice(0, colon), at);
+    const namespace = colon < 0 ? this.#unprefixed : this.#namespace(text.slice(0, colon), at);
     const name = text.slice(colon + 1);
     return { kind: 'name', namespace, name: name === '*' ? undefined : name };
   }

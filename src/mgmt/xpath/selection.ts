@@ -45,6 +45,11 @@ export class XPathSelection {
  *   (RFC 6241 §8.9.5.1); unknown-namespace; too-big
  */
 export function xpathSelection(schema: Schema, check: ValueCheck, filter: XmlElement): XPathSelection {
+  return new XPathSelection(filterExpression(schema, filter), canonicalBy(check, filter.prefixes));
+}
+
+/** The expression of the `select` of a filter. @throws as `xpathSelection` */
+export function filterExpression(schema: Schema, filter: XmlElement): Expression {
   const select = filter.attributes.find(({ name }) => name === 'select')?.value;
   if (select === undefined) {
     throw new ManagementError('missing-attribute', {
@@ -57,7 +62,7 @@ export function xpathSelection(schema: Schema, check: ValueCheck, filter: XmlEle
   const namespaceOf = (prefix: string) => prefixes[prefix] ?? schema.module(prefix)?.namespace;
   const expression = parseExpression(select, namespaceOf);
   if (expression.type !== 'node-set') throw invalidExpression(select, 0, `a node-set, not a ${expression.type}`);
-  return new XPathSelection(expression, canonicalBy(check, prefixes));
+  return expression;
 }
 
 /** Texts whose canonical form is remembered; an expression may make new ones row by row. */
