@@ -62,7 +62,10 @@ export class Edits {
   }
 
   #limit(): Changes {
-    return [['limit', `${LEAST_LIMIT + (this.#count++ % LIMITS)}`], [this.#row(), this.#gateway()]];
+    return [
+      ['limit', `${LEAST_LIMIT + (this.#count++ % LIMITS)}`],
+      [this.#row(), this.#gateway()],
+    ];
   }
 
   #row(): string {
