@@ -1,6 +1,6 @@
 /** The log: one line of JSON an event on standard output, through pino. */
 
-import { pino } from 'pino';
+import { pino, stdSerializers } from 'pino';
 
 export type Log = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -9,7 +9,13 @@ export type Log = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'err
  * does not take is lost, and the process goes on.
  */
 export function openLog(process_: string): Log {
+  const level = process.env.GI4OVER6_LOG_LEVEL ?? 'info';
   const destination = pino.destination({ sync: true });
   destination.on('error', () => undefined);
-  return pino({ name: process_, level: process.env.GI4OVER6_LOG_LEVEL ?? 'info' }, destination);
+  return pino({ name: process_, level, serializers: { error: errorText } }, destination);
+}
+
+/** An error with its kind, message, stack and cause; JSON alone would show none of them. A text stays as it is. */
+function errorText(error: unknown): unknown {
+  return error instanceof Error ? stdSerializers.errWithCause(error) : error;
 }

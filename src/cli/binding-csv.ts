@@ -4,13 +4,16 @@ import { parseIpv4Prefix, parseIpv6 } from '../address.ts';
 import { BASE_NAMESPACE } from './client.ts';
 import type { CsvRecord } from './csv.ts';
 import { csvRecords } from './csv.ts';
+import { BATCH } from './edit-writer.ts';
 import { CommandFailure, EXIT, Refusal } from './failure.ts';
 import { escapeXml } from './xml-text.ts';
 
 export const CSV_COLUMNS = ['aftr', 'ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'] as const;
 type Column = (typeof CSV_COLUMNS)[number];
-/** Bindings of one edit: well under the size of one message. */
-const BATCH = 20_000;
+
+/** Characters that XML 1.0 cannot hold (§2.2). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNFIT = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 type Binding = Readonly<Partial<Record<Column, string>>> & { readonly line: number };
 
@@ -22,7 +25,8 @@ export class BindingFile {
   readonly #aftr: string | undefined;
   readonly #replace: boolean;
   readonly #replaced = new Set<string>();
-  #lineOf = new Map<string, number>();
+  /** The line of each binding of the whole file, by AFTR and then by prefix: a commit judges all edits together. */
+  readonly #lineOf = new Map<string, Map<number, number>>();
   count = 0;
 
   constructor(name: string, lines: AsyncIterable<string>, aftr: string | undefined, replace: boolean) {
@@ -64,8 +68,11 @@ export class BindingFile {
   #header({ line, fields }: CsvRecord): Column[] {
     const columns = fields.map((field) => CSV_COLUMNS.find((column) => column === field.replace(/^\ufeff/, '')));
     const isGood = columns.includes('ipv4-prefix') && columns.includes('gateway-ipv6-address');
-    if (isGood && columns.every((column) => column !== undefined)) return columns;
-    throw this.#failure(`line ${line}: expected a heading of ${CSV_COLUMNS.join(', ')}, found '${fields.join(',')}'`);
+    const isDistinct = new Set(columns).size === columns.length;
+    if (isGood && isDistinct && columns.every((column) => column !== undefined)) return columns;
+    throw this.#failure(
+      `line ${line}: expected a heading of ${CSV_COLUMNS.join(', ')}, each at most once, found '${fields.join(',')}'`,
+    );
   }
 
   #binding({ line, fields }: CsvRecord, columns: readonly Column[]): Binding {
@@ -74,28 +81,35 @@ export class BindingFile {
     }
     const binding: Binding = { ...Object.fromEntries(columns.map((column, at) => [column, fields[at]])), line };
     const { 'ipv4-prefix': prefix = '', 'gateway-ipv6-address': gateway = '' } = binding;
-    if (!parseIpv4Prefix(prefix))
+    const number = numberOf(prefix);
+    if (number === undefined) {
       throw this.#failure(`line ${line}, column ipv4-prefix: '${prefix}' is no IPv4 prefix such as 192.0.2.0/24`);
+    }
     if (!parseIpv6(gateway)) {
       throw this.#failure(`line ${line}, column gateway-ipv6-address: '${gateway}' is no IPv6 address`);
     }
-    if (!(binding.aftr || this.#aftr)) {
-      throw this.#failure(`line ${line}: names no AFTR: add a column aftr, or give --aftr NAME`);
-    }
+    const unfit = columns.find((column) => UNFIT.test(binding[column] ?? ''));
+    if (unfit) throw this.#failure(`line ${line}, column ${unfit}: it holds a control character`);
+    const aftr = binding.aftr || this.#aftr;
+    if (!aftr) throw this.#failure(`line ${line}: names no AFTR: add a column aftr, or give --aftr NAME`);
+    this.#remember(aftr, number, prefix, line);
     return binding;
+  }
+
+  #remember(aftr: string, number: number, prefix: string, line: number): void {
+    const lines = this.#lineOf.get(aftr) ?? new Map<number, number>();
+    this.#lineOf.set(aftr, lines);
+    const before = lines.get(number);
+    if (before !== undefined) {
+      throw this.#failure(`line ${line}, column ipv4-prefix: ${prefix} stands on line ${before} already`);
+    }
+    lines.set(number, line);
   }
 
   #edit(batch: readonly Binding[]): string {
     const byAftr = new Map<string, Binding[]>();
-    this.#lineOf = new Map();
     for (const binding of batch) {
       const aftr = binding.aftr || this.#aftr || '';
-      const prefix = binding['ipv4-prefix'] ?? '';
-      const before = this.#lineOf.get(`${aftr} ${prefix}`);
-      if (before !== undefined) {
-        throw this.#failure(`line ${binding.line}, column ipv4-prefix: ${prefix} stands on line ${before} already`);
-      }
-      this.#lineOf.set(`${aftr} ${prefix}`, binding.line);
       const group = byAftr.get(aftr);
       if (group) group.push(binding);
       else byAftr.set(aftr, [binding]);
@@ -118,7 +132,7 @@ export class BindingFile {
     const faults = error.faults.map((fault) => {
       const aftr = /aftr\[name='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
       const prefix = /binding\[ipv4-prefix='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
-      const line = this.#lineOf.get(`${aftr} ${prefix}`);
+      const line = this.#lineOf.get(aftr)?.get(numberOf(prefix) ?? Number.NaN);
       if (line === undefined) return fault;
       const leaf = /\]\/([\w-]+)$/.exec(fault.path)?.[1];
       const column = CSV_COLUMNS.find((name) => name === leaf) ?? 'ipv4-prefix';
@@ -130,6 +144,12 @@ export class BindingFile {
   #failure(message: string): CommandFailure {
     return new CommandFailure(EXIT.refused, `${this.#name} ${message}`);
   }
+}
+
+/** A prefix as a number, host bits aside; undefined when it is none. */
+function numberOf(text: string): number | undefined {
+  const prefix = parseIpv4Prefix(text);
+  return prefix && prefix.address * 64 + prefix.length;
 }
 
 function bindingXml(binding: Binding): string {

@@ -15,7 +15,6 @@ import type { LogOptions } from './log.ts';
 import { log } from './log.ts';
 import { lookup } from './lookup.ts';
 import { Output, printable, ReaderGone } from './output.ts';
-import type { RollBackOptions } from './roll-back.ts';
 import { rollBack } from './roll-back.ts';
 import type { ShowOptions } from './show.ts';
 import { get, show, TOPIC_NAMES } from './show.ts';
@@ -111,7 +110,7 @@ function addVersions(program: Command): void {
     .argument('<version>', 'a version of `gi4over6 log`', wholeNumber(1))
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
     .option('--comment <text>', 'with --commit: what is on record of it')
-    .action((version: number, options: SocketOption & RollBackOptions) =>
+    .action((version: number, options: SocketOption & EditOptions) =>
       overSession(options, (client, output) => rollBack(client, output, version, options)),
     );
 }

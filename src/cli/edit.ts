@@ -4,7 +4,7 @@ import type { NetconfClient } from './client.ts';
 import { nodesAt, textOf, textsOf } from './client.ts';
 import { eachDifference } from './compare.ts';
 import { deleteXml, setXml } from './data-xml.ts';
-import { CommandFailure, Refusal } from './failure.ts';
+import { CommandFailure, Refusal, usageFailure } from './failure.ts';
 import type { Output } from './output.ts';
 import { printable } from './output.ts';
 import { parsePlace, parseTarget } from './path.ts';
@@ -25,12 +25,20 @@ export interface EditOptions {
   readonly comment?: string;
 }
 
+/** @throws CommandFailure for a comment that would be on record nowhere */
+export function requireRecord({ commit: isCommitted, comment: words }: EditOptions): void {
+  if (words === undefined || isCommitted) return;
+  throw usageFailure('--comment goes on record with a commit: add --commit, or give it to `gi4over6 commit`');
+}
+
 export async function set(client: NetconfClient, words: readonly string[], options: EditOptions): Promise<void> {
+  requireRecord(options);
   const config = await setXml(client, parseTarget(words));
   await edit(client, [config], options);
 }
 
 export async function remove(client: NetconfClient, words: readonly string[], options: EditOptions): Promise<void> {
+  requireRecord(options);
   const config = await deleteXml(client, parsePlace(words));
   await edit(client, [config], options);
 }

@@ -1,106 +1,69 @@
-/** The content of a configuration file, XML or RFC 7951 JSON, as the XML of an edit. */
+/** A configuration file in XML as the edits it means. */
 
 import { SaxesParser } from 'saxes';
-import type { NetconfClient } from './client.ts';
 import { BASE_NAMESPACE } from './client.ts';
+import { EditWriter } from './edit-writer.ts';
 import { escapeXml } from './xml-text.ts';
 
 /** With a prefix of its own, which no file will have. */
-const REPLACE = ` xmlns:gi4over6-edit="${BASE_NAMESPACE}" gi4over6-edit:operation="replace"`;
+export const REPLACE = ` xmlns:gi4over6-edit="${BASE_NAMESPACE}" gi4over6-edit:operation="replace"`;
+const RESTCONF_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-restconf';
+
+interface OpenTag {
+  readonly namespace: string;
+  readonly isEnvelope: boolean;
+}
 
 /**
- * The top-level nodes of an XML document: its root, or what stands in a root `config` or `data` of NETCONF.
+ * The top-level nodes of an XML document: its root, or what stands in a root `config` or `data` of NETCONF or `data` of RESTCONF.
  * @throws Error with line and column when it is not well-formed
  */
-export function editFromXml(text: string, replace: boolean): string {
+export async function* editsFromXml(pieces: AsyncIterable<string>, replace: boolean): AsyncGenerator<string> {
+  const writer = new EditWriter();
   const parser = new SaxesParser({ xmlns: true });
-  const open: { namespace: string; isEnvelope: boolean }[] = [];
-  let xml = '';
-  let isStarted = false;
+  const open: OpenTag[] = [];
   /** Declarations of the envelope, on which prefixes inside may rest. */
   let outerPrefixes: Readonly<Record<string, string>> = {};
   parser.on('error', (error) => {
     throw error;
   });
-  const endStart = () => {
-    if (isStarted) xml += '>';
-    isStarted = false;
-  };
   parser.on('opentag', ({ local, uri, attributes, ns }) => {
-    endStart();
-    const outer = open[open.length - 1];
-    const isEnvelope = !outer && uri === BASE_NAMESPACE && (local === 'config' || local === 'data');
+    const outer = open.at(-1);
+    const isEnvelope = !outer && isEnvelopeName(local, uri);
     open.push({ namespace: isEnvelope ? '' : uri, isEnvelope });
     if (isEnvelope) {
       outerPrefixes = ns;
       return;
     }
     const isTop = !outer || outer.isEnvelope;
-    xml += `<${local}${uri === (outer?.namespace ?? '') && !isTop ? '' : ` xmlns="${escapeXml(uri)}"`}`;
+    let declarations = uri === (outer?.namespace ?? '') && !isTop ? '' : ` xmlns="${escapeXml(uri)}"`;
     for (const [prefix, namespace] of Object.entries(isTop ? { ...outerPrefixes, ...ns } : ns)) {
-      if (prefix !== '') xml += ` xmlns:${prefix}="${escapeXml(namespace)}"`;
+      if (prefix !== '') declarations += ` xmlns:${prefix}="${escapeXml(namespace)}"`;
     }
+    let others = '';
     for (const { prefix, local: name, value } of Object.values(attributes)) {
-      if (prefix !== 'xmlns' && name !== 'xmlns')
-        xml += ` ${prefix === '' ? '' : `${prefix}:`}${name}="${escapeXml(value)}"`;
+      if (prefix === 'xmlns' || name === 'xmlns') continue;
+      others += ` ${prefix === '' ? '' : `${prefix}:`}${name}="${escapeXml(value)}"`;
     }
-    if (isTop && replace) xml += REPLACE;
-    isStarted = true;
+    writer.open(local, declarations, isTop && replace ? others + REPLACE : others);
   });
   const onText = (piece: string) => {
-    if (open.length === 0 || open[open.length - 1]?.isEnvelope) return;
-    endStart();
-    xml += escapeXml(piece);
+    if (open.length > 0 && !open.at(-1)?.isEnvelope) writer.text(piece);
   };
   parser.on('text', onText);
   parser.on('cdata', onText);
-  parser.on('closetag', ({ local }) => {
-    endStart();
-    if (!open.pop()?.isEnvelope) xml += `</${local}>`;
+  parser.on('closetag', () => {
+    if (!open.pop()?.isEnvelope) writer.close();
   });
-  parser.write(text).close();
-  return xml;
-}
-
-/**
- * The members of an RFC 7951 JSON object.
- * @throws Error when the text is no JSON object, or a name at the top has no module
- */
-export async function editFromJson(client: NetconfClient, text: string, replace: boolean): Promise<string> {
-  const data: unknown = JSON.parse(text.replace(/^\ufeff/, ''));
-  if (!isObject(data)) throw new Error('expected one JSON object, for example {"gi-4over6:softwire": {...}}');
-  const namespaces = await client.namespaces();
-  // Values may name modules (identities, paths); the names become prefixes.
-  const prefixes = [...namespaces].map(([name, namespace]) => ` xmlns:${name}="${escapeXml(namespace)}"`).join('');
-  let xml = '';
-  for (const [name, value] of Object.entries(data)) {
-    if (!name.includes(':')) throw new Error(`expected a module name before '${name}', as in gi-4over6:softwire`);
-    xml += memberXml(name, value, namespaces, prefixes + (replace ? REPLACE : ''));
+  for await (const piece of pieces) {
+    parser.write(piece);
+    yield* writer.take();
   }
-  return xml;
+  parser.close();
+  yield* writer.take(true);
 }
 
-function memberXml(name: string, value: unknown, namespaces: ReadonlyMap<string, string>, attributes: string): string {
-  if (Array.isArray(value) && !(value.length === 1 && value[0] === null)) {
-    return value.map((item) => memberXml(name, item, namespaces, attributes)).join('');
-  }
-  const [module, local] = name.includes(':') ? name.split(':', 2) : [undefined, name];
-  if (!local || !/^[A-Za-z_][\w.-]*$/.test(local)) throw new Error(`expected a name, found '${name}'`);
-  const namespace = module === undefined ? undefined : namespaces.get(module);
-  if (module !== undefined && namespace === undefined) throw new Error(`the device has no YANG module ${module}`);
-  const start = `<${local}${namespace === undefined ? '' : ` xmlns="${escapeXml(namespace)}"`}${attributes}>`;
-  return `${start}${insideXml(value, namespaces)}</${local}>`;
-}
-
-function insideXml(value: unknown, namespaces: ReadonlyMap<string, string>): string {
-  if (Array.isArray(value) || value === null) return '';
-  if (!isObject(value)) return escapeXml(String(value));
-  return Object.entries(value)
-    .filter(([name]) => !name.startsWith('@'))
-    .map(([name, inside]) => memberXml(name, inside, namespaces, ''))
-    .join('');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function isEnvelopeName(name: string, namespace: string): boolean {
+  if (namespace === RESTCONF_NAMESPACE) return name === 'data';
+  return namespace === BASE_NAMESPACE && (name === 'config' || name === 'data');
 }

@@ -1,6 +1,7 @@
 /** Data to RFC 7951 JSON while it comes. */
 
 import type { DataVisitor } from './data-reader.ts';
+import { PATH_LEAVES, pathWithFewModules } from './instance-path.ts';
 import { ARRAYS, BOOLEANS, NUMBERS } from './model.ts';
 
 interface Level {
@@ -38,7 +39,8 @@ export class JsonWriter implements DataVisitor {
     this.#member(name, namespace);
     const isPlain =
       (NUMBERS.has(name) && /^-?\d+$/.test(value)) || (BOOLEANS.has(name) && /^(true|false)$/.test(value));
-    this.#write(isPlain ? value : JSON.stringify(value));
+    const text = PATH_LEAVES.has(name) ? pathWithFewModules(value) : value;
+    this.#write(isPlain ? value : JSON.stringify(text));
   }
 
   end(): void {

@@ -1,20 +1,19 @@
 /** `rollback`: the candidate, or with --commit running at once, becomes what running was at a version on record. */
 
 import type { NetconfClient } from './client.ts';
+import type { EditOptions } from './edit.ts';
+import { requireRecord } from './edit.ts';
 import type { Output } from './output.ts';
 import { escapeXml } from './xml-text.ts';
-
-export interface RollBackOptions {
-  readonly commit?: boolean;
-  readonly comment?: string;
-}
 
 export async function rollBack(
   client: NetconfClient,
   output: Output,
   version: number,
-  { commit = false, comment }: RollBackOptions,
+  options: EditOptions,
 ): Promise<void> {
+  requireRecord(options);
+  const { commit = false, comment } = options;
   const target = commit ? 'running' : 'candidate';
   const words = comment === undefined ? '' : `<comment>${escapeXml(comment)}</comment>`;
   await client.call(

@@ -6,7 +6,7 @@ import { nodesAt, readOperation, textOf, textsOf } from './client.ts';
 import type { DataVisitor } from './data-reader.ts';
 import { readData, TargetFilter } from './data-reader.ts';
 import { filterXml } from './data-xml.ts';
-import { CommandFailure, EXIT } from './failure.ts';
+import { CommandFailure, EXIT, usageFailure } from './failure.ts';
 import { JsonWriter } from './json-writer.ts';
 import type { Output } from './output.ts';
 import { parsePlace } from './path.ts';
@@ -35,12 +35,18 @@ export async function show(
   words: readonly string[],
   options: ShowOptions,
 ): Promise<void> {
+  requireOneSource(options);
   if (options.version !== undefined && words.length > 0 && words.join() !== 'bindings') {
     throw new CommandFailure(EXIT.usage, '--version shows a whole configuration, or its bindings: no other words');
   }
   const topic = words.length === 1 ? TOPICS[words[0] ?? ''] : undefined;
   if (topic) await topic(client, output, options);
   else await get(client, output, words, words.length === 0 ? { config: true, ...options } : options);
+}
+
+/** @throws CommandFailure when two things are asked for that cannot be the same */
+export function requireOneSource({ candidate, version }: Pick<ShowOptions, 'candidate' | 'version'>): void {
+  if (candidate && version !== undefined) throw usageFailure('--candidate and --version exclude each other: give one');
 }
 
 /** The data at a place: state and configuration of running unless the options say otherwise. */
@@ -50,6 +56,7 @@ export async function get(
   words: readonly string[],
   options: ShowOptions,
 ): Promise<void> {
+  requireOneSource(options);
   const steps = words.length === 0 ? [] : parsePlace(words);
   const last = steps[steps.length - 1]?.name ?? '';
   const parent = steps[steps.length - 2]?.name ?? '';

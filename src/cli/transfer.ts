@@ -6,13 +6,14 @@ import { finished } from 'node:stream/promises';
 import { BindingFile, CSV_COLUMNS } from './binding-csv.ts';
 import { aftrNames, eachBinding } from './binding-rows.ts';
 import type { NetconfClient } from './client.ts';
-import { BASE_NAMESPACE, MESSAGE_LIMIT, readOperation } from './client.ts';
+import { BASE_NAMESPACE, readOperation } from './client.ts';
 import { csvField } from './csv.ts';
-import { edit, rehearse } from './edit.ts';
+import { edit, rehearse, requireRecord } from './edit.ts';
 import { CommandFailure, EXIT, usageFailure } from './failure.ts';
-import { editFromJson, editFromXml } from './file-xml.ts';
+import { editsFromJson } from './file-json.ts';
+import { editsFromXml } from './file-xml.ts';
 import { Output } from './output.ts';
-import { get } from './show.ts';
+import { get, requireOneSource } from './show.ts';
 
 export const FORMATS = ['xml', 'json', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -35,21 +36,46 @@ export interface ExportOptions {
 
 /** Edits the candidate with what a file holds; a sentence about what was done. */
 export async function importFile(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
+  requireRecord(options);
   const format = formatOf(file, options.format);
   const { replace = false, commit = false, dryRun = false } = options;
   if (format === 'csv') return importBindings(client, file, options);
-  const text = await readText(file);
-  let config: string;
+  const configs = editsOf(client, file, format, replace);
+  if (dryRun) return `${file} ${await rehearse(client, configs)}.`;
+  await edit(client, configs, options);
+  return `${file} is in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes it running'}.`;
+}
+
+/** @throws CommandFailure that names the file, and where in it when it is not well-formed */
+async function* editsOf(
+  client: NetconfClient,
+  file: string,
+  format: 'xml' | 'json',
+  replace: boolean,
+): AsyncGenerator<string> {
+  const pieces = withoutMark(textOf(file));
+  let isEmpty = true;
   try {
-    config = format === 'xml' ? editFromXml(text, replace) : await editFromJson(client, text, replace);
+    for await (const config of format === 'xml'
+      ? editsFromXml(pieces, replace)
+      : editsFromJson(client, pieces, replace)) {
+      isEmpty = false;
+      yield config;
+    }
   } catch (error) {
     if (error instanceof CommandFailure) throw error;
-    throw new CommandFailure(EXIT.refused, `${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw noFile(file, error);
   }
-  if (config === '') throw new CommandFailure(EXIT.refused, `${file}: it holds no configuration`);
-  if (dryRun) return `${file} ${await rehearse(client, [config])}.`;
-  await edit(client, [config], options);
-  return `${file} is in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes it running'}.`;
+  if (isEmpty) throw new CommandFailure(EXIT.refused, `${file}: it holds no configuration`);
+}
+
+/** Without the mark that some editors put before everything (U+FEFF). */
+async function* withoutMark(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  let isFirst = true;
+  for await (const piece of pieces) {
+    yield isFirst ? piece.replace(/^\ufeff/, '') : piece;
+    isFirst = false;
+  }
 }
 
 async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
@@ -74,6 +100,7 @@ export async function exportFile(
   stdout: Output,
   options: ExportOptions,
 ): Promise<void> {
+  requireOneSource(options);
   const format = file === undefined ? (options.format ?? 'xml') : formatOf(file, options.format);
   if (file === undefined || file === '-') {
     await writeExport(client, stdout, format, options);
@@ -155,15 +182,6 @@ function formatOf(file: string, wanted: Format | undefined): Format {
   const format = wanted ?? FORMATS.find((name) => name === suffix);
   if (format) return format;
   throw usageFailure(`${file}: the name does not tell the format: add --format ${FORMATS.join('|')}`);
-}
-
-async function readText(file: string): Promise<string> {
-  let text = '';
-  for await (const piece of textOf(file)) {
-    text += piece;
-    if (text.length > MESSAGE_LIMIT) throw noFile(file, new Error('it is too large: import bindings as CSV'));
-  }
-  return text;
 }
 
 async function* linesOf(file: string): AsyncGenerator<string> {

@@ -97,10 +97,20 @@ async function lookup({ datastores }: ActionContext, action: DataNode, input: Da
   return { output };
 }
 
-/** The version of a moment; the newest one without. @throws ManagementError invalid-value when it is not on record */
+/** How far the clock of who asks may be ahead. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/**
+ * The version of a moment; the newest one without. @throws ManagementError invalid-value when it is not on record, or is to come
+ */
 function versionAsked(history: History, time: string | undefined): number {
   if (time === undefined) return history.newest;
-  const version = history.versionAt(new Date(time));
+  const moment = new Date(time);
+  if (moment.getTime() > Date.now() + CLOCK_TOLERANCE_MS) {
+    const message = `time ${time} is to come: it is ${new Date().toISOString()} here`;
+    throw new ManagementError('invalid-value', { message, appTag: 'not-on-record', info: { 'bad-element': 'time' } });
+  }
+  const version = history.versionAt(moment);
   if (version !== undefined) return version;
   const oldest = history.timeOf(history.oldest).toISOString();
   const message = `time ${time} is not on record: what was since ${oldest} is`;

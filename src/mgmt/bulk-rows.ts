@@ -86,34 +86,28 @@ function skipSpace(text: string, at: number): number {
 
 const LEAVES = ['ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'] as const;
 
-/** An entry of prefix and gateway has about that many characters. */
-const [XML_ENTRY, JSON_ENTRY] = [130, 75];
+/** A plain entry with the white space around it has fewer characters; of a longer one, nobody waits for the end. */
+export const LONGEST_ENTRY = 4_096;
 
 /** Reads entries as XML elements of one prefix ('' for none). */
 export class XmlRows {
-  readonly rows: RowPack;
+  readonly rows = new RowPack();
   readonly #entry = new Entry();
   readonly #open: string;
   readonly #close: string;
   readonly #leaves: readonly { readonly name: string; readonly open: string; readonly close: string }[];
 
-  /** `characters` is how long the document is from here on. */
-  constructor(prefix: string, characters: number) {
-    this.rows = new RowPack(Math.ceil(characters / XML_ENTRY));
+  constructor(prefix: string) {
     const tag = (name: string) => (prefix === '' ? name : `${prefix}:${name}`);
     this.#open = `<${tag('binding')}>`;
     this.#close = `</${tag('binding')}>`;
     this.#leaves = LEAVES.map((name) => ({ name, open: `<${tag(name)}>`, close: `</${tag(name)}>` }));
   }
 
-  /** Reads at most `limit` entries from `at` on; where the first one stands that was not taken. */
-  read(text: string, at: number, limit: number): number {
+  /** Reads entries from `at` on; where the first one stands that was not taken. */
+  read(text: string, at: number): number {
     let next = at;
-    for (let count = 0; count < limit; count++) {
-      const end = this.#one(text, next);
-      if (end < 0) break;
-      next = end;
-    }
+    for (let end = this.#one(text, next); end >= 0; end = this.#one(text, next)) next = end;
     return next;
   }
 
@@ -138,24 +132,19 @@ export class XmlRows {
 
 /** Reads entries as objects of a JSON array. */
 export class JsonRows {
-  readonly rows: RowPack;
+  readonly rows = new RowPack();
   readonly #entry = new Entry();
 
   /** Whether the last entry of the array was taken. */
   isEnded = false;
 
-  /** `characters` is how long the document is from here on. */
-  constructor(characters: number) {
-    this.rows = new RowPack(Math.ceil(characters / JSON_ENTRY));
-  }
-
   /**
-   * Reads at most `limit` objects from `at` on, each with the comma behind it; where the first one stands that was not taken,
-   * or the bracket behind the last one (`isEnded`).
+   * Reads objects from `at` on, each with the comma behind it; where the first one stands that was not taken, or the bracket behind
+   * the last one (`isEnded`).
    */
-  read(text: string, at: number, limit = Number.POSITIVE_INFINITY): number {
+  read(text: string, at: number): number {
     let next = at;
-    for (let count = 0; count < limit && !this.isEnded; count++) {
+    while (!this.isEnded) {
       const end = this.#one(text, next);
       if (end < 0) break;
       next = end;

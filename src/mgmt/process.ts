@@ -9,7 +9,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { YangContext } from 'netconf-server';
+import { trimMemory, YangContext } from 'netconf-server';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
 import { Datastores } from '../state/datastores.ts';
@@ -20,6 +20,7 @@ import { AccessControl } from './access.ts';
 import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
+import { MemoryCare } from './memory-care.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
@@ -39,9 +40,6 @@ export interface ManagementOptions {
   readonly startup: boolean;
 }
 
-/** After a commit of so many rows their memory is given back: left alone, the collector keeps some 300 MiB of a million. */
-const BULK_ROWS = 20_000;
-const COLLECT_MS = 1_000;
 const FORGET_MS = 60 * 60 * 1000;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
@@ -53,6 +51,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   // Otherwise it was read whole before this process started.
   const isUnread = storeState(options.stateDir) === 'clean';
   const datastores = await openDatastores(options, context, schema, log);
+  const memoryCare = new MemoryCare(datastores, trimMemory);
   const configuration = () => datastores.runningTree;
   const datapath = new DatapathClient(options.runDir, log);
   datastores.addParticipant(datapath);
@@ -105,6 +104,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
   await stopSignal();
   clearInterval(forgetting);
+  memoryCare.close();
   await Promise.all([netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
@@ -138,9 +138,6 @@ async function openDatastores(
     },
   });
   rmSync(join(options.stateDir, FIRST_START_FILE), { force: true });
-  datastores.onCommit(({ added, changed, removed }) => {
-    if (added + changed + removed >= BULK_ROWS) setTimeout(collectGarbage, COLLECT_MS).unref();
-  });
   datastores.onCommit(({ version, caller, treeChanged, added, changed, removed, ...durations }) => {
     const { user, session, face } = caller;
     const [writeMs, applyMs] = [round(durations.writeMs), round(durations.applyMs)];
@@ -163,10 +160,6 @@ function noteClosed(stateDir: string, log: Log): void {
 /** Milliseconds to two places. */
 function round(ms: number): number {
   return Math.round(ms * 100) / 100;
-}
-
-function collectGarbage(): void {
-  void globalThis.gc?.({ execution: 'async' });
 }
 
 /** History has an age limit, also on a device that nobody edits. */

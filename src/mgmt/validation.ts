@@ -9,6 +9,7 @@ import { MAX_PASSWORD_OCTETS, shaCrypt } from '../sha-crypt.ts';
 import type { ErrorTag } from '../state/errors.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { TreeValidation, ValueCheck } from '../state/request.ts';
+import type { SchemaNode } from '../state/schema.ts';
 import { writeXml } from './xml-data.ts';
 
 /** [error-tag, error-app-tag when the model gives none] by libyang's code. */
@@ -57,13 +58,53 @@ export function valueCheck(context: YangContext): ValueCheck {
       }
       return isClear ? hashed(checked.value.slice(3), checked.type) : checked;
     }
-    const expected = EXPECTED[typedef];
+    const expected = EXPECTED[typedef] ?? expectedOf(schema, text);
     // libyang repeats the schema path that the caller's message begins with.
-    const message = expected
-      ? `expected ${expected}, found '${text}'`
-      : checked.message.replace(/ \(at \/[^)]*\)$/, '');
+    const message =
+      expected === undefined
+        ? checked.message.replace(/ \(at \/[^)]*\)$/, '')
+        : `expected ${expected}, found '${shortened(text)}'`;
     return { ...checked, message };
   };
+}
+
+/** What a value must be by its base type, when that says why this one is not. */
+function expectedOf({ dump }: SchemaNode, text: string): string | undefined {
+  const { type = '', range = LIMITS[type], enums } = dump;
+  if (type === 'boolean') return 'true or false';
+  if (type === 'enumeration' && enums) return `one of ${enums.join(', ')}`;
+  if (LIMITS[type] !== undefined) return `a whole number, ${inWords(range ?? '')}`;
+  if (type !== 'string' || range === undefined || isInRange([...text].length, range)) return undefined;
+  return `a text of ${inWords(range)} characters`;
+}
+
+/** Whole numbers without a range of their own. */
+const LIMITS: Readonly<Record<string, string>> = {
+  int8: '-128..127',
+  int16: '-32768..32767',
+  int32: '-2147483648..2147483647',
+  int64: '-9223372036854775808..9223372036854775807',
+  uint8: '0..255',
+  uint16: '0..65535',
+  uint32: '0..4294967295',
+  uint64: '0..18446744073709551615',
+};
+
+function inWords(range: string): string {
+  return range.replaceAll('..', ' to ').replaceAll(' | ', ' or ');
+}
+
+function isInRange(length: number, range: string): boolean {
+  return range.split(' | ').some((part) => {
+    const [min = Number.NaN, max = min] = part.split('..').map(Number);
+    return length >= min && length <= max;
+  });
+}
+
+const LONGEST_SHOWN = 60;
+
+function shortened(text: string): string {
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}...`;
 }
 
 function hashed(password: string, type: string): ReturnType<ValueCheck> {

@@ -97,7 +97,8 @@ class DataReader {
   }
 
   #leaf(element: XmlElement, schema: SchemaNode, parent: DataNode): DataNode | undefined {
-    const path = `${parent.path}/${schema.qualifiedName}`;
+    const parentPath = schema.isKey ? parent.pathWith(schema.name, element.text.trim()) : parent.path;
+    const path = `${parentPath}/${schema.qualifiedName}`;
     const inside = element.children[0];
     if (inside) {
       return this.#fault('unknown-element', {
@@ -133,10 +134,16 @@ class DataReader {
     }
     node.bulk = element.bulk;
     // Keys first, so that faults below name the entry.
-    for (const child of element.children) if (schema.keys.includes(child.name)) this.read(child, node);
+    const refused = new Set<string>();
+    for (const child of element.children) {
+      if (!schema.keys.includes(child.name)) continue;
+      const before = this.faults.length;
+      this.read(child, node);
+      if (this.faults.length > before) refused.add(child.name);
+    }
     for (const child of element.children) if (!schema.keys.includes(child.name)) this.read(child, node);
     for (const key of schema.keys) {
-      if (node.child(key) !== undefined || this.faults.some((fault) => fault.path === `${node.path}/${key}`)) continue;
+      if (node.child(key) !== undefined || refused.has(key)) continue;
       return this.#fault('missing-element', {
         path: `${parent.path}/${schema.qualifiedName}`,
         message: `an entry of list ${schema.path} came without its key ${key}`,

@@ -91,7 +91,7 @@ export class BulkWrite {
 async function pack(instance: string, changes: RowChanges): Promise<PackedTable> {
   const whole = changes.wholePack(instance);
   if (whole) return { instance, ...whole };
-  const rows = new RowPack(changes.numbers(instance).length);
+  const rows = new RowPack();
   await inSlices(changes.numbers(instance), (number) => {
     const value = changes.sealed(instance, number);
     if (value) rows.put(number, value);

@@ -141,11 +141,20 @@ export class DataNode {
     return `${this.parent.path}/${this.schema.qualifiedName}${this.predicates()}`;
   }
 
+  /** The path of a list entry one of whose keys is not taken: with the text that came for it. */
+  pathWith(key: string, text: string): string {
+    const predicates = this.#keyPredicates((name) => (name === key ? text : this.leaf(name)));
+    return `${this.parent?.path ?? ''}/${this.schema.qualifiedName}${predicates}`;
+  }
+
   /** The predicates of `path`: keys of a list entry, the value of a leaf-list entry. */
   predicates(): string {
     if (this.schema.kind === 'leaf-list') return `[.=${quote(this.value)}]`;
-    if (this.schema.kind !== 'list') return '';
-    return this.schema.keys.map((key) => `[${key}=${quote(this.leaf(key) ?? '')}]`).join('');
+    return this.schema.kind === 'list' ? this.#keyPredicates((name) => this.leaf(name)) : '';
+  }
+
+  #keyPredicates(textOf: (key: string) => string | undefined): string {
+    return this.schema.keys.map((key) => `[${key}=${quote(textOf(key) ?? '')}]`).join('');
   }
 }
 

@@ -350,6 +350,11 @@ export class Datastores {
     return this.#store.compact(verify);
   }
 
+  /** Gives back the memory that a commit of many rows took; false when somebody reads just now, to be asked again then. */
+  giveBackMemory(): Promise<boolean> {
+    return this.#store.giveBackMemory();
+  }
+
   /** Octets of the store's file, and of what is free in it. */
   storeSize(): StoreSize {
     return this.#store.size;

@@ -344,6 +344,16 @@ function hold(environment: Environment): () => void {
   };
 }
 
+/**
+ * The same opened anew; undefined while a snapshot is open or a copy is made. LMDB keeps the memory of a transaction's pages for the next one: only
+ * the end of the environment, in all threads of the process, gives it back. To be called with no transaction under way.
+ */
+export function reopen(environment: Environment): Environment | undefined {
+  if ((users.get(environment) ?? 0) > 0) return undefined;
+  void environment.root.close();
+  return openGeneration(environment.dir, 'write');
+}
+
 /** One consistent state of the store. To be closed; reading after that is a mistake of ours. */
 export class Snapshot extends RowSource {
   readonly head: Head | undefined;
@@ -432,9 +442,15 @@ export class Snapshot extends RowSource {
     start?: Buffer,
     end?: Buffer,
   ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
+    yield* this.#walk(name, { ...(start && { start }), ...(end && { end }) });
+  }
+
+  *#walk(
+    name: DatabaseName,
+    bounds: { readonly start?: Buffer; readonly end?: Buffer; readonly reverse?: boolean },
+  ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
     this.#requireOpen();
-    const bounds = { ...(start && { start }), ...(end && { end }), transaction: this.#transaction };
-    const cursor = this.#environment[name].getRange(bounds)[Symbol.iterator]();
+    const cursor = this.#environment[name].getRange({ ...bounds, transaction: this.#transaction })[Symbol.iterator]();
     this.#cursors.add(cursor);
     try {
       for (let next = cursor.next(); !next.done; next = cursor.next()) {
@@ -454,6 +470,12 @@ export class Snapshot extends RowSource {
     end: Buffer,
   ): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
     for (const entry of this.range(name, start, end)) return entry;
+    return undefined;
+  }
+
+  /** The last entry of a database behind `from`, up to and including `to`. */
+  last(name: DatabaseName, from: Buffer, to: Buffer): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
+    for (const entry of this.#walk(name, { start: to, end: from, reverse: true })) return entry;
     return undefined;
   }
 

@@ -155,14 +155,26 @@ export class History {
     number: number,
   ): { readonly since: Date | undefined; readonly until: Date | undefined } {
     const table = this.#snapshot.tableOf(instance) ?? 0;
-    const versions = [rowHistoryKey(table, number, 0), emptyTableKey(table, 0)].flatMap((start) => {
-      const end = Buffer.concat([start.subarray(0, -VERSION_LENGTH), versionKey(LAST_VERSION)]);
-      return [...this.#snapshot.range('rowHistory', start, end)].map(({ key }) => versionOfKey(key));
-    });
-    const on = versions.filter((at) => at > this.oldest).sort((a, b) => a - b);
-    const [since, until] = [on.filter((at) => at <= version).at(-1), on.find((at) => at > version)];
-    const timeOf = (at: number | undefined) => (at === undefined ? undefined : this.timeOf(at));
-    return { since: timeOf(since), until: timeOf(until) };
+    // A change of the row itself, or the first commit of a table that was empty.
+    const keys = [(at: number) => rowHistoryKey(table, number, at), (at: number) => emptyTableKey(table, at)];
+    const since = Math.max(...keys.map((keyAt) => this.#lastChange(keyAt, version)));
+    const until = Math.min(...keys.map((keyAt) => this.#nextChange(keyAt, version)));
+    return {
+      since: since > this.oldest ? this.timeOf(since) : undefined,
+      until: until < LAST_VERSION ? this.timeOf(until) : undefined,
+    };
+  }
+
+  /** The newest change up to `version` among the keys of one row; 0 when there is none. */
+  #lastChange(keyAt: (version: number) => Buffer, version: number): number {
+    const entry = this.#snapshot.last('rowHistory', keyAt(0), keyAt(version));
+    return entry ? versionOfKey(entry.key) : 0;
+  }
+
+  /** The oldest change after `version` among the keys of one row; LAST_VERSION when there is none. */
+  #nextChange(keyAt: (version: number) => Buffer, version: number): number {
+    const entry = this.#snapshot.first('rowHistory', keyAt(version + 1), keyAt(LAST_VERSION));
+    return entry ? versionOfKey(entry.key) : LAST_VERSION;
   }
 
   /** The rows that differ between two versions, table by table in key order. */

@@ -13,7 +13,7 @@ import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment, StoreSize } from './environment.ts';
-import { closeWhenIdle, copyEnvironment, readMetaPages, Snapshot, sizeOf } from './environment.ts';
+import { closeWhenIdle, copyEnvironment, readMetaPages, reopen, Snapshot, sizeOf } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { STORE_FILE } from './generations.ts';
 import { History } from './history.ts';
@@ -55,6 +55,7 @@ export class RunningStore {
   #environment: Environment;
   #running: Running;
   #queue: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
   /** One at a time. */
   #compaction: Promise<unknown> = Promise.resolve();
   /** Of the octets of forgotten history. */
@@ -177,6 +178,18 @@ export class RunningStore {
     return result;
   }
 
+  /** Gives back the memory that writing many rows took; false when somebody reads just now, to be asked again then. */
+  giveBackMemory(): Promise<boolean> {
+    const given = this.#queue.then(async () => {
+      await this.#environment.root.flushed;
+      const environment = this.#isClosed ? undefined : reopen(this.#environment);
+      this.#environment = environment ?? this.#environment;
+      return environment !== undefined;
+    });
+    this.#queue = given.catch(() => undefined);
+    return given;
+  }
+
   /** A thread for so many rows that one is worth it: to be handed to `write`, or cancelled. */
   async startBulk(rows: RowChanges): Promise<BulkWrite | undefined> {
     return rows.size < BULK_WRITE_ROWS ? undefined : BulkWrite.start(this.#environment.dir, rows);
@@ -285,7 +298,14 @@ export class RunningStore {
   }
 
   #copy(verify: Verify): Promise<Copy> {
-    return this.#onDisk(() => prepareCopy(this.#dir, this.#environment, verify));
+    return this.#onDisk(async () => {
+      const held = this.snapshot();
+      try {
+        return await prepareCopy(this.#dir, this.#environment, verify);
+      } finally {
+        held.close();
+      }
+    });
   }
 
   #switch(copy: Copy): Promise<{ before: number; after: number }> {
@@ -315,6 +335,7 @@ export class RunningStore {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#tidying.close();
     await this.#compaction;
     await this.#queue;

@@ -35,6 +35,8 @@ export interface SchemaNodeDump {
   readonly type?: string;
   /** Base types of a union's members, in order. */
   readonly types?: readonly string[];
+  /** Limits of a whole number, or of the length of a text, as YANG writes them: `1..64 | 128`. */
+  readonly range?: string;
   readonly enums?: readonly string[];
   readonly typedef?: string;
   readonly defaults?: readonly string[];

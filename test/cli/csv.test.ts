@@ -110,6 +110,10 @@ test('a table replaced by no rows is emptied', async () => {
   assert.equal(await edits(HEAD, { aftr: 'a' }), []);
 });
 
+function many(count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `10.0.${at >> 8}.${at & 255}/32,2001:db8::1`);
+}
+
 for (const [text, message, what] of [
   ['', 'f is empty', 'an empty file'],
   ['a,b', 'f line 1: expected a heading', 'unknown columns'],
@@ -127,6 +131,27 @@ for (const [text, message, what] of [
     'f line 4, column ipv4-prefix: 192.0.2.0/24 stands on line 2 already',
     'a prefix twice',
   ],
+  [
+    `${HEAD}\n192.0.2.1/24,2001:db8::1\n192.0.2.9/24,2001:db8::2`,
+    'f line 3, column ipv4-prefix: 192.0.2.9/24 stands on line 2 already',
+    'a prefix twice, with other host bits',
+  ],
+  [
+    [HEAD, '10.0.0.7/32,2001:db8::2', ...many(25_000)].join('\n'),
+    'f line 10, column ipv4-prefix: 10.0.0.7/32 stands on line 2 already',
+    'a prefix twice, in the first edit',
+  ],
+  [
+    [HEAD, ...many(25_000), '10.0.0.7/32,2001:db8::2'].join('\n'),
+    'f line 25002, column ipv4-prefix: 10.0.0.7/32 stands on line 9 already',
+    'a prefix twice, in two edits',
+  ],
+  ['ipv4-prefix,gateway-ipv6-address,ipv4-prefix', 'f line 1: expected a heading', 'a column twice'],
+  [
+    `${HEAD},description\n192.0.2.0/24,2001:db8::1,a\u0007b`,
+    'f line 2, column description: it holds a control character',
+    'what XML cannot hold',
+  ],
 ] as const) {
   test(`refused: ${what}`, async () => {
     const found = await edits(text, { aftr: 'a' }).then(
@@ -143,6 +168,19 @@ test('a row without AFTR is refused', async () => {
     (error: Error) => error.message,
   );
   assert.match(found, 'f line 2: names no AFTR');
+});
+
+test('a refusal names the line of a binding of any edit, whatever its host bits were', async () => {
+  const file = new BindingFile('f', lines([HEAD, '192.0.2.9/24,2001:db8::1', ...many(25_000)].join('\n')), 'a', false);
+  for await (const _ of file.edits());
+  const fault = (prefix: string) => {
+    const path = `/softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='${prefix}']`;
+    return file.explain(new Refusal([{ tag: 'operation-failed', message: 'm', path, appTag: '' }])).message;
+  };
+  assert.match(fault('192.0.2.0/24'), 'f line 2, column ipv4-prefix: m');
+  assert.match(fault('192.0.2.9/24'), 'f line 2, column ipv4-prefix: m');
+  assert.match(fault('10.0.0.0/32'), 'f line 3, column ipv4-prefix: m');
+  assert.match(fault('10.0.97.167/32'), 'f line 25002, column ipv4-prefix: m');
 });
 
 test('a refusal of the device names line and column', async () => {

@@ -2,7 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { NetconfClient } from '../../src/cli/client.ts';
 import { readData, TargetFilter } from '../../src/cli/data-reader.ts';
-import { editFromJson, editFromXml } from '../../src/cli/file-xml.ts';
+import { editsFromJson } from '../../src/cli/file-json.ts';
+import { editsFromXml } from '../../src/cli/file-xml.ts';
 import { JsonWriter } from '../../src/cli/json-writer.ts';
 import { printable } from '../../src/cli/output.ts';
 import { Table } from '../../src/cli/table.ts';
@@ -161,6 +162,20 @@ test('a long table keeps all its rows in order', () => {
   );
 });
 
+/** A text in pieces of a few characters. */
+async function* pieces(text: string, size = 7): AsyncGenerator<string> {
+  for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size);
+}
+
+async function all(edits: AsyncIterable<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const edit of edits) found.push(edit);
+  return found;
+}
+
+const fromXml = (text: string, replace = false) => all(editsFromXml(pieces(text), replace));
+const fromJson = (text: string, replace = false) => all(editsFromJson(client, pieces(text), replace));
+
 const xmlFiles = [
   [`<softwire ${GI}><aftr/></softwire>`, `<softwire ${GI}><aftr></aftr></softwire>`, 'a root of data'],
   [
@@ -180,16 +195,74 @@ const xmlFiles = [
   ],
 ] as const;
 for (const [text, expected, what] of xmlFiles) {
-  test(`import of XML: ${what}`, () => assert.is(editFromXml(text, false), expected));
+  test(`import of XML: ${what}`, async () => assert.equal(await fromXml(text), [expected]));
 }
 
 const REPLACE = ` xmlns:gi4over6-edit="${BASE}" gi4over6-edit:operation="replace"`;
 
-test('import of XML that replaces', () => {
-  assert.is(
-    editFromXml(`<softwire ${GI}><aftr/></softwire>`, true),
+test('import of XML that replaces', async () => {
+  assert.equal(await fromXml(`<softwire ${GI}><aftr/></softwire>`, true), [
     `<softwire ${GI}${REPLACE}><aftr></aftr></softwire>`,
+  ]);
+});
+
+const row = (at: number) => `<binding><ipv4-prefix>10.0.${at >> 8}.${at & 255}/32</ipv4-prefix></binding>`;
+const rows = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => row(from + at)).join('');
+
+test('import of XML: every 20,000 bindings an edit ends, and the next goes on without the operations', async () => {
+  const head = `<softwire ${GI}><aftr><name>a&amp;b</name>`;
+  const end = '</binding-table></aftr></softwire>';
+  const text = `${head}<binding-table>${rows(0, 45_000)}</binding-table><hop-limit>7</hop-limit></aftr></softwire>`;
+  const found = await all(editsFromXml(pieces(text, 65_536), true));
+  assert.equal(
+    found.map((edit) => edit.length),
+    [0, 20_000]
+      .map(
+        (from) => (from === 0 ? REPLACE.length : 0) + `${head}<binding-table>${rows(from, from + 20_000)}${end}`.length,
+      )
+      .concat(
+        `${head}<binding-table>${rows(40_000, 45_000)}</binding-table><hop-limit>7</hop-limit></aftr></softwire>`
+          .length,
+      ),
   );
+  assert.is(found[1], `${head}<binding-table>${rows(20_000, 40_000)}${end}`);
+  assert.is(
+    found[2],
+    `${head}<binding-table>${rows(40_000, 45_000)}</binding-table><hop-limit>7</hop-limit></aftr></softwire>`,
+  );
+});
+
+test('import of XML: a table whose AFTR is named behind it stays one edit', async () => {
+  const text = `<softwire ${GI}><aftr><binding-table>${rows(0, 20_001)}</binding-table><name>a</name></aftr></softwire>`;
+  assert.equal(await all(editsFromXml(pieces(text, 65_536), false)), [text]);
+});
+
+test('import of JSON: every 20,000 bindings an edit ends', async () => {
+  const binding = Array.from({ length: 20_001 }, (_, at) => ({ 'ipv4-prefix': `10.0.${at >> 8}.${at & 255}/32` }));
+  const data = { 'gi-4over6:softwire': { aftr: [{ name: 'a', 'binding-table': { binding } }] } };
+  const found = await all(editsFromJson(client, pieces(JSON.stringify(data), 65_536), false));
+  assert.is(found.length, 2);
+  assert.match(
+    found[1] ?? '',
+    /<aftr><name>a<\/name><binding-table><binding><ipv4-prefix>10\.0\.78\.32\/32<\/ipv4-prefix><\/binding><\/binding-table><\/aftr><\/softwire>$/,
+  );
+});
+
+test('import of what RESTCONF answers: the data around it is none; paths get all their modules', async () => {
+  const nacm = { 'rule-list': [{ rule: [{ path: "/gi-4over6:softwire/aftr[name='/x:y']/ietf-netconf-acm:z/q" }] }] };
+  const [edit = '', ...others] = await fromJson(
+    JSON.stringify({ 'ietf-restconf:data': { 'ietf-netconf-acm:nacm': nacm } }),
+  );
+  assert.equal(others, []);
+  assert.match(edit, '<nacm xmlns="urn:nacm"');
+  const path = "/gi-4over6:softwire/gi-4over6:aftr[gi-4over6:name='/x:y']/ietf-netconf-acm:z/ietf-netconf-acm:q";
+  assert.match(
+    edit,
+    `<path>${path.replaceAll("'", '&apos;')}</path>`.replaceAll('&apos;', edit.includes('&apos;') ? '&apos;' : "'"),
+  );
+  assert.equal(await fromXml('<data xmlns="urn:ietf:params:xml:ns:yang:ietf-restconf"><a xmlns="urn:a"/></data>'), [
+    '<a xmlns="urn:a"></a>',
+  ]);
 });
 
 test('import of JSON: what was exported, with arrays, numbers and booleans', async () => {
@@ -198,10 +271,10 @@ test('import of JSON: what was exported, with arrays, numbers and booleans', asy
     'gi-4over6:softwire': { '@x': 1, aftr: [{ name: 'a<', enabled: false, 'hop-limit': 7, e: [null], p: ['1', '2'] }] },
   };
   assert.is(
-    await editFromJson(client, JSON.stringify(data), false),
+    (await fromJson(JSON.stringify(data))).join('|'),
     `<softwire ${GI}${declared}><aftr><name>a&lt;</name><enabled>false</enabled><hop-limit>7</hop-limit><e></e><p>1</p><p>2</p></aftr></softwire>`,
   );
-  const top = await editFromJson(client, '{"gi-4over6:softwire":{},"ietf-netconf-acm:nacm":{}}', true);
+  const [top = ''] = await fromJson('{"gi-4over6:softwire":{},"ietf-netconf-acm:nacm":{}}', true);
   assert.is(top.split(REPLACE).length, 3);
 });
 
@@ -211,9 +284,15 @@ for (const [text, what] of [
   ['{"foo:softwire":{}}', 'an unknown module'],
   ['{"gi-4over6:softwire":{"<x>":1}}', 'no name'],
   ['{', 'no JSON'],
+  ['{"gi-4over6:softwire":{}} {}', 'two objects'],
+  ['{"gi-4over6:softwire":{},}', 'a comma too many'],
+  ['{"gi-4over6:softwire" {}}', 'no colon'],
+  ['{"gi-4over6:softwire":{"a":[1 2]}}', 'no comma'],
+  ['{"gi-4over6:softwire":{"a":]}}', 'another bracket'],
+  ['{"gi-4over6:softwire":{1:2}}', 'a number as name'],
 ] as const) {
   test(`import of JSON refused: ${what}`, async () => {
-    const isRefused = await editFromJson(client, text, false).then(
+    const isRefused = await fromJson(text).then(
       () => false,
       () => true,
     );
@@ -222,7 +301,13 @@ for (const [text, what] of [
 }
 
 for (const text of ['', 'x', '<a>', '<a xmlns="urn:a"/><b/>', '<p:a/>']) {
-  test(`import of XML refused: '${text}'`, () => assert.throws(() => editFromXml(text, false)));
+  test(`import of XML refused: '${text}'`, async () => {
+    const isRefused = await fromXml(text).then(
+      () => false,
+      () => true,
+    );
+    assert.ok(isRefused);
+  });
 }
 
 test.run();

@@ -3,9 +3,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
+import { OctetFeed } from '../../src/mgmt/octet-feed.ts';
+import { JsonFeed } from '../../src/mgmt/restconf/json-feed.ts';
 import { dataFromJson } from '../../src/mgmt/restconf/json-reader.ts';
 import { isJsonObject, parseJson } from '../../src/mgmt/restconf/json-text.ts';
-import { parseXml, XML_LIMITS } from '../../src/mgmt/xml.ts';
+import { parseXml, XML_LIMITS, XmlFeed } from '../../src/mgmt/xml.ts';
 import { dataFromXml } from '../../src/mgmt/xml-data.ts';
 import type { DataNode } from '../../src/state/data.ts';
 import { ManagementError } from '../../src/state/errors.ts';
@@ -175,6 +177,83 @@ test('plain entries do go the short way, in XML and in JSON', () => {
   assert.throws(() => readJson(json(`${items.join(', ')},`), true)(), /expected a value/);
 });
 
+/** What a document comes to when it comes in pieces of `pieceLength` octets. */
+function inPieces(text: string, isXml: boolean, pieceLength: (left: number) => number): () => DataNode {
+  return () => {
+    const octets = Buffer.from(text);
+    const notUtf8 = () => new ManagementError('malformed-message', { message: 'no UTF-8' });
+    const xmlFeed = new OctetFeed(new XmlFeed(XML_LIMITS, 'config'), notUtf8);
+    const jsonFeed = new OctetFeed(new JsonFeed(), notUtf8);
+    for (let at = 0; at < octets.length; ) {
+      const end = at + pieceLength(octets.length - at);
+      (isXml ? xmlFeed : jsonFeed).push(octets.subarray(at, end));
+      at = end;
+    }
+    if (isXml) return dataFromXml(schema, plainCheck, xmlFeed.end().children, { edit: true });
+    const value = jsonFeed.end();
+    if (!isJsonObject(value)) throw new Error('no object');
+    return dataFromJson(schema, plainCheck, value);
+  };
+}
+
+for (const [what, text] of documents) {
+  test(`XML in pieces: ${what}`, () => {
+    const expected = outcome(readXml(text, 'none'));
+    for (const length of [1, 7, 100]) assert.equal(outcome(inPieces(text, true, () => length)), expected, `${length}`);
+  });
+}
+
+test('in pieces, too, plain entries go the short way, and a table that is long or shows late is read', () => {
+  const table = (node: DataNode): DataNode =>
+    node.schema.name === 'binding-table' ? node : table([...node.childMap.values()].at(-1) as DataNode);
+  const prefixes = Array.from({ length: 500 }, (_, i) => `10.0.${i >> 8}.${i & 255}/32`);
+  const xmlText = xml(prefixes.map((prefix) => entry(prefix)).join('\n'));
+  const items = prefixes.map((prefix) => `{"ipv4-prefix":"${prefix}","gateway-ipv6-address":"::2"}`);
+  for (const length of [1, 13, 4_000, 100_000]) {
+    assert.is(table(inPieces(xmlText, true, () => length)()).bulk?.size, 500);
+    assert.is(table(inPieces(json(items.join(',')), false, () => length)()).bulk?.size, 500);
+  }
+});
+
+test('JSON in pieces: the place of a fault behind rows is that in the document', () => {
+  const item = '{"ipv4-prefix":"10.0.0.1/32","gateway-ipv6-address":"::2"}';
+  const messageOf = (read: () => unknown): string => {
+    try {
+      read();
+    } catch (error) {
+      return error instanceof ManagementError ? error.message : String(error);
+    }
+    return 'no fault';
+  };
+  for (const text of [
+    json(`${item},\n\n ${item.replace('.1/', '.2/')},\n  ?`),
+    `${json(item)}?`,
+    json(`${item}, ${item.replace('.1/', '.2/')},?`),
+  ]) {
+    const expected = messageOf(() => parseJson(text));
+    assert.match(expected, /line \d+, column \d+/);
+    for (const length of [1, 9, 10_000]) assert.is(messageOf(inPieces(text, false, () => length)), expected);
+  }
+});
+
+test('octets that are no UTF-8 are found in the last piece and between two', () => {
+  const fault = (pieces: readonly Buffer[]) => {
+    const feed = new OctetFeed(
+      { push: () => undefined, end: () => 'read' },
+      () => new ManagementError('malformed-message', { message: 'no UTF-8' }),
+    );
+    for (const piece of pieces) feed.push(piece);
+    try {
+      return feed.end();
+    } catch (error) {
+      return error instanceof ManagementError ? error.message : error;
+    }
+  };
+  assert.is(fault([Buffer.of(0x61, 0xc3), Buffer.of(0xa9)]), 'read');
+  assert.is(fault([Buffer.of(0x61, 0xc3)]), 'no UTF-8');
+  assert.is(fault([Buffer.of(0xc3), Buffer.of(0x61), Buffer.of(0x62)]), 'no UTF-8');
+});
+
 test('outside an edit nothing goes the short way: a filter keeps its elements', () => {
   const filter = parseXml(xml(A).replaceAll('config', 'filter'), XML_LIMITS, 'config');
   assert.is(JSON.stringify(filter), JSON.stringify(parseXml(xml(A).replaceAll('config', 'filter'))));
@@ -205,7 +284,9 @@ test(`random documents, mutilated: both ways come to the same (seed ${seed})`, (
     const [short, ordinary] = isXml
       ? [readXml(text, 'config'), readXml(text, 'none')]
       : [readJson(text, true), readJson(text, false)];
-    assert.equal(outcome(short).sort(), outcome(ordinary).sort(), text);
+    const expected = outcome(ordinary).sort();
+    assert.equal(outcome(short).sort(), expected, text);
+    assert.equal(outcome(inPieces(text, isXml, (left) => 1 + pick(left))).sort(), expected, text);
   }
 });
 

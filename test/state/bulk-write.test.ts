@@ -1,5 +1,8 @@
 /** Commits of so many rows that a thread writes them. */
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv6 } from '../../src/address.ts';
@@ -127,6 +130,32 @@ test('the candidate: edits on top of a bulk edit cost no copy of it, and a view 
     assert.equal(tableOf(datastores), {});
     await datastores.commit(OPERATOR);
     assert.equal(tableOf(datastores), { '2001:db8::1': COUNT - 40, '2001:db8::2': 40 });
+  }));
+
+test('memory is given back when nobody reads, and everything goes on', () =>
+  withDatastores(async (datastores, dir) => {
+    await datastores.edit(OPERATOR, request(softwire(AFTR)));
+    await datastores.edit(OPERATOR, edit(0, COUNT, 1));
+    const view = datastores.view('running');
+    assert.is(await datastores.giveBackMemory(), false, 'somebody reads');
+    assert.is([...view.bindings('a')].length, COUNT);
+    view.close();
+    const reader = StoreReader.open(dir);
+    const given = datastores.giveBackMemory();
+    const edited = datastores.edit(OPERATOR, edit(0, 3, 2));
+    assert.is(await given, true);
+    await edited;
+    assert.equal(tableOf(datastores), { '2001:db8::1': COUNT - 3, '2001:db8::2': 3 });
+    assert.is(reader.renew(), datastores.head().version);
+    reader.close();
+    const copy = mkdtempSync(join(tmpdir(), 'gi4over6-copy-'));
+    const copied = datastores.copyStore(copy);
+    assert.is(await datastores.giveBackMemory(), false, 'it is copied');
+    await copied;
+    rmSync(copy, { recursive: true });
+    await datastores.edit(OPERATOR, edit(5, COUNT, 2));
+    assert.is(await datastores.giveBackMemory(), true);
+    assert.equal(tableOf(datastores), { '2001:db8::1': 2, '2001:db8::2': COUNT + 3 });
   }));
 
 test('reads go on while rows are written', () =>

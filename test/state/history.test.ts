@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { formatIpv4Prefix, formatIpv6, parseIpv4 } from '../../src/address.ts';
 import { openEnvironment } from '../../src/state/environment.ts';
 import { ManagementError } from '../../src/state/errors.ts';
+import { prefixNumber } from '../../src/state/rows.ts';
 import { random, seed } from '../helpers/random.ts';
 import { AFTR, randomStates, stateOf } from '../helpers/random-edits.ts';
 import { aftr, binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
@@ -176,6 +177,33 @@ test('a moment belongs to one version', () =>
     }
     assert.is(history.versionAt(new Date(0)), undefined);
     assert.is(history.versionAt(new Date(Date.now() + 1e9)), history.newest);
+    view.close();
+  }));
+
+test(`since when and until when a row was as it was, seed ${seed}`, () =>
+  withDatastores(async (datastores) => {
+    const states = await randomStates(datastores, 80);
+    const view = datastores.view('running');
+    const rowOf = (at: number, prefix: string) =>
+      states.findLast(({ version }) => version <= at)?.rows.find((row) => row.startsWith(`a ${prefix} `));
+    let told = 0;
+    for (const { version } of states.slice(1)) {
+      for (let last = 0; last < 64; last += 4) {
+        const prefix = `192.0.2.${last}/32`;
+        const number = prefixNumber((parseIpv4('192.0.2.0') ?? 0) + last, 32);
+        const { since, until } = view.history.spanOf(version, 'a', number);
+        // A row that is there: its last and its next change are told; of one that is not, the table may have come and gone.
+        if (rowOf(version, prefix) === undefined) continue;
+        const isSame = ({ version: at }: { readonly version: number }) => rowOf(at, prefix) === rowOf(version, prefix);
+        const begin = states.filter((state) => state.version <= version).findLast((state) => !isSame(state))?.version;
+        const end = states.find((state) => state.version > version && !isSame(state))?.version;
+        const first = begin === undefined ? undefined : states.find((state) => state.version > begin)?.version;
+        assert.is(since?.getTime(), first === undefined ? undefined : view.history.timeOf(first).getTime());
+        assert.is(until?.getTime(), end === undefined ? undefined : view.history.timeOf(end).getTime());
+        told++;
+      }
+    }
+    assert.ok(told > 20, `${told}`);
     view.close();
   }));
 

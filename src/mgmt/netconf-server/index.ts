@@ -4,6 +4,7 @@
  */
 
 export { YangContext } from './context.ts';
+export { trimMemory } from './native.ts';
 export type {
   CheckedValue,
   ContextOptions,

@@ -33,6 +33,8 @@ export interface SchemaNodeDump {
   readonly type?: string;
   /** Base types of a union's members, in order, nested unions unfolded. */
   readonly types?: readonly string[];
+  /** Limits of a whole number, or of the length of a text, as YANG writes them: `1..64 | 128`. */
+  readonly range?: string;
   /** Names of an enumeration or of bits, in order. */
   readonly enums?: readonly string[];
   /** Name of the typedef the leaf was written with, without prefix. */

@@ -24,13 +24,26 @@ const SEND_CHUNK = 64 * 1024;
 
 type State = 'start' | 'hash' | 'first' | 'size' | 'data' | 'end';
 
+/** Takes a long message while it comes. */
+export interface LongMessage {
+  push(octets: Buffer): void;
+}
+
+/** Octets of a message above which it is long. */
+const LONG = 64 * 1024;
+
 /** Cuts a stream of octets into messages. */
-export class MessageReader {
+export class MessageReader<Long extends LongMessage = never> {
   /** May change between messages. */
   framing: Framing = 'end-of-message';
   /** Octets of a message above which it is a fault. */
   limit: number;
-  readonly #onMessage: (message: Buffer) => void;
+  /** What long messages are read by; without it they are collected like others. */
+  long: (() => Long) | undefined;
+  readonly #onMessage: (message: Buffer | Long) => void;
+  /** The message under way when it is long, and how much of it went there. */
+  #long: Long | undefined;
+  #passed = 0;
   readonly #collector = new OctetCollector();
   #state: State = 'start';
   /** Octets of the mark that have come in a row. */
@@ -39,7 +52,7 @@ export class MessageReader {
   #remaining = 0;
   #isInside = false;
 
-  constructor(limit: number, onMessage: (message: Buffer) => void) {
+  constructor(limit: number, onMessage: (message: Buffer | Long) => void) {
     this.limit = limit;
     this.#onMessage = onMessage;
   }
@@ -52,15 +65,23 @@ export class MessageReader {
 
   /** Whether a message has begun and not ended. */
   get isInside(): boolean {
-    return this.#isInside || this.#collector.length > 0;
+    return this.#isInside || this.#length > 0;
+  }
+
+  /** Octets of the message under way, those of a mark included. */
+  get #length(): number {
+    return this.#passed + this.#collector.length;
   }
 
   #takeMarked(octets: Buffer): Buffer {
     const end = this.#findMark(octets);
     this.#collector.append(end < 0 ? octets : octets.subarray(0, end));
     const markOctets = end < 0 ? this.#matched : MARK.length;
-    if (this.#collector.length - markOctets > this.limit) this.#tooLong();
-    if (end < 0) return octets.subarray(octets.length);
+    if (this.#length - markOctets > this.limit) this.#tooLong();
+    if (end < 0) {
+      this.#passOn(this.#matched);
+      return octets.subarray(octets.length);
+    }
     this.#matched = 0;
     this.#finish(MARK.length);
     return octets.subarray(end);
@@ -85,6 +106,7 @@ export class MessageReader {
       const part = octets.subarray(0, this.#remaining);
       this.#collector.append(part);
       this.#remaining -= part.length;
+      this.#passOn(0);
       if (this.#remaining === 0) this.#state = 'start';
       return octets.subarray(part.length);
     }
@@ -99,7 +121,7 @@ export class MessageReader {
     if (this.#state === 'start') this.#expect(octet === LF, 'a line feed before a chunk', octet, 'hash');
     else if (this.#state === 'hash') this.#expect(octet === HASH, '# after the line feed', octet, 'first');
     else if (this.#state === 'first' && octet === HASH) {
-      this.#expect(this.#collector.length > 0, 'a chunk before the end of chunks', octet, 'end');
+      this.#expect(this.#length > 0, 'a chunk before the end of chunks', octet, 'end');
     } else if (this.#state === 'first') {
       this.#expect(isDigit && digit > 0, 'a chunk size without sign and leading zero', octet, 'size');
       this.#size = digit;
@@ -120,7 +142,7 @@ export class MessageReader {
   }
 
   #startData(): void {
-    if (this.#collector.length + this.#size > this.limit) this.#tooLong();
+    if (this.#length + this.#size > this.limit) this.#tooLong();
     this.#remaining = this.#size;
     this.#state = 'data';
   }
@@ -129,9 +151,23 @@ export class MessageReader {
     throw new FramingError(`expected a message of at most ${this.limit} octets, a longer one came`);
   }
 
+  /** Hands on what has come of a long message, but for the last `held` octets, which begin a mark or do not. */
+  #passOn(held: number): void {
+    if (!this.long || this.#collector.length < LONG) return;
+    this.#long ??= this.long();
+    this.#passed += this.#collector.length - held;
+    this.#long.push(this.#collector.take(held));
+    this.#collector.append(MARK.subarray(0, held));
+  }
+
   #finish(without: number): void {
     this.#isInside = false;
-    this.#onMessage(this.#collector.take(without));
+    const long = this.#long;
+    const rest = this.#collector.take(without);
+    this.#long = undefined;
+    this.#passed = 0;
+    long?.push(rest);
+    this.#onMessage(long ?? rest);
   }
 }
 

@@ -17,8 +17,10 @@ import type { RpcReply, ValidationFault } from 'netconf-server';
 import type { Log } from '../../log.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
+import type { TextFeed } from '../octet-feed.ts';
+import { OctetFeed } from '../octet-feed.ts';
 import type { Operations } from '../operations.ts';
-import { parseLongXml, parseXml, type XmlElement } from '../xml.ts';
+import { parseXml, XML_LIMITS, type XmlElement, XmlFeed } from '../xml.ts';
 import { NETCONF_NAMESPACE, writeXml } from '../xml-data.ts';
 import type { Envelope } from './envelope.ts';
 import { openEnvelope, REFERENCE_NAMESPACE, replyTag, shellOf } from './envelope.ts';
@@ -70,12 +72,12 @@ const LAST_WORDS_MS = 1_000;
 
 export class GuardedSession {
   readonly #parts: SessionParts;
-  readonly #client: MessageReader;
+  readonly #client: MessageReader<OctetFeed<XmlElement>>;
   readonly #sender: Sender;
   #sessionId: number | undefined;
   #caller: Caller | undefined;
   #helloSeen = false;
-  #messages: Buffer[] = [];
+  #messages: (Buffer | OctetFeed<XmlElement>)[] = [];
   #request: Request | undefined;
   #answered: (() => void) | undefined;
   #isWorking = false;
@@ -92,7 +94,7 @@ export class GuardedSession {
     const { transport, library, limits } = parts;
     this.#client = new MessageReader(limits.helloOctets, (message) => this.#onMessage(message));
     this.#sender = new Sender(transport, limits.unreadMs, () => this.#drop('it does not read its answers'));
-    const reader = new MessageReader(Number.MAX_SAFE_INTEGER, (message) =>
+    const reader: MessageReader = new MessageReader(Number.MAX_SAFE_INTEGER, (message) =>
       this.#onLibrary(message.toString('utf8'), reader),
     );
     library.on('data', (octets: Buffer) => reader.push(octets));
@@ -202,8 +204,8 @@ export class GuardedSession {
     this.end();
   }
 
-  #onMessage(message: Buffer): void {
-    if (!this.#helloSeen) this.#onHello(message);
+  #onMessage(message: Buffer | OctetFeed<XmlElement>): void {
+    if (!this.#helloSeen && message instanceof Buffer) this.#onHello(message);
     else {
       this.#messages.push(message);
       void this.#work();
@@ -215,6 +217,7 @@ export class GuardedSession {
     this.#helloSeen = true;
     this.#client.framing = framing;
     this.#client.limit = this.#parts.limits.messageOctets;
+    this.#client.long = () => new OctetFeed(new MessageFeed(), notUtf8);
     this.#sender.framing = framing;
     this.#parts.library.write(CANONICAL_HELLO);
     this.#watch();
@@ -262,11 +265,11 @@ export class GuardedSession {
     else this.#watch();
   }
 
-  async #carryOut(message: Buffer): Promise<void> {
+  async #carryOut(message: Buffer | OctetFeed<XmlElement>): Promise<void> {
     const { operations, checkOperation, log } = this.#parts;
     let rpc: XmlElement | undefined;
     try {
-      rpc = await parseLongXml(decode(message), 'config');
+      rpc = message instanceof OctetFeed ? message.end() : parseXml(decode(message), XML_LIMITS, 'config');
       const envelope = openEnvelope(rpc, operations.schema);
       const shell = shellOf(envelope.operation);
       refuseFaults(envelope, checkOperation(shell));
@@ -344,7 +347,27 @@ function decode(message: Buffer): string {
   try {
     return UTF8.decode(message).trimStart();
   } catch {
-    throw new ManagementError('malformed-message', { type: 'rpc', message: 'the message is not valid UTF-8' });
+    throw notUtf8();
+  }
+}
+
+function notUtf8(): ManagementError {
+  return new ManagementError('malformed-message', { type: 'rpc', message: 'the message is not valid UTF-8' });
+}
+
+/** A long message, read while it comes; as with short ones, white space before it is none of it. */
+class MessageFeed implements TextFeed<XmlElement> {
+  readonly #feed = new XmlFeed(XML_LIMITS, 'config');
+  #hasBegun = false;
+
+  push(text: string): void {
+    const piece = this.#hasBegun ? text : text.trimStart();
+    this.#hasBegun ||= piece !== '';
+    this.#feed.push(piece);
+  }
+
+  end(): XmlElement {
+    return this.#feed.end();
   }
 }
 

@@ -4,13 +4,15 @@ import { isAscii } from 'node:buffer';
 import type { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { SchemaNode } from '../../state/schema.ts';
-import { parseLongXml, parseXml } from '../xml.ts';
+import { OctetFeed } from '../octet-feed.ts';
+import type { XmlElement } from '../xml.ts';
+import { parseXml, XML_LIMITS, XmlFeed } from '../xml.ts';
 import { dataFromXml } from '../xml-data.ts';
 import type { RestconfOperations } from './backend.ts';
+import { JsonFeed } from './json-feed.ts';
 import { dataFromJson } from './json-reader.ts';
-import type { JsonObject } from './json-text.ts';
-import { describeJson, isJsonObject, parseJson, parseLongJson } from './json-text.ts';
-import { LIMITS } from './limits.ts';
+import type { JsonObject, JsonValue } from './json-text.ts';
+import { describeJson, isJsonObject, parseJson } from './json-text.ts';
 import type { Encoding } from './media.ts';
 import { unsupportedMedia } from './media.ts';
 
@@ -33,28 +35,37 @@ export interface BodyShape {
   readonly state?: boolean;
 }
 
+/** A body of configuration that is read while it comes. */
+export type LongBody =
+  | { readonly encoding: 'json'; readonly feed: OctetFeed<JsonValue> }
+  | { readonly encoding: 'xml'; readonly feed: OctetFeed<XmlElement> };
+
+export function longBody(encoding: Encoding): LongBody {
+  if (encoding === 'json') return { encoding, feed: new OctetFeed(new JsonFeed(), notUtf8) };
+  return { encoding, feed: new OctetFeed(new XmlFeed(XML_LIMITS, 'body'), notUtf8) };
+}
+
 /**
  * The body as children of one node of `shape.parent`.
  * @throws RestconfFault 415 without a Content-Type; ManagementError malformed-message for what is not well-formed or
  *   holds something else than expected, and all faults of the data
  */
 export async function readBody(
-  body: Uint8Array,
+  body: Uint8Array | LongBody,
   encoding: Encoding | undefined,
   { schema, check }: Pick<RestconfOperations, 'schema' | 'check'>,
   shape: BodyShape,
 ): Promise<DataNode> {
-  if (body.length === 0) throw malformed('the request has no body; expected the resource in JSON or XML');
+  const whole = body instanceof Uint8Array ? body : undefined;
+  if (whole?.length === 0) throw malformed('the request has no body; expected the resource in JSON or XML');
   if (encoding === undefined) throw unsupportedMedia('no Content-Type came');
-  const text = decodeUtf8(body);
   const { parent, path, wrapper, module, state = false } = shape;
-  const isLong = body.length >= LIMITS.bulkOctets && !state;
   try {
     if (encoding === 'json') {
-      const members = unwrapJson(isLong ? await parseLongJson(text) : parseJson(text), wrapper);
+      const members = unwrapJson(jsonOf(body), wrapper);
       return dataFromJson(schema, check, members, { parent, state, ...(module === undefined ? {} : { module }) });
     }
-    const root = isLong ? await parseLongXml(text, 'body') : parseXml(text);
+    const root = xmlOf(body);
     if (wrapper && (root.name !== wrapper.name || root.namespace !== wrapper.namespace)) {
       throw malformed(
         `expected the element ${wrapper.name} of ${wrapper.namespace}, ${root.name} of '${root.namespace}' came`,
@@ -66,14 +77,30 @@ export async function readBody(
   }
 }
 
+function jsonOf(body: Uint8Array | LongBody): JsonValue {
+  if (body instanceof Uint8Array) return parseJson(decodeUtf8(body));
+  if (body.encoding === 'json') return body.feed.end();
+  throw new Error('a body that came as XML is asked for JSON');
+}
+
+function xmlOf(body: Uint8Array | LongBody): XmlElement {
+  if (body instanceof Uint8Array) return parseXml(decodeUtf8(body));
+  if (body.encoding === 'xml') return body.feed.end();
+  throw new Error('a body that came as JSON is asked for XML');
+}
+
 function decodeUtf8(body: Uint8Array): string {
   if (isAscii(body)) return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
   } catch (error) {
-    if (error instanceof TypeError) throw malformed('the body is not UTF-8');
+    if (error instanceof TypeError) throw notUtf8();
     throw error;
   }
+}
+
+function notUtf8(): ManagementError {
+  return malformed('the body is not UTF-8');
 }
 
 function unwrapJson(value: ReturnType<typeof parseJson>, wrapper: Wrapper | undefined): JsonObject {

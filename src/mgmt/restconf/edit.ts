@@ -13,6 +13,7 @@ import { ManagementError } from '../../state/errors.ts';
 import type { Caller, Edition, EditRequest } from '../../state/request.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
+import type { LongBody } from './body.ts';
 import { readBody } from './body.ts';
 import { editionHeaders, requireConditions } from './conditions.ts';
 import { badRequest, notFound } from './fault.ts';
@@ -49,13 +50,14 @@ export class Editor {
    * 201 with Location, or 204; with the new entity-tag.
    * @throws ManagementError for all reasons to refuse the body, the target, a precondition, the edit
    */
-  async edit(caller: Caller, request: RestconfRequest, body: Uint8Array): Promise<Reply> {
+  async edit(caller: Caller, request: RestconfRequest, body: Uint8Array | LongBody): Promise<Reply> {
     const plan = await this.#plan(request, body);
     let existed = false;
     const precondition = async () => {
       existed = await this.#mayGoOn(caller, request, plan);
     };
-    const edit = { target: 'running', testOption: 'test-then-set', ...plan.edit, precondition } as const;
+    const { comment } = request;
+    const edit = { target: 'running', testOption: 'test-then-set', ...plan.edit, comment, precondition } as const;
     const headers = editionHeaders(await this.#operations.edit(caller, edit));
     if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
       const location = `${request.origin}${ROOT}/data${printDataPath(plan.created ?? [])}`;
@@ -64,7 +66,7 @@ export class Editor {
     return { status: 204, headers };
   }
 
-  async #plan(request: RestconfRequest, body: Uint8Array): Promise<Plan> {
+  async #plan(request: RestconfRequest, body: Uint8Array | LongBody): Promise<Plan> {
     const steps = request.resource.kind === 'data' ? request.resource.steps : [];
     if (request.method === 'POST') return this.#create(request, steps, body);
     if (request.method === 'DELETE') {
@@ -81,7 +83,7 @@ export class Editor {
   }
 
   /** §4.4.1: the body holds one child of the target. */
-  async #create(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array): Promise<Plan> {
+  async #create(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array | LongBody): Promise<Plan> {
     const { root, last } = buildPath(this.#operations.schema, steps);
     const child = await this.#single(request, last, body);
     child.operation = 'create';
@@ -95,7 +97,7 @@ export class Editor {
   async #write(
     request: RestconfRequest,
     steps: readonly PathStep[],
-    body: Uint8Array,
+    body: Uint8Array | LongBody,
     operation: 'replace' | 'merge',
   ): Promise<Plan> {
     const { root, last: parent } = buildPath(this.#operations.schema, steps.slice(0, -1));
@@ -119,7 +121,12 @@ export class Editor {
     };
   }
 
-  async #single(request: RestconfRequest, parent: DataNode, body: Uint8Array, module?: string): Promise<DataNode> {
+  async #single(
+    request: RestconfRequest,
+    parent: DataNode,
+    body: Uint8Array | LongBody,
+    module?: string,
+  ): Promise<DataNode> {
     const shape = { parent: parent.schema, path: parent.path, ...(module === undefined ? {} : { module }) };
     const top = await readBody(body, request.bodyEncoding, this.#operations, shape);
     const [child, ...more] = top.childMap.values();

@@ -5,6 +5,7 @@ import type { Caller } from '../../state/request.ts';
 import type { SchemaNode } from '../../state/schema.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
+import type { LongBody } from './body.ts';
 import { readBody } from './body.ts';
 import { notFound } from './fault.ts';
 import type { Reply } from './reply.ts';
@@ -24,7 +25,7 @@ export async function invoke(
   request: RestconfRequest,
   schema: SchemaNode,
   steps: readonly PathStep[],
-  body: Uint8Array,
+  body: Uint8Array | LongBody,
 ): Promise<Reply> {
   const { root, last } = buildPath(operations.schema, steps);
   const target = (steps.length === 0 ? root : last).add(new DataNode(schema));
@@ -44,12 +45,12 @@ async function readInput(
   operations: RestconfOperations,
   request: RestconfRequest,
   schema: SchemaNode,
-  body: Uint8Array,
+  body: Uint8Array | LongBody,
   path: string,
 ): Promise<DataNode> {
   const parent = schema.child('input', schema.module) ?? schema.child('input');
   if (!parent) throw new Error(`schema of ${schema.path} has no input`);
-  if (body.length === 0) return new DataNode(parent);
+  if (body instanceof Uint8Array && body.length === 0) return new DataNode(parent);
   const wrapper = { name: 'input', module: schema.module, namespace: schema.namespace };
   const shape = { parent, path: `${path}/input`, wrapper, state: true, module: schema.module };
   return readBody(body, request.bodyEncoding, operations, shape);

@@ -136,7 +136,8 @@ class JsonReader {
     }
     const checked = this.#check(schema, found.text);
     if ('value' in checked) return new DataNode(schema, checked.value, checked.type);
-    const path = `${parent.path}/${schema.qualifiedName}`;
+    const parentPath = schema.isKey ? parent.pathWith(schema.name, found.text) : parent.path;
+    const path = `${parentPath}/${schema.qualifiedName}`;
     return this.#fault('invalid-value', {
       path,
       message: `${path}: ${checked.message}`,

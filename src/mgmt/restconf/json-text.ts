@@ -50,42 +50,14 @@ export function parseJson(text: string, bulk = false): JsonValue {
   return new JsonParser(text, bulk).document();
 }
 
-/** The same with `bulk`, in slices of some milliseconds, so that others have their turn while a long document is read. */
-export async function parseLongJson(text: string): Promise<JsonValue> {
-  return new JsonParser(text, true, await readAhead(text)).document();
-}
-
-/** Entries that were read before the parser came to them. */
-interface Ahead {
+/** Where entries of a binding table, or what looks like one, were read before the parser came to them, and left the text. */
+export interface Gap {
+  readonly at: number;
   readonly reader: JsonRows;
-  /** Behind the last one. */
-  readonly end: number;
+  /** Line feeds in what left, and characters behind the last of them. */
+  readonly lines: number;
+  readonly columns: number;
 }
-
-/** Arrays of binding tables by where their first entry stands, or of what looks like one: the parser comes to no other. */
-async function readAhead(text: string): Promise<ReadonlyMap<number, Ahead>> {
-  const found = new Map<number, Ahead>();
-  const table = /"(?:gi-4over6:)?binding"\s*:\s*\[\s*/g;
-  let began = performance.now();
-  for (let match = table.exec(text); match; match = table.exec(text)) {
-    const first = match.index + match[0].length;
-    const reader = new JsonRows(text.length - first);
-    let at = first;
-    for (let next = reader.read(text, at, ENTRIES); next !== at; next = reader.read(text, at, ENTRIES)) {
-      at = next;
-      if (performance.now() - began < SLICE_MS) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-      began = performance.now();
-    }
-    found.set(first, { reader, end: at });
-    table.lastIndex = Math.max(at, first);
-  }
-  return found;
-}
-
-/** Entries read at once. */
-const ENTRIES = 4_096;
-const SLICE_MS = 10;
 
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return value instanceof Map;
@@ -112,17 +84,18 @@ export function describeJson(value: JsonValue): string {
   return isJsonArray(value) ? 'an array' : 'an object';
 }
 
-class JsonParser {
+export class JsonParser {
   readonly #text: string;
   #at = 0;
   #depth = 0;
   readonly #bulk: boolean;
-  readonly #ahead: ReadonlyMap<number, Ahead>;
+  readonly #gaps: readonly Gap[];
 
-  constructor(text: string, bulk: boolean, ahead: ReadonlyMap<number, Ahead> = new Map()) {
+  /** `gaps` in their order. */
+  constructor(text: string, bulk: boolean, gaps: readonly Gap[] = []) {
     this.#text = text;
     this.#bulk = bulk;
-    this.#ahead = ahead;
+    this.#gaps = gaps;
   }
 
   document(): JsonValue {
@@ -172,7 +145,8 @@ class JsonParser {
       this.#skip();
       if (!this.#take(':')) this.#fail(`expected ':' after member name "${name}"`);
       this.#skip();
-      members.set(name, this.#isEntries(name) ? this.#nested(() => this.#entries()) : this.#value());
+      const from = this.#at;
+      members.set(name, this.#isEntries(name) ? this.#nested(() => this.#entries(from)) : this.#value());
       this.#skip();
     } while (this.#take(','));
     if (!this.#take('}')) this.#fail("expected ',' or '}'");
@@ -183,10 +157,10 @@ class JsonParser {
     return this.#bulk && (name === 'binding' || name === 'gi-4over6:binding') && this.#text[this.#at] === '[';
   }
 
-  #entries(): readonly JsonValue[] {
-    const ahead = this.#ahead.get(this.#at);
-    const reader = ahead?.reader ?? new JsonRows(this.#text.length - this.#at);
-    if (ahead) this.#at = ahead.end;
+  /** The array whose bracket stands at `from`; its first value, or what is left in place of it, is next. */
+  #entries(from: number): readonly JsonValue[] {
+    const gap = this.#gaps.find(({ at }) => at > from && at <= this.#at);
+    const reader = gap?.reader ?? new JsonRows();
     const values = new BulkArray();
     this.#array(values, () => {
       this.#at = reader.read(this.#text, this.#at);
@@ -267,9 +241,21 @@ class JsonParser {
   }
 
   #fail(what: string): never {
-    const before = this.#text.slice(0, this.#at);
-    const line = before.split('\n').length;
-    const column = this.#at - before.lastIndexOf('\n');
+    let [line, column, from] = [1, 1, 0];
+    const pass = (lines: number, columns: number) => {
+      line += lines;
+      column = lines > 0 ? columns + 1 : column + columns;
+    };
+    const passText = (to: number) => {
+      const text = this.#text.slice(from, to);
+      pass(text.split('\n').length - 1, text.length - text.lastIndexOf('\n') - 1);
+      from = to;
+    };
+    for (const gap of this.#gaps.filter(({ at }) => at <= this.#at)) {
+      passText(gap.at);
+      pass(gap.lines, gap.columns);
+    }
+    passText(this.#at);
     throw new ManagementError('malformed-message', {
       type: 'rpc',
       message: `not well-formed JSON at line ${line}, column ${column}: ${what}`,

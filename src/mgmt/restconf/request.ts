@@ -43,6 +43,8 @@ export interface RestconfRequest {
   readonly bodyEncoding: Encoding | undefined;
   readonly replyEncoding: Encoding;
   readonly conditions: Conditions;
+  /** For the record of an edit; from the header field Edit-Comment. */
+  readonly comment: string | undefined;
   /** `https://host:port` as the client named us, for Location. */
   readonly origin: string;
 }
@@ -93,10 +95,23 @@ export function parseRequest(
       ifModifiedSince: header(headers, 'if-modified-since'),
       ifUnmodifiedSince: header(headers, 'if-unmodified-since'),
     },
+    comment: commentOf(headers, schema, check),
     origin: originOf(headers),
   };
   if (!['GET', 'HEAD', 'OPTIONS'].includes(method)) refuseUnaddressed(request);
   return request;
+}
+
+/** The words that go with an edit, in UTF-8. @throws RestconfFault 400 when they do not fit the type of a comment */
+function commentOf(headers: Headers, schema: Schema, check: ValueCheck): string | undefined {
+  const field = header(headers, 'edit-comment');
+  if (field === undefined) return undefined;
+  // Node gives each octet as one character.
+  const text = Buffer.from(field, 'latin1').toString('utf8');
+  const leaf = schema.root.child('roll-back', 'gi-4over6')?.child('input')?.child('comment');
+  const checked = leaf && check(leaf, text);
+  if (checked && !('value' in checked)) throw badRequest(`header field Edit-Comment: ${checked.message}`);
+  return text;
 }
 
 function originOf(headers: Headers): string {

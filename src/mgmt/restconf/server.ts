@@ -4,21 +4,25 @@
  *
  *   1. user and password                authentication.ts
  *   2. request line to one value        request.ts
- *   3. body, within limits              fastify
+ *   3. body, within limits              incoming-body.ts
  *   4. the handler of its kind          read, edit, invoke, discovery
  *   5. the reply, or the errors body    reply.ts, send.ts
  */
 
 import type { Http2SecureServer } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { fastify } from 'fastify';
 import type { Log } from '../../log.ts';
 import type { Caller } from '../../state/request.ts';
 import type { Users } from '../users.ts';
 import { authenticate } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
+import type { LongBody } from './body.ts';
+import { longBody } from './body.ts';
 import { refuseConnection, trackConnections } from './connections.ts';
 import { apiResource, hostMeta, operationsResource, yangLibraryVersion } from './discovery.ts';
 import { Editor } from './edit.ts';
+import { takeBody } from './incoming-body.ts';
 import { invoke } from './invoke.ts';
 import { LIMITS } from './limits.ts';
 import type { Headers } from './media.ts';
@@ -89,7 +93,7 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
   });
   const connections = trackConnections(app.server);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', (request: Incoming, payload: Readable) => face.takeBody(request, payload));
   app.addHook('onRequest', (request) => face.admit(request));
   app.setErrorHandler((error, request, reply) => {
     // HTTP/2 has no such header field (RFC 9113 §8.2.2); fastify sets it with 413.
@@ -131,12 +135,13 @@ interface Incoming {
   readonly originalUrl: string;
   readonly headers: Headers;
   readonly ip: string;
-  readonly body: unknown;
 }
 
 interface Admitted {
   readonly caller: Caller;
   readonly value: RestconfRequest;
+  /** When one came. */
+  readonly body?: Uint8Array | LongBody;
 }
 
 /** Requests to replies. */
@@ -160,15 +165,25 @@ class RestconfFace {
     this.#admitted.set(request, { caller, value });
   }
 
+  /** A long body of configuration is read while it comes. */
+  async takeBody(request: Incoming, payload: Readable): Promise<void> {
+    const contentLength = Number(request.headers['content-length']);
+    const admitted = this.#admitted.get(request);
+    const { resource, bodyEncoding } = admitted?.value ?? {};
+    const isLong = resource?.kind === 'data' && bodyEncoding !== undefined;
+    const long = isLong ? { long: () => longBody(bodyEncoding) } : {};
+    const body = await takeBody(payload, { contentLength, ...long });
+    if (admitted) this.#admitted.set(request, { ...admitted, body });
+  }
+
   async answer(request: Incoming): Promise<Reply> {
     const admitted = this.#admitted.get(request);
     if (!admitted) return hostMeta();
-    const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
-    const reply = await this.#handle(admitted, body);
+    const reply = await this.#handle(admitted);
     return request.method === 'HEAD' ? withoutBody(reply) : reply;
   }
 
-  #handle({ caller, value }: Admitted, body: Uint8Array): Reply | Promise<Reply> {
+  #handle({ caller, value, body = new Uint8Array() }: Admitted): Reply | Promise<Reply> {
     const { resource, method, replyEncoding } = value;
     const { operations } = this.#options;
     if (method === 'OPTIONS') return { status: 200, headers: allowHeaders(resource) };

@@ -49,6 +49,41 @@ test('chunked: a header split at every offset, and data anywhere', () => {
   }
 });
 
+test(`a long message is handed on while it comes, cut anywhere, in both framings (seed ${seed})`, () => {
+  const next = random();
+  for (let round = 0; round < 60; round++) {
+    const tail = ['', ']', ']]', ']]>]', ']]>]]'][next() % 5] ?? '';
+    const data = 'ab]]>]'.repeat(10_000 + (next() % 40_000)) + tail;
+    for (const framing of ['chunked', 'end-of-message'] as const) {
+      const octets = Buffer.concat([framePiece(data, framing), frameEnd(framing)]);
+      const found: (string | readonly string[])[] = [];
+      const reader = new MessageReader<{ pieces: string[]; push(octets: Buffer): void }>(400_000, (message) =>
+        found.push('pieces' in message ? message.pieces : message.toString()),
+      );
+      reader.framing = framing;
+      reader.long = () => {
+        const pieces: string[] = [];
+        return { pieces, push: (piece) => pieces.push(piece.toString()) };
+      };
+      const stream = Buffer.concat([octets, framePiece('short', framing), frameEnd(framing)]);
+      for (let at = 0; at < stream.length; ) {
+        const end = at + 1 + (next() % 30_000);
+        reader.push(stream.subarray(at, end));
+        at = end;
+      }
+      const [first = '', second] = found;
+      assert.ok((typeof first === 'string' ? first : first.join('')) === data, 'the same in the end');
+      assert.ok(data.length < 2 ** 17 || typeof first !== 'string', 'it came in pieces');
+      assert.is(second, 'short');
+      assert.is(reader.isInside, false);
+      const small = new MessageReader(50_000, () => undefined);
+      small.framing = framing;
+      small.long = reader.long as never;
+      assert.throws(() => small.push(stream), /at most 50000 octets/);
+    }
+  }
+});
+
 const faults = [
   ['<rpc/>]]>]]>', 'end-of-message framing where chunks were agreed (RFC 6242 §4.2)'],
   ['\n#0\n\n##\n', 'size 0'],

@@ -160,6 +160,9 @@ test('lookup at a time: who held the address, since when, until when', async () 
   const early = await lookup('192.0.2.2', '1999-12-31T23:59:59Z');
   assert.is(outcome(early), 'invalid-value');
   assert.match(early, /time 1999-12-31T23:59:59\S+ is not on record: what was since 20\d\d-.*Z is/);
+  const late = await lookup('192.0.2.2', '2099-01-01T00:00:00Z');
+  assert.is(outcome(late), 'invalid-value');
+  assert.match(late, /time 2099-01-01T00:00:00\S+ is to come/);
 });
 
 test('history is a limit of the configuration', async () => {

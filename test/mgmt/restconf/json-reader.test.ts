@@ -103,7 +103,7 @@ const bad = [
   [
     aftr('"binding-table":{"binding":[{"ipv4-prefix":"192.0.2.0/33","gateway-ipv6-address":"::1"}]}'),
     'invalid-value',
-    `${A}/binding-table/binding[ipv4-prefix='']/ipv4-prefix`,
+    `${A}/binding-table/binding[ipv4-prefix='192.0.2.0/33']/ipv4-prefix`,
     'a key of a wrong type',
   ],
 ] as const;

@@ -32,6 +32,20 @@ test('POST of a list entry: 201 and a Location that leads to it', () =>
     assert.is((await box.curl(B_URL)).headers.etag, reply.headers.etag);
   }));
 
+test('the header field Edit-Comment goes on record with the edit; one that is too long is refused', () =>
+  withRestconf(async (box) => {
+    const put = (comment: string) =>
+      box.curl(B_URL, {
+        method: 'PUT',
+        body: bindingBody({ description: comment }),
+        headers: [`Edit-Comment: ${comment}`],
+      });
+    assert.is((await put('ticket 7 \u20ac')).status, 201);
+    const view = box.datastores.view('running');
+    assert.is(view.history.summary(view.version)?.comment, 'ticket 7 \u20ac');
+    view.close();
+  }));
+
 test('POST to the datastore and of a leaf-list entry', () =>
   withRestconf(async ({ curl, url }) => {
     const pool = await curl(AFTR, { method: 'POST', body: '{"gi-4over6:ipv4-pool":["203.0.113.0/24"]}' });

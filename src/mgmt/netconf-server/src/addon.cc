@@ -2,6 +2,7 @@
 #include "addon.h"
 
 #include <libyang/libyang.h>
+#include <malloc.h>
 
 #include "context.h"
 #include "napi_values.h"
@@ -193,6 +194,12 @@ napi_value print(napi_env env, napi_callback_info info) {
   return text ? makeString(env, text.get()) : throwError(env, "YANG_DATA", error);
 }
 
+/** trimMemory(): what was freed in between what is in use goes back to the system. */
+napi_value trimMemory(napi_env env, napi_callback_info) {
+  malloc_trim(0);
+  return makeUndefined(env);
+}
+
 }  // namespace
 
 void define(napi_env env, napi_value exports, const char* name, napi_callback callback) {
@@ -215,6 +222,7 @@ NAPI_MODULE_INIT() {
   define(env, exports, "checkOperation", checkOperation);
   define(env, exports, "yangLibrary", yangLibrary);
   define(env, exports, "print", print);
+  define(env, exports, "trimMemory", trimMemory);
   defineServer(env, exports);
   return exports;
 }

@@ -176,9 +176,33 @@ const char* typedefOf(const lysc_node* node) {
   return colon != nullptr ? colon + 1 : name;
 }
 
+/** Parts of a range or length as YANG writes them, `1..64 | 128`. */
+std::string rangeText(const lysc_range* range, bool isSigned) {
+  std::string out;
+  LY_ARRAY_COUNT_TYPE i;
+  LY_ARRAY_FOR(range->parts, i) {
+    const auto& part = range->parts[i];
+    const std::string min = isSigned ? std::to_string(part.min_64) : std::to_string(part.min_u64);
+    const std::string max = isSigned ? std::to_string(part.max_64) : std::to_string(part.max_u64);
+    out += (out.empty() ? "" : " | ") + (min == max ? min : min + ".." + max);
+  }
+  return out;
+}
+
+/** Limits of whole numbers and of the lengths of texts. */
+void writeRange(Object& out, const lysc_type* type) {
+  const bool isSigned = type->basetype >= LY_TYPE_INT8 && type->basetype <= LY_TYPE_INT64;
+  const bool isUnsigned = type->basetype >= LY_TYPE_UINT8 && type->basetype <= LY_TYPE_UINT64;
+  const lysc_range* range = nullptr;
+  if (isSigned || isUnsigned) range = reinterpret_cast<const lysc_type_num*>(type)->range;
+  if (type->basetype == LY_TYPE_STRING) range = reinterpret_cast<const lysc_type_str*>(type)->length;
+  if (range != nullptr) out.text("range", rangeText(range, isSigned).c_str());
+}
+
 void writeType(Object& out, const lysc_type* stated) {
   const lysc_type* type = resolvedType(stated);
   out.text("type", typeName(type->basetype));
+  writeRange(out, type);
   std::vector<std::string> items;
   LY_ARRAY_COUNT_TYPE i;
   if (type->basetype == LY_TYPE_UNION) {
