@@ -83,8 +83,10 @@ export const BOOLEANS: ReadonlySet<string> = new Set([
   'enable-hairpinning',
   'enable-nacm',
   'enabled',
+  'log-ecn-anomalies',
   'persistent',
   'replay-support',
+  'replaySupport',
 ]);
 
 /** Containers: an empty element of that name is no empty text. */
@@ -103,7 +105,9 @@ export const CONTAINERS: ReadonlySet<string> = new Set([
   'locks',
   'modules-state',
   'nacm',
+  'netconf',
   'netconf-state',
+  'notification',
   'restconf-state',
   'schemas',
   'sessions',
