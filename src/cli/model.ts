@@ -107,6 +107,7 @@ export const BOOLEANS: ReadonlySet<string> = new Set([
   'outer-fragmentation',
   'persistent',
   'replay-support',
+  'replaySupport',
 ]);
 
 /** Containers: an empty element of that name is no empty text. */
@@ -129,8 +130,10 @@ export const CONTAINERS: ReadonlySet<string> = new Set([
   'locks',
   'modules-state',
   'nacm',
+  'netconf',
   'netconf-state',
   'reassembly',
+  'notification',
   'restconf-state',
   'schemas',
   'sessions',

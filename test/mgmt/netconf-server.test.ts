@@ -109,7 +109,10 @@ test('schema: modules with revision, features that are on, submodules', () =>
 
 /** Facts of one node, without its place. */
 const nodeFacts: readonly (readonly [path: readonly string[], facts: object])[] = [
-  [['values', 'small'], { kind: 'leaf', config: true, type: 'uint8', defaults: ['7'], units: 'cm', typedef: 'size' }],
+  [
+    ['values', 'small'],
+    { kind: 'leaf', config: true, type: 'uint8', defaults: ['7'], units: 'cm', typedef: 'size', range: '1..10 | 20' },
+  ],
   [['values', 'colour'], { kind: 'leaf', config: true, type: 'enumeration', enums: ['red', 'deep blue'] }],
   [['values', 'access'], { kind: 'leaf', config: true, type: 'bits', enums: ['read', 'write'] }],
   [

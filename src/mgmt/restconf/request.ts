@@ -58,7 +58,13 @@ export const ROOT = '/restconf';
 export const HOST_META = '/.well-known/host-meta';
 
 /** Operations of NETCONF itself have no meaning here (RFC 8040 §1.3: datastores, locks and sessions are implicit). */
-const NETCONF_ONLY = ['ietf-netconf', 'ietf-netconf-monitoring', 'ietf-netconf-nmda', 'ietf-netconf-partial-lock'];
+const NETCONF_ONLY = [
+  'ietf-netconf',
+  'ietf-netconf-monitoring',
+  'ietf-netconf-nmda',
+  'ietf-netconf-partial-lock',
+  'notifications',
+];
 
 const METHODS: readonly Method[] = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
