@@ -5,8 +5,8 @@
  * It speaks base:1.0, whose mark `]]>]]>` cannot stand in well-formed XML, so that an answer is one plain text.
  */
 
-import type { Socket } from 'node:net';
 import { createConnection } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { parseStringPromise } from 'xml2js';
 import { CommandFailure, EXIT } from './failure.ts';
@@ -26,13 +26,13 @@ const REPLY_BEGUN = /^[^<]*(?:<\?[^>]*\?>[^<]*)?<(?:\w+:)?rpc-reply[^>]*>\s*<[^>
 export type ReplyNode = { readonly [name: string]: readonly (ReplyNode | string)[] | string | undefined };
 
 export class NetconfClient {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #path: string;
   readonly #pieces: AsyncIterator<string>;
   #held = '';
   #namespaces: ReadonlyMap<string, string> | undefined;
 
-  private constructor(socket: Socket, path: string) {
+  private constructor(socket: Duplex, path: string) {
     this.#socket = socket;
     this.#path = path;
     this.#pieces = decoded(socket)[Symbol.asyncIterator]();
@@ -45,9 +45,14 @@ export class NetconfClient {
       socket.once('connect', resolve);
       socket.once('error', (error: NodeJS.ErrnoException) => reject(noConnection(path, error.code)));
     });
-    socket.on('error', () => undefined);
-    const client = new NetconfClient(socket, path);
-    socket.write(HELLO + MARK);
+    return NetconfClient.over(socket, path);
+  }
+
+  /** A client on a transport that is open, such as a subsystem of SSH; `name` of it is for errors. */
+  static async over(transport: Duplex, name: string): Promise<NetconfClient> {
+    transport.on('error', () => undefined);
+    const client = new NetconfClient(transport, name);
+    transport.write(HELLO + MARK);
     for await (const _ of client.#message());
     return client;
   }
@@ -130,7 +135,7 @@ export class NetconfClient {
   }
 }
 
-async function* decoded(socket: Socket): AsyncGenerator<string> {
+async function* decoded(socket: Duplex): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
   for await (const octets of socket) yield decoder.write(octets as Buffer);
 }

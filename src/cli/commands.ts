@@ -163,7 +163,7 @@ function addReading(program: Command): void {
   overSocket(program.command('lookup'))
     .description('which binding answers for an IPv4 address')
     .argument('<address>', 'IPv4 address')
-    .option('--aftr <name>', 'ask this AFTR only')
+    .option('--aftr <name>', 'ask this AFTR only; else every one that is or was')
     .option('--port <number>', 'of a shared address, the port or ICMP identifier', wholeNumber(0, 65_535))
     .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z', moment)
     .option('--json', 'for programs')

@@ -1,9 +1,7 @@
-/** `lookup`: which binding answers for an IPv4 address (the action of the model). */
+/** `lookup`: which binding answers for an IPv4 address, of one AFTR (action lookup) or of all (operation lookup-address). */
 
-import { aftrNames } from './binding-rows.ts';
-import type { NetconfClient } from './client.ts';
-import { textOf } from './client.ts';
-import { CommandFailure, EXIT } from './failure.ts';
+import type { NetconfClient, ReplyNode } from './client.ts';
+import { nodesAt, textOf } from './client.ts';
 import type { Output } from './output.ts';
 import { rowSink } from './rows.ts';
 import { escapeXml } from './xml-text.ts';
@@ -33,25 +31,36 @@ export async function lookup(
   address: string,
   options: LookupOptions,
 ): Promise<void> {
-  const names = options.aftr === undefined ? await aftrNames(client, 'running') : [options.aftr];
-  if (names.length === 0) throw new CommandFailure(EXIT.refused, 'there is no AFTR to ask');
   const what = options.port === undefined ? address : `port ${options.port} of ${address}`;
   const none = options.at ? `No binding held ${what} then.` : `No binding holds ${what}.`;
   const sink = rowSink(output, ['aftr', ...ANSWER], none, options.json ?? false);
-  for (const aftr of names) {
-    const reply = await client.call(lookupAction(aftr, address, options));
-    const answer = ANSWER.map((name) => [name, textOf(reply, name)] as const).filter(([, value]) => value !== '');
-    if (answer.length > 0) sink.row({ aftr, ...Object.fromEntries(answer) });
+  const question = questionOf(address, options);
+  if (options.aftr === undefined) {
+    const reply = await client.call(`<lookup-address xmlns="urn:gi-4over6">${question}</lookup-address>`);
+    for (const node of nodesAt(reply, 'answer')) sink.row({ aftr: textOf(node, 'aftr'), ...answerOf(node) });
+  } else {
+    const answer = answerOf(await client.call(lookupAction(options.aftr, question)));
+    if (Object.keys(answer).length > 0) sink.row({ aftr: options.aftr, ...answer });
   }
   sink.finish();
 }
 
-function lookupAction(aftr: string, address: string, { at, port }: LookupOptions): string {
+function answerOf(node: ReplyNode): Record<string, string> {
+  return Object.fromEntries(
+    ANSWER.map((name) => [name, textOf(node, name)] as const).filter(([, value]) => value !== ''),
+  );
+}
+
+function questionOf(address: string, { at, port }: LookupOptions): string {
   const asked = port === undefined ? '' : `<port>${port}</port>`;
   const time = at ? `<time>${at.toISOString()}</time>` : '';
+  return `<ipv4-address>${escapeXml(address)}</ipv4-address>${asked}${time}`;
+}
+
+function lookupAction(aftr: string, question: string): string {
   return (
     '<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire xmlns="urn:gi-4over6">' +
-    `<aftr><name>${escapeXml(aftr)}</name><lookup><ipv4-address>${escapeXml(address)}</ipv4-address>${asked}${time}</lookup></aftr>` +
+    `<aftr><name>${escapeXml(aftr)}</name><lookup>${question}</lookup></aftr>` +
     '</softwire></action>'
   );
 }

@@ -63,13 +63,13 @@ import {
   REPLIED,
 } from './verdict.ts';
 import {
+  answerIcmpv4Echo,
   CODE_FRAGMENTATION_NEEDED,
   CODE_HOST_UNREACHABLE,
   CODE_TTL_EXCEEDED,
   ICMPV4_TIME_EXCEEDED,
   ICMPV4_UNREACHABLE,
-  isIcmpv4EchoRequest,
-  turnIntoEchoReply,
+  REPLY_TTL,
 } from './wire/icmpv4.ts';
 import { isIcmpv6EchoRequest, isLinkMessage, turnIntoIcmpv6EchoReply } from './wire/icmpv6.ts';
 import * as ipv4 from './wire/ipv4.ts';
@@ -88,7 +88,6 @@ import { clampMss } from './wire/tcp.ts';
 const FRAGMENTATION_NEEDED = [ICMPV4_UNREACHABLE, CODE_FRAGMENTATION_NEEDED] as const;
 const TTL_EXCEEDED = [ICMPV4_TIME_EXCEEDED, CODE_TTL_EXCEEDED] as const;
 const HOST_UNREACHABLE = [ICMPV4_UNREACHABLE, CODE_HOST_UNREACHABLE] as const;
-const REPLY_TTL = 64;
 
 /** Why a packet ends whose extension headers could not all be passed over. */
 const WALK_DROPS: number[] = [];
@@ -220,7 +219,7 @@ export class SlowPath {
     if (!this.#isGateway && this.#isDenied(buf, at, packet.softwire)) return DROP_ICMP_DENIED;
     if (ipv4.ttl(buf, at) === 0) return DROP_TTL_EXPIRED;
     const mtu = this.#pathMtus.payloadMtu(packet.softwire, packet.row, batch.nowMs);
-    if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, NO_ROW);
+    if (ipv4.isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, NO_ROW);
     this.#clampMss(buf, at, packet.softwire);
     return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row) ? FORWARDED : DROP_TOO_BIG;
   }
@@ -247,7 +246,7 @@ export class SlowPath {
   #toItself(batch: Batch, packet: Parsed, softwire: number): number {
     batch.instances[packet.k] = this.#softwires.instance(softwire);
     if (!this.#isGateway && this.#isDenied(batch.buf, packet.at, softwire)) return DROP_ICMP_DENIED;
-    if (!answerEcho(batch.buf, packet.at)) return DROP_MARTIAN_IPV4_DESTINATION;
+    if (!answerIcmpv4Echo(batch.buf, packet.at)) return DROP_MARTIAN_IPV4_DESTINATION;
     batch.send(packet.k, packet.at, ipv4.totalLength(batch.buf, packet.at));
     return REPLIED;
   }
@@ -379,7 +378,7 @@ export class SlowPath {
   #throughTunnelToItself(batch: Batch, packet: Parsed): number {
     const { buf } = batch;
     const { k, at, row, softwire } = packet;
-    if (row !== 0 && answerEcho(buf, at)) {
+    if (row !== 0 && answerIcmpv4Echo(buf, at)) {
       return this.#encapsulation.send(batch, k, at, softwire, row) ? REPLIED : DROP_TOO_BIG;
     }
     this.#carryTrafficClass(buf, packet);
@@ -411,7 +410,7 @@ export class SlowPath {
     const target = this.#softwireOf(other);
     if (ipv4.ttl(buf, at) <= 1) return this.#ttlExpired(batch, packet);
     const mtu = this.#pathMtus.payloadMtu(target, other, batch.nowMs);
-    if (isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, packet.row);
+    if (ipv4.isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, packet.row);
     this.#carryTrafficClass(buf, packet);
     ipv4.setTtl(buf, at, ipv4.ttl(buf, at) - 1);
     this.#clampMss(buf, at, packet.softwire);
@@ -497,20 +496,4 @@ export class SlowPath {
     const { rows } = this.#table;
     return sameFourWords(rows, row << ROW_SHIFT, rows, other << ROW_SHIFT);
   }
-}
-
-/** Whether a packet does not fit the tunnel and must not be fragmented (RFC 2473 §7.2). */
-function isTooBig(buf: Uint8Array, at: number, payloadMtu: number): boolean {
-  return ipv4.totalLength(buf, at) > payloadMtu && ipv4.dontFragment(buf, at);
-}
-
-/** Turns an echo request at `at` into its reply, TTL and addresses included; false leaves it as it is. */
-function answerEcho(buf: Uint8Array, at: number): boolean {
-  const message = at + ipv4.headerLength(buf, at);
-  if (ipv4.protocol(buf, at) !== ipv4.PROTOCOL_ICMP || ipv4.isFragment(buf, at)) return false;
-  if (!isIcmpv4EchoRequest(buf, message, at + ipv4.totalLength(buf, at) - message)) return false;
-  turnIntoEchoReply(buf, message);
-  ipv4.swapAddresses(buf, at);
-  ipv4.setTtl(buf, at, REPLY_TTL);
-  return true;
 }

@@ -1,13 +1,10 @@
 /** The operations and actions of our model, by their schema path. */
 
-import { formatIpv4Prefix, formatIpv6, parseIpv4 } from '../address.ts';
 import { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
-import type { History } from '../state/history.ts';
-import { longestMatchAt } from '../state/history.ts';
 import type { Authorize, Caller } from '../state/request.ts';
-import { lookUpPortSet } from './port-set-lookup.ts';
+import { lookUpAddress, lookup } from './lookup.ts';
 import { compareDatastores, compareVersions, getVersion, listVersions, rollBack, withView } from './versions.ts';
 
 /** Who asks, and of what. */
@@ -37,6 +34,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   '/gi-4over6:roll-back': rollBack,
   '/ietf-nmda-compare:compare': compareDatastores,
   '/gi-4over6:softwire/aftr/lookup': lookup,
+  '/gi-4over6:lookup-address': lookUpAddress,
 };
 
 /**
@@ -64,68 +62,6 @@ function requireInstance(tree: DataNode, action: DataNode): void {
   if (at) return;
   const path = action.parent?.path ?? '';
   throw new ManagementError('data-missing', { path, message: `${path} does not exist` });
-}
-
-/**
- * aftr/lookup: the longest bound prefix that holds an address, or the port set of a port of it, now or at a moment; an
- * empty answer when there is none.
- */
-async function lookup({ datastores }: ActionContext, action: DataNode, input: DataNode): Promise<ActionOutput> {
-  const output = new DataNode(outputOf(action));
-  const text = input.leaf('ipv4-address');
-  const address = text === undefined ? undefined : parseIpv4(text);
-  if (address === undefined) {
-    throw new ManagementError('missing-element', {
-      path: action.path,
-      message: 'lookup needs an ipv4-address',
-      info: { 'bad-element': 'ipv4-address' },
-    });
-  }
-  const instance = action.parent?.leaf('name') ?? '';
-  const [version, found] = await withView(datastores.view('running'), (view) => {
-    const asked = versionAsked(view.history, input.leaf('time'));
-    return [asked, longestMatchAt(view.history, asked, instance, address)] as const;
-  });
-  if (!found) {
-    const port = input.leaf('port');
-    const number = port === undefined ? undefined : Number(port);
-    const answer = await withView(datastores.viewVersion(version), ({ tree }) =>
-      lookUpPortSet(tree, instance, address, number),
-    );
-    return { output: withLeaves(output, answer ?? {}) };
-  }
-  const { binding, since, until } = found;
-  const { gatewayIpv6Address, aftrIpv6Address, description, origin } = binding;
-  withLeaves(output, {
-    'ipv4-prefix': formatIpv4Prefix(binding.address, binding.length),
-    'gateway-ipv6-address': formatIpv6(gatewayIpv6Address),
-    'aftr-ipv6-address': aftrIpv6Address && formatIpv6(aftrIpv6Address),
-    description,
-    origin,
-    since: since?.toISOString(),
-    until: until?.toISOString(),
-  });
-  return { output };
-}
-
-/** How far the clock of who asks may be ahead. */
-const CLOCK_TOLERANCE_MS = 60_000;
-
-/**
- * The version of a moment; the newest one without. @throws ManagementError invalid-value when it is not on record, or is to come
- */
-function versionAsked(history: History, time: string | undefined): number {
-  if (time === undefined) return history.newest;
-  const moment = new Date(time);
-  if (moment.getTime() > Date.now() + CLOCK_TOLERANCE_MS) {
-    const message = `time ${time} is to come: it is ${new Date().toISOString()} here`;
-    throw new ManagementError('invalid-value', { message, appTag: 'not-on-record', info: { 'bad-element': 'time' } });
-  }
-  const version = history.versionAt(moment);
-  if (version !== undefined) return version;
-  const oldest = history.timeOf(history.oldest).toISOString();
-  const message = `time ${time} is not on record: what was since ${oldest} is`;
-  throw new ManagementError('invalid-value', { message, appTag: 'not-on-record', info: { 'bad-element': 'time' } });
 }
 
 export function withLeaves(node: DataNode, leaves: Readonly<Record<string, string | undefined>>): DataNode {

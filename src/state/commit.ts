@@ -2,7 +2,7 @@
 
 import type { PendingCommit } from './confirmed.ts';
 import { ContentHash } from './content-hash.ts';
-import type { Environment, Snapshot } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { encodeTree, versionKey } from './history.ts';
@@ -16,6 +16,7 @@ import { inSlices } from './row-changes.ts';
 import type { NewRows } from './row-write.ts';
 import { bufferOf, NOTHING, tableOf, writeRows } from './row-write.ts';
 import { keyOfNumber, rowKey } from './rows.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Row keys have two octets for the table. */
 const MAX_TABLES = 65_534;

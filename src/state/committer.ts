@@ -5,7 +5,6 @@ import type { Clock, ConfirmationEvent, PendingCommit, TakeBackReason } from './
 import { Confirmation, SYSTEM_CLOCK } from './confirmed.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, countsAfter, rowChanges } from './draft.ts';
-import type { Snapshot } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
@@ -17,6 +16,7 @@ import type { RowSource } from './rows.ts';
 import { checkRules } from './rules.ts';
 import type { RunningStore } from './running-store.ts';
 import type { Schema } from './schema.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export interface CommitterOptions {
   readonly schema: Schema;

@@ -22,7 +22,7 @@ import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, authorizeDifference, copyDraft, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import { keepRowParents } from './edit.ts';
-import type { Environment, Snapshot, StoreSize } from './environment.ts';
+import type { Environment, StoreSize } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { generationOf, keepGeneration } from './generations.ts';
@@ -47,6 +47,7 @@ import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import type { HeldFile } from './running-store.ts';
 import { RunningStore } from './running-store.ts';
+import type { Snapshot } from './snapshot.ts';
 import { startupDraft } from './startup.ts';
 import type { View } from './view.ts';
 

@@ -24,14 +24,12 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Database, RootDatabase, Transaction } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
 import { open } from 'lmdb';
 import { generationDir, generations, LOCK_FILE, NEXT_GENERATION, STORE_FILE } from './generations.ts';
 import { PassingRows } from './passing-rows.ts';
 import type { Head } from './records.ts';
-import { openHead, openJson, sealHead } from './records.ts';
-import type { SealedRow } from './rows.ts';
-import { keyOfNumber, numberOfKey, RowSource, rowKey, tableKey } from './rows.ts';
+import { openHead, sealHead } from './records.ts';
 import { syncPath } from './sync.ts';
 
 /** Number of the form of the file; a program refuses a newer one. */
@@ -44,8 +42,8 @@ const OWNER_ONLY = 0o600;
 /** LMDB's magic number and its place in a meta page, behind the page header. */
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
-const HEAD_KEY = Buffer.from('head');
-const NEXT_GENERATION_KEY = Buffer.from(NEXT_GENERATION);
+export const HEAD_KEY = Buffer.from('head');
+export const NEXT_GENERATION_KEY = Buffer.from(NEXT_GENERATION);
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;
 
 type Rows = Database<Buffer, Buffer>;
@@ -65,7 +63,7 @@ export interface Environment {
   readonly treeHistory: Rows;
 }
 
-type DatabaseName = Exclude<keyof Environment, 'dir' | 'root' | 'passing'>;
+export type DatabaseName = Exclude<keyof Environment, 'dir' | 'root' | 'passing'>;
 
 /** `create` makes a store that is not there, `write` and `read` never do. */
 export type OpenMode = 'create' | 'write' | 'read';
@@ -127,7 +125,7 @@ export function nextGeneration({ root, meta }: Environment): number | undefined 
   return generationIn(meta.get(NEXT_GENERATION_KEY));
 }
 
-function generationIn(octets: Buffer | undefined): number | undefined {
+export function generationIn(octets: Buffer | undefined): number | undefined {
   return octets && Number(octets.toString('latin1'));
 }
 
@@ -340,162 +338,10 @@ export function reopen(environment: Environment): Environment | undefined {
 }
 
 /** One more uses it, until what is returned is called. */
-function hold(environment: Environment): () => void {
+export function hold(environment: Environment): () => void {
   users.set(environment, (users.get(environment) ?? 0) + 1);
   return () => {
     users.set(environment, (users.get(environment) ?? 1) - 1);
     idle.get(environment)?.();
   };
-}
-
-/** One consistent state of the store. To be closed; reading after that is a mistake of ours. */
-export class Snapshot extends RowSource {
-  readonly head: Head | undefined;
-  readonly #environment: Environment;
-  readonly #transaction: Transaction;
-  readonly #release: () => void;
-  /** Cursors under way. One that is left behind would hold the transaction, and with it old pages, for ever. */
-  readonly #cursors = new Set<Iterator<unknown, unknown, undefined>>();
-  #open = true;
-
-  constructor(environment: Environment) {
-    super();
-    this.#environment = environment;
-    this.#release = hold(environment);
-    environment.root.resetReadTxn();
-    this.#transaction = environment.root.useReadTransaction();
-    try {
-      const head = this.get('meta', HEAD_KEY);
-      this.head = head && openHead(head);
-    } catch (error) {
-      this.#end();
-      throw error;
-    }
-  }
-
-  /** The generation that has taken the place of this one. */
-  get nextGeneration(): number | undefined {
-    return generationIn(this.get('meta', NEXT_GENERATION_KEY));
-  }
-
-  /** RFC 7951 JSON of a small tree; undefined when there is none. */
-  tree(name: 'running' | 'startup'): unknown {
-    const octets = this.get('tree', Buffer.from(name));
-    return octets && openJson(name, octets);
-  }
-
-  sealed(instance: string, number: number): Uint8Array | undefined {
-    const table = this.tableOf(instance);
-    return table === undefined ? undefined : this.get('bindings', rowKey(table, keyOfNumber(number)));
-  }
-
-  *sealedRows(instance: string, from = 0): Generator<SealedRow> {
-    const table = this.tableOf(instance);
-    if (table === undefined) return;
-    for (const { key, value } of this.range('bindings', rowKey(table, keyOfNumber(from)), tableKey(table + 1))) {
-      yield { number: numberOfKey(key, 2), value };
-    }
-  }
-
-  /** What startup says of rows instead of running: key without instance number -> sealed row, empty for none. */
-  *startupRows(): Generator<{
-    readonly instance: string;
-    readonly key: Uint8Array;
-    readonly value: Buffer;
-  }> {
-    const names = new Map([...(this.head?.tables ?? [])].map(([name, { number }]) => [number, name]));
-    for (const { key, value } of this.range('startup')) {
-      yield { instance: names.get((key[0] ?? 0) * 256 + (key[1] ?? 0)) ?? '', key: key.subarray(2), value };
-    }
-  }
-
-  override *passingRows(instance: string): Generator<SealedRow> {
-    const table = this.tableOf(instance);
-    if (table === undefined) return;
-    this.#requireOpen();
-    const cursor = this.#environment.passing.walk(table, this.#transaction);
-    this.#cursors.add(cursor);
-    try {
-      for (let next = cursor.next(); !next.done; next = cursor.next()) {
-        yield next.value;
-        this.#requireOpen();
-      }
-    } finally {
-      this.#cursors.delete(cursor);
-      cursor.return(undefined);
-    }
-  }
-
-  count(instance: string): number {
-    return this.head?.tables.get(instance)?.rows ?? 0;
-  }
-
-  /** What stands for the AFTR in row keys; undefined when it never had rows. */
-  tableOf(instance: string): number | undefined {
-    return this.head?.tables.get(instance)?.number;
-  }
-
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    for (const cursor of this.#cursors) cursor.return?.();
-    this.#end();
-  }
-
-  #end(): void {
-    this.#transaction.done();
-    this.#release();
-  }
-
-  /** Entries of a database from `start` to before `end`, in key order. */
-  *range(
-    name: DatabaseName,
-    start?: Buffer,
-    end?: Buffer,
-  ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
-    yield* this.#walk(name, { ...(start && { start }), ...(end && { end }) });
-  }
-
-  *#walk(
-    name: DatabaseName,
-    bounds: { readonly start?: Buffer; readonly end?: Buffer; readonly reverse?: boolean },
-  ): Generator<{ readonly key: Uint8Array; readonly value: Buffer }> {
-    this.#requireOpen();
-    const cursor = this.#environment[name].getRange({ ...bounds, transaction: this.#transaction })[Symbol.iterator]();
-    this.#cursors.add(cursor);
-    try {
-      for (let next = cursor.next(); !next.done; next = cursor.next()) {
-        yield next.value;
-        this.#requireOpen();
-      }
-    } finally {
-      this.#cursors.delete(cursor);
-      cursor.return?.();
-    }
-  }
-
-  /** The first entry of a database from `start` to before `end`. */
-  first(
-    name: DatabaseName,
-    start: Buffer,
-    end: Buffer,
-  ): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
-    for (const entry of this.range(name, start, end)) return entry;
-    return undefined;
-  }
-
-  /** The last entry of a database behind `from`, up to and including `to`. */
-  last(name: DatabaseName, from: Buffer, to: Buffer): { readonly key: Uint8Array; readonly value: Buffer } | undefined {
-    for (const entry of this.#walk(name, { start: to, end: from, reverse: true })) return entry;
-    return undefined;
-  }
-
-  get(name: DatabaseName, key: Buffer): Buffer | undefined {
-    this.#requireOpen();
-    return this.#environment[name].get(key, { transaction: this.#transaction });
-  }
-
-  #requireOpen(): void {
-    if (!this.#open) throw new Error('a snapshot of the store was read after it was closed');
-  }
 }

@@ -15,7 +15,6 @@ import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { clearLostTables } from './draft.ts';
 import { keepRowParents } from './edit.ts';
-import type { Snapshot } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { treeFromJson } from './json.ts';
 import type { Binding } from './model.generated.ts';
@@ -27,6 +26,7 @@ import { HistoricChange, inSlices, isSameRow } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
 import { formatNumber, keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource, rowKey } from './rows.ts';
 import type { Schema } from './schema.ts';
+import type { Snapshot } from './snapshot.ts';
 import { TouchedRows } from './touched-rows.ts';
 
 /** Stands behind all prefixes of a table. */
@@ -85,6 +85,11 @@ export class History {
     this.#snapshot = snapshot;
     this.newest = snapshot.head?.version ?? 0;
     this.oldest = (snapshot.head?.oldestChange ?? 1) - 1;
+  }
+
+  /** AFTRs that have or ever had bindings. */
+  get aftrs(): Iterable<string> {
+    return this.#snapshot.head?.tables.keys() ?? [];
   }
 
   /** @throws ManagementError invalid-value for a version that is not on record */
@@ -321,13 +326,20 @@ class RowsAt extends RowSource {
   }
 }
 
+/** A binding, since when it was as it is here, and until when; undefined where that is not on record, or has not come. */
+export interface HeldBinding {
+  readonly binding: Binding;
+  readonly since: Date | undefined;
+  readonly until: Date | undefined;
+}
+
 /** The binding that held an address at a version: that of the longest prefix, since when, and until when. */
 export function longestMatchAt(
   history: History,
   version: number,
   instance: string,
   address: number,
-): { readonly binding: Binding; readonly since: Date | undefined; readonly until: Date | undefined } | undefined {
+): HeldBinding | undefined {
   const binding = longestMatch(history.rows(version), instance, address);
   return binding && { binding, ...history.spanOf(version, instance, prefixNumber(binding.address, binding.length)) };
 }

@@ -1,12 +1,13 @@
 /** The store as the datapath reads it: in a process of its own, read only, following commits by their change records. */
 
 import type { Environment } from './environment.ts';
-import { openEnvironment, Snapshot, storeError } from './environment.ts';
+import { openEnvironment, storeError } from './environment.ts';
 import { History } from './history.ts';
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
 import { openRow } from './rows.ts';
+import { Snapshot } from './snapshot.ts';
 
 /** More changed rows are not worth following: all tables are read anew. */
 export const FOLLOWED_ROWS = 100_000;

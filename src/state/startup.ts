@@ -7,12 +7,12 @@ import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, clearLostTables } from './draft.ts';
 import { keepRowParents } from './edit.ts';
-import type { Snapshot } from './environment.ts';
 import { treeFromJson } from './json.ts';
 import { RowOverlay } from './overlay.ts';
 import { prefixOfKey } from './row-form.ts';
 import { prefixNumber } from './rows.ts';
 import type { Schema } from './schema.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Startup as a draft on running; undefined while it is running itself. */
 export function startupDraft(schema: Schema, snapshot: Snapshot, running: DataNode): Draft | undefined {

@@ -2,12 +2,12 @@
 
 import type { Ipv4Prefix } from '../address.ts';
 import type { DataNode } from './data.ts';
-import type { Snapshot } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { History } from './history.ts';
 import type { Binding } from './model.generated.ts';
 import type { RowSource } from './rows.ts';
 import { longestMatch } from './rows.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** A snapshot keeps the pages it shows from being used again, so none lives longer. */
 const VIEW_LIMIT_MS = 30_000;

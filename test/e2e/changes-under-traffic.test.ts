@@ -3,14 +3,11 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv6 } from '../../src/address.ts';
-import { Datapath } from '../../src/datapath/datapath.ts';
-import { Follower } from '../../src/datapath/follower.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
 import { createPersistentTun } from '../../src/datapath/tun-device.ts';
-import { Workers } from '../../src/datapath/workers.ts';
 import { AFTR, binding, packetCounts } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
+import { tunDatapath } from '../helpers/tun-datapath.ts';
 
 /**
  * 10,000 packets a second to bindings and port sets that stay, beside 1,000 changes a second of others (D114): what the
@@ -26,7 +23,6 @@ const [PACKETS_A_SECOND, CHANGES_A_SECOND, SECONDS] = [10_000, 1_000, 4];
 const PACKETS = PACKETS_A_SECOND * (SECONDS + 1);
 const SHARED = '198.51.103.9';
 const PORT = 1_232;
-const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 
 function ip(words: string): void {
   execFileSync('ip', words.split(' '));
@@ -100,21 +96,7 @@ function start(words: readonly string[]): Program {
 
 test('1,000 changes a second lose none of 10,000 packets a second (D114)', async () => {
   const store = new MemoryStore();
-  const datapath = new Datapath({
-    follower: new Follower(store, 1, allocateShared),
-    kernel: { check: async () => [], apply: async () => {}, diagnose: async () => [], remove: async () => {} },
-    endProcess: () => undefined,
-    startWorkers: (_role, { memory }) =>
-      Workers.start({
-        device: TUN,
-        memory,
-        descriptors: [],
-        onCrash: (error) => {
-          throw error;
-        },
-      }),
-    log: QUIET,
-  });
+  const datapath = tunDatapath(store, () => TUN);
   const portSet = [{ psid: 0x34, 'b4-ipv6-address': '2001:db8:c::1' }];
   const table = { 'shared-address': [{ 'ipv4-address': SHARED, 'psid-length': 8, 'port-set': portSet }] };
   const put = [binding(['198.51.100.0/24', '2001:db8:c::1'])];

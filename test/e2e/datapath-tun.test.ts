@@ -4,18 +4,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv6 } from '../../src/address.ts';
-import { Datapath } from '../../src/datapath/datapath.ts';
+import type { Datapath } from '../../src/datapath/datapath.ts';
 import type { Role } from '../../src/datapath/engine.ts';
-import { Follower } from '../../src/datapath/follower.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
 import { createPersistentTun } from '../../src/datapath/tun-device.ts';
-import { Workers } from '../../src/datapath/workers.ts';
 import { AFTR, binding, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
 import { ipv4 } from '../helpers/packets.ts';
 import { eventually } from '../helpers/program.ts';
 import { linkAddress, sendFrames } from '../helpers/raw-frames.ts';
+import { tunDatapath } from '../helpers/tun-datapath.ts';
 
 /**
  * Both roles over real TUN devices, with real stacks at both ends:
@@ -33,7 +31,6 @@ const INTERNET = '203.0.113.80';
 const TUNS: Readonly<Record<Role, string>> = { gateway: 'gi-gw', aftr: 'gi-aftr' };
 /** From a reply that has come to its count. */
 const COUNT_MS = 2_000;
-const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 const BINDING = binding(['198.51.100.0/24', '2001:db8:a::1']);
 
 function ip(words: string): void {
@@ -95,21 +92,7 @@ interface Running {
 
 async function withDatapath(queues: number, body: (running: Running) => Promise<void>): Promise<void> {
   const store = new MemoryStore();
-  const datapath = new Datapath({
-    follower: new Follower(store, queues, allocateShared),
-    kernel: { check: async () => [], apply: async () => {}, diagnose: async () => [], remove: async () => {} },
-    startWorkers: (role, { memory }) =>
-      Workers.start({
-        device: TUNS[role],
-        memory,
-        descriptors: [],
-        onCrash: (error) => {
-          throw error;
-        },
-      }),
-    endProcess: () => undefined,
-    log: QUIET,
-  });
+  const datapath = tunDatapath(store, (role) => TUNS[role], queues);
   const softwire = {
     gateway: [{ ...GATEWAY, 'ipv4-address': '198.51.100.1' }],
     aftr: [{ ...AFTR, 'ipv4-address': '203.0.113.1' }],

@@ -2,14 +2,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Datapath } from '../../src/datapath/datapath.ts';
-import { Follower } from '../../src/datapath/follower.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
+import type { Datapath } from '../../src/datapath/datapath.ts';
 import { createPersistentTun } from '../../src/datapath/tun-device.ts';
-import { Workers } from '../../src/datapath/workers.ts';
 import { AFTR, packetCounts } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
+import { tunDatapath } from '../helpers/tun-datapath.ts';
 
 /**
  * A subscriber with a port set of a shared address, whose tunnel is Linux's own (a segment route without a header of its
@@ -28,7 +26,6 @@ const SHARED = '198.51.103.9';
 const INTERNET = '203.0.113.80';
 const B4 = '2001:db8:c::34';
 const TUN = 'gi-aftr';
-const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 const PYTHON = '/usr/bin/python3';
 /** A port of PSID 0x34, one of the next PSID, and one of A = 0. */
 const [IN_SET, FOREIGN, EXCLUDED] = [1_232, 1_236, 999];
@@ -93,21 +90,7 @@ function buildRouter(): void {
 
 async function withAftr(body: (datapath: Datapath) => Promise<void>): Promise<void> {
   const store = new MemoryStore();
-  const datapath = new Datapath({
-    follower: new Follower(store, 1, allocateShared),
-    kernel: { check: async () => [], apply: async () => {}, diagnose: async () => [], remove: async () => {} },
-    endProcess: () => undefined,
-    startWorkers: (_role, { memory }) =>
-      Workers.start({
-        device: TUN,
-        memory,
-        descriptors: [],
-        onCrash: (error) => {
-          throw error;
-        },
-      }),
-    log: QUIET,
-  });
+  const datapath = tunDatapath(store, () => TUN);
   const portSet = [
     { psid: 0x34, 'b4-ipv6-address': B4 },
     { psid: 0x35, 'b4-ipv6-address': '2001:db8:c::35' },

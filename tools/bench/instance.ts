@@ -1,16 +1,22 @@
-/** A running instance in a network namespace of its own, as benches drive it: one NETCONF session, one HTTPS connection. */
+/**
+ * A running instance in a network namespace of its own, as benches drive it: one NETCONF session on the local socket, one over
+ * SSH, one HTTPS connection.
+ */
 
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import ssh2 from 'ssh2';
 import { NetconfClient } from '../../src/cli/client.ts';
 
 const MARK = 'GI4OVER6_BENCH_NETWORK';
 const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const PORT = 8443;
+const SSH_PORT = 830;
 
 /** Goes on in a network namespace of its own: never returns outside of it. Needs root. */
 export function enterOwnNetwork(): void {
@@ -27,14 +33,17 @@ export class Instance {
   readonly #program: ChildProcess;
   readonly #client: NetconfClient;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
+  readonly #ssh = new ssh2.Client();
+  #sshClient: NetconfClient | undefined;
+  readonly #password: string;
   readonly #authorization: string;
 
   private constructor(dir: string, program: ChildProcess, client: NetconfClient) {
     this.dir = dir;
     this.#program = program;
     this.#client = client;
-    const password = readFileSync(join(dir, 'state/initial-password'), 'utf8').trim();
-    this.#authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
+    this.#password = readFileSync(join(dir, 'state/initial-password'), 'utf8').trim();
+    this.#authorization = `Basic ${Buffer.from(`admin:${this.#password}`).toString('base64')}`;
   }
 
   static async start(dir: string): Promise<Instance> {
@@ -53,6 +62,8 @@ export class Instance {
 
   async stop(): Promise<void> {
     this.#client.close();
+    this.#sshClient?.close();
+    this.#ssh.end();
     this.#agent.destroy();
     if (this.#program.exitCode === null) {
       const ended = new Promise((resolve) => this.#program.once('exit', resolve));
@@ -70,10 +81,25 @@ export class Instance {
     return this.#client.request(operation);
   }
 
-  async netconf(operation: string): Promise<string> {
-    let text = '';
-    for await (const piece of this.pieces(operation)) text += piece;
-    return text;
+  netconf(operation: string): Promise<string> {
+    return whole(this.pieces(operation));
+  }
+
+  /** The same in the session over SSH, which the first call opens. */
+  async netconfOverSsh(operation: string): Promise<string> {
+    this.#sshClient ??= await NetconfClient.over(await this.#subsystem(), `port ${SSH_PORT}`);
+    return whole(this.#sshClient.request(operation));
+  }
+
+  async #subsystem(): Promise<Duplex> {
+    await new Promise<void>((resolve, reject) => {
+      this.#ssh.once('ready', resolve).on('error', reject);
+      this.#ssh.once('connect', () => this.#ssh.setNoDelay(true));
+      this.#ssh.connect({ host: '127.0.0.1', port: SSH_PORT, username: 'admin', password: this.#password });
+    });
+    return new Promise((resolve, reject) => {
+      this.#ssh.subsys('netconf', (error, stream) => (error ? reject(error) : resolve(stream)));
+    });
   }
 
   /** Ends when the whole answer is read. @throws Error for a status of 400 and above, or another than expected */
@@ -161,6 +187,12 @@ export class Instance {
     }
     throw new Error(`the process ${role} is not there`);
   }
+}
+
+async function whole(pieces: AsyncIterable<string>): Promise<string> {
+  let text = '';
+  for await (const piece of pieces) text += piece;
+  return text;
 }
 
 export function sleep(ms: number): Promise<void> {

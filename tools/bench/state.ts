@@ -24,6 +24,8 @@ const SIZES = [1_000, 100_000, 1_000_000];
 const LARGE = 1_000_000;
 const EDITS = 300;
 const READS = 300;
+const CANDIDATES = 50;
+const ROWS_A_CANDIDATE = 10;
 /** Commits of the history, and changed bindings in each. */
 const COMMITS = 1_000;
 const ROWS_A_COMMIT = 1_000;
@@ -79,17 +81,27 @@ class StateBench {
     await this.#bulkNetconf(size, prefixes);
     await this.#bulkRestconf(size, prefixes);
     await this.#edits(size);
+    await this.#candidate(size, prefixes);
     await this.#reads(size, prefixes);
     await this.#memory('dense', size);
   }
 
   /** The store with the table and no history: compaction takes out first what is forgotten. */
   async compaction(size: number): Promise<void> {
+    this.#add(`disk.table-compacted.${size}`, await this.#withoutHistory(), 'MiB', size === LARGE ? 200 : null);
+  }
+
+  /** Forgets what was; the size of the store then, in MiB. */
+  async #withoutHistory(): Promise<number> {
     const limit = (maximum: number) => this.#edit(`<history><maximum-changes>${maximum}</maximum-changes></history>`);
     await limit(1);
-    await this.#instance.netconf('<compact-store xmlns="urn:gi-4over6"/>');
-    this.#add(`disk.table-compacted.${size}`, this.#instance.storeMebibytes(), 'MiB', size === LARGE ? 200 : null);
+    await this.#compact();
     await limit(10_000_000);
+    return this.#instance.storeMebibytes();
+  }
+
+  async #compact(): Promise<void> {
+    await this.#instance.netconf('<compact-store xmlns="urn:gi-4over6"/>');
   }
 
   /** Memory with another table of that size. */
@@ -126,6 +138,7 @@ class StateBench {
   async history(size: number): Promise<void> {
     const prefixes = prefixesOf('dense', size);
     const times: string[] = [];
+    const empty = await this.#withoutHistory();
     for (let commit = 0; commit < COMMITS; commit++) {
       const rows = Array.from({ length: ROWS_A_COMMIT }, (_, index) => {
         const prefix = prefixes[(commit * ROWS_A_COMMIT + index) % prefixes.length] ?? '';
@@ -143,9 +156,16 @@ class StateBench {
     };
     const { p50, p99 } = await sample(READS, lookup);
     const before = this.#instance.storeMebibytes();
-    const compactMs = await timed(() => this.#instance.netconf('<compact-store xmlns="urn:gi-4over6"/>'));
+    const compactMs = await timed(() => this.#compact());
     this.#add(`disk.with-history-before-compaction.${size}`, before, 'MiB', null);
-    this.#add(`disk.with-history-compacted.${size}`, this.#instance.storeMebibytes(), 'MiB', null);
+    const after = this.#instance.storeMebibytes();
+    this.#add(`disk.with-history-compacted.${size}`, after, 'MiB', null);
+    this.#add(
+      `history.octets-a-change.${size}`,
+      ((after - empty) * 1024 ** 2) / (COMMITS * ROWS_A_COMMIT),
+      'octets',
+      250,
+    );
     this.#add(`disk.compaction.${size}`, compactMs, 'ms', null);
     this.#add(`history.lookup-p50.${size}`, p50, 'ms', 10);
     this.#add(`history.lookup-p99.${size}`, p99, 'ms', null);
@@ -210,6 +230,8 @@ class StateBench {
     const sync = await sample(EDITS, () => this.#syncFourKib());
     this.#add(`edit.fdatasync-p50.${size}`, sync.p50, 'ms', null);
     this.#add(`edit.fdatasync-p99.${size}`, sync.p99, 'ms', null);
+    const json = (gatewayNumber: number) =>
+      `{"gi-4over6:binding":[{"ipv4-prefix":"${spare}","gateway-ipv6-address":"${gateway(gatewayNumber)}"}]}`;
     const kinds: readonly (readonly [string, (turn: number) => Promise<unknown>])[] = [
       ['netconf-running', (turn) => this.#instance.netconf(entry(value(turn)))],
       [
@@ -219,12 +241,15 @@ class StateBench {
           await this.#instance.netconf('<commit/>');
         },
       ],
+      ['netconf-ssh-running', (turn) => this.#instance.netconfOverSsh(entry(value(turn + 2)))],
+      ['restconf-put', (turn) => this.#instance.restconf('PUT', path, json(turn * 16 + 32))],
+      ['restconf-patch', (turn) => this.#instance.restconf('PATCH', path, json(turn * 16 + 48))],
       [
-        'restconf-put',
-        (turn) => {
-          const body = `{"gi-4over6:binding":[{"ipv4-prefix":"${spare}","gateway-ipv6-address":"${gateway(turn * 16 + 32)}"}]}`;
-          return this.#instance.restconf('PUT', path, body);
-        },
+        'restconf-delete-post',
+        (turn) =>
+          turn % 2 === 0
+            ? this.#instance.restconf('DELETE', path)
+            : this.#instance.restconf('POST', TABLE_PATH, json(turn * 16), 201),
       ],
       [
         'create-delete',
@@ -240,8 +265,36 @@ class StateBench {
       this.#add(`edit.${kind}-p50.${size}`, p50, 'ms', isLarge ? 2 + 2 * sync.p50 : null);
       this.#add(`edit.${kind}-p99.${size}`, p99, 'ms', isLarge ? 10 + 4 * sync.p99 : null);
       this.#parts(kind, size, p50);
-      const small = this.results.find(({ id }) => id === `state.edit.${kind}-p50.1000`);
-      if (isLarge && small) this.#add(`edit.${kind}-growth`, p50 / small.value, 'ratio', 1.5);
+      this.#growth(`edit.${kind}`, size, p50);
+    }
+  }
+
+  /** How much longer it takes at a million than at a thousand. */
+  #growth(what: string, size: number, p50: number): void {
+    const small = this.results.find(({ id }) => id === `state.${what}-p50.1000`);
+    if (size === LARGE && small) this.#add(`${what}-growth`, p50 / small.value, 'ratio', 1.5);
+  }
+
+  /** A candidate of ten changed bindings: edited, compared with running, discarded. */
+  async #candidate(size: number, prefixes: readonly string[]): Promise<void> {
+    const compare = `<compare xmlns="urn:ietf:params:xml:ns:yang:ietf-nmda-compare" xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"><source>ds:running</source><target>ds:candidate</target></compare>`;
+    const change = (turn: number) => {
+      const rows = Array.from({ length: ROWS_A_CANDIDATE }, (_, index) =>
+        bindingXml(prefixes[(turn * 7_919 + index * 97) % size] ?? '', gateway(16 * (turn + index + 3))),
+      );
+      return edit('candidate', table(rows.join('')));
+    };
+    const kinds = { 'edit-ten': '', compare, discard: '<discard-changes/>' };
+    const times = new Map<string, number[]>(Object.keys(kinds).map((kind) => [kind, []]));
+    for (let turn = 0; turn < CANDIDATES; turn++) {
+      for (const [kind, operation] of Object.entries(kinds)) {
+        times.get(kind)?.push(await timed(() => this.#instance.netconf(operation || change(turn))));
+      }
+    }
+    for (const [kind, list] of times) {
+      const p50 = median(list);
+      this.#add(`candidate.${kind}-p50.${size}`, p50, 'ms', null);
+      this.#growth(`candidate.${kind}`, size, p50);
     }
   }
 

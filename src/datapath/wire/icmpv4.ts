@@ -6,6 +6,7 @@
  */
 
 import { ALL_ONES, addOctets, complement, updated } from './checksum.ts';
+import * as ipv4 from './ipv4.ts';
 import { setU8, setU16, setU32, u8, u16 } from './octets.ts';
 
 export const ICMPV4_HEADER_LEN = 8;
@@ -16,6 +17,8 @@ export const ICMPV4_TIME_EXCEEDED = 11;
 export const CODE_HOST_UNREACHABLE = 1;
 export const CODE_FRAGMENTATION_NEEDED = 4;
 export const CODE_TTL_EXCEEDED = 0;
+/** TTL, and hop limit, of what we answer. */
+export const REPLY_TTL = 64;
 
 /**
  * Whether the message at `at` is an error (RFC 1812 §4.3.2.7): unreachable, source quench, redirect, time exceeded,
@@ -36,6 +39,17 @@ export function turnIntoEchoReply(buf: Uint8Array, at: number): void {
   const before = u16(buf, at);
   setU8(buf, at, ICMPV4_ECHO_REPLY);
   setU16(buf, at + 2, updated(u16(buf, at + 2), before, u16(buf, at)));
+}
+
+/** Turns an echo request whose IPv4 header is at `at` into its reply, TTL and addresses included; false leaves it as it is. */
+export function answerIcmpv4Echo(buf: Uint8Array, at: number): boolean {
+  const message = at + ipv4.headerLength(buf, at);
+  if (ipv4.protocol(buf, at) !== ipv4.PROTOCOL_ICMP || ipv4.isFragment(buf, at)) return false;
+  if (!isIcmpv4EchoRequest(buf, message, at + ipv4.totalLength(buf, at) - message)) return false;
+  turnIntoEchoReply(buf, message);
+  ipv4.swapAddresses(buf, at);
+  ipv4.setTtl(buf, at, REPLY_TTL);
+  return true;
 }
 
 /**

@@ -60,6 +60,11 @@ export function dontFragment(buf: Uint8Array, at: number): boolean {
   return (u8(buf, at + 6) & 0x40) !== 0;
 }
 
+/** Whether a packet does not fit a tunnel of `payloadMtu` and must not be fragmented (RFC 2473 §7.2). */
+export function isTooBig(buf: Uint8Array, at: number, payloadMtu: number): boolean {
+  return totalLength(buf, at) > payloadMtu && dontFragment(buf, at);
+}
+
 /** Whether this is a piece of a larger packet: more fragments follow, or others came before. */
 export function isFragment(buf: Uint8Array, at: number): boolean {
   return (u16(buf, at + 6) & 0x3fff) !== 0;

@@ -358,7 +358,7 @@ const management = await startManagement();
     [
       'a feature that is off',
       [AFTR],
-      edit(`<softwire ${GI}><aftr><name>a</name><tcp-mss-clamp>1400</tcp-mss-clamp></aftr></softwire>`),
+      edit(`<softwire ${GI}><aftr><name>a</name><softwire-path-mru>1400</softwire-path-mru></aftr></softwire>`),
       'unknown-element',
       undefined,
     ],

@@ -197,6 +197,25 @@ test('lookup at a time: who held the address, since when, until when', async () 
   assert.match(late, /time 2099-01-01T00:00:00\S+ is to come/);
 });
 
+test('lookup-address: all AFTRs answer, one that is gone too', async () => {
+  const aftr = (operation: string, inside: string) =>
+    client.rpc(
+      `<edit-config><target><running/></target><config><softwire ${GI} xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0"><aftr nc:operation="${operation}"><name>gone</name>${inside}</aftr></softwire></config></edit-config>`,
+    );
+  const inside = `<ipv6-address>2001:db8:b::9</ipv6-address><ipv4-pool>198.51.100.0/24</ipv4-pool><binding-table><binding><ipv4-prefix>198.51.100.1/32</ipv4-prefix><gateway-ipv6-address>2001:db8:a::9</gateway-ipv6-address></binding></binding-table>`;
+  await threeVersions();
+  assert.is(outcome(await aftr('create', inside)), 'ok');
+  const list = await client.rpc(`<list-versions ${GI}/>`);
+  const time = new RegExp(`<number>${await newest()}</number><time>([^<]*)<`).exec(list)?.[1] ?? '';
+  assert.is(outcome(await aftr('delete', '')), 'ok');
+  const ask = (address: string, more = '') =>
+    client.rpc(`<lookup-address ${GI}><ipv4-address>${address}</ipv4-address>${more}</lookup-address>`);
+  assert.match(await ask('198.51.100.1', `<time>${time}</time>`), /<aftr>gone<.*a::9<.*<since>.*<until>/);
+  assert.is(outcome(await ask('198.51.100.1')), 'ok', 'nobody now');
+  assert.match(await ask('192.0.2.1'), /<aftr>a<.*a::2<.*<since>/);
+  assert.match(await client.rpc(`<lookup-address ${GI}/>`), /needs an ipv4-address|mandatory/i);
+});
+
 test('history is a limit of the configuration', async () => {
   await threeVersions();
   const limit = (name: string, value: string) =>

@@ -31,7 +31,17 @@ test('host-meta needs no user', () =>
   }));
 
 /** Of our model, in its order. */
-const OPERATIONS = ['backup-store', 'compact-store', 'list-versions', 'get-version', 'compare-versions', 'roll-back'];
+const OPERATIONS = [
+  'backup-store',
+  'compact-store',
+  'list-versions',
+  'get-version',
+  'lookup-address',
+  'compare-versions',
+  'roll-back',
+  'trace',
+  'trace-live',
+];
 
 test('the API and its leaves, in both encodings', () =>
   withRestconf(async ({ curl }) => {
