@@ -6,7 +6,7 @@ import { seed } from '../helpers/random.ts';
 /** The engine against the naive one. More packets: `node dist/tools/fuzz.js`. */
 const test = suite('engine-fuzz');
 
-const PACKETS = 300_000;
+const PACKETS = 500_000;
 
 for (const role of ['gateway', 'aftr'] as const) {
   test(`${role}: ${PACKETS} random packets end as the naive engine says (seed ${seed})`, async () => {
