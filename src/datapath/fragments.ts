@@ -45,7 +45,7 @@ export class Fragments {
   /** As Reassembly.add; HELD also when the fragment is on its way to worker 0. */
   add(batch: Batch, k: number, outer: number, end: number, walk: Walk, softwire: number): number {
     if (this.#sender) {
-      const isTaken = this.#sender.put(batch, outer, end - outer, this.#softwires.instance(softwire));
+      const isTaken = this.#sender.put(batch, outer, batch.lengths[k] ?? 0, this.#softwires.instance(softwire));
       return isTaken ? HELD : DROP_REASSEMBLY_LIMIT;
     }
     this.#reassembly ??= this.#start();

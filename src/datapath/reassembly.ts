@@ -204,7 +204,7 @@ export class Reassembly {
     const doom = words[datagram * DATAGRAM_WORDS + DOOMED] ?? 0;
     if (doom !== 0) return doom;
     const before = this.#before(datagram, piece.offset);
-    if (this.#isDuplicate(batch, datagram, before, piece)) return this.#hold(datagram, piece);
+    if (this.#isDuplicate(batch, datagram, before, piece)) return this.#hold(batch, datagram, piece);
     if (!this.#fits(datagram, before, piece)) return this.#doom(batch, datagram, DROP_FRAGMENT_OVERLAP);
     if ((words[datagram * DATAGRAM_WORDS + FRAGMENTS] ?? 0) >= this.#softwires.maximumFragments(piece.softwire)) {
       return this.#doom(batch, datagram, DROP_REASSEMBLY_LIMIT);
@@ -335,7 +335,7 @@ export class Reassembly {
     if (!more) words[record + TOTAL] = offset + len;
     return words[record + GATHERED] === words[record + TOTAL]
       ? this.#complete(batch, datagram, piece)
-      : this.#hold(datagram, piece);
+      : this.#hold(batch, datagram, piece);
   }
 
   /** Memory for one more fragment of a datagram. */
@@ -350,10 +350,11 @@ export class Reassembly {
     return true;
   }
 
-  #hold(datagram: number, { octets }: Piece): number {
+  /** Held as it was received, with what stood behind it. */
+  #hold({ lengths }: Batch, datagram: number, { k }: Piece): number {
     const at = datagram * DATAGRAM_WORDS;
     this.#words[at + HELD_PACKETS] = (this.#words[at + HELD_PACKETS] ?? 0) + 1;
-    this.#words[at + HELD_OCTETS] = (this.#words[at + HELD_OCTETS] ?? 0) + octets;
+    this.#words[at + HELD_OCTETS] = (this.#words[at + HELD_OCTETS] ?? 0) + (lengths[k] ?? 0);
     return HELD;
   }
 

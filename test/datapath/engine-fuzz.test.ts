@@ -13,6 +13,7 @@ for (const role of ['gateway', 'aftr'] as const) {
     const { ends } = await fuzz(role, PACKETS, seed + (role === 'aftr' ? 1 : 0));
     const least = PACKETS / 1_000;
     assert.ok(ends.forwarded > 20 * least && ends.dropped > 20 * least && ends.replied > least, JSON.stringify(ends));
+    assert.ok(ends.held > 20 * least, JSON.stringify(ends));
     assert.ok(role === 'gateway' || ends.hairpinned > least, JSON.stringify(ends));
   });
 }

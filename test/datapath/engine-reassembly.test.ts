@@ -43,6 +43,12 @@ const hairpinned = ipv4({ src: DEVICE, dst: '198.51.101.1', payload: udp(1_600) 
 const hairpinnedOut = ipv4({ src: DEVICE, dst: '198.51.101.1', payload: udp(1_600), ttl: 63 });
 const cases: readonly (readonly [string, readonly string[], readonly string[], Readonly<Record<string, number>>])[] = [
   ['two fragments', fragments(inner, 64), [inner], { forwarded: 2 }],
+  [
+    'what stands behind the IPv6 packet is counted with each fragment, and goes nowhere',
+    fragments(inner, 64).map((part) => `${part}eeee`),
+    [inner],
+    { forwarded: 2 },
+  ],
   ['as many fragments as may be', fragments(longer, longerCuts), [longer], { forwarded: 20 }],
   ['an inner packet of 65,535 octets, the largest there is', fragments(big, 8_192), [big], { forwarded: 8 }],
   [

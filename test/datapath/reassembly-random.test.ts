@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { assertPartition, engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { fragment } from '../helpers/fragments.ts';
+import type { NaiveFragment } from '../helpers/naive-reassembly.ts';
 import { NaiveReassembly } from '../helpers/naive-reassembly.ts';
 import { ipv4 } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
@@ -72,7 +73,9 @@ function shuffled<Item>(items: readonly Item[], next: Next): Item[] {
 }
 
 /** What leaves of a tunnel packet's data: an IPv4 packet that is all there, without what stands behind it (RFC 4213 §3.6). */
-function delivered(data = ''): string[] {
+function delivered(fragments: readonly NaiveFragment[] | 'held' | 'dropped'): string[] {
+  if (typeof fragments === 'string') return [];
+  const data = Buffer.concat(fragments.map((fragment) => fragment.data)).toString('hex');
   const octets = Number.parseInt(data.slice(4, 8), 16);
   return data.length >= 2 * octets ? [data.slice(0, 2 * octets)] : [];
 }
@@ -84,7 +87,7 @@ for (const round of [0, 1, 2, 3]) {
       reassembly: { timeout: TIMEOUT_MS / 1_000, 'maximum-fragments': 64 },
       'icmp-policy': { 'icmpv6-errors': { 'generate-icmpv6-errors': false } },
     });
-    const twin = new NaiveReassembly(TIMEOUT_MS);
+    const twin = new NaiveReassembly<NaiveFragment>(TIMEOUT_MS);
     const all: string[] = [];
     let whole = 0;
     for (let step = 0; step < 800; step++) {
@@ -92,7 +95,7 @@ for (const round of [0, 1, 2, 3]) {
       const nowMs = step * 250;
       const batch = shuffled(Array.from({ length: 1 + (next() % 4) }, () => datagram(next)).flat(), next).slice(0, 64);
       const expected = batch.flatMap(({ key, offset, data, more }) =>
-        delivered(twin.add(nowMs, key, offset, data, more)),
+        delivered(twin.add(nowMs, key, { offset, data: Buffer.from(data, 'hex'), more })),
       );
       const packets = batch.map(({ packet }) => packet);
       assert.equal(engine.run(packets, nowMs), expected, `step ${step}`);

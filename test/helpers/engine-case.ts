@@ -209,6 +209,7 @@ export function assertPartition(counters: readonly InstanceCounters[], packets: 
       const { forwarded, hairpinned, replied, held, dropped, drops } = instance[side];
       assert.equal(total([forwarded, hairpinned, replied, held, ...Object.values(drops)]), instance[side].received);
       assert.equal(total(Object.values(drops)), dropped);
+      if (held.packets === 0) assert.is(held.octets, 0, `${side} octets held of no packet`);
     }
   }
 }

@@ -6,6 +6,7 @@
 import type { Ipv4Prefix } from '../../src/address.ts';
 import { formatIpv4, formatIpv4Prefix, formatIpv6, ipv4Mask } from '../../src/address.ts';
 import type { Role } from '../../src/datapath/engine.ts';
+import type { FuzzFragments } from './fuzz-fragments.ts';
 import type { NaiveInstance, NaiveRow } from './naive-engine.ts';
 
 export interface RandomTable {
@@ -99,6 +100,8 @@ function jsonOf(
     'flow-label-mode': instance.hasFlowLabel ? 'flow' : 'zero',
     'hop-limit': instance.hopLimit,
     'softwire-payload-mtu': instance.payloadMtu,
+    // The naive engine knows no limits.
+    reassembly: { 'maximum-fragments': 64, 'maximum-packets': 100_000, 'maximum-packets-per-source': 100_000 },
   };
   if (role === 'gateway') {
     const own = rows.filter((row) => row.instance === instance);
@@ -116,12 +119,19 @@ function jsonOf(
 }
 
 /** A packet for a table: mostly one that it lets through, sometimes with a fault, sometimes with octets changed at random. */
-export function randomPacket(table: RandomTable, role: Role, next: Next): Buffer {
-  const packet = next() % 2 === 0 ? randomIpv4(table, next) : randomIpv6(table, role, next);
+export function randomPacket(table: RandomTable, role: Role, fragments: FuzzFragments, next: Next): Buffer {
+  const packet = randomSound(table, role, fragments, next);
   if (next() % 4 !== 0) return packet;
   for (let n = next() % 3; n >= 0; n--) packet[next() % Math.min(packet.length, 90)] = next();
   packet[0] = ((packet[0] ?? 0) & 15) | (next() % 2 === 0 ? 0x40 : 0x60);
   return next() % 4 === 0 ? packet.subarray(0, 1 + (next() % packet.length)) : packet;
+}
+
+/** Of IPv4, or of the tunnel, whole or a fragment. */
+function randomSound(table: RandomTable, role: Role, fragments: FuzzFragments, next: Next): Buffer {
+  if (next() % 2 === 0) return randomIpv4(table, next);
+  const make = (): Buffer => randomIpv6(table, role, next);
+  return next() % 4 === 0 ? fragments.take(make, next) : make();
 }
 
 /** An address of a row, of the net beside it, of an instance, of the Internet, or one that no packet may have. */

@@ -1,12 +1,14 @@
 /**
  * Random tables, random packets: the engine against the naive one. What the naive engine forwards, connects or answers, the
- * engine must, octet by octet; of what it drops the engine may send nothing on but an ICMP error.
+ * engine must, octet by octet; what waits there for other fragments must wait; of what it drops the engine may send nothing on but an ICMP error.
  */
 
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
+import type { InstanceCounters } from '../../src/control.ts';
 import type { Role } from '../../src/datapath/engine.ts';
-import { FORWARDED, HAIRPINNED, REPLIED } from '../../src/datapath/verdict.ts';
+import { FORWARDED, HAIRPINNED, HELD, REPLIED } from '../../src/datapath/verdict.ts';
 import { EngineUnderTest } from './engine-case.ts';
+import { FuzzFragments } from './fuzz-fragments.ts';
 import type { RandomTable } from './fuzz-packets.ts';
 import { randomPacket, randomTable } from './fuzz-packets.ts';
 import type { NaiveAnswer } from './naive-engine.ts';
@@ -19,29 +21,69 @@ const TABLE_BATCHES = 100;
 /** Tables after which the engine is a new one; before, it changes from table to table. */
 const ENGINE_TABLES = 20;
 
+/** After it no fragment waits any more (RFC 8200 §4.5, and a little). */
+const REASSEMBLY_MS = 61_000;
+
 export interface FuzzTally {
   packets: number;
   readonly ends: Record<NaiveAnswer['end'], number>;
 }
 
+/** What meets what: one table in both engines. */
+interface Bout {
+  readonly engine: EngineUnderTest;
+  readonly naive: NaiveEngine;
+  readonly table: RandomTable;
+  readonly role: Role;
+  readonly fragments: FuzzFragments;
+  readonly next: () => number;
+}
+
 /**
  * Sends `packets` packets through engines of one role; the same again for the same seed.
- * @throws Error that names table and packet where the two do not agree
+ * @throws Error that names table and packet where the two do not agree, or counters that do not part the packets
  */
 export async function fuzz(role: Role, packets: number, seed: number): Promise<FuzzTally> {
   const next = random(seed);
-  const tally: FuzzTally = { packets: 0, ends: { forwarded: 0, hairpinned: 0, replied: 0, dropped: 0 } };
+  const tally: FuzzTally = { packets: 0, ends: { forwarded: 0, hairpinned: 0, replied: 0, held: 0, dropped: 0 } };
   let engine = new EngineUnderTest(role);
+  let nowMs = 0;
   for (let tables = 1; tally.packets < packets; tables++) {
     if (tables % ENGINE_TABLES === 0) engine = new EngineUnderTest(role);
     const table = randomTable(role, next);
     await configure(engine, table);
+    const before = received(engine);
     const naive = new NaiveEngine(role, table.instances, table.rows);
+    const bout: Bout = { engine, naive, table, role, fragments: new FuzzFragments(), next };
+    const first = tally.packets;
     for (let batch = 0; batch < TABLE_BATCHES && tally.packets < packets; batch++) {
-      runBatch(engine, naive, table, role, next, tally);
+      runBatch(bout, nowMs, tally);
+      nowMs += BATCH;
     }
+    nowMs += REASSEMBLY_MS;
+    for (let batch = 0; batch < TABLE_BATCHES / 10; batch++) engine.process([], nowMs);
+    if (received(engine) - before !== tally.packets - first) throw new Error(`${role}: not all packets are counted`);
+    for (const counters of engine.counters()) assertParts(role, counters);
   }
   return tally;
+}
+
+/** Packets that all instances have received. */
+function received(engine: EngineUnderTest): number {
+  return engine.counters().reduce((sum, { ipv4, ipv6 }) => sum + ipv4.received.packets + ipv6.received.packets, 0);
+}
+
+/** @throws Error unless each packet received is counted at one end, with its octets, and none waits */
+function assertParts(role: Role, counters: InstanceCounters): void {
+  for (const side of [counters.ipv4, counters.ipv6]) {
+    const { forwarded, hairpinned, replied, held, drops } = side;
+    const ends = [forwarded, hairpinned, replied, ...Object.values(drops)];
+    for (const unit of ['packets', 'octets'] as const) {
+      const sum = ends.reduce((total, end) => total + end[unit], 0);
+      if (sum === side.received[unit] && held[unit] === 0) continue;
+      throw new Error(`${role}: ${unit} do not add up: ${JSON.stringify(side)}`);
+    }
+  }
 }
 
 async function configure(engine: EngineUnderTest, { json, rows }: RandomTable): Promise<void> {
@@ -52,20 +94,13 @@ async function configure(engine: EngineUnderTest, { json, rows }: RandomTable): 
   await engine.configureAll(json, bindings);
 }
 
-function runBatch(
-  engine: EngineUnderTest,
-  naive: NaiveEngine,
-  table: RandomTable,
-  role: Role,
-  next: () => number,
-  tally: FuzzTally,
-): void {
-  const packets = Array.from({ length: BATCH }, () => randomPacket(table, role, next));
+function runBatch({ engine, naive, table, role, fragments, next }: Bout, nowMs: number, tally: FuzzTally): void {
+  const packets = Array.from({ length: BATCH }, () => randomPacket(table, role, fragments, next));
   // The engine writes into the packets it gets.
-  engine.process(packets, tally.packets);
+  engine.process(packets, nowMs);
   const outputs = engine.outputsByPacket();
   for (const [k, packet] of packets.entries()) {
-    const wanted = naive.decide(packet);
+    const wanted = naive.decide(packet, nowMs);
     const fault = compare(wanted, engine.batch.verdicts[k] ?? 0, outputs[k] ?? []);
     if (fault !== undefined) throw new Error(report(fault, role, table, packet, wanted, outputs[k] ?? []));
     tally.ends[wanted.end]++;
@@ -73,11 +108,11 @@ function runBatch(
   tally.packets += packets.length;
 }
 
-const VERDICT_OF = { forwarded: FORWARDED, hairpinned: HAIRPINNED, replied: REPLIED } as const;
+const VERDICT_OF = { forwarded: FORWARDED, hairpinned: HAIRPINNED, replied: REPLIED, held: HELD } as const;
 
 function compare({ end, out }: NaiveAnswer, verdict: number, outputs: readonly Buffer[]): string | undefined {
   if (end === 'dropped') {
-    if (verdict <= REPLIED) return `verdict ${verdict} instead of a drop`;
+    if (verdict === HELD || verdict <= REPLIED) return `verdict ${verdict} instead of a drop`;
     return outputs.every(isIcmpError) ? undefined : 'a dropped packet led to something else than an ICMP error';
   }
   if (verdict !== VERDICT_OF[end]) return `verdict ${verdict} instead of ${end}`;

@@ -6,6 +6,9 @@
 
 import type { Ipv4Prefix } from '../../src/address.ts';
 import { inIpv4Prefix } from '../../src/address.ts';
+import type { OuterFragment, Walk } from './naive-ipv6.ts';
+import { passExtensions, putTogether, readFragment } from './naive-ipv6.ts';
+import { NaiveReassembly } from './naive-reassembly.ts';
 
 export interface NaiveInstance {
   readonly name: string;
@@ -33,12 +36,15 @@ export interface NaiveRow {
 }
 
 export interface NaiveAnswer {
-  readonly end: 'forwarded' | 'hairpinned' | 'replied' | 'dropped';
+  readonly end: 'forwarded' | 'hairpinned' | 'replied' | 'held' | 'dropped';
   /** In order. Identifications of fragments are zero, and flow labels where there are any. */
   readonly out: readonly Buffer[];
 }
 
 const DROPPED: NaiveAnswer = { end: 'dropped', out: [] };
+const HELD: NaiveAnswer = { end: 'held', out: [] };
+/** RFC 8200 §4.5. */
+const REASSEMBLY_MS = 60_000;
 
 /** What is read of an IPv4 packet. */
 interface Inner {
@@ -53,6 +59,7 @@ export class NaiveEngine {
   readonly #isGateway: boolean;
   readonly #instances: readonly NaiveInstance[];
   readonly #rows: readonly NaiveRow[];
+  readonly #reassembly = new NaiveReassembly<OuterFragment>(REASSEMBLY_MS);
 
   constructor(role: 'gateway' | 'aftr', instances: readonly NaiveInstance[], rows: readonly NaiveRow[]) {
     this.#isGateway = role === 'gateway';
@@ -61,8 +68,8 @@ export class NaiveEngine {
     this.#rows = rows.toSorted((a, b) => b.prefix.length - a.prefix.length);
   }
 
-  decide(packet: Buffer): NaiveAnswer {
-    return (packet[0] ?? 0) >> 4 === 4 ? this.#fromIpv4(packet) : this.#fromIpv6(packet);
+  decide(packet: Buffer, nowMs: number): NaiveAnswer {
+    return (packet[0] ?? 0) >> 4 === 4 ? this.#fromIpv4(packet) : this.#fromIpv6(packet, nowMs, false);
   }
 
   #fromIpv4(packet: Buffer): NaiveAnswer {
@@ -78,21 +85,34 @@ export class NaiveEngine {
     return answer('forwarded', encapsulate(inner.octets, row));
   }
 
-  #fromIpv6(packet: Buffer): NaiveAnswer {
+  #fromIpv6(packet: Buffer, nowMs: number, isWhole: boolean): NaiveAnswer {
     if (packet.length < 40 || (packet[0] ?? 0) >> 4 !== 6 || packet.readUInt16BE(4) > packet.length - 40)
       return DROPPED;
     const whole = packet.subarray(0, 40 + packet.readUInt16BE(4));
     const [source, local] = [whole.subarray(8, 24), whole.subarray(24, 40)];
     const instance = this.#instances.find(({ locals }) => locals.some((address) => address.equals(local)));
     if (!instance || !mayBeSource(source)) return DROPPED;
-    const end = passExtensions(whole);
-    if (end?.nextHeader === 58) return echoReply6(whole, end.at);
-    const inner = end?.nextHeader === 4 ? readInner(whole.subarray(end.at)) : undefined;
+    const walk = passExtensions(whole, { nextHeader: whole[6] ?? 0, at: 40, link: 6 });
+    if (walk.stop === 'fragment' && !isWhole) return this.#fragment(whole, nowMs, instance, walk);
+    if (walk.stop !== 'end') return DROPPED;
+    if (walk.nextHeader === 58) return echoReply6(whole, walk.at);
+    const inner = walk.nextHeader === 4 ? readInner(whole.subarray(walk.at)) : undefined;
     if (!inner || this.#instances.some(({ ipv4Address }) => ipv4Address === inner.source)) return DROPPED;
     const leaving = decapsulated(whole, inner, instance);
     return this.#isGateway
       ? this.#atGateway(instance, source, inner, leaving)
       : this.#atAftr(instance, source, local, inner, leaving);
+  }
+
+  #fragment(packet: Buffer, nowMs: number, instance: NaiveInstance, walk: Walk): NaiveAnswer {
+    if (this.#isGateway && !instance.remote?.equals(packet.subarray(8, 24))) return DROPPED;
+    const fragment = readFragment(packet, walk);
+    if (!fragment) return DROPPED;
+    const key = packet.toString('hex', 8, 40) + packet.toString('hex', walk.at + 4, walk.at + 8);
+    const whole = this.#reassembly.add(nowMs, key, fragment);
+    if (whole === 'held') return HELD;
+    const together = whole === 'dropped' ? undefined : putTogether(whole);
+    return together ? this.#fromIpv6(together, nowMs, true) : DROPPED;
   }
 
   /** RFC 7596 §5.2. */
@@ -175,41 +195,6 @@ function mayBeSource(address: Buffer): boolean {
   const isLinkLocal = address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
   const isLow = address.subarray(0, 15).every((octet) => octet === 0) && (address[15] ?? 0) <= 1;
   return address[0] !== 0xff && !isLinkLocal && !isLow;
-}
-
-/** RFC 8200 §4: what stands behind the extension headers; undefined where the packet may not go on, and for fragments. */
-function passExtensions(packet: Buffer): { readonly nextHeader: number; readonly at: number } | undefined {
-  let nextHeader = packet[6] ?? 0;
-  let at = 40;
-  while ([0, 43, 44, 60].includes(nextHeader)) {
-    if (at + 8 > packet.length) return undefined;
-    const length = nextHeader === 44 ? 8 : 8 + 8 * (packet[at + 1] ?? 0);
-    if (at + length > packet.length) return undefined;
-    const header = packet.subarray(at, at + length);
-    // Of fragments only those that are all of a packet (RFC 6946); of routing headers only those that are done.
-    if (nextHeader === 44 && (header.readUInt16BE(2) & 0xfff9) !== 0) return undefined;
-    if (nextHeader === 43 && header[3] !== 0) return undefined;
-    if ((nextHeader === 0 || nextHeader === 60) && !mayBeSkipped(header.subarray(2))) return undefined;
-    nextHeader = header[0] ?? 0;
-    at += length;
-  }
-  return { nextHeader, at };
-}
-
-/** RFC 8200 §4.2: padding, the tunnel encapsulation limit, and unknown options that ask for nothing. */
-function mayBeSkipped(options: Buffer): boolean {
-  for (let at = 0; at < options.length; ) {
-    const type = options[at] ?? 0;
-    if (type === 0) {
-      at++;
-      continue;
-    }
-    const length = options[at + 1];
-    if (length === undefined || at + 2 + length > options.length) return false;
-    if (type !== 1 && type !== 4 && type >> 6 !== 0) return false;
-    at += 2 + length;
-  }
-  return true;
 }
 
 /** The inner packet with DSCP (RFC 2983) and ECN (RFC 6040 §4.2) as they leave; undefined where a mark would be lost. */

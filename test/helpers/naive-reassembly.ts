@@ -1,53 +1,60 @@
 /**
- * Reassembly as RFC 8200 §4.5 and RFC 5722 §4 tell it, in the slowest and plainest way: octets in a map. The twin of
+ * Reassembly as RFC 8200 §4.5 and RFC 5722 §4 tell it, in the plainest way: a list of fragments. The twin of
  * src/datapath/reassembly.ts for random tests. No limits.
  */
 
-interface Waiting {
+export interface NaiveFragment {
+  /** Octets of the fragmentable part before this one. */
+  readonly offset: number;
+  readonly data: Buffer;
+  readonly more: boolean;
+}
+
+interface Waiting<Fragment extends NaiveFragment> {
   readonly since: number;
-  readonly octets: Map<number, number>;
-  readonly ranges: { readonly from: number; readonly to: number; readonly last: boolean; readonly data: string }[];
+  readonly fragments: Fragment[];
   end: number | undefined;
   doomed: boolean;
 }
 
-export class NaiveReassembly {
-  readonly #waiting = new Map<string, Waiting>();
+export class NaiveReassembly<Fragment extends NaiveFragment> {
+  readonly #waiting = new Map<string, Waiting<Fragment>>();
   readonly #timeoutMs: number;
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The data of the datagram that this fragment makes whole, in hexadecimal; undefined when none is. */
-  add(nowMs: number, key: string, offset: number, data: string, more: boolean): string | undefined {
+  /** All fragments of the datagram that this one makes whole, in the order of offsets; else what becomes of this one. */
+  add(nowMs: number, key: string, fragment: Fragment): readonly Fragment[] | 'held' | 'dropped' {
+    const { offset, data, more } = fragment;
     const known = this.#waiting.get(key);
     const isOver = known !== undefined && nowMs >= known.since + this.#timeoutMs;
-    const waiting: Waiting =
-      known && !isOver ? known : { since: nowMs, octets: new Map(), ranges: [], end: undefined, doomed: false };
+    const waiting: Waiting<Fragment> =
+      known && !isOver ? known : { since: nowMs, fragments: [], end: undefined, doomed: false };
     this.#waiting.set(key, waiting);
-    const to = offset + data.length / 2;
-    const isKnown = waiting.ranges.some(
-      (range) => range.from === offset && range.to === to && range.last === !more && range.data === data,
-    );
-    if (waiting.doomed || isKnown) return undefined;
-    if (contradicts(waiting, offset, to, more)) {
+    if (waiting.doomed) return 'dropped';
+    if (waiting.fragments.some((other) => isSame(other, fragment))) return 'held';
+    if (contradicts(waiting, fragment)) {
       waiting.doomed = true;
-      return undefined;
+      return 'dropped';
     }
-    waiting.ranges.push({ from: offset, to, last: !more, data });
-    for (let i = offset; i < to; i++) {
-      waiting.octets.set(i, Number.parseInt(data.slice((i - offset) * 2, (i - offset) * 2 + 2), 16));
-    }
-    if (!more) waiting.end = to;
-    if (waiting.end === undefined || waiting.octets.size < waiting.end) return undefined;
+    waiting.fragments.push(fragment);
+    if (!more) waiting.end = offset + data.length;
+    const octets = waiting.fragments.reduce((sum, other) => sum + other.data.length, 0);
+    if (waiting.end === undefined || octets < waiting.end) return 'held';
     this.#waiting.delete(key);
-    return Buffer.from(Array.from({ length: waiting.end }, (_, i) => waiting.octets.get(i) ?? 0)).toString('hex');
+    return waiting.fragments.sort((a, b) => a.offset - b.offset);
   }
 }
 
-function contradicts({ octets, end, ranges }: Waiting, from: number, to: number, more: boolean): boolean {
-  for (let i = from; i < to; i++) if (octets.has(i)) return true;
+function isSame(one: NaiveFragment, other: NaiveFragment): boolean {
+  return one.offset === other.offset && one.more === other.more && one.data.equals(other.data);
+}
+
+function contradicts({ end, fragments }: Waiting<NaiveFragment>, { offset, data, more }: NaiveFragment): boolean {
+  const to = offset + data.length;
+  if (fragments.some((other) => other.offset < to && offset < other.offset + other.data.length)) return true;
   if (end !== undefined && (to > end || !more)) return true;
-  return !more && ranges.some((range) => range.to > to);
+  return !more && fragments.some((other) => other.offset > offset);
 }
