@@ -77,9 +77,9 @@ export async function compareVersions(
     const from = Number(input.leaf('from'));
     const to = Number(input.leaf('to') ?? now?.version);
     for (const version of [from, to]) views.push(datastores.viewVersion(version));
-    const [history, before, after] = [now?.history, views[1]?.tree, views[2]?.tree];
-    if (!history || !before || !after) throw new Error('a view of each version was opened');
-    const rows = () => history.changes(from, to);
+    const [before, after] = [views[1]?.tree, views[2]?.tree];
+    if (!now || !before || !after) throw new Error('a view of each version was opened');
+    const rows = () => now.changes(from, to);
     return differences(operation, { from: before, to: after, rows, mayRead: context.mayRead }, close);
   } catch (error) {
     close();

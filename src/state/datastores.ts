@@ -63,6 +63,8 @@ export interface DatastoreOptions extends CommitterOptions {
   readonly onOpen?: () => void;
   /** Told of what failed and stops nothing. */
   readonly tell?: Tell;
+  /** How long a reader holds a snapshot before he goes on from another, in milliseconds. */
+  readonly holdMs?: number;
 }
 
 /** The small trees of two datastores, and the rows that differ, table by table in key order. */
@@ -81,7 +83,8 @@ export class Datastores {
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
-    this.#store = new RunningStore(options.dir, options.schema, environment, options.tell ?? (() => undefined));
+    const { dir, schema, tell = () => undefined, holdMs } = options;
+    this.#store = new RunningStore(dir, schema, environment, tell, holdMs);
     this.#committer = new Committer(options, this.#store);
   }
 
@@ -140,8 +143,9 @@ export class Datastores {
       try {
         const [from, to] = [await this.#sourceDraft(source, snapshot), await this.#sourceDraft(target, snapshot)];
         const overlay = overlayBetween(snapshot, from.overlay, to.overlay);
-        const changes = await RowChanges.between(new OverlaidRows(snapshot, from.overlay), overlay);
-        return { comparison: { from: from.tree, to: to.tree, rows: () => changes }, close: () => snapshot.close() };
+        const kept = this.#store.keep(snapshot);
+        const changes = await RowChanges.between(new OverlaidRows(kept, from.overlay), overlay);
+        return { comparison: { from: from.tree, to: to.tree, rows: () => changes }, close: () => kept.close() };
       } catch (error) {
         snapshot.close();
         throw error;

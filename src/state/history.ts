@@ -19,9 +19,18 @@ import { ManagementError } from './errors.ts';
 import { treeFromJson } from './json.ts';
 import type { Binding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
-import { RowOverlay } from './overlay.ts';
+import { OverlaidRows, RowOverlay } from './overlay.ts';
 import type { ChangeSummary, Place } from './records.ts';
-import { changeKey, isFullPart, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
+import {
+  changeKey,
+  isFullPart,
+  placeOfChange,
+  rowsOfChange,
+  seal,
+  summaryOfChange,
+  unseal,
+  weightOf,
+} from './records.ts';
 import { HistoricChange, inSlices, isSameRow } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
 import { formatNumber, keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource, rowKey } from './rows.ts';
@@ -33,6 +42,8 @@ import { TouchedRows } from './touched-rows.ts';
 const EMPTY_TABLE = Buffer.of(255, 255, 255, 255, 255);
 const VERSION_LENGTH = 6;
 const LONGEST_CHAIN = 32;
+/** Changes that are gathered in a few hundredths of a second. */
+const GATHERED_CHANGES = 10_000;
 /** Beyond every version. */
 const LAST_VERSION = 2 ** 48 - 1;
 
@@ -152,6 +163,26 @@ export class History {
     return version === this.newest ? this.#snapshot : new RowsAt(this.#snapshot, this, version);
   }
 
+  /**
+   * As `rows`, for who walks over tables: a few later changes are gathered at once, not looked for among all that is on
+   * record.
+   */
+  rowsToWalk(version: number): RowSource {
+    let changes = 0;
+    for (const summary of this.summaries()) {
+      if (summary.version <= version) break;
+      changes += weightOf(summary);
+      if (changes > GATHERED_CHANGES) return this.rows(version);
+    }
+    if (changes === 0) return this.rows(version);
+    const overlay = new RowOverlay();
+    for (const { instance, number, sealedAfter } of this.changes(this.newest, version)) {
+      if (sealedAfter) overlay.putSealed(instance, number, sealedAfter);
+      else overlay.deleteNumber(instance, number);
+    }
+    return new OverlaidRows(this.#snapshot, overlay);
+  }
+
   /** The moments of the commits between which a row was as it was at `version`; undefined where none is on record. */
   spanOf(
     version: number,
@@ -181,16 +212,20 @@ export class History {
     return entry ? versionOfKey(entry.key) : LAST_VERSION;
   }
 
-  /** The rows that differ between two versions, table by table in key order. */
-  *changes(from: number, to: number): Generator<HistoricChange> {
+  /** The rows that differ between two versions, table by table in key order; those behind `last` where it is given. */
+  *changes(from: number, to: number, last?: Pick<HistoricChange, 'instance' | 'number'>): Generator<HistoricChange> {
     const [low, high] = [Math.min(from, to), Math.max(from, to)];
     const touched = this.#touched(low, high);
     const newer = this.rows(high);
+    let isBehind = last === undefined;
     for (const [instance, { number: table }] of this.#snapshot.head?.tables ?? []) {
-      const rows = touched.get(table);
+      const isHere = instance === last?.instance;
+      isBehind ||= isHere;
+      const rows = isBehind ? touched.get(table) : undefined;
       if (!rows) continue;
       const empty = this.#emptyVersions(table, low, high);
       for (const [number, version] of rows.inKeyOrder()) {
+        if (isHere && last && number <= last.number) continue;
         const old = empty.has(version) ? undefined : this.#rowBefore(table, number, version);
         const fresh = newer.sealed(instance, number);
         if (isSameRow(old, fresh)) continue;

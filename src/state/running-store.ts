@@ -18,6 +18,7 @@ import { ManagementError } from './errors.ts';
 import { STORE_FILE } from './generations.ts';
 import { History } from './history.ts';
 import { treeFromJson, treeToJson } from './json.ts';
+import { KeptRows } from './kept-rows.ts';
 import type { Softwire } from './model.generated.ts';
 import { readConfiguration } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
@@ -72,14 +73,16 @@ export class RunningStore {
   /** Of the octets of forgotten history. */
   readonly #tidying = new Tidying(() => this.#tidy());
   readonly #tell: Tell;
+  readonly #holdMs: number | undefined;
   /** Copies under way. */
   readonly #copies = new Set<Promise<void>>();
 
-  /** `dir` is the folder of the store, `environment` what is open of it. @throws DamageError */
-  constructor(dir: string, schema: Schema, environment: Environment, tell: Tell) {
+  /** `dir` is the folder of the store, `environment` what is open of it, `holdMs` as in KeptRows. @throws DamageError */
+  constructor(dir: string, schema: Schema, environment: Environment, tell: Tell, holdMs?: number) {
     this.#dir = dir;
     this.#schema = schema;
     this.#tell = tell;
+    this.#holdMs = holdMs;
     this.#environment = environment;
     this.#running = this.#load();
   }
@@ -114,9 +117,10 @@ export class RunningStore {
       const draft = draftOf(snapshot);
       const { head } = snapshot;
       if (!head) throw new DamageError('it has no head');
-      const rows = draft ? new OverlaidRows(snapshot, draft.overlay) : snapshot;
       const tree = draft?.treeTouched ? draft.tree : this.#treeOf(snapshot);
-      return openView(snapshot, { tree, rows, version: head.version, time: new Date(head.time) });
+      const kept = this.keep(snapshot, head.version);
+      const rows = draft ? new OverlaidRows(kept, draft.overlay) : kept;
+      return openView(kept, { tree, rows, time: new Date(head.time) });
     });
   }
 
@@ -127,8 +131,15 @@ export class RunningStore {
       history.requireVersion(version);
       const json = history.tree(version);
       const tree = json === undefined ? this.#treeOf(snapshot) : this.#treeFrom(json);
-      return openView(snapshot, { tree, rows: history.rows(version), version, time: history.timeOf(version) });
+      const time = history.timeOf(version);
+      const kept = this.keep(snapshot, version);
+      return openView(kept, { tree, rows: kept, time });
     });
+  }
+
+  /** The rows of a version on record, for who may be slow; to be closed, and the snapshot with it. */
+  keep(snapshot: Snapshot, version = snapshot.head?.version ?? 0): KeptRows {
+    return new KeptRows(snapshot, version, () => this.snapshot(), this.#holdMs);
   }
 
   #view(open: (snapshot: Snapshot) => View): View {

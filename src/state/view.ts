@@ -1,18 +1,14 @@
 /** A view: one datastore as it was at one moment, for whoever reads it. */
 
-import type { Ipv4Prefix } from '../address.ts';
 import type { DataNode } from './data.ts';
-import { ManagementError } from './errors.ts';
-import { History } from './history.ts';
+import type { History } from './history.ts';
+import type { KeptRows } from './kept-rows.ts';
 import type { Binding } from './model.generated.ts';
+import type { HistoricChange } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { longestMatch } from './rows.ts';
-import type { Snapshot } from './snapshot.ts';
 
-/** A snapshot keeps the pages it shows from being used again, so none lives longer. */
-const VIEW_LIMIT_MS = 30_000;
-
-/** A consistent snapshot of one datastore; to be closed. It never holds up a commit. Reading after 30 s is refused. */
+/** One datastore, consistent, however long the reading takes; to be closed. It never holds up a commit. */
 export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRows' | 'passingRows' | 'count'> {
   readonly version: number;
   readonly time: Date;
@@ -22,59 +18,41 @@ export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRo
   isEmpty(instance: string): boolean;
   /** The binding of the longest prefix that holds the address. */
   longestMatch(instance: string, address: number): Binding | undefined;
-  /** The versions on record. */
+  /** The versions on record; to be asked for anew after each wait. */
   readonly history: History;
+  /** The rows that differ between two versions on record, as `History.changes`. */
+  changes(from: number, to: number): Iterable<HistoricChange>;
   close(): void;
 }
 
-/** What a view shows, beside its snapshot. */
+/** What a view shows, beside the version and what is kept of it. */
 export interface Shown {
   readonly tree: DataNode;
+  /** The kept rows, or what stands on them and is not changed any more. */
   readonly rows: RowSource;
-  readonly version: number;
   readonly time: Date;
 }
 
-/** A view of what stands on a snapshot and is not changed any more; it closes the snapshot, at the latest after `limitMs`. */
-export function openView(snapshot: Snapshot, shown: Shown, limitMs = VIEW_LIMIT_MS): View {
-  const { rows } = shown;
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    snapshot.close();
-  }, limitMs);
-  timer.unref();
-  const inTime = (): RowSource => {
-    if (!isLate) return rows;
-    const message = `reading took more than ${limitMs / 1000} s and was ended: ask for less at a time`;
-    throw new ManagementError('resource-denied', { message });
-  };
+/** A view that closes what it keeps. */
+export function openView(kept: KeptRows, { tree, rows, time }: Shown): View {
   return {
-    version: shown.version,
-    time: shown.time,
-    tree: shown.tree,
-    binding: (instance, address, length) => inTime().binding(instance, address, length),
-    bindings: (instance: string, from?: Ipv4Prefix) => whileInTime(inTime().bindings(instance, from), inTime),
-    sealedRows: (instance: string, from?: number) => whileInTime(inTime().sealedRows(instance, from), inTime),
-    passingRows: (instance: string) => whileInTime(inTime().passingRows(instance), inTime),
-    count: (instance) => inTime().count(instance),
+    version: kept.version,
+    time,
+    tree,
+    binding: (instance, address, length) => rows.binding(instance, address, length),
+    bindings: (instance, from) => rows.bindings(instance, from),
+    sealedRows: (instance, from) => rows.sealedRows(instance, from),
+    passingRows: (instance) => rows.passingRows(instance),
+    count: (instance) => rows.count(instance),
     isEmpty: (instance) => {
-      for (const _ of inTime().sealedRows(instance)) return false;
+      for (const _ of rows.sealedRows(instance)) return false;
       return true;
     },
-    longestMatch: (instance, address) => longestMatch(inTime(), instance, address),
-    history: new History(snapshot),
-    close: () => {
-      clearTimeout(timer);
-      snapshot.close();
+    longestMatch: (instance, address) => longestMatch(rows, instance, address),
+    get history() {
+      return kept.history;
     },
+    changes: (from, to) => kept.changes(from, to),
+    close: () => kept.close(),
   };
-}
-
-/** The items as long as `inTime` does not throw. */
-function* whileInTime<Item>(items: Iterable<Item>, inTime: () => unknown): Generator<Item> {
-  for (const item of items) {
-    yield item;
-    inTime();
-  }
 }

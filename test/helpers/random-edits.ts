@@ -37,7 +37,7 @@ export const AFTR = {
 const POOL = { a: '192.0.2', b: '198.51.100' };
 
 /** A random edit of both kinds: rows that come, change and go, tables that go whole, leaves of the small tree. */
-function randomEdit(next: () => number): Readonly<Record<string, unknown>> {
+export function randomEdit(next: () => number): Readonly<Record<string, unknown>> {
   const name = NAMES[next() % 2] ?? 'a';
   const kind = next() % 14;
   if (kind > 11) return randomRules(next);

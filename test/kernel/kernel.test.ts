@@ -1,5 +1,6 @@
 // needs: root
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
@@ -295,14 +296,32 @@ for (const [what, words, isThere] of removals) {
   });
 }
 
+/** Applies a configuration in a process that is killed then: nobody follows it any more. */
+async function leaveBehind(config: KernelConfig): Promise<void> {
+  const module = new URL('../../src/kernel/kernel.js', import.meta.url).href;
+  const code = `process.once('message', async (config) => {
+    const { Kernel } = await import('${module}');
+    await new Kernel().apply(config);
+    process.send('applied');
+  });`;
+  const child = spawn(process.execPath, ['-e', code], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  });
+  child.send(config);
+  await once(child, 'message');
+  child.kill('SIGKILL');
+  await once(child, 'close');
+}
+
 test('a process that starts takes over what an earlier one left, and removes what is not wanted any more', async () => {
   await withKernel(async (kernel) => {
-    await kernel.apply(configuration({ tunnel: ON_LINK_TUNNEL, served: ['198.51.100.0/24', '192.0.2.0/24'] }));
-    const later = new Kernel();
-    await later.apply(configuration({ served: ['198.51.100.0/24'] }));
+    await leaveBehind(configuration({ tunnel: ON_LINK_TUNNEL, served: ['198.51.100.0/24', '192.0.2.0/24'] }));
+    assert.match(ip('rule'), /from 192\.0\.2\.0\/24/);
+    assert.match(ip('-6 neigh show proxy'), new RegExp(ON_LINK_TUNNEL));
+    await kernel.apply(configuration({ served: ['198.51.100.0/24'] }));
     assert.not.match(ip('rule'), /192\.0\.2/);
     assert.is(ip('-6 neigh show proxy'), '');
-    await later.remove([]);
   });
 });
 

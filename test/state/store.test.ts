@@ -15,7 +15,6 @@ import { RowOverlay } from '../../src/state/overlay.ts';
 import { sealJson } from '../../src/state/records.ts';
 import { RowChanges } from '../../src/state/row-changes.ts';
 import { Snapshot } from '../../src/state/snapshot.ts';
-import { openView } from '../../src/state/view.ts';
 import { LineProcess } from '../helpers/line-process.ts';
 import { aftr, binding, OPERATOR, request, schema, softwire, withDatastores } from '../helpers/state.ts';
 
@@ -277,20 +276,6 @@ test('a cursor that is left behind does not keep its snapshot, and with it old p
 
 /** lmdb lets go of a read transaction in the next turn of the event loop. */
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
-
-test('a view lives no longer than its limit', () =>
-  withStore(async (_dir, environment) => {
-    const rows = new Snapshot(environment());
-    const view = openView(rows, { tree: new DataNode(schema.root), rows, version: 1, time: new Date() }, 20);
-    const cursor = view.bindings('a')[Symbol.iterator]();
-    assert.is(cursor.next().value?.length, 32);
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    const isLate = (error: unknown) => error instanceof ManagementError && error.tag === 'resource-denied';
-    assert.throws(() => view.count('a'), isLate);
-    assert.throws(() => view.binding('a', 0xc0000201, 32), isLate);
-    assert.throws(() => cursor.next(), isLate);
-    view.close();
-  }));
 
 test('the form of the file is what this program says it is', () =>
   withStore(async (dir) => {

@@ -21,14 +21,12 @@ export const LIMITS = {
   requestMs: 60_000,
   /** Time a connection may be silent before it is destroyed. */
   idleMs: 120_000,
-  /** Time a reading may stay open: a client that has not taken its answer by then is cut off. */
-  readingMs: 30_000,
   /** Event streams at the same time, in all and of one user. */
   eventStreams: 64,
   eventStreamsPerUser: 16,
   /** Time between two comments on an event stream, shorter than a connection may be silent. */
   keepAliveMs: 30_000,
-  /** Time a client may leave events unread before its stream is broken off. */
+  /** Time a client may leave an answer or events unread before it is cut off. */
   unreadMs: 60_000,
   /** Characters gathered before they are handed to the connection. */
   chunkCharacters: 16 * 1024,

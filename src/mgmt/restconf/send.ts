@@ -14,8 +14,11 @@ export interface Sender {
   send(payload?: unknown): unknown;
 }
 
-/** @throws whatever making the first part of the body throws; after that, a failure breaks the connection off */
-export function send(sender: Sender, reply: Reply): unknown {
+/**
+ * `unreadMs`: how long a client may leave a large body unread.
+ * @throws whatever making the first part of the body throws; after that, a failure breaks the connection off
+ */
+export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unreadMs): unknown {
   const { status, headers, body, close } = reply;
   if (reply.stream) {
     sender.code(status);
@@ -41,18 +44,22 @@ export function send(sender: Sender, reply: Reply): unknown {
     // As octets: to a string fastify would add a charset, which these media types do not have.
     return first.done ? sender.send() : sender.send(Buffer.from(first.value, 'utf8'));
   }
-  return sender.send(streamOf([first.value ?? '', second.value], pieces, once));
+  return sender.send(streamOf([first.value ?? '', second.value], pieces, once, unreadMs));
 }
 
-function streamOf(begun: readonly string[], rest: Iterator<string>, close: () => void): Readable {
+function streamOf(begun: readonly string[], rest: Iterator<string>, close: () => void, unreadMs: number): Readable {
+  // Each piece is asked for when the client has taken about as much before.
   function* all(): Generator<string> {
     yield* begun;
-    for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
+    for (let next = rest.next(); !next.done; next = rest.next()) {
+      deadline.refresh();
+      yield next.value;
+    }
   }
   const stream = Readable.from(all(), { objectMode: false, highWaterMark: LIMITS.chunkCharacters });
   const deadline = setTimeout(() => {
-    stream.destroy(new Error(`the client did not take its answer within ${LIMITS.readingMs} ms`));
-  }, LIMITS.readingMs);
+    stream.destroy(new Error(`the client left its answer unread for ${unreadMs} ms`));
+  }, unreadMs);
   stream.once('close', () => {
     clearTimeout(deadline);
     rest.return?.();

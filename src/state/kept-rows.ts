@@ -1,0 +1,131 @@
+/**
+ * The tables of one version, for a reader who may be slow. A snapshot keeps the pages that it shows from being used again, so none
+ * is held for long: the reader goes on from a new one, by what is on record of the commits in between.
+ */
+
+import { ManagementError } from './errors.ts';
+import { History } from './history.ts';
+import type { HistoricChange } from './row-changes.ts';
+import type { SealedRow } from './rows.ts';
+import { RowSource } from './rows.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** How long a snapshot is held. */
+const HOLD_MS = 30_000;
+
+/** What is read just now. */
+interface Footing {
+  readonly snapshot: Snapshot;
+  readonly history: History;
+  readonly rows: RowSource;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class KeptRows extends RowSource {
+  readonly version: number;
+  readonly #open: () => Snapshot;
+  readonly #holdMs: number;
+  #footing: Footing | undefined;
+  #isClosed = false;
+
+  /** The rows of `version` as `first` has them, later as what `open` gives has them; to be closed, and `first` with it. */
+  constructor(first: Snapshot, version: number, open: () => Snapshot, holdMs = HOLD_MS) {
+    super();
+    this.version = version;
+    this.#open = open;
+    this.#holdMs = holdMs;
+    const history = new History(first);
+    this.#footing = this.#stand(first, history, history.rows(version));
+  }
+
+  /** What is on record; to be asked for anew after each wait. */
+  get history(): History {
+    return this.#now().history;
+  }
+
+  sealed(instance: string, number: number): Uint8Array | undefined {
+    return this.#now().rows.sealed(instance, number);
+  }
+
+  sealedRows(instance: string, from = 0): Iterable<SealedRow> {
+    return this.#goOn(from, (rows, next) => rows.sealedRows(instance, next));
+  }
+
+  override passingRows(instance: string): Iterable<SealedRow> {
+    const read = (rows: RowSource, next: number) =>
+      next === 0 ? rows.passingRows(instance) : rows.sealedRows(instance, next);
+    return this.#goOn(0, read);
+  }
+
+  count(instance: string): number {
+    return this.#now().rows.count(instance);
+  }
+
+  /** The rows that differ between two versions on record, as `History.changes`. */
+  *changes(from: number, to: number): Generator<HistoricChange> {
+    let last: HistoricChange | undefined;
+    for (;;) {
+      const footing = this.#now();
+      let isMoved = false;
+      for (const change of footing.history.changes(from, to, last)) {
+        last = change;
+        yield change;
+        isMoved = this.#now() !== footing;
+        if (isMoved) break;
+      }
+      if (!isMoved) return;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#leave();
+  }
+
+  /** Rows from `from` on, read by `read` from whatever is stood on. */
+  *#goOn(from: number, read: (rows: RowSource, from: number) => Iterable<SealedRow>): Generator<SealedRow> {
+    let next = from;
+    for (;;) {
+      const footing = this.#now();
+      let isMoved = false;
+      for (const row of read(footing.rows, next)) {
+        next = row.number + 1;
+        yield row;
+        isMoved = this.#now() !== footing;
+        if (isMoved) break;
+      }
+      if (!isMoved) return;
+    }
+  }
+
+  /** @throws ManagementError resource-denied when the version is not on record any more */
+  #now(): Footing {
+    if (this.#footing) return this.#footing;
+    if (this.#isClosed) throw new Error(`rows of version ${this.version} were read after they were closed`);
+    const snapshot = this.#open();
+    try {
+      const history = new History(snapshot);
+      if (this.version < history.oldest) {
+        const message = `version ${this.version} went from the record while it was read: read faster, ask for less at a time, or keep more history`;
+        throw new ManagementError('resource-denied', { message });
+      }
+      this.#footing = this.#stand(snapshot, history, history.rowsToWalk(this.version));
+      return this.#footing;
+    } catch (error) {
+      snapshot.close();
+      throw error;
+    }
+  }
+
+  #stand(snapshot: Snapshot, history: History, rows: RowSource): Footing {
+    const timer = setTimeout(() => this.#leave(), this.#holdMs);
+    timer.unref();
+    return { snapshot, history, rows, timer };
+  }
+
+  #leave(): void {
+    clearTimeout(this.#footing?.timer);
+    this.#footing?.snapshot.close();
+    this.#footing = undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { LIMITS } from '../../../src/mgmt/restconf/limits.ts';
+import { send } from '../../../src/mgmt/restconf/send.ts';
+
+/** How long a client may take over an answer. */
+const test = suite('restconf send');
+const UNREAD_MS = 400;
+const PIECE = 'x'.repeat(LIMITS.chunkCharacters);
+
+/** An answer of so many pieces, as it is handed to the connection. */
+function answerOf(pieces: number): { readonly body: Readable; readonly closed: () => number } {
+  let [sent, closed]: [unknown, number] = [undefined, 0];
+  const sender = {
+    code: () => undefined,
+    headers: () => undefined,
+    send: (payload: unknown) => {
+      sent = payload;
+    },
+  };
+  const reply = { status: 200, headers: {}, body: Array.from({ length: pieces }, () => PIECE), close: () => closed++ };
+  send(sender, reply, UNREAD_MS);
+  assert.instance(sent, Readable);
+  return { body: sent as Readable, closed: () => closed };
+}
+
+test('a client that is slow and steady gets all of it, however long it takes', async () => {
+  const { body, closed } = answerOf(12);
+  const began = performance.now();
+  let characters = 0;
+  for await (const piece of body) {
+    characters += String(piece).length;
+    await sleep(100);
+  }
+  assert.ok(performance.now() - began > 2 * UNREAD_MS);
+  assert.is(characters, 12 * PIECE.length);
+  assert.is(closed(), 1);
+});
+
+test('a client that stops is cut off, and the reading ends', async () => {
+  const { body, closed } = answerOf(1_000);
+  let fault: unknown;
+  body.on('error', (error) => {
+    fault = error;
+  });
+  await body[Symbol.asyncIterator]().next();
+  await sleep(3 * UNREAD_MS);
+  assert.match(String(fault), /left its answer unread for 400 ms/);
+  assert.is(closed(), 1);
+});
+
+test.run();
