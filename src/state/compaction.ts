@@ -10,7 +10,7 @@
  * whatever fails changes nothing. After it nothing is refused any more: an old file that cannot be removed leads to the new one.
  */
 
-import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from './environment.ts';
 import { copyEnvironment, nextGeneration, openGeneration } from './environment.ts';
@@ -37,7 +37,6 @@ export interface Copy {
   readonly generation: number;
   /** Of the environment when it was copied. */
   readonly transaction: number;
-  readonly octets: number;
 }
 
 /** Number of the last transaction; whoever writes is this process. */
@@ -57,7 +56,7 @@ export async function prepareCopy(store: string, environment: Environment, verif
     await copyEnvironment(environment, dir);
     await verify(join(dir, STORE_FILE));
     syncPath(dir);
-    return { generation, transaction, octets: statSync(join(dir, STORE_FILE)).size };
+    return { generation, transaction };
   } catch (error) {
     attempt(() => dropCopy(store, generation));
     throw error;

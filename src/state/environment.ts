@@ -42,6 +42,7 @@ const OWNER_ONLY = 0o600;
 /** LMDB's magic number and its place in a meta page, behind the page header. */
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
+const FORMAT_KEY = Buffer.from('format');
 export const HEAD_KEY = Buffer.from('head');
 export const NEXT_GENERATION_KEY = Buffer.from(NEXT_GENERATION);
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;
@@ -163,6 +164,7 @@ export function openGeneration(dir: string, mode: OpenMode): Environment {
     };
     if (!isReader) upgradeFirst(environment);
     checkFormat(environment, mode);
+    if (mode === 'write') beginFreeList(environment);
     return environment;
   } catch (error) {
     void root.close();
@@ -240,7 +242,7 @@ export function makeWritable(dir: string): void {
 }
 
 function checkFormat({ dir, meta }: Environment, mode: OpenMode): void {
-  const format = meta.get(Buffer.from('format'));
+  const format = meta.get(FORMAT_KEY);
   if (format?.[0] === STORE_FORMAT) return;
   // What has no head either was never filled.
   if (format === undefined && (mode === 'create' || meta.get(HEAD_KEY) === undefined)) return;
@@ -249,9 +251,24 @@ function checkFormat({ dir, meta }: Environment, mode: OpenMode): void {
   throw storeError(found > STORE_FORMAT ? 'STORE_NEWER' : 'STORE_DAMAGED', message);
 }
 
+/**
+ * LMDB as lmdb has it ends the process while it writes the first list of free pages, when that is a long one. A file has none when it
+ * is a compacted copy, after a compaction or a restore; so it gets a short one first.
+ */
+function beginFreeList({ root, meta }: Environment): void {
+  const { free } = root.getStats() as unknown as { readonly free: TreeStats };
+  const format = meta.get(FORMAT_KEY);
+  if (free.treeLeafPageCount > 0 || !format) return;
+  try {
+    root.transactionSync(() => void meta.putSync(FORMAT_KEY, format));
+  } catch {
+    // A disk that does not take this takes no commit either, which is told there.
+  }
+}
+
 /** The first form had no history: what it had as change records goes, and history begins at its version. */
 function upgradeFirst({ root, meta, changes }: Environment): void {
-  if (meta.get(Buffer.from('format'))?.[0] !== 1) return;
+  if (meta.get(FORMAT_KEY)?.[0] !== 1) return;
   root.transactionSync(() => {
     const octets = meta.get(Buffer.from('head'));
     if (!octets) return;
@@ -260,7 +277,7 @@ function upgradeFirst({ root, meta, changes }: Environment): void {
     const head = sealHead({ version, time, contentHash, tables, nextTable, bootId, ...history });
     changes.clearSync();
     meta.putSync(Buffer.from('head'), head);
-    meta.putSync(Buffer.from('format'), Buffer.of(STORE_FORMAT));
+    meta.putSync(FORMAT_KEY, Buffer.of(STORE_FORMAT));
   });
 }
 

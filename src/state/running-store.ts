@@ -345,7 +345,7 @@ export class RunningStore {
       const before = sizeOf(old).octets;
       this.#environment = switchTo(this.#dir, old, copy, this.#tell);
       closeWhenIdle(old);
-      return { before, after: copy.octets };
+      return { before, after: sizeOf(this.#environment).octets };
     });
   }
 

@@ -236,6 +236,22 @@ async function live(dir: string, start: Table, next: () => number): Promise<Tabl
   return tables.slice(answers);
 }
 
+test('the first commit after a compaction may be a large one, after a start too', () =>
+  withDatastores(async (datastores, _dir, reopen) => {
+    await datastores.edit(OPERATOR, request(aftr()));
+    const edit = (in_: Datastores, count: number, turn: number) => {
+      const rows = Array.from({ length: count }, (_, i) => binding(prefixOf(i), `2001:db8:${turn}::1`));
+      return in_.edit(OPERATOR, bindings(rows));
+    };
+    for (let turn = 1; turn < 30; turn++) await edit(datastores, 1_000, turn);
+    await datastores.compact(verify);
+    await edit(datastores, 1_000, 30);
+    await datastores.compact(verify);
+    const again = await reopen();
+    await edit(again, 5_000, 31);
+    assert.is(again.head().counts.get('a'), 5_000);
+  }));
+
 test(`killed at random moments, the table is that of the last acknowledged commit (seed ${seed}, ${KILLS} kills)`, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'gi4over6-compaction-'));
   const next = random();

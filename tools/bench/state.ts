@@ -12,9 +12,11 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BASE_NAMESPACE } from '../../src/cli/client.ts';
+import { NETCONF_LIMITS } from '../../src/mgmt/netconf/limits.ts';
 import type { BenchResult } from './datapath.ts';
 import { enterOwnNetwork, Instance, sleep } from './instance.ts';
 import { LineChild } from './line-child.ts';
+import { StoppedReader } from './stopped-reader.ts';
 import type { Shape } from './tables.ts';
 import { bindingXml, gateway, POOLS, prefixesOf, tableJson } from './tables.ts';
 import { Traffic } from './traffic.ts';
@@ -33,6 +35,8 @@ const TABLE_PATH = '/restconf/data/gi-4over6:softwire/aftr=edge/binding-table';
 /** An AFTR that the bulk edits leave alone. */
 const STEADY_FIRST = 0x0b_00_00_00;
 const STEADY_COUNT = 1_000;
+/** How long a client may leave its answer unread, as the server has it. */
+const UNREAD_MS = NETCONF_LIMITS.unreadMs;
 /** After this nothing of a bulk edit is left to be done. */
 const SETTLE_MS = 5_000;
 
@@ -167,8 +171,31 @@ class StateBench {
       250,
     );
     this.#add(`disk.compaction.${size}`, compactMs, 'ms', null);
+    await this.#versions(size);
     this.#add(`history.lookup-p50.${size}`, p50, 'ms', 10);
     this.#add(`history.lookup-p99.${size}`, p99, 'ms', null);
+  }
+
+  /** The newest two versions, 1,000 rows apart: compared, and the older one brought back. */
+  async #versions(size: number): Promise<void> {
+    const list = await this.#instance.netconf(
+      '<list-versions xmlns="urn:gi-4over6"><maximum>1</maximum></list-versions>',
+    );
+    const newest = Number(/<number>(\d+)</.exec(list)?.[1]);
+    const compare = `<compare-versions xmlns="urn:gi-4over6"><from>${newest - 1}</from><to>${newest}</to></compare-versions>`;
+    const rollBack = `<roll-back xmlns="urn:gi-4over6"><version>${newest - 1}</version><target>running</target></roll-back>`;
+    this.#add(
+      `history.compare-${ROWS_A_COMMIT}-rows.${size}`,
+      await timed(() => this.#instance.netconf(compare)),
+      'ms',
+      null,
+    );
+    this.#add(
+      `history.roll-back-${ROWS_A_COMMIT}-rows.${size}`,
+      await timed(() => this.#instance.netconf(rollBack)),
+      'ms',
+      null,
+    );
   }
 
   async #edit(inside: string): Promise<void> {
@@ -337,6 +364,21 @@ class StateBench {
       this.#add(`read.${kind}-keyed-p50.${size}`, p50, 'ms', 1);
     }
     await this.#wholeReads(size);
+    if (size === LARGE) await this.#stoppedReader(size);
+  }
+
+  /** Edits beside a client that has asked for the whole table and does not read it, and when it is dropped. */
+  async #stoppedReader(size: number): Promise<void> {
+    const [before = 0] = this.#instance.resident();
+    const peak = this.#instance.watchMemory();
+    const reader = new StoppedReader(this.#instance.socket, WHOLE_TABLE);
+    await sleep(1_000);
+    const row = (turn: number) => table(bindingXml('32.0.0.8/32', gateway(turn * 16)));
+    const { p50 } = await sample(EDITS, (turn) => this.#edit(row(turn)));
+    this.#add(`read.edit-beside-stopped-reader-p50.${size}`, p50, 'ms', null);
+    this.#add(`read.stopped-reader-growth.${size}`, Math.max(0, peak()[0] - before), 'MiB', 64);
+    const droppedMs = await reader.untilDropped(2 * UNREAD_MS);
+    this.#add(`read.stopped-reader-dropped.${size}`, droppedMs, 'ms', UNREAD_MS + 5_000);
   }
 
   async #wholeReads(size: number): Promise<void> {
@@ -345,8 +387,7 @@ class StateBench {
     let firstMs = 0;
     let octets = 0;
     const began = performance.now();
-    const whole = getConfig(`type="subtree"><softwire xmlns="urn:gi-4over6">${table('')}</softwire>`);
-    for await (const piece of this.#instance.pieces(whole)) {
+    for await (const piece of this.#instance.pieces(WHOLE_TABLE)) {
       if (octets === 0) firstMs = performance.now() - began;
       octets += piece.length;
     }
@@ -393,6 +434,8 @@ function edit(target: string, inside: string): string {
 function getConfig(filter: string): string {
   return `<get-config><source><running/></source><filter ${filter}</filter></get-config>`;
 }
+
+const WHOLE_TABLE = getConfig(`type="subtree"><softwire xmlns="urn:gi-4over6">${table('')}</softwire>`);
 
 /** What libyang alone needs to parse and validate the document; in a process of its own, for its memory's sake. */
 function judgeWithLibyang(size: number, config: string): number {
