@@ -15,10 +15,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { wholeNumber } from './cli/arguments.ts';
+import { EXIT_CONFIGURATION } from './exit-codes.ts';
 import type { RestoreOptions } from './maintenance/restore.ts';
 import type { VerifyOptions } from './maintenance/verify.ts';
 
-const EXIT_CONFIGURATION = 78;
 const STATE_DIR = '/var/lib/gi4over6';
 
 interface ProcessOptions {
@@ -92,7 +92,7 @@ async function buildProgram(): Promise<Command> {
   );
   processOptions(program.command('management', { hidden: true })).action(async (options: ProcessOptions) => {
     const { runManagement } = await import('./mgmt/process.ts');
-    await runManagement(options);
+    process.exitCode = await runManagement(options);
   });
   processOptions(program.command('datapath', { hidden: true })).action(async (options: ProcessOptions) => {
     const { runDatapath } = await import('./datapath/process.ts');

@@ -7,7 +7,8 @@
  *    ended as one does that met damage. What is wrong, and the newest good backup, is one line.
  * 4. Starts both as the unprivileged user. They know nothing of each other's process, so each survives the other.
  * 5. A child that ends is started again, later each time. One that finds its environment wrong at the first start ends all.
- * 6. SIGTERM or SIGINT: both are asked to end, and after a while made to.
+ * 6. SIGTERM or SIGINT: both are asked to end, and after a while made to. So they are when management ends for system-restart or
+ *    system-shutdown; after the first both are started again.
  */
 
 import type { ChildProcess } from 'node:child_process';
@@ -17,6 +18,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adviceFor, childrenOf, claim, identityOf, withAdvice } from './claim.ts';
+import { EXIT_CONFIGURATION, EXIT_RESTART, EXIT_SHUTDOWN } from './exit-codes.ts';
 import { ownDirectory, prepareFirstStart } from './first-start.ts';
 import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
@@ -38,7 +40,6 @@ export interface RunOptions {
 }
 
 const ROLES: readonly ChildRole[] = ['management', 'datapath'];
-const EXIT_CONFIGURATION = 78;
 /** How a child ends that met damage of the store: it says so, or LMDB takes it along. */
 const ENDS_OF_DAMAGE: readonly (number | string)[] = [EXIT_CONFIGURATION, 'SIGSEGV', 'SIGBUS', 'SIGABRT'];
 const FIRST_DELAY_MS = 100;
@@ -93,7 +94,12 @@ export async function run(options: RunOptions): Promise<number> {
     if (isFirst) {
       log.info({ user: 'admin', passwordFile: join(stateDir, 'initial-password') }, 'the first user is made');
     }
-    return await supervise(launcher, stateDir, log);
+    for (;;) {
+      const code = await supervise(launcher, stateDir, log);
+      if (code === EXIT_SHUTDOWN) return 0;
+      if (code !== EXIT_RESTART) return code;
+      log.info('starting again, as a client asked');
+    }
   } finally {
     network?.close();
     release();
@@ -115,6 +121,7 @@ function verifyWords(stateDir: string): string[] {
   return ['verify-store', '--state-dir', stateDir, '--at-start'];
 }
 
+/** Runs both until the end, and returns why: an exit code of `run`, or EXIT_RESTART or EXIT_SHUTDOWN. */
 async function supervise(launcher: Launcher, stateDir: string, log: Log): Promise<number> {
   const ending = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
@@ -140,7 +147,8 @@ async function supervise(launcher: Launcher, stateDir: string, log: Log): Promis
 }
 
 /**
- * Starts a child again and again until the end; returns 78 when its environment is wrong from the beginning. Management may have
+ * Starts a child again and again until the end; returns 78 when its environment is wrong from the beginning, EXIT_RESTART or
+ * EXIT_SHUTDOWN when a client has asked for it. Management may have
  * ended because of damage of the store: then it is not started again, and forwarding goes on without it. The datapath is: what
  * is damaged may be none of what it reads.
  */
@@ -159,6 +167,7 @@ async function keepRunning(
     const end = await runOnce(role, launcher, ending, log);
     const upMs = Math.round(performance.now() - startedAt);
     if (ending.aborted) return 0;
+    if (end === EXIT_RESTART || end === EXIT_SHUTDOWN) return end;
     if (upMs >= STEADY_MS) delayMs = FIRST_DELAY_MS;
     const isSuspect = role === 'management' || ENDS_OF_DAMAGE.includes(end);
     if (isSuspect && !isDamaged) isDamaged = tellDamage(role, end, log, await verify());

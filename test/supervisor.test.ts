@@ -41,7 +41,8 @@ const tuns = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map
 console.log(JSON.stringify({ role, words, pid: process.pid, status, tuns, answer, program: process.argv[1] }));
 if (wish === 'deaf') process.on('SIGTERM', () => console.log(JSON.stringify({ role, deaf: true })));
 else process.on('SIGTERM', () => process.exit(0));
-if (wish === 'exit 78 at SIGHUP') process.on('SIGHUP', () => process.exit(78));
+const code = /^exit (\\d+) at SIGHUP$/.exec(wish)?.[1];
+if (code) process.on('SIGHUP', () => process.exit(Number(code)));
 setInterval(() => {}, 1000);
 `;
 const NET_ADMIN = 1n << 12n;
@@ -262,6 +263,26 @@ test('a child that ends by itself is started again, whatever its exit code', asy
     assert.is(supervised.process.exitCode, null);
   });
 });
+
+test('management that ends for system-restart: both are ended and started again', () =>
+  withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_MANAGEMENT: 'exit 100 at SIGHUP' });
+    const [management, datapath] = [await supervised.started('management'), await supervised.started('datapath')];
+    process.kill(management.pid, 'SIGHUP');
+    const again = [await supervised.started('management', 2), await supervised.started('datapath', 2)];
+    assert.ok(again.every(({ pid }) => pid !== management.pid && pid !== datapath.pid));
+    assert.throws(() => process.kill(datapath.pid, 0), 'the old one is gone');
+    assert.is(await supervised.stop(), 0);
+  }));
+
+test('management that ends for system-shutdown: both end, and the supervisor with 0', () =>
+  withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_MANAGEMENT: 'exit 101 at SIGHUP' });
+    const [management, datapath] = [await supervised.started('management'), await supervised.started('datapath')];
+    process.kill(management.pid, 'SIGHUP');
+    assert.is(await supervised.exit, 0);
+    assert.throws(() => process.kill(datapath.pid, 0), 'it is gone');
+  }));
 
 test('a second supervisor of the same state or run directory is refused', async () => {
   await withPlace(async ({ dir, start, options }) => {

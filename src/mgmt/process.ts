@@ -32,6 +32,7 @@ import { startRestconf } from './restconf/server.ts';
 import { colons, StateData } from './state-data.ts';
 import { storeOperations } from './store-care.ts';
 import { StoreWatch } from './store-watch.ts';
+import { SystemEnd } from './system-end.ts';
 import { Users } from './users.ts';
 import { treeValidation, valueCheck } from './validation.ts';
 import { YANG_SEARCH_DIRS, yangModules } from './yang-modules.ts';
@@ -48,8 +49,11 @@ export interface ManagementOptions {
 const FORGET_MS = 60 * 60 * 1000;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
-/** Runs until SIGTERM or SIGINT. @throws Error with code and a sentence when the environment lacks something. */
-export async function runManagement(options: ManagementOptions): Promise<void> {
+/**
+ * Runs until SIGTERM or SIGINT, or until a client asks for the end of the system; returns the exit code.
+ * @throws Error with code and a sentence when the environment lacks something.
+ */
+export async function runManagement(options: ManagementOptions): Promise<number> {
   const log = openLog('management');
   const context = new YangContext({ searchDirs: YANG_SEARCH_DIRS, modules: yangModules(options) });
   const schema = new Schema(context.schema());
@@ -71,6 +75,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
   const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
   const storeCare = { backups, datastores, program };
+  const systemEnd = new SystemEnd(datastores);
   const access = new AccessControl(configuration);
   const streams = new EventStreams(eventLog, schema, access);
   const operations = new Operations({
@@ -81,7 +86,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     events: streams,
     onStartupChanged: (caller) => events.startupChanged(caller),
     state: new StateData({ schema, context, datapath, storeCare, watch, denials: access.denials, events: streams }),
-    storeOperations: { ...storeOperations(storeCare), ...datapathOperations(datapath) },
+    storeOperations: { ...storeOperations(storeCare), ...datapathOperations(datapath), ...systemEnd.operations },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
   const keys = (name: string) => readKey(join(options.stateDir, 'keys', name));
@@ -117,7 +122,7 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
     'management is ready',
   );
   const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
-  await stopSignal();
+  const code = await Promise.race([stopSignal(), systemEnd.asked]);
   clearInterval(forgetting);
   memoryCare.close();
   await Promise.all([netconf.close(), restconf.close()]);
@@ -128,7 +133,8 @@ export async function runManagement(options: ManagementOptions): Promise<void> {
   await eventLog.close();
   noteClosed(options.stateDir, log);
   context.close();
-  log.info('management has stopped');
+  log.info({ code }, 'management has stopped');
+  return code;
 }
 
 async function openDatastores(
@@ -214,9 +220,9 @@ function checkPair(key: Buffer, cert: Buffer, dir: string): void {
 }
 
 /** A second signal, such as one to the whole process group, must not cut the end short. */
-function stopSignal(): Promise<void> {
+function stopSignal(): Promise<number> {
   return new Promise((resolve) => {
-    process.on('SIGTERM', resolve);
-    process.on('SIGINT', resolve);
+    process.on('SIGTERM', () => resolve(0));
+    process.on('SIGINT', () => resolve(0));
   });
 }

@@ -429,6 +429,11 @@ export class Datastores {
     }
   }
 
+  /** The next start counts as one after a boot of the kernel, whatever the kernel says. */
+  async restarts(): Promise<void> {
+    await this.#store.enqueue(() => this.#store.write({ bootId: '' }));
+  }
+
   /** A boot of the kernel: running returns to startup when there is one. */
   async #boot(): Promise<void> {
     const base = this.#store.snapshot();

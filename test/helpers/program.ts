@@ -52,20 +52,20 @@ export class Program {
       const ended = new Promise((resolve) => this.#supervisor?.once('exit', resolve));
       this.#supervisor?.kill('SIGKILL');
       await ended;
-      const left = [...this.#pids('management'), ...this.#pids('datapath')];
+      const left = [...this.pids('management'), ...this.pids('datapath')];
       this.start();
       const isOver = async () => left.every((pid) => wordsOf(`${pid}`).length <= 1) || undefined;
       await eventually(ORPHAN_MS, isOver);
       return true;
     }
-    const pids = this.#pids(role);
+    const pids = this.pids(role);
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     return pids.length > 0;
   }
 
   /** SIGSTOP: it is there and does nothing. The numbers of the processes. */
   freeze(role: Exclude<Role, 'supervisor'>): number[] {
-    const pids = this.#pids(role);
+    const pids = this.pids(role);
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
     return pids;
   }
@@ -111,7 +111,8 @@ export class Program {
     return readFileSync(join(this.dir, 'log', `${role}.log`), 'utf8');
   }
 
-  #pids(role: Role): number[] {
+  /** Process numbers. */
+  pids(role: Role): number[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .filter((pid) => {

@@ -368,4 +368,18 @@ test('a precondition is asked when the edit has its turn, and its refusal is the
     assert.equal(rows(datastores), [`${P} ${G1}`]);
   }));
 
+test('a start after restarts() is like one after a boot of the kernel: running returns to startup', () =>
+  withDatastores(
+    async (datastores, _dir, reopen) => {
+      await datastores.edit(OPERATOR, request(aftr(binding(P, G1))));
+      await datastores.copy(OPERATOR, 'running', 'startup');
+      await datastores.edit(OPERATOR, request(table(binding('192.0.2.9/32', G1))));
+      const again = await reopen();
+      assert.is(again.head().counts.get('a'), 2, 'the same kernel');
+      await again.restarts();
+      assert.is((await reopen()).head().counts.get('a'), 1);
+    },
+    { startup: true },
+  ));
+
 test.run();

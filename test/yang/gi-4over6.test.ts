@@ -199,7 +199,10 @@ test('what is not served of ietf-system is refused, users are taken', () => {
     `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system">${content}</system>`;
   assert.not.ok(lintDocument('config', system(leaf('hostname', 'h'))).accepted);
   assert.not.ok(lintDocument('config', system('<ntp/>')).accepted);
-  assert.not.ok(lintDocument('rpc', '<system-restart xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>').accepted);
+  const operation = (name: string, input = '') =>
+    lintDocument('rpc', `<${name} xmlns="urn:ietf:params:xml:ns:yang:ietf-system">${input}</${name}>`).accepted;
+  assert.not.ok(operation('set-current-datetime', leaf('current-datetime', '2026-01-01T00:00:00Z')));
+  assert.ok(operation('system-restart') && operation('system-shutdown'));
   const user = `<authentication><user>${leaf('name', 'operator')}</user></authentication>`;
   assert.is(lintDocument('config', system(user)).complaints, '');
 });
