@@ -33,9 +33,10 @@ export interface SweepPlan {
 
 const DEFAULT_SECONDS = 0.3;
 const DEFAULT_GATEWAYS = '1,10,100';
-const SOME_SIZES = [64, 512, 1518];
+const SOME_SIZES = [64, 1518];
 const BASELINE_SIZES = [64, 512, 1518, 9216];
 const MAX_GATEWAYS = 1_000;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** The whole bench as the command line asks for it. @throws Error for a word that it does not know */
 export async function benchRfc8219(words: readonly string[]): Promise<{ results: BenchResult[]; text: string }> {
@@ -88,6 +89,13 @@ export async function sweep(plan: SweepPlan): Promise<Cell[]> {
   const stopAll = async () => {
     for (const device of running.splice(0).reverse()) await device.stop();
   };
+  let isEnding = false;
+  const onSignal = () => {
+    // It may come twice, to the process and to its group.
+    if (!isEnding) void stopAll().finally(() => process.exit(1));
+    isEnding = true;
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
     const work = new Sweep(plan, new Tester(lab));
     await work.findCeilings(keep(cable(lab)));
@@ -102,6 +110,7 @@ export async function sweep(plan: SweepPlan): Promise<Cell[]> {
     }
     return work.cells;
   } finally {
+    for (const signal of SIGNALS) process.removeListener(signal, onSignal);
     await stopAll();
     lab.close();
   }
@@ -126,7 +135,7 @@ class Sweep {
         this.#ceilings.set(`${size} ${direction}`, limit);
       }
     }
-    for (const size of this.#plan.baselineSizes) await this.#measure([device], size, 1);
+    await this.measureSome(device, 1);
   }
 
   async measureSizes(baselines: readonly RunningDevice[], edge: RunningDevice): Promise<void> {

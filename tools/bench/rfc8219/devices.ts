@@ -122,14 +122,11 @@ export async function chain(lab: Lab): Promise<RunningDevice> {
   addInternetSide(lab, 'chain-aftr');
   lab.ip('chain-gw', `addr add ${NEAR_V6}/64 dev v6 nodad`);
   lab.ip('chain-aftr', `addr add ${FAR_V6}/64 dev v6 nodad`);
-  // Without link-local addresses nobody would answer for the other.
-  for (const [name, other, address, mac] of [
-    ['chain-gw', 'chain-aftr', FAR_V6, CHAIN_AFTR_MAC],
-    ['chain-aftr', 'chain-gw', NEAR_V6, CHAIN_GATEWAY_MAC],
-  ] as const) {
-    lab.ip(other, `link set v6 address ${mac}`);
-    lab.ip(name, `neigh add ${address} lladdr ${mac} dev v6 nud permanent`);
-  }
+  // Without link-local addresses nobody would answer for the other. A new address of a link takes its neighbours away.
+  lab.ip('chain-gw', `link set v6 address ${CHAIN_GATEWAY_MAC}`);
+  lab.ip('chain-aftr', `link set v6 address ${CHAIN_AFTR_MAC}`);
+  lab.ip('chain-gw', `neigh add ${FAR_V6} lladdr ${CHAIN_AFTR_MAC} dev v6 nud permanent`);
+  lab.ip('chain-aftr', `neigh add ${NEAR_V6} lladdr ${CHAIN_GATEWAY_MAC} dev v6 nud permanent`);
   lab.ip('chain-gw', `-6 route add ${AFTR_PREFIX} via ${FAR_V6}`);
   lab.ip('chain-aftr', `-6 route add ${GATEWAYS_PREFIX} via ${NEAR_V6}`);
   const instances = [await startInstance(lab, 'chain-gw'), await startInstance(lab, 'chain-aftr')];
