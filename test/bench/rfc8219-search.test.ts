@@ -104,6 +104,16 @@ test('a rate that fails its confirming trial goes down by a twentieth until one 
   assert.is(found.rate, 451.25);
 });
 
+test('only the trials at the rate that is found are confirmations', async () => {
+  const kinds: boolean[] = [];
+  await findThroughput({ ...PLAN, maxSteps: 3 }, async (rate, isConfirmation) => {
+    kinds.push(isConfirmation);
+    return rate <= 600 && (!isConfirmation || rate < 500) ? 'clean' : 'lossy';
+  });
+  // 1,000, 500, 750; then 500 and 475.
+  assert.equal(kinds, [false, false, false, true, true]);
+});
+
 test('none confirmed: 0, and no trial without end', async () => {
   const { found, rates } = await search({ maxSteps: 2, maxConfirmations: 3 }, (rate, trial) =>
     trial > 2 ? 'lossy' : upTo(700)(rate),

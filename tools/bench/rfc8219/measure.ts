@@ -1,4 +1,7 @@
-/** One cell of the sweep: throughput (RFC 8219 §7.1), then latency and packet delay variation at it (§7.2, §7.3.1). */
+/**
+ * One cell of the sweep: throughput (RFC 8219 §7.1), latency and packet delay variation at it (§7.2, §7.3.1). The trial that
+ * confirms the throughput is the first stream whose latency is measured, so that no figure is of a stream that lost frames.
+ */
 
 import type { Direction } from './frames.ts';
 import type { Found } from './search.ts';
@@ -49,7 +52,7 @@ export interface Cell {
   readonly typicalUs: number;
   readonly worstCaseUs: number;
   readonly variationUs: number;
-  /** Lost while the latency was measured. */
+  /** Lost in the streams after the first while the latency was measured. */
   readonly lostInLatency: number;
 }
 
@@ -84,13 +87,17 @@ export async function measureCell(tester: Tester, cell: CellLoad, ceiling: numbe
   const load: Load = { ...rest, directions: DIRECTIONS[direction] };
   const { precision, tries } = effort;
   const search = { ceiling, precision, tries, maxSteps: MAX_STEPS, maxConfirmations: MAX_CONFIRMATIONS };
-  const found = await findThroughput(search, async (rate) => {
-    const plan = trialPlan(rate, effort.seconds, effort, 0);
-    return outcomeOf(await tester.run(load, plan), plan);
-  });
+  const latencyPlan = (rate: number) => trialPlan(rate, effort.latencySeconds, effort, TAGGED_FRAMES);
   const streams: StreamResult[][] = [];
-  for (let i = 0; i < effort.repetitions && found.rate > 0; i++) {
-    streams.push(await tester.run(load, trialPlan(found.rate, effort.latencySeconds, effort, TAGGED_FRAMES)));
+  const found = await findThroughput(search, async (rate, isConfirmation) => {
+    const plan = isConfirmation ? latencyPlan(rate) : trialPlan(rate, effort.seconds, effort, 0);
+    const results = await tester.run(load, plan);
+    if (isConfirmation) streams.splice(0, 1, results);
+    return outcomeOf(results, plan);
+  });
+  if (found.rate === 0) streams.length = 0;
+  while (streams.length > 0 && streams.length < effort.repetitions) {
+    streams.push(await tester.run(load, latencyPlan(found.rate)));
   }
   const median = (of: (stream: StreamResult) => number) =>
     medianOf(streams.map((results) => Math.max(...results.map(of))));

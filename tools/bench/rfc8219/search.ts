@@ -31,14 +31,20 @@ export interface Found {
 
 const BACK_OFF = 0.95;
 
-/** Finds the throughput; the last trial is always a clean one at the rate that is returned. */
-export async function findThroughput(plan: SearchPlan, trial: (rate: number) => Promise<Outcome>): Promise<Found> {
+/**
+ * Finds the throughput; the last trial is always a clean one at the rate that is returned. Confirming trials may be longer than
+ * those of the search, which is for the caller to decide.
+ */
+export async function findThroughput(
+  plan: SearchPlan,
+  trial: (rate: number, isConfirmation: boolean) => Promise<Outcome>,
+): Promise<Found> {
   let trials = 0;
   const judge = async (rate: number, tries: number): Promise<Outcome> => {
     let outcome: Outcome = 'unoffered';
     for (let i = 0; i < tries; i++) {
       trials++;
-      outcome = await trial(rate);
+      outcome = await trial(rate, false);
       if (outcome === 'clean' || outcome === 'overloaded') break;
     }
     return outcome;
@@ -59,7 +65,8 @@ export async function findThroughput(plan: SearchPlan, trial: (rate: number) => 
   }
   const limitedBy = above === 'lossy' || above === 'overloaded' ? 'device' : 'tester';
   for (let i = 0; i < plan.maxConfirmations && low > 0; i++) {
-    if ((await judge(low, 1)) === 'clean') return { rate: low, limitedBy, trials };
+    trials++;
+    if ((await trial(low, true)) === 'clean') return { rate: low, limitedBy, trials };
     low *= BACK_OFF;
   }
   return { rate: 0, limitedBy, trials };
