@@ -124,7 +124,10 @@ test('the picture holds a line of throughput and two of latency for each directi
       assert.ok(x > 80 && x < 876 && y >= 70 && y <= 700, point);
     }
   }
-  assert.is(svg.match(/<(?:svg|text|rect|line|path|polyline)\b/g)?.length, svg.match(/<\/(?:svg|text)>|\/>/g)?.length);
+  assert.is(
+    svg.match(/<(?:svg|title|text|rect|line|path|polyline)\b/g)?.length,
+    svg.match(/<\/(?:svg|title|text)>|\/>/g)?.length,
+  );
 });
 
 test('the picture of nothing is still a picture', () => assert.match(picture([]), /^<svg .*<\/svg>\n$/s));

@@ -3,6 +3,7 @@
 import type { Cell, DirectionName } from './measure.ts';
 import { DIRECTION_NAMES } from './measure.ts';
 
+const TITLE = 'gi4over6 as AFTR after RFC 8219: one core, one gateway, 1,000 bindings';
 const [WIDTH, HEIGHT] = [900, 760];
 const [LEFT, RIGHT] = [80, 24];
 const PANELS = { throughput: { top: 70, height: 270 }, latency: { top: 430, height: 270 } } as const;
@@ -27,8 +28,9 @@ export function picture(cells: readonly Cell[]): string {
     round(LEFT + ((sizes.indexOf(size) + 0.5) * (WIDTH - LEFT - RIGHT)) / Math.max(1, sizes.length));
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${TITLE}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    text(LEFT, 24, 'gi4over6 as AFTR after RFC 8219: one core, one gateway, 1,000 bindings', 'font-size="15"'),
+    text(LEFT, 24, TITLE, 'font-size="15"'),
     ...legend(),
     ...throughputPanel(edge, others, sizes, x),
     ...latencyPanel(edge, sizes, x),
@@ -119,8 +121,8 @@ function mark({ device, direction }: Cell, x: number, y: number): string {
 }
 
 function shape(device: string, x: number, y: number, colour: string): string {
-  if (device === 'kernel') return `<path d="M${x} ${y - 5}l5 9h-10z" fill="none" stroke="${colour}"/>`;
-  return `<rect x="${x - 4}" y="${y - 4}" width="8" height="8" fill="none" stroke="${colour}"/>`;
+  if (device === 'kernel') return `<path d="M${x} ${round(y - 5)}l5 9h-10z" fill="none" stroke="${colour}"/>`;
+  return `<rect x="${round(x - 4)}" y="${round(y - 4)}" width="8" height="8" fill="none" stroke="${colour}"/>`;
 }
 
 function line(
