@@ -23,8 +23,9 @@ import { Tester } from './rfc8219/tester.ts';
 
 export interface SweepPlan {
   readonly sizes: readonly number[];
-  /** Sizes at which everything but the AFTR with one gateway is measured, where it is not in full. */
+  /** Of these: where the AFTR with more gateways, the gateway and both in a row are measured. */
   readonly someSizes: readonly number[];
+  /** Of these: where the baselines are. */
   readonly baselineSizes: readonly number[];
   readonly gateways: readonly number[];
   readonly effort: Effort;
@@ -57,14 +58,15 @@ function planOf(words: readonly string[]): { plan: SweepPlan; svg: string | unde
     strict: { type: 'boolean' },
   } as const;
   const { values } = parseArgs({ args: words.slice(1), options });
-  const seconds = numbers(values.seconds ?? `${DEFAULT_SECONDS}`, 'seconds', 0.05, 600)[0] ?? DEFAULT_SECONDS;
-  const sizes = values.sizes === undefined ? FRAME_SIZES : numbers(values.sizes, 'sizes', 64, 9_216);
-  const some = (of: readonly number[]) => (values.strict ? sizes : sizes.filter((size) => of.includes(size)));
+  const [seconds = DEFAULT_SECONDS] = values.seconds === undefined ? [] : numbers(values.seconds, 'seconds', 0.05, 600);
+  const sizes = values.sizes === undefined ? FRAME_SIZES : wholeNumbers(values.sizes, 'sizes', 64, 9_216);
+  const isWhole = values.strict === true || values.sizes !== undefined;
+  const some = (of: readonly number[]) => (isWhole ? sizes : sizes.filter((size) => of.includes(size)));
   const plan = {
     sizes,
     someSizes: some(SOME_SIZES),
     baselineSizes: some(BASELINE_SIZES),
-    gateways: numbers(values.gateways ?? DEFAULT_GATEWAYS, 'gateways', 1, MAX_GATEWAYS),
+    gateways: wholeNumbers(values.gateways ?? DEFAULT_GATEWAYS, 'gateways', 1, MAX_GATEWAYS),
     effort: values.strict ? STRICT_EFFORT : quickEffort(seconds),
     progress: (line: string) => process.stderr.write(`${line}\n`),
   };
@@ -75,6 +77,12 @@ function numbers(text: string, name: string, least: number, most: number): numbe
   const all = text.split(',').map(Number);
   const isGood = all.every((number) => number >= least && number <= most);
   if (!isGood) throw new Error(`--${name}: expected numbers from ${least} to ${most} with commas between, got ${text}`);
+  return all;
+}
+
+function wholeNumbers(text: string, name: string, least: number, most: number): number[] {
+  const all = numbers(text, name, least, most);
+  if (!all.every(Number.isInteger)) throw new Error(`--${name}: expected whole numbers, got ${text}`);
   return all;
 }
 
