@@ -6,7 +6,7 @@ import { DIRECTION_NAMES } from './measure.ts';
 const TITLE = 'gi4over6 as AFTR after RFC 8219: one core, one gateway, 1,000 bindings';
 const [WIDTH, HEIGHT] = [900, 760];
 const [LEFT, RIGHT] = [80, 24];
-const PANELS = { throughput: { top: 70, height: 270 }, latency: { top: 430, height: 270 } } as const;
+const PANELS = { throughput: { top: 86, height: 254 }, latency: { top: 430, height: 270 } } as const;
 const COLOURS: Readonly<Record<DirectionName, string>> = {
   upstream: '#0b6e99',
   downstream: '#c2410c',
