@@ -1,7 +1,10 @@
 /**
- * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }.
+ * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }; what stands on the screen is
+ * a line for each result, or the bench's own table.
  *
  *   datapath   the engine in memory: packets a second at 1,000 and 1,000,000 bindings
+ *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
+ *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
  *   state      configuration through the faces of a running instance: edits, bulk loads, reads, memory (root; [--bindings N])
  */
 
@@ -10,10 +13,24 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import type { BenchResult } from './bench/datapath.ts';
 
-const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<BenchResult[]>>> = {
-  datapath: async () => (await import('./bench/datapath.ts')).benchDatapath(),
-  state: async (words) => (await import('./bench/state.ts')).benchState(bindingsOf(words)),
+interface Report {
+  readonly results: readonly BenchResult[];
+  readonly text: string;
+}
+
+const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Report>>> = {
+  datapath: async () => listed(await (await import('./bench/datapath.ts')).benchDatapath()),
+  rfc8219: async (words) => (await import('./bench/rfc8219.ts')).benchRfc8219(words),
+  state: async (words) => listed(await (await import('./bench/state.ts')).benchState(bindingsOf(words))),
 };
+
+function listed(results: readonly BenchResult[]): Report {
+  const lines = results.map(({ id, value, unit, target, met }) => {
+    const aim = target === null ? '' : `  target ${target}: ${met ? 'met' : 'missed'}`;
+    return `${id.padEnd(44)} ${String(Number(value.toPrecision(4))).padStart(10)} ${unit}${aim}\n`;
+  });
+  return { results, text: lines.join('') };
+}
 
 /** The numbers after --bindings; undefined without it. */
 function bindingsOf(words: readonly string[]): number[] | undefined {
@@ -52,11 +69,8 @@ async function main(words: readonly string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const results = await bench(words);
-  for (const { id, value, unit, target, met } of results) {
-    const aim = target === null ? '' : `  target ${target}: ${met ? 'met' : 'missed'}`;
-    process.stdout.write(`${id.padEnd(44)} ${String(Number(value.toPrecision(4))).padStart(10)} ${unit}${aim}\n`);
-  }
+  const { results, text } = await bench(words);
+  process.stdout.write(text);
   if (file !== undefined) {
     writeFileSync(file, `${JSON.stringify({ machine: machine(), commit: commit(), results }, undefined, 2)}\n`);
   }

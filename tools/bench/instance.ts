@@ -46,10 +46,12 @@ export class Instance {
     this.#authorization = `Basic ${Buffer.from(`admin:${this.#password}`).toString('base64')}`;
   }
 
-  static async start(dir: string): Promise<Instance> {
+  /** `through`: what the program's command begins with, such as entering a namespace. */
+  static async start(dir: string, through: readonly string[] = []): Promise<Instance> {
     mkdirSync(dir, { mode: 0o755 });
     const words = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(dir, name)]);
-    const program = spawn(process.execPath, [PROGRAM, 'run', ...words, '--listen', '127.0.0.1'], { stdio: 'ignore' });
+    const [first = '', ...more] = [...through, process.execPath, PROGRAM, 'run', ...words, '--listen', '127.0.0.1'];
+    const program = spawn(first, more, { stdio: 'ignore' });
     for (let tries = 0; ; tries++) {
       try {
         return new Instance(dir, program, await NetconfClient.connect(join(dir, 'run/netconf.sock')));
