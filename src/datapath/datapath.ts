@@ -6,9 +6,12 @@
 
 import { formatIpv4 } from '../address.ts';
 import type {
+  DatapathObservation,
   DatapathStatus,
   InstanceCounters,
   InstanceLearned,
+  InstanceState,
+  Problem,
   Refusal,
   TraceResult,
   WatchResult,
@@ -39,8 +42,8 @@ export interface KernelPart {
   check(configuration: Configuration): Promise<readonly Refusal[]>;
   /** Makes the kernel lead the traffic of this configuration to the TUN devices. */
   apply(configuration: Configuration): Promise<void>;
-  /** Sentences that say what in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to. */
-  diagnose(gateways: readonly Uint8Array[]): Promise<readonly string[]>;
+  /** What in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to. */
+  diagnose(gateways: readonly Uint8Array[]): Promise<readonly Problem[]>;
   /** Takes back all that was set, and the devices of these roles. */
   remove(roles: readonly Role[]): Promise<void>;
 }
@@ -102,6 +105,7 @@ export class Datapath implements ControlHandlers {
   async status(): Promise<DatapathStatus> {
     const { follower } = this.#parts;
     const gateways = follower.forwarding('aftr')?.someRemotes(LOOKED_GATEWAYS) ?? [];
+    const { problems, isKnown } = await this.#diagnose(gateways);
     return {
       pid: process.pid,
       version: this.#applied,
@@ -109,19 +113,41 @@ export class Datapath implements ControlHandlers {
       bindings: follower.forwarding('aftr')?.bindings ?? 0,
       capacity: BINDING_CAPACITY,
       startedAt: this.#startedAt,
-      problems: [...this.#problems(), ...(await this.#diagnose(gateways))],
+      problems: [...this.#problems(), ...problems.map(({ sentence }) => sentence)],
+      ...(isKnown && { instances: this.#instances(problems) }),
     };
   }
 
   /** A look at the kernel that takes too long or fails must not hide that packets are forwarded. */
-  async #diagnose(gateways: readonly Uint8Array[]): Promise<readonly string[]> {
-    const late = new Promise<readonly string[]>((resolve) => {
-      setTimeout(() => resolve(['looking at the kernel takes long: ask again']), DIAGNOSIS_MS).unref();
+  async #diagnose(gateways: readonly Uint8Array[]): Promise<{ problems: readonly Problem[]; isKnown: boolean }> {
+    const unknown = (sentence: string) => ({ problems: [{ sentence }], isKnown: false });
+    const late = new Promise<ReturnType<typeof unknown>>((resolve) => {
+      setTimeout(() => resolve(unknown('looking at the kernel takes long: ask again')), DIAGNOSIS_MS).unref();
     });
-    const found = this.#parts.kernel.diagnose(gateways).catch((error: unknown) => {
-      return [`the kernel could not be looked at: ${messageOf(error)}`];
-    });
+    const found = this.#parts.kernel
+      .diagnose(gateways)
+      .then((problems) => ({ problems, isKnown: true }))
+      .catch((error: unknown) => unknown(`the kernel could not be looked at: ${messageOf(error)}`));
     return Promise.race([found, late]);
+  }
+
+  /** Which instances forward, and why others do not. */
+  #instances(problems: readonly Problem[]): InstanceState[] {
+    return ROLES.flatMap((role) => {
+      const workers = this.#workers.has(role) ? [] : [`the workers do not run: ${this.#fault}`];
+      return (this.#parts.follower.forwarding(role)?.plans ?? []).map(({ name, forwards }) => {
+        const own = problems.filter(
+          ({ stops }) => stops && (stops.role ?? role) === role && (stops.name ?? name) === name,
+        );
+        const sentences = [...workers, ...own.map(({ sentence }) => sentence)];
+        return {
+          role,
+          name,
+          enabled: forwards,
+          ...(forwards && sentences.length > 0 && { problem: sentences.join('; ') }),
+        };
+      });
+    });
   }
 
   counters(): readonly InstanceCounters[] {
@@ -168,6 +194,16 @@ export class Datapath implements ControlHandlers {
       const readings = this.#parts.follower.forwarding(role)?.ecnReadings() ?? [];
       this.#ecnLog.tell(readings, nowMs);
     }
+  }
+
+  observe(): DatapathObservation {
+    const found = ROLES.map((role) => [role, this.#parts.follower.forwarding(role)?.observe()] as const);
+    const memory = (role: Role) => found.find(([of]) => of === role)?.[1]?.reassemblyMemory ?? 0;
+    return {
+      instances: found.flatMap(([, seen]) => seen?.instances ?? []),
+      reassemblyMemory: { gateway: memory('gateway'), aftr: memory('aftr') },
+      violations: found.flatMap(([, seen]) => seen?.violations ?? []),
+    };
   }
 
   learned(): readonly InstanceLearned[] {
