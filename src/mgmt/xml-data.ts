@@ -377,7 +377,7 @@ function declaration(node: DataNode, outer: string): string {
   if (node.type !== 'identityref' && node.type !== 'instance-identifier' && !isNodeInstance(node)) return text;
   const namespaces = new Map<string, string>();
   for (const [, module = ''] of node.value.matchAll(/([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g)) {
-    const namespace = namespaceOf(schema, module);
+    const namespace = schema.namespaces.get(module);
     if (namespace !== undefined) namespaces.set(module, namespace);
   }
   for (const [module, namespace] of namespaces) text += ` xmlns:${module}="${escapeAttribute(namespace)}"`;
@@ -391,19 +391,4 @@ function declaration(node: DataNode, outer: string): string {
 function isNodeInstance({ schema, value }: DataNode): boolean {
   const { typedef } = schema.dump;
   return typedef === 'node-instance-identifier' || (typedef === 'resource' && value.startsWith('/'));
-}
-
-function namespaceOf(schema: SchemaNode, module: string): string | undefined {
-  let root = schema;
-  while (root.parent) root = root.parent;
-  return findNamespace(root, module);
-}
-
-function findNamespace(node: SchemaNode, module: string): string | undefined {
-  if (node.module === module) return node.namespace;
-  for (const child of node.children) {
-    const found = findNamespace(child, module);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
