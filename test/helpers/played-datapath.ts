@@ -34,6 +34,7 @@ export class PlayedDatapath {
   async start(): Promise<void> {
     rmSync(this.#path, { force: true });
     const server = createServer((socket) => {
+      socket.unref();
       this.#sockets.add(socket);
       socket.on('error', () => undefined).on('close', () => this.#sockets.delete(socket));
       readLines(socket, (message) => {
@@ -41,7 +42,8 @@ export class PlayedDatapath {
         sendLine(socket, { id: request.id, result: this.#answer(request) } satisfies ControlReply);
       });
     });
-    this.#server = server;
+    // A test that leaves it behind ends all the same.
+    this.#server = server.unref();
     await new Promise<void>((resolve) => server.listen(this.#path, resolve));
   }
 
