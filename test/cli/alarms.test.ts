@@ -60,7 +60,9 @@ test('the table', async () => {
 test('what ended', async () => {
   await datapath.start();
   await eventually(WAIT_MS, async () => {
-    const ended = (await rows()).filter(({ severity }) => severity === 'cleared').map(({ alarm, text }) => `${alarm}: ${text}`);
+    const ended = (await rows())
+      .filter(({ severity }) => severity === 'cleared')
+      .map(({ alarm, text }) => `${alarm}: ${text}`);
     return ended.includes('datapath-down: the datapath answers again') || undefined;
   });
   await ok('delete', 'aftr', 'a', '--commit');

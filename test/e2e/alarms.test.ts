@@ -42,7 +42,9 @@ function told(host: Host, name: string): Json[] {
   const stop = new Date(Date.now() - 1).toISOString();
   const path = `/restconf/streams/NETCONF/json?start-time=2020-01-01T00:00:00Z&stop-time=${stop}`;
   const { body } = boxes.restconf(host, 'GET', path);
-  const events = [...body.matchAll(/^data: (.*)$/gm)].map(([, text = '']) => JSON.parse(text)['ietf-restconf:notification']);
+  const events = [...body.matchAll(/^data: (.*)$/gm)].map(
+    ([, text = '']) => JSON.parse(text)['ietf-restconf:notification'],
+  );
   return events.flatMap((event: Json) => (event[name] === undefined ? [] : [event[name] as Json]));
 }
 
@@ -57,7 +59,15 @@ for _ in range(int(count)):
 `;
 function forge(source: string, count: number, inner: string): void {
   const packet = ipv4({ src: inner, dst: '203.0.113.80' });
-  const { status, output } = topology.run('gateway', ['python3', '-c', SENDER, source, AFTR_TUNNEL, `${count}`, packet]);
+  const { status, output } = topology.run('gateway', [
+    'python3',
+    '-c',
+    SENDER,
+    source,
+    AFTR_TUNNEL,
+    `${count}`,
+    packet,
+  ]);
   assert.is(status, 0, output);
 }
 

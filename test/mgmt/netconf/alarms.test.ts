@@ -80,7 +80,8 @@ test('D135: the inventory names each alarm type once, with its severities and wh
 
 test('D135: a table at nine tenths of softwire-num-max: alarm and binding-limit at once, the end below eight', async () => {
   const client = await watcher();
-  const max = (number: number) => edit(AFTR.replace('</aftr>', `<softwire-num-max>${number}</softwire-num-max></aftr>`));
+  const max = (number: number) =>
+    edit(AFTR.replace('</aftr>', `<softwire-num-max>${number}</softwire-num-max></aftr>`));
   const rows = (from: number, to: number) =>
     edit(table(Array.from({ length: to - from }, (_, i) => binding(`192.0.2.${from + i}/32`, '2001:db8::1')).join('')));
   await done(max(10), rows(0, 8));
@@ -96,7 +97,11 @@ test('D135: a table at nine tenths of softwire-num-max: alarm and binding-limit 
       '<alarm-text>the binding table is near its limit of 10: remove bindings or raise softwire-num-max</alarm-text>' +
       '</alarm-notification></notification>',
   );
-  assert.ok((await next(client, /binding-limit/)).includes(`<binding-limit ${GI}><aftr>a</aftr><bindings>9</bindings><softwire-num-max>10</softwire-num-max></binding-limit>`));
+  assert.ok(
+    (await next(client, /binding-limit/)).includes(
+      `<binding-limit ${GI}><aftr>a</aftr><bindings>9</bindings><softwire-num-max>10</softwire-num-max></binding-limit>`,
+    ),
+  );
   await done(rows(9, 10));
   assert.match(await next(client, /alarm-notification/), /<perceived-severity>major<.*the binding table is full/);
   await done(max(14));
@@ -126,10 +131,12 @@ test('D135: packets that their sender does not hold: a notification for the sour
   const source = { aftr: 'a', outerSource: '2001:db8::66', innerSource: '192.0.2.9', packets: 250 };
   datapath.violations = 250;
   datapath.violationSources = [source];
-  assert.ok((await next(client, /source-violation /)).includes(
-    `<source-violation ${GI}><aftr>a</aftr><gateway-ipv6-address>2001:db8::66</gateway-ipv6-address>` +
-      '<ipv4-source>192.0.2.9</ipv4-source><suppressed>249</suppressed></source-violation>',
-  ));
+  assert.ok(
+    (await next(client, /source-violation /)).includes(
+      `<source-violation ${GI}><aftr>a</aftr><gateway-ipv6-address>2001:db8::66</gateway-ipv6-address>` +
+        '<ipv4-source>192.0.2.9</ipv4-source><suppressed>249</suppressed></source-violation>',
+    ),
+  );
   assert.match(await next(client, /source-violations</), /<perceived-severity>warning</);
   // The same source again within its minute: nothing; another one: at once.
   datapath.violationSources = [source, { ...source, outerSource: '2001:db8::67', packets: 1 }];
@@ -145,9 +152,11 @@ test('D135: an instance that does not forward, with why; and forwards again', as
     await next(client, /not-forwarding</),
     /<perceived-severity>critical<\/perceived-severity><alarm-text>IPv4 forwarding is off: sysctl net.ipv4.ip_forward=1</,
   );
-  assert.ok((await next(client, /softwire-state-change/)).includes(
-    `<softwire-state-change ${GI}><instance>a</instance><forwards>false</forwards><problem>IPv4 forwarding is off`,
-  ));
+  assert.ok(
+    (await next(client, /softwire-state-change/)).includes(
+      `<softwire-state-change ${GI}><instance>a</instance><forwards>false</forwards><problem>IPv4 forwarding is off`,
+    ),
+  );
   datapath.instances = [well];
   assert.match(await next(client, /not-forwarding</), /<perceived-severity>cleared</);
   assert.match(await next(client, /softwire-state-change/), /<forwards>true<\/forwards><\/softwire-state-change>/);
@@ -173,7 +182,13 @@ test('the summary counts, the list says how many and when it last changed', asyn
       .exec(text)
       ?.slice(1)
       .join();
-  assert.equal(['critical', 'major', 'minor', 'warning', 'indeterminate'].map(line), ['2,0,2', '1,0,1', '0,0,0', '2,1,1', '0,0,0']);
+  assert.equal(['critical', 'major', 'minor', 'warning', 'indeterminate'].map(line), [
+    '2,0,2',
+    '1,0,1',
+    '0,0,0',
+    '2,1,1',
+    '0,0,0',
+  ]);
   assert.is(count(text, 'number-of-alarms'), 5);
   const changed = [...text.matchAll(/<last-changed>([^<]+)</g)].map(([, time]) => time ?? '');
   assert.is(changed[0], [...changed.slice(1)].sort().reverse()[0]);
@@ -187,13 +202,20 @@ test('one alarm by its keys, as a subtree and as XPath', async () => {
   const text = await operator.rpc(
     `<get><filter type="xpath" xmlns:al="urn:ietf:params:xml:ns:yang:ietf-alarms" select="${select}"/></get>`,
   );
-  assert.equal([...text.matchAll(/gi-4over6-alarms:([\w-]+)</g)].map(([, name]) => name), ['source-violations']);
+  assert.equal(
+    [...text.matchAll(/gi-4over6-alarms:([\w-]+)</g)].map(([, name]) => name),
+    ['source-violations'],
+  );
 });
 
 const refused: readonly (readonly [string, string, string])[] = [
   ['infinite status changes', '<max-alarm-status-changes>infinite</max-alarm-status-changes>', 'invalid-value'],
   ['no status changes', '<max-alarm-status-changes>0</max-alarm-status-changes>', 'invalid-value'],
-  ['severity-level without a level', '<notify-status-changes>severity-level</notify-status-changes>', 'operation-failed'],
+  [
+    'severity-level without a level',
+    '<notify-status-changes>severity-level</notify-status-changes>',
+    'operation-failed',
+  ],
   ['a level alone', '<notify-severity-level>major</notify-severity-level>', 'unknown-element'],
   ['shelves, a feature that is off', '<alarm-shelving/>', 'unknown-element'],
 ];

@@ -26,8 +26,19 @@ interface Answer {
 
 /** The played datapath must answer meanwhile. */
 async function curl(path: string, method = 'GET', body?: unknown): Promise<Answer> {
-  const data = body === undefined ? [] : ['-H', 'Content-Type: application/yang-data+json', '--data-binary', JSON.stringify(body)];
-  const words = ['-sk', '-u', `admin:${management.password}`, '-X', method, ...data, '-w', '\n%{http_code}', BASE + path];
+  const data =
+    body === undefined ? [] : ['-H', 'Content-Type: application/yang-data+json', '--data-binary', JSON.stringify(body)];
+  const words = [
+    '-sk',
+    '-u',
+    `admin:${management.password}`,
+    '-X',
+    method,
+    ...data,
+    '-w',
+    '\n%{http_code}',
+    BASE + path,
+  ];
   const { stdout } = await promisify(execFile)('curl', words, { encoding: 'utf8' });
   const at = stdout.lastIndexOf('\n');
   return { status: Number(stdout.slice(at + 1)), body: stdout.slice(0, at) };
@@ -68,7 +79,14 @@ test('an alarm as a resource of its own, while it is so and when it is over', as
 });
 
 test('the event stream: raised and cleared, with its source', async () => {
-  const words = ['-skN', '-m', '30', '-u', `admin:${management.password}`, `${BASE}/streams/NETCONF/json?start-time=2020-01-01T00:00:00Z`];
+  const words = [
+    '-skN',
+    '-m',
+    '30',
+    '-u',
+    `admin:${management.password}`,
+    `${BASE}/streams/NETCONF/json?start-time=2020-01-01T00:00:00Z`,
+  ];
   const stream = spawn('curl', words, { stdio: ['ignore', 'pipe', 'ignore'] });
   let output = '';
   stream.stdout.setEncoding('utf8').on('data', (piece: string) => {
@@ -77,7 +95,9 @@ test('the event stream: raised and cleared, with its source', async () => {
   datapath.memory = 0;
   datapath.violationSources = [{ aftr: 'a', outerSource: '2001:db8::66', innerSource: '192.0.2.9', packets: 2 }];
   const events = await eventually(WAIT_MS, async () => {
-    const found = [...output.matchAll(/^data: (.*)$/gm)].map(([, text = '']) => JSON.parse(text)['ietf-restconf:notification'] as Json);
+    const found = [...output.matchAll(/^data: (.*)$/gm)].map(
+      ([, text = '']) => JSON.parse(text)['ietf-restconf:notification'] as Json,
+    );
     return found.some((event) => JSON.stringify(event).includes('"cleared"')) ? found : undefined;
   });
   stream.kill();
@@ -86,7 +106,12 @@ test('the event stream: raised and cleared, with its source', async () => {
     return content === undefined ? [] : [content as Json];
   });
   assert.equal(
-    told.map((event) => [event.resource, event['alarm-type-id'], event['alarm-type-qualifier'], event['perceived-severity']]),
+    told.map((event) => [
+      event.resource,
+      event['alarm-type-id'],
+      event['alarm-type-qualifier'],
+      event['perceived-severity'],
+    ]),
     ['warning', 'cleared'].map((severity) => [RESOURCE, 'gi-4over6-alarms:reassembly-near-limit', '', severity]),
   );
   assert.equal(
@@ -103,17 +128,27 @@ test('control is configuration, with its limits', async () => {
   const { body } = await curl(`${alarm('reassembly-near-limit')}?fields=status-change`);
   assert.is(JSON.parse(body)['ietf-alarms:alarm'][0]['status-change'].length, 1);
   const control = (await curl(`${ALARMS}/control?with-defaults=report-all`)).body;
-  assert.equal(JSON.parse(control)['ietf-alarms:control'], { 'max-alarm-status-changes': 1, 'notify-status-changes': 'all-state-changes' });
+  assert.equal(JSON.parse(control)['ietf-alarms:control'], {
+    'max-alarm-status-changes': 1,
+    'notify-status-changes': 'all-state-changes',
+  });
 });
 
 test('compress-alarms and purge-alarms', async () => {
-  const act = (name: string, input: Json) => curl(`${ALARMS}/alarm-list/${name}`, 'POST', { 'ietf-alarms:input': input });
-  const count = ({ status, body }: Answer) => [status, Object.values(JSON.parse(body)['ietf-alarms:output'] as Json)[0]];
+  const act = (name: string, input: Json) =>
+    curl(`${ALARMS}/alarm-list/${name}`, 'POST', { 'ietf-alarms:input': input });
+  const count = ({ status, body }: Answer) => [
+    status,
+    Object.values(JSON.parse(body)['ietf-alarms:output'] as Json)[0],
+  ];
   const resource = "/gi-4over6:softwire/gi-4over6:aftr[gi-4over6:name='a']";
   assert.equal(count(await act('compress-alarms', { resource })), [200, 1]);
   assert.equal(count(await act('compress-alarms', { 'alarm-type-id': 'gi-4over6-alarms:datapath-down' })), [200, 0]);
   assert.equal(count(await act('purge-alarms', { 'alarm-clearance-status': 'not-cleared' })), [200, 0]);
-  assert.equal(count(await act('purge-alarms', { 'alarm-clearance-status': 'any', severity: { is: 'warning' } })), [200, 1]);
+  assert.equal(
+    count(await act('purge-alarms', { 'alarm-clearance-status': 'any', severity: { is: 'warning' } })),
+    [200, 1],
+  );
   assert.is((await act('purge-alarms', {})).status, 400);
   const { body } = await curl(`${ALARMS}/alarm-list/number-of-alarms`);
   assert.is(JSON.parse(body)['ietf-alarms:number-of-alarms'], 0);
