@@ -95,7 +95,7 @@ test('300 forged packets: an alarm, one notification for each source, and the tu
 
 test('a table at nine tenths of softwire-num-max, and above what is left', async () => {
   const binding = Array.from({ length: 8 }, (_, i) => ({
-    'ipv4-prefix': `198.51.101.${i}/32`,
+    'ipv4-prefix': `192.0.2.${i}/32`,
     'gateway-ipv6-address': GATEWAY_CONFIGURATION['ipv6-address'],
   }));
   const entry = { name: 'edge', 'softwire-num-max': 10, 'binding-table': { binding } };
