@@ -4,7 +4,8 @@ import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
 import type { Problem } from '../control.ts';
 import type { HostRefusal, HostState } from './checks.ts';
 import { linkName, octetsOf, readHost, refusals } from './checks.ts';
-import type { Netlink } from './netlink.ts';
+import type { Neighbour, Netlink } from './netlink.ts';
+import { silentNextHop } from './next-hop.ts';
 import { forwardBlocks, readRuleset } from './nftables.ts';
 import type { AftrPart, GatewayPart, KernelConfig } from './plan.ts';
 import { planKernel } from './plan.ts';
@@ -12,6 +13,7 @@ import { readSetting, sysctlName } from './settings.ts';
 
 /** Octets of the outer header. */
 const HEADER_LENGTH = 40;
+const NO_ANSWER = 'does not answer neighbour discovery: see whether it is up and on that link';
 /** Served prefixes whose way is looked up. */
 const MOST_LOOKUPS = 64;
 
@@ -25,6 +27,7 @@ export async function diagnose(
   const host = await readHost(netlink);
   const { devices } = planKernel(config);
   const ruleset = await readRuleset();
+  const unresolved = await netlink.unresolved();
   const found: Problem[] = refusals(config, host).map((refusal) => refused(config, refusal));
   found.push(...missingDevices(config, devices, host), ...settingFaults(config, devices));
   for (const gateway of config.gateways) {
@@ -32,12 +35,12 @@ export async function diagnose(
       ...leftFaults(gateway, host),
       ...(await faultsTowardsDevices(gateway, config.gatewayDevice, host, netlink)),
     );
-    found.push(...(await faultsTowardsAftr(gateway, host, netlink)));
+    found.push(...(await faultsTowardsAftr(gateway, host, netlink, unresolved)));
   }
   for (const aftr of config.aftrs) {
     found.push(...noDefaultRoute(aftr, host), ...faultsTowardsGateways(aftr, host));
   }
-  if (config.aftrs.length > 0) found.push(...(await unreachedGateways(gateways, netlink)));
+  if (config.aftrs.length > 0) found.push(...(await unreachedGateways(gateways, host, netlink, unresolved)));
   if (ruleset) found.push(...forwardBlocks(ruleset, devices).map((sentence) => ({ sentence })));
   return found;
 }
@@ -49,11 +52,19 @@ function refused({ aftrs }: KernelConfig, { message, role, name, isTunnel }: Hos
 }
 
 /** As long as one of them is reached, something is forwarded. */
-async function unreachedGateways(gateways: readonly Uint8Array[], netlink: Netlink): Promise<Problem[]> {
+async function unreachedGateways(
+  gateways: readonly Uint8Array[],
+  { links }: HostState,
+  netlink: Netlink,
+  unresolved: readonly Neighbour[],
+): Promise<Problem[]> {
   const sentences: string[] = [];
   for (const gateway of gateways) {
-    const { kind } = await netlink.wayTo(gateway);
-    if (kind === 'none') sentences.push(`no IPv6 route leads to gateway ${formatIpv6(gateway)}, which bindings name`);
+    const way = await netlink.wayTo(gateway);
+    const silent = silentNextHop(way, gateway, links, unresolved);
+    const text = formatIpv6(gateway);
+    if (way.kind === 'none') sentences.push(`no IPv6 route leads to gateway ${text}, which bindings name`);
+    else if (silent) sentences.push(`${silent}, the next hop to gateway ${text}, ${NO_ANSWER}`);
   }
   const stops = sentences.length === gateways.length ? { stops: { role: 'aftr' as const } } : {};
   return sentences.map((sentence) => ({ sentence, ...stops }));
@@ -164,7 +175,12 @@ function noDefaultRoute({ name }: AftrPart, { routes }: HostState): Problem[] {
   return [{ sentence }];
 }
 
-async function faultsTowardsAftr(gateway: GatewayPart, host: HostState, netlink: Netlink): Promise<Problem[]> {
+async function faultsTowardsAftr(
+  gateway: GatewayPart,
+  host: HostState,
+  netlink: Netlink,
+  unresolved: readonly Neighbour[],
+): Promise<Problem[]> {
   const { name, aftrIpv6Address } = gateway;
   const text = formatIpv6(aftrIpv6Address);
   const way = await netlink.wayTo(aftrIpv6Address);
@@ -173,6 +189,8 @@ async function faultsTowardsAftr(gateway: GatewayPart, host: HostState, netlink:
     return [{ sentence: `gateway ${name}: its AFTR ${text} is an address of this host itself`, stops }];
   }
   if (way.kind === 'none') return [{ sentence: `gateway ${name}: no IPv6 route leads to its AFTR ${text}`, stops }];
+  const silent = silentNextHop(way, aftrIpv6Address, host.links, unresolved);
+  if (silent) return [{ sentence: `gateway ${name}: ${silent}, the next hop to its AFTR, ${NO_ANSWER}`, stops }];
   return narrowLink(`gateway ${name}`, 'towards its AFTR', way.link, gateway, host);
 }
 

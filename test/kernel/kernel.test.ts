@@ -507,6 +507,33 @@ const stopping: readonly (readonly [string, string, string])[] = [
   [`ip addr add ${GATEWAY_TUNNEL}/128 dev lo`, `ip addr del ${GATEWAY_TUNNEL}/128 dev lo`, 'gateway home'],
   ['ip -6 route del default', 'ip -6 route add default via 2001:db8:12::80', 'aftr'],
 ];
+test('a next hop that does not answer neighbour discovery', async () => {
+  const config = configuration({ served: ['198.51.100.0/24'] });
+  await withKernel(async (kernel) => {
+    await kernel.apply(config);
+    const told = async () => {
+      const netlink = new Netlink();
+      const problems = await diagnose(config, netlink);
+      netlink.close();
+      return problems.find(({ sentence }) => sentence.includes('neighbour discovery'));
+    };
+    assert.is(await told(), undefined);
+    ip('-6 route replace default via 2001:db8:12::dead dev right');
+    try {
+      assert.is(await told(), undefined, 'nobody has asked it yet');
+      spawnSync('ping', ['-6', '-c', '1', '-W', '1', AFTR_TUNNEL]);
+      assert.equal(await told(), {
+        sentence:
+          'gateway home: 2001:db8:12::dead on right, the next hop to its AFTR, does not answer neighbour discovery: see whether it is up and on that link',
+        stops: { role: 'gateway', name: 'home' },
+      });
+    } finally {
+      ip('-6 route replace default via 2001:db8:12::80 dev right');
+    }
+    assert.is(await told(), undefined);
+  });
+});
+
 test('what keeps an instance from forwarding at all is told from what does not', async () => {
   const config = configuration({ served: ['198.51.100.0/24'], pools: ['192.0.2.0/24'] });
   const gateway = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
