@@ -29,6 +29,8 @@ import type { Forwarding } from './forwarding.ts';
 
 /** A status waits no longer for its look at the kernel. */
 const DIAGNOSIS_MS = 700;
+/** What a look at the kernel found is told for so long, when no later one ends. */
+const FOUND_MS = 60_000;
 /** A live trace ends so long after it was last asked for. */
 const WATCH_MS = 5_000;
 /** Drops that say no more than that a packet is not for this role. */
@@ -73,6 +75,8 @@ export class Datapath implements ControlHandlers {
   readonly #startedAt = new Date().toISOString();
   /** Why the newest configuration is not in force; empty when it is. */
   #fault = '';
+  /** What the last look at the kernel found. */
+  #found: { readonly problems: readonly Problem[]; readonly atMs: number } | undefined;
   /** The damage of the store that is in the log. */
   #toldDamage = '';
   /** The newest version that is in force as a whole. */
@@ -118,17 +122,27 @@ export class Datapath implements ControlHandlers {
     };
   }
 
-  /** A look at the kernel that takes too long or fails must not hide that packets are forwarded. */
+  /**
+   * A look at the kernel that takes too long or fails must not hide that packets are forwarded. Where there are very many routes
+   * each takes too long: then the last one that ended is told.
+   */
   async #diagnose(gateways: readonly Uint8Array[]): Promise<{ problems: readonly Problem[]; isKnown: boolean }> {
-    const unknown = (sentence: string) => ({ problems: [{ sentence }], isKnown: false });
-    const late = new Promise<ReturnType<typeof unknown>>((resolve) => {
-      setTimeout(() => resolve(unknown('looking at the kernel takes long: ask again')), DIAGNOSIS_MS).unref();
+    const late = new Promise<readonly Problem[]>((resolve) => {
+      const sentence = 'looking at the kernel takes long: ask again';
+      setTimeout(() => resolve([{ sentence }]), DIAGNOSIS_MS).unref();
     });
     const found = this.#parts.kernel
       .diagnose(gateways)
-      .then((problems) => ({ problems, isKnown: true }))
-      .catch((error: unknown) => unknown(`the kernel could not be looked at: ${messageOf(error)}`));
-    return Promise.race([found, late]);
+      .then((problems) => {
+        this.#found = { problems, atMs: performance.now() };
+        return problems;
+      })
+      .catch((error: unknown) => [{ sentence: `the kernel could not be looked at: ${messageOf(error)}` }]);
+    const problems = await Promise.race([found, late]);
+    const last = this.#found;
+    if (last?.problems === problems) return { problems, isKnown: true };
+    const isKnown = last !== undefined && performance.now() - last.atMs < FOUND_MS;
+    return { problems: isKnown ? [...problems, ...last.problems] : problems, isKnown };
   }
 
   /** Which instances forward, and why others do not. */

@@ -20,6 +20,7 @@ class Recorded {
   kernelFault = '';
   workersFault = '';
   problems: readonly Problem[] = [{ sentence: 'forwarding is off' }];
+  diagnosis: () => Promise<readonly Problem[]> = async () => this.problems;
   readonly datapath: Datapath;
 
   constructor() {
@@ -32,7 +33,7 @@ class Recorded {
           this.events.push(`kernel ${gateway.length} ${aftr.length}`);
           if (this.kernelFault !== '') throw new Error(this.kernelFault);
         },
-        diagnose: async () => this.problems,
+        diagnose: () => this.diagnosis(),
         remove: async (roles) => {
           this.events.push(`kernel removed, ${roles.join(' and ')}`);
         },
@@ -161,6 +162,29 @@ for (const [what, problems, expected] of stopped) {
     );
   });
 }
+
+const LATE = 'looking at the kernel takes long: ask again';
+test('a look at the kernel that takes long or fails: what the last one found counts', async () => {
+  const recorded = new Recorded();
+  recorded.store.commit({ softwire: { aftr: [AFTR] } });
+  await recorded.datapath.follow();
+  const asked = async () => {
+    const { problems, instances } = await recorded.datapath.status();
+    return [problems, instances?.map(({ problem }) => problem)];
+  };
+  let end: (problems: readonly Problem[]) => void = () => undefined;
+  // Its own deadline keeps no process up.
+  const alive = setInterval(() => undefined, 1_000);
+  recorded.diagnosis = () => new Promise((resolve) => (end = resolve));
+  assert.equal(await asked(), [[LATE], undefined], 'nothing is known yet');
+  end([{ sentence: 'no route', stops: {} }]);
+  assert.equal(await asked(), [[LATE, 'no route'], ['no route']]);
+  recorded.diagnosis = () => Promise.reject(new Error('ENOBUFS'));
+  assert.equal(await asked(), [['the kernel could not be looked at: ENOBUFS', 'no route'], ['no route']]);
+  recorded.diagnosis = async () => [];
+  assert.equal(await asked(), [[], [undefined]]);
+  clearInterval(alive);
+});
 
 test('a damaged store: the version stays, and the status says what to do', async () => {
   const { datapath, store } = new Recorded();

@@ -56,6 +56,8 @@ export class AlarmWatch {
   /** What the datapath last said of its instances. */
   #states: readonly InstanceState[] | undefined;
   #written: readonly unknown[] = [];
+  /** By AFTR: part of the small tree. */
+  #portSets: ReadonlyMap<string, number> = new Map();
 
   constructor(parts: AlarmWatchParts) {
     this.#parts = parts;
@@ -145,7 +147,10 @@ export class AlarmWatch {
   /** The numbers of bindings follow each commit, the rest only the small tree. */
   #seeConfiguration(treeChanged: boolean): void {
     if (this.#isClosed) return;
-    if (treeChanged) this.#nextStatusMs = 0;
+    if (treeChanged) {
+      this.#nextStatusMs = 0;
+      this.#portSets = new Map(this.#aftrs().map((aftr) => [aftr.leaf('name') ?? '', countPortSets(aftr)]));
+    }
     this.#monitor.tables(now(), this.#tables());
     this.keep();
   }
@@ -160,7 +165,7 @@ export class AlarmWatch {
       const name = aftr.leaf('name') ?? '';
       return {
         aftr: name,
-        entries: (counts.get(name) ?? 0) + countPortSets(aftr),
+        entries: (counts.get(name) ?? 0) + (this.#portSets.get(name) ?? 0),
         limit: aftr.leaf('softwire-num-max'),
       };
     });
