@@ -16,6 +16,8 @@ export type ControlRequest =
   | { readonly id: number; readonly op: 'counters' }
   /** What the instances learned from the network. */
   | { readonly id: number; readonly op: 'learned' }
+  /** What alarms are made of, to be asked for every second or so: violations since the last of these requests. */
+  | { readonly id: number; readonly op: 'observe' }
   /** May this configuration (RFC 7951 JSON of the small tree) be applied? Changes nothing. */
   | { readonly id: number; readonly op: 'prepare'; readonly configuration: unknown }
   /** Version N is durable: read the store up to it and apply. */
@@ -81,6 +83,52 @@ export interface DatapathStatus {
   readonly startedAt: string;
   /** Sentences that say why traffic does not flow (kernel settings, routes, addresses); empty when all is well. */
   readonly problems: readonly string[];
+  /** What of it keeps a whole instance from forwarding; absent when that could not be found out. */
+  readonly instances?: readonly InstanceState[];
+}
+
+/** A sentence about what keeps traffic from flowing, and what to do. */
+export interface Problem {
+  readonly sentence: string;
+  /** Whom it keeps from forwarding at all: every instance, those of a role, or one; absent when it does not. */
+  readonly stops?: { readonly role?: 'gateway' | 'aftr'; readonly name?: string };
+}
+
+/** Whether one gateway or AFTR forwards. */
+export interface InstanceState {
+  readonly role: 'gateway' | 'aftr';
+  readonly name: string;
+  /** Whether the configuration wants it to forward: it is enabled and has all addresses. */
+  readonly enabled: boolean;
+  /** Why it does not, in sentences; absent when it does. */
+  readonly problem?: string;
+}
+
+/** What alarms are made of, as far as workers see it. */
+export interface DatapathObservation {
+  readonly instances: readonly ObservedInstance[];
+  /** Part of the memory for reassembly that is in use, 0 to 1. */
+  readonly reassemblyMemory: Readonly<Record<'gateway' | 'aftr', number>>;
+  readonly violations: readonly ObservedViolation[];
+}
+
+export interface ObservedInstance {
+  readonly role: 'gateway' | 'aftr';
+  readonly name: string;
+  /** Packets in reassembly, as a part of the largest number. */
+  readonly reassembly: number;
+  /** Of an AFTR: packets dropped for source-mismatch and no-binding on the IPv6 side since the datapath started. */
+  readonly violations: number;
+}
+
+/** Packets of one outer source whose inner source is not bound to it, since the last observation. */
+export interface ObservedViolation {
+  readonly aftr: string;
+  /** IPv6 address. */
+  readonly outerSource: string;
+  /** IPv4 address, of the newest of them. */
+  readonly innerSource: string;
+  readonly packets: number;
 }
 
 /** A refusal of a prepare: a sentence, and the data path it concerns when there is one. */

@@ -1,5 +1,6 @@
 /** `show` and `get`: tables of what the device knows, and any data by its path. */
 
+import { alarms } from './alarms.ts';
 import { eachBinding } from './binding-rows.ts';
 import type { NetconfClient, ReplyNode } from './client.ts';
 import { nodesAt, readOperation, textOf, textsOf } from './client.ts';
@@ -26,7 +27,14 @@ export interface ShowOptions {
 
 type Topic = (client: NetconfClient, output: Output, options: ShowOptions) => Promise<void>;
 
-const TOPICS: Readonly<Record<string, Topic>> = { bindings, 'port-sets': portSets, gateways, aftrs, counters };
+const TOPICS: Readonly<Record<string, Topic>> = {
+  bindings,
+  'port-sets': portSets,
+  gateways,
+  aftrs,
+  counters,
+  alarms,
+};
 export const TOPIC_NAMES = Object.keys(TOPICS);
 
 /** A table, or the data at a place; without words the whole running configuration. */

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type {
   ControlReply,
   ControlRequest,
+  DatapathObservation,
   DatapathStatus,
   InstanceCounters,
   InstanceLearned,
@@ -27,6 +28,7 @@ export interface ControlHandlers {
   status(): Promise<DatapathStatus>;
   counters(): readonly InstanceCounters[];
   learned(): readonly InstanceLearned[];
+  observe(): DatapathObservation;
   prepare(configuration: unknown): Promise<readonly Refusal[]>;
   /** Follows the store to `version` at least; returns the version that is applied then. */
   apply(version: number): Promise<{ readonly version: number }>;
@@ -112,6 +114,8 @@ export class ControlServer {
         return this.#handlers.counters();
       case 'learned':
         return this.#handlers.learned();
+      case 'observe':
+        return this.#handlers.observe();
       case 'prepare':
         return this.#handlers.prepare(request.configuration);
       case 'apply':
@@ -137,6 +141,7 @@ export function checkRequest(message: unknown): ControlRequest | undefined {
     case 'status':
     case 'counters':
     case 'learned':
+    case 'observe':
     case 'end':
       return { id, op };
     case 'prepare':

@@ -8,7 +8,16 @@ import type { Events } from './events.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS } from './icmp-budget.ts';
 import { MAX_INSTANCES } from './layout.ts';
-import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, HELD, REPLIED } from './verdict.ts';
+import {
+  DROP_NO_BINDING,
+  DROP_SOURCE_MISMATCH,
+  dropReason,
+  FIRST_DROP,
+  FORWARDED,
+  HAIRPINNED,
+  HELD,
+  REPLIED,
+} from './verdict.ts';
 
 /** When an instance began to count, and what its counters said then: a number may have had an owner before. */
 interface Beginning {
@@ -47,6 +56,12 @@ export class CounterReader {
   /** Dangerous ECN combinations that the instance met since the workers started; to be read within 2^32 of them. */
   ecnAnomalies(instance: number): number {
     return this.#ecnAnomalies[instance]?.read() ?? 0;
+  }
+
+  /** Tunnel packets whose inner source is not bound to their outer source, since the workers started. */
+  violations(instance: number): number {
+    const counts = this.#counters.readAll(instance, SIDE_IPV6);
+    return (counts[DROP_SOURCE_MISMATCH]?.packets ?? 0) + (counts[DROP_NO_BINDING]?.packets ?? 0);
   }
 
   read(name: string, instance: number): InstanceCounters {

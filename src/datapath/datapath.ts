@@ -6,9 +6,12 @@
 
 import { formatIpv4 } from '../address.ts';
 import type {
+  DatapathObservation,
   DatapathStatus,
   InstanceCounters,
   InstanceLearned,
+  InstanceState,
+  Problem,
   Refusal,
   TraceResult,
   WatchResult,
@@ -26,6 +29,8 @@ import type { Forwarding } from './forwarding.ts';
 
 /** A status waits no longer for its look at the kernel. */
 const DIAGNOSIS_MS = 700;
+/** What a look at the kernel found is told for so long, when no later one ends. */
+const FOUND_MS = 60_000;
 /** A live trace ends so long after it was last asked for. */
 const WATCH_MS = 5_000;
 /** Drops that say no more than that a packet is not for this role. */
@@ -39,8 +44,8 @@ export interface KernelPart {
   check(configuration: Configuration): Promise<readonly Refusal[]>;
   /** Makes the kernel lead the traffic of this configuration to the TUN devices. */
   apply(configuration: Configuration): Promise<void>;
-  /** Sentences that say what in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to. */
-  diagnose(gateways: readonly Uint8Array[]): Promise<readonly string[]>;
+  /** What in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to. */
+  diagnose(gateways: readonly Uint8Array[]): Promise<readonly Problem[]>;
   /** Takes back all that was set, and the devices of these roles. */
   remove(roles: readonly Role[]): Promise<void>;
 }
@@ -70,6 +75,8 @@ export class Datapath implements ControlHandlers {
   readonly #startedAt = new Date().toISOString();
   /** Why the newest configuration is not in force; empty when it is. */
   #fault = '';
+  /** What the last look at the kernel found. */
+  #found: { readonly problems: readonly Problem[]; readonly atMs: number } | undefined;
   /** The damage of the store that is in the log. */
   #toldDamage = '';
   /** The newest version that is in force as a whole. */
@@ -102,6 +109,7 @@ export class Datapath implements ControlHandlers {
   async status(): Promise<DatapathStatus> {
     const { follower } = this.#parts;
     const gateways = follower.forwarding('aftr')?.someRemotes(LOOKED_GATEWAYS) ?? [];
+    const { problems, isKnown } = await this.#diagnose(gateways);
     return {
       pid: process.pid,
       version: this.#applied,
@@ -109,19 +117,51 @@ export class Datapath implements ControlHandlers {
       bindings: follower.forwarding('aftr')?.bindings ?? 0,
       capacity: BINDING_CAPACITY,
       startedAt: this.#startedAt,
-      problems: [...this.#problems(), ...(await this.#diagnose(gateways))],
+      problems: [...this.#problems(), ...problems.map(({ sentence }) => sentence)],
+      ...(isKnown && { instances: this.#instances(problems) }),
     };
   }
 
-  /** A look at the kernel that takes too long or fails must not hide that packets are forwarded. */
-  async #diagnose(gateways: readonly Uint8Array[]): Promise<readonly string[]> {
-    const late = new Promise<readonly string[]>((resolve) => {
-      setTimeout(() => resolve(['looking at the kernel takes long: ask again']), DIAGNOSIS_MS).unref();
+  /**
+   * A look at the kernel that takes too long or fails must not hide that packets are forwarded. Where there are very many routes
+   * each takes too long: then the last one that ended is told.
+   */
+  async #diagnose(gateways: readonly Uint8Array[]): Promise<{ problems: readonly Problem[]; isKnown: boolean }> {
+    const late = new Promise<readonly Problem[]>((resolve) => {
+      const sentence = 'looking at the kernel takes long: ask again';
+      setTimeout(() => resolve([{ sentence }]), DIAGNOSIS_MS).unref();
     });
-    const found = this.#parts.kernel.diagnose(gateways).catch((error: unknown) => {
-      return [`the kernel could not be looked at: ${messageOf(error)}`];
+    const found = this.#parts.kernel
+      .diagnose(gateways)
+      .then((problems) => {
+        this.#found = { problems, atMs: performance.now() };
+        return problems;
+      })
+      .catch((error: unknown) => [{ sentence: `the kernel could not be looked at: ${messageOf(error)}` }]);
+    const problems = await Promise.race([found, late]);
+    const last = this.#found;
+    if (last?.problems === problems) return { problems, isKnown: true };
+    const isKnown = last !== undefined && performance.now() - last.atMs < FOUND_MS;
+    return { problems: isKnown ? [...problems, ...last.problems] : problems, isKnown };
+  }
+
+  /** Which instances forward, and why others do not. */
+  #instances(problems: readonly Problem[]): InstanceState[] {
+    return ROLES.flatMap((role) => {
+      const workers = this.#workers.has(role) ? [] : [`the workers do not run: ${this.#fault}`];
+      return (this.#parts.follower.forwarding(role)?.plans ?? []).map(({ name, forwards }) => {
+        const own = problems.filter(
+          ({ stops }) => stops && (stops.role ?? role) === role && (stops.name ?? name) === name,
+        );
+        const sentences = [...workers, ...own.map(({ sentence }) => sentence)];
+        return {
+          role,
+          name,
+          enabled: forwards,
+          ...(forwards && sentences.length > 0 && { problem: sentences.join('; ') }),
+        };
+      });
     });
-    return Promise.race([found, late]);
   }
 
   counters(): readonly InstanceCounters[] {
@@ -168,6 +208,16 @@ export class Datapath implements ControlHandlers {
       const readings = this.#parts.follower.forwarding(role)?.ecnReadings() ?? [];
       this.#ecnLog.tell(readings, nowMs);
     }
+  }
+
+  observe(): DatapathObservation {
+    const found = ROLES.map((role) => [role, this.#parts.follower.forwarding(role)?.observe()] as const);
+    const memory = (role: Role) => found.find(([of]) => of === role)?.[1]?.reassemblyMemory ?? 0;
+    return {
+      instances: found.flatMap(([, seen]) => seen?.instances ?? []),
+      reassemblyMemory: { gateway: memory('gateway'), aftr: memory('aftr') },
+      violations: found.flatMap(([, seen]) => seen?.violations ?? []),
+    };
   }
 
   learned(): readonly InstanceLearned[] {

@@ -25,6 +25,7 @@ import { Encapsulation } from './encapsulation.ts';
 import { Events } from './events.ts';
 import type { FragmentMemory } from './fragments.ts';
 import { Fragments } from './fragments.ts';
+import { GatewayRefusals } from './gateway-refusals.ts';
 import { IcmpBudget } from './icmp-budget.ts';
 import { Icmpv6Errors } from './icmpv6-errors.ts';
 import { Identifications } from './identifications.ts';
@@ -60,6 +61,7 @@ import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
 import { TunnelErrors } from './tunnel-errors.ts';
 import { FORWARDED } from './verdict.ts';
+import { ViolationLog } from './violation-log.ts';
 import { PROTOCOL_ICMP, PROTOCOL_TCP, setTos } from './wire/ipv4.ts';
 
 export type Role = 'gateway' | 'aftr';
@@ -75,6 +77,7 @@ export interface EngineMemory {
   readonly icmpBudget: SharedArrayBuffer;
   readonly pathMtus: SharedArrayBuffer;
   readonly sourceRefusals: SharedArrayBuffer;
+  readonly violations: SharedArrayBuffer;
   /** Random, the same for all workers of a role. */
   readonly seed: number;
   /** Random, IDENTIFICATION_KEY_LEN octets. */
@@ -125,28 +128,36 @@ export class Engine {
     this.#softwires = new Softwires(memory.softwires);
     const { seed } = memory;
     this.#own = new OwnAddresses(memory.ownAddresses);
-    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own);
     this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, seed, memory.pathMtus);
     const identifications = new Identifications(memory.identificationKey, worker);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, seed, identifications);
     const budget = new IcmpBudget(seed, memory.icmpBudget);
     const errors = new Icmpv6Errors(this.#softwires, budget);
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
-    this.#slowPath = this.#newSlowPath(memory, worker, budget, errors);
+    const violations = new ViolationLog(memory.workers, seed, memory.violations);
+    const refusals = new GatewayRefusals(this.#softwires, errors, violations, worker);
+    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, refusals);
+    this.#slowPath = this.#newSlowPath(memory, worker, budget, errors, refusals);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
   }
 
-  #newSlowPath(memory: EngineMemory, worker: number, budget: IcmpBudget, errors: Icmpv6Errors): SlowPath {
+  #newSlowPath(
+    memory: EngineMemory,
+    worker: number,
+    budget: IcmpBudget,
+    errors: Icmpv6Errors,
+    refusals: GatewayRefusals,
+  ): SlowPath {
     const { role, seed } = memory;
     const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
     const [encapsulation, pathMtus] = [this.#encapsulation, this.#pathMtus];
     const replies = new Replies(softwires, encapsulation, budget);
-    const refusals = new SourceRefusals(memory.sourceRefusals);
-    const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refusals);
+    const refused = new SourceRefusals(memory.sourceRefusals);
+    const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refused);
     const events = new Events(memory.workers, memory.events);
-    const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, tunnelErrors };
+    const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, refusals, tunnelErrors };
     return new SlowPath({ ...parts, fragments: this.fragments, events, worker, seed });
   }
 

@@ -40,6 +40,8 @@ import { isShared } from './port-sets.ts';
 import { STORE_OCTETS } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
 import { reassemblyWarnings } from './reassembly-warnings.ts';
+import type { RoleObservation } from './role-observation.ts';
+import { observeRole } from './role-observation.ts';
 import type { WantedSharedAddress } from './shared-addresses.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import type { Pool } from './softwires.ts';
@@ -49,6 +51,7 @@ import { SourceRefusals } from './source-refusals.ts';
 import type { Target } from './table.ts';
 import { Table } from './table.ts';
 import { endOf, tracePacket } from './trace.ts';
+import { ViolationLog } from './violation-log.ts';
 import { Watch } from './watch.ts';
 
 /** What a worker needs, to hand over to its thread. */
@@ -90,6 +93,7 @@ export class Forwarding {
   readonly #icmpBudget: IcmpBudget;
   readonly #pathMtus: PathMtus;
   readonly #refusals = new SourceRefusals();
+  readonly #violations: ViolationLog;
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
   readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
   /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
@@ -114,6 +118,7 @@ export class Forwarding {
     this.#watch = new Watch(workers);
     const seed = randomBytes(4).readInt32LE();
     this.#icmpBudget = new IcmpBudget(seed);
+    this.#violations = new ViolationLog(workers, seed);
     this.#pathMtus = new PathMtus(this.#softwires, this.table.rows, seed);
     this.#counters = new CounterReader(role, counters, events, this.#icmpBudget);
     this.memory = {
@@ -127,6 +132,7 @@ export class Forwarding {
         icmpBudget: this.#icmpBudget.memory,
         pathMtus: this.#pathMtus.memory,
         sourceRefusals: this.#refusals.memory,
+        violations: this.#violations.memory,
         seed,
         identificationKey: Uint8Array.from(randomBytes(IDENTIFICATION_KEY_LEN)),
         fragments: {
@@ -335,6 +341,14 @@ export class Forwarding {
   /** What would become of a packet; nothing is sent or counted. */
   trace(packet: Uint8Array): TraceResult {
     return tracePacket(this.memory.engine, this.table, packet, (instance) => this.#nameOf(instance));
+  }
+
+  /** What alarms are made of: to be called by one reader, which gets each violation once. */
+  observe(): RoleObservation {
+    const instances = this.#plans.map((plan) => ({ plan, instance: this.#instanceOf(plan.name) }));
+    return observeRole(this.role, instances, this.#gauges, this.#violations, (instance) =>
+      this.#counters.violations(instance),
+    );
   }
 
   /** Has workers keep packets of this address (unsigned) from now on; 0 ends it. */

@@ -10,8 +10,8 @@ import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
 import type { Events } from './events.ts';
 import type { Fragments } from './fragments.ts';
+import type { GatewayRefusals } from './gateway-refusals.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
-import { SOURCE_REFUSED } from './icmpv6-errors.ts';
 import {
   FLAG_DENY_ICMPV4,
   FLAG_HAIRPINNING,
@@ -126,6 +126,7 @@ export interface SlowPathParts {
   readonly worker: number;
   readonly pathMtus: PathMtus;
   readonly errors: Icmpv6Errors;
+  readonly refusals: GatewayRefusals;
   readonly tunnelErrors: TunnelErrors;
   /** Random. */
   readonly seed: number;
@@ -142,6 +143,7 @@ export class SlowPath {
   readonly #events: Events;
   readonly #worker: number;
   readonly #errors: Icmpv6Errors;
+  readonly #refusals: GatewayRefusals;
   readonly #tunnelErrors: TunnelErrors;
   readonly #fragments: Fragments;
   readonly #pathMtus: PathMtus;
@@ -158,6 +160,7 @@ export class SlowPath {
     this.#events = parts.events;
     this.#worker = parts.worker;
     this.#errors = parts.errors;
+    this.#refusals = parts.refusals;
     this.#tunnelErrors = parts.tunnelErrors;
     this.#fragments = parts.fragments;
     this.#pathMtus = parts.pathMtus;
@@ -350,11 +353,11 @@ export class SlowPath {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
     const from = this.#rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
-    if (from === 0 || from === -DROP_NO_BINDING) return this.#refuse(batch, packet, DROP_NO_BINDING);
+    if (from === 0 || from === -DROP_NO_BINDING) return this.#refusals.refuse(batch, packet, DROP_NO_BINDING);
     if (from < 0) return -from;
     packet.row = from;
     if (!this.#comesFrom(batch.words, packet.outer, packet.row)) {
-      return this.#refuse(batch, packet, DROP_SOURCE_MISMATCH);
+      return this.#refusals.refuse(batch, packet, DROP_SOURCE_MISMATCH);
     }
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
     if (!this.#passesEcn(packet, this.#softwires.instance(packet.softwire))) return DROP_ECN;
@@ -365,13 +368,6 @@ export class SlowPath {
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
     if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
     return this.#hairpin(batch, packet, other);
-  }
-
-  /** Tells a gateway that it has no such address (RFC 7596 §6.2). */
-  #refuse(batch: Batch, { k, outer, softwire }: Parsed, drop: number): number {
-    const len = ipv6.IPV6_HEADER_LEN + ipv6.payloadLength(batch.buf, outer);
-    this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
-    return drop;
   }
 
   /** Echo to the instance's own address is answered through the tunnel; anything else is for the kernel. */

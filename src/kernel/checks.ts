@@ -32,6 +32,8 @@ export interface HostRefusal {
   readonly message: string;
   readonly role: 'gateway' | 'aftr';
   readonly name: string;
+  /** Whether it is about a tunnel address: without it an instance that has no other forwards nothing. */
+  readonly isTunnel: boolean;
 }
 
 /** What of the host stands against a configuration; nothing when it can be applied. */
@@ -41,18 +43,22 @@ export function refusals(config: KernelConfig, host: HostState): HostRefusal[] {
     ...config.gateways.flatMap((gateway) => {
       const { name, ipv6Address, servedPrefixes } = gateway;
       const left = leftLinks(gateway, host);
-      const messages = [
-        ...tunnelFaults([ipv6Address], facts),
-        ...servedPrefixes.flatMap((prefix) => coveredBy(prefix, 'served prefix', facts, left)),
+      const refusal = { role: 'gateway' as const, name };
+      return [
+        ...tunnelFaults([ipv6Address], facts).map((message) => ({ ...refusal, message, isTunnel: true })),
+        ...servedPrefixes
+          .flatMap((prefix) => coveredBy(prefix, 'served prefix', facts, left))
+          .map((message) => ({ ...refusal, message, isTunnel: false })),
       ];
-      return messages.map((message) => ({ message, role: 'gateway' as const, name }));
     }),
     ...config.aftrs.flatMap(({ name, ipv6Addresses, pools }) => {
-      const messages = [
-        ...tunnelFaults(ipv6Addresses, facts),
-        ...pools.flatMap((pool) => [...coveredBy(pool, 'pool', facts, new Set()), ...shadowed(pool, facts)]),
+      const refusal = { role: 'aftr' as const, name };
+      return [
+        ...tunnelFaults(ipv6Addresses, facts).map((message) => ({ ...refusal, message, isTunnel: true })),
+        ...pools
+          .flatMap((pool) => [...coveredBy(pool, 'pool', facts, new Set()), ...shadowed(pool, facts)])
+          .map((message) => ({ ...refusal, message, isTunnel: false })),
       ];
-      return messages.map((message) => ({ message, role: 'aftr' as const, name }));
     }),
   ];
 }

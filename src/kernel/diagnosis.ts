@@ -1,9 +1,11 @@
 /** Why the traffic of an applied configuration does not flow, or may not: sentences that say what to do. */
 
 import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
-import type { HostState } from './checks.ts';
+import type { Problem } from '../control.ts';
+import type { HostRefusal, HostState } from './checks.ts';
 import { linkName, octetsOf, readHost, refusals } from './checks.ts';
-import type { Netlink } from './netlink.ts';
+import type { Neighbour, Netlink } from './netlink.ts';
+import { silentNextHop } from './next-hop.ts';
 import { forwardBlocks, readRuleset } from './nftables.ts';
 import type { AftrPart, GatewayPart, KernelConfig } from './plan.ts';
 import { planKernel } from './plan.ts';
@@ -11,6 +13,7 @@ import { readSetting, sysctlName } from './settings.ts';
 
 /** Octets of the outer header. */
 const HEADER_LENGTH = 40;
+const NO_ANSWER = 'does not answer neighbour discovery: see whether it is up and on that link';
 /** Served prefixes whose way is looked up. */
 const MOST_LOOKUPS = 64;
 
@@ -19,57 +22,91 @@ export async function diagnose(
   config: KernelConfig,
   netlink: Netlink,
   gateways: readonly Uint8Array[] = [],
-): Promise<string[]> {
+): Promise<Problem[]> {
   if (config.gateways.length + config.aftrs.length === 0) return [];
   const host = await readHost(netlink);
   const { devices } = planKernel(config);
   const ruleset = await readRuleset();
-  const found = refusals(config, host).map(({ message }) => message);
-  found.push(...missingDevices(devices, host), ...settingFaults(config, devices));
+  const unresolved = await netlink.unresolved();
+  const found: Problem[] = refusals(config, host).map((refusal) => refused(config, refusal));
+  found.push(...missingDevices(config, devices, host), ...settingFaults(config, devices));
   for (const gateway of config.gateways) {
     found.push(
       ...leftFaults(gateway, host),
       ...(await faultsTowardsDevices(gateway, config.gatewayDevice, host, netlink)),
     );
-    found.push(...(await faultsTowardsAftr(gateway, host, netlink)));
+    found.push(...(await faultsTowardsAftr(gateway, host, netlink, unresolved)));
   }
   for (const aftr of config.aftrs) {
     found.push(...noDefaultRoute(aftr, host), ...faultsTowardsGateways(aftr, host));
   }
-  for (const gateway of config.aftrs.length > 0 ? gateways : []) {
-    const { kind } = await netlink.wayTo(gateway);
-    if (kind === 'none') found.push(`no IPv6 route leads to gateway ${formatIpv6(gateway)}, which bindings name`);
-  }
-  if (ruleset) found.push(...forwardBlocks(ruleset, devices));
+  if (config.aftrs.length > 0) found.push(...(await unreachedGateways(gateways, host, netlink, unresolved)));
+  if (ruleset) found.push(...forwardBlocks(ruleset, devices).map((sentence) => ({ sentence })));
   return found;
 }
 
-function missingDevices(devices: readonly string[], { links }: HostState): string[] {
+/** An AFTR with several tunnel addresses goes on with the others. */
+function refused({ aftrs }: KernelConfig, { message, role, name, isTunnel }: HostRefusal): Problem {
+  const hasOthers = aftrs.some((aftr) => role === 'aftr' && aftr.name === name && aftr.ipv6Addresses.length > 1);
+  return { sentence: message, ...(isTunnel && !hasOthers && { stops: { role, name } }) };
+}
+
+/** As long as one of them is reached, something is forwarded. */
+async function unreachedGateways(
+  gateways: readonly Uint8Array[],
+  { links }: HostState,
+  netlink: Netlink,
+  unresolved: readonly Neighbour[],
+): Promise<Problem[]> {
+  const sentences: string[] = [];
+  for (const gateway of gateways) {
+    const way = await netlink.wayTo(gateway);
+    const silent = silentNextHop(way, gateway, links, unresolved);
+    const text = formatIpv6(gateway);
+    if (way.kind === 'none') sentences.push(`no IPv6 route leads to gateway ${text}, which bindings name`);
+    else if (silent) sentences.push(`${silent}, the next hop to gateway ${text}, ${NO_ANSWER}`);
+  }
+  const stops = sentences.length === gateways.length ? { stops: { role: 'aftr' as const } } : {};
+  return sentences.map((sentence) => ({ sentence, ...stops }));
+}
+
+function missingDevices(config: KernelConfig, devices: readonly string[], { links }: HostState): Problem[] {
   return devices.flatMap((device) => {
+    const stops = { role: roleOf(config, device) };
     const link = links.find(({ name }) => name === device);
-    if (!link) return [`the TUN device ${device} is gone: restart gi4over6`];
-    return link.isUp ? [] : [`the TUN device ${device} is down: ip link set ${device} up`];
+    if (!link) return [{ sentence: `the TUN device ${device} is gone: restart gi4over6`, stops }];
+    return link.isUp ? [] : [{ sentence: `the TUN device ${device} is down: ip link set ${device} up`, stops }];
   });
 }
 
-function settingFaults(config: KernelConfig, devices: readonly string[]): string[] {
+function roleOf({ gatewayDevice }: KernelConfig, device: string): 'gateway' | 'aftr' {
+  return device === gatewayDevice ? 'gateway' : 'aftr';
+}
+
+function settingFaults(config: KernelConfig, devices: readonly string[]): Problem[] {
   const left = [...new Set(config.gateways.flatMap(({ ipv4Interfaces }) => ipv4Interfaces))];
-  const wanted = [
-    ['ipv4/ip_forward', 'IPv4 forwarding is off'],
-    ['ipv6/conf/all/forwarding', 'IPv6 forwarding is off'],
-    ...[...left, ...devices].map(
-      (name) => [`ipv4/conf/${name}/forwarding`, `IPv4 forwarding is off on ${name}`] as const,
-    ),
-    ...devices.map((name) => [`ipv6/conf/${name}/forwarding`, `IPv6 forwarding is off on ${name}`] as const),
-  ] as const;
-  const found = wanted.flatMap(([name, sentence]) =>
-    readSetting(name) === '0' ? [`${sentence}: sysctl ${sysctlName(name)}=1`] : [],
+  const wanted: readonly (readonly [string, string, Problem['stops']?])[] = [
+    ['ipv4/ip_forward', 'IPv4 forwarding is off', {}],
+    ['ipv6/conf/all/forwarding', 'IPv6 forwarding is off', {}],
+    ...left.map((name) => [`ipv4/conf/${name}/forwarding`, `IPv4 forwarding is off on ${name}`] as const),
+    ...devices.flatMap((name) => {
+      const stops = { role: roleOf(config, name) };
+      return [
+        [`ipv4/conf/${name}/forwarding`, `IPv4 forwarding is off on ${name}`, stops],
+        [`ipv6/conf/${name}/forwarding`, `IPv6 forwarding is off on ${name}`, stops],
+      ] as const;
+    }),
+  ];
+  const found = wanted.flatMap(([name, sentence, stops]): Problem[] =>
+    readSetting(name) === '0'
+      ? [{ sentence: `${sentence}: sysctl ${sysctlName(name)}=1`, ...(stops && { stops }) }]
+      : [],
   );
   // For a whole-host fault the sentences on single interfaces add nothing.
   const isGeneral = found.length > 0 && readSetting('ipv4/ip_forward') === '0';
   return [
-    ...(isGeneral ? found.slice(0, 2).filter((text) => !text.includes(' on ')) : found),
-    ...reversePath(config, devices),
+    ...(isGeneral ? found.slice(0, 2).filter(({ sentence }) => !sentence.includes(' on ')) : found),
+    ...reversePath(config, devices).map((sentence) => ({ sentence })),
   ];
 }
 
@@ -88,24 +125,31 @@ function reversePath(config: KernelConfig, devices: readonly string[]): string[]
   ];
 }
 
-function leftFaults({ name, ipv4Interfaces }: GatewayPart, { links }: HostState): string[] {
-  return ipv4Interfaces.flatMap((left) => {
+/** With several interfaces, the others go on. */
+function leftFaults({ name, ipv4Interfaces }: GatewayPart, { links }: HostState): Problem[] {
+  const sentences = ipv4Interfaces.flatMap((left) => {
     const link = links.find((item) => item.name === left);
     if (!link) return [`gateway ${name}: there is no interface ${left}`];
     return link.isUp ? [] : [`gateway ${name}: interface ${left} is down: ip link set ${left} up`];
   });
+  const stops = sentences.length === ipv4Interfaces.length ? { stops: { role: 'gateway' as const, name } } : {};
+  return sentences.map((sentence) => ({ sentence, ...stops }));
 }
 
-/** Our own routes behind a served prefix are all there is as long as nobody routes the prefix to the end devices. */
+/**
+ * Our own routes behind a served prefix are all there is as long as nobody routes the prefix to the end devices. A gateway
+ * none of whose prefixes has a way forwards nothing.
+ */
 async function faultsTowardsDevices(
   gateway: GatewayPart,
   ownDevice: string,
   host: HostState,
   netlink: Netlink,
-): Promise<string[]> {
+): Promise<Problem[]> {
   const { name, ipv4Interfaces, servedPrefixes } = gateway;
-  const found: string[] = [];
-  for (const { address, length } of servedPrefixes.slice(0, MOST_LOOKUPS)) {
+  const looked = servedPrefixes.slice(0, MOST_LOOKUPS);
+  const [missing, wrong]: [string[], string[]] = [[], []];
+  for (const { address, length } of looked) {
     const way = await netlink.wayTo(octetsOf((address | (length < 31 ? 1 : 0)) >>> 0));
     if (way.kind === 'local') continue;
     const link = linkName(host.links, way.link);
@@ -113,34 +157,45 @@ async function faultsTowardsDevices(
     const left = ipv4Interfaces[0] ?? 'LEFT';
     const advice = `ip addr add ADDRESS/LENGTH dev ${left}, or ip route add ${prefix} via ROUTER dev ${left}`;
     const isNone = way.kind === 'none' || link === ownDevice;
-    if (isNone) found.push(`gateway ${name}: no route leads to served prefix ${prefix}: ${advice}`);
+    if (isNone) missing.push(`gateway ${name}: no route leads to served prefix ${prefix}: ${advice}`);
     else if (ipv4Interfaces.length > 0 && !ipv4Interfaces.includes(link)) {
-      found.push(
+      wrong.push(
         `gateway ${name}: the route to served prefix ${prefix} leads out of ${link}, not of ${left}: ${advice}`,
       );
     }
   }
-  return found;
+  const stops = missing.length === looked.length ? { stops: { role: 'gateway' as const, name } } : {};
+  return [...missing.map((sentence) => ({ sentence, ...stops })), ...wrong.map((sentence) => ({ sentence }))];
 }
 
-function noDefaultRoute({ name }: AftrPart, { routes }: HostState): string[] {
+function noDefaultRoute({ name }: AftrPart, { routes }: HostState): Problem[] {
   const isThere = routes.some(({ family, length, kind }) => family === 4 && length <= 1 && kind === 'unicast');
-  return isThere
-    ? []
-    : [`AFTR ${name}: there is no IPv4 default route: only networks that this host has routes to are reached`];
+  if (isThere) return [];
+  const sentence = `AFTR ${name}: there is no IPv4 default route: only networks that this host has routes to are reached`;
+  return [{ sentence }];
 }
 
-async function faultsTowardsAftr(gateway: GatewayPart, host: HostState, netlink: Netlink): Promise<string[]> {
+async function faultsTowardsAftr(
+  gateway: GatewayPart,
+  host: HostState,
+  netlink: Netlink,
+  unresolved: readonly Neighbour[],
+): Promise<Problem[]> {
   const { name, aftrIpv6Address } = gateway;
   const text = formatIpv6(aftrIpv6Address);
   const way = await netlink.wayTo(aftrIpv6Address);
-  if (way.kind === 'local') return [`gateway ${name}: its AFTR ${text} is an address of this host itself`];
-  if (way.kind === 'none') return [`gateway ${name}: no IPv6 route leads to its AFTR ${text}`];
+  const stops = { role: 'gateway' as const, name };
+  if (way.kind === 'local') {
+    return [{ sentence: `gateway ${name}: its AFTR ${text} is an address of this host itself`, stops }];
+  }
+  if (way.kind === 'none') return [{ sentence: `gateway ${name}: no IPv6 route leads to its AFTR ${text}`, stops }];
+  const silent = silentNextHop(way, aftrIpv6Address, host.links, unresolved);
+  if (silent) return [{ sentence: `gateway ${name}: ${silent}, the next hop to its AFTR, ${NO_ANSWER}`, stops }];
   return narrowLink(`gateway ${name}`, 'towards its AFTR', way.link, gateway, host);
 }
 
 /** Its gateways are many and have many ways; the default route stands for them. */
-function faultsTowardsGateways(aftr: AftrPart, host: HostState): string[] {
+function faultsTowardsGateways(aftr: AftrPart, host: HostState): Problem[] {
   const way = host.routes.find(({ family, length, link }) => family === 6 && length === 0 && link !== 0);
   return way ? narrowLink(`AFTR ${aftr.name}`, 'of the IPv6 default route', way.link, aftr, host) : [];
 }
@@ -151,10 +206,9 @@ function narrowLink(
   index: number,
   { payloadMtu }: { readonly payloadMtu: number },
   { links }: HostState,
-): string[] {
+): Problem[] {
   const mtu = links.find((link) => link.index === index)?.mtu ?? Number.POSITIVE_INFINITY;
   if (mtu >= payloadMtu + HEADER_LENGTH) return [];
-  return [
-    `${who}: ${linkName(links, index)} ${which} has MTU ${mtu}, too little for softwire-payload-mtu ${payloadMtu} and ${HEADER_LENGTH} octets of header: larger packets go in fragments, which the far end drops as long as it does not reassemble; set softwire-payload-mtu to ${mtu - HEADER_LENGTH} or the MTU to ${payloadMtu + HEADER_LENGTH}`,
-  ];
+  const sentence = `${who}: ${linkName(links, index)} ${which} has MTU ${mtu}, too little for softwire-payload-mtu ${payloadMtu} and ${HEADER_LENGTH} octets of header: larger packets go in fragments, which the far end drops as long as it does not reassemble; set softwire-payload-mtu to ${mtu - HEADER_LENGTH} or the MTU to ${payloadMtu + HEADER_LENGTH}`;
+  return [{ sentence }];
 }

@@ -8,6 +8,7 @@
  * 4. What the links of the IPv4 side take is told after each comparison.
  */
 
+import type { Problem } from '../control.ts';
 import { broadcastAddresses } from './broadcasts.ts';
 import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
@@ -46,7 +47,7 @@ export class Kernel {
   #marks: string | undefined;
   /** Why the last comparison did not end. */
   #fault = '';
-  #diagnosis: { readonly at: number; readonly sentences: Promise<string[]> } | undefined;
+  #diagnosis: { readonly at: number; readonly problems: Promise<Problem[]> } | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   readonly #onEgress: (mtus: EgressMtus) => void;
@@ -72,24 +73,24 @@ export class Kernel {
     const messages = (tunnels: readonly Uint8Array[]) => tunnels.flatMap((tunnel) => held.get(tunnel) ?? []);
     return [
       ...config.gateways.flatMap(({ name, ipv6Address }) =>
-        messages([ipv6Address]).map((message) => ({ message, role: 'gateway' as const, name })),
+        messages([ipv6Address]).map((message) => ({ message, role: 'gateway' as const, name, isTunnel: true })),
       ),
       ...config.aftrs.flatMap(({ name, ipv6Addresses }) =>
-        messages(ipv6Addresses).map((message) => ({ message, role: 'aftr' as const, name })),
+        messages(ipv6Addresses).map((message) => ({ message, role: 'aftr' as const, name, isTunnel: true })),
       ),
     ];
   }
 
-  /** Sentences about what keeps the traffic of this configuration from flowing; kept for a short while. */
-  async diagnose(config: KernelConfig, gateways: readonly Uint8Array[] = []): Promise<string[]> {
+  /** What keeps the traffic of this configuration from flowing; kept for a short while. */
+  async diagnose(config: KernelConfig, gateways: readonly Uint8Array[] = []): Promise<Problem[]> {
     const now = performance.now();
     if (!this.#diagnosis || now - this.#diagnosis.at > DIAGNOSIS_MS) {
-      this.#diagnosis = { at: now, sentences: diagnose(config, this.#netlink, gateways) };
+      this.#diagnosis = { at: now, problems: diagnose(config, this.#netlink, gateways) };
     }
-    const sentences = await this.#diagnosis.sentences;
+    const problems = await this.#diagnosis.problems;
     return this.#fault === ''
-      ? sentences
-      : [...sentences, `the kernel does not keep what is configured: ${this.#fault}`];
+      ? problems
+      : [...problems, { sentence: `the kernel does not keep what is configured: ${this.#fault}` }];
   }
 
   /** Makes the kernel what the configuration asks for, and keeps it so. The TUN devices exist already. @throws Error of netlink or the system */

@@ -74,6 +74,8 @@ export interface Neighbour {
 export interface Way {
   readonly kind: 'link' | 'local' | 'none';
   readonly link: number;
+  /** The router they go to, when there is one. */
+  readonly via?: Uint8Array | undefined;
 }
 
 export class Netlink {
@@ -187,6 +189,18 @@ export class Netlink {
     await this.#change([], `set up link ${index}`, 'NEWLINK', message);
   }
 
+  /** IPv6 neighbours that the kernel has a packet for and gets no answer from. */
+  async unresolved(): Promise<Neighbour[]> {
+    const asked = { kind: 'neighbor', data: { family: AF_INET6 }, attrs: {} } as const;
+    const found = await this.#dump('neighbours', 'GETNEIGH', asked);
+    return found.flatMap((message) => {
+      if (message.kind !== 'neighbor') return [];
+      const { data, attrs } = message;
+      const isUnresolved = data.state?.failed || data.state?.incomplete;
+      return attrs.dst && isUnresolved ? [{ link: data.ifindex ?? 0, octets: attrs.dst }] : [];
+    });
+  }
+
   async removeLink(index: number): Promise<void> {
     await this.#change(GONE, `remove link ${index}`, 'DELLINK', { kind: 'link', data: { index }, attrs: {} });
   }
@@ -199,7 +213,7 @@ export class Netlink {
       const [answer] = await this.#socket.ask('look up a route', MessageType.GETROUTE, body);
       const { data: route, attrs } = rt.parseRouteMessage(answer ?? Buffer.alloc(0));
       const kind = route.type === 'UNICAST' ? 'link' : route.type === 'LOCAL' ? 'local' : 'none';
-      return { kind, link: attrs.oif ?? 0 };
+      return { kind, link: attrs.oif ?? 0, via: attrs.gateway };
     } catch (error) {
       if (error instanceof NetlinkError) return { kind: 'none', link: 0 };
       throw error;

@@ -11,6 +11,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type {
   ControlRequest,
+  DatapathObservation,
   DatapathStatus,
   InstanceCounters,
   InstanceLearned,
@@ -57,6 +58,7 @@ export class DatapathClient implements Participant {
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #behind: Behind | undefined;
+  readonly #listeners: (() => void)[] = [];
   /** Of the process at the other end: while the connection is there, nobody else has its number. */
   #pid: number | undefined;
 
@@ -76,6 +78,25 @@ export class DatapathClient implements Participant {
   /** The version that the datapath did not follow to in time, until it has; undefined when all is well. */
   get behind(): Behind | undefined {
     return this.#behind;
+  }
+
+  /** Whether there is a connection; it says nothing of answers. */
+  get isConnected(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Told when the connection comes or goes and when `behind` changes. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #changed(): void {
+    if (!this.#closed) for (const listener of this.#listeners) listener();
+  }
+
+  /** What workers saw since the last call, for alarms; undefined when the datapath does not answer. */
+  observe(): Promise<DatapathObservation | undefined> {
+    return this.#ask<DatapathObservation>({ op: 'observe' }, READ_MS);
   }
 
   /** The counters of all instances; undefined when the datapath does not answer. */
@@ -142,6 +163,7 @@ export class DatapathClient implements Participant {
       return;
     }
     this.#behind ??= { version, since: new Date() };
+    this.#changed();
     if (applied) {
       const why = 'it could not put the version in force, see its log; it tries again';
       this.#log.warn({ version, applied: applied.version }, `datapath-behind: ${why}`);
@@ -152,6 +174,7 @@ export class DatapathClient implements Participant {
     if (!this.#behind || version < this.#behind.version) return;
     this.#log.info({ version, behind: this.#behind }, 'the datapath has caught up');
     this.#behind = undefined;
+    this.#changed();
   }
 
   /** The supervisor starts what ends. */
@@ -207,6 +230,7 @@ export class DatapathClient implements Participant {
     socket.on('connect', () => {
       this.#socket = socket;
       this.#pid = undefined;
+      this.#changed();
       void this.status().then((status) => {
         if (this.#socket === socket) this.#pid = status?.pid;
       });
@@ -214,12 +238,14 @@ export class DatapathClient implements Participant {
     readLines(socket, (message) => this.#answer(message as { id: number; result?: unknown; error?: string }));
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      if (this.#socket === socket) this.#socket = undefined;
+      const wasConnected = this.#socket === socket;
+      if (wasConnected) this.#socket = undefined;
       for (const waiting of this.#waiting.values()) {
         clearTimeout(waiting.timer);
         waiting.reject(new NoAnswer('the datapath closed the control channel'));
       }
       this.#waiting.clear();
+      if (wasConnected) this.#changed();
       if (!this.#closed) this.#timer = setTimeout(() => this.#connect(), RECONNECT_MS);
     });
   }

@@ -7,6 +7,7 @@ import { DataNode } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
 import { outputOf, withLeaves } from './actions.ts';
 import type { DatapathClient } from './datapath-client.ts';
+import { missingInput } from './missing-input.ts';
 import type { StoreOperation } from './store-care.ts';
 
 type DatapathPart = Pick<DatapathClient, 'clearStatistics' | 'trace' | 'watch'>;
@@ -99,6 +100,5 @@ function addLivePacket(output: DataNode, index: number, packet: LivePacket): voi
 function required(operation: DataNode, input: DataNode, name: string): string {
   const value = input.leaf(name);
   if (value !== undefined) return value;
-  const message = `${operation.schema.name} needs ${name}`;
-  throw new ManagementError('missing-element', { path: operation.path, message, info: { 'bad-element': name } });
+  throw missingInput(operation, name);
 }

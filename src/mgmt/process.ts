@@ -17,6 +17,8 @@ import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
 import { markClosed, markOpen, storeDir, storeState } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
+import { alarmOperations } from './alarms/alarm-operations.ts';
+import { AlarmWatch } from './alarms/alarm-watch.ts';
 import { Backups } from './backups.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { datapathOperations } from './datapath-operations.ts';
@@ -76,17 +78,26 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
   const storeCare = { backups, datastores, program };
   const systemEnd = new SystemEnd(datastores);
+  const file = join(options.stateDir, 'events', 'alarms.json');
+  const alarms = new AlarmWatch({ file, datapath, datastores, configuration, watch, events: eventLog, log });
   const access = new AccessControl(configuration);
   const streams = new EventStreams(eventLog, schema, access);
+  const check = valueCheck(context);
+  const state = { schema, context, datapath, storeCare, watch, denials: access.denials, events: streams, alarms };
   const operations = new Operations({
     schema,
-    check: valueCheck(context),
+    check,
     datastores,
     access,
     events: streams,
     onStartupChanged: (caller) => events.startupChanged(caller),
-    state: new StateData({ schema, context, datapath, storeCare, watch, denials: access.denials, events: streams }),
-    storeOperations: { ...storeOperations(storeCare), ...datapathOperations(datapath), ...systemEnd.operations },
+    state: new StateData(state),
+    storeOperations: {
+      ...storeOperations(storeCare),
+      ...datapathOperations(datapath),
+      ...alarmOperations({ alarms, schema, check, configuration }),
+      ...systemEnd.operations,
+    },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
   const keys = (name: string) => readKey(join(options.stateDir, 'keys', name));
@@ -117,6 +128,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   });
   backups.start();
   watch.start(isUnread);
+  alarms.start();
   log.info(
     { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
     'management is ready',
@@ -125,6 +137,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const code = await Promise.race([stopSignal(), systemEnd.asked]);
   clearInterval(forgetting);
   memoryCare.close();
+  await alarms.close();
   await Promise.all([netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();

@@ -12,6 +12,7 @@ import { treeFromJson } from '../state/json.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import type { Denials } from './access.ts';
+import type { AlarmWatch } from './alarms/alarm-watch.ts';
 import type { Behind, DatapathClient } from './datapath-client.ts';
 import { netconfStreams, restconfStream } from './events/stream-state.ts';
 import type { EventStreams } from './events/streams.ts';
@@ -63,13 +64,14 @@ export interface StateParts {
   readonly watch: Watch;
   readonly denials: Denials;
   readonly events: Pick<EventStreams, 'created'>;
+  readonly alarms: Pick<AlarmWatch, 'state'>;
 }
 
 export class StateData {
   readonly #schema: Schema;
   readonly #sources: readonly KnownSource[];
 
-  constructor({ schema, context, datapath, storeCare, watch, denials, events }: StateParts) {
+  constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms }: StateParts) {
     this.#schema = schema;
     const library = JSON.parse(context.yangLibrary().json) as Json;
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
@@ -81,6 +83,7 @@ export class StateData {
       { path: '/nc-notifications:netconf', read: () => netconfStreams(events.created) },
       { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
       { path: SOFTWIRE, read: (state) => softwireState(datapath, watch, state, softwireNodes) },
+      { path: '/ietf-alarms:alarms', read: () => alarms.state() },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
     this.#sources = sources.map((source) => ({ ...source, nodes: stateNodesOf(schema, source.path) }));

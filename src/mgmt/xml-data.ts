@@ -342,8 +342,9 @@ export function elementText(node: DataNode, outer = ''): string {
 }
 
 /** A path has a prefix before each name in XML; RFC 7951 §6.11 leaves out those that repeat. */
-function valueText({ schema, type, value }: DataNode): string {
-  if (type !== 'instance-identifier' && !isNodeInstance(schema)) return value;
+function valueText(node: DataNode): string {
+  const { value } = node;
+  if (node.type !== 'instance-identifier' && !isNodeInstance(node)) return value;
   let module = '';
   return value.replace(
     /'[^']*'|"[^"]*"|([/[])([A-Za-z_][\w.-]*)(:[A-Za-z_][\w.-]*)?/g,
@@ -373,32 +374,21 @@ function declaration(node: DataNode, outer: string): string {
   const { schema } = node;
   let text = schema.namespace === outer ? '' : ` xmlns="${escapeAttribute(schema.namespace)}"`;
   if (node.isDefault) text += ` xmlns:wd="${WITH_DEFAULTS_NAMESPACE}" wd:default="true"`;
-  if (node.type !== 'identityref' && node.type !== 'instance-identifier' && !isNodeInstance(schema)) return text;
+  if (node.type !== 'identityref' && node.type !== 'instance-identifier' && !isNodeInstance(node)) return text;
   const namespaces = new Map<string, string>();
   for (const [, module = ''] of node.value.matchAll(/([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g)) {
-    const namespace = namespaceOf(schema, module);
+    const namespace = schema.namespaces.get(module);
     if (namespace !== undefined) namespaces.set(module, namespace);
   }
   for (const [module, namespace] of namespaces) text += ` xmlns:${module}="${escapeAttribute(namespace)}"`;
   return text;
 }
 
-/** NACM rule paths (RFC 8341 node-instance-identifier): libyang keeps them with module names as prefixes. */
-function isNodeInstance(schema: SchemaNode): boolean {
-  return schema.dump.typedef === 'node-instance-identifier';
-}
-
-function namespaceOf(schema: SchemaNode, module: string): string | undefined {
-  let root = schema;
-  while (root.parent) root = root.parent;
-  return findNamespace(root, module);
-}
-
-function findNamespace(node: SchemaNode, module: string): string | undefined {
-  if (node.module === module) return node.namespace;
-  for (const child of node.children) {
-    const found = findNamespace(child, module);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/**
+ * NACM rule paths (RFC 8341 node-instance-identifier): libyang keeps them with module names as prefixes. A resource of an alarm
+ * (RFC 8632) is an instance-identifier when it can be one.
+ */
+function isNodeInstance({ schema, value }: DataNode): boolean {
+  const { typedef } = schema.dump;
+  return typedef === 'node-instance-identifier' || (typedef === 'resource' && value.startsWith('/'));
 }

@@ -38,6 +38,7 @@ function projectRoot(): string {
 export const WORKING_FEATURES: readonly string[] = [
   'binding-notifications',
   'encapsulation-limit',
+  'event-notifications',
   'icmp-policy',
   'outer-fragmentation',
   'path-mtu-discovery',
@@ -69,7 +70,9 @@ export function yangModules(options: { readonly startup: boolean }): readonly Ya
     { name: 'iana-crypt-hash', revision: '2014-08-06', features: ['crypt-hash-sha-512', 'crypt-hash-sha-256'] },
     { name: 'ietf-system', revision: '2014-08-06', features: ['authentication', 'local-users'] },
     { name: 'ietf-nmda-compare', revision: '2021-12-10', features: [] },
+    { name: 'ietf-alarms', revision: '2019-09-11', features: ['alarm-history', 'alarm-summary'] },
     { name: 'gi-4over6', features: WORKING_FEATURES },
+    { name: 'gi-4over6-alarms', features: [] },
     { name: 'gi-4over6-deviations', features: [] },
   ];
 }

@@ -64,6 +64,8 @@ export interface SchemaDump {
   readonly nodes: readonly SchemaNodeDump[];
 }
 
+const NO_NAMESPACES: ReadonlyMap<string, string> = new Map();
+
 /** One node of the schema tree. `id` is libyang's, for the value check; the root has id -1 and kind container. */
 export class SchemaNode {
   readonly dump: SchemaNodeDump;
@@ -76,10 +78,19 @@ export class SchemaNode {
   readonly rows: boolean;
   /** True for lists of outputs whose entries are made while they are sent. */
   readonly isStreamed: boolean;
+  /** Of every module by its name, those without data nodes too: they may have identities. */
+  readonly namespaces: ReadonlyMap<string, string>;
   readonly #byName = new Map<string, SchemaNode>();
 
-  constructor(dump: SchemaNodeDump, parent: SchemaNode | undefined, namespace: string, rows: boolean) {
+  constructor(
+    dump: SchemaNodeDump,
+    parent: SchemaNode | undefined,
+    namespace: string,
+    rows: boolean,
+    namespaces = parent?.namespaces ?? NO_NAMESPACES,
+  ) {
     this.dump = dump;
+    this.namespaces = namespaces;
     this.parent = parent;
     this.namespace = namespace;
     this.rows = rows;
@@ -173,6 +184,7 @@ export class Schema {
       undefined,
       '',
       false,
+      new Map(dump.modules.map(({ name, namespace }) => [name, namespace])),
     );
     for (const node of dump.nodes) this.#add(node);
   }

@@ -25,6 +25,7 @@ const handlers: ControlHandlers = {
   trace: (packet) => ({ role: 'aftr', end: 'forwarded', sent: [Buffer.from(packet).toString('hex')] }),
   watch: (address) => ({ packets: [], missed: address }),
   learned: () => [],
+  observe: () => ({ instances: [], reassemblyMemory: { gateway: 0, aftr: 0.5 }, violations: [] }),
   prepare: (configuration) => Promise.resolve([{ message: `no to ${JSON.stringify(configuration)}` }]),
   apply: (version) => (version > 9 ? Promise.reject(new Error('the store is gone')) : Promise.resolve({ version })),
 };
@@ -73,8 +74,9 @@ test('each request is answered with its id', () =>
       { id: 4, op: 'apply', version: 9 },
       { id: 5, op: 'apply', version: 10 },
       { id: 6, op: 'learned' },
+      { id: 7, op: 'observe' },
     ];
-    const answers = await exchange(path, requests.map((request) => `${JSON.stringify(request)}\n`).join(''), 6);
+    const answers = await exchange(path, requests.map((request) => `${JSON.stringify(request)}\n`).join(''), 7);
     assert.equal(answers.sort(byId), [
       { id: 1, result: STATUS },
       { id: 2, result: [] },
@@ -82,6 +84,7 @@ test('each request is answered with its id', () =>
       { id: 4, result: { version: 9 } },
       { id: 5, error: 'the store is gone' },
       { id: 6, result: [] },
+      { id: 7, result: { instances: [], reassemblyMemory: { gateway: 0, aftr: 0.5 }, violations: [] } },
     ]);
   }));
 

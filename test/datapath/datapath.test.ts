@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Problem } from '../../src/control.ts';
 import { Datapath } from '../../src/datapath/datapath.ts';
 import { Follower } from '../../src/datapath/follower.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
@@ -18,6 +19,8 @@ class Recorded {
   readonly events: string[] = [];
   kernelFault = '';
   workersFault = '';
+  problems: readonly Problem[] = [{ sentence: 'forwarding is off' }];
+  diagnosis: () => Promise<readonly Problem[]> = async () => this.problems;
   readonly datapath: Datapath;
 
   constructor() {
@@ -30,7 +33,7 @@ class Recorded {
           this.events.push(`kernel ${gateway.length} ${aftr.length}`);
           if (this.kernelFault !== '') throw new Error(this.kernelFault);
         },
-        diagnose: async () => ['forwarding is off'],
+        diagnose: () => this.diagnosis(),
         remove: async (roles) => {
           this.events.push(`kernel removed, ${roles.join(' and ')}`);
         },
@@ -95,6 +98,7 @@ test('the status: version, hash, rows, and every problem as a sentence', async (
     bindings: 1,
     capacity: BINDING_CAPACITY,
     problems: ['the newest configuration is not in force: no route', 'forwarding is off'],
+    instances: [{ role: 'aftr', name: 'br', enabled: true }],
   });
   assert.is(pid, process.pid);
   assert.ok(Date.now() - Date.parse(startedAt) < 60_000);
@@ -110,13 +114,76 @@ test('workers that do not start: the version is not in force, said so, and tried
   recorded.workersFault = 'gi-aftr: TUNSETIFF: EBUSY';
   store.commit({ softwire: { aftr: [AFTR] } });
   assert.equal(await datapath.apply(1), { version: 0 });
-  const { version, problems } = await datapath.status();
+  const { version, problems, instances } = await datapath.status();
   assert.equal([version, problems[0]], [0, 'the newest configuration is not in force: gi-aftr: TUNSETIFF: EBUSY']);
+  const problem = 'the workers do not run: gi-aftr: TUNSETIFF: EBUSY';
+  assert.equal(instances, [{ role: 'aftr', name: 'br', enabled: true, problem }]);
   assert.equal(events, []);
   recorded.workersFault = '';
   assert.equal(await datapath.apply(1), { version: 0 }, 'nothing new to follow');
   await datapath.follow();
   assert.is((await datapath.status()).version, 1);
+});
+
+const stopped: readonly (readonly [string, readonly Problem[], readonly string[]])[] = [
+  ['nothing', [], []],
+  ['a sentence alone', [{ sentence: 'a' }], []],
+  ['everyone', [{ sentence: 'a', stops: {} }], ['gw: a', 'br: a', 'br2: a']],
+  ['a role', [{ sentence: 'a', stops: { role: 'aftr' } }], ['br: a', 'br2: a']],
+  ['one', [{ sentence: 'a', stops: { role: 'aftr', name: 'br2' } }], ['br2: a']],
+  ['one of the other role', [{ sentence: 'a', stops: { role: 'gateway', name: 'br2' } }], []],
+  [
+    'for two reasons',
+    [{ sentence: 'a', stops: {} }, { sentence: 'b' }, { sentence: 'c', stops: { role: 'gateway' } }],
+    ['gw: a; c', 'br: a', 'br2: a'],
+  ],
+];
+for (const [what, problems, expected] of stopped) {
+  test(`what does not forward: ${what}`, async () => {
+    const recorded = new Recorded();
+    recorded.problems = problems;
+    const second = { name: 'br2', 'ipv6-address': '2001:db8:b::9', 'ipv4-pool': ['192.0.2.0/24'] };
+    const off = { name: 'off', enabled: false };
+    recorded.store.commit({ softwire: { gateway: [GATEWAY], aftr: [AFTR, second, off] } });
+    await recorded.datapath.follow();
+    const { instances = [] } = await recorded.datapath.status();
+    assert.equal(
+      instances.map(({ name, enabled }) => [name, enabled]),
+      [
+        ['gw', true],
+        ['br', true],
+        ['br2', true],
+        ['off', false],
+      ],
+    );
+    assert.equal(
+      instances.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`])),
+      expected,
+    );
+  });
+}
+
+const LATE = 'looking at the kernel takes long: ask again';
+test('a look at the kernel that takes long or fails: what the last one found counts', async () => {
+  const recorded = new Recorded();
+  recorded.store.commit({ softwire: { aftr: [AFTR] } });
+  await recorded.datapath.follow();
+  const asked = async () => {
+    const { problems, instances } = await recorded.datapath.status();
+    return [problems, instances?.map(({ problem }) => problem)];
+  };
+  let end: (problems: readonly Problem[]) => void = () => undefined;
+  // Its own deadline keeps no process up.
+  const alive = setInterval(() => undefined, 1_000);
+  recorded.diagnosis = () => new Promise((resolve) => (end = resolve));
+  assert.equal(await asked(), [[LATE], undefined], 'nothing is known yet');
+  end([{ sentence: 'no route', stops: {} }]);
+  assert.equal(await asked(), [[LATE, 'no route'], ['no route']]);
+  recorded.diagnosis = () => Promise.reject(new Error('ENOBUFS'));
+  assert.equal(await asked(), [['the kernel could not be looked at: ENOBUFS', 'no route'], ['no route']]);
+  recorded.diagnosis = async () => [];
+  assert.equal(await asked(), [[], [undefined]]);
+  clearInterval(alive);
 });
 
 test('a damaged store: the version stays, and the status says what to do', async () => {

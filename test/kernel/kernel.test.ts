@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
+import type { Problem } from '../../src/control.ts';
 import { diagnose } from '../../src/kernel/diagnosis.ts';
 import type { EgressMtus } from '../../src/kernel/egress.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
@@ -33,6 +34,10 @@ const SERVER = '100.64.0.80';
 
 function ip(words: string): string {
   return execFileSync('ip', words.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function sentencesOf(problems: readonly Problem[]): string[] {
+  return problems.map(({ sentence }) => sentence);
 }
 
 function setting(name: string): string {
@@ -249,7 +254,7 @@ test('the device deleted under us: still nothing leaves in clear', async () => {
     await kernel.apply(configuration({ served: ['198.51.100.0/24'] }));
     ip('link del gi-gw');
     assert.is(await packetsInClear(), 0);
-    const sentences = await kernel.diagnose(configuration({ served: ['198.51.100.0/24'] }));
+    const sentences = sentencesOf(await kernel.diagnose(configuration({ served: ['198.51.100.0/24'] })));
     assert.ok(sentences.includes('the TUN device gi-gw is gone: restart gi4over6'), sentences.join('\n'));
   });
 });
@@ -451,7 +456,7 @@ test('what keeps traffic from flowing is told in sentences, and only that', asyn
   const told = async (set: readonly string[], unset: readonly string[]): Promise<string[]> => {
     const netlink = new Netlink();
     execFileSync(set[0] ?? '', set.slice(1));
-    const sentences = await diagnose(config, netlink);
+    const sentences = sentencesOf(await diagnose(config, netlink));
     execFileSync(unset[0] ?? '', unset.slice(1));
     netlink.close();
     return sentences;
@@ -487,7 +492,7 @@ test('what keeps traffic from flowing is told in sentences, and only that', asyn
     ip(`route del ${ipv4Default}`);
     ip('-6 route del default');
     const unknown = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
-    const sentences = await diagnose(both, withGateways, [known, unknown]);
+    const sentences = sentencesOf(await diagnose(both, withGateways, [known, unknown]));
     ip('-6 route add default via 2001:db8:12::80');
     ip(`route add ${ipv4Default}`);
     withGateways.close();
@@ -507,6 +512,72 @@ test('what keeps traffic from flowing is told in sentences, and only that', asyn
       /^chain FORWARD of nftables table ip filter may drop forwarded packets; accept gi-gw there/,
     );
     assert.equal(await kernel.diagnose(config), []);
+  });
+});
+
+/** [what is done, how it is undone, whom it stops] with one gateway and one AFTR, whose bindings lead to GATEWAYS. */
+const stopping: readonly (readonly [string, string, string])[] = [
+  ['sysctl -qw net.ipv4.ip_forward=0', 'sysctl -qw net.ipv4.ip_forward=1', 'all'],
+  ['sysctl -qw net.ipv6.conf.gi-aftr.forwarding=0', 'sysctl -qw net.ipv6.conf.gi-aftr.forwarding=1', 'aftr'],
+  ['sysctl -qw net.ipv4.conf.all.rp_filter=1', 'sysctl -qw net.ipv4.conf.all.rp_filter=0', ''],
+  ['ip link set right mtu 1400', 'ip link set right mtu 1500', ''],
+  ['ip addr del 198.51.100.1/24 dev left', 'ip addr add 198.51.100.1/24 dev left', 'gateway home'],
+  ['ip link set gi-gw down', 'ip link set gi-gw up', 'gateway'],
+  [`ip addr add ${GATEWAY_TUNNEL}/128 dev lo`, `ip addr del ${GATEWAY_TUNNEL}/128 dev lo`, 'gateway home'],
+  ['ip -6 route del default', 'ip -6 route add default via 2001:db8:12::80', 'aftr'],
+];
+test('a next hop that does not answer neighbour discovery', async () => {
+  const config = configuration({ served: ['198.51.100.0/24'] });
+  await withKernel(async (kernel) => {
+    await kernel.apply(config);
+    const told = async () => {
+      const netlink = new Netlink();
+      const problems = await diagnose(config, netlink);
+      netlink.close();
+      return problems.find(({ sentence }) => sentence.includes('neighbour discovery'));
+    };
+    assert.is(await told(), undefined);
+    ip('-6 route replace default via 2001:db8:12::dead dev right');
+    try {
+      assert.is(await told(), undefined, 'nobody has asked it yet');
+      spawnSync('ping', ['-6', '-c', '1', '-W', '1', AFTR_TUNNEL]);
+      assert.equal(await told(), {
+        sentence:
+          'gateway home: 2001:db8:12::dead on right, the next hop to its AFTR, does not answer neighbour discovery: see whether it is up and on that link',
+        stops: { role: 'gateway', name: 'home' },
+      });
+    } finally {
+      ip('-6 route replace default via 2001:db8:12::80 dev right');
+    }
+    assert.is(await told(), undefined);
+  });
+});
+
+test('what keeps an instance from forwarding at all is told from what does not', async () => {
+  const config = configuration({ served: ['198.51.100.0/24'], pools: ['192.0.2.0/24'] });
+  const gateway = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+  await withKernel(async (kernel) => {
+    await kernel.apply(config);
+    const whom = async (set: string, unset: string): Promise<string> => {
+      const netlink = new Netlink();
+      execFileSync('sh', ['-c', set]);
+      const problems = await diagnose(config, netlink, [gateway]);
+      execFileSync('sh', ['-c', unset]);
+      netlink.close();
+      const stops = problems.flatMap((problem) => problem.stops ?? []);
+      return [
+        ...new Set(stops.map(({ role = 'all', name }) => (name === undefined ? role : `${role} ${name}`))),
+      ].join();
+    };
+    for (const [set, unset, expected] of stopping) {
+      // What the kernel tells of its last change may make the program put a setting right meanwhile.
+      let found = await whom(set, unset);
+      for (let tries = 0; tries < 5 && found !== expected; tries++) {
+        await sleep(200);
+        found = await whom(set, unset);
+      }
+      assert.is(found, expected, set);
+    }
   });
 });
 

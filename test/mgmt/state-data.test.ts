@@ -53,6 +53,7 @@ for (const [why, steps, expected, isRunning] of cases) {
         watch: { compare: () => undefined, problems: [] },
         denials: { operations: 0, dataWrites: 0, notifications: 0 },
         events: { created: new Date() },
+        alarms: { state: () => ({}) },
       });
       const selection = pathSelection(
         steps.map(({ path, keys = [] }) => {

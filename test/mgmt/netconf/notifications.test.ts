@@ -17,9 +17,12 @@ import {
   systemUser,
   table,
 } from '../../helpers/netconf-requests.ts';
+import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 
 const test = suite('notifications');
 const management = await startManagement(['--startup']);
+// Without a datapath there would be alarms among the events.
+await new PlayedDatapath(management.socket).start();
 
 const NOTIFICATION = 'xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"';
 const BASE_EVENTS = 'urn:ietf:params:xml:ns:yang:ietf-netconf-notifications';

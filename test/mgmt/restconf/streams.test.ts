@@ -8,9 +8,12 @@ import { serverSentEvent } from '../../../src/mgmt/restconf/event-stream.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import { AFTR, binding, edit, nacm, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
+import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 
 const test = suite('streams');
 const management = await startManagement();
+// Without a datapath there would be alarms among the events.
+await new PlayedDatapath(management.socket).start();
 const operator = (await RawClient.local(management.socket)).greet('1.1');
 const ADMIN = `admin:${management.password}`;
 const STREAM = '/restconf/streams/NETCONF/json';

@@ -1,0 +1,51 @@
+/**
+ * A tunnel packet whose inner source is not bound to its outer source (RFC 7596 §6.2): an AFTR tells the sender, within its
+ * rates, and notes who it was.
+ */
+
+import type { Batch } from './batch.ts';
+import type { Icmpv6Errors } from './icmpv6-errors.ts';
+import { SOURCE_REFUSED } from './icmpv6-errors.ts';
+import { SOURCE_WORD } from './plain.ts';
+import type { Softwires } from './softwires.ts';
+import type { ViolationLog } from './violation-log.ts';
+import { IPV6_HEADER_LEN, IPV6_SOURCE, payloadLength } from './wire/ipv6.ts';
+
+/** A packet of a batch, to the tunnel address of a softwire. */
+export interface RefusedPacket {
+  readonly k: number;
+  /** Offset of the IPv6 header. */
+  readonly outer: number;
+  /** Offset of the IPv4 header. */
+  readonly at: number;
+  readonly softwire: number;
+}
+
+export class GatewayRefusals {
+  readonly #softwires: Softwires;
+  readonly #errors: Icmpv6Errors;
+  readonly #violations: ViolationLog;
+  readonly #worker: number;
+
+  constructor(softwires: Softwires, errors: Icmpv6Errors, violations: ViolationLog, worker: number) {
+    this.#softwires = softwires;
+    this.#errors = errors;
+    this.#violations = violations;
+    this.#worker = worker;
+  }
+
+  /** Returns `drop`, the verdict. */
+  refuse(batch: Batch, { k, outer, at, softwire }: RefusedPacket, drop: number): number {
+    this.note(batch, outer, at, softwire);
+    const len = IPV6_HEADER_LEN + payloadLength(batch.buf, outer);
+    this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
+    return drop;
+  }
+
+  /** The note alone: for packets that come too fast to be told about. */
+  note(batch: Batch, outer: number, at: number, softwire: number): void {
+    const instance = this.#softwires.instance(softwire);
+    const { words } = batch;
+    this.#violations.add(this.#worker, instance, words, (outer + IPV6_SOURCE) >> 2, (at >> 2) + SOURCE_WORD);
+  }
+}

@@ -1,0 +1,79 @@
+/** The actions of ietf-alarms that work: purge-alarms and compress-alarms (RFC 8632 §3.5). */
+
+import { DataNode } from '../../state/data.ts';
+import type { ValueCheck } from '../../state/request.ts';
+import type { Schema } from '../../state/schema.ts';
+import { outputOf, withLeaves } from '../actions.ts';
+import { missingInput } from '../missing-input.ts';
+import type { StoreOperation } from '../store-care.ts';
+import type { Alarm } from './alarm-list.ts';
+import { changedMs } from './alarm-list.ts';
+import { alarmTypeId, SEVERITIES } from './alarm-types.ts';
+import type { AlarmWatch } from './alarm-watch.ts';
+import { resourceMatch } from './resource-match.ts';
+
+export interface AlarmOperationParts {
+  readonly alarms: Pick<AlarmWatch, 'list' | 'keep'>;
+  readonly schema: Schema;
+  readonly check: ValueCheck;
+  /** The root of the running configuration. */
+  readonly configuration: () => DataNode;
+}
+
+const LIST = '/ietf-alarms:alarms/alarm-list';
+const UNIT_MS: Readonly<Record<string, number>> = {
+  seconds: 1_000,
+  minutes: 60_000,
+  hours: 3_600_000,
+  days: 86_400_000,
+  weeks: 604_800_000,
+};
+
+/** By schema path: each takes a node of its action and one of its input, and returns one of its output. */
+export function alarmOperations(parts: AlarmOperationParts): Readonly<Record<string, StoreOperation>> {
+  const { alarms } = parts;
+  return {
+    [`${LIST}/purge-alarms`]: async (action, input) => {
+      const count = alarms.list.purge(purgeFilter(action, input, Date.now()), Date.now());
+      alarms.keep();
+      return withLeaves(new DataNode(outputOf(action)), { 'purged-alarms': String(count) });
+    },
+    [`${LIST}/compress-alarms`]: async (action, input) => {
+      const count = alarms.list.compress(compressFilter(parts, input));
+      alarms.keep();
+      return withLeaves(new DataNode(outputOf(action)), { 'compressed-alarms': String(count) });
+    },
+  };
+}
+
+/** @throws ManagementError missing-element without the mandatory alarm-clearance-status */
+export function purgeFilter(action: DataNode, input: DataNode, nowMs: number): (alarm: Alarm) => boolean {
+  const status = input.leaf('alarm-clearance-status');
+  if (status === undefined) throw missingInput(action, 'alarm-clearance-status');
+  const [age] = [...(input.child('older-than')?.childMap.values() ?? [])];
+  const ageMs = age ? Number(age.value) * (UNIT_MS[age.schema.name] ?? 0) : undefined;
+  const [severity] = [...(input.child('severity')?.childMap.values() ?? [])];
+  return (alarm) =>
+    (status === 'any' || alarm.isCleared === (status === 'cleared')) &&
+    (ageMs === undefined || nowMs - changedMs(alarm) > ageMs) &&
+    (severity === undefined || isSeverity(alarm, severity.schema.name, severity.value));
+}
+
+function isSeverity({ severity }: Alarm, relation: string, value: string): boolean {
+  const order: readonly string[] = SEVERITIES;
+  const difference = order.indexOf(severity) - order.indexOf(value);
+  if (relation === 'below') return difference < 0;
+  return relation === 'above' ? difference > 0 : difference === 0;
+}
+
+/** Conditions that are not there match every alarm. */
+function compressFilter({ schema, check, configuration }: AlarmOperationParts, input: DataNode) {
+  const [resource, type, qualifier] = ['resource', 'alarm-type-id', 'alarm-type-qualifier'].map((name) =>
+    input.leaf(name),
+  );
+  const matches = resource === undefined ? undefined : resourceMatch(schema, check, configuration(), resource);
+  return (alarm: Alarm): boolean =>
+    (matches === undefined || matches(alarm.resource)) &&
+    (type === undefined || alarmTypeId(alarm.type) === type) &&
+    (qualifier === undefined || qualifier === '');
+}

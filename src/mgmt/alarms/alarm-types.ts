@@ -1,0 +1,70 @@
+/** The alarm types of this device (yang/gi-4over6-alarms.yang): what they mean and what to do, for the inventory (RFC 8632 §4.2). */
+
+/** From the least to the most severe. */
+export const SEVERITIES = ['indeterminate', 'warning', 'minor', 'major', 'critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export interface AlarmType {
+  /** What may cause it and what to do. */
+  readonly description: string;
+  /** Those it can have, rising. */
+  readonly severities: readonly Severity[];
+  /** The text of its end. */
+  readonly cleared: string;
+}
+
+export const ALARM_TYPES = {
+  'datapath-down': {
+    description:
+      'The datapath process is not there or does not answer: nothing is forwarded. It is started anew by itself; when this lasts, its log says why it ends.',
+    severities: ['critical'],
+    cleared: 'the datapath answers again',
+  },
+  'datapath-behind': {
+    description:
+      'The datapath has not put a version of the configuration in force in time, and forwards by an older one. It is started anew or tries again by itself; when this lasts, the status and its log say what stands against the configuration.',
+    severities: ['major'],
+    cleared: 'the datapath forwards by the configuration again',
+  },
+  'not-forwarding': {
+    description:
+      'An enabled gateway or AFTR forwards nothing, because of the datapath or the kernel: routes, addresses, interfaces or settings of this device. The text says which and what to do.',
+    severities: ['critical'],
+    cleared: 'it forwards, or is not to',
+  },
+  'reassembly-near-limit': {
+    description:
+      'Reassembly of tunnel packets uses four fifths of a limit. Beyond the limit fragments are dropped: look for who sends fragments that never become whole, or change the limits of container reassembly.',
+    severities: ['warning'],
+    cleared: 'reassembly is below three fifths of its limits',
+  },
+  'binding-table-near-limit': {
+    description:
+      'A binding table holds nine tenths of softwire-num-max; at the limit, which makes it major, further bindings are refused. Remove bindings or raise softwire-num-max.',
+    severities: ['warning', 'major'],
+    cleared: 'the binding table holds less than eight tenths of its limit',
+  },
+  'source-violations': {
+    description:
+      'One hundred packets within ten seconds came from gateways that do not hold their inner source: forged ones, or bindings that are wrong. The notifications source-violation and gi4over6 trace --live say whose.',
+    severities: ['warning'],
+    cleared: 'fewer than ten such packets came within thirty seconds',
+  },
+  'store-damaged': {
+    description:
+      'The file that the configuration is kept in is damaged, or the datapath forwards by other bindings than it holds. Stop the program and restore a backup.',
+    severities: ['major'],
+    cleared: 'the datapath forwards by what the store holds',
+  },
+} as const satisfies Readonly<Record<string, AlarmType>>;
+
+export type AlarmTypeName = keyof typeof ALARM_TYPES;
+
+export function isAlarmType(name: string): name is AlarmTypeName {
+  return Object.hasOwn(ALARM_TYPES, name);
+}
+
+/** As identityref values have it. */
+export function alarmTypeId(type: AlarmTypeName): string {
+  return `gi-4over6-alarms:${type}`;
+}
