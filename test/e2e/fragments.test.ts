@@ -139,7 +139,7 @@ for (const octets of [1_400, 3_000, 20_000]) {
 test('smaller links behind the AFTR: Linux cuts, the identification stays, also of what was cut before (D73)', async () => {
   setOutsideMtu(576);
   assert.ok(
-    await until(5_000, () => ping('device', INTERNET, ['-c', '1', '-M', 'do', '-s', '600']).includes('mtu = 576')),
+    await until(20_000, () => ping('device', INTERNET, ['-c', '1', '-M', 'do', '-s', '600']).includes('mtu = 576')),
   );
   topology.ip('device', 'route flush cache');
   let inside: Seen[] = [];
@@ -189,7 +189,7 @@ test('DF and a smaller link behind the gateway: 3/4 through the tunnel (D74)', a
   topology.ip('gateway', 'link set left mtu 700');
   const probe = () => ping('internet', DEVICE, ['-c', '1', '-M', 'do', '-s', '900']);
   // The link event is on its way.
-  assert.ok(await until(5_000, () => /From 198\.51\.100\.1 .*mtu = 700/.test(probe())));
+  assert.ok(await until(20_000, () => /From 198\.51\.100\.1 .*mtu = 700/.test(probe())));
   topology.ip('gateway', 'link set left mtu 1500');
   topology.ip('internet', 'route flush cache');
 });
@@ -212,9 +212,9 @@ test('segment sizes are lowered in both directions on the wire (D81)', async () 
   const inner = topology.path('syn-device.pcap');
   const words = ['tcpdump', '--immediate-mode', '-U', '-n', '-i', 'eth0', '-w', inner, 'tcp'];
   const capturingInside = topology.start('device', words);
-  await until(5_000, () => sizeOf(file) > 0 && sizeOf(inner) > 0);
+  await until(20_000, () => sizeOf(file) > 0 && sizeOf(inner) > 0);
   const server = topology.start('internet', ['iperf3', '-s', '-1']);
-  await until(5_000, () => topology.run('internet', ['ss', '-lnt']).output.includes(':5201'));
+  await until(20_000, () => topology.run('internet', ['ss', '-lnt']).output.includes(':5201'));
   const { output } = topology.run('device', ['iperf3', '-c', INTERNET, '-n', '2M', '-J']);
   assert.match(output, /"sum_received"/);
   await stop(server);
@@ -248,7 +248,7 @@ test('the encapsulation limit, from one end to the other (D12)', async () => {
     `ip6 src host ${GATEWAY_TUNNEL}`,
   ];
   const capturing = topology.start('aftr', words);
-  await until(5_000, () => sizeOf(file) > 0);
+  await until(20_000, () => sizeOf(file) > 0);
   assert.match(ping('device', INTERNET, ['-c', '2', '-i', '0.1']), /2 received/);
   assert.match(ping('device', INTERNET, ['-c', '2', '-i', '0.1', '-M', 'dont', '-s', '1400']), /2 received/);
   assert.match(ping('device', INTERNET, ['-c', '1', '-M', 'do', '-s', '1205']), /mtu = 1232/);

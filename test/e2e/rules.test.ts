@@ -72,7 +72,7 @@ test('the boxes themselves are reached through the tunnel: ping and a TCP servic
   ] as const) {
     const server = topology.start(host, ['python3', '-c', GREETER, address]);
     const visit = (): boolean => topology.run(from, ['python3', '-c', GUEST, address]).output.includes('welcome');
-    const isServed = await until(15_000, visit);
+    const isServed = await until(60_000, visit);
     await stop(server);
     assert.ok(isServed, `${host} from ${from}`);
   }
@@ -199,7 +199,7 @@ test('trace --live shows the packets of one address as they come (D139)', async 
     output += String(text);
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  const isSeen = await until(6_000, () => boxes.ping('device', '203.0.113.80') && output.includes('ipv6'));
+  const isSeen = await until(20_000, () => boxes.ping('device', '203.0.113.80') && output.includes('ipv6'));
   await ended;
   assert.ok(isSeen, output);
   const packets = output

@@ -6,7 +6,7 @@ import ssh2 from 'ssh2';
 import { type Framing, frameEnd, framePiece, MessageReader } from '../../src/mgmt/netconf/framing.ts';
 
 export const NC = 'xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"';
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 
 export class RawClient {
   readonly #transport: Duplex;

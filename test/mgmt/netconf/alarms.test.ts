@@ -17,7 +17,7 @@ await datapath.start();
 const AL = 'xmlns="urn:ietf:params:xml:ns:yang:ietf-alarms"';
 const SUBSCRIBE = '<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0">';
 const RESOURCE = "/gi-4over6:softwire/gi-4over6:aftr[gi-4over6:name='a']";
-const WAIT_MS = 15_000;
+const WAIT_MS = 40_000;
 
 const local = async () => (await RawClient.local(management.socket)).greet('1.1');
 const operator = await local();

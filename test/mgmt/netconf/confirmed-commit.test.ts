@@ -11,7 +11,7 @@ import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 const test = suite('netconf confirmed commit');
 const GI = 'xmlns="urn:gi-4over6"';
 const G = '2001:db8:a::1';
-const WAIT_MS = 10_000;
+const WAIT_MS = 40_000;
 
 const management = await startManagement();
 

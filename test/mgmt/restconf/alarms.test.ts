@@ -16,7 +16,7 @@ await datapath.start();
 
 const BASE = `https://127.0.0.1:${management.restconfPort}/restconf`;
 const ALARMS = '/data/ietf-alarms:alarms';
-const WAIT_MS = 15_000;
+const WAIT_MS = 40_000;
 const RESOURCE = "/gi-4over6:softwire/aftr[name='a']";
 
 interface Answer {

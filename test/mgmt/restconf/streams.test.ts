@@ -18,7 +18,7 @@ const operator = (await RawClient.local(management.socket)).greet('1.1');
 const ADMIN = `admin:${management.password}`;
 const STREAM = '/restconf/streams/NETCONF/json';
 const STREAM_XML = '/restconf/streams/NETCONF/xml';
-const WAIT_MS = 10_000;
+const WAIT_MS = 40_000;
 
 async function done(...operations: readonly string[]): Promise<void> {
   for (const operation of operations) assert.is(outcome(await operator.rpc(operation)), 'ok', operation);
