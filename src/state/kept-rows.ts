@@ -61,11 +61,12 @@ export class KeptRows extends RowSource {
     return this.#now().rows.count(instance);
   }
 
-  /** The rows that differ between two versions on record, as `History.changes`. */
+  /** The rows that differ between two versions on record, as `History.changes`. @throws ManagementError resource-denied as reading */
   *changes(from: number, to: number): Generator<HistoricChange> {
     let last: HistoricChange | undefined;
     for (;;) {
       const footing = this.#now();
+      requireKept(footing.history, Math.min(from, to));
       let isMoved = false;
       for (const change of footing.history.changes(from, to, last)) {
         last = change;
@@ -105,10 +106,7 @@ export class KeptRows extends RowSource {
     const snapshot = this.#open();
     try {
       const history = new History(snapshot);
-      if (this.version < history.oldest) {
-        const message = `version ${this.version} went from the record while it was read: read faster, ask for less at a time, or keep more history`;
-        throw new ManagementError('resource-denied', { message });
-      }
+      requireKept(history, this.version);
       this.#footing = this.#stand(snapshot, history, history.rowsToWalk(this.version));
       return this.#footing;
     } catch (error) {
@@ -128,4 +126,11 @@ export class KeptRows extends RowSource {
     this.#footing?.snapshot.close();
     this.#footing = undefined;
   }
+}
+
+/** @throws ManagementError resource-denied when a version is not on record any more */
+function requireKept(history: History, version: number): void {
+  if (version >= history.oldest) return;
+  const message = `version ${version} went from the record while it was read: read faster, ask for less at a time, or keep more history`;
+  throw new ManagementError('resource-denied', { message });
 }
