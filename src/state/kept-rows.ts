@@ -17,7 +17,9 @@ const HOLD_MS = 30_000;
 interface Footing {
   readonly snapshot: Snapshot;
   readonly history: History;
+  /** For single rows; those of a walk are found when there is one. */
   readonly rows: RowSource;
+  walked: RowSource | undefined;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -34,8 +36,7 @@ export class KeptRows extends RowSource {
     this.version = version;
     this.#open = open;
     this.#holdMs = holdMs;
-    const history = new History(first);
-    this.#footing = this.#stand(first, history, history.rows(version));
+    this.#footing = this.#stand(first, new History(first));
   }
 
   /** What is on record; to be asked for anew after each wait. */
@@ -89,7 +90,8 @@ export class KeptRows extends RowSource {
     for (;;) {
       const footing = this.#now();
       let isMoved = false;
-      for (const row of read(footing.rows, next)) {
+      footing.walked ??= footing.history.rowsToWalk(this.version);
+      for (const row of read(footing.walked, next)) {
         next = row.number + 1;
         yield row;
         isMoved = this.#now() !== footing;
@@ -107,7 +109,7 @@ export class KeptRows extends RowSource {
     try {
       const history = new History(snapshot);
       requireKept(history, this.version);
-      this.#footing = this.#stand(snapshot, history, history.rowsToWalk(this.version));
+      this.#footing = this.#stand(snapshot, history);
       return this.#footing;
     } catch (error) {
       snapshot.close();
@@ -115,10 +117,10 @@ export class KeptRows extends RowSource {
     }
   }
 
-  #stand(snapshot: Snapshot, history: History, rows: RowSource): Footing {
+  #stand(snapshot: Snapshot, history: History): Footing {
     const timer = setTimeout(() => this.#leave(), this.#holdMs);
     timer.unref();
-    return { snapshot, history, rows, timer };
+    return { snapshot, history, rows: history.rows(this.version), walked: undefined, timer };
   }
 
   #leave(): void {
