@@ -58,7 +58,7 @@ export class BindingFile {
     if (batch.length > 0) yield await this.#edit(batch);
     // A file without rows still empties the table that it replaces.
     if (this.#replace && this.#replaced.size === 0 && this.#aftr !== undefined)
-      yield await this.#tableXml(this.#aftr, []);
+      yield await this.#editXml(new Map([[this.#aftr, []]]));
   }
 
   async *#bindings(): AsyncGenerator<Binding> {
@@ -124,31 +124,37 @@ export class BindingFile {
       if (group) group.push(binding);
       else byAftr.set(aftr, [binding]);
     }
-    let xml = '';
-    for (const [aftr, bindings] of byAftr) xml += await this.#tableXml(aftr, bindings);
-    return xml;
+    return this.#editXml(byAftr);
   }
 
-  async #tableXml(aftr: string, bindings: readonly Binding[]): Promise<string> {
+  /** One edit: a container may stand only once in it. */
+  async #editXml(byAftr: ReadonlyMap<string, readonly Binding[]>): Promise<string> {
+    let aftrs = '';
+    for (const [aftr, bindings] of byAftr) aftrs += await this.#aftrXml(aftr, bindings);
+    return `<softwire xmlns="urn:gi-4over6">${aftrs}</softwire>`;
+  }
+
+  async #aftrXml(aftr: string, bindings: readonly Binding[]): Promise<string> {
     const isFirst = this.#replace && !this.#replaced.has(aftr);
     this.#replaced.add(aftr);
     const operation = isFirst ? ` xmlns:nc="${BASE_NAMESPACE}" nc:operation="replace"` : '';
     const kept = isFirst ? await this.#kept(aftr) : '';
     return (
-      `<softwire xmlns="urn:gi-4over6"><aftr><name>${escapeXml(aftr)}</name><binding-table${operation}>` +
-      `${bindings.map(bindingXml).join('')}${kept}</binding-table></aftr></softwire>`
+      `<aftr><name>${escapeXml(aftr)}</name><binding-table${operation}>` +
+      `${bindings.map(bindingXml).join('')}${kept}</binding-table></aftr>`
     );
   }
 
-  /** The same failure, with line and column of each binding that its paths name. */
+  /** The same failure, with line and column of each binding that its paths name, or the first line of an AFTR. */
   readonly explain = (error: Refusal): Refusal => {
     const faults = error.faults.map((fault) => {
       const aftr = /aftr\[name='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
-      const prefix = /binding\[ipv4-prefix='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
-      const line = this.#lineOf.get(aftr)?.get(numberOf(prefix) ?? Number.NaN);
+      const prefix = /binding\[ipv4-prefix='([^']*)'\]/.exec(fault.path)?.[1];
+      const lines = this.#lineOf.get(aftr);
+      const line = prefix === undefined ? lines?.values().next().value : lines?.get(numberOf(prefix) ?? Number.NaN);
       if (line === undefined) return fault;
       const leaf = /\]\/([\w-]+)$/.exec(fault.path)?.[1];
-      const column = CSV_COLUMNS.find((name) => name === leaf) ?? 'ipv4-prefix';
+      const column = prefix === undefined ? 'aftr' : (CSV_COLUMNS.find((name) => name === leaf) ?? 'ipv4-prefix');
       return { ...fault, message: `${this.#name} line ${line}, column ${column}: ${fault.message}` };
     });
     return new Refusal(faults);

@@ -46,7 +46,7 @@ export async function listVersions(
 
 /** get-version: the whole configuration, streamed. */
 export async function getVersion(context: ActionContext, operation: DataNode, input: DataNode): Promise<ActionOutput> {
-  const view = context.datastores.viewVersion(Number(input.leaf('version')));
+  const view = context.datastores.viewVersion(versionIn(input, 'version'));
   try {
     const { readsAll, mayRead } = context;
     const reading = openReading(view.tree, view, { content: 'config', withDefaults: 'explicit', readsAll, mayRead });
@@ -68,13 +68,13 @@ export async function compareVersions(
   input: DataNode,
 ): Promise<ActionOutput> {
   const { datastores } = context;
+  const from = versionIn(input, 'from');
   const views: View[] = [datastores.view('running')];
   const close = () => {
     for (const view of views) view.close();
   };
   try {
     const [now] = views;
-    const from = Number(input.leaf('from'));
     const to = Number(input.leaf('to') ?? now?.version);
     for (const version of [from, to]) views.push(datastores.viewVersion(version));
     const [before, after] = [views[1]?.tree, views[2]?.tree];
@@ -144,8 +144,16 @@ export async function rollBack(
   input: DataNode,
 ): Promise<ActionOutput> {
   const target = input.leaf('target') === 'running' ? 'running' : 'candidate';
-  await datastores.rollBack(caller, Number(input.leaf('version')), target, authorize, input.leaf('comment'));
+  await datastores.rollBack(caller, versionIn(input, 'version'), target, authorize, input.leaf('comment'));
   return { output: new DataNode(outputOf(operation)) };
+}
+
+/** @throws ManagementError missing-element, which no face but NETCONF has looked for */
+function versionIn(input: DataNode, name: string): number {
+  const value = input.leaf(name);
+  if (value !== undefined) return Number(value);
+  const message = `expected the leaf ${name}, a version on record`;
+  throw new ManagementError('missing-element', { path: input.path, message, info: { 'bad-element': name } });
 }
 
 export async function withView<Result>(view: View, work: (view: View) => Result): Promise<Result> {

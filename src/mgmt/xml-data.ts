@@ -280,6 +280,11 @@ export function isOpenData(node: DataNode): boolean {
   return isAny(node.schema) && node.size > 0;
 }
 
+/** Whether a node is such data or, as the output of an operation, has it as a child. */
+export function holdsOpenData(node: DataNode): boolean {
+  return isOpenData(node) || (node.schema.children.some(isAny) && [...node.children()].some(isOpenData));
+}
+
 const CHUNK = 16 * 1024;
 
 /**
@@ -292,7 +297,7 @@ export function* writeXml(
 ): Generator<string> {
   let pending = '';
   function* walk(node: DataNode, outer: string): Generator<string> {
-    if (!holdsRows(node.schema) && !isOpenData(node)) {
+    if (!holdsRows(node.schema) && !holdsOpenData(node)) {
       pending += elementText(node, outer);
       if (pending.length >= CHUNK) yield take();
       return;

@@ -17,7 +17,9 @@ const HOLD_MS = 30_000;
 interface Footing {
   readonly snapshot: Snapshot;
   readonly history: History;
+  /** For single rows; those of a walk are found when there is one. */
   readonly rows: RowSource;
+  walked: RowSource | undefined;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -34,8 +36,7 @@ export class KeptRows extends RowSource {
     this.version = version;
     this.#open = open;
     this.#holdMs = holdMs;
-    const history = new History(first);
-    this.#footing = this.#stand(first, history, history.rows(version));
+    this.#footing = this.#stand(first, new History(first));
   }
 
   /** What is on record; to be asked for anew after each wait. */
@@ -61,11 +62,12 @@ export class KeptRows extends RowSource {
     return this.#now().rows.count(instance);
   }
 
-  /** The rows that differ between two versions on record, as `History.changes`. */
+  /** The rows that differ between two versions on record, as `History.changes`. @throws ManagementError resource-denied as reading */
   *changes(from: number, to: number): Generator<HistoricChange> {
     let last: HistoricChange | undefined;
     for (;;) {
       const footing = this.#now();
+      requireKept(footing.history, Math.min(from, to));
       let isMoved = false;
       for (const change of footing.history.changes(from, to, last)) {
         last = change;
@@ -88,7 +90,8 @@ export class KeptRows extends RowSource {
     for (;;) {
       const footing = this.#now();
       let isMoved = false;
-      for (const row of read(footing.rows, next)) {
+      footing.walked ??= footing.history.rowsToWalk(this.version);
+      for (const row of read(footing.walked, next)) {
         next = row.number + 1;
         yield row;
         isMoved = this.#now() !== footing;
@@ -105,11 +108,8 @@ export class KeptRows extends RowSource {
     const snapshot = this.#open();
     try {
       const history = new History(snapshot);
-      if (this.version < history.oldest) {
-        const message = `version ${this.version} went from the record while it was read: read faster, ask for less at a time, or keep more history`;
-        throw new ManagementError('resource-denied', { message });
-      }
-      this.#footing = this.#stand(snapshot, history, history.rowsToWalk(this.version));
+      requireKept(history, this.version);
+      this.#footing = this.#stand(snapshot, history);
       return this.#footing;
     } catch (error) {
       snapshot.close();
@@ -117,10 +117,10 @@ export class KeptRows extends RowSource {
     }
   }
 
-  #stand(snapshot: Snapshot, history: History, rows: RowSource): Footing {
+  #stand(snapshot: Snapshot, history: History): Footing {
     const timer = setTimeout(() => this.#leave(), this.#holdMs);
     timer.unref();
-    return { snapshot, history, rows, timer };
+    return { snapshot, history, rows: history.rows(this.version), walked: undefined, timer };
   }
 
   #leave(): void {
@@ -128,4 +128,11 @@ export class KeptRows extends RowSource {
     this.#footing?.snapshot.close();
     this.#footing = undefined;
   }
+}
+
+/** @throws ManagementError resource-denied when a version is not on record any more */
+function requireKept(history: History, version: number): void {
+  if (version >= history.oldest) return;
+  const message = `version ${version} went from the record while it was read: read faster, ask for less at a time, or keep more history`;
+  throw new ManagementError('resource-denied', { message });
 }

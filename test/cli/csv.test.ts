@@ -73,8 +73,10 @@ async function edits(text: string, { aftr, replace = false }: { aftr?: string; r
   return found;
 }
 
-const table = (name: string, inside: string, attributes = '') =>
-  `<softwire xmlns="urn:gi-4over6"><aftr><name>${name}</name><binding-table${attributes}>${inside}</binding-table></aftr></softwire>`;
+const aftr = (name: string, inside: string, attributes = '') =>
+  `<aftr><name>${name}</name><binding-table${attributes}>${inside}</binding-table></aftr>`;
+const softwire = (inside: string) => `<softwire xmlns="urn:gi-4over6">${inside}</softwire>`;
+const table = (...of: Parameters<typeof aftr>) => softwire(aftr(...of));
 const row = (prefix: string, more = '') =>
   `<binding><ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>2001:db8::1</gateway-ipv6-address>${more}</binding>`;
 const REPLACE = ' xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:operation="replace"';
@@ -89,8 +91,10 @@ test('columns in any order, one with the AFTR, empty fields left out', async () 
   const text =
     'description,gateway-ipv6-address,aftr,ipv4-prefix,aftr-ipv6-address\n"x ""<y>""",2001:db8::1,a,192.0.2.0/25,\n,2001:db8::1,b,192.0.2.0/25,2001:db8::b';
   assert.equal(await edits(text), [
-    table('a', row('192.0.2.0/25', '<description>x &quot;&lt;y&gt;&quot;</description>')) +
-      table('b', row('192.0.2.0/25', '<aftr-ipv6-address>2001:db8::b</aftr-ipv6-address>')),
+    softwire(
+      aftr('a', row('192.0.2.0/25', '<description>x &quot;&lt;y&gt;&quot;</description>')) +
+        aftr('b', row('192.0.2.0/25', '<aftr-ipv6-address>2001:db8::b</aftr-ipv6-address>')),
+    ),
   ]);
 });
 
@@ -193,6 +197,8 @@ test('a refusal of the device names line and column', async () => {
   assert.match(file.explain(new Refusal([leaf])).message, 'f line 3, column gateway-ipv6-address: m');
   const elsewhere = { ...fault, path: "/softwire/aftr[name='b']" };
   assert.not.match(file.explain(new Refusal([elsewhere])).message, 'line');
+  const whole = { ...fault, path: "/softwire/aftr[name='a']/ipv6-address" };
+  assert.match(file.explain(new Refusal([whole])).message, 'f line 3, column aftr: m');
 });
 
 test.run();

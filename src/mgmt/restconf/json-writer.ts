@@ -8,7 +8,7 @@ import type { SchemaNode } from '../../state/schema.ts';
 import { RowNode } from '../row-node.ts';
 import type { RowForm } from '../whole-rows.ts';
 import { WholeRows } from '../whole-rows.ts';
-import { holdsRows, isAny, isOpenData } from '../xml-data.ts';
+import { holdsOpenData, holdsRows, isAny, isOpenData } from '../xml-data.ts';
 
 /** Entries are gathered to about so many characters before they are handed on. */
 const GATHER = 16 * 1024;
@@ -34,7 +34,7 @@ function* writeMembers(
 ): Generator<string> {
   let text = '';
   for (const node of nodes) {
-    if (holdsRows(node.schema) || isOpenData(node)) {
+    if (holdsRows(node.schema) || holdsOpenData(node)) {
       yield `${text}${writer.before(node.schema)}{`;
       yield* writeInside(node, rows, new MemberWriter(isOpenData(node)));
       text = `}${writer.after(node)}`;

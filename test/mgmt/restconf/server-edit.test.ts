@@ -354,6 +354,22 @@ test('the operation list-versions: newest first, in parts, and only for who may'
     assert.is((await list('', { user: GUEST })).status, 403);
   }));
 
+test('the operation get-version: bindings too, in both encodings; a version is asked for', () =>
+  withRestconf(async ({ curl, datastores }) => {
+    await addBindings(datastores, [B]);
+    const { version } = datastores.head();
+    const post = (name: string, body: string, more: CurlOptions = {}) =>
+      curl(`/restconf/operations/gi-4over6:${name}`, { method: 'POST', body, ...more });
+    const input = `{"gi-4over6:input":{"version":"${version}"}}`;
+    const { data } = JSON.parse((await post('get-version', input)).body)['gi-4over6:output'];
+    assert.equal(data['gi-4over6:softwire'].aftr[0]['binding-table'], { binding: [B] });
+    const inXml = await post('get-version', input, { headers: [`Accept: ${XML_TYPE}`] });
+    assert.match(inXml.body, `<binding><ipv4-prefix>${B['ipv4-prefix']}</ipv4-prefix>`);
+    for (const name of ['get-version', 'compare-versions', 'roll-back']) {
+      assert.is((await post(name, '{"gi-4over6:input":{}}')).tag, 'missing-element', name);
+    }
+  }));
+
 test('a mistake of ours is 500 without its message', () =>
   withRestconf(async ({ curl, operations }) => {
     operations.edit = () => Promise.reject(new Error('secret detail'));
