@@ -1,6 +1,7 @@
 /** Values of options, checked as they are read. */
 
 import { InvalidArgumentError } from 'commander';
+import { parseIpv4 } from '../address.ts';
 
 /** For an option that takes a whole number. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -9,6 +10,12 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}.`);
   };
+}
+
+/** For an argument that is an IPv4 address. */
+export function ipv4Address(text: string): string {
+  if (parseIpv4(text) !== undefined) return text;
+  throw new InvalidArgumentError('expected an IPv4 address such as 192.0.2.1.');
 }
 
 /** For an option that takes a moment: RFC 3339, or what stands before its zone, which is local time then. */

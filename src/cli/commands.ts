@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { Argument, Option } from 'commander';
-import { moment, wholeNumber } from './arguments.ts';
+import { ipv4Address, moment, wholeNumber } from './arguments.ts';
 import { NetconfClient } from './client.ts';
 import { compare } from './compare.ts';
 import { bashCompletion } from './completion.ts';
@@ -162,7 +162,7 @@ function addReading(program: Command): void {
   reading('get', 'the data at a place; a leaf is its bare value', get);
   overSocket(program.command('lookup'))
     .description('which binding answers for an IPv4 address')
-    .argument('<address>', 'IPv4 address')
+    .argument('<address>', 'IPv4 address', ipv4Address)
     .option('--aftr <name>', 'ask this AFTR only; else every one that is or was')
     .option('--port <number>', 'of a shared address, the port or ICMP identifier', wholeNumber(0, 65_535))
     .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z', moment)
@@ -186,7 +186,10 @@ function addTransfer(program: Command): void {
     .description('edit the candidate with a file: XML, JSON (RFC 7951), or bindings as CSV')
     .argument('<file>', 'the file; - is standard input')
     .addOption(format())
-    .option('--replace', 'what the file holds takes the place of what is there, instead of being merged')
+    .option(
+      '--replace',
+      'what the file holds takes the place of what is there, instead of being merged; of CSV, in the AFTRs that it names',
+    )
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
     .option('--comment <text>', 'with --commit: what is on record of it')
     .option('--dry-run', 'only say what it would change, after every check')

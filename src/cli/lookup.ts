@@ -1,4 +1,4 @@
-/** `lookup`: which binding answers for an IPv4 address, of one AFTR (action lookup) or of all (operation lookup-address). */
+/** `lookup`: which binding answers for an IPv4 address, of one AFTR or of all, those that are gone included. */
 
 import type { NetconfClient, ReplyNode } from './client.ts';
 import { nodesAt, textOf } from './client.ts';
@@ -35,13 +35,11 @@ export async function lookup(
   const none = options.at ? `No binding held ${what} then.` : `No binding holds ${what}.`;
   const sink = rowSink(output, ['aftr', ...ANSWER], none, options.json ?? false);
   const question = questionOf(address, options);
-  if (options.aftr === undefined) {
-    const reply = await client.call(`<lookup-address xmlns="urn:gi-4over6">${question}</lookup-address>`);
-    for (const node of nodesAt(reply, 'answer')) sink.row({ aftr: textOf(node, 'aftr'), ...answerOf(node) });
-  } else {
-    const answer = answerOf(await client.call(lookupAction(options.aftr, question)));
-    if (Object.keys(answer).length > 0) sink.row({ aftr: options.aftr, ...answer });
-  }
+  const reply = await client.call(`<lookup-address xmlns="urn:gi-4over6">${question}</lookup-address>`);
+  const answers = nodesAt(reply, 'answer').filter((node) => [undefined, textOf(node, 'aftr')].includes(options.aftr));
+  for (const node of answers) sink.row({ aftr: textOf(node, 'aftr'), ...answerOf(node) });
+  // Refused where there is no AFTR of that name.
+  if (options.aftr !== undefined && answers.length === 0) await client.call(lookupAction(options.aftr, question));
   sink.finish();
 }
 

@@ -101,7 +101,12 @@ export async function compareDatastores(
   }
   const [source, target] = [datastoreIn(input, 'source'), datastoreIn(input, 'target')];
   const { comparison, close } = await context.datastores.compare(source, target);
-  return differences(operation, { ...comparison, mayRead: context.mayRead }, close);
+  try {
+    return differences(operation, { ...comparison, mayRead: context.mayRead }, close);
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 function datastoreIn(input: DataNode, name: 'source' | 'target'): DatastoreName {

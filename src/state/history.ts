@@ -19,21 +19,12 @@ import { ManagementError } from './errors.ts';
 import { treeFromJson } from './json.ts';
 import type { Binding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
-import { OverlaidRows, RowOverlay } from './overlay.ts';
+import { RowOverlay } from './overlay.ts';
 import type { ChangeSummary, Place } from './records.ts';
-import {
-  changeKey,
-  isFullPart,
-  placeOfChange,
-  rowsOfChange,
-  seal,
-  summaryOfChange,
-  unseal,
-  weightOf,
-} from './records.ts';
+import { changeKey, isFullPart, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
 import { HistoricChange, inSlices, isSameRow } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
-import { formatNumber, keyOfNumber, longestMatch, numberOfKey, prefixNumber, RowSource, rowKey } from './rows.ts';
+import { formatNumber, keyOfNumber, longestMatch, prefixNumber, RowSource, rowKey } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { Snapshot } from './snapshot.ts';
 import { TouchedRows } from './touched-rows.ts';
@@ -42,8 +33,7 @@ import { TouchedRows } from './touched-rows.ts';
 const EMPTY_TABLE = Buffer.of(255, 255, 255, 255, 255);
 const VERSION_LENGTH = 6;
 const LONGEST_CHAIN = 32;
-/** Changes that are gathered in a few hundredths of a second. */
-const GATHERED_CHANGES = 10_000;
+const NO_OCTETS = new Uint8Array(0);
 /** Beyond every version. */
 const LAST_VERSION = 2 ** 48 - 1;
 
@@ -87,6 +77,8 @@ function decodeTree(version: number, octets: Uint8Array, later: string): string 
 /** What is on record in one snapshot of the store. */
 export class History {
   readonly #snapshot: Snapshot;
+  /** What was asked for last: the tables of one version are mostly walked one after the other. */
+  #lastTouched: { readonly key: string; readonly tables: ReadonlyMap<number, TouchedRows> } | undefined;
   /** The version of the snapshot. */
   readonly newest: number;
   /** The oldest version that can still be shown. */
@@ -163,26 +155,6 @@ export class History {
     return version === this.newest ? this.#snapshot : new RowsAt(this.#snapshot, this, version);
   }
 
-  /**
-   * As `rows`, for who walks over tables: a few later changes are gathered at once, not looked for among all that is on
-   * record.
-   */
-  rowsToWalk(version: number): RowSource {
-    let changes = 0;
-    for (const summary of this.summaries()) {
-      if (summary.version <= version) break;
-      changes += weightOf(summary);
-      if (changes > GATHERED_CHANGES) return this.rows(version);
-    }
-    if (changes === 0) return this.rows(version);
-    const overlay = new RowOverlay();
-    for (const { instance, number, sealedAfter } of this.changes(this.newest, version)) {
-      if (sealedAfter) overlay.putSealed(instance, number, sealedAfter);
-      else overlay.deleteNumber(instance, number);
-    }
-    return new OverlaidRows(this.#snapshot, overlay);
-  }
-
   /** The moments of the commits between which a row was as it was at `version`; undefined where none is on record. */
   spanOf(
     version: number,
@@ -236,8 +208,24 @@ export class History {
     }
   }
 
+  /** The rows of a table from `from` on that commits after `version` touched, as they were; no octets for one that was not there. */
+  *rowsBefore(version: number, table: number, from: number): Generator<SealedRow, undefined> {
+    const empty = this.#emptyVersions(table, version, this.newest);
+    for (const [number, at] of this.#touched(version, this.newest).get(table)?.inKeyOrder() ?? []) {
+      if (number < from) continue;
+      yield { number, value: (empty.has(at) ? undefined : this.#rowBefore(table, number, at)) ?? NO_OCTETS };
+    }
+    return undefined;
+  }
+
   /** The rows that the commits after `low` up to `high` touched, by table. */
-  #touched(low: number, high: number): Map<number, TouchedRows> {
+  #touched(low: number, high: number): ReadonlyMap<number, TouchedRows> {
+    const key = `${low} ${high}`;
+    if (this.#lastTouched?.key !== key) this.#lastTouched = { key, tables: this.#gatherTouched(low, high) };
+    return this.#lastTouched.tables;
+  }
+
+  #gatherTouched(low: number, high: number): Map<number, TouchedRows> {
     const tables = new Map<number, TouchedRows>();
     for (const { version, part, value } of this.#partsOf(low, high)) {
       for (const [table, number] of rowsOfChange(version, part, value)) {
@@ -312,7 +300,7 @@ class RowsAt extends RowSource {
   *sealedRows(instance: string, from = 0): Generator<SealedRow> {
     const table = this.#snapshot.tableOf(instance);
     if (table === undefined) return;
-    const changed = this.#changed(table, from);
+    const changed = this.#history.rowsBefore(this.#version, table, from);
     const current = this.#emptyAt(table) === LAST_VERSION ? this.#snapshot.sealedRows(instance, from) : [];
     let change = changed.next();
     for (const row of current) {
@@ -330,21 +318,6 @@ class RowsAt extends RowSource {
       if (tally) count += tally.removed - tally.added;
     }
     return count;
-  }
-
-  /** The rows from a prefix on that changed later, as they were; a value of no octets is a row that was not there. */
-  *#changed(table: number, from: number): Generator<SealedRow, undefined> {
-    const empty = this.#emptyAt(table);
-    let last = -1;
-    const [start, end] = [rowHistoryKey(table, from, 0), emptyTableKey(table, 0)];
-    for (const { key, value } of this.#snapshot.range('rowHistory', start, end)) {
-      const number = numberOfKey(key, 2);
-      const version = versionOfKey(key);
-      if (number === last || version <= this.#version) continue;
-      last = number;
-      if (version < empty) yield { number, value };
-    }
-    return undefined;
   }
 
   /** The first later version before which the table was empty; LAST_VERSION when it never was. */

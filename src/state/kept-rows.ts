@@ -17,9 +17,7 @@ const HOLD_MS = 30_000;
 interface Footing {
   readonly snapshot: Snapshot;
   readonly history: History;
-  /** For single rows; those of a walk are found when there is one. */
   readonly rows: RowSource;
-  walked: RowSource | undefined;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -90,8 +88,7 @@ export class KeptRows extends RowSource {
     for (;;) {
       const footing = this.#now();
       let isMoved = false;
-      footing.walked ??= footing.history.rowsToWalk(this.version);
-      for (const row of read(footing.walked, next)) {
+      for (const row of read(footing.rows, next)) {
         next = row.number + 1;
         yield row;
         isMoved = this.#now() !== footing;
@@ -120,7 +117,7 @@ export class KeptRows extends RowSource {
   #stand(snapshot: Snapshot, history: History): Footing {
     const timer = setTimeout(() => this.#leave(), this.#holdMs);
     timer.unref();
-    return { snapshot, history, rows: history.rows(this.version), walked: undefined, timer };
+    return { snapshot, history, rows: history.rows(this.version), timer };
   }
 
   #leave(): void {

@@ -95,7 +95,7 @@ const mistakes = [
   [1, ['set', 'aftr', 'a', 'colour', 'red'], 'unknown-element'],
   [1, ['delete', 'aftr', 'a', 'binding', '10.0.0.0/8'], 'data-missing'],
   [1, ['get', 'aftr', 'b'], 'there is nothing'],
-  [1, ['lookup', 'x'], 'invalid-value'],
+  [2, ['lookup', 'x'], 'expected an IPv4 address such as'],
   [1, ['lookup', '192.0.2.1', '--aftr', 'b'], 'data-missing'],
   [1, ['import', '/nonexistent.csv'], 'ENOENT'],
   [1, ['export', '/nonexistent/x.xml'], 'ENOENT'],
