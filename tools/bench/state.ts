@@ -176,26 +176,30 @@ class StateBench {
     this.#add(`history.lookup-p99.${size}`, p99, 'ms', null);
   }
 
-  /** The newest two versions, 1,000 rows apart: compared, and the older one brought back. */
+  /** Versions 1,000 rows and a million changes before the newest: read, compared, brought back, beside another session. */
   async #versions(size: number): Promise<void> {
     const list = await this.#instance.netconf(
       '<list-versions xmlns="urn:gi-4over6"><maximum>1</maximum></list-versions>',
     );
     const newest = Number(/<number>(\d+)</.exec(list)?.[1]);
-    const compare = `<compare-versions xmlns="urn:gi-4over6"><from>${newest - 1}</from><to>${newest}</to></compare-versions>`;
-    const rollBack = `<roll-back xmlns="urn:gi-4over6"><version>${newest - 1}</version><target>running</target></roll-back>`;
-    this.#add(
-      `history.compare-${ROWS_A_COMMIT}-rows.${size}`,
-      await timed(() => this.#instance.netconf(compare)),
-      'ms',
-      null,
-    );
-    this.#add(
-      `history.roll-back-${ROWS_A_COMMIT}-rows.${size}`,
-      await timed(() => this.#instance.netconf(rollBack)),
-      'ms',
-      null,
-    );
+    for (const [apart, version] of [
+      [ROWS_A_COMMIT, newest - 1],
+      [COMMITS * ROWS_A_COMMIT, newest - COMMITS + 1],
+    ] as const) {
+      const operations = {
+        'get-version': `<get-version xmlns="urn:gi-4over6"><version>${version}</version></get-version>`,
+        compare: `<compare-versions xmlns="urn:gi-4over6"><from>${version}</from><to>${newest}</to></compare-versions>`,
+        'roll-back': `<roll-back xmlns="urn:gi-4over6"><version>${version}</version><target>running</target></roll-back>`,
+      };
+      for (const [name, operation] of Object.entries(operations)) {
+        const probe = await LineChild.start(PROBE, [this.#instance.socket]);
+        const elapsedMs = await timed(async () => {
+          for await (const _ of this.#instance.pieces(operation));
+        });
+        this.#add(`history.${name}-${apart}-changes-ago.${size}`, elapsedMs, 'ms', null);
+        this.#add(`history.${name}-${apart}-other-session.${size}`, Number(await probe.end()), 'ms', null);
+      }
+    }
   }
 
   async #edit(inside: string): Promise<void> {
