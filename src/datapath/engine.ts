@@ -53,6 +53,7 @@ import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SO
 import { portSetRow } from './port-sets.ts';
 import { plainPort } from './ports.ts';
 import { Replies } from './replies.ts';
+import type { RowStatisticsMemory } from './row-statistics.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
 import { SourceRefusals } from './source-refusals.ts';
@@ -60,6 +61,7 @@ import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
 import { TunnelErrors } from './tunnel-errors.ts';
 import { FORWARDED } from './verdict.ts';
+import { Violations } from './violations.ts';
 import { PROTOCOL_ICMP, PROTOCOL_TCP, setTos } from './wire/ipv4.ts';
 
 export type Role = 'gateway' | 'aftr';
@@ -80,6 +82,8 @@ export interface EngineMemory {
   /** Random, IDENTIFICATION_KEY_LEN octets. */
   readonly identificationKey: Uint8Array;
   readonly fragments: FragmentMemory;
+  /** At an AFTR. */
+  readonly statistics: RowStatisticsMemory | undefined;
 }
 
 /** Word of the TCP flags, behind an IPv4 header without options, and the flag in their octet. */
@@ -125,20 +129,27 @@ export class Engine {
     this.#softwires = new Softwires(memory.softwires);
     const { seed } = memory;
     this.#own = new OwnAddresses(memory.ownAddresses);
-    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own);
+    const violations = new Violations(memory.statistics, this.#table.rows);
+    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, violations);
     this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, seed, memory.pathMtus);
     const identifications = new Identifications(memory.identificationKey, worker);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, seed, identifications);
     const budget = new IcmpBudget(seed, memory.icmpBudget);
     const errors = new Icmpv6Errors(this.#softwires, budget);
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
-    this.#slowPath = this.#newSlowPath(memory, worker, budget, errors);
+    this.#slowPath = this.#newSlowPath(memory, worker, budget, errors, violations);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
   }
 
-  #newSlowPath(memory: EngineMemory, worker: number, budget: IcmpBudget, errors: Icmpv6Errors): SlowPath {
+  #newSlowPath(
+    memory: EngineMemory,
+    worker: number,
+    budget: IcmpBudget,
+    errors: Icmpv6Errors,
+    violations: Violations,
+  ): SlowPath {
     const { role, seed } = memory;
     const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
     const [encapsulation, pathMtus] = [this.#encapsulation, this.#pathMtus];
@@ -146,7 +157,7 @@ export class Engine {
     const refusals = new SourceRefusals(memory.sourceRefusals);
     const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refusals);
     const events = new Events(memory.workers, memory.events);
-    const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, tunnelErrors };
+    const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, tunnelErrors, violations };
     return new SlowPath({ ...parts, fragments: this.fragments, events, worker, seed });
   }
 

@@ -20,6 +20,7 @@ import {
   DROP_SOURCE_MISMATCH,
   DROP_WRONG_AFTR,
 } from './verdict.ts';
+import type { Violations } from './violations.ts';
 
 const OUTER_SOURCE_WORD = 2;
 const OUTER_DESTINATION_WORD = 6;
@@ -31,11 +32,14 @@ export class Junk {
   readonly #softwires: Softwires;
   readonly #own: OwnAddresses;
 
-  constructor(role: Role, table: TableReader, softwires: Softwires, own: OwnAddresses) {
+  readonly #violations: Violations;
+
+  constructor(role: Role, table: TableReader, softwires: Softwires, own: OwnAddresses, violations: Violations) {
     this.#isGateway = role === 'gateway';
     this.#table = table;
     this.#softwires = softwires;
     this.#own = own;
+    this.#violations = violations;
   }
 
   /**
@@ -78,9 +82,9 @@ export class Junk {
     }
     const source = swapWord(words[inner + SOURCE_WORD] ?? 0) >>> 0;
     if (row === 0 && this.#mayBeShared(source) && plainPort(words, inner, len - OUTER_LEN, true) < 0) return false;
-    if (row === 0) return this.#end(batch, k, DROP_NO_BINDING, softwire);
+    if (row === 0) return this.#refuse(batch, k, DROP_NO_BINDING, softwire, source);
     const isBound = sameFourWords(words, w + OUTER_SOURCE_WORD, this.#table.rows, row << ROW_SHIFT);
-    return !isBound && this.#end(batch, k, DROP_SOURCE_MISMATCH, softwire);
+    return !isBound && this.#refuse(batch, k, DROP_SOURCE_MISMATCH, softwire, source);
   }
 
   /** Whether an address has a row all the same: the ports of what is not plain are for the slow path to find. */
@@ -88,8 +92,16 @@ export class Junk {
     return this.#table.lookup(address) !== 0;
   }
 
+  /** `source` is the inner one. */
+  #refuse(batch: Batch, k: number, verdict: number, softwire: number, source: number): boolean {
+    this.#end(batch, k, verdict, softwire);
+    this.#violations.note(batch, k, this.#softwires.instance(softwire), (batch.at[k] ?? 0) >> 2, source);
+    return true;
+  }
+
   #end(batch: Batch, k: number, verdict: number, softwire: number): boolean {
     batch.verdicts[k] = verdict;
+    batch.violators[k] = 0;
     batch.instances[k] = softwire === 0 ? this.#softwires.firstInstance() : this.#softwires.instance(softwire);
     return true;
   }

@@ -62,6 +62,7 @@ import {
   HELD,
   REPLIED,
 } from './verdict.ts';
+import type { Violations } from './violations.ts';
 import {
   answerIcmpv4Echo,
   CODE_FRAGMENTATION_NEEDED,
@@ -127,6 +128,7 @@ export interface SlowPathParts {
   readonly pathMtus: PathMtus;
   readonly errors: Icmpv6Errors;
   readonly tunnelErrors: TunnelErrors;
+  readonly violations: Violations;
   /** Random. */
   readonly seed: number;
 }
@@ -143,6 +145,7 @@ export class SlowPath {
   readonly #worker: number;
   readonly #errors: Icmpv6Errors;
   readonly #tunnelErrors: TunnelErrors;
+  readonly #violations: Violations;
   readonly #fragments: Fragments;
   readonly #pathMtus: PathMtus;
   readonly #walk = newWalk();
@@ -159,6 +162,7 @@ export class SlowPath {
     this.#worker = parts.worker;
     this.#errors = parts.errors;
     this.#tunnelErrors = parts.tunnelErrors;
+    this.#violations = parts.violations;
     this.#fragments = parts.fragments;
     this.#pathMtus = parts.pathMtus;
     this.#portSets = new PortSetPath(parts.table, parts.softwires, parts.seed);
@@ -171,6 +175,7 @@ export class SlowPath {
     parsed.at = batch.at[k] ?? 0;
     parsed.row = 0;
     parsed.mayWait = true;
+    batch.violators[k] = 0;
     batch.instances[k] = this.#softwires.firstInstance();
     const len = batch.lengths[k] ?? 0;
     batch.verdicts[k] =
@@ -368,7 +373,9 @@ export class SlowPath {
   }
 
   /** Tells a gateway that it has no such address (RFC 7596 §6.2). */
-  #refuse(batch: Batch, { k, outer, softwire }: Parsed, drop: number): number {
+  #refuse(batch: Batch, { k, outer, at, softwire }: Parsed, drop: number): number {
+    const instance = this.#softwires.instance(softwire);
+    this.#violations.note(batch, k, instance, outer >> 2, ipv4.source(batch.buf, at));
     const len = ipv6.IPV6_HEADER_LEN + ipv6.payloadLength(batch.buf, outer);
     this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
     return drop;

@@ -72,6 +72,7 @@ function withoutEffect(memory: EngineMemory): EngineMemory {
     icmpBudget: memory.icmpBudget.slice(0),
     pathMtus: memory.pathMtus.slice(0),
     sourceRefusals: memory.sourceRefusals.slice(0),
+    statistics: undefined,
     fragments: { ...memory.fragments, gauges: gauges.slice(0), rings: rings.slice(0) },
   };
 }

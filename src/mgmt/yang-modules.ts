@@ -37,12 +37,14 @@ function projectRoot(): string {
 /** Features of our own model that work. What stands behind another one is refused, and not in the generated model. */
 export const WORKING_FEATURES: readonly string[] = [
   'binding-notifications',
+  'binding-statistics',
   'encapsulation-limit',
   'icmp-policy',
   'outer-fragmentation',
   'path-mtu-discovery',
   'port-sharing',
   'reassembly',
+  'softwire-statistics',
   'source-refusal',
   'statistics-reset',
   'tcp-mss-clamp',
