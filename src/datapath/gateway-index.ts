@@ -88,15 +88,22 @@ export class GatewayIndex {
 
   /** Control thread: the rows of each gateway of an instance. */
   *gateways(instance: number): Generator<readonly number[]> {
-    for (const head of this.#heads) if (head !== 0) yield* this.#parted(head, instance);
+    let left = this.count(instance);
+    for (let head = 0; left > 0 && head < this.#heads.length; head++) {
+      if (this.#heads[head] === 0) continue;
+      for (const rows of this.#parted(this.#heads[head] ?? 0, instance)) {
+        left--;
+        yield rows;
+      }
+    }
   }
 
-  #parted(head: number, instance: number): Iterable<number[]> {
+  #parted(first: number, instance: number): Iterable<number[]> {
     const rows = this.#rows;
     const found: number[][] = [];
-    for (let row = head; row !== 0; row = this.#next(row)) {
+    for (let row = first; row !== 0; row = this.#next(row)) {
       if (this.instanceOf(row) !== instance) continue;
-      const known = found.find(([first = 0]) => sameFourWords(rows, first << ROW_SHIFT, rows, row << ROW_SHIFT));
+      const known = found.find(([one = 0]) => sameFourWords(rows, one << ROW_SHIFT, rows, row << ROW_SHIFT));
       if (known) known.push(row);
       else found.push([row]);
     }

@@ -4,6 +4,7 @@
  */
 
 import { Readable } from 'node:stream';
+import type { Piece } from '../pause.ts';
 import { LIMITS } from './limits.ts';
 import type { Reply } from './reply.ts';
 
@@ -15,7 +16,7 @@ export interface Sender {
 }
 
 /** @throws whatever making the first part of the body throws; after that, a failure breaks the connection off */
-export function send(sender: Sender, reply: Reply): unknown {
+export async function send(sender: Sender, reply: Reply): Promise<unknown> {
   const { status, headers, body, close } = reply;
   if (reply.stream) {
     sender.code(status);
@@ -23,13 +24,12 @@ export function send(sender: Sender, reply: Reply): unknown {
     return sender.send(reply.stream);
   }
   const once = closeOnce(close);
-  let pieces: Iterator<string>;
+  const pieces = gather(body ?? []);
   let first: IteratorResult<string>;
   let second: IteratorResult<string>;
   try {
-    pieces = gather(body ?? []);
-    first = pieces.next();
-    second = first.done ? first : pieces.next();
+    first = await pieces.next();
+    second = first.done ? first : await pieces.next();
   } catch (error) {
     once();
     throw error;
@@ -44,10 +44,10 @@ export function send(sender: Sender, reply: Reply): unknown {
   return sender.send(streamOf([first.value ?? '', second.value], pieces, once));
 }
 
-function streamOf(begun: readonly string[], rest: Iterator<string>, close: () => void): Readable {
-  function* all(): Generator<string> {
+function streamOf(begun: readonly string[], rest: AsyncIterator<string>, close: () => void): Readable {
+  async function* all(): AsyncGenerator<string> {
     yield* begun;
-    for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
   }
   const stream = Readable.from(all(), { objectMode: false, highWaterMark: LIMITS.chunkCharacters });
   const deadline = setTimeout(() => {
@@ -55,16 +55,20 @@ function streamOf(begun: readonly string[], rest: Iterator<string>, close: () =>
   }, LIMITS.readingMs);
   stream.once('close', () => {
     clearTimeout(deadline);
-    rest.return?.();
+    void rest.return?.();
     close();
   });
   return stream;
 }
 
 /** The same text in pieces of at least LIMITS.chunkCharacters, the last one apart. */
-function* gather(body: Iterable<string>): Generator<string, undefined> {
+async function* gather(body: Iterable<Piece>): AsyncGenerator<string, undefined> {
   let pending = '';
   for (const piece of body) {
+    if (piece instanceof Promise) {
+      await piece;
+      continue;
+    }
     pending += piece;
     if (pending.length < LIMITS.chunkCharacters) continue;
     yield pending;
