@@ -207,8 +207,10 @@ class ReadingBuilder {
     const { statistics } = this.#pass ?? {};
     if (!statistics?.isCounted(aftr)) return hitEntries(hits, entryOf);
     const isKnown = this.#looksAtStatistics(selection);
-    const ask = isKnown ? async () => undefined : statistics.asker(aftr);
-    return this.#countedRows(table, hits, hitNumber, ask, ({ item, values, at }) => {
+    const asker = statistics.asker(aftr);
+    const keyOf = (hit: Hit) => (isKnown || hit.nodes[0] !== hit.row ? Number.NaN : hitNumber(hit));
+    const ask: Ask = async (keys) => (keys.every(Number.isNaN) ? undefined : asker(keys));
+    return this.#countedRows(table, hits, keyOf, ask, ({ item, values, at }) => {
       if (item.nodes[0] === item.row && !isKnown) addStatistics(item.row.data, values, at);
       return entryOf(item);
     });

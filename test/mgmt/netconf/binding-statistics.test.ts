@@ -1,6 +1,7 @@
 // needs: addon
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SINCE, startFakeDatapath } from '../../helpers/fake-datapath.ts';
@@ -19,7 +20,7 @@ const client = (await RawClient.local(management.socket)).greet('1.1');
 
 const prefix = (at: number) => `198.51.${100 + (at >> 8)}.${at & 255}/32`;
 const row = (at: number, inside: string) =>
-  `<binding><ipv4-prefix>${prefix(at)}</ipv4-prefix><gateway-ipv6-address>2001:db8::${at.toString(16)}</gateway-ipv6-address>${inside}</binding>`;
+  `<binding><ipv4-prefix>${prefix(at)}</ipv4-prefix><gateway-ipv6-address>2001:db8::${(at + 1).toString(16)}</gateway-ipv6-address>${inside}</binding>`;
 const table = (content: string) =>
   `<softwire ${GI}><aftr><name>a</name><binding-table>${content}</binding-table></aftr></softwire>`;
 
@@ -49,10 +50,11 @@ const subtree = (inside: string) => `<get><filter type="subtree">${table(inside)
 const xpath = (select: string) =>
   `<get><filter type="xpath" xmlns:p="urn:gi-4over6" select="${select.replaceAll('"', '&quot;').replaceAll('<', '&lt;')}"/></get>`;
 
-function restconf(path: string): unknown {
+/** The datapath answers in this process meanwhile. */
+async function restconf(path: string): Promise<unknown> {
   const words = ['-sk', '--max-time', '60', '-u', `admin:${management.password}`, '-H', 'Accept: application/yang-data+json'];
   const url = `https://127.0.0.1:${management.restconfPort}/restconf/data/gi-4over6:softwire${path}`;
-  const { stdout } = spawnSync('curl', [...words, url], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const { stdout } = await promisify(execFile)('curl', [...words, url], { maxBuffer: 1 << 26 });
   return JSON.parse(stdout);
 }
 
@@ -62,6 +64,9 @@ test('the table is filled', async () => {
   const edit = `<edit-config><target><running/></target><config>${config}</config></edit-config>`;
   assert.is(outcome(await client.rpc(edit)), 'ok');
 });
+
+/** A filter shows what it matches by. */
+const NOTHING = `<softwire ${GI}><aftr><name>a</name></aftr></softwire>`;
 
 /** [what, operation, content of data, bindings in each question]. */
 const cases: readonly (readonly [string, string, string, readonly number[]])[] = [
@@ -75,11 +80,11 @@ const cases: readonly (readonly [string, string, string, readonly number[]])[] =
   ],
   ['two bindings', subtree(keyed(7, '') + keyed(300, '')), table(whole(7) + whole(300)), [2]],
   ['one that the datapath does not have', subtree(keyed(13, '')), table(whole(13)), [1]],
-  ['a binding that is not there', subtree('<binding><ipv4-prefix>192.0.2.1/32</ipv4-prefix></binding>'), '', []],
+  ['a binding that is not there', subtree('<binding><ipv4-prefix>192.0.2.1/32</ipv4-prefix></binding>'), NOTHING, []],
   ['a leaf of the configuration', subtree(keyed(7, '<origin/>')), table(keyed(7, '<origin>static</origin>')), []],
   [
     'bindings by a figure',
-    subtree('<binding><ipv4-prefix/><statistics><encapsulated-packets>254</encapsulated-packets></statistics></binding>'),
+    subtree('<binding><statistics><encapsulated-packets>254</encapsulated-packets></statistics></binding>'),
     table(
       Array.from({ length: ROWS }, (_, at) => at)
         .filter((at) => (at & 255) === 254)
@@ -91,7 +96,7 @@ const cases: readonly (readonly [string, string, string, readonly number[]])[] =
   [
     'by a figure that no binding has',
     subtree('<binding><statistics><encapsulated-packets>999</encapsulated-packets></statistics></binding>'),
-    '',
+    NOTHING,
     [2_048, 2_048, 904],
   ],
   ['XPath: one binding', xpath(`${TABLE}/p:binding[p:ipv4-prefix='${prefix(9)}']`), table(whole(9)), [1]],
@@ -112,8 +117,8 @@ const cases: readonly (readonly [string, string, string, readonly number[]])[] =
     ),
     [2_048, 2_048, 904],
   ],
-  ['XPath: whole bindings by what is configured', xpath(`//p:binding[p:gateway-ipv6-address='2001:db8::9']`), table(whole(9)), [1]],
-  ['XPath: a leaf that is configured', xpath(`//p:binding[p:gateway-ipv6-address='2001:db8::9']/p:ipv4-prefix`), table(keyed(9, '')), []],
+  ['XPath: whole bindings by what is configured', xpath(`//p:binding[p:gateway-ipv6-address='2001:db8::a']`), table(whole(9)), [1]],
+  ['XPath: a leaf that is configured', xpath(`//p:binding[p:gateway-ipv6-address='2001:db8::a']/p:ipv4-prefix`), table(keyed(9, '')), []],
 ];
 for (const [what, operation, expected, questions] of cases) {
   test(`NETCONF: ${what}: ${questions.length} questions`, async () => {
@@ -133,7 +138,7 @@ test('NETCONF: the whole table, with few questions; and none for the configurati
   assert.equal(datapath.takeQuestions(), []);
 });
 
-test('RESTCONF: one binding, all of them, and what stands beside them', () => {
+test('RESTCONF: one binding, all of them, and what stands beside them', async () => {
   const path = `/aftr=a/binding-table/binding=${encodeURIComponent(prefix(7))}`;
   const figures = {
     'discontinuity-time': SINCE,
@@ -142,13 +147,13 @@ test('RESTCONF: one binding, all of them, and what stands beside them', () => {
     'decapsulated-packets': String(2 ** 40 + 7),
     'decapsulated-octets': String(2 ** 50 + 7),
   };
-  const binding = { 'ipv4-prefix': prefix(7), 'gateway-ipv6-address': '2001:db8::7' };
-  assert.equal(restconf(path), { 'gi-4over6:binding': [{ ...binding, origin: 'static', statistics: figures }] });
-  assert.equal(restconf(`${path}/statistics`), { 'gi-4over6:statistics': figures });
-  assert.equal(restconf(`${path}?content=config`), { 'gi-4over6:binding': [binding] });
+  const binding = { 'ipv4-prefix': prefix(7), 'gateway-ipv6-address': '2001:db8::8' };
+  assert.equal(await restconf(path), { 'gi-4over6:binding': [{ ...binding, origin: 'static', statistics: figures }] });
+  assert.equal(await restconf(`${path}/statistics`), { 'gi-4over6:statistics': figures });
+  assert.equal(await restconf(`${path}?content=config`), { 'gi-4over6:binding': [binding] });
   assert.equal(datapath.takeQuestions(), [1, 1]);
   for (const all of ['/aftr=a/binding-table/binding', '/aftr=a/binding-table/binding?content=nonconfig']) {
-    const { 'gi-4over6:binding': found } = restconf(all) as { 'gi-4over6:binding': { statistics?: unknown }[] };
+    const { 'gi-4over6:binding': found } = (await restconf(all)) as { 'gi-4over6:binding': { statistics?: unknown }[] };
     assert.is(found.length, ROWS);
     assert.equal(found[7]?.statistics, figures);
     assert.is(found[13]?.statistics, undefined);
@@ -156,7 +161,7 @@ test('RESTCONF: one binding, all of them, and what stands beside them', () => {
   }
 });
 
-test('gateways: all of them, or the one that is asked for', () => {
+test('gateways: all of them, or the one that is asked for', async () => {
   datapath.takeGateways();
   const entry = (address: string, more = {}) => ({
     'gateway-ipv6-address': address,
@@ -174,8 +179,8 @@ test('gateways: all of them, or the one that is asked for', () => {
     'last-violation': { time: SINCE, 'ipv4-source': '192.0.2.9' },
   });
   const all = [entry('2001:db8::1'), entry('2001:db8::2', { 'path-mtu': 1400 })];
-  assert.equal(restconf('/aftr=a/softwire'), { 'gi-4over6:softwire': all });
-  assert.equal(restconf(`/aftr=a/softwire=${encodeURIComponent('2001:db8::1')}`), { 'gi-4over6:softwire': [all[0]] });
+  assert.equal(await restconf('/aftr=a/softwire'), { 'gi-4over6:softwire': all });
+  assert.equal(await restconf(`/aftr=a/softwire=${encodeURIComponent('2001:db8::1')}`), { 'gi-4over6:softwire': [all[0]] });
   assert.equal(datapath.takeGateways(), [undefined, ['2001:db8::1']]);
 });
 
@@ -192,7 +197,7 @@ test('while the AFTR does not count, nobody is asked', async () => {
 test('a datapath that is gone leaves the bindings without statistics', async () => {
   await datapath.close();
   assert.is(await dataOf(subtree(keyed(7, ''))), table(row(7, '<origin>static</origin>')));
-  const { 'gi-4over6:binding': found } = restconf('/aftr=a/binding-table/binding') as { 'gi-4over6:binding': unknown[] };
+  const { 'gi-4over6:binding': found } = (await restconf('/aftr=a/binding-table/binding')) as { 'gi-4over6:binding': unknown[] };
   assert.is(found.length, ROWS);
 });
 
