@@ -12,6 +12,7 @@ import type { Output } from './output.ts';
 import { parsePlace } from './path.ts';
 import { counter, rowSink } from './rows.ts';
 import { portSetRows } from './shared-addresses.ts';
+import { softwires } from './softwires.ts';
 import { TreeWriter } from './tree-writer.ts';
 
 export interface ShowOptions {
@@ -26,7 +27,14 @@ export interface ShowOptions {
 
 type Topic = (client: NetconfClient, output: Output, options: ShowOptions) => Promise<void>;
 
-const TOPICS: Readonly<Record<string, Topic>> = { bindings, 'port-sets': portSets, gateways, aftrs, counters };
+const TOPICS: Readonly<Record<string, Topic>> = {
+  bindings,
+  'port-sets': portSets,
+  gateways,
+  aftrs,
+  softwires,
+  counters,
+};
 export const TOPIC_NAMES = Object.keys(TOPICS);
 
 /** A table, or the data at a place; without words the whole running configuration. */

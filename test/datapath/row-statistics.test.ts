@@ -114,8 +114,14 @@ test('sums of gateways are those of the instance', async () => {
   const all = engine.forwarding.aftrSoftwires()[0]?.softwires ?? [];
   const sum = (name: 'encapsulatedOctets' | 'decapsulatedOctets') =>
     all.reduce((total, { counters }) => total + (counters?.[name] ?? 0), 0);
-  assert.is(sum('encapsulatedOctets'), (instance?.ipv4.forwarded.octets ?? 0) + (instance?.ipv6.hairpinned.octets ?? 0));
-  assert.is(sum('decapsulatedOctets'), (instance?.ipv6.forwarded.octets ?? 0) + (instance?.ipv6.hairpinned.octets ?? 0));
+  assert.is(
+    sum('encapsulatedOctets'),
+    (instance?.ipv4.forwarded.octets ?? 0) + (instance?.ipv6.hairpinned.octets ?? 0),
+  );
+  assert.is(
+    sum('decapsulatedOctets'),
+    (instance?.ipv6.forwarded.octets ?? 0) + (instance?.ipv6.hairpinned.octets ?? 0),
+  );
 });
 
 test('a port set counts for its gateway', async () => {
@@ -167,10 +173,13 @@ test('changes of other bindings leave the figures alone; a row that is used agai
 test('a binding goes on when its AFTR address changes, and begins anew with another gateway', async () => {
   const engine = await engineWith();
   engine.run([down(X), down(Y)]);
-  await engine.configure([counting], [
-    ['198.51.100.0/24', G1, '2001:db8:b::2'],
-    ['198.51.101.0/24', G3],
-  ]);
+  await engine.configure(
+    [counting],
+    [
+      ['198.51.100.0/24', G1, '2001:db8:b::2'],
+      ['198.51.101.0/24', G3],
+    ],
+  );
   assert.equal(bindingFigures(engine, '198.51.100.0/24'), [1, D, 0, 0]);
   assert.equal(bindingFigures(engine, '198.51.101.0/24'), [0, 0, 0, 0]);
   assert.is(gateway(engine, G2), undefined);
@@ -232,9 +241,10 @@ test('two AFTRs have figures of their own, also where one does not count', async
   engine.run([down(X), down(Y), up(G1, X, Y)]);
   const [br, b2] = engine.forwarding.aftrSoftwires();
   assert.equal(b2?.softwires, [{ remote: G3, bindings: 1 }]);
-  assert.equal(br?.softwires.map(({ bindings, counters }) => [bindings, counters && figures(counters)]), [
-    [1, [1, D, 1, U]],
-  ]);
+  assert.equal(
+    br?.softwires.map(({ bindings, counters }) => [bindings, counters && figures(counters)]),
+    [[1, [1, D, 1, U]]],
+  );
 });
 
 test('trace counts nothing', async () => {

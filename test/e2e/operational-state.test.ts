@@ -45,7 +45,10 @@ function withoutTimes(value: unknown, from: number): unknown {
 }
 
 /** The leaves of a side with these packets and octets, none of the others. */
-function side(counts: Readonly<Record<string, readonly [packets: number, octets: number]>>, drop: unknown[] = []): Leaves {
+function side(
+  counts: Readonly<Record<string, readonly [packets: number, octets: number]>>,
+  drop: unknown[] = [],
+): Leaves {
   const leaves: Record<string, unknown> = {};
   for (const name of ['received', 'forwarded', 'hairpinned', 'replied', 'dropped', 'held']) {
     const [packets, octets] = counts[name] ?? [0, 0];
@@ -79,7 +82,12 @@ test('known traffic', () => {
   const table = `${SOFTWIRE}/aftr=edge/binding-table`;
   assert.is(boxes.restconf('aftr', 'DELETE', `${table}/binding=${encodeURIComponent(DEVICE_PREFIX)}`).status, 204);
   assert.is(boxes.restconf('aftr', 'POST', table, { 'gi-4over6:binding': [binding] }).status, 201);
-  assert.is(boxes.restconf('aftr', 'PATCH', `${SOFTWIRE}/aftr=edge`, { 'gi-4over6:aftr': [{ name: 'edge', 'binding-counters': true }] }).status, 204);
+  assert.is(
+    boxes.restconf('aftr', 'PATCH', `${SOFTWIRE}/aftr=edge`, {
+      'gi-4over6:aftr': [{ name: 'edge', 'binding-counters': true }],
+    }).status,
+    204,
+  );
   assert.ok(boxes.ping('device', INTERNET));
   for (const [host, name] of [
     ['gateway', 'rack'],
@@ -102,10 +110,9 @@ test('AFTR: statistics', async () => {
   const refused = { reason: 'no-binding', packets: '1', octets: String(OUTER) };
   assert.equal(
     quiet(v6),
-    side(
-      { received: [PINGS + 1, (PINGS + 1) * OUTER], forwarded: [PINGS, PINGS * OUTER], dropped: [1, OUTER] },
-      [refused],
-    ),
+    side({ received: [PINGS + 1, (PINGS + 1) * OUTER], forwarded: [PINGS, PINGS * OUTER], dropped: [1, OUTER] }, [
+      refused,
+    ]),
   );
   assert.equal(rest, {
     'ecn-anomaly-packets': '0',
@@ -121,13 +128,24 @@ const traffic = {
 };
 
 test('AFTR: binding table', () => {
-  const { version, 'last-change': change, 'content-hash': hash, binding, ...rest } = state('aftr', '/aftr=edge/binding-table');
+  const {
+    version,
+    'last-change': change,
+    'content-hash': hash,
+    binding,
+    ...rest
+  } = state('aftr', '/aftr=edge/binding-table');
   const { 'configured-version': configured, 'applied-content-hash': applied } = state('aftr', '/state');
   assert.is(version, configured);
   assert.is(hash, applied);
   assert.match(String(change), TIME);
   assert.equal(rest, { bindings: 1 });
-  const expected = { 'ipv4-prefix': `${DEVICE}/32`, 'gateway-ipv6-address': GATEWAY_TUNNEL, origin: 'static', statistics: traffic };
+  const expected = {
+    'ipv4-prefix': `${DEVICE}/32`,
+    'gateway-ipv6-address': GATEWAY_TUNNEL,
+    origin: 'static',
+    statistics: traffic,
+  };
   assert.equal(withoutTimes(binding, started), [expected]);
 });
 
@@ -142,7 +160,11 @@ test('AFTR: the gateway as it sees it', () => {
 });
 
 test('gateway: statistics, and what its AFTR refused', () => {
-  const { 'ipv4-side': v4, 'ipv6-side': v6, ...rest } = withoutTimes(state('gateway', '/gateway=rack/statistics'), started) as Record<string, unknown>;
+  const {
+    'ipv4-side': v4,
+    'ipv6-side': v6,
+    ...rest
+  } = withoutTimes(state('gateway', '/gateway=rack/statistics'), started) as Record<string, unknown>;
   const up = PINGS + 1;
   assert.equal(v4, side({ received: [up, up * INNER], forwarded: [up, up * INNER] }));
   // The AFTR's word about its refusal (IPv6 header, eight octets, and all that was refused) is told the end device as ICMPv4.

@@ -52,7 +52,15 @@ const xpath = (select: string) =>
 
 /** The datapath answers in this process meanwhile. */
 async function restconf(path: string): Promise<unknown> {
-  const words = ['-sk', '--max-time', '60', '-u', `admin:${management.password}`, '-H', 'Accept: application/yang-data+json'];
+  const words = [
+    '-sk',
+    '--max-time',
+    '60',
+    '-u',
+    `admin:${management.password}`,
+    '-H',
+    'Accept: application/yang-data+json',
+  ];
   const url = `https://127.0.0.1:${management.restconfPort}/restconf/data/gi-4over6:softwire${path}`;
   const { stdout } = await promisify(execFile)('curl', [...words, url], { maxBuffer: 1 << 26 });
   return JSON.parse(stdout);
@@ -117,8 +125,18 @@ const cases: readonly (readonly [string, string, string, readonly number[]])[] =
     ),
     [2_048, 2_048, 904],
   ],
-  ['XPath: whole bindings by what is configured', xpath(`//p:binding[p:gateway-ipv6-address='2001:db8::a']`), table(whole(9)), [1]],
-  ['XPath: a leaf that is configured', xpath(`//p:binding[p:gateway-ipv6-address='2001:db8::a']/p:ipv4-prefix`), table(keyed(9, '')), []],
+  [
+    'XPath: whole bindings by what is configured',
+    xpath(`//p:binding[p:gateway-ipv6-address='2001:db8::a']`),
+    table(whole(9)),
+    [1],
+  ],
+  [
+    'XPath: a leaf that is configured',
+    xpath(`//p:binding[p:gateway-ipv6-address='2001:db8::a']/p:ipv4-prefix`),
+    table(keyed(9, '')),
+    [],
+  ],
 ];
 for (const [what, operation, expected, questions] of cases) {
   test(`NETCONF: ${what}: ${questions.length} questions`, async () => {
@@ -129,7 +147,9 @@ for (const [what, operation, expected, questions] of cases) {
 }
 
 test('NETCONF: the whole table, with few questions; and none for the configuration', async () => {
-  const all = await dataOf(`<get><filter type="subtree"><softwire ${GI}><aftr><binding-table><binding/></binding-table></aftr></softwire></filter></get>`);
+  const all = await dataOf(
+    `<get><filter type="subtree"><softwire ${GI}><aftr><binding-table><binding/></binding-table></aftr></softwire></filter></get>`,
+  );
   const expected = Array.from({ length: ROWS }, (_, at) => whole(at)).join('');
   assert.ok(all === table(expected), all.slice(0, 600));
   assert.equal(datapath.takeQuestions(), [2_048, 2_048, 904]);
@@ -180,7 +200,9 @@ test('gateways: all of them, or the one that is asked for', async () => {
   });
   const all = [entry('2001:db8::1'), entry('2001:db8::2', { 'path-mtu': 1400 })];
   assert.equal(await restconf('/aftr=a/softwire'), { 'gi-4over6:softwire': all });
-  assert.equal(await restconf(`/aftr=a/softwire=${encodeURIComponent('2001:db8::1')}`), { 'gi-4over6:softwire': [all[0]] });
+  assert.equal(await restconf(`/aftr=a/softwire=${encodeURIComponent('2001:db8::1')}`), {
+    'gi-4over6:softwire': [all[0]],
+  });
   assert.equal(datapath.takeGateways(), [undefined, ['2001:db8::1']]);
 });
 
@@ -197,7 +219,9 @@ test('while the AFTR does not count, nobody is asked', async () => {
 test('a datapath that is gone leaves the bindings without statistics', async () => {
   await datapath.close();
   assert.is(await dataOf(subtree(keyed(7, ''))), table(row(7, '<origin>static</origin>')));
-  const { 'gi-4over6:binding': found } = (await restconf('/aftr=a/binding-table/binding')) as { 'gi-4over6:binding': unknown[] };
+  const { 'gi-4over6:binding': found } = (await restconf('/aftr=a/binding-table/binding')) as {
+    'gi-4over6:binding': unknown[];
+  };
   assert.is(found.length, ROWS);
 });
 
