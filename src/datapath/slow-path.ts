@@ -95,8 +95,7 @@ const WALK_DROPS: number[] = [];
 WALK_DROPS[WALK_TRUNCATED] = DROP_MALFORMED_IPV6;
 WALK_DROPS[WALK_UNKNOWN_OPTION] = DROP_UNKNOWN_OPTION;
 WALK_DROPS[WALK_SEGMENTS_LEFT] = DROP_ROUTING_HEADER;
-/** A fragment whose data is a fragment again. */
-WALK_DROPS[WALK_FRAGMENT] = DROP_FRAGMENT_MALFORMED;
+WALK_DROPS[WALK_FRAGMENT] = DROP_FRAGMENT_MALFORMED; // Its data is a fragment again.
 
 /** What is known of the packet in hand; one record is reused for every packet. */
 interface Parsed {
@@ -374,8 +373,7 @@ export class SlowPath {
 
   /** Tells a gateway that it has no such address (RFC 7596 §6.2). */
   #refuse(batch: Batch, { k, outer, at, softwire }: Parsed, drop: number): number {
-    const instance = this.#softwires.instance(softwire);
-    this.#violations.note(batch, k, instance, outer >> 2, ipv4.source(batch.buf, at));
+    this.#violations.note(batch, k, this.#softwires.instance(softwire), outer >> 2, ipv4.source(batch.buf, at));
     const len = ipv6.IPV6_HEADER_LEN + ipv6.payloadLength(batch.buf, outer);
     this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
     return drop;
@@ -393,10 +391,7 @@ export class SlowPath {
     return FORWARDED;
   }
 
-  /**
-   * Out to IPv4. Linux takes one from the TTL, and cuts what is larger than its link takes and may be cut (RFC 791 §3.2), but
-   * its "time exceeded" and "fragmentation needed" would not find the way back through the tunnel.
-   */
+  /** Out to IPv4. Linux takes one from the TTL and cuts what may be cut; its ICMP errors would not find back into the tunnel. */
   #toIpv4(batch: Batch, packet: Parsed): number {
     const { buf } = batch;
     const { k, at, softwire } = packet;
@@ -500,7 +495,6 @@ export class SlowPath {
   }
 
   #sameRemote(row: number, other: number): boolean {
-    const { rows } = this.#table;
-    return sameFourWords(rows, row << ROW_SHIFT, rows, other << ROW_SHIFT);
+    return sameFourWords(this.#table.rows, row << ROW_SHIFT, this.#table.rows, other << ROW_SHIFT);
   }
 }

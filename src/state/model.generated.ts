@@ -287,8 +287,9 @@ export interface Aftr {
   /** Whether traffic between two gateways goes through this AFTR. */
   readonly enableHairpinning: boolean;
   /**
-   * Whether packets and octets are counted for each binding and each gateway. While they are not, a packet costs
-   * less, and their statistics are absent.
+   * Whether packets and octets are counted for each binding and each gateway. While they are, the datapath works
+   * about a tenth more for a packet and takes up to 40 octets more memory for a binding; while not, their statistics
+   * are absent.
    */
   readonly bindingCounters: boolean;
   /**
@@ -345,7 +346,7 @@ function readAftr(value: unknown): Aftr {
     ipv4Pool: arrayAt(node, 'ipv4-pool', ipv4PrefixValue),
     softwireNumMax: leafAt(node, 'softwire-num-max', Number, undefined),
     enableHairpinning: leafAt(node, 'enable-hairpinning', Boolean, true),
-    bindingCounters: leafAt(node, 'binding-counters', Boolean, true),
+    bindingCounters: leafAt(node, 'binding-counters', Boolean, false),
     softwirePayloadMtu: leafAt(node, 'softwire-payload-mtu', Number, 1460),
     hopLimit: leafAt(node, 'hop-limit', Number, 64),
     trafficClassMode: leafAt(

@@ -96,7 +96,7 @@ const cases: readonly (readonly [string, string, string, readonly number[]])[] =
     table(
       Array.from({ length: ROWS }, (_, at) => at)
         .filter((at) => (at & 255) === 254)
-        .map((at) => keyed(at, '<statistics><encapsulated-packets>254</encapsulated-packets></statistics>'))
+        .map((at) => keyed(at, statistics(at)))
         .join(''),
     ),
     [2_048, 2_048, 904],
