@@ -86,6 +86,16 @@ export class GatewayIndex {
     return found;
   }
 
+  /** Control thread: the rows of all gateways of an instance. */
+  *rows(instance: number): Generator<number> {
+    if (this.count(instance) === 0) return;
+    for (let head = 0; head < this.#heads.length; head++) {
+      for (let row = this.#heads[head] ?? 0; row !== 0; row = this.#next(row)) {
+        if (this.instanceOf(row) === instance) yield row;
+      }
+    }
+  }
+
   /** Control thread: the rows of each gateway of an instance. */
   *gateways(instance: number): Generator<readonly number[]> {
     let left = this.count(instance);

@@ -97,9 +97,7 @@ export class RowStatistics implements RowWatcher {
       });
       some = [];
     };
-    for (const rows of this.#gateways.gateways(instance)) {
-      for (const row of rows) if (some.push(row) === CLEARED_ROWS) clearSome();
-    }
+    for (const row of this.#gateways.rows(instance)) if (some.push(row) === CLEARED_ROWS) clearSome();
     if (some.length > 0) clearSome();
   }
 
