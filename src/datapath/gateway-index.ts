@@ -19,6 +19,7 @@ export class GatewayIndex {
   readonly #seed: number;
   /** Gateways of each instance; of the control thread. */
   readonly #counts = new Map<number, number>();
+  #highest = 0;
 
   /** Over the memory of another thread, or over new memory; `rows` are those of the table, `seed` is random. */
   constructor(from: SharedArrayBuffer | Allocate, rows: Int32Array, seed: number) {
@@ -59,6 +60,7 @@ export class GatewayIndex {
     rows[word + ROW_PREVIOUS] = 0;
     if (next !== 0) rows[(next << ROW_SHIFT) + ROW_PREVIOUS] = row;
     Atomics.store(this.#heads, head, row);
+    this.#highest = Math.max(this.#highest, row);
   }
 
   /** Takes a row out; another row of its gateway, or 0 when there is none. */
@@ -86,14 +88,10 @@ export class GatewayIndex {
     return found;
   }
 
-  /** Control thread: the rows of all gateways of an instance. */
+  /** Control thread: the rows of all gateways of an instance, in the order of memory, and perhaps some that left it. */
   *rows(instance: number): Generator<number> {
     if (this.count(instance) === 0) return;
-    for (let head = 0; head < this.#heads.length; head++) {
-      for (let row = this.#heads[head] ?? 0; row !== 0; row = this.#next(row)) {
-        if (this.instanceOf(row) === instance) yield row;
-      }
-    }
+    for (let row = 1; row <= this.#highest; row++) if (this.instanceOf(row) === instance) yield row;
   }
 
   /** Control thread: the rows of each gateway of an instance. */
