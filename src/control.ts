@@ -18,6 +18,13 @@ export type ControlRequest =
   | { readonly id: number; readonly op: 'learned' }
   /** What alarms are made of, to be asked for every second or so: violations since the last of these requests. */
   | { readonly id: number; readonly op: 'observe' }
+  /**
+   * Statistics of bindings of an AFTR: their keys as 64-bit floats (address times 64 plus length), little-endian, in base64;
+   * the answer in the same way: BINDING_COUNTERS numbers for each, in the order of BindingCounters, or NaN for one that is not there.
+   */
+  | { readonly id: number; readonly op: 'binding-counters'; readonly aftr: string; readonly keys: string }
+  /** Gateways of AFTRs, each of them or all (IPv6 addresses). */
+  | { readonly id: number; readonly op: 'softwires'; readonly gateways?: readonly string[] }
   /** May this configuration (RFC 7951 JSON of the small tree) be applied? Changes nothing. */
   | { readonly id: number; readonly op: 'prepare'; readonly configuration: unknown }
   /** Version N is durable: read the store up to it and apply. */
@@ -162,6 +169,39 @@ export interface InstanceCounters {
 export interface ErrorCounters {
   readonly sent: number;
   readonly suppressed: number;
+}
+
+/** Traffic of one binding since a time (milliseconds of Date.now()), each packet as it was received. */
+export interface BindingCounters {
+  readonly sinceMs: number;
+  readonly encapsulatedPackets: number;
+  readonly encapsulatedOctets: number;
+  readonly decapsulatedPackets: number;
+  readonly decapsulatedOctets: number;
+}
+
+/** Numbers that BindingCounters has. */
+export const BINDING_COUNTERS = 5;
+/** Bindings asked for in one request. */
+export const MOST_BINDING_KEYS = 4_096;
+
+/** One gateway of an AFTR. */
+export interface SoftwireCounters {
+  /** Its IPv6 address. */
+  readonly remote: string;
+  /** Bindings and port sets. */
+  readonly bindings: number;
+  /** Absent while the AFTR does not count. */
+  readonly counters?: BindingCounters & {
+    readonly violations: Traffic;
+    readonly lastViolation?: { readonly timeMs: number; readonly ipv4Source: string };
+  };
+}
+
+/** Gateways of one AFTR. */
+export interface AftrSoftwires {
+  readonly name: string;
+  readonly softwires: readonly SoftwireCounters[];
 }
 
 /** What one instance learned from the network; forgotten when it is out of date. */

@@ -108,6 +108,7 @@ export const NUMBERS: ReadonlySet<string> = new Set([
 export const BOOLEANS: ReadonlySet<string> = new Set([
   'allow-incoming-icmpv4',
   'automatic',
+  'binding-counters',
   'candidate-modified',
   'enable-external-groups',
   'enable-hairpinning',
@@ -145,6 +146,7 @@ export const CONTAINERS: ReadonlySet<string> = new Set([
   'icmpv6-errors',
   'ipv4-side',
   'ipv6-side',
+  'last-violation',
   'locks',
   'modules-state',
   'nacm',

@@ -13,6 +13,7 @@ import type { Output } from './output.ts';
 import { parsePlace } from './path.ts';
 import { counter, rowSink } from './rows.ts';
 import { portSetRows } from './shared-addresses.ts';
+import { softwires } from './softwires.ts';
 import { TreeWriter } from './tree-writer.ts';
 
 export interface ShowOptions {
@@ -32,6 +33,7 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   'port-sets': portSets,
   gateways,
   aftrs,
+  softwires,
   counters,
   alarms,
 };

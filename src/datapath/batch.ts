@@ -43,6 +43,8 @@ export class Batch {
   /** Row that decided each packet, and the row of the other gateway when it hairpinned; without meaning for a drop. */
   readonly rows: Int32Array;
   readonly otherRows: Int32Array;
+  /** Row of the gateway that a refused packet came from; 0 when it is not counted. Only where the slow path or junk decided. */
+  readonly violators: Int32Array;
   outputs = 0;
   readonly output: Int32Array;
   /** The packet that caused each output. */
@@ -70,6 +72,7 @@ export class Batch {
     this.instances = new Int32Array(places);
     this.rows = new Int32Array(places);
     this.otherRows = new Int32Array(places);
+    this.violators = new Int32Array(places);
     const outputs = capacity + SPARE_OUTPUTS;
     this.output = new Int32Array(outputs * OUTPUT_WORDS);
     this.owners = new Int32Array(outputs);

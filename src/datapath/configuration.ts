@@ -45,6 +45,8 @@ export interface InstancePlan extends IcmpPlan {
   readonly ipv4Address: number;
   /** Whether dangerous ECN combinations are told in the log. */
   readonly logsEcnAnomalies: boolean;
+  /** Whether an AFTR counts for each binding and gateway. */
+  readonly countsBindings: boolean;
   /** What an AFTR answers for: its bindings lie in there. */
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
@@ -73,6 +75,7 @@ function planGateway(gateway: Gateway): InstancePlan {
     forwards: gateway.enabled && ipv6Address !== undefined && aftrIpv6Address !== undefined,
     locals: ipv6Address ? [ipv6Address] : [],
     remote: aftrIpv6Address,
+    countsBindings: false,
     pools: [],
     servedPrefixes: gateway.servedPrefix.map(({ ipv4Prefix }) => ipv4Prefix),
     sharedAddresses: [],
@@ -87,13 +90,17 @@ function planAftr(aftr: Aftr): InstancePlan {
     forwards: aftr.enabled && aftr.ipv6Address !== undefined,
     locals: aftr.ipv6Address ? [aftr.ipv6Address, ...aftr.additionalIpv6Address] : [],
     remote: undefined,
+    countsBindings: aftr.bindingCounters,
     pools: aftr.ipv4Pool,
     servedPrefixes: [],
     sharedAddresses: aftr.bindingTable.sharedAddress,
   };
 }
 
-type TunnelPlan = Omit<InstancePlan, 'forwards' | 'locals' | 'remote' | 'pools' | 'servedPrefixes' | 'sharedAddresses'>;
+type TunnelPlan = Omit<
+  InstancePlan,
+  'forwards' | 'locals' | 'remote' | 'countsBindings' | 'pools' | 'servedPrefixes' | 'sharedAddresses'
+>;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
   let flags = 0;

@@ -8,6 +8,7 @@ import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type {
+  AftrSoftwires,
   ControlReply,
   ControlRequest,
   DatapathObservation,
@@ -18,7 +19,7 @@ import type {
   TraceResult,
   WatchResult,
 } from '../control.ts';
-import { CONTROL_SOCKET, readLines, sendLine } from '../control.ts';
+import { CONTROL_SOCKET, MOST_BINDING_KEYS, readLines, sendLine } from '../control.ts';
 import type { Log } from '../log.ts';
 import type { Role } from './engine.ts';
 import { PACKET_MAX } from './packet-device.ts';
@@ -29,6 +30,10 @@ export interface ControlHandlers {
   counters(): readonly InstanceCounters[];
   learned(): readonly InstanceLearned[];
   observe(): DatapathObservation;
+  /** Statistics of bindings of an AFTR by their keys: BINDING_COUNTERS numbers for each. */
+  bindingCounters(aftr: string, keys: Float64Array): Float64Array;
+  /** Gateways of each AFTR, those of the addresses or all. */
+  softwires(gateways?: readonly string[]): readonly AftrSoftwires[];
   prepare(configuration: unknown): Promise<readonly Refusal[]>;
   /** Follows the store to `version` at least; returns the version that is applied then. */
   apply(version: number): Promise<{ readonly version: number }>;
@@ -116,6 +121,10 @@ export class ControlServer {
         return this.#handlers.learned();
       case 'observe':
         return this.#handlers.observe();
+      case 'binding-counters':
+        return textOf(this.#handlers.bindingCounters(request.aftr, numbersOf(request.keys)));
+      case 'softwires':
+        return this.#handlers.softwires(request.gateways);
       case 'prepare':
         return this.#handlers.prepare(request.configuration);
       case 'apply':
@@ -135,7 +144,8 @@ export class ControlServer {
 /** The request in a message; undefined when it is none. */
 export function checkRequest(message: unknown): ControlRequest | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
-  const { id, op, configuration, version, role, name, packet, address } = message as Readonly<Record<string, unknown>>;
+  const fields = message as Readonly<Record<string, unknown>>;
+  const { id, op, configuration, version, role, name, packet, address, aftr, keys, gateways } = fields;
   if (!isCount(id)) return undefined;
   switch (op) {
     case 'status':
@@ -144,6 +154,11 @@ export function checkRequest(message: unknown): ControlRequest | undefined {
     case 'observe':
     case 'end':
       return { id, op };
+    case 'binding-counters':
+      return typeof aftr === 'string' && isKeys(keys) ? { id, op, aftr, keys } : undefined;
+    case 'softwires':
+      if (gateways === undefined) return { id, op };
+      return isTexts(gateways) ? { id, op, gateways } : undefined;
     case 'prepare':
       return isObject(configuration) ? { id, op, configuration } : undefined;
     case 'apply':
@@ -170,6 +185,26 @@ function isRole(value: unknown): value is Role {
 /** One to 65,535 octets in hexadecimal. */
 function isPacket(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 2 * PACKET_MAX && /^(?:[0-9a-f]{2})+$/.test(value);
+}
+
+/** Whole 64-bit numbers in base64, not too many. */
+function isKeys(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > 11 * MOST_BINDING_KEYS || !/^[A-Za-z0-9+/]*={0,2}$/.test(value))
+    return false;
+  return Buffer.byteLength(value, 'base64') % 8 === 0;
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+/** The numbers in base64. */
+function numbersOf(text: string): Float64Array {
+  return new Float64Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Float64Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
 }
 
 function isObject(value: unknown): boolean {

@@ -6,6 +6,7 @@
 
 import { formatIpv4 } from '../address.ts';
 import type {
+  AftrSoftwires,
   DatapathObservation,
   DatapathStatus,
   InstanceCounters,
@@ -16,6 +17,7 @@ import type {
   TraceResult,
   WatchResult,
 } from '../control.ts';
+import { BINDING_COUNTERS } from '../control.ts';
 import type { Log } from '../log.ts';
 import { BINDING_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
@@ -166,6 +168,20 @@ export class Datapath implements ControlHandlers {
 
   counters(): readonly InstanceCounters[] {
     return ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.counters() ?? []);
+  }
+
+  bindingCounters(aftr: string, keys: Float64Array): Float64Array {
+    const found = new Float64Array(keys.length * BINDING_COUNTERS).fill(Number.NaN);
+    const forwarding = this.#parts.follower.forwarding('aftr');
+    for (const [i, key] of keys.entries()) {
+      const counters = forwarding?.bindingCounters(aftr, Math.floor(key / 64), key % 64);
+      if (counters) found.set(Object.values(counters), i * BINDING_COUNTERS);
+    }
+    return found;
+  }
+
+  softwires(gateways?: readonly string[]): readonly AftrSoftwires[] {
+    return this.#parts.follower.forwarding('aftr')?.aftrSoftwires(gateways) ?? [];
   }
 
   clearStatistics(role: Role, name: string): boolean {

@@ -54,6 +54,7 @@ import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SO
 import { portSetRow } from './port-sets.ts';
 import { plainPort } from './ports.ts';
 import { Replies } from './replies.ts';
+import type { RowStatisticsMemory } from './row-statistics.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
 import { SourceRefusals } from './source-refusals.ts';
@@ -62,6 +63,7 @@ import { TableReader } from './table.ts';
 import { TunnelErrors } from './tunnel-errors.ts';
 import { FORWARDED } from './verdict.ts';
 import { ViolationLog } from './violation-log.ts';
+import { Violations } from './violations.ts';
 import { PROTOCOL_ICMP, PROTOCOL_TCP, setTos } from './wire/ipv4.ts';
 
 export type Role = 'gateway' | 'aftr';
@@ -83,6 +85,8 @@ export interface EngineMemory {
   /** Random, IDENTIFICATION_KEY_LEN octets. */
   readonly identificationKey: Uint8Array;
   readonly fragments: FragmentMemory;
+  /** At an AFTR. */
+  readonly statistics: RowStatisticsMemory | undefined;
 }
 
 /** Word of the TCP flags, behind an IPv4 header without options, and the flag in their octet. */
@@ -134,8 +138,13 @@ export class Engine {
     const budget = new IcmpBudget(seed, memory.icmpBudget);
     const errors = new Icmpv6Errors(this.#softwires, budget);
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
-    const violations = new ViolationLog(memory.workers, seed, memory.violations);
-    const refusals = new GatewayRefusals(this.#softwires, errors, violations, worker);
+    const refusals = new GatewayRefusals({
+      softwires: this.#softwires,
+      errors,
+      log: new ViolationLog(memory.workers, seed, memory.violations),
+      violations: new Violations(memory.statistics, this.#table.rows),
+      worker,
+    });
     this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, refusals);
     this.#slowPath = this.#newSlowPath(memory, worker, budget, errors, refusals);
     this.#keys = new Int32Array(capacity);

@@ -10,6 +10,8 @@ import { randomBytes } from 'node:crypto';
 import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv4, formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
 import type {
+  AftrSoftwires,
+  BindingCounters,
   InstanceCounters,
   InstanceLearned,
   LearnedPathMtu,
@@ -42,6 +44,7 @@ import { ReassemblyGauges } from './reassembly-gauges.ts';
 import { reassemblyWarnings } from './reassembly-warnings.ts';
 import type { RoleObservation } from './role-observation.ts';
 import { observeRole } from './role-observation.ts';
+import { RowStatistics } from './row-statistics.ts';
 import type { WantedSharedAddress } from './shared-addresses.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import type { Pool } from './softwires.ts';
@@ -84,6 +87,8 @@ export class Forwarding {
   readonly memory: ForwardingMemory;
   readonly table: Table;
   readonly #shared: SharedAddresses;
+  /** Of an AFTR. */
+  readonly #statistics: RowStatistics | undefined;
   readonly #epochs: Epochs;
   readonly #softwires: Softwires;
   readonly #own: OwnAddresses;
@@ -117,6 +122,7 @@ export class Forwarding {
     const events = new Events(workers);
     this.#watch = new Watch(workers);
     const seed = randomBytes(4).readInt32LE();
+    if (role === 'aftr') this.#statistics = new RowStatistics(this.table, this.#softwires, workers, seed, allocate);
     this.#icmpBudget = new IcmpBudget(seed);
     this.#violations = new ViolationLog(workers, seed);
     this.#pathMtus = new PathMtus(this.#softwires, this.table.rows, seed);
@@ -141,6 +147,7 @@ export class Forwarding {
           hashKey: Int32Array.of(randomBytes(4).readInt32LE(), randomBytes(4).readInt32LE()),
           octets: STORE_OCTETS,
         },
+        statistics: this.#statistics?.memory,
       },
       counters: counters.memory,
       epochs: this.#epochs.memory,
@@ -187,6 +194,8 @@ export class Forwarding {
   setInstances(plans: readonly InstancePlan[]): void {
     const assigned = plans.map((plan) => ({ plan, instance: this.#instanceOf(plan.name) }));
     const forwarding = assigned.filter(({ plan }) => plan.forwards);
+    const counted = assigned.filter(({ plan }) => plan.countsBindings).map(({ instance }) => instance);
+    this.#statistics?.setCounting(counted, (body) => this.hold(body));
     const wanted = new Set(forwarding.flatMap(({ plan }) => plan.locals.map((local) => softwireKey(plan, local))));
     this.hold(() => {
       for (const key of this.#softwireNumbers.keys()) {
@@ -334,8 +343,24 @@ export class Forwarding {
   /** Counts an instance from zero again; false when there is none of this name. */
   clearStatistics(name: string): boolean {
     if (!this.#plans.some((plan) => plan.name === name)) return false;
-    this.#counters.begin(this.#instanceOf(name));
+    const instance = this.#instanceOf(name);
+    this.#counters.begin(instance);
+    this.#statistics?.clear(instance, (body) => this.hold(body));
     return true;
+  }
+
+  /** Statistics of the binding of exactly this prefix; undefined when the AFTR has none. */
+  bindingCounters(name: string, address: number, length: number): BindingCounters | undefined {
+    const instance = this.#instances.numberOf(name);
+    return instance === undefined ? undefined : this.#statistics?.binding(instance, address, length);
+  }
+
+  /** Gateways of each AFTR, those of the addresses or all; see `RowStatistics.softwires`. */
+  aftrSoftwires(gateways?: readonly string[]): AftrSoftwires[] {
+    return this.#plans.map(({ name }) => {
+      const softwires = this.#statistics?.softwires(this.#instanceOf(name), gateways) ?? [];
+      return { name, softwires };
+    });
   }
 
   /** What would become of a packet; nothing is sent or counted. */

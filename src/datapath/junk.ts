@@ -82,8 +82,9 @@ export class Junk {
     const source = swapWord(words[inner + SOURCE_WORD] ?? 0) >>> 0;
     if (row === 0 && this.#mayBeShared(source) && plainPort(words, inner, len - OUTER_LEN, true) < 0) return false;
     if (row !== 0 && sameFourWords(words, w + OUTER_SOURCE_WORD, this.#table.rows, row << ROW_SHIFT)) return false;
-    this.#refusals.note(batch, w << 2, inner << 2, softwire);
-    return this.#end(batch, k, row === 0 ? DROP_NO_BINDING : DROP_SOURCE_MISMATCH, softwire);
+    this.#end(batch, k, row === 0 ? DROP_NO_BINDING : DROP_SOURCE_MISMATCH, softwire);
+    this.#refusals.note(batch, k, w << 2, inner << 2, softwire);
+    return true;
   }
 
   /** Whether an address has a row all the same: the ports of what is not plain are for the slow path to find. */
@@ -93,6 +94,7 @@ export class Junk {
 
   #end(batch: Batch, k: number, verdict: number, softwire: number): boolean {
     batch.verdicts[k] = verdict;
+    batch.violators[k] = 0;
     batch.instances[k] = softwire === 0 ? this.#softwires.firstInstance() : this.#softwires.instance(softwire);
     return true;
   }

@@ -5,13 +5,15 @@
  *     first level, 2^24 words, one a /24         0: nothing bound; > 0: row; < 0: minus the number of a block
  *     block, 16 words (one cache line)           first kind: one word a /28, of the same three sorts
  *                                                second kind: one word an address, 0 or a row
- *     row, 8 words (half a cache line)           0-3 remote IPv6 address (wire)   4 softwire | prefix length << 16
- *                                                5 prefix   6-7 unused
+ *     row, 8 words (half a cache line)           0-3 remote IPv6 address (wire)   4 softwire | prefix length << 16 |
+ *                                                instance << 22   5 prefix   6-7 next and previous row whose remote
+ *                                                address has the same hash (gateway-index.ts); instance, 6 and 7 at an
+ *                                                AFTR only
  *     row of a shared address                    0-3 all ones   4 SHARED_FLAG | prefix length << 16   5 prefix
  *                                                6 psid-offset | psid-length << 8   7 its port sets
  *     port sets, blocks                          four bits of the PSID a level, highest first: a block, then a row;
  *                                                with psid-length 0 the row itself
- *     row of a port set, 8 words                 0-3 remote IPv6 address (wire)   4 softwire   5-7 unused
+ *     row of a port set, 8 words                 as a row, without length and prefix
  *     softwire, 16 words, one a tunnel address   0-9 outer header without remote address (wire)
  *                                                10 instance   11 flags   12 payload MTU   13 ipv4-address (wire)
  *                                                14 egress MTU of the IPv4 side | MSS clamp << 16 (0: off)
@@ -32,9 +34,13 @@ export const ROW_SOFTWIRE = 4;
 export const ROW_PREFIX = 5;
 export const ROW_PSID_BITS = 6;
 export const ROW_PORT_SETS = 7;
+export const ROW_NEXT = 6;
+export const ROW_PREVIOUS = 7;
 export const SOFTWIRE_MASK = 0xffff;
 export const LENGTH_SHIFT = 16;
 export const LENGTH_MASK = 0x3f;
+export const ROW_INSTANCE_SHIFT = 22;
+export const ROW_INSTANCE_MASK = 0xff;
 /** The row leads to port sets: the sign of its word, so that one look at all words of a batch finds whether any does. */
 export const SHARED_FLAG = 1 << 31;
 

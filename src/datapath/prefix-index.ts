@@ -1,25 +1,30 @@
 /**
- * Which row holds exactly which prefix: a chained hash table in typed arrays, for the writer. Rows are small numbers
- * given by the caller.
+ * Which row holds exactly which prefix: a chained hash table in typed arrays, for the writer. The prefix stands in the row
+ * itself.
  */
+
+import { ROW_PREFIX, ROW_SHIFT } from './layout.ts';
+
+/** Up to four rows a bucket when all are in use: chains cost little, and buckets are memory that any table touches. */
+const ROWS_PER_BUCKET_BITS = 2;
 
 export class PrefixIndex {
   readonly #buckets: Int32Array;
   readonly #next: Int32Array;
-  readonly #prefixes: Int32Array;
+  readonly #rows: Int32Array;
   readonly #lengths: Uint8Array;
   readonly #shift: number;
   readonly #perLength = new Int32Array(33);
   #size = 0;
   #highest = 0;
 
-  /** For rows 1 to `rows`. */
-  constructor(rows: number) {
-    const bits = Math.max(4, Math.ceil(Math.log2(rows)));
+  /** For rows 1 to `rows` of a table, which are `words`. */
+  constructor(rows: number, words: Int32Array) {
+    const bits = Math.max(4, Math.ceil(Math.log2(rows)) - ROWS_PER_BUCKET_BITS);
     this.#buckets = new Int32Array(2 ** bits);
     this.#shift = 32 - bits;
     this.#next = new Int32Array(rows + 1);
-    this.#prefixes = new Int32Array(rows + 1);
+    this.#rows = words;
     this.#lengths = new Uint8Array(rows + 1);
   }
 
@@ -39,10 +44,9 @@ export class PrefixIndex {
     return row;
   }
 
-  /** Adds a prefix that is not there. */
+  /** Adds a prefix that is not there; the row holds it. */
   add(row: number, prefix: number, length: number): void {
     const bucket = this.#bucket(prefix, length);
-    this.#prefixes[row] = prefix;
     this.#lengths[row] = length;
     this.#next[row] = this.#buckets[bucket] ?? 0;
     this.#buckets[bucket] = row;
@@ -72,7 +76,7 @@ export class PrefixIndex {
   }
 
   #holds(row: number, prefix: number, length: number): boolean {
-    return this.#prefixes[row] === (prefix | 0) && this.#lengths[row] === length;
+    return this.#rows[(row << ROW_SHIFT) + ROW_PREFIX] === (prefix | 0) && this.#lengths[row] === length;
   }
 
   #bucket(prefix: number, length: number): number {

@@ -13,6 +13,7 @@ import type { ForwardingMemory } from './forwarding.ts';
 import { NO_WAKE } from './fragment-ring.ts';
 import type { PacketDevice, WaitResult } from './packet-device.ts';
 import { TIMEOUT } from './packet-device.ts';
+import { RowCounters } from './row-counters.ts';
 import { DROP_WRITE_FAILED, FIRST_DROP } from './verdict.ts';
 import { Watch } from './watch.ts';
 
@@ -21,6 +22,8 @@ export class Pump {
   readonly #worker: number;
   readonly #engine: Engine;
   readonly #counters: Counters;
+  /** At an AFTR. */
+  readonly #rowCounters: RowCounters | undefined;
   readonly #epochs: Epochs;
   readonly #watch: Watch;
   readonly #wake: (descriptor: number) => void;
@@ -31,6 +34,8 @@ export class Pump {
     this.#worker = worker;
     this.#engine = new Engine(memory.engine, device.batch.capacity, worker);
     this.#counters = new Counters(memory.workers, memory.counters);
+    const { statistics, table } = memory.engine;
+    this.#rowCounters = statistics && new RowCounters(statistics.counters, new Int32Array(table.rows));
     this.#epochs = new Epochs(memory.workers, memory.epochs);
     this.#watch = new Watch(memory.workers, memory.watch);
     this.#wake = wake;
@@ -74,6 +79,7 @@ export class Pump {
     const isWatched = this.#watch.keep(this.#worker, batch);
     this.#engine.process(batch);
     if (this.#device.writeBatch() < batch.outputs) markUnsent(batch);
+    this.#rowCounters?.countBatch(batch);
     this.#counters.countBatch(this.#worker, batch);
     if (isWatched) this.#watch.finish(this.#worker, batch);
     this.#epochs.leave(this.#worker);

@@ -116,13 +116,13 @@ export class SharedAddresses {
       const row = this.#table.writeRow(0, 0, target);
       shared.portSets.set(psid, row);
       this.#link(shared, psid, row);
-      if (old !== undefined) this.#table.rowPlaces.retire(old);
+      if (old !== undefined) this.#table.retireRow(old);
     }
     for (const [psid, row] of shared.portSets) {
       if (wanted.has(psid)) continue;
       shared.portSets.delete(psid);
       this.#unlink(shared, psid);
-      this.#table.rowPlaces.retire(row);
+      this.#table.retireRow(row);
     }
   }
 
@@ -176,7 +176,7 @@ export class SharedAddresses {
 
   /** Gives back all that an address led to but its own row; nothing leads to the address any more. */
   #retirePortSets({ root, psidLength, portSets }: SharedAddress): void {
-    for (const portSet of portSets.values()) this.#table.rowPlaces.retire(portSet);
+    for (const portSet of portSets.values()) this.#table.retireRow(portSet);
     this.#retireBlocks(root, psidLevels(psidLength));
   }
 

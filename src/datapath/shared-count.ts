@@ -5,6 +5,14 @@ export function addOne(words: Int32Array, word: number): void {
   if (Atomics.add(words, word, 1) === -1) Atomics.add(words, word + 1, 1);
 }
 
+/** Adds an amount of less than 2^53 to the count at a word. */
+export function addToCount(words: Int32Array, word: number, amount: number): void {
+  const low = amount >>> 0;
+  const sum = (Atomics.add(words, word, low) >>> 0) + low;
+  const high = Math.floor(amount / 0x1_0000_0000) + (sum >= 0x1_0000_0000 ? 1 : 0);
+  if (high > 0) Atomics.add(words, word + 1, high);
+}
+
 /** The count at a word; exact up to 2^53. */
 export function readCount(words: Int32Array, word: number): number {
   for (;;) {

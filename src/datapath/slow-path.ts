@@ -94,8 +94,7 @@ const WALK_DROPS: number[] = [];
 WALK_DROPS[WALK_TRUNCATED] = DROP_MALFORMED_IPV6;
 WALK_DROPS[WALK_UNKNOWN_OPTION] = DROP_UNKNOWN_OPTION;
 WALK_DROPS[WALK_SEGMENTS_LEFT] = DROP_ROUTING_HEADER;
-/** A fragment whose data is a fragment again. */
-WALK_DROPS[WALK_FRAGMENT] = DROP_FRAGMENT_MALFORMED;
+WALK_DROPS[WALK_FRAGMENT] = DROP_FRAGMENT_MALFORMED; // Its data is a fragment again.
 
 /** What is known of the packet in hand; one record is reused for every packet. */
 interface Parsed {
@@ -174,6 +173,7 @@ export class SlowPath {
     parsed.at = batch.at[k] ?? 0;
     parsed.row = 0;
     parsed.mayWait = true;
+    batch.violators[k] = 0;
     batch.instances[k] = this.#softwires.firstInstance();
     const len = batch.lengths[k] ?? 0;
     batch.verdicts[k] =
@@ -382,10 +382,7 @@ export class SlowPath {
     return FORWARDED;
   }
 
-  /**
-   * Out to IPv4. Linux takes one from the TTL, and cuts what is larger than its link takes and may be cut (RFC 791 §3.2), but
-   * its "time exceeded" and "fragmentation needed" would not find the way back through the tunnel.
-   */
+  /** Out to IPv4. Linux takes one from the TTL and cuts what may be cut; its ICMP errors would not find back into the tunnel. */
   #toIpv4(batch: Batch, packet: Parsed): number {
     const { buf } = batch;
     const { k, at, softwire } = packet;
@@ -489,7 +486,6 @@ export class SlowPath {
   }
 
   #sameRemote(row: number, other: number): boolean {
-    const { rows } = this.#table;
-    return sameFourWords(rows, row << ROW_SHIFT, rows, other << ROW_SHIFT);
+    return sameFourWords(this.#table.rows, row << ROW_SHIFT, this.#table.rows, other << ROW_SHIFT);
   }
 }

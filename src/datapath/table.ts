@@ -26,6 +26,7 @@ import {
   SOFTWIRE_MASK,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
+import { sameFourWords } from './memory.ts';
 import { isShared } from './port-sets.ts';
 import { PrefixIndex } from './prefix-index.ts';
 
@@ -36,10 +37,10 @@ export interface TableMemory {
   readonly rows: SharedArrayBuffer;
 }
 
-/** A table as workers see it. The hot path reads the three arrays itself, a batch at a time. */
 /** Rows looked at for far ends: a status must not walk a million. */
 const LOOKED_ROWS = 1_000;
 
+/** A table as workers see it. The hot path reads the three arrays itself, a batch at a time. */
 export class TableReader {
   readonly memory: TableMemory;
   readonly first: Int32Array;
@@ -74,9 +75,20 @@ export interface Target {
   readonly softwire: number;
 }
 
+/** Who is told of rows that lead to a gateway: those of shared addresses do not. */
+export interface RowWatcher {
+  /** A row was written that nothing leads to yet. */
+  written(row: number): void;
+  /** `to` has taken the place of `from` in the table. */
+  replaced(from: number, to: number): void;
+  /** Nothing leads to the row any more; workers may still be at it. */
+  retired(row: number): void;
+}
+
 export class Table extends TableReader {
   /** Prefixes it can take. */
   readonly capacity: number;
+  watcher: RowWatcher | undefined;
   /** Places of rows and blocks: what is linked from the table, here or by port sets, is taken and retired there. */
   readonly rowPlaces: FreeList;
   readonly blockPlaces: FreeList;
@@ -94,7 +106,7 @@ export class Table extends TableReader {
     this.capacity = capacity;
     this.rowPlaces = new FreeList(rows, epochs);
     this.blockPlaces = new FreeList(blocks, epochs);
-    this.#index = new PrefixIndex(rows);
+    this.#index = new PrefixIndex(rows, this.rows);
   }
 
   /** Prefixes it holds. */
@@ -141,6 +153,10 @@ export class Table extends TableReader {
     return (this.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
   }
 
+  haveSameRemote(row: number, other: number): boolean {
+    return sameFourWords(this.rows, row << ROW_SHIFT, this.rows, other << ROW_SHIFT);
+  }
+
   /** Whether a row leads to this target already. */
   leadsTo(row: number, target: Target): boolean {
     if (this.softwireOf(row) !== target.softwire) return false;
@@ -167,7 +183,18 @@ export class Table extends TableReader {
     if (old !== 0) this.#index.remove(prefix, length);
     this.#index.add(row, prefix, length);
     this.#paint(prefix, length, old, row);
-    if (old !== 0) this.rowPlaces.retire(old);
+    if (old !== 0) this.#replace(old, row);
+  }
+
+  #replace(old: number, row: number): void {
+    if (!isShared(this, old) && !isShared(this, row)) this.watcher?.replaced(old, row);
+    this.retireRow(old);
+  }
+
+  /** Gives back a row that nothing leads to any more. */
+  retireRow(row: number): void {
+    if (!isShared(this, row)) this.watcher?.retired(row);
+    this.rowPlaces.retire(row);
   }
 
   /** Removes a prefix; its addresses map to the covering prefix again. False when it was not there. */
@@ -178,11 +205,11 @@ export class Table extends TableReader {
     this.#paint(prefix, length, row, this.#covering(prefix, length));
     if (length > 28) this.#collapse(this.blocks, this.#blockWord(prefix));
     if (length > 24) this.#collapse(this.first, prefix >>> 8);
-    this.rowPlaces.retire(row);
+    this.retireRow(row);
     return true;
   }
 
-  /** Writes a row that nothing leads to yet. */
+  /** Writes a row that nothing leads to yet; without a softwire, that of a shared address. */
   writeRow(prefix: number, length: number, target: Target): number {
     const row = this.rowPlaces.take();
     const at = row << ROW_SHIFT;
@@ -190,6 +217,7 @@ export class Table extends TableReader {
     for (let i = 0; i < 4; i++) this.rows[at + i] = octets.getInt32(4 * i, true);
     this.rows[at + ROW_SOFTWIRE] = target.softwire | (length << LENGTH_SHIFT);
     this.rows[at + ROW_PREFIX] = prefix;
+    if (target.softwire !== 0) this.watcher?.written(row);
     return row;
   }
 

@@ -73,6 +73,7 @@ function withoutEffect(memory: EngineMemory): EngineMemory {
     pathMtus: memory.pathMtus.slice(0),
     sourceRefusals: memory.sourceRefusals.slice(0),
     violations: memory.violations.slice(0),
+    statistics: undefined,
     fragments: { ...memory.fragments, gauges: gauges.slice(0), rings: rings.slice(0) },
   };
 }

@@ -10,6 +10,7 @@
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type {
+  AftrSoftwires,
   ControlRequest,
   DatapathObservation,
   DatapathStatus,
@@ -102,6 +103,21 @@ export class DatapathClient implements Participant {
   /** The counters of all instances; undefined when the datapath does not answer. */
   counters(): Promise<readonly InstanceCounters[] | undefined> {
     return this.#ask<readonly InstanceCounters[]>({ op: 'counters' }, READ_MS);
+  }
+
+  /**
+   * Statistics of bindings of an AFTR by their keys (see `prefixNumber`): BINDING_COUNTERS numbers for each, or NaN; undefined when
+   * the datapath does not answer.
+   */
+  async bindingCounters(aftr: string, keys: readonly number[]): Promise<Float64Array | undefined> {
+    const text = Buffer.from(Float64Array.from(keys).buffer).toString('base64');
+    const found = await this.#ask<string>({ op: 'binding-counters', aftr, keys: text }, READ_MS);
+    return found === undefined ? undefined : new Float64Array(Uint8Array.from(Buffer.from(found, 'base64')).buffer);
+  }
+
+  /** Gateways of each AFTR, those of the addresses or all; undefined when the datapath does not answer. */
+  softwires(gateways?: readonly string[]): Promise<readonly AftrSoftwires[] | undefined> {
+    return this.#ask<readonly AftrSoftwires[]>({ op: 'softwires', ...(gateways && { gateways }) }, READ_MS);
   }
 
   /** Counts an instance from zero again; whether there is one. @throws ManagementError when the datapath does not answer */

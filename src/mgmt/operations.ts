@@ -15,7 +15,7 @@ import { runAction } from './actions.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
-import { openReading } from './reading.ts';
+import { openCountedReading, openReading } from './reading.ts';
 import type { AnySelection } from './selection.ts';
 import type { SessionInfo, StateData } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
@@ -97,13 +97,16 @@ export class Operations {
               sessions: [...this.#sessions.values()],
               capabilities: this.capabilities,
             });
-      return openReading(source, view, {
+      const options = {
         selection,
         content,
         withDefaults: request.withDefaults ?? 'explicit',
         depth: request.depth,
         ...this.#reading(caller),
-      });
+      };
+      const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
+      if (!statistics) return openReading(source, view, options);
+      return await openCountedReading(source, view, options, statistics);
     } catch (error) {
       view.close();
       throw error;

@@ -9,12 +9,17 @@ import type { View } from '../state/datastores.ts';
 import type { Binding } from '../state/model.generated.ts';
 import { bindingToNode, prefixNumber } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import type { Ask, BindingStatistics } from './binding-statistics.ts';
+import { addStatistics } from './binding-statistics.ts';
+import type { Counted } from './counted-rows.ts';
+import { CountedRows, counted } from './counted-rows.ts';
 import type { AnySelection, SelectionPart } from './selection.ts';
 import { fixedKeys } from './selection.ts';
 import { WholeRows } from './whole-rows.ts';
 import { copySelected } from './xpath/answer.ts';
 import type { SourceRow } from './xpath/document.ts';
 import { XPathDocument } from './xpath/document.ts';
+import type { Hit } from './xpath/node-set.ts';
 import { XPathSelection } from './xpath/selection.ts';
 
 export type WithDefaults = 'report-all' | 'report-all-tagged' | 'trim' | 'explicit';
@@ -42,9 +47,51 @@ export interface ReadOptions {
   readonly mayRead: (node: DataNode) => boolean;
 }
 
+/**
+ * The same with the statistics of bindings, which are asked for as far as they are wanted. What the first pass finds missing is
+ * fetched, and the answer made anew; tables go out with their statistics a batch at a time.
+ */
+export async function openCountedReading(
+  source: DataNode,
+  view: View,
+  options: ReadOptions,
+  statistics: BindingStatistics,
+): Promise<Reading> {
+  const keysOf = function* (aftr: string): Generator<number> {
+    for (const { number } of view.sealedRows(aftr)) yield number;
+  };
+  let tables: CountedTables = { rows: new Map(), isOld: false };
+  for (;;) {
+    const pass = { statistics, tables };
+    const reading = fillReading(source, view, options, pass);
+    for (const rows of statistics.isComplete ? tables.rows.values() : []) await rows.begin();
+    if (!statistics.isComplete) {
+      await statistics.fetch(keysOf);
+      tables = { rows: new Map(), isOld: false };
+    } else if (tables.isOld || ![...tables.rows.values()].some(({ isEmpty }) => isEmpty)) return reading;
+    else tables = { ...tables, isOld: true };
+  }
+}
+
 /** Reads `source` (the view's tree, state added) with the rows of `view`; closing the reading closes the view. */
 export function openReading(source: DataNode, view: View, options: ReadOptions): Reading {
-  const builder = new ReadingBuilder(view, options);
+  return fillReading(source, view, options, undefined);
+}
+
+/** Tables whose entries are joined by their statistics, by the node above the entries. */
+interface CountedTables {
+  readonly rows: Map<DataNode, CountedRows<unknown>>;
+  /** Whether they were begun in an earlier pass, so that it is known which have no entries. */
+  readonly isOld: boolean;
+}
+
+interface CountedPass {
+  readonly statistics: BindingStatistics;
+  readonly tables: CountedTables;
+}
+
+function fillReading(source: DataNode, view: View, options: ReadOptions, pass: CountedPass | undefined): Reading {
+  const builder = new ReadingBuilder(view, options, pass);
   const root = new DataNode(source.schema);
   if (options.selection instanceof XPathSelection) builder.fillSelected(source, root, options.selection);
   else builder.fill(source, root, options.selection?.parts, 1);
@@ -62,9 +109,11 @@ class ReadingBuilder {
   readonly #view: View;
   readonly #options: ReadOptions;
   readonly #maxLevel: number;
+  readonly #pass: CountedPass | undefined;
 
-  constructor(view: View, options: ReadOptions) {
+  constructor(view: View, options: ReadOptions, pass: CountedPass | undefined) {
     this.#view = view;
+    this.#pass = pass;
     this.#options = options;
     const { depth, selection } = options;
     const base = selection instanceof XPathSelection ? 0 : (selection?.base ?? 0);
@@ -87,8 +136,8 @@ class ReadingBuilder {
     const document = new XPathDocument({
       root: source,
       children: (node) => this.#visibleChildren(node),
-      rows: (table, from) => this.#visibleRows(table, from),
-      row: (table, key) => this.#visibleRow(table, key),
+      rows: (table, from) => this.#visibleRows(table, from, selection),
+      row: (table, key) => this.#visibleRow(table, key, selection),
     });
     const set = selection.select(document);
     if (set.small[0] === document.root) {
@@ -98,8 +147,9 @@ class ReadingBuilder {
     copySelected(document.root, target, set, {
       whole: (node) => this.#copy(node, undefined, 1),
       withKeys: (node, copy) => this.#withKeys(node, copy),
-      everyRow: (table) => this.#rows(rowSchema(table), table, rowInstance(table), undefined, 1),
-      addRows: (copy, rows) => this.#addRows(copy, rows),
+      addEveryRow: (table, copy) =>
+        this.#addRows(copy, this.#rows(rowSchema(table), table, rowInstance(table), undefined, 1)),
+      addHits: (table, copy, hits, entryOf) => this.#addRows(copy, this.#hitRows(selection, table, hits, entryOf)),
     });
   }
 
@@ -111,23 +161,75 @@ class ReadingBuilder {
     return (this.#options.content !== 'config' || node.schema.config) && this.#options.mayRead(node);
   }
 
-  *#visibleRows(table: DataNode, from: number): Generator<SourceRow> {
+  *#visibleRows(table: DataNode, from: number, selection: XPathSelection): Generator<SourceRow> {
+    const aftr = rowInstance(table);
+    // Without them the pass is done anew.
+    if (this.#looksAtStatistics(selection) && !this.#pass?.statistics.knowsTable(aftr)) return;
     const start = { address: Math.floor(from / 64), length: from % 64 };
-    for (const binding of this.#view.bindings(rowInstance(table), start)) {
-      const row = this.#visible(table, binding);
+    for (const binding of this.#view.bindings(aftr, start)) {
+      const row = this.#visible(table, binding, selection);
       if (row) yield row;
     }
   }
 
-  #visibleRow(table: DataNode, key: string): SourceRow | undefined {
+  #visibleRow(table: DataNode, key: string, selection: XPathSelection): SourceRow | undefined {
     const prefix = parseIpv4Prefix(key);
     const binding = prefix && this.#view.binding(rowInstance(table), prefix.address, prefix.length);
-    return binding && this.#visible(table, binding);
+    return binding && this.#visible(table, binding, selection);
   }
 
-  #visible(table: DataNode, binding: Binding): SourceRow | undefined {
-    const entry = orphan(bindingToNode(rowSchema(table), binding), table);
+  #visible(table: DataNode, binding: Binding, selection: XPathSelection): SourceRow | undefined {
+    const schema = rowSchema(table);
+    const entry = this.#looksAtStatistics(selection)
+      ? this.#entry(schema, table, binding)
+      : orphan(bindingToNode(schema, binding), table);
     return this.#isVisible(entry) ? { number: prefixNumber(binding.address, binding.length), entry } : undefined;
+  }
+
+  #looksAtStatistics(selection: XPathSelection): boolean {
+    return this.#pass !== undefined && selection.looksAtStatistics;
+  }
+
+  /** A binding with its statistics, where they are counted and known. */
+  #entry(schema: SchemaNode, table: DataNode, binding: Binding): DataNode {
+    const entry = this.#pass?.statistics.entry(schema, rowInstance(table), binding) ?? bindingToNode(schema, binding);
+    return orphan(entry, table);
+  }
+
+  /** Rows that an expression has hit, each as `entryOf` copies it; one that goes out whole gets its statistics before. */
+  #hitRows(
+    selection: XPathSelection,
+    table: DataNode,
+    hits: Iterable<Hit>,
+    entryOf: (hit: Hit) => DataNode | undefined,
+  ): Iterable<DataNode> {
+    const aftr = rowInstance(table);
+    const { statistics } = this.#pass ?? {};
+    if (!statistics?.isCounted(aftr)) return hitEntries(hits, entryOf);
+    const isKnown = this.#looksAtStatistics(selection);
+    const asker = statistics.asker(aftr);
+    const keyOf = (hit: Hit) => (isKnown || hit.nodes[0] !== hit.row ? Number.NaN : hitNumber(hit));
+    const ask: Ask = async (keys) => (keys.every(Number.isNaN) ? undefined : asker(keys));
+    return this.#countedRows(table, hits, keyOf, ask, ({ item, values, at }) => {
+      if (item.nodes[0] === item.row && !isKnown) addStatistics(item.row.data, values, at);
+      return entryOf(item);
+    });
+  }
+
+  /** Rows with their statistics; those of an earlier pass where it has begun them. */
+  #countedRows<Item>(
+    table: DataNode,
+    items: Iterable<Item>,
+    keyOf: (item: Item) => number,
+    ask: Ask,
+    finish: (counted: Counted<Item>) => DataNode | undefined,
+  ): Iterable<DataNode> {
+    const tables = this.#pass?.tables.rows ?? new Map<DataNode, CountedRows<unknown>>();
+    const known = tables.get(table);
+    if (known) return known;
+    const rows = new CountedRows(rowSchema(table), counted(items, keyOf, ask), finish);
+    tables.set(table, rows as CountedRows<unknown>);
+    return rows;
   }
 
   #candidates(source: DataNode, parts: readonly SelectionPart[] | undefined): DataNode[] {
@@ -209,7 +311,7 @@ class ReadingBuilder {
       for (const [key = ''] of fixed) {
         const prefix = parseIpv4Prefix(key);
         const binding = prefix && this.#view.binding(instance, prefix.address, prefix.length);
-        const entry = binding && this.#copy(orphan(bindingToNode(schema, binding), source), here, level);
+        const entry = binding && this.#copy(this.#entry(schema, source, binding), here, level);
         if (entry) target.add(entry);
       }
       return;
@@ -217,11 +319,15 @@ class ReadingBuilder {
     this.#addRows(target, this.#rows(schema, source, instance, here, level));
   }
 
-  /** Takes rows that go out below `target`; whether there are any. For that the first is read now, unless all go out whole. */
+  /**
+   * Takes rows that go out below `target`; whether there are any. For that the first is read now, unless all go out whole; of
+   * those that wait for their statistics it is known in a later pass.
+   */
   #addRows(target: DataNode, rows: Iterable<DataNode>): boolean {
-    if (rows instanceof WholeRows) {
-      this.rows.set(target, rows);
-      return true;
+    if (rows instanceof WholeRows || rows instanceof CountedRows) {
+      const isEmpty = rows instanceof CountedRows && this.#pass?.tables.isOld === true && rows.isEmpty;
+      if (!isEmpty) this.rows.set(target, rows);
+      return !isEmpty;
     }
     const rest = rows[Symbol.iterator]();
     const first = rest.next();
@@ -244,9 +350,19 @@ class ReadingBuilder {
     parts: readonly SelectionPart[] | undefined,
     level: number,
   ): Iterable<DataNode> {
-    if (!this.#isWhole(parts, level)) return this.#copiedRows(schema, source, instance, parts, level);
-    if (this.#view.isEmpty(instance)) return [];
-    return new WholeRows(schema, source, this.#view.passingRows(instance), this.#options.content === 'all');
+    const { statistics } = this.#pass ?? {};
+    const ask = statistics?.isCounted(instance) ? statistics.asker(instance) : undefined;
+    if (this.#isWhole(parts, level) && (!ask || level + 1 < this.#maxLevel)) {
+      if (this.#view.isEmpty(instance)) return [];
+      return new WholeRows(schema, source, this.#view.passingRows(instance), this.#options.content === 'all', ask);
+    }
+    if (!ask) return this.#copiedRows(schema, source, instance, parts, level);
+    const keyOf = ({ address, length }: Binding) => prefixNumber(address, length);
+    return this.#countedRows(source, this.#view.bindings(instance), keyOf, ask, ({ item, values, at }) => {
+      const entry = bindingToNode(schema, item);
+      addStatistics(entry, values, at);
+      return this.#copy(orphan(entry, source), parts, level);
+    });
   }
 
   *#copiedRows(
@@ -261,6 +377,18 @@ class ReadingBuilder {
       if (entry) yield entry;
     }
   }
+}
+
+function* hitEntries(hits: Iterable<Hit>, entryOf: (hit: Hit) => DataNode | undefined): Generator<DataNode> {
+  for (const hit of hits) {
+    const entry = entryOf(hit);
+    if (entry) yield entry;
+  }
+}
+
+function hitNumber({ row }: Hit): number {
+  const prefix = parseIpv4Prefix(row.data.leaf('ipv4-prefix') ?? '');
+  return prefix ? prefixNumber(prefix.address, prefix.length) : 0;
 }
 
 function* resume(first: DataNode, rest: Iterator<DataNode>): Generator<DataNode> {

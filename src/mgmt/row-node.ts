@@ -7,22 +7,33 @@ import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
 import { DataNode } from '../state/data.ts';
 import { openRow } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import type { RowForm } from './whole-rows.ts';
+
+export type StatisticsLeaves = readonly (readonly [name: string, value: string])[];
 
 export class RowNode extends DataNode {
   readonly #number: number;
   readonly #value: Uint8Array;
   readonly #withState: boolean;
+  readonly #statistics: StatisticsLeaves | undefined;
 
-  /** A row of the store: number of its prefix and sealed value. */
-  constructor(schema: SchemaNode, number: number, value: Uint8Array, withState: boolean) {
+  /** A row of the store: number of its prefix and sealed value; and the leaves of its statistics. */
+  constructor(
+    schema: SchemaNode,
+    number: number,
+    value: Uint8Array,
+    withState: boolean,
+    statistics?: StatisticsLeaves,
+  ) {
     super(schema);
     this.#number = number;
     this.#value = value;
     this.#withState = withState;
+    this.#statistics = statistics;
   }
 
-  /** The entry as text: what stands before it, then each leaf that has a value, put into words by `leaf`. */
-  print(leaf: (name: string, value: string) => string): string {
+  /** The entry as text: each leaf that has a value, put into words by `form`. */
+  print({ text: leaf, container }: Pick<RowForm, 'text' | 'container'>): string {
     const binding = openRow(this.#number, this.#value);
     const { address, length, gatewayIpv6Address, aftrIpv6Address, description, origin } = binding;
     let text = leaf('ipv4-prefix', formatIpv4Prefix(address, length));
@@ -30,6 +41,7 @@ export class RowNode extends DataNode {
     if (aftrIpv6Address) text += leaf('aftr-ipv6-address', formatIpv6(aftrIpv6Address));
     if (description !== undefined) text += leaf('description', description);
     if (this.#withState) text += leaf('origin', origin);
+    if (this.#statistics) text += container('statistics', this.#statistics);
     return text;
   }
 }

@@ -123,11 +123,34 @@ export function fixedKeys(part: SelectionPart): string[] | undefined {
   return values.every((value) => value !== undefined) && values.length > 0 ? values : undefined;
 }
 
+/** The keys of all entries of a list (of one key) that could be wanted, when the selection says so; undefined when it may be any. */
+export function askedKeys(selection: AnySelection | undefined, list: SchemaNode): string[] | undefined {
+  if (!selection || selection instanceof XPathSelection) return undefined;
+  const chain = chainOf(list);
+  let parts = selection.parts;
+  for (const node of chain) {
+    const here = parts.filter((part) => part.schema === node);
+    if (node === list) {
+      const keys = here.map((part) => fixedKeys(part)?.[0]);
+      return keys.every((key) => key !== undefined) ? keys : undefined;
+    }
+    if (here.some(({ whole }) => whole)) return undefined;
+    parts = here.flatMap(({ children }) => children);
+  }
+  return undefined;
+}
+
+/** The way down to a schema node, itself included. */
+function chainOf(schema: SchemaNode): SchemaNode[] {
+  const chain: SchemaNode[] = [];
+  for (let node: SchemaNode | undefined = schema; node && !node.isRoot; node = node.parent) chain.unshift(node);
+  return chain;
+}
+
 /** Whether anything at or below the schema node could be wanted. */
 export function isWanted(selection: AnySelection | undefined, schema: SchemaNode): boolean {
   if (!selection) return true;
-  const chain: SchemaNode[] = [];
-  for (let node: SchemaNode | undefined = schema; node && !node.isRoot; node = node.parent) chain.unshift(node);
+  const chain = chainOf(schema);
   if (selection instanceof XPathSelection) return selection.wants(chain[0] ?? schema);
   let parts = selection.parts;
   for (const node of chain) {

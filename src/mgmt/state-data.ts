@@ -11,13 +11,16 @@ import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
+import { BINDING_PATH } from '../state/schema.ts';
 import type { Denials } from './access.ts';
 import type { AlarmWatch } from './alarms/alarm-watch.ts';
+import { BindingStatistics } from './binding-statistics.ts';
 import type { Behind, DatapathClient } from './datapath-client.ts';
 import { netconfStreams, restconfStream } from './events/stream-state.ts';
 import type { EventStreams } from './events/streams.ts';
 import type { AnySelection } from './selection.ts';
-import { isWanted } from './selection.ts';
+import { askedKeys, isWanted } from './selection.ts';
+import { softwireList } from './softwire-list.ts';
 import type { StoreCare } from './store-care.ts';
 import { storeState } from './store-care.ts';
 import type { StoreWatch } from './store-watch.ts';
@@ -42,7 +45,7 @@ export interface StateContext {
 }
 
 type Json = Readonly<Record<string, unknown>>;
-type Datapath = Pick<DatapathClient, 'status' | 'counters' | 'learned' | 'behind'>;
+type Datapath = Pick<DatapathClient, 'status' | 'counters' | 'learned' | 'behind' | 'bindingCounters' | 'softwires'>;
 type Watch = Pick<StoreWatch, 'compare' | 'problems'>;
 
 interface Source {
@@ -69,10 +72,12 @@ export interface StateParts {
 
 export class StateData {
   readonly #schema: Schema;
+  readonly #datapath: Datapath;
   readonly #sources: readonly KnownSource[];
 
   constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms }: StateParts) {
     this.#schema = schema;
+    this.#datapath = datapath;
     const library = JSON.parse(context.yangLibrary().json) as Json;
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
     const sources: Source[] = [
@@ -89,6 +94,15 @@ export class StateData {
     this.#sources = sources.map((source) => ({ ...source, nodes: stateNodesOf(schema, source.path) }));
   }
 
+  /** What gives the statistics of bindings; undefined when nobody wants or counts them. */
+  bindingStatistics(view: View, selection: AnySelection | undefined): BindingStatistics | undefined {
+    const node = this.#schema.find(`${BINDING_PATH}/statistics`);
+    if (!node || !isWanted(selection, node)) return undefined;
+    const aftrs = view.tree.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
+    const names = new Set(aftrs.filter(countsBindings).map((aftr) => aftr.leaf('name')));
+    return names.size === 0 ? undefined : new BindingStatistics(this.#datapath, (aftr) => names.has(aftr));
+  }
+
   /** A copy of `tree` with what the selection can want; the tree itself when that is nothing. */
   async addTo(tree: DataNode, context: StateContext): Promise<DataNode> {
     const { selection } = context;
@@ -101,6 +115,12 @@ export class StateData {
 }
 
 const SOFTWIRE = '/gi-4over6:softwire';
+const GATEWAYS = `${SOFTWIRE}/aftr/softwire`;
+
+function countsBindings(aftr: DataNode): boolean {
+  const leaf = aftr.schema.child('binding-counters');
+  return (aftr.leaf('binding-counters') ?? leaf?.defaults[0]) === 'true';
+}
 
 /** The topmost state nodes at or below a path; those of rows come with the rows. */
 function stateNodesOf(schema: Schema, path: string): SchemaNode[] {
@@ -189,7 +209,7 @@ function lockState(datastores: Datastores, name: DatastoreName): Json {
 }
 
 /** What the datapath learned from the network. */
-const LEARNED = [`${SOFTWIRE}/gateway/state`, `${SOFTWIRE}/aftr/softwire`];
+const LEARNED = [`${SOFTWIRE}/gateway/state`, GATEWAYS];
 
 /** State leaves of our own model: versions, problems, counters; `nodes` are all there are. */
 async function softwireState(
@@ -200,10 +220,12 @@ async function softwireState(
 ): Promise<Json> {
   const isAsked = (is: (node: SchemaNode) => boolean) => nodes.some((node) => is(node) && isWanted(selection, node));
   const asksState = isAsked(({ path }) => path === `${SOFTWIRE}/state`);
-  const [status, counters = [], learned = []] = await Promise.all([
+  const gateways = nodes.find(({ path }) => path === GATEWAYS);
+  const [status, counters = [], learned = [], softwires = []] = await Promise.all([
     asksState ? datapath.status() : undefined,
     isAsked(({ name }) => name === 'statistics') ? datapath.counters() : undefined,
     isAsked(({ path }) => LEARNED.includes(path)) ? datapath.learned() : undefined,
+    gateways && isWanted(selection, gateways) ? datapath.softwires(askedKeys(selection, gateways)) : undefined,
   ]);
   if (asksState) watch.compare(status);
   const learnedBy = (role: InstanceLearned['role'], name: string) =>
@@ -230,8 +252,9 @@ async function softwireState(
           'content-hash': colons(contentHash),
           bindings: counts.get(name) ?? 0,
         };
-        const softwires = learnedSoftwires(learnedBy('aftr', name));
-        return { name, 'binding-table': table, softwire: softwires, ...statisticsOf('aftr', name) };
+        const own = softwires.find((item) => item.name === name);
+        const softwire = softwireList(own?.softwires ?? [], learnedBy('aftr', name)?.pathMtus ?? []);
+        return { name, 'binding-table': table, softwire, ...statisticsOf('aftr', name) };
       }),
       ...(asksState && {
         state: {
@@ -264,10 +287,6 @@ function gatewayState(learned: InstanceLearned | undefined): Json {
     }),
   };
   return Object.keys(state).length === 0 ? {} : { state };
-}
-
-function learnedSoftwires(learned: InstanceLearned | undefined): Json[] {
-  return (learned?.pathMtus ?? []).map(({ remote, mtu }) => ({ 'gateway-ipv6-address': remote, 'path-mtu': mtu }));
 }
 
 /** Alarm datapath-behind as a sentence. */

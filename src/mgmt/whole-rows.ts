@@ -9,6 +9,13 @@ import type { Binding } from '../state/model.generated.ts';
 import type { SealedRow } from '../state/rows.ts';
 import { openRow } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import type { Ask } from './binding-statistics.ts';
+import { hasStatistics, statisticsLeaves } from './binding-statistics.ts';
+import type { Counted } from './counted-rows.ts';
+import { counted } from './counted-rows.ts';
+import type { Piece } from './pause.ts';
+import { Pause } from './pause.ts';
+import type { StatisticsLeaves } from './row-node.ts';
 import { RowNode } from './row-node.ts';
 
 /** How entries look in an encoding. */
@@ -21,6 +28,8 @@ export interface RowForm {
   leaf(name: string): readonly [before: string, behind: string];
   /** A leaf of any text. */
   text(name: string, value: string): string;
+  /** A container of leaves without special characters. */
+  container(name: string, leaves: readonly (readonly [name: string, value: string])[]): string;
 }
 
 export class WholeRows implements Iterable<DataNode> {
@@ -28,33 +37,74 @@ export class WholeRows implements Iterable<DataNode> {
   readonly #parent: DataNode;
   readonly #rows: Iterable<SealedRow>;
   readonly #withState: boolean;
+  readonly #ask: Ask | undefined;
 
-  /** Entries of `schema` below `parent`; `rows` may pass. */
-  constructor(schema: SchemaNode, parent: DataNode, rows: Iterable<SealedRow>, withState: boolean) {
+  /** Entries of `schema` below `parent`; `rows` may pass. With `ask`, the statistics it gives are part of the entries. */
+  constructor(schema: SchemaNode, parent: DataNode, rows: Iterable<SealedRow>, withState: boolean, ask?: Ask) {
     this.schema = schema;
     this.#parent = parent;
     this.#rows = rows;
     this.#withState = withState;
+    this.#ask = ask;
   }
 
-  /** One node each. */
+  /** One node each, or a `Pause`. */
   *[Symbol.iterator](): Generator<DataNode> {
-    for (const { number, value } of this.#rows) {
-      const node = new RowNode(this.schema, number, Uint8Array.from(value), this.#withState);
+    for (const step of this.#ask ? this.#counted(this.#ask) : this.#plain()) {
+      if (step instanceof Promise) {
+        yield new Pause(this.schema, step);
+        continue;
+      }
+      const { item, values, at } = step;
+      const statistics = hasStatistics(values, at) ? statisticsLeaves(values, at) : undefined;
+      const node = new RowNode(this.schema, item.number, item.value, this.#withState, statistics);
       node.parent = this.#parent;
       yield node;
     }
   }
 
+  *#plain(): Generator<Counted<SealedRow>> {
+    for (const row of copies(this.#rows)) yield { item: row, values: undefined, at: 0 };
+  }
+
+  #counted(ask: Ask): Generator<Counted<SealedRow> | Promise<void>> {
+    return counted(copies(this.#rows), ({ number }) => number, ask);
+  }
+
   /** All of them as text, in pieces. @throws DamageError */
-  *printed(form: RowForm): Generator<string> {
+  *printed(form: RowForm): Generator<Piece> {
     const printer = new RowPrinter(form, this.#withState);
+    if (this.#ask) {
+      yield* printCounted(printer, this.#counted(this.#ask));
+      return;
+    }
     for (const { number, value } of this.#rows) {
       printer.print(openRow(number, value));
       if (printer.isFull) yield printer.take();
     }
     yield printer.take();
   }
+}
+
+/** Rows that may be kept. */
+function* copies(rows: Iterable<SealedRow>): Generator<SealedRow> {
+  for (const { number, value } of rows) yield { number, value: Uint8Array.from(value) };
+}
+
+function* printCounted(printer: RowPrinter, steps: Iterable<Counted<SealedRow> | Promise<void>>): Generator<Piece> {
+  for (const step of steps) {
+    if (step instanceof Promise) {
+      yield step;
+      continue;
+    }
+    const { item, values, at } = step;
+    printer.print(
+      openRow(item.number, item.value),
+      hasStatistics(values, at) ? statisticsLeaves(values, at) : undefined,
+    );
+    if (printer.isFull) yield printer.take();
+  }
+  yield printer.take();
 }
 
 const ROOM = 64 * 1024;
@@ -96,7 +146,8 @@ class RowPrinter {
     return text;
   }
 
-  print({ address, length, gatewayIpv6Address, aftrIpv6Address, description, origin }: Binding): void {
+  print(binding: Binding, statistics?: StatisticsLeaves): void {
+    const { address, length, gatewayIpv6Address, aftrIpv6Address, description, origin } = binding;
     if (!this.#isFirst) this.#put(this.#between);
     this.#isFirst = false;
     this.#put(this.#prefix.before);
@@ -106,6 +157,7 @@ class RowPrinter {
     if (aftrIpv6Address) this.#address(this.#aftr, aftrIpv6Address);
     if (description !== undefined) this.#text('description', description);
     if (this.#withState) this.#text('origin', origin);
+    if (statistics) this.#before = this.take() + this.#form.container('statistics', statistics);
     this.#put(this.#close);
   }
 

@@ -12,6 +12,8 @@ import type { ValueCheck } from '../state/request.ts';
 import { prefixNumber } from '../state/rows.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import { parsePredicates } from './path.ts';
+import type { Piece } from './pause.ts';
+import { Pause } from './pause.ts';
 import { RowNode } from './row-node.ts';
 import type { RowForm } from './whole-rows.ts';
 import { WholeRows } from './whole-rows.ts';
@@ -294,9 +296,14 @@ const CHUNK = 16 * 1024;
 export function* writeXml(
   nodes: Iterable<DataNode>,
   rows: (parent: DataNode) => Iterable<DataNode> = () => [],
-): Generator<string> {
+): Generator<Piece> {
   let pending = '';
-  function* walk(node: DataNode, outer: string): Generator<string> {
+  function* walk(node: DataNode, outer: string): Generator<Piece> {
+    if (node instanceof Pause) {
+      yield take();
+      yield node.until;
+      return;
+    }
     if (!holdsRows(node.schema) && !holdsOpenData(node)) {
       pending += elementText(node, outer);
       if (pending.length >= CHUNK) yield take();
@@ -306,16 +313,14 @@ export function* writeXml(
     for (const child of node.children()) yield* walk(child, insideOf(node.schema));
     const entries = rows(node);
     if (entries instanceof WholeRows) {
-      for (const text of entries.printed(XML_ROWS)) {
-        pending += text;
+      for (const piece of entries.printed(XML_ROWS)) {
+        if (piece instanceof Promise) {
+          yield take();
+          yield piece;
+        } else pending += piece;
         if (pending.length >= CHUNK) yield take();
       }
-    } else {
-      for (const row of entries) {
-        pending += elementText(row, node.schema.namespace);
-        if (pending.length >= CHUNK) yield take();
-      }
-    }
+    } else for (const row of entries) yield* walk(row, node.schema.namespace);
     pending += `</${node.schema.name}>`;
   }
   function take(): string {
@@ -336,7 +341,7 @@ function insideOf(schema: SchemaNode): string {
 export function elementText(node: DataNode, outer = ''): string {
   const { schema } = node;
   const open = `${schema.name}${declaration(node, outer)}`;
-  if (node instanceof RowNode) return `<${open}>${node.print(rowLeaf)}</${schema.name}>`;
+  if (node instanceof RowNode) return `<${open}>${node.print(XML_ROWS)}</${schema.name}>`;
   if (schema.isLeaf) {
     return node.value === '' ? `<${open}/>` : `<${open}>${escapeText(valueText(node))}</${schema.name}>`;
   }
@@ -368,6 +373,8 @@ const XML_ROWS: RowForm = {
   close: '</binding>',
   leaf: (name) => [`<${name}>`, `</${name}>`],
   text: rowLeaf,
+  container: (name, leaves) =>
+    `<${name}>${leaves.map(([leaf, value]) => `<${leaf}>${value}</${leaf}>`).join('')}</${name}>`,
 };
 
 function rowLeaf(name: string, value: string): string {

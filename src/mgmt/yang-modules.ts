@@ -37,6 +37,7 @@ function projectRoot(): string {
 /** Features of our own model that work. What stands behind another one is refused, and not in the generated model. */
 export const WORKING_FEATURES: readonly string[] = [
   'binding-notifications',
+  'binding-statistics',
   'encapsulation-limit',
   'event-notifications',
   'icmp-policy',
@@ -44,6 +45,7 @@ export const WORKING_FEATURES: readonly string[] = [
   'path-mtu-discovery',
   'port-sharing',
   'reassembly',
+  'softwire-statistics',
   'source-refusal',
   'statistics-reset',
   'tcp-mss-clamp',

@@ -287,6 +287,12 @@ export interface Aftr {
   /** Whether traffic between two gateways goes through this AFTR. */
   readonly enableHairpinning: boolean;
   /**
+   * Whether packets and octets are counted for each binding and each gateway. While they are, the datapath works
+   * about a tenth more for a packet and takes up to 40 octets more memory for a binding; while not, their statistics
+   * are absent.
+   */
+  readonly bindingCounters: boolean;
+  /**
    * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header; the 8
    * octets of encapsulation-limit come off it when that is configured. A larger packet with DF is answered with ICMP
    * type 3, code 4; one without is carried in outer fragments. In octets.
@@ -340,6 +346,7 @@ function readAftr(value: unknown): Aftr {
     ipv4Pool: arrayAt(node, 'ipv4-pool', ipv4PrefixValue),
     softwireNumMax: leafAt(node, 'softwire-num-max', Number, undefined),
     enableHairpinning: leafAt(node, 'enable-hairpinning', Boolean, true),
+    bindingCounters: leafAt(node, 'binding-counters', Boolean, false),
     softwirePayloadMtu: leafAt(node, 'softwire-payload-mtu', Number, 1460),
     hopLimit: leafAt(node, 'hop-limit', Number, 64),
     trafficClassMode: leafAt(

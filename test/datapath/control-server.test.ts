@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CONTROL_SOCKET, readLines } from '../../src/control.ts';
+import { BINDING_COUNTERS, CONTROL_SOCKET, readLines } from '../../src/control.ts';
 import type { ControlHandlers } from '../../src/datapath/control-server.ts';
 import { ControlServer, checkRequest } from '../../src/datapath/control-server.ts';
 
@@ -21,6 +21,8 @@ const handlers: ControlHandlers = {
   },
   status: () => Promise.resolve(STATUS),
   counters: () => [],
+  bindingCounters: (_aftr, keys) => new Float64Array(keys.length * BINDING_COUNTERS).fill(keys.length),
+  softwires: (gateways) => [{ name: 'br', softwires: (gateways ?? []).map((remote) => ({ remote, bindings: 1 })) }],
   clearStatistics: (role, name) => role === 'aftr' && name === 'br',
   trace: (packet) => ({ role: 'aftr', end: 'forwarded', sent: [Buffer.from(packet).toString('hex')] }),
   watch: (address) => ({ packets: [], missed: address }),

@@ -11,6 +11,7 @@ import { Engine } from '../../src/datapath/engine.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
+import { RowCounters } from '../../src/datapath/row-counters.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { readConfiguration } from '../../src/state/model.generated.ts';
 
@@ -68,6 +69,7 @@ export class EngineUnderTest {
   readonly batch: Batch;
   readonly #engine: Engine;
   readonly #counters: Counters;
+  readonly #rowCounters: RowCounters | undefined;
   readonly #role: Role;
 
   constructor(role: Role, capacity = 10_000, batch = 64) {
@@ -76,6 +78,8 @@ export class EngineUnderTest {
     this.batch = new Batch(batch, STRIDE);
     this.#engine = new Engine(this.forwarding.memory.engine, batch, 0);
     this.#counters = new Counters(1, this.forwarding.memory.counters);
+    const { statistics, table } = this.forwarding.memory.engine;
+    this.#rowCounters = statistics && new RowCounters(statistics.counters, new Int32Array(table.rows));
   }
 
   /** Applies a configuration, with the bindings in the table of the first AFTR. */
@@ -125,6 +129,7 @@ export class EngineUnderTest {
       batch.lengths[k] = packet.length;
     }
     this.#engine.process(batch);
+    this.#rowCounters?.countBatch(batch);
     this.#counters.countBatch(0, batch);
   }
 

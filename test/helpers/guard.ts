@@ -61,7 +61,10 @@ export interface GuardOptions {
   readonly bindings?: number;
 }
 
-const NO_STATE = { addTo: async (tree: unknown) => tree } as unknown as StateData;
+const NO_STATE = {
+  addTo: async (tree: unknown) => tree,
+  bindingStatistics: () => undefined,
+} as unknown as StateData;
 
 /** Runs a body with one guarded session of the recovery user; fails when a reading was left open. */
 export async function withGuard(options: GuardOptions, body: (guarded: Guarded) => Promise<void>): Promise<void> {

@@ -101,7 +101,10 @@ function rule(name: string, more: Readonly<Record<string, unknown>>): Record<str
 }
 
 /** State data of a device that has none. */
-const NO_STATE = { addTo: async (tree: unknown) => tree } as unknown as StateData;
+const NO_STATE = {
+  addTo: async (tree: unknown) => tree,
+  bindingStatistics: () => undefined,
+} as unknown as StateData;
 
 let pems: ReturnType<typeof generate> | undefined;
 

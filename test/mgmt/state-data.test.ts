@@ -31,8 +31,14 @@ const cases: readonly (readonly [string, readonly Step[], readonly string[], boo
   ['a whole table has state that the store knows', TABLE, [], false],
   ['counters', [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/statistics` }], ['counters'], false],
   ['versions and problems', [TABLE[0], { path: `${SOFTWIRE}/state` }], ['status'], false],
-  ['path MTUs', [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/softwire` }], ['learned'], false],
-  ['everything', [TABLE[0]], ['status', 'counters', 'learned'], false],
+  ['path MTUs', [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/softwire` }], ['learned', 'softwires all'], false],
+  [
+    'a gateway',
+    [TABLE[0], TABLE[1], { path: `${SOFTWIRE}/aftr/softwire`, keys: ['2001:db8:a::1'] }],
+    ['learned', 'softwires 2001:db8:a::1'],
+    false,
+  ],
+  ['everything', [TABLE[0]], ['status', 'counters', 'learned', 'softwires all'], false],
 ];
 for (const [why, steps, expected, isRunning] of cases) {
   test(`${why}: the datapath is asked ${expected.join(' and ') || 'nothing'}`, () =>
@@ -48,6 +54,8 @@ for (const [why, steps, expected, isRunning] of cases) {
           status: async () => void asked.push('status') as undefined,
           counters: async () => void asked.push('counters') as undefined,
           learned: async () => void asked.push('learned') as undefined,
+          softwires: async (gateways) => void asked.push(`softwires ${gateways?.join() ?? 'all'}`) as undefined,
+          bindingCounters: async () => void asked.push('bindings') as undefined,
         },
         storeCare: { backups: {} as Backups, datastores, program: '' },
         watch: { compare: () => undefined, problems: [] },

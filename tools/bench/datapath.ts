@@ -13,6 +13,7 @@ import { Engine } from '../../src/datapath/engine.ts';
 import type { WantedRow } from '../../src/datapath/forwarding.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateShared, swapWord } from '../../src/datapath/memory.ts';
+import { RowCounters } from '../../src/datapath/row-counters.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
 import { readConfiguration } from '../../src/state/model.generated.ts';
 
@@ -58,6 +59,10 @@ export async function benchDatapath(): Promise<BenchResult[]> {
       const mpps = bench.measure(direction);
       results.push(result(`datapath.${direction}.${name}`, mpps, 'Mpps', bindings === 1_000_000 ? TARGET_MPPS : null));
     }
+    for (const direction of ['encapsulation', 'decapsulation'] as const) {
+      const ratio = bench.measureCounting(direction);
+      results.push(result(`datapath.${direction}.counting.${name}`, ratio, 'times', null));
+    }
     results.push(result(`datapath.second-level.${name}`, bench.blockMebibytes(), 'MiB', 160, 'at most'));
     if (bindings > 1_000) continue;
     for (const direction of ['encapsulation', 'decapsulation'] as const) {
@@ -81,6 +86,7 @@ class EngineBench {
   readonly #batch = new Batch(BATCH, STRIDE);
   readonly #engine: Engine;
   readonly #counters: Counters;
+  readonly #rowCounters: RowCounters;
   /** Which bindings the packets belong to, so that filling costs little. */
   readonly #picks = new Int32Array(BATCH * 4_096);
 
@@ -90,6 +96,9 @@ class EngineBench {
     this.#forwarding = new Forwarding('aftr', 1, bindings, allocateShared);
     this.#engine = new Engine(this.#forwarding.memory.engine, BATCH, 0);
     this.#counters = new Counters(1, this.#forwarding.memory.counters);
+    const { statistics, table } = this.#forwarding.memory.engine;
+    if (!statistics) throw new Error('bench: an AFTR has statistics');
+    this.#rowCounters = new RowCounters(statistics.counters, new Int32Array(table.rows));
     let state = 1;
     for (let i = 0; i < this.#picks.length; i++) {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -99,12 +108,17 @@ class EngineBench {
 
   /** Milliseconds to fill the table. */
   async load(): Promise<number> {
-    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': ['10.0.0.0/8'] };
-    const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
-    this.#forwarding.setInstances(planInstances('aftr', configuration));
+    this.#setCounting(false);
     const start = performance.now();
     await this.#forwarding.synchronize(this.#wanted(), () => Promise.resolve());
     return performance.now() - start;
+  }
+
+  /** Whether packets are counted for each binding. */
+  #setCounting(isCounting: boolean): void {
+    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': ['10.0.0.0/8'], 'binding-counters': isCounting };
+    const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
+    this.#forwarding.setInstances(planInstances('aftr', configuration));
   }
 
   blockMebibytes(): number {
@@ -137,6 +151,20 @@ class EngineBench {
     return ratios.sort((a, b) => a - b)[ratios.length >> 1] ?? Number.NaN;
   }
 
+  /** What a packet costs that is counted for its binding, in packets that are not: the median of rounds, as above. */
+  measureCounting(direction: Direction): number {
+    const ratios: number[] = [];
+    for (let round = 0; round < ROUNDS + 2; round++) {
+      this.#setCounting(false);
+      const plain = this.#time(direction, true) - this.#time(direction, false);
+      this.#setCounting(true);
+      const counted = this.#time(direction, true) - this.#time(direction, false);
+      if (round >= 2) ratios.push(counted / plain);
+    }
+    this.#setCounting(false);
+    return ratios.sort((a, b) => a - b)[ratios.length >> 1] ?? Number.NaN;
+  }
+
   /** Nanoseconds a packet; `junk` of ten are bound to nothing. */
   #time(direction: Direction, process: boolean, junk = 0): number {
     const batch = this.#batch;
@@ -147,6 +175,7 @@ class EngineBench {
       batch.nowMs = start + i * MS_PER_BATCH;
       if (!process) continue;
       this.#engine.process(batch);
+      this.#rowCounters.countBatch(batch);
       this.#counters.countBatch(0, batch);
       // Slot 0 is always good.
       forwarded += batch.verdicts[junk === 0 ? i % BATCH : 0] === FORWARDED ? 1 : 0;

@@ -1,6 +1,7 @@
 /** Messages to the client in its framing, as fast as it reads. */
 
 import type { Duplex } from 'node:stream';
+import type { Piece } from '../pause.ts';
 import type { Framing } from './framing.ts';
 import { frameEnd, framePiece } from './framing.ts';
 
@@ -41,7 +42,7 @@ export class Sender {
   }
 
   /** Writes one message; false when the client went away before its end. What `pieces` throws is thrown on. */
-  async send(pieces: Iterable<string>): Promise<boolean> {
+  async send(pieces: Iterable<Piece>): Promise<boolean> {
     this.#isSending = true;
     try {
       return await this.#send(pieces);
@@ -58,11 +59,15 @@ export class Sender {
     if (this.#transport.writable && this.#transport.write(octets)) this.onRoom();
   }
 
-  async #send(pieces: Iterable<string>): Promise<boolean> {
+  async #send(pieces: Iterable<Piece>): Promise<boolean> {
     this.hasBegun = false;
     let gathered = '';
     let began = performance.now();
     for (const piece of pieces) {
+      if (piece instanceof Promise) {
+        await piece;
+        continue;
+      }
       gathered += piece;
       if (gathered.length < GATHER) continue;
       if (!(await this.#write(framePiece(gathered, this.framing)))) return false;

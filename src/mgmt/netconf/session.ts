@@ -22,6 +22,7 @@ import type { SubscriptionEnd } from '../events/subscription.ts';
 import type { TextFeed } from '../octet-feed.ts';
 import { OctetFeed } from '../octet-feed.ts';
 import type { Operations } from '../operations.ts';
+import type { Piece } from '../pause.ts';
 import { parseXml, XML_LIMITS, type XmlElement, XmlFeed } from '../xml.ts';
 import { NETCONF_NAMESPACE, writeXml } from '../xml-data.ts';
 import type { Envelope } from './envelope.ts';
@@ -72,7 +73,7 @@ interface Request {
   /** What it holds, read while the library works. */
   asked: Contents | undefined;
   /** Text that takes the place of the reference in the reply. */
-  contents: Iterable<string> | undefined;
+  contents: Iterable<Piece> | undefined;
   /** Ends what `contents` reads from. */
   release: () => void;
 }
@@ -189,7 +190,7 @@ export class GuardedSession {
   }
 
   /** Contents that are made while they are sent; `close` ends what they are made from. */
-  #stream(request: Request, contents: Iterable<string>, close: () => void): void {
+  #stream(request: Request, contents: Iterable<Piece>, close: () => void): void {
     request.contents = contents;
     request.release = once(close);
     // The session may have ended while it was opened.
@@ -370,7 +371,7 @@ export class GuardedSession {
   }
 }
 
-function* around(before: string, contents: Iterable<string>, after: string): Generator<string> {
+function* around(before: string, contents: Iterable<Piece>, after: string): Generator<Piece> {
   yield before;
   yield* contents;
   yield after;

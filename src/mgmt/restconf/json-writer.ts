@@ -5,6 +5,8 @@
 
 import type { DataNode } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
+import type { Piece } from '../pause.ts';
+import { Pause } from '../pause.ts';
 import { RowNode } from '../row-node.ts';
 import type { RowForm } from '../whole-rows.ts';
 import { WholeRows } from '../whole-rows.ts';
@@ -21,7 +23,7 @@ const DEFAULT_ANNOTATION = '{"ietf-netconf-with-defaults:default":true}';
 export function* writeJson(
   nodes: Iterable<DataNode>,
   rows: (parent: DataNode) => Iterable<DataNode> = () => [],
-): Generator<string> {
+): Generator<Piece> {
   yield '{';
   yield* writeMembers(nodes, rows, new MemberWriter(true));
   yield '}';
@@ -31,10 +33,14 @@ function* writeMembers(
   nodes: Iterable<DataNode>,
   rows: (parent: DataNode) => Iterable<DataNode>,
   writer: MemberWriter,
-): Generator<string> {
+): Generator<Piece> {
   let text = '';
   for (const node of nodes) {
-    if (holdsRows(node.schema) || holdsOpenData(node)) {
+    if (node instanceof Pause) {
+      yield text;
+      yield node.until;
+      text = '';
+    } else if (holdsRows(node.schema) || holdsOpenData(node)) {
       yield `${text}${writer.before(node.schema)}{`;
       yield* writeInside(node, rows, new MemberWriter(isOpenData(node)));
       text = `}${writer.after(node)}`;
@@ -50,7 +56,7 @@ function* writeInside(
   node: DataNode,
   rows: (parent: DataNode) => Iterable<DataNode>,
   writer: MemberWriter,
-): Generator<string> {
+): Generator<Piece> {
   const entries = rows(node);
   if (!(entries instanceof WholeRows)) {
     yield* writeMembers(withRows(node, entries), rows, writer);
@@ -69,6 +75,7 @@ const JSON_ROWS: RowForm = {
   close: '}',
   leaf: (name) => [`${name === 'ipv4-prefix' ? '' : ','}"${name}":"`, '"'],
   text: rowMember,
+  container: rowContainer,
 };
 
 function* withRows(node: DataNode, entries: Iterable<DataNode>): Generator<DataNode> {
@@ -79,7 +86,7 @@ function* withRows(node: DataNode, entries: Iterable<DataNode>): Generator<DataN
 /** The JSON value of one node, rows left out. */
 export function jsonText(node: DataNode): string {
   const { schema } = node;
-  if (node instanceof RowNode) return `{${node.print(rowMember).slice(1)}}`;
+  if (node instanceof RowNode) return `{${node.print(JSON_ROWS).slice(1)}}`;
   if (schema.isLeaf) return scalarText(node);
   if (isAny(schema) && node.size === 0) {
     // Text that came as XML can only be quoted.
@@ -93,6 +100,11 @@ export function jsonText(node: DataNode): string {
 
 function rowMember(name: string, value: string): string {
   return `,"${name}":${name === 'description' ? JSON.stringify(value) : `"${value}"`}`;
+}
+
+/** Its leaves are texts, or numbers of 64 bits, which are texts, too (RFC 7951 §6.1). */
+function rowContainer(name: string, leaves: readonly (readonly [name: string, value: string])[]): string {
+  return `,"${name}":{${leaves.map(([leaf, value]) => `"${leaf}":"${value}"`).join(',')}}`;
 }
 
 /** What stands between the values of an object: commas, names, the brackets of arrays, annotations. */

@@ -2,6 +2,7 @@
 
 import type { DataNode } from '../../state/data.ts';
 import type { Caller } from '../../state/request.ts';
+import type { Piece } from '../pause.ts';
 import type { Reading } from '../reading.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
@@ -65,7 +66,7 @@ function resourceBody(
   nodes: Iterable<DataNode>,
   reading: Reading,
   isList: boolean,
-): Iterable<string> {
+): Iterable<Piece> {
   const rows = (parent: DataNode) => reading.rows(parent);
   if (encoding === 'json' || !isList) return writeNodes(encoding, nodes, rows);
   const iterator = nodes[Symbol.iterator]();
@@ -75,7 +76,7 @@ function resourceBody(
 }
 
 /** The top nodes stand inside the datastore resource, a container of ietf-restconf (§3.3.1). */
-function* datastoreBody(encoding: Encoding, nodes: Iterable<DataNode>, reading: Reading): Generator<string> {
+function* datastoreBody(encoding: Encoding, nodes: Iterable<DataNode>, reading: Reading): Generator<Piece> {
   const rows = (parent: DataNode) => reading.rows(parent);
   yield encoding === 'json' ? '{"ietf-restconf:data":' : `<data xmlns="${RESTCONF_NAMESPACE}">`;
   yield* writeNodes(encoding, nodes, rows);

@@ -8,6 +8,7 @@ import type { DataNode } from '../../state/data.ts';
 import type { ErrorTag } from '../../state/errors.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
+import type { Piece } from '../pause.ts';
 import { escapeAttribute, escapeText } from '../xml.ts';
 import { writeXml } from '../xml-data.ts';
 import { RestconfFault } from './fault.ts';
@@ -21,7 +22,7 @@ export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Text in pieces; made while it is sent, so that it may need what `close` ends. */
-  readonly body?: Iterable<string>;
+  readonly body?: Iterable<Piece>;
   /** Octets in place of a body, for as long as the client takes them. */
   readonly stream?: Readable;
   /** Called once when the body is sent or given up. */
@@ -33,12 +34,12 @@ export function writeNodes(
   encoding: Encoding,
   nodes: Iterable<DataNode>,
   rows: (parent: DataNode) => Iterable<DataNode> = () => [],
-): Iterable<string> {
+): Iterable<Piece> {
   return encoding === 'json' ? writeJson(nodes, rows) : writeXml(nodes, rows);
 }
 
 /** A body in the encoding, never to be cached without asking (§5.5). */
-export function dataReply(encoding: Encoding, body: Iterable<string>, headers: Reply['headers'] = {}): Reply {
+export function dataReply(encoding: Encoding, body: Iterable<Piece>, headers: Reply['headers'] = {}): Reply {
   return {
     status: 200,
     headers: { 'content-type': MEDIA_TYPES[encoding], 'cache-control': 'no-cache', ...headers },

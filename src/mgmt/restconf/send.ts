@@ -4,6 +4,7 @@
  */
 
 import { Readable } from 'node:stream';
+import type { Piece } from '../pause.ts';
 import { LIMITS } from './limits.ts';
 import type { Reply } from './reply.ts';
 
@@ -18,7 +19,7 @@ export interface Sender {
  * `unreadMs`: how long a client may leave a large body unread.
  * @throws whatever making the first part of the body throws; after that, a failure breaks the connection off
  */
-export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unreadMs): unknown {
+export async function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unreadMs): Promise<unknown> {
   const { status, headers, body, close } = reply;
   if (reply.stream) {
     sender.code(status);
@@ -26,13 +27,12 @@ export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unr
     return sender.send(reply.stream);
   }
   const once = closeOnce(close);
-  let pieces: Iterator<string>;
+  const pieces = gather(body ?? []);
   let first: IteratorResult<string>;
   let second: IteratorResult<string>;
   try {
-    pieces = gather(body ?? []);
-    first = pieces.next();
-    second = first.done ? first : pieces.next();
+    first = await pieces.next();
+    second = first.done ? first : await pieces.next();
   } catch (error) {
     once();
     throw error;
@@ -47,11 +47,16 @@ export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unr
   return sender.send(streamOf([first.value ?? '', second.value], pieces, once, unreadMs));
 }
 
-function streamOf(begun: readonly string[], rest: Iterator<string>, close: () => void, unreadMs: number): Readable {
+function streamOf(
+  begun: readonly string[],
+  rest: AsyncIterator<string>,
+  close: () => void,
+  unreadMs: number,
+): Readable {
   // Each piece is asked for when the client has taken about as much before.
-  function* all(): Generator<string> {
+  async function* all(): AsyncGenerator<string> {
     yield* begun;
-    for (let next = rest.next(); !next.done; next = rest.next()) {
+    for (let next = await rest.next(); !next.done; next = await rest.next()) {
       deadline.refresh();
       yield next.value;
     }
@@ -62,16 +67,20 @@ function streamOf(begun: readonly string[], rest: Iterator<string>, close: () =>
   }, unreadMs);
   stream.once('close', () => {
     clearTimeout(deadline);
-    rest.return?.();
+    void rest.return?.();
     close();
   });
   return stream;
 }
 
 /** The same text in pieces of at least LIMITS.chunkCharacters, the last one apart. */
-function* gather(body: Iterable<string>): Generator<string, undefined> {
+async function* gather(body: Iterable<Piece>): AsyncGenerator<string, undefined> {
   let pending = '';
   for (const piece of body) {
+    if (piece instanceof Promise) {
+      await piece;
+      continue;
+    }
     pending += piece;
     if (pending.length < LIMITS.chunkCharacters) continue;
     yield pending;

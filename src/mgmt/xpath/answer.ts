@@ -13,10 +13,10 @@ export interface Copying {
   whole(node: DataNode): DataNode | undefined;
   /** Adds the keys of a list entry that are missing. */
   withKeys(source: DataNode, copy: DataNode): DataNode;
-  /** The rows of a table, each whole. */
-  everyRow(table: DataNode): Iterable<DataNode>;
-  /** Takes rows for a copy that they stand below; whether there are any. */
-  addRows(copy: DataNode, rows: Iterable<DataNode>): boolean;
+  /** Takes the rows of a table, each whole, for a copy that they stand below; whether there are any. */
+  addEveryRow(table: DataNode, copy: DataNode): boolean;
+  /** Takes the hits of a table, each as `entryOf` copies it, for a copy that they stand below; whether there are any. */
+  addHits(table: DataNode, copy: DataNode, hits: Iterable<Hit>, entryOf: (hit: Hit) => DataNode | undefined): boolean;
 }
 
 interface Marks {
@@ -54,7 +54,7 @@ function copyBelow(source: XPathNode, target: DataNode, marks: Marks, copying: C
     if (copy) target.add(copy);
   }
   const rows = marks.rows.get(source);
-  const hasRows = rows !== undefined && copying.addRows(target, entriesOf(source, rows, copying));
+  const hasRows = rows !== undefined && addRows(source, target, rows, copying);
   return hasRows || target.size > 0;
 }
 
@@ -64,16 +64,9 @@ function copyPartly(source: XPathNode, marks: Marks, copying: Copying): DataNode
   return copyBelow(source, copy, marks, copying) ? copying.withKeys(source.data, copy) : undefined;
 }
 
-function* entriesOf(table: XPathNode, rows: Rows, copying: Copying): Generator<DataNode, undefined> {
-  if (rows.isEvery) {
-    yield* copying.everyRow(table.data);
-    return undefined;
-  }
-  for (const hit of rows.hits()) {
-    const entry = entryOf(hit, copying);
-    if (entry) yield entry;
-  }
-  return undefined;
+function addRows(table: XPathNode, target: DataNode, rows: Rows, copying: Copying): boolean {
+  if (rows.isEvery) return copying.addEveryRow(table.data, target);
+  return copying.addHits(table.data, target, rows.hits(), (hit) => entryOf(hit, copying));
 }
 
 const NO_ROWS: ReadonlyMap<XPathNode, Rows> = new Map();

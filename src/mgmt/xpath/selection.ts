@@ -11,18 +11,24 @@ import { Evaluation } from './evaluation.ts';
 import { invalidExpression } from './lexer.ts';
 import type { NodeSet } from './node-set.ts';
 import { parseExpression } from './parser.ts';
-import type { Axis, Expression, NodeTest } from './syntax.ts';
+import type { Axis, Expression, NodeTest, Step } from './syntax.ts';
 import { partsOf, predicatesOf } from './syntax.ts';
 
 export class XPathSelection {
   readonly #expression: Expression;
   readonly #canonical: Canonical;
   readonly #tops: readonly NodeTest[] | 'all';
+  /**
+   * Whether the expression may look at statistics of bindings: a step names one, or any node there. Where it does not, the text
+   * of a whole binding is that without them.
+   */
+  readonly looksAtStatistics: boolean;
 
   constructor(expression: Expression, canonical: Canonical) {
     this.#expression = expression;
     this.#canonical = canonical;
     const tops: NodeTest[] = [];
+    this.looksAtStatistics = mayReachStatistics(expression);
     this.#tops = findTops(expression, true, tops) ? tops : 'all';
   }
 
@@ -92,6 +98,30 @@ const BELOW: ReadonlySet<Axis> = new Set([
   'attribute',
   'namespace',
 ]);
+
+const STATISTICS: ReadonlySet<string> = new Set([
+  'statistics',
+  'discontinuity-time',
+  'encapsulated-packets',
+  'encapsulated-octets',
+  'decapsulated-packets',
+  'decapsulated-octets',
+]);
+/** Steps that lead no further down, or only to what the next step is to choose from. */
+const NOT_DOWN: ReadonlySet<Axis> = new Set(['ancestor', 'ancestor-or-self', 'parent', 'self', 'descendant-or-self']);
+
+function mayReachStatistics(expression: Expression): boolean {
+  const steps = expression.kind === 'path' ? expression.steps : [];
+  return (
+    steps.some(isStepToStatistics) || [...partsOf(expression), ...predicatesOf(expression)].some(mayReachStatistics)
+  );
+}
+
+function isStepToStatistics({ axis, test }: Step): boolean {
+  if (test.kind === 'nothing') return false;
+  if (test.kind === 'name' && test.name !== undefined) return STATISTICS.has(test.name);
+  return !(test.kind === 'node' && NOT_DOWN.has(axis));
+}
 
 /**
  * Collects the tests that top nodes must pass to be looked at; false when it may be any. `atRoot` says whether the context

@@ -12,7 +12,7 @@ const UNREAD_MS = 400;
 const PIECE = 'x'.repeat(LIMITS.chunkCharacters);
 
 /** An answer of so many pieces, as it is handed to the connection. */
-function answerOf(pieces: number): { readonly body: Readable; readonly closed: () => number } {
+async function answerOf(pieces: number): Promise<{ readonly body: Readable; readonly closed: () => number }> {
   let [sent, closed]: [unknown, number] = [undefined, 0];
   const sender = {
     code: () => undefined,
@@ -22,13 +22,13 @@ function answerOf(pieces: number): { readonly body: Readable; readonly closed: (
     },
   };
   const reply = { status: 200, headers: {}, body: Array.from({ length: pieces }, () => PIECE), close: () => closed++ };
-  send(sender, reply, UNREAD_MS);
+  await send(sender, reply, UNREAD_MS);
   assert.instance(sent, Readable);
   return { body: sent as Readable, closed: () => closed };
 }
 
 test('a client that is slow and steady gets all of it, however long it takes', async () => {
-  const { body, closed } = answerOf(40);
+  const { body, closed } = await answerOf(40);
   const began = performance.now();
   let characters = 0;
   for await (const piece of body) {
@@ -41,7 +41,7 @@ test('a client that is slow and steady gets all of it, however long it takes', a
 });
 
 test('a client that stops is cut off, and the reading ends', async () => {
-  const { body, closed } = answerOf(1_000);
+  const { body, closed } = await answerOf(1_000);
   let fault: unknown;
   body.on('error', (error) => {
     fault = error;

@@ -1,0 +1,189 @@
+/**
+ * The statistics of bindings and gateways of an AFTR, as the control thread keeps them: counters of rows start at zero with
+ * a row, go with a binding whose row is written anew, and go on in another row of the gateway when a binding of it is removed,
+ * so that the sums of a gateway never fall.
+ *
+ * What workers count while a row leaves the table outside of a hold (more than a thousand rows in one commit) may miss the
+ * sum of its gateway: at most one batch of each.
+ */
+
+import { formatIpv4, formatIpv6, parseIpv6 } from '../address.ts';
+import type { BindingCounters, SoftwireCounters } from '../control.ts';
+import { GatewayIndex } from './gateway-index.ts';
+import { ROW_WORDS } from './layout.ts';
+import type { Allocate } from './memory.ts';
+import { isShared } from './port-sets.ts';
+import type { RowCountersMemory, RowTraffic } from './row-counters.ts';
+import { allocateRowCounters, RowCounters } from './row-counters.ts';
+import type { Softwires } from './softwires.ts';
+import type { RowWatcher, Table } from './table.ts';
+
+/** What workers write and read. */
+export interface RowStatisticsMemory {
+  readonly counters: RowCountersMemory;
+  readonly gateways: SharedArrayBuffer;
+  /** Random. */
+  readonly seed: number;
+}
+
+/** Gateways that are listed at once; where an AFTR has more, each is to be asked for. */
+export const LISTED_GATEWAYS = 10_000;
+/** Rows cleared in one hold of the workers: some tenths of a millisecond. */
+const CLEARED_ROWS = 2_000;
+const TRAFFIC = ['encapsulatedPackets', 'encapsulatedOctets', 'decapsulatedPackets', 'decapsulatedOctets'] as const;
+
+export class RowStatistics implements RowWatcher {
+  readonly memory: RowStatisticsMemory;
+  readonly #table: Table;
+  readonly #softwires: Softwires;
+  readonly #counters: RowCounters;
+  readonly #gateways: GatewayIndex;
+  readonly #baseMs: number;
+  /** When each row began to count, in tenths of a second since the base. */
+  readonly #begun: Uint32Array;
+  /** Traffic of rows that were removed, in another row of the same gateway; and when the first of them began, plus one. */
+  readonly #inherited: Float64Array;
+  readonly #inheritedSince: Uint32Array;
+
+  /** `seed` is random. */
+  constructor(table: Table, softwires: Softwires, workers: number, seed: number, allocate: Allocate) {
+    this.#table = table;
+    this.#softwires = softwires;
+    const rows = table.rows.length / ROW_WORDS - 1;
+    const counters = allocateRowCounters(rows, workers, allocate);
+    this.#counters = new RowCounters(counters, table.rows);
+    this.#gateways = new GatewayIndex(allocate, table.rows, seed);
+    this.#baseMs = counters.baseMs;
+    this.#begun = new Uint32Array(allocate((rows + 1) * 4));
+    this.#inherited = new Float64Array(allocate((rows + 1) * TRAFFIC.length * 8));
+    this.#inheritedSince = new Uint32Array(allocate((rows + 1) * 4));
+    this.memory = { counters, gateways: this.#gateways.memory, seed };
+    table.watcher = this;
+  }
+
+  written(row: number): void {
+    this.#begin(row);
+    this.#gateways.add(row, this.#softwires.instance(this.#table.softwireOf(row)));
+  }
+
+  replaced(from: number, to: number): void {
+    const isSame = this.#gateways.instanceOf(from) === this.#gateways.instanceOf(to);
+    if (!isSame || !this.#table.haveSameRemote(from, to)) return;
+    this.#counters.copy(from, to);
+    this.#begun[to] = this.#begun[from] ?? 0;
+    this.#counters.clear(from);
+  }
+
+  retired(row: number): void {
+    const other = this.#gateways.remove(row);
+    if (other !== 0) this.#inherit(row, other);
+  }
+
+  /**
+   * Makes the instances that are counted those given; one that was not starts from zero. `hold` runs what it is given with
+   * no packet being decided.
+   */
+  setCounting(instances: readonly number[], hold: (body: () => void) => void): void {
+    for (const instance of instances) if (!this.#counters.isCounting(instance)) this.clear(instance, hold);
+    this.#counters.setCounting(instances);
+  }
+
+  /** Makes the rows of an instance count from zero. */
+  clear(instance: number, hold: (body: () => void) => void): void {
+    let some: number[] = [];
+    const clearSome = () => {
+      hold(() => {
+        for (const row of some) this.#begin(row);
+      });
+      some = [];
+    };
+    for (const row of this.#gateways.rows(instance)) if (some.push(row) === CLEARED_ROWS) clearSome();
+    if (some.length > 0) clearSome();
+  }
+
+  /** Statistics of the binding of exactly this prefix; undefined when the instance has none. */
+  binding(instance: number, address: number, length: number): BindingCounters | undefined {
+    const row = this.#table.find(address, length);
+    if (row === 0 || isShared(this.#table, row) || this.#gateways.instanceOf(row) !== instance) return undefined;
+    return { sinceMs: this.#timeOf(this.#begun[row] ?? 0), ...this.#counters.traffic(row) };
+  }
+
+  /** Gateways of an instance, their bindings and port sets all together. */
+  countGateways(instance: number): number {
+    return this.#gateways.count(instance);
+  }
+
+  /** Statistics of some gateways of an instance, or of all of them when they are no more than LISTED_GATEWAYS. */
+  softwires(instance: number, addresses?: readonly string[]): SoftwireCounters[] {
+    if (!addresses && this.#gateways.count(instance) > LISTED_GATEWAYS) return [];
+    const found = addresses
+      ? addresses.map((text) => this.#gateways.rowsTo(instance, parseIpv6(text) ?? new Uint8Array(16)))
+      : [...this.#gateways.gateways(instance)];
+    const isCounting = this.#counters.isCounting(instance);
+    return found.filter((rows) => rows.length > 0).map((rows) => this.#softwire(rows, isCounting));
+  }
+
+  #softwire(rows: readonly number[], isCounting: boolean): SoftwireCounters {
+    const [first = 0] = rows;
+    const at = first * ROW_WORDS * 4;
+    const gateway = { remote: formatIpv6(this.#table.octets.subarray(at, at + 16)), bindings: rows.length };
+    return isCounting ? { ...gateway, counters: this.#sum(rows) } : gateway;
+  }
+
+  #sum(rows: readonly number[]): NonNullable<SoftwireCounters['counters']> {
+    const traffic = { encapsulatedPackets: 0, encapsulatedOctets: 0, decapsulatedPackets: 0, decapsulatedOctets: 0 };
+    const violations = { packets: 0, octets: 0 };
+    let [since, lastTime, lastSource] = [Number.POSITIVE_INFINITY, -1, 0];
+    for (const row of rows) {
+      const own = this.#allTraffic(row);
+      for (const name of TRAFFIC) traffic[name] += own[name];
+      since = Math.min(since, this.#since(row));
+      const refused = this.#counters.refusals(row);
+      if (refused.packets === 0) continue;
+      violations.packets += refused.packets;
+      violations.octets += refused.octets;
+      if (refused.lastTime > lastTime) [lastTime, lastSource] = [refused.lastTime, refused.lastSource];
+    }
+    const last = { timeMs: this.#timeOf(lastTime), ipv4Source: formatIpv4(lastSource) };
+    return { sinceMs: this.#timeOf(since), ...traffic, violations, ...(lastTime >= 0 && { lastViolation: last }) };
+  }
+
+  #begin(row: number): void {
+    this.#counters.clear(row);
+    this.#begun[row] = Math.floor((Date.now() - this.#baseMs) / 100);
+    if (this.#inheritedSince[row] === 0) return;
+    this.#inheritedSince[row] = 0;
+    this.#inherited.fill(0, row * TRAFFIC.length, (row + 1) * TRAFFIC.length);
+  }
+
+  #inherit(from: number, to: number): void {
+    const traffic = this.#allTraffic(from);
+    for (const [i, name] of TRAFFIC.entries()) {
+      this.#inherited[to * TRAFFIC.length + i] = (this.#inherited[to * TRAFFIC.length + i] ?? 0) + traffic[name];
+    }
+    this.#inheritedSince[to] = Math.min(this.#since(from), this.#since(to)) + 1;
+    this.#counters.inheritRefusals(from, to);
+  }
+
+  #allTraffic(row: number): RowTraffic {
+    const own = this.#counters.traffic(row);
+    if (this.#inheritedSince[row] === 0) return own;
+    const inherited = (i: number): number => this.#inherited[row * TRAFFIC.length + i] ?? 0;
+    return {
+      encapsulatedPackets: own.encapsulatedPackets + inherited(0),
+      encapsulatedOctets: own.encapsulatedOctets + inherited(1),
+      decapsulatedPackets: own.decapsulatedPackets + inherited(2),
+      decapsulatedOctets: own.decapsulatedOctets + inherited(3),
+    };
+  }
+
+  #since(row: number): number {
+    const begun = this.#begun[row] ?? 0;
+    const inherited = this.#inheritedSince[row] ?? 0;
+    return inherited === 0 ? begun : Math.min(begun, inherited - 1);
+  }
+
+  #timeOf(tenths: number): number {
+    return this.#baseMs + tenths * 100;
+  }
+}

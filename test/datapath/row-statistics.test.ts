@@ -1,0 +1,323 @@
+import { Worker } from 'node:worker_threads';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseIpv4Prefix } from '../../src/address.ts';
+import { Batch } from '../../src/datapath/batch.ts';
+import { allocateShared } from '../../src/datapath/memory.ts';
+import { allocateRowCounters, RowCounters } from '../../src/datapath/row-counters.ts';
+import { FORWARDED } from '../../src/datapath/verdict.ts';
+import type { BindingText } from '../helpers/engine-case.ts';
+import { AFTR, BINDINGS, EngineUnderTest } from '../helpers/engine-case.ts';
+import { fragments } from '../helpers/fragments.ts';
+import { ipv4, ipv6, udp } from '../helpers/packets.ts';
+
+/** What is counted for each binding and each gateway of an AFTR (D130). */
+const test = suite('row-statistics');
+
+const G1 = '2001:db8:a::1';
+const G2 = '2001:db8:a::2';
+const G3 = '2001:db8:a::3';
+const MAIN = '2001:db8:b::1';
+const INTERNET = '203.0.113.80';
+const X = '198.51.100.10';
+const SPECIAL = '198.51.100.77';
+const Y = '198.51.101.20';
+
+const counting = { ...AFTR, 'binding-counters': true };
+
+async function engineWith(bindings: readonly BindingText[] = BINDINGS, aftr = counting): Promise<EngineUnderTest> {
+  const engine = new EngineUnderTest('aftr');
+  await engine.configure([aftr], bindings);
+  return engine;
+}
+
+/** Packets and octets to the gateway, then from it. */
+type Figures = readonly [number, number, number, number];
+
+function bindingFigures(engine: EngineUnderTest, prefix: string): Figures | undefined {
+  const { address, length } = parseIpv4Prefix(prefix) ?? { address: 0, length: 0 };
+  const found = engine.forwarding.bindingCounters('br', address, length);
+  return found && figures(found);
+}
+
+function figures(found: {
+  readonly encapsulatedPackets: number;
+  readonly encapsulatedOctets: number;
+  readonly decapsulatedPackets: number;
+  readonly decapsulatedOctets: number;
+}): Figures {
+  const { encapsulatedPackets, encapsulatedOctets, decapsulatedPackets, decapsulatedOctets } = found;
+  return [encapsulatedPackets, encapsulatedOctets, decapsulatedPackets, decapsulatedOctets];
+}
+
+function gateway(engine: EngineUnderTest, remote: string) {
+  return engine.forwarding.aftrSoftwires([remote])[0]?.softwires[0];
+}
+
+function gatewayFigures(engine: EngineUnderTest, remote: string): Figures | undefined {
+  const counters = gateway(engine, remote)?.counters;
+  return counters && figures(counters);
+}
+
+const down = (dst: string, octets = 8): string => ipv4({ src: INTERNET, dst, payload: udp(octets) });
+const up = (gw: string, src: string, dst = INTERNET, octets = 8): string =>
+  ipv6({ src: gw, dst: MAIN, payload: ipv4({ src, dst, payload: udp(octets) }) });
+const octetsOf = (packet: string): number => packet.length / 2;
+const D = octetsOf(down(X));
+const U = octetsOf(up(G1, X));
+
+test('both directions are counted for the binding of the longest match, as received', async () => {
+  const engine = await engineWith();
+  engine.run([down(X), down(X, 100), down(SPECIAL), up(G1, X), up(G2, SPECIAL), up(G2, SPECIAL)]);
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [2, D + octetsOf(down(X, 100)), 1, U]);
+  assert.equal(bindingFigures(engine, '198.51.100.77/32'), [1, D, 2, 2 * U]);
+  assert.equal(bindingFigures(engine, '198.51.101.0/24'), [0, 0, 0, 0]);
+  assert.is(bindingFigures(engine, '198.51.101.0/25'), undefined);
+});
+
+test('a gateway has the sums over its bindings, and how many they are', async () => {
+  const engine = await engineWith();
+  engine.run([down(SPECIAL), down(Y), up(G2, Y), up(G1, X)]);
+  assert.equal(gatewayFigures(engine, G2), [2, 2 * D, 1, U]);
+  assert.equal(gatewayFigures(engine, G1), [0, 0, 1, U]);
+  assert.is(gateway(engine, G2)?.bindings, 2);
+  const all = engine.forwarding.aftrSoftwires()[0]?.softwires ?? [];
+  assert.equal(all.map(({ remote }) => remote).sort(), [G1, G2, G3]);
+  assert.is(gateway(engine, '2001:db8:a::9'), undefined);
+});
+
+test('a packet from gateway to gateway counts for both, as it was received', async () => {
+  const engine = await engineWith();
+  engine.run([up(G1, X, Y)]);
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 1, U]);
+  assert.equal(bindingFigures(engine, '198.51.101.0/24'), [1, U, 0, 0]);
+});
+
+test('a drop is counted for no binding', async () => {
+  const engine = await engineWith();
+  engine.run([up(G2, X), up(G1, X, X), down('198.51.102.200'), ipv4({ src: INTERNET, dst: X, ttl: 0 })]);
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 0, 0]);
+});
+
+test('a tunnel packet that came in fragments counts with all of them', async () => {
+  const engine = await engineWith();
+  const pieces = fragments(ipv4({ src: X, dst: INTERNET, payload: udp(100) }), 64, { src: G1, dst: MAIN });
+  for (const piece of pieces) engine.run([piece]);
+  const octets = pieces.reduce((sum, piece) => sum + octetsOf(piece), 0);
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, pieces.length, octets]);
+});
+
+test('sums of gateways are those of the instance', async () => {
+  const engine = await engineWith();
+  engine.run([down(X), down(Y), down(SPECIAL), up(G1, X), up(G1, X, Y), up(G2, Y), up(G2, X)]);
+  const [instance] = engine.counters();
+  const all = engine.forwarding.aftrSoftwires()[0]?.softwires ?? [];
+  const sum = (name: 'encapsulatedOctets' | 'decapsulatedOctets') =>
+    all.reduce((total, { counters }) => total + (counters?.[name] ?? 0), 0);
+  assert.is(
+    sum('encapsulatedOctets'),
+    (instance?.ipv4.forwarded.octets ?? 0) + (instance?.ipv6.hairpinned.octets ?? 0),
+  );
+  assert.is(
+    sum('decapsulatedOctets'),
+    (instance?.ipv6.forwarded.octets ?? 0) + (instance?.ipv6.hairpinned.octets ?? 0),
+  );
+});
+
+test('a port set counts for its gateway', async () => {
+  const shared = {
+    'ipv4-address': '198.51.103.1',
+    'psid-offset': 6,
+    'psid-length': 8,
+    'port-set': [{ psid: 0x34, 'b4-ipv6-address': G3 }],
+  };
+  const engine = await engineWith(BINDINGS, { ...counting, 'binding-table': { 'shared-address': [shared] } } as never);
+  const packet = ipv4({ src: INTERNET, dst: '198.51.103.1', payload: udp(8, 1000, 1232) });
+  engine.run([packet]);
+  assert.is(gateway(engine, G3)?.bindings, 2);
+  assert.equal(gatewayFigures(engine, G3), [1, octetsOf(packet), 0, 0]);
+});
+
+test('what is refused from a gateway is counted for it, with the last inner source; not from addresses that are none', async () => {
+  const engine = await engineWith();
+  const packets = [up(G2, X), up(G2, '198.51.103.9'), up('2001:db8:a::9', X)];
+  const before = Date.now();
+  engine.run(packets, performance.now());
+  const found = gateway(engine, G2)?.counters;
+  assert.equal(found?.violations, { packets: 2, octets: 2 * U });
+  assert.is(found?.lastViolation?.ipv4Source, '198.51.103.9');
+  assert.ok(Math.abs((found?.lastViolation?.timeMs ?? 0) - before) < 1_000);
+  assert.is(gateway(engine, '2001:db8:a::9'), undefined);
+  assert.is(gateway(engine, G1)?.counters?.lastViolation, undefined);
+});
+
+test('junk that is dropped without the slow path is counted as well', async () => {
+  const engine = await engineWith();
+  for (let i = 0; i < 20; i++) engine.run(new Array<string>(60).fill(up(G2, X)), 0);
+  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 1_200, octets: 1_200 * U });
+});
+
+test('changes of other bindings leave the figures alone; a row that is used again begins at zero', async () => {
+  const engine = await engineWith();
+  engine.run([down(X), down(Y)]);
+  for (let round = 0; round < 40; round++) {
+    await engine.configure([counting], [...BINDINGS, [`198.51.103.${round}/32`, G3]]);
+    assert.equal(bindingFigures(engine, `198.51.103.${round}/32`), [0, 0, 0, 0], `round ${round}`);
+    engine.run([down(`198.51.103.${round}`)]);
+    assert.equal(bindingFigures(engine, `198.51.103.${round}/32`), [1, D, 0, 0]);
+  }
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [1, D, 0, 0]);
+  assert.equal(bindingFigures(engine, '198.51.101.0/24'), [1, D, 0, 0]);
+});
+
+test('a binding goes on when its AFTR address changes, and begins anew with another gateway', async () => {
+  const engine = await engineWith();
+  engine.run([down(X), down(Y)]);
+  await engine.configure(
+    [counting],
+    [
+      ['198.51.100.0/24', G1, '2001:db8:b::2'],
+      ['198.51.101.0/24', G3],
+    ],
+  );
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [1, D, 0, 0]);
+  assert.equal(bindingFigures(engine, '198.51.101.0/24'), [0, 0, 0, 0]);
+  assert.is(gateway(engine, G2), undefined);
+  assert.equal(gatewayFigures(engine, G3), [0, 0, 0, 0]);
+});
+
+test('the sums of a gateway do not fall when it loses a binding; they are gone with the last one', async () => {
+  const engine = await engineWith();
+  engine.run([down(SPECIAL), down(Y), up(G2, X)]);
+  const since = gateway(engine, G2)?.counters?.sinceMs;
+  await engine.configure([counting], [['198.51.101.0/24', G2]]);
+  assert.equal(gatewayFigures(engine, G2), [2, 2 * D, 0, 0]);
+  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 1, octets: U });
+  assert.is(gateway(engine, G2)?.counters?.sinceMs, since);
+  assert.equal(bindingFigures(engine, '198.51.101.0/24'), [1, D, 0, 0]);
+  await engine.configure([counting], [['198.51.100.0/24', G1]]);
+  assert.is(gateway(engine, G2), undefined);
+  await engine.configure([counting], [['198.51.101.0/24', G2]]);
+  assert.equal(gatewayFigures(engine, G2), [0, 0, 0, 0]);
+});
+
+test('clear-statistics begins all figures of the AFTR anew', async () => {
+  const engine = await engineWith();
+  engine.run([down(SPECIAL), down(Y), up(G2, X)]);
+  await engine.configure([counting], BINDINGS.slice(0, 3));
+  const before = gateway(engine, G2)?.counters?.sinceMs ?? 0;
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  assert.ok(engine.forwarding.clearStatistics('br'));
+  assert.equal(gatewayFigures(engine, G2), [0, 0, 0, 0]);
+  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 0, octets: 0 });
+  assert.is(gateway(engine, G2)?.counters?.lastViolation, undefined);
+  assert.equal(bindingFigures(engine, '198.51.101.0/24'), [0, 0, 0, 0]);
+  const { sinceMs = 0 } = gateway(engine, G2)?.counters ?? {};
+  assert.ok(sinceMs >= before + 200, `${before} to ${sinceMs}`);
+});
+
+test('nothing is counted while it is off, and what was counted before does not come back', async () => {
+  const engine = await engineWith();
+  engine.run([down(X)]);
+  await engine.configure([{ ...AFTR, 'binding-counters': false }], BINDINGS);
+  engine.run([down(X), up(G2, X)]);
+  assert.equal(gateway(engine, G1), { remote: G1, bindings: 1 });
+  await engine.configure([counting], BINDINGS);
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 0, 0]);
+  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 0, octets: 0 });
+});
+
+test('two AFTRs have figures of their own, also where one does not count', async () => {
+  const engine = new EngineUnderTest('aftr');
+  const second = { ...AFTR, name: 'b2', 'ipv6-address': '2001:db8:b::9', 'additional-ipv6-address': [] };
+  const aftrs = [
+    { ...counting, 'ipv4-pool': ['198.51.100.0/24'] },
+    { ...second, 'ipv4-address': '203.0.113.2', 'ipv4-pool': ['198.51.101.0/24'], 'binding-counters': false },
+  ];
+  await engine.configureAll(aftrs, [
+    { instance: 'br', text: ['198.51.100.0/24', G1] },
+    { instance: 'b2', text: ['198.51.101.0/24', G3] },
+  ]);
+  engine.run([down(X), down(Y), up(G1, X, Y)]);
+  const [br, b2] = engine.forwarding.aftrSoftwires();
+  assert.equal(b2?.softwires, [{ remote: G3, bindings: 1 }]);
+  assert.equal(
+    br?.softwires.map(({ bindings, counters }) => [bindings, counters && figures(counters)]),
+    [[1, [1, D, 1, U]]],
+  );
+});
+
+test('trace counts nothing', async () => {
+  const engine = await engineWith();
+  engine.forwarding.trace(Buffer.from(up(G2, X), 'hex'));
+  engine.forwarding.trace(Buffer.from(down(X), 'hex'));
+  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 0, octets: 0 });
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 0, 0]);
+});
+
+/** A batch of packets that were forwarded to the gateway of a row. */
+function forwarded(row: number, packets: number, octets: number): Batch {
+  const batch = new Batch(packets, 128);
+  batch.count = packets;
+  batch.sides.fill(4);
+  batch.verdicts.fill(FORWARDED);
+  batch.rows.fill(row);
+  batch.lengths.fill(octets);
+  return batch;
+}
+
+test('octets carry over 2^31 and 2^32', () => {
+  const counters = new RowCounters(allocateRowCounters(10, 1, allocateShared), new Int32Array(100));
+  counters.setCounting([0]);
+  const batch = forwarded(7, 64, 65_535);
+  for (let i = 1; i <= 2_100; i++) {
+    counters.countBatch(batch);
+    assert.is(counters.traffic(7).encapsulatedOctets, i * 64 * 65_535);
+  }
+  assert.is(counters.traffic(7).encapsulatedPackets, 2_100 * 64);
+  assert.is(counters.traffic(6).encapsulatedPackets, 0);
+});
+
+test('the sum of several workers is exact, and no reading falls', async () => {
+  const memory = allocateRowCounters(10, 2, allocateShared);
+  const counters = new RowCounters(memory, new Int32Array(100));
+  counters.setCounting([0]);
+  const rounds = 3_000;
+  const source = `
+    const { workerData, parentPort } = require('node:worker_threads');
+    Promise.all([import(workerData.counters), import(workerData.batch)]).then(([{ RowCounters }, { Batch }]) => {
+      const counters = new RowCounters(workerData.memory, new Int32Array(100));
+      const batch = new Batch(64, 128);
+      batch.count = 64;
+      batch.sides.fill(4);
+      batch.rows.fill(3);
+      batch.lengths.fill(65535);
+      for (let i = 0; i < workerData.rounds; i++) counters.countBatch(batch);
+      parentPort.postMessage('done');
+    });`;
+  const modules = {
+    counters: new URL('../../src/datapath/row-counters.js', import.meta.url).href,
+    batch: new URL('../../src/datapath/batch.js', import.meta.url).href,
+  };
+  const threads = [0, 1].map(() => new Worker(source, { eval: true, workerData: { ...modules, memory, rounds } }));
+  const done = Promise.all(threads.map((thread) => new Promise((resolve) => thread.once('message', resolve))));
+  let isRunning = true;
+  void done.then(() => {
+    isRunning = false;
+  });
+  let last = 0;
+  while (isRunning) {
+    for (let i = 0; i < 1_000; i++) {
+      const now = counters.traffic(3).encapsulatedOctets;
+      assert.ok(now >= last, `${last}, then ${now}`);
+      last = now;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const octets = 2 * rounds * 64 * 65_535;
+  assert.ok(octets > 2 ** 34);
+  assert.is(counters.traffic(3).encapsulatedOctets, octets);
+  assert.is(counters.traffic(3).encapsulatedPackets, 2 * rounds * 64);
+});
+
+test.run();
