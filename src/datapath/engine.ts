@@ -128,6 +128,7 @@ export class Engine {
     this.#softwires = new Softwires(memory.softwires);
     const { seed } = memory;
     this.#own = new OwnAddresses(memory.ownAddresses);
+    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own);
     this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, seed, memory.pathMtus);
     const identifications = new Identifications(memory.identificationKey, worker);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, seed, identifications);
@@ -136,7 +137,6 @@ export class Engine {
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
     const violations = new ViolationLog(memory.workers, seed, memory.violations);
     const refusals = new GatewayRefusals(this.#softwires, errors, violations, worker);
-    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, refusals);
     this.#slowPath = this.#newSlowPath(memory, worker, budget, errors, refusals);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);

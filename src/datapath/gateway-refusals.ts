@@ -36,16 +36,10 @@ export class GatewayRefusals {
 
   /** Returns `drop`, the verdict. */
   refuse(batch: Batch, { k, outer, at, softwire }: RefusedPacket, drop: number): number {
-    this.note(batch, outer, at, softwire);
+    const instance = this.#softwires.instance(softwire);
+    this.#violations.add(this.#worker, instance, batch.words, (outer + IPV6_SOURCE) >> 2, (at >> 2) + SOURCE_WORD);
     const len = IPV6_HEADER_LEN + payloadLength(batch.buf, outer);
     this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
     return drop;
-  }
-
-  /** The note alone: for packets that come too fast to be told about. */
-  note(batch: Batch, outer: number, at: number, softwire: number): void {
-    const instance = this.#softwires.instance(softwire);
-    const { words } = batch;
-    this.#violations.add(this.#worker, instance, words, (outer + IPV6_SOURCE) >> 2, (at >> 2) + SOURCE_WORD);
   }
 }
