@@ -138,14 +138,15 @@ export class Engine {
     const budget = new IcmpBudget(seed, memory.icmpBudget);
     const errors = new Icmpv6Errors(this.#softwires, budget);
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
+    const violations = new Violations(memory.statistics, this.#table.rows);
     const refusals = new GatewayRefusals({
       softwires: this.#softwires,
       errors,
       log: new ViolationLog(memory.workers, seed, memory.violations),
-      violations: new Violations(memory.statistics, this.#table.rows),
+      violations,
       worker,
     });
-    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, refusals);
+    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, violations);
     this.#slowPath = this.#newSlowPath(memory, worker, budget, errors, refusals);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);

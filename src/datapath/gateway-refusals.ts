@@ -48,19 +48,13 @@ export class GatewayRefusals {
   }
 
   /** Returns `drop`, the verdict. */
-  refuse(batch: Batch, packet: RefusedPacket, drop: number): number {
-    const { k, outer, at, softwire } = packet;
-    this.note(batch, k, outer, at, softwire);
-    const len = IPV6_HEADER_LEN + payloadLength(batch.buf, outer);
-    this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
-    return drop;
-  }
-
-  /** The note alone: for packets that come too fast to be told about. */
-  note(batch: Batch, k: number, outer: number, at: number, softwire: number): void {
+  refuse(batch: Batch, { k, outer, at, softwire }: RefusedPacket, drop: number): number {
     const instance = this.#softwires.instance(softwire);
     const { words } = batch;
     this.#log.add(this.#worker, instance, words, (outer + IPV6_SOURCE) >> 2, (at >> 2) + SOURCE_WORD);
     this.#violations.note(batch, k, instance, outer >> 2, source(batch.buf, at));
+    const len = IPV6_HEADER_LEN + payloadLength(batch.buf, outer);
+    this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
+    return drop;
   }
 }

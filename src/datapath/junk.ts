@@ -1,11 +1,10 @@
 /**
  * Plain packets that end here for the commonest reasons, decided by a few words: what the slow path would say, without
- * its errors. It takes over when so much junk comes that the slow path would keep good packets waiting.
+ * its errors and notes. It takes over when so much junk comes that the slow path would keep good packets waiting.
  */
 
 import type { Batch } from './batch.ts';
 import type { Role } from './engine.ts';
-import type { GatewayRefusals } from './gateway-refusals.ts';
 import { ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
 import { sameFourWords, swapWord } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
@@ -21,6 +20,7 @@ import {
   DROP_SOURCE_MISMATCH,
   DROP_WRONG_AFTR,
 } from './verdict.ts';
+import type { Violations } from './violations.ts';
 
 const OUTER_SOURCE_WORD = 2;
 const OUTER_DESTINATION_WORD = 6;
@@ -31,14 +31,14 @@ export class Junk {
   readonly #table: TableReader;
   readonly #softwires: Softwires;
   readonly #own: OwnAddresses;
-  readonly #refusals: GatewayRefusals;
+  readonly #violations: Violations;
 
-  constructor(role: Role, table: TableReader, softwires: Softwires, own: OwnAddresses, refusals: GatewayRefusals) {
+  constructor(role: Role, table: TableReader, softwires: Softwires, own: OwnAddresses, violations: Violations) {
     this.#isGateway = role === 'gateway';
     this.#table = table;
     this.#softwires = softwires;
     this.#own = own;
-    this.#refusals = refusals;
+    this.#violations = violations;
   }
 
   /**
@@ -81,15 +81,21 @@ export class Junk {
     }
     const source = swapWord(words[inner + SOURCE_WORD] ?? 0) >>> 0;
     if (row === 0 && this.#mayBeShared(source) && plainPort(words, inner, len - OUTER_LEN, true) < 0) return false;
-    if (row !== 0 && sameFourWords(words, w + OUTER_SOURCE_WORD, this.#table.rows, row << ROW_SHIFT)) return false;
-    this.#end(batch, k, row === 0 ? DROP_NO_BINDING : DROP_SOURCE_MISMATCH, softwire);
-    this.#refusals.note(batch, k, w << 2, inner << 2, softwire);
-    return true;
+    if (row === 0) return this.#refuse(batch, k, DROP_NO_BINDING, softwire, source);
+    const isBound = sameFourWords(words, w + OUTER_SOURCE_WORD, this.#table.rows, row << ROW_SHIFT);
+    return !isBound && this.#refuse(batch, k, DROP_SOURCE_MISMATCH, softwire, source);
   }
 
   /** Whether an address has a row all the same: the ports of what is not plain are for the slow path to find. */
   #mayBeShared(address: number): boolean {
     return this.#table.lookup(address) !== 0;
+  }
+
+  /** `source` is the inner one. */
+  #refuse(batch: Batch, k: number, verdict: number, softwire: number, source: number): boolean {
+    this.#end(batch, k, verdict, softwire);
+    this.#violations.note(batch, k, this.#softwires.instance(softwire), (batch.at[k] ?? 0) >> 2, source);
+    return true;
   }
 
   #end(batch: Batch, k: number, verdict: number, softwire: number): boolean {

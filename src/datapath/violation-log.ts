@@ -2,7 +2,7 @@
  * Which outer sources send packets whose inner source is not bound to them (RFC 7596 §6.2), in shared memory that does not
  * grow whoever sends: an AFTR's workers leave each source in a slot, the control thread takes the slots out every second or so.
  *
- *     lane, one a worker: packets that found their slot taken by another source, then slots of eight words:
+ *     lane, one a worker: packets that found their slots taken by other sources, then slots of eight words:
  *         packets since it was taken out (0: free)   instance   outer source (four words)   inner source   unused
  *
  * Only the control thread frees a slot, and only then another source may have it: what stands beside a count above 0 is of
@@ -14,6 +14,8 @@ import { sameFourWords, swapWord } from './memory.ts';
 
 /** Sources that are told apart between two takes, in each worker. */
 const SLOTS = 256;
+/** Slots that a source may have, one after the other: those of others may be in its way. */
+const TRIED = 4;
 const SLOT_WORDS = 8;
 const LANE_HEADER = 8;
 const LANE_WORDS = LANE_HEADER + SLOTS * SLOT_WORDS;
@@ -50,18 +52,18 @@ export class ViolationLog {
   add(lane: number, instance: number, words: Int32Array, outer: number, inner: number): void {
     const log = this.#words;
     const base = lane * LANE_WORDS;
-    const slot = base + LANE_HEADER + this.#place(words, outer, instance) * SLOT_WORDS;
-    if (Atomics.load(log, slot + PACKETS) === 0) {
-      log[slot + INSTANCE] = instance;
-      for (let i = 0; i < 4; i++) log[slot + OUTER + i] = words[outer + i] ?? 0;
-      log[slot + INNER] = words[inner] ?? 0;
-      Atomics.store(log, slot + PACKETS, 1);
-    } else if (log[slot + INSTANCE] === instance && sameFourWords(words, outer, log, slot + OUTER)) {
+    const place = this.#place(words, outer, instance);
+    for (let i = 0; i < TRIED; i++) {
+      const slot = base + LANE_HEADER + ((place + i) % SLOTS) * SLOT_WORDS;
+      if (Atomics.load(log, slot + PACKETS) === 0) {
+        log[slot + INSTANCE] = instance;
+        for (let word = 0; word < 4; word++) log[slot + OUTER + word] = words[outer + word] ?? 0;
+      } else if (log[slot + INSTANCE] !== instance || !sameFourWords(words, outer, log, slot + OUTER)) continue;
       log[slot + INNER] = words[inner] ?? 0;
       Atomics.add(log, slot + PACKETS, 1);
-    } else {
-      Atomics.add(log, base, 1);
+      return;
     }
+    Atomics.add(log, base, 1);
   }
 
   /** Control thread: what came since the last call; `missed` packets are of sources that found no slot. */

@@ -84,12 +84,12 @@ test('a source outside the port sets of a shared address is noted', async () => 
     'ipv6 no-binding': 1,
     'ipv6 source-mismatch': 2,
   });
-  assert.equal(
-    engine.forwarding.observe().violations,
-    [one('2001:db8:a::5', '198.51.103.1'), one('2001:db8:a::6', '198.51.103.1', 2)].sort((a, b) =>
-      a.outerSource.localeCompare(b.outerSource),
-    ),
-  );
+  // The order is that of the slots, which are random.
+  const bySource = (a: ObservedViolation, b: ObservedViolation) => a.outerSource.localeCompare(b.outerSource);
+  assert.equal([...engine.forwarding.observe().violations].sort(bySource), [
+    one('2001:db8:a::5', '198.51.103.1'),
+    one('2001:db8:a::6', '198.51.103.1', 2),
+  ]);
 });
 
 test('at a gateway nothing is noted', async () => {
@@ -102,12 +102,12 @@ test('at a gateway nothing is noted', async () => {
   assert.equal([violations, instances.map((instance) => instance.violations)], [[], [0]]);
 });
 
-test('in a flood beyond the slow path each packet is noted as well', async () => {
+test('in a flood each packet is counted, and as many are noted as take the slow path', async () => {
   const engine = await engineFor('aftr');
   const packets = Array.from({ length: 50 }, () => from('2001:db8:a::2', '198.51.100.10'));
   for (let round = 0; round < 100; round++) engine.run(packets, 0);
   const { violations, instances } = engine.forwarding.observe();
-  assert.equal(violations, [one('2001:db8:a::2', '198.51.100.10', 5_000)]);
+  assert.equal(violations, [one('2001:db8:a::2', '198.51.100.10', 200)]);
   assert.is(instances[0]?.violations, 5_000);
 });
 
