@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { outcome, RawClient } from '../helpers/netconf-client.ts';
+import { outcome } from '../helpers/netconf-client.ts';
 import { eventually, Program } from '../helpers/program.ts';
 
 const MARK = 'GI4OVER6_OWN_MOUNTS_AND_NETWORK';
@@ -26,19 +26,10 @@ const edit = (gateway: string) =>
   `<edit-config><target><running/></target><config><softwire ${GI}><aftr><name>a</name><ipv6-address>2001:db8:b::1</ipv6-address><ipv4-pool>192.0.2.0/24</ipv4-pool><binding-table><binding><ipv4-prefix>192.0.2.1/32</ipv4-prefix><gateway-ipv6-address>${gateway}</gateway-ipv6-address></binding></binding-table></aftr></softwire></config></edit-config>`;
 const READ = `<get><filter type="subtree"><softwire ${GI}/></filter></get>`;
 
-async function ask(program: Program, operation: string): Promise<string> {
-  const client = (await RawClient.local(program.socket)).greet('1.1');
-  try {
-    return await client.rpc(operation);
-  } finally {
-    client.end();
-  }
-}
-
 /** The first edit, once the program is up. */
 function begin(program: Program): Promise<true> {
   return eventually(START_MS, async () => {
-    const answer = await ask(program, edit('2001:db8:a::1'));
+    const answer = await program.ask(edit('2001:db8:a::1'));
     return outcome(answer) === 'ok' || undefined;
   });
 }
@@ -46,7 +37,7 @@ function begin(program: Program): Promise<true> {
 /** What is there, once forwarding is at it. */
 function forwarded(program: Program): Promise<string> {
   return eventually(START_MS, async () => {
-    const text = await ask(program, READ);
+    const text = await program.ask(READ);
     const leaf = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
     const isThere = leaf('applied-version') !== undefined && leaf('applied-version') === leaf('configured-version');
     return isThere && leaf('applied-content-hash') === leaf('content-hash') ? text : undefined;
@@ -78,13 +69,13 @@ test('a full disk at a start: it is read, managed and forwarded by, edits are re
     assert.ok(readdirSync(program.stateDir).includes('gi4over6.pid'), 'the directory is claimed');
     let answer = '';
     for (let count = 2; count < 60 && answer !== 'resource-denied'; count++) {
-      answer = outcome(await ask(program, edit(`2001:db8:a::${count.toString(16)}`)));
+      answer = outcome(await program.ask(edit(`2001:db8:a::${count.toString(16)}`)));
       assert.ok(answer === 'ok' || answer === 'resource-denied', answer);
     }
     assert.is(answer, 'resource-denied');
     await forwarded(program);
     rmSync(filler);
-    assert.is(outcome(await ask(program, edit('2001:db8:a::ff'))), 'ok');
+    assert.is(outcome(await program.ask(edit('2001:db8:a::ff'))), 'ok');
     assert.match(await forwarded(program), /2001:db8:a::ff/);
     fill(program.dir);
     assert.is(await program.halt(), 0, 'it ends cleanly on a full disk too');

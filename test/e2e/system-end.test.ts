@@ -5,7 +5,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { outcome, RawClient } from '../helpers/netconf-client.ts';
+import { outcome } from '../helpers/netconf-client.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
 import { eventually, Program } from '../helpers/program.ts';
 
@@ -20,28 +20,19 @@ const READ = `<get-config><source><running/></source><filter type="subtree"><sof
 const command = async (name: string, words: readonly string[]): Promise<string> =>
   (await promisify(execFile)(name, words)).stdout;
 
-async function ask(program: Program, operation: string): Promise<string> {
-  const client = (await RawClient.local(program.socket)).greet('1.1');
-  try {
-    return await client.rpc(operation);
-  } finally {
-    client.end();
-  }
-}
-
 test('a restart is answered, and all processes are new ones; a shutdown is answered, and all of them end with 0', async () => {
   const program = new Program(12_830, 20_443);
   try {
     program.start();
-    await eventually(START_MS, async () => outcome(await ask(program, EDIT)) === 'ok' || undefined);
+    await eventually(START_MS, async () => outcome(await program.ask(EDIT)) === 'ok' || undefined);
     const before = [...program.pids('management'), ...program.pids('datapath')];
     assert.is(before.length, 2);
-    assert.is(outcome(await ask(program, `<system-restart ${SYSTEM}/>`)), 'ok');
+    assert.is(outcome(await program.ask(`<system-restart ${SYSTEM}/>`)), 'ok');
     const after = await eventually(START_MS, async () => {
       const now = [...program.pids('management'), ...program.pids('datapath')];
       return now.length === 2 && now.every((pid) => !before.includes(pid)) ? now : undefined;
     });
-    await eventually(START_MS, async () => /<name>a<\/name>/.test(await ask(program, READ)) || undefined);
+    await eventually(START_MS, async () => /<name>a<\/name>/.test(await program.ask(READ)) || undefined);
     const url = `https://127.0.0.1:20443/restconf/operations/ietf-system:system-shutdown`;
     const words = [
       '-sk',

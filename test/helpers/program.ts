@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROGRAM } from './cli.ts';
+import { RawClient } from './netconf-client.ts';
 
 const ORPHAN_MS = 20_000;
 
@@ -37,6 +38,16 @@ export class Program {
     this.#supervisor.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#said += text;
     });
+  }
+
+  /** One operation in a session of its own on the local socket; the reply. */
+  async ask(operation: string): Promise<string> {
+    const client = (await RawClient.local(this.socket)).greet('1.1');
+    try {
+      return await client.rpc(operation);
+    } finally {
+      client.end();
+    }
   }
 
   get password(): string {
