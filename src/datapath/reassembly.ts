@@ -59,6 +59,8 @@ const PAYLOAD_LENGTH_FIELD = 4;
 /** As much of a packet as an ICMPv6 error quotes at most (RFC 4443 §2.4 c). */
 const LARGEST_QUOTE = 1_280 - ipv6.IPV6_HEADER_LEN - 8;
 const MAX_PAYLOAD = 65_535;
+/** Octets of fragments that one datagram may have waiting: they are counted in a word. */
+const MOST_HELD = 1 << 30;
 /** Memory of waiting fragments. */
 export const STORE_OCTETS = 64 * 1_024 * 1_024;
 /** Buckets of the hash tables, a power of two. */
@@ -201,6 +203,11 @@ export class Reassembly {
     const words = this.#words;
     const datagram = this.#datagrams.find(batch.words, (piece.at + ipv6.IPV6_SOURCE) >> 2, identification);
     if (datagram === 0) return this.#begin(batch, piece, identification);
+    if (words[datagram * DATAGRAM_WORDS + INSTANCE] !== this.#softwires.instance(piece.softwire)) {
+      // The tunnel address is another instance's now, and what is held is counted where it came in.
+      this.#evict(batch, datagram);
+      return this.#begin(batch, piece, identification);
+    }
     const doom = words[datagram * DATAGRAM_WORDS + DOOMED] ?? 0;
     if (doom !== 0) return doom;
     const before = this.#before(datagram, piece.offset);
@@ -351,10 +358,13 @@ export class Reassembly {
   }
 
   /** Held as it was received, with what stood behind it. */
-  #hold({ lengths }: Batch, datagram: number, { k }: Piece): number {
+  #hold(batch: Batch, datagram: number, { k }: Piece): number {
     const at = datagram * DATAGRAM_WORDS;
+    const octets = (this.#words[at + HELD_OCTETS] ?? 0) + (batch.lengths[k] ?? 0);
+    // Only duplicates come to so much.
+    if (octets > MOST_HELD) return this.#doom(batch, datagram, DROP_REASSEMBLY_LIMIT);
     this.#words[at + HELD_PACKETS] = (this.#words[at + HELD_PACKETS] ?? 0) + 1;
-    this.#words[at + HELD_OCTETS] = (this.#words[at + HELD_OCTETS] ?? 0) + (lengths[k] ?? 0);
+    this.#words[at + HELD_OCTETS] = octets;
     return HELD;
   }
 

@@ -67,7 +67,7 @@ export function allocateRowCounters(rows: number, workers: number, allocate: All
     low: allocate((rows + 1) * TRAFFIC_WORDS * 4),
     high: allocate((rows + 1) * TRAFFIC_WORDS * 4),
     refused: allocate((rows + 1) * REFUSED_WORDS * 4),
-    baseMs: Date.now(),
+    baseMs: performance.timeOrigin + performance.now(),
     workers,
   };
 }
@@ -127,10 +127,10 @@ export class RowCounters {
         if (isRefusal(verdict)) this.#countRefused(batch, k, 1, lengths[k] ?? 0);
         continue;
       }
+      if (verdict === HAIRPINNED) this.#addOther(batch, k, 1, lengths[k] ?? 0);
       if (counting[1 + (instances[k] ?? 0)] === 0) continue;
       const cell = ((rows[k] ?? 0) << TRAFFIC_SHIFT) + (sides[k] === 4 ? 0 : FROM_GATEWAY);
       this.#add(cell, 1, lengths[k] ?? 0);
-      if (verdict === HAIRPINNED) this.#addOther(batch, k, 1, lengths[k] ?? 0);
     }
   }
 
@@ -142,9 +142,9 @@ export class RowCounters {
       if (k < 0) continue;
       const verdict = batch.verdicts[k] ?? 0;
       if (isRefusal(verdict)) this.#countRefused(batch, k, packets[i] ?? 0, octets[i] ?? 0);
+      if (verdict === HAIRPINNED) this.#addOther(batch, k, packets[i] ?? 0, octets[i] ?? 0);
       if (verdict > HAIRPINNED || this.#counting[1 + (batch.instances[k] ?? 0)] === 0) continue;
       this.#add(((batch.rows[k] ?? 0) << TRAFFIC_SHIFT) + FROM_GATEWAY, packets[i] ?? 0, octets[i] ?? 0);
-      if (verdict === HAIRPINNED) this.#addOther(batch, k, packets[i] ?? 0, octets[i] ?? 0);
     }
   }
 

@@ -150,7 +150,8 @@ export class RowStatistics implements RowWatcher {
 
   #begin(row: number): void {
     this.#counters.clear(row);
-    this.#begun[row] = Math.floor((Date.now() - this.#baseMs) / 100);
+    // A clock that is set back does not lead before the base.
+    this.#begun[row] = Math.floor((performance.timeOrigin + performance.now() - this.#baseMs) / 100);
     if (this.#inheritedSince[row] === 0) return;
     this.#inheritedSince[row] = 0;
     this.#inherited.fill(0, row * TRAFFIC.length, (row + 1) * TRAFFIC.length);

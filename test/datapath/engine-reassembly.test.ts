@@ -1,6 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addCases, assertPartition, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import {
+  addCases,
+  assertPartition,
+  BINDINGS,
+  AFTR as CONFIGURATION,
+  engineFor,
+  packetCounts,
+} from '../helpers/engine-case.ts';
 import type { FragmentFields } from '../helpers/fragments.ts';
 import { fragment, fragments } from '../helpers/fragments.ts';
 import { icmpv6Error } from '../helpers/icmpv6-error.ts';
@@ -319,6 +326,29 @@ test('memory in use by four fifths is told of, and one source cannot take it fro
   assert.equal([held, limited], [1_041, 260]);
   assert.is(engine.run(other.slice(1)).length, 1);
   assertPartition(engine.counters(), [...sent, ...other]);
+});
+
+test('duplicates without end: the datagram is given up before its octets are more than a counter holds', async () => {
+  const engine = await engineFor('aftr');
+  const large = Buffer.from(fragment('ee'.repeat(60_000), 0, true), 'hex');
+  const batch = Array.from({ length: 64 }, () => large);
+  for (let sent = 0; sent < 2 ** 30 / large.length; sent += batch.length) engine.process(batch);
+  const [counters] = engine.counters();
+  const ended = counters?.ipv6.drops['reassembly-limit'];
+  assert.equal(ended, counters?.ipv6.received);
+  assert.is(counters?.ipv6.held.octets, 0);
+});
+
+test('a tunnel address that another AFTR takes over while fragments wait: each is counted where it came in', async () => {
+  const engine = await engineFor('aftr');
+  engine.run([a]);
+  await engine.configure([{ ...CONFIGURATION, name: 'other' }], BINDINGS);
+  engine.run([b]);
+  for (const { name, ipv6 } of engine.counters()) {
+    assert.ok(ipv6.received.packets >= 0 && ipv6.held.packets >= 0, `${name}: ${JSON.stringify(ipv6)}`);
+  }
+  engine.run([], 61_000);
+  for (const { name, ipv6 } of engine.counters()) assert.is(ipv6.held.packets, 0, name);
 });
 
 test.run();

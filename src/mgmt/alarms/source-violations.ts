@@ -46,7 +46,8 @@ export class SourceViolations {
     this.#budget = Math.min(BURST, this.#budget + Math.max(0, nowMs - this.#budgetMs) / EACH_MS);
     this.#budgetMs = nowMs;
     const notices: ViolationNotice[] = [];
-    for (const source of this.#sources.values()) {
+    // Who sends most comes first: forged sources come once each.
+    for (const source of [...this.#sources.values()].sort((a, b) => b.packets - a.packets)) {
       if (this.#budget < 1) break;
       const isDue = source.toldMs === undefined || nowMs - source.toldMs >= SOURCE_MS;
       if (source.packets === 0 || !isDue) continue;

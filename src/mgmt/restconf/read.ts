@@ -3,6 +3,7 @@
 import type { DataNode } from '../../state/data.ts';
 import type { Caller } from '../../state/request.ts';
 import type { Piece } from '../pause.ts';
+import { Pause } from '../pause.ts';
 import type { Reading } from '../reading.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
@@ -69,10 +70,18 @@ function resourceBody(
 ): Iterable<Piece> {
   const rows = (parent: DataNode) => reading.rows(parent);
   if (encoding === 'json' || !isList) return writeNodes(encoding, nodes, rows);
-  const iterator = nodes[Symbol.iterator]();
-  const [first, second] = [iterator.next(), iterator.next()];
-  if (!second.done) throw badRequest('several entries make no XML document: ask for one entry, or for JSON (§4.3)');
-  return writeNodes(encoding, first.done ? [] : [first.value], rows);
+  return writeNodes(encoding, onlyOne(nodes), rows);
+}
+
+/** Of entries with pauses between. @throws RestconfFault for several, before the first is given */
+function* onlyOne(nodes: Iterable<DataNode>): Generator<DataNode> {
+  let only: DataNode | undefined;
+  for (const node of nodes) {
+    if (node instanceof Pause) yield node;
+    else if (only) throw badRequest('several entries make no XML document: ask for one entry, or for JSON (§4.3)');
+    else only = node;
+  }
+  if (only) yield only;
 }
 
 /** The top nodes stand inside the datastore resource, a container of ietf-restconf (§3.3.1). */

@@ -31,6 +31,9 @@ test('host-meta needs no user', () =>
   }));
 
 /** Of our model, in its order. */
+const SYSTEM = ['restart', 'shutdown']
+  .map((name) => `<system-${name} xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>`)
+  .join('');
 const OPERATIONS = [
   'backup-store',
   'compact-store',
@@ -49,6 +52,8 @@ test('the API and its leaves, in both encodings', () =>
     assert.equal(json(await curl('/restconf')), { 'ietf-restconf:restconf': api });
     assert.equal(json(await curl('/restconf/operations')), {
       'ietf-restconf:operations': {
+        'ietf-system:system-restart': [null],
+        'ietf-system:system-shutdown': [null],
         'ietf-nmda-compare:compare': [null],
         ...Object.fromEntries(OPERATIONS.map((name) => [`gi-4over6:${name}`, [null]])),
       },
@@ -63,7 +68,7 @@ test('the API and its leaves, in both encodings', () =>
     assert.match((await curl('/restconf', xml)).body, `<restconf xmlns="${RC}"><data/><operations/>`);
     assert.is(
       (await curl('/restconf/operations', xml)).body,
-      `<operations xmlns="${RC}"><compare xmlns="urn:ietf:params:xml:ns:yang:ietf-nmda-compare"/>${OPERATIONS.map((name) => `<${name} xmlns="urn:gi-4over6"/>`).join('')}</operations>`,
+      `<operations xmlns="${RC}">${SYSTEM}<compare xmlns="urn:ietf:params:xml:ns:yang:ietf-nmda-compare"/>${OPERATIONS.map((name) => `<${name} xmlns="urn:gi-4over6"/>`).join('')}</operations>`,
     );
   }));
 
