@@ -75,6 +75,7 @@ const configurations = [
           ipv4Pool: [],
           softwireNumMax: undefined,
           enableHairpinning: true,
+          bindingCounters: false,
           ...TUNNEL_DEFAULTS,
           bindingTable: { sharedAddress: [] },
         },
@@ -167,6 +168,7 @@ const configurations = [
             'ipv4-pool': ['192.0.2.0/24', '198.51.100.0/25'],
             'softwire-num-max': 10,
             'enable-hairpinning': false,
+            'binding-counters': true,
             'binding-table': {
               'shared-address': [
                 {
@@ -195,6 +197,7 @@ const configurations = [
           ],
           softwireNumMax: 10,
           enableHairpinning: false,
+          bindingCounters: true,
           ...TUNNEL_DEFAULTS,
           bindingTable: {
             sharedAddress: [
