@@ -24,6 +24,7 @@ import { CONTROL_SOCKET, readLines, sendLine } from '../control.ts';
 import type { Log } from '../log.ts';
 import { ManagementError } from '../state/errors.ts';
 import { treeToJson } from '../state/json.ts';
+import { weightOf } from '../state/records.ts';
 import type { Change, Participant } from '../state/request.ts';
 
 const RECONNECT_MS = 200;
@@ -147,7 +148,8 @@ export class DatapathClient implements Participant {
       const [first, ...others] = faults;
       if (first) throw new ManagementError(first.tag, first, others);
     }
-    const rows = [...change.rowCounts.values()].reduce((sum, count) => sum + count, 0);
+    // It reads all rows anew, or takes over those that changed, which may be gone.
+    const rows = [...change.rowCounts.values()].reduce((sum, count) => sum + count, weightOf(change));
     return (version) => this.#apply(version, rows);
   }
 

@@ -24,11 +24,11 @@ interface Played {
   readonly client: DatapathClient;
   /** The requests that came, without the status that is asked for at first. */
   readonly asked: ControlRequest[];
-  /** Tells of a version. */
-  apply(version: number): Promise<void>;
+  /** Tells of a version, that took so many rows away. */
+  apply(version: number, removed?: number): Promise<void>;
 }
 
-/** A client and a datapath that is played: `answer` gives the result of a request, undefined for no answer. */
+/** A client and a datapath that is played: `answer` gives the result of a request or its promise, undefined for no answer. */
 async function withPlayed(
   answer: (request: ControlRequest) => unknown,
   body: (played: Played) => Promise<void>,
@@ -42,8 +42,9 @@ async function withPlayed(
     readLines(socket, (message) => {
       const request = message as ControlRequest;
       asked.push(request);
-      const result = answer(request);
-      if (result !== undefined) sendLine(socket, { id: request.id, result } satisfies ControlReply);
+      void Promise.resolve(answer(request)).then((result) => {
+        if (result !== undefined) sendLine(socket, { id: request.id, result } satisfies ControlReply);
+      });
     });
   });
   await new Promise<void>((resolve) => server.listen(join(dir, CONTROL_SOCKET), resolve));
@@ -53,7 +54,8 @@ async function withPlayed(
     // Its answer has been read when the next one has.
     await client.counters();
     asked.splice(0);
-    const apply = async (version: number) => (await client.prepare(await change(version)))(version);
+    const apply = async (version: number, removed = 0) =>
+      (await client.prepare(await change(version, removed)))(version);
     await body({ client, asked, apply });
   } finally {
     client.close();
@@ -63,11 +65,16 @@ async function withPlayed(
   }
 }
 
-async function change(version: number): Promise<Change> {
+async function change(version: number, removed: number): Promise<Change> {
   const nothing = tree({});
   const rows = await RowChanges.between(new NoRows(), new RowOverlay());
   const [before, after] = [nothing, nothing];
-  const none = { rows, rowsOf: () => [], tallies: new Map(), rowCounts: new Map() };
+  const none = {
+    rows,
+    rowsOf: () => [],
+    tallies: new Map([['edge', { added: 0, changed: 0, removed }]]),
+    rowCounts: new Map(),
+  };
   return { version, before, after, treeChanged: false, ...none, caller: OPERATOR, isReturn: false };
 }
 
@@ -130,5 +137,18 @@ test('one that does not answer within two seconds is told to end, and killed whe
     },
   );
 });
+
+test('one that takes many rows away has longer, though few are left', () =>
+  withPlayed(
+    ({ op }) => {
+      if (op !== 'apply') return op === 'status' ? status(6, 1) : [];
+      return new Promise((resolve) => setTimeout(() => resolve({ version: 7 }), 3_000));
+    },
+    async ({ client, asked, apply }) => {
+      await apply(7, 1_000_000);
+      assert.is(client.behind, undefined);
+      assert.not(asked.some(({ op }) => op === 'end'));
+    },
+  ));
 
 test.run();
