@@ -66,7 +66,7 @@ function addEditing(program: Command): void {
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
     .option('--comment <text>', 'with --commit: what is on record of it')
     .action((words: string[], options: SocketOption & EditOptions) =>
-      overSession(options, (client) => set(client, words, options)),
+      overSession(options, (client, output) => set(client, output, words, options)),
     );
   overSocket(program.command('delete'))
     .description('delete from the candidate: `delete PATH`, or `delete aftr NAME binding PREFIX`')
@@ -74,7 +74,7 @@ function addEditing(program: Command): void {
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
     .option('--comment <text>', 'with --commit: what is on record of it')
     .action((words: string[], options: SocketOption & EditOptions) =>
-      overSession(options, (client) => remove(client, words, options)),
+      overSession(options, (client, output) => remove(client, output, words, options)),
     );
   overSocket(program.command('commit'))
     .description('make the candidate running')

@@ -31,22 +31,44 @@ export function requireRecord({ commit: isCommitted, comment: words }: EditOptio
   throw usageFailure('--comment goes on record with a commit: add --commit, or give it to `gi4over6 commit`');
 }
 
-export async function set(client: NetconfClient, words: readonly string[], options: EditOptions): Promise<void> {
+/** Without --commit nothing is printed. */
+export async function set(
+  client: NetconfClient,
+  output: Output,
+  words: readonly string[],
+  options: EditOptions,
+): Promise<void> {
   requireRecord(options);
   const config = await setXml(client, parseTarget(words));
-  await edit(client, [config], options);
+  await editOnce(client, output, config, options);
 }
 
-export async function remove(client: NetconfClient, words: readonly string[], options: EditOptions): Promise<void> {
+/** As `set`. */
+export async function remove(
+  client: NetconfClient,
+  output: Output,
+  words: readonly string[],
+  options: EditOptions,
+): Promise<void> {
   requireRecord(options);
   const config = await deleteXml(client, parsePlace(words));
-  await edit(client, [config], options);
+  await editOnce(client, output, config, options);
+}
+
+async function editOnce(client: NetconfClient, output: Output, config: string, options: EditOptions): Promise<void> {
+  const work = () => edit(client, [config], options);
+  await (options.commit ? tellVersion(client, output, work) : work());
 }
 
 /** Makes the candidate running, and tells what came of it. */
 export async function commit(client: NetconfClient, output: Output, comment: string | undefined): Promise<void> {
+  await tellVersion(client, output, () => client.call(commitOperation(comment)));
+}
+
+/** Does what commits, and tells which version runs then. */
+async function tellVersion(client: NetconfClient, output: Output, work: () => Promise<unknown>): Promise<void> {
   const before = await readState(client);
-  await client.call(commitOperation(comment));
+  await work();
   const after = await readState(client);
   if (after.configured === before.configured) {
     output.line(`Nothing to commit: version ${after.configured} stays.`);

@@ -48,6 +48,7 @@ export async function listVersions(
 export async function getVersion(context: ActionContext, operation: DataNode, input: DataNode): Promise<ActionOutput> {
   const view = context.datastores.viewVersion(versionIn(input, 'version'));
   try {
+    await view.gather(view.version, view.history.newest);
     const { readsAll, mayRead } = context;
     const reading = openReading(view.tree, view, { content: 'config', withDefaults: 'explicit', readsAll, mayRead });
     const output = new DataNode(outputOf(operation));
@@ -79,6 +80,7 @@ export async function compareVersions(
     for (const version of [from, to]) views.push(datastores.viewVersion(version));
     const [before, after] = [views[1]?.tree, views[2]?.tree];
     if (!now || !before || !after) throw new Error('a view of each version was opened');
+    await now.gather(from, to);
     const rows = () => now.changes(from, to);
     return differences(operation, { from: before, to: after, rows, mayRead: context.mayRead }, close);
   } catch (error) {

@@ -218,23 +218,31 @@ export class History {
     return undefined;
   }
 
+  /**
+   * Reads in slices which rows the commits after `low` up to `high` touched, which `changes` between the two and the tables at `low` are
+   * walked by; without it they read that all at once. The snapshot must stay open meanwhile.
+   */
+  async gather(low: number, high: number): Promise<void> {
+    const tables = new Map<number, TouchedRows>();
+    await inSlices(this.#touches(low, high), (touch) => addTouch(tables, low, touch));
+    this.#lastTouched = { key: `${low} ${high}`, tables };
+  }
+
   /** The rows that the commits after `low` up to `high` touched, by table. */
   #touched(low: number, high: number): ReadonlyMap<number, TouchedRows> {
     const key = `${low} ${high}`;
-    if (this.#lastTouched?.key !== key) this.#lastTouched = { key, tables: this.#gatherTouched(low, high) };
+    if (this.#lastTouched?.key !== key) {
+      const tables = new Map<number, TouchedRows>();
+      for (const touch of this.#touches(low, high)) addTouch(tables, low, touch);
+      this.#lastTouched = { key, tables };
+    }
     return this.#lastTouched.tables;
   }
 
-  #gatherTouched(low: number, high: number): Map<number, TouchedRows> {
-    const tables = new Map<number, TouchedRows>();
+  *#touches(low: number, high: number): Generator<Touch> {
     for (const { version, part, value } of this.#partsOf(low, high)) {
-      for (const [table, number] of rowsOfChange(version, part, value)) {
-        const rows = tables.get(table) ?? new TouchedRows(low);
-        tables.set(table, rows);
-        rows.add(number, version);
-      }
+      for (const [table, number] of rowsOfChange(version, part, value)) yield { table, number, version };
     }
-    return tables;
   }
 
   /** The parts of the change records after `low` up to `high`; of one commit by their keys, which is quicker than a cursor. */
@@ -269,6 +277,19 @@ export class History {
     if (!value) throw new DamageError(`the row ${formatNumber(number)} before version ${version} is missing`);
     return value.length > 0 ? value : undefined;
   }
+}
+
+/** A row that the commit of a version touched. */
+interface Touch {
+  readonly table: number;
+  readonly number: number;
+  readonly version: number;
+}
+
+function addTouch(tables: Map<number, TouchedRows>, base: number, { table, number, version }: Touch): void {
+  const rows = tables.get(table) ?? new TouchedRows(base);
+  tables.set(table, rows);
+  rows.add(number, version);
 }
 
 /** The tables as they were at a version before that of the snapshot. */
@@ -373,6 +394,7 @@ export async function draftOfVersion(
   keepRowParents(tree);
   const overlay = new RowOverlay();
   clearLostTables(overlay, running, tree);
+  await history.gather(version, history.newest);
   await inSlices(history.changes(history.newest, version), ({ instance, number, sealedAfter }) => {
     if (sealedAfter) overlay.putSealed(instance, number, sealedAfter);
     else overlay.deleteNumber(instance, number);

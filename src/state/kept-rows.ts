@@ -27,6 +27,8 @@ export class KeptRows extends RowSource {
   readonly #holdMs: number;
   #footing: Footing | undefined;
   #isClosed = false;
+  /** What is being gathered: the snapshot stays until that is done. */
+  #gathering = 0;
 
   /** The rows of `version` as `first` has them, later as what `open` gives has them; to be closed, and `first` with it. */
   constructor(first: Snapshot, version: number, open: () => Snapshot, holdMs = HOLD_MS) {
@@ -58,6 +60,19 @@ export class KeptRows extends RowSource {
 
   count(instance: string): number {
     return this.#now().rows.count(instance);
+  }
+
+  /** Reads in slices what `changes` between two versions needs at first, or the rows of a version when the other is the newest. */
+  async gather(from: number, to: number): Promise<void> {
+    const { history } = this.#now();
+    const [low, high] = [Math.min(from, to), Math.max(from, to)];
+    requireKept(history, low);
+    this.#gathering++;
+    try {
+      await history.gather(low, high);
+    } finally {
+      this.#gathering--;
+    }
   }
 
   /** The rows that differ between two versions on record, as `History.changes`. @throws ManagementError resource-denied as reading */
@@ -115,7 +130,7 @@ export class KeptRows extends RowSource {
   }
 
   #stand(snapshot: Snapshot, history: History): Footing {
-    const timer = setTimeout(() => this.#leave(), this.#holdMs);
+    const timer = setTimeout(() => (this.#gathering > 0 ? timer.refresh() : this.#leave()), this.#holdMs);
     timer.unref();
     return { snapshot, history, rows: history.rows(this.version), timer };
   }

@@ -20,6 +20,8 @@ export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRo
   longestMatch(instance: string, address: number): Binding | undefined;
   /** The versions on record; to be asked for anew after each wait. */
   readonly history: History;
+  /** Reads in slices what `changes` between two versions needs at first, or the rows of a version when the other is the newest. */
+  gather(from: number, to: number): Promise<void>;
   /** The rows that differ between two versions on record, as `History.changes`. */
   changes(from: number, to: number): Iterable<HistoricChange>;
   close(): void;
@@ -52,6 +54,7 @@ export function openView(kept: KeptRows, { tree, rows, time }: Shown): View {
     get history() {
       return kept.history;
     },
+    gather: (from, to) => kept.gather(from, to),
     changes: (from, to) => kept.changes(from, to),
     close: () => kept.close(),
   };

@@ -73,7 +73,9 @@ test('compare shows what a commit would change, and what a version changed', asy
 test('rollback to the candidate, and at once', async () => {
   const version = await start();
   const before = await ok('export');
-  await ok('set', ...BINDING, 'gateway-ipv6-address', '2001:db8::2', '--commit', '--comment', 'moved');
+  const move = [...BINDING, 'gateway-ipv6-address', '2001:db8::2', '--commit', '--comment', 'moved'];
+  assert.match(await ok('set', ...move), `Version ${version + 1} is running.\n`);
+  assert.is(await ok('set', ...move), `Nothing to commit: version ${version + 1} stays.\n`);
   assert.match(await ok('rollback', `${version}`), `The candidate is what running was at version ${version}`);
   assert.is.not(await ok('export'), before);
   await ok('commit');

@@ -106,6 +106,35 @@ test('a candidate, and an older version, as they were, while both datastores cha
     { holdMs: HOLD_MS },
   ));
 
+test('what commits touched is gathered while others have their turn, however long a snapshot is held', () =>
+  withDatastores(
+    async (datastores) => {
+      const pool = Array.from({ length: 20_000 }, (_, i) => `10.0.${i >> 8}.${i & 255}/32`);
+      const commit = (gateway: string) => {
+        const table = { binding: pool.map((prefix) => binding(prefix, gateway)) };
+        const entry = { ...AFTR.a, 'ipv4-pool': ['10.0.0.0/8'], 'binding-table': table };
+        return datastores.edit(OPERATOR, request(softwire(entry)));
+      };
+      await commit(G1);
+      const { version } = datastores.head();
+      for (const gateway of [G2, G1, G2, G1, G2]) await commit(gateway);
+      const view = datastores.viewVersion(version);
+      let turns = 0;
+      let isDone = false;
+      const others = (async () => {
+        for (; !isDone; turns++) await new Promise(setImmediate);
+      })();
+      await view.gather(version, datastores.head().version);
+      isDone = true;
+      await others;
+      assert.ok(turns > 5, `${turns} turns of others`);
+      assert.is([...view.bindings('a')].filter((row) => textOf(row).endsWith(` ${G1}`)).length, pool.length);
+      assert.is([...view.changes(version, datastores.head().version)].length, pool.length);
+      view.close();
+    },
+    { holdMs: HOLD_MS },
+  ));
+
 test('differences of versions and of datastores go on too', () =>
   withDatastores(
     async (datastores) => {
