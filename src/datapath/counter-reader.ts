@@ -9,8 +9,8 @@ import type { IcmpBudget } from './icmp-budget.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS } from './icmp-budget.ts';
 import { MAX_INSTANCES } from './layout.ts';
 import {
-  DROP_NO_BINDING,
   DROP_SOURCE_MISMATCH,
+  DROP_UNBOUND_SOURCE,
   dropReason,
   FIRST_DROP,
   FORWARDED,
@@ -61,7 +61,7 @@ export class CounterReader {
   /** Tunnel packets whose inner source is not bound to their outer source, since the workers started. */
   violations(instance: number): number {
     const counts = this.#counters.readAll(instance, SIDE_IPV6);
-    return (counts[DROP_SOURCE_MISMATCH]?.packets ?? 0) + (counts[DROP_NO_BINDING]?.packets ?? 0);
+    return (counts[DROP_SOURCE_MISMATCH]?.packets ?? 0) + (counts[DROP_UNBOUND_SOURCE]?.packets ?? 0);
   }
 
   read(name: string, instance: number): InstanceCounters {
@@ -85,7 +85,10 @@ export class CounterReader {
     since[HELD] = now[HELD] ?? NOTHING;
     const dropped = since.slice(FIRST_DROP);
     const drops: Record<string, Traffic> = {};
-    for (const [i, count] of dropped.entries()) if (count.packets > 0) drops[dropReason(FIRST_DROP + i)] = count;
+    for (const [i, count] of dropped.entries()) {
+      const reason = dropReason(FIRST_DROP + i);
+      if (count.packets > 0) drops[reason] = sum(drops[reason] ?? NOTHING, count);
+    }
     return {
       received: since.reduce(sum, NOTHING),
       forwarded: since[FORWARDED] ?? NOTHING,
