@@ -40,22 +40,28 @@ export type ControlRequest =
 
 export type PacketEnd = 'forwarded' | 'hairpinned' | 'replied' | 'held' | 'dropped';
 
-export interface TraceResult {
+/** The binding, port set or served prefix that decides about a packet; without leaves when there is none. */
+export interface TraceRow {
+  /** For a port set, its shared address. */
+  readonly prefix?: string;
+  readonly psid?: number;
+  /** The IPv6 address that it leads to. */
+  readonly remote?: string;
+}
+
+export interface TraceResult extends TraceRow {
   readonly role: 'gateway' | 'aftr';
   readonly end: PacketEnd;
   /** The drop reason (a name of the YANG enumeration). */
   readonly reason?: string;
   /** Name of the gateway or AFTR that decides; absent when none is meant. */
   readonly instance?: string;
-  /** The binding or served prefix that decides, and the IPv6 address it leads to; absent when there is none. */
-  readonly prefix?: string;
-  readonly remote?: string;
   /** What would leave, hexadecimal. */
   readonly sent: readonly string[];
 }
 
 /** A packet of a watched address. */
-export interface LivePacket {
+export interface LivePacket extends TraceRow {
   readonly role: 'gateway' | 'aftr';
   readonly time: string;
   /** Where it was received. */
@@ -124,8 +130,18 @@ export interface ObservedInstance {
   readonly name: string;
   /** Packets in reassembly, as a part of the largest number. */
   readonly reassembly: number;
-  /** Of an AFTR: packets dropped for source-mismatch and no-binding on the IPv6 side since the datapath started. */
+  /** Percent of the limits of reassembly that are near them, by its configuration. */
+  readonly reassemblyThreshold: number;
+  /** Of an AFTR: tunnel packets whose inner source is not bound to their outer source, since the datapath started. */
   readonly violations: number;
+  /** Of a gateway whose AFTR refused packets of it: how many since its counters were zero. */
+  readonly refusal?: ObservedRefusal;
+}
+
+export interface ObservedRefusal {
+  readonly packets: number;
+  /** IPv4 address, of the newest of them. */
+  readonly innerSource: string;
 }
 
 /** Packets of one outer source whose inner source is not bound to it, since the last observation. */

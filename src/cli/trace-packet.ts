@@ -16,6 +16,10 @@ export interface PacketWish {
 const IPV4_LEN = 20;
 const IPV6_LEN = 40;
 const UDP_LEN = 8;
+const IN_TUNNEL = 4;
+const FRAGMENT = 44;
+/** Hop-by-hop options, routing, fragment and destination options. */
+const EXTENSIONS: readonly number[] = [0, 43, FRAGMENT, 60];
 const PROTOCOLS: Readonly<Record<number, string>> = {
   1: 'ICMP',
   6: 'TCP',
@@ -68,10 +72,24 @@ export function describePacket(octets: Uint8Array): string {
   }
   if (version === 6 && packet.length >= IPV6_LEN) {
     const ends = `${formatIpv6(packet, 8)} > ${formatIpv6(packet, 24)}`;
-    const next = packet[6] ?? 0;
-    if (next !== 4) return `${ends} next header ${next}`;
-    const inner = packet.subarray(IPV6_LEN);
+    const { next, at, isLater } = behindExtensions(packet);
+    if (isLater) return `${ends} later fragment`;
+    if (next !== IN_TUNNEL) return `${ends} next header ${next}`;
+    const inner = packet.subarray(at);
     return inner.length < IPV4_LEN ? `${ends} IPv4` : `${ends} [${describePacket(inner)}]`;
   }
   return `${packet.length} octets that are no IP packet`;
+}
+
+/** What follows the extension headers of an IPv6 packet, as far as they are there (RFC 8200 §4), and where. */
+function behindExtensions(packet: Buffer): { readonly next: number; readonly at: number; readonly isLater: boolean } {
+  let next = packet[6] ?? 0;
+  let at = IPV6_LEN;
+  while (EXTENSIONS.includes(next) && at + 8 <= packet.length) {
+    const isFragment = next === FRAGMENT;
+    if (isFragment && packet.readUInt16BE(at + 2) >= 8) return { next, at, isLater: true };
+    next = packet[at] ?? 0;
+    at += isFragment ? 8 : ((packet[at + 1] ?? 0) + 1) * 8;
+  }
+  return { next, at, isLater: false };
 }

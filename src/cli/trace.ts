@@ -26,22 +26,14 @@ export async function trace(
   const packet = hex === undefined ? packetOf(options) : octetsOf(hex);
   const text = Buffer.from(packet).toString('base64');
   const reply = await client.call(`<trace xmlns="urn:gi-4over6"><packet>${text}</packet></trace>`);
-  const [binding = {}] = nodesAt(reply, 'binding');
   const sent = textsOf(reply, 'sent-packet').map((octets) => Buffer.from(octets, 'base64'));
-  const found = {
-    ...endOf(reply),
-    prefix: textOf(binding, 'ipv4-prefix'),
-    gateway: textOf(binding, 'gateway-ipv6-address'),
-  };
+  const found = { ...endOf(reply), ...bindingOf(reply) };
   if (options.json) {
     output.line(JSON.stringify({ ...found, sent: sent.map((octets) => octets.toString('hex')) }));
     return;
   }
   output.line(`${describePacket(packet)}: ${sentenceOf(found)}`);
-  if (found.prefix !== '') {
-    const towards = found.gateway === '' ? 'served prefix' : `bound to ${found.gateway}`;
-    output.line(`  decided by ${found.prefix}, ${towards}`);
-  }
+  if (found.prefix !== '') output.line(`  decided by ${bindingText(found)}`);
   for (const octets of sent) {
     output.line(`  would send ${describePacket(octets)}, ${octets.length} octets`);
     output.line(`    ${octets.toString('hex')}`);
@@ -83,6 +75,29 @@ function endOf(node: ReplyNode): End {
   return { verdict: textOf(node, 'verdict'), reason: textOf(node, 'reason'), instance: textOf(node, 'instance') };
 }
 
+interface Binding {
+  readonly prefix: string;
+  readonly gateway: string;
+  /** Only of a port set. */
+  readonly psid?: number;
+}
+
+/** Empty texts when nothing decides. */
+function bindingOf(node: ReplyNode): Binding {
+  const [binding = {}] = nodesAt(node, 'binding');
+  const psid = textOf(binding, 'psid');
+  return {
+    prefix: textOf(binding, 'ipv4-prefix'),
+    ...(psid !== '' && { psid: Number(psid) }),
+    gateway: textOf(binding, 'gateway-ipv6-address'),
+  };
+}
+
+function bindingText({ prefix, psid, gateway }: Binding): string {
+  const what = psid === undefined ? prefix : `${prefix} port set ${psid}`;
+  return `${what}, ${gateway === '' ? 'served prefix' : `bound to ${gateway}`}`;
+}
+
 function sentenceOf({ verdict, reason, instance }: End): string {
   const by = instance === '' ? '' : ` by ${printable(instance)}`;
   return `${verdict}${by}${reason === '' ? '' : ` (${reason})`}`;
@@ -91,13 +106,15 @@ function sentenceOf({ verdict, reason, instance }: End): string {
 function lineOf(packet: ReplyNode): string {
   const header = describePacket(Buffer.from(textOf(packet, 'header'), 'base64'));
   const [time, length] = [textOf(packet, 'time'), textOf(packet, 'length')];
-  return `${time} ${header}, ${length} octets: ${sentenceOf(endOf(packet))}`;
+  const binding = bindingOf(packet);
+  const by = binding.prefix === '' ? '' : `, decided by ${bindingText(binding)}`;
+  return `${time} ${header}, ${length} octets: ${sentenceOf(endOf(packet))}${by}`;
 }
 
 function jsonOf(packet: ReplyNode): string {
   const header = Buffer.from(textOf(packet, 'header'), 'base64').toString('hex');
   const [time, side, length] = [textOf(packet, 'time'), textOf(packet, 'side'), Number(textOf(packet, 'length'))];
-  return JSON.stringify({ time, side, ...endOf(packet), length, header });
+  return JSON.stringify({ time, side, ...endOf(packet), ...bindingOf(packet), length, header });
 }
 
 /** Sets the counters of a gateway or an AFTR to zero. */

@@ -36,11 +36,15 @@ export interface InstancePlan extends IcmpPlan {
   readonly pipeDscp: number;
   /** Less what the options of the outer header take. */
   readonly payloadMtu: number;
+  /** How long a learned path MTU holds. */
+  readonly pathMtuLifetimeMs: number;
   /** Value of the Tunnel Encapsulation Limit with FLAG_ENCAPSULATION_LIMIT. */
   readonly encapsulationLimit: number;
   /** 0 for none. */
   readonly mssClamp: number;
   readonly reassembly: ReassemblyLimits;
+  /** Percent of the limits of reassembly that are near them. */
+  readonly reassemblyThreshold: number;
   /** 0 for none. */
   readonly ipv4Address: number;
   /** Whether dangerous ECN combinations are told in the log. */
@@ -123,6 +127,7 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
     hopLimit: tunnel.hopLimit,
     pipeDscp: tunnel.pipeDscp,
     payloadMtu: tunnel.softwirePayloadMtu - options,
+    pathMtuLifetimeMs: tunnel.pathMtuLifetime * 60_000,
     encapsulationLimit: tunnel.encapsulationLimit ?? 0,
     mssClamp: tunnel.tcpMssClamp ?? 0,
     reassembly: {
@@ -131,6 +136,7 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
       datagrams: maximumPackets,
       datagramsPerSource: maximumPacketsPerSource,
     },
+    reassemblyThreshold: tunnel.reassembly.alarmThreshold,
     ipv4Address: tunnel.ipv4Address ?? 0,
     logsEcnAnomalies: tunnel.logEcnAnomalies,
     icmpv4Rate: icmpv4Errors.icmpv4Rate,

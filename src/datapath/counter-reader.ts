@@ -1,6 +1,6 @@
 /** Counters of instances for the control channel: sums over the workers since counting of an instance began. */
 
-import type { InstanceCounters, SideCounters, Traffic } from '../control.ts';
+import type { ErrorCounters, InstanceCounters, SideCounters, Traffic } from '../control.ts';
 import type { Counters } from './counters.ts';
 import { SIDE_IPV4, SIDE_IPV6 } from './counters.ts';
 import type { Role } from './engine.ts';
@@ -9,8 +9,8 @@ import type { IcmpBudget } from './icmp-budget.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS } from './icmp-budget.ts';
 import { MAX_INSTANCES } from './layout.ts';
 import {
-  DROP_NO_BINDING,
   DROP_SOURCE_MISMATCH,
+  DROP_UNBOUND_SOURCE,
   dropReason,
   FIRST_DROP,
   FORWARDED,
@@ -24,6 +24,8 @@ interface Beginning {
   readonly time: string;
   readonly counts: readonly (readonly Traffic[])[];
   readonly ecnAnomalies: number;
+  /** By family. */
+  readonly errors: readonly ErrorCounters[];
 }
 
 export class CounterReader {
@@ -50,6 +52,7 @@ export class CounterReader {
       time: new Date().toISOString(),
       counts,
       ecnAnomalies: this.ecnAnomalies(instance),
+      errors: [ICMPV4_ERRORS, ICMPV6_ERRORS].map((family) => this.#icmpBudget.read(instance, family)),
     });
   }
 
@@ -61,7 +64,7 @@ export class CounterReader {
   /** Tunnel packets whose inner source is not bound to their outer source, since the workers started. */
   violations(instance: number): number {
     const counts = this.#counters.readAll(instance, SIDE_IPV6);
-    return (counts[DROP_SOURCE_MISMATCH]?.packets ?? 0) + (counts[DROP_NO_BINDING]?.packets ?? 0);
+    return (counts[DROP_SOURCE_MISMATCH]?.packets ?? 0) + (counts[DROP_UNBOUND_SOURCE]?.packets ?? 0);
   }
 
   read(name: string, instance: number): InstanceCounters {
@@ -73,9 +76,15 @@ export class CounterReader {
       ipv4: this.#side(instance, SIDE_IPV4, beginning),
       ipv6: this.#side(instance, SIDE_IPV6, beginning),
       ecnAnomalies: this.ecnAnomalies(instance) - (beginning?.ecnAnomalies ?? 0),
-      icmpv4Errors: this.#icmpBudget.read(instance, ICMPV4_ERRORS),
-      icmpv6Errors: this.#icmpBudget.read(instance, ICMPV6_ERRORS),
+      icmpv4Errors: this.#errors(instance, ICMPV4_ERRORS, beginning),
+      icmpv6Errors: this.#errors(instance, ICMPV6_ERRORS, beginning),
     };
+  }
+
+  #errors(instance: number, family: number, beginning: Beginning | undefined): ErrorCounters {
+    const { sent, suppressed } = this.#icmpBudget.read(instance, family);
+    const before = beginning?.errors[family];
+    return { sent: sent - (before?.sent ?? 0), suppressed: suppressed - (before?.suppressed ?? 0) };
   }
 
   #side(instance: number, side: number, beginning: Beginning | undefined): SideCounters {
@@ -85,7 +94,10 @@ export class CounterReader {
     since[HELD] = now[HELD] ?? NOTHING;
     const dropped = since.slice(FIRST_DROP);
     const drops: Record<string, Traffic> = {};
-    for (const [i, count] of dropped.entries()) if (count.packets > 0) drops[dropReason(FIRST_DROP + i)] = count;
+    for (const [i, count] of dropped.entries()) {
+      const reason = dropReason(FIRST_DROP + i);
+      if (count.packets > 0) drops[reason] = sum(drops[reason] ?? NOTHING, count);
+    }
     return {
       received: since.reduce(sum, NOTHING),
       forwarded: since[FORWARDED] ?? NOTHING,

@@ -15,9 +15,10 @@ import type {
   InstanceCounters,
   InstanceLearned,
   LearnedPathMtu,
-  LivePacket,
   SourceRefusal,
   TraceResult,
+  TraceRow,
+  WatchResult,
 } from '../control.ts';
 import type { Binding } from '../state/model.generated.ts';
 import type { InstancePlan } from './configuration.ts';
@@ -31,6 +32,7 @@ import { allocateRings } from './fragment-ring.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
 import { IDENTIFICATION_KEY_LEN } from './identifications.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
+import { livePackets } from './live-packets.ts';
 import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
 import { Numbers } from './numbers.ts';
@@ -44,6 +46,7 @@ import { ReassemblyGauges } from './reassembly-gauges.ts';
 import { reassemblyWarnings } from './reassembly-warnings.ts';
 import type { RoleObservation } from './role-observation.ts';
 import { observeRole } from './role-observation.ts';
+import { rowAnswer } from './row-answer.ts';
 import { RowStatistics } from './row-statistics.ts';
 import type { WantedSharedAddress } from './shared-addresses.ts';
 import { SharedAddresses } from './shared-addresses.ts';
@@ -53,7 +56,7 @@ import type { Refusals } from './source-refusals.ts';
 import { SourceRefusals } from './source-refusals.ts';
 import type { Target } from './table.ts';
 import { Table } from './table.ts';
-import { endOf, tracePacket } from './trace.ts';
+import { tracePacket } from './trace.ts';
 import { ViolationLog } from './violation-log.ts';
 import { Watch } from './watch.ts';
 
@@ -155,6 +158,8 @@ export class Forwarding {
       workers,
     };
   }
+
+  readonly #answerOf = (row: number): TraceRow => rowAnswer(this.table, this.#shared, row);
 
   get plans(): readonly InstancePlan[] {
     return this.#plans;
@@ -345,6 +350,7 @@ export class Forwarding {
     if (!this.#plans.some((plan) => plan.name === name)) return false;
     const instance = this.#instanceOf(name);
     this.#counters.begin(instance);
+    this.#refusals.clear(instance);
     this.#statistics?.clear(instance, (body) => this.hold(body));
     return true;
   }
@@ -365,15 +371,16 @@ export class Forwarding {
 
   /** What would become of a packet; nothing is sent or counted. */
   trace(packet: Uint8Array): TraceResult {
-    return tracePacket(this.memory.engine, this.table, packet, (instance) => this.#nameOf(instance));
+    return tracePacket(this.memory.engine, packet, (instance) => this.#nameOf(instance), this.#answerOf);
   }
 
   /** What alarms are made of: to be called by one reader, which gets each violation once. */
   observe(): RoleObservation {
     const instances = this.#plans.map((plan) => ({ plan, instance: this.#instanceOf(plan.name) }));
-    return observeRole(this.role, instances, this.#gauges, this.#violations, (instance) =>
-      this.#counters.violations(instance),
-    );
+    return observeRole(this.role, instances, this.#gauges, this.#violations, {
+      violations: (instance) => this.#counters.violations(instance),
+      refusals: (instance) => this.#refusals.read(instance),
+    });
   }
 
   /** Has workers keep packets of this address (unsigned) from now on; 0 ends it. */
@@ -382,23 +389,8 @@ export class Forwarding {
   }
 
   /** Packets that workers have kept since the last call, and how many they could not. */
-  takeWatched(): { readonly packets: readonly LivePacket[]; readonly missed: number } {
-    const { packets, missed } = this.#watch.take();
-    return {
-      missed,
-      packets: packets.map(({ verdict, instance, side, length, time, octets }) => {
-        const name = this.#nameOf(instance);
-        return {
-          role: this.role,
-          time: time.toISOString(),
-          side: side === 4 ? 'ipv4' : 'ipv6',
-          ...endOf(verdict),
-          ...(name !== undefined && { instance: name }),
-          length,
-          header: Buffer.from(octets).toString('hex'),
-        };
-      }),
-    };
+  takeWatched(): WatchResult {
+    return livePackets(this.role, this.#watch.take(), (instance) => this.#nameOf(instance), this.#answerOf);
   }
 
   #nameOf(instance: number): string | undefined {
@@ -446,8 +438,8 @@ export class Forwarding {
     const known = this.#instances.numberOf(name);
     if (known !== undefined) return known;
     const number = this.#instances.assign(name);
-    this.#counters.begin(number);
     this.#icmpBudget.begin(number);
+    this.#counters.begin(number);
     this.#refusals.begin(number);
     return number;
   }
@@ -461,7 +453,7 @@ export class Forwarding {
       const softwire = { instance, local, ipv4Address, reassembly, ...modes, ...sizes };
       const number = this.#softwireNumbers.assign(softwireKey(plan, local));
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
-      this.#pathMtus.configure(number, payloadMtu);
+      this.#pathMtus.configure(number, payloadMtu, plan.pathMtuLifetimeMs);
     }
   }
 }

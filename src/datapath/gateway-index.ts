@@ -1,16 +1,30 @@
 /**
  * Which rows lead to an IPv6 address: a hash table of chains through the rows themselves. The control thread changes it;
- * workers walk it for packets that are refused, to find out whose they are. A row that left a chain still leads on to what
- * followed it, and is not used again before every worker has passed a batch boundary.
+ * workers walk it for packets that are refused, to find out whose they are.
+ *
+ *     head -> row of gateway A -> row of gateway B -> ...     ROW_NEXT: chains hold one row of each gateway and instance
+ *                 |
+ *             other rows of A -> ...                          ROW_OTHERS leads to the first, ROW_NEXT to the next one;
+ *                                                             their ROW_PREVIOUS leads back
+ *
+ * So a chain is as long as few gateways are that share a hash, whose seed nobody knows, however many bindings they have. A
+ * row that left a chain still leads on to what followed it, and is not used again before every worker has passed a batch
+ * boundary.
  */
 
-import { ROW_INSTANCE_MASK, ROW_INSTANCE_SHIFT, ROW_NEXT, ROW_PREVIOUS, ROW_SHIFT, ROW_SOFTWIRE } from './layout.ts';
+import {
+  ROW_INSTANCE_MASK,
+  ROW_INSTANCE_SHIFT,
+  ROW_NEXT,
+  ROW_OTHERS,
+  ROW_PREVIOUS,
+  ROW_SHIFT,
+  ROW_SOFTWIRE,
+} from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { sameFourWords } from './memory.ts';
 
 const HEAD_BITS = 20;
-/** Rows that a worker looks at for one packet: chains are short, unless many bindings of one gateway share one. */
-const LOOKED_ROWS = 64;
 
 export class GatewayIndex {
   readonly memory: SharedArrayBuffer;
@@ -29,14 +43,9 @@ export class GatewayIndex {
     this.#seed = seed | 0;
   }
 
-  /** Worker: a row of the instance that leads to the four words at `w` of a packet; 0 when none was found. */
+  /** Worker: the row that stands for the gateway at the four words at `w` of a packet; 0 when the instance has none. */
   find(instance: number, packet: Int32Array, w: number): number {
-    let row = this.#heads[this.#head(packet, w)] ?? 0;
-    for (let looked = 0; row !== 0 && looked < LOOKED_ROWS; looked++) {
-      if (this.#leadsTo(row, instance, packet, w)) return row;
-      row = this.#rows[(row << ROW_SHIFT) + ROW_NEXT] ?? 0;
-    }
-    return 0;
+    return this.#first(this.#head(instance, packet, w), instance, packet, w);
   }
 
   /** Gateways of an instance. */
@@ -53,39 +62,45 @@ export class GatewayIndex {
     const rows = this.#rows;
     const word = row << ROW_SHIFT;
     rows[word + ROW_SOFTWIRE] = (rows[word + ROW_SOFTWIRE] ?? 0) | (instance << ROW_INSTANCE_SHIFT);
-    const head = this.#head(rows, word);
-    if (this.#first(head, instance, rows, word) === 0) this.#counts.set(instance, this.count(instance) + 1);
-    const next = this.#heads[head] ?? 0;
-    rows[word + ROW_NEXT] = next;
-    rows[word + ROW_PREVIOUS] = 0;
-    if (next !== 0) rows[(next << ROW_SHIFT) + ROW_PREVIOUS] = row;
-    Atomics.store(this.#heads, head, row);
+    const head = this.#head(instance, rows, word);
+    const known = this.#first(head, instance, rows, word);
+    if (known !== 0) this.#addOther(known, row);
+    else {
+      this.#counts.set(instance, this.count(instance) + 1);
+      rows[word + ROW_NEXT] = this.#heads[head] ?? 0;
+      rows[word + ROW_OTHERS] = 0;
+      Atomics.store(this.#heads, head, row);
+    }
     this.#highest = Math.max(this.#highest, row);
   }
 
-  /** Takes a row out; another row of its gateway, or 0 when there is none. */
+  /** Takes a row out; the row that stands for its gateway from now on, or 0 when it was the last one. */
   remove(row: number): number {
     const rows = this.#rows;
     const word = row << ROW_SHIFT;
-    const head = this.#head(rows, word);
-    const [next, previous] = [rows[word + ROW_NEXT] ?? 0, rows[word + ROW_PREVIOUS] ?? 0];
-    if (next !== 0) rows[(next << ROW_SHIFT) + ROW_PREVIOUS] = previous;
-    if (previous === 0) Atomics.store(this.#heads, head, next);
-    else Atomics.store(rows, (previous << ROW_SHIFT) + ROW_NEXT, next);
     const instance = this.instanceOf(row);
-    const other = this.#first(head, instance, rows, word);
+    const head = this.#head(instance, rows, word);
+    const known = this.#first(head, instance, rows, word);
+    if (known !== row) {
+      this.#removeOther(known, row);
+      return known;
+    }
+    const other = rows[word + ROW_OTHERS] ?? 0;
     if (other === 0) this.#counts.set(instance, this.count(instance) - 1);
+    else {
+      // What follows it among the others leads back to it already.
+      rows[(other << ROW_SHIFT) + ROW_OTHERS] = this.#next(other);
+      rows[(other << ROW_SHIFT) + ROW_NEXT] = this.#next(row);
+    }
+    this.#relink(head, row, other === 0 ? this.#next(row) : other);
     return other;
   }
 
   /** Control thread: the rows of an instance that lead to 16 octets. */
   rowsTo(instance: number, address: Uint8Array): number[] {
     const words = new Int32Array(address.slice(0, 16).buffer);
-    const found: number[] = [];
-    for (let row = this.#heads[this.#head(words, 0)] ?? 0; row !== 0; row = this.#next(row)) {
-      if (this.#leadsTo(row, instance, words, 0)) found.push(row);
-    }
-    return found;
+    const known = this.find(instance, words, 0);
+    return known === 0 ? [] : this.#rowsOf(known);
   }
 
   /** Control thread: the rows of all gateways of an instance, in the order of memory, and perhaps some that left it. */
@@ -99,23 +114,45 @@ export class GatewayIndex {
     let left = this.count(instance);
     for (let head = 0; left > 0 && head < this.#heads.length; head++) {
       if (this.#heads[head] === 0) continue;
-      for (const rows of this.#parted(this.#heads[head] ?? 0, instance)) {
+      for (let row = this.#heads[head] ?? 0; row !== 0; row = this.#next(row)) {
+        if (this.instanceOf(row) !== instance) continue;
         left--;
-        yield rows;
+        yield this.#rowsOf(row);
       }
     }
   }
 
-  #parted(first: number, instance: number): Iterable<number[]> {
-    const rows = this.#rows;
-    const found: number[][] = [];
-    for (let row = first; row !== 0; row = this.#next(row)) {
-      if (this.instanceOf(row) !== instance) continue;
-      const known = found.find(([one = 0]) => sameFourWords(rows, one << ROW_SHIFT, rows, row << ROW_SHIFT));
-      if (known) known.push(row);
-      else found.push([row]);
-    }
+  /** The rows of a gateway, first the one that stands for it. */
+  #rowsOf(known: number): number[] {
+    const found = [known];
+    for (let row = this.#rows[(known << ROW_SHIFT) + ROW_OTHERS] ?? 0; row !== 0; row = this.#next(row))
+      found.push(row);
     return found;
+  }
+
+  #addOther(known: number, row: number): void {
+    const rows = this.#rows;
+    const next = rows[(known << ROW_SHIFT) + ROW_OTHERS] ?? 0;
+    rows[(row << ROW_SHIFT) + ROW_NEXT] = next;
+    rows[(row << ROW_SHIFT) + ROW_PREVIOUS] = known;
+    if (next !== 0) rows[(next << ROW_SHIFT) + ROW_PREVIOUS] = row;
+    rows[(known << ROW_SHIFT) + ROW_OTHERS] = row;
+  }
+
+  #removeOther(known: number, row: number): void {
+    const rows = this.#rows;
+    const next = this.#next(row);
+    const previous = rows[(row << ROW_SHIFT) + ROW_PREVIOUS] ?? 0;
+    if (next !== 0) rows[(next << ROW_SHIFT) + ROW_PREVIOUS] = previous;
+    rows[(previous << ROW_SHIFT) + (previous === known ? ROW_OTHERS : ROW_NEXT)] = next;
+  }
+
+  /** Makes what led to a row of a chain lead to another, with one store: a worker sees the one or the other. */
+  #relink(head: number, row: number, to: number): void {
+    let before = 0;
+    for (let one = this.#heads[head] ?? 0; one !== row; one = this.#next(one)) before = one;
+    if (before === 0) Atomics.store(this.#heads, head, to);
+    else Atomics.store(this.#rows, (before << ROW_SHIFT) + ROW_NEXT, to);
   }
 
   #next(row: number): number {
@@ -132,8 +169,8 @@ export class GatewayIndex {
     return this.instanceOf(row) === instance && sameFourWords(this.#rows, row << ROW_SHIFT, words, w);
   }
 
-  #head(words: Int32Array, w: number): number {
-    let hash = this.#seed;
+  #head(instance: number, words: Int32Array, w: number): number {
+    let hash = this.#seed ^ instance;
     for (let i = 0; i < 4; i++) {
       hash = Math.imul(hash ^ (words[w + i] ?? 0), 0x9e3779b1);
       hash ^= hash >>> 15;

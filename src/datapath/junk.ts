@@ -18,6 +18,7 @@ import {
   DROP_NO_INSTANCE,
   DROP_OUTSIDE_SERVED_PREFIX,
   DROP_SOURCE_MISMATCH,
+  DROP_UNBOUND_SOURCE,
   DROP_WRONG_AFTR,
 } from './verdict.ts';
 import type { Violations } from './violations.ts';
@@ -75,13 +76,14 @@ export class Junk {
     if (this.#isGateway) {
       const remote = (softwire << SOFTWIRE_SHIFT) + SOFTWIRE_REMOTE_WORD;
       if (!sameFourWords(words, w + OUTER_SOURCE_WORD, this.#softwires.words, remote)) {
+        batch.rows[k] = 0;
         return this.#end(batch, k, DROP_WRONG_AFTR, softwire);
       }
       return row === 0 && this.#end(batch, k, DROP_OUTSIDE_SERVED_PREFIX, softwire);
     }
     const source = swapWord(words[inner + SOURCE_WORD] ?? 0) >>> 0;
     if (row === 0 && this.#mayBeShared(source) && plainPort(words, inner, len - OUTER_LEN, true) < 0) return false;
-    if (row === 0) return this.#refuse(batch, k, DROP_NO_BINDING, softwire, source);
+    if (row === 0) return this.#refuse(batch, k, DROP_UNBOUND_SOURCE, softwire, source);
     const isBound = sameFourWords(words, w + OUTER_SOURCE_WORD, this.#table.rows, row << ROW_SHIFT);
     return !isBound && this.#refuse(batch, k, DROP_SOURCE_MISMATCH, softwire, source);
   }

@@ -6,9 +6,9 @@
  *     block, 16 words (one cache line)           first kind: one word a /28, of the same three sorts
  *                                                second kind: one word an address, 0 or a row
  *     row, 8 words (half a cache line)           0-3 remote IPv6 address (wire)   4 softwire | prefix length << 16 |
- *                                                instance << 22   5 prefix   6-7 next and previous row whose remote
- *                                                address has the same hash (gateway-index.ts); instance, 6 and 7 at an
- *                                                AFTR only
+ *                                                instance << 22   5 prefix   6 next row of a chain of gateways or of the
+ *                                                rows of one   7 previous or first other row of the gateway
+ *                                                (gateway-index.ts); instance, 6 and 7 at an AFTR only
  *     row of a shared address                    0-3 all ones   4 SHARED_FLAG | prefix length << 16   5 prefix
  *                                                6 psid-offset | psid-length << 8   7 its port sets
  *     port sets, blocks                          four bits of the PSID a level, highest first: a block, then a row;
@@ -36,6 +36,7 @@ export const ROW_PSID_BITS = 6;
 export const ROW_PORT_SETS = 7;
 export const ROW_NEXT = 6;
 export const ROW_PREVIOUS = 7;
+export const ROW_OTHERS = 7;
 export const SOFTWIRE_MASK = 0xffff;
 export const LENGTH_SHIFT = 16;
 export const LENGTH_MASK = 0x3f;

@@ -1,11 +1,12 @@
 /**
  * Path MTUs learned from Packet Too Big (RFC 8201), in shared memory of fixed size: what is learned of one far end holds
- * for that one only, is at least 1,280, only ever falls, and is forgotten ten minutes after it fell last (§5.3).
+ * for that one only, is at least 1,280, only ever falls, and is forgotten when the lifetime of its softwire is over after it fell last (§5.3).
  *
  * The fast path pays nothing for it: SOFTWIRE_PAYLOAD_MTU of a softwire is what every far end of it takes, so only a
  * packet above that is looked up here.
  *
- *     lock   1 when something is known   payload MTU configured for each softwire   sets of WAYS entries
+ *     lock   1 when something is known   payload MTU configured for each softwire   lifetime of each, in tenths of a
+ *     second   sets of WAYS entries
  *     entry, 8 words:   0-3 far end (wire)   4 softwire | MTU << 16, 0 for none   5 when, in tenths of a second
  *                       6 who reported it, hashed
  *
@@ -19,7 +20,6 @@ import type { Softwires } from './softwires.ts';
 import { tryLock, unlock } from './spin-lock.ts';
 import { IPV6_MINIMUM_MTU } from './wire/ipv6.ts';
 
-const AGE_TENTHS = 10 * 60 * 10;
 const SETS = 8_192;
 const WAYS = 8;
 const ENTRY_WORDS = 8;
@@ -30,7 +30,8 @@ const REPORTER = 6;
 const LOCK = 0;
 const KNOWN = 1;
 const CONFIGURED = 2;
-const ENTRIES = CONFIGURED + MAX_SOFTWIRES + 2;
+const LIFETIMES = CONFIGURED + MAX_SOFTWIRES + 1;
+const ENTRIES = LIFETIMES + MAX_SOFTWIRES + 1;
 const WORDS = ENTRIES + SETS * WAYS * ENTRY_WORDS;
 
 /** What was learned of one far end. */
@@ -86,9 +87,13 @@ export class PathMtus {
     unlock(words, LOCK);
   }
 
-  /** Control thread, workers held: what is configured for a softwire, whose words have just been written. */
-  configure(softwire: number, payloadMtu: number): void {
+  /**
+   * Control thread, workers held: what is configured for a softwire, whose words have just been written. What was learned
+   * before is forgotten by the new lifetime, too.
+   */
+  configure(softwire: number, payloadMtu: number, lifetimeMs: number): void {
     this.#words[CONFIGURED + softwire] = payloadMtu;
+    this.#words[LIFETIMES + softwire] = tenths(lifetimeMs);
   }
 
   /** Control thread, now and then: forgets what is old. */
@@ -172,7 +177,8 @@ export class PathMtus {
   }
 
   #isOld(entry: number, nowMs: number): boolean {
-    return tenths(nowMs) - (this.#words[entry + LEARNED] ?? 0) >= AGE_TENTHS;
+    const lifetime = this.#words[LIFETIMES + ((this.#words[entry + VALUE] ?? 0) & SOFTWIRE_MASK)] ?? 0;
+    return tenths(nowMs) - (this.#words[entry + LEARNED] ?? 0) >= lifetime;
   }
 
   #setOf(softwire: number, row: number): number {

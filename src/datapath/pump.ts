@@ -26,6 +26,8 @@ export class Pump {
   readonly #rowCounters: RowCounters | undefined;
   readonly #epochs: Epochs;
   readonly #watch: Watch;
+  /** Of the table. */
+  readonly #rows: Int32Array;
   readonly #wake: (descriptor: number) => void;
 
   /** For worker number `worker` of those that share `memory`; `wake` ends the wait of another worker. */
@@ -35,7 +37,8 @@ export class Pump {
     this.#engine = new Engine(memory.engine, device.batch.capacity, worker);
     this.#counters = new Counters(memory.workers, memory.counters);
     const { statistics, table } = memory.engine;
-    this.#rowCounters = statistics && new RowCounters(statistics.counters, new Int32Array(table.rows));
+    this.#rows = new Int32Array(table.rows);
+    this.#rowCounters = statistics && new RowCounters(statistics.counters, this.#rows);
     this.#epochs = new Epochs(memory.workers, memory.epochs);
     this.#watch = new Watch(memory.workers, memory.watch);
     this.#wake = wake;
@@ -81,7 +84,7 @@ export class Pump {
     if (this.#device.writeBatch() < batch.outputs) markUnsent(batch);
     this.#rowCounters?.countBatch(batch);
     this.#counters.countBatch(this.#worker, batch);
-    if (isWatched) this.#watch.finish(this.#worker, batch);
+    if (isWatched) this.#watch.finish(this.#worker, batch, this.#rows);
     this.#epochs.leave(this.#worker);
     const sleeper = this.#engine.fragments.publish();
     if (sleeper !== NO_WAKE) this.#wake(sleeper);

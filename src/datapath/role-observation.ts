@@ -7,6 +7,7 @@ import type { Role } from './engine.ts';
 import { chunksIn } from './fragment-store.ts';
 import { STORE_OCTETS } from './reassembly.ts';
 import type { ReassemblyGauges } from './reassembly-gauges.ts';
+import type { Refusals } from './source-refusals.ts';
 import type { ViolationLog } from './violation-log.ts';
 
 export interface RoleObservation {
@@ -21,22 +22,34 @@ interface NumberedPlan {
   readonly instance: number;
 }
 
-/** Takes the violations out of their log; `violationsOf` counts those of an instance since the workers started. */
+/** What is counted for an instance. */
+export interface InstanceCounts {
+  /** Violations since the workers started. */
+  readonly violations: (instance: number) => number;
+  readonly refusals: (instance: number) => Refusals | undefined;
+}
+
+/** Takes the violations out of their log. */
 export function observeRole(
   role: Role,
   instances: readonly NumberedPlan[],
   gauges: ReassemblyGauges,
   log: ViolationLog,
-  violationsOf: (instance: number) => number,
+  counts: InstanceCounts,
 ): RoleObservation {
   const nameOf = (number: number) => instances.find(({ instance }) => instance === number)?.plan.name;
   return {
-    instances: instances.map(({ plan: { name, reassembly }, instance }) => ({
-      role,
-      name,
-      reassembly: gauges.datagrams(instance) / reassembly.datagrams,
-      violations: role === 'aftr' ? violationsOf(instance) : 0,
-    })),
+    instances: instances.map(({ plan: { name, reassembly, reassemblyThreshold }, instance }) => {
+      const refusals = role === 'gateway' ? counts.refusals(instance) : undefined;
+      return {
+        role,
+        name,
+        reassembly: gauges.datagrams(instance) / reassembly.datagrams,
+        reassemblyThreshold,
+        violations: role === 'aftr' ? counts.violations(instance) : 0,
+        ...(refusals && { refusal: { packets: refusals.count, innerSource: formatIpv4(refusals.lastIpv4Source) } }),
+      };
+    }),
     reassemblyMemory: gauges.chunks / chunksIn(STORE_OCTETS),
     violations: log.take().sources.flatMap(({ instance, outerSource, innerSource, packets }) => {
       const aftr = nameOf(instance);

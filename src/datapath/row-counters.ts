@@ -19,7 +19,7 @@ import type { Batch } from './batch.ts';
 import { MAX_INSTANCES, ROW_INSTANCE_MASK, ROW_INSTANCE_SHIFT, ROW_SHIFT, ROW_SOFTWIRE } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { addToCount, readCount } from './shared-count.ts';
-import { DROP_NO_BINDING, DROP_SOURCE_MISMATCH, HAIRPINNED } from './verdict.ts';
+import { DROP_SOURCE_MISMATCH, DROP_UNBOUND_SOURCE, HAIRPINNED } from './verdict.ts';
 
 const TRAFFIC_WORDS = 4;
 const TRAFFIC_SHIFT = 2;
@@ -272,7 +272,7 @@ export class RowCounters {
 }
 
 function isRefusal(verdict: number): boolean {
-  return verdict === DROP_SOURCE_MISMATCH || verdict === DROP_NO_BINDING;
+  return verdict === DROP_SOURCE_MISMATCH || verdict === DROP_UNBOUND_SOURCE;
 }
 
 /** Zeroes words that are not zero: a page that was never touched is not touched. */

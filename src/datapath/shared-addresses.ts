@@ -62,6 +62,14 @@ export class SharedAddresses {
     for (const { portSets } of this.#addresses.values()) yield* portSets.values();
   }
 
+  /** Whose a row is: the shared address and the PSID; undefined when it is the row of no port set. Looks at all of them. */
+  portSetOf(row: number): { readonly address: number; readonly psid: number } | undefined {
+    for (const [address, { portSets }] of this.#addresses) {
+      for (const [psid, own] of portSets) if (own === row) return { address, psid };
+    }
+    return undefined;
+  }
+
   /** Adds a shared address or makes it as it is wanted. False, and nothing done, when the table is full. */
   put(wanted: WantedSharedAddress): boolean {
     const { address, psidOffset, psidLength } = wanted;

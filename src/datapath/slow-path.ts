@@ -54,6 +54,7 @@ import {
   DROP_SOURCE_ROUTE_OPTION,
   DROP_TOO_BIG,
   DROP_TTL_EXPIRED,
+  DROP_UNBOUND_SOURCE,
   DROP_UNKNOWN_OPTION,
   DROP_UNSUPPORTED_NEXT_HEADER,
   DROP_WRONG_AFTR,
@@ -353,7 +354,7 @@ export class SlowPath {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
     const from = this.#rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
-    if (from === 0 || from === -DROP_NO_BINDING) return this.#refusals.refuse(batch, packet, DROP_NO_BINDING);
+    if (from === 0 || from === -DROP_NO_BINDING) return this.#refusals.refuse(batch, packet, DROP_UNBOUND_SOURCE);
     if (from < 0) return -from;
     packet.row = from;
     if (!this.#comesFrom(batch.words, packet.outer, packet.row)) {

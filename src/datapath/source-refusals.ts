@@ -23,6 +23,8 @@ export class SourceRefusals {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #times: Float64Array;
+  /** Of the control thread: what the counts said when they were last cleared, by instance. */
+  readonly #cleared = new Map<number, number>();
 
   /** `memory` is that of another thread's SourceRefusals, or new memory. */
   constructor(memory?: SharedArrayBuffer) {
@@ -34,6 +36,12 @@ export class SourceRefusals {
   /** Control thread: an instance gets a number that another may have had. */
   begin(instance: number): void {
     this.#words.fill(0, instance * INSTANCE_WORDS, (instance + 1) * INSTANCE_WORDS);
+    this.#cleared.delete(instance);
+  }
+
+  /** Control thread: counts from zero; workers may count meanwhile. */
+  clear(instance: number): void {
+    this.#cleared.set(instance, readCount(this.#words, instance * INSTANCE_WORDS));
   }
 
   /** Worker: a packet from `ipv4Source` was refused. */
@@ -44,10 +52,10 @@ export class SourceRefusals {
     addOne(this.#words, word);
   }
 
-  /** Reader: undefined when no packet was refused. */
+  /** Control thread: undefined when no packet was refused since the count was cleared. */
   read(instance: number): Refusals | undefined {
     const word = instance * INSTANCE_WORDS;
-    const count = readCount(this.#words, word);
+    const count = readCount(this.#words, word) - (this.#cleared.get(instance) ?? 0);
     if (count === 0) return undefined;
     return { count, lastMs: this.#times[instance] ?? 0, lastIpv4Source: (this.#words[word + SOURCE] ?? 0) >>> 0 };
   }

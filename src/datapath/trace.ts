@@ -3,15 +3,12 @@
  * is counted, learned or sent.
  */
 
-import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
-import type { PacketEnd, TraceResult } from '../control.ts';
+import type { PacketEnd, TraceResult, TraceRow } from '../control.ts';
 import { Batch, OUTPUT_WORDS } from './batch.ts';
 import type { EngineMemory } from './engine.ts';
 import { Engine } from './engine.ts';
 import { Events } from './events.ts';
-import { ROW_WORDS } from './layout.ts';
 import { PACKET_MAX, STRIDE } from './packet-device.ts';
-import type { Table } from './table.ts';
 import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, HELD, REPLIED } from './verdict.ts';
 
 const ENDS: PacketEnd[] = [];
@@ -31,13 +28,13 @@ export function endOf(verdict: number): { readonly end: PacketEnd; readonly reas
 
 /**
  * Decides one packet, 1 to 65,535 octets from its IP header on, without any effect. `nameOf` gives the name behind an
- * instance number.
+ * instance number, `rowAnswer` what a row is.
  */
 export function tracePacket(
   memory: EngineMemory,
-  table: Table,
   packet: Uint8Array,
   nameOf: (instance: number) => string | undefined,
+  rowAnswer: (row: number) => TraceRow,
 ): TraceResult {
   const batch = new Batch(1, STRIDE);
   const from = batch.at[0] ?? 0;
@@ -54,7 +51,7 @@ export function tracePacket(
     end,
     ...(reason !== undefined && { reason }),
     ...(instance !== undefined && { instance }),
-    ...rowAnswer(table, batch.rows[0] ?? 0),
+    ...rowAnswer(batch.rows[0] ?? 0),
     sent: Array.from({ length: batch.outputs }, (_, slot) => outputOf(batch, slot)),
   };
 }
@@ -76,12 +73,6 @@ function withoutEffect(memory: EngineMemory): EngineMemory {
     statistics: undefined,
     fragments: { ...memory.fragments, gauges: gauges.slice(0), rings: rings.slice(0) },
   };
-}
-
-function rowAnswer(table: Table, row: number): Pick<TraceResult, 'prefix' | 'remote'> {
-  if (row === 0) return {};
-  const { address, length } = table.prefixOf(row);
-  return { prefix: formatIpv4Prefix(address, length), remote: formatIpv6(table.octets, row * ROW_WORDS * 4) };
 }
 
 function outputOf(batch: Batch, slot: number): string {

@@ -54,7 +54,12 @@ export const DROP_REASONS = [
 export type DropReason = (typeof DROP_REASONS)[number][0];
 
 export const FIRST_DROP = 4;
-export const VERDICTS = FIRST_DROP + DROP_REASONS.length;
+/**
+ * No binding holds the inner source of a tunnel packet: counted apart, because it is a violation (RFC 7596 §6.2), which a
+ * destination that no binding holds is not; its reason is no-binding all the same.
+ */
+export const DROP_UNBOUND_SOURCE = FIRST_DROP + DROP_REASONS.length;
+export const VERDICTS = DROP_UNBOUND_SOURCE + 1;
 
 /** The verdict of a drop reason. For constants at load time, not per packet. */
 export function dropVerdict(reason: DropReason): number {
@@ -63,7 +68,7 @@ export function dropVerdict(reason: DropReason): number {
 
 /** The name of a drop verdict. */
 export function dropReason(verdict: number): string {
-  return DROP_REASONS[verdict - FIRST_DROP]?.[0] ?? '';
+  return verdict === DROP_UNBOUND_SOURCE ? 'no-binding' : (DROP_REASONS[verdict - FIRST_DROP]?.[0] ?? '');
 }
 
 export const DROP_MALFORMED_IPV6 = dropVerdict('malformed-ipv6');

@@ -4,18 +4,26 @@
  *
  *     word 0: the watched address as a word of a packet; 0 when nothing is watched, which is all a worker then looks at
  *     lane, one a worker: packets written, packets taken, packets left out because the lane was full, then slots:
- *         length, side, verdict, instance, time in seconds and milliseconds, first octets of the packet
+ *         length, side, verdict, instance, time in seconds and milliseconds, row and the IPv6 address it leads to, first
+ *         octets of the packet
  *
  * A lane that is full takes no more until the control thread has taken some out: that bounds what watching costs.
  */
 
 import type { Batch } from './batch.ts';
-import { DESTINATION_WORD, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
+import { ROW_SHIFT } from './layout.ts';
+import { DESTINATION_WORD, SOURCE_WORD } from './plain.ts';
+import { innerPacketAt } from './wire/inner-packet.ts';
+import { IPV4_HEADER_LEN } from './wire/ipv4.ts';
+import type { Walk } from './wire/ipv6-extensions.ts';
+import { newWalk } from './wire/ipv6-extensions.ts';
 
 const SLOTS = 64;
 /** Octets of a packet that are kept: the outer header, the inner one, and what comes first in it. */
 const KEPT_WORDS = 32;
-const SLOT_HEADER = 6;
+const SLOT_ROW = 6;
+const SLOT_REMOTE = 7;
+const SLOT_HEADER = 11;
 const SLOT_WORDS = SLOT_HEADER + KEPT_WORDS;
 const LANE_HEADER = 3;
 const LANE_WORDS = LANE_HEADER + SLOTS * SLOT_WORDS;
@@ -30,6 +38,9 @@ export interface WatchedPacket {
   readonly side: number;
   readonly length: number;
   readonly time: Date;
+  /** The row that decided; 0 for none. Then the 16 octets of the IPv6 address that it led to. */
+  readonly row: number;
+  readonly remote: Uint8Array;
   readonly octets: Uint8Array;
 }
 
@@ -40,6 +51,7 @@ export class Watch {
   /** Worker: packets of the batch in hand that are watched, and the slots they have. */
   readonly #packets = new Int32Array(SLOTS);
   #count = 0;
+  readonly #walk = newWalk();
 
   /** Of `lanes` workers; `memory` is that of another thread's Watch, or new memory with nothing watched. */
   constructor(lanes: number, memory?: SharedArrayBuffer) {
@@ -53,19 +65,23 @@ export class Watch {
     const address = this.#words[0] ?? 0;
     if (address === 0) return false;
     this.#count = 0;
-    for (let k = 0; k < batch.count; k++) if (isOf(batch, k, address)) this.#keepPacket(lane, batch, k);
+    for (let k = 0; k < batch.count; k++) if (isOf(batch, k, address, this.#walk)) this.#keepPacket(lane, batch, k);
     return this.#count > 0;
   }
 
-  /** Worker: adds how the kept packets ended, and hands them over. */
-  finish(lane: number, batch: Batch): void {
+  /** Worker: adds how the kept packets ended and by which of the table's `rows`, and hands them over. */
+  finish(lane: number, batch: Batch, rows: Int32Array): void {
     const words = this.#words;
     const base = 1 + lane * LANE_WORDS;
     const first = words[base + WRITTEN] ?? 0;
     for (let i = 0; i < this.#count; i++) {
       const slot = slotOf(base, first + i);
-      words[slot + 2] = batch.verdicts[this.#packets[i] ?? 0] ?? 0;
-      words[slot + 3] = batch.instances[this.#packets[i] ?? 0] ?? 0;
+      const k = this.#packets[i] ?? 0;
+      const row = batch.rows[k] ?? 0;
+      words[slot + 2] = batch.verdicts[k] ?? 0;
+      words[slot + 3] = batch.instances[k] ?? 0;
+      words[slot + SLOT_ROW] = row;
+      for (let word = 0; word < 4; word++) words[slot + SLOT_REMOTE + word] = rows[(row << ROW_SHIFT) + word] ?? 0;
     }
     Atomics.store(words, base + WRITTEN, first + this.#count);
   }
@@ -110,17 +126,22 @@ export class Watch {
 
   #read(slot: number): WatchedPacket {
     const [length = 0, side = 0, verdict = 0, instance = 0, seconds = 0, ms = 0] = this.#words.subarray(slot);
-    const at = (slot + SLOT_HEADER) * 4;
-    const octets = new Uint8Array(this.memory).slice(at, at + Math.min(length, KEPT_WORDS * 4));
-    return { verdict, instance, side, length, time: new Date(seconds * 1_000 + ms), octets };
+    const row = this.#words[slot + SLOT_ROW] ?? 0;
+    const octetsFrom = (word: number, count: number) => new Uint8Array(this.memory.slice(word * 4, word * 4 + count));
+    const remote = octetsFrom(slot + SLOT_REMOTE, 16);
+    const octets = octetsFrom(slot + SLOT_HEADER, Math.min(length, KEPT_WORDS * 4));
+    return { verdict, instance, side, length, time: new Date(seconds * 1_000 + ms), row, remote, octets };
   }
 }
 
-/** From or to the address; in the tunnel, its inner packet right behind the outer header. */
-function isOf(batch: Batch, k: number, address: number): boolean {
-  const w = (batch.at[k] ?? 0) >> 2;
-  const inner = (((batch.words[w] ?? 0) >>> 4) & 15) === 4 ? w : w + OUTER_WORDS;
-  return batch.words[inner + SOURCE_WORD] === address || batch.words[inner + DESTINATION_WORD] === address;
+/** From or to the address; in the tunnel, the inner packet. A later fragment of a tunnel packet has none to be seen. */
+function isOf(batch: Batch, k: number, address: number, walk: Walk): boolean {
+  const at = batch.at[k] ?? 0;
+  const len = batch.lengths[k] ?? 0;
+  const inner = (((batch.words[at >> 2] ?? 0) >>> 4) & 15) === 4 ? at : innerPacketAt(batch.buf, at, len, walk);
+  if (inner < 0 || inner + IPV4_HEADER_LEN > at + len) return false;
+  const w = inner >> 2;
+  return batch.words[w + SOURCE_WORD] === address || batch.words[w + DESTINATION_WORD] === address;
 }
 
 function slotOf(base: number, place: number): number {

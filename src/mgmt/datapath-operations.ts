@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIpv4, parseIpv4 } from '../address.ts';
-import type { LivePacket, TraceResult } from '../control.ts';
+import type { LivePacket, TraceRow } from '../control.ts';
 import { DataNode } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
 import { outputOf, withLeaves } from './actions.ts';
@@ -41,7 +41,7 @@ async function trace(datapath: DatapathPart, operation: DataNode, input: DataNod
     return withLeaves(output, { verdict: 'dropped', reason: 'no-instance' });
   }
   withLeaves(output, { verdict: result.end, reason: result.reason, instance: result.instance });
-  addBinding(output, result);
+  addBinding(output, result.role, result);
   const sent = output.schema.child('sent-packet');
   for (const packet of result.sent) {
     if (sent) output.add(new DataNode(sent, Buffer.from(packet, 'hex').toString('base64')));
@@ -49,11 +49,16 @@ async function trace(datapath: DatapathPart, operation: DataNode, input: DataNod
   return output;
 }
 
-function addBinding(output: DataNode, { role, prefix, remote }: TraceResult): void {
-  const schema = output.schema.child('binding');
+/** A served prefix leads to the AFTR, which is no gateway. */
+function addBinding(parent: DataNode, role: LivePacket['role'], { prefix, psid, remote }: TraceRow): void {
+  const schema = parent.schema.child('binding');
   if (!schema || prefix === undefined) return;
-  const gateway = role === 'aftr' ? remote : undefined;
-  output.add(withLeaves(new DataNode(schema), { 'ipv4-prefix': prefix, 'gateway-ipv6-address': gateway }));
+  const leaves = {
+    'ipv4-prefix': prefix,
+    'gateway-ipv6-address': role === 'aftr' ? remote : undefined,
+    psid: psid === undefined ? undefined : String(psid),
+  };
+  parent.add(withLeaves(new DataNode(schema), leaves));
 }
 
 /** Waits for packets of an address: for so many, or so long. */
@@ -94,7 +99,9 @@ function addLivePacket(output: DataNode, index: number, packet: LivePacket): voi
     length: String(length),
     header: Buffer.from(header, 'hex').toString('base64'),
   };
-  output.add(withLeaves(new DataNode(schema), leaves));
+  const node = withLeaves(new DataNode(schema), leaves);
+  addBinding(node, packet.role, packet);
+  output.add(node);
 }
 
 function required(operation: DataNode, input: DataNode, name: string): string {

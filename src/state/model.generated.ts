@@ -46,6 +46,11 @@ export interface Reassembly {
   readonly maximumPackets: number;
   /** Packets in reassembly at a time from one source. At the limit, it loses its own oldest. In packets. */
   readonly maximumPacketsPerSource: number;
+  /**
+   * Part of maximum-packets, or of the memory of reassembly, at which alarm reassembly-near-limit is raised. It ends
+   * below three quarters of that. In percent.
+   */
+  readonly alarmThreshold: number;
 }
 
 function readReassembly(value: unknown): Reassembly {
@@ -55,6 +60,7 @@ function readReassembly(value: unknown): Reassembly {
     maximumFragments: leafAt(node, 'maximum-fragments', Number, 20),
     maximumPackets: leafAt(node, 'maximum-packets', Number, 10000),
     maximumPacketsPerSource: leafAt(node, 'maximum-packets-per-source', Number, 100),
+    alarmThreshold: leafAt(node, 'alarm-threshold', Number, 80),
   };
 }
 
@@ -137,6 +143,10 @@ export interface Gateway {
    * type 3, code 4; one without is carried in outer fragments. In octets.
    */
   readonly softwirePayloadMtu: number;
+  /**
+   * How long a path MTU that was learned holds after it fell last: then larger packets are tried again. In minutes.
+   */
+  readonly pathMtuLifetime: number;
   /** Hop limit of the outer header; independent of the inner TTL. */
   readonly hopLimit: number;
   /** What becomes of the DSCP. */
@@ -183,6 +193,7 @@ function readGateway(value: unknown): Gateway {
     ipv4Address: leafAt(node, 'ipv4-address', ipv4Value, undefined),
     servedPrefix: arrayAt(node, 'served-prefix', readServedPrefix),
     softwirePayloadMtu: leafAt(node, 'softwire-payload-mtu', Number, 1460),
+    pathMtuLifetime: leafAt(node, 'path-mtu-lifetime', Number, 10),
     hopLimit: leafAt(node, 'hop-limit', Number, 64),
     trafficClassMode: leafAt(
       node,
@@ -284,6 +295,11 @@ export interface Aftr {
   readonly ipv4Pool: readonly Ipv4Prefix[];
   /** Largest number of bindings and port sets; what the datapath can hold is the limit when absent. In bindings. */
   readonly softwireNumMax: number | undefined;
+  /**
+   * Part of softwire-num-max at which alarm binding-table-near-limit is raised. It ends below eight ninths of that.
+   * In percent.
+   */
+  readonly softwireNumThreshold: number;
   /** Whether traffic between two gateways goes through this AFTR. */
   readonly enableHairpinning: boolean;
   /**
@@ -298,6 +314,10 @@ export interface Aftr {
    * type 3, code 4; one without is carried in outer fragments. In octets.
    */
   readonly softwirePayloadMtu: number;
+  /**
+   * How long a path MTU that was learned holds after it fell last: then larger packets are tried again. In minutes.
+   */
+  readonly pathMtuLifetime: number;
   /** Hop limit of the outer header; independent of the inner TTL. */
   readonly hopLimit: number;
   /** What becomes of the DSCP. */
@@ -345,9 +365,11 @@ function readAftr(value: unknown): Aftr {
     ipv4Address: leafAt(node, 'ipv4-address', ipv4Value, undefined),
     ipv4Pool: arrayAt(node, 'ipv4-pool', ipv4PrefixValue),
     softwireNumMax: leafAt(node, 'softwire-num-max', Number, undefined),
+    softwireNumThreshold: leafAt(node, 'softwire-num-threshold', Number, 90),
     enableHairpinning: leafAt(node, 'enable-hairpinning', Boolean, true),
     bindingCounters: leafAt(node, 'binding-counters', Boolean, false),
     softwirePayloadMtu: leafAt(node, 'softwire-payload-mtu', Number, 1460),
+    pathMtuLifetime: leafAt(node, 'path-mtu-lifetime', Number, 10),
     hopLimit: leafAt(node, 'hop-limit', Number, 64),
     trafficClassMode: leafAt(
       node,

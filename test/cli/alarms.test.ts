@@ -69,6 +69,20 @@ test('what ended', async () => {
   await eventually(WAIT_MS, async () => (await rows()).every(({ severity }) => severity === 'cleared') || undefined);
 });
 
+test('a binding table is near its limit from softwire-num-threshold on', async () => {
+  await ok('set', 'aftr', 'b', 'ipv4-pool', '192.0.2.0/24');
+  await ok('set', 'aftr', 'b', 'softwire-num-max', '10');
+  await ok('set', 'aftr', 'b', 'softwire-num-threshold', '20');
+  await ok('set', 'aftr', 'b', 'enabled', 'false');
+  for (const i of [1, 2])
+    await ok('set', 'aftr', 'b', 'binding', `192.0.2.${i}/32`, 'gateway-ipv6-address', '2001:db8::1');
+  await ok('commit');
+  const state = async () => (await rows()).find(({ resource }) => resource === 'aftr b')?.severity;
+  await eventually(WAIT_MS, async () => (await state()) === 'warning' || undefined);
+  await ok('delete', 'aftr', 'b', 'softwire-num-threshold', '--commit');
+  await eventually(WAIT_MS, async () => (await state()) === 'cleared' || undefined);
+});
+
 test('ends cleanly', async () => {
   await datapath.stop();
   assert.is(await management.stop(), 0);

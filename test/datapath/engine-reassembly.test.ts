@@ -294,6 +294,16 @@ test('with all sources together at the limit, the one that holds most makes room
   assert.equal(packetCounts(engine.counters())['ipv6 source-mismatch'], 12);
 });
 
+test('a sentence warns from the part of the limit on that is configured (D69, D135)', async () => {
+  const engine = await engineFor('aftr', { reassembly: { 'maximum-packets': 50, 'alarm-threshold': 10 } });
+  engine.run(firsts(4, 0));
+  assert.equal(engine.forwarding.reassemblyWarnings(), []);
+  engine.run(firsts(1, 4));
+  assert.match(engine.forwarding.reassemblyWarnings().join(), /^reassembly of aftr br holds 5 of 50 packets/);
+  const [observed] = engine.forwarding.observe().instances;
+  assert.equal([observed?.reassembly, observed?.reassemblyThreshold], [0.1, 10]);
+});
+
 test('a sentence warns when reassembly is near its limit, and goes with it (D69)', async () => {
   const engine = await engineFor('aftr', { reassembly: { timeout: 1, 'maximum-packets': 50 } });
   engine.run(firsts(39, 0));

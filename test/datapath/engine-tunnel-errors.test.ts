@@ -216,18 +216,24 @@ test('a configured payload MTU below what is learned stays', async () => {
   assert.not(passes(engine, DEVICE, 1_001));
 });
 
-test('it is forgotten after ten minutes (D78)', async () => {
-  const engine = await engineFor('aftr');
-  const tenMinutes = 10 * 60_000;
-  engine.run([error(2, 0, 1_400, toG1(down()))], 1_000);
-  assert.equal(engine.forwarding.learned(1_000)[0]?.pathMtus, [{ remote: G1, mtu: 1_400 }]);
-  assert.not(passes(engine, DEVICE, 1_460, tenMinutes + 900));
-  assert.ok(passes(engine, DEVICE, 1_460, tenMinutes + 1_000));
-  assert.equal(engine.forwarding.learned(tenMinutes + 1_000)[0]?.pathMtus, []);
-  engine.forwarding.age(tenMinutes + 1_000);
-  engine.run([error(2, 0, 1_440, toG1(down()))], tenMinutes + 2_000);
-  assert.ok(passes(engine, DEVICE, 1_400, tenMinutes + 2_000));
-});
+for (const [minutes, configuration] of [
+  [10, {}],
+  [5, { 'path-mtu-lifetime': 5 }],
+  [1_440, { 'path-mtu-lifetime': 1_440 }],
+] as const) {
+  test(`it is forgotten after ${minutes} minutes (D78)`, async () => {
+    const engine = await engineFor('aftr', configuration);
+    const lifetime = minutes * 60_000;
+    engine.run([error(2, 0, 1_400, toG1(down()))], 1_000);
+    assert.equal(engine.forwarding.learned(1_000)[0]?.pathMtus, [{ remote: G1, mtu: 1_400 }]);
+    assert.not(passes(engine, DEVICE, 1_460, lifetime + 900));
+    assert.ok(passes(engine, DEVICE, 1_460, lifetime + 1_000));
+    assert.equal(engine.forwarding.learned(lifetime + 1_000)[0]?.pathMtus, []);
+    engine.forwarding.age(lifetime + 1_000);
+    engine.run([error(2, 0, 1_440, toG1(down()))], lifetime + 2_000);
+    assert.ok(passes(engine, DEVICE, 1_400, lifetime + 2_000));
+  });
+}
 
 test('it outlives a change of the configuration, not the end of its tunnel address', async () => {
   const engine = await engineFor('aftr');
@@ -317,6 +323,12 @@ test('a gateway remembers who of its end devices was refused, and when (D26)', a
   assert.equal([refusal?.packets, refusal?.lastIpv4Source], [2, '198.51.100.44']);
   const ago = before - Date.parse(refusal?.lastTime ?? '');
   assert.ok(ago > 59_000 && ago <= 60_000, `${ago} ms ago`);
+  const observed = () => engine.forwarding.observe().instances[0]?.refusal;
+  assert.equal(observed(), { packets: 2, innerSource: '198.51.100.44' }, 'what the event is made of');
+  engine.forwarding.clearStatistics('gw');
+  assert.equal([engine.forwarding.learned(65_000)[0]?.sourceRefusal, observed()], [undefined, undefined]);
+  engine.run([errorToGateway(1, 5, 0, fromGateway, BR)], 66_000);
+  assert.equal(observed(), { packets: 1, innerSource: DEVICE });
 });
 
 test('a gateway learns the path MTU to its AFTR (D76)', async () => {

@@ -25,7 +25,7 @@ function prepare(count: number): { softwires: Softwires; mtus: PathMtus; again: 
   const reassembly = { timeoutMs: 60_000, fragments: 20, datagrams: 100, datagramsPerSource: 10 };
   const softwire = { instance: 0, local, payloadMtu: CONFIGURED, ipv4Address: 0, reassembly, ...modes };
   softwires.set(SOFTWIRE, softwire);
-  mtus.configure(SOFTWIRE, CONFIGURED);
+  mtus.configure(SOFTWIRE, CONFIGURED, TEN_MINUTES);
   mtus.refresh(0);
   return { softwires, mtus, again: () => new PathMtus(softwires, rows, seed, mtus.memory) };
 }
@@ -59,6 +59,16 @@ test('what every far end takes falls with the first report and is back when all 
   mtus.age(TEN_MINUTES + 2_000);
   assert.is(softwires.payloadMtu(SOFTWIRE), CONFIGURED);
   assert.equal(mtus.learned(TEN_MINUTES + 2_000), []);
+});
+
+test('a lifetime that is configured anew holds for what was learned before', () => {
+  const { mtus } = prepare(1);
+  mtus.learn(SOFTWIRE, 1, 1_400, 7, 0);
+  mtus.configure(SOFTWIRE, CONFIGURED, 2 * TEN_MINUTES);
+  assert.is(mtus.payloadMtu(SOFTWIRE, 1, 2 * TEN_MINUTES - 100), 1_360);
+  mtus.configure(SOFTWIRE, CONFIGURED, TEN_MINUTES / 2);
+  assert.is(mtus.payloadMtu(SOFTWIRE, 1, TEN_MINUTES / 2 - 100), 1_360);
+  assert.is(mtus.payloadMtu(SOFTWIRE, 1, TEN_MINUTES / 2), CONFIGURED);
 });
 
 test('another worker sees what one has learned', () => {

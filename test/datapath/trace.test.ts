@@ -1,17 +1,20 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { TraceRow } from '../../src/control.ts';
 import { Batch } from '../../src/datapath/batch.ts';
+import type { Forwarding } from '../../src/datapath/forwarding.ts';
 import { swapWord } from '../../src/datapath/memory.ts';
 import { MemoryDevice, STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
-import { comparable, engineFor, packetCounts } from '../helpers/engine-case.ts';
-import { ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { AFTR, BINDINGS, comparable, EngineUnderTest, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { fragmentHeader, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** D139: what would become of a packet, and what becomes of those of one address. */
 const test = suite('trace');
 
 const DEVICE = '198.51.100.10';
 const INTERNET = '203.0.113.80';
+const SHARED = '198.51.103.1';
 const fromG1 = (payload: string): string => ipv6({ payload });
 const octets = (hex: string): Uint8Array => Buffer.from(hex, 'hex');
 
@@ -96,6 +99,52 @@ for (const [role, name, packet, end, instance, prefix, remote] of cases) {
   });
 }
 
+/** An AFTR with its BINDINGS and the shared address 198.51.103.1, whose PSID 5 of eight, in ports from 1,024 on, is at a::5. */
+async function withPortSet(): Promise<EngineUnderTest> {
+  const engine = new EngineUnderTest('aftr');
+  const portSet = { psid: 5, 'b4-ipv6-address': '2001:db8:a::5' };
+  const shared = { 'ipv4-address': SHARED, 'psid-offset': 6, 'psid-length': 3, 'port-set': [portSet] };
+  await engine.configure([{ ...AFTR, 'binding-table': { 'shared-address': [shared] } }], BINDINGS);
+  return engine;
+}
+
+/** The first port of PSID 5. */
+const HELD_PORT = (1 << 10) | (5 << 7);
+const toShared = (port: number) => ipv4({ src: INTERNET, dst: SHARED, payload: udp(8, 53, port) });
+const fromShared = (port: number, src = '2001:db8:a::5') =>
+  ipv6({ src, payload: ipv4({ src: SHARED, dst: INTERNET, payload: udp(8, port, 53) }) });
+const PORT_SET = { prefix: '198.51.103.1/32', psid: 5, remote: '2001:db8:a::5' };
+
+const sharedCases = [
+  ['to a port of it', toShared(HELD_PORT), 'forwarded', PORT_SET],
+  ['to its last port', toShared(HELD_PORT + 127), 'forwarded', PORT_SET],
+  ['to a port that nobody holds', toShared(HELD_PORT + 128), 'no-binding', {}],
+  ['from it', fromShared(HELD_PORT), 'forwarded', PORT_SET],
+  ['from another gateway', fromShared(HELD_PORT, '2001:db8:a::6'), 'source-mismatch', PORT_SET],
+] as const;
+for (const [name, packet, end, binding] of sharedCases) {
+  test(`a port set, ${name}: ${end}, with the shared address and the PSID, traced and live`, async () => {
+    const { forwarding } = await withPortSet();
+    const result = forwarding.trace(octets(packet));
+    assert.equal([result.reason ?? result.end, bindingOf(result)], [end, binding]);
+    forwarding.setWatched(0xc6_33_67_01);
+    pumpOver(forwarding)([packet]);
+    const { packets } = forwarding.takeWatched();
+    assert.equal(
+      packets.map((seen) => [seen.reason ?? seen.end, bindingOf(seen)]),
+      [[end, binding]],
+    );
+  });
+}
+
+function bindingOf({ prefix, psid, remote }: TraceRow): TraceRow {
+  return {
+    ...(prefix !== undefined && { prefix }),
+    ...(psid !== undefined && { psid }),
+    ...(remote !== undefined && { remote }),
+  };
+}
+
 test('a trace has no effect: no event, no token of the errors', async () => {
   const engine = await engineFor('aftr');
   const lastHop = fromG1(ipv4({ src: DEVICE, dst: INTERNET, ttl: 1 }));
@@ -109,7 +158,10 @@ test('a trace has no effect: no event, no token of the errors', async () => {
 
 /** An AFTR over a device in memory, as a worker runs it. */
 async function worker() {
-  const { forwarding } = await engineFor('aftr');
+  return pumpOver((await engineFor('aftr')).forwarding);
+}
+
+function pumpOver(forwarding: Forwarding) {
   const device = new MemoryDevice(new Batch(64, STRIDE));
   const pump = new Pump(device, forwarding.memory, 0, () => {});
   return (packets: readonly string[]) => {
@@ -132,18 +184,81 @@ test('live: only packets of the address, both sides, as they came, with their en
   run(packets);
   const { packets: seen, missed } = forwarding.takeWatched();
   assert.equal(
-    seen.map(({ side, end, reason, instance, header }) => [side, end, reason, instance, header]),
+    seen.map(({ side, end, reason, instance, prefix, remote, header }) => [
+      [side, end, reason, instance, header],
+      [prefix, remote],
+    ]),
     [
       ['ipv4', 'forwarded', undefined, 'br', packets[0]],
       ['ipv6', 'forwarded', undefined, 'br', packets[2]],
       ['ipv6', 'dropped', 'source-mismatch', 'br', packets[3]],
-    ],
+    ].map((packet) => [packet, ['198.51.100.0/24', '2001:db8:a::1']]),
   );
   assert.is(missed, 0);
   assert.equal(forwarding.takeWatched().packets, []);
   forwarding.setWatched(0);
   run(packets);
   assert.equal(forwarding.takeWatched().packets, []);
+});
+
+const inner = ipv4({ src: DEVICE, dst: INTERNET, payload: udp(600) });
+const WITH_LIMIT = '0400040104010100';
+/** Destination options of 16 octets. */
+const OPTIONS_16 = '0401010c000000000000000000000000';
+
+const placedCases = [
+  ['a Tunnel Encapsulation Limit', ipv6({ nextHeader: 60, payload: WITH_LIMIT + inner }), 'forwarded'],
+  ['longer options', ipv6({ nextHeader: 60, payload: OPTIONS_16 + inner }), 'forwarded'],
+  [
+    'hop-by-hop and destination options',
+    ipv6({ nextHeader: 0, payload: `3c00010400000000${WITH_LIMIT}${inner}` }),
+    'forwarded',
+  ],
+  ['an atomic fragment header', ipv6({ nextHeader: 44, payload: fragmentHeader(4, 0, 0) + inner }), 'forwarded'],
+  ['a first fragment', ipv6({ nextHeader: 44, payload: fragmentHeader(4, 0, 1) + inner.slice(0, 608) }), 'held'],
+  [
+    'options behind the header of a first fragment',
+    ipv6({ nextHeader: 44, payload: fragmentHeader(60, 0, 1) + WITH_LIMIT + inner.slice(0, 608) }),
+    'held',
+  ],
+  ['a later fragment: none', ipv6({ nextHeader: 44, payload: fragmentHeader(4, 38, 0) + inner }), undefined],
+  ['an ICMPv6 message: none', ipv6({ nextHeader: 58, payload: inner }), undefined],
+  ['a header that is cut off: none', ipv6({ payload: inner.slice(0, 38) }), undefined],
+] as const;
+for (const [name, packet, end] of placedCases) {
+  test(`live: the inner packet behind ${name}`, async () => {
+    const run = await worker();
+    // What lies behind a short packet is what was there before.
+    const forwarding = run([ipv6({ payload: inner })]);
+    forwarding.setWatched(0xc6_33_64_0a);
+    run([packet]);
+    const { packets } = forwarding.takeWatched();
+    const expected = end === undefined ? [] : [[end, packet.slice(0, 256)]];
+    assert.equal(
+      packets.map((seen) => [seen.end, seen.header]),
+      expected,
+    );
+  });
+}
+
+test('live: nothing is said of a binding whose row is that of another by the time it is asked', async () => {
+  const engine = await engineFor('aftr');
+  const { forwarding } = engine;
+  forwarding.setWatched(0xc6_33_64_0a);
+  pumpOver(forwarding)([ipv4({ src: INTERNET, dst: DEVICE })]);
+  const first = forwarding.table.find(0xc6_33_64_00, 24);
+  // Rows are used again once a thousand have been given back.
+  for (let round = 0; round < 10; round++) {
+    const others = Array.from({ length: 250 }, (_, i) => [`198.51.103.${i}/32`, `2001:db8:c::${round}:${i}`] as const);
+    await engine.configure([AFTR], others);
+    if (Array.from({ length: 250 }, (_, i) => forwarding.table.find(0xc6_33_67_00 + i, 32)).includes(first)) break;
+  }
+  assert.is(forwarding.table.prefixOf(first).length, 32, 'the row is that of another binding');
+  const { packets } = forwarding.takeWatched();
+  assert.equal(
+    packets.map((seen) => [seen.end, bindingOf(seen)]),
+    [['forwarded', {}]],
+  );
 });
 
 test('live: a lane keeps 64 packets until they are taken, and tells how many more there were', async () => {
@@ -167,15 +282,21 @@ test('statistics cleared: all counters from zero, with the time; those of others
   engine.run([
     ipv4({ src: INTERNET, dst: DEVICE }),
     ipv6({ trafficClass: 1, payload: ipv4({ src: DEVICE, dst: INTERNET }) }),
+    ...new Array<string>(12).fill(ipv6({ payload: ipv4({ src: DEVICE, dst: INTERNET, ttl: 1 }) })),
+    ...new Array<string>(12).fill(ipv6({ src: '2001:db8:a::9', payload: ipv4({ src: DEVICE, dst: INTERNET }) })),
   ]);
   const [before] = engine.counters();
   assert.equal([before?.ipv4.received.packets, before?.ecnAnomalies], [1, 1]);
+  const errors = { sent: 10, suppressed: 2 };
+  assert.equal([before?.icmpv4Errors, before?.icmpv6Errors], [errors, errors]);
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.not.ok(engine.forwarding.clearStatistics('nobody'));
   assert.ok(engine.forwarding.clearStatistics('br'));
   const [after] = engine.counters();
   assert.equal(packetCounts(engine.counters()), {});
   assert.equal([after?.ipv4.received, after?.ecnAnomalies], [{ packets: 0, octets: 0 }, 0]);
+  const none = { sent: 0, suppressed: 0 };
+  assert.equal([after?.icmpv4Errors, after?.icmpv6Errors], [none, none]);
   assert.ok((after?.discontinuityTime ?? '') > (before?.discontinuityTime ?? ''));
   engine.run([ipv4({ src: INTERNET, dst: DEVICE })]);
   assert.equal(packetCounts(engine.counters()), { 'ipv4 forwarded': 1 });

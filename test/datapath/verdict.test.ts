@@ -1,6 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DROP_REASONS, dropReason, dropVerdict, FIRST_DROP, VERDICTS } from '../../src/datapath/verdict.ts';
+import {
+  DROP_REASONS,
+  DROP_UNBOUND_SOURCE,
+  dropReason,
+  dropVerdict,
+  FIRST_DROP,
+  VERDICTS,
+} from '../../src/datapath/verdict.ts';
 import { DROP_REASONS as MODEL_REASONS } from '../../src/state/model.generated.ts';
 
 const test = suite('verdict');
@@ -18,7 +25,9 @@ test('numbers and names of drop reasons belong together', () => {
     assert.is(dropReason(FIRST_DROP + i), name);
     assert.match(sentence, /^[A-Z].+\.$/);
   }
-  assert.is(VERDICTS, FIRST_DROP + DROP_REASONS.length);
+  assert.is(VERDICTS, FIRST_DROP + DROP_REASONS.length + 1);
+  assert.is(dropReason(DROP_UNBOUND_SOURCE), 'no-binding', 'a verdict of its own, not a reason of its own');
+  assert.is(dropReason(VERDICTS), '');
 });
 
 test.run();

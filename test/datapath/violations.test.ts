@@ -63,7 +63,8 @@ for (const [name, packets, expected, counted] of cases) {
   });
 }
 
-test('a source outside the port sets of a shared address is noted', async () => {
+/** An AFTR with its BINDINGS whose shared address 198.51.103.1 has one port set of two, the upper half, at a::5. */
+async function withHalfHeldAddress(): Promise<EngineUnderTest> {
   const engine = new EngineUnderTest('aftr');
   const shared = {
     'ipv4-address': '198.51.103.1',
@@ -72,6 +73,11 @@ test('a source outside the port sets of a shared address is noted', async () => 
     'port-set': [{ psid: 1, 'b4-ipv6-address': '2001:db8:a::5' }],
   };
   await engine.configure([{ ...AFTR, 'binding-table': { 'shared-address': [shared] } }], BINDINGS);
+  return engine;
+}
+
+test('a source outside the port sets of a shared address is noted', async () => {
+  const engine = await withHalfHeldAddress();
   const packet = (src: string, port: number) =>
     ipv6({ src, payload: ipv4({ src: '198.51.103.1', dst: DST, payload: udp(8, port) }) });
   const ping = ipv6({
@@ -90,6 +96,35 @@ test('a source outside the port sets of a shared address is noted', async () => 
     one('2001:db8:a::5', '198.51.103.1'),
     one('2001:db8:a::6', '198.51.103.1', 2),
   ]);
+});
+
+/** From a rightful gateway to a port; no port set of the shared address holds those below 32,768. */
+const toPort = (port: number, gateway = '2001:db8:a::1', src = '198.51.100.10', sourcePort = 40_000) =>
+  ipv6({ src: gateway, payload: ipv4({ src, dst: '198.51.103.1', payload: udp(8, sourcePort, port) }) });
+
+test('a rightful gateway that sends to a port nobody holds: dropped, no violation', async () => {
+  const engine = await withHalfHeldAddress();
+  const later = fragments(ipv4({ src: '198.51.100.10', dst: '198.51.103.1', payload: udp(1_200, 1, 1_000) }), 600);
+  engine.run([toPort(1_000), toPort(40_000), toPort(1_000, '2001:db8:a::5', '198.51.103.1'), ...later]);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 hairpinned': 1, 'ipv6 no-binding': 5 });
+  const { violations, instances } = engine.forwarding.observe();
+  assert.equal([violations, instances[0]?.violations], [[], 0]);
+});
+
+test('and in a flood of violations, past the slow path: each packet by what it is', async () => {
+  const engine = await withHalfHeldAddress();
+  const rightful = Array.from({ length: 30 }, () => toPort(1_000));
+  const unbound = Array.from({ length: 20 }, () => toPort(40_000, '2001:db8:a::1', '198.51.103.77'));
+  const outsideItsSet = Array.from({ length: 7 }, () => toPort(40_000, '2001:db8:a::5', '198.51.103.1', 1_000));
+  const mismatched = Array.from({ length: 6 }, () => toPort(40_000, '2001:db8:a::2'));
+  for (let round = 0; round < 20; round++) {
+    engine.run([...rightful, ...unbound, ...outsideItsSet, ...mismatched], 0);
+  }
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 no-binding': 57 * 20, 'ipv6 source-mismatch': 6 * 20 });
+  const { violations, instances } = engine.forwarding.observe();
+  assert.is(instances[0]?.violations, 33 * 20);
+  const noted = violations.reduce((sum, { packets }) => sum + packets, 0);
+  assert.ok(noted > 0 && noted < 33 * 20, `${noted}: most were refused past the slow path`);
 });
 
 test('at a gateway nothing is noted', async () => {

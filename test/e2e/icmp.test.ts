@@ -107,7 +107,7 @@ test('what may be fragmented goes in outer fragments that fit the narrow link', 
   setLinkMtu(1_600);
 });
 
-test('an end device that the AFTR does not know: 1/5 to the gateway, unreachable to the device (D25, D26, D83)', () => {
+test('an end device that the AFTR does not know: 1/5 to the gateway, unreachable to the device (D25, D26, D83)', async () => {
   configure('gateway', { name: 'rack', 'served-prefix': [{ 'ipv4-prefix': SECOND_PREFIX }] });
   const { output } = topology.run('device', ['ping', '-c', '2', '-i', '0.5', '-W', '2', '-I', SECOND_DEVICE, INTERNET]);
   assert.match(output, /From 198\.51\.100\.1 .*Destination Host Unreachable/);
@@ -116,7 +116,22 @@ test('an end device that the AFTR does not know: 1/5 to the gateway, unreachable
   assert.equal([packets, source], ['2', SECOND_DEVICE]);
   assert.ok(Math.abs(Date.now() - Date.parse(time ?? '')) < 30_000, time);
   assert.is(errorsOf('aftr')['icmpv6-sent'], '2');
+  // Told at most once a minute, so the second packet may be in suppressed or left for later.
+  const told = () => refusalsTold('gateway');
+  assert.ok(await until(30_000, () => told().length > 0), 'an event tells of it');
+  assert.equal(
+    told().map(({ gateway, 'ipv4-source': inner }) => [gateway, inner]),
+    [['rack', SECOND_DEVICE]],
+  );
 });
+
+/** The notifications source-refusal in the event stream of a box. */
+function refusalsTold(host: Host): Readonly<Record<string, unknown>>[] {
+  const times = `start-time=2020-01-01T00:00:00Z&stop-time=${new Date(Date.now() - 1).toISOString()}`;
+  const { body } = boxes.restconf(host, 'GET', `/restconf/streams/NETCONF/json?${times}`);
+  const events = [...body.matchAll(/^data: (.*)$/gm)].map(([, text = '']) => JSON.parse(text));
+  return events.map((event) => event['ietf-restconf:notification']['gi-4over6:source-refusal']).filter(Boolean);
+}
 
 test('ICMPv4 from the Internet can be denied while traffic of end devices passes (D98)', () => {
   configure('aftr', { name: 'edge', 'icmp-policy': { 'icmpv4-errors': { 'allow-incoming-icmpv4': false } } });

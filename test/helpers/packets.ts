@@ -72,6 +72,11 @@ export function ipv6(fields: Ipv6Fields): string {
   );
 }
 
+/** An IPv6 fragment header before `next`: its offset in units of eight octets, and flag M. */
+export function fragmentHeader(next: number, offset: number, more: number): string {
+  return `${hex8(next)}00${hex16((offset << 3) | more)}0000beef`;
+}
+
 /** An ICMPv4 message; `rest` is what stands behind the checksum. */
 export function icmpv4(type: number, code: number, rest: string): string {
   const start = hex8(type) + hex8(code);

@@ -10,6 +10,8 @@ import type {
   DatapathObservation,
   InstanceState,
   ObservedViolation,
+  TraceResult,
+  WatchResult,
 } from '../../src/control.ts';
 import { CONTROL_SOCKET, readLines, sendLine } from '../../src/control.ts';
 
@@ -21,6 +23,9 @@ export class PlayedDatapath {
   /** Of AFTR `a`: packets of violations so far, and those to be told next. */
   violations = 0;
   violationSources: ObservedViolation[] = [];
+  /** What it says to a trace; null as one without the instance that is meant. */
+  traced: TraceResult | null = null;
+  watched: WatchResult = { packets: [], missed: 0 };
   readonly #path: string;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
@@ -64,6 +69,8 @@ export class PlayedDatapath {
     }
     if (request.op === 'status') return this.#status();
     if (request.op === 'observe') return this.#observe();
+    if (request.op === 'trace') return this.traced;
+    if (request.op === 'watch') return this.watched;
     return [];
   }
 
@@ -77,7 +84,7 @@ export class PlayedDatapath {
     const violations = this.violationSources;
     this.violationSources = [];
     return {
-      instances: [{ role: 'aftr', name: 'a', reassembly: 0, violations: this.violations }],
+      instances: [{ role: 'aftr', name: 'a', reassembly: 0, reassemblyThreshold: 80, violations: this.violations }],
       reassemblyMemory: { gateway: 0, aftr: this.memory },
       violations,
     };

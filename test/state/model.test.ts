@@ -22,6 +22,7 @@ function ipv6(text: string): Uint8Array {
 
 const TUNNEL_DEFAULTS = {
   softwirePayloadMtu: 1460,
+  pathMtuLifetime: 10,
   hopLimit: 64,
   trafficClassMode: 'uniform',
   pipeDscp: 0,
@@ -30,7 +31,13 @@ const TUNNEL_DEFAULTS = {
   outerFragmentation: true,
   encapsulationLimit: undefined,
   tcpMssClamp: undefined,
-  reassembly: { timeout: 60, maximumFragments: 20, maximumPackets: 10_000, maximumPacketsPerSource: 100 },
+  reassembly: {
+    timeout: 60,
+    maximumFragments: 20,
+    maximumPackets: 10_000,
+    maximumPacketsPerSource: 100,
+    alarmThreshold: 80,
+  },
   icmpPolicy: {
     icmpv4Errors: { allowIncomingIcmpv4: true, generateIcmpv4Errors: true, icmpv4Rate: 10, icmpv4Burst: 20 },
     icmpv6Errors: { generateIcmpv6Errors: true, icmpv6Rate: 10, icmpv6Burst: 20 },
@@ -74,6 +81,7 @@ const configurations = [
           ipv4Address: undefined,
           ipv4Pool: [],
           softwireNumMax: undefined,
+          softwireNumThreshold: 90,
           enableHairpinning: true,
           bindingCounters: false,
           ...TUNNEL_DEFAULTS,
@@ -96,6 +104,7 @@ const configurations = [
             'ipv4-address': '192.0.2.1',
             'served-prefix': [{ 'ipv4-prefix': '192.0.2.0/28' }],
             'softwire-payload-mtu': 1440,
+            'path-mtu-lifetime': 5,
             'hop-limit': 7,
             'traffic-class-mode': 'pipe',
             'pipe-dscp': 46,
@@ -111,6 +120,7 @@ const configurations = [
               'maximum-fragments': 5,
               'maximum-packets': 50,
               'maximum-packets-per-source': 7,
+              'alarm-threshold': 50,
             },
             'icmp-policy': {
               'icmpv4-errors': {
@@ -136,6 +146,7 @@ const configurations = [
           ipv4Address: 0xc0000201,
           servedPrefix: [{ ipv4Prefix: { address: 0xc0000200, length: 28 } }],
           softwirePayloadMtu: 1440,
+          pathMtuLifetime: 5,
           hopLimit: 7,
           trafficClassMode: 'pipe',
           pipeDscp: 46,
@@ -144,7 +155,13 @@ const configurations = [
           outerFragmentation: false,
           encapsulationLimit: 4,
           tcpMssClamp: 1420,
-          reassembly: { timeout: 30, maximumFragments: 5, maximumPackets: 50, maximumPacketsPerSource: 7 },
+          reassembly: {
+            timeout: 30,
+            maximumFragments: 5,
+            maximumPackets: 50,
+            maximumPacketsPerSource: 7,
+            alarmThreshold: 50,
+          },
           icmpPolicy: {
             icmpv4Errors: { allowIncomingIcmpv4: false, generateIcmpv4Errors: false, icmpv4Rate: 1, icmpv4Burst: 2 },
             icmpv6Errors: { generateIcmpv6Errors: false, icmpv6Rate: 3, icmpv6Burst: 4 },
@@ -167,6 +184,7 @@ const configurations = [
             'additional-ipv6-address': ['2001:db8:b::2'],
             'ipv4-pool': ['192.0.2.0/24', '198.51.100.0/25'],
             'softwire-num-max': 10,
+            'softwire-num-threshold': 45,
             'enable-hairpinning': false,
             'binding-counters': true,
             'binding-table': {
@@ -196,6 +214,7 @@ const configurations = [
             { address: 0xc6336400, length: 25 },
           ],
           softwireNumMax: 10,
+          softwireNumThreshold: 45,
           enableHairpinning: false,
           bindingCounters: true,
           ...TUNNEL_DEFAULTS,

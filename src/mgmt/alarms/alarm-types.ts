@@ -34,15 +34,15 @@ export const ALARM_TYPES = {
   },
   'reassembly-near-limit': {
     description:
-      'Reassembly of tunnel packets uses four fifths of a limit. Beyond the limit fragments are dropped: look for who sends fragments that never become whole, or change the limits of container reassembly.',
+      'Reassembly of tunnel packets uses the part of a limit that alarm-threshold says. Beyond the limit fragments are dropped: look for who sends fragments that never become whole, or change the limits of container reassembly.',
     severities: ['warning'],
-    cleared: 'reassembly is below three fifths of its limits',
+    cleared: 'reassembly is below three quarters of alarm-threshold',
   },
   'binding-table-near-limit': {
     description:
-      'A binding table holds nine tenths of softwire-num-max; at the limit, which makes it major, further bindings are refused. Remove bindings or raise softwire-num-max.',
+      'A binding table holds the part of softwire-num-max that softwire-num-threshold says; at the limit, which makes it major, further bindings are refused. Remove bindings or raise softwire-num-max.',
     severities: ['warning', 'major'],
-    cleared: 'the binding table holds less than eight tenths of its limit',
+    cleared: 'the binding table holds less than eight ninths of softwire-num-threshold',
   },
   'source-violations': {
     description:

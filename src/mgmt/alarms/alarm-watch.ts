@@ -27,6 +27,7 @@ const LOOK_MS = 1_000;
 /** From a loss of the connection to the look at whether it came back. */
 const GONE_MS = 350;
 const STATUS_MS = 5_000;
+const THRESHOLD = 'softwire-num-threshold';
 /** A look at the kernel may cost this part of the time. */
 const STATUS_PART = 0.05;
 
@@ -167,11 +168,12 @@ export class AlarmWatch {
         aftr: name,
         entries: (counts.get(name) ?? 0) + (this.#portSets.get(name) ?? 0),
         limit: aftr.leaf('softwire-num-max'),
+        threshold: Number(aftr.leaf(THRESHOLD) ?? aftr.schema.child(THRESHOLD)?.defaults[0]),
       };
     });
     const all = fills.reduce((sum, { entries }) => sum + entries, 0);
-    return fills.map(({ aftr, entries, limit }) =>
-      limit === undefined ? { aftr, entries: all, limit: BINDING_CAPACITY } : { aftr, entries, limit: Number(limit) },
+    return fills.map(({ limit, ...fill }) =>
+      limit === undefined ? { ...fill, entries: all, limit: BINDING_CAPACITY } : { ...fill, limit: Number(limit) },
     );
   }
 

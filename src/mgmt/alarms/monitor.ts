@@ -10,6 +10,7 @@ import type { AlarmChange, AlarmList, Condition } from './alarm-list.ts';
 import type { AlarmTypeName } from './alarm-types.ts';
 import type { ConfiguredInstance } from './instances.ts';
 import { Instances, instancePath } from './instances.ts';
+import { SourceRefusals } from './source-refusals.ts';
 import { SourceViolations } from './source-violations.ts';
 import { ViolationRate } from './violation-rate.ts';
 
@@ -35,6 +36,8 @@ export interface TableFill {
   /** Bindings and port sets, all there are when the limit is that of the device. */
   readonly entries: number;
   readonly limit: number;
+  /** Percent of it that are near it. */
+  readonly threshold: number;
 }
 
 export interface MonitorParts {
@@ -53,14 +56,17 @@ const GONE_MS = 300;
 /** There, without an answer for so long. */
 const SILENT_MS = 3_000;
 const SILENCE = 'the datapath does not answer: nothing is forwarded; it is started anew, see its log when this lasts';
-/** What is full to this part is near its limit, and below the other not any more. */
-const REASSEMBLY = { near: 0.8, clear: 0.6 } as const;
-const TABLE = { near: 0.9, clear: 0.8 } as const;
+/** What was near its limit is not any more below this part of its threshold: three quarters, that is 60 % after 80 %. */
+const REASSEMBLY_CLEAR = 0.75;
+/** Eight ninths, that is 80 % after 90 %. */
+const TABLE_CLEAR = 8;
+const TABLE_NEAR = 9;
 
 export class AlarmMonitor {
   readonly #parts: MonitorParts;
   readonly #instances = new Instances();
   readonly #violations = new SourceViolations();
+  readonly #refusals = new SourceRefusals();
   readonly #rates = new Map<string, ViolationRate>();
   /** Until then the datapath may be silent. */
   #patienceMs: number;
@@ -107,12 +113,15 @@ export class AlarmMonitor {
     for (const change of changes) this.#tell('softwire-state-change', change, now);
   }
 
-  /** Alarms reassembly-near-limit and source-violations, notification source-violation. */
+  /** Alarms reassembly-near-limit and source-violations, notifications source-violation and source-refusal. */
   observation(now: Moment, { instances, reassemblyMemory, violations }: DatapathObservation): void {
     this.#reassembly(now, instances, reassemblyMemory);
     for (const { aftr, outerSource, innerSource, suppressed } of this.#violations.take(violations, now.steadyMs)) {
       const addresses = { 'gateway-ipv6-address': outerSource, 'ipv4-source': innerSource };
       this.#tell('source-violation', { aftr, ...addresses, suppressed }, now);
+    }
+    for (const { gateway, innerSource, suppressed } of this.#refusals.take(instances, now.steadyMs)) {
+      this.#tell('source-refusal', { gateway, 'ipv4-source': innerSource, suppressed }, now);
     }
     const aftrs = instances.filter(({ role }) => role === 'aftr');
     for (const name of [...this.#rates.keys()]) {
@@ -136,11 +145,12 @@ export class AlarmMonitor {
     instances: DatapathObservation['instances'],
     memory: DatapathObservation['reassemblyMemory'],
   ): void {
-    const near = instances.flatMap(({ role, name, reassembly }): Condition[] => {
+    const near = instances.flatMap(({ role, name, reassembly, reassemblyThreshold }): Condition[] => {
       const resource = instancePath(role, name);
       const known = this.#parts.list.conditionOf('reassembly-near-limit', resource);
       const isMemory = memory[role] > reassembly;
-      if (Math.max(memory[role], reassembly) < (known ? REASSEMBLY.clear : REASSEMBLY.near)) return [];
+      const percent = known ? reassemblyThreshold * REASSEMBLY_CLEAR : reassemblyThreshold;
+      if (100 * Math.max(memory[role], reassembly) < percent) return [];
       if (known) return [known];
       const cause = isMemory
         ? `the memory that all instances of role ${role} share is nearly in use: lower maximum-packets-per-source`
@@ -152,10 +162,11 @@ export class AlarmMonitor {
 
   /** Alarm binding-table-near-limit, notification binding-limit. */
   tables(now: Moment, tables: readonly TableFill[]): void {
-    const near = tables.flatMap(({ aftr, entries, limit }): Condition[] => {
+    const near = tables.flatMap(({ aftr, entries, limit, threshold }): Condition[] => {
       const resource = instancePath('aftr', aftr);
       const known = this.#parts.list.conditionOf('binding-table-near-limit', resource);
-      if (entries < limit * (known ? TABLE.clear : TABLE.near)) return [];
+      const from = (limit * threshold) / 100;
+      if (known ? entries * TABLE_NEAR < from * TABLE_CLEAR : entries < from) return [];
       const advice = 'remove bindings or raise softwire-num-max';
       return entries >= limit
         ? [{ resource, severity: 'major', text: `the binding table is full at ${limit} entries: ${advice}` }]

@@ -259,8 +259,8 @@ const seen = (
   violations = [],
 ): DatapathObservation => ({
   instances: [
-    { role: 'aftr', name: 'a', reassembly: 0, violations: 0, ...more },
-    { role: 'gateway', name: 'g', reassembly: 0, violations: 0 },
+    { role: 'aftr', name: 'a', reassembly: 0, reassemblyThreshold: 80, violations: 0, ...more },
+    { role: 'gateway', name: 'g', reassembly: 0, reassemblyThreshold: 80, violations: 0 },
   ],
   reassemblyMemory: { aftr: memory, gateway: 0 },
   violations,
@@ -396,11 +396,40 @@ const tables: readonly (readonly [number, number, readonly string[]])[] = [
 test('binding table: near at nine tenths, full, well below eight', () => {
   const told = new Told();
   for (const [time, [entries, max, expected]] of tables.entries()) {
-    told.monitor.tables(seconds(time), [{ aftr: 'a', entries, limit: max }]);
+    told.monitor.tables(seconds(time), [{ aftr: 'a', entries, limit: max, threshold: 90 }]);
     assert.equal(told.take(), expected, `${entries} of ${max}`);
   }
   told.monitor.tables(seconds(99), []);
   assert.equal(told.take(), [`${NEAR} cleared`], 'of an AFTR that is gone there is no limit');
+});
+
+/** [percent, what is below it, what is at it, what is just not cleared, what is]: parts of reassembly, entries of 1,000. */
+const thresholds = [
+  [50, 0.49, 0.5, 0.375, 0.37],
+  [100, 0.99, 1, 0.75, 0.74],
+  [1, 0.009, 0.01, 0.0075, 0.007],
+] as const;
+for (const [percent, below, at, stays, ends] of thresholds) {
+  test(`reassembly with an alarm-threshold of ${percent} %, which memory has, too`, () => {
+    const told = new Told();
+    const steps = [below, at, stays, ends].flatMap((part, i) => [[i, part, 0] as const, [i + 0.5, 0, part] as const]);
+    const tellings = steps.map(([time, part, memory]) => {
+      told.monitor.observation(seconds(time), seen({ reassembly: part, reassemblyThreshold: percent }, memory));
+      return told.take().join().replace('reassembly-near-limit a ', '');
+    });
+    assert.equal(tellings, ['', '', 'warning', '', '', '', 'cleared', '']);
+  });
+}
+test('binding table with a softwire-num-threshold of 45 %: from 450 of 1,000 on, until below 400', () => {
+  const told = new Told();
+  const tellings = [449, 450, 400, 399].map((entries, time) => {
+    told.monitor.tables(seconds(time), [{ aftr: 'a', entries, limit: 1_000, threshold: 45 }]);
+    return told
+      .take()
+      .filter((text) => text.startsWith('binding-table'))
+      .join();
+  });
+  assert.equal(tellings, ['', `${NEAR} warning`, '', `${NEAR} cleared`]);
 });
 
 test('a damaged store', () => {
@@ -492,5 +521,74 @@ test('the notification has what the model names', () => {
     'source-violation {"aftr":"a","gateway-ipv6-address":"2001:db8::5","ipv4-source":"192.0.2.1","suppressed":2}',
   ]);
 });
+
+/** [seconds, packets refused by then at gateway g (none: it is gone), what is told: suppressed]. */
+const refusals: readonly (readonly [string, readonly (readonly [number, number | undefined, string])[]])[] = [
+  [
+    'none',
+    [
+      [0, 0, ''],
+      [1, 0, ''],
+    ],
+  ],
+  [
+    'what was counted before the start is no news',
+    [
+      [0, 7, ''],
+      [1, 7, ''],
+      [2, 8, '0'],
+    ],
+  ],
+  [
+    'several at once',
+    [
+      [0, 0, ''],
+      [1, 3, '2'],
+      [2, 3, ''],
+    ],
+  ],
+  [
+    'one a minute, and what came meanwhile with the next one',
+    [
+      [0, 0, ''],
+      [1, 1, '0'],
+      [2, 9, ''],
+      [60, 10, ''],
+      [61, 10, '8'],
+    ],
+  ],
+  [
+    'a count that falls began anew',
+    [
+      [0, 5, ''],
+      [1, 2, '1'],
+      [2, 0, ''],
+      [62, 4, '3'],
+    ],
+  ],
+  [
+    'a gateway that comes later, and one that comes again',
+    [
+      [0, undefined, ''],
+      [1, 4, '3'],
+      [2, undefined, ''],
+      [3, 1, '0'],
+    ],
+  ],
+];
+for (const [what, steps] of refusals) {
+  test(`source-refusal: ${what} (D26)`, () => {
+    const told = new Told();
+    for (const [time, packets, expected] of steps) {
+      const { instances, ...rest } = seen({});
+      const gateway = { role: 'gateway', name: 'g', reassembly: 0, reassemblyThreshold: 80, violations: 0 } as const;
+      const refusal = { packets: packets ?? 0, innerSource: '198.51.100.9' };
+      const now = [instances[0], ...(packets === undefined ? [] : [packets === 0 ? gateway : { ...gateway, refusal }])];
+      told.monitor.observation(seconds(time), { ...rest, instances: now.filter((one) => one !== undefined) });
+      const notice = `source-refusal {"gateway":"g","ipv4-source":"198.51.100.9","suppressed":${expected}}`;
+      assert.equal(told.take(), expected === '' ? [] : [notice], `at ${time} s`);
+    }
+  });
+}
 
 test.run();

@@ -1,0 +1,116 @@
+// needs: addon
+/** `trace` and `trace --live` against the running program, whose datapath is played: what decides is named (D139). */
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { LivePacket, TraceRow } from '../../src/control.ts';
+import { commandLine } from '../helpers/cli.ts';
+import { startManagement } from '../helpers/management.ts';
+import { fragmentHeader, ipv4, ipv6 } from '../helpers/packets.ts';
+import { PlayedDatapath } from '../helpers/played-datapath.ts';
+import { eventually } from '../helpers/program.ts';
+
+const test = suite('cli trace');
+
+const management = await startManagement();
+const datapath = new PlayedDatapath(management.socket);
+await datapath.start();
+const { gi, ok } = commandLine(management.socket);
+
+/** Until management has found the datapath. */
+await eventually(15_000, async () => (await gi('trace', '00')).code === 0 || undefined);
+
+const inner = ipv4({ src: '203.0.113.80', dst: '198.51.103.1' });
+const PORT_SET = { prefix: '198.51.103.1/32', psid: 0, remote: '2001:db8:a::5' };
+const BINDING = { prefix: '198.51.100.0/24', remote: '2001:db8:a::1' };
+
+/** [what, role, row, what the text says, what JSON says]. */
+const rows: readonly (readonly [string, LivePacket['role'], TraceRow, string, object])[] = [
+  [
+    'a port set',
+    'aftr',
+    PORT_SET,
+    'decided by 198.51.103.1/32 port set 0, bound to 2001:db8:a::5',
+    { prefix: '198.51.103.1/32', psid: 0, gateway: '2001:db8:a::5' },
+  ],
+  [
+    'a binding',
+    'aftr',
+    BINDING,
+    'decided by 198.51.100.0/24, bound to 2001:db8:a::1',
+    { prefix: '198.51.100.0/24', gateway: '2001:db8:a::1' },
+  ],
+  [
+    'a served prefix',
+    'gateway',
+    { ...BINDING, remote: '2001:db8:b::1' },
+    'decided by 198.51.100.0/24, served prefix',
+    { prefix: '198.51.100.0/24', gateway: '' },
+  ],
+  ['nothing', 'aftr', {}, '', { prefix: '', gateway: '' }],
+];
+const END = { verdict: 'forwarded', reason: '', instance: 'edge' };
+for (const [what, role, row, text, json] of rows) {
+  test(`${what} decides: traced`, async () => {
+    datapath.traced = { role, end: 'forwarded', instance: 'edge', ...row, sent: [] };
+    const line = '203.0.113.80 > 198.51.103.1 UDP: forwarded by edge\n';
+    assert.is(await ok('trace', inner), line + (text === '' ? '' : `  ${text}\n`));
+    assert.equal(JSON.parse(await ok('trace', inner, '--json')), { ...END, ...json, sent: [] });
+  });
+
+  test(`${what} decides: live`, async () => {
+    const time = '2026-11-26T10:00:00.000Z';
+    const length = inner.length / 2;
+    const packet = {
+      role,
+      time,
+      side: 'ipv4',
+      end: 'forwarded',
+      instance: 'edge',
+      ...row,
+      length,
+      header: inner,
+    } as const;
+    datapath.watched = { packets: Array.from({ length: 100 }, () => packet), missed: 0 };
+    const ending = text === '' ? '' : `, ${text}`;
+    const line = `${time} 203.0.113.80 > 198.51.103.1 UDP, ${length} octets: forwarded by edge${ending}`;
+    const [first] = (await ok('trace', '--live', '198.51.103.1', '--seconds', '1')).split('\n');
+    assert.is(first, line);
+    const [firstJson = ''] = (await ok('trace', '--live', '198.51.103.1', '--seconds', '1', '--json')).split('\n');
+    assert.equal(JSON.parse(firstJson), { time, side: 'ipv4', ...END, ...json, length, header: inner });
+  });
+}
+
+const ENDS = '2001:db8:a::1 > 2001:db8:b::1';
+const WITH_LIMIT = '0400040104010100';
+/** [what, a tunnel packet, how it is told]. */
+const described: readonly (readonly [string, string, string])[] = [
+  ['an inner packet', ipv6({ payload: inner }), `${ENDS} [203.0.113.80 > 198.51.103.1 UDP]`],
+  [
+    'behind an encapsulation limit',
+    ipv6({ nextHeader: 60, payload: WITH_LIMIT + inner }),
+    `${ENDS} [203.0.113.80 > 198.51.103.1 UDP]`,
+  ],
+  [
+    'in a first fragment',
+    ipv6({ nextHeader: 44, payload: fragmentHeader(60, 0, 1) + WITH_LIMIT + inner }),
+    `${ENDS} [203.0.113.80 > 198.51.103.1 UDP]`,
+  ],
+  ['a later fragment', ipv6({ nextHeader: 44, payload: fragmentHeader(4, 1, 0) + inner }), `${ENDS} later fragment`],
+  ['options that are cut off', ipv6({ nextHeader: 60, payload: '0400' }), `${ENDS} next header 60`],
+  ['an inner packet that is cut off', ipv6({ payload: '4500' }), `${ENDS} IPv4`],
+  ['ICMPv6', ipv6({ nextHeader: 58, payload: inner }), `${ENDS} next header 58`],
+];
+for (const [what, packet, text] of described) {
+  test(`how a packet is told: ${what}`, async () => {
+    datapath.traced = { role: 'aftr', end: 'held', sent: [] };
+    assert.is(await ok('trace', packet), `${text}: held\n`);
+  });
+}
+
+test('ends cleanly', async () => {
+  await datapath.stop();
+  assert.is(await management.stop(), 0);
+});
+
+test.run();
