@@ -14,6 +14,7 @@ import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
+import type { OriginOptions } from './origin.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openCountedReading, openReading } from './reading.ts';
 import type { AnySelection } from './selection.ts';
@@ -40,6 +41,8 @@ export interface ReadRequest {
   readonly selection?: AnySelection | undefined;
   readonly withDefaults?: WithDefaults | undefined;
   readonly depth?: number | undefined;
+  readonly maxDepth?: number | undefined;
+  readonly origins?: OriginOptions | undefined;
 }
 
 export class Operations {
@@ -102,6 +105,8 @@ export class Operations {
         content,
         withDefaults: request.withDefaults ?? 'explicit',
         depth: request.depth,
+        maxDepth: request.maxDepth,
+        origins: request.origins,
         ...this.#reading(caller),
       };
       const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);

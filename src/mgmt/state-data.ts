@@ -78,7 +78,7 @@ export class StateData {
   constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms }: StateParts) {
     this.#schema = schema;
     this.#datapath = datapath;
-    const library = JSON.parse(context.yangLibrary().json) as Json;
+    const library = withDatastores(schema, JSON.parse(context.yangLibrary().json) as Json);
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
     const sources: Source[] = [
       { path: '/ietf-yang-library:yang-library', read: () => only(library, 'ietf-yang-library:yang-library') },
@@ -133,16 +133,35 @@ function topmostState(node: SchemaNode): SchemaNode[] {
   return node.config ? node.children.flatMap(topmostState) : [node];
 }
 
+/** RFC 8525 §3: each datastore, all with the one schema there is. */
+function withDatastores(schema: Schema, library: Json): Json {
+  const name = 'ietf-yang-library:yang-library';
+  const data = library[name] as (Json & { readonly schema: readonly { readonly name: string }[] }) | undefined;
+  if (!data) return library;
+  const datastores = [...conventionalDatastores(schema), 'intended', 'operational'];
+  const [complete] = data.schema;
+  const datastore = datastores.map((each) => ({ name: `ietf-datastores:${each}`, schema: complete?.name }));
+  return { ...library, [name]: { ...data, datastore } };
+}
+
+function conventionalDatastores(schema: Schema): DatastoreName[] {
+  const hasStartup = schema.module('ietf-netconf')?.features.includes('startup');
+  return hasStartup ? ['running', 'candidate', 'startup'] : ['running', 'candidate'];
+}
+
 function only(data: Json, member: string): Json {
   return data[member] === undefined ? {} : { [member]: data[member] };
 }
 
-/** Moves what `source` holds into `target`; nodes that are in both are walked. */
+/** Moves what `source` holds into `target`; nodes that are in both are walked. What nobody configured is the system's. */
 function merge(target: DataNode, source: DataNode): void {
   for (const [id, child] of source.childMap) {
     const twin = target.get(id);
     if (twin && !twin.schema.isLeaf) merge(twin, child);
-    else target.add(child);
+    else {
+      if (!twin && child.schema.config) child.origin = 'system';
+      target.add(child);
+    }
   }
 }
 
@@ -172,9 +191,7 @@ function nacmState({ operations, dataWrites, notifications }: Denials): Json {
 
 /** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions. */
 function netconfState(schema: Schema, { datastores, sessions, capabilities }: StateContext): Json {
-  const names: DatastoreName[] = schema.module('ietf-netconf')?.features.includes('startup')
-    ? ['running', 'candidate', 'startup']
-    : ['running', 'candidate'];
+  const names = conventionalDatastores(schema);
   return {
     'ietf-netconf-monitoring:netconf-state': {
       capabilities: { capability: capabilities },

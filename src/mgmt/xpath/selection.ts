@@ -54,6 +54,11 @@ export function xpathSelection(schema: Schema, check: ValueCheck, filter: XmlEle
   return new XPathSelection(filterExpression(schema, filter), canonicalBy(check, filter.prefixes));
 }
 
+/** The selection of an expression that stands in an element. @throws as `xpathSelection` */
+export function xpathTextSelection(schema: Schema, check: ValueCheck, { text, prefixes }: XmlElement): XPathSelection {
+  return new XPathSelection(nodeSetExpression(schema, text, prefixes), canonicalBy(check, prefixes));
+}
+
 /** The expression of the `select` of a filter. @throws as `xpathSelection` */
 export function filterExpression(schema: Schema, filter: XmlElement): Expression {
   const select = filter.attributes.find(({ name }) => name === 'select')?.value;
@@ -64,7 +69,10 @@ export function filterExpression(schema: Schema, filter: XmlElement): Expression
       info: { 'bad-attribute': 'select', 'bad-element': 'filter' },
     });
   }
-  const { prefixes } = filter;
+  return nodeSetExpression(schema, select, filter.prefixes);
+}
+
+function nodeSetExpression(schema: Schema, select: string, prefixes: XmlElement['prefixes']): Expression {
   const namespaceOf = (prefix: string) => prefixes[prefix] ?? schema.module(prefix)?.namespace;
   const expression = parseExpression(select, namespaceOf);
   if (expression.type !== 'node-set') throw invalidExpression(select, 0, `a node-set, not a ${expression.type}`);
