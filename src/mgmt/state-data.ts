@@ -9,6 +9,7 @@ import type { PendingCommit } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
+import type { LockOwner } from '../state/locks.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import { BINDING_PATH } from '../state/schema.ts';
@@ -220,9 +221,17 @@ function netconfState(schema: Schema, { datastores, sessions, capabilities }: St
 
 function lockState(datastores: Datastores, name: DatastoreName): Json {
   const owner = datastores.lockOwner(name);
-  if (!owner) return {};
-  const lock = { 'locked-by-session': owner.session, 'locked-time': owner.since.toISOString() };
-  return { locks: { 'global-lock': lock } };
+  if (owner) return { locks: { 'global-lock': holder(owner) } };
+  const partial = name === 'running' ? datastores.partialLocks.all : [];
+  if (partial.length === 0) return {};
+  const locks = partial.map((lock) => {
+    return { 'lock-id': lock.id, ...holder(lock), select: lock.select, 'locked-node': lock.paths };
+  });
+  return { locks: { 'partial-lock': locks } };
+}
+
+function holder({ session, since }: LockOwner): Json {
+  return { 'locked-by-session': session, 'locked-time': since.toISOString() };
 }
 
 /** What the datapath learned from the network. */

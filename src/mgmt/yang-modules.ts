@@ -66,6 +66,7 @@ export function yangModules(options: { readonly startup: boolean }): readonly Ya
     { name: 'ietf-netconf-with-defaults', revision: '2011-06-01', features: [] },
     { name: 'ietf-origin', revision: '2018-02-14', features: [] },
     { name: 'ietf-netconf-nmda', revision: '2019-01-07', features: ['origin', 'with-defaults'] },
+    { name: 'ietf-netconf-partial-lock', revision: '2009-10-19', features: [] },
     { name: 'notifications', features: [] },
     { name: 'nc-notifications', features: [] },
     { name: 'ietf-netconf-notifications', revision: '2012-02-06', features: [] },

@@ -16,6 +16,7 @@ import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import { xpathSelection } from '../xpath/selection.ts';
 import type { Envelope } from './envelope.ts';
 import { editData, getData, namedDatastore, selectionIn } from './nmda.ts';
+import { partialLock, partialUnlock } from './partial-lock.ts';
 import type { Wanted } from './subscription.ts';
 import { subscriptionIn } from './subscription.ts';
 
@@ -138,6 +139,8 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'ietf-netconf-nmda:get-data': getData,
   'ietf-netconf-nmda:edit-data': editData,
+  'ietf-netconf-partial-lock:partial-lock': partialLock,
+  'ietf-netconf-partial-lock:partial-unlock': partialUnlock,
   'notifications:create-subscription': async ({ operations, subscribe }, operation) => {
     subscribe(subscriptionIn(operations, operation));
     return OK;
