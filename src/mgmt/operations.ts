@@ -7,6 +7,7 @@ import type { CommitParameters } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
+import type { PartialLock } from '../state/partial-locks.ts';
 import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck } from '../state/request.ts';
 import type { Schema } from '../state/schema.ts';
 import type { AccessControl } from './access.ts';
@@ -14,11 +15,14 @@ import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
+import { nodesToLock } from './lock-nodes.ts';
+import type { OriginOptions } from './origin.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openCountedReading, openReading } from './reading.ts';
 import type { AnySelection } from './selection.ts';
 import type { SessionInfo, StateData } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
+import type { XPathSelection } from './xpath/selection.ts';
 
 export interface OperationParts {
   readonly schema: Schema;
@@ -40,6 +44,8 @@ export interface ReadRequest {
   readonly selection?: AnySelection | undefined;
   readonly withDefaults?: WithDefaults | undefined;
   readonly depth?: number | undefined;
+  readonly maxDepth?: number | undefined;
+  readonly origins?: OriginOptions | undefined;
 }
 
 export class Operations {
@@ -102,6 +108,8 @@ export class Operations {
         content,
         withDefaults: request.withDefaults ?? 'explicit',
         depth: request.depth,
+        maxDepth: request.maxDepth,
+        origins: request.origins,
         ...this.#reading(caller),
       };
       const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
@@ -140,6 +148,16 @@ export class Operations {
 
   unlock(caller: Caller, datastore: DatastoreName): void {
     this.#datastores.unlock(caller, datastore);
+  }
+
+  /** partial-lock (RFC 5717): `select` are the expressions as they came. @throws ManagementError as `nodesToLock`, `Datastores.partialLock` */
+  partialLock(caller: Caller, select: readonly string[], selections: readonly XPathSelection[]): Promise<PartialLock> {
+    const rights = { mayRead: this.#reading(caller).mayRead, authorize: this.#authorize(caller) };
+    return this.#datastores.partialLock(caller, select, (view) => nodesToLock(view, selections, rights));
+  }
+
+  partialUnlock(caller: Caller, id: number): void {
+    this.#datastores.partialLocks.release(caller, id);
   }
 
   /** commit; `parameters` are those of a confirmed commit (RFC 6241 §8.4). */

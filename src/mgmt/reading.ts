@@ -13,6 +13,9 @@ import type { Ask, BindingStatistics } from './binding-statistics.ts';
 import { addStatistics } from './binding-statistics.ts';
 import type { Counted } from './counted-rows.ts';
 import { CountedRows, counted } from './counted-rows.ts';
+import { defaultChildren, hasDefaults, orphan } from './defaults.ts';
+import type { OriginOptions } from './origin.ts';
+import { originOf, shownOrigin } from './origin.ts';
 import type { AnySelection, SelectionPart } from './selection.ts';
 import { fixedKeys } from './selection.ts';
 import { WholeRows } from './whole-rows.ts';
@@ -41,6 +44,10 @@ export interface ReadOptions {
   readonly withDefaults: WithDefaults;
   /** RFC 8040 §4.8.2; unbounded when undefined. */
   readonly depth?: number | undefined;
+  /** RFC 8526 §3.1.1, max-depth: levels from each node that is selected; unbounded when undefined. */
+  readonly maxDepth?: number | undefined;
+  /** Of operational state data (RFC 8342 §5.3.4). */
+  readonly origins?: OriginOptions | undefined;
   /** Whether the caller may read all nodes. */
   readonly readsAll: boolean;
   /** Whether the caller may read this node; ancestors were asked before. */
@@ -94,7 +101,7 @@ function fillReading(source: DataNode, view: View, options: ReadOptions, pass: C
   const builder = new ReadingBuilder(view, options, pass);
   const root = new DataNode(source.schema);
   if (options.selection instanceof XPathSelection) builder.fillSelected(source, root, options.selection);
-  else builder.fill(source, root, options.selection?.parts, 1);
+  else builder.fillAll(source, root, options.selection?.parts);
   return {
     root,
     rows: (parent) => builder.rows.get(parent) ?? [],
@@ -108,27 +115,40 @@ class ReadingBuilder {
   readonly rows = new Map<DataNode, Iterable<DataNode>>();
   readonly #view: View;
   readonly #options: ReadOptions;
-  readonly #maxLevel: number;
+  /** The last level that goes out where nothing is selected further down. */
+  readonly #limit: number;
   readonly #pass: CountedPass | undefined;
 
   constructor(view: View, options: ReadOptions, pass: CountedPass | undefined) {
     this.#view = view;
     this.#pass = pass;
     this.#options = options;
-    const { depth, selection } = options;
+    const { depth, maxDepth, selection } = options;
     const base = selection instanceof XPathSelection ? 0 : (selection?.base ?? 0);
-    this.#maxLevel = depth === undefined ? Number.POSITIVE_INFINITY : base + depth - 1;
+    this.#limit = maxDepth ?? (depth === undefined ? Number.POSITIVE_INFINITY : base + depth - 1);
+  }
+
+  /** Copies what the parts want of the whole tree; without parts all of it. */
+  fillAll(source: DataNode, target: DataNode, parts: readonly SelectionPart[] | undefined): void {
+    const isSelectedBelow = parts !== undefined && this.#options.maxDepth !== undefined;
+    this.#fill(source, target, parts, 1, isSelectedBelow ? Number.POSITIVE_INFINITY : this.#limit);
   }
 
   /** Copies the wanted children of `source` into `target`; `parts` undefined means all. Level 1 is below the root. */
-  fill(source: DataNode, target: DataNode, parts: readonly SelectionPart[] | undefined, level: number): void {
-    if (level > this.#maxLevel) return;
+  #fill(
+    source: DataNode,
+    target: DataNode,
+    parts: readonly SelectionPart[] | undefined,
+    level: number,
+    limit: number,
+  ): void {
+    if (level > limit) return;
     for (const child of this.#candidates(source, parts)) {
-      const copy = this.#copy(child, parts, level);
+      const copy = this.#copy(child, parts, level, limit);
       if (copy) target.add(copy);
     }
     const rowSchema = source.schema.children.find((child) => child.rows);
-    if (rowSchema) this.#fillRows(rowSchema, source, target, parts, level);
+    if (rowSchema) this.#fillRows(rowSchema, source, target, parts, level, limit);
   }
 
   /** Copies what an expression selects. It is evaluated over what would go out without it; trim hides, and selects nothing. */
@@ -141,14 +161,14 @@ class ReadingBuilder {
     });
     const set = selection.select(document);
     if (set.small[0] === document.root) {
-      this.fill(source, target, undefined, 1);
+      this.#fill(source, target, undefined, 1, this.#limit - (this.#options.maxDepth === undefined ? 0 : 1));
       return;
     }
     copySelected(document.root, target, set, {
-      whole: (node) => this.#copy(node, undefined, 1),
+      whole: (node) => this.#copy(node, undefined, 1, this.#limit),
       withKeys: (node, copy) => this.#withKeys(node, copy),
       addEveryRow: (table, copy) =>
-        this.#addRows(copy, this.#rows(rowSchema(table), table, rowInstance(table), undefined, 1)),
+        this.#addRows(copy, this.#rows(rowSchema(table), table, rowInstance(table), undefined, 1, this.#limit)),
       addHits: (table, copy, hits, entryOf) => this.#addRows(copy, this.#hitRows(selection, table, hits, entryOf)),
     });
   }
@@ -245,19 +265,44 @@ class ReadingBuilder {
   }
 
   /** The child as wanted, or undefined when nothing of it is. */
-  #copy(child: DataNode, parts: readonly SelectionPart[] | undefined, level: number): DataNode | undefined {
+  #copy(
+    child: DataNode,
+    parts: readonly SelectionPart[] | undefined,
+    level: number,
+    limit: number,
+  ): DataNode | undefined {
     const { schema } = child;
     const here = parts?.filter((part) => part.schema === schema && this.#matches(child, part));
     if (here?.length === 0 || !this.#isWelcome(child) || !this.#options.mayRead(child)) return undefined;
+    const reach = this.#reach(here, level, limit);
+    // What ends here is there without its depth as well, or it would tell of what is not shown.
+    const isCut = this.#options.maxDepth !== undefined && level >= reach && !schema.isLeaf;
+    const copy = this.#filled(child, here, level, isCut ? Number.POSITIVE_INFINITY : reach);
+    return copy && isCut ? this.#withKeys(child, new DataNode(schema, child.value, child.type)) : copy;
+  }
+
+  /** The last level that goes out of a node: with max-depth it counts from where a part selects the whole. */
+  #reach(here: readonly SelectionPart[] | undefined, level: number, limit: number): number {
+    const { maxDepth } = this.#options;
+    return maxDepth !== undefined && here?.some(({ whole }) => whole) ? level + maxDepth - 1 : limit;
+  }
+
+  #filled(
+    child: DataNode,
+    here: readonly SelectionPart[] | undefined,
+    level: number,
+    limit: number,
+  ): DataNode | undefined {
+    const { schema } = child;
     const copy = new DataNode(schema, child.value, child.type);
     copy.isDefault = child.isDefault;
-    if (schema.isLeaf || schema.kind === 'anydata' || schema.kind === 'anyxml') return copy;
-    this.fill(child, copy, here && innerParts(here), level + 1);
+    if (schema.isLeaf || schema.kind === 'anydata' || schema.kind === 'anyxml') return this.#marked(child, copy);
+    this.#fill(child, copy, here && innerParts(here), level + 1, limit);
     const partly = here !== undefined && !here.some(({ whole }) => whole);
     if (copy.size > (partly ? 0 : this.#keyCount(child, copy))) return this.#withKeys(child, copy);
-    if (this.rows.has(copy) || here?.some(({ always }) => always)) return copy;
+    if (this.rows.has(copy) || here?.some(({ always }) => always)) return this.#marked(child, copy);
     const stays = schema.presence || (schema.kind === 'list' && this.#options.content !== 'nonconfig');
-    return stays && !partly ? this.#withKeys(child, copy) : undefined;
+    return stays && this.#isOfOrigin(child) && !partly ? this.#withKeys(child, copy) : undefined;
   }
 
   /**
@@ -272,9 +317,9 @@ class ReadingBuilder {
     });
   }
 
-  /** With content=nonconfig an entry that shows nothing but its keys is left out. */
+  /** With content=nonconfig, or of another origin, an entry that shows nothing but its keys is left out. */
   #keyCount(child: DataNode, copy: DataNode): number {
-    if (this.#options.content !== 'nonconfig' || !child.schema.config) return 0;
+    if ((this.#options.content !== 'nonconfig' && this.#isOfOrigin(child)) || !child.schema.config) return 0;
     return child.schema.keys.filter((key) => copy.child(key) !== undefined).length;
   }
 
@@ -284,7 +329,19 @@ class ReadingBuilder {
       if (leaf && !copy.child(key) && this.#options.mayRead(leaf))
         copy.add(new DataNode(leaf.schema, leaf.value, leaf.type));
     }
+    return this.#marked(source, copy);
+  }
+
+  /** The copy with its origin, where that is to be shown. */
+  #marked(source: DataNode, copy: DataNode): DataNode {
+    if (this.#options.origins?.isShown) copy.origin = shownOrigin(source);
     return copy;
+  }
+
+  /** What the system says of its state has no origin, and passes. */
+  #isOfOrigin(node: DataNode): boolean {
+    const { isWanted } = this.#options.origins ?? {};
+    return isWanted === undefined || !node.schema.config || isWanted(originOf(node));
   }
 
   #isWelcome(node: DataNode): boolean {
@@ -292,6 +349,7 @@ class ReadingBuilder {
     const { content, withDefaults } = this.#options;
     if (content === 'config' && !schema.config) return false;
     if (content === 'nonconfig' && schema.isLeaf && schema.config && !schema.isKey) return false;
+    if (schema.isLeaf && !schema.isKey && !this.#isOfOrigin(node)) return false;
     if (withDefaults !== 'trim' || schema.kind !== 'leaf' || !schema.config) return true;
     return schema.isKey || schema.defaults[0] !== node.value;
   }
@@ -302,6 +360,7 @@ class ReadingBuilder {
     target: DataNode,
     parts: readonly SelectionPart[] | undefined,
     level: number,
+    limit: number,
   ): void {
     const here = parts?.filter((part) => part.schema === schema);
     if (here?.length === 0) return;
@@ -311,12 +370,12 @@ class ReadingBuilder {
       for (const [key = ''] of fixed) {
         const prefix = parseIpv4Prefix(key);
         const binding = prefix && this.#view.binding(instance, prefix.address, prefix.length);
-        const entry = binding && this.#copy(this.#entry(schema, source, binding), here, level);
+        const entry = binding && this.#copy(this.#entry(schema, source, binding), here, level, limit);
         if (entry) target.add(entry);
       }
       return;
     }
-    this.#addRows(target, this.#rows(schema, source, instance, here, level));
+    this.#addRows(target, this.#rows(schema, source, instance, here, level, limit));
   }
 
   /**
@@ -336,11 +395,12 @@ class ReadingBuilder {
   }
 
   /** Whether entries go out as they are: nothing is filtered, hidden or added. */
-  #isWhole(parts: readonly SelectionPart[] | undefined, level: number): boolean {
-    const { content, withDefaults, readsAll } = this.#options;
-    const isPlain = content !== 'nonconfig' && (withDefaults === 'explicit' || withDefaults === 'trim');
+  #isWhole(schema: SchemaNode, parts: readonly SelectionPart[] | undefined, level: number, reach: number): boolean {
+    const { content, withDefaults, readsAll, origins } = this.#options;
+    const addsDefaults = withDefaults === 'report-all' || withDefaults === 'report-all-tagged';
+    const isPlain = content !== 'nonconfig' && !(addsDefaults && hasDefaults(schema)) && !origins?.isWanted;
     const isAsked = parts === undefined || parts.some(({ whole, matches }) => whole && matches.length === 0);
-    return readsAll && isPlain && isAsked && level < this.#maxLevel;
+    return readsAll && isPlain && isAsked && level < reach;
   }
 
   #rows(
@@ -349,19 +409,23 @@ class ReadingBuilder {
     instance: string,
     parts: readonly SelectionPart[] | undefined,
     level: number,
+    limit: number,
   ): Iterable<DataNode> {
     const { statistics } = this.#pass ?? {};
     const ask = statistics?.isCounted(instance) ? statistics.asker(instance) : undefined;
-    if (this.#isWhole(parts, level) && (!ask || level + 1 < this.#maxLevel)) {
+    const reach = this.#reach(parts, level, limit);
+    if (this.#isWhole(schema, parts, level, reach) && (!ask || level + 1 < reach)) {
       if (this.#view.isEmpty(instance)) return [];
-      return new WholeRows(schema, source, this.#view.passingRows(instance), this.#options.content === 'all', ask);
+      const { content, origins } = this.#options;
+      const rows = this.#view.passingRows(instance);
+      return new WholeRows(schema, source, rows, content === 'all', ask, origins?.isShown);
     }
-    if (!ask) return this.#copiedRows(schema, source, instance, parts, level);
+    if (!ask) return this.#copiedRows(schema, source, instance, parts, level, limit);
     const keyOf = ({ address, length }: Binding) => prefixNumber(address, length);
     return this.#countedRows(source, this.#view.bindings(instance), keyOf, ask, ({ item, values, at }) => {
       const entry = bindingToNode(schema, item);
       addStatistics(entry, values, at);
-      return this.#copy(orphan(entry, source), parts, level);
+      return this.#copy(orphan(entry, source), parts, level, limit);
     });
   }
 
@@ -371,9 +435,10 @@ class ReadingBuilder {
     instance: string,
     parts: readonly SelectionPart[] | undefined,
     level: number,
+    limit: number,
   ): Generator<DataNode> {
     for (const binding of this.#view.bindings(instance)) {
-      const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level);
+      const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level, limit);
       if (entry) yield entry;
     }
   }
@@ -409,11 +474,6 @@ export function rowInstance(node: DataNode): string {
   return at?.keyValues()[0] ?? '';
 }
 
-function orphan(node: DataNode, parent: DataNode): DataNode {
-  node.parent = parent;
-  return node;
-}
-
 /** The parts below instances that several parts match: undefined (all) when one of them wants the whole. */
 function innerParts(here: readonly SelectionPart[]): readonly SelectionPart[] | undefined {
   if (here.some(({ whole }) => whole)) return undefined;
@@ -429,32 +489,4 @@ function innerParts(here: readonly SelectionPart[]): readonly SelectionPart[] | 
         children: [],
       })),
   ]);
-}
-
-/** The configuration nodes below `node` that are in force by default and were never written (RFC 7950 §7.6.1, §7.9.3). */
-function defaultChildren(node: DataNode, tagged: boolean): DataNode[] {
-  const present = new Set([...node.childMap.values()].map(({ schema }) => schema));
-  const found: DataNode[] = [];
-  for (const schema of node.schema.children) {
-    if (!schema.config || present.has(schema) || !isOpenCase(schema, present)) continue;
-    if (schema.kind === 'container' && !schema.presence) found.push(orphan(new DataNode(schema), node));
-    if (!schema.isLeaf) continue;
-    for (const value of schema.defaults) {
-      const leaf = orphan(new DataNode(schema, value), node);
-      leaf.isDefault = tagged;
-      found.push(leaf);
-    }
-  }
-  return found;
-}
-
-/** Whether the node's case is chosen, or is the default case of a choice nobody made. */
-function isOpenCase(schema: SchemaNode, present: ReadonlySet<SchemaNode>): boolean {
-  return (schema.dump.choices ?? []).every(([choice, name, , isDefault]) => {
-    for (const other of present) {
-      const made = other.dump.choices?.find((item) => item[0] === choice);
-      if (made) return made[1] === name;
-    }
-    return isDefault;
-  });
 }

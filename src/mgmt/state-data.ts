@@ -9,6 +9,7 @@ import type { PendingCommit } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
+import type { LockOwner } from '../state/locks.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
 import { BINDING_PATH } from '../state/schema.ts';
@@ -78,7 +79,7 @@ export class StateData {
   constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms }: StateParts) {
     this.#schema = schema;
     this.#datapath = datapath;
-    const library = JSON.parse(context.yangLibrary().json) as Json;
+    const library = withDatastores(schema, JSON.parse(context.yangLibrary().json) as Json);
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
     const sources: Source[] = [
       { path: '/ietf-yang-library:yang-library', read: () => only(library, 'ietf-yang-library:yang-library') },
@@ -133,16 +134,35 @@ function topmostState(node: SchemaNode): SchemaNode[] {
   return node.config ? node.children.flatMap(topmostState) : [node];
 }
 
+/** RFC 8525 §3: each datastore, all with the one schema there is. */
+function withDatastores(schema: Schema, library: Json): Json {
+  const name = 'ietf-yang-library:yang-library';
+  const data = library[name] as (Json & { readonly schema: readonly { readonly name: string }[] }) | undefined;
+  if (!data) return library;
+  const datastores = [...conventionalDatastores(schema), 'intended', 'operational'];
+  const [complete] = data.schema;
+  const datastore = datastores.map((each) => ({ name: `ietf-datastores:${each}`, schema: complete?.name }));
+  return { ...library, [name]: { ...data, datastore } };
+}
+
+function conventionalDatastores(schema: Schema): DatastoreName[] {
+  const hasStartup = schema.module('ietf-netconf')?.features.includes('startup');
+  return hasStartup ? ['running', 'candidate', 'startup'] : ['running', 'candidate'];
+}
+
 function only(data: Json, member: string): Json {
   return data[member] === undefined ? {} : { [member]: data[member] };
 }
 
-/** Moves what `source` holds into `target`; nodes that are in both are walked. */
+/** Moves what `source` holds into `target`; nodes that are in both are walked. What nobody configured is the system's. */
 function merge(target: DataNode, source: DataNode): void {
   for (const [id, child] of source.childMap) {
     const twin = target.get(id);
     if (twin && !twin.schema.isLeaf) merge(twin, child);
-    else target.add(child);
+    else {
+      if (!twin && child.schema.config) child.origin = 'system';
+      target.add(child);
+    }
   }
 }
 
@@ -172,9 +192,7 @@ function nacmState({ operations, dataWrites, notifications }: Denials): Json {
 
 /** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions. */
 function netconfState(schema: Schema, { datastores, sessions, capabilities }: StateContext): Json {
-  const names: DatastoreName[] = schema.module('ietf-netconf')?.features.includes('startup')
-    ? ['running', 'candidate', 'startup']
-    : ['running', 'candidate'];
+  const names = conventionalDatastores(schema);
   return {
     'ietf-netconf-monitoring:netconf-state': {
       capabilities: { capability: capabilities },
@@ -203,9 +221,17 @@ function netconfState(schema: Schema, { datastores, sessions, capabilities }: St
 
 function lockState(datastores: Datastores, name: DatastoreName): Json {
   const owner = datastores.lockOwner(name);
-  if (!owner) return {};
-  const lock = { 'locked-by-session': owner.session, 'locked-time': owner.since.toISOString() };
-  return { locks: { 'global-lock': lock } };
+  if (owner) return { locks: { 'global-lock': holder(owner) } };
+  const partial = name === 'running' ? datastores.partialLocks.all : [];
+  if (partial.length === 0) return {};
+  const locks = partial.map((lock) => {
+    return { 'lock-id': lock.id, ...holder(lock), select: lock.select, 'locked-node': lock.paths };
+  });
+  return { locks: { 'partial-lock': locks } };
+}
+
+function holder({ session, since }: LockOwner): Json {
+  return { 'locked-by-session': session, 'locked-time': since.toISOString() };
 }
 
 /** What the datapath learned from the network. */

@@ -23,6 +23,8 @@ export interface RowForm {
   /** Stands between two entries. */
   readonly between: string;
   readonly open: string;
+  /** The same of a learned entry, where origins are shown. */
+  readonly openLearned?: string;
   readonly close: string;
   /** What stands before and behind the value of a leaf; the first one is the key. */
   leaf(name: string): readonly [before: string, behind: string];
@@ -38,10 +40,22 @@ export class WholeRows implements Iterable<DataNode> {
   readonly #rows: Iterable<SealedRow>;
   readonly #withState: boolean;
   readonly #ask: Ask | undefined;
+  readonly #withOrigin: boolean;
 
-  /** Entries of `schema` below `parent`; `rows` may pass. With `ask`, the statistics it gives are part of the entries. */
-  constructor(schema: SchemaNode, parent: DataNode, rows: Iterable<SealedRow>, withState: boolean, ask?: Ask) {
+  /**
+   * Entries of `schema` below `parent`; `rows` may pass. With `ask`, the statistics it gives are part of the entries;
+   * with `withOrigin`, learned ones say so (RFC 8342 §5.3.4).
+   */
+  constructor(
+    schema: SchemaNode,
+    parent: DataNode,
+    rows: Iterable<SealedRow>,
+    withState: boolean,
+    ask?: Ask,
+    withOrigin = false,
+  ) {
     this.schema = schema;
+    this.#withOrigin = withOrigin;
     this.#parent = parent;
     this.#rows = rows;
     this.#withState = withState;
@@ -59,6 +73,7 @@ export class WholeRows implements Iterable<DataNode> {
       const statistics = hasStatistics(values, at) ? statisticsLeaves(values, at) : undefined;
       const node = new RowNode(this.schema, item.number, item.value, this.#withState, statistics);
       node.parent = this.#parent;
+      if (this.#withOrigin && openRow(item.number, item.value).origin === 'learned') node.origin = 'learned';
       yield node;
     }
   }
@@ -73,7 +88,7 @@ export class WholeRows implements Iterable<DataNode> {
 
   /** All of them as text, in pieces. @throws DamageError */
   *printed(form: RowForm): Generator<Piece> {
-    const printer = new RowPrinter(form, this.#withState);
+    const printer = new RowPrinter(form, this.#withState, this.#withOrigin);
     if (this.#ask) {
       yield* printCounted(printer, this.#counted(this.#ask));
       return;
@@ -118,6 +133,7 @@ class RowPrinter {
   readonly #between: Uint8Array;
   readonly #close: Uint8Array;
   readonly #prefix: Leaf;
+  readonly #learnedPrefix: Leaf;
   readonly #gateway: Leaf;
   readonly #aftr: Leaf;
   #at = 0;
@@ -125,12 +141,14 @@ class RowPrinter {
   /** What is to be taken before what stands in the octets. */
   #before = '';
 
-  constructor(form: RowForm, withState: boolean) {
+  constructor(form: RowForm, withState: boolean, withOrigin: boolean) {
     this.#form = form;
     this.#withState = withState;
     this.#between = Buffer.from(form.between);
     this.#close = Buffer.from(form.close);
     this.#prefix = leafOf(form, 'ipv4-prefix', form.open);
+    const { openLearned = form.open } = form;
+    this.#learnedPrefix = withOrigin ? leafOf(form, 'ipv4-prefix', openLearned) : this.#prefix;
     this.#gateway = leafOf(form, 'gateway-ipv6-address');
     this.#aftr = leafOf(form, 'aftr-ipv6-address');
   }
@@ -150,9 +168,10 @@ class RowPrinter {
     const { address, length, gatewayIpv6Address, aftrIpv6Address, description, origin } = binding;
     if (!this.#isFirst) this.#put(this.#between);
     this.#isFirst = false;
-    this.#put(this.#prefix.before);
+    const prefix = origin === 'learned' ? this.#learnedPrefix : this.#prefix;
+    this.#put(prefix.before);
     this.#at = writeIpv4Prefix(this.#octets, this.#at, address, length);
-    this.#put(this.#prefix.behind);
+    this.#put(prefix.behind);
     this.#address(this.#gateway, gatewayIpv6Address);
     if (aftrIpv6Address) this.#address(this.#aftr, aftrIpv6Address);
     if (description !== undefined) this.#text('description', description);

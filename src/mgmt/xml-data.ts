@@ -5,7 +5,7 @@
  */
 
 import { parseIpv4Prefix } from '../address.ts';
-import type { Insert, Operation } from '../state/data.ts';
+import type { Insert, Operation, Origin } from '../state/data.ts';
 import { DataNode, entryId } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { ValueCheck } from '../state/request.ts';
@@ -23,6 +23,7 @@ import { escapeAttribute, escapeText, serializeXml } from './xml.ts';
 export const NETCONF_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:base:1.0';
 const YANG_NAMESPACE = 'urn:ietf:params:xml:ns:yang:1';
 const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:default:1.0';
+const ORIGIN_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-origin';
 const OPERATIONS: readonly string[] = ['merge', 'replace', 'create', 'delete', 'remove'];
 const MAX_FAULTS = 20;
 
@@ -367,9 +368,14 @@ function valueText(node: DataNode): string {
   );
 }
 
+function originAttribute(origin: Origin): string {
+  return ` xmlns:or="${ORIGIN_NAMESPACE}" or:origin="or:${origin}"`;
+}
+
 const XML_ROWS: RowForm = {
   between: '',
   open: '<binding>',
+  openLearned: `<binding${originAttribute('learned')}>`,
   close: '</binding>',
   leaf: (name) => [`<${name}>`, `</${name}>`],
   text: rowLeaf,
@@ -386,6 +392,7 @@ function declaration(node: DataNode, outer: string): string {
   const { schema } = node;
   let text = schema.namespace === outer ? '' : ` xmlns="${escapeAttribute(schema.namespace)}"`;
   if (node.isDefault) text += ` xmlns:wd="${WITH_DEFAULTS_NAMESPACE}" wd:default="true"`;
+  if (node.origin !== undefined) text += originAttribute(node.origin);
   if (node.type !== 'identityref' && node.type !== 'instance-identifier' && !isNodeInstance(node)) return text;
   const namespaces = new Map<string, string>();
   for (const [, module = ''] of node.value.matchAll(/([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g)) {

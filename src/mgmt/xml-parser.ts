@@ -14,7 +14,11 @@ import { ManagementError } from '../state/errors.ts';
 import { LONGEST_ENTRY, TABLE, XmlRows } from './bulk-rows.ts';
 import type { XmlElement } from './xml.ts';
 
-const EDIT_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:base:1.0';
+/** Those of edit-config and edit-data. */
+const EDIT_NAMESPACES: readonly string[] = [
+  'urn:ietf:params:xml:ns:netconf:base:1.0',
+  'urn:ietf:params:xml:ns:yang:ietf-netconf-nmda',
+];
 
 export interface XmlLimits {
   /** Levels of elements. */
@@ -225,7 +229,7 @@ class ElementReader {
   #isTable({ name, namespace }: XmlElement): boolean {
     if (this.#bulk === 'none' || name !== TABLE.name || namespace !== TABLE.namespace) return false;
     if (this.#bulk === 'body') return true;
-    return this.#open.some(({ element }) => element.name === 'config' && element.namespace === EDIT_NAMESPACE);
+    return this.#open.some(({ element }) => element.name === 'config' && EDIT_NAMESPACES.includes(element.namespace));
   }
 
   #count(): void {

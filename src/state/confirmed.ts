@@ -25,7 +25,7 @@
  */
 
 import { ManagementError } from './errors.ts';
-import { lockDenied } from './locks.ts';
+import { lockDenied } from './partial-locks.ts';
 import type { Caller } from './request.ts';
 
 /** What makes a commit a confirmed one. */
@@ -207,6 +207,11 @@ export class Confirmation {
     const pending = this.#pending;
     if (!pending || isIssuer(pending, caller)) return;
     throw lockDenied('running', pending.session, `${about(pending)} is pending`);
+  }
+
+  /** @throws ManagementError in-use while one is pending, whoever issued it */
+  requireNone(): void {
+    if (this.#pending) throw inUse(this.#pending);
   }
 
   #requirePersistId(persistId: string | undefined): void {

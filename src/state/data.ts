@@ -16,6 +16,9 @@ export interface Insert {
   readonly point?: string;
 }
 
+/** Identities of ietf-origin (RFC 8342 §5.3.4) that nodes here can have. */
+export type Origin = 'intended' | 'system' | 'default' | 'learned';
+
 const NO_CHILDREN: ReadonlyMap<string, DataNode> = new Map();
 let keyless = 0;
 
@@ -32,6 +35,8 @@ export class DataNode {
   bulk: RowPack | undefined;
   /** Set where the value is the schema's default and nobody wrote it (RFC 6243 report-all-tagged). */
   isDefault = false;
+  /** In operational state data: where it is not that of the parent, in an answer where it is to be shown. */
+  origin: Origin | undefined;
   #children: Map<string, DataNode> | undefined;
 
   constructor(schema: SchemaNode, value = '', type = schema.type) {

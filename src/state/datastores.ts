@@ -29,19 +29,21 @@ import { generationOf, keepGeneration } from './generations.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
 import type { LockOwner } from './locks.ts';
-import { Locks, lockDenied } from './locks.ts';
+import { Locks } from './locks.ts';
 import { DamageError } from './model-values.ts';
 import { OverlaidRows, overlayBetween } from './overlay.ts';
+import type { PartialLock, PartialLocks } from './partial-locks.ts';
+import { lockDenied } from './partial-locks.ts';
 import { rowCounts } from './records.ts';
 import type {
   Authorize,
   Caller,
   Commit,
+  Compared,
   DatastoreName,
   Edition,
   EditRequest,
   Participant,
-  RowChange,
 } from './request.ts';
 import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
@@ -67,13 +69,6 @@ export interface DatastoreOptions extends CommitterOptions {
   readonly holdMs?: number;
 }
 
-/** The small trees of two datastores, and the rows that differ, table by table in key order. */
-export interface Compared {
-  readonly from: DataNode;
-  readonly to: DataNode;
-  readonly rows: () => Iterable<RowChange>;
-}
-
 export class Datastores {
   readonly #options: DatastoreOptions;
   readonly #store: RunningStore;
@@ -86,6 +81,7 @@ export class Datastores {
     const { dir, schema, tell = () => undefined, holdMs } = options;
     this.#store = new RunningStore(dir, schema, environment, tell, holdMs);
     this.#committer = new Committer(options, this.#store);
+    this.#committer.addParticipant(this.#locks.partial);
   }
 
   /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED, DISK_FULL or what `initial` gives, each with a sentence */
@@ -331,6 +327,27 @@ export class Datastores {
     if (caller.face === 'restconf') this.#locks.requireFree(caller, 'candidate');
   }
 
+  /**
+   * Locks the nodes of running that `find` gives in the caller's turn (RFC 5717 §2.4.1).
+   * @throws ManagementError in-use while a confirmed commit is pending (§2.6.2); of `find`; as `Locks.takePart`
+   */
+  partialLock(caller: Caller, select: readonly string[], find: (view: View) => DataNode[]): Promise<PartialLock> {
+    return this.#store.enqueue(async () => {
+      const view = this.view('running');
+      try {
+        const nodes = find(view);
+        this.#committer.confirmation.requireNone();
+        return this.#locks.takePart(caller, select, nodes);
+      } finally {
+        view.close();
+      }
+    });
+  }
+
+  get partialLocks(): PartialLocks {
+    return this.#locks.partial;
+  }
+
   lockOwner(datastore: DatastoreName): LockOwner | undefined {
     return this.#locks.owner(datastore);
   }
@@ -341,7 +358,7 @@ export class Datastores {
     if (drops) this.#candidate.drop();
     // What the session asked for before it ended may still stand in the queue.
     void this.#store.enqueue(async (base) => {
-      if (drops) this.#candidate.drop();
+      if (this.#locks.releaseAll(session).includes('candidate') || drops) this.#candidate.drop();
       if (this.#committer.confirmation.endSession(session)) await this.#committer.takeBackOrRetry(base, 'session-end');
     });
   }

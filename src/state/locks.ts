@@ -1,6 +1,9 @@
-/** Datastore locks (RFC 6241 §7.5): who holds which, and who is refused. */
+/** Locks of datastores (RFC 6241 §7.5) and of parts of running (RFC 5717): who holds which, and who is refused. */
 
+import type { DataNode } from './data.ts';
 import { ManagementError } from './errors.ts';
+import type { PartialLock } from './partial-locks.ts';
+import { lockDenied, PartialLocks } from './partial-locks.ts';
 import type { Caller, DatastoreName } from './request.ts';
 
 export interface LockOwner {
@@ -9,6 +12,7 @@ export interface LockOwner {
 }
 
 export class Locks {
+  readonly partial = new PartialLocks();
   readonly #owners = new Map<DatastoreName, LockOwner>();
 
   owner(datastore: DatastoreName): LockOwner | undefined {
@@ -18,8 +22,16 @@ export class Locks {
   /** @throws ManagementError lock-denied with the session that holds it, the caller's own included */
   take(caller: Caller, datastore: DatastoreName): void {
     const owner = this.#owners.get(datastore);
-    if (owner) throw lockDenied(datastore, owner.session, `session ${owner.session} holds the lock of ${datastore}`);
+    if (owner) throw held(datastore, owner);
+    if (datastore === 'running') this.partial.requireNone();
     this.#owners.set(datastore, { session: caller.session, since: new Date() });
+  }
+
+  /** @throws ManagementError lock-denied while running is locked, by whomever; as `PartialLocks.take` */
+  takePart(caller: Caller, select: readonly string[], nodes: readonly DataNode[]): PartialLock {
+    const owner = this.#owners.get('running');
+    if (owner) throw held('running', owner);
+    return this.partial.take(caller, select, nodes);
   }
 
   /** @throws ManagementError operation-failed when the caller's session does not hold the lock */
@@ -33,8 +45,9 @@ export class Locks {
     this.#owners.delete(datastore);
   }
 
-  /** Drops all locks of a session that ended; which they were. */
+  /** Drops all locks of a session that ended; of which datastores they were. */
   releaseAll(session: number): DatastoreName[] {
+    this.partial.releaseAll(session);
     const held = [...this.#owners].filter(([, owner]) => owner.session === session).map(([datastore]) => datastore);
     for (const datastore of held) this.#owners.delete(datastore);
     return held;
@@ -52,8 +65,6 @@ export class Locks {
   }
 }
 
-/** The refusal of a lock; session 0 when no NETCONF session is the reason. */
-export function lockDenied(datastore: DatastoreName, session: number, reason: string): ManagementError {
-  const message = `the lock of ${datastore} is denied: ${reason}`;
-  return new ManagementError('lock-denied', { type: 'protocol', message, info: { 'session-id': String(session) } });
+function held(datastore: DatastoreName, { session }: LockOwner): ManagementError {
+  return lockDenied(datastore, session, `session ${session} holds the lock of ${datastore}`);
 }

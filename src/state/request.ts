@@ -60,6 +60,13 @@ export interface RowChange {
   readonly after: Binding | undefined;
 }
 
+/** The small trees of two datastores, and the rows that differ, table by table in key order. */
+export interface Compared {
+  readonly from: DataNode;
+  readonly to: DataNode;
+  readonly rows: () => Iterable<RowChange>;
+}
+
 /** What a commit is about to do. Rows come table by table in key order; `rowCounts` are the table sizes after it, by instance name. */
 export interface Change {
   /** The version the commit will have. */

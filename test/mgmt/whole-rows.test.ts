@@ -41,7 +41,7 @@ for (const [count, withState] of [
     const table = tree.child('softwire')?.entries('aftr')[0]?.child('binding-table') as DataNode;
     const schema = table.schema.children.find((child) => child.rows);
     if (!schema) throw new Error('no rows');
-    const whole = () => new WholeRows(schema, table, passing(count), withState);
+    const whole = () => new WholeRows(schema, table, passing(count), withState, undefined, withState);
     for (const write of [writeXml, writeJson]) {
       const many = [...write(tree.children(), (node) => (node === table ? whole() : []))].join('');
       const single = [...write(tree.children(), (node) => (node === table ? [...whole()] : []))].join('');

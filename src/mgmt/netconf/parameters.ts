@@ -12,15 +12,19 @@ const TAGS: Readonly<Record<string, ErrorTag>> = {
   'mandatory-choice': 'missing-element',
   value: 'invalid-value',
   duplicate: 'bad-element',
+  when: 'unknown-element',
 };
+/** What the description of a parameter says instead for one that does not belong there (RFC 8526 §4). */
+const WHEN_TAGS: Readonly<Record<string, ErrorTag>> = { 'with-origin': 'invalid-value' };
 
 /** @throws ManagementError with every fault */
 export function refuseFaults({ operation, module }: Envelope, faults: readonly ValidationFault[]): void {
   const errors = faults
     .filter(({ code }) => code !== 'leafref')
     .map(({ code, message, path, appTag }) => {
-      const last = path.slice(path.lastIndexOf('/') + 1).replace(/^[^:]*:/, '');
-      return new ManagementError(TAGS[code] ?? 'operation-failed', {
+      const last = path.slice(path.lastIndexOf('/') + 1).replace(/^[^:]*:|\[\d+\]$/g, '');
+      const own = code === 'when' ? WHEN_TAGS[last] : undefined;
+      return new ManagementError(own ?? TAGS[code] ?? 'operation-failed', {
         type: module === '' ? 'application' : 'protocol',
         message: `${operation.name}: ${message}`,
         appTag,

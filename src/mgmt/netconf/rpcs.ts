@@ -15,6 +15,8 @@ import { childElement, escapeText } from '../xml.ts';
 import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import { xpathSelection } from '../xpath/selection.ts';
 import type { Envelope } from './envelope.ts';
+import { editData, getData, namedDatastore, selectionIn } from './nmda.ts';
+import { partialLock, partialUnlock } from './partial-lock.ts';
 import type { Wanted } from './subscription.ts';
 import { subscriptionIn } from './subscription.ts';
 
@@ -25,7 +27,7 @@ export const MONITORING_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-mo
 export type RpcResult =
   | { readonly kind: 'ok' }
   /** `data` in this namespace around a reading, streamed. */
-  | { readonly kind: 'reading'; readonly reading: Reading }
+  | { readonly kind: 'reading'; readonly namespace: string; readonly reading: Reading }
   /** `data` in this namespace around a text. */
   | { readonly kind: 'text'; readonly namespace: string; readonly text: string }
   /** Nodes of the output of an operation or action. */
@@ -48,13 +50,18 @@ export interface Contents {
   readonly selection: () => AnySelection | undefined;
 }
 
+const EDITS: readonly string[] = ['ietf-netconf:edit-config', 'ietf-netconf-nmda:edit-data'];
+
 /** Reads the config or filter of an operation, and does nothing else: it may be done before the operation's turn. */
 export function readContents(operations: Operations, { operation, module }: Envelope): Contents {
-  const isEdit = module === 'ietf-netconf' && operation.name === 'edit-config';
+  const isEdit = EDITS.includes(`${module}:${operation.name}`);
   const config = isEdit ? childElement(operation, 'config') : undefined;
   return {
     config: attempt(() => config && dataFromXml(operations.schema, operations.check, config.children, { edit: true })),
-    selection: attempt(() => (module === 'ietf-netconf' ? filterIn(operations, operation) : undefined)),
+    selection: attempt(() => {
+      if (module === 'ietf-netconf-nmda') return selectionIn(operations, operation);
+      return module === 'ietf-netconf' ? filterIn(operations, operation) : undefined;
+    }),
   };
 }
 
@@ -85,7 +92,7 @@ export async function executeRpc(
   throw new ManagementError('operation-not-supported', { type: 'protocol', message });
 }
 
-type Handler = (context: RpcContext, operation: XmlElement, contents: Contents) => Promise<RpcResult>;
+export type Handler = (context: RpcContext, operation: XmlElement, contents: Contents) => Promise<RpcResult>;
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'ietf-netconf:get': (context, operation, contents) => read(context, operation, contents, 'running', 'all'),
@@ -102,11 +109,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     return OK;
   },
   'ietf-netconf:lock': async ({ operations, caller }, operation) => {
-    await operations.lock(caller, datastoreIn(operation, 'target'));
+    await operations.lock(caller, namedDatastore(operations, operation, 'target') ?? datastoreIn(operation, 'target'));
     return OK;
   },
   'ietf-netconf:unlock': async ({ operations, caller }, operation) => {
-    operations.unlock(caller, datastoreIn(operation, 'target'));
+    operations.unlock(caller, namedDatastore(operations, operation, 'target') ?? datastoreIn(operation, 'target'));
     return OK;
   },
   'ietf-netconf:commit': async ({ operations, caller }, operation) => {
@@ -122,7 +129,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     return OK;
   },
   'ietf-netconf:validate': async ({ operations }, operation) => {
-    await operations.validate(sourceIn(operations, operation));
+    await operations.validate(namedDatastore(operations, operation, 'source') ?? sourceIn(operations, operation));
     return OK;
   },
   'ietf-netconf:close-session': async () => OK,
@@ -130,6 +137,10 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     killSession(Number(childElement(operation, 'session-id')?.text.trim()));
     return OK;
   },
+  'ietf-netconf-nmda:get-data': getData,
+  'ietf-netconf-nmda:edit-data': editData,
+  'ietf-netconf-partial-lock:partial-lock': partialLock,
+  'ietf-netconf-partial-lock:partial-unlock': partialUnlock,
   'notifications:create-subscription': async ({ operations, subscribe }, operation) => {
     subscribe(subscriptionIn(operations, operation));
     return OK;
@@ -154,6 +165,7 @@ async function read(
   const mode = withDefaults as WithDefaults | undefined;
   return {
     kind: 'reading',
+    namespace: NETCONF_NAMESPACE,
     reading: await operations.read(caller, { datastore, content, selection, withDefaults: mode }),
   };
 }

@@ -43,10 +43,12 @@ export interface Client {
 const LOCAL_USER = 'root';
 /** How long an RPC may wait for this thread before it is answered operation-failed. */
 const PICK_UP_MS = 60_000;
-/** Beside those that the library derives from modules and features (RFC 5277 §3.1, §6). */
+/** Beside those that the library derives from modules and features (RFC 5277 §3.1, §6; RFC 8526 §3.1.1.2, RFC 5717 §2.3). */
 const CAPABILITIES = [
   'urn:ietf:params:netconf:capability:notification:1.0',
   'urn:ietf:params:netconf:capability:interleave:1.0',
+  'urn:ietf:params:netconf:capability:partial-lock:1.0',
+  'urn:ietf:params:netconf:capability:with-operational-defaults:1.0',
 ];
 
 /** Listens; the port is the real one when 0 was asked for. @throws Error with code when a port or socket is taken */

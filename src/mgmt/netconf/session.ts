@@ -183,9 +183,13 @@ export class GuardedSession {
       request.contents = [result.text];
       reply.data(`<data xmlns="${result.namespace}">${REFERENCE}</data>`);
     } else {
-      const { reading } = result;
-      this.#stream(request, writeXml(reading.root.children(), reading.rows), () => reading.close());
-      reply.data(`<data xmlns="${NETCONF_NAMESPACE}">${REFERENCE}</data>`);
+      const { reading, namespace } = result;
+      const data = writeXml(reading.root.children(), reading.rows);
+      const isOutput = namespace !== NETCONF_NAMESPACE;
+      const contents = isOutput ? around(`<data xmlns="${namespace}">`, data, '</data>') : data;
+      this.#stream(request, contents, () => reading.close());
+      if (isOutput) reply.ok();
+      else reply.data(`<data xmlns="${namespace}">${REFERENCE}</data>`);
     }
   }
 

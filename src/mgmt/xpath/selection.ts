@@ -54,6 +54,22 @@ export function xpathSelection(schema: Schema, check: ValueCheck, filter: XmlEle
   return new XPathSelection(filterExpression(schema, filter), canonicalBy(check, filter.prefixes));
 }
 
+/** The selection of an expression that is the text of an element; `appTag` is for one that gives no node-set. @throws as `xpathSelection` */
+export function xpathTextSelection(
+  schema: Schema,
+  check: ValueCheck,
+  { name, text, prefixes }: XmlElement,
+  appTag?: string,
+): XPathSelection {
+  try {
+    return new XPathSelection(nodeSetExpression(schema, text, prefixes, appTag), canonicalBy(check, prefixes));
+  } catch (error) {
+    if (!(error instanceof ManagementError) || error.tag !== 'invalid-value') throw error;
+    const { type, message } = error;
+    throw new ManagementError(error.tag, { type, message, appTag: error.appTag, info: { 'bad-element': name } });
+  }
+}
+
 /** The expression of the `select` of a filter. @throws as `xpathSelection` */
 export function filterExpression(schema: Schema, filter: XmlElement): Expression {
   const select = filter.attributes.find(({ name }) => name === 'select')?.value;
@@ -64,11 +80,20 @@ export function filterExpression(schema: Schema, filter: XmlElement): Expression
       info: { 'bad-attribute': 'select', 'bad-element': 'filter' },
     });
   }
-  const { prefixes } = filter;
+  return nodeSetExpression(schema, select, filter.prefixes);
+}
+
+function nodeSetExpression(
+  schema: Schema,
+  select: string,
+  prefixes: XmlElement['prefixes'],
+  appTag?: string,
+): Expression {
   const namespaceOf = (prefix: string) => prefixes[prefix] ?? schema.module(prefix)?.namespace;
   const expression = parseExpression(select, namespaceOf);
-  if (expression.type !== 'node-set') throw invalidExpression(select, 0, `a node-set, not a ${expression.type}`);
-  return expression;
+  if (expression.type === 'node-set') return expression;
+  const error = invalidExpression(select, 0, `a node-set, not a ${expression.type}`);
+  throw appTag === undefined ? error : new ManagementError(error.tag, { ...error, message: error.message, appTag });
 }
 
 /** Texts whose canonical form is remembered; an expression may make new ones row by row. */
