@@ -3,6 +3,7 @@
  * a line for each result, or the bench's own table.
  *
  *   datapath   the engine in memory: packets a second at 1,000 and 1,000,000 bindings
+ *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
  *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
  *   state      configuration through the faces of a running instance: edits, bulk loads, reads, memory (root; [--bindings N])
@@ -20,6 +21,7 @@ interface Report {
 
 const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Report>>> = {
   datapath: async () => listed(await (await import('./bench/datapath.ts')).benchDatapath()),
+  netconf: async () => listed(await (await import('./bench/netconf.ts')).benchNetconf()),
   rfc8219: async (words) => (await import('./bench/rfc8219.ts')).benchRfc8219(words),
   state: async (words) => listed(await (await import('./bench/state.ts')).benchState(bindingsOf(words))),
 };

@@ -17,6 +17,8 @@ const MARK = 'GI4OVER6_BENCH_NETWORK';
 const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const PORT = 8443;
 const SSH_PORT = 830;
+/** A tenth of a second each. */
+const START_TRIES = 300;
 
 /** Goes on in a network namespace of its own: never returns outside of it. Needs root. */
 export function enterOwnNetwork(): void {
@@ -56,7 +58,10 @@ export class Instance {
       try {
         return new Instance(dir, program, await NetconfClient.connect(join(dir, 'run/netconf.sock')));
       } catch (error) {
-        if (tries === 100) throw error;
+        if (tries === START_TRIES) {
+          program.kill('SIGTERM');
+          throw error;
+        }
         await sleep(100);
       }
     }
@@ -73,6 +78,10 @@ export class Instance {
       await ended;
     }
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  get sshPort(): number {
+    return SSH_PORT;
   }
 
   get socket(): string {
@@ -153,7 +162,7 @@ export class Instance {
   /** Anonymous and shared resident memory of management and datapath, in MiB. */
   resident(): [management: number, datapath: number] {
     return ['management', 'datapath'].map((role) => {
-      const text = readFileSync(`/proc/${this.#pid(role)}/status`, 'utf8');
+      const text = readFileSync(`/proc/${this.pid(role)}/status`, 'utf8');
       const field = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
       return (field('RssAnon') + field('RssShmem')) / 1024;
     }) as [number, number];
@@ -181,7 +190,8 @@ export class Instance {
     return Number.parseInt(text, 10) / 1024;
   }
 
-  #pid(role: string): number {
+  /** Of `management` or `datapath`. */
+  pid(role: string): number {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       const file = `/proc/${pid}/cmdline`;
       const words = existsSync(file) ? readFileSync(file, 'utf8').split('\0') : [];

@@ -7,18 +7,21 @@ import { createInterface } from 'node:readline';
 export class LineChild {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
+  /** What it said when it was ready. */
+  readonly firstLine: string;
 
-  private constructor(child: ChildProcess, lines: AsyncIterator<string>) {
+  private constructor(child: ChildProcess, lines: AsyncIterator<string>, firstLine: string) {
     this.#child = child;
     this.#lines = lines;
+    this.firstLine = firstLine;
   }
 
   static async start(script: string, words: readonly string[]): Promise<LineChild> {
     const child = spawn(process.execPath, [script, ...words], { stdio: ['pipe', 'pipe', 'inherit'] });
     if (!child.stdout) throw new Error('the child has no output');
-    const started = new LineChild(child, createInterface({ input: child.stdout })[Symbol.asyncIterator]());
-    await started.#lines.next();
-    return started;
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const { value } = await lines.next();
+    return new LineChild(child, lines, value ?? '');
   }
 
   /** Ends its work; its line. */
