@@ -16,6 +16,7 @@ import { runAction } from './actions.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
 import { nodesToLock } from './lock-nodes.ts';
+import { NetconfStatistics } from './netconf-statistics.ts';
 import type { OriginOptions } from './origin.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openCountedReading, openReading } from './reading.ts';
@@ -59,6 +60,8 @@ export class Operations {
   readonly #storeOperations: OperationParts['storeOperations'];
   readonly #moduleSource: OperationParts['moduleSource'];
   readonly #sessions = new Map<number, SessionInfo>();
+  /** Of the NETCONF server. */
+  readonly statistics = new NetconfStatistics();
   /** Of the NETCONF hello, as the last one was sent: for monitoring. */
   capabilities: readonly string[] = [];
 
@@ -102,6 +105,7 @@ export class Operations {
               datastores: this.#datastores,
               sessions: [...this.#sessions.values()],
               capabilities: this.capabilities,
+              statistics: this.statistics,
             });
       const options = {
         selection,
@@ -177,11 +181,17 @@ export class Operations {
     return this.#datastores.validate(source);
   }
 
-  /** get-schema (RFC 6022 §3.1): text of one loaded module. */
+  /** get-schema (RFC 6022 §3.1): text of one loaded module. @throws ManagementError invalid-value; operation-failed for several */
   moduleText(identifier: string, version: string | undefined, format: string): string {
     const name = format.slice(format.indexOf(':') + 1);
     if (name !== 'yang' && name !== 'yin') {
       throw new ManagementError('invalid-value', { message: `format '${format}': expected yang or yin` });
+    }
+    const revisions = this.schema.modules.filter((module) => module.name === identifier);
+    if (version === undefined && revisions.length > 1) {
+      const known = revisions.map(({ revision }) => revision ?? "''").join(', ');
+      const message = `several revisions of ${identifier} are loaded: expected one of ${known} as version`;
+      throw new ManagementError('operation-failed', { appTag: 'data-not-unique', message });
     }
     const text = this.#moduleSource(identifier, version === '' ? undefined : version, name);
     if (text !== undefined) return text;
