@@ -47,6 +47,8 @@ export interface ReadRequest {
   readonly depth?: number | undefined;
   readonly maxDepth?: number | undefined;
   readonly origins?: OriginOptions | undefined;
+  /** Rows are wanted as nodes with children, not as what is fast to print. */
+  readonly asNodes?: boolean;
 }
 
 export class Operations {
@@ -115,6 +117,7 @@ export class Operations {
         maxDepth: request.maxDepth,
         origins: request.origins,
         ...this.#reading(caller),
+        ...(request.asNodes && { readsAll: false }),
       };
       const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
       if (!statistics) return openReading(source, view, options);
@@ -203,15 +206,28 @@ export class Operations {
 
   /**
    * An operation of our model, whose right to be executed was asked before, or a YANG 1.1 action: `action` is a node of its
-   * schema, the parents name the instance, `input` is a node of its input.
+   * schema, the parents name the instance, `input` is a node of its input, `selection` the filter in it where that was read.
    */
-  async action(caller: Caller, action: DataNode, input: DataNode): Promise<ActionOutput> {
+  async action(caller: Caller, action: DataNode, input: DataNode, selection?: AnySelection): Promise<ActionOutput> {
     if (action.schema.kind === 'action') this.#authorizeAction(caller, action);
     const onStore = this.#storeOperations[action.schema.path];
     if (onStore) return { output: await onStore(action, input) };
     const { readsAll, mayRead } = this.#reading(caller);
     const authorize = this.#authorize(caller);
-    return runAction({ caller, datastores: this.#datastores, readsAll, mayRead, authorize }, action, input);
+    const read = (request: ReadRequest) => this.read(caller, request);
+    const { schema, check } = this;
+    const context = {
+      caller,
+      datastores: this.#datastores,
+      readsAll,
+      mayRead,
+      authorize,
+      read,
+      selection,
+      schema,
+      check,
+    };
+    return runAction(context, action, input);
   }
 
   #reading(caller: Caller): { readsAll: boolean; mayRead: (node: DataNode) => boolean } {
