@@ -3,8 +3,12 @@
 import { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
-import type { Authorize, Caller } from '../state/request.ts';
+import type { Authorize, Caller, ValueCheck } from '../state/request.ts';
+import type { Schema } from '../state/schema.ts';
 import { lookUpAddress, lookup } from './lookup.ts';
+import type { ReadRequest } from './operations.ts';
+import type { Reading } from './reading.ts';
+import type { AnySelection } from './selection.ts';
 import { compareDatastores, compareVersions, getVersion, listVersions, rollBack, withView } from './versions.ts';
 
 /** Who asks, and of what. */
@@ -14,6 +18,11 @@ export interface ActionContext {
   readonly readsAll: boolean;
   readonly mayRead: (node: DataNode) => boolean;
   readonly authorize: Authorize | undefined;
+  readonly read: (request: ReadRequest) => Promise<Reading>;
+  /** The filter of the input, where the face has read it. */
+  readonly selection: AnySelection | undefined;
+  readonly schema: Schema;
+  readonly check: ValueCheck;
 }
 
 export interface ActionOutput {

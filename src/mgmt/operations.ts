@@ -16,6 +16,7 @@ import { runAction } from './actions.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
 import { nodesToLock } from './lock-nodes.ts';
+import { NetconfStatistics } from './netconf-statistics.ts';
 import type { OriginOptions } from './origin.ts';
 import type { Content, Reading, WithDefaults } from './reading.ts';
 import { openCountedReading, openReading } from './reading.ts';
@@ -46,6 +47,8 @@ export interface ReadRequest {
   readonly depth?: number | undefined;
   readonly maxDepth?: number | undefined;
   readonly origins?: OriginOptions | undefined;
+  /** Rows are wanted as nodes with children, not as what is fast to print. */
+  readonly asNodes?: boolean;
 }
 
 export class Operations {
@@ -59,6 +62,8 @@ export class Operations {
   readonly #storeOperations: OperationParts['storeOperations'];
   readonly #moduleSource: OperationParts['moduleSource'];
   readonly #sessions = new Map<number, SessionInfo>();
+  /** Of the NETCONF server. */
+  readonly statistics = new NetconfStatistics();
   /** Of the NETCONF hello, as the last one was sent: for monitoring. */
   capabilities: readonly string[] = [];
 
@@ -102,6 +107,7 @@ export class Operations {
               datastores: this.#datastores,
               sessions: [...this.#sessions.values()],
               capabilities: this.capabilities,
+              statistics: this.statistics,
             });
       const options = {
         selection,
@@ -111,6 +117,7 @@ export class Operations {
         maxDepth: request.maxDepth,
         origins: request.origins,
         ...this.#reading(caller),
+        ...(request.asNodes && { readsAll: false }),
       };
       const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
       if (!statistics) return openReading(source, view, options);
@@ -177,11 +184,17 @@ export class Operations {
     return this.#datastores.validate(source);
   }
 
-  /** get-schema (RFC 6022 §3.1): text of one loaded module. */
+  /** get-schema (RFC 6022 §3.1): text of one loaded module. @throws ManagementError invalid-value; operation-failed for several */
   moduleText(identifier: string, version: string | undefined, format: string): string {
     const name = format.slice(format.indexOf(':') + 1);
     if (name !== 'yang' && name !== 'yin') {
       throw new ManagementError('invalid-value', { message: `format '${format}': expected yang or yin` });
+    }
+    const revisions = this.schema.modules.filter((module) => module.name === identifier);
+    if (version === undefined && revisions.length > 1) {
+      const known = revisions.map(({ revision }) => revision ?? "''").join(', ');
+      const message = `several revisions of ${identifier} are loaded: expected one of ${known} as version`;
+      throw new ManagementError('operation-failed', { appTag: 'data-not-unique', message });
     }
     const text = this.#moduleSource(identifier, version === '' ? undefined : version, name);
     if (text !== undefined) return text;
@@ -193,15 +206,28 @@ export class Operations {
 
   /**
    * An operation of our model, whose right to be executed was asked before, or a YANG 1.1 action: `action` is a node of its
-   * schema, the parents name the instance, `input` is a node of its input.
+   * schema, the parents name the instance, `input` is a node of its input, `selection` the filter in it where that was read.
    */
-  async action(caller: Caller, action: DataNode, input: DataNode): Promise<ActionOutput> {
+  async action(caller: Caller, action: DataNode, input: DataNode, selection?: AnySelection): Promise<ActionOutput> {
     if (action.schema.kind === 'action') this.#authorizeAction(caller, action);
     const onStore = this.#storeOperations[action.schema.path];
     if (onStore) return { output: await onStore(action, input) };
     const { readsAll, mayRead } = this.#reading(caller);
     const authorize = this.#authorize(caller);
-    return runAction({ caller, datastores: this.#datastores, readsAll, mayRead, authorize }, action, input);
+    const read = (request: ReadRequest) => this.read(caller, request);
+    const { schema, check } = this;
+    const context = {
+      caller,
+      datastores: this.#datastores,
+      readsAll,
+      mayRead,
+      authorize,
+      read,
+      selection,
+      schema,
+      check,
+    };
+    return runAction(context, action, input);
   }
 
   #reading(caller: Caller): { readsAll: boolean; mayRead: (node: DataNode) => boolean } {

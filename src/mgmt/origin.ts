@@ -14,7 +14,7 @@ export interface OriginOptions {
 
 /** The mark of a node itself; undefined when it has the origin of its parent. */
 export function ownOrigin(node: DataNode): Origin | undefined {
-  if (!node.schema.rows) return node.origin;
+  if (node.origin !== undefined || !node.schema.rows) return node.origin;
   return node.leaf('origin') === 'learned' ? 'learned' : undefined;
 }
 

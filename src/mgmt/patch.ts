@@ -24,6 +24,9 @@ export interface PatchEdit {
   readonly place?: { readonly after: DataNode | undefined };
 }
 
+/** An edit, or what to wait for before the next one. */
+export type PatchStep = PatchEdit | Promise<void>;
+
 export interface Comparison {
   readonly from: DataNode;
   readonly to: DataNode;
@@ -37,24 +40,30 @@ export function* patchEdits({ from, to, rows, mayRead }: Comparison): Generator<
   const tables = tablesOf(to);
   const lost = tablesOf(from);
   for (const name of tables.keys()) lost.delete(name);
-  const walk = new Walk(mayRead);
+  const walk = new PatchWalk(mayRead);
   if (lost.size > 0) yield* walk.rows(rows(), lost);
   yield* walk.children(from, to);
   yield* walk.rows(rows(), tables);
 }
 
 /** The containers of tables, by name of the AFTR. */
-function tablesOf(node: DataNode, found = new Map<string, DataNode>()): Map<string, DataNode> {
+export function tablesOf(node: DataNode, found = new Map<string, DataNode>()): Map<string, DataNode> {
   if (node.schema.children.some((child) => child.rows)) found.set(rowInstance(node), node);
   for (const child of node.childMap.values()) if (!child.schema.isLeaf) tablesOf(child, found);
   return found;
 }
 
-class Walk {
+export class PatchWalk {
   readonly #mayRead: (node: DataNode) => boolean;
+  readonly #marked: (copy: DataNode, original: DataNode) => DataNode;
 
-  constructor(mayRead: (node: DataNode) => boolean) {
+  /** `marked` may say more of what goes out of a node. */
+  constructor(
+    mayRead: (node: DataNode) => boolean,
+    marked: (copy: DataNode, original: DataNode) => DataNode = (copy) => copy,
+  ) {
     this.#mayRead = mayRead;
+    this.#marked = marked;
   }
 
   *children(from: DataNode, to: DataNode): Generator<PatchEdit> {
@@ -71,19 +80,21 @@ class Walk {
 
   *#gone(child: DataNode): Generator<PatchEdit> {
     const sourceValue = this.#readable(child);
-    if (sourceValue && !isEmptyContainer(child)) yield { operation: 'delete', target: child, sourceValue };
+    if (!sourceValue || isEmptyContainer(child)) return;
+    yield { operation: 'delete', target: child, sourceValue: this.#marked(sourceValue, child) };
   }
 
   *#fresh(child: DataNode): Generator<PatchEdit> {
     const value = this.#readable(child);
-    if (value && !isEmptyContainer(child)) yield { operation: 'create', target: child, value };
+    if (!value || isEmptyContainer(child)) return;
+    yield { operation: 'create', target: child, value: this.#marked(value, child) };
   }
 
   *#both(before: DataNode, after: DataNode): Generator<PatchEdit> {
     if (!this.#mayRead(after)) return;
     if (!after.schema.isLeaf && after.schema.kind !== 'anydata') yield* this.children(before, after);
     else if (before.value !== after.value) {
-      const [sourceValue, value] = [before.clone(), after.clone()];
+      const [sourceValue, value] = [this.#marked(before.clone(), before), this.#marked(after.clone(), after)];
       yield { operation: 'replace', target: after, value, sourceValue };
     }
   }
@@ -105,7 +116,7 @@ class Walk {
         const place = { after: wanted[index - 1]?.[1] };
         const value = this.#readable(child);
         if (at >= 0) yield { operation: 'move', target: child, place };
-        else if (value) yield { operation: 'insert', target: child, value, place };
+        else if (value) yield { operation: 'insert', target: child, value: this.#marked(value, child), place };
       }
     }
   }
@@ -121,11 +132,16 @@ class Walk {
         if (entry) entry.parent = table;
         return entry && withoutState(entry);
       });
-      if (old && fresh) {
-        if (this.#mayRead(fresh)) yield* this.children(old, fresh);
-      } else if (fresh) yield* this.#fresh(fresh);
-      else if (old) yield* this.#gone(old);
+      yield* this.row(old, fresh);
     }
+  }
+
+  /** One row, as it was and as it is. */
+  *row(old: DataNode | undefined, fresh: DataNode | undefined): Generator<PatchEdit> {
+    if (old && fresh) {
+      if (this.#mayRead(fresh)) yield* this.children(old, fresh);
+    } else if (fresh) yield* this.#fresh(fresh);
+    else if (old) yield* this.#gone(old);
   }
 
   #mayReach(node: DataNode): boolean {
@@ -137,6 +153,7 @@ class Walk {
   #readable(node: DataNode): DataNode | undefined {
     if (!this.#mayRead(node)) return undefined;
     const copy = new DataNode(node.schema, node.value, node.type);
+    copy.origin = node.origin;
     for (const child of node.childMap.values()) {
       const inner = this.#readable(child);
       if (inner && !isEmptyContainer(inner)) copy.add(inner);

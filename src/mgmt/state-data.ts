@@ -19,6 +19,7 @@ import { BindingStatistics } from './binding-statistics.ts';
 import type { Behind, DatapathClient } from './datapath-client.ts';
 import { netconfStreams, restconfStream } from './events/stream-state.ts';
 import type { EventStreams } from './events/streams.ts';
+import type { NetconfStatistics, RpcCounters } from './netconf-statistics.ts';
 import type { AnySelection } from './selection.ts';
 import { askedKeys, isWanted } from './selection.ts';
 import { softwireList } from './softwire-list.ts';
@@ -34,6 +35,7 @@ export interface SessionInfo {
   /** Address of the client; absent on the local socket. */
   readonly source?: string | undefined;
   readonly since: Date;
+  readonly counters: RpcCounters;
 }
 
 export interface StateContext {
@@ -43,6 +45,7 @@ export interface StateContext {
   readonly sessions: readonly SessionInfo[];
   /** Capabilities of the NETCONF hello. */
   readonly capabilities: readonly string[];
+  readonly statistics: NetconfStatistics;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -190,8 +193,15 @@ function nacmState({ operations, dataWrites, notifications }: Denials): Json {
   return { 'ietf-netconf-acm:nacm': counters };
 }
 
-/** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions. */
-function netconfState(schema: Schema, { datastores, sessions, capabilities }: StateContext): Json {
+/** Identities of transports; RFC 6022 has none for a local socket. */
+const TRANSPORTS: Readonly<Record<SessionInfo['transport'], string>> = {
+  'netconf-ssh': 'ietf-netconf-monitoring:netconf-ssh',
+  'netconf-tls': 'ietf-netconf-monitoring:netconf-tls',
+  local: 'gi-4over6:netconf-local',
+};
+
+/** RFC 6022 §2.1: capabilities, datastores with their locks, schemas, sessions, statistics. */
+function netconfState(schema: Schema, { datastores, sessions, capabilities, statistics }: StateContext): Json {
   const names = conventionalDatastores(schema);
   return {
     'ietf-netconf-monitoring:netconf-state': {
@@ -207,14 +217,16 @@ function netconfState(schema: Schema, { datastores, sessions, capabilities }: St
         })),
       },
       sessions: {
-        session: sessions.map(({ session, user, source, since }) => ({
+        session: sessions.map(({ session, user, transport, source, since, counters }) => ({
           'session-id': session,
-          transport: 'ietf-netconf-monitoring:netconf-ssh',
+          transport: TRANSPORTS[transport],
           username: user,
           ...(source === undefined ? {} : { 'source-host': source }),
           'login-time': since.toISOString(),
+          ...counters.leaves,
         })),
       },
+      statistics: statistics.leaves,
     },
   };
 }

@@ -7,9 +7,16 @@ import { totalOf } from '../state/records.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { ActionContext, ActionOutput } from './actions.ts';
 import { outputOf, withLeaves } from './actions.ts';
-import type { Comparison } from './patch.ts';
+import type { Side } from './compare.ts';
+import { compareReadings } from './compare.ts';
+import type { PatchStep } from './patch.ts';
 import { editNode, patchEdits } from './patch.ts';
+import { Pause } from './pause.ts';
 import { openReading } from './reading.ts';
+import type { AnySelection } from './selection.ts';
+import { subtreeSelection } from './selection.ts';
+import { parseXml } from './xml.ts';
+import { xpathTextSelection } from './xpath/selection.ts';
 
 /** list-versions: the commits on record, newest first. */
 export async function listVersions(
@@ -82,7 +89,8 @@ export async function compareVersions(
     if (!now || !before || !after) throw new Error('a view of each version was opened');
     await now.gather(from, to);
     const rows = () => now.changes(from, to);
-    return differences(operation, { from: before, to: after, rows, mayRead: context.mayRead }, close);
+    const edits = patchEdits({ from: before, to: after, rows, mayRead: context.mayRead });
+    return await differences(operation, edits, close);
   } catch (error) {
     close();
     throw error;
@@ -90,40 +98,90 @@ export async function compareVersions(
 }
 
 /**
- * compare of ietf-nmda-compare (RFC 9144): running, candidate and startup, without filter.
- * @throws ManagementError operation-not-supported for a filter, invalid-value for another datastore
+ * compare of ietf-nmda-compare (RFC 9144). Two conventional datastores as wholes are compared by what is known to differ.
+ * @throws ManagementError invalid-value for another datastore; operation-not-supported for what RESTCONF cannot say
  */
 export async function compareDatastores(
   context: ActionContext,
   operation: DataNode,
   input: DataNode,
 ): Promise<ActionOutput> {
-  if (input.child('subtree-filter') || input.child('xpath-filter')) {
-    throw new ManagementError('operation-not-supported', { message: 'compare takes no filter here' });
+  const [source, target] = [datastoreIn(context, input, 'source'), datastoreIn(context, input, 'target')];
+  const selection = context.selection ?? filterIn(context, input);
+  const [all, reportOrigin] = ['all', 'report-origin'].map((name) => input.child(name) !== undefined);
+  if (reportOrigin && context.caller.face === 'restconf') throw notOverRestconf('report-origin');
+  if (source === target) return differences(operation, none(), () => undefined);
+  if (!selection && ![source, target].includes('operational')) {
+    const [from, to] = [conventional(source), conventional(target)];
+    const { comparison, close } = await context.datastores.compare(from, to);
+    return differences(operation, patchEdits({ ...comparison, mayRead: context.mayRead }), close);
   }
-  const [source, target] = [datastoreIn(input, 'source'), datastoreIn(input, 'target')];
-  const { comparison, close } = await context.datastores.compare(source, target);
+  const sides = { source: await sideOf(context, source), target: await sideOf(context, target) };
+  const request = { ...sides, selection, all: all === true, reportOrigin: reportOrigin === true };
+  const { steps, close } = await compareReadings(request, context.read);
+  return differences(operation, steps, close);
+}
+
+type Comparable = DatastoreName | 'intended' | 'operational';
+
+/** What holds the configuration of a datastore: intended and operational are running, what is in force by default apart. */
+function conventional(datastore: Comparable): DatastoreName {
+  return datastore === 'intended' || datastore === 'operational' ? 'running' : datastore;
+}
+
+function sideOf({ datastores }: ActionContext, name: Comparable): Promise<Side> {
+  const datastore = conventional(name);
+  const isOperational = name === 'operational';
+  return withView(datastores.view(datastore), ({ tree }) => ({ isOperational, datastore, actual: tree }));
+}
+
+/** A filter that came with data of the input alone, as over RESTCONF: prefixes are names of modules. */
+function filterIn({ schema, check }: ActionContext, input: DataNode): AnySelection | undefined {
+  const [subtree, xpath] = [input.child('subtree-filter'), input.leaf('xpath-filter')];
+  const element = { name: 'xpath-filter', namespace: '', prefix: '', attributes: [], prefixes: {}, children: [] };
+  if (xpath !== undefined) return xpathTextSelection(schema, check, { ...element, text: xpath });
+  if (!subtree) return undefined;
+  if (subtree.size > 0 || /^\s*[^<\s]/.test(subtree.value)) throw notOverRestconf('subtree-filter');
+  return subtreeSelection(schema, check, parseXml(`<filter>${subtree.value}</filter>`));
+}
+
+function notOverRestconf(name: string): ManagementError {
+  const message = `${name} of compare is taken in XML over NETCONF alone`;
+  return new ManagementError('operation-not-supported', { message, info: { 'bad-element': name } });
+}
+
+function datastoreIn({ schema }: ActionContext, input: DataNode, name: 'source' | 'target'): Comparable {
+  const value = input.leaf(name) ?? '';
+  const datastore = value.replace(/^ietf-datastores:/, '');
+  const hasStartup = schema.module('ietf-netconf')?.features.includes('startup');
+  if (datastore === 'startup' && hasStartup) return datastore;
+  if (datastore === 'running' || datastore === 'candidate') return datastore;
+  if (datastore === 'intended' || datastore === 'operational') return datastore;
+  const message = `${name} '${value}': there is no such datastore here`;
+  throw new ManagementError('invalid-value', { message, info: { 'bad-element': name } });
+}
+
+function* none(): Generator<PatchStep> {}
+
+/** The answer of RFC 9144 §4.2: `no-matches` or a patch, made while it is sent. When it fails, it has closed. */
+async function differences(operation: DataNode, steps: Generator<PatchStep>, close: () => void): Promise<ActionOutput> {
   try {
-    return differences(operation, { ...comparison, mayRead: context.mayRead }, close);
+    let first = steps.next();
+    for (; first.value instanceof Promise; first = steps.next()) await first.value;
+    return patchOutput(operation, first, steps, close);
   } catch (error) {
     close();
     throw error;
   }
 }
 
-function datastoreIn(input: DataNode, name: 'source' | 'target'): DatastoreName {
-  const value = input.leaf(name) ?? '';
-  const datastore = value.slice(value.indexOf(':') + 1);
-  if (datastore === 'running' || datastore === 'candidate' || datastore === 'startup') return datastore;
-  const message = `${name} '${value}': expected running, candidate or startup`;
-  throw new ManagementError('invalid-value', { message, info: { 'bad-element': name } });
-}
-
-/** The answer of RFC 9144 §4.2: `no-matches` or a patch, made while it is sent. */
-function differences(operation: DataNode, comparison: Comparison, close: () => void): ActionOutput {
+function patchOutput(
+  operation: DataNode,
+  first: IteratorResult<PatchStep>,
+  steps: Generator<PatchStep>,
+  close: () => void,
+): ActionOutput {
   const output = new DataNode(outputOf(operation));
-  const edits = patchEdits(comparison);
-  const first = edits.next();
   const { schema } = output;
   const [none, some] = [schema.child('no-matches'), schema.child('differences')];
   const patch = some?.child('yang-patch', 'ietf-yang-patch') ?? some?.child('yang-patch');
@@ -137,8 +195,9 @@ function differences(operation: DataNode, comparison: Comparison, close: () => v
   const holder = withLeaves(output.add(new DataNode(some)).add(new DataNode(patch)), { 'patch-id': 'difference' });
   function* nodes(begun = first): Generator<DataNode> {
     let number = 1;
-    for (let next = begun; !next.done; next = edits.next()) {
-      if (list) yield editNode(list, number++, next.value);
+    for (let next = begun; !next.done; next = steps.next()) {
+      if (!list) continue;
+      yield next.value instanceof Promise ? new Pause(list, next.value) : editNode(list, number++, next.value);
     }
   }
   return { output, rows: (parent) => (parent === holder ? nodes() : []), close };

@@ -123,6 +123,7 @@ export class DataNode {
   clone(edits = false): DataNode {
     const copy = new DataNode(this.schema, this.value, this.type);
     copy.isDefault = this.isDefault;
+    copy.origin = this.origin;
     if (edits) {
       copy.operation = this.operation;
       copy.insert = this.insert;

@@ -13,6 +13,7 @@ import { frameEnd, framePiece, MessageReader } from '../../src/mgmt/netconf/fram
 import type { NetconfLimits } from '../../src/mgmt/netconf/limits.ts';
 import { NETCONF_LIMITS } from '../../src/mgmt/netconf/limits.ts';
 import { GuardedSession } from '../../src/mgmt/netconf/session.ts';
+import { RpcCounters } from '../../src/mgmt/netconf-statistics.ts';
 import { Operations } from '../../src/mgmt/operations.ts';
 import type { StateData } from '../../src/mgmt/state-data.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
@@ -84,6 +85,7 @@ export async function withGuard(options: GuardOptions, body: (guarded: Guarded) 
       operations,
       limits: { ...NETCONF_LIMITS, ...options.limits },
       log: pino({ level: 'silent' }),
+      counters: new RpcCounters(),
       killSession: () => undefined,
       onOpen: (session) => events.push(`open ${session}`),
       onEnd: (session) => events.push(`end ${session}`),

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backups } from '../../src/mgmt/backups.ts';
+import { NetconfStatistics } from '../../src/mgmt/netconf-statistics.ts';
 import { pathSelection } from '../../src/mgmt/selection.ts';
 import { StateData } from '../../src/mgmt/state-data.ts';
 import { aftr, binding, request, schema, withDatastores } from '../helpers/state.ts';
@@ -71,7 +72,9 @@ for (const [why, steps, expected, isRunning] of cases) {
         }),
       );
       const view = datastores.view('running');
-      const tree = await state.addTo(view.tree, { view, selection, datastores, sessions: [], capabilities: [] });
+      const statistics = new NetconfStatistics();
+      const about = { view, selection, datastores, sessions: [], capabilities: [], statistics };
+      const tree = await state.addTo(view.tree, about);
       assert.equal(asked, expected);
       assert.is(tree === view.tree, isRunning);
       view.close();

@@ -20,7 +20,12 @@ const KNOWN_COMPLAINT =
   /^libyang warn: Schema node "confirm-event" .*"\/ietf-netconf-notifications:netconf-confirmed-commit"\.\n/gm;
 
 export function yanglint(...words: readonly string[]): LintResult {
-  const dirs = YANG_SEARCH_DIRS.flatMap((dir) => ['-p', dir]);
+  return yanglintIn(YANG_SEARCH_DIRS, ...words);
+}
+
+/** The same with modules from these folders alone. */
+export function yanglintIn(searchDirs: readonly string[], ...words: readonly string[]): LintResult {
+  const dirs = searchDirs.flatMap((dir) => ['-p', dir]);
   const { status, stdout, stderr, error } = spawnSync('yanglint', ['-D', ...dirs, ...words], { encoding: 'utf8' });
   if (error) throw new Error('yanglint does not run: install the Debian package libyang2-tools', { cause: error });
   return { accepted: status === 0, output: stdout, complaints: stderr.replace(KNOWN_COMPLAINT, '') };

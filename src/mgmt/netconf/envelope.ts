@@ -13,6 +13,7 @@ import { NETCONF_NAMESPACE } from '../xml-data.ts';
 /** Refused from clients: no module has it. */
 export const REFERENCE_NAMESPACE = 'urn:gi-4over6:reference';
 export const NMDA_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-nmda';
+const COMPARE_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-nmda-compare';
 export const ACTION_NAMESPACE = 'urn:ietf:params:xml:ns:yang:1';
 
 export interface Envelope {
@@ -82,6 +83,7 @@ function requireNamespace(element: XmlElement): void {
 /** What the handlers read themselves; a filter may hold names without namespace. */
 function isContent({ name, namespace }: XmlElement): boolean {
   if (namespace === NOTIFICATION_NAMESPACE) return name === 'filter';
+  if (namespace === COMPARE_NAMESPACE) return name === 'subtree-filter';
   if (namespace === NMDA_NAMESPACE) return name === 'config' || name === 'subtree-filter';
   return namespace === NETCONF_NAMESPACE && (name === 'config' || name === 'filter');
 }
@@ -119,12 +121,13 @@ function named({ namespace, prefix, prefixes }: XmlElement): Pick<XmlElement, 'n
   return { namespace, prefix, prefixes };
 }
 
+const XPATH_NAMESPACES: readonly string[] = [NMDA_NAMESPACE, COMPARE_NAMESPACE];
 /** An expression of any kind, in the place of one that the handlers read themselves. */
 const SOME_EXPRESSION = '/';
 
 function withoutContents(element: XmlElement): XmlElement {
-  if (element.name === 'xpath-filter' && element.namespace === NMDA_NAMESPACE)
-    return { ...element, text: SOME_EXPRESSION };
+  const { name, namespace } = element;
+  if (name === 'xpath-filter' && XPATH_NAMESPACES.includes(namespace)) return { ...element, text: SOME_EXPRESSION };
   if (!isContent(element)) return { ...element, children: element.children.map(withoutContents) };
   const reference: XmlElement = {
     name: 'reference',

@@ -59,7 +59,7 @@ export function readContents(operations: Operations, { operation, module }: Enve
   return {
     config: attempt(() => config && dataFromXml(operations.schema, operations.check, config.children, { edit: true })),
     selection: attempt(() => {
-      if (module === 'ietf-netconf-nmda') return selectionIn(operations, operation);
+      if (module === 'ietf-netconf-nmda' || module === 'ietf-nmda-compare') return selectionIn(operations, operation);
       return module === 'ietf-netconf' ? filterIn(operations, operation) : undefined;
     }),
   };
@@ -139,6 +139,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'ietf-netconf-nmda:get-data': getData,
   'ietf-netconf-nmda:edit-data': editData,
+  'ietf-nmda-compare:compare': compare,
   'ietf-netconf-partial-lock:partial-lock': partialLock,
   'ietf-netconf-partial-lock:partial-unlock': partialUnlock,
   'notifications:create-subscription': async ({ operations, subscribe }, operation) => {
@@ -257,14 +258,27 @@ async function editConfig(
   return OK;
 }
 
+/** The filter has been read already, with the prefixes around it. */
+function compare(context: RpcContext, operation: XmlElement, contents: Contents): Promise<RpcResult> {
+  const schema = context.operations.schema.find('/ietf-nmda-compare:compare');
+  if (!schema) throw new Error('the schema has no compare');
+  const children = operation.children.filter(({ name }) => name !== 'subtree-filter' && name !== 'xpath-filter');
+  return execute(context, new DataNode(schema), { ...operation, children }, contents.selection());
+}
+
 /** An operation or action that the model defines; `node` has it with its instance, `element` holds the input. */
-async function execute({ operations, caller }: RpcContext, node: DataNode, element: XmlElement): Promise<RpcResult> {
+async function execute(
+  { operations, caller }: RpcContext,
+  node: DataNode,
+  element: XmlElement,
+  selection?: AnySelection,
+): Promise<RpcResult> {
   const input = dataFromXml(operations.schema, operations.check, element.children, {
     edit: false,
     state: true,
     parent: node.schema.child('input') ?? node.schema,
   });
-  const output = await operations.action(caller, node, input);
+  const output = await operations.action(caller, node, input, selection);
   return output.output.size === 0 ? OK : { kind: 'output', output };
 }
 

@@ -7,6 +7,7 @@ import { NetconfServer } from 'netconf-server';
 import type { Log } from '../../log.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { EventSources } from '../events/sources.ts';
+import { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
 import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
@@ -105,6 +106,9 @@ class Sessions {
     }
     const { fd, session: handle } = this.#library.accept({ user });
     const { operations, log, events, onCapabilities } = this.#options;
+    const { statistics } = operations;
+    const counters = new RpcCounters(statistics.all);
+    statistics.sessions++;
     const guard = new GuardedSession({
       transport,
       library: new Socket({ fd, readable: true, writable: true }),
@@ -115,15 +119,18 @@ class Sessions {
       operations,
       limits: NETCONF_LIMITS,
       log,
+      counters,
       killSession: (session) => this.#kill(session, guard.sessionId),
       onOpen: (session) => {
         log.info({ session, user, source }, 'a NETCONF session has begun');
-        operations.sessionStarted({ session, user, transport: kind, source, since: new Date() });
+        operations.sessionStarted({ session, user, transport: kind, source, since: new Date(), counters });
         onCapabilities(operations.capabilities);
         events.sessionStarted({ session, user, source });
       },
       onEnd: (session, { reason, killedBy, session: id }) => {
         this.#byHandle.delete(handle);
+        if (reason === 'bad-hello') statistics.badHellos++;
+        else if (reason !== 'closed' && reason !== 'killed') statistics.dropped++;
         this.#library.terminate(handle);
         if (id !== undefined) events.sessionEnded({ session: id, user, source }, reason, killedBy);
         if (session === undefined) return;

@@ -19,6 +19,7 @@ import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { TerminationReason } from '../events/sources.ts';
 import type { SubscriptionEnd } from '../events/subscription.ts';
+import type { RpcCounters } from '../netconf-statistics.ts';
 import type { TextFeed } from '../octet-feed.ts';
 import { OctetFeed } from '../octet-feed.ts';
 import type { Operations } from '../operations.ts';
@@ -60,6 +61,7 @@ export interface SessionParts {
   readonly operations: Operations;
   readonly limits: NetconfLimits;
   readonly log: Log;
+  readonly counters: RpcCounters;
   readonly killSession: (session: number) => void;
   /** The hello exchange is done: the session has its id. */
   readonly onOpen: (session: number) => void;
@@ -115,6 +117,7 @@ export class GuardedSession {
     this.#notifications = new SessionNotifications({
       operations: parts.operations,
       sender: this.#sender,
+      counters: parts.counters,
       unreadMs: limits.unreadMs,
       onEnd: (why) => this.#onSubscriptionEnd(why),
     });
@@ -308,16 +311,21 @@ export class GuardedSession {
   }
 
   async #carryOut(message: Buffer | OctetFeed<XmlElement>): Promise<void> {
-    const { operations, checkOperation, log } = this.#parts;
+    const { operations, checkOperation, log, counters } = this.#parts;
     let rpc: XmlElement | undefined;
+    let isCounted = false;
     try {
       rpc = message instanceof OctetFeed ? message.end() : parseXml(decode(message), XML_LIMITS, 'config');
       const envelope = openEnvelope(rpc, operations.schema);
+      counters.count('in-rpcs');
+      isCounted = true;
       const shell = shellOf(envelope.operation);
       refuseFaults(envelope, checkOperation(shell));
       await this.#ask({ envelope, asked: undefined, contents: undefined, release: () => undefined }, shell);
     } catch (error) {
       if (!(error instanceof ManagementError)) log.error({ error }, 'a NETCONF request failed');
+      if (!isCounted) counters.count(isRpcFault(error) ? 'in-bad-rpcs' : 'in-rpcs');
+      counters.count('out-rpc-errors');
       const tag = rpc?.name === 'rpc' ? replyTag(rpc) : `<rpc-reply xmlns="${NETCONF_NAMESPACE}">`;
       await this.#sender.send([tag, renderErrors(error, operations.schema), '</rpc-reply>']);
     }
@@ -351,6 +359,7 @@ export class GuardedSession {
     const mark = body.includes(REFERENCE) ? REFERENCE : OK;
     const at = request.contents ? body.indexOf(mark) : -1;
     this.#isReplying = true;
+    if (body.includes('<rpc-error')) this.#parts.counters.count('out-rpc-errors');
     try {
       if (!request.contents || at < 0) await this.#sender.send([tag, body]);
       else await this.#sender.send(around(tag + body.slice(0, at), request.contents, body.slice(at + mark.length)));
@@ -359,7 +368,10 @@ export class GuardedSession {
       this.#parts.log.error({ error }, 'a NETCONF reply could not be finished');
       // Once it has begun it cannot become an error any more.
       if (this.#sender.hasBegun) this.end();
-      else await this.#sender.send([tag, renderErrors(error, this.#parts.operations.schema), '</rpc-reply>']);
+      else {
+        this.#parts.counters.count('out-rpc-errors');
+        await this.#sender.send([tag, renderErrors(error, this.#parts.operations.schema), '</rpc-reply>']);
+      }
     } finally {
       this.#isReplying = false;
       request.release();
@@ -373,6 +385,11 @@ export class GuardedSession {
     this.#parts.transport.end(() => this.end());
     setTimeout(() => this.end(), LAST_WORDS_MS).unref();
   }
+}
+
+/** Whether a message was no correct rpc: what is wrong with its operation is none of the rpc layer. */
+function isRpcFault(error: unknown): boolean {
+  return error instanceof ManagementError && error.type === 'rpc';
 }
 
 function* around(before: string, contents: Iterable<Piece>, after: string): Generator<Piece> {

@@ -14,6 +14,7 @@ import { NOTIFICATION_NAMESPACE, notificationXml } from '../events/notification.
 import type { SubscriptionRequest } from '../events/streams.ts';
 import { checkTimes, STREAM } from '../events/streams.ts';
 import type { Subscription, SubscriptionEnd } from '../events/subscription.ts';
+import type { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
 import type { XmlElement } from '../xml.ts';
 import { childElement } from '../xml.ts';
@@ -52,6 +53,7 @@ function timeIn(operation: XmlElement, name: string): Date | undefined {
 export interface SessionNotificationsParts {
   readonly operations: Operations;
   readonly sender: Sender;
+  readonly counters: RpcCounters;
   readonly unreadMs: number;
   /** The subscription is over: by its stop, or because the client left notifications unread. */
   readonly onEnd: (why: SubscriptionEnd) => void;
@@ -78,13 +80,16 @@ export class SessionNotifications {
       const message = 'this session has a subscription: it ends with its stopTime or with the session';
       throw new ManagementError('in-use', { type: 'protocol', message });
     }
-    const { operations, sender, unreadMs, onEnd } = this.#parts;
+    const { operations, sender, counters, unreadMs, onEnd } = this.#parts;
     this.#hasBegun = false;
     this.#subscription = operations.subscribe(
       caller,
       { ...wanted, unreadMs },
       {
-        send: (notification) => sender.notify(notificationXml(notification)),
+        send: (notification) => {
+          counters.count('out-notifications');
+          return sender.notify(notificationXml(notification));
+        },
         end: (why) => {
           this.#subscription = undefined;
           onEnd(why);

@@ -91,7 +91,7 @@ test('compare-versions is a patch from one to the other', async () => {
   assert.match(missing, /version 0 is not on record: versions 1 to \d+ are/);
 });
 
-test('N118: compare of candidate and running; a filter and another datastore are refused', async () => {
+test('N118: compare of candidate and running', async () => {
   await threeVersions();
   const ds = 'xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"';
   const ask = (source: string, target: string, more = '') =>
@@ -108,8 +108,7 @@ test('N118: compare of candidate and running; a filter and another datastore are
     await ask('candidate', 'running'),
     /<operation>delete<\/operation><target>[^<]*192.0.2.7%2F32<\/target>/,
   );
-  assert.is(outcome(await ask('running', 'operational')), 'invalid-value');
-  assert.is(outcome(await ask('running', 'candidate', '<subtree-filter/>')), 'operation-not-supported');
+  assert.match(await ask('running', 'candidate', '<subtree-filter/>'), '<no-matches ');
   await client.rpc('<discard-changes/>');
 });
 
