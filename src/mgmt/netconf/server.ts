@@ -10,7 +10,7 @@ import type { EventSources } from '../events/sources.ts';
 import type { Operations } from '../operations.ts';
 import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
-import { NETCONF_LIMITS } from './limits.ts';
+import type { NetconfLimits } from './limits.ts';
 import { rememberGood } from './operation-check.ts';
 import { GuardedSession } from './session.ts';
 import { listenSsh } from './ssh-server.ts';
@@ -28,6 +28,7 @@ export interface NetconfOptions {
   readonly hosts: readonly string[];
   readonly port: number;
   readonly runDir: string;
+  readonly limits: NetconfLimits;
   readonly log: Log;
 }
 
@@ -102,7 +103,7 @@ class Sessions {
       return;
     }
     const { fd, session: handle } = this.#library.accept({ user });
-    const { operations, log, events, onCapabilities } = this.#options;
+    const { operations, log, events, limits, onCapabilities } = this.#options;
     const guard = new GuardedSession({
       transport,
       library: new Socket({ fd, readable: true, writable: true }),
@@ -111,7 +112,7 @@ class Sessions {
       source,
       checkOperation: this.#checkOperation,
       operations,
-      limits: NETCONF_LIMITS,
+      limits,
       log,
       killSession: (session) => this.#kill(session, guard.sessionId),
       onOpen: (session) => {
@@ -137,14 +138,18 @@ class Sessions {
     await this.#library.close();
   }
 
+  /** Whoever fills the sessions of the network leaves the local socket its own: it is the way to help. */
   #refusal({ user, source, kind }: Client): string | undefined {
-    const clients = [...this.#byHandle.values()].map((entry) => entry.client);
-    if (clients.length >= NETCONF_LIMITS.sessions) return 'refused: all sessions are taken';
-    if (clients.filter((other) => other.user === user).length >= NETCONF_LIMITS.sessionsPerUser) {
+    const { sessions, sessionsPerUser, sessionsPerSource } = this.#options.limits;
+    const clients = [...this.#byHandle.values()]
+      .map((entry) => entry.client)
+      .filter((other) => (other.kind === 'local') === (kind === 'local'));
+    if (clients.filter((other) => other.user === user).length >= sessionsPerUser) {
       return 'refused: this user has all the sessions one user may have';
     }
-    const ofSource = clients.filter((other) => other.source === source).length;
-    if (kind !== 'local' && ofSource >= NETCONF_LIMITS.sessionsPerSource) {
+    if (kind === 'local') return undefined;
+    if (clients.length >= sessions) return 'refused: all sessions are taken';
+    if (clients.filter((other) => other.source === source).length >= sessionsPerSource) {
       return 'refused: this source has all the sessions one source may have';
     }
     return undefined;
