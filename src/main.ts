@@ -19,7 +19,7 @@ import { netconfLimit } from './cli/netconf-limit.ts';
 import { EXIT_CONFIGURATION } from './exit-codes.ts';
 import type { RestoreOptions } from './maintenance/restore.ts';
 import type { VerifyOptions } from './maintenance/verify.ts';
-import type { NetconfLimits } from './mgmt/netconf/limits.ts';
+import type { NetconfLimits } from './netconf-limits.ts';
 
 const STATE_DIR = '/var/lib/gi4over6';
 

@@ -24,7 +24,7 @@ import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
 import type { Log } from './log.ts';
 import { openLog } from './log.ts';
-import { limitWords, type NetconfLimits } from './mgmt/netconf/limits.ts';
+import { limitWords, type NetconfLimits } from './netconf-limits.ts';
 
 export interface RunOptions {
   readonly stateDir: string;

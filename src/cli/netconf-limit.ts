@@ -1,8 +1,8 @@
 /** The option `--netconf-limit NAME=VALUE`, which may come several times. */
 
 import { InvalidArgumentError } from 'commander';
-import type { NetconfLimits } from '../mgmt/netconf/limits.ts';
-import { readLimit } from '../mgmt/netconf/limits.ts';
+import type { NetconfLimits } from '../netconf-limits.ts';
+import { readLimit } from '../netconf-limits.ts';
 
 /** What is set with one more setting; of one name the last holds. */
 export function netconfLimit(text: string, earlier: Partial<NetconfLimits>): Partial<NetconfLimits> {

@@ -12,11 +12,11 @@ import { openEnvelope, replyTag, shellOf } from '../../src/mgmt/netconf/envelope
 import type { Framing } from '../../src/mgmt/netconf/framing.ts';
 import type { Message } from '../../src/mgmt/netconf/incoming.ts';
 import { Incoming, longMessage, readMessage } from '../../src/mgmt/netconf/incoming.ts';
-import type { NetconfLimits } from '../../src/mgmt/netconf/limits.ts';
-import { NETCONF_LIMITS } from '../../src/mgmt/netconf/limits.ts';
 import { renderErrors } from '../../src/mgmt/netconf/rpc-error.ts';
 import type { XmlElement } from '../../src/mgmt/xml.ts';
 import { parseXml, serializeXml } from '../../src/mgmt/xml.ts';
+import type { NetconfLimits } from '../../src/netconf-limits.ts';
+import { NETCONF_LIMITS } from '../../src/netconf-limits.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import type { GuardInput } from './guard-octets.ts';
 import { guardInput } from './guard-octets.ts';

@@ -1,7 +1,7 @@
 /** A slow reader of NETCONF framing over the whole of what a client sent, written from RFC 6242 §4. */
 
 import type { Framing } from '../../src/mgmt/netconf/framing.ts';
-import type { NetconfLimits } from '../../src/mgmt/netconf/limits.ts';
+import type { NetconfLimits } from '../../src/netconf-limits.ts';
 
 type Limits = Pick<NetconfLimits, 'messageOctets' | 'chunkOctets'>;
 

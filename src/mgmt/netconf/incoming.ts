@@ -4,6 +4,7 @@
  */
 
 import { isAscii } from 'node:buffer';
+import type { NetconfLimits } from '../../netconf-limits.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { TextFeed } from '../octet-feed.ts';
 import { OctetFeed } from '../octet-feed.ts';
@@ -11,7 +12,6 @@ import { parseXml, type XmlElement, XmlFeed, type XmlLimits } from '../xml.ts';
 import type { Framing } from './framing.ts';
 import { FramingError, MessageReader } from './framing.ts';
 import { checkHello, HelloError } from './hello.ts';
-import type { NetconfLimits } from './limits.ts';
 
 /** A message as its octets; a long one was read while it came. */
 export type Message = Buffer | OctetFeed<XmlElement>;

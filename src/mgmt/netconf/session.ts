@@ -14,6 +14,7 @@
 import type { Duplex } from 'node:stream';
 import type { RpcReply, ValidationFault } from 'netconf-server';
 import type { Log } from '../../log.ts';
+import type { NetconfLimits } from '../../netconf-limits.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { TerminationReason } from '../events/sources.ts';
@@ -29,7 +30,6 @@ import { frameEnd, framePiece, MessageReader } from './framing.ts';
 import { CANONICAL_HELLO, capabilitiesOf, sessionIdOf } from './hello.ts';
 import type { Message } from './incoming.ts';
 import { Incoming, readMessage } from './incoming.ts';
-import type { NetconfLimits } from './limits.ts';
 import { refuseFaults } from './parameters.ts';
 import { renderErrors } from './rpc-error.ts';
 import type { Contents, RpcResult } from './rpcs.ts';

@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import type { AuthContext, Connection, PublicKeyAuthContext, ServerChannel, Session } from 'ssh2';
 import ssh2 from 'ssh2';
 import type { Log } from '../../log.ts';
+import type { NetconfLimits } from '../../netconf-limits.ts';
 import type { Users } from '../users.ts';
-import type { NetconfLimits } from './limits.ts';
 import type { Client } from './server.ts';
 
 export interface SshConnectionParts {

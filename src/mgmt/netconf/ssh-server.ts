@@ -4,8 +4,8 @@ import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import ssh2 from 'ssh2';
 import type { Log } from '../../log.ts';
+import type { NetconfLimits } from '../../netconf-limits.ts';
 import type { Users } from '../users.ts';
-import type { NetconfLimits } from './limits.ts';
 import type { Client, NetconfOptions } from './server.ts';
 import { SshConnection } from './ssh-connection.ts';
 

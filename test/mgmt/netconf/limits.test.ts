@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import ssh2 from 'ssh2';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hyphenated, LIMIT_NAMES, LIMITS, limitWords, readLimit } from '../../../src/mgmt/netconf/limits.ts';
+import { hyphenated, LIMIT_NAMES, LIMITS, limitWords, readLimit } from '../../../src/netconf-limits.ts';
 import type { Management } from '../../helpers/management.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';

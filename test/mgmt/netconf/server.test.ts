@@ -132,7 +132,7 @@ const management = await startManagement();
     [
       'N15 that is not well-formed',
       `<rpc ${NC} message-id="1"><get></rpc>`,
-      `<rpc-reply ${NC}>${error('rpc', 'malformed-message', 'not well-formed XML: 1:81: unexpected close tag.')}`,
+      `<rpc-reply ${NC}>${error('rpc', 'malformed-message', 'not well-formed XML: 1:79: unexpected close tag.')}`,
     ],
     [
       'N18 of an unknown namespace',
