@@ -40,6 +40,11 @@ export const LIMITS = {
     range: [10, 10_000],
     what: 'attributes of an element, namespace declarations included',
   },
+  operationCharacters: {
+    standard: MEBI,
+    range: [1024, 16 * MEBI],
+    what: 'characters of an operation without its config and filter',
+  },
   waiting: {
     standard: 32,
     range: [1, 10_000],

@@ -300,6 +300,7 @@ export class GuardedSession {
       rpc = readMessage(message, limits);
       const envelope = openEnvelope(rpc, operations.schema);
       const shell = shellOf(envelope.operation);
+      refuseLong(shell, limits.operationCharacters);
       refuseFaults(envelope, checkOperation(shell));
       await this.#ask({ envelope, asked: undefined, contents: undefined, release: () => undefined }, shell);
     } catch (error) {
@@ -359,6 +360,13 @@ export class GuardedSession {
     this.#parts.transport.end(() => this.end());
     setTimeout(() => this.end(), LAST_WORDS_MS).unref();
   }
+}
+
+/** The library and libyang read it at a stretch, and nobody else has a turn meanwhile. */
+function refuseLong(shell: string, limit: number): void {
+  if (shell.length <= limit) return;
+  const message = `the operation has more than ${limit} characters beside its config and filter`;
+  throw new ManagementError('too-big', { type: 'protocol', message });
 }
 
 function* around(before: string, contents: Iterable<Piece>, after: string): Generator<Piece> {

@@ -142,6 +142,7 @@ test('sizes: what fits is answered, one more is not', () => {
     depth: 20,
     elements: 1_000,
     attributes: 10,
+    'operation-characters': 2_000,
   };
   return withLimits(sizes, async (management) => {
     const capability = '<capability>urn:ietf:params:netconf:base:1.1</capability>';
@@ -177,6 +178,10 @@ test('sizes: what fits is answered, one more is not', () => {
     ] as const) {
       assert.is(await answer(rpc(filter(count))), expected, `${count} elements`);
     }
+    const commit = (size: number) => `<commit ${NC}><persist-id>${'x'.repeat(size)}</persist-id></commit>`;
+    const around = commit(0).length;
+    assert.is(await answer(rpc(commit(2_000 - around))), 'invalid-value');
+    assert.is(await answer(rpc(commit(2_001 - around))), 'too-big');
     const sized = rpc(getConfig(), 6_001);
     client.write(`\n#5000\n${sized.slice(0, 5_000)}\n#1000\n${sized.slice(5_000, 6_000)}\n##\n`);
     assert.is(outcome(await client.receive()), 'data');
