@@ -15,9 +15,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { wholeNumber } from './cli/arguments.ts';
+import { netconfLimit } from './cli/netconf-limit.ts';
 import { EXIT_CONFIGURATION } from './exit-codes.ts';
 import type { RestoreOptions } from './maintenance/restore.ts';
 import type { VerifyOptions } from './maintenance/verify.ts';
+import type { NetconfLimits } from './netconf-limits.ts';
 
 const STATE_DIR = '/var/lib/gi4over6';
 
@@ -31,6 +33,7 @@ interface ProcessOptions {
   readonly listen: string[];
   readonly startup: boolean;
   readonly queues: number;
+  readonly netconfLimit: Partial<NetconfLimits>;
 }
 
 function processOptions(command: Command): Command {
@@ -43,7 +46,8 @@ function processOptions(command: Command): Command {
     .option('--restconf-port <port>', 'RESTCONF over HTTPS', wholeNumber(0, 65_535), 8443)
     .option('--listen <address...>', 'addresses to listen on', ['::'])
     .option('--startup', 'with a startup datastore: a reboot returns to it', false)
-    .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1);
+    .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1)
+    .option('--netconf-limit <name=value>', 'a limit of docs/limits.md; may come several times', netconfLimit, {});
 }
 
 function version(): string {

@@ -24,6 +24,7 @@ import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
 import type { Log } from './log.ts';
 import { openLog } from './log.ts';
+import { limitWords, type NetconfLimits } from './netconf-limits.ts';
 
 export interface RunOptions {
   readonly stateDir: string;
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly listen: readonly string[];
   readonly startup: boolean;
   readonly queues: number;
+  /** Limits of the NETCONF face that are set. */
+  readonly netconfLimit: Partial<NetconfLimits>;
   /** What the children run instead of this program. */
   readonly program?: string;
 }
@@ -107,13 +110,14 @@ export async function run(options: RunOptions): Promise<number> {
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
-  const { netconfPort, restconfPort, listen, startup, queues } = options;
+  const { netconfPort, restconfPort, listen, startup, queues, netconfLimit } = options;
   return [
     ...['--state-dir', stateDir, '--run-dir', runDir],
     ...['--netconf-port', `${netconfPort}`, '--restconf-port', `${restconfPort}`],
     ...['--listen', ...listen],
     ...(startup ? ['--startup'] : []),
     ...['--queues', `${queues}`],
+    ...limitWords(netconfLimit),
   ];
 }
 

@@ -31,6 +31,7 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/address.ts', 'leaves'],
   ['src/exit-codes.ts', 'leaves'],
   ['src/log.ts', 'leaves'],
+  ['src/netconf-limits.ts', 'leaves'],
   ['src/claim.ts', 'leaves'],
   ['src/control.ts', 'leaves'],
   ['src/sha-crypt.ts', 'leaves'],

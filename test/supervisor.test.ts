@@ -120,6 +120,7 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
       listen: ['::1', '127.0.0.1'],
       startup: true,
       queues: 2,
+      netconfLimit: { idleMs: 600_000, depth: 50 },
       program: standIn(join(dir, 'clone')),
     };
     const start: Place['start'] = (changes, environment) => {
@@ -193,7 +194,8 @@ test('a child gets the whole command line', async () => {
     const { words } = await start().started('datapath');
     const ports = ['--netconf-port', '0', '--restconf-port', '8443'];
     const rest = ['--listen', '::1', '127.0.0.1', '--startup', '--queues', '2'];
-    assert.equal(words, ['--state-dir', stateDir, '--run-dir', runDir, ...ports, ...rest]);
+    const limits = ['--netconf-limit', 'depth=50', '--netconf-limit', 'idle-ms=600000'];
+    assert.equal(words, ['--state-dir', stateDir, '--run-dir', runDir, ...ports, ...rest, ...limits]);
   });
 });
 

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { trimMemory, YangContext } from 'netconf-server';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
+import { NETCONF_LIMITS, type NetconfLimits } from '../netconf-limits.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
@@ -37,7 +38,7 @@ import { StoreWatch } from './store-watch.ts';
 import { SystemEnd } from './system-end.ts';
 import { Users } from './users.ts';
 import { treeValidation, valueCheck } from './validation.ts';
-import { YANG_SEARCH_DIRS, yangModules } from './yang-modules.ts';
+import { YANG_SEARCH_DIRS, type YangModule, yangModules } from './yang-modules.ts';
 
 export interface ManagementOptions {
   readonly stateDir: string;
@@ -46,6 +47,9 @@ export interface ManagementOptions {
   readonly restconfPort: number;
   readonly listen: readonly string[];
   readonly startup: boolean;
+  readonly netconfLimit: Partial<NetconfLimits>;
+  /** Modules beside ours, with where their text is; no option of the program. */
+  readonly moreYang?: { readonly searchDir: string; readonly modules: readonly YangModule[] };
 }
 
 const FORGET_MS = 60 * 60 * 1000;
@@ -57,7 +61,9 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id';
  */
 export async function runManagement(options: ManagementOptions): Promise<number> {
   const log = openLog('management');
-  const context = new YangContext({ searchDirs: YANG_SEARCH_DIRS, modules: yangModules(options) });
+  const { searchDir, modules = [] } = options.moreYang ?? {};
+  const searchDirs = searchDir === undefined ? YANG_SEARCH_DIRS : [...YANG_SEARCH_DIRS, searchDir];
+  const context = new YangContext({ searchDirs, modules: [...yangModules(options), ...modules] });
   const schema = new Schema(context.schema());
   // Otherwise it was read whole before this process started.
   const isUnread = storeState(options.stateDir) === 'clean';
@@ -115,6 +121,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     hosts: options.listen,
     port: options.netconfPort,
     runDir: options.runDir,
+    limits: { ...NETCONF_LIMITS, ...options.netconfLimit },
     log,
   });
   const restconf = await startRestconf({

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ValidationFault, YangContext } from 'netconf-server';
 import { MAX_PASSWORD_OCTETS, shaCrypt } from '../sha-crypt.ts';
-import type { ErrorTag } from '../state/errors.ts';
+import type { ErrorInfo, ErrorTag } from '../state/errors.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { TreeValidation, ValueCheck } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
@@ -126,5 +126,16 @@ function toError(fault: ValidationFault): ManagementError {
     message: fault.message,
     path: fault.path === '' ? undefined : fault.path,
     appTag: fault.appTag ?? appTag,
+    info: infoOf(fault),
   });
+}
+
+/** What RFC 7950 §15.1 and §15.6 want told beside; libyang has it in its sentence. */
+function infoOf({ code, message }: ValidationFault): ErrorInfo | undefined {
+  const quoted = [...message.matchAll(/"([^"]*)"/g)].map(([, text = '']) => text);
+  const [first = '', ...entries] = quoted;
+  if (code === 'mandatory-choice' && first !== '') return { 'missing-choice': first };
+  // A key may hold quotation marks; then nothing certain can be said.
+  if (code !== 'unique' || entries.length !== 2) return undefined;
+  return { 'non-unique': entries.flatMap((entry) => first.split(' ').map((leaf) => `${entry}/${leaf}`)) };
 }

@@ -1,6 +1,8 @@
 /**
  * XML text to elements. Strict and namespace-aware (saxes); a document type, an entity beyond the five of XML and a processing
- * instruction are refused (RFC 6241 §3). Text is kept as it came; white space between elements is not.
+ * instruction are refused (RFC 6241 §3), and so is a declaration of another encoding than UTF-8 or its part ASCII. Whatever version
+ * is declared, the characters are those of XML 1.0: what is read here is written again. Text is kept as it came; white space
+ * between elements is not.
  *
  * A document comes whole or in pieces. Between the start tag of a binding table and what is no plain entry, entries become rows
  * without passing the parser:
@@ -135,7 +137,7 @@ function malformed(message: string): ManagementError {
 }
 
 class ElementReader {
-  readonly #parser = new SaxesParser({ xmlns: true });
+  readonly #parser = new SaxesParser({ xmlns: true, forceXMLVersion: true, defaultXMLVersion: '1.0' });
   root: XmlElement | undefined;
   readonly #open: OpenElement[] = [];
   readonly #limits: XmlLimits;
@@ -155,6 +157,10 @@ class ElementReader {
     const parser = this.#parser;
     parser.on('error', (error) => {
       throw error;
+    });
+    parser.on('xmldecl', ({ encoding }) => {
+      if (encoding === undefined || /^(utf-8|utf8|us-ascii|ascii)$/i.test(encoding)) return;
+      throw malformed(`expected UTF-8, the declaration names ${encoding}`);
     });
     parser.on('doctype', () => {
       throw malformed('a document type declaration is refused');

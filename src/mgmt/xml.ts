@@ -2,7 +2,7 @@
 
 import type { RowPack } from '../state/row-pack.ts';
 
-export { parseXml, XML_LIMITS, XmlFeed } from './xml-parser.ts';
+export { parseXml, XML_LIMITS, XmlFeed, type XmlLimits } from './xml-parser.ts';
 
 export interface XmlAttribute {
   /** Local name. */

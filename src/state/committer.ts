@@ -1,11 +1,11 @@
 /** Commits of running: what judges them, who takes part, and the confirmed commit that is taken back when it is not confirmed. */
 
 import { readPending } from './commit.ts';
+import { validateConditional } from './conditional.ts';
 import type { Clock, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
 import { Confirmation, SYSTEM_CLOCK } from './confirmed.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, countsAfter, rowChanges } from './draft.ts';
-import { ManagementError } from './errors.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
 import { readConfiguration } from './model.generated.ts';
@@ -60,12 +60,12 @@ export class Committer {
     this.#listeners.push(listener);
   }
 
-  /** Validation and rules. @throws ManagementError with all faults */
-  async judge(draft: Draft, base: RowSource, changes: RowChanges): Promise<void> {
-    if (draft.treeTouched) {
-      const [first, ...others] = this.#options.validate(draft.tree);
-      if (first) throw new ManagementError(first.tag, first, others);
-    }
+  /**
+   * Validation and rules; whether the draft has lost nodes that running has and whose `when` is no longer true.
+   * @throws ManagementError with all faults
+   */
+  async judge(draft: Draft, base: RowSource, changes: RowChanges): Promise<boolean> {
+    const hasLost = draft.treeTouched && validateConditional(draft.tree, this.#store.tree, this.#options.validate);
     await checkRules({
       before: this.#store.softwire,
       after: draft.treeTouched ? readConfiguration(treeToJson(draft.tree)) : this.#store.softwire,
@@ -73,6 +73,7 @@ export class Committer {
       changes,
       counts: countsAfter(base, aftrNames(draft.tree), changes),
     });
+    return hasLost;
   }
 
   /** A commit of running that did not come by way of the candidate. @throws ManagementError in-use while a confirmed commit is pending */
@@ -97,11 +98,11 @@ export class Committer {
     }
     const { tree: before, head } = this.#store;
     const after = treeChanged ? draft.tree : before;
-    const tree = treeChanged ? json : undefined;
+    let tree = treeChanged ? json : undefined;
     const bulk = await this.#store.startBulk(rows);
     const applies: ((version: number) => Promise<void>)[] = [];
     try {
-      if (!isReturn) await this.judge(draft, base, rows);
+      if (!isReturn && (await this.judge(draft, base, rows)) && treeChanged) tree = treeToJson(draft.tree);
       const rowCounts = countsAfter(base, aftrNames(after), rows);
       const version = head.version + 1;
       const { tallies } = rows;
@@ -113,7 +114,7 @@ export class Committer {
       await bulk?.cancel();
       throw error;
     }
-    const softwire = treeChanged ? readConfiguration(json) : this.#store.softwire;
+    const softwire = tree === undefined ? this.#store.softwire : readConfiguration(tree);
     const judged = performance.now();
     const { version, time } = await this.#store.write(
       { commit: { caller, comment, tree, rows, hasStartup: this.#options.startup }, pending },

@@ -250,7 +250,8 @@ export class Datastores {
   validate(source: DatastoreName | DataNode): Promise<void> {
     return this.#store.enqueue(async (base) => {
       const draft = await this.#sourceDraft(source, base);
-      await this.#committer.judge({ ...draft, treeTouched: true }, base, await rowChanges(draft, base));
+      const asked = { ...draft, tree: draft.tree.clone(), treeTouched: true };
+      await this.#committer.judge(asked, base, await rowChanges(draft, base));
     });
   }
 

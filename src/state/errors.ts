@@ -33,9 +33,14 @@ export interface ErrorDetail {
   readonly appTag?: string | undefined;
   /** Instance path, RFC 7951 §6.11 form with module names: /gi-4over6:softwire/aftr[name='a']/... */
   readonly path?: string | undefined;
-  /** Children of error-info by name, in order: bad-element, bad-attribute, bad-namespace, session-id, non-unique. */
-  readonly info?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Children of error-info by name, in order: bad-element, bad-attribute, bad-namespace, session-id, missing-choice; non-unique
+   * has a path for each leaf.
+   */
+  readonly info?: ErrorInfo | undefined;
 }
+
+export type ErrorInfo = Readonly<Record<string, string | readonly string[]>>;
 
 /** A client's mistake or a refused request. `faults` holds every fault found, this one first. */
 export class ManagementError extends Error {
@@ -43,7 +48,7 @@ export class ManagementError extends Error {
   readonly type: ErrorType;
   readonly appTag: string | undefined;
   readonly path: string | undefined;
-  readonly info: Readonly<Record<string, string>>;
+  readonly info: ErrorInfo;
   readonly others: readonly ManagementError[];
 
   constructor(tag: ErrorTag, detail: ErrorDetail, others: readonly ManagementError[] = []) {

@@ -25,7 +25,7 @@ export function rebased(base: DataNode | undefined, mine: DataNode, theirs: Data
 }
 
 /** Whether two nodes of one schema hold the same, in the same order. */
-function isSame(a: DataNode, b: DataNode): boolean {
+export function isSame(a: DataNode, b: DataNode): boolean {
   if (a === b) return true;
   if (a.value !== b.value || a.size !== b.size) return false;
   const others = b.childMap.entries();

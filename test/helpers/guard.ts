@@ -10,12 +10,12 @@ import { AccessControl } from '../../src/mgmt/access.ts';
 import { EventLog } from '../../src/mgmt/events/event-log.ts';
 import { EventStreams } from '../../src/mgmt/events/streams.ts';
 import { frameEnd, framePiece, MessageReader } from '../../src/mgmt/netconf/framing.ts';
-import type { NetconfLimits } from '../../src/mgmt/netconf/limits.ts';
-import { NETCONF_LIMITS } from '../../src/mgmt/netconf/limits.ts';
 import { GuardedSession } from '../../src/mgmt/netconf/session.ts';
 import { RpcCounters } from '../../src/mgmt/netconf-statistics.ts';
 import { Operations } from '../../src/mgmt/operations.ts';
 import type { StateData } from '../../src/mgmt/state-data.ts';
+import type { NetconfLimits } from '../../src/netconf-limits.ts';
+import { NETCONF_LIMITS } from '../../src/netconf-limits.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { aftr, binding, plainCheck, request, schema, withDatastores } from './state.ts';
 

@@ -37,15 +37,16 @@ interface Running {
   stop(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts a fresh management process; `stop` must be the last thing a test file does with it. */
-export async function startManagement(options: readonly string[] = []): Promise<Management> {
+/** Starts a fresh management process, of `program`; `stop` must be the last thing a test file does with it. */
+export async function startManagement(options: readonly string[] = [], program = PROGRAM): Promise<Management> {
   const dir = mkdtempSync(join(tmpdir(), 'gi4over6-management-'));
   const [stateDir, runDir] = [join(dir, 'state'), join(dir, 'run')];
   mkdirSync(runDir, { mode: 0o700 });
   await prepareFirstStart({ stateDir, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
   const output: string[] = [];
   let prefix: readonly string[] = [];
-  const start = (more: readonly string[]) => launch(stateDir, runDir, [...options, ...more], output, prefix);
+  const start = (more: readonly string[]) =>
+    launch([program, 'management'], stateDir, runDir, [...options, ...more], output, prefix);
   let running = await start([]);
   return {
     get netconfPort() {
@@ -77,6 +78,7 @@ export async function startManagement(options: readonly string[] = []): Promise<
 }
 
 function launch(
+  program: readonly string[],
   stateDir: string,
   runDir: string,
   more: readonly string[],
@@ -84,9 +86,9 @@ function launch(
   prefix: readonly string[],
 ): Promise<Running> {
   const words = ['--state-dir', stateDir, '--run-dir', runDir, '--netconf-port', '0', '--restconf-port', '0'];
-  const command = [process.execPath, PROGRAM, 'management', ...words, '--listen', '127.0.0.1', ...more];
-  const [program = '', ...others] = [...prefix, ...command];
-  const child = spawn(program, others, {
+  const command = [process.execPath, ...program, ...words, '--listen', '127.0.0.1', ...more];
+  const [first = '', ...others] = [...prefix, ...command];
+  const child = spawn(first, others, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));

@@ -44,7 +44,7 @@ export class RawClient {
   static async ssh(
     port: number,
     user: string,
-    credentials: { password: string } | { privateKey: string },
+    credentials: ({ password: string } | { privateKey: string }) & { localAddress?: string },
   ): Promise<RawClient> {
     const connection = new ssh2.Client();
     await new Promise<void>((resolve, reject) => {
@@ -72,8 +72,13 @@ export class RawClient {
   greet(...versions: readonly ('1.0' | '1.1')[]): this {
     const capabilities = versions.map((version) => `<capability>urn:ietf:params:netconf:base:${version}</capability>`);
     this.write(`<hello ${NC}><capabilities>${capabilities.join('')}</capabilities></hello>]]>]]>`);
-    this.#framing = versions.includes('1.1') ? 'chunked' : 'end-of-message';
-    this.#reader.framing = this.#framing;
+    return this.speak(versions.includes('1.1') ? 'chunked' : 'end-of-message');
+  }
+
+  /** Goes on with a framing, after a hello that was written by hand. */
+  speak(framing: Framing): this {
+    this.#framing = framing;
+    this.#reader.framing = framing;
     return this;
   }
 
@@ -81,9 +86,13 @@ export class RawClient {
     this.#transport.write(octets);
   }
 
-  /** Sends one message in the framing of the session. */
-  send(message: string): void {
-    this.write(Buffer.concat([framePiece(message, this.#framing), frameEnd(this.#framing)]));
+  /** Sends one message in the framing of the session; octets as one chunk. */
+  send(message: string | Buffer): void {
+    const framed =
+      typeof message === 'string'
+        ? [framePiece(message, this.#framing)]
+        : [Buffer.from(this.#framing === 'chunked' ? `\n#${message.length}\n` : ''), message];
+    this.write(Buffer.concat([...framed, frameEnd(this.#framing)]));
   }
 
   /** One operation in an rpc with a message-id; its reply. */
@@ -93,8 +102,8 @@ export class RawClient {
   }
 
   /** The next message; '' when the server has closed. */
-  async receive(): Promise<string> {
-    const deadline = Date.now() + WAIT_MS;
+  async receive(waitMs = WAIT_MS): Promise<string> {
+    const deadline = Date.now() + waitMs;
     for (;;) {
       const message = this.#messages.shift();
       if (message !== undefined) return message;
@@ -115,6 +124,11 @@ export class RawClient {
     const deadline = Date.now() + WAIT_MS;
     while (!this.isClosed && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
     return this.isClosed;
+  }
+
+  /** Reads nothing any more. */
+  pause(): void {
+    this.#transport.pause();
   }
 
   end(): void {

@@ -12,7 +12,7 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BASE_NAMESPACE } from '../../src/cli/client.ts';
-import { NETCONF_LIMITS } from '../../src/mgmt/netconf/limits.ts';
+import { NETCONF_LIMITS } from '../../src/netconf-limits.ts';
 import type { BenchResult } from './datapath.ts';
 import { enterOwnNetwork, Instance, sleep } from './instance.ts';
 import { LineChild } from './line-child.ts';

@@ -38,6 +38,8 @@ export class MessageReader<Long extends LongMessage = never> {
   framing: Framing = 'end-of-message';
   /** Octets of a message above which it is a fault. */
   limit: number;
+  /** Octets of a chunk above which it is a fault. */
+  chunkLimit = MAX_CHUNK;
   /** What long messages are read by; without it they are collected like others. */
   long: (() => Long) | undefined;
   readonly #onMessage: (message: Buffer | Long) => void;
@@ -142,6 +144,9 @@ export class MessageReader<Long extends LongMessage = never> {
   }
 
   #startData(): void {
+    if (this.#size > this.chunkLimit) {
+      throw new FramingError(`expected a chunk of at most ${this.chunkLimit} octets, one of ${this.#size} came`);
+    }
     if (this.#length + this.#size > this.limit) this.#tooLong();
     this.#remaining = this.#size;
     this.#state = 'data';

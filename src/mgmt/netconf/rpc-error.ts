@@ -6,6 +6,8 @@ import type { Schema } from '../../state/schema.ts';
 import { escapeAttribute, escapeText } from '../xml.ts';
 import { NETCONF_NAMESPACE } from '../xml-data.ts';
 
+const YANG_NAMESPACE = 'urn:ietf:params:xml:ns:yang:1';
+
 /** Every fault of the error as rpc-error elements, children in the order of the schema. */
 export function renderErrors(error: unknown, schema: Schema): string {
   const fault = error instanceof ManagementError ? error : (damageRefusal(error) ?? ownMistake());
@@ -17,20 +19,37 @@ function ownMistake(): ManagementError {
   return new ManagementError('operation-failed', { message: 'the server failed while it carried out the operation' });
 }
 
+/** Characters of a message or a name in an error, which may quote what the client sent; a path of more is left out. */
+const LONGEST = 1_024;
+
 function renderOne(fault: ManagementError, schema: Schema): string {
   const { type, tag, appTag, path, message, info } = fault;
-  const infos = Object.entries(info).map(([name, value]) => element(name, value));
+  const infos = Object.entries(info).flatMap(([name, value]) =>
+    [value].flat().map((text) => renderInfo(name, text, schema)),
+  );
   return (
     `<rpc-error xmlns="${NETCONF_NAMESPACE}">` +
     element('error-type', type) +
     element('error-tag', tag) +
     element('error-severity', 'error') +
     (appTag === undefined ? '' : element('error-app-tag', appTag)) +
-    (path === undefined || path === '' ? '' : renderPath(path, schema)) +
-    `<error-message xml:lang="en">${escapeText(message)}</error-message>` +
+    (path === undefined || path === '' || path.length > LONGEST ? '' : renderPath('error-path', path, schema)) +
+    `<error-message xml:lang="en">${escapeText(shortened(message))}</error-message>` +
     (infos.length === 0 ? '' : `<error-info>${infos.join('')}</error-info>`) +
     '</rpc-error>'
   );
+}
+
+/** Those of RFC 7950 §15.1 and §15.6 have the namespace of YANG. */
+function renderInfo(name: string, text: string, schema: Schema): string {
+  const inYang = `${name} xmlns="${YANG_NAMESPACE}"`;
+  if (name === 'non-unique') return renderPath(name, shortened(text), schema, inYang);
+  return `<${name === 'missing-choice' ? inYang : name}>${escapeText(shortened(text))}</${name}>`;
+}
+
+function shortened(text: string): string {
+  // A pair of surrogates stays together.
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, '')}...`;
 }
 
 function element(name: string, text: string): string {
@@ -38,21 +57,21 @@ function element(name: string, text: string): string {
 }
 
 /** The path with every step prefixed and the prefixes declared (an XPath expression has no default namespace). */
-function renderPath(path: string, schema: Schema): string {
+function renderPath(name: string, path: string, schema: Schema, head = name): string {
   const declared = new Map<string, string>();
   let module = '';
   // Steps: names outside quotes, with an optional module in front; predicates name keys of the step's module.
   const text = path.replace(
     /('[^']*'|"[^"]*")|([/[])([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)/g,
-    (whole, quoted, mark, prefix, name) => {
+    (whole, quoted, mark, prefix, step) => {
       if (quoted !== undefined) return whole;
       if (prefix !== undefined) module = prefix.slice(0, -1);
       const known = schema.module(module);
       if (!known) return whole;
       declared.set(known.prefix, known.namespace);
-      return `${mark}${known.prefix}:${name}`;
+      return `${mark}${known.prefix}:${step}`;
     },
   );
   const declarations = [...declared].map(([prefix, namespace]) => ` xmlns:${prefix}="${escapeAttribute(namespace)}"`);
-  return `<error-path${declarations.join('')}>${escapeText(text)}</error-path>`;
+  return `<${head}${declarations.join('')}>${escapeText(text)}</${name}>`;
 }

@@ -5,13 +5,13 @@ import type { Duplex } from 'node:stream';
 import type { YangContext } from 'netconf-server';
 import { NetconfServer } from 'netconf-server';
 import type { Log } from '../../log.ts';
+import type { NetconfLimits } from '../../netconf-limits.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { EventSources } from '../events/sources.ts';
 import { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
 import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
-import { NETCONF_LIMITS } from './limits.ts';
 import { rememberGood } from './operation-check.ts';
 import { GuardedSession } from './session.ts';
 import { listenSsh } from './ssh-server.ts';
@@ -29,6 +29,7 @@ export interface NetconfOptions {
   readonly hosts: readonly string[];
   readonly port: number;
   readonly runDir: string;
+  readonly limits: NetconfLimits;
   readonly log: Log;
 }
 
@@ -105,7 +106,7 @@ class Sessions {
       return;
     }
     const { fd, session: handle } = this.#library.accept({ user });
-    const { operations, log, events, onCapabilities } = this.#options;
+    const { operations, log, events, limits, onCapabilities } = this.#options;
     const { statistics } = operations;
     const counters = new RpcCounters(statistics.all);
     statistics.sessions++;
@@ -117,7 +118,7 @@ class Sessions {
       source,
       checkOperation: this.#checkOperation,
       operations,
-      limits: NETCONF_LIMITS,
+      limits,
       log,
       counters,
       killSession: (session) => this.#kill(session, guard.sessionId),
@@ -146,14 +147,18 @@ class Sessions {
     await this.#library.close();
   }
 
+  /** Whoever fills the sessions of the network leaves the local socket its own: it is the way to help. */
   #refusal({ user, source, kind }: Client): string | undefined {
-    const clients = [...this.#byHandle.values()].map((entry) => entry.client);
-    if (clients.length >= NETCONF_LIMITS.sessions) return 'refused: all sessions are taken';
-    if (clients.filter((other) => other.user === user).length >= NETCONF_LIMITS.sessionsPerUser) {
+    const { sessions, sessionsPerUser, sessionsPerSource } = this.#options.limits;
+    const clients = [...this.#byHandle.values()]
+      .map((entry) => entry.client)
+      .filter((other) => (other.kind === 'local') === (kind === 'local'));
+    if (clients.filter((other) => other.user === user).length >= sessionsPerUser) {
       return 'refused: this user has all the sessions one user may have';
     }
-    const ofSource = clients.filter((other) => other.source === source).length;
-    if (kind !== 'local' && ofSource >= NETCONF_LIMITS.sessionsPerSource) {
+    if (kind === 'local') return undefined;
+    if (clients.length >= sessions) return 'refused: all sessions are taken';
+    if (clients.filter((other) => other.source === source).length >= sessionsPerSource) {
       return 'refused: this source has all the sessions one source may have';
     }
     return undefined;

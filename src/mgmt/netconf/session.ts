@@ -2,7 +2,7 @@
  * The guard of one session (design: libnetconf2 never reads a socket). Between the client's transport and the library's
  * end of a socketpair:
  *
- *   1. octets become messages                       framing.ts
+ *   1. octets become messages                       incoming.ts, framing.ts
  *   2. the hello is checked, the library's passed on hello.ts
  *   3. a message is parsed, its envelope checked     envelope.ts; a fault is answered here
  *   4. the library gets the operation and calls back: the handler runs on the contents as they came   rpcs.ts
@@ -11,26 +11,26 @@
  * One request is under way at a time; others wait in order.
  */
 
-import { isAscii } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { RpcReply, ValidationFault } from 'netconf-server';
 import type { Log } from '../../log.ts';
+import type { NetconfLimits } from '../../netconf-limits.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { TerminationReason } from '../events/sources.ts';
 import type { SubscriptionEnd } from '../events/subscription.ts';
 import type { RpcCounters } from '../netconf-statistics.ts';
-import type { TextFeed } from '../octet-feed.ts';
-import { OctetFeed } from '../octet-feed.ts';
 import type { Operations } from '../operations.ts';
 import type { Piece } from '../pause.ts';
-import { parseXml, XML_LIMITS, type XmlElement, XmlFeed } from '../xml.ts';
+import type { XmlElement } from '../xml.ts';
 import { NETCONF_NAMESPACE, writeXml } from '../xml-data.ts';
 import type { Envelope } from './envelope.ts';
 import { openEnvelope, REFERENCE_NAMESPACE, replyTag, shellOf } from './envelope.ts';
-import { FramingError, frameEnd, framePiece, MessageReader } from './framing.ts';
-import { CANONICAL_HELLO, capabilitiesOf, checkHello, HelloError, sessionIdOf } from './hello.ts';
-import type { NetconfLimits } from './limits.ts';
+import type { Framing } from './framing.ts';
+import { frameEnd, framePiece, MessageReader } from './framing.ts';
+import { CANONICAL_HELLO, capabilitiesOf, sessionIdOf } from './hello.ts';
+import type { Message } from './incoming.ts';
+import { Incoming, readMessage } from './incoming.ts';
 import { refuseFaults } from './parameters.ts';
 import { renderErrors } from './rpc-error.ts';
 import type { Contents, RpcResult } from './rpcs.ts';
@@ -90,13 +90,12 @@ const LAST_WORDS_MS = 1_000;
 
 export class GuardedSession {
   readonly #parts: SessionParts;
-  readonly #client: MessageReader<OctetFeed<XmlElement>>;
+  readonly #client: Incoming;
   readonly #sender: Sender;
   readonly #notifications: SessionNotifications;
   #sessionId: number | undefined;
   #caller: Caller | undefined;
-  #helloSeen = false;
-  #messages: (Buffer | OctetFeed<XmlElement>)[] = [];
+  #messages: Message[] = [];
   #request: Request | undefined;
   #answered: (() => void) | undefined;
   #isWorking = false;
@@ -112,7 +111,11 @@ export class GuardedSession {
   constructor(parts: SessionParts) {
     this.#parts = parts;
     const { transport, library, limits } = parts;
-    this.#client = new MessageReader(limits.helloOctets, (message) => this.#onMessage(message));
+    this.#client = new Incoming({
+      limits,
+      onHello: (framing) => this.#onHello(framing),
+      onMessage: (message) => this.#onMessage(message),
+    });
     this.#sender = new Sender(transport, limits.unreadMs, () => this.#drop('it does not read its answers', 'other'));
     this.#notifications = new SessionNotifications({
       operations: parts.operations,
@@ -151,7 +154,7 @@ export class GuardedSession {
     this.#parts.library.destroy();
     this.#parts.transport.destroy();
     const session = this.#sessionId;
-    this.#parts.onEnd(this.#caller && this.#helloSeen ? session : undefined, { reason, killedBy, session });
+    this.#parts.onEnd(this.#caller && this.#client.hasGreeted ? session : undefined, { reason, killedBy, session });
   }
 
   /** The library calls back for the operation of the request under way. */
@@ -206,13 +209,8 @@ export class GuardedSession {
 
   #onOctets(octets: Buffer): void {
     if (this.#isEnded || this.#isClosing) return;
-    try {
-      this.#client.push(octets);
-    } catch (error) {
-      if (error instanceof FramingError || error instanceof HelloError || error instanceof ManagementError) {
-        this.#drop(error.message, this.#helloSeen ? 'other' : 'bad-hello');
-      } else throw error;
-    }
+    const fault = this.#client.push(octets);
+    if (fault !== undefined) this.#drop(fault, this.#client.hasGreeted ? 'other' : 'bad-hello');
     if (this.#isFull) this.#parts.transport.pause();
   }
 
@@ -246,20 +244,12 @@ export class GuardedSession {
     else if (!this.#isWorking) this.#watch();
   }
 
-  #onMessage(message: Buffer | OctetFeed<XmlElement>): void {
-    if (!this.#helloSeen && message instanceof Buffer) this.#onHello(message);
-    else {
-      this.#messages.push(message);
-      void this.#work();
-    }
+  #onMessage(message: Message): void {
+    this.#messages.push(message);
+    void this.#work();
   }
 
-  #onHello(message: Buffer): void {
-    const framing = checkHello(parseXml(decode(message)));
-    this.#helloSeen = true;
-    this.#client.framing = framing;
-    this.#client.limit = this.#parts.limits.messageOctets;
-    this.#client.long = () => new OctetFeed(new MessageFeed(), notUtf8);
+  #onHello(framing: Framing): void {
     this.#sender.framing = framing;
     this.#parts.library.write(CANONICAL_HELLO);
     this.#watch();
@@ -285,7 +275,7 @@ export class GuardedSession {
     this.#caller = { user, session: this.#sessionId, face, source };
     reader.framing = 'chunked';
     this.#parts.transport.write(message + HELLO_END);
-    if (this.#helloSeen) this.#open(this.#sessionId);
+    if (this.#client.hasGreeted) this.#open(this.#sessionId);
   }
 
   #open(session: number): void {
@@ -310,16 +300,17 @@ export class GuardedSession {
     else this.#watch();
   }
 
-  async #carryOut(message: Buffer | OctetFeed<XmlElement>): Promise<void> {
-    const { operations, checkOperation, log, counters } = this.#parts;
+  async #carryOut(message: Message): Promise<void> {
+    const { operations, checkOperation, limits, log, counters } = this.#parts;
     let rpc: XmlElement | undefined;
     let isCounted = false;
     try {
-      rpc = message instanceof OctetFeed ? message.end() : parseXml(decode(message), XML_LIMITS, 'config');
+      rpc = readMessage(message, limits);
       const envelope = openEnvelope(rpc, operations.schema);
       counters.count('in-rpcs');
       isCounted = true;
       const shell = shellOf(envelope.operation);
+      refuseLong(shell, limits.operationCharacters);
       refuseFaults(envelope, checkOperation(shell));
       await this.#ask({ envelope, asked: undefined, contents: undefined, release: () => undefined }, shell);
     } catch (error) {
@@ -392,43 +383,17 @@ function isRpcFault(error: unknown): boolean {
   return error instanceof ManagementError && error.type === 'rpc';
 }
 
+/** The library and libyang read it at a stretch, and nobody else has a turn meanwhile. */
+function refuseLong(shell: string, limit: number): void {
+  if (shell.length <= limit) return;
+  const message = `the operation has more than ${limit} characters beside its config and filter`;
+  throw new ManagementError('too-big', { type: 'protocol', message });
+}
+
 function* around(before: string, contents: Iterable<Piece>, after: string): Generator<Piece> {
   yield before;
   yield* contents;
   yield after;
-}
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-
-/** The text of a message; clients put line ends between messages, which XML allows nowhere before its declaration. */
-function decode(message: Buffer): string {
-  // Half the memory, and all there is to most messages.
-  if (isAscii(message)) return message.toString('latin1').trimStart();
-  try {
-    return UTF8.decode(message).trimStart();
-  } catch {
-    throw notUtf8();
-  }
-}
-
-function notUtf8(): ManagementError {
-  return new ManagementError('malformed-message', { type: 'rpc', message: 'the message is not valid UTF-8' });
-}
-
-/** A long message, read while it comes; as with short ones, white space before it is none of it. */
-class MessageFeed implements TextFeed<XmlElement> {
-  readonly #feed = new XmlFeed(XML_LIMITS, 'config');
-  #hasBegun = false;
-
-  push(text: string): void {
-    const piece = this.#hasBegun ? text : text.trimStart();
-    this.#hasBegun ||= piece !== '';
-    this.#feed.push(piece);
-  }
-
-  end(): XmlElement {
-    return this.#feed.end();
-  }
 }
 
 function once(action: () => void): () => void {

@@ -5,14 +5,15 @@ import type { Socket } from 'node:net';
 import type { AuthContext, Connection, PublicKeyAuthContext, ServerChannel, Session } from 'ssh2';
 import ssh2 from 'ssh2';
 import type { Log } from '../../log.ts';
+import type { NetconfLimits } from '../../netconf-limits.ts';
 import type { Users } from '../users.ts';
-import { NETCONF_LIMITS } from './limits.ts';
 import type { Client } from './server.ts';
 
 export interface SshConnectionParts {
   readonly socket: Socket;
   readonly source: string;
   readonly users: Users;
+  readonly limits: NetconfLimits;
   readonly log: Log;
   readonly open: (client: Client) => void;
 }
@@ -31,7 +32,7 @@ export class SshConnection {
 
   constructor(parts: SshConnectionParts) {
     this.#parts = parts;
-    this.#timer = setTimeout(() => this.end(), NETCONF_LIMITS.loginMs);
+    this.#timer = setTimeout(() => this.end(), parts.limits.loginMs);
     parts.socket.on('error', () => undefined);
     parts.socket.on('close', () => clearTimeout(this.#timer));
   }
@@ -62,7 +63,7 @@ export class SshConnection {
 
   async #authenticate(context: AuthContext): Promise<void> {
     const { username, method } = context;
-    if (method !== 'none' && ++this.#attempts > NETCONF_LIMITS.attempts) {
+    if (method !== 'none' && ++this.#attempts > this.#parts.limits.attempts) {
       this.end();
       return;
     }
@@ -88,7 +89,7 @@ export class SshConnection {
   #awaitChannel(): void {
     clearTimeout(this.#timer);
     if (this.#parts.socket.destroyed) return;
-    this.#timer = setTimeout(() => this.end(), NETCONF_LIMITS.channelMs);
+    this.#timer = setTimeout(() => this.end(), this.#parts.limits.channelMs);
   }
 
   #onSession(session: Session): void {

@@ -4,18 +4,18 @@ import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import ssh2 from 'ssh2';
 import type { Log } from '../../log.ts';
+import type { NetconfLimits } from '../../netconf-limits.ts';
 import type { Users } from '../users.ts';
-import { NETCONF_LIMITS } from './limits.ts';
 import type { Client, NetconfOptions } from './server.ts';
 import { SshConnection } from './ssh-connection.ts';
 
-interface SshOptions extends Pick<NetconfOptions, 'users' | 'hostKey' | 'hosts' | 'port' | 'log'> {
+interface SshOptions extends Pick<NetconfOptions, 'users' | 'hostKey' | 'hosts' | 'port' | 'limits' | 'log'> {
   readonly open: (client: Client) => void;
 }
 
 /** @throws Error with code EADDRINUSE or EACCES and a sentence when it cannot listen */
 export async function listenSsh(options: SshOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const { hosts, users, log, open, hostKey } = options;
+  const { hosts, users, limits, log, open, hostKey } = options;
   const listeners: SshListener[] = [];
   const close = async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -23,7 +23,7 @@ export async function listenSsh(options: SshOptions): Promise<{ port: number; cl
   let { port } = options;
   try {
     for (const host of hosts) {
-      const listener = new SshListener({ users, log, open, hostKey });
+      const listener = new SshListener({ users, limits, log, open, hostKey });
       port = await listener.listen(host, port);
       listeners.push(listener);
     }
@@ -36,6 +36,7 @@ export async function listenSsh(options: SshOptions): Promise<{ port: number; cl
 
 interface ListenerParts {
   readonly users: Users;
+  readonly limits: NetconfLimits;
   readonly log: Log;
   readonly hostKey: Buffer;
   readonly open: (client: Client) => void;
@@ -82,9 +83,9 @@ class SshListener {
       socket.destroy();
       return;
     }
-    const { users, log, open } = this.#parts;
+    const { users, limits, log, open } = this.#parts;
     const key = `${source} ${remotePort}`;
-    this.#connections.set(key, new SshConnection({ socket, source, users, log, open }));
+    this.#connections.set(key, new SshConnection({ socket, source, users, limits, log, open }));
     socket.on('close', () => this.#connections.delete(key));
     // Without it a reply waits 40 ms.
     socket.setNoDelay(true);
@@ -93,7 +94,7 @@ class SshListener {
 
   #isCrowded(source: string): boolean {
     const pending = [...this.#connections.values()].filter(({ isAuthenticated }) => !isAuthenticated);
-    const { unauthenticated, unauthenticatedPerSource } = NETCONF_LIMITS;
+    const { unauthenticated, unauthenticatedPerSource } = this.#parts.limits;
     return (
       pending.length >= unauthenticated ||
       pending.filter((connection) => connection.source === source).length >= unauthenticatedPerSource

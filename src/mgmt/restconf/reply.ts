@@ -129,7 +129,7 @@ function xmlErrors(error: ManagementError, schema: Schema): string {
   const faults = error.faults.map((fault) => {
     const appTag = fault.appTag === undefined ? '' : leaf('error-app-tag', fault.appTag);
     const path = fault.path ? leaf('error-path', fault.path, prefixesOf(fault.path, schema)) : '';
-    const info = Object.entries(fault.info).map(([name, value]) => leaf(name, value));
+    const info = Object.entries(fault.info).flatMap(([name, value]) => [value].flat().map((text) => leaf(name, text)));
     return [
       '<error>',
       leaf('error-type', fault.type),

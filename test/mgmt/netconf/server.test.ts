@@ -47,71 +47,6 @@ const management = await startManagement();
     }
   });
 
-  const badHellos = [
-    [
-      'N02 with session-id',
-      `<hello ${NC}><capabilities><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities><session-id>4</session-id></hello>]]>]]>`,
-    ],
-    [
-      'N03 without a common version',
-      `<hello ${NC}><capabilities><capability>urn:ietf:params:netconf:base:9.9</capability></capabilities></hello>]]>]]>`,
-    ],
-    ['N04 without capabilities', `<hello ${NC}/>]]>]]>`],
-    ['N04 of our own model', `<softwire ${GI}/>]]>]]>`],
-    [
-      'N05 with a prefix of a capability',
-      `<hello ${NC}><capabilities><capability>urn:ietf</capability></capabilities></hello>]]>]]>`,
-    ],
-    ['N04 that is no XML', 'garbage]]>]]>'],
-    ['of 100,000 octets', `<hello ${NC}>${' '.repeat(100_000)}`],
-  ] as const;
-  for (const [why, octets] of badHellos) {
-    test(
-      `a hello ${why} ends that session alone`,
-      with_(async (other) => {
-        const client = await RawClient.local(management.socket);
-        client.write(octets);
-        assert.ok(await client.closes());
-        assert.is(outcome(await other.rpc(getConfig())), 'data');
-      }),
-    );
-  }
-
-  const badFrames = [
-    '\n#0\n',
-    '\n#-1\n',
-    '\n#+5\nabcde',
-    '\n#00012\n',
-    '\n#4294967296\n',
-    '\n#18446744073709551615\n',
-    '\n##\n',
-    '\r\n#3\r\nabc',
-    '<rpc/>]]>]]>',
-    '\n#3abc',
-  ];
-  for (const octets of badFrames) {
-    test(
-      `N09 N10: framing ${JSON.stringify(octets)} ends that session alone`,
-      with_(async (other) => {
-        const client = (await RawClient.local(management.socket)).greet('1.1');
-        client.write(octets);
-        assert.ok(await client.closes());
-        assert.is(outcome(await other.rpc(getConfig())), 'data');
-      }),
-    );
-  }
-
-  test(
-    'N11: one-octet chunks, the header in single octets',
-    with_(async (client) => {
-      for (const octet of `<rpc ${NC} message-id="7"><get-config><source><running/></source></get-config></rpc>`) {
-        for (const part of `\n#1\n${octet}`) client.write(part);
-      }
-      client.write('\n##\n');
-      assert.match(await client.receive(), /message-id="7"/);
-    }),
-  );
-
   test(
     'N12: fifty pipelined requests are answered in order',
     with_(async (client) => {
@@ -175,6 +110,47 @@ const management = await startManagement();
           message || `<rpc ${NC} message-id="1"><kill-session><session-id>${own}</session-id></kill-session></rpc>`,
         );
         assert.is(outcome(await client.receive()), expected);
+        assert.is(outcome(await client.rpc(getConfig())), 'data');
+      }),
+    );
+  }
+
+  const error = (type: string, tag: string, message: string, info = '') =>
+    `<rpc-error ${NC}><error-type>${type}</error-type><error-tag>${tag}</error-tag><error-severity>error</error-severity>` +
+    `<error-message xml:lang="en">${message}</error-message>${info}</rpc-error></rpc-reply>`;
+  const wholeReplies = [
+    [
+      'N13 without message-id',
+      `<rpc ${NC} a="b"><get/></rpc>`,
+      `<rpc-reply ${NC} a="b">${error(
+        'rpc',
+        'missing-attribute',
+        'an rpc needs the attribute message-id',
+        '<error-info><bad-attribute>message-id</bad-attribute><bad-element>rpc</bad-element></error-info>',
+      )}`,
+    ],
+    [
+      'N15 that is not well-formed',
+      `<rpc ${NC} message-id="1"><get></rpc>`,
+      `<rpc-reply ${NC}>${error('rpc', 'malformed-message', 'not well-formed XML: 1:79: unexpected close tag.')}`,
+    ],
+    [
+      'N18 of an unknown namespace',
+      `<rpc ${NC} message-id="1"><x:foo xmlns:x="urn:x"/></rpc>`,
+      `<rpc-reply ${NC} message-id="1">${error(
+        'protocol',
+        'unknown-namespace',
+        "operation foo: no module has the namespace 'urn:x'",
+        '<error-info><bad-element>foo</bad-element><bad-namespace>urn:x</bad-namespace></error-info>',
+      )}`,
+    ],
+  ] as const;
+  for (const [why, message, expected] of wholeReplies) {
+    test(
+      `a request ${why}: the whole answer`,
+      with_(async (client) => {
+        client.send(message);
+        assert.is(await client.receive(), expected);
         assert.is(outcome(await client.rpc(getConfig())), 'data');
       }),
     );

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { NETCONF_LIMITS } from '../../../src/mgmt/netconf/limits.ts';
+import { NETCONF_LIMITS } from '../../../src/netconf-limits.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
 

@@ -1,0 +1,21 @@
+/** The management process of the program with the module `probe` of the tests beside ours. */
+
+import { parseArgs } from 'node:util';
+import { runManagement } from '../../src/mgmt/process.ts';
+
+const text = { type: 'string' } as const;
+const { values } = parseArgs({
+  args: process.argv.slice(3),
+  options: { 'state-dir': text, 'run-dir': text, 'netconf-port': text, 'restconf-port': text, listen: text },
+});
+
+process.exitCode = await runManagement({
+  stateDir: values['state-dir'] ?? '',
+  runDir: values['run-dir'] ?? '',
+  netconfPort: Number(values['netconf-port']),
+  restconfPort: Number(values['restconf-port']),
+  listen: [values.listen ?? ''],
+  startup: false,
+  netconfLimit: {},
+  moreYang: { searchDir: 'test/fixtures/yang', modules: [{ name: 'probe', features: ['lit'] }] },
+});
