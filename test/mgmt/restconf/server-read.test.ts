@@ -183,7 +183,7 @@ test('OPTIONS tells methods and patch formats', () =>
       const { status, headers } = await curl(path, { method: 'OPTIONS' });
       return [status, headers.allow, headers['accept-patch']];
     };
-    const patch = `${XML_TYPE}, ${JSON_TYPE}`;
+    const patch = `${XML_TYPE}, ${JSON_TYPE}, application/yang-patch+xml, application/yang-patch+json`;
     assert.equal(await options(DATA), [200, 'GET, HEAD, OPTIONS, POST, PUT, PATCH', patch]);
     assert.equal(await options(`${AFTR}/enabled`), [200, 'GET, HEAD, OPTIONS, PUT, PATCH, DELETE', patch]);
     assert.equal(await options(`${AFTR}/statistics`), [200, 'GET, HEAD, OPTIONS', undefined]);
