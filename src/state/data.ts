@@ -7,8 +7,8 @@
 import type { RowPack } from './row-pack.ts';
 import type { SchemaNode } from './schema.ts';
 
-/** RFC 6241 §7.2; `none` is the default operation of that name. */
-export type Operation = 'merge' | 'replace' | 'create' | 'delete' | 'remove' | 'none';
+/** RFC 6241 §7.2; `none` is the default operation of that name, `move` gives an entry that is there the place of its `insert` (RFC 8072 §2.5). */
+export type Operation = 'merge' | 'replace' | 'create' | 'delete' | 'remove' | 'none' | 'move';
 
 /** Where an entry of a user-ordered list goes (RFC 7950 §7.8.6, RFC 8040 §4.8.5); `point` is the id of a sibling. */
 export interface Insert {

@@ -1,11 +1,11 @@
 /** A draft: what an edit works on before it is committed. A small tree of its own, and rows changed on top of running. */
 
-import type { DataNode } from './data.ts';
-import { applyEdit, instanceOf, keepRowParents, mergeRows, requireRight } from './edit.ts';
+import { DataNode } from './data.ts';
+import { applyEdit, instanceOf, keepRowParents, makeEdit, mergeRows, requireRight, settle } from './edit.ts';
 import { OverlaidRows, RowOverlay } from './overlay.ts';
 import { rebased } from './rebase.ts';
 import type { Authorize, RowChange } from './request.ts';
-import { RowChanges } from './row-changes.ts';
+import { RowChanges, Slice } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, NoRows } from './rows.ts';
 
@@ -43,19 +43,26 @@ export function aftrNames(tree: DataNode): string[] {
   return aftrs.map((aftr) => aftr.leaf('name') ?? '');
 }
 
-/** Applies an edit to the draft, which is half changed when it throws. */
+/** Applies an edit, or several in turn, to the draft, which is half changed when it throws. */
 export async function editDraft(
   draft: Draft,
   base: RowSource,
-  edit: DataNode,
+  edit: DataNode | Iterable<DataNode>,
   defaultOperation: 'merge' | 'replace' | 'none',
   authorize?: Authorize,
 ): Promise<void> {
   const { tree, overlay } = draft;
-  const target = { tree, rows: new OverlaidRows(base, overlay), overlay, merges: [] };
-  const touched = applyEdit(target, edit, defaultOperation, authorize);
-  draft.treeTouched ||= touched;
-  await mergeRows(target);
+  const rows = new OverlaidRows(base, overlay);
+  const slice = new Slice();
+  for (const one of edit instanceof DataNode ? [edit] : edit) {
+    const target = { tree, rows, overlay, merges: [] };
+    const touched = makeEdit(target, one, defaultOperation, authorize);
+    draft.treeTouched ||= touched;
+    // Before the next edit, which may name the same rows.
+    await mergeRows(target);
+    await slice.end();
+  }
+  settle(tree);
 }
 
 /** What the draft changes of the rows of `base`. */

@@ -69,12 +69,28 @@ export function applyEdit(
   defaultOperation: 'merge' | 'replace' | 'none',
   authorize?: Authorize,
 ): boolean {
+  const touched = makeEdit(target, edit, defaultOperation, authorize);
+  settle(target.tree);
+  return touched;
+}
+
+/** As `applyEdit`, for one of several edits: the tree is to be settled after the last. */
+export function makeEdit(
+  target: EditTarget,
+  edit: DataNode,
+  defaultOperation: 'merge' | 'replace' | 'none',
+  authorize?: Authorize,
+): boolean {
   const editor = new Editor(target, authorize);
   if (defaultOperation === 'replace') editor.replaceChildren(target.tree, edit);
   else for (const child of edit.childMap.values()) editor.apply(target.tree, child, defaultOperation);
-  prune(target.tree);
-  keepRowParents(target.tree);
   return editor.touched;
+}
+
+/** Brings the containers without presence into order: those that hold nothing go, those that rows need are there. */
+export function settle(tree: DataNode): void {
+  prune(tree);
+  keepRowParents(tree);
 }
 
 class Editor {
@@ -96,12 +112,14 @@ class Editor {
 
   #applyNode(parent: DataNode, edit: DataNode, operation: Operation): void {
     const existing = parent.get(edit.id);
-    const exists = existing !== undefined && this.#hasContent(existing);
-    if (operation === 'create' && exists)
+    // Asked only where it counts: for the container of a table, rows are counted.
+    const exists = () => existing !== undefined && this.#hasContent(existing);
+    if (operation === 'create' && exists())
       throw fault('data-exists', parent, edit, 'exists already and was to be created');
-    if (operation === 'delete' && !exists)
+    if (operation === 'delete' && !exists())
       throw fault('data-missing', parent, edit, 'does not exist and was to be deleted');
     if (operation === 'none') this.#walk(parent, edit, existing);
+    else if (operation === 'move') this.#move(parent, edit, existing);
     else if (operation !== 'delete' && operation !== 'remove') this.#write(parent, edit, operation, existing);
     else if (existing) this.#remove(parent, existing);
   }
@@ -114,6 +132,11 @@ class Editor {
     const node = existing ?? parent.add(new DataNode(edit.schema));
     for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'none');
     if (edit.bulk) this.#applyBulk(node, edit.bulk, 'none');
+  }
+
+  #move(parent: DataNode, edit: DataNode, existing: DataNode | undefined): void {
+    if (!existing) throw fault('data-missing', parent, edit, 'does not exist and was to be moved');
+    this.#insert(parent, edit, true);
   }
 
   #write(parent: DataNode, edit: DataNode, operation: 'merge' | 'replace' | 'create', existing?: DataNode): void {

@@ -38,7 +38,8 @@ export type Authorize = (node: DataNode, operation: 'create' | 'update' | 'delet
 /** One edit of one datastore: `tree` is a root whose nodes may carry operations and, below rows lists, entries. */
 export interface EditRequest {
   readonly target: 'running' | 'candidate';
-  readonly tree: DataNode;
+  /** Several are made one after the other, all or none; each is asked for when the one before it is made. */
+  readonly tree: DataNode | Iterable<DataNode>;
   readonly defaultOperation: Extract<Operation, 'merge' | 'replace' | 'none'>;
   readonly testOption: 'test-then-set' | 'set' | 'test-only';
   /** What the user says about it, for the record of a commit; of an edit of the candidate nothing is kept. */

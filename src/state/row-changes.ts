@@ -209,6 +209,18 @@ export function isSameRow(a: Uint8Array | undefined, b: Uint8Array | undefined):
 const SLICE_MS = 10;
 const LOOK_EVERY = 256;
 
+/** Work in slices of a few milliseconds where each step may take its own time. */
+export class Slice {
+  #began = performance.now();
+
+  /** Called after each step; others have their turn when the slice is over. */
+  async end(): Promise<void> {
+    if (performance.now() - this.#began < SLICE_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#began = performance.now();
+  }
+}
+
 /** Works through items in slices of a few milliseconds, so that others have their turn between. */
 export async function inSlices<Item>(items: Iterable<Item>, work: (item: Item) => void): Promise<void> {
   let count = 0;

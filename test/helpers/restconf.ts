@@ -57,7 +57,8 @@ export interface Box {
 export const ADMIN = 'admin:admin-password';
 export const GUEST = 'guest:guest-password';
 
-const CONFIGURATION = {
+/** What a test begins with, in JSON. */
+export const CONFIGURATION = {
   'ietf-system:system': { authentication: { user: [userEntry(ADMIN), userEntry(GUEST)] } },
   'ietf-netconf-acm:nacm': {
     'read-default': 'deny',
@@ -176,7 +177,8 @@ export async function addBindings(
   await datastores.edit(OPERATOR, request({ 'gi-4over6:softwire': { aftr } }));
 }
 
-async function curl(url: string, options: CurlOptions): Promise<CurlReply> {
+/** One request with curl, which accepts any certificate. */
+export async function curl(url: string, options: CurlOptions): Promise<CurlReply> {
   const { method = 'GET', headers = [], body, user = ADMIN, more = [] } = options;
   const dir = mkdtempSync(join(tmpdir(), 'gi4over6-curl-'));
   const dump = join(dir, 'headers');

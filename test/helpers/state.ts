@@ -82,8 +82,10 @@ export function binding(
   return { 'ipv4-prefix': prefix, 'gateway-ipv6-address': gateway, ...more };
 }
 
+export type OneEdit = EditRequest & { readonly tree: DataNode };
+
 /** An edit of running by merge, unless the details say otherwise. */
-export function request(data: Readonly<Record<string, unknown>>, details: Partial<EditRequest> = {}): EditRequest {
+export function request(data: Readonly<Record<string, unknown>>, details: Partial<OneEdit> = {}): OneEdit {
   return { target: 'running', tree: tree(data), defaultOperation: 'merge', testOption: 'test-then-set', ...details };
 }
 

@@ -14,8 +14,9 @@ import { openGeneration } from '../../src/state/environment.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import { StoreReader } from '../../src/state/reader.ts';
-import type { Change, EditRequest } from '../../src/state/request.ts';
+import type { Change } from '../../src/state/request.ts';
 import { RowPack } from '../../src/state/row-pack.ts';
+import type { OneEdit } from '../helpers/state.ts';
 import { binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
 
 const test = suite('bulk write');
@@ -23,7 +24,7 @@ const COUNT = BULK_WRITE_ROWS + 5;
 const AFTR = { name: 'a', 'ipv6-address': '2001:db8:b::1', 'ipv4-pool': ['10.0.0.0/8'] };
 
 /** An edit of the table of `a` by rows of 10.0.0.0/8 whose gateways end in `gateway`. */
-function edit(first: number, count: number, gateway: number, more: Record<string, unknown> = {}): EditRequest {
+function edit(first: number, count: number, gateway: number, more: Record<string, unknown> = {}): OneEdit {
   const rows = new RowPack();
   for (let i = first; i < first + count; i++) {
     const gatewayIpv6Address = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, gateway);
@@ -102,7 +103,7 @@ test('refused by a rule or a participant: nothing is written, and the next one g
     };
     datastores.addParticipant({ prepare });
     const { version } = datastores.head();
-    const faultOf = (wanted: EditRequest) =>
+    const faultOf = (wanted: OneEdit) =>
       datastores.edit(OPERATOR, wanted).then(
         () => undefined,
         (error: ManagementError) => error,

@@ -23,16 +23,24 @@ export interface Wrapper {
   readonly namespace: string;
 }
 
-export interface BodyShape {
-  /** Schema node whose children the body holds. */
+/** Data as it came, before the schema has a say. */
+export type RawData =
+  | { readonly encoding: 'json'; readonly members: JsonObject }
+  | { readonly encoding: 'xml'; readonly elements: readonly XmlElement[] };
+
+export interface DataShape {
+  /** Schema node whose children the data are. */
   readonly parent: SchemaNode;
   /** Instance path of that node, for error-path. */
   readonly path: string;
-  readonly wrapper?: Wrapper;
   /** Module of unqualified JSON names at the top, where the URI settles it. */
   readonly module?: string;
   /** Whether `config false` nodes are welcome (input of operations). */
   readonly state?: boolean;
+}
+
+export interface BodyShape extends DataShape {
+  readonly wrapper?: Wrapper;
 }
 
 /** A body of configuration that is read while it comes. */
@@ -53,25 +61,43 @@ export function longBody(encoding: Encoding): LongBody {
 export async function readBody(
   body: Uint8Array | LongBody,
   encoding: Encoding | undefined,
-  { schema, check }: Pick<RestconfOperations, 'schema' | 'check'>,
+  operations: Pick<RestconfOperations, 'schema' | 'check'>,
   shape: BodyShape,
 ): Promise<DataNode> {
+  return dataOf(rawBody(body, encoding, shape.wrapper), operations, shape);
+}
+
+/**
+ * The body, taken out of its wrapper.
+ * @throws RestconfFault 415 without a Content-Type; ManagementError malformed-message for what is not well-formed or has another wrapper
+ */
+export function rawBody(
+  body: Uint8Array | LongBody,
+  encoding: Encoding | undefined,
+  wrapper: Wrapper | undefined,
+): RawData {
   const whole = body instanceof Uint8Array ? body : undefined;
   if (whole?.length === 0) throw malformed('the request has no body; expected the resource in JSON or XML');
   if (encoding === undefined) throw unsupportedMedia('no Content-Type came');
-  const { parent, path, wrapper, module, state = false } = shape;
+  if (encoding === 'json') return { encoding, members: unwrapJson(jsonOf(body), wrapper) };
+  const root = xmlOf(body);
+  if (wrapper && (root.name !== wrapper.name || root.namespace !== wrapper.namespace)) {
+    throw malformed(
+      `expected the element ${wrapper.name} of ${wrapper.namespace}, ${root.name} of '${root.namespace}' came`,
+    );
+  }
+  return { encoding, elements: wrapper ? root.children : [root] };
+}
+
+/** The data as children of one node of `shape.parent`. @throws ManagementError with all their faults */
+export function dataOf(
+  raw: RawData,
+  { schema, check }: Pick<RestconfOperations, 'schema' | 'check'>,
+  { parent, path, module, state = false }: DataShape,
+): DataNode {
   try {
-    if (encoding === 'json') {
-      const members = unwrapJson(jsonOf(body), wrapper);
-      return dataFromJson(schema, check, members, { parent, state, ...(module === undefined ? {} : { module }) });
-    }
-    const root = xmlOf(body);
-    if (wrapper && (root.name !== wrapper.name || root.namespace !== wrapper.namespace)) {
-      throw malformed(
-        `expected the element ${wrapper.name} of ${wrapper.namespace}, ${root.name} of '${root.namespace}' came`,
-      );
-    }
-    return dataFromXml(schema, check, wrapper ? root.children : [root], { parent, state, edit: false });
+    if (raw.encoding === 'xml') return dataFromXml(schema, check, raw.elements, { parent, state, edit: false });
+    return dataFromJson(schema, check, raw.members, { parent, state, ...(module === undefined ? {} : { module }) });
   } catch (error) {
     throw error instanceof ManagementError ? atInstance(error, parent.path, path) : error;
   }

@@ -8,10 +8,7 @@
  */
 
 import type { DataNode } from '../../state/data.ts';
-import { entryId } from '../../state/data.ts';
-import { ManagementError } from '../../state/errors.ts';
-import type { Caller, Edition, EditRequest } from '../../state/request.ts';
-import { pathSelection } from '../selection.ts';
+import type { Caller, EditRequest } from '../../state/request.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { readBody } from './body.ts';
@@ -22,9 +19,10 @@ import type { Reply } from './reply.ts';
 import { RESTCONF_NAMESPACE } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
 import { ROOT } from './request.ts';
+import { lookAt, onlyChild, placeAt, requireTarget } from './resource-edit.ts';
 import type { PathStep } from './resource-path.ts';
 import { parseDataPath, printDataPath, stepsTo } from './resource-path.ts';
-import { buildPath, findNode } from './target.ts';
+import { buildPath } from './target.ts';
 
 const DATA_WRAPPER = { name: 'data', module: 'ietf-restconf', namespace: RESTCONF_NAMESPACE };
 
@@ -101,15 +99,8 @@ export class Editor {
     operation: 'replace' | 'merge',
   ): Promise<Plan> {
     const { root, last: parent } = buildPath(this.#operations.schema, steps.slice(0, -1));
-    const target = steps[steps.length - 1];
-    const child = await this.#single(request, parent, body, target?.schema.module);
-    if (!target || child.schema !== target.schema) {
-      throw badRequest(`the body holds ${child.schema.qualifiedName}; the URL names ${printDataPath(steps)}`);
-    }
-    if (child.schema.isList && child.id !== entryId(target.schema, target.keys)) {
-      const values = child.schema.kind === 'list' ? child.keyValues() : [child.value];
-      throw badRequest(`the body holds the entry ${values.join(', ')}, the URL names ${target.keys.join(', ')}`);
-    }
+    const child = await this.#single(request, parent, body, steps[steps.length - 1]?.schema.module);
+    requireTarget(child, steps);
     child.operation = operation;
     this.#place(child, request.query, steps.slice(0, -1));
     parent.add(child);
@@ -128,54 +119,29 @@ export class Editor {
     module?: string,
   ): Promise<DataNode> {
     const shape = { parent: parent.schema, path: parent.path, ...(module === undefined ? {} : { module }) };
-    const top = await readBody(body, request.bodyEncoding, this.#operations, shape);
-    const [child, ...more] = top.childMap.values();
-    const rows = top.bulk?.size ?? 0;
-    if (child && more.length === 0 && rows === 0) return child;
-    const message = `expected one resource in the body, ${top.size + rows} came`;
-    throw new ManagementError('malformed-message', { type: 'rpc', message });
+    return onlyChild(await readBody(body, request.bodyEncoding, this.#operations, shape));
   }
 
   /** insert and point, §4.8.5 and §4.8.6; `parents` lead to the node that holds the child. */
   #place(child: DataNode, { insert, point }: Query, parents: readonly PathStep[]): void {
     if (insert === undefined) return;
-    if (!child.schema.dump.userOrdered) throw badRequest(`insert: ${child.schema.path} is not ordered by the user`);
-    if (point === undefined) {
-      child.insert = { where: insert };
-      return;
+    if (point !== undefined && !point.startsWith('/')) {
+      throw badRequest(`point=${point}: expected a path that begins with '/'`);
     }
-    if (!point.startsWith('/')) throw badRequest(`point=${point}: expected a path that begins with '/'`);
-    const { steps } = parseDataPath(point.slice(1).split('/'), this.#operations.schema, this.#operations.check);
-    const sibling = steps[steps.length - 1];
-    const isBeside = printDataPath(steps.slice(0, -1)) === printDataPath(parents);
-    if (!isBeside || sibling?.schema !== child.schema || sibling.keys.length === 0) {
-      throw badRequest(`point=${point}: expected an entry of ${child.schema.path} beside the one in the body`);
-    }
-    child.insert = { where: insert, point: entryId(sibling.schema, sibling.keys) };
+    const { schema, check } = this.#operations;
+    const beside = point === undefined ? undefined : parseDataPath(point.slice(1).split('/'), schema, check).steps;
+    placeAt(child, insert, beside, parents);
   }
 
   /** Whether the target is there. @throws ManagementError when a precondition fails or something is not there that must be */
   async #mayGoOn(caller: Caller, { conditions }: RestconfRequest, plan: Plan): Promise<boolean> {
-    const { exists, ...edition } = await this.#look(caller, plan.target);
+    const { exists, ...edition } = await lookAt(this.#operations, caller, plan.target);
     requireConditions(conditions, edition, exists);
     if (exists) return true;
     if (plan.mustExist) throw notFound(`there is no ${printDataPath(plan.target)}`);
     const parent = plan.target.slice(0, -1);
-    if (!(await this.#look(caller, parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
+    if (!(await lookAt(this.#operations, caller, parent)).exists)
+      throw notFound(`there is no ${printDataPath(parent)} to hold it`);
     return false;
-  }
-
-  async #look(caller: Caller, steps: readonly PathStep[]): Promise<Edition & { readonly exists: boolean }> {
-    const selection = steps.length === 0 ? { parts: [], base: 0 } : pathSelection(steps);
-    const reading = await this.#operations.read(caller, {
-      datastore: 'running',
-      content: 'config',
-      selection,
-      depth: 1,
-    });
-    const exists = findNode(reading.root, steps) !== undefined;
-    const { version, time } = reading;
-    reading.close();
-    return { version, time, exists };
   }
 }

@@ -6,6 +6,8 @@ import { RestconfFault } from './fault.ts';
 import { LIMITS } from './limits.ts';
 
 export interface BodyOptions {
+  /** Octets it may have. */
+  readonly limit: number;
   /** As announced by the client, NaN when it was not. */
   readonly contentLength: number;
   /** What a long body is read by; without it, it is kept whole. */
@@ -16,7 +18,10 @@ export interface BodyOptions {
  * The body when all of it has come.
  * @throws RestconfFault 413 above the limit, 400 when it is not as long as announced; the error of the connection, with status 400
  */
-export function takeBody(payload: Readable, { contentLength, long }: BodyOptions): Promise<Uint8Array | LongBody> {
+export function takeBody(
+  payload: Readable,
+  { limit, contentLength, long }: BodyOptions,
+): Promise<Uint8Array | LongBody> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let length = 0;
@@ -24,7 +29,7 @@ export function takeBody(payload: Readable, { contentLength, long }: BodyOptions
     const leave = () => payload.off('data', onData).off('end', onEnd).off('error', onError);
     const onData = (octets: Buffer) => {
       length += octets.length;
-      if (length > LIMITS.bodyOctets) {
+      if (length > limit) {
         leave();
         reject(tooLarge());
       } else if (body) body.feed.push(octets);
@@ -44,7 +49,7 @@ export function takeBody(payload: Readable, { contentLength, long }: BodyOptions
       if (!Number.isNaN(contentLength) && length !== contentLength) reject(otherLength(contentLength, length));
       else resolve(body ?? Buffer.concat(pieces, length));
     };
-    if (contentLength > LIMITS.bodyOctets) reject(tooLarge());
+    if (contentLength > limit) reject(tooLarge());
     else payload.on('data', onData).on('end', onEnd).on('error', onError);
   });
 }

@@ -7,6 +7,8 @@ export const LIMITS = {
   headerOctets: 32 * 1024,
   /** Octets of a request body; above it 413. */
   bodyOctets: 256 * 1024 * 1024,
+  /** Octets of a YANG Patch, which is read whole before its edits are made; above it 413. Plain PATCH and PUT are for more. */
+  patchOctets: 16 * 1024 * 1024,
   /** From this length on, binding entries of a body are read as rows. */
   bulkOctets: 16 * 1024,
   /** Levels of objects and arrays in a JSON body. */

@@ -9,6 +9,15 @@ export const MEDIA_TYPES = {
   xml: 'application/yang-data+xml',
 } as const;
 
+/** RFC 8072 §2.2. */
+export const YANG_PATCH_TYPES = {
+  json: 'application/yang-patch+json',
+  xml: 'application/yang-patch+xml',
+} as const;
+
+/** What PATCH takes, for Accept-Patch (RFC 5789 §3.1). */
+export const PATCH_TYPES = [MEDIA_TYPES.xml, MEDIA_TYPES.json, YANG_PATCH_TYPES.xml, YANG_PATCH_TYPES.json].join(', ');
+
 export const EVENT_STREAM = 'text/event-stream';
 
 /** Header fields by lower-case name, as Node gives them. */
@@ -20,18 +29,26 @@ export function header(headers: Headers, name: string): string | undefined {
   return typeof value === 'string' || value === undefined ? value : value.join(', ');
 }
 
+export interface BodyType {
+  readonly encoding: Encoding;
+  /** Whether the body is a YANG Patch (RFC 8072), not a resource. */
+  readonly isYangPatch: boolean;
+}
+
 /**
- * The encoding of the request body; undefined when no Content-Type came.
- * @throws RestconfFault 415 for any other type, or a charset other than UTF-8
+ * The type of the request body; undefined when no Content-Type came.
+ * @throws RestconfFault 415 for any other type, a YANG Patch with another method, a charset other than UTF-8
  */
-export function bodyEncoding(headers: Headers): Encoding | undefined {
+export function bodyType(method: string, headers: Headers): BodyType | undefined {
   const text = header(headers, 'content-type');
   if (text === undefined) return undefined;
   const [type = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
   if (charset === undefined || charset.replaceAll('"', '') === 'utf-8') {
-    if (type === MEDIA_TYPES.json) return 'json';
-    if (type === MEDIA_TYPES.xml) return 'xml';
+    for (const encoding of ['json', 'xml'] as const) {
+      const isYangPatch = method === 'PATCH' && type === YANG_PATCH_TYPES[encoding];
+      if (isYangPatch || type === MEDIA_TYPES[encoding]) return { encoding, isYangPatch };
+    }
   }
   throw unsupportedMedia(`Content-Type '${text}' came`);
 }
@@ -40,7 +57,7 @@ export function bodyEncoding(headers: Headers): Encoding | undefined {
 export function unsupportedMedia(what: string): RestconfFault {
   const accepted = `${MEDIA_TYPES.json}, ${MEDIA_TYPES.xml}`;
   const message = `${what}; expected ${MEDIA_TYPES.json} or ${MEDIA_TYPES.xml} in UTF-8`;
-  return new RestconfFault(415, 'invalid-value', { message }, { accept: accepted, 'accept-patch': accepted });
+  return new RestconfFault(415, 'invalid-value', { message }, { accept: accepted, 'accept-patch': PATCH_TYPES });
 }
 
 /**
@@ -84,7 +101,8 @@ function preferredEncoding(headers: Headers): Encoding | undefined {
 }
 
 function requestEncoding(headers: Headers): Encoding {
-  return header(headers, 'content-type')?.toLowerCase().startsWith(MEDIA_TYPES.xml) ? 'xml' : 'json';
+  const type = header(headers, 'content-type')?.toLowerCase() ?? '';
+  return [MEDIA_TYPES.xml, YANG_PATCH_TYPES.xml].some((xml) => type.startsWith(xml)) ? 'xml' : 'json';
 }
 
 interface MediaRange {

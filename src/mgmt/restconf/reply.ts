@@ -114,7 +114,12 @@ function httpFault(error: unknown): { readonly status: number; readonly code: st
 }
 
 function jsonErrors(error: ManagementError): string {
-  const faults = error.faults.map((fault) => ({
+  return JSON.stringify({ 'ietf-restconf:errors': { error: jsonFaults(error) } });
+}
+
+/** The entries of the list `error` of an errors container. */
+export function jsonFaults(error: ManagementError): readonly Readonly<Record<string, unknown>>[] {
+  return error.faults.map((fault) => ({
     'error-type': fault.type,
     'error-tag': fault.tag,
     ...(fault.appTag === undefined ? {} : { 'error-app-tag': fault.appTag }),
@@ -122,10 +127,14 @@ function jsonErrors(error: ManagementError): string {
     'error-message': fault.message,
     ...(Object.keys(fault.info).length === 0 ? {} : { 'error-info': fault.info }),
   }));
-  return JSON.stringify({ 'ietf-restconf:errors': { error: faults } });
 }
 
 function xmlErrors(error: ManagementError, schema: Schema): string {
+  return `<errors xmlns="${RESTCONF_NAMESPACE}">${xmlFaults(error, schema)}</errors>`;
+}
+
+/** The same as elements. */
+export function xmlFaults(error: ManagementError, schema: Schema): string {
   const faults = error.faults.map((fault) => {
     const appTag = fault.appTag === undefined ? '' : leaf('error-app-tag', fault.appTag);
     const path = fault.path ? leaf('error-path', fault.path, prefixesOf(fault.path, schema)) : '';
@@ -141,7 +150,7 @@ function xmlErrors(error: ManagementError, schema: Schema): string {
       '</error>',
     ].join('');
   });
-  return `<errors xmlns="${RESTCONF_NAMESPACE}">${faults.join('')}</errors>`;
+  return faults.join('');
 }
 
 function leaf(name: string, value: string, attributes = ''): string {

@@ -9,7 +9,7 @@ import { STREAM } from '../events/streams.ts';
 import { badRequest, notFound, RestconfFault } from './fault.ts';
 import { LIMITS } from './limits.ts';
 import type { Encoding, Headers } from './media.ts';
-import { bodyEncoding, errorEncoding, header, MEDIA_TYPES, replyEncoding, requireEventStream } from './media.ts';
+import { bodyType, errorEncoding, header, PATCH_TYPES, replyEncoding, requireEventStream } from './media.ts';
 import type { Query, StreamQuery } from './query.ts';
 import { parseQuery, parseStreamQuery } from './query.ts';
 import type { PathStep } from './resource-path.ts';
@@ -46,6 +46,8 @@ export interface RestconfRequest {
   readonly streamQuery?: StreamQuery;
   /** Undefined when no Content-Type came. */
   readonly bodyEncoding: Encoding | undefined;
+  /** Whether the body is a YANG Patch, which PATCH may have (RFC 8072). */
+  readonly isYangPatch: boolean;
   readonly replyEncoding: Encoding;
   readonly conditions: Conditions;
   /** For the record of an edit; from the header field Edit-Comment. */
@@ -96,6 +98,7 @@ export function parseRequest(
   if (!known || !allowed.includes(known)) throw methodNotAllowed(method, resource);
   const query = queries.join('?');
   const isStream = resource.kind === 'stream';
+  const body = WITH_BODY.includes(method) ? bodyType(method, headers) : undefined;
   if (isStream) requireEventStream(headers);
   const request: RestconfRequest = {
     method: known,
@@ -103,7 +106,8 @@ export function parseRequest(
     query: parseQuery(method, isStream ? '' : query, targetOf(resource, schema)),
     ...(isStream && { streamQuery: parseStreamQuery(method, query) }),
     replyEncoding: isStream ? errorEncoding(headers) : replyEncoding(headers),
-    bodyEncoding: WITH_BODY.includes(method) ? bodyEncoding(headers) : undefined,
+    bodyEncoding: body?.encoding,
+    isYangPatch: body?.isYangPatch ?? false,
     conditions: {
       ifMatch: header(headers, 'if-match'),
       ifNoneMatch: header(headers, 'if-none-match'),
@@ -113,7 +117,7 @@ export function parseRequest(
     comment: commentOf(headers, schema, check),
     origin: originOf(headers),
   };
-  if (!['GET', 'HEAD', 'OPTIONS'].includes(method)) refuseUnaddressed(request);
+  if (!['GET', 'HEAD', 'OPTIONS'].includes(method) && resource.kind === 'data') requireOne(method, resource.steps);
   return request;
 }
 
@@ -123,10 +127,16 @@ function commentOf(headers: Headers, schema: Schema, check: ValueCheck): string 
   if (field === undefined) return undefined;
   // Node gives each octet as one character.
   const text = Buffer.from(field, 'latin1').toString('utf8');
+  const fault = commentFault(text, schema, check);
+  if (fault !== undefined) throw badRequest(`header field Edit-Comment: ${fault}`);
+  return text;
+}
+
+/** Why a text is no comment for the record of an edit; undefined when it is one. */
+export function commentFault(text: string, schema: Schema, check: ValueCheck): string | undefined {
   const leaf = schema.root.child('roll-back', 'gi-4over6')?.child('input')?.child('comment');
   const checked = leaf && check(leaf, text);
-  if (checked && !('value' in checked)) throw badRequest(`header field Edit-Comment: ${checked.message}`);
-  return text;
+  return checked && !('value' in checked) ? checked.message : undefined;
 }
 
 function originOf(headers: Headers): string {
@@ -190,7 +200,7 @@ export function allowHeaders(resource: Resource): Record<string, string> {
   const allowed = allowedMethods(resource);
   const allow = { allow: allowed.join(', ') };
   if (!allowed.includes('PATCH')) return allow;
-  return { ...allow, 'accept-patch': `${MEDIA_TYPES.xml}, ${MEDIA_TYPES.json}` };
+  return { ...allow, 'accept-patch': PATCH_TYPES };
 }
 
 function methodNotAllowed(method: string, resource: Resource): RestconfFault {
@@ -204,14 +214,16 @@ function targetOf(resource: Resource, schema: Schema): SchemaNode | undefined {
   return resource.kind === 'data' ? resource.schema : undefined;
 }
 
-/** An edit needs one resource: an entry, not a list; and a key leaf is fixed for the life of its entry (§4.5, §4.6.1). */
-function refuseUnaddressed({ method, resource }: RestconfRequest): void {
-  if (resource.kind !== 'data') return;
-  const last = resource.steps[resource.steps.length - 1];
-  if (last?.schema.isList && last.keys.length === 0) {
-    throw badRequest(`${method} of ${resource.schema.path}: expected one entry, ${resource.schema.name}=key`);
+/**
+ * An edit needs one resource: an entry, not a list; and a key leaf is fixed for the life of its entry (§4.5, §4.6.1).
+ * @throws RestconfFault 400
+ */
+export function requireOne(operation: string, steps: readonly PathStep[]): void {
+  const { schema, keys } = steps[steps.length - 1] ?? {};
+  if (schema?.isList && keys?.length === 0) {
+    throw badRequest(`${operation} of ${schema.path}: expected one entry, ${schema.name}=key`);
   }
-  if (resource.schema.isKey) {
-    throw badRequest(`${method} of ${resource.schema.path}: a key never changes; delete the entry and create another`);
+  if (schema?.isKey) {
+    throw badRequest(`${operation} of ${schema.path}: a key never changes; delete the entry and create another`);
   }
 }

@@ -26,13 +26,18 @@ export interface DataPath {
 }
 
 /**
- * The segments behind `/restconf/data`, as they stand in the URL.
+ * The segments behind `/restconf/data`, or behind the resource of `from`, as they stand in the URL.
  * @throws RestconfFault 400 for an empty segment, bad percent-encoding, a first name without module, keys where none
  *   belong, missing or extra or wrong keys, an rpc; 404 for a name that is not in the schema
  */
-export function parseDataPath(segments: readonly string[], schema: Schema, check: ValueCheck): DataPath {
+export function parseDataPath(
+  segments: readonly string[],
+  schema: Schema,
+  check: ValueCheck,
+  from: SchemaNode = schema.root,
+): DataPath {
   const steps: PathStep[] = [];
-  let parent = schema.root;
+  let parent = from;
   for (const [index, segment] of segments.entries()) {
     const isLast = index === segments.length - 1;
     const equals = segment.indexOf('=');

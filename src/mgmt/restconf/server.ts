@@ -34,6 +34,7 @@ import { errorReply, statusOf, toManagementError } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
 import { allowHeaders, HOST_META, parseRequest } from './request.ts';
 import { send } from './send.ts';
+import { yangPatch } from './yang-patch.ts';
 
 export interface RestconfOptions {
   readonly operations: RestconfOperations;
@@ -172,10 +173,11 @@ class RestconfFace {
   async takeBody(request: Incoming, payload: Readable): Promise<void> {
     const contentLength = Number(request.headers['content-length']);
     const admitted = this.#admitted.get(request);
-    const { resource, bodyEncoding } = admitted?.value ?? {};
-    const isLong = resource?.kind === 'data' && bodyEncoding !== undefined;
+    const { resource, bodyEncoding, isYangPatch = false } = admitted?.value ?? {};
+    const isLong = resource?.kind === 'data' && bodyEncoding !== undefined && !isYangPatch;
     const long = isLong ? { long: () => longBody(bodyEncoding) } : {};
-    const body = await takeBody(payload, { contentLength, ...long });
+    const limit = isYangPatch ? LIMITS.patchOctets : LIMITS.bodyOctets;
+    const body = await takeBody(payload, { limit, contentLength, ...long });
     if (admitted) this.#admitted.set(request, { ...admitted, body });
   }
 
@@ -206,6 +208,7 @@ class RestconfFace {
         return invoke(operations, caller, value, resource.schema, resource.steps, body);
       default:
         if (method === 'GET' || method === 'HEAD') return readResource(operations, caller, value);
+        if (value.isYangPatch) return yangPatch(operations, caller, value, body);
         return this.#editor.edit(caller, value, body);
     }
   }

@@ -261,11 +261,26 @@ for (const type of [
   'text/plain',
   'application/json',
   `${JSON_TYPE}; charset=latin1`,
-  'application/yang-patch+json',
+  'application/yang-patch',
+  'application/yang-patch+json; charset=latin1',
   '',
 ]) {
   test(`Content-Type '${type}' is 415`, () =>
     assertFault(() => parse('PATCH', AFTR, { 'content-type': type }), 415, 'invalid-value'));
+}
+
+for (const [type, encoding] of [
+  ['application/yang-patch+json', 'json'],
+  ['Application/YANG-Patch+XML;charset=utf-8', 'xml'],
+] as const) {
+  test(`Content-Type ${type} is for PATCH alone`, () => {
+    const request = parse('PATCH', AFTR, { 'content-type': type });
+    assert.equal([request.isYangPatch, request.bodyEncoding, request.replyEncoding], [true, encoding, encoding]);
+    assert.not(parse('PATCH', AFTR).isYangPatch);
+    for (const method of ['PUT', 'POST']) {
+      assertFault(() => parse(method, AFTR, { 'content-type': type }), 415, 'invalid-value');
+    }
+  });
 }
 
 test('the origin of Location is what the client called us', () => {

@@ -1,10 +1,15 @@
+// needs: addon
+/** Reading over RESTCONF from the running program, with curl. */
+
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { binding, edit, GI, lock, table } from '../../helpers/netconf-requests.ts';
 import type { CurlReply } from '../../helpers/restconf.ts';
-import { addBindings, GUEST, JSON_TYPE, withRestconf, XML_TYPE } from '../../helpers/restconf.ts';
-import { OPERATOR, request } from '../../helpers/state.ts';
+import { GUEST, JSON_TYPE, XML_TYPE } from '../../helpers/restconf.ts';
+import { startProgram } from '../../helpers/restconf-program.ts';
 
 const test = suite('restconf server: reading');
+const program = await startProgram();
 
 const DATA = '/restconf/data';
 const AFTR = `${DATA}/gi-4over6:softwire/aftr=a`;
@@ -23,7 +28,7 @@ function json(reply: CurlReply): unknown {
 }
 
 test('host-meta needs no user', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const reply = await curl('/.well-known/host-meta', { user: '', headers: ['Accept: application/xrd+xml'] });
     assert.is(reply.status, 200);
     assert.is(reply.headers['content-type'], 'application/xrd+xml');
@@ -47,7 +52,7 @@ const OPERATIONS = [
 ];
 
 test('the API and its leaves, in both encodings', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const api = { data: {}, operations: {}, 'yang-library-version': '2019-01-04' };
     assert.equal(json(await curl('/restconf')), { 'ietf-restconf:restconf': api });
     assert.equal(json(await curl('/restconf/operations')), {
@@ -73,8 +78,8 @@ test('the API and its leaves, in both encodings', () =>
   }));
 
 test('resources in JSON: the target stands at the top', () =>
-  withRestconf(async ({ curl, datastores }) => {
-    await addBindings(datastores, BINDINGS);
+  program.run(async ({ curl, addBindings }) => {
+    await addBindings(BINDINGS);
     const table = { binding: BINDINGS };
     const aftr = {
       name: 'a',
@@ -100,8 +105,8 @@ test('resources in JSON: the target stands at the top', () =>
   }));
 
 test('resources in XML', () =>
-  withRestconf(async ({ curl, datastores }) => {
-    await addBindings(datastores, BINDINGS);
+  program.run(async ({ curl, addBindings }) => {
+    await addBindings(BINDINGS);
     const get = (path: string) => curl(`${path}?content=config`, { headers: [`Accept: ${XML_TYPE}`] });
     const binding = (prefix: string, gateway: string) =>
       `<ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>${gateway}</gateway-ipv6-address></binding>`;
@@ -132,7 +137,7 @@ const absent = [
 ];
 for (const path of absent) {
   test(`404 for ${path}`, () =>
-    withRestconf(async ({ curl }) => {
+    program.run(async ({ curl }) => {
       const reply = await curl(path);
       assert.is(reply.status, 404);
       assert.is(reply.tag, 'invalid-value');
@@ -140,11 +145,37 @@ for (const path of absent) {
 }
 
 test('an empty container that is always there is no 404', () =>
-  withRestconf(async ({ curl }) => assert.equal(json(await curl(TABLE)), { 'gi-4over6:binding-table': {} })));
+  program.run(async ({ curl }) =>
+    assert.equal(json(await curl(`${TABLE}?content=config`)), { 'gi-4over6:binding-table': {} }),
+  ));
+
+test('R07: the datastore: configuration and state together, or one of them', () =>
+  program.run(async ({ curl, addBindings }) => {
+    await addBindings(BINDINGS);
+    const read = async (query: string) => {
+      const data = (json(await curl(`${DATA}${query}`)) as Record<string, Record<string, unknown>>)[
+        'ietf-restconf:data'
+      ];
+      const softwire = data?.['gi-4over6:softwire'] as { aftr: Record<string, Record<string, unknown>>[] };
+      const [aftr] = softwire.aftr;
+      const binding = aftr?.['binding-table']?.binding as unknown[] | undefined;
+      return [
+        binding?.length,
+        aftr?.['ipv6-address'],
+        Number(aftr?.['binding-table']?.bindings),
+        'ietf-yang-library:yang-library' in (data ?? {}),
+      ];
+    };
+    assert.equal(await read(''), [2, '2001:db8:b::1', 2, true]);
+    assert.equal(await read('?content=all'), [2, '2001:db8:b::1', 2, true]);
+    assert.equal(await read('?content=config'), [2, '2001:db8:b::1', Number.NaN, false]);
+    const [, address, count, hasLibrary] = await read('?content=nonconfig');
+    assert.equal([address, count, hasLibrary], [undefined, 2, true]);
+  }));
 
 test('content, depth, fields and with-defaults', () =>
-  withRestconf(async ({ curl, datastores }) => {
-    await addBindings(datastores, BINDINGS);
+  program.run(async ({ curl, addBindings }) => {
+    await addBindings(BINDINGS);
     const get = async (path: string) => json(await curl(path));
     assert.equal(await get(`${AFTR}?depth=1`), { 'gi-4over6:aftr': [{ name: 'a' }] });
     assert.equal(await get(`${AFTR}?fields=ipv6-address`), {
@@ -167,7 +198,7 @@ test('content, depth, fields and with-defaults', () =>
   }));
 
 test('HEAD is GET without a body', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const [get, head] = [await curl(AFTR), await curl(AFTR, { method: 'HEAD' })];
     assert.is(head.status, 200);
     assert.is(head.body, '');
@@ -178,31 +209,57 @@ test('HEAD is GET without a body', () =>
   }));
 
 test('OPTIONS tells methods and patch formats', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const options = async (path: string) => {
       const { status, headers } = await curl(path, { method: 'OPTIONS' });
       return [status, headers.allow, headers['accept-patch']];
     };
-    const patch = `${XML_TYPE}, ${JSON_TYPE}`;
+    const patch = `${XML_TYPE}, ${JSON_TYPE}, application/yang-patch+xml, application/yang-patch+json`;
     assert.equal(await options(DATA), [200, 'GET, HEAD, OPTIONS, POST, PUT, PATCH', patch]);
     assert.equal(await options(`${AFTR}/enabled`), [200, 'GET, HEAD, OPTIONS, PUT, PATCH, DELETE', patch]);
     assert.equal(await options(`${AFTR}/statistics`), [200, 'GET, HEAD, OPTIONS', undefined]);
     assert.equal(await options(`${AFTR}/lookup`), [200, 'OPTIONS, POST', undefined]);
   }));
 
-test('entity-tag and time: of configuration, new with each commit', () =>
-  withRestconf(async ({ curl, datastores }) => {
+test('R31 R32 R35: entity-tag and time are of the configuration: new with each commit of any face, not with state', () =>
+  program.run(async ({ curl, done, addBindings }) => {
     const before = await curl(DATA);
     assert.match(before.headers.etag ?? '', /^"[^"]+"$/);
     assert.ok(Date.parse(before.headers['last-modified'] ?? '') > 0);
     assert.is(before.headers['cache-control'], 'no-cache');
-    assert.is((await curl(AFTR)).headers.etag, before.headers.etag);
-    await addBindings(datastores, BINDINGS);
-    assert.is.not((await curl(DATA)).headers.etag, before.headers.etag);
+    for (const path of [AFTR, TABLE, `${AFTR}/ipv6-address`, `${AFTR}/ipv4-pool=192.0.2.0%2F24`]) {
+      const { etag, 'last-modified': modified } = (await curl(path, { method: 'HEAD' })).headers;
+      assert.equal([etag, modified], [before.headers.etag, before.headers['last-modified']], path);
+    }
+    const seen = new Set([before.headers.etag]);
+    const assertNew = async (why: string) => {
+      const { etag } = (await curl(DATA, { method: 'HEAD' })).headers;
+      assert.not(seen.has(etag), why);
+      seen.add(etag);
+    };
+    await addBindings(BINDINGS);
+    await assertNew('an edit of running over NETCONF');
+    await done(edit(table(binding('192.0.2.0/25', '2001:db8:a::9')), '', 'candidate'));
+    assert.ok(seen.has((await curl(DATA, { method: 'HEAD' })).headers.etag), 'an edit of the candidate');
+    await done('<commit/>');
+    await assertNew('a commit over NETCONF');
+    assert.is((await curl(`${TABLE}/binding=192.0.2.0%2F25`, { method: 'DELETE' })).status, 204);
+    await assertNew('an edit over RESTCONF');
+    // A refused operation is a change of state: the counter of denials.
+    const denials = async () =>
+      json(await curl(`${DATA}/ietf-netconf-acm:nacm/denied-operations`)) as Record<string, number>;
+    const counted = await denials();
+    const refused = await curl('/restconf/operations/gi-4over6:list-versions', { method: 'POST', user: GUEST });
+    assert.is(refused.status, 403);
+    assert.is.not(
+      (await denials())['ietf-netconf-acm:denied-operations'],
+      counted['ietf-netconf-acm:denied-operations'],
+    );
+    assert.ok(seen.has((await curl(DATA, { method: 'HEAD' })).headers.etag), 'a change of state');
   }));
 
 test('304 for what did not change, when it is configuration only', () =>
-  withRestconf(async ({ curl, datastores }) => {
+  program.run(async ({ curl, addBindings }) => {
     const { headers } = await curl(AFTR);
     const condition = { headers: [`If-None-Match: ${headers.etag}`] };
     const unchanged = await curl(`${AFTR}?content=config`, condition);
@@ -213,12 +270,12 @@ test('304 for what did not change, when it is configuration only', () =>
     assert.is((await curl(AFTR, condition)).status, 200);
     const since = { headers: [`If-Modified-Since: ${headers['last-modified']}`] };
     assert.is((await curl(`${AFTR}/ipv6-address`, since)).status, 304);
-    await addBindings(datastores, BINDINGS);
+    await addBindings(BINDINGS);
     assert.is((await curl(`${AFTR}?content=config`, condition)).status, 200);
   }));
 
 test('what a user may not read is not there', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const gateway = `${DATA}/gi-4over6:softwire/gateway=g`;
     assert.is((await curl(gateway)).status, 200);
     const hidden = await curl(gateway, { user: GUEST });
@@ -229,27 +286,26 @@ test('what a user may not read is not there', () =>
     assert.not.match(JSON.stringify(visible), 'gateway');
   }));
 
-test('a large answer is streamed and comes whole', () =>
-  withRestconf(async ({ curl, datastores, openReadings }) => {
-    const bindings = Array.from({ length: 3000 }, (_, index) => ({
-      'ipv4-prefix': `198.51.100.${index & 255}/32`,
+test('R72: a large answer is streamed and comes whole', () =>
+  program.run(async ({ curl, addBindings }) => {
+    const bindings = Array.from({ length: 256 }, (_, index) => ({
+      'ipv4-prefix': `198.51.100.${index}/32`,
       'gateway-ipv6-address': '2001:db8:a::1',
-      description: `${'x'.repeat(80)}${index & 255}`,
-    })).slice(0, 256);
-    await addBindings(datastores, bindings);
-    const reply = await curl(`${TABLE}/binding`);
+      description: `${'x'.repeat(80)}${index}`,
+    }));
+    await addBindings(bindings);
+    const reply = await curl(`${TABLE}/binding?content=config`);
     assert.is(reply.headers['content-length'], undefined);
-    const { 'gi-4over6:binding': entries } = JSON.parse(reply.body);
-    assert.is(entries.length, 256);
-    assert.is(openReadings(), 0);
+    assert.equal(JSON.parse(reply.body)['gi-4over6:binding'], bindings);
   }));
 
-test('reading running is not disturbed by a lock', () =>
-  withRestconf(async ({ curl, datastores }) => {
-    await datastores.lock(OPERATOR, 'running');
+test('reading running is not disturbed by the lock of a NETCONF session, and sees its edits', () =>
+  program.run(async ({ curl, done }) => {
+    await done(lock('running'));
     assert.is((await curl(AFTR)).status, 200);
-    await datastores.edit(OPERATOR, request({ 'gi-4over6:softwire': { aftr: [{ name: 'a', enabled: false }] } }));
+    await done(edit(`<softwire ${GI}><aftr><name>a</name><enabled>false</enabled></aftr></softwire>`));
     assert.equal(json(await curl(`${AFTR}/enabled`)), { 'gi-4over6:enabled': false });
   }));
 
+test('the process ends cleanly', async () => assert.is(await program.stop(), 0));
 test.run();

@@ -1,20 +1,21 @@
+// needs: addon
+/** HTTP and TLS of the running program, with curl and raw sockets. */
+
 import { once } from 'node:events';
-import { connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectPlain } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { connect } from 'node:tls';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LIMITS } from '../../../src/mgmt/restconf/limits.ts';
-import type { Box } from '../../helpers/restconf.ts';
-import { ADMIN, addBindings, JSON_TYPE, withRestconf, XML_TYPE } from '../../helpers/restconf.ts';
+import { ADMIN, JSON_TYPE, XML_TYPE } from '../../helpers/restconf.ts';
+import { startProgram } from '../../helpers/restconf-program.ts';
 
 const test = suite('restconf server: transport');
+const program = await startProgram();
 
 const DATA = '/restconf/data';
 const AFTR = `${DATA}/gi-4over6:softwire/aftr=a`;
-const TABLE = `${AFTR}/binding-table`;
 const AUTHORIZATION = `Authorization: Basic ${Buffer.from(ADMIN).toString('base64')}`;
 
 async function open(port: number, protocol = 'http/1.1'): Promise<TLSSocket> {
@@ -46,7 +47,7 @@ const refused = [
 ] as const;
 for (const [why, options] of refused) {
   test(`401 for ${why}, with a challenge, whatever the path`, () =>
-    withRestconf(async ({ curl }) => {
+    program.run(async ({ curl }) => {
       for (const path of [AFTR, '/restconf/nothing']) {
         const reply = await curl(path, options);
         assert.is(reply.status, 401);
@@ -58,7 +59,7 @@ for (const [why, options] of refused) {
 }
 
 test('errors come in the encoding the client asks for', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const xml = { headers: [`Accept: ${XML_TYPE}`] };
     for (const [path, options, status] of [
       [AFTR, { ...xml, user: '' }, 401],
@@ -74,11 +75,12 @@ test('errors come in the encoding the client asks for', () =>
   }));
 
 test('405 says what is allowed', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     for (const [path, method, allow] of [
       [DATA, 'DELETE', 'GET, HEAD, OPTIONS, POST, PUT, PATCH'],
       [`${AFTR}/lookup`, 'GET', 'OPTIONS, POST'],
       ['/restconf/operations', 'POST', 'GET, HEAD, OPTIONS'],
+      ['/restconf/operations/gi-4over6:list-versions', 'GET', 'OPTIONS, POST'],
       [DATA, 'PROPFIND', 'GET, HEAD, OPTIONS, POST, PUT, PATCH'],
     ] as const) {
       const reply = await curl(path, { method });
@@ -87,7 +89,7 @@ test('405 says what is allowed', () =>
   }));
 
 test('406 and 415 in JSON', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     assert.equal(await brief(curl(AFTR, { headers: ['Accept: text/html'] })), [406, 'invalid-value']);
     const put = (header: string) => curl(`${AFTR}/enabled`, { method: 'PUT', body: '{}', headers: [header] });
     assert.equal(await brief(put('Content-Type: text/plain')), [415, 'invalid-value']);
@@ -95,9 +97,10 @@ test('406 and 415 in JSON', () =>
     const patch = await curl(AFTR, {
       method: 'PATCH',
       body: '{}',
-      headers: ['Content-Type: application/yang-patch+json'],
+      headers: ['Content-Type: application/merge-patch+json'],
     });
-    assert.is(patch.headers['accept-patch'], `${JSON_TYPE}, ${XML_TYPE}`);
+    const types = [XML_TYPE, JSON_TYPE, 'application/yang-patch+xml', 'application/yang-patch+json'];
+    assert.is(patch.headers['accept-patch'], types.join(', '));
   }));
 
 async function brief(reply: Promise<{ status: number; tag: string | undefined }>): Promise<unknown> {
@@ -106,7 +109,7 @@ async function brief(reply: Promise<{ status: number; tag: string | undefined }>
 }
 
 test('a body above the limit is 413, announced or chunked, and the server goes on', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const body = new Uint8Array(LIMITS.bodyOctets + 1).fill(0x20);
     assert.equal(await brief(curl(AFTR, { method: 'PUT', body })), [413, 'too-big']);
     const chunked = { method: 'PUT', body, headers: ['Transfer-Encoding: chunked'] };
@@ -115,7 +118,7 @@ test('a body above the limit is 413, announced or chunked, and the server goes o
   }));
 
 test('a 10 MB body with Expect: 100-continue, and a chunked one', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const body = `{"gi-4over6:enabled":true}${' '.repeat(10_000_000)}`;
     const put = (header: string) => curl(`${AFTR}/enabled`, { method: 'PUT', body, headers: [header] });
     assert.is((await put('Expect: 100-continue')).status, 201);
@@ -123,7 +126,7 @@ test('a 10 MB body with Expect: 100-continue, and a chunked one', () =>
   }));
 
 test('a long URL is 414, a long header 431', () =>
-  withRestconf(async ({ curl }) => {
+  program.run(async ({ curl }) => {
     const long = await curl(`${DATA}?x=${'a'.repeat(LIMITS.urlOctets)}`);
     assert.equal([long.status, long.tag], [414, 'too-big']);
     const header = await curl(DATA, { headers: [`X-Long: ${'a'.repeat(LIMITS.headerOctets)}`], more: ['--http1.1'] });
@@ -132,7 +135,7 @@ test('a long URL is 414, a long header 431', () =>
 
 for (const protocol of ['--http1.1', '--http2']) {
   test(`all methods over ${protocol}`, () =>
-    withRestconf(async ({ curl }) => {
+    program.run(async ({ curl }) => {
       const more = [protocol];
       const body = '{"gi-4over6:enabled":true}';
       const statuses = [];
@@ -145,7 +148,7 @@ for (const protocol of ['--http1.1', '--http2']) {
 }
 
 test('HTTP/1.1 requests one after the other on one connection, pipelined', () =>
-  withRestconf(async ({ port }) => {
+  program.run(async ({ port }) => {
     const get = (path: string, last = false) =>
       `GET ${path} HTTP/1.1\r\nHost: x\r\n${AUTHORIZATION}\r\n${last ? 'Connection: close\r\n' : ''}\r\n`;
     const received = await exchange(port, get(`${AFTR}/name`) + get('/restconf/nothing') + get(`${AFTR}/name`, true));
@@ -156,7 +159,7 @@ test('HTTP/1.1 requests one after the other on one connection, pipelined', () =>
   }));
 
 test('what is no HTTP is refused in JSON', () =>
-  withRestconf(async ({ port, curl }) => {
+  program.run(async ({ port, curl }) => {
     const received = await exchange(port, 'nonsense\r\n\r\n');
     assert.match(received, /^HTTP\/1\.1 400 /);
     assert.match(received, '"error-tag":"malformed-message"');
@@ -164,7 +167,7 @@ test('what is no HTTP is refused in JSON', () =>
   }));
 
 test('plain HTTP on the TLS port gets no data', () =>
-  withRestconf(async ({ port, curl }) => {
+  program.run(async ({ port, curl }) => {
     const socket = connectPlain(port, '127.0.0.1');
     let received = '';
     socket.on('error', () => undefined);
@@ -178,7 +181,7 @@ test('plain HTTP on the TLS port gets no data', () =>
   }));
 
 test('TLS before 1.2 is refused', () =>
-  withRestconf(async ({ port }) => {
+  program.run(async ({ port }) => {
     const ciphers = 'DEFAULT@SECLEVEL=0';
     const attempt = (maxVersion: 'TLSv1.1' | 'TLSv1.2') => {
       const socket = connect({
@@ -198,7 +201,7 @@ test('TLS before 1.2 is refused', () =>
   }));
 
 test('a header that does not come to its end closes the connection in time', () =>
-  withRestconf(async ({ port }) => {
+  program.run(async ({ port }) => {
     const started = Date.now();
     const received = await exchange(port, 'GET /restconf HTTP/1.1\r\nHost: x\r\n');
     const took = Date.now() - started;
@@ -206,91 +209,5 @@ test('a header that does not come to its end closes the connection in time', () 
     assert.ok(took >= LIMITS.headerMs - 1000 && took < LIMITS.headerMs + 5000, `${took} ms`);
   }));
 
-/** Makes the one binding of the table two million, each made when it is asked for; `made` counts them. */
-async function withEndlessTable(body: (box: Box, made: () => number) => Promise<void>): Promise<void> {
-  await withRestconf(async (box) => {
-    const { datastores, operations } = box;
-    await addBindings(datastores, [{ 'ipv4-prefix': '192.0.2.0/24', 'gateway-ipv6-address': '2001:db8:a::1' }]);
-    let made = 0;
-    const read = operations.read.bind(operations);
-    operations.read = async (caller, request) => {
-      const reading = await read(caller, request);
-      return {
-        ...reading,
-        *rows(parent) {
-          for (const row of reading.rows(parent)) for (let i = 0; i < 2_000_000; i++, made++) yield row;
-        },
-      };
-    };
-    await body(box, () => made);
-  });
-}
-
-/** The reading ends soon, and nothing more is made. */
-async function assertStopped({ openReadings }: Box, made: () => number): Promise<void> {
-  for (let i = 0; i < 50 && openReadings() > 0; i++) await delay(20);
-  assert.is(openReadings(), 0);
-  const stopped = made();
-  assert.ok(stopped > 0 && stopped < 1_000_000, `${stopped} rows`);
-  await delay(100);
-  assert.is(made(), stopped);
-}
-
-/** Soon nothing more is made, long before the end: buffers are full. */
-async function assertPaused(made: () => number): Promise<void> {
-  let before = -1;
-  for (let i = 0; i < 50 && made() !== before; i++) {
-    before = made();
-    await delay(300);
-  }
-  assert.is(made(), before);
-  assert.ok(before > 0 && before < 1_000_000, `${before} rows`);
-}
-
-test('no more is made than a slow client takes; when it goes away the reading ends (HTTP/1.1)', () =>
-  withEndlessTable(async (box, made) => {
-    const socket = await open(box.port);
-    socket.write(`GET ${TABLE}/binding HTTP/1.1\r\nHost: x\r\n${AUTHORIZATION}\r\n\r\n`);
-    await once(socket, 'readable');
-    await assertPaused(made);
-    assert.is(box.openReadings(), 1);
-    socket.destroy();
-    await assertStopped(box, made);
-  }));
-
-test('a cancelled stream ends the reading (HTTP/2)', () =>
-  withEndlessTable(async (box, made) => {
-    const session = connectHttp2(box.url, { rejectUnauthorized: false });
-    const stream = session.request({
-      ':path': `${TABLE}/binding`,
-      authorization: AUTHORIZATION.slice('Authorization: '.length),
-    });
-    await once(stream, 'data');
-    stream.close(constants.NGHTTP2_CANCEL);
-    await assertStopped(box, made);
-    session.destroy();
-  }));
-
-test('a taken port is one error that says so', () =>
-  withRestconf(async ({ port }) => {
-    const { startRestconf } = await import('../../../src/mgmt/restconf/server.ts');
-    await withRestconf(async ({ operations }) => {
-      try {
-        await startRestconf({
-          operations,
-          users: { verifyPassword: async () => false },
-          key: '',
-          cert: '',
-          hosts: ['127.0.0.1'],
-          port,
-          log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-        });
-        assert.unreachable('the port was free');
-      } catch (error) {
-        assert.is(error instanceof Error && 'code' in error && error.code, 'EADDRINUSE');
-        assert.match(String(error), /the port is taken: stop the other program/);
-      }
-    });
-  }));
-
+test('the process ends cleanly', async () => assert.is(await program.stop(), 0));
 test.run();
