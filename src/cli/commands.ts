@@ -212,7 +212,8 @@ function addTransfer(program: Command): void {
 function addTracing(program: Command): void {
   overSocket(program.command('trace'))
     .description(
-      'say what would become of a packet and why, without sending it; with --live, what becomes of packets now',
+      'say what the datapath would do with a packet and why, without sending it; with --live, what becomes of packets now. ' +
+        'The part of the kernel is not in it: it takes one from the TTL first, and answers for addresses of the device',
     )
     .argument('[packet]', 'in hexadecimal, from its IP header on')
     .option('--from <address>', 'instead of a packet: a datagram from this IPv4 address')

@@ -3,7 +3,8 @@
 import type { Output } from './output.ts';
 import { Table } from './table.ts';
 
-export type Cell = string | number | boolean | readonly string[];
+/** What is undefined is `-` in a table, and no member in JSON. */
+export type Cell = string | number | boolean | readonly string[] | undefined;
 export type Row = Readonly<Record<string, Cell>>;
 
 export interface RowSink {
@@ -43,14 +44,15 @@ function tableSink(output: Output, columns: readonly string[], none: string): Ro
   };
 }
 
-function cellText(cell: Cell | undefined): string {
+function cellText(cell: Cell): string {
   if (cell === undefined || cell === '') return '-';
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no';
   return typeof cell === 'object' ? cell.join(' ') || '-' : String(cell);
 }
 
-/** A counter as a number where JavaScript can hold it, else as text. */
-export function counter(text: string): number | string {
-  const value = Number(text || '0');
+/** A counter as a number where JavaScript can hold it, else as text; undefined where nothing is counted. */
+export function counter(text: string): number | string | undefined {
+  if (text === '') return undefined;
+  const value = Number(text);
   return Number.isSafeInteger(value) ? value : text;
 }

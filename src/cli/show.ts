@@ -128,7 +128,12 @@ async function gateways(client: NetconfClient, output: Output, options: ShowOpti
   const wanted = '<name/><enabled/><ipv6-address/><aftr-ipv6-address/><served-prefix/>';
   const softwire = await readSoftwire(client, `<gateway>${wanted}</gateway>`, options);
   const columns = ['name', 'enabled', 'ipv6-address', 'aftr-ipv6-address', 'served-prefixes'];
-  const sink = rowSink(output, columns, 'There are no gateways.', options.json ?? false);
+  const sink = rowSink(
+    output,
+    columns,
+    'There are no gateways on this device. `gi4over6 show softwires` has those that an AFTR serves.',
+    options.json ?? false,
+  );
   for (const gateway of nodesAt(softwire, 'gateway')) {
     sink.row({
       name: textOf(gateway, 'name'),

@@ -78,7 +78,7 @@ export function describePacket(octets: Uint8Array): string {
     const inner = packet.subarray(at);
     return inner.length < IPV4_LEN ? `${ends} IPv4` : `${ends} [${describePacket(inner)}]`;
   }
-  return `${packet.length} octets that are no IP packet`;
+  return `${packet.length === 1 ? 'one octet that is' : `${packet.length} octets that are`} no IP packet`;
 }
 
 /** What follows the extension headers of an IPv6 packet, as far as they are there (RFC 8200 §4), and where. */

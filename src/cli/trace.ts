@@ -1,5 +1,6 @@
 /** `trace`: what would become of a packet, or what becomes of those of an address now; `clear-statistics`. */
 
+import { parseIpv4 } from '../address.ts';
 import type { NetconfClient, ReplyNode } from './client.ts';
 import { nodesAt, textOf, textsOf } from './client.ts';
 import { usageFailure } from './failure.ts';
@@ -53,15 +54,20 @@ async function traceLive(
   address: string,
   { seconds, json }: TraceOptions,
 ): Promise<void> {
+  if (parseIpv4(address) === undefined) throw usageFailure(`--live ${address}: expected an IPv4 address`);
   const deadline = Date.now() + 1_000 * seconds;
-  let missed = 0;
+  let [shown, missed] = [0, 0];
   do {
     const input = `<ipv4-address>${escapeXml(address)}</ipv4-address><seconds>1</seconds>`;
     const reply = await client.call(`<trace-live xmlns="urn:gi-4over6">${input}</trace-live>`);
-    for (const packet of nodesAt(reply, 'packet')) output.line(json ? jsonOf(packet) : lineOf(packet));
+    for (const packet of nodesAt(reply, 'packet')) {
+      output.line(json ? jsonOf(packet) : lineOf(packet));
+      shown++;
+    }
     missed += Number(textOf(reply, 'missed-packets') || 0);
     await output.flush();
   } while (Date.now() < deadline);
+  if (shown === 0 && !json) output.line(`No packet from or to ${address} came in ${seconds} seconds.`);
   if (missed > 0 && !json) output.line(`${missed} more packets came too fast to be shown.`);
 }
 

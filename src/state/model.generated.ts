@@ -133,7 +133,10 @@ export interface Gateway {
   readonly aftrIpv6Address: Uint8Array | undefined;
   /** Interfaces towards the end devices. */
   readonly ipv4Interface: readonly string[];
-  /** Source of the ICMPv4 messages this gateway makes. */
+  /**
+   * Source of the ICMPv4 messages this gateway makes; an address of the device. Without it there are none: neither is
+   * the gateway seen by traceroute, nor does path MTU discovery work.
+   */
   readonly ipv4Address: number | undefined;
   /** An IPv4 prefix behind this gateway; each end device has all ports. */
   readonly servedPrefix: readonly ServedPrefix[];
@@ -289,7 +292,10 @@ export interface Aftr {
   readonly ipv6Address: Uint8Array | undefined;
   /** Further tunnel addresses; a binding may name one of them. */
   readonly additionalIpv6Address: readonly Uint8Array[];
-  /** Source of the ICMPv4 messages this AFTR makes. */
+  /**
+   * Source of the ICMPv4 messages this AFTR makes; an address of the device. Without it there are none: neither is
+   * the AFTR seen by traceroute, nor does path MTU discovery towards it work.
+   */
   readonly ipv4Address: number | undefined;
   /** Public prefixes this AFTR answers for; every binding lies in one. At least one is needed when enabled. */
   readonly ipv4Pool: readonly Ipv4Prefix[];
