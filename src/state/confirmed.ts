@@ -209,9 +209,9 @@ export class Confirmation {
     throw lockDenied('running', pending.session, `${about(pending)} is pending`);
   }
 
-  /** @throws ManagementError in-use while one is pending, whoever issued it */
+  /** @throws ManagementError in-use while one is pending, whoever issued it (RFC 5717 §2.6.2) */
   requireNone(): void {
-    if (this.#pending) throw inUse(this.#pending);
+    if (this.#pending) throw inUse(this.#pending, 'outstanding-confirmed-commit');
   }
 
   #requirePersistId(persistId: string | undefined): void {
@@ -238,7 +238,7 @@ function about({ user, session, deadline }: PendingCommit): string {
   return `a confirmed commit of user ${user}${where}, to be confirmed until ${deadline},`;
 }
 
-function inUse(pending: PendingCommit): ManagementError {
+function inUse(pending: PendingCommit, appTag?: string): ManagementError {
   const message = `${about(pending)} is pending: running changes for nobody else before it is confirmed or cancelled`;
-  return new ManagementError('in-use', { type: 'protocol', message });
+  return new ManagementError('in-use', { type: 'protocol', message, appTag });
 }

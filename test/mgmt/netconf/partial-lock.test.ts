@@ -265,7 +265,11 @@ test(
   withTwo(async (one, other) => {
     await one.rpc(edit(table(binding(P, G2)), '', 'candidate'));
     assert.is(outcome(await one.rpc('<commit><confirmed/></commit>')), 'ok');
-    for (const client of [one, other]) assert.is(outcome(await client.rpc(take(row(Q)))), 'in-use');
+    for (const client of [one, other]) {
+      const reply = await client.rpc(take(row(Q)));
+      assert.is(outcome(reply), 'in-use');
+      assert.match(reply, '<error-app-tag>outstanding-confirmed-commit</error-app-tag>');
+    }
     assert.is(outcome(await one.rpc('<cancel-commit/>')), 'ok');
     idIn(await other.rpc(take(row(Q))));
   }),
