@@ -62,6 +62,7 @@ export const ARRAYS: ReadonlySet<string> = new Set([
 
 /** Leaves that are numbers in JSON; those of 64 bits are strings there. */
 export const NUMBERS: ReadonlySet<string> = new Set([
+  'alarm-threshold',
   'bindings',
   'cleared',
   'denied-data-writes',
@@ -93,12 +94,14 @@ export const NUMBERS: ReadonlySet<string> = new Set([
   'out-notifications',
   'out-rpc-errors',
   'path-mtu',
+  'path-mtu-lifetime',
   'pipe-dscp',
   'psid',
   'psid-length',
   'psid-offset',
   'session-id',
   'softwire-num-max',
+  'softwire-num-threshold',
   'softwire-payload-mtu',
   'tcp-mss-clamp',
   'timeout',

@@ -84,6 +84,9 @@ export class RowCounters {
   readonly #fetched = new Int32Array(1);
   /** What makes tenths since the base of the clock of the batches. */
   readonly #offsetMs: number;
+  /** The moment of the batch in hand, and what it is in tenths since the base. */
+  #notedMs = -1;
+  #notedTenths = 0;
 
   constructor(memory: RowCountersMemory, rows: Int32Array) {
     this.memory = memory;
@@ -121,10 +124,23 @@ export class RowCounters {
   #countPlaces(batch: Batch, from: number, to: number): void {
     const { verdicts, rows, sides, lengths, instances } = batch;
     const counting = this.#counting;
+    // Refused packets of one gateway that follow each other, as in a flood, are added in one step.
+    let violator = 0;
+    let packets = 0;
+    let octets = 0;
     for (let k = from; k < to; k++) {
       const verdict = verdicts[k] ?? 0;
       if (verdict > HAIRPINNED) {
-        if (isRefusal(verdict)) this.#countRefused(batch, k, 1, lengths[k] ?? 0);
+        if (!isRefusal(verdict)) continue;
+        const row = batch.violators[k] ?? 0;
+        if (row !== violator) {
+          this.#countRefused(violator, packets, octets);
+          violator = row;
+          packets = 0;
+          octets = 0;
+        }
+        packets++;
+        octets += lengths[k] ?? 0;
         continue;
       }
       if (verdict === HAIRPINNED) this.#addOther(batch, k, 1, lengths[k] ?? 0);
@@ -132,6 +148,7 @@ export class RowCounters {
       const cell = ((rows[k] ?? 0) << TRAFFIC_SHIFT) + (sides[k] === 4 ? 0 : FROM_GATEWAY);
       this.#add(cell, 1, lengths[k] ?? 0);
     }
+    this.#countRefused(violator, packets, octets);
   }
 
   /** Fragments that have waited end as the packet that they are part of. */
@@ -141,7 +158,7 @@ export class RowCounters {
       const k = owners[i] ?? 0;
       if (k < 0) continue;
       const verdict = batch.verdicts[k] ?? 0;
-      if (isRefusal(verdict)) this.#countRefused(batch, k, packets[i] ?? 0, octets[i] ?? 0);
+      if (isRefusal(verdict)) this.#countRefused(batch.violators[k] ?? 0, packets[i] ?? 0, octets[i] ?? 0);
       if (verdict === HAIRPINNED) this.#addOther(batch, k, packets[i] ?? 0, octets[i] ?? 0);
       if (verdict > HAIRPINNED || this.#counting[1 + (batch.instances[k] ?? 0)] === 0) continue;
       this.#add(((batch.rows[k] ?? 0) << TRAFFIC_SHIFT) + FROM_GATEWAY, packets[i] ?? 0, octets[i] ?? 0);
@@ -158,8 +175,8 @@ export class RowCounters {
     return ((this.#rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) >>> ROW_INSTANCE_SHIFT) & ROW_INSTANCE_MASK;
   }
 
-  #countRefused(batch: Batch, k: number, packets: number, octets: number): void {
-    const row = batch.violators[k] ?? 0;
+  /** Nothing for row 0. */
+  #countRefused(row: number, packets: number, octets: number): void {
     if (row === 0) return;
     const word = row << REFUSED_SHIFT;
     addToCount(this.#refused, word, packets);
@@ -175,7 +192,11 @@ export class RowCounters {
   noteRefused(row: number, source: number, nowMs: number): void {
     const word = row << REFUSED_SHIFT;
     this.#refused[word + REFUSED_SOURCE] = source;
-    this.#refused[word + REFUSED_TIME] = Math.floor((this.#offsetMs + nowMs) / 100);
+    if (nowMs !== this.#notedMs) {
+      this.#notedMs = nowMs;
+      this.#notedTenths = Math.floor((this.#offsetMs + nowMs) / 100);
+    }
+    this.#refused[word + REFUSED_TIME] = this.#notedTenths;
   }
 
   #add(cell: number, packets: number, octets: number): void {

@@ -7,9 +7,10 @@ export function addOne(words: Int32Array, word: number): void {
 
 /** Adds an amount of less than 2^53 to the count at a word. */
 export function addToCount(words: Int32Array, word: number, amount: number): void {
-  const low = amount >>> 0;
-  const sum = (Atomics.add(words, word, low) >>> 0) + low;
-  const high = Math.floor(amount / 0x1_0000_0000) + (sum >= 0x1_0000_0000 ? 1 : 0);
+  const low = amount | 0;
+  const carry = Atomics.add(words, word, low) >>> 0 > ~low >>> 0 ? 1 : 0;
+  // Amounts are small, and a division for each would be most of the work.
+  const high = carry + (amount > 0xffff_ffff ? Math.floor(amount / 0x1_0000_0000) : 0);
   if (high > 0) Atomics.add(words, word + 1, high);
 }
 
