@@ -16,7 +16,6 @@ const NEXT = 9;
 /** 0 while fragments are gathered, otherwise the verdict of all that come. */
 export const DOOMED = 10;
 export const INSTANCE = 11;
-export const SOFTWIRE = 12;
 export const FIRST_FRAGMENT = 13;
 export const FRAGMENTS = 14;
 /** Octets of data so far; octets of the whole, or -1. */

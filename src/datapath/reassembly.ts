@@ -25,7 +25,6 @@ import {
   HELD_OCTETS,
   HELD_PACKETS,
   INSTANCE,
-  SOFTWIRE,
   TOTAL,
 } from './datagram-table.ts';
 import { chunksFor, FragmentStore } from './fragment-store.ts';
@@ -229,7 +228,6 @@ export class Reassembly {
     const datagram = this.#datagrams.enter(batch.words, addresses, identification);
     const at = datagram * DATAGRAM_WORDS;
     this.#words[at + INSTANCE] = instance;
-    this.#words[at + SOFTWIRE] = piece.softwire;
     this.#words[at + TOTAL] = -1;
     this.#sources.add(datagram, instance, batch.words, addresses);
     this.#timers.start(datagram, batch.nowMs, this.#softwires.reassemblyMs(piece.softwire));
@@ -433,7 +431,9 @@ export class Reassembly {
     const octets = Math.min(this.#store.packetLen(first), LARGEST_QUOTE);
     const at = batch.takeScratch(octets);
     this.#store.copy(first, 0, octets, batch.words, at >> 2);
-    const softwire = this.#words[datagram * DATAGRAM_WORDS + SOFTWIRE] ?? 0;
+    // The tunnel address may have gone since, and the number of its softwire to another one.
+    const softwire = this.#softwires.byLocal(batch.words, (at + ipv6.IPV6_DESTINATION) >> 2);
+    if (softwire === 0) return;
     this.#errors.send(batch, NO_OWNER, REASSEMBLY_TIME_EXCEEDED, 0, softwire, batch.buf, at, octets);
   }
 }

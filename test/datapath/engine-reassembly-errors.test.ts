@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { AFTR, addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { fragment, fragments } from '../helpers/fragments.ts';
 import { icmpv6Error } from '../helpers/icmpv6-error.ts';
 import { hex8, ipv4, udp } from '../helpers/packets.ts';
@@ -8,7 +8,7 @@ import { hex8, ipv4, udp } from '../helpers/packets.ts';
 /** What ICMPv6 says about fragments (RFC 8200 §4.5): which field of which packet, and when nothing is said. */
 const test = suite('engine-reassembly-errors');
 
-const AFTR = '2001:db8:b::1';
+const TUNNEL = '2001:db8:b::1';
 const inner = ipv4({ src: '198.51.100.10', dst: '203.0.113.80', payload: udp(1_500) });
 const withOptions = (words: number): string => `4${(5 + words).toString(16)}${inner.slice(2, 48)}`;
 /** Destination options before the fragment header, and hop-by-hop before them. */
@@ -39,7 +39,7 @@ addCases(
   malformed.map(([name, packet, code, pointer]) => ({
     name,
     in: [packet],
-    out: [icmpv6Error(4, code, pointer, packet, AFTR)],
+    out: [icmpv6Error(4, code, pointer, packet, TUNNEL)],
     counters: { 'ipv6 fragment-malformed': 1 },
   })),
 );
@@ -72,7 +72,7 @@ for (const [name, packets, quoted, count] of timeouts) {
     const engine = await engineFor('aftr');
     assert.equal(engine.run([...packets], 5_000), []);
     assert.equal(engine.run([], 64_999), []);
-    assert.equal(engine.run([], 65_250), quoted === undefined ? [] : [icmpv6Error(3, 1, 0, quoted, AFTR)]);
+    assert.equal(engine.run([], 65_250), quoted === undefined ? [] : [icmpv6Error(3, 1, 0, quoted, TUNNEL)]);
     assert.equal(engine.run([], 200_000), []);
     assert.equal(packetCounts(engine.counters()), { 'ipv6 reassembly-timeout': count });
   });
@@ -83,7 +83,7 @@ test('a first fragment larger than an error may quote is quoted in part (D64)', 
   const [large = ''] = fragments(inner, 1_400);
   engine.run([large], 0);
   const [error = ''] = engine.run([], 60_250);
-  assert.is(error, icmpv6Error(3, 1, 0, large, AFTR));
+  assert.is(error, icmpv6Error(3, 1, 0, large, TUNNEL));
   assert.is(error.length / 2, 1_280);
 });
 
@@ -92,6 +92,17 @@ test('after 60 s, nothing is said about a datagram that an overlap had ended', a
   engine.run([first, overlap, fragment('00'.repeat(24), 1_016, true)], 0);
   assert.equal(engine.run([], 61_000), []);
   assert.equal(packetCounts(engine.counters()), { 'ipv6 fragment-overlap': 3 });
+});
+
+test('after 60 s, nothing is said about a packet to a tunnel address that is gone, though others came', async () => {
+  const engine = await engineFor('aftr');
+  engine.run([fragments(inner, 640, { dst: '2001:db8:b::2' })[0] ?? ''], 0);
+  // The number of its softwire is free for the second of them.
+  for (const address of ['2001:db8:b::3', '2001:db8:b::4']) {
+    await engine.configure([{ ...AFTR, 'additional-ipv6-address': [address] }]);
+  }
+  assert.equal(engine.run([], 60_250), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 reassembly-timeout': 1 });
 });
 
 test('thousands of timeouts at once are spread over batches, and their errors are limited in rate', async () => {
