@@ -170,6 +170,8 @@ export class TunnelErrors {
     const through = row === NO_ROW ? softwire : this.#softwireOf(row);
     const sent = this.#replies.sendErrorFrom(batch, k, inner, available, code, mtu, softwire, through, row);
     if (!sent) return DROP_ICMP_NOT_RELAYED;
+    // It is no traffic of a binding, and what was looked up at its octets means nothing.
+    batch.otherRows[k] = NO_ROW;
     return row === NO_ROW ? FORWARDED : HAIRPINNED;
   }
 

@@ -9,7 +9,7 @@ import { FORWARDED } from '../../src/datapath/verdict.ts';
 import type { BindingText } from '../helpers/engine-case.ts';
 import { AFTR, BINDINGS, EngineUnderTest } from '../helpers/engine-case.ts';
 import { fragments } from '../helpers/fragments.ts';
-import { ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** What is counted for each binding and each gateway of an AFTR (D130). */
 const test = suite('row-statistics');
@@ -91,6 +91,19 @@ test('a packet from gateway to gateway counts for both, as it was received', asy
   engine.run([up(G1, X, Y)]);
   assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 1, U]);
   assert.equal(bindingFigures(engine, '198.51.101.0/24'), [1, U, 0, 0]);
+});
+
+test('an ICMPv6 error that is passed on counts for no binding, also where its octets look like an address of one', async () => {
+  // 2001:db8 is 32.1.13.184.
+  const engine = await engineWith([...BINDINGS, ['32.1.0.0/16', G3]]);
+  const sent = ipv6({ src: MAIN, dst: G1, payload: ipv4({ src: Y, dst: X }) });
+  const rest = `00000000${sent}`;
+  engine.run([ipv6({ src: G1, dst: MAIN, nextHeader: 58, payload: icmpv6(G1, MAIN, 1, 0, rest) })]);
+  assert.is(engine.counters()[0]?.ipv6.hairpinned.packets, 1);
+  assert.equal(
+    [G1, G2, G3].map((gw) => gatewayFigures(engine, gw)),
+    Array.from({ length: 3 }, () => [0, 0, 0, 0]),
+  );
 });
 
 test('a drop is counted for no binding', async () => {
