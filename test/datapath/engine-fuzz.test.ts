@@ -1,20 +1,32 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { fuzz } from '../helpers/fuzz.ts';
+import { Fuzz } from '../helpers/fuzz.ts';
+import { FuzzMemory } from '../helpers/fuzz-memory.ts';
 import { seed } from '../helpers/random.ts';
 
 /** The engine against the naive one. More packets: `node dist/tools/fuzz.js`. */
 const test = suite('engine-fuzz');
 
-const PACKETS = 500_000;
+const PIECE = 100_000;
+const PIECES = 5;
+const WARM_UP = 2;
+const MOST_GROWTH_MEBIBYTES = 16;
 
 for (const role of ['gateway', 'aftr'] as const) {
-  test(`${role}: ${PACKETS} random packets end as the naive engine says (seed ${seed})`, async () => {
-    const { ends } = await fuzz(role, PACKETS, seed + (role === 'aftr' ? 1 : 0));
-    const least = PACKETS / 1_000;
-    assert.ok(ends.forwarded > 20 * least && ends.dropped > 20 * least && ends.replied > least, JSON.stringify(ends));
-    assert.ok(ends.held > 20 * least, JSON.stringify(ends));
-    assert.ok(role === 'gateway' || ends.hairpinned > least, JSON.stringify(ends));
+  test(`${role}: ${PIECES * PIECE} random packets end as the naive engine says (seed ${seed})`, async () => {
+    const fuzz = new Fuzz(role, seed + (role === 'aftr' ? 1 : 0));
+    const memory = new FuzzMemory();
+    for (let piece = 0; piece < PIECES; piece++) {
+      await fuzz.run(PIECE);
+      memory.take(piece < WARM_UP);
+    }
+    const { packets, changes, ends } = fuzz.tally;
+    const least = packets / 1_000;
+    const text = JSON.stringify(fuzz.tally);
+    assert.ok(ends.forwarded > 20 * least && ends.dropped > 20 * least && ends.replied > least, text);
+    assert.ok(ends.held > 20 * least && changes > least / 10, text);
+    assert.ok(role === 'gateway' || ends.hairpinned > least, text);
+    assert.ok((memory.growthMebibytes ?? Number.NaN) < MOST_GROWTH_MEBIBYTES, `${memory.growthMebibytes} MiB more`);
   });
 }
 

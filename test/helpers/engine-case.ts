@@ -133,11 +133,15 @@ export class EngineUnderTest {
     this.#counters.countBatch(0, batch);
   }
 
-  /** What came out of the last batch, by the packet that caused it. */
-  outputsByPacket(): Buffer[][] {
-    const outputs: Buffer[][] = Array.from({ length: this.batch.count }, () => []);
-    for (let slot = 0; slot < this.batch.outputs; slot++)
-      outputs[this.batch.owners[slot] ?? 0]?.push(this.#output(slot));
+  /** What came out of the last batch, by the place of the packet that caused it; NO_OWNER for what none has. */
+  outputsByPlace(): Map<number, Buffer[]> {
+    const outputs = new Map<number, Buffer[]>();
+    for (let slot = 0; slot < this.batch.outputs; slot++) {
+      const owner = this.batch.owners[slot] ?? 0;
+      const own = outputs.get(owner);
+      if (own) own.push(this.#output(slot));
+      else outputs.set(owner, [this.#output(slot)]);
+    }
     return outputs;
   }
 

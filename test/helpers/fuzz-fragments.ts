@@ -1,6 +1,8 @@
-/** Fragments of tunnel packets on their way: in any order, some twice, some lost, some that overlap others. */
+/** Fragments of tunnel packets, and of IPv4 packets, on their way: in any order, some twice, some lost, some that overlap others. */
 
-import type { Next } from './fuzz-packets.ts';
+import type { Next } from './fuzz-table.ts';
+import { chance } from './fuzz-table.ts';
+import { withHeaderSum } from './naive-ipv4.ts';
 
 /** As many fragments at least are on their way, so that those of some packets come between those of others. */
 const ON_THE_WAY = 12;
@@ -9,11 +11,16 @@ const IDENTIFICATIONS = 256;
 const HEADER = 40;
 
 export class FuzzFragments {
+  readonly #cut: (packet: Buffer, next: Next) => Buffer[];
   readonly #onTheWay: Buffer[] = [];
+
+  constructor(cut: (packet: Buffer, next: Next) => Buffer[]) {
+    this.#cut = cut;
+  }
 
   /** The next to arrive; `make` gives packets to cut. */
   take(make: () => Buffer, next: Next): Buffer {
-    while (this.#onTheWay.length < ON_THE_WAY) this.#onTheWay.push(...cut(make(), next));
+    while (this.#onTheWay.length < ON_THE_WAY) this.#onTheWay.push(...this.#cut(make(), next));
     const [fragment] = this.#onTheWay.splice(next() % this.#onTheWay.length, 1);
     if (!fragment) throw new RangeError('no fragment is on its way');
     return fragment;
@@ -21,7 +28,7 @@ export class FuzzFragments {
 }
 
 /** RFC 8200 §4.5; behind the first extension header, where there is one, as often as before it. */
-function cut(packet: Buffer, next: Next): Buffer[] {
+export function cutOuter(packet: Buffer, next: Next): Buffer[] {
   const hasExtension = packet[6] === 0 || packet[6] === 43 || packet[6] === 60;
   const at = hasExtension && next() % 2 === 0 ? HEADER + 8 * (1 + (packet[HEADER + 1] ?? 0)) : HEADER;
   const link = at === HEADER ? 6 : HEADER;
@@ -65,4 +72,32 @@ function spoil(fragment: Buffer, at: number, next: Next): Buffer[] {
     default:
       return [fragment];
   }
+}
+
+/**
+ * RFC 791 §3.2: an IPv4 packet, or the one in a plain tunnel packet, in up to three fragments, some lost, some twice; every other
+ * packet goes whole.
+ */
+export function cutInner(packet: Buffer, next: Next): Buffer[] {
+  const at = (packet[0] ?? 0) >> 4 === 4 ? 0 : HEADER;
+  const inner = packet.subarray(at);
+  const header = ((inner[0] ?? 0) & 15) * 4;
+  if (at > 0 && packet[6] !== 4) return [packet];
+  const identification = next() % IDENTIFICATIONS;
+  const fragments: Buffer[] = [];
+  for (let from = header; from < inner.length; ) {
+    const isThird = fragments.length === 2;
+    const to = isThird ? inner.length : Math.min(inner.length, from + 8 * (1 + (next() % 12)));
+    const fragment = Buffer.concat([packet.subarray(0, at + header), inner.subarray(from, to)]);
+    if (at > 0) fragment.writeUInt16BE(fragment.length - HEADER, 4);
+    const own = fragment.subarray(at);
+    own.writeUInt16BE(own.length, 2);
+    own.writeUInt16BE(identification, 4);
+    own.writeUInt16BE((to < inner.length ? 0x2000 : 0) | ((from - header) >> 3), 6);
+    withHeaderSum(own);
+    if (!chance(40, next)) fragments.push(fragment);
+    if (chance(40, next)) fragments.push(Buffer.from(fragment));
+    from = to;
+  }
+  return fragments;
 }

@@ -1,196 +1,102 @@
 /**
- * Random tables of a role, and packets that come close to being let through by them: addresses of the table and beside it, every
- * header of use, and then some octets changed.
+ * Random packets that come close to being let through by a table: addresses and ports of the table and beside it, every header of
+ * use, and then some octets changed.
  */
 
-import type { Ipv4Prefix } from '../../src/address.ts';
-import { formatIpv4, formatIpv4Prefix, formatIpv6, ipv4Mask } from '../../src/address.ts';
+import { ipv4Mask } from '../../src/address.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import type { FuzzFragments } from './fuzz-fragments.ts';
-import type { NaiveInstance, NaiveRow } from './naive-engine.ts';
+import { randomMessage } from './fuzz-messages.ts';
+import type { Next } from './fuzz-table.ts';
+import { BROADCAST, chance, FIRST_NET, pick, REMOTES, SHARED_NET } from './fuzz-table.ts';
+import { withHeaderSum } from './naive-ipv4.ts';
+import { icmpv6Sum } from './naive-ipv6.ts';
+import type { NaiveLead, NaivePortSet, NaiveShared, NaiveTable } from './naive-model.ts';
 
-export interface RandomTable {
-  readonly instances: readonly NaiveInstance[];
-  readonly rows: readonly NaiveRow[];
-  /** The same in RFC 7951 JSON, bindings apart. */
-  readonly json: readonly Readonly<Record<string, unknown>>[];
+/** An address with a port, of which it may have no use. */
+export interface End {
+  readonly address: number;
+  readonly port: number;
 }
 
-/** IPv6 addresses that tables choose from: near ends, far ends. */
-const LOCALS = Array.from({ length: 6 }, (_, i) => address6(0xb, i));
-const REMOTES = Array.from({ length: 8 }, (_, i) => address6(0xa, i));
+/** Fragments on their way to an engine: of tunnel packets, and of IPv4 packets. */
+export interface Pieces {
+  readonly outer: FuzzFragments;
+  readonly inner: FuzzFragments;
+}
+
 /** Addresses that must not come as a source. */
 const MARTIANS6 = ['fe80000000000000', 'ff02000000000000', '0000000000000000'].map((high) =>
   Buffer.from(`${high}0000000000000001`, 'hex'),
 );
-const MARTIANS4 = [0x7f000001, 0x00000001, 0xe0000001, 0xffffffff, 0xf0000001];
-/** Each instance has one /16 from here on. */
-const FIRST_NET = 0xc6330000;
+const MARTIANS4 = [0x7f000001, 0x00000001, 0xe0000001, 0xffffffff, 0xf0000001, BROADCAST];
 const INTERNET = 0x08080000;
 
-function address6(net: number, host: number): Buffer {
-  return Buffer.from(
-    `20010db8000${net.toString(16)}00000000000000000${(host + 1).toString(16).padStart(3, '0')}`,
-    'hex',
-  );
-}
-
-export type Next = () => number;
-
-function pick<Item>(list: readonly Item[], next: Next): Item {
-  const item = list[next() % list.length];
-  if (item === undefined) throw new RangeError('nothing to pick from');
-  return item;
-}
-
-export function randomTable(role: Role, next: Next): RandomTable {
-  const count = 1 + (next() % 3);
-  const locals = [...LOCALS];
-  const instances: NaiveInstance[] = [];
-  for (let i = 0; i < count; i++) {
-    const own = locals.splice(0, role === 'aftr' ? 1 + (next() % 2) : 1);
-    instances.push({
-      name: `i${i}`,
-      locals: own,
-      remote: role === 'gateway' ? pick(REMOTES, next) : undefined,
-      ipv4Address: next() % 4 === 0 ? 0 : 0xcb007100 + i + 1,
-      isPipe: next() % 3 === 0,
-      pipeDscp: next() & 63,
-      isEcnCompatible: next() % 3 === 0,
-      hasFlowLabel: next() % 2 === 0,
-      hopLimit: 1 + (next() % 255),
-      payloadMtu: pick([1_240, 1_280, 1_400, 1_460], next),
-      isHairpinning: next() % 3 !== 0,
-    });
-  }
-  const rows = new Map<string, NaiveRow>();
-  for (const [i, instance] of instances.entries()) {
-    for (let n = next() % 40; n >= 0; n--) {
-      const prefix = randomPrefix(FIRST_NET + (i << 16), next);
-      const local = pick(role === 'aftr' ? instance.locals : instance.locals.slice(0, 1), next);
-      const remote = instance.remote ?? pick(REMOTES, next);
-      rows.set(formatIpv4Prefix(prefix.address, prefix.length), { prefix, instance, local, remote });
-    }
-  }
-  const all = [...rows.values()];
-  return { instances, rows: all, json: instances.map((instance, i) => jsonOf(role, instance, i, all)) };
-}
-
-function randomPrefix(net: number, next: Next): Ipv4Prefix {
-  const length = pick([16, 20, 24, 24, 27, 28, 30, 32, 32, 32], next);
-  // Few third octets, so that prefixes lie in each other.
-  const address = net + ((next() % 4) << 8) + (next() & 255);
-  return { address: (address & ipv4Mask(length)) >>> 0, length };
-}
-
-function jsonOf(
-  role: Role,
-  instance: NaiveInstance,
-  index: number,
-  rows: readonly NaiveRow[],
-): Readonly<Record<string, unknown>> {
-  const [first, ...others] = instance.locals.map((local) => formatIpv6(local));
-  const common = {
-    name: instance.name,
-    'ipv6-address': first,
-    ...(instance.ipv4Address === 0 ? {} : { 'ipv4-address': formatIpv4(instance.ipv4Address) }),
-    'traffic-class-mode': instance.isPipe ? 'pipe' : 'uniform',
-    'pipe-dscp': instance.pipeDscp,
-    'ecn-mode': instance.isEcnCompatible ? 'compatibility' : 'normal',
-    'flow-label-mode': instance.hasFlowLabel ? 'flow' : 'zero',
-    'hop-limit': instance.hopLimit,
-    'softwire-payload-mtu': instance.payloadMtu,
-    // The naive engine knows no limits.
-    reassembly: { 'maximum-fragments': 64, 'maximum-packets': 100_000, 'maximum-packets-per-source': 100_000 },
-  };
-  if (role === 'gateway') {
-    const own = rows.filter((row) => row.instance === instance);
-    const served = own.map(({ prefix }) => ({ 'ipv4-prefix': formatIpv4Prefix(prefix.address, prefix.length) }));
-    const remote = instance.remote && formatIpv6(instance.remote);
-    return { ...common, 'aftr-ipv6-address': remote, 'served-prefix': served };
-  }
-  const pool = formatIpv4Prefix(FIRST_NET + (index << 16), 16);
-  return {
-    ...common,
-    'additional-ipv6-address': others,
-    'ipv4-pool': [pool],
-    'enable-hairpinning': instance.isHairpinning,
-  };
-}
-
 /** A packet for a table: mostly one that it lets through, sometimes with a fault, sometimes with octets changed at random. */
-export function randomPacket(table: RandomTable, role: Role, fragments: FuzzFragments, next: Next): Buffer {
-  const packet = randomSound(table, role, fragments, next);
-  if (next() % 4 !== 0) return packet;
+export function randomPacket(table: NaiveTable, role: Role, pieces: Pieces, next: Next): Buffer {
+  const packet = randomSound(table, role, pieces, next);
+  if (!chance(4, next)) return packet;
   for (let n = next() % 3; n >= 0; n--) packet[next() % Math.min(packet.length, 90)] = next();
-  packet[0] = ((packet[0] ?? 0) & 15) | (next() % 2 === 0 ? 0x40 : 0x60);
-  return next() % 4 === 0 ? packet.subarray(0, 1 + (next() % packet.length)) : packet;
+  packet[0] = ((packet[0] ?? 0) & 15) | (chance(2, next) ? 0x40 : 0x60);
+  return chance(4, next) ? packet.subarray(0, 1 + (next() % packet.length)) : packet;
 }
 
 /** Of IPv4, or of the tunnel, whole or a fragment. */
-function randomSound(table: RandomTable, role: Role, fragments: FuzzFragments, next: Next): Buffer {
-  if (next() % 2 === 0) return randomIpv4(table, next);
-  const make = (): Buffer => randomIpv6(table, role, next);
-  return next() % 4 === 0 ? fragments.take(make, next) : make();
+function randomSound(table: NaiveTable, role: Role, { outer, inner }: Pieces, next: Next): Buffer {
+  const make6 = (): Buffer => randomIpv6(table, role, next);
+  const make = (): Buffer =>
+    chance(2, next) ? randomIpv4(randomEnd(table, next), randomEnd(table, next), next) : make6();
+  if (chance(8, next)) return outer.take(make6, next);
+  return chance(12, next) ? inner.take(make, next) : make();
 }
 
-/** An address of a row, of the net beside it, of an instance, of the Internet, or one that no packet may have. */
-function randomAddress({ rows, instances }: RandomTable, next: Next): number {
-  switch (next() % 16) {
-    case 0:
-      return pick(MARTIANS4, next);
-    case 1:
-      return pick(instances, next).ipv4Address;
-    case 2:
-      return FIRST_NET + (next() & 0x3ffff);
-    case 3:
-    case 4:
-    case 5:
-    case 6:
-    case 7:
-      return INTERNET + (next() & 0xffff);
-    default: {
-      const { prefix } = pick(rows, next);
-      return (prefix.address | (next() & ~ipv4Mask(prefix.length))) >>> 0;
-    }
+/** An address of a row, of the net beside it, of an instance, of the Internet, one that is shared, or one that no packet may have. */
+function randomEnd({ rows, shared, instances }: NaiveTable, next: Next): End {
+  const kind = next() % 16;
+  const port = next() & 0xffff;
+  if (kind === 0) return { address: pick(MARTIANS4, next), port };
+  if (kind === 1) return { address: pick(instances, next).ipv4Address, port };
+  if (kind === 2) return { address: (chance(2, next) ? FIRST_NET : SHARED_NET) + (next() & 0x3ffff), port };
+  if (kind < 7) return { address: INTERNET + (next() & 0xffff), port };
+  if (kind < 10 && shared.length > 0) {
+    const one = pick(shared, next);
+    return { address: one.address, port: one.portSets.length > 0 ? portOf(one, pick(one.portSets, next), next) : port };
   }
+  return rows.length > 0 ? { address: addressOf(pick(rows, next).prefix, next), port } : { address: INTERNET, port };
 }
 
-const OPTIONS = ['01010101', '83030400', '94040000', '07070400', '440c0500', '00000000'].map((text) =>
+function addressOf({ address, length }: { readonly address: number; readonly length: number }, next: Next): number {
+  return (address | (next() & ~ipv4Mask(length))) >>> 0;
+}
+
+/** A port of a port set: A, the PSID and j put together (RFC 7597 §5.1); now and then one beside it. */
+function portOf({ psidOffset, psidLength }: NaiveShared, { psid }: NaivePortSet, next: Next): number {
+  if (chance(16, next)) return next() & 0xffff;
+  const a = psidOffset === 0 ? 0 : 1 + (next() % (2 ** psidOffset - 1 || 1));
+  const m = 16 - psidOffset - psidLength;
+  return a * 2 ** (16 - psidOffset) + psid * 2 ** m + (next() % 2 ** m);
+}
+
+const OPTIONS = ['01010101', '83030400', '94040000', '07070400', '440c0500', '00000000', '89030401'].map((text) =>
   Buffer.from(text, 'hex'),
 );
 
-function randomIpv4(table: RandomTable, next: Next): Buffer {
-  const options = next() % 8 === 0 ? pick(OPTIONS, next) : Buffer.alloc(0);
-  const payload = randomPayload(next);
-  const packet = Buffer.alloc(20 + options.length + payload.length);
+function randomIpv4(source: End, destination: End, next: Next): Buffer {
+  const options = chance(8, next) ? pick(OPTIONS, next) : Buffer.alloc(0);
+  const { protocol, message } = randomMessage(source, destination, next);
+  const packet = Buffer.alloc(20 + options.length + message.length);
   packet[0] = 0x45 + options.length / 4;
   packet[1] = next();
   packet.writeUInt16BE(packet.length, 2);
   packet.writeUInt16BE(next() & 0xffff, 4);
-  packet.writeUInt16BE(pick([0, 0, 0x4000, 0x4000, 0x2000, 0x0003], next), 6);
-  packet[8] = next() % 6 === 0 ? next() % 3 : 64;
-  packet[9] = payload[0] === 8 && payload.length === 16 ? 1 : pick([6, 17, 17, 47, 50, 132], next);
-  packet.writeUInt32BE(randomAddress(table, next), 12);
-  packet.writeUInt32BE(randomAddress(table, next), 16);
+  packet.writeUInt16BE(chance(64, next) ? pick([0x2000, 0x0003, 0x2003], next) : pick([0, 0x4000], next), 6);
+  packet[8] = chance(6, next) ? next() % 3 : 64;
+  packet[9] = protocol;
+  packet.writeUInt32BE(source.address, 12);
+  packet.writeUInt32BE(destination.address, 16);
   options.copy(packet, 20);
-  payload.copy(packet, 20 + options.length);
-  packet.writeUInt16BE(checksum(packet.subarray(0, 20 + options.length)), 10);
-  return packet;
-}
-
-/** Echo requests, a header of ports with something behind it, and now and then more than the tunnel takes in one piece. */
-function randomPayload(next: Next): Buffer {
-  if (next() % 6 === 0) {
-    const echo = Buffer.from('08000000000700010102030405060708', 'hex');
-    echo.writeUInt16BE(next() & 0xffff, 4);
-    echo.writeUInt16BE(checksum(echo), 2);
-    return echo;
-  }
-  const length = next() % 12 === 0 ? 1_100 + (next() % 500) : 4 + (next() % 60);
-  const payload = Buffer.alloc(length, next());
-  payload.writeUInt32BE(next(), 0);
-  return payload;
+  message.copy(packet, 20 + options.length);
+  return withHeaderSum(packet);
 }
 
 const EXTENSIONS: readonly (readonly [nextHeader: number, octets: string])[] = [
@@ -202,28 +108,38 @@ const EXTENSIONS: readonly (readonly [nextHeader: number, octets: string])[] = [
   [44, '0400000100000007'],
   [60, '04001e0400000000'],
   [60, '04005e0400000000'],
+  [60, '3b00010400000000'],
+  [51, '0400010400000000'],
 ];
 
-function randomIpv6(table: RandomTable, role: Role, next: Next): Buffer {
-  const { instances, rows } = table;
-  const inner = randomIpv4(table, next);
-  const row = pick(rows, next);
-  // Mostly from where it is let in, and to there.
-  const isLikely = next() % 4 !== 0;
-  if (isLikely) {
-    const address = (row.prefix.address | (next() & ~ipv4Mask(row.prefix.length))) >>> 0;
-    inner.writeUInt32BE(address, role === 'aftr' ? 12 : 16);
-    const header = ((inner[0] ?? 0) & 15) * 4;
-    inner.writeUInt16BE(0, 10);
-    inner.writeUInt16BE(checksum(inner.subarray(0, header)), 10);
+/** A row or port set, and the end that belongs to it; undefined in an empty table. */
+function randomLead({ rows, shared }: NaiveTable, next: Next): { lead: NaiveLead; end: End } | undefined {
+  const one = shared.length > 0 && chance(4, next) ? pick(shared, next) : undefined;
+  if (one && one.portSets.length > 0) {
+    const lead = pick(one.portSets, next);
+    return { lead, end: { address: one.address, port: portOf(one, lead, next) } };
   }
-  const source = isLikely ? row.remote : pick([...REMOTES, ...MARTIANS6, ...LOCALS], next);
-  const local = isLikely ? row.local : pick(instances, next).locals[0];
-  if (next() % 12 === 0) return echoRequest6(source, local ?? row.local, next);
-  const extension = next() % 8 === 0 ? pick(EXTENSIONS, next) : undefined;
+  if (rows.length === 0) return undefined;
+  const lead = pick(rows, next);
+  return { lead, end: { address: addressOf(lead.prefix, next), port: next() & 0xffff } };
+}
+
+function randomIpv6(table: NaiveTable, role: Role, next: Next): Buffer {
+  // Mostly from where it is let in, and to there.
+  const likely = chance(4, next) ? undefined : randomLead(table, next);
+  const other = randomEnd(table, next);
+  const mine = likely?.end ?? randomEnd(table, next);
+  const [source, destination] = role === 'aftr' ? [mine, other] : [other, mine];
+  const inner = randomIpv4(source, destination, next);
+  const remote =
+    likely?.lead.remote ?? pick([...REMOTES, ...MARTIANS6, ...table.instances.flatMap(({ locals }) => locals)], next);
+  const local = likely?.lead.local ?? pick(pick(table.instances, next).locals, next);
+  if (chance(24, next)) return echoRequest6(remote, local, next);
+  if (likely && chance(16, next)) return randomTunnelError(table, role, likely, next);
+  const extension = chance(8, next) ? pick(EXTENSIONS, next) : undefined;
   const between = Buffer.from(extension?.[1] ?? '', 'hex');
-  const trailer = Buffer.alloc(next() % 10 === 0 ? next() % 9 : 0);
-  return ipv6(source, local ?? row.local, extension?.[0] ?? 4, Buffer.concat([between, inner, trailer]), next);
+  const trailer = Buffer.alloc(chance(10, next) ? next() % 9 : 0);
+  return ipv6(remote, local, extension?.[0] ?? 4, Buffer.concat([between, inner, trailer]), next);
 }
 
 function ipv6(source: Buffer, destination: Buffer, nextHeader: number, payload: Buffer, next: Next): Buffer {
@@ -241,14 +157,48 @@ function ipv6(source: Buffer, destination: Buffer, nextHeader: number, payload: 
 function echoRequest6(source: Buffer, destination: Buffer, next: Next): Buffer {
   const message = Buffer.from('80000000000700010102030405060708', 'hex');
   message.writeUInt16BE(next() & 0xffff, 4);
-  const pseudo = Buffer.from(`000000${message.length.toString(16).padStart(2, '0')}0000003a`, 'hex');
-  message.writeUInt16BE(checksum(Buffer.concat([source, destination, pseudo, message])), 2);
-  return ipv6(source, destination, 58, message, next);
+  return icmpv6(source, destination, message, next);
 }
 
-function checksum(octets: Buffer): number {
-  let sum = 0;
-  for (let at = 0; at < octets.length; at += 2) sum += (octets[at] ?? 0) * 256 + (octets[at + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return 0xffff - sum;
+function icmpv6(source: Buffer, destination: Buffer, message: Buffer, next: Next): Buffer {
+  const packet = ipv6(source, destination, 58, message, next);
+  packet.writeUInt16BE(0xffff - icmpv6Sum(packet, message), 42);
+  return packet;
+}
+
+const ERRORS: readonly (readonly [type: number, code: number])[] = [
+  [1, 0],
+  [1, 5],
+  [1, 6],
+  [1, 7],
+  [2, 0],
+  [2, 0],
+  [2, 0],
+  [3, 0],
+  [3, 1],
+  [4, 0],
+  [4, 1],
+];
+
+/** An error about a packet that went to a row, from a router or from its far end; cut off anywhere, sometimes. */
+function randomTunnelError(
+  table: NaiveTable,
+  role: Role,
+  { lead, end }: { lead: NaiveLead; end: End },
+  next: Next,
+): Buffer {
+  const other = randomEnd(table, next);
+  const sent = role === 'aftr' ? randomIpv4(other, end, next) : randomIpv4(end, other, next);
+  const remote = chance(16, next) ? pick(REMOTES, next) : lead.remote;
+  const limit = lead.instance.encapsulationLimit;
+  const options = Buffer.from(limit === undefined && !chance(8, next) ? '' : '0400040104010100', 'hex');
+  const quote = ipv6(lead.local, remote, options.length > 0 ? 60 : 4, Buffer.concat([options, sent]), next);
+  if (chance(8, next)) quote.writeUInt16BE(1_500, 4);
+  const [type, code] = pick(ERRORS, next);
+  const head = Buffer.from([type, code, 0, 0, 0, 0, 0, 0]);
+  if (type === 2) head.writeUInt32BE(1_270 + (next() % 250), 4);
+  if (type === 4) head.writeUInt32BE(pick([44, 44, 40, 6], next), 4);
+  const cut = chance(8, next) ? next() % quote.length : 1_232;
+  const from = chance(2, next) ? lead.remote : pick(REMOTES, next);
+  return icmpv6(from, lead.local, Buffer.concat([head, quote.subarray(0, cut)]), next);
 }

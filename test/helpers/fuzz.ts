@@ -1,161 +1,230 @@
 /**
- * Random tables, random packets: the engine against the naive one. What the naive engine forwards, connects or answers, the
- * engine must, octet by octet; what waits there for other fragments must wait; of what it drops the engine may send nothing on but an ICMP error.
+ * Random tables, random changes of them, random packets: the engine against the naive one. What the naive engine forwards, connects
+ * or answers, the engine must, octet by octet; what waits there for other fragments must wait; of what it drops the engine may send
+ * nothing on but an ICMP error to the sender. Between the changes, what both have counted is compared.
+ *
+ * The clock goes on by no or one millisecond a batch, so that far more comes than the slow path may take; now and then it jumps.
  */
 
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
-import type { InstanceCounters } from '../../src/control.ts';
+import { NO_OWNER } from '../../src/datapath/batch.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { FORWARDED, HAIRPINNED, HELD, REPLIED } from '../../src/datapath/verdict.ts';
 import { EngineUnderTest } from './engine-case.ts';
-import { FuzzFragments } from './fuzz-fragments.ts';
-import type { RandomTable } from './fuzz-packets.ts';
-import { randomPacket, randomTable } from './fuzz-packets.ts';
-import type { NaiveAnswer } from './naive-engine.ts';
+import { configurationOf, configure, takeSteps } from './fuzz-configuration.ts';
+import { FuzzCounts } from './fuzz-counts.ts';
+import { cutInner, cutOuter, FuzzFragments } from './fuzz-fragments.ts';
+import { isErrorTo, isTimeExceeded, withoutChoices } from './fuzz-outputs.ts';
+import { randomPacket } from './fuzz-packets.ts';
+import type { Next } from './fuzz-table.ts';
+import { chance, changeTable, pick, randomTable } from './fuzz-table.ts';
 import { NaiveEngine } from './naive-engine.ts';
+import type { NaiveAnswer, NaiveDecision, NaiveTable } from './naive-model.ts';
 import { random } from './random.ts';
 
 const BATCH = 64;
-/** Batches with one table. */
-const TABLE_BATCHES = 100;
-/** Tables after which the engine is a new one; before, it changes from table to table. */
-const ENGINE_TABLES = 20;
-
+/** An engine lives so many packets. */
+const ENGINE_PACKETS = 5_000_000;
+/** Batches with one table, at most. */
+const TABLE_BATCHES = 80;
+/** One change in so many leaves nothing as it was; one begins to count anew. */
+const WHOLE_CHANGE = 64;
+const CLEARING = 32;
+/** Jumps of the clock: past the wait for a first fragment, past what is known of one. */
+const JUMPS_MS = [300, 2_001, 2_001, 15_001];
 /** After it no fragment waits any more (RFC 8200 §4.5, and a little). */
 const REASSEMBLY_MS = 61_000;
+/** As much as a naive engine may keep before it would know more than the engine, whose memory has bounds. */
+const MOST_KEPT = { datagrams: 20_000, known: 3_000, waiting: 20 };
+/** Ends of timers, and the most tunnel packets that the engine gives up in one batch. */
+const TICK_MS = 250;
+const EXPIRIES = 256;
+/** Above what a clock of the machine says. */
+const FIRST_MS = 100_000_000;
 
 export interface FuzzTally {
   packets: number;
+  changes: number;
+  engines: number;
   readonly ends: Record<NaiveAnswer['end'], number>;
 }
 
-/** What meets what: one table in both engines. */
-interface Bout {
-  readonly engine: EngineUnderTest;
-  readonly naive: NaiveEngine;
-  readonly table: RandomTable;
-  readonly role: Role;
-  readonly fragments: FuzzFragments;
-  readonly next: () => number;
-}
+export class Fuzz {
+  readonly tally: FuzzTally = {
+    packets: 0,
+    changes: 0,
+    engines: 0,
+    ends: { forwarded: 0, hairpinned: 0, replied: 0, held: 0, dropped: 0 },
+  };
+  readonly #role: Role;
+  readonly #next: Next;
+  #pieces = { outer: new FuzzFragments(cutOuter), inner: new FuzzFragments(cutInner) };
+  #engine: EngineUnderTest;
+  #naive: NaiveEngine;
+  #table: NaiveTable = { instances: [], rows: [], shared: [], broadcasts: [] };
+  #counts: FuzzCounts;
+  #nowMs = FIRST_MS;
+  /** Packets after which another engine comes, and batches until the next change. */
+  #until = 0;
+  #left = 0;
 
-/**
- * Sends `packets` packets through engines of one role; the same again for the same seed.
- * @throws Error that names table and packet where the two do not agree, or counters that do not part the packets
- */
-export async function fuzz(role: Role, packets: number, seed: number): Promise<FuzzTally> {
-  const next = random(seed);
-  const tally: FuzzTally = { packets: 0, ends: { forwarded: 0, hairpinned: 0, replied: 0, held: 0, dropped: 0 } };
-  let engine = new EngineUnderTest(role);
-  let nowMs = 0;
-  for (let tables = 1; tally.packets < packets; tables++) {
-    if (tables % ENGINE_TABLES === 0) engine = new EngineUnderTest(role);
-    const table = randomTable(role, next);
-    await configure(engine, table);
-    const before = received(engine);
-    const naive = new NaiveEngine(role, table.instances, table.rows);
-    const bout: Bout = { engine, naive, table, role, fragments: new FuzzFragments(), next };
-    const first = tally.packets;
-    for (let batch = 0; batch < TABLE_BATCHES && tally.packets < packets; batch++) {
-      runBatch(bout, nowMs, tally);
-      nowMs += BATCH;
+  /** Packets for one role; the same again for the same seed. */
+  constructor(role: Role, seed: number) {
+    this.#role = role;
+    this.#next = random(seed);
+    this.#engine = new EngineUnderTest(role);
+    this.#naive = new NaiveEngine(role);
+    this.#counts = new FuzzCounts(role, this.#engine, this.#naive);
+  }
+
+  /**
+   * Sends `packets` packets more.
+   * @throws Error that names table and packet where the two do not agree, or what they have counted otherwise
+   */
+  async run(packets: number): Promise<void> {
+    const until = this.tally.packets + packets;
+    while (this.tally.packets < until) {
+      if (this.tally.packets >= this.#until) await this.#begin();
+      else if (this.#left-- === 0) await this.#change();
+      const sent = Array.from({ length: BATCH }, () => randomPacket(this.#table, this.#role, this.#pieces, this.#next));
+      this.#batch(sent);
+      this.#goOn();
     }
-    nowMs += REASSEMBLY_MS;
-    for (let batch = 0; batch < TABLE_BATCHES / 10; batch++) engine.process([], nowMs);
-    if (received(engine) - before !== tally.packets - first) throw new Error(`${role}: not all packets are counted`);
-    for (const counters of engine.counters()) assertParts(role, counters);
+    this.#check();
   }
-  return tally;
-}
 
-/** Packets that all instances have received. */
-function received(engine: EngineUnderTest): number {
-  return engine.counters().reduce((sum, { ipv4, ipv6 }) => sum + ipv4.received.packets + ipv6.received.packets, 0);
-}
+  async #begin(): Promise<void> {
+    if (this.tally.engines > 0) this.#check();
+    this.#engine = new EngineUnderTest(this.#role);
+    this.#naive = new NaiveEngine(this.#role);
+    this.#counts = new FuzzCounts(this.#role, this.#engine, this.#naive);
+    this.#pieces = { outer: new FuzzFragments(cutOuter), inner: new FuzzFragments(cutInner) };
+    this.#until = this.tally.packets + ENGINE_PACKETS;
+    this.tally.engines++;
+    await this.#takeTable(randomTable(this.#role, this.#next));
+  }
 
-/** @throws Error unless each packet received is counted at one end, with its octets, and none waits */
-function assertParts(role: Role, counters: InstanceCounters): void {
-  for (const side of [counters.ipv4, counters.ipv6]) {
-    const { forwarded, hairpinned, replied, held, drops } = side;
-    const ends = [forwarded, hairpinned, replied, ...Object.values(drops)];
-    for (const unit of ['packets', 'octets'] as const) {
-      const sum = ends.reduce((total, end) => total + end[unit], 0);
-      if (sum === side.received[unit] && held[unit] === 0) continue;
-      throw new Error(`${role}: ${unit} do not add up: ${JSON.stringify(side)}`);
+  async #change(): Promise<void> {
+    this.#check();
+    this.tally.changes++;
+    if (chance(WHOLE_CHANGE, this.#next)) {
+      this.#jump(REASSEMBLY_MS);
+      this.#check();
+      return this.#takeTable(randomTable(this.#role, this.#next));
     }
+    if (chance(CLEARING, this.#next)) {
+      const { name } = pick(this.#table.instances, this.#next);
+      this.#engine.forwarding.clearStatistics(name);
+      this.#naive.counts.clear(name);
+    }
+    const { table, steps } = changeTable(this.#role, this.#table, this.#next);
+    if (!steps) return this.#takeTable(table);
+    takeSteps(this.#engine, steps);
+    this.#naive.follow(table, steps);
+    this.#takeOn(table);
   }
-}
 
-async function configure(engine: EngineUnderTest, { json, rows }: RandomTable): Promise<void> {
-  const bindings = rows.map(({ prefix, instance, local, remote }) => ({
-    instance: instance.name,
-    text: [formatIpv4Prefix(prefix.address, prefix.length), formatIpv6(remote), formatIpv6(local)] as const,
-  }));
-  await engine.configureAll(json, bindings);
-}
-
-function runBatch({ engine, naive, table, role, fragments, next }: Bout, nowMs: number, tally: FuzzTally): void {
-  const packets = Array.from({ length: BATCH }, () => randomPacket(table, role, fragments, next));
-  // The engine writes into the packets it gets.
-  engine.process(packets, nowMs);
-  const outputs = engine.outputsByPacket();
-  for (const [k, packet] of packets.entries()) {
-    const wanted = naive.decide(packet, nowMs);
-    const fault = compare(wanted, engine.batch.verdicts[k] ?? 0, outputs[k] ?? []);
-    if (fault !== undefined) throw new Error(report(fault, role, table, packet, wanted, outputs[k] ?? []));
-    tally.ends[wanted.end]++;
+  async #takeTable(table: NaiveTable): Promise<void> {
+    await configure(this.#engine, this.#role, table);
+    this.#naive.follow(table);
+    this.#takeOn(table);
   }
-  tally.packets += packets.length;
+
+  #takeOn(table: NaiveTable): void {
+    this.#table = table;
+    this.#left = 1 + (this.#next() % TABLE_BATCHES);
+    this.#counts.begin();
+  }
+
+  // Time --------------------------------------------------------------------------------------------------------------
+
+  #goOn(): void {
+    const [datagrams, known, waiting] = this.#naive.kept;
+    if (datagrams > MOST_KEPT.datagrams || chance(4_000, this.#next)) this.#jump(REASSEMBLY_MS);
+    else if (known > MOST_KEPT.known) this.#jump(15_001);
+    else if (waiting > MOST_KEPT.waiting) this.#jump(2_001);
+    else if (chance(400, this.#next)) this.#jump(pick(JUMPS_MS, this.#next));
+    else this.#jump(this.#next() % 2);
+  }
+
+  /** What ends with the time ends in batches of nothing, as many as it may take. */
+  #jump(byMs: number): void {
+    const before = Math.floor(this.#nowMs / TICK_MS);
+    this.#nowMs += byMs;
+    if (Math.floor(this.#nowMs / TICK_MS) === before) return;
+    const [datagrams] = this.#naive.kept;
+    this.#naive.expire(this.#nowMs);
+    for (let left = datagrams; left >= 0; left -= EXPIRIES) this.#batch([]);
+  }
+
+  // Packets -----------------------------------------------------------------------------------------------------------
+
+  #batch(packets: readonly Buffer[]): void {
+    const { batch } = this.#engine;
+    this.#engine.process(packets, this.#nowMs);
+    const outputs = this.#engine.outputsByPlace();
+    for (const [k, packet] of packets.entries()) {
+      this.#compare(this.#naive.decide(packet, this.#nowMs), batch.verdicts[k] ?? 0, outputs.get(k) ?? [], packet);
+    }
+    const late = this.#naive.decideLate(this.#nowMs);
+    if (late.length !== batch.late)
+      throw new Error(this.#report(`${batch.late} waiting fragments end, not ${late.length}`));
+    for (const [i, decision] of late.entries()) {
+      const k = batch.capacity + i;
+      this.#compare(decision, batch.verdicts[k] ?? 0, outputs.get(k) ?? [], decision.packet);
+    }
+    if (!(outputs.get(NO_OWNER) ?? []).every(isTimeExceeded)) throw new Error(this.#report('a packet without a cause'));
+    this.tally.packets += packets.length;
+    this.#counts.sent(packets);
+  }
+
+  #compare(wanted: NaiveDecision, verdict: number, outputs: readonly Buffer[], packet: Buffer): void {
+    const isDropped = wanted.isLimited === true && verdict > HELD;
+    const decision = isDropped ? { ...wanted, end: 'dropped' as const, out: [] } : wanted;
+    const fault = faultOf(decision, verdict, outputs, packet);
+    if (fault !== undefined) throw new Error(this.#report(fault, packet, wanted, outputs));
+    this.#naive.counts.add(decision);
+    this.tally.ends[decision.end]++;
+  }
+
+  #check(): void {
+    const fault = this.#counts.fault(this.#table, this.#next);
+    if (fault !== undefined) throw new Error(this.#report(fault));
+  }
+
+  #report(fault: string, packet?: Buffer, wanted?: NaiveAnswer, outputs: readonly Buffer[] = []): string {
+    const hex = (list: readonly Buffer[]): string => list.map((octets) => octets.toString('hex')).join('\n  ');
+    const rows = this.#table.rows.map(({ prefix, instance, local, remote }) =>
+      [instance.name, formatIpv4Prefix(prefix.address, prefix.length), formatIpv6(local), formatIpv6(remote)].join(' '),
+    );
+    return [
+      `${this.#role}: ${fault}`,
+      `after ${this.tally.packets} packets, ${this.tally.changes} changes, at ${this.#nowMs} ms`,
+      `packet: ${packet?.toString('hex')}`,
+      `wanted: ${wanted?.end}\n  ${hex(wanted?.out ?? [])}`,
+      `left:\n  ${hex(outputs)}`,
+      `instances: ${JSON.stringify(configurationOf(this.#role, this.#table))}`,
+      `rows:\n  ${rows.join('\n  ')}`,
+    ].join('\n');
+  }
 }
 
 const VERDICT_OF = { forwarded: FORWARDED, hairpinned: HAIRPINNED, replied: REPLIED, held: HELD } as const;
 
-function compare({ end, out }: NaiveAnswer, verdict: number, outputs: readonly Buffer[]): string | undefined {
+function faultOf(
+  { end, out }: NaiveAnswer,
+  verdict: number,
+  outputs: readonly Buffer[],
+  packet: Buffer,
+): string | undefined {
   if (end === 'dropped') {
-    if (verdict === HELD || verdict <= REPLIED) return `verdict ${verdict} instead of a drop`;
-    return outputs.every(isIcmpError) ? undefined : 'a dropped packet led to something else than an ICMP error';
+    if (verdict <= HELD) return `verdict ${verdict} instead of a drop`;
+    return outputs.every((output) => isErrorTo(output, packet))
+      ? undefined
+      : 'a dropped packet led to something else than an ICMP error to its sender';
   }
   if (verdict !== VERDICT_OF[end]) return `verdict ${verdict} instead of ${end}`;
   if (outputs.length !== out.length) return `${outputs.length} packets left instead of ${out.length}`;
   const wrong = out.findIndex((wanted, i) => !wanted.equals(withoutChoices(outputs[i] ?? Buffer.alloc(0))));
   return wrong < 0 ? undefined : `packet ${wrong} that left is another`;
-}
-
-/** Without what the engine may choose: flow label, identification of fragments. */
-function withoutChoices(packet: Buffer): Buffer {
-  if ((packet[0] ?? 0) >> 4 !== 6) return packet;
-  packet.writeUInt32BE((packet.readUInt32BE(0) & 0xfff00000) >>> 0, 0);
-  if (packet[6] === 44) packet.writeUInt32BE(0, 44);
-  return packet;
-}
-
-/** An ICMPv4 error, in the tunnel or not, or an ICMPv6 error. */
-function isIcmpError(packet: Buffer): boolean {
-  if ((packet[0] ?? 0) >> 4 === 6) {
-    if (packet[6] === 58) return (packet[40] ?? 255) < 128;
-    return packet[6] === 4 && isIcmpError(packet.subarray(40));
-  }
-  return packet[9] === 1 && [3, 11, 12].includes(packet[20] ?? 0);
-}
-
-function report(
-  fault: string,
-  role: Role,
-  table: RandomTable,
-  packet: Buffer,
-  wanted: NaiveAnswer,
-  outputs: readonly Buffer[],
-): string {
-  const rows = table.rows.map(({ prefix, instance, local, remote }) =>
-    [instance.name, formatIpv4Prefix(prefix.address, prefix.length), formatIpv6(local), formatIpv6(remote)].join(' '),
-  );
-  const hex = (list: readonly Buffer[]): string => list.map((octets) => octets.toString('hex')).join('\n  ');
-  return [
-    `${role}: ${fault}`,
-    `packet: ${packet.toString('hex')}`,
-    `wanted: ${wanted.end}\n  ${hex(wanted.out)}`,
-    `left:\n  ${hex(outputs)}`,
-    `instances: ${JSON.stringify(table.json)}`,
-    `rows:\n  ${rows.join('\n  ')}`,
-  ].join('\n');
 }

@@ -1,304 +1,300 @@
 /**
  * The engine a second time, slow and obvious: one packet after the other, every rule where the RFC has it, linear search for
  * the longest match, a new buffer for what leaves. It shares nothing with src/datapath, so that a fault of the one is none of the
- * other. It says how a packet ends and what leaves; why a packet is dropped is left to the engine's own cases.
+ * other. It says how a packet ends, what leaves and for whom it counts; why a packet is dropped is left to the engine's own cases.
  */
 
-import type { Ipv4Prefix } from '../../src/address.ts';
 import { inIpv4Prefix } from '../../src/address.ts';
+import type { RowStep } from './naive-counts.ts';
+import { NaiveCounts } from './naive-counts.ts';
+import { decapsulated, encapsulate } from './naive-encapsulation.ts';
+import type { Inner } from './naive-ipv4.ts';
+import { echoReply, hasSourceRoute, isDontFragment, readInner, withMssClamped, withTtl } from './naive-ipv4.ts';
 import type { OuterFragment, Walk } from './naive-ipv6.ts';
-import { passExtensions, putTogether, readFragment } from './naive-ipv6.ts';
+import { echoReply6, mayBeSource, passExtensions, putTogether, readFragment } from './naive-ipv6.ts';
+import type { Amount, NaiveAnswer, NaiveDecision, NaiveInstance, NaiveLead, NaiveTable } from './naive-model.ts';
+import { DROPPED, HELD } from './naive-model.ts';
+import { NaivePathMtus } from './naive-path-mtus.ts';
+import { NaivePortFragments } from './naive-port-fragments.ts';
+import { portSetOf, portsOf } from './naive-port-sets.ts';
 import { NaiveReassembly } from './naive-reassembly.ts';
+import { naiveTunnelError } from './naive-tunnel-errors.ts';
 
-export interface NaiveInstance {
-  readonly name: string;
-  /** Tunnel addresses. */
-  readonly locals: readonly Buffer[];
-  /** The AFTR of a gateway. */
-  readonly remote?: Buffer | undefined;
-  /** 0 for none. */
-  readonly ipv4Address: number;
-  readonly isPipe: boolean;
-  readonly pipeDscp: number;
-  readonly isEcnCompatible: boolean;
-  readonly hasFlowLabel: boolean;
-  readonly hopLimit: number;
-  readonly payloadMtu: number;
-  readonly isHairpinning: boolean;
-}
-
-/** A served prefix of a gateway, or a binding of an AFTR. */
-export interface NaiveRow {
-  readonly prefix: Ipv4Prefix;
-  readonly instance: NaiveInstance;
-  readonly local: Buffer;
-  readonly remote: Buffer;
-}
-
-export interface NaiveAnswer {
-  readonly end: 'forwarded' | 'hairpinned' | 'replied' | 'held' | 'dropped';
-  /** In order. Identifications of fragments are zero, and flow labels where there are any. */
-  readonly out: readonly Buffer[];
-}
-
-const DROPPED: NaiveAnswer = { end: 'dropped', out: [] };
-const HELD: NaiveAnswer = { end: 'held', out: [] };
 /** RFC 8200 §4.5. */
 const REASSEMBLY_MS = 60_000;
 
-/** What is read of an IPv4 packet. */
-interface Inner {
-  /** Its octets up to the total length. */
-  readonly octets: Buffer;
-  readonly headerLength: number;
-  readonly source: number;
-  readonly destination: number;
+/** A packet on its way: as it came, and what is known of the tunnel packet it came in. */
+interface Arrival {
+  readonly packet: Buffer;
+  readonly nowMs: number;
+  /** Octets that came last. */
+  readonly received: number;
+  /** Of the IPv6 side. */
+  readonly source?: Buffer;
+  /** It was put together from fragments, and does not wait again. */
+  readonly isWhole: boolean;
 }
 
+/** Where an address leads: to a row, to nothing here; or the address is shared, and the port is nobody's or not to be seen. */
+type Found = NaiveLead | 'nowhere' | 'nobody' | 'no-port' | 'waits';
+
 export class NaiveEngine {
+  readonly counts = new NaiveCounts();
   readonly #isGateway: boolean;
-  readonly #instances: readonly NaiveInstance[];
-  readonly #rows: readonly NaiveRow[];
+  #table: NaiveTable = { instances: [], rows: [], shared: [], broadcasts: [] };
   readonly #reassembly = new NaiveReassembly<OuterFragment>(REASSEMBLY_MS);
+  readonly #portFragments = new NaivePortFragments();
+  readonly #pathMtus = new NaivePathMtus();
 
-  constructor(role: 'gateway' | 'aftr', instances: readonly NaiveInstance[], rows: readonly NaiveRow[]) {
+  constructor(role: 'gateway' | 'aftr') {
     this.#isGateway = role === 'gateway';
-    this.#instances = instances;
+  }
+
+  /** From now on; by single rows, or all in one moment. */
+  follow(table: NaiveTable, steps?: readonly RowStep[]): void {
     // The longest first: the first that holds an address is the longest match.
-    this.#rows = rows.toSorted((a, b) => b.prefix.length - a.prefix.length);
+    this.#table = { ...table, rows: table.rows.toSorted((a, b) => b.prefix.length - a.prefix.length) };
+    if (steps) this.counts.step(steps);
+    else this.counts.follow(table);
+    this.#pathMtus.keepOnly(table.instances);
   }
 
-  decide(packet: Buffer, nowMs: number): NaiveAnswer {
-    return (packet[0] ?? 0) >> 4 === 4 ? this.#fromIpv4(packet) : this.#fromIpv6(packet, nowMs, false);
+  /** What waits for other fragments. */
+  get held(): Amount {
+    const { held } = this.#reassembly;
+    const waiting = this.#portFragments.waiting;
+    return {
+      packets: held.packets + waiting.length,
+      octets: waiting.reduce((sum, { received }) => sum + received, held.octets),
+    };
   }
 
-  #fromIpv4(packet: Buffer): NaiveAnswer {
-    const inner = readInner(packet);
+  /** How much is kept: tunnel packets that are not whole, packets whose ports are known, fragments that wait for ports. */
+  get kept(): readonly [datagrams: number, known: number, waiting: number] {
+    return [this.#reassembly.size, this.#portFragments.known, this.#portFragments.waiting.length];
+  }
+
+  /** Time has gone on. */
+  expire(nowMs: number): void {
+    this.#reassembly.expire(nowMs);
+    this.#portFragments.forget(nowMs);
+  }
+
+  decide(packet: Buffer, nowMs: number): NaiveDecision {
+    return this.#decide(packet, nowMs, packet.length);
+  }
+
+  /** After some packets: fragments whose waiting has ended. */
+  decideLate(nowMs: number): NaiveDecision[] {
+    return this.#portFragments.end(nowMs).map(({ fragment: { packet, received }, isLate }) => {
+      if (!isLate) return this.#decide(packet, nowMs, received);
+      return { ...DROPPED, packet, side: sideOf(packet), amount: { packets: 1, octets: received }, source: undefined };
+    });
+  }
+
+  #decide(packet: Buffer, nowMs: number, received: number): NaiveDecision {
+    const side = sideOf(packet);
+    const before = this.#reassembly.gathered;
+    const arrival = { packet, nowMs, received, isWhole: false };
+    const answer = side === 4 ? this.#fromIpv4(arrival) : this.#fromIpv6(arrival);
+    const gathered = this.#reassembly.gathered === before ? { packets: 0, octets: 0 } : this.#reassembly.gathered;
+    const amount = { packets: 1 + gathered.packets, octets: received + gathered.octets };
+    return { ...answer, packet, side, amount, source: packet.length < 40 ? undefined : packet.subarray(8, 24) };
+  }
+
+  // From IPv4 ---------------------------------------------------------------------------------------------------------
+
+  #fromIpv4(arrival: Arrival): NaiveAnswer {
+    const inner = this.#read(arrival.packet);
     if (!inner) return DROPPED;
-    if (this.#instances.some(({ ipv4Address }) => ipv4Address !== 0 && ipv4Address === inner.destination)) {
-      const reply = echoReply(inner);
-      return reply ? { end: 'replied', out: [reply] } : DROPPED;
+    const end = this.#isGateway ? 'source' : 'destination';
+    if (!this.#mayChooseRoute(inner, this.#rowOf(inner[end])?.instance ?? this.#instanceWithPool(inner.destination))) {
+      return DROPPED;
     }
-    const row = this.#rowOf(this.#isGateway ? inner.source : inner.destination);
-    if (!row || inner.octets[8] === 0) return DROPPED;
-    if (this.#isGateway && this.#rowOf(inner.destination)?.instance === row.instance) return DROPPED;
-    return answer('forwarded', encapsulate(inner.octets, row));
+    const own = this.#table.instances.find(({ ipv4Address }) => ipv4Address !== 0 && ipv4Address === inner.destination);
+    if (own) return this.#answerEcho(inner, own);
+    const lead = this.#leadOf(end, inner, arrival);
+    if (lead === 'waits') return HELD;
+    if (typeof lead === 'string') return DROPPED;
+    if (this.#isGateway && this.#rowOf(inner.destination)?.instance === lead.instance) return DROPPED;
+    if (!this.#isGateway && isDenied(inner, lead.instance)) return DROPPED;
+    if (inner.ttl === 0) return DROPPED;
+    return this.#through(lead, inner.octets, arrival.nowMs, { end: 'forwarded', to: lead });
   }
 
-  #fromIpv6(packet: Buffer, nowMs: number, isWhole: boolean): NaiveAnswer {
+  /** At the address of an instance nothing but echo is served to the Internet. */
+  #answerEcho(inner: Inner, own: NaiveInstance): NaiveAnswer {
+    if (!this.#isGateway && isDenied(inner, own)) return DROPPED;
+    const reply = echoReply(inner);
+    return reply ? { end: 'replied', out: [reply] } : DROPPED;
+  }
+
+  // From the tunnel ---------------------------------------------------------------------------------------------------
+
+  #fromIpv6(arrived: Arrival): NaiveAnswer {
+    const { packet, nowMs, isWhole } = arrived;
     if (packet.length < 40 || (packet[0] ?? 0) >> 4 !== 6 || packet.readUInt16BE(4) > packet.length - 40)
       return DROPPED;
     const whole = packet.subarray(0, 40 + packet.readUInt16BE(4));
     const [source, local] = [whole.subarray(8, 24), whole.subarray(24, 40)];
-    const instance = this.#instances.find(({ locals }) => locals.some((address) => address.equals(local)));
+    const instance = this.#table.instances.find(({ locals }) => locals.some((address) => address.equals(local)));
     if (!instance || !mayBeSource(source)) return DROPPED;
     const walk = passExtensions(whole, { nextHeader: whole[6] ?? 0, at: 40, link: 6 });
-    if (walk.stop === 'fragment' && !isWhole) return this.#fragment(whole, nowMs, instance, walk);
+    if (walk.stop === 'fragment' && !isWhole) return this.#fragment(whole, instance, walk, arrived);
     if (walk.stop !== 'end') return DROPPED;
-    if (walk.nextHeader === 58) return echoReply6(whole, walk.at);
-    const inner = walk.nextHeader === 4 ? readInner(whole.subarray(walk.at)) : undefined;
-    if (!inner || this.#instances.some(({ ipv4Address }) => ipv4Address === inner.source)) return DROPPED;
+    if (walk.nextHeader === 58) return echoReply6(whole, walk.at) ?? this.#tunnelError(whole, walk.at, instance, nowMs);
+    const inner = walk.nextHeader === 4 ? this.#read(whole.subarray(walk.at)) : undefined;
+    if (!inner || this.#table.instances.some(({ ipv4Address }) => ipv4Address === inner.source)) return DROPPED;
+    if (!this.#mayChooseRoute(inner, instance)) return DROPPED;
     const leaving = decapsulated(whole, inner, instance);
+    const arrival = { ...arrived, packet: whole, source };
     return this.#isGateway
-      ? this.#atGateway(instance, source, inner, leaving)
-      : this.#atAftr(instance, source, local, inner, leaving);
+      ? this.#atGateway(instance, arrival, inner, leaving)
+      : this.#atAftr(instance, local, arrival, inner, leaving);
   }
 
-  #fragment(packet: Buffer, nowMs: number, instance: NaiveInstance, walk: Walk): NaiveAnswer {
+  #fragment(packet: Buffer, instance: NaiveInstance, walk: Walk, arrived: Arrival): NaiveAnswer {
     if (this.#isGateway && !instance.remote?.equals(packet.subarray(8, 24))) return DROPPED;
     const fragment = readFragment(packet, walk);
     if (!fragment) return DROPPED;
     const key = packet.toString('hex', 8, 40) + packet.toString('hex', walk.at + 4, walk.at + 8);
-    const whole = this.#reassembly.add(nowMs, key, fragment);
+    const whole = this.#reassembly.add(arrived.nowMs, key, fragment, arrived.received);
     if (whole === 'held') return HELD;
     const together = whole === 'dropped' ? undefined : putTogether(whole);
-    return together ? this.#fromIpv6(together, nowMs, true) : DROPPED;
+    return together ? this.#fromIpv6({ ...arrived, packet: together, isWhole: true }) : DROPPED;
   }
 
   /** RFC 7596 §5.2. */
-  #atGateway(instance: NaiveInstance, source: Buffer, inner: Inner, leaving: Buffer | undefined): NaiveAnswer {
-    if (!instance.remote?.equals(source) || !leaving) return DROPPED;
+  #atGateway(instance: NaiveInstance, arrival: Arrival, inner: Inner, leaving: Buffer | undefined): NaiveAnswer {
+    const { source, nowMs } = arrival;
+    if (!source || !instance.remote?.equals(source) || !leaving) return DROPPED;
     const row = this.#rowOf(inner.destination);
     if (row && row.instance !== instance) return DROPPED;
-    if (this.#rowOf(inner.source)?.instance === instance) return DROPPED;
-    if (inner.destination === instance.ipv4Address) return toItself(inner, leaving, row);
-    if (!row || (leaving[8] ?? 0) <= 1) return DROPPED;
-    return { end: 'forwarded', out: [leaving] };
+    if (this.#rowOf(inner.source)?.instance === instance || isDenied(inner, instance)) return DROPPED;
+    if (inner.destination === instance.ipv4Address) return this.#toItself(inner, leaving, row, nowMs);
+    return row ? toIpv4(leaving, instance, undefined) : DROPPED;
   }
 
   /** RFC 7596 §6.2. */
   #atAftr(
     instance: NaiveInstance,
-    source: Buffer,
     local: Buffer,
+    arrival: Arrival,
     inner: Inner,
     leaving: Buffer | undefined,
   ): NaiveAnswer {
-    const row = this.#rowOf(inner.source);
-    if (!row?.remote.equals(source) || !row.local.equals(local) || !leaving) return DROPPED;
-    if (inner.destination === instance.ipv4Address) return toItself(inner, leaving, row);
-    const other = this.#rowOf(inner.destination);
-    if (other?.remote.equals(row.remote) || (leaving[8] ?? 0) <= 1) return DROPPED;
-    if (!other) return { end: 'forwarded', out: [leaving] };
-    if (!instance.isHairpinning) return DROPPED;
-    return answer('hairpinned', encapsulate(withTtl(leaving, (leaving[8] ?? 0) - 1), other));
+    const lead = this.#leadOf('source', inner, arrival);
+    if (lead === 'waits') return HELD;
+    if (lead === 'no-port') return DROPPED;
+    const isBound = typeof lead !== 'string' && arrival.source && lead.remote.equals(arrival.source);
+    if (!isBound) return { ...DROPPED, violated: instance };
+    if (!lead.local.equals(local) || !leaving) return DROPPED;
+    if (inner.destination === instance.ipv4Address) return this.#toItself(inner, leaving, lead, arrival.nowMs);
+    const other = this.#leadOf('destination', inner, arrival);
+    if (other === 'waits') return HELD;
+    if (other === 'nowhere') return toIpv4(leaving, instance, lead);
+    if (typeof other === 'string' || other.remote.equals(lead.remote) || !instance.isHairpinning) return DROPPED;
+    if ((leaving[8] ?? 0) <= 1) return DROPPED;
+    const clamped = withMssClamped(leaving, instance.mssClamp);
+    const turned = withTtl(clamped, (leaving[8] ?? 0) - 1);
+    return this.#through(other, turned, arrival.nowMs, { end: 'hairpinned', from: lead, to: other });
   }
 
-  #rowOf(address: number): NaiveRow | undefined {
-    return this.#rows.find(({ prefix }) => inIpv4Prefix(address, prefix));
+  /** To the instance's own address through the tunnel: echo is answered, all else is for the kernel. */
+  #toItself(inner: Inner, leaving: Buffer, lead: NaiveLead | undefined, nowMs: number): NaiveAnswer {
+    const reply = lead && echoReply(inner);
+    if (!reply) return { end: 'forwarded', out: [leaving], from: lead };
+    const out = encapsulate(reply, lead, this.#pathMtus.payloadMtu(lead, nowMs));
+    return out.length > 0 ? { end: 'replied', out, from: lead } : DROPPED;
+  }
+
+  #tunnelError(packet: Buffer, at: number, instance: NaiveInstance, nowMs: number): NaiveAnswer {
+    const find = (address: number, port: number | undefined): NaiveLead | undefined => {
+      const shared = this.#table.shared.find((one) => one.address === address);
+      if (!shared) return this.#rowOf(address);
+      return port === undefined ? undefined : portSetOf(shared, port);
+    };
+    const { instances } = this.#table;
+    const parts = { isGateway: this.#isGateway, instances, instance, find, pathMtus: this.#pathMtus, nowMs };
+    return naiveTunnelError(packet, at, parts);
+  }
+
+  /** Through the tunnel, in fragments where it has to be and may be (RFC 2473 §7.2). */
+  #through(lead: NaiveLead, inner: Buffer, nowMs: number, answer: Omit<NaiveAnswer, 'out'>): NaiveAnswer {
+    const payloadMtu = this.#pathMtus.payloadMtu(lead, nowMs);
+    if (inner.length > payloadMtu && (isDontFragment(inner) || !lead.instance.cutsOuter)) return DROPPED;
+    return { ...answer, out: encapsulate(withMssClamped(inner, lead.instance.mssClamp), lead, payloadMtu) };
+  }
+
+  // Addresses ---------------------------------------------------------------------------------------------------------
+
+  #read(packet: Buffer): Inner | undefined {
+    const inner = readInner(packet);
+    const { broadcasts } = this.#table;
+    return inner && !broadcasts.includes(inner.source) && !broadcasts.includes(inner.destination) ? inner : undefined;
+  }
+
+  #mayChooseRoute(inner: Inner, instance: NaiveInstance | undefined): boolean {
+    return !hasSourceRoute(inner) || instance?.passesSourceRoutes === true;
+  }
+
+  #rowOf(address: number): NaiveLead | undefined {
+    return this.#table.rows.find(({ prefix }) => inIpv4Prefix(address, prefix));
+  }
+
+  /** Whose an address is to which no row leads: of an AFTR by its pools; of a gateway, that which serves it. */
+  #instanceWithPool(address: number): NaiveInstance | undefined {
+    if (this.#isGateway) return this.#rowOf(address)?.instance;
+    return this.#table.instances.find(({ pools }) => pools.some((pool) => inIpv4Prefix(address, pool)));
+  }
+
+  /** Where one end of a packet leads, by its port where it is shared (RFC 7597 §8.3.2 for fragments). */
+  #leadOf(end: 'source' | 'destination', inner: Inner, arrival: Arrival): Found {
+    const address = inner[end];
+    const shared = this.#table.shared.find((one) => one.address === address);
+    if (!shared) return this.#rowOf(address) ?? 'nowhere';
+    const { octets, protocol, source, destination, fragmentOffset, moreFragments } = inner;
+    const outer = arrival.source?.toString('hex') ?? 'ipv4';
+    const key = [source, destination, octets.readUInt16BE(4), protocol, outer].join();
+    if (fragmentOffset !== 0) {
+      const known = this.#portFragments.find(key, arrival.nowMs);
+      if (known) return portSetOf(shared, known[end]) ?? 'nobody';
+      return this.#wait(key, inner, arrival);
+    }
+    const ports = portsOf(inner);
+    if (!ports) return 'no-port';
+    // An error is about a packet from who gets it, or to who sends it.
+    const [quotedSource, quotedDestination] = ports.quoted ?? [destination, source];
+    if (end === 'source' ? quotedDestination !== source : quotedSource !== destination) return 'no-port';
+    if (moreFragments) this.#portFragments.learn(key, ports, arrival.nowMs);
+    return portSetOf(shared, ports[end]) ?? 'nobody';
+  }
+
+  /** What stood before and behind the inner packet is not needed again. */
+  #wait(key: string, inner: Inner, { packet, nowMs, received, isWhole, source }: Arrival): Found {
+    if (isWhole) return 'no-port';
+    if (!source) this.#portFragments.wait({ key, since: nowMs, packet: inner.octets, received });
+    else {
+      const outer = Buffer.from(packet.subarray(0, 40));
+      outer.writeUInt16BE(inner.octets.length, 4);
+      outer[6] = 4;
+      this.#portFragments.wait({ key, since: nowMs, packet: Buffer.concat([outer, inner.octets]), received });
+    }
+    return 'waits';
   }
 }
 
-function answer(end: 'forwarded' | 'hairpinned' | 'replied', out: readonly Buffer[]): NaiveAnswer {
-  return out.length > 0 ? { end, out } : DROPPED;
+function sideOf(packet: Buffer): 4 | 6 {
+  return (packet[0] ?? 0) >> 4 === 4 ? 4 : 6;
 }
 
-/** To the instance's own address through the tunnel: echo is answered, all else is for the kernel. */
-function toItself(inner: Inner, leaving: Buffer, row: NaiveRow | undefined): NaiveAnswer {
-  const reply = row && echoReply(inner);
-  return reply ? answer('replied', encapsulate(reply, row)) : { end: 'forwarded', out: [leaving] };
+/** RFC 7596 §8.1. */
+function isDenied({ protocol }: Inner, { deniesIcmp }: NaiveInstance): boolean {
+  return deniesIcmp && protocol === 1;
 }
 
-/** RFC 1812 §5.2.2, §5.3.7, and source routes (RFC 7126 §4.3, §4.4): undefined for what must not go on. */
-function readInner(packet: Buffer): Inner | undefined {
-  if (packet.length < 20 || (packet[0] ?? 0) >> 4 !== 4) return undefined;
-  const headerLength = ((packet[0] ?? 0) & 15) * 4;
-  const totalLength = packet.readUInt16BE(2);
-  if (headerLength < 20 || totalLength < headerLength || totalLength > packet.length) return undefined;
-  const octets = packet.subarray(0, totalLength);
-  if (sumOf(octets.subarray(0, headerLength)) !== 0xffff) return undefined;
-  const [source, destination] = [packet.readUInt32BE(12), packet.readUInt32BE(16)];
-  if (!isHost(source) || !isHost(destination)) return undefined;
-  if (hasSourceRoute(octets.subarray(20, headerLength))) return undefined;
-  return { octets, headerLength, source, destination };
-}
-
-function hasSourceRoute(options: Buffer): boolean {
-  for (let at = 0; at < options.length; ) {
-    const type = options[at];
-    if (type === 0) return false;
-    if (type === 131 || type === 137) return true;
-    const length = options[at + 1] ?? 0;
-    if (type !== 1 && length < 2) return false;
-    at += type === 1 ? 1 : length;
-  }
-  return false;
-}
-
-function isHost(address: number): boolean {
-  const first = address >>> 24;
-  return first !== 0 && first !== 127 && first < 224;
-}
-
-/** RFC 4443 §2.4 (e.6). */
-function mayBeSource(address: Buffer): boolean {
-  const isLinkLocal = address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
-  const isLow = address.subarray(0, 15).every((octet) => octet === 0) && (address[15] ?? 0) <= 1;
-  return address[0] !== 0xff && !isLinkLocal && !isLow;
-}
-
-/** The inner packet with DSCP (RFC 2983) and ECN (RFC 6040 §4.2) as they leave; undefined where a mark would be lost. */
-function decapsulated(outer: Buffer, { octets }: Inner, instance: NaiveInstance): Buffer | undefined {
-  const trafficClass = (outer.readUInt16BE(0) >> 4) & 255;
-  const tos = octets[1] ?? 0;
-  const [inside, outside] = [tos & 3, trafficClass & 3];
-  if (inside === 0 && outside === 3) return undefined;
-  const isMarked = inside !== 0 && outside === 3;
-  const becomesEct1 = inside === 2 && outside === 1;
-  const ecn = isMarked ? 3 : becomesEct1 ? 1 : inside;
-  return withTos(octets, ((instance.isPipe ? tos : trafficClass) & 0xfc) | ecn);
-}
-
-/** RFC 2473 §3.1, §7.2: one tunnel packet, or its fragments; none where the packet may not be fragmented. */
-function encapsulate(inner: Buffer, { instance, local, remote }: NaiveRow): Buffer[] {
-  const header = Buffer.alloc(40);
-  const tos = inner[1] ?? 0;
-  const dscp = instance.isPipe ? instance.pipeDscp << 2 : tos & 0xfc;
-  header.writeUInt32BE(((6 << 28) | ((dscp | (instance.isEcnCompatible ? 0 : tos & 3)) << 20)) >>> 0, 0);
-  header.writeUInt16BE(inner.length, 4);
-  header[6] = 4;
-  header[7] = instance.hopLimit;
-  local.copy(header, 8);
-  remote.copy(header, 24);
-  if (inner.length <= instance.payloadMtu) return [Buffer.concat([header, inner])];
-  if (((inner[6] ?? 0) & 0x40) !== 0) return [];
-  return fragments(header, inner, instance.payloadMtu - 8);
-}
-
-/** RFC 8200 §4.5. */
-function fragments(header: Buffer, payload: Buffer, room: number): Buffer[] {
-  const size = room - (room % 8);
-  const pieces: Buffer[] = [];
-  for (let at = 0; at < payload.length; at += size) {
-    const piece = payload.subarray(at, at + size);
-    const head = Buffer.concat([header, Buffer.alloc(8)]);
-    head.writeUInt16BE(8 + piece.length, 4);
-    head[6] = 44;
-    head[40] = 4;
-    head.writeUInt16BE(at | (at + size < payload.length ? 1 : 0), 42);
-    pieces.push(Buffer.concat([head, piece]));
-  }
-  return pieces;
-}
-
-/** RFC 1122 §3.2.2.6. */
-function echoReply({ octets, headerLength }: Inner): Buffer | undefined {
-  const message = octets.subarray(headerLength);
-  const isFragment = (octets.readUInt16BE(6) & 0x3fff) !== 0;
-  if (octets[9] !== 1 || isFragment || message.length < 8) return undefined;
-  if (message[0] !== 8 || sumOf(message) !== 0xffff) return undefined;
-  const reply = Buffer.from(octets);
-  octets.copy(reply, 12, 16, 20);
-  octets.copy(reply, 16, 12, 16);
-  reply[8] = 64;
-  reply[headerLength] = 0;
-  reply.writeUInt16BE(0, headerLength + 2);
-  reply.writeUInt16BE(0xffff - sumOf(reply.subarray(headerLength)), headerLength + 2);
-  return withHeaderSum(reply);
-}
-
-/** RFC 4443 §4.2, for a message right behind the header. */
-function echoReply6(packet: Buffer, at: number): NaiveAnswer {
-  const message = packet.subarray(at);
-  if (at !== 40 || message.length < 8 || message[0] !== 128) return DROPPED;
-  const pseudo = Buffer.alloc(8);
-  pseudo.writeUInt32BE(message.length, 0);
-  pseudo[7] = 58;
-  const summed = (octets: Buffer): Buffer => Buffer.concat([packet.subarray(8, 40), pseudo, octets]);
-  if (sumOf(summed(message)) !== 0xffff) return DROPPED;
-  const reply = Buffer.from(packet);
-  reply.writeUInt32BE((reply.readUInt32BE(0) & 0xfff00000) >>> 0, 0);
-  reply[7] = 64;
-  packet.copy(reply, 8, 24, 40);
-  packet.copy(reply, 24, 8, 24);
-  reply[40] = 129;
-  reply.writeUInt16BE(0, 42);
-  reply.writeUInt16BE(0xffff - sumOf(summed(reply.subarray(40))), 42);
-  return { end: 'replied', out: [reply] };
-}
-
-function withTos(octets: Buffer, tos: number): Buffer {
-  const copy = Buffer.from(octets);
-  copy[1] = tos;
-  return withHeaderSum(copy);
-}
-
-function withTtl(octets: Buffer, ttl: number): Buffer {
-  const copy = Buffer.from(octets);
-  copy[8] = ttl;
-  return withHeaderSum(copy);
-}
-
-function withHeaderSum(octets: Buffer): Buffer {
-  octets.writeUInt16BE(0, 10);
-  octets.writeUInt16BE(0xffff - sumOf(octets.subarray(0, ((octets[0] ?? 0) & 15) * 4)), 10);
-  return octets;
-}
-
-/** Ones' complement sum of 16-bit words (RFC 1071). */
-function sumOf(octets: Buffer): number {
-  let sum = 0;
-  for (let at = 0; at < octets.length; at += 2) sum += (octets[at] ?? 0) * 256 + (octets[at + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
-  return sum;
+/** Out to IPv4: not with its last hop, and not when the links are too small for it and it may not be cut. */
+function toIpv4(leaving: Buffer, { egressMtu, mssClamp }: NaiveInstance, from: NaiveLead | undefined): NaiveAnswer {
+  if ((leaving[8] ?? 0) <= 1 || (leaving.length > egressMtu && isDontFragment(leaving))) return DROPPED;
+  return { end: 'forwarded', out: [withMssClamped(leaving, mssClamp)], from };
 }

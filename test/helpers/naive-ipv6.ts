@@ -1,5 +1,7 @@
 /** What the naive engine reads of tunnel packets: extension headers and fragments. It shares nothing with src/datapath. */
 
+import { sumOf } from './naive-ipv4.ts';
+import type { NaiveAnswer } from './naive-model.ts';
 import type { NaiveFragment } from './naive-reassembly.ts';
 
 /** A fragment of a tunnel packet. */
@@ -77,4 +79,35 @@ function unfitOption(options: Buffer): 'unfit' | 'truncated' | undefined {
     at += 2 + length;
   }
   return undefined;
+}
+
+/** RFC 4443 §2.4 (e.6). */
+export function mayBeSource(address: Buffer): boolean {
+  const isLinkLocal = address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
+  const isLow = address.subarray(0, 15).every((octet) => octet === 0) && (address[15] ?? 0) <= 1;
+  return address[0] !== 0xff && !isLinkLocal && !isLow;
+}
+
+/** Sum over pseudo-header and message (RFC 8200 §8.1): all ones when the checksum in it is right. */
+export function icmpv6Sum(packet: Buffer, message: Buffer): number {
+  const pseudo = Buffer.alloc(8);
+  pseudo.writeUInt32BE(message.length, 0);
+  pseudo[7] = 58;
+  return sumOf(Buffer.concat([packet.subarray(8, 40), pseudo, message]));
+}
+
+/** RFC 4443 §4.2, for a message right behind the header; undefined when it is no echo request. */
+export function echoReply6(packet: Buffer, at: number): NaiveAnswer | undefined {
+  const message = packet.subarray(at);
+  if (at !== 40 || message.length < 8 || message[0] !== 128) return undefined;
+  if (icmpv6Sum(packet, message) !== 0xffff) return undefined;
+  const reply = Buffer.from(packet);
+  reply.writeUInt32BE((reply.readUInt32BE(0) & 0xfff00000) >>> 0, 0);
+  reply[7] = 64;
+  packet.copy(reply, 8, 24, 40);
+  packet.copy(reply, 24, 8, 24);
+  reply[40] = 129;
+  reply.writeUInt16BE(0, 42);
+  reply.writeUInt16BE(0xffff - icmpv6Sum(reply, reply.subarray(40)), 42);
+  return { end: 'replied', out: [reply] };
 }

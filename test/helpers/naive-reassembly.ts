@@ -3,6 +3,11 @@
  * src/datapath/reassembly.ts for random tests. No limits.
  */
 
+import type { Amount } from './naive-model.ts';
+
+/** Time is over at the next whole quarter of a second: how late a timer may be is a device's choice. */
+const TICK_MS = 250;
+
 export interface NaiveFragment {
   /** Octets of the fragmentable part before this one. */
   readonly offset: number;
@@ -11,13 +16,19 @@ export interface NaiveFragment {
 }
 
 interface Waiting<Fragment extends NaiveFragment> {
-  readonly since: number;
+  readonly endMs: number;
+  /** Packets that wait, those that came twice included. */
+  readonly held: Amount;
   readonly fragments: Fragment[];
   end: number | undefined;
   doomed: boolean;
 }
 
 export class NaiveReassembly<Fragment extends NaiveFragment> {
+  /** What waits in all. */
+  readonly held: Amount = { packets: 0, octets: 0 };
+  /** What had waited of the datagram that was made whole last. */
+  gathered: Readonly<Amount> = this.held;
   readonly #waiting = new Map<string, Waiting<Fragment>>();
   readonly #timeoutMs: number;
 
@@ -25,26 +36,68 @@ export class NaiveReassembly<Fragment extends NaiveFragment> {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** All fragments of the datagram that this one makes whole, in the order of offsets; else what becomes of this one. */
-  add(nowMs: number, key: string, fragment: Fragment): readonly Fragment[] | 'held' | 'dropped' {
+  /** Datagrams that are not whole, or were ended and whose time is not over. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * All fragments of the datagram that this one makes whole, in the order of offsets; else what becomes of this one, of which
+   * `received` octets came.
+   */
+  add(nowMs: number, key: string, fragment: Fragment, received = 0): readonly Fragment[] | 'held' | 'dropped' {
     const { offset, data, more } = fragment;
-    const known = this.#waiting.get(key);
-    const isOver = known !== undefined && nowMs >= known.since + this.#timeoutMs;
-    const waiting: Waiting<Fragment> =
-      known && !isOver ? known : { since: nowMs, fragments: [], end: undefined, doomed: false };
-    this.#waiting.set(key, waiting);
+    const waiting = this.#waitingOf(nowMs, key);
     if (waiting.doomed) return 'dropped';
-    if (waiting.fragments.some((other) => isSame(other, fragment))) return 'held';
+    if (waiting.fragments.some((other) => isSame(other, fragment))) return this.#hold(waiting, received);
     if (contradicts(waiting, fragment)) {
+      this.#release(waiting);
       waiting.doomed = true;
       return 'dropped';
     }
     waiting.fragments.push(fragment);
     if (!more) waiting.end = offset + data.length;
     const octets = waiting.fragments.reduce((sum, other) => sum + other.data.length, 0);
-    if (waiting.end === undefined || octets < waiting.end) return 'held';
+    if (waiting.end === undefined || octets < waiting.end) return this.#hold(waiting, received);
+    this.gathered = { ...waiting.held };
+    this.#release(waiting);
     this.#waiting.delete(key);
     return waiting.fragments.sort((a, b) => a.offset - b.offset);
+  }
+
+  /** Gives up what is not whole in time. */
+  expire(nowMs: number): void {
+    for (const [key, waiting] of this.#waiting) {
+      if (nowMs < waiting.endMs) continue;
+      this.#release(waiting);
+      this.#waiting.delete(key);
+    }
+  }
+
+  #waitingOf(nowMs: number, key: string): Waiting<Fragment> {
+    const known = this.#waiting.get(key);
+    if (known && nowMs < known.endMs) return known;
+    if (known) this.#release(known);
+    this.#waiting.delete(key);
+    const endMs = Math.ceil((nowMs + this.#timeoutMs) / TICK_MS) * TICK_MS;
+    const waiting = { endMs, held: { packets: 0, octets: 0 }, fragments: [], end: undefined, doomed: false };
+    this.#waiting.set(key, waiting);
+    return waiting;
+  }
+
+  #hold({ held }: Waiting<Fragment>, octets: number): 'held' {
+    for (const amount of [held, this.held]) {
+      amount.packets++;
+      amount.octets += octets;
+    }
+    return 'held';
+  }
+
+  #release({ held }: Waiting<Fragment>): void {
+    this.held.packets -= held.packets;
+    this.held.octets -= held.octets;
+    held.packets = 0;
+    held.octets = 0;
   }
 }
 
