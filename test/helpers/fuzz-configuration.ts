@@ -94,8 +94,13 @@ function tunnelJson(instance: NaiveInstance): Json {
     'outer-fragmentation': instance.cutsOuter,
     ...(encapsulationLimit !== undefined && { 'encapsulation-limit': encapsulationLimit }),
     ...(mssClamp !== undefined && { 'tcp-mss-clamp': mssClamp }),
-    // The naive engine knows no limits.
-    reassembly: { 'maximum-fragments': 64, 'maximum-packets': 100_000, 'maximum-packets-per-source': 100_000 },
+    enabled: instance.isEnabled,
+    // The naive engine knows no limit for all sources.
+    reassembly: {
+      'maximum-fragments': instance.mostFragments,
+      'maximum-packets': 1_000_000,
+      'maximum-packets-per-source': instance.mostOfSource,
+    },
     'icmp-policy': { 'icmpv4-errors': { 'allow-incoming-icmpv4': !instance.deniesIcmp } },
   };
 }

@@ -103,6 +103,7 @@ export class FuzzCounts {
     const { bindings, gateways } = this.#naive.counts;
     for (const row of rows) {
       const { prefix, instance } = row;
+      if (!instance.isEnabled) continue;
       const found = forwarding.bindingCounters(instance.name, prefix.address, prefix.length);
       const wanted = bindings.get(bindingKey(row));
       if (!found || !wanted) return `binding ${bindingKey(row)} is not there`;

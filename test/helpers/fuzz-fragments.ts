@@ -65,6 +65,9 @@ function spoil(fragment: Buffer, at: number, next: Next): Buffer[] {
     case 4:
       other[at + 3] = (other[at + 3] ?? 0) ^ 1;
       return [other];
+    case 7:
+      if (next() % 8 === 0) other.writeUInt16BE(0xfff8 | (other.readUInt16BE(at + 2) & 1), at + 2);
+      return [other];
     case 5:
     case 6:
       other[1] = (other[1] ?? 0) ^ ((next() & 3) << 4);

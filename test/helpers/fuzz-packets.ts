@@ -44,8 +44,7 @@ export function randomPacket(table: NaiveTable, role: Role, pieces: Pieces, next
 /** Of IPv4, or of the tunnel, whole or a fragment. */
 function randomSound(table: NaiveTable, role: Role, { outer, inner }: Pieces, next: Next): Buffer {
   const make6 = (): Buffer => randomIpv6(table, role, next);
-  const make = (): Buffer =>
-    chance(2, next) ? randomIpv4(randomEnd(table, next), randomEnd(table, next), next) : make6();
+  const make = (): Buffer => (chance(2, next) ? randomIpv4Side(table, role, next) : make6());
   if (chance(8, next)) return outer.take(make6, next);
   return chance(12, next) ? inner.take(make, next) : make();
 }
@@ -124,6 +123,12 @@ function randomLead({ rows, shared }: NaiveTable, next: Next): { lead: NaiveLead
   return { lead, end: { address: addressOf(lead.prefix, next), port: next() & 0xffff } };
 }
 
+function randomIpv4Side(table: NaiveTable, role: Role, next: Next): Buffer {
+  const other = randomEnd(table, next);
+  const mine = (chance(3, next) ? undefined : randomLead(table, next)?.end) ?? randomEnd(table, next);
+  return role === 'aftr' ? randomIpv4(other, mine, next) : randomIpv4(mine, other, next);
+}
+
 function randomIpv6(table: NaiveTable, role: Role, next: Next): Buffer {
   // Mostly from where it is let in, and to there.
   const likely = chance(4, next) ? undefined : randomLead(table, next);
@@ -192,7 +197,11 @@ function randomTunnelError(
   const remote = chance(16, next) ? pick(REMOTES, next) : lead.remote;
   const limit = lead.instance.encapsulationLimit;
   const options = Buffer.from(limit === undefined && !chance(8, next) ? '' : '0400040104010100', 'hex');
-  const quote = ipv6(lead.local, remote, options.length > 0 ? 60 : 4, Buffer.concat([options, sent]), next);
+  const upper = options.length > 0 ? 60 : 4;
+  // Now and then as a first fragment of ours, or as a later one, which tells nothing.
+  const isCut = chance(6, next);
+  const cutHeader = Buffer.from(isCut ? [upper, 0, 0, chance(3, next) ? 9 : 1, 0, 0, 0, 7] : []);
+  const quote = ipv6(lead.local, remote, isCut ? 44 : upper, Buffer.concat([cutHeader, options, sent]), next);
   if (chance(8, next)) quote.writeUInt16BE(1_500, 4);
   const [type, code] = pick(ERRORS, next);
   const head = Buffer.from([type, code, 0, 0, 0, 0, 0, 0]);

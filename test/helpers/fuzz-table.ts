@@ -77,6 +77,9 @@ function randomInstance(role: Role, i: number, isPlain: boolean, next: Next): Na
     mssClamp: isSpecial(3) ? 536 + (next() % 1_000) : undefined,
     egressMtu: chance(4, next) ? 600 : 65_535,
     isCounting: role === 'aftr' && !chance(3, next),
+    isEnabled: true,
+    mostFragments: pick([64, 64, 5], next),
+    mostOfSource: pick([1_000_000, 12], next),
     pools: role === 'gateway' ? [] : i === 0 ? [...pools, TUNNEL_NET] : pools,
   };
 }
@@ -235,18 +238,33 @@ function changeShared(table: NaiveTable, next: Next): NaiveTable {
   }
 }
 
+/** A second tunnel address of one AFTR becomes another's. */
+function withAddressOf(table: NaiveTable, to: NaiveInstance, from: NaiveInstance): NaiveTable {
+  const [first, second] = from.locals;
+  if (to === from || !first || !second || to.locals.length > 2) return table;
+  return withInstance(withInstance(table, { ...from, locals: [first] }), { ...to, locals: [...to.locals, second] });
+}
+
 /** Other modes, other addresses, another far end; or broadcast addresses come and go. */
 function changeInstance(role: Role, table: NaiveTable, next: Next): NaiveTable {
   if (chance(6, next)) return { ...table, broadcasts: table.broadcasts.length > 0 ? [] : [BROADCAST] };
   const instance = pick(table.instances, next);
   const other = randomInstance(role, numberOf(instance), chance(2, next), next);
-  const addresses = { locals: instance.locals, remote: instance.remote };
-  switch (next() % 4) {
+  // Of a source with more than it may have, more than one packet would have to go at a time.
+  const { locals, remote, mostOfSource } = instance;
+  switch (next() % 6) {
     case 0:
       return withInstance(table, { ...instance, isCounting: other.isCounting });
-    case 1:
-      return withInstance(table, { ...instance, locals: other.locals, remote: other.remote });
+    case 1: {
+      const taken = table.instances.filter((one) => one !== instance).flatMap((one) => one.locals);
+      const free = other.locals.filter((local) => !taken.includes(local));
+      return free.length > 0 ? withInstance(table, { ...instance, locals: free, remote: other.remote }) : table;
+    }
+    case 2:
+      return withInstance(table, { ...instance, isEnabled: !instance.isEnabled });
+    case 3:
+      return role === 'aftr' ? withAddressOf(table, instance, pick(table.instances, next)) : table;
     default:
-      return withInstance(table, { ...other, ...addresses });
+      return withInstance(table, { ...other, locals, remote, mostOfSource });
   }
 }

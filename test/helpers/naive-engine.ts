@@ -52,11 +52,15 @@ export class NaiveEngine {
 
   /** From now on; by single rows, or all in one moment. */
   follow(table: NaiveTable, steps?: readonly RowStep[]): void {
+    const isOn = ({ instance }: { readonly instance: NaiveInstance }): boolean => instance.isEnabled;
+    const [rows, shared] = [table.rows.filter(isOn), table.shared.filter(isOn)];
+    const instances = table.instances.filter(({ isEnabled }) => isEnabled);
     // The longest first: the first that holds an address is the longest match.
-    this.#table = { ...table, rows: table.rows.toSorted((a, b) => b.prefix.length - a.prefix.length) };
-    if (steps) this.counts.step(steps);
-    else this.counts.follow(table);
-    this.#pathMtus.keepOnly(table.instances);
+    const longestFirst = rows.toSorted((a, b) => b.prefix.length - a.prefix.length);
+    this.#table = { ...table, instances, shared, rows: longestFirst };
+    if (steps) this.counts.step(steps.filter(({ row }) => isOn(row)));
+    else this.counts.follow({ ...table, rows, shared });
+    this.#pathMtus.keepOnly(instances);
   }
 
   /** What waits for other fragments. */
@@ -158,7 +162,8 @@ export class NaiveEngine {
     const fragment = readFragment(packet, walk);
     if (!fragment) return DROPPED;
     const key = packet.toString('hex', 8, 40) + packet.toString('hex', walk.at + 4, walk.at + 8);
-    const whole = this.#reassembly.add(arrived.nowMs, key, fragment, arrived.received);
+    const limits = { ...instance, instance: instance.name, source: packet.toString('hex', 8, 24) };
+    const whole = this.#reassembly.add(arrived.nowMs, key, fragment, arrived.received, limits);
     if (whole === 'held') return HELD;
     const together = whole === 'dropped' ? undefined : putTogether(whole);
     return together ? this.#fromIpv6({ ...arrived, packet: together, isWhole: true }) : DROPPED;

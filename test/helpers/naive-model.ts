@@ -28,6 +28,11 @@ export interface NaiveInstance {
   readonly isCounting: boolean;
   /** What an AFTR answers for. */
   readonly pools: readonly Ipv4Prefix[];
+  /** An instance that is not does nothing. */
+  readonly isEnabled: boolean;
+  /** maximum-fragments and maximum-packets-per-source of reassembly. */
+  readonly mostFragments: number;
+  readonly mostOfSource: number;
 }
 
 /** What a row leads to. */

@@ -1,6 +1,6 @@
 /**
  * Reassembly as RFC 8200 §4.5 and RFC 5722 §4 tell it, in the plainest way: a list of fragments. The twin of
- * src/datapath/reassembly.ts for random tests. No limits.
+ * src/datapath/reassembly.ts for random tests. No limits but those of one packet and of one source.
  */
 
 import type { Amount } from './naive-model.ts';
@@ -15,7 +15,25 @@ export interface NaiveFragment {
   readonly more: boolean;
 }
 
+/** Whose fragments are put together, and how much of them is. */
+export interface NaiveLimits {
+  readonly instance: string;
+  /** Source of the tunnel packet. */
+  readonly source: string;
+  readonly mostFragments: number;
+  readonly mostOfSource: number;
+}
+
+const NO_LIMITS: NaiveLimits = {
+  instance: '',
+  source: '',
+  mostFragments: Number.POSITIVE_INFINITY,
+  mostOfSource: Number.POSITIVE_INFINITY,
+};
+
 interface Waiting<Fragment extends NaiveFragment> {
+  readonly instance: string;
+  readonly source: string;
   readonly endMs: number;
   /** Packets that wait, those that came twice included. */
   readonly held: Amount;
@@ -45,12 +63,18 @@ export class NaiveReassembly<Fragment extends NaiveFragment> {
    * All fragments of the datagram that this one makes whole, in the order of offsets; else what becomes of this one, of which
    * `received` octets came.
    */
-  add(nowMs: number, key: string, fragment: Fragment, received = 0): readonly Fragment[] | 'held' | 'dropped' {
+  add(
+    nowMs: number,
+    key: string,
+    fragment: Fragment,
+    received = 0,
+    limits = NO_LIMITS,
+  ): readonly Fragment[] | 'held' | 'dropped' {
     const { offset, data, more } = fragment;
-    const waiting = this.#waitingOf(nowMs, key);
+    const waiting = this.#waitingOf(nowMs, key, limits);
     if (waiting.doomed) return 'dropped';
     if (waiting.fragments.some((other) => isSame(other, fragment))) return this.#hold(waiting, received);
-    if (contradicts(waiting, fragment)) {
+    if (contradicts(waiting, fragment) || waiting.fragments.length >= limits.mostFragments) {
       this.#release(waiting);
       waiting.doomed = true;
       return 'dropped';
@@ -67,20 +91,30 @@ export class NaiveReassembly<Fragment extends NaiveFragment> {
 
   /** Gives up what is not whole in time. */
   expire(nowMs: number): void {
-    for (const [key, waiting] of this.#waiting) {
-      if (nowMs < waiting.endMs) continue;
-      this.#release(waiting);
-      this.#waiting.delete(key);
-    }
+    for (const [key, waiting] of this.#waiting) if (nowMs >= waiting.endMs) this.#giveUp(key, waiting);
   }
 
-  #waitingOf(nowMs: number, key: string): Waiting<Fragment> {
-    const known = this.#waiting.get(key);
-    if (known && nowMs < known.endMs) return known;
-    if (known) this.#release(known);
+  /** A source at its limit loses its own oldest. */
+  #makeRoom(instance: string, source: string, most: number): void {
+    if (!Number.isFinite(most)) return;
+    const own = [...this.#waiting].filter(([, one]) => one.instance === instance && one.source === source);
+    for (const [key, waiting] of own.slice(0, Math.max(0, own.length + 1 - most))) this.#giveUp(key, waiting);
+  }
+
+  #giveUp(key: string, waiting: Waiting<Fragment>): void {
+    this.#release(waiting);
     this.#waiting.delete(key);
+  }
+
+  #waitingOf(nowMs: number, key: string, { instance, source, mostOfSource }: NaiveLimits): Waiting<Fragment> {
+    const known = this.#waiting.get(key);
+    // What came to a tunnel address when it was another instance's is not put together with what comes now.
+    if (known && nowMs < known.endMs && known.instance === instance) return known;
+    if (known) this.#giveUp(key, known);
+    this.#makeRoom(instance, source, mostOfSource);
     const endMs = Math.ceil((nowMs + this.#timeoutMs) / TICK_MS) * TICK_MS;
-    const waiting = { endMs, held: { packets: 0, octets: 0 }, fragments: [], end: undefined, doomed: false };
+    const held = { packets: 0, octets: 0 };
+    const waiting = { instance, source, endMs, held, fragments: [], end: undefined, doomed: false };
     this.#waiting.set(key, waiting);
     return waiting;
   }
