@@ -53,10 +53,10 @@ function tcp(source: number, destination: number, next: Next): Buffer {
 }
 
 function echo(identifier: number, next: Next): Buffer {
-  const message = Buffer.from('08000000000700010102030405060708', 'hex');
+  const message = Buffer.alloc(chance(24, next) ? 1_400 : 16, '08000000000700010102030405060708', 'hex');
   message[0] = pick([8, 8, 8, 0, 13], next);
   message.writeUInt16BE(identifier, 4);
-  return withIcmpSum(message, next);
+  return withIcmpSum(message.subarray(0, chance(24, next) ? 4 + (next() % 4) : message.length), next);
 }
 
 /** RFC 5508 REQ-3: the quote went from the one who gets the error. Its header may have options; it may be cut off. */

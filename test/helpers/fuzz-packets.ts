@@ -71,7 +71,8 @@ function addressOf({ address, length }: { readonly address: number; readonly len
 /** A port of a port set: A, the PSID and j put together (RFC 7597 §5.1); now and then one beside it. */
 function portOf({ psidOffset, psidLength }: NaiveShared, { psid }: NaivePortSet, next: Next): number {
   if (chance(16, next)) return next() & 0xffff;
-  const a = psidOffset === 0 ? 0 : 1 + (next() % (2 ** psidOffset - 1 || 1));
+  // With a > 0, A = 0 is in no set.
+  const a = psidOffset === 0 || chance(16, next) ? 0 : 1 + (next() % (2 ** psidOffset - 1));
   const m = 16 - psidOffset - psidLength;
   return a * 2 ** (16 - psidOffset) + psid * 2 ** m + (next() % 2 ** m);
 }
@@ -139,7 +140,7 @@ function randomIpv6(table: NaiveTable, role: Role, next: Next): Buffer {
   const remote =
     likely?.lead.remote ?? pick([...REMOTES, ...MARTIANS6, ...table.instances.flatMap(({ locals }) => locals)], next);
   const local = likely?.lead.local ?? pick(pick(table.instances, next).locals, next);
-  if (chance(24, next)) return echoRequest6(remote, local, next);
+  if (chance(24, next)) return informational6(remote, local, next);
   if (likely && chance(16, next)) return randomTunnelError(table, role, likely, next);
   const extension = chance(8, next) ? pick(EXTENSIONS, next) : undefined;
   const between = Buffer.from(extension?.[1] ?? '', 'hex');
@@ -159,8 +160,10 @@ function ipv6(source: Buffer, destination: Buffer, nextHeader: number, payload: 
   return packet;
 }
 
-function echoRequest6(source: Buffer, destination: Buffer, next: Next): Buffer {
+/** Echo requests mostly; a reply, and messages of a link. */
+function informational6(source: Buffer, destination: Buffer, next: Next): Buffer {
   const message = Buffer.from('80000000000700010102030405060708', 'hex');
+  message[0] = pick([128, 128, 128, 129, 135, 143], next);
   message.writeUInt16BE(next() & 0xffff, 4);
   return icmpv6(source, destination, message, next);
 }

@@ -105,7 +105,7 @@ function sharedAddress(instance: NaiveInstance, next: Next): number {
 }
 
 function randomShared(instance: NaiveInstance, next: Next): NaiveShared {
-  const psidLength = next() % 17;
+  const psidLength = chance(4, next) ? pick([0, 16], next) : next() % 17;
   const psidOffset = next() % (17 - psidLength);
   const shared = { instance, address: sharedAddress(instance, next), psidOffset, psidLength, portSets: [] };
   return withPortSets(shared, next() % 12, next);

@@ -209,8 +209,10 @@ export class NaiveEngine {
   #toItself(inner: Inner, leaving: Buffer, lead: NaiveLead | undefined, nowMs: number): NaiveAnswer {
     const reply = lead && echoReply(inner);
     if (!reply) return { end: 'forwarded', out: [leaving], from: lead };
-    const out = encapsulate(reply, lead, this.#pathMtus.payloadMtu(lead, nowMs));
-    return out.length > 0 ? { end: 'replied', out, from: lead } : DROPPED;
+    // A packet of its own may be cut, whatever was asked for the packet that it answers.
+    const payloadMtu = this.#pathMtus.payloadMtu(lead, nowMs);
+    if (reply.length > payloadMtu && !lead.instance.cutsOuter) return DROPPED;
+    return { end: 'replied', out: encapsulate(reply, lead, payloadMtu), from: lead };
   }
 
   #tunnelError(packet: Buffer, at: number, instance: NaiveInstance, nowMs: number): NaiveAnswer {
