@@ -1,32 +1,49 @@
-/** Whether memory stays flat: what is used after a warm-up, against the most that was used in it. */
+/** Whether memory stays flat: the most that is used after a warm-up, against the most that was used in it. */
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 const MEBIBYTE = 1_024 * 1_024;
+/** What collecting garbage leaves to chance; and pages of memory of fixed size that are touched later. */
+const MOST_GROWTH = { used: 32, resident: 64 };
+
+interface Mebibytes {
+  readonly used: number;
+  readonly resident: number;
+}
 
 export class FuzzMemory {
   readonly #collect: () => void;
-  #warmBytes = 0;
-  #growth = Number.NEGATIVE_INFINITY;
+  #warm: Mebibytes = { used: 0, resident: 0 };
+  #most: Mebibytes | undefined;
 
   constructor() {
     setFlagsFromString('--expose-gc');
     this.#collect = runInNewContext('gc') as () => void;
   }
 
-  /** Mebibytes in use, of JavaScript and of buffers, when all garbage is collected. */
-  take(isWarmUp: boolean): number {
+  /** What is in use, by JavaScript and buffers, and by the process, when all garbage is collected. */
+  take(isWarmUp: boolean): Mebibytes {
+    // What the first one frees outside of the heap is gone after the second.
     this.#collect();
-    const { heapUsed, external } = process.memoryUsage();
-    const bytes = heapUsed + external;
-    if (isWarmUp) this.#warmBytes = Math.max(this.#warmBytes, bytes);
-    else this.#growth = Math.max(this.#growth, bytes - this.#warmBytes);
-    return Math.round(bytes / MEBIBYTE);
+    this.#collect();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    const now = { used: Math.round((heapUsed + external) / MEBIBYTE), resident: Math.round(rss / MEBIBYTE) };
+    if (isWarmUp) this.#warm = larger(this.#warm, now);
+    else this.#most = larger(this.#most ?? now, now);
+    return now;
   }
 
-  /** Mebibytes more than in the warm-up, at most; undefined when nothing came after it. */
-  get growthMebibytes(): number | undefined {
-    return Number.isFinite(this.#growth) ? this.#growth / MEBIBYTE : undefined;
+  /** A sentence about it, and whether it is flat; undefined when nothing came after the warm-up. */
+  judge(): { readonly isFlat: boolean; readonly text: string } | undefined {
+    if (!this.#most) return undefined;
+    const used = this.#most.used - this.#warm.used;
+    const resident = this.#most.resident - this.#warm.resident;
+    const isFlat = used <= MOST_GROWTH.used && resident <= MOST_GROWTH.resident;
+    return { isFlat, text: `${used} MiB more used and ${resident} MiB more resident than in the warm-up at most` };
   }
+}
+
+function larger(a: Mebibytes, b: Mebibytes): Mebibytes {
+  return { used: Math.max(a.used, b.used), resident: Math.max(a.resident, b.resident) };
 }
