@@ -80,16 +80,16 @@ export class PortFragments {
   /** Keeps the ports of the first fragment at `at`; `outer` is the offset of its IPv6 header, or -1 for one from IPv4. */
   remember(buf: Uint8Array, at: number, outer: number, ports: Ports, nowMs: number): void {
     this.#readKey(buf, at, outer);
-    let place = this.#find();
-    if (place === NONE) {
-      place = this.#nextKnown;
-      this.#nextKnown = (place + 1) % KNOWN;
-      this.#unlink(place);
-      this.#keys.set(this.#key, place * KEY_WORDS);
-      this.#bucketOf[place] = this.#hash;
-      this.#next[place] = this.#buckets[this.#hash] ?? NONE;
-      this.#buckets[this.#hash] = place;
-    }
+    // One that comes again is the newest now: in its old place it would make room as if it were old.
+    const known = this.#find();
+    if (known !== NONE) this.#unlink(known);
+    const place = this.#nextKnown;
+    this.#nextKnown = (place + 1) % KNOWN;
+    this.#unlink(place);
+    this.#keys.set(this.#key, place * KEY_WORDS);
+    this.#bucketOf[place] = this.#hash;
+    this.#next[place] = this.#buckets[this.#hash] ?? NONE;
+    this.#buckets[this.#hash] = place;
     this.#ports[place] = (ports.source << 16) | ports.destination;
     this.#knownAt[place] = nowMs;
     this.#hasNews = true;
@@ -176,6 +176,7 @@ export class PortFragments {
   #unlink(place: number): void {
     const bucket = this.#bucketOf[place] ?? NONE;
     if (bucket === NONE) return;
+    this.#bucketOf[place] = NONE;
     const after = this.#next[place] ?? NONE;
     let at = this.#buckets[bucket] ?? NONE;
     if (at === place) {

@@ -174,6 +174,21 @@ test('the port of a packet is known for fifteen seconds', async () => {
   assert.equal(engine.run([third], 15_001), []);
 });
 
+test('a first fragment that comes again makes its packet the newest of the 4,096 that are known', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const [first = '', later = ''] = inbound(IN_SET);
+  const others = (from: number, count: number): void => {
+    for (let i = from; i < from + count; i++) engine.run([inbound(IN_SET, 100 + i)[0] ?? '']);
+  };
+  engine.run([first]);
+  others(0, 4_095);
+  engine.run([first]);
+  others(4_095, 4_095);
+  assert.equal(engine.run([later]), [toB4(later)]);
+  others(8_190, 2);
+  assert.equal(engine.run([later]), []);
+});
+
 test('a port set that goes takes the fragments under way with it', async () => {
   const engine = await engineFor('aftr', configuration);
   const [first = '', second = ''] = inbound(IN_SET);
