@@ -1,6 +1,6 @@
 /** What an engine has counted against what the naive one has: by side and end, by binding, by gateway, and violations. */
 
-import { formatIpv6 } from '../../src/address.ts';
+import { formatIpv6, parseIpv6 } from '../../src/address.ts';
 import type { InstanceCounters, SoftwireCounters } from '../../src/control.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import type { EngineUnderTest } from './engine-case.ts';
@@ -21,6 +21,8 @@ export class FuzzCounts {
   readonly #engine: EngineUnderTest;
   readonly #naive: NaiveEngine;
   #before: { readonly engine: Figures; readonly naive: Figures } = { engine: {}, naive: {} };
+  /** Violations that were noted with their outer source: in a flood, not all. */
+  readonly #told = new Map<string, number>();
   readonly #sent: Record<4 | 6, Amount> = { 4: { packets: 0, octets: 0 }, 6: { packets: 0, octets: 0 } };
 
   constructor(role: Role, engine: EngineUnderTest, naive: NaiveEngine) {
@@ -40,6 +42,8 @@ export class FuzzCounts {
   /** From now on, what is counted is compared: instances may have come, gone, or begun anew. */
   begin(): void {
     this.#before = { engine: this.#engineFigures(), naive: this.#naiveFigures() };
+    this.#told.clear();
+    this.#naive.counts.violators.clear();
   }
 
   /** What is not counted alike since `begin`; undefined when all is. */
@@ -55,6 +59,10 @@ export class FuzzCounts {
     const engine = since(this.#engineFigures(), this.#before.engine);
     const naive = since(this.#naiveFigures(), this.#before.naive);
     if (engine !== naive) return `counted ${engine}\ninstead of ${naive}`;
+    for (const [violator, packets] of this.#told) {
+      const most = this.#naive.counts.violators.get(violator) ?? 0;
+      if (packets > most) return `violator ${violator}: ${packets} instead of ${most} packets at most`;
+    }
     const held = this.#heldFault();
     return held ?? (this.#role === 'aftr' ? this.#rowsFault(table, next) : undefined);
   }
@@ -79,8 +87,12 @@ export class FuzzCounts {
         }
       }
     }
-    for (const { name, violations } of this.#engine.forwarding.observe().instances)
-      figures[`violations ${name}`] = violations;
+    const observed = this.#engine.forwarding.observe();
+    for (const { name, violations } of observed.instances) figures[`violations ${name}`] = violations;
+    for (const { aftr, outerSource, packets } of observed.violations) {
+      const violator = `${aftr} ${Buffer.from(parseIpv6(outerSource) ?? []).toString('hex')}`;
+      this.#told.set(violator, (this.#told.get(violator) ?? 0) + packets);
+    }
     return figures;
   }
 

@@ -42,6 +42,8 @@ export class NaiveCounts {
   readonly gateways = new Map<string, NaiveGateway>();
   /** Violations that each AFTR has seen. */
   readonly violations = new Map<string, number>();
+  /** The same by name of the AFTR and outer source, since it was cleared. */
+  readonly violators = new Map<string, number>();
   /** What left HELD is counted at its end; what waits now is not here. */
   readonly ends: Readonly<Record<4 | 6, Ends>> = { 4: newEnds(), 6: newEnds() };
   /** Bindings by prefix. */
@@ -85,7 +87,9 @@ export class NaiveCounts {
     if (to && isForwarded) this.#count(to, 'to', amount);
     if (!violated || !source) return;
     this.violations.set(violated.name, (this.violations.get(violated.name) ?? 0) + amount.packets);
-    const gateway = this.gateways.get(gatewayKey(violated, source));
+    const violator = gatewayKey(violated, source);
+    this.violators.set(violator, (this.violators.get(violator) ?? 0) + amount.packets);
+    const gateway = this.gateways.get(violator);
     if (gateway && violated.isCounting) increase(gateway.violations, amount);
   }
 
