@@ -30,8 +30,8 @@ const TABLE_BATCHES = 80;
 /** One change in so many leaves nothing as it was; one begins to count anew. */
 const WHOLE_CHANGE = 64;
 const CLEARING = 32;
-/** Jumps of the clock: past the wait for a first fragment, past what is known of one. */
-const JUMPS_MS = [300, 2_001, 2_001, 15_001];
+/** Jumps of the clock: past the wait for a first fragment, past what is known of one; two of the last, past what is learned of a path. */
+const JUMPS_MS = [300, 2_001, 2_001, 2_001, 15_001, 300_000];
 /** After it no fragment waits any more (RFC 8200 §4.5, and a little). */
 const REASSEMBLY_MS = 61_000;
 /** As much as a naive engine may keep before it would know more than the engine, whose memory has bounds. */
