@@ -249,6 +249,7 @@ function withAddressOf(table: NaiveTable, to: NaiveInstance, from: NaiveInstance
 function changeInstance(role: Role, table: NaiveTable, next: Next): NaiveTable {
   if (chance(6, next)) return { ...table, broadcasts: table.broadcasts.length > 0 ? [] : [BROADCAST] };
   const instance = pick(table.instances, next);
+  if (!instance.isEnabled) return withInstance(table, { ...instance, isEnabled: true });
   const other = randomInstance(role, numberOf(instance), chance(2, next), next);
   // Of a source with more than it may have, more than one packet would have to go at a time.
   const { locals, remote, mostOfSource } = instance;
@@ -261,7 +262,7 @@ function changeInstance(role: Role, table: NaiveTable, next: Next): NaiveTable {
       return free.length > 0 ? withInstance(table, { ...instance, locals: free, remote: other.remote }) : table;
     }
     case 2:
-      return withInstance(table, { ...instance, isEnabled: !instance.isEnabled });
+      return withInstance(table, { ...instance, isEnabled: false });
     case 3:
       return role === 'aftr' ? withAddressOf(table, instance, pick(table.instances, next)) : table;
     default:

@@ -26,7 +26,7 @@ const BATCH = 64;
 /** An engine lives so many packets. */
 const ENGINE_PACKETS = 5_000_000;
 /** Batches with one table, at most. */
-const TABLE_BATCHES = 80;
+const TABLE_BATCHES = 40;
 /** One change in so many leaves nothing as it was; one begins to count anew. */
 const WHOLE_CHANGE = 64;
 const CLEARING = 32;
