@@ -25,7 +25,7 @@ const EDIT_NAMESPACES: readonly string[] = [
 export interface XmlLimits {
   /** Levels of elements. */
   readonly depth: number;
-  /** Elements in one document. */
+  /** Elements in one document; as many attributes, and as many declarations in the scopes of elements that have some of their own. */
   readonly elements: number;
   /** Attributes of one element, namespace declarations included. */
   readonly attributes: number;
@@ -143,7 +143,10 @@ class ElementReader {
   readonly #limits: XmlLimits;
   readonly #bulk: BulkPlace;
   #elements = 0;
+  /** Attributes of the element whose tag is being read, and of all. */
   #attributes = 0;
+  #allAttributes = 0;
+  #scoped = 0;
   /** The open binding table, in which entries may be read as rows. */
   #table: OpenElement | undefined;
   /** Characters that went into the parser, and those up to the end of the last tag. */
@@ -175,11 +178,12 @@ class ElementReader {
     parser.on('attribute', () => {
       if (++this.#attributes > limits.attributes)
         this.#tooBig(`more than ${limits.attributes} attributes in one element`);
+      if (++this.#allAttributes > limits.elements) this.#tooBig(`more than ${limits.elements} attributes`);
     });
     parser.on('opentag', (tag) => {
       const parent = this.#open[this.#open.length - 1]?.element;
       const inherited = parent?.prefixes ?? {};
-      const prefixes = hasOwn(tag.ns) ? { ...inherited, ...tag.ns } : inherited;
+      const prefixes = hasOwn(tag.ns) ? this.#scope({ ...inherited, ...tag.ns }) : inherited;
       const attributes = Object.values(tag.attributes)
         .filter((attribute) => attribute.prefix !== 'xmlns' && attribute.name !== 'xmlns')
         .map(({ local, uri, value, prefix }) => ({ name: local, namespace: uri, value, prefix }));
@@ -241,6 +245,13 @@ class ElementReader {
   #count(): void {
     if (this.#open.length >= this.#limits.depth) this.#tooBig(`elements nested more than ${this.#limits.depth} deep`);
     if (++this.#elements > this.#limits.elements) this.#tooBig(`more than ${this.#limits.elements} elements`);
+  }
+
+  /** Each element with a declaration of its own holds all that are in its scope: few octets can mean much memory. */
+  #scope(prefixes: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    this.#scoped += Object.keys(prefixes).length;
+    if (this.#scoped > this.#limits.elements) this.#tooBig(`more than ${this.#limits.elements} declarations in scopes`);
+    return prefixes;
   }
 
   #tooBig(what: string): never {

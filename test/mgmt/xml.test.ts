@@ -35,6 +35,10 @@ const cases = [
   ['<a><b/><b/><b/><b/><b/></a>', 'too-big', 'one element too many'],
   ['<a x="1" y="2"/>', 'none', 'at the attribute limit'],
   ['<a x="1" y="2" z="3"/>', 'too-big', 'one attribute too many'],
+  ['<a x="1" y="2"><b x="1" y="2"/><c x="1"/></a>', 'none', 'at the limit of attributes of all elements'],
+  ['<a x="1" y="2"><b x="1" y="2"/><c x="1" y="2"/></a>', 'too-big', 'one attribute of all elements too many'],
+  ['<a xmlns:p="u"><b xmlns:q="u"/><c xmlns:r="u"/></a>', 'none', 'at the limit of declarations in scopes'],
+  ['<a xmlns:p="u"><b xmlns:q="u"/><c xmlns:r="u" xmlns:s="u"/></a>', 'too-big', 'one declaration in scopes too many'],
 ] as const;
 for (const [text, tag, why] of cases) test(`${why}: ${tag}`, () => assert.is(tagOf(text, small), tag));
 

@@ -5,7 +5,7 @@ import { seed } from '../../helpers/random.ts';
 
 const test = suite('random octets through the guard');
 
-const INPUTS = 20_000;
+const INPUTS = 10_000;
 
 test(`${INPUTS} inputs: messages, errors of the RFC, ends of the session (seed ${seed})`, () => {
   const tally = newTally();
