@@ -3,8 +3,9 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { lock } from '../../helpers/netconf-requests.ts';
 import type { CurlOptions, CurlReply } from '../../helpers/restconf.ts';
-import { JSON_TYPE, XML_TYPE } from '../../helpers/restconf.ts';
+import { GUEST, JSON_TYPE, XML_TYPE } from '../../helpers/restconf.ts';
 import { startProgram } from '../../helpers/restconf-program.ts';
 
 const test = suite('restconf: queries');
@@ -353,6 +354,54 @@ test('R50: the annotation of defaults comes back in', () =>
     assert.match(read.body, '"@hop-limit":{"ietf-netconf-with-defaults:default":true}');
     const reply = await curl(AFTR, { method: 'PUT', body: read.body });
     assert.is(reply.status, 204, reply.body);
+  }));
+
+const POST = { method: 'POST' };
+const patch = (body: string): CurlOptions => ({ method: 'PATCH', body });
+const ruleList = { method: 'POST', body: '{"ietf-netconf-acm:rule-list":[{"name":"n"}]}' };
+const outside = { ...B, 'ipv4-prefix': '203.0.113.0/25' };
+/** One request for each error-tag that one can provoke with an errors body. */
+const tags: readonly (readonly [status: number, tag: string, url: string, options: CurlOptions])[] = [
+  [400, 'invalid-value', `${AFTR}?depth=0`, {}],
+  [404, 'invalid-value', `${SOFTWIRE}/aftr=b`, {}],
+  [406, 'invalid-value', AFTR, { headers: ['Accept: text/html'] }],
+  [415, 'invalid-value', AFTR, { ...patch('{}'), headers: ['Content-Type: text/html'] }],
+  [413, 'too-big', AFTR, patch('['.repeat(1000))],
+  [414, 'too-big', `${DATA}?${'x'.repeat(10_000)}`, {}],
+  [400, 'bad-attribute', `${NACM}?insert=after&point=/ietf-netconf-acm:nacm/rule-list=absent`, ruleList],
+  [400, 'unknown-attribute', AFTR, patch(aftr('"@name":{"x:y":1}'))],
+  [400, 'missing-element', `${AFTR}/lookup`, POST],
+  [400, 'bad-element', AFTR, patch(aftr('"ipv4-pool":["192.0.2.0/24","192.0.2.0/24"]'))],
+  [400, 'unknown-element', AFTR, patch(aftr('"nothing":1'))],
+  [400, 'unknown-namespace', AFTR, patch(aftr('"nothing:name":1'))],
+  [401, 'access-denied', AFTR, { user: '' }],
+  [403, 'access-denied', AFTR, { ...patch(aftr('"hop-limit":9')), user: GUEST }],
+  [409, 'data-exists', NACM, { ...POST, body: '{"ietf-netconf-acm:rule-list":[{"name":"guest"}]}' }],
+  [405, 'operation-not-supported', DATA, { method: 'DELETE' }],
+  [
+    501,
+    'operation-not-supported',
+    '/restconf/operations/ietf-nmda-compare:compare',
+    {
+      ...POST,
+      body: '{"ietf-nmda-compare:input":{"source":"ietf-datastores:running","target":"ietf-datastores:candidate","xpath-filter":"/x"}}',
+    },
+  ],
+  [412, 'operation-failed', TABLE, { ...POST, body: JSON.stringify({ 'gi-4over6:binding': [outside] }) }],
+  [412, 'operation-failed', AFTR, { ...patch(aftr('"hop-limit":9')), headers: ['If-Match: "x"'] }],
+  [400, 'malformed-message', AFTR, patch('{')],
+];
+test('R15: error-tag and status', () =>
+  program.run(async (box) => {
+    for (const [status, tag, url, options] of tags) {
+      const reply = await box.curl(url, options);
+      assert.equal(brief(reply), [status, tag], `${tag} ${reply.body}`);
+      const [error] = JSON.parse(reply.body)['ietf-restconf:errors'].error;
+      assert.type(error['error-message'], 'string');
+      assert.match(error['error-type'], /^(transport|rpc|protocol|application)$/);
+    }
+    await box.done(lock('running'));
+    assert.equal(brief(await box.curl(AFTR, patch(aftr('"hop-limit":9')))), [409, 'in-use']);
   }));
 
 test('the process ends cleanly', async () => assert.is(await program.stop(), 0));
