@@ -301,8 +301,25 @@ class ReadingBuilder {
     const partly = here !== undefined && !here.some(({ whole }) => whole);
     if (copy.size > (partly ? 0 : this.#keyCount(child, copy))) return this.#withKeys(child, copy);
     if (this.rows.has(copy) || here?.some(({ always }) => always)) return this.#marked(child, copy);
-    const stays = schema.presence || (schema.kind === 'list' && this.#options.content !== 'nonconfig');
+    const stays =
+      schema.presence ||
+      (schema.kind === 'list' && this.#options.content !== 'nonconfig') ||
+      (level === limit && this.#holdsAny(child));
     return stays && this.#isOfOrigin(child) && !partly ? this.#withKeys(child, copy) : undefined;
+  }
+
+  /** Whether a node holds something that would go out: one that the depth cuts off is empty, not absent (RFC 8040 §4.8.2). */
+  #holdsAny(node: DataNode): boolean {
+    const isShown = ({ schema }: DataNode) => schema.presence || schema.kind !== 'container';
+    const shows = (child: DataNode): boolean =>
+      this.#isWelcome(child) && this.#options.mayRead(child) && (isShown(child) || this.#holdsAny(child));
+    if (this.#candidates(node, undefined).some(shows)) return true;
+    const schema = node.schema.children.find((child) => child.rows);
+    if (!schema) return false;
+    for (const binding of this.#view.bindings(rowInstance(node))) {
+      if (this.#options.mayRead(orphan(bindingToNode(schema, binding), node))) return true;
+    }
+    return false;
   }
 
   /**

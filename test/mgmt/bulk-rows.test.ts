@@ -6,7 +6,8 @@ import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
 import { OctetFeed } from '../../src/mgmt/octet-feed.ts';
 import { JsonFeed } from '../../src/mgmt/restconf/json-feed.ts';
 import { dataFromJson } from '../../src/mgmt/restconf/json-reader.ts';
-import { isJsonObject, parseJson } from '../../src/mgmt/restconf/json-text.ts';
+import type { JsonValue } from '../../src/mgmt/restconf/json-text.ts';
+import { BulkArray, isJsonArray, isJsonObject, MAX_BULK_TABLES, parseJson } from '../../src/mgmt/restconf/json-text.ts';
 import { parseXml, XML_LIMITS, XmlFeed } from '../../src/mgmt/xml.ts';
 import { dataFromXml } from '../../src/mgmt/xml-data.ts';
 import type { DataNode } from '../../src/state/data.ts';
@@ -288,6 +289,26 @@ test(`random documents, mutilated: both ways come to the same (seed ${seed})`, (
     const expected = outcome(ordinary).sort();
     assert.equal(outcome(short).sort(), expected, text);
     assert.equal(outcome(inPieces(text, isXml, (left) => 1 + pick(left))).sort(), expected, text);
+  }
+});
+
+test('of very many tables in one JSON document the first are read as rows, all are read', () => {
+  const entry = (index: number) =>
+    `{"ipv4-prefix":"10.${index >> 8}.${index & 255}.0/24","gateway-ipv6-address":"2001:db8::1"}`;
+  for (const count of [MAX_BULK_TABLES - 1, MAX_BULK_TABLES, MAX_BULK_TABLES + 1, 3 * MAX_BULK_TABLES]) {
+    const tables = Array.from({ length: count }, (_, index) => `{"binding":[${entry(index)}]}`);
+    const text = `[${tables.join(', ')}]`;
+    const feed = new JsonFeed();
+    for (let at = 0; at < text.length; at += 1000) feed.push(text.slice(at, at + 1000));
+    for (const value of [feed.end(), parseJson(text, true)]) {
+      assert.ok(isJsonArray(value));
+      const arrays = (isJsonArray(value) ? value : []).map((item) => isJsonObject(item) && item.get('binding'));
+      const asRows = arrays.filter((array) => array instanceof BulkArray);
+      const asValues = arrays.filter((array) => isJsonArray(array || null) && !(array instanceof BulkArray));
+      assert.equal([asRows.length, asValues.length], [Math.min(count, MAX_BULK_TABLES), count - asRows.length]);
+      assert.ok(asRows.every((array) => array instanceof BulkArray && array.length === 0 && array.bulk?.size === 1));
+      assert.ok(asValues.every((array) => isJsonArray(array || null) && isJsonObject((array as JsonValue[])[0])));
+    }
   }
 });
 

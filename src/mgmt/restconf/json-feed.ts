@@ -8,7 +8,7 @@
 
 import { JsonRows, LONGEST_ENTRY } from '../bulk-rows.ts';
 import type { Gap, JsonValue } from './json-text.ts';
-import { JsonParser } from './json-text.ts';
+import { JsonParser, MAX_BULK_TABLES } from './json-text.ts';
 
 const TABLE = /"(?:gi-4over6:)?binding"\s*:\s*\[\s*/g;
 /** What may be the beginning of a table's name and bracket is looked at again with the next piece. */
@@ -52,7 +52,7 @@ export class JsonFeed {
       if (next > at) return next;
     }
     TABLE.lastIndex = at;
-    const found = TABLE.exec(text);
+    const found = this.#gaps.length < MAX_BULK_TABLES ? TABLE.exec(text) : null;
     const end = found ? found.index + found[0].length : text.length;
     if (!found) return this.#keep(text, at, isLast ? end : Math.max(at, end - LONGEST_NAME));
     if (end === text.length && !isLast) return this.#keep(text, at, found.index);

@@ -26,6 +26,9 @@ export class BulkArray extends Array<JsonValue> {
 export type JsonObject = ReadonlyMap<string, JsonValue>;
 export type JsonValue = string | boolean | null | JsonNumber | JsonObject | readonly JsonValue[];
 
+/** So many tables of one document are read as rows; what rows stand in is too much for very many small ones. */
+export const MAX_BULK_TABLES = 1_000;
+
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WHITE_SPACE = /[ \t\n\r]*/y;
 const PLAIN_TEXT = /[^"\\]*/y;
@@ -90,6 +93,10 @@ export class JsonParser {
   #depth = 0;
   readonly #bulk: boolean;
   readonly #gaps: readonly Gap[];
+  /** The first gap that was not passed yet. */
+  #nextGap = 0;
+  /** Tables so far. */
+  #tables = 0;
 
   /** `gaps` in their order. */
   constructor(text: string, bulk: boolean, gaps: readonly Gap[] = []) {
@@ -159,7 +166,9 @@ export class JsonParser {
 
   /** The array whose bracket stands at `from`; its first value, or what is left in place of it, is next. */
   #entries(from: number): readonly JsonValue[] {
-    const gap = this.#gaps.find(({ at }) => at > from && at <= this.#at);
+    const gap = this.#gapBehind(from);
+    // What left a gap is rows already.
+    if (++this.#tables > MAX_BULK_TABLES && !gap) return this.#array();
     const reader = gap?.reader ?? new JsonRows();
     const values = new BulkArray();
     this.#array(values, () => {
@@ -168,6 +177,13 @@ export class JsonParser {
     });
     values.bulk = reader.rows;
     return values;
+  }
+
+  /** The gap between a bracket and the place where reading goes on. */
+  #gapBehind(from: number): Gap | undefined {
+    while ((this.#gaps[this.#nextGap]?.at ?? Number.POSITIVE_INFINITY) <= from) this.#nextGap++;
+    const gap = this.#gaps[this.#nextGap];
+    return gap && gap.at <= this.#at ? gap : undefined;
   }
 
   /** `before` is called where a value is about to begin; it may read some, and says whether they were the last. */

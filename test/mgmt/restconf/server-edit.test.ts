@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lock } from '../../helpers/netconf-requests.ts';
+import { binding, edit, lock, table } from '../../helpers/netconf-requests.ts';
 import type { CurlOptions, CurlReply } from '../../helpers/restconf.ts';
 import { GUEST, JSON_TYPE, XML_TYPE } from '../../helpers/restconf.ts';
 import type { ProgramBox } from '../../helpers/restconf-program.ts';
@@ -333,6 +333,17 @@ for (const datastore of ['running', 'candidate']) {
       assert.is((await curl(B_URL, put)).status, 201);
     }));
 }
+
+test('R55: running is the target: what the candidate of NETCONF holds stays uncommitted, and follows', () =>
+  program.run(async (box) => {
+    const B2 = { 'ipv4-prefix': '192.0.2.128/25', 'gateway-ipv6-address': '2001:db8:a::2' };
+    const row = binding(B2['ipv4-prefix'], B2['gateway-ipv6-address']);
+    await box.done(edit(table(row), '', 'candidate'));
+    assert.is((await box.curl(B_URL, { method: 'PUT', body: bindingBody() })).status, 201);
+    assert.equal(await entries(box), [B]);
+    await box.done('<commit/>');
+    assert.equal(await entries(box), [B, B2]);
+  }));
 
 test('who may not write gets 403 and nothing is changed', () =>
   program.run(async (box) => {
