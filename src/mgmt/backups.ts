@@ -18,7 +18,7 @@ import { readFileHead } from '../state/file-head.ts';
 import type { Backup } from '../state/store-files.ts';
 import { backupDir, backupFile, listBackups } from '../state/store-files.ts';
 import { syncPath } from '../state/sync.ts';
-import { verifyCopy } from './verify-copy.ts';
+import type { StoreSummary } from '../state/verify.ts';
 
 const LOOK_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -31,8 +31,8 @@ export interface BackupParts {
   /** The root of the running configuration. */
   readonly configuration: () => DataNode;
   readonly log: Log;
-  /** This program, for the child that reads a copy back. */
-  readonly program: string;
+  /** Reads a copy back. @throws ManagementError when it is not whole */
+  readonly verify: (file: string) => Promise<StoreSummary>;
   readonly now?: () => Date;
 }
 
@@ -100,7 +100,7 @@ export class Backups {
   }
 
   async #make(automatic: boolean): Promise<MadeBackup> {
-    const { stateDir, datastores, program } = this.#parts;
+    const { stateDir, datastores, verify } = this.#parts;
     const dir = backupDir(stateDir);
     const unfinished = join(dir, `${process.pid}${UNFINISHED}`);
     try {
@@ -110,7 +110,7 @@ export class Backups {
       const time = this.#now();
       await datastores.copyStore(unfinished);
       const copy = join(unfinished, 'data.mdb');
-      const { version, octets } = await verifyCopy(program, copy);
+      const { version, octets } = await verify(copy);
       const file = freeName(stateDir, { time, version, automatic });
       renameSync(copy, file);
       syncPath(dir);

@@ -9,6 +9,7 @@ import type { StoreWrite } from './commit.ts';
 import { writeCommit } from './commit.ts';
 import type { Copy, Tell, Verify } from './compaction.ts';
 import { dropCopy, lastTransaction, prepareCopy, switchTo } from './compaction.ts';
+import { tellDamage } from './damage.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { keepRowParents } from './edit.ts';
@@ -198,7 +199,7 @@ export class RunningStore {
         base.close();
       }
     });
-    this.#queue = result.catch(() => undefined);
+    this.#queue = result.catch(tellDamage);
     return result;
   }
 

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Backups } from '../../src/mgmt/backups.ts';
+import { verifyCopy } from '../../src/mgmt/verify-copy.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { verifyFile } from '../../src/state/verify.ts';
@@ -44,7 +45,7 @@ async function withBackups(body: (place: Place) => Promise<void>, program = PROG
         datastores,
         configuration,
         log,
-        program,
+        verify: (file) => verifyCopy(program, file),
         now: () => new Date(now),
       });
       const after = (hours: number) => {
@@ -184,7 +185,12 @@ test('after a restore one is made also when the version is that of the newest ba
     await withDatastores(async (other) => {
       await commit(other);
       const backups = new Backups({
-        ...{ stateDir, datastores: other, log: pino({ level: 'silent' }), program: PROGRAM },
+        ...{
+          stateDir,
+          datastores: other,
+          log: pino({ level: 'silent' }),
+          verify: (file: string) => verifyCopy(PROGRAM, file),
+        },
         configuration: () => other.runningTree,
         now: () => new Date(Date.parse('2026-01-05T00:00:00Z')),
       });
