@@ -8,7 +8,7 @@
  * Automatic ones are looked for every minute: one is due when the newest backup is old enough and of another state.
  */
 
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
@@ -16,7 +16,7 @@ import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
 import { readFileHead } from '../state/file-head.ts';
 import type { Backup } from '../state/store-files.ts';
-import { backupDir, backupFile, listBackups } from '../state/store-files.ts';
+import { backupDir, backupFile, listBackups, namesIn } from '../state/store-files.ts';
 import { syncPath } from '../state/sync.ts';
 import type { StoreSummary } from '../state/verify.ts';
 
@@ -117,12 +117,27 @@ export class Backups {
       return { file, time, version, automatic, octets };
     } catch (error) {
       if (error instanceof ManagementError) throw error;
-      const message = `no backup could be written to ${dir} (${String(error)}): see whether its disk is full or fails`;
+      const message = `no backup could be written to ${dir} (${String(error)}): ${adviceFor(error)}`;
       throw new ManagementError('resource-denied', { message });
     } finally {
-      // With anything but a folder there, nothing is to be removed: that must not hide why the backup failed.
-      if (isFolder(dir)) rmSync(unfinished, { recursive: true, force: true });
+      removeQuietly(unfinished);
     }
+  }
+}
+
+function adviceFor(error: unknown): string {
+  const isForbidden = error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+  return isForbidden
+    ? 'the folder must belong to the user of the program, and let it write'
+    : 'see whether its disk is full or fails';
+}
+
+/** What cannot be removed must not hide why the backup failed; the next one and the next start try again. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // Said by the backup itself, whose folder takes nothing.
   }
 }
 
@@ -131,10 +146,6 @@ function holds({ file, version }: Backup, head: ReturnType<Datastores['head']>):
   if (version !== head.version) return false;
   const found = readFileHead(file)?.head;
   return found?.time === head.time.toISOString() && found.contentHash === head.contentHash;
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** A leaf of the container, or its default; the container need not be there. */
@@ -151,8 +162,7 @@ function freeName(stateDir: string, backup: Omit<Backup, 'file'>): string {
 }
 
 function removeUnfinished(dir: string): void {
-  if (!isFolder(dir)) return;
-  for (const name of readdirSync(dir)) {
-    if (name.endsWith(UNFINISHED)) rmSync(join(dir, name), { recursive: true, force: true });
+  for (const name of namesIn(dir)) {
+    if (name.endsWith(UNFINISHED)) removeQuietly(join(dir, name));
   }
 }
