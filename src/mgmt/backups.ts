@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
+import { systemFault } from '../state/disk-care.ts';
 import { ManagementError } from '../state/errors.ts';
 import { readFileHead } from '../state/file-head.ts';
 import type { Backup } from '../state/store-files.ts';
@@ -117,7 +118,7 @@ export class Backups {
       return { file, time, version, automatic, octets };
     } catch (error) {
       if (error instanceof ManagementError) throw error;
-      const message = `no backup could be written to ${dir} (${String(error)}): ${adviceFor(error)}`;
+      const message = `no backup could be written to ${dir} (${systemFault(error)}): ${adviceFor(error)}`;
       throw new ManagementError('resource-denied', { message });
     } finally {
       removeQuietly(unfinished);

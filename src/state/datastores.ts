@@ -400,6 +400,11 @@ export class Datastores {
     return this.#store.size;
   }
 
+  /** A sentence while the disk takes no change, '' else. */
+  get diskProblem(): string {
+    return this.#store.diskProblem;
+  }
+
   async close(): Promise<void> {
     this.#committer.confirmation.close();
     await this.#store.close();

@@ -31,7 +31,7 @@ test('a folder of root: the refusal names it and says what to do, and nothing el
         assert.is((error as ManagementError).tag, 'resource-denied');
         assert.match(
           (error as Error).message,
-          /^no backup could be written to \S+\/backups \(Error: EACCES: .*\): the folder must belong to the user/,
+          /^no backup could be written to \S+\/backups \(EACCES: permission denied\): the folder must belong to the user/,
         );
         assert.equal(backups.list(), []);
       } finally {

@@ -130,7 +130,10 @@ test('a disk that takes nothing is told, and the next backup is made', () =>
     rmSync(dir);
     assert.instance(error, ManagementError);
     assert.is((error as ManagementError).tag, 'resource-denied');
-    assert.match((error as Error).message, /^no backup could be written to \S+backups \(Error: EEXIST/);
+    assert.match(
+      (error as Error).message,
+      /^no backup could be written to \S+backups \(EEXIST: file already exists\): /,
+    );
     assert.is((await backups.make()).version, 1);
   }));
 
