@@ -89,8 +89,7 @@ export async function run(options: RunOptions): Promise<number> {
       },
       user,
     );
-    const verification = await launcher.ask(verifyWords(stateDir));
-    if (verification.code !== 0) throw environmentFault('STORE_DAMAGED', verification.text);
+    await requireGoodStore(launcher, stateDir);
     const isFirst = await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid }).catch((error: unknown) => {
       throw adviceFor(stateDir, error);
     });
@@ -102,11 +101,18 @@ export async function run(options: RunOptions): Promise<number> {
       if (code === EXIT_SHUTDOWN) return 0;
       if (code !== EXIT_RESTART) return code;
       log.info('starting again, as a client asked');
+      await requireGoodStore(launcher, stateDir);
     }
   } finally {
     network?.close();
     release();
   }
+}
+
+/** @throws Error with code STORE_DAMAGED, whose message names the newest good backup */
+async function requireGoodStore(launcher: Launcher, stateDir: string): Promise<void> {
+  const { code, text } = await launcher.ask(verifyWords(stateDir));
+  if (code !== 0) throw environmentFault('STORE_DAMAGED', text);
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {

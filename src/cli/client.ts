@@ -9,7 +9,7 @@ import { createConnection } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { parseStringPromise } from 'xml2js';
-import { CommandFailure, EXIT } from './failure.ts';
+import { CommandFailure, EXIT, SessionEnded } from './failure.ts';
 import { refusalOf } from './refusal.ts';
 import { escapeXml } from './xml-text.ts';
 
@@ -129,7 +129,7 @@ export class NetconfClient {
       this.#held = this.#held.slice(this.#held.length - keep);
       if (ready !== '') yield ready;
       const next = await this.#pieces.next();
-      if (next.done) throw noConnection(this.#path, 'ended');
+      if (next.done) throw new SessionEnded(EXIT.noConnection, sentenceOf(this.#path, 'ended'));
       this.#held += next.value;
     }
   }
@@ -168,13 +168,17 @@ function localName(name: string): string {
 }
 
 function noConnection(path: string, code: string | undefined): CommandFailure {
+  return new CommandFailure(EXIT.noConnection, sentenceOf(path, code));
+}
+
+function sentenceOf(path: string, code: string | undefined): string {
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: 'there is no socket: start the program with `gi4over6 run`, or name its socket with --socket',
     ECONNREFUSED: 'the program is not running: start it with `gi4over6 run`',
     EACCES: 'permission denied: run the command as root',
     ended: 'the program ended the session: see its log',
   };
-  return new CommandFailure(EXIT.noConnection, `no connection to ${path}: ${reasons[code ?? ''] ?? code}`);
+  return `no connection to ${path}: ${reasons[code ?? ''] ?? code}`;
 }
 
 /** `get` of running with state, `get-config` of a datastore, or a whole version; an empty filter means everything. */

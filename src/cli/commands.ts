@@ -10,7 +10,7 @@ import type { ConfirmOptions } from './confirm.ts';
 import { cancel, commitForNow, confirm } from './confirm.ts';
 import type { EditOptions } from './edit.ts';
 import { commit, remove, set } from './edit.ts';
-import { CommandFailure, EXIT } from './failure.ts';
+import { CommandFailure, EXIT, SessionEnded } from './failure.ts';
 import type { LogOptions } from './log.ts';
 import { log } from './log.ts';
 import type { LookupOptions } from './lookup.ts';
@@ -19,7 +19,7 @@ import { Output, printable, ReaderGone } from './output.ts';
 import { rollBack } from './roll-back.ts';
 import type { ShowOptions } from './show.ts';
 import { get, show, TOPIC_NAMES } from './show.ts';
-import { status } from './status.ts';
+import { readProblems, status } from './status.ts';
 import type { StoreOptions } from './store.ts';
 import { backup, compact } from './store.ts';
 import type { TraceOptions } from './trace.ts';
@@ -48,8 +48,24 @@ async function overSession({ socket }: SocketOption, run: Run): Promise<void> {
     if (error instanceof ReaderGone) return;
     if (!(error instanceof CommandFailure)) throw error;
     await output.flush();
-    process.stderr.write(`gi4over6: ${printable(error.message)}\n`);
+    const problems = error instanceof SessionEnded ? await problemsOf(socket) : '';
+    process.stderr.write(`gi4over6: ${printable(error.message + problems)}\n`);
     process.exitCode = error.exitCode;
+  } finally {
+    client?.close();
+  }
+}
+
+/** An answer that has begun cannot become an error any more: what broke it off, such as a damaged store, the status says. */
+async function problemsOf(socket: string): Promise<string> {
+  let client: NetconfClient | undefined;
+  try {
+    client = await NetconfClient.connect(socket);
+    const problems = await readProblems(client);
+    return problems.length === 0 ? '' : `. The status says: ${problems.join(' ')}`;
+  } catch (error) {
+    if (error instanceof CommandFailure) return '';
+    throw error;
   } finally {
     client?.close();
   }

@@ -12,6 +12,9 @@ export class CommandFailure extends Error {
   }
 }
 
+/** The session ended in the middle of an answer. */
+export class SessionEnded extends CommandFailure {}
+
 export function usageFailure(message: string): CommandFailure {
   return new CommandFailure(EXIT.usage, message);
 }

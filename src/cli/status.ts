@@ -50,6 +50,12 @@ async function readStatus(client: NetconfClient): Promise<Status> {
   };
 }
 
+/** What the device says keeps it from working well, in sentences. */
+export async function readProblems(client: NetconfClient): Promise<string[]> {
+  const [state = {}] = nodesAt(await readSoftwire(client, '<state/>', {}), 'state');
+  return textsOf(state, 'problem');
+}
+
 function instanceOf(role: Instance['role'], node: ReplyNode): Instance {
   const [table = {}] = nodesAt(node, 'binding-table');
   return {

@@ -8,17 +8,18 @@
  * Automatic ones are looked for every minute: one is due when the newest backup is old enough and of another state.
  */
 
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
+import { systemFault } from '../state/disk-care.ts';
 import { ManagementError } from '../state/errors.ts';
 import { readFileHead } from '../state/file-head.ts';
 import type { Backup } from '../state/store-files.ts';
-import { backupDir, backupFile, listBackups } from '../state/store-files.ts';
+import { backupDir, backupFile, listBackups, namesIn } from '../state/store-files.ts';
 import { syncPath } from '../state/sync.ts';
-import { verifyCopy } from './verify-copy.ts';
+import type { StoreSummary } from '../state/verify.ts';
 
 const LOOK_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -31,8 +32,8 @@ export interface BackupParts {
   /** The root of the running configuration. */
   readonly configuration: () => DataNode;
   readonly log: Log;
-  /** This program, for the child that reads a copy back. */
-  readonly program: string;
+  /** Reads a copy back. @throws ManagementError when it is not whole */
+  readonly verify: (file: string) => Promise<StoreSummary>;
   readonly now?: () => Date;
 }
 
@@ -100,7 +101,7 @@ export class Backups {
   }
 
   async #make(automatic: boolean): Promise<MadeBackup> {
-    const { stateDir, datastores, program } = this.#parts;
+    const { stateDir, datastores, verify } = this.#parts;
     const dir = backupDir(stateDir);
     const unfinished = join(dir, `${process.pid}${UNFINISHED}`);
     try {
@@ -110,19 +111,34 @@ export class Backups {
       const time = this.#now();
       await datastores.copyStore(unfinished);
       const copy = join(unfinished, 'data.mdb');
-      const { version, octets } = await verifyCopy(program, copy);
+      const { version, octets } = await verify(copy);
       const file = freeName(stateDir, { time, version, automatic });
       renameSync(copy, file);
       syncPath(dir);
       return { file, time, version, automatic, octets };
     } catch (error) {
       if (error instanceof ManagementError) throw error;
-      const message = `no backup could be written to ${dir} (${String(error)}): see whether its disk is full or fails`;
+      const message = `no backup could be written to ${dir} (${systemFault(error)}): ${adviceFor(error)}`;
       throw new ManagementError('resource-denied', { message });
     } finally {
-      // With anything but a folder there, nothing is to be removed: that must not hide why the backup failed.
-      if (isFolder(dir)) rmSync(unfinished, { recursive: true, force: true });
+      removeQuietly(unfinished);
     }
+  }
+}
+
+function adviceFor(error: unknown): string {
+  const isForbidden = error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+  return isForbidden
+    ? 'the folder must belong to the user of the program, and let it write'
+    : 'see whether its disk is full or fails';
+}
+
+/** What cannot be removed must not hide why the backup failed; the next one and the next start try again. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // Said by the backup itself, whose folder takes nothing.
   }
 }
 
@@ -131,10 +147,6 @@ function holds({ file, version }: Backup, head: ReturnType<Datastores['head']>):
   if (version !== head.version) return false;
   const found = readFileHead(file)?.head;
   return found?.time === head.time.toISOString() && found.contentHash === head.contentHash;
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** A leaf of the container, or its default; the container need not be there. */
@@ -151,8 +163,7 @@ function freeName(stateDir: string, backup: Omit<Backup, 'file'>): string {
 }
 
 function removeUnfinished(dir: string): void {
-  if (!isFolder(dir)) return;
-  for (const name of readdirSync(dir)) {
-    if (name.endsWith(UNFINISHED)) rmSync(join(dir, name), { recursive: true, force: true });
+  for (const name of namesIn(dir)) {
+    if (name.endsWith(UNFINISHED)) removeQuietly(join(dir, name));
   }
 }

@@ -38,6 +38,7 @@ import { StoreWatch } from './store-watch.ts';
 import { SystemEnd } from './system-end.ts';
 import { Users } from './users.ts';
 import { treeValidation, valueCheck } from './validation.ts';
+import { verifyCopy } from './verify-copy.ts';
 import { YANG_SEARCH_DIRS, type YangModule, yangModules } from './yang-modules.ts';
 
 export interface ManagementOptions {
@@ -69,7 +70,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const isUnread = storeState(options.stateDir) === 'clean';
   const eventLog = EventLog.open(join(options.stateDir, 'events'), log);
   const events = new EventSources(eventLog, () => colons(datastores.head().contentHash));
-  const datastores = await openDatastores(options, context, schema, log, events);
+  const datastores = await openDatastores(options, context, schema, log, events, () => watch.requireWhole());
   const memoryCare = new MemoryCare(datastores, trimMemory);
   const configuration = () => datastores.runningTree;
   const datapath = new DatapathClient(options.runDir, log);
@@ -80,9 +81,10 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     if (treeChanged) users.forget();
   });
   const program = process.argv[1] ?? '';
-  const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, program });
   const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
-  const storeCare = { backups, datastores, program };
+  const verify = (file: string) => verifyCopy(program, file, (damage) => watch.meet(damage));
+  const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, verify });
+  const storeCare = { backups, datastores, verify };
   const systemEnd = new SystemEnd(datastores);
   const file = join(options.stateDir, 'events', 'alarms.json');
   const alarms = new AlarmWatch({ file, datapath, datastores, configuration, watch, events: eventLog, log });
@@ -151,7 +153,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   await Promise.all([backups.close(), watch.close()]);
   await datastores.close();
   await eventLog.close();
-  noteClosed(options.stateDir, log);
+  // The next start verifies it and says what to do.
+  if (!watch.isDamaged) noteClosed(options.stateDir, log);
   context.close();
   log.info({ code }, 'management has stopped');
   return code;
@@ -163,10 +166,12 @@ async function openDatastores(
   schema: Schema,
   log: Log,
   events: EventSources,
+  mayChange: () => void,
 ): Promise<Datastores> {
   const datastores = await Datastores.open({
     dir: storeDir(options.stateDir),
     onOpen: () => markOpen(options.stateDir),
+    mayChange,
     tell: (sentence, error) => log.error({ error: String(error) }, sentence),
     schema,
     validate: treeValidation(context),

@@ -276,7 +276,14 @@ async function softwireState(
     return found ? { statistics: statistics(found) } : {};
   };
   const silence = 'The datapath does not answer: nothing is forwarded; see its log.';
-  const problems = [...watch.problems, ...behindProblem(datapath.behind), ...(status ? status.problems : [silence])];
+  const { diskProblem } = datastores;
+  const disk = diskProblem === '' ? [] : [diskProblem];
+  const problems = [
+    ...watch.problems,
+    ...disk,
+    ...behindProblem(datapath.behind),
+    ...(status ? status.problems : [silence]),
+  ];
   return {
     'gi-4over6:softwire': {
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {

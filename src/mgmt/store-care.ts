@@ -2,8 +2,8 @@
 
 import { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
+import type { StoreSummary } from '../state/verify.ts';
 import type { Backups, MadeBackup } from './backups.ts';
-import { verifyCopy } from './verify-copy.ts';
 
 /** Takes a node of the operation or action and one of its input; gives one of its output. */
 export type StoreOperation = (operation: DataNode, input: DataNode) => Promise<DataNode>;
@@ -11,16 +11,16 @@ export type StoreOperation = (operation: DataNode, input: DataNode) => Promise<D
 export interface StoreCare {
   readonly backups: Backups;
   readonly datastores: Pick<Datastores, 'compact' | 'storeSize'>;
-  /** This program, for the child that reads copies back. */
-  readonly program: string;
+  /** Reads a copy back. @throws ManagementError when it is not whole */
+  readonly verify: (file: string) => Promise<StoreSummary>;
 }
 
 /** By schema path: each takes a node of its operation and returns one of its output. */
-export function storeOperations({ backups, datastores, program }: StoreCare): Readonly<Record<string, StoreOperation>> {
+export function storeOperations({ backups, datastores, verify }: StoreCare): Readonly<Record<string, StoreOperation>> {
   return {
     '/gi-4over6:backup-store': async (operation) => outputOf(operation, leavesOf(await backups.make())),
     '/gi-4over6:compact-store': async (operation) => {
-      const { before, after } = await datastores.compact((file) => verifyCopy(program, file));
+      const { before, after } = await datastores.compact(verify);
       return outputOf(operation, { 'octets-before': before, 'octets-after': after });
     },
   };

@@ -1,19 +1,25 @@
 /**
- * Looks for damage of a store that runs and that nobody has met yet:
+ * Looks for damage of a store that runs:
  *
  *   1. each minute: whether the datapath forwards by what the store says of the same version
  *   2. once, some time after a start at which the store was not read, and when 1 says that they have parted: a child of the
  *      lowest priority reads the whole file without LMDB. Meanwhile the pages of that moment are kept: edits go on, and the
  *      file grows by what they write
  *
- * What is found is in the log once, and in the status until the program ends.
+ *   3. the same reading when somebody met damage (state/damage.ts)
+ *
+ * What is found is in the log once, and in the status until the program ends. From the moment that damage is met no edit is
+ * taken, since the restore that is due would lose it, and the store is not noted as closed well.
  */
 
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import type { DatapathStatus } from '../control.ts';
 import type { Log } from '../log.ts';
+import { onDamage } from '../state/damage.ts';
 import type { Datastores } from '../state/datastores.ts';
+import { ManagementError } from '../state/errors.ts';
+import { listBackups } from '../state/store-files.ts';
 
 const LOOK_MS = 60_000;
 /** After a start: the datapath has built its tables by then. */
@@ -36,12 +42,17 @@ export class StoreWatch {
   readonly #parts: WatchParts;
   readonly #ending = new AbortController();
   #timers: NodeJS.Timeout[] = [];
+  readonly #stopListening: () => void;
   #parted = '';
-  #damage = '';
+  /** What somebody met and no reading has judged yet. */
+  #met = '';
+  /** What a reading found: one line, with what to do. */
+  #found = '';
   #reading: Promise<void> | undefined;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
+    this.#stopListening = onDamage((error) => this.meet(error.message));
   }
 
   /** `isUnread`: nobody has read the whole store at this start. */
@@ -55,12 +66,47 @@ export class StoreWatch {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#ending.abort();
+    this.#stopListening();
     await this.#reading;
   }
 
   /** Sentences for the status. */
   get problems(): readonly string[] {
-    return [this.#parted, this.#damage].filter((sentence) => sentence !== '');
+    const found = this.#found && `The store is damaged; stop the program and restore a backup: ${this.#found}`;
+    const met =
+      this.#met && `The store is damaged (${this.#met}): it is read now to see how far, and which backup is good.`;
+    return [this.#parted, found || met].filter((sentence) => sentence !== '');
+  }
+
+  /** Whether damage is known, or was met and is not judged yet. */
+  get isDamaged(): boolean {
+    return this.#found !== '' || this.#met !== '';
+  }
+
+  /** @throws ManagementError operation-failed for a damaged store, naming the newest good backup as soon as it is known */
+  requireWhole(): void {
+    if (!this.isDamaged) return;
+    const [newest] = this.#found === '' ? listBackups(this.#parts.stateDir) : [];
+    const backup = newest ? `; the newest backup is ${newest.file}, which is not verified yet` : '';
+    const why = this.#found || `${this.#met}${backup}`;
+    const message = `the store is damaged, and no change is taken, since the restore that is due would lose it: ${why}`;
+    throw new ManagementError('operation-failed', { message });
+  }
+
+  /** Somebody met damage: the store is read, unless it is known to be damaged. */
+  meet(why: string): void {
+    if (this.#found !== '' || this.#ending.signal.aborted) return;
+    const isFirst = this.#met === '';
+    this.#met = why;
+    if (!isFirst) return;
+    this.#parts.log.error({ damage: why }, 'damage of the store was met: no edit is taken, and the store is read');
+    void this.#readAgain();
+  }
+
+  /** A reading under way may have passed the place before it was damaged. */
+  async #readAgain(): Promise<void> {
+    await this.#reading;
+    await this.read();
   }
 
   /** Holds what is forwarded by against the store. */
@@ -88,7 +134,7 @@ export class StoreWatch {
 
   /** Reads the whole store; one reading at a time, and none after damage was found. */
   read(): Promise<void> {
-    if (this.#damage !== '') return Promise.resolve();
+    if (this.#found !== '') return Promise.resolve();
     this.#reading ??= this.#read()
       .catch((error: unknown) => this.#parts.log.warn({ error: String(error) }, 'the store could not be verified'))
       .finally(() => {
@@ -100,15 +146,18 @@ export class StoreWatch {
   async #read(): Promise<void> {
     const { datastores, log } = this.#parts;
     const begun = performance.now();
+    const met = this.#met;
     const { file, metaPages, release } = await datastores.holdStore();
     try {
       const { code, line } = await this.#ask(file, metaPages);
       const ms = Math.round(performance.now() - begun);
       if (code === EXIT_DAMAGED) {
-        this.#damage = `The store is damaged; stop the program and restore a backup: ${line}`;
+        this.#found = line;
         log.error({ verification: line, ms }, 'the store is damaged: stop the program and restore a backup');
-      } else if (code === 0) log.info({ verification: line, ms }, 'the store is verified');
-      else if (!this.#ending.signal.aborted)
+      } else if (code === 0) {
+        log.info({ verification: line, ms }, 'the store is verified');
+        if (this.#met === met) this.#met = '';
+      } else if (!this.#ending.signal.aborted)
         log.warn({ verification: line, code, ms }, 'the store could not be verified');
     } finally {
       release();

@@ -5,8 +5,17 @@ import { constants, setPriority } from 'node:os';
 import { ManagementError } from '../state/errors.ts';
 import type { StoreSummary } from '../state/verify.ts';
 
-/** `program` is this one. @throws ManagementError operation-failed for a copy that is not whole */
-export function verifyCopy(program: string, file: string): Promise<StoreSummary> {
+const EXIT_DAMAGED = 65;
+
+/**
+ * `program` is this one; `onDamage` is told why a copy is not whole, since what it was made from may not be either.
+ * @throws ManagementError operation-failed for a copy that is not whole
+ */
+export function verifyCopy(
+  program: string,
+  file: string,
+  onDamage: (why: string) => void = () => undefined,
+): Promise<StoreSummary> {
   const words = [program, 'verify-store', file, '--json'];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
@@ -21,6 +30,7 @@ export function verifyCopy(program: string, file: string): Promise<StoreSummary>
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0) return resolve(JSON.parse(output) as StoreSummary);
+      if (code === EXIT_DAMAGED) onDamage(output.trim());
       const message = `the copy is not whole, and so the store may be damaged: ${output.trim()}`;
       reject(new ManagementError('operation-failed', { message }));
     });

@@ -149,7 +149,9 @@ async function write(
 function faultOf(error: unknown): BulkWriteAnswer {
   if (error instanceof DamageError) return { kind: 'damage', message: error.message };
   if (error instanceof ManagementError) return { kind: 'refusal', tag: error.tag, message: error.message };
-  return { kind: 'disk', message: String(error) };
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const isCode = typeof code === 'string' || typeof code === 'number';
+  return { kind: 'disk', message: String(error), code: isCode ? code : undefined };
 }
 
 await main();

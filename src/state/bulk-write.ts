@@ -35,7 +35,8 @@ export type BulkWriteOrder =
 
 export type BulkWriteAnswer =
   | { readonly head: Head }
-  | { readonly kind: 'damage' | 'disk'; readonly message: string }
+  | { readonly kind: 'damage'; readonly message: string }
+  | { readonly kind: 'disk'; readonly message: string; readonly code?: string | number | undefined }
   | { readonly kind: 'refusal'; readonly tag: ErrorTag; readonly message: string };
 
 export class BulkWrite {
@@ -78,7 +79,7 @@ export class BulkWrite {
     if ('head' in answer) return answer.head;
     if (answer.kind === 'damage') throw new DamageError(answer.message);
     if (answer.kind === 'refusal') throw new ManagementError(answer.tag, { message: answer.message });
-    throw new Error(answer.message);
+    throw Object.assign(new Error(answer.message), { code: answer.code });
   }
 
   /** Gives it up; nothing is written. */

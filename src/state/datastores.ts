@@ -21,16 +21,15 @@ import { createStore } from './creation.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, authorizeDifference, copyDraft, editDraft, emptyDraft, rowChanges } from './draft.ts';
-import { keepRowParents } from './edit.ts';
 import type { Environment, StoreSize } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
-import { generationOf, keepGeneration } from './generations.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
 import type { LockOwner } from './locks.ts';
 import { Locks } from './locks.ts';
 import { DamageError } from './model-values.ts';
+import { firstTree, removeOthers } from './opening.ts';
 import { OverlaidRows, overlayBetween } from './overlay.ts';
 import type { PartialLock, PartialLocks } from './partial-locks.ts';
 import { lockDenied } from './partial-locks.ts';
@@ -63,6 +62,8 @@ export interface DatastoreOptions extends CommitterOptions {
   readonly initial: () => DataNode;
   /** Called once there is a store and before anything is written to one that was there. */
   readonly onOpen?: () => void;
+  /** Asked before each change that a client wants. @throws ManagementError when none is taken now */
+  readonly mayChange?: () => void;
   /** Told of what failed and stops nothing. */
   readonly tell?: Tell;
   /** How long a reader holds a snapshot before he goes on from another, in milliseconds. */
@@ -162,7 +163,7 @@ export class Datastores {
    */
   edit(caller: Caller, request: EditRequest, authorize?: Authorize): Promise<Edition> {
     const { target, tree, defaultOperation, testOption, precondition, comment } = request;
-    return this.#store.enqueue(async (base) => {
+    return this.#change(async (base) => {
       this.#requireUnlocked(caller, target);
       await precondition?.();
       const isCandidate = target === 'candidate';
@@ -182,7 +183,7 @@ export class Datastores {
    * @throws ManagementError as an edit; in-use, invalid-value while a confirmed commit of others is pending (confirmed.ts)
    */
   commit(caller: Caller, authorize?: Authorize, comment?: string, parameters: CommitParameters = {}): Promise<void> {
-    return this.#store.enqueue(async (base) => {
+    return this.#change(async (base) => {
       this.#locks.requireFree(caller, 'running');
       this.#locks.requireFree(caller, 'candidate');
       const pending = this.#committer.confirmation.afterCommit(caller, parameters, this.#store.head.version);
@@ -195,7 +196,7 @@ export class Datastores {
 
   /** cancel-commit (RFC 6241 §8.4.4.1): the pending confirmed commit is taken back now. @throws ManagementError */
   cancelCommit(caller: Caller, persistId?: string): Promise<void> {
-    return this.#store.enqueue(async (base) => {
+    return this.#change(async (base) => {
       this.#committer.confirmation.requireCancel(caller, persistId);
       this.#locks.requireFree(caller, 'running');
       await this.#committer.takeBack(base, 'cancel', caller);
@@ -218,7 +219,7 @@ export class Datastores {
     authorize?: Authorize,
     comment?: string,
   ): Promise<Edition> {
-    return this.#store.enqueue(async (base) => {
+    return this.#change(async (base) => {
       this.#requireUnlocked(caller, target);
       const setCandidate = this.#candidate.begin();
       const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, version);
@@ -257,7 +258,7 @@ export class Datastores {
 
   /** copy-config: `source` is a datastore or a whole configuration, rows as entries (RFC 6241 §7.3). */
   copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName, authorize?: Authorize): Promise<void> {
-    return this.#store.enqueue(async (base) => {
+    return this.#change(async (base) => {
       if (source === target) {
         throw new ManagementError('invalid-value', {
           type: 'protocol',
@@ -279,6 +280,14 @@ export class Datastores {
     });
   }
 
+  /** A turn in the queue for what a client wants changed. @throws ManagementError when no change is taken now */
+  #change<Result>(work: (base: Snapshot) => Promise<Result>): Promise<Result> {
+    return this.#store.enqueue((base) => {
+      this.#options.mayChange?.();
+      return work(base);
+    });
+  }
+
   /** Asks about what a copy changes in its target (RFC 8341 §3.2.7), which may differ from running. */
   async #authorizeCopy(draft: Draft, target: DatastoreName, base: Snapshot, authorize: Authorize): Promise<void> {
     const before = await this.#sourceDraft(target, base);
@@ -290,7 +299,7 @@ export class Datastores {
 
   /** delete-config of startup: at the next boot the device begins without softwires, its users stay. */
   deleteStartup(caller: Caller): Promise<void> {
-    return this.#store.enqueue(async (base) => {
+    return this.#change(async (base) => {
       this.#requireStartup();
       this.#locks.requireFree(caller, 'startup');
       const draft = this.#draft(undefined);
@@ -392,6 +401,11 @@ export class Datastores {
     return this.#store.size;
   }
 
+  /** A sentence while the disk takes no change, '' else. */
+  get diskProblem(): string {
+    return this.#store.diskProblem;
+  }
+
   async close(): Promise<void> {
     this.#committer.confirmation.close();
     await this.#store.close();
@@ -478,23 +492,5 @@ export class Datastores {
   }
 }
 
-/** Files that are no more the store: once what is the store was read. */
-function removeOthers({ dir, tell }: DatastoreOptions, environment: Environment): void {
-  try {
-    keepGeneration(dir, generationOf(dir, environment.dir));
-  } catch (error) {
-    tell?.(`files in ${dir} that are no more the store could not be removed`, error);
-  }
-}
-
 /** An overlay of more rows counts as a change without being compared. */
 const COMPARED_ROWS = 10_000;
-
-/** @throws ManagementError when the first configuration is not valid */
-function firstTree({ initial, validate }: DatastoreOptions): unknown {
-  const tree = initial();
-  keepRowParents(tree);
-  const [first, ...others] = validate(tree);
-  if (first) throw new ManagementError(first.tag, first, others);
-  return treeToJson(tree);
-}

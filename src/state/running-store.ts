@@ -9,7 +9,9 @@ import type { StoreWrite } from './commit.ts';
 import { writeCommit } from './commit.ts';
 import type { Copy, Tell, Verify } from './compaction.ts';
 import { dropCopy, lastTransaction, prepareCopy, switchTo } from './compaction.ts';
+import { tellDamage } from './damage.ts';
 import type { DataNode } from './data.ts';
+import { DiskCare, systemFault } from './disk-care.ts';
 import type { Draft } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import type { Environment, StoreSize } from './environment.ts';
@@ -73,6 +75,7 @@ export class RunningStore {
   /** Of the octets of forgotten history. */
   readonly #tidying = new Tidying(() => this.#tidy());
   readonly #tell: Tell;
+  readonly #disk: DiskCare;
   readonly #holdMs: number | undefined;
   /** Copies under way. */
   readonly #copies = new Set<Promise<void>>();
@@ -82,6 +85,7 @@ export class RunningStore {
     this.#dir = dir;
     this.#schema = schema;
     this.#tell = tell;
+    this.#disk = new DiskCare({ dir, attempt: () => this.enqueue(() => this.write({})), tell });
     this.#holdMs = holdMs;
     this.#environment = environment;
     this.#running = this.#load();
@@ -198,7 +202,7 @@ export class RunningStore {
         base.close();
       }
     });
-    this.#queue = result.catch(() => undefined);
+    this.#queue = result.catch(tellDamage);
     return result;
   }
 
@@ -241,13 +245,18 @@ export class RunningStore {
         : writeCommit(this.#environment, { ...write, retention }));
     } catch (cause) {
       if (cause instanceof ManagementError || cause instanceof DamageError) throw cause;
-      const message = `the store in ${this.#dir} took no change (${String(cause)}): see whether its disk is full or fails`;
-      throw new ManagementError('resource-denied', { message });
+      throw new ManagementError('resource-denied', { message: this.#disk.failed(cause) });
     }
+    this.#disk.succeeded();
     this.#running = { tree: after.tree, softwire: after.softwire, head };
     if (write.commit) this.#lastCommitAt = performance.now();
     this.tidyLater();
     return head;
+  }
+
+  /** A sentence while the disk takes no change, '' else. */
+  get diskProblem(): string {
+    return this.#disk.problem;
   }
 
   get #isUntidy(): boolean {
@@ -355,7 +364,7 @@ export class RunningStore {
       return await work();
     } catch (cause) {
       if (cause instanceof ManagementError) throw cause;
-      const message = `the store in ${this.#dir} could not be compacted (${String(cause)}): see whether its disk is full or fails`;
+      const message = `the store in ${this.#dir} could not be compacted (${systemFault(cause)}): see whether its disk is full or fails`;
       throw new ManagementError('resource-denied', { message });
     }
   }
@@ -368,6 +377,7 @@ export class RunningStore {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#tidying.close();
+    this.#disk.close();
     await this.#compaction;
     await this.#queue;
     await Promise.allSettled(this.#copies);

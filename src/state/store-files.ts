@@ -78,11 +78,12 @@ export function backupFile(stateDir: string, { time, version, automatic }: Omit<
   return join(backupDir(stateDir), `${moment}-v${version}${automatic ? '-automatic' : ''}.mdb`);
 }
 
-function namesIn(dir: string): string[] {
+/** What lies in a folder; nothing when it is none, or cannot be looked into. */
+export function namesIn(dir: string): string[] {
   try {
     return readdirSync(dir);
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (isOf(error, ['ENOENT', 'ENOTDIR', 'EACCES'])) return [];
     throw error;
   }
 }
@@ -132,7 +133,7 @@ function writeState(stateDir: string, state: string): void {
 }
 
 function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+  return isOf(error, ['ENOSPC', 'EDQUOT']);
 }
 
 /**
@@ -179,5 +180,9 @@ function replaceFile(path: string, content: string): void {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isOf(error, ['ENOENT']);
+}
+
+function isOf(error: unknown, codes: readonly unknown[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(error.code);
 }

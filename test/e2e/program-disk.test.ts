@@ -26,6 +26,10 @@ const edit = (gateway: string) =>
   `<edit-config><target><running/></target><config><softwire ${GI}><aftr><name>a</name><ipv6-address>2001:db8:b::1</ipv6-address><ipv4-pool>192.0.2.0/24</ipv4-pool><binding-table><binding><ipv4-prefix>192.0.2.1/32</ipv4-prefix><gateway-ipv6-address>${gateway}</gateway-ipv6-address></binding></binding-table></aftr></softwire></config></edit-config>`;
 const READ = `<get><filter type="subtree"><softwire ${GI}/></filter></get>`;
 
+const ALARMS =
+  '<get><filter type="subtree"><alarms xmlns="urn:ietf:params:xml:ns:yang:ietf-alarms"><alarm-list/></alarms></filter></get>';
+const PROBLEM = /<problem>The disk of \S+ takes no change \(ENOSPC: no space left on device\): edits are refused/;
+
 /** The first edit, once the program is up. */
 function begin(program: Program): Promise<true> {
   return eventually(START_MS, async () => {
@@ -73,8 +77,13 @@ test('a full disk at a start: it is read, managed and forwarded by, edits are re
       assert.ok(answer === 'ok' || answer === 'resource-denied', answer);
     }
     assert.is(answer, 'resource-denied');
-    await forwarded(program);
+    assert.match(await forwarded(program), PROBLEM);
+    await eventually(START_MS, async () => /store-not-writable/.test(await program.ask(ALARMS)) || undefined);
     rmSync(filler);
+    // Nobody edits meanwhile.
+    await eventually(START_MS, async () => !PROBLEM.test(await program.ask(READ)) || undefined);
+    const isCleared = /store-not-writable<.*<is-cleared>true</s;
+    await eventually(START_MS, async () => isCleared.test(await program.ask(ALARMS)) || undefined);
     assert.is(outcome(await program.ask(edit('2001:db8:a::ff'))), 'ok');
     assert.match(await forwarded(program), /2001:db8:a::ff/);
     fill(program.dir);

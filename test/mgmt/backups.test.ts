@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Backups } from '../../src/mgmt/backups.ts';
+import { verifyCopy } from '../../src/mgmt/verify-copy.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { verifyFile } from '../../src/state/verify.ts';
@@ -44,7 +45,7 @@ async function withBackups(body: (place: Place) => Promise<void>, program = PROG
         datastores,
         configuration,
         log,
-        program,
+        verify: (file) => verifyCopy(program, file),
         now: () => new Date(now),
       });
       const after = (hours: number) => {
@@ -129,7 +130,10 @@ test('a disk that takes nothing is told, and the next backup is made', () =>
     rmSync(dir);
     assert.instance(error, ManagementError);
     assert.is((error as ManagementError).tag, 'resource-denied');
-    assert.match((error as Error).message, /^no backup could be written to \S+backups \(Error: EEXIST/);
+    assert.match(
+      (error as Error).message,
+      /^no backup could be written to \S+backups \(EEXIST: file already exists\): /,
+    );
     assert.is((await backups.make()).version, 1);
   }));
 
@@ -184,7 +188,12 @@ test('after a restore one is made also when the version is that of the newest ba
     await withDatastores(async (other) => {
       await commit(other);
       const backups = new Backups({
-        ...{ stateDir, datastores: other, log: pino({ level: 'silent' }), program: PROGRAM },
+        ...{
+          stateDir,
+          datastores: other,
+          log: pino({ level: 'silent' }),
+          verify: (file: string) => verifyCopy(PROGRAM, file),
+        },
         configuration: () => other.runningTree,
         now: () => new Date(Date.parse('2026-01-05T00:00:00Z')),
       });

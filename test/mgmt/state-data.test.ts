@@ -58,7 +58,11 @@ for (const [why, steps, expected, isRunning] of cases) {
           softwires: async (gateways) => void asked.push(`softwires ${gateways?.join() ?? 'all'}`) as undefined,
           bindingCounters: async () => void asked.push('bindings') as undefined,
         },
-        storeCare: { backups: {} as Backups, datastores, program: '' },
+        storeCare: {
+          backups: {} as Backups,
+          datastores,
+          verify: async () => Promise.reject(new Error('nothing is verified here')),
+        },
         watch: { compare: () => undefined, problems: [] },
         denials: { operations: 0, dataWrites: 0, notifications: 0 },
         events: { created: new Date() },

@@ -56,6 +56,12 @@ export const ALARM_TYPES = {
     severities: ['major'],
     cleared: 'the datapath forwards by what the store holds',
   },
+  'store-not-writable': {
+    description:
+      'The disk that the configuration is kept on takes no change: it is full or fails. Edits are refused until it takes one, which is tried every few seconds; reads and forwarding go on. Make room on it, or see why it fails.',
+    severities: ['major'],
+    cleared: 'the disk takes changes again',
+  },
 } as const satisfies Readonly<Record<string, AlarmType>>;
 
 export type AlarmTypeName = keyof typeof ALARM_TYPES;

@@ -35,7 +35,7 @@ export interface AlarmWatchParts {
   /** Where the list is kept. */
   readonly file: string;
   readonly datapath: Pick<DatapathClient, 'observe' | 'status' | 'behind' | 'isConnected' | 'onChange'>;
-  readonly datastores: Pick<Datastores, 'head' | 'onCommit'>;
+  readonly datastores: Pick<Datastores, 'head' | 'onCommit' | 'diskProblem'>;
   /** The root of the running configuration. */
   readonly configuration: () => DataNode;
   readonly watch: Pick<StoreWatch, 'problems'>;
@@ -116,7 +116,7 @@ export class AlarmWatch {
   }
 
   async #look(): Promise<void> {
-    const { datapath, watch } = this.#parts;
+    const { datapath, watch, datastores } = this.#parts;
     const seen = await datapath.observe();
     if (this.#isClosed) return;
     this.#seeLink(seen !== undefined);
@@ -124,6 +124,7 @@ export class AlarmWatch {
     if (seen && now().steadyMs >= this.#nextStatusMs) await this.#askStatus();
     if (this.#isClosed) return;
     this.#monitor.store(now(), watch.problems);
+    this.#monitor.disk(now(), datastores.diskProblem);
     this.#monitor.instances(now(), this.#instances(), this.#states);
     this.keep();
   }

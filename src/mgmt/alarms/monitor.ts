@@ -186,6 +186,12 @@ export class AlarmMonitor {
     this.#observe('store-damaged', text === '' ? [] : [{ resource: STORE, severity: 'major', text }], now);
   }
 
+  /** Alarm store-not-writable; `problem` is a sentence or ''. */
+  disk(now: Moment, problem: string): void {
+    const conditions: Condition[] = problem === '' ? [] : [{ resource: STORE, severity: 'major', text: problem }];
+    this.#observe('store-not-writable', conditions, now);
+  }
+
   #observe(type: AlarmTypeName, conditions: readonly Condition[], now: Moment): AlarmChange[] {
     const changes = this.#parts.list.observe(type, conditions, now.wallMs);
     const control = this.#parts.control();

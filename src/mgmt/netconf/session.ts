@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream';
 import type { RpcReply, ValidationFault } from 'netconf-server';
 import type { Log } from '../../log.ts';
 import type { NetconfLimits } from '../../netconf-limits.ts';
+import { tellDamage } from '../../state/damage.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { TerminationReason } from '../events/sources.ts';
@@ -357,6 +358,7 @@ export class GuardedSession {
       this.#notifications.begin();
     } catch (error) {
       this.#parts.log.error({ error }, 'a NETCONF reply could not be finished');
+      tellDamage(error);
       // Once it has begun it cannot become an error any more.
       if (this.#sender.hasBegun) this.end();
       else {

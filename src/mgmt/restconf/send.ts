@@ -4,6 +4,7 @@
  */
 
 import { Readable } from 'node:stream';
+import { tellDamage } from '../../state/damage.ts';
 import type { Piece } from '../pause.ts';
 import { LIMITS } from './limits.ts';
 import type { Reply } from './reply.ts';
@@ -56,9 +57,14 @@ function streamOf(
   // Each piece is asked for when the client has taken about as much before.
   async function* all(): AsyncGenerator<string> {
     yield* begun;
-    for (let next = await rest.next(); !next.done; next = await rest.next()) {
-      deadline.refresh();
-      yield next.value;
+    try {
+      for (let next = await rest.next(); !next.done; next = await rest.next()) {
+        deadline.refresh();
+        yield next.value;
+      }
+    } catch (error) {
+      tellDamage(error);
+      throw error;
     }
   }
   const stream = Readable.from(all(), { objectMode: false, highWaterMark: LIMITS.chunkCharacters });

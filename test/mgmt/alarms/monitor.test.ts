@@ -447,6 +447,21 @@ test('a damaged store', () => {
   }
 });
 
+test('a disk that takes no change', () => {
+  const told = new Told();
+  for (const [time, [problem, expected]] of (
+    [
+      ['', ''],
+      ['It is full.', 'store-not-writable store/state major'],
+      ['It is full.', ''],
+      ['', 'store-not-writable store/state cleared'],
+    ] as const
+  ).entries()) {
+    told.monitor.disk(seconds(time), problem);
+    assert.is(told.take().join(), expected);
+  }
+});
+
 const violation = (outerSource: string, packets = 1, innerSource = '192.0.2.1') => ({
   aftr: 'a',
   outerSource,

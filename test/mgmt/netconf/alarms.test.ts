@@ -74,6 +74,7 @@ test('D135: the inventory names each alarm type once, with its severities and wh
     'reassembly-near-limit',
     'source-violations',
     'store-damaged',
+    'store-not-writable',
   ]);
   assert.match(text, /<will-clear>true<\/will-clear><severity-level>critical<\/severity-level><description>\w/);
 });
