@@ -76,12 +76,12 @@ export class BindingFile {
   }
 
   #header({ line, fields }: CsvRecord): Column[] {
-    const columns = fields.map((field) => CSV_COLUMNS.find((column) => column === field.replace(/^\ufeff/, '')));
+    const columns = fields.map((field) => CSV_COLUMNS.find((column) => column === field));
     const isGood = columns.includes('ipv4-prefix') && columns.includes('gateway-ipv6-address');
     const isDistinct = new Set(columns).size === columns.length;
     if (isGood && isDistinct && columns.every((column) => column !== undefined)) return columns;
     throw this.#failure(
-      `line ${line}: expected a heading of ${CSV_COLUMNS.join(', ')}, each at most once, found '${fields.join(',')}'`,
+      `line ${line}: expected a heading of ${CSV_COLUMNS.join(', ')}, each at most once, found '${fields.join(',').slice(0, 200)}'`,
     );
   }
 

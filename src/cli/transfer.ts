@@ -1,6 +1,6 @@
 /** `import` and `export`: configurations and binding tables to files and back. */
 
-import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { BindingFile, CSV_COLUMNS } from './binding-csv.ts';
@@ -11,6 +11,7 @@ import { csvField } from './csv.ts';
 import { edit, rehearse, requireRecord } from './edit.ts';
 import { CommandFailure, EXIT, usageFailure } from './failure.ts';
 import { editsFromJson } from './file-json.ts';
+import { linesIn, octetsOf, utf8Text } from './file-text.ts';
 import { editsFromXml } from './file-xml.ts';
 import { Output } from './output.ts';
 import type { PortSetQuery } from './shared-addresses.ts';
@@ -55,7 +56,7 @@ async function* editsOf(
   format: 'xml' | 'json',
   replace: boolean,
 ): AsyncGenerator<string> {
-  const pieces = withoutMark(textOf(file));
+  const pieces = textOf(file);
   let isEmpty = true;
   try {
     for await (const config of format === 'xml'
@@ -71,19 +72,12 @@ async function* editsOf(
   if (isEmpty) throw new CommandFailure(EXIT.refused, `${file}: it holds no configuration`);
 }
 
-/** Without the mark that some editors put before everything (U+FEFF). */
-async function* withoutMark(pieces: AsyncIterable<string>): AsyncGenerator<string> {
-  let isFirst = true;
-  for await (const piece of pieces) {
-    yield isFirst ? piece.replace(/^\ufeff/, '') : piece;
-    isFirst = false;
-  }
-}
-
 async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
   const { replace = false, commit = false, dryRun = false } = options;
   const aftr = options.aftr ?? (await onlyAftr(client));
-  const bindings = new BindingFile(file, linesOf(file), aftr, replace, (name) => sharedAddressXml(client, name));
+  const bindings = new BindingFile(file, linesIn(textOf(file)), aftr, replace, (name) =>
+    sharedAddressXml(client, name),
+  );
   if (dryRun) return `${file} ${await rehearse(client, bindings.edits(), bindings.explain)}.`;
   await edit(client, bindings.edits(), options, bindings.explain);
   return `${bindings.count} bindings of ${file} are in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes them running'}.`;
@@ -196,21 +190,10 @@ function formatOf(file: string, wanted: Format | undefined): Format {
   throw usageFailure(`${file}: the name does not tell the format: add --format ${FORMATS.join('|')}`);
 }
 
-async function* linesOf(file: string): AsyncGenerator<string> {
-  let held = '';
-  for await (const piece of textOf(file)) {
-    const lines = (held + piece).split('\n');
-    held = lines.pop() ?? '';
-    for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
-  }
-  if (held !== '') yield held;
-}
-
+/** @throws CommandFailure that names the file, and where in it the text is none */
 async function* textOf(file: string): AsyncGenerator<string> {
-  const stream = file === '-' ? process.stdin : createReadStream(file);
-  stream.setEncoding('utf8');
   try {
-    for await (const piece of stream) yield piece as string;
+    yield* utf8Text(octetsOf(file));
   } catch (error) {
     throw noFile(file, error);
   }
