@@ -41,19 +41,42 @@ for (const [text, expected, what] of good) {
   test(`records: ${what}`, async () => assert.equal(await records(text), expected));
 }
 
-for (const [text, line, what] of [
-  ['a\nb"c"', 2, 'a quote inside a field'],
-  ['a\n"b" c', 2, 'text after a quoted field'],
-  ['a\n\n"b', 3, 'a quote that never ends'],
+for (const [text, message, what] of [
+  ['a\nb"c"', 'line 2, column 2: a quote inside a field', 'a quote inside a field'],
+  ['a\nü𝄞x,y"', 'line 2, column 6: a quote inside a field', 'a quote inside a field, behind characters of many octets'],
+  ['a\n"b" c', 'line 2, column 3: a quote inside a field', 'text after a quoted field'],
+  ['a\n"b\nc""d" e', 'line 3, column 5: a quote inside a field', 'text after a quoted field of two lines'],
+  ['a\n\nx, "b', 'line 3, column 4: the quoted field that begins here does not end', 'a quote that never ends'],
+  ['a\n"b""', 'line 2, column 1: the quoted field that begins here does not end', 'its last quote doubled'],
+  [
+    `a\nb,"c\n${'d,e\n'.repeat(20_000)}`,
+    'line 2, column 3: the quoted field that begins here has more than 65536 characters',
+    'a quote too many in a long file',
+  ],
 ] as const) {
-  test(`a fault names its line: ${what}`, async () => {
-    const message = await records(text).then(
+  test(`a fault names line and column: ${what}`, async () => {
+    const found = await records(text).then(
       () => 'none',
       (error: Error) => error.message,
     );
-    assert.match(message, new RegExp(`^line ${line}: `));
+    assert.ok(found.startsWith(message), found);
   });
 }
+
+test('quoted fields of many lines are read in time that grows with the file alone', async () => {
+  const time = async (count: number) => {
+    const before = process.cpuUsage();
+    let found = 0;
+    const lines = Array.from({ length: count }, (_, at) => (at % 8 === 7 ? `x",${at}` : at % 8 === 0 ? '"y' : 'z ""'));
+    for await (const _ of csvRecords(lines)) found++;
+    assert.is(found, count / 8);
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
+  await time(80_000);
+  const [small, large] = [await time(80_000), await time(800_000)];
+  assert.ok(large < 60 * small, `${large} us against ${small} us`);
+});
 
 test('fields come back as they were', async () => {
   const fields = ['plain', 'a,b', '"', ' space ', 'two\nlines', ''];
