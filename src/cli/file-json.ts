@@ -25,15 +25,16 @@ interface Frame {
 }
 
 /**
- * The members of an RFC 7951 JSON object, or of the `ietf-restconf:data` in it.
+ * The members of an RFC 7951 JSON object, or of the `ietf-restconf:data` in it, cut into several edits or as one in pieces.
  * @throws Error when the text is no JSON object, or a name at the top has no module that the device knows
  */
 export async function* editsFromJson(
   client: Pick<NetconfClient, 'namespaces'>,
   pieces: AsyncIterable<string>,
   replace: boolean,
+  isCut: boolean,
 ): AsyncGenerator<string> {
-  const reader = new JsonReader(await client.namespaces(), replace);
+  const reader = new JsonReader(await client.namespaces(), replace, isCut);
   const tokenizer = new Tokenizer();
   tokenizer.onToken = (token) => reader.take(token);
   tokenizer.onError = (error) => {
@@ -48,7 +49,7 @@ export async function* editsFromJson(
 }
 
 class JsonReader {
-  readonly writer = new EditWriter();
+  readonly writer: EditWriter;
   readonly #namespaces: ReadonlyMap<string, string>;
   /** Values may name modules (identities, paths): each name is a prefix. */
   readonly #prefixes: string;
@@ -56,7 +57,8 @@ class JsonReader {
   readonly #frames: Frame[] = [];
   #isOver = false;
 
-  constructor(namespaces: ReadonlyMap<string, string>, replace: boolean) {
+  constructor(namespaces: ReadonlyMap<string, string>, replace: boolean, isCut: boolean) {
+    this.writer = new EditWriter(isCut);
     this.#namespaces = namespaces;
     this.#prefixes = [...namespaces].map(([name, namespace]) => ` xmlns:${name}="${escapeXml(namespace)}"`).join('');
     this.#replace = replace;

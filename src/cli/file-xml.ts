@@ -15,11 +15,16 @@ interface OpenTag {
 }
 
 /**
- * The top-level nodes of an XML document: its root, or what stands in a root `config` or `data` of NETCONF or `data` of RESTCONF.
+ * The top-level nodes of an XML document: its root, or what stands in a root `config` or `data` of NETCONF or `data` of RESTCONF,
+ * cut into several edits or as one in pieces.
  * @throws Error with line and column when it is not well-formed, or one that names the encoding when it is not UTF-8
  */
-export async function* editsFromXml(pieces: AsyncIterable<string>, replace: boolean): AsyncGenerator<string> {
-  const writer = new EditWriter();
+export async function* editsFromXml(
+  pieces: AsyncIterable<string>,
+  replace: boolean,
+  isCut: boolean,
+): AsyncGenerator<string> {
+  const writer = new EditWriter(isCut);
   const parser = new SaxesParser({ xmlns: true });
   const open: OpenTag[] = [];
   /** Declarations of the envelope, on which prefixes inside may rest. */

@@ -43,10 +43,14 @@ export async function portSetRows(client: NetconfClient, query: PortSetQuery): P
   return rows;
 }
 
-/** The shared addresses of an AFTR in the candidate, as the XML that stands beside its bindings. */
-export async function sharedAddressXml(client: NetconfClient, aftr: string): Promise<string> {
-  const [found = {}] = await aftrNodes(client, { aftr, candidate: true }, false);
-  return nodesAt(found, 'binding-table', 'shared-address')
+/** The shared addresses of each AFTR in the candidate, as the XML that stands beside its bindings, by AFTR. */
+export async function sharedAddressXml(client: NetconfClient): Promise<ReadonlyMap<string, string>> {
+  const aftrs = await aftrNodes(client, { candidate: true }, false);
+  return new Map(aftrs.map((aftr) => [textOf(aftr, 'name'), tableXml(aftr)]));
+}
+
+function tableXml(aftr: ReplyNode): string {
+  return nodesAt(aftr, 'binding-table', 'shared-address')
     .map((shared) => {
       const portSets = nodesAt(shared, 'port-set').map((portSet) =>
         element('port-set', leaves(portSet, PORT_SET_LEAVES)),

@@ -43,7 +43,8 @@ export async function importFile(client: NetconfClient, file: string, options: I
   const format = formatOf(file, options.format);
   const { replace = false, commit = false, dryRun = false } = options;
   if (format === 'csv') return importBindings(client, file, options);
-  const configs = editsOf(client, file, format, replace);
+  // Cut into edits where a lock holds them together.
+  const configs = editsOf(client, file, format, replace, commit || dryRun);
   if (dryRun) return `${file} ${await rehearse(client, configs)}.`;
   await edit(client, configs, options);
   return `${file} is in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes it running'}.`;
@@ -55,13 +56,14 @@ async function* editsOf(
   file: string,
   format: 'xml' | 'json',
   replace: boolean,
+  isCut: boolean,
 ): AsyncGenerator<string> {
   const pieces = textOf(file);
   let isEmpty = true;
   try {
     for await (const config of format === 'xml'
-      ? editsFromXml(pieces, replace)
-      : editsFromJson(client, pieces, replace)) {
+      ? editsFromXml(pieces, replace, isCut)
+      : editsFromJson(client, pieces, replace, isCut)) {
       isEmpty = false;
       yield config;
     }
@@ -75,9 +77,12 @@ async function* editsOf(
 async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
   const { replace = false, commit = false, dryRun = false } = options;
   const aftr = options.aftr ?? (await onlyAftr(client));
-  const bindings = new BindingFile(file, linesIn(textOf(file)), aftr, replace, (name) =>
-    sharedAddressXml(client, name),
-  );
+  const bindings = new BindingFile(file, linesIn(textOf(file)), {
+    aftr,
+    replace,
+    isCut: commit || dryRun,
+    kept: () => sharedAddressXml(client),
+  });
   if (dryRun) return `${file} ${await rehearse(client, bindings.edits(), bindings.explain)}.`;
   await edit(client, bindings.edits(), options, bindings.explain);
   return `${bindings.count} bindings of ${file} are in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes them running'}.`;

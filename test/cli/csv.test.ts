@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { BindingFileOptions } from '../../src/cli/binding-csv.ts';
 import { BindingFile } from '../../src/cli/binding-csv.ts';
 import { csvField, csvRecords } from '../../src/cli/csv.ts';
 import { Refusal } from '../../src/cli/failure.ts';
@@ -89,8 +90,8 @@ async function* lines(text: string): AsyncGenerator<string> {
   yield* text.split('\n');
 }
 
-async function edits(text: string, { aftr, replace = false }: { aftr?: string; replace?: boolean } = {}) {
-  const file = new BindingFile('f', lines(text), aftr, replace);
+async function edits(text: string, options: BindingFileOptions = {}) {
+  const file = new BindingFile('f', lines(text), { isCut: true, ...options });
   const found: string[] = [];
   for await (const edit of file.edits()) found.push(edit);
   return found;
@@ -135,6 +136,31 @@ test('the first edit of each table replaces it, the next ones add', async () => 
 test('a table replaced by no rows is emptied', async () => {
   assert.equal(await edits(HEAD, { aftr: 'a', replace: true }), [table('a', '', REPLACE)]);
   assert.equal(await edits(HEAD, { aftr: 'a' }), []);
+});
+
+test('one edit in pieces: each AFTR once, the first as it comes, what is to stay before the bindings', async () => {
+  const text = ['a', 'b', 'a', 'c', 'b'].map((name, at) => `${name},192.0.2.${at}/32,2001:db8::1`);
+  const one = (replace: boolean) =>
+    edits([`aftr,${HEAD}`, ...text].join('\n'), {
+      isCut: false,
+      replace,
+      kept: async () => new Map([['b', '<kept/>']]),
+    });
+  const inside = (replaced: string, kept: string) =>
+    softwire(
+      aftr('a', row('192.0.2.0/32') + row('192.0.2.2/32'), replaced) +
+        aftr('b', kept + row('192.0.2.1/32') + row('192.0.2.4/32'), replaced) +
+        aftr('c', row('192.0.2.3/32'), replaced),
+    );
+  assert.is((await one(false)).join(''), inside('', ''));
+  assert.is((await one(true)).join(''), inside(REPLACE, '<kept/>'));
+});
+
+test('one edit of many bindings is the same text as theirs', async () => {
+  const pieces = await edits([HEAD, ...many(45_000)].join('\n'), { aftr: 'a', isCut: false });
+  assert.ok(pieces.length > 3);
+  const prefixes = many(45_000).map((line) => row(line.split(',')[0] ?? ''));
+  assert.ok(pieces.join('') === table('a', prefixes.join('')));
 });
 
 function many(count: number): string[] {
@@ -198,7 +224,9 @@ test('a row without AFTR is refused', async () => {
 });
 
 test('a refusal names the line of a binding of any edit, whatever its host bits were', async () => {
-  const file = new BindingFile('f', lines([HEAD, '192.0.2.9/24,2001:db8::1', ...many(25_000)].join('\n')), 'a', false);
+  const file = new BindingFile('f', lines([HEAD, '192.0.2.9/24,2001:db8::1', ...many(25_000)].join('\n')), {
+    aftr: 'a',
+  });
   for await (const _ of file.edits());
   const fault = (prefix: string) => {
     const path = `/softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='${prefix}']`;
@@ -211,7 +239,7 @@ test('a refusal names the line of a binding of any edit, whatever its host bits 
 });
 
 test('a refusal of the device names line and column', async () => {
-  const file = new BindingFile('f', lines(`${HEAD}\n\n192.0.2.0/24,2001:db8::1`), 'a', false);
+  const file = new BindingFile('f', lines(`${HEAD}\n\n192.0.2.0/24,2001:db8::1`), { aftr: 'a' });
   for await (const _ of file.edits());
   const path = "/softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='192.0.2.0/24']";
   const fault = { tag: 'operation-failed', message: 'm', path, appTag: '' };
