@@ -26,6 +26,8 @@ export interface BindingFileOptions {
   readonly aftr?: string | undefined;
   /** The bindings take the place of those that are there, in the AFTRs that the file names. */
   readonly replace?: boolean;
+  /** A file without bindings may replace some. */
+  readonly allowEmpty?: boolean | undefined;
   /** Edits of at most 20,000 bindings; else the pieces of one. */
   readonly isCut?: boolean;
   /** By AFTR, XML of what else stands in its table and is to stay when its bindings are replaced. */
@@ -38,6 +40,7 @@ export class BindingFile {
   readonly #name: string;
   readonly #aftr: string | undefined;
   readonly #replace: boolean;
+  readonly #allowEmpty: boolean;
   readonly #isCut: boolean;
   readonly #replaced = new Set<string>();
   readonly #askKept: () => Promise<ReadonlyMap<string, string>>;
@@ -51,6 +54,7 @@ export class BindingFile {
     this.#lines = lines;
     this.#aftr = options.aftr;
     this.#replace = options.replace ?? false;
+    this.#allowEmpty = options.allowEmpty ?? false;
     this.#isCut = options.isCut ?? false;
     this.#askKept = options.kept ?? (() => Promise.resolve(new Map()));
   }
@@ -59,8 +63,15 @@ export class BindingFile {
   async *edits(): AsyncGenerator<string> {
     if (this.#replace) this.#kept = await this.#askKept();
     yield* this.#isCut ? this.#cutEdits() : this.#wholeEdit();
-    // A file without rows still empties the table that it replaces.
-    if (this.#replace && this.count === 0 && this.#aftr !== undefined) yield edit(this.#tableXml(this.#aftr, []));
+    if (this.#replace && this.count === 0) yield this.#emptied();
+  }
+
+  /** The edit that a file without rows is. */
+  #emptied(): string {
+    const aftr = this.#aftr;
+    if (aftr === undefined) throw this.#failure('holds no bindings, and no AFTR is given whose table it empties');
+    if (this.#allowEmpty) return edit(this.#tableXml(aftr, []));
+    throw this.#failure(`holds no bindings: --replace would remove all of AFTR ${aftr}; --allow-empty does it`);
   }
 
   async *#cutEdits(): AsyncGenerator<string> {

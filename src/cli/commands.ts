@@ -194,6 +194,7 @@ function addTransfer(program: Command): void {
     .option('--comment <text>', 'with --commit: what is on record of it')
     .option('--dry-run', 'only say what it would change, after every check')
     .option('--aftr <name>', 'AFTR of CSV rows that name none')
+    .option('--allow-empty', 'with --replace: CSV without bindings removes all of the AFTR')
     .action((file: string, options: SocketOption & ImportOptions) =>
       overSession(options, async (client, output) => output.line(await importFile(client, file, options))),
     );

@@ -4,7 +4,7 @@ import { createWriteStream, existsSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { BindingFile, CSV_COLUMNS } from './binding-csv.ts';
-import { aftrNames, eachBinding } from './binding-rows.ts';
+import { aftrNames, eachBinding, noAftr } from './binding-rows.ts';
 import type { NetconfClient } from './client.ts';
 import { BASE_NAMESPACE, readOperation } from './client.ts';
 import { csvField } from './csv.ts';
@@ -28,6 +28,8 @@ export interface ImportOptions {
   readonly comment?: string;
   readonly dryRun?: boolean;
   readonly aftr?: string;
+  /** A file without bindings may empty a table. */
+  readonly allowEmpty?: boolean;
 }
 
 export interface ExportOptions {
@@ -43,6 +45,8 @@ export async function importFile(client: NetconfClient, file: string, options: I
   const format = formatOf(file, options.format);
   const { replace = false, commit = false, dryRun = false } = options;
   if (format === 'csv') return importBindings(client, file, options);
+  requireCsv('--aftr', options.aftr);
+  requireCsv('--allow-empty', options.allowEmpty);
   // Cut into edits where a lock holds them together.
   const configs = editsOf(client, file, format, replace, commit || dryRun);
   if (dryRun) return `${file} ${await rehearse(client, configs)}.`;
@@ -75,11 +79,12 @@ async function* editsOf(
 }
 
 async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
-  const { replace = false, commit = false, dryRun = false } = options;
-  const aftr = options.aftr ?? (await onlyAftr(client));
+  const { replace = false, commit = false, dryRun = false, allowEmpty } = options;
+  const aftr = await aftrOf(client, options.aftr);
   const bindings = new BindingFile(file, linesIn(textOf(file)), {
     aftr,
     replace,
+    allowEmpty,
     isCut: commit || dryRun,
     kept: () => sharedAddressXml(client),
   });
@@ -88,10 +93,15 @@ async function importBindings(client: NetconfClient, file: string, options: Impo
   return `${bindings.count} bindings of ${file} are in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes them running'}.`;
 }
 
-/** The name of the AFTR when there is exactly one. */
-async function onlyAftr(client: NetconfClient): Promise<string | undefined> {
+/** The AFTR of rows that name none: the one that was given, or the only one. @throws CommandFailure when there is none of that name */
+async function aftrOf(client: NetconfClient, given: string | undefined): Promise<string | undefined> {
   const names = await aftrNames(client, 'candidate');
-  return names.length === 1 ? names[0] : undefined;
+  if (given !== undefined && !names.includes(given)) throw noAftr(given, { candidate: true });
+  return given ?? (names.length === 1 ? names[0] : undefined);
+}
+
+function requireCsv(option: string, value: unknown): void {
+  if (value !== undefined) throw usageFailure(`${option} is for CSV`);
 }
 
 /** Writes running (or the candidate) to a file or, without one, to standard output. */
@@ -103,6 +113,7 @@ export async function exportFile(
 ): Promise<void> {
   requireOneSource(options);
   const format = file === undefined ? (options.format ?? 'xml') : formatOf(file, options.format);
+  if (format !== 'csv') requireCsv('--aftr', options.aftr);
   if (file === undefined || file === '-') {
     await writeExport(client, stdout, format, options);
     return;
@@ -147,13 +158,20 @@ async function writeExport(
     }
     output.write('\n');
   } else {
-    output.line(CSV_COLUMNS.join(','));
+    // Not before it is known that there is something to tell.
+    let isBegun = false;
+    const begin = () => {
+      if (!isBegun) output.line(CSV_COLUMNS.join(','));
+      isBegun = true;
+    };
     const query = { candidate, version, aftr };
     const onRow = ({ aftr: name, leaves }: { aftr: string; leaves: Readonly<Record<string, string>> }) => {
+      begin();
       const [, ...columns] = CSV_COLUMNS;
       output.line([name, ...columns.map((column) => leaves[column] ?? '')].map(csvField).join(','));
     };
     await eachBinding(client, query, onRow, output.flow);
+    begin();
     if (version === undefined) await tellPortSets(client, query);
   }
 }

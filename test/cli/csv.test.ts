@@ -133,8 +133,16 @@ test('the first edit of each table replaces it, the next ones add', async () => 
   assert.is(others.length, 0);
 });
 
-test('a table replaced by no rows is emptied', async () => {
-  assert.equal(await edits(HEAD, { aftr: 'a', replace: true }), [table('a', '', REPLACE)]);
+test('a table replaced by no rows is emptied where that is allowed', async () => {
+  for (const isCut of [true, false]) {
+    const options = { aftr: 'a', replace: true, isCut };
+    assert.equal(await edits(HEAD, { ...options, allowEmpty: true }), [table('a', '', REPLACE)]);
+    const refusal = await edits(HEAD, options).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    );
+    assert.match(refusal, 'f holds no bindings: --replace would remove all of AFTR a; --allow-empty does it');
+  }
   assert.equal(await edits(HEAD, { aftr: 'a' }), []);
 });
 

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -75,6 +75,40 @@ test('a whole import of many adds to what others edited', async () => {
   assert.match(await ok('import', csv('good.csv', MANY)), '45000 bindings of ');
   assert.is((await ok('compare')).split('\n').length, 45_000 * 2 + 2);
   await ok('discard');
+});
+
+test('an AFTR that is not there is refused, and the file of yesterday stays', async () => {
+  writeFileSync(file('yesterday.csv'), 'yesterday');
+  for (const source of [[], ['--candidate'], ['--version', '1']]) {
+    const words = ['--aftr', 'nosuch', ...source];
+    assert.match(await refused(1, 'export', file('yesterday.csv'), ...words), "there is no AFTR 'nosuch' in ");
+    assert.match(await refused(1, 'show', 'bindings', ...words), "there is no AFTR 'nosuch' in ");
+  }
+  assert.is(readFileSync(file('yesterday.csv'), 'utf8'), 'yesterday');
+  assert.match(await refused(1, 'show', 'port-sets', '--aftr', 'nosuch'), "there is no AFTR 'nosuch' in running");
+  const row = csv('row.csv', [`,${prefix(0)},2001:db8::1,,`]);
+  assert.match(await refused(1, 'import', row, '--aftr', 'nosuch'), "there is no AFTR 'nosuch' in the candidate");
+  assert.match(await refused(2, 'import', file('start.json'), '--aftr', 'a'), '--aftr is for CSV');
+  assert.match(await refused(2, 'show', 'gateways', '--aftr', 'a'), '--aftr is for `show bindings`');
+  assert.is(await ok('show', 'bindings', '--aftr', 'a'), 'There are no bindings.\n');
+  assert.is(await ok('show', 'port-sets', '--aftr', 'a'), 'There are no port sets.\n');
+  assert.is(await ok('export', '--format', 'csv', '--aftr', 'a'), `${HEAD}\n`);
+});
+
+test('a CSV file without bindings empties no table unless that is said', async () => {
+  await ok('import', csv('two.csv', MANY.slice(0, 2)), '--commit');
+  const empty = csv('empty.csv', []);
+  assert.match(
+    await refused(1, 'import', empty, '--replace', '--dry-run'),
+    'empty.csv holds no bindings: --replace would',
+  );
+  assert.match(await refused(1, 'import', empty, '--replace', '--commit'), '--allow-empty does it');
+  assert.match(
+    await ok('import', empty, '--replace', '--dry-run', '--allow-empty'),
+    'would add 0, change 0 and remove 2 bindings',
+  );
+  await ok('import', empty, '--replace', '--commit', '--allow-empty');
+  assert.is(await ok('show', 'bindings'), 'There are no bindings.\n');
 });
 
 test('the end', async () => {
