@@ -165,7 +165,7 @@ function addReading(program: Command): void {
     .argument('<address>', 'IPv4 address', ipv4Address)
     .option('--aftr <name>', 'ask this AFTR only; else every one that is or was')
     .option('--port <number>', 'of a shared address, the port or ICMP identifier', wholeNumber(0, 65_535))
-    .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z', moment)
+    .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z; local time without a zone', moment)
     .option('--json', 'for programs')
     .action((address: string, options: SocketOption & LookupOptions) =>
       overSession(options, (client, output) => lookup(client, output, address, options)),
