@@ -6,14 +6,10 @@ import type { CsvRecord } from './csv.ts';
 import { csvRecords } from './csv.ts';
 import { BATCH } from './edit-writer.ts';
 import { CommandFailure, EXIT, Refusal } from './failure.ts';
-import { escapeXml } from './xml-text.ts';
+import { escapeXml, isXmlText } from './xml-text.ts';
 
 export const CSV_COLUMNS = ['aftr', 'ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'] as const;
 type Column = (typeof CSV_COLUMNS)[number];
-
-/** Characters that XML 1.0 cannot hold (§2.2). */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNFIT = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 const EDIT_HEAD = '<softwire xmlns="urn:gi-4over6">';
 const EDIT_END = '</softwire>';
@@ -145,7 +141,7 @@ export class BindingFile {
     if (!parseIpv6(gateway)) {
       throw this.#failure(`line ${line}, column gateway-ipv6-address: '${gateway}' is no IPv6 address`);
     }
-    const unfit = columns.find((column) => UNFIT.test(binding[column] ?? ''));
+    const unfit = columns.find((column) => !isXmlText(binding[column] ?? ''));
     if (unfit) throw this.#failure(`line ${line}, column ${unfit}: it holds a control character`);
     const aftr = binding.aftr || this.#aftr;
     if (!aftr) throw this.#failure(`line ${line}: names no AFTR: add a column aftr, or give --aftr NAME`);

@@ -275,37 +275,18 @@ test('import of what RESTCONF answers: the data around it is none; paths get all
 test('import of JSON: what was exported, with arrays, numbers and booleans', async () => {
   const declared = ' xmlns:gi-4over6="urn:gi-4over6" xmlns:ietf-netconf-acm="urn:nacm"';
   const data = {
-    'gi-4over6:softwire': { '@x': 1, aftr: [{ name: 'a<', enabled: false, 'hop-limit': 7, e: [null], p: ['1', '2'] }] },
+    'gi-4over6:softwire': {
+      '@x': 1,
+      aftr: [{ name: 'a<', enabled: false, 'hop-limit': 7, e: [null], 'ipv4-pool': ['1', '2'] }],
+    },
   };
   assert.is(
     (await fromJson(JSON.stringify(data))).join('|'),
-    `<softwire ${GI}${declared}><aftr><name>a&lt;</name><enabled>false</enabled><hop-limit>7</hop-limit><e></e><p>1</p><p>2</p></aftr></softwire>`,
+    `<softwire ${GI}${declared}><aftr><name>a&lt;</name><enabled>false</enabled><hop-limit>7</hop-limit><e></e><ipv4-pool>1</ipv4-pool><ipv4-pool>2</ipv4-pool></aftr></softwire>`,
   );
   const [top = ''] = await fromJson('{"gi-4over6:softwire":{},"ietf-netconf-acm:nacm":{}}', true);
   assert.is(top.split(REPLACE).length, 3);
 });
-
-for (const [text, what] of [
-  ['[]', 'an array'],
-  ['{"softwire":{}}', 'no module'],
-  ['{"foo:softwire":{}}', 'an unknown module'],
-  ['{"gi-4over6:softwire":{"<x>":1}}', 'no name'],
-  ['{', 'no JSON'],
-  ['{"gi-4over6:softwire":{}} {}', 'two objects'],
-  ['{"gi-4over6:softwire":{},}', 'a comma too many'],
-  ['{"gi-4over6:softwire" {}}', 'no colon'],
-  ['{"gi-4over6:softwire":{"a":[1 2]}}', 'no comma'],
-  ['{"gi-4over6:softwire":{"a":]}}', 'another bracket'],
-  ['{"gi-4over6:softwire":{1:2}}', 'a number as name'],
-] as const) {
-  test(`import of JSON refused: ${what}`, async () => {
-    const isRefused = await fromJson(text).then(
-      () => false,
-      () => true,
-    );
-    assert.ok(isRefused);
-  });
-}
 
 for (const text of ['', 'x', '<a>', '<a xmlns="urn:a"/><b/>', '<p:a/>']) {
   test(`import of XML refused: '${text}'`, async () => {
