@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError } from 'commander';
 import { parseIpv4 } from '../address.ts';
+import { parseMoment } from '../date-time.ts';
 
 /** For an option that takes a whole number. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -18,10 +19,11 @@ export function ipv4Address(text: string): string {
   throw new InvalidArgumentError('expected an IPv4 address such as 192.0.2.1.');
 }
 
-/** For an option that takes a moment: RFC 3339, or what stands before its zone, which is local time then. */
+/** For an option that takes a moment: RFC 3339; without a zone, or as a date alone, it is local time. */
 export function moment(text: string): Date {
-  const at = new Date(text.replace(' ', 'T'));
-  if (/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text) && !Number.isNaN(at.getTime()))
-    return at;
-  throw new InvalidArgumentError('expected a time such as 2026-11-23T14:00:00Z or, in local time, 2026-11-23 14:00.');
+  const at = parseMoment(text);
+  if (at) return at;
+  throw new InvalidArgumentError(
+    'expected a time that there is, such as 2026-11-23T14:00:00Z or, in local time, 2026-11-23 14:00 or 2026-11-23.',
+  );
 }

@@ -4,6 +4,7 @@ import type { NetconfClient } from './client.ts';
 import { readOperation } from './client.ts';
 import type { DataVisitor } from './data-reader.ts';
 import { readData } from './data-reader.ts';
+import { CommandFailure, EXIT } from './failure.ts';
 import { escapeXml } from './xml-text.ts';
 
 export interface BindingRow {
@@ -19,7 +20,10 @@ export interface BindingQuery {
   readonly version?: number | undefined;
 }
 
-/** Calls `onRow` for each binding; `onPiece` is awaited now and then. */
+/**
+ * Calls `onRow` for each binding; `onPiece` is awaited now and then.
+ * @throws CommandFailure when one AFTR is asked for and there is none of that name
+ */
 export async function eachBinding(
   client: NetconfClient,
   { aftr, candidate, version }: BindingQuery,
@@ -32,11 +36,16 @@ export async function eachBinding(
   const onWanted = (row: BindingRow) => {
     if (aftr === undefined || row.aftr === aftr) onRow(row);
   };
-  await readData(client.request(operation), new BindingVisitor(onWanted), onPiece);
+  const visitor = new BindingVisitor(onWanted);
+  await readData(client.request(operation), visitor, onPiece);
+  if (aftr !== undefined && !visitor.aftrs.has(aftr)) throw noAftr(aftr, { candidate, version });
 }
 
 class BindingVisitor implements DataVisitor {
   readonly #onRow: (row: BindingRow) => void;
+  /** Names of those that were there. */
+  readonly aftrs = new Set<string>();
+  #isInAftr = false;
   #aftr = '';
   #leaves: Record<string, string> | undefined;
 
@@ -45,20 +54,33 @@ class BindingVisitor implements DataVisitor {
   }
 
   start(name: string): void {
-    if (name === 'aftr') this.#aftr = '';
+    if (name === 'aftr') {
+      this.#isInAftr = true;
+      this.#aftr = '';
+    }
     if (name === 'binding') this.#leaves = {};
   }
 
   leaf(name: string, _namespace: string, value: string): void {
     if (this.#leaves) this.#leaves[name] = value;
-    else if (name === 'name') this.#aftr = value;
+    else if (name === 'name' && this.#isInAftr && this.#aftr === '') {
+      this.#aftr = value;
+      this.aftrs.add(value);
+    }
   }
 
   end(name: string): void {
+    if (name === 'aftr') this.#isInAftr = false;
     if (name !== 'binding' || !this.#leaves) return;
     this.#onRow({ aftr: this.#aftr, leaves: this.#leaves });
     this.#leaves = undefined;
   }
+}
+
+/** There is no AFTR of that name where it was looked for. */
+export function noAftr(aftr: string, { candidate, version }: Omit<BindingQuery, 'aftr'>): CommandFailure {
+  const place = version !== undefined ? `version ${version}` : candidate ? 'the candidate' : 'running';
+  return new CommandFailure(EXIT.refused, `there is no AFTR '${aftr}' in ${place}: see \`gi4over6 show aftrs\``);
 }
 
 /** Names of the configured AFTRs. */

@@ -58,16 +58,12 @@ export class NetconfClient {
   }
 
   /**
-   * Sends one operation and gives the text of its reply in pieces, as they come; the caller takes them all.
+   * Sends one operation and gives the text of its reply in pieces, as they come; the caller takes them all. An operation in pieces
+   * is sent as they come; when they end in an error, or the program ends meanwhile, the device drops what it has of it.
    * @throws Refusal when the reply is an error
    */
-  async *request(operation: string): AsyncGenerator<string> {
-    const message = `<rpc xmlns="${BASE_NAMESPACE}" message-id="1">${operation}</rpc>`;
-    if (Buffer.byteLength(message) > MESSAGE_LIMIT) {
-      const text = `the request has more than ${MESSAGE_LIMIT} octets: split the file, or import bindings as CSV`;
-      throw new CommandFailure(EXIT.refused, text);
-    }
-    this.#socket.write(message + MARK);
+  async *request(operation: string | AsyncIterable<string>): AsyncGenerator<string> {
+    await this.#send(operation);
     let head = '';
     let isBegun = false;
     for await (const piece of this.#message()) {
@@ -84,7 +80,7 @@ export class NetconfClient {
   }
 
   /** Sends one operation whose reply is small. @throws Refusal */
-  async call(operation: string): Promise<ReplyNode> {
+  async call(operation: string | AsyncIterable<string>): Promise<ReplyNode> {
     let text = '';
     for await (const piece of this.request(operation)) text += piece;
     const options = { tagNameProcessors: [localName], explicitRoot: false, ignoreAttrs: true, explicitArray: true };
@@ -114,6 +110,36 @@ export class NetconfClient {
     this.#socket.destroy();
   }
 
+  async #send(operation: string | AsyncIterable<string>): Promise<void> {
+    try {
+      let octets = 0;
+      for await (const piece of rpcPieces(operation)) {
+        octets += Buffer.byteLength(piece);
+        if (octets > MESSAGE_LIMIT + MARK.length) throw tooLong();
+        await this.#write(piece);
+      }
+    } catch (error) {
+      // Half a message is none as long as nothing follows it.
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Resolves when the socket wants more. @throws CommandFailure when the device has ended the session */
+  async #write(text: string): Promise<void> {
+    if (this.#socket.destroyed) throw noConnection(this.#path, 'ended');
+    if (this.#socket.write(text)) return;
+    await new Promise<void>((resolve) => {
+      const go = () => {
+        this.#socket.off('drain', go);
+        this.#socket.off('close', go);
+        resolve();
+      };
+      this.#socket.on('drain', go);
+      this.#socket.on('close', go);
+    });
+  }
+
   /** The pieces of the next message, without its mark. */
   async *#message(): AsyncGenerator<string> {
     for (;;) {
@@ -133,6 +159,23 @@ export class NetconfClient {
       this.#held += next.value;
     }
   }
+}
+
+async function* rpcPieces(operation: string | AsyncIterable<string>): AsyncGenerator<string> {
+  const head = `<rpc xmlns="${BASE_NAMESPACE}" message-id="1">`;
+  const tail = `</rpc>${MARK}`;
+  if (typeof operation === 'string') {
+    yield head + operation + tail;
+    return;
+  }
+  yield head;
+  yield* operation;
+  yield tail;
+}
+
+function tooLong(): CommandFailure {
+  const text = `the request has more than ${MESSAGE_LIMIT} octets: split the file, or import it with --commit`;
+  return new CommandFailure(EXIT.refused, text);
 }
 
 async function* decoded(socket: Duplex): AsyncGenerator<string> {

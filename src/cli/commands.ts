@@ -181,7 +181,7 @@ function addReading(program: Command): void {
     .argument('<address>', 'IPv4 address', ipv4Address)
     .option('--aftr <name>', 'ask this AFTR only; else every one that is or was')
     .option('--port <number>', 'of a shared address, the port or ICMP identifier', wholeNumber(0, 65_535))
-    .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z', moment)
+    .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z; local time without a zone', moment)
     .option('--json', 'for programs')
     .action((address: string, options: SocketOption & LookupOptions) =>
       overSession(options, (client, output) => lookup(client, output, address, options)),
@@ -210,6 +210,7 @@ function addTransfer(program: Command): void {
     .option('--comment <text>', 'with --commit: what is on record of it')
     .option('--dry-run', 'only say what it would change, after every check')
     .option('--aftr <name>', 'AFTR of CSV rows that name none')
+    .option('--allow-empty', 'with --replace: CSV without bindings removes all of the AFTR')
     .action((file: string, options: SocketOption & ImportOptions) =>
       overSession(options, async (client, output) => output.line(await importFile(client, file, options))),
     );

@@ -1,6 +1,7 @@
 /**
- * The XML of edits, written an element at a time. A file of any size becomes edits of at most 20,000 bindings: an edit that has so
- * many ends there, and the next one opens the same elements again, without their operations: what they did is done.
+ * The XML of edits, written an element at a time. Cut, a file of any size becomes edits of at most 20,000 bindings: an edit that has
+ * so many ends there, and the next one opens the same elements again, without their operations: what they did is done. Whole, it
+ * becomes one edit, in pieces.
  */
 
 import { escapeXml } from './xml-text.ts';
@@ -18,12 +19,17 @@ interface OpenElement {
 }
 
 export class EditWriter {
+  readonly #isCut: boolean;
   readonly #open: OpenElement[] = [];
   #parts: string[] = [];
   #bindings = 0;
   /** Text of the element that was opened last. */
   #text = '';
   readonly #ready: string[] = [];
+
+  constructor(isCut: boolean) {
+    this.#isCut = isCut;
+  }
 
   /** Names of the elements that are open. */
   get depth(): number {
@@ -51,14 +57,14 @@ export class EditWriter {
     if (closed.name === 'binding') this.#splitWhenFull();
   }
 
-  /** The edits that are complete; with `isLast` what is left, too. */
+  /** The edits that are complete, with `isLast` what is left, too; of a whole edit all that is written. */
   *take(isLast = false): Generator<string> {
     yield* this.#ready.splice(0);
-    if (isLast && this.#parts.length > 0) yield this.#parts.splice(0).join('');
+    if ((isLast || !this.#isCut) && this.#parts.length > 0) yield this.#parts.splice(0).join('');
   }
 
   #splitWhenFull(): void {
-    if (++this.#bindings < BATCH) return;
+    if (!this.#isCut || ++this.#bindings < BATCH) return;
     const [, aftr] = this.#open;
     const isTable = this.#open.length === 3 && this.#open.every(({ name }, level) => name === SPLIT_AT[level]);
     // Without its key the entry could not be opened again.

@@ -4,7 +4,7 @@ import type { NetconfClient } from './client.ts';
 import { nodesAt, textOf, textsOf } from './client.ts';
 import { eachDifference } from './compare.ts';
 import { deleteXml, setXml } from './data-xml.ts';
-import { CommandFailure, Refusal, usageFailure } from './failure.ts';
+import { Refusal, usageFailure } from './failure.ts';
 import type { Output } from './output.ts';
 import { printable } from './output.ts';
 import { parsePlace, parseTarget } from './path.ts';
@@ -112,33 +112,49 @@ export async function readState(client: NetconfClient): Promise<CommitState> {
   };
 }
 
+export type Configs = Iterable<string> | AsyncIterable<string>;
+
 /**
- * Edits the candidate. With --commit all edits become running's together, or nothing changes anywhere: a lock keeps others
- * out meanwhile. Without it there is no lock, because unlocking would discard the edits (RFC 6241 §8.3.5.2).
- * `explain` may say more about a refusal.
+ * Edits the candidate: all of it, or nothing. With --commit the configs are edits that become running's together, or nothing changes
+ * anywhere: a lock keeps others out meanwhile. Without it they are the pieces of one edit, and there is no lock, because
+ * unlocking would discard the edit (RFC 6241 §8.3.5.2). `explain` may say more about a refusal.
  */
 export async function edit(
   client: NetconfClient,
-  configs: Iterable<string> | AsyncIterable<string>,
+  configs: Configs,
   { commit = false, comment }: EditOptions,
   explain: (refusal: Refusal) => Refusal = (refusal) => refusal,
 ): Promise<void> {
-  let done = 0;
   if (commit) await lock(client);
   try {
-    for await (const config of configs) {
-      await client.call(editOperation(config));
-      done++;
-    }
-    if (commit) await client.call(commitOperation(comment));
+    if (commit) {
+      for await (const config of configs) await client.call(editOperation(config));
+      await client.call(commitOperation(comment));
+    } else await editWhole(client, configs);
   } catch (caught) {
-    const error = caught instanceof Refusal ? explain(caught) : caught;
-    if (done === 0 || commit || !(error instanceof CommandFailure)) throw error;
-    const message = `${error.message}; the candidate keeps what came before it: \`gi4over6 discard\` drops that`;
-    throw new CommandFailure(error.exitCode, message);
+    throw caught instanceof Refusal ? explain(caught) : caught;
   } finally {
     if (commit) await unlock(client);
   }
+}
+
+/** One edit however long it is: the device carries it out when it is all there, or not at all. */
+async function editWhole(client: NetconfClient, configs: Configs): Promise<void> {
+  const pieces = inOrder(configs);
+  // What the first piece asks the device comes before the request; without one there is nothing to edit.
+  const first = await pieces.next();
+  if (first.done) return;
+  await client.call(wholeOperation(first.value, pieces));
+}
+
+async function* inOrder(configs: Configs): AsyncGenerator<string, undefined> {
+  yield* configs;
+}
+
+async function* wholeOperation(first: string, others: AsyncIterable<string>): AsyncGenerator<string> {
+  yield `<edit-config>${CANDIDATE}<config>${first}`;
+  yield* others;
+  yield '</config></edit-config>';
 }
 
 /**
@@ -147,7 +163,7 @@ export async function edit(
  */
 export async function rehearse(
   client: NetconfClient,
-  configs: Iterable<string> | AsyncIterable<string>,
+  configs: Configs,
   explain: (refusal: Refusal) => Refusal = (refusal) => refusal,
 ): Promise<string> {
   await lock(client);

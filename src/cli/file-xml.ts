@@ -15,17 +15,27 @@ interface OpenTag {
 }
 
 /**
- * The top-level nodes of an XML document: its root, or what stands in a root `config` or `data` of NETCONF or `data` of RESTCONF.
- * @throws Error with line and column when it is not well-formed
+ * The top-level nodes of an XML document: its root, or what stands in a root `config` or `data` of NETCONF or `data` of RESTCONF,
+ * cut into several edits or as one in pieces.
+ * @throws Error with line and column when it is not well-formed, or one that names the encoding when it is not UTF-8
  */
-export async function* editsFromXml(pieces: AsyncIterable<string>, replace: boolean): AsyncGenerator<string> {
-  const writer = new EditWriter();
+export async function* editsFromXml(
+  pieces: AsyncIterable<string>,
+  replace: boolean,
+  isCut: boolean,
+): AsyncGenerator<string> {
+  const writer = new EditWriter(isCut);
   const parser = new SaxesParser({ xmlns: true });
   const open: OpenTag[] = [];
   /** Declarations of the envelope, on which prefixes inside may rest. */
   let outerPrefixes: Readonly<Record<string, string>> = {};
   parser.on('error', (error) => {
     throw error;
+  });
+  parser.on('xmldecl', ({ encoding = 'UTF-8' }) => {
+    if (!/^(utf-?8|us-ascii)$/i.test(encoding)) {
+      throw new Error(`its XML declaration says ${encoding}: expected UTF-8: save the file in it, and say so there`);
+    }
   });
   parser.on('opentag', ({ local, uri, attributes, ns }) => {
     const outer = open.at(-1);

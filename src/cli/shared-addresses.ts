@@ -1,6 +1,7 @@
 /** Shared addresses of AFTRs as the device has them, to show and to keep. */
 
 import type { BindingQuery } from './binding-rows.ts';
+import { noAftr } from './binding-rows.ts';
 import type { NetconfClient, ReplyNode } from './client.ts';
 import { nodesAt, readOperation, textOf } from './client.ts';
 import { escapeXml } from './xml-text.ts';
@@ -22,10 +23,12 @@ export interface PortSetRow {
 /** Which AFTRs of which datastore. */
 export type PortSetQuery = Pick<BindingQuery, 'aftr' | 'candidate'>;
 
-/** All port sets of all AFTRs, or of one. */
+/** All port sets of all AFTRs, or of one. @throws CommandFailure when there is no AFTR of that name */
 export async function portSetRows(client: NetconfClient, query: PortSetQuery): Promise<PortSetRow[]> {
   const rows: PortSetRow[] = [];
-  for (const aftr of await aftrNodes(client, query, true)) {
+  const aftrs = await aftrNodes(client, query, true);
+  if (query.aftr !== undefined && aftrs.length === 0) throw noAftr(query.aftr, query);
+  for (const aftr of aftrs) {
     for (const shared of nodesAt(aftr, 'binding-table', 'shared-address')) {
       for (const portSet of nodesAt(shared, 'port-set')) {
         rows.push({
@@ -43,10 +46,14 @@ export async function portSetRows(client: NetconfClient, query: PortSetQuery): P
   return rows;
 }
 
-/** The shared addresses of an AFTR in the candidate, as the XML that stands beside its bindings. */
-export async function sharedAddressXml(client: NetconfClient, aftr: string): Promise<string> {
-  const [found = {}] = await aftrNodes(client, { aftr, candidate: true }, false);
-  return nodesAt(found, 'binding-table', 'shared-address')
+/** The shared addresses of each AFTR in the candidate, as the XML that stands beside its bindings, by AFTR. */
+export async function sharedAddressXml(client: NetconfClient): Promise<ReadonlyMap<string, string>> {
+  const aftrs = await aftrNodes(client, { candidate: true }, false);
+  return new Map(aftrs.map((aftr) => [textOf(aftr, 'name'), tableXml(aftr)]));
+}
+
+function tableXml(aftr: ReplyNode): string {
+  return nodesAt(aftr, 'binding-table', 'shared-address')
     .map((shared) => {
       const portSets = nodesAt(shared, 'port-set').map((portSet) =>
         element('port-set', leaves(portSet, PORT_SET_LEAVES)),

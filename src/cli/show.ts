@@ -50,6 +50,9 @@ export async function show(
   if (options.version !== undefined && words.length > 0 && words.join() !== 'bindings') {
     throw new CommandFailure(EXIT.usage, '--version shows a whole configuration, or its bindings: no other words');
   }
+  if (options.aftr !== undefined && !['bindings', 'port-sets'].includes(words.join())) {
+    throw usageFailure('--aftr is for `show bindings` and `show port-sets`');
+  }
   const topic = words.length === 1 ? TOPICS[words[0] ?? ''] : undefined;
   if (topic) await topic(client, output, options);
   else await get(client, output, words, words.length === 0 ? { config: true, ...options } : options);

@@ -1,16 +1,17 @@
 /** `import` and `export`: configurations and binding tables to files and back. */
 
-import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { BindingFile, CSV_COLUMNS } from './binding-csv.ts';
-import { aftrNames, eachBinding } from './binding-rows.ts';
+import { aftrNames, eachBinding, noAftr } from './binding-rows.ts';
 import type { NetconfClient } from './client.ts';
 import { BASE_NAMESPACE, readOperation } from './client.ts';
 import { csvField } from './csv.ts';
 import { edit, rehearse, requireRecord } from './edit.ts';
 import { CommandFailure, EXIT, usageFailure } from './failure.ts';
 import { editsFromJson } from './file-json.ts';
+import { linesIn, octetsOf, utf8Text } from './file-text.ts';
 import { editsFromXml } from './file-xml.ts';
 import { Output } from './output.ts';
 import type { PortSetQuery } from './shared-addresses.ts';
@@ -27,6 +28,8 @@ export interface ImportOptions {
   readonly comment?: string;
   readonly dryRun?: boolean;
   readonly aftr?: string;
+  /** A file without bindings may empty a table. */
+  readonly allowEmpty?: boolean;
 }
 
 export interface ExportOptions {
@@ -42,7 +45,10 @@ export async function importFile(client: NetconfClient, file: string, options: I
   const format = formatOf(file, options.format);
   const { replace = false, commit = false, dryRun = false } = options;
   if (format === 'csv') return importBindings(client, file, options);
-  const configs = editsOf(client, file, format, replace);
+  requireCsv('--aftr', options.aftr);
+  requireCsv('--allow-empty', options.allowEmpty);
+  // Cut into edits where a lock holds them together.
+  const configs = editsOf(client, file, format, replace, commit || dryRun);
   if (dryRun) return `${file} ${await rehearse(client, configs)}.`;
   await edit(client, configs, options);
   return `${file} is in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes it running'}.`;
@@ -54,13 +60,14 @@ async function* editsOf(
   file: string,
   format: 'xml' | 'json',
   replace: boolean,
+  isCut: boolean,
 ): AsyncGenerator<string> {
-  const pieces = withoutMark(textOf(file));
+  const pieces = textOf(file);
   let isEmpty = true;
   try {
     for await (const config of format === 'xml'
-      ? editsFromXml(pieces, replace)
-      : editsFromJson(client, pieces, replace)) {
+      ? editsFromXml(pieces, replace, isCut)
+      : editsFromJson(client, pieces, replace, isCut)) {
       isEmpty = false;
       yield config;
     }
@@ -71,28 +78,30 @@ async function* editsOf(
   if (isEmpty) throw new CommandFailure(EXIT.refused, `${file}: it holds no configuration`);
 }
 
-/** Without the mark that some editors put before everything (U+FEFF). */
-async function* withoutMark(pieces: AsyncIterable<string>): AsyncGenerator<string> {
-  let isFirst = true;
-  for await (const piece of pieces) {
-    yield isFirst ? piece.replace(/^\ufeff/, '') : piece;
-    isFirst = false;
-  }
-}
-
 async function importBindings(client: NetconfClient, file: string, options: ImportOptions): Promise<string> {
-  const { replace = false, commit = false, dryRun = false } = options;
-  const aftr = options.aftr ?? (await onlyAftr(client));
-  const bindings = new BindingFile(file, linesOf(file), aftr, replace, (name) => sharedAddressXml(client, name));
+  const { replace = false, commit = false, dryRun = false, allowEmpty } = options;
+  const aftr = await aftrOf(client, options.aftr);
+  const bindings = new BindingFile(file, linesIn(textOf(file)), {
+    aftr,
+    replace,
+    allowEmpty,
+    isCut: commit || dryRun,
+    kept: () => sharedAddressXml(client),
+  });
   if (dryRun) return `${file} ${await rehearse(client, bindings.edits(), bindings.explain)}.`;
   await edit(client, bindings.edits(), options, bindings.explain);
   return `${bindings.count} bindings of ${file} are in ${commit ? 'running' : 'the candidate: `gi4over6 commit` makes them running'}.`;
 }
 
-/** The name of the AFTR when there is exactly one. */
-async function onlyAftr(client: NetconfClient): Promise<string | undefined> {
+/** The AFTR of rows that name none: the one that was given, or the only one. @throws CommandFailure when there is none of that name */
+async function aftrOf(client: NetconfClient, given: string | undefined): Promise<string | undefined> {
   const names = await aftrNames(client, 'candidate');
-  return names.length === 1 ? names[0] : undefined;
+  if (given !== undefined && !names.includes(given)) throw noAftr(given, { candidate: true });
+  return given ?? (names.length === 1 ? names[0] : undefined);
+}
+
+function requireCsv(option: string, value: unknown): void {
+  if (value !== undefined) throw usageFailure(`${option} is for CSV`);
 }
 
 /** Writes running (or the candidate) to a file or, without one, to standard output. */
@@ -104,6 +113,7 @@ export async function exportFile(
 ): Promise<void> {
   requireOneSource(options);
   const format = file === undefined ? (options.format ?? 'xml') : formatOf(file, options.format);
+  if (format !== 'csv') requireCsv('--aftr', options.aftr);
   if (file === undefined || file === '-') {
     await writeExport(client, stdout, format, options);
     return;
@@ -148,13 +158,20 @@ async function writeExport(
     }
     output.write('\n');
   } else {
-    output.line(CSV_COLUMNS.join(','));
+    // Not before it is known that there is something to tell.
+    let isBegun = false;
+    const begin = () => {
+      if (!isBegun) output.line(CSV_COLUMNS.join(','));
+      isBegun = true;
+    };
     const query = { candidate, version, aftr };
     const onRow = ({ aftr: name, leaves }: { aftr: string; leaves: Readonly<Record<string, string>> }) => {
+      begin();
       const [, ...columns] = CSV_COLUMNS;
       output.line([name, ...columns.map((column) => leaves[column] ?? '')].map(csvField).join(','));
     };
     await eachBinding(client, query, onRow, output.flow);
+    begin();
     if (version === undefined) await tellPortSets(client, query);
   }
 }
@@ -196,21 +213,10 @@ function formatOf(file: string, wanted: Format | undefined): Format {
   throw usageFailure(`${file}: the name does not tell the format: add --format ${FORMATS.join('|')}`);
 }
 
-async function* linesOf(file: string): AsyncGenerator<string> {
-  let held = '';
-  for await (const piece of textOf(file)) {
-    const lines = (held + piece).split('\n');
-    held = lines.pop() ?? '';
-    for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
-  }
-  if (held !== '') yield held;
-}
-
+/** @throws CommandFailure that names the file, and where in it the text is none */
 async function* textOf(file: string): AsyncGenerator<string> {
-  const stream = file === '-' ? process.stdin : createReadStream(file);
-  stream.setEncoding('utf8');
   try {
-    for await (const piece of stream) yield piece as string;
+    yield* utf8Text(octetsOf(file));
   } catch (error) {
     throw noFile(file, error);
   }

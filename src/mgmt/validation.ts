@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { ValidationFault, YangContext } from 'netconf-server';
+import { parseDateTime } from '../date-time.ts';
 import { MAX_PASSWORD_OCTETS, shaCrypt } from '../sha-crypt.ts';
 import type { ErrorInfo, ErrorTag } from '../state/errors.ts';
 import { ManagementError } from '../state/errors.ts';
@@ -51,6 +52,10 @@ export function valueCheck(context: YangContext): ValueCheck {
   return (schema, text, prefixes) => {
     const checked = context.checkValue(schema.id, text, prefixes);
     const typedef = schema.dump.typedef ?? '';
+    // libyang takes the 31st of February for the 3rd of March.
+    if ('value' in checked && typedef === 'date-and-time' && !parseDateTime(text.trim())) {
+      return { message: `expected a date and a time that there are, found '${shortened(text)}'` };
+    }
     if ('value' in checked) {
       const isClear = typedef === 'crypt-hash' && checked.value.startsWith('$0$');
       if (typedef === 'crypt-hash' && checked.value.startsWith('$1$')) {

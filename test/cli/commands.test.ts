@@ -141,7 +141,7 @@ fresh('tables for people, JSON for programs', async () => {
   assert.equal(JSON.parse(await ok('show', 'bindings', '--json')), [
     { aftr: 'a', 'ipv4-prefix': '192.0.2.0/28', 'gateway-ipv6-address': '2001:db8::1' },
   ]);
-  assert.equal(JSON.parse(await ok('show', 'bindings', '--aftr', 'b', '--json')), []);
+  assert.match(await refused(1, 'show', 'bindings', '--aftr', 'b', '--json'), "there is no AFTR 'b' in running");
   assert.equal(JSON.parse(await ok('show', 'aftrs', '--json')), [
     { name: 'a', enabled: true, 'ipv6-addresses': ['2001:db8:b::1'], 'ipv4-pools': ['192.0.2.0/24'], bindings: 1 },
   ]);

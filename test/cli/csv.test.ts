@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { BindingFileOptions } from '../../src/cli/binding-csv.ts';
 import { BindingFile } from '../../src/cli/binding-csv.ts';
 import { csvField, csvRecords } from '../../src/cli/csv.ts';
 import { Refusal } from '../../src/cli/failure.ts';
@@ -41,19 +42,42 @@ for (const [text, expected, what] of good) {
   test(`records: ${what}`, async () => assert.equal(await records(text), expected));
 }
 
-for (const [text, line, what] of [
-  ['a\nb"c"', 2, 'a quote inside a field'],
-  ['a\n"b" c', 2, 'text after a quoted field'],
-  ['a\n\n"b', 3, 'a quote that never ends'],
+for (const [text, message, what] of [
+  ['a\nb"c"', 'line 2, column 2: a quote inside a field', 'a quote inside a field'],
+  ['a\nü𝄞x,y"', 'line 2, column 6: a quote inside a field', 'a quote inside a field, behind characters of many octets'],
+  ['a\n"b" c', 'line 2, column 3: a quote inside a field', 'text after a quoted field'],
+  ['a\n"b\nc""d" e', 'line 3, column 5: a quote inside a field', 'text after a quoted field of two lines'],
+  ['a\n\nx, "b', 'line 3, column 4: the quoted field that begins here does not end', 'a quote that never ends'],
+  ['a\n"b""', 'line 2, column 1: the quoted field that begins here does not end', 'its last quote doubled'],
+  [
+    `a\nb,"c\n${'d,e\n'.repeat(20_000)}`,
+    'line 2, column 3: the quoted field that begins here has more than 65536 characters',
+    'a quote too many in a long file',
+  ],
 ] as const) {
-  test(`a fault names its line: ${what}`, async () => {
-    const message = await records(text).then(
+  test(`a fault names line and column: ${what}`, async () => {
+    const found = await records(text).then(
       () => 'none',
       (error: Error) => error.message,
     );
-    assert.match(message, new RegExp(`^line ${line}: `));
+    assert.ok(found.startsWith(message), found);
   });
 }
+
+test('quoted fields of many lines are read in time that grows with the file alone', async () => {
+  const time = async (count: number) => {
+    const before = process.cpuUsage();
+    let found = 0;
+    const lines = Array.from({ length: count }, (_, at) => (at % 8 === 7 ? `x",${at}` : at % 8 === 0 ? '"y' : 'z ""'));
+    for await (const _ of csvRecords(lines)) found++;
+    assert.is(found, count / 8);
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
+  await time(80_000);
+  const [small, large] = [await time(80_000), await time(800_000)];
+  assert.ok(large < 60 * small, `${large} us against ${small} us`);
+});
 
 test('fields come back as they were', async () => {
   const fields = ['plain', 'a,b', '"', ' space ', 'two\nlines', ''];
@@ -66,8 +90,8 @@ async function* lines(text: string): AsyncGenerator<string> {
   yield* text.split('\n');
 }
 
-async function edits(text: string, { aftr, replace = false }: { aftr?: string; replace?: boolean } = {}) {
-  const file = new BindingFile('f', lines(text), aftr, replace);
+async function edits(text: string, options: BindingFileOptions = {}) {
+  const file = new BindingFile('f', lines(text), { isCut: true, ...options });
   const found: string[] = [];
   for await (const edit of file.edits()) found.push(edit);
   return found;
@@ -109,9 +133,42 @@ test('the first edit of each table replaces it, the next ones add', async () => 
   assert.is(others.length, 0);
 });
 
-test('a table replaced by no rows is emptied', async () => {
-  assert.equal(await edits(HEAD, { aftr: 'a', replace: true }), [table('a', '', REPLACE)]);
+test('a table replaced by no rows is emptied where that is allowed', async () => {
+  for (const isCut of [true, false]) {
+    const options = { aftr: 'a', replace: true, isCut };
+    assert.equal(await edits(HEAD, { ...options, allowEmpty: true }), [table('a', '', REPLACE)]);
+    const refusal = await edits(HEAD, options).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    );
+    assert.match(refusal, 'f holds no bindings: --replace would remove all of AFTR a; --allow-empty does it');
+  }
   assert.equal(await edits(HEAD, { aftr: 'a' }), []);
+});
+
+test('one edit in pieces: each AFTR once, the first as it comes, what is to stay before the bindings', async () => {
+  const text = ['a', 'b', 'a', 'c', 'b'].map((name, at) => `${name},192.0.2.${at}/32,2001:db8::1`);
+  const one = (replace: boolean) =>
+    edits([`aftr,${HEAD}`, ...text].join('\n'), {
+      isCut: false,
+      replace,
+      kept: async () => new Map([['b', '<kept/>']]),
+    });
+  const inside = (replaced: string, kept: string) =>
+    softwire(
+      aftr('a', row('192.0.2.0/32') + row('192.0.2.2/32'), replaced) +
+        aftr('b', kept + row('192.0.2.1/32') + row('192.0.2.4/32'), replaced) +
+        aftr('c', row('192.0.2.3/32'), replaced),
+    );
+  assert.is((await one(false)).join(''), inside('', ''));
+  assert.is((await one(true)).join(''), inside(REPLACE, '<kept/>'));
+});
+
+test('one edit of many bindings is the same text as theirs', async () => {
+  const pieces = await edits([HEAD, ...many(45_000)].join('\n'), { aftr: 'a', isCut: false });
+  assert.ok(pieces.length > 3);
+  const prefixes = many(45_000).map((line) => row(line.split(',')[0] ?? ''));
+  assert.ok(pieces.join('') === table('a', prefixes.join('')));
 });
 
 function many(count: number): string[] {
@@ -175,7 +232,9 @@ test('a row without AFTR is refused', async () => {
 });
 
 test('a refusal names the line of a binding of any edit, whatever its host bits were', async () => {
-  const file = new BindingFile('f', lines([HEAD, '192.0.2.9/24,2001:db8::1', ...many(25_000)].join('\n')), 'a', false);
+  const file = new BindingFile('f', lines([HEAD, '192.0.2.9/24,2001:db8::1', ...many(25_000)].join('\n')), {
+    aftr: 'a',
+  });
   for await (const _ of file.edits());
   const fault = (prefix: string) => {
     const path = `/softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='${prefix}']`;
@@ -188,7 +247,7 @@ test('a refusal names the line of a binding of any edit, whatever its host bits 
 });
 
 test('a refusal of the device names line and column', async () => {
-  const file = new BindingFile('f', lines(`${HEAD}\n\n192.0.2.0/24,2001:db8::1`), 'a', false);
+  const file = new BindingFile('f', lines(`${HEAD}\n\n192.0.2.0/24,2001:db8::1`), { aftr: 'a' });
   for await (const _ of file.edits());
   const path = "/softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='192.0.2.0/24']";
   const fault = { tag: 'operation-failed', message: 'm', path, appTag: '' };

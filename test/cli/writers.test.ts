@@ -173,8 +173,8 @@ async function all(edits: AsyncIterable<string>): Promise<string[]> {
   return found;
 }
 
-const fromXml = (text: string, replace = false) => all(editsFromXml(pieces(text), replace));
-const fromJson = (text: string, replace = false) => all(editsFromJson(client, pieces(text), replace));
+const fromXml = (text: string, replace = false) => all(editsFromXml(pieces(text), replace, true));
+const fromJson = (text: string, replace = false) => all(editsFromJson(client, pieces(text), replace, true));
 
 const xmlFiles = [
   [`<softwire ${GI}><aftr/></softwire>`, `<softwire ${GI}><aftr></aftr></softwire>`, 'a root of data'],
@@ -213,7 +213,7 @@ test('import of XML: every 20,000 bindings an edit ends, and the next goes on wi
   const head = `<softwire ${GI}><aftr><name>a&amp;b</name>`;
   const end = '</binding-table></aftr></softwire>';
   const text = `${head}<binding-table>${rows(0, 45_000)}</binding-table><hop-limit>7</hop-limit></aftr></softwire>`;
-  const found = await all(editsFromXml(pieces(text, 65_536), true));
+  const found = await all(editsFromXml(pieces(text, 65_536), true, true));
   assert.equal(
     found.map((edit) => edit.length),
     [0, 20_000]
@@ -232,15 +232,22 @@ test('import of XML: every 20,000 bindings an edit ends, and the next goes on wi
   );
 });
 
+test('import of XML: whole, it is one edit in pieces', async () => {
+  const text = `<softwire ${GI}><aftr><name>a</name><binding-table>${rows(0, 45_000)}</binding-table></aftr></softwire>`;
+  const found = await all(editsFromXml(pieces(text, 65_536), false, false));
+  assert.ok(found.length > 10);
+  assert.ok(found.join('') === text);
+});
+
 test('import of XML: a table whose AFTR is named behind it stays one edit', async () => {
   const text = `<softwire ${GI}><aftr><binding-table>${rows(0, 20_001)}</binding-table><name>a</name></aftr></softwire>`;
-  assert.equal(await all(editsFromXml(pieces(text, 65_536), false)), [text]);
+  assert.equal(await all(editsFromXml(pieces(text, 65_536), false, true)), [text]);
 });
 
 test('import of JSON: every 20,000 bindings an edit ends', async () => {
   const binding = Array.from({ length: 20_001 }, (_, at) => ({ 'ipv4-prefix': `10.0.${at >> 8}.${at & 255}/32` }));
   const data = { 'gi-4over6:softwire': { aftr: [{ name: 'a', 'binding-table': { binding } }] } };
-  const found = await all(editsFromJson(client, pieces(JSON.stringify(data), 65_536), false));
+  const found = await all(editsFromJson(client, pieces(JSON.stringify(data), 65_536), false, true));
   assert.is(found.length, 2);
   assert.match(
     found[1] ?? '',
@@ -268,37 +275,18 @@ test('import of what RESTCONF answers: the data around it is none; paths get all
 test('import of JSON: what was exported, with arrays, numbers and booleans', async () => {
   const declared = ' xmlns:gi-4over6="urn:gi-4over6" xmlns:ietf-netconf-acm="urn:nacm"';
   const data = {
-    'gi-4over6:softwire': { '@x': 1, aftr: [{ name: 'a<', enabled: false, 'hop-limit': 7, e: [null], p: ['1', '2'] }] },
+    'gi-4over6:softwire': {
+      '@x': 1,
+      aftr: [{ name: 'a<', enabled: false, 'hop-limit': 7, e: [null], 'ipv4-pool': ['1', '2'] }],
+    },
   };
   assert.is(
     (await fromJson(JSON.stringify(data))).join('|'),
-    `<softwire ${GI}${declared}><aftr><name>a&lt;</name><enabled>false</enabled><hop-limit>7</hop-limit><e></e><p>1</p><p>2</p></aftr></softwire>`,
+    `<softwire ${GI}${declared}><aftr><name>a&lt;</name><enabled>false</enabled><hop-limit>7</hop-limit><e></e><ipv4-pool>1</ipv4-pool><ipv4-pool>2</ipv4-pool></aftr></softwire>`,
   );
   const [top = ''] = await fromJson('{"gi-4over6:softwire":{},"ietf-netconf-acm:nacm":{}}', true);
   assert.is(top.split(REPLACE).length, 3);
 });
-
-for (const [text, what] of [
-  ['[]', 'an array'],
-  ['{"softwire":{}}', 'no module'],
-  ['{"foo:softwire":{}}', 'an unknown module'],
-  ['{"gi-4over6:softwire":{"<x>":1}}', 'no name'],
-  ['{', 'no JSON'],
-  ['{"gi-4over6:softwire":{}} {}', 'two objects'],
-  ['{"gi-4over6:softwire":{},}', 'a comma too many'],
-  ['{"gi-4over6:softwire" {}}', 'no colon'],
-  ['{"gi-4over6:softwire":{"a":[1 2]}}', 'no comma'],
-  ['{"gi-4over6:softwire":{"a":]}}', 'another bracket'],
-  ['{"gi-4over6:softwire":{1:2}}', 'a number as name'],
-] as const) {
-  test(`import of JSON refused: ${what}`, async () => {
-    const isRefused = await fromJson(text).then(
-      () => false,
-      () => true,
-    );
-    assert.ok(isRefused);
-  });
-}
 
 for (const text of ['', 'x', '<a>', '<a xmlns="urn:a"/><b/>', '<p:a/>']) {
   test(`import of XML refused: '${text}'`, async () => {

@@ -7,6 +7,7 @@
  *   4. operations go on beside it (interleave, §6), until its stop or the end of the session
  */
 
+import { parseDateTime } from '../../date-time.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import { elementFilter } from '../events/filter.ts';
@@ -44,9 +45,9 @@ export function subscriptionIn({ schema, check }: Operations, operation: XmlElem
 function timeIn(operation: XmlElement, name: string): Date | undefined {
   const text = childElement(operation, name, NOTIFICATION_NAMESPACE)?.text.trim();
   if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time;
-  const message = `${name} '${text}': expected a time such as 2026-01-31T12:00:00Z`;
+  const time = parseDateTime(text);
+  if (time) return time;
+  const message = `${name} '${text}': expected a time that there is, such as 2026-01-31T12:00:00Z`;
   throw new ManagementError('invalid-value', { type: 'protocol', message, info: { 'bad-element': name } });
 }
 

@@ -10,6 +10,7 @@
  */
 
 import { Readable } from 'node:stream';
+import { parseDateTime } from '../../date-time.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import { textFilter } from '../events/filter.ts';
@@ -76,13 +77,11 @@ export class OpenStreams {
 
 export const STREAM_HEADERS = { 'content-type': EVENT_STREAM, 'cache-control': 'no-cache' };
 
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
-
 function timeOf(name: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (TIME.test(text) && !Number.isNaN(time.getTime())) return time;
-  throw badRequest(`query parameter ${name}=${text}: expected a time such as 2026-01-31T12:00:00Z`);
+  const time = parseDateTime(text);
+  if (time) return time;
+  throw badRequest(`query parameter ${name}=${text}: expected a time that there is, such as 2026-01-31T12:00:00Z`);
 }
 
 /** The octets of one stream; nothing is made that nobody takes. */

@@ -106,6 +106,8 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['N87: stop before start', `${LONG_AGO}<stopTime>2019-01-01T00:00:00Z</stopTime>`, 'bad-element stopTime'],
   ['N87: start in the future', `<startTime>${FUTURE}</startTime>`, 'bad-element startTime'],
   ['N87: a start that is no time', '<startTime>yesterday</startTime>', 'invalid-value startTime'],
+  ['N87: a start on no day', '<startTime>2026-02-31T10:00:00Z</startTime>', 'invalid-value startTime'],
+  ['N87: a start at no hour', '<startTime>2026-11-25T40:23:30Z</startTime>', 'invalid-value startTime'],
   ['N86: an unknown stream', '<stream>SNMP</stream>', 'invalid-value stream'],
   ['N88: an unknown type of filter', '<filter type="regex"/>', 'operation-not-supported filter'],
   [

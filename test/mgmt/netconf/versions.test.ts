@@ -215,6 +215,25 @@ test('lookup-address: all AFTRs answer, one that is gone too', async () => {
   assert.match(await client.rpc(`<lookup-address ${GI}/>`), /needs an ipv4-address|mandatory/i);
 });
 
+for (const time of [
+  '2026-11-25T40:23:30Z',
+  '2026-02-31T10:00:00Z',
+  '2026-11-25T10:00:00+24:00',
+  '2026-11-25T12:00:60Z',
+]) {
+  test(`lookup and lookup-address: ${time} is no time`, async () => {
+    const inside = `<ipv4-address>192.0.2.1</ipv4-address><time>${time}</time>`;
+    const address = await client.rpc(`<lookup-address ${GI}>${inside}</lookup-address>`);
+    const lookup = await client.rpc(
+      `<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire ${GI}><aftr><name>a</name><lookup>${inside}</lookup></aftr></softwire></action>`,
+    );
+    for (const reply of [address, lookup]) {
+      assert.is(outcome(reply), 'invalid-value');
+      assert.match(reply, 'expected a date and a time that there are');
+    }
+  });
+}
+
 test('history is a limit of the configuration', async () => {
   await threeVersions();
   const limit = (name: string, value: string) =>

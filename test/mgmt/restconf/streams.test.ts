@@ -159,6 +159,8 @@ const refused: readonly (readonly [string, string, readonly string[], number])[]
     400,
   ],
   ['R59: a start-time that is no time', `${STREAM}?start-time=2020`, [], 400],
+  ['R59: a start-time on no day', `${STREAM}?start-time=2026-02-31T10:00:00Z`, [], 400],
+  ['R59: a start-time at no hour', `${STREAM}?start-time=2026-11-25T40:23:30Z`, [], 400],
   ['R59: start-time twice', `${STREAM}?start-time=2020-01-01T00:00:00Z&start-time=2020-01-01T00:00:00Z`, [], 400],
   ['R59: a filter that is no expression', `${STREAM}?filter=%2F%5B`, [], 400],
   ['R59: a filter with an unknown module', `${STREAM}?filter=%2Fno-module:x`, [], 400],
