@@ -10,7 +10,7 @@ import { MAX_LOCKED_NODES } from '../state/partial-locks.ts';
 import type { Authorize } from '../state/request.ts';
 import { bindingToNode, prefixNumber } from '../state/rows.ts';
 import { orphan } from './defaults.ts';
-import { rowInstance } from './reading.ts';
+import { rowInstance } from './row-node.ts';
 import type { SourceRow, XPathSource } from './xpath/document.ts';
 import { XPathDocument } from './xpath/document.ts';
 import { nodesOf } from './xpath/node-set.ts';

@@ -11,7 +11,7 @@ import type { RowChange } from '../state/request.ts';
 import { bindingToNode } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import { BINDING_PATH } from '../state/schema.ts';
-import { rowInstance } from './reading.ts';
+import { rowInstance } from './row-node.ts';
 
 /** One edit; what a node is cloned from may be part of a tree that nobody changes. */
 export interface PatchEdit {

@@ -16,8 +16,9 @@ import { CountedRows, counted } from './counted-rows.ts';
 import { defaultChildren, hasDefaults, orphan } from './defaults.ts';
 import type { OriginOptions } from './origin.ts';
 import { originOf, shownOrigin } from './origin.ts';
+import { rowInstance, rowSchema } from './row-node.ts';
 import type { AnySelection, SelectionPart } from './selection.ts';
-import { fixedKeys } from './selection.ts';
+import { fixedKeys, innerParts } from './selection.ts';
 import { WholeRows } from './whole-rows.ts';
 import { copySelected } from './xpath/answer.ts';
 import type { SourceRow } from './xpath/document.ts';
@@ -476,34 +477,4 @@ function hitNumber({ row }: Hit): number {
 function* resume(first: DataNode, rest: Iterator<DataNode>): Generator<DataNode> {
   yield first;
   for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
-}
-
-function rowSchema(table: DataNode): SchemaNode {
-  const schema = table.schema.children.find((child) => child.rows);
-  if (!schema) throw new Error(`${table.path} has no rows below it`);
-  return schema;
-}
-
-/** The name of the AFTR a table belongs to: the key of the nearest list entry above. */
-export function rowInstance(node: DataNode): string {
-  let at: DataNode | undefined = node;
-  while (at && at.schema.kind !== 'list') at = at.parent;
-  return at?.keyValues()[0] ?? '';
-}
-
-/** The parts below instances that several parts match: undefined (all) when one of them wants the whole. */
-function innerParts(here: readonly SelectionPart[]): readonly SelectionPart[] | undefined {
-  if (here.some(({ whole }) => whole)) return undefined;
-  return here.flatMap(({ schema, children, matches: wanted }) => [
-    ...children,
-    ...wanted
-      .filter(({ leaf }) => leaf !== schema)
-      .map(({ leaf, value }) => ({
-        schema: leaf,
-        whole: true,
-        always: false,
-        matches: leaf.kind === 'leaf-list' ? [{ leaf, value }] : [],
-        children: [],
-      })),
-  ]);
 }

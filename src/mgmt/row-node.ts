@@ -45,3 +45,17 @@ export class RowNode extends DataNode {
     return text;
   }
 }
+
+/** The list of rows below a table. @throws Error for another node */
+export function rowSchema(table: DataNode): SchemaNode {
+  const schema = table.schema.children.find((child) => child.rows);
+  if (!schema) throw new Error(`${table.path} has no rows below it`);
+  return schema;
+}
+
+/** The name of the AFTR a table belongs to: the key of the nearest list entry above. */
+export function rowInstance(node: DataNode): string {
+  let at: DataNode | undefined = node;
+  while (at && at.schema.kind !== 'list') at = at.parent;
+  return at?.keyValues()[0] ?? '';
+}

@@ -161,3 +161,20 @@ export function isWanted(selection: AnySelection | undefined, schema: SchemaNode
   }
   return true;
 }
+
+/** The parts below instances that several parts match: undefined (all) when one of them wants the whole. */
+export function innerParts(here: readonly SelectionPart[]): readonly SelectionPart[] | undefined {
+  if (here.some(({ whole }) => whole)) return undefined;
+  return here.flatMap(({ schema, children, matches: wanted }) => [
+    ...children,
+    ...wanted
+      .filter(({ leaf }) => leaf !== schema)
+      .map(({ leaf, value }) => ({
+        schema: leaf,
+        whole: true,
+        always: false,
+        matches: leaf.kind === 'leaf-list' ? [{ leaf, value }] : [],
+        children: [],
+      })),
+  ]);
+}
