@@ -88,7 +88,12 @@ class Members {
     this.#require(local, names.includes(local));
     if (local !== 'edit') this.#add(local, { json: value });
     else if (!isJsonArray(value)) throw this.#wrongKind(local, `an array, ${describeJson(value)} came`);
-    else for (const json of value) this.#add(local, { json });
+    else if (this.#items.has(local)) throw this.#twice(local);
+    else
+      this.#items.set(
+        local,
+        value.map((json) => ({ json })),
+      );
   }
 
   #addXml(element: XmlElement, names: readonly string[]): void {
@@ -111,7 +116,11 @@ class Members {
     const items = this.#items.get(name);
     if (!items) this.#items.set(name, [item]);
     else if (name === 'edit') items.push(item);
-    else throw fault('bad-element', this.#path, name, `${name} stands twice in ${this.#what}`);
+    else throw this.#twice(name);
+  }
+
+  #twice(name: string): ManagementError {
+    return fault('bad-element', this.#path, name, `${name} stands twice in ${this.#what}`);
   }
 
   items(name: string): readonly Item[] {

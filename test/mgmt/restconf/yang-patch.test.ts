@@ -298,6 +298,7 @@ const malformed: readonly (readonly [string, string, number, string])[] = [
     400,
     'bad-element',
   ],
+  ['edits twice', patchOf([]).replace('"edit":[]', '"edit":[],"ietf-yang-patch:edit":[]'), 400, 'bad-element'],
   ['an edit that is no array', patchOf([]).replace('[]', '{}'), 400, 'invalid-value'],
   ['an edit that is no object', patchOf([]).replace('[]', '[1]'), 400, 'invalid-value'],
   ['a value that is no object', patchOf([{ ...CREATE, value: [] }]), 400, 'invalid-value'],
