@@ -37,7 +37,7 @@ function runHere(seed: number, first: number, inputs: number): void {
     fuzzGuard(seed, first + sent, Math.min(PIECE, inputs - sent), tally);
     process.send?.(tally.inputs);
     if (!early && tally.inputs >= inputs / 10) early = memory();
-    if (tally.inputs % (100 * PIECE) === 0) console.log(`${tally.inputs} inputs, ${memory().join(' and ')} MiB`);
+    if (tally.inputs % (25 * PIECE) === 0) console.log(`${tally.inputs} inputs, ${memory().join(' and ')} MiB`);
   }
   const seconds = (performance.now() - began) / 1000;
   const [heap, resident] = memory();
