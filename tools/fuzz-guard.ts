@@ -37,7 +37,7 @@ function runHere(seed: number, first: number, inputs: number): void {
     fuzzGuard(seed, first + sent, Math.min(PIECE, inputs - sent), tally);
     process.send?.(tally.inputs);
     if (!early && tally.inputs >= inputs / 10) early = memory();
-    if (tally.inputs % (100 * PIECE) === 0) console.log(`${tally.inputs} inputs, ${memory().join(' and ')} MiB`);
+    if (tally.inputs % (25 * PIECE) === 0) console.log(`${tally.inputs} inputs, ${memory().join(' and ')} MiB`);
   }
   const seconds = (performance.now() - began) / 1000;
   const [heap, resident] = memory();
@@ -73,8 +73,9 @@ function runChild(seed: number, first: number, inputs: number): Promise<number> 
     watch();
   });
   return new Promise((resolve) =>
-    child.once('exit', (code) => {
+    child.once('exit', (code, signal) => {
       clearTimeout(timer);
+      if (signal) console.log(`ended by ${signal} after ${done} inputs`);
       resolve(code ?? 1);
     }),
   );
@@ -95,6 +96,8 @@ else {
   const shares = Array.from({ length: processes }, (_, at) => Math.min(share, inputs - at * share));
   const codes = await Promise.all(shares.map((count, at) => runChild(seed, first + at * share, count)));
   const code = Math.max(...codes);
-  console.log(`seed ${seed}: ${inputs} inputs ${code === 0 ? 'are as they must be' : 'ARE NOT ALL AS THEY MUST BE'}`);
+  console.log(
+    `seed ${seed}: ${inputs} inputs ${code === 0 ? 'are as they must be' : 'ARE NOT ALL SHOWN TO BE AS THEY MUST BE'}`,
+  );
   if (code !== 0) process.exitCode = 1;
 }
