@@ -76,7 +76,7 @@ function addMaintenance(program: Command): void {
     .option('--state-dir <dir>', 'where the store lives', STATE_DIR)
     .action(async (file: string, options: RestoreOptions) => {
       const { restoreStore } = await import('./maintenance/restore.ts');
-      restoreStore(file, options);
+      await restoreStore(file, options);
     });
 }
 

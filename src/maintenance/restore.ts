@@ -2,7 +2,7 @@
  * `gi4over6 restore FILE`: a backup takes the place of the store of a stopped program.
  *
  *   1. nobody has the state directory, and nobody can take it meanwhile
- *   2. the file is verified, copied beside the store, and the copy verified
+ *   2. the file is verified, copied beside the store, the restore is put on record in the copy, and the copy verified
  *   3. the store goes aside as store.replaced-TIME, the copy takes its name
  *
  * A crash between the two renames of step 3 leaves no store: the start is refused then, and the command is to be given again.
@@ -26,10 +26,12 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { childrenOf, claim } from '../claim.ts';
-import { STORE_FILE } from '../state/generations.ts';
-import { markUnknown, STATE_FILE, storeDir } from '../state/store-files.ts';
+import { readFileHead } from '../state/file-head.ts';
+import { LOCK_FILE, STORE_FILE } from '../state/generations.ts';
+import { recordRestore } from '../state/restore-record.ts';
+import { backupNamed, listBackups, markUnknown, STATE_FILE, storeDir, storeFile } from '../state/store-files.ts';
 import { syncPath } from '../state/sync.ts';
 import type { StoreSummary } from '../state/verify.ts';
 import { verifyFile } from '../state/verify.ts';
@@ -39,7 +41,7 @@ export interface RestoreOptions {
 }
 
 /** @throws Error with code and a sentence; then the store is what it was */
-export function restoreStore(file: string, options: RestoreOptions): void {
+export async function restoreStore(file: string, options: RestoreOptions): Promise<void> {
   const stateDir = resolve(options.stateDir);
   const owner = ownerOf(stateDir);
   const release = claim([stateDir]);
@@ -55,12 +57,17 @@ export function restoreStore(file: string, options: RestoreOptions): void {
     mkdirSync(fresh, { mode: 0o700 });
     try {
       copyTo(source, join(fresh, STORE_FILE), owner);
+      const { highest, doubt } = highestVersion(stateDir);
+      const comment = `restored from backup ${basename(source)} of version ${version}`;
+      const restored = await recordRestore(fresh, { comment, highest, knownUntil: knownUntil(source, time) });
+      rmSync(join(fresh, LOCK_FILE), { force: true });
       goodFile(join(fresh, STORE_FILE));
       chownSync(fresh, owner.uid, owner.gid);
       syncPath(fresh);
       const aside = exchange(stateDir, fresh, owner);
       const kept = aside === undefined ? '' : `; the store before it is kept as ${aside}`;
-      process.stdout.write(`version ${version} of ${time} with ${rows} bindings is restored${kept}\n`);
+      const numbered = `version ${version} of ${time} with ${rows} bindings is restored as version ${restored}${doubt}`;
+      process.stdout.write(`${numbered}${kept}\n`);
     } finally {
       rmSync(fresh, { recursive: true, force: true });
     }
@@ -83,6 +90,21 @@ function goodFile(file: string): StoreSummary {
   const newer = found.result === 'newer' ? `its format is ${found.format}: use a newer program` : 'it holds nothing';
   const why = found.result === 'damaged' ? found.faults[0] : newer;
   throw fault('RESTORE', `${file} is no good backup (${why}): nothing was changed; take another one`);
+}
+
+/** The highest version that was given out, as far as the store that goes and the backups say. */
+function highestVersion(stateDir: string): { highest: number; doubt: string } {
+  const versions = listBackups(stateDir).map((backup) => backup.version);
+  const file = storeFile(stateDir);
+  const version = readFileHead(file)?.head?.version;
+  const isUnknown = version === undefined && existsSync(file);
+  const doubt = isUnknown ? ' (the store before it cannot be read: it may have had versions of the same numbers)' : '';
+  return { highest: Math.max(0, version ?? 0, ...versions), doubt };
+}
+
+/** When the backup was made, which its name says, else its last commit. */
+function knownUntil(source: string, lastCommit: string): Date {
+  return backupNamed(source)?.time ?? new Date(lastCommit);
 }
 
 /** A copy for the owner alone, on the disk when it returns. */

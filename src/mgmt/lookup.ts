@@ -112,6 +112,11 @@ function versionAsked(history: History, time: string | undefined): number {
     const message = `time ${time} is to come: it is ${new Date().toISOString()} here`;
     throw new ManagementError('invalid-value', { message, appTag: 'not-on-record', info: { 'bad-element': 'time' } });
   }
+  const gap = history.gapAt(moment);
+  if (gap) {
+    const message = `time ${time} is not on record: a backup was restored, and what was from ${gap.since} to ${gap.until} is lost`;
+    throw new ManagementError('invalid-value', { message, appTag: 'not-on-record', info: { 'bad-element': 'time' } });
+  }
   const version = history.versionAt(moment);
   if (version !== undefined) return version;
   const oldest = history.timeOf(history.oldest).toISOString();

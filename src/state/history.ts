@@ -20,7 +20,7 @@ import { treeFromJson } from './json.ts';
 import type { Binding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import { RowOverlay } from './overlay.ts';
-import type { ChangeSummary, Place } from './records.ts';
+import type { ChangeSummary, Gap, Place } from './records.ts';
 import { changeKey, isFullPart, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
 import { HistoricChange, inSlices, isSameRow } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
@@ -135,6 +135,15 @@ export class History {
     return low;
   }
 
+  /** The time around a moment of which nothing is on record, though versions before and after it are. */
+  gapAt(moment: Date): Gap | undefined {
+    return this.#gaps.find(({ since, until }) => moment > new Date(since) && moment < new Date(until));
+  }
+
+  get #gaps(): readonly Gap[] {
+    return this.#snapshot.head?.gaps ?? [];
+  }
+
   /** RFC 7951 JSON of the small tree at a version; undefined when it is as it is now. */
   tree(version: number): unknown {
     let found: [number, Buffer][] = [];
@@ -166,9 +175,16 @@ export class History {
     const keys = [(at: number) => rowHistoryKey(table, number, at), (at: number) => emptyTableKey(table, at)];
     const since = Math.max(...keys.map((keyAt) => this.#lastChange(keyAt, version)));
     const until = Math.min(...keys.map((keyAt) => this.#nextChange(keyAt, version)));
-    return {
+    const times = {
       since: since > this.oldest ? this.timeOf(since) : undefined,
       until: until < LAST_VERSION ? this.timeOf(until) : undefined,
+    };
+    // What is the same on both sides of a restore may have been another between them.
+    const before = this.#gaps.findLast((gap) => gap.version <= version && gap.version > since);
+    const behind = this.#gaps.find((gap) => gap.version > version && gap.version <= until);
+    return {
+      since: before ? new Date(before.until) : times.since,
+      until: behind ? new Date(behind.since) : times.until,
     };
   }
 

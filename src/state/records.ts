@@ -38,6 +38,16 @@ export interface Head {
   readonly keptChanges: number;
   /** History from this version on is kept whatever the limits say. */
   readonly protectedVersion?: number | undefined;
+  /** Restores, oldest first. */
+  readonly gaps?: readonly Gap[] | undefined;
+}
+
+/** A time of which nothing is on record, since a backup took the place of the store; RFC 3339. */
+export interface Gap {
+  /** The first version after it: the restore. */
+  readonly version: number;
+  readonly since: string;
+  readonly until: string;
 }
 
 export interface Table {

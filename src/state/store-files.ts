@@ -22,7 +22,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readFileHead } from './file-head.ts';
 import { generationDir, generations, STORE_FILE } from './generations.ts';
 import { syncPath } from './sync.ts';
@@ -63,13 +63,16 @@ export function listBackups(stateDir: string): Backup[] {
   return namesIn(dir)
     .sort()
     .reverse()
-    .flatMap((name) => {
-      const found = BACKUP_NAME.exec(name);
-      if (!found) return [];
-      const [year, month, day, hour, minute, second, version] = found.slice(1, 8).map(Number);
-      const time = new Date(Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second));
-      return [{ file: join(dir, name), time, version: version ?? 0, automatic: found[8] !== undefined }];
-    });
+    .flatMap((name) => backupNamed(join(dir, name)) ?? []);
+}
+
+/** What the name of a file says of it as a backup; undefined for another name. */
+export function backupNamed(file: string): Backup | undefined {
+  const found = BACKUP_NAME.exec(basename(file));
+  if (!found) return undefined;
+  const [year, month, day, hour, minute, second, version] = found.slice(1, 8).map(Number);
+  const time = new Date(Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second));
+  return { file, time, version: version ?? 0, automatic: found[8] !== undefined };
 }
 
 /** The file of a backup of this moment. */

@@ -2,7 +2,7 @@
 /** `backup`, `restore`, `compact` and `verify-store` on a program that runs. */
 
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandLine, run } from '../helpers/cli.ts';
@@ -45,17 +45,36 @@ test('restore: what was committed since is gone, history before it stays, the ot
   const { file, version } = await backup();
   await ok('set', ...BINDING, '2001:db8::2', '--commit');
   assert.is.not(await ok('export'), before);
+  const lost = new Date().toISOString();
+  const given = await newestVersion();
   await management.restart('SIGTERM', [], async () => {
     const { code, output } = await run(['restore', file, ...STATE_DIR]);
     assert.is(code, 0);
     assert.match(
       output,
-      new RegExp(`^version ${version} of .* with 1 bindings is restored; the store before it is kept as `),
+      new RegExp(
+        `^version ${version} of .* with 1 bindings is restored as version ${given + 1}; the store before it is kept as `,
+      ),
     );
   });
   assert.is(await ok('export'), before);
-  assert.is(await newestVersion(), version);
-  assert.match(await ok('log'), 'start');
+  assert.is(await newestVersion(), given + 1, 'no number is given out again');
+  const log = await ok('log');
+  assert.match(log, 'start');
+  assert.match(log, new RegExp(`system.*restored from backup ${basename(file)} of version ${version}`));
+  assert.match(log, `dropped: a backup of version ${version} was restored`);
+  assert.match(
+    await refused(1, 'lookup', '192.0.2.1', '--at', lost),
+    /is not on record: a backup was restored, and what was from \S+ to \S+ is lost/,
+  );
+  const now = JSON.parse(await ok('lookup', '192.0.2.1', '--json')) as { since?: string }[] | { since?: string };
+  const since = (Array.isArray(now) ? now[0] : now)?.since ?? '';
+  assert.ok(since > lost, `held since ${since}, as far as that is on record`);
+  const differences = await ok('compare', `${version}`, `${given + 1}`);
+  assert.not.match(differences, /2001:db8/, 'the restored version is the backup');
+  await ok('set', ...BINDING, '2001:db8::3', '--commit');
+  assert.is(await newestVersion(), given + 2);
+  await ok('set', ...BINDING, '2001:db8::1', '--commit');
   assert.ok(readdirSync(management.stateDir).some((name) => name.startsWith('store.replaced-')));
 });
 

@@ -72,11 +72,12 @@ test('the backup becomes the store, and the store is kept aside', async () => {
     const before = readFileSync(storeFile(stateDir));
     const { code, line } = restore();
     assert.is(code, 0, line);
-    const said = /^version 2 of \S+ with 1 bindings is restored; the store before it is kept as (\S+)$/.exec(line);
+    const said =
+      /^version 2 of \S+ with 1 bindings is restored as version 4; the store before it is kept as (\S+)$/.exec(line);
     const aside = said?.[1] ?? '';
     assert.match(aside, /store\.replaced-\d{8}T\d{6}Z$/);
     assert.ok(readFileSync(join(aside, 'data.mdb')).equals(before));
-    assert.is(versionOf(storeFile(stateDir)), 2);
+    assert.is(versionOf(storeFile(stateDir)), 4, 'above what was given out');
     assert.is(storeState(stateDir), 'unclean', 'the next start reads it whole');
     assert.is(statSync(storeFile(stateDir)).mode & 0o777, 0o600);
     assert.is(statSync(storeDir(stateDir)).mode & 0o777, 0o700);
@@ -85,19 +86,22 @@ test('the backup becomes the store, and the store is kept aside', async () => {
     assert.equal([...datastores.head().counts], [['a', 1]]);
     await datastores.edit(OPERATOR, request(aftr(binding('192.0.2.9/32', '2001:db8::1'))));
     await datastores.close();
-    assert.is(versionOf(storeFile(stateDir)), 3);
-    assert.is(restore().code, 0, 'again');
+    assert.is(versionOf(storeFile(stateDir)), 5);
+    assert.match(restore().line, /is restored as version 6;/, 'again');
   });
 });
 
 test('a store that is damaged or gone is replaced as well', async () => {
   await withState(({ stateDir, restore }) => {
     writeFileSync(storeFile(stateDir), 'not a store');
-    assert.is(restore().code, 0);
-    assert.is(versionOf(storeFile(stateDir)), 2);
+    assert.match(
+      restore().line,
+      / is restored as version 3 \(the store before it cannot be read: .*\); the store before/,
+    );
+    assert.is(versionOf(storeFile(stateDir)), 3);
     rmSync(storeDir(stateDir), { recursive: true });
-    assert.match(restore().line, /^version 2 of \S+ with 1 bindings is restored$/);
-    assert.is(versionOf(storeFile(stateDir)), 2);
+    assert.match(restore().line, /^version 2 of \S+ with 1 bindings is restored as version 3$/);
+    assert.is(versionOf(storeFile(stateDir)), 3);
   });
 });
 
@@ -109,7 +113,7 @@ test('a compacted store is replaced whole', async () => {
     assert.match(storeFile(stateDir), /store\/2\/data\.mdb$/);
     assert.is(restore().code, 0);
     assert.match(storeFile(stateDir), /store\/data\.mdb$/);
-    assert.is(versionOf(storeFile(stateDir)), 2);
+    assert.is(versionOf(storeFile(stateDir)), 4);
   });
 });
 
