@@ -17,6 +17,9 @@ const RUNS = {
   losses: { file: 'state/power-loss.test.js', variable: 'GI4OVER6_LOSSES', count: '2000' },
 } as const;
 
+/** Kills of the bare store are in two chains, in each of which every kind is to come. */
+const MIN_KILLS = 100;
+
 /** @throws UsageError */
 function wholeNumber(name: string, text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new UsageError(`--${name}: expected a whole number, got '${text}'`);
@@ -40,6 +43,10 @@ async function main(words: readonly string[]): Promise<void> {
   const wanted = (['store', 'program', 'losses'] as const).map((name) => {
     return [name, wholeNumber(name, values[name] ?? (isAsked ? '0' : RUNS[name].count))] as const;
   });
+  const [, kills = 0] = wanted[0] ?? [];
+  if (kills % 2 === 1 || (kills > 0 && kills < MIN_KILLS)) {
+    throw new UsageError(`--store: expected 0 or an even number from ${MIN_KILLS}, got '${kills}'`);
+  }
   console.log(`seed ${seed}`);
   const results: string[] = [];
   for (const [name, count] of wanted) {

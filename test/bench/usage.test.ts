@@ -33,6 +33,7 @@ for (const [words, what] of [
   [['bench', 'rfc8219', '--svg', NOWHERE], `--svg ${NOWHERE}: ENOENT`],
   [['crash', '--bogus', '1'], "Unknown option '--bogus': there are --store, --program, --losses, --seed"],
   [['crash', '--store', 'many'], "--store: expected a whole number, got 'many'"],
+  [['crash', '--store', '1'], "--store: expected 0 or an even number from 100, got '1'"],
   [['crash', '--store', '1', '--losses', '-1'], '--losses'],
   [['crash', 'store'], "Unexpected argument 'store'"],
 ] as const) {
