@@ -13,17 +13,34 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import type { BenchResult } from './bench/datapath.ts';
+import { optionsIn, requireWritable, runTool, UsageError, wholeNumbersOf } from './usage.ts';
 
 interface Report {
   readonly results: readonly BenchResult[];
   readonly text: string;
 }
 
+const JSON_FILE = { json: { type: 'string' } } as const;
+const MIN_BINDINGS = 1_000;
+const MAX_BINDINGS = 4_000_000;
+
+/** Each takes its options. */
 const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Report>>> = {
-  datapath: async () => listed(await (await import('./bench/datapath.ts')).benchDatapath()),
-  netconf: async () => listed(await (await import('./bench/netconf.ts')).benchNetconf()),
+  datapath: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/datapath.ts')).benchDatapath());
+  },
+  netconf: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/netconf.ts')).benchNetconf());
+  },
   rfc8219: async (words) => (await import('./bench/rfc8219.ts')).benchRfc8219(words),
-  state: async (words) => listed(await (await import('./bench/state.ts')).benchState(bindingsOf(words))),
+  state: async (words) => {
+    const { json, bindings } = optionsIn(words, { ...JSON_FILE, bindings: { type: 'string' } });
+    requireWritable('json', json);
+    const sizes = bindings === undefined ? undefined : wholeNumbersOf('bindings', bindings, MIN_BINDINGS, MAX_BINDINGS);
+    return listed(await (await import('./bench/state.ts')).benchState(sizes));
+  },
 };
 
 function listed(results: readonly BenchResult[]): Report {
@@ -32,12 +49,6 @@ function listed(results: readonly BenchResult[]): Report {
     return `${id.padEnd(44)} ${String(Number(value.toPrecision(4))).padStart(10)} ${unit}${aim}\n`;
   });
   return { results, text: lines.join('') };
-}
-
-/** The numbers after --bindings; undefined without it. */
-function bindingsOf(words: readonly string[]): number[] | undefined {
-  const at = words.indexOf('--bindings');
-  return at < 0 ? undefined : (words[at + 1] ?? '').split(',').map(Number);
 }
 
 function machine(): Record<string, unknown> {
@@ -59,23 +70,18 @@ function commit(): string {
   }
 }
 
-async function main(words: readonly string[]): Promise<void> {
-  const [name = ''] = words;
-  const bench = BENCHES[name];
-  const jsonAt = words.indexOf('--json');
-  const file = jsonAt < 0 ? undefined : words[jsonAt + 1];
-  if (!bench || (jsonAt >= 0 && file === undefined)) {
-    process.stderr.write(
-      `usage: npm run bench -- NAME [--json FILE], NAME being one of ${Object.keys(BENCHES).join(', ')}\n`,
-    );
-    process.exitCode = 2;
-    return;
+async function main([name = '', ...words]: readonly string[]): Promise<void> {
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (!bench) {
+    const names = Object.keys(BENCHES).join(', ');
+    throw new UsageError(`usage: npm run bench -- NAME [--json FILE], NAME being one of ${names}`);
   }
   const { results, text } = await bench(words);
   process.stdout.write(text);
-  if (file !== undefined) {
-    writeFileSync(file, `${JSON.stringify({ machine: machine(), commit: commit(), results }, undefined, 2)}\n`);
-  }
+  const at = words.findIndex((word) => /^--json(=|$)/.test(word));
+  if (at < 0) return;
+  const file = words[at]?.split('=').slice(1).join('=') || words[at + 1] || '';
+  writeFileSync(file, `${JSON.stringify({ machine: machine(), commit: commit(), results }, undefined, 2)}\n`);
 }
 
-await main(process.argv.slice(2));
+await runTool(() => main(process.argv.slice(2)));

@@ -6,7 +6,7 @@
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { optionsIn, runTool, UsageError } from './usage.ts';
 
 const TESTS = join(import.meta.dirname, '../test');
 
@@ -17,8 +17,12 @@ const RUNS = {
   losses: { file: 'state/power-loss.test.js', variable: 'GI4OVER6_LOSSES', count: '2000' },
 } as const;
 
-function wholeNumber(name: string, text: unknown): number {
-  if (!/^\d+$/.test(String(text))) throw new Error(`--${name} ${text}: expected a whole number`);
+/** Kills of the bare store are in two chains, in each of which every kind is to come. */
+const MIN_KILLS = 100;
+
+/** @throws UsageError */
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`--${name}: expected a whole number, got '${text}'`);
   return Number(text);
 }
 
@@ -31,17 +35,28 @@ function runTest(file: string, environment: Readonly<Record<string, string>>): P
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 
-const names = [...Object.keys(RUNS), 'seed'];
-const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])) });
-const isAsked = Object.keys(RUNS).some((name) => values[name] !== undefined);
-const seed = wholeNumber('seed', values.seed ?? Date.now() % 2 ** 32);
-console.log(`seed ${seed}`);
-const results: string[] = [];
-for (const [name, { file, variable, count }] of Object.entries(RUNS)) {
-  const wanted = wholeNumber(name, values[name] ?? (isAsked ? '0' : count));
-  if (wanted === 0) continue;
-  const code = await runTest(file, { [variable]: `${wanted}`, GI4OVER6_SEED: `${seed}` });
-  results.push(`${name} ${wanted} ${code === 0 ? 'without a violation' : 'VIOLATED'}`);
-  if (code !== 0) process.exitCode = 1;
+async function main(words: readonly string[]): Promise<void> {
+  const text = { type: 'string' } as const;
+  const values = optionsIn(words, { store: text, program: text, losses: text, seed: text });
+  const isAsked = [values.store, values.program, values.losses].some((value) => value !== undefined);
+  const seed = wholeNumber('seed', values.seed ?? `${Date.now() % 2 ** 32}`);
+  const wanted = (['store', 'program', 'losses'] as const).map((name) => {
+    return [name, wholeNumber(name, values[name] ?? (isAsked ? '0' : RUNS[name].count))] as const;
+  });
+  const [, kills = 0] = wanted[0] ?? [];
+  if (kills % 2 === 1 || (kills > 0 && kills < MIN_KILLS)) {
+    throw new UsageError(`--store: expected 0 or an even number from ${MIN_KILLS}, got '${kills}'`);
+  }
+  console.log(`seed ${seed}`);
+  const results: string[] = [];
+  for (const [name, count] of wanted) {
+    if (count === 0) continue;
+    const { file, variable } = RUNS[name];
+    const code = await runTest(file, { [variable]: `${count}`, GI4OVER6_SEED: `${seed}` });
+    results.push(`${name} ${count} ${code === 0 ? 'without a violation' : 'VIOLATED'}`);
+    if (code !== 0) process.exitCode = 1;
+  }
+  console.log(`seed ${seed}: ${results.join(', ')}`);
 }
-console.log(`seed ${seed}: ${results.join(', ')}`);
+
+await runTool(() => main(process.argv.slice(2)));

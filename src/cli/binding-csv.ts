@@ -175,6 +175,8 @@ export class BindingFile {
   /** The same failure, with line and column of each binding that its paths name, or the first line of an AFTR. */
   readonly explain = (error: Refusal): Refusal => {
     const faults = error.faults.map((fault) => {
+      // No one line is too many.
+      if (fault.path.endsWith('/softwire-num-max')) return { ...fault, message: `${this.#name}: ${fault.message}` };
       const aftr = /aftr\[name='([^']*)'\]/.exec(fault.path)?.[1] ?? '';
       const prefix = /binding\[ipv4-prefix='([^']*)'\]/.exec(fault.path)?.[1];
       const lines = this.#lineOf.get(aftr);

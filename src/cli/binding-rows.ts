@@ -21,7 +21,8 @@ export interface BindingQuery {
 }
 
 /**
- * Calls `onRow` for each binding; `onPiece` is awaited now and then.
+ * Calls `onRow` for each binding; `onPiece` is awaited now and then. The number of port sets that came beside them: all of a
+ * version, which comes whole, and none of a datastore, of which bindings alone are asked for.
  * @throws CommandFailure when one AFTR is asked for and there is none of that name
  */
 export async function eachBinding(
@@ -29,28 +30,32 @@ export async function eachBinding(
   { aftr, candidate, version }: BindingQuery,
   onRow: (row: BindingRow) => void,
   onPiece: () => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   const name = aftr === undefined ? '<name/>' : `<name>${escapeXml(aftr)}</name>`;
   const filter = `<softwire xmlns="urn:gi-4over6"><aftr>${name}<binding-table><binding/></binding-table></aftr></softwire>`;
   const operation = readOperation(filter, { datastore: candidate ? 'candidate' : 'running', version });
   const onWanted = (row: BindingRow) => {
     if (aftr === undefined || row.aftr === aftr) onRow(row);
   };
-  const visitor = new BindingVisitor(onWanted);
+  const visitor = new BindingVisitor(onWanted, aftr);
   await readData(client.request(operation), visitor, onPiece);
   if (aftr !== undefined && !visitor.aftrs.has(aftr)) throw noAftr(aftr, { candidate, version });
+  return visitor.portSets;
 }
 
 class BindingVisitor implements DataVisitor {
   readonly #onRow: (row: BindingRow) => void;
   /** Names of those that were there. */
   readonly aftrs = new Set<string>();
+  portSets = 0;
+  readonly #wanted: string | undefined;
   #isInAftr = false;
   #aftr = '';
   #leaves: Record<string, string> | undefined;
 
-  constructor(onRow: (row: BindingRow) => void) {
+  constructor(onRow: (row: BindingRow) => void, wanted: string | undefined) {
     this.#onRow = onRow;
+    this.#wanted = wanted;
   }
 
   start(name: string): void {
@@ -59,6 +64,7 @@ class BindingVisitor implements DataVisitor {
       this.#aftr = '';
     }
     if (name === 'binding') this.#leaves = {};
+    if (name === 'port-set' && (this.#wanted === undefined || this.#wanted === this.#aftr)) this.portSets++;
   }
 
   leaf(name: string, _namespace: string, value: string): void {

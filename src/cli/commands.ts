@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { Argument, Option } from 'commander';
-import { ipv4Address, moment, wholeNumber } from './arguments.ts';
+import { comment as commentText, ipv4Address, moment, plainText, wholeNumber } from './arguments.ts';
 import { NetconfClient } from './client.ts';
 import { compare } from './compare.ts';
 import { bashCompletion } from './completion.ts';
@@ -80,7 +80,7 @@ function addEditing(program: Command): void {
     .description('write to the candidate: `set PATH VALUE`, or `set aftr NAME binding PREFIX LEAF VALUE ...`')
     .argument('<words...>', 'where and what')
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
-    .option('--comment <text>', 'with --commit: what is on record of it')
+    .option('--comment <text>', 'with --commit: what is on record of it', commentText)
     .action((words: string[], options: SocketOption & EditOptions) =>
       overSession(options, (client, output) => set(client, output, words, options)),
     );
@@ -88,13 +88,13 @@ function addEditing(program: Command): void {
     .description('delete from the candidate: `delete PATH`, or `delete aftr NAME binding PREFIX`')
     .argument('<words...>', 'what')
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
-    .option('--comment <text>', 'with --commit: what is on record of it')
+    .option('--comment <text>', 'with --commit: what is on record of it', commentText)
     .action((words: string[], options: SocketOption & EditOptions) =>
       overSession(options, (client, output) => remove(client, output, words, options)),
     );
   overSocket(program.command('commit'))
     .description('make the candidate running')
-    .option('--comment <text>', 'what is on record of it')
+    .option('--comment <text>', 'what is on record of it', commentText)
     .option(
       '--confirm <seconds>',
       'take it back after that time unless `gi4over6 confirm` comes before',
@@ -128,7 +128,7 @@ function addVersions(program: Command): void {
     .description('make the candidate what running was at a version')
     .argument('<version>', 'a version of `gi4over6 log`', wholeNumber(1))
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
-    .option('--comment <text>', 'with --commit: what is on record of it')
+    .option('--comment <text>', 'with --commit: what is on record of it', commentText)
     .action((version: number, options: SocketOption & EditOptions) =>
       overSession(options, (client, output) => rollBack(client, output, version, options)),
     );
@@ -166,7 +166,7 @@ function addReading(program: Command): void {
       .option('--version <version>', 'a version of `gi4over6 log` instead of running', wholeNumber(1))
       .option('--config', 'configuration only, no state')
       .option('--defaults', 'with values that are in force by default')
-      .option('--aftr <name>', 'bindings of this AFTR only')
+      .option('--aftr <name>', 'bindings of this AFTR only', plainText)
       .action((words: string[], options: SocketOption & ShowOptions) =>
         overSession(options, (client, output) => run(client, output, words, options)),
       );
@@ -179,7 +179,7 @@ function addReading(program: Command): void {
   overSocket(program.command('lookup'))
     .description('which binding answers for an IPv4 address')
     .argument('<address>', 'IPv4 address', ipv4Address)
-    .option('--aftr <name>', 'ask this AFTR only; else every one that is or was')
+    .option('--aftr <name>', 'ask this AFTR only; else every one that is or was', plainText)
     .option('--port <number>', 'of a shared address, the port or ICMP identifier', wholeNumber(0, 65_535))
     .option('--at <time>', 'at a moment in the past, such as 2026-11-23T14:00:00Z; local time without a zone', moment)
     .option('--json', 'for programs')
@@ -207,9 +207,9 @@ function addTransfer(program: Command): void {
       'what the file holds takes the place of what is there, instead of being merged; of CSV, in the AFTRs that it names',
     )
     .option('--commit', 'make it running at once; nothing is changed when that is refused')
-    .option('--comment <text>', 'with --commit: what is on record of it')
+    .option('--comment <text>', 'with --commit: what is on record of it', commentText)
     .option('--dry-run', 'only say what it would change, after every check')
-    .option('--aftr <name>', 'AFTR of CSV rows that name none')
+    .option('--aftr <name>', 'AFTR of CSV rows that name none', plainText)
     .option('--allow-empty', 'with --replace: CSV without bindings removes all of the AFTR')
     .action((file: string, options: SocketOption & ImportOptions) =>
       overSession(options, async (client, output) => output.line(await importFile(client, file, options))),
@@ -220,7 +220,7 @@ function addTransfer(program: Command): void {
     .addOption(format())
     .option('--candidate', 'the candidate instead of running')
     .option('--version <version>', 'a version of `gi4over6 log` instead of running', wholeNumber(1))
-    .option('--aftr <name>', 'CSV: bindings of this AFTR only')
+    .option('--aftr <name>', 'CSV: bindings of this AFTR only', plainText)
     .action((file: string | undefined, options: SocketOption & ExportOptions) =>
       overSession(options, (client, output) => exportFile(client, file, output, options)),
     );

@@ -195,7 +195,7 @@ async function tallyOf(client: NetconfClient): Promise<string> {
     }
   });
   const { add, change, remove, other } = counts;
-  const others = other === 0 ? '' : `, and ${other} other changes`;
+  const others = other === 0 ? '' : `, and ${other} other ${other === 1 ? 'change' : 'changes'}`;
   return `would add ${add}, change ${change} and remove ${remove} bindings${others}`;
 }
 

@@ -7,6 +7,7 @@
 
 import { usageFailure } from './failure.ts';
 import { ARRAYS } from './model.ts';
+import { isXmlText } from './xml-text.ts';
 
 export interface Step {
   /** Name of the module; undefined where it is that of the step before. */
@@ -23,6 +24,7 @@ export interface Target {
   readonly leaves: readonly (readonly [name: string, value: string])[];
 }
 
+const NAME = /^[A-Za-z_][\w.-]*$/;
 const STEP = /\/(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)((?:\[[^\]'"]*(?:'[^']*'|"[^"]*")\s*\])*)/y;
 const PREDICATE = /\[\s*(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*|\.)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]/g;
 
@@ -105,6 +107,7 @@ function walkWords(words: readonly string[]): Walk {
 
 /** The place that the words of `get`, `show` and `delete` name. @throws CommandFailure (usage) */
 export function parsePlace(words: readonly string[]): Step[] {
+  requireText(words);
   const [first = '', ...others] = words;
   if (first.startsWith('/')) {
     if (others.length > 0) throw usageFailure(`expected one path, found '${others[0]}' after it`);
@@ -115,7 +118,7 @@ export function parsePlace(words: readonly string[]): Step[] {
   let before = steps[steps.length - 1]?.name ?? '';
   for (let at = 0; at < rest.length; at++) {
     const name = rest[at] ?? '';
-    if (!/^[A-Za-z_][\w.-]*$/.test(name)) throw usageFailure(`expected a name, found '${name}'`);
+    if (!NAME.test(name)) throw usageFailure(`expected a name, found '${name}'`);
     const value = ARRAYS.has(`${before}/${name}`) && at === rest.length - 2 ? rest[++at] : undefined;
     steps.push({ ...step(name), value });
     before = name;
@@ -125,6 +128,7 @@ export function parsePlace(words: readonly string[]): Step[] {
 
 /** What the words of `set` write: a path and its value, or an entry in words and pairs of leaf and value. */
 export function parseTarget(words: readonly string[]): Target {
+  requireText(words);
   const [first = '', value, ...others] = words;
   if (first.startsWith('/')) {
     if (others.length > 0) throw usageFailure(`expected a path and one value, found '${others[0]}' after them`);
@@ -136,10 +140,16 @@ export function parseTarget(words: readonly string[]): Target {
   const leaves: [string, string][] = [];
   for (let at = 0; at < rest.length; at += 2) {
     const [name = '', text] = rest.slice(at, at + 2);
+    if (!NAME.test(name)) throw usageFailure(`expected the name of a leaf, found '${name}'`);
     if (text === undefined) throw usageFailure(`expected a value after '${name}'`);
     leaves.push([name, text]);
   }
   return { steps, leaves };
+}
+
+function requireText(words: readonly string[]): void {
+  const unfit = words.find((word) => !isXmlText(word));
+  if (unfit !== undefined) throw usageFailure(`expected no control characters, found them in '${unfit}'`);
 }
 
 function withLeaf(steps: readonly Step[], value: string, text: string): Target {

@@ -1,6 +1,7 @@
 /** `show` and `get`: tables of what the device knows, and any data by its path. */
 
 import { alarms } from './alarms.ts';
+import type { BindingRow } from './binding-rows.ts';
 import { eachBinding } from './binding-rows.ts';
 import type { NetconfClient, ReplyNode } from './client.ts';
 import { nodesAt, readOperation, textOf, textsOf } from './client.ts';
@@ -96,12 +97,13 @@ async function modulesOf(client: NetconfClient): Promise<ReadonlyMap<string, str
 async function bindings(client: NetconfClient, output: Output, options: ShowOptions): Promise<void> {
   const columns = ['aftr', 'ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'];
   const sink = rowSink(output, columns, 'There are no bindings.', options.json ?? false);
-  await eachBinding(client, options, ({ aftr, leaves }) => sink.row({ aftr, ...leaves }), output.flow);
+  const onRow = ({ aftr, leaves }: BindingRow) => sink.row({ aftr, ...leaves });
+  const portSets = await eachBinding(client, options, onRow, output.flow);
   sink.finish();
-  if (options.json || options.version !== undefined) return;
-  const { length } = await portSetRows(client, options);
-  if (length > 0)
-    output.line(`Beside them there are ${length} port sets of shared addresses: \`gi4over6 show port-sets\`.`);
+  if (options.json) return;
+  const count = options.version === undefined ? (await portSetRows(client, options)).length : portSets;
+  if (count > 0)
+    output.line(`Beside them there are ${count} port sets of shared addresses: \`gi4over6 show port-sets\`.`);
 }
 
 async function portSets(client: NetconfClient, output: Output, options: ShowOptions): Promise<void> {

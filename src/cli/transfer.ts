@@ -1,7 +1,8 @@
 /** `import` and `export`: configurations and binding tables to files and back. */
 
-import { createWriteStream, existsSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, lstatSync, readlinkSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { BindingFile, CSV_COLUMNS } from './binding-csv.ts';
 import { aftrNames, eachBinding, noAftr } from './binding-rows.ts';
@@ -14,11 +15,12 @@ import { editsFromJson } from './file-json.ts';
 import { linesIn, octetsOf, utf8Text } from './file-text.ts';
 import { editsFromXml } from './file-xml.ts';
 import { Output } from './output.ts';
-import type { PortSetQuery } from './shared-addresses.ts';
 import { portSetRows, sharedAddressXml } from './shared-addresses.ts';
 import { get, requireOneSource } from './show.ts';
 
 export const FORMATS = ['xml', 'json', 'csv'] as const;
+/** As many as Linux follows. */
+const MAX_LINKS = 40;
 export type Format = (typeof FORMATS)[number];
 
 export interface ImportOptions {
@@ -120,8 +122,9 @@ export async function exportFile(
   }
   // Password hashes are in it: for the owner alone.
   // In a file of its own until it is whole: a broken session must not cost yesterday's export.
-  const isPlain = !existsSync(file) || statSync(file).isFile();
-  const target = isPlain ? `${file}.new-${process.pid}` : file;
+  const place = placeOf(file);
+  const isPlain = !existsSync(place) || statSync(place).isFile();
+  const target = isPlain ? `${place}.new-${process.pid}` : place;
   const stream = createWriteStream(target, { mode: 0o600, flags: isPlain ? 'wx' : 'w' });
   const broken = new Promise<never>((_, reject) => stream.once('error', (error) => reject(noFile(file, error))));
   broken.catch(() => undefined);
@@ -133,12 +136,20 @@ export async function exportFile(
     await output.flush();
     stream.end();
     await finished(stream);
-    if (isPlain) await rename(target, file);
+    if (isPlain) await rename(target, place);
   } catch (error) {
     stream.destroy();
     if (isPlain) await rm(target, { force: true });
     throw error;
   }
+}
+
+/** Where a symbolic link leads to, through others, also when nothing is there yet; any other file is its own place. */
+function placeOf(file: string, links = 0): string {
+  const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  if (!isLink) return file;
+  if (links === MAX_LINKS) throw noFile(file, new Error('more than 40 symbolic links lead one to the next'));
+  return placeOf(resolve(dirname(file), readlinkSync(file)), links + 1);
 }
 
 async function writeExport(
@@ -170,19 +181,16 @@ async function writeExport(
       const [, ...columns] = CSV_COLUMNS;
       output.line([name, ...columns.map((column) => leaves[column] ?? '')].map(csvField).join(','));
     };
-    await eachBinding(client, query, onRow, output.flow);
+    const portSets = await eachBinding(client, query, onRow, output.flow);
     begin();
-    if (version === undefined) await tellPortSets(client, query);
+    tellPortSets(version === undefined ? (await portSetRows(client, query)).length : portSets);
   }
 }
 
 /** What a CSV file leaves out. */
-async function tellPortSets(client: NetconfClient, query: PortSetQuery): Promise<void> {
-  const { length } = await portSetRows(client, query);
-  if (length === 0) return;
-  process.stderr.write(
-    `gi4over6: ${length} port sets of shared addresses are not in it: export XML or JSON for them\n`,
-  );
+function tellPortSets(count: number): void {
+  if (count === 0) return;
+  process.stderr.write(`gi4over6: ${count} port sets of shared addresses are not in it: export XML or JSON for them\n`);
 }
 
 /** A reply with its envelope exchanged for a `config` element. */

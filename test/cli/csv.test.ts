@@ -256,6 +256,8 @@ test('a refusal of the device names line and column', async () => {
   assert.match(file.explain(new Refusal([leaf])).message, 'f line 3, column gateway-ipv6-address: m');
   const elsewhere = { ...fault, path: "/softwire/aftr[name='b']" };
   assert.not.match(file.explain(new Refusal([elsewhere])).message, 'line');
+  const many = { ...fault, path: "/softwire/aftr[name='a']/softwire-num-max" };
+  assert.match(file.explain(new Refusal([many])).message, /^f: m/, 'no one line is too many');
   const whole = { ...fault, path: "/softwire/aftr[name='a']/ipv6-address" };
   assert.match(file.explain(new Refusal([whole])).message, 'f line 3, column aftr: m');
 });

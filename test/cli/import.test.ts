@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -13,7 +13,7 @@ import { startManagement } from '../helpers/management.ts';
 
 const test = suite('cli import');
 const management = await startManagement();
-const { ok, refused } = commandLine(management.socket);
+const { gi, ok, refused } = commandLine(management.socket);
 const dir = mkdtempSync(join(tmpdir(), 'gi4over6-import-'));
 const file = (name: string) => join(dir, name);
 
@@ -110,6 +110,59 @@ test('a CSV file without bindings empties no table unless that is said', async (
   await ok('import', empty, '--replace', '--commit', '--allow-empty');
   assert.is(await ok('show', 'bindings'), 'There are no bindings.\n');
 });
+
+test('an export follows a symbolic link, also to a file that is not there yet', async () => {
+  const rights = () => statSync(file('led.json')).mode & 0o777;
+  for (const link of ['first', 'second']) {
+    rmSync(file('link.json'), { force: true });
+    symlinkSync(link === 'first' ? 'led.json' : file('led.json'), file('link.json'));
+    symlinkSync('link.json', file(`${link}.json`));
+    await ok('export', file(`${link}.json`));
+    assert.ok(lstatSync(file(`${link}.json`)).isSymbolicLink());
+    assert.ok(lstatSync(file('link.json')).isSymbolicLink());
+    assert.match(readFileSync(file('led.json'), 'utf8'), '"name":"a"');
+    assert.is(rights(), 0o600);
+    writeFileSync(file('led.json'), 'old');
+  }
+  symlinkSync('turn.json', file('turn.json'));
+  assert.match(await refused(1, 'export', file('turn.json')), 'more than 40 symbolic links');
+});
+
+test('port sets that a CSV file leaves out are told, of a version, too', async () => {
+  const shared = { 'ipv4-address': '10.0.255.1', 'psid-offset': 6, 'psid-length': 8 };
+  const portSets = [1, 2].map((psid) => ({ psid, 'b4-ipv6-address': `2001:db8::${psid}` }));
+  const table = { 'shared-address': [{ ...shared, 'port-set': portSets }] };
+  const data = { 'gi-4over6:softwire': { aftr: [{ name: 'a', 'binding-table': table }] } };
+  writeFileSync(file('shared.json'), JSON.stringify(data));
+  await ok('import', file('shared.json'), '--commit');
+  const [newest] = JSON.parse(await ok('log', '--json', '--count', '1')) as { version: number }[];
+  for (const source of [[], ['--version', `${newest?.version}`]]) {
+    const { code, errors } = await gi('export', file('x.csv'), ...source);
+    assert.is(code, 0, errors);
+    assert.is(errors, 'gi4over6: 2 port sets of shared addresses are not in it: export XML or JSON for them\n');
+    assert.match(await ok('show', 'bindings', ...source), 'there are 2 port sets of shared addresses');
+  }
+});
+
+test('a table that is too large is blamed on no line; one other change is one', async () => {
+  await ok('set', 'aftr', 'a', 'softwire-num-max', '2', '--commit');
+  const line = await refused(1, 'import', csv('three.csv', MANY.slice(0, 3)), '--dry-run');
+  assert.match(line, 'three.csv: AFTR a would have ');
+  assert.match(line, 'softwire-num-max is 2');
+  writeFileSync(file('one.json'), JSON.stringify({ 'gi-4over6:softwire': { aftr: [{ name: 'a', 'hop-limit': 11 }] } }));
+  assert.match(await ok('import', file('one.json'), '--dry-run'), ' bindings, and 1 other change.\n');
+});
+
+for (const [words, what] of [
+  [['commit', '--comment', 'a\u0007b'], /'--comment <text>'.*expected 1 to 256 characters, and no control character/],
+  [['commit', '--comment', 'x'.repeat(257)], /'--comment <text>'.*expected 1 to 256 characters/],
+  [['show', 'bindings', '--aftr', '\u0001'], /'--aftr <name>'.*expected no control characters/],
+  [['set', 'aftr', 'a', 'hop-limit', '\u0001'], /expected no control characters, found them in/],
+  [['get', '/softwire\u0001'], /expected no control characters, found them in/],
+  [['set', 'aftr', 'a', 'x><y', '1'], /expected the name of a leaf, found 'x><y'/],
+] as const) {
+  test(`${JSON.stringify(words)} is wrong usage`, async () => assert.match(await refused(2, ...words), what));
+}
 
 test('the end', async () => {
   rmSync(dir, { recursive: true, force: true });

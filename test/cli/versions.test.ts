@@ -128,6 +128,7 @@ test('lookup at a time', async () => {
   assert.is(await ok('lookup', '192.0.2.1', '--at', gone.time), 'No binding held 192.0.2.1 then.\n');
   assert.match(await refused(1, 'lookup', '192.0.2.1', '--at', '2001-01-01'), 'is not on record');
   assert.match(await refused(2, 'lookup', '192.0.2.1', '--at', 'yesterday'), 'expected a time such as');
+  assert.match(await refused(2, 'lookup', '192.0.2.1', '--at', '2026-02-31 10:00'), 'expected a time such as');
   await ok('delete', 'aftr', 'a', '--commit');
   const ofOne = (name: string) => ['lookup', '192.0.2.1', '--at', then.time, '--aftr', name, '--json'];
   assert.equal(JSON.parse(await ok(...ofOne('a'))), answers, 'of an AFTR that is gone');

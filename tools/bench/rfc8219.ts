@@ -9,7 +9,7 @@
  */
 
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { numbersOf, optionsIn, requireWritable, wholeNumbersOf } from '../usage.ts';
 import type { BenchResult } from './datapath.ts';
 import type { RunningAftr, RunningDevice } from './rfc8219/devices.ts';
 import { aftr, cable, chain, cLoop, gateway, kernelForwarding } from './rfc8219/devices.ts';
@@ -39,7 +39,7 @@ const BASELINE_SIZES = [64, 512, 1518, 9216];
 const MAX_GATEWAYS = 1_000;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** The whole bench as the command line asks for it. @throws Error for a word that it does not know */
+/** The whole bench as the command line asks for it. @throws UsageError for a word that it does not know */
 export async function benchRfc8219(words: readonly string[]): Promise<{ results: BenchResult[]; text: string }> {
   const { plan, svg } = planOf(words);
   const cells = await sweep(plan);
@@ -57,33 +57,23 @@ function planOf(words: readonly string[]): { plan: SweepPlan; svg: string | unde
     sizes: text,
     strict: { type: 'boolean' },
   } as const;
-  const { values } = parseArgs({ args: words.slice(1), options });
-  const [seconds = DEFAULT_SECONDS] = values.seconds === undefined ? [] : numbers(values.seconds, 'seconds', 0.05, 600);
-  const sizes = values.sizes === undefined ? FRAME_SIZES : wholeNumbers(values.sizes, 'sizes', 64, 9_216);
+  const values = optionsIn(words, options);
+  requireWritable('json', values.json);
+  requireWritable('svg', values.svg);
+  const [seconds = DEFAULT_SECONDS] =
+    values.seconds === undefined ? [] : numbersOf('seconds', values.seconds, 0.05, 600);
+  const sizes = values.sizes === undefined ? FRAME_SIZES : wholeNumbersOf('sizes', values.sizes, 64, 9_216);
   const isWhole = values.strict === true || values.sizes !== undefined;
   const some = (of: readonly number[]) => (isWhole ? sizes : sizes.filter((size) => of.includes(size)));
   const plan = {
     sizes,
     someSizes: some(SOME_SIZES),
     baselineSizes: some(BASELINE_SIZES),
-    gateways: wholeNumbers(values.gateways ?? DEFAULT_GATEWAYS, 'gateways', 1, MAX_GATEWAYS),
+    gateways: wholeNumbersOf('gateways', values.gateways ?? DEFAULT_GATEWAYS, 1, MAX_GATEWAYS),
     effort: values.strict ? STRICT_EFFORT : quickEffort(seconds),
     progress: (line: string) => process.stderr.write(`${line}\n`),
   };
   return { plan, svg: values.svg };
-}
-
-function numbers(text: string, name: string, least: number, most: number): number[] {
-  const all = text.split(',').map(Number);
-  const isGood = all.every((number) => number >= least && number <= most);
-  if (!isGood) throw new Error(`--${name}: expected numbers from ${least} to ${most} with commas between, got ${text}`);
-  return all;
-}
-
-function wholeNumbers(text: string, name: string, least: number, most: number): number[] {
-  const all = numbers(text, name, least, most);
-  if (!all.every(Number.isInteger)) throw new Error(`--${name}: expected whole numbers, got ${text}`);
-  return all;
 }
 
 /** Builds devices, measures all cells, takes everything down again. */
