@@ -1,7 +1,10 @@
 /**
  * How many ICMP errors an instance may send (RFC 4443 §2.4 (f), RFC 1812 §4.3.2.8): a token bucket for each instance and
- * family, in shared memory. All workers of a role draw on the same bucket, so a rate is that of the instance however
- * many workers there are; a lock word keeps their steps apart.
+ * kind of error, in shared memory. All workers of a role draw on the same bucket, so a rate is that of the instance
+ * however many workers there are; a lock word keeps their steps apart.
+ *
+ * Kinds: ICMPv4 errors have the same rate and burst, but a bucket for each kind, by who can cause them. Who scans
+ * addresses that nothing holds, or forges ICMPv6 errors, takes nothing from path MTU discovery and traceroute.
  *
  * Fairness: what a source has used is kept beside the bucket, and fades with the time in which the bucket fills. A
  * source that has used something gets a token only while as much is left after it. So one source alone may take half of
@@ -18,9 +21,21 @@ import { MAX_INSTANCES } from './layout.ts';
 import { addOne, readCount } from './shared-count.ts';
 import { tryLock, unlock } from './spin-lock.ts';
 
-export const ICMPV4_ERRORS = 0;
-export const ICMPV6_ERRORS = 1;
-const FAMILIES = 2;
+/** About a packet to an address that nothing holds. */
+export const ABOUT_UNBOUND = 0;
+/** About any other packet from the IPv4 side. */
+export const ABOUT_IPV4 = 1;
+/** About an IPv4 packet that came through the tunnel from who may send it. */
+export const ABOUT_TUNNELLED = 2;
+/** What an ICMPv6 error from inside the tunnel, which anybody can forge, says to an IPv4 source. */
+export const RELAYED = 3;
+/** ICMPv6, about any tunnel packet. */
+export const ABOUT_TUNNEL = 4;
+const KINDS = 5;
+
+/** The kinds of each family. */
+export const ICMPV4_ERRORS: readonly number[] = [ABOUT_UNBOUND, ABOUT_IPV4, ABOUT_TUNNELLED, RELAYED];
+export const ICMPV6_ERRORS: readonly number[] = [ABOUT_TUNNEL];
 
 const LOCK = 0;
 const SENT = 1;
@@ -35,8 +50,8 @@ const FIRST_SLOT = 4;
 const SLOTS = 256;
 const BUCKET_DOUBLES = FIRST_SLOT + 2 * SLOTS;
 
-const WORDS = FAMILIES * MAX_INSTANCES * BUCKET_WORDS;
-const OCTETS = WORDS * 4 + FAMILIES * MAX_INSTANCES * BUCKET_DOUBLES * 8;
+const WORDS = KINDS * MAX_INSTANCES * BUCKET_WORDS;
+const OCTETS = WORDS * 4 + KINDS * MAX_INSTANCES * BUCKET_DOUBLES * 8;
 
 export class IcmpBudget {
   readonly memory: SharedArrayBuffer;
@@ -54,17 +69,18 @@ export class IcmpBudget {
 
   /** Control thread: an instance gets a number that another may have had; its bucket is full, its counts are zero. */
   begin(instance: number): void {
-    for (const family of [ICMPV4_ERRORS, ICMPV6_ERRORS]) {
-      const word = this.#bucketWord(instance, family);
-      this.#words.fill(0, word, word + BUCKET_WORDS);
-      const bucket = this.#bucket(instance, family);
-      this.#doubles.fill(0, bucket, bucket + BUCKET_DOUBLES);
-    }
+    const word = this.#bucketWord(instance, 0);
+    this.#words.fill(0, word, word + KINDS * BUCKET_WORDS);
+    const bucket = this.#bucket(instance, 0);
+    this.#doubles.fill(0, bucket, bucket + KINDS * BUCKET_DOUBLES);
   }
 
-  /** Control thread, workers held: errors a second and at once; a bucket whose limits change is full. */
-  setLimits(instance: number, family: number, rate: number, burst: number): void {
-    const bucket = this.#bucket(instance, family);
+  /** Control thread, workers held: errors a second and at once of each of `kinds`; a bucket whose limits change is full. */
+  setLimits(instance: number, kinds: readonly number[], rate: number, burst: number): void {
+    for (const kind of kinds) this.#setLimits(this.#bucket(instance, kind), rate, burst);
+  }
+
+  #setLimits(bucket: number, rate: number, burst: number): void {
     if (this.#doubles[bucket + RATE] === rate && this.#doubles[bucket + BURST] === burst) return;
     this.#doubles.fill(0, bucket, bucket + BUCKET_DOUBLES);
     this.#doubles[bucket + RATE] = rate;
@@ -73,21 +89,21 @@ export class IcmpBudget {
   }
 
   /**
-   * Worker: whether an instance may send one error to the source that `source` (32 bits of or from its address) stands
-   * for. It is counted as sent or as suppressed.
+   * Worker: whether an instance may send one error of a kind that the source which `source` (32 bits of or from its
+   * address) stands for has caused. It is counted as sent or as suppressed.
    */
-  take(instance: number, family: number, source: number, nowMs: number): boolean {
-    const word = this.#bucketWord(instance, family);
-    const granted =
-      tryLock(this.#words, word + LOCK) && this.#step(this.#bucket(instance, family), source, nowMs, word);
+  take(instance: number, kind: number, source: number, nowMs: number): boolean {
+    const word = this.#bucketWord(instance, kind);
+    const granted = tryLock(this.#words, word + LOCK) && this.#step(this.#bucket(instance, kind), source, nowMs, word);
     addOne(this.#words, word + (granted ? SENT : SUPPRESSED));
     return granted;
   }
 
-  /** Reader: errors of an instance since `begin`. */
-  read(instance: number, family: number): ErrorCounters {
-    const word = this.#bucketWord(instance, family);
-    return { sent: readCount(this.#words, word + SENT), suppressed: readCount(this.#words, word + SUPPRESSED) };
+  /** Reader: errors of an instance, of all of `kinds` together, since `begin`. */
+  read(instance: number, kinds: readonly number[]): ErrorCounters {
+    const sum = (count: number): number =>
+      kinds.reduce((all, kind) => all + readCount(this.#words, this.#bucketWord(instance, kind) + count), 0);
+    return { sent: sum(SENT), suppressed: sum(SUPPRESSED) };
   }
 
   /** One token of the bucket, which is locked and is not any more afterwards. */
@@ -114,11 +130,11 @@ export class IcmpBudget {
     return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 24;
   }
 
-  #bucketWord(instance: number, family: number): number {
-    return (instance * FAMILIES + family) * BUCKET_WORDS;
+  #bucketWord(instance: number, kind: number): number {
+    return (instance * KINDS + kind) * BUCKET_WORDS;
   }
 
-  #bucket(instance: number, family: number): number {
-    return (instance * FAMILIES + family) * BUCKET_DOUBLES;
+  #bucket(instance: number, kind: number): number {
+    return (instance * KINDS + kind) * BUCKET_DOUBLES;
   }
 }

@@ -8,10 +8,16 @@ import type { Batch } from './batch.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import { ENCAPSULATION_ROOM } from './encapsulation.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
-import { ICMPV4_ERRORS } from './icmp-budget.ts';
+import { ABOUT_IPV4, ABOUT_TUNNELLED, ABOUT_UNBOUND, RELAYED } from './icmp-budget.ts';
 import { FLAG_ICMPV4_ERRORS } from './layout.ts';
 import type { Softwires } from './softwires.ts';
-import { ICMPV4_HEADER_LEN, isIcmpv4Error, writeIcmpv4Error } from './wire/icmpv4.ts';
+import {
+  CODE_HOST_UNREACHABLE,
+  ICMPV4_HEADER_LEN,
+  ICMPV4_UNREACHABLE,
+  isIcmpv4Error,
+  writeIcmpv4Error,
+} from './wire/icmpv4.ts';
 import {
   destination,
   fragmentOffset,
@@ -24,6 +30,7 @@ import {
   writeIpv4,
 } from './wire/ipv4.ts';
 
+const HOST_UNREACHABLE = [ICMPV4_UNREACHABLE, CODE_HOST_UNREACHABLE] as const;
 /** An error quotes as much as fits in 576 octets (RFC 1812 §4.3.2.3). */
 const LARGEST_ERROR = 576;
 /** Internetwork control precedence (RFC 1812 §4.3.2.5). */
@@ -58,13 +65,19 @@ export class Replies {
     softwire: number,
     row: number,
   ): void {
+    const kind = row === NO_ROW ? ABOUT_IPV4 : ABOUT_TUNNELLED;
+    this.#send(batch, k, at, totalLength(batch.buf, at), code, mtu, softwire, softwire, row, kind);
+  }
+
+  /** The same about a packet from the IPv4 side to an address that nothing holds: host unreachable. */
+  sendUnbound(batch: Batch, k: number, at: number, softwire: number, row: number): void {
     const available = totalLength(batch.buf, at);
-    this.sendErrorFrom(batch, k, at, available, code, mtu, softwire, softwire, row);
+    this.#send(batch, k, at, available, HOST_UNREACHABLE, 0, softwire, softwire, row, ABOUT_UNBOUND);
   }
 
   /**
-   * The same about a packet of which only `available` octets are there, header and eight octets at least: from the
-   * instance of softwire `about`, through softwire `through`. Returns whether it was sent.
+   * Relays an error about a packet of which only `available` octets are there, header and eight octets at least: from
+   * the instance of softwire `about`, through softwire `through`. Returns whether it was sent.
    */
   sendErrorFrom(
     batch: Batch,
@@ -77,13 +90,28 @@ export class Replies {
     through: number,
     row: number,
   ): boolean {
+    return this.#send(batch, k, at, available, code, mtu, about, through, row, RELAYED);
+  }
+
+  #send(
+    batch: Batch,
+    k: number,
+    at: number,
+    available: number,
+    code: readonly [type: number, code: number],
+    mtu: number,
+    about: number,
+    through: number,
+    row: number,
+    kind: number,
+  ): boolean {
     const from = this.#softwires.ipv4Address(about);
     if (from === 0 || !this.#softwires.has(about, FLAG_ICMPV4_ERRORS) || !mayBeAnswered(batch.buf, at)) return false;
     const quoted = Math.min(available, LARGEST_ERROR - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
     if (!batch.hasRoom(4, ENCAPSULATION_ROOM + len + LARGEST_ERROR)) return false;
     const to = source(batch.buf, at);
-    if (!this.#budget.take(this.#softwires.instance(about), ICMPV4_ERRORS, to, batch.nowMs)) return false;
+    if (!this.#budget.take(this.#softwires.instance(about), kind, to, batch.nowMs)) return false;
     const error = batch.takeScratch(ENCAPSULATION_ROOM + len) + ENCAPSULATION_ROOM;
     const message = error + IPV4_HEADER_LEN;
     batch.buf.copyWithin(message + ICMPV4_HEADER_LEN, at, at + quoted);

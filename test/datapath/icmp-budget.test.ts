@@ -1,7 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from '../../src/datapath/icmp-budget.ts';
+import {
+  ABOUT_IPV4,
+  ABOUT_TUNNEL,
+  ABOUT_UNBOUND,
+  ICMPV4_ERRORS,
+  ICMPV6_ERRORS,
+  IcmpBudget,
+} from '../../src/datapath/icmp-budget.ts';
 import { random, seed } from '../helpers/random.ts';
 
 const test = suite('icmp-budget');
@@ -16,13 +23,13 @@ function budgetOf(rate: number, burst: number): IcmpBudget {
 /** How many of `count` askers of one source get a token. */
 function ask(budget: IcmpBudget, count: number, source: number, nowMs: number): number {
   let granted = 0;
-  for (let i = 0; i < count; i++) if (budget.take(3, ICMPV6_ERRORS, source, nowMs)) granted++;
+  for (let i = 0; i < count; i++) if (budget.take(3, ABOUT_TUNNEL, source, nowMs)) granted++;
   return granted;
 }
 
 test('without limits nothing may be sent', () => {
   const budget = new IcmpBudget(seed);
-  assert.not(budget.take(3, ICMPV6_ERRORS, 1, 1_000));
+  assert.not(budget.take(3, ABOUT_TUNNEL, 1, 1_000));
 });
 
 test('a burst of one is one', () => {
@@ -70,12 +77,25 @@ test('instances and families are apart, and counted', () => {
   budget.setLimits(3, ICMPV4_ERRORS, 10, 2);
   budget.setLimits(4, ICMPV6_ERRORS, 10, 2);
   assert.is(ask(budget, 9, 1, 0), 1);
-  assert.ok(budget.take(3, ICMPV4_ERRORS, 1, 0));
-  assert.ok(budget.take(4, ICMPV6_ERRORS, 1, 0));
+  assert.ok(budget.take(3, ABOUT_IPV4, 1, 0));
+  assert.ok(budget.take(4, ABOUT_TUNNEL, 1, 0));
   assert.equal(budget.read(3, ICMPV6_ERRORS), { sent: 1, suppressed: 8 });
   assert.equal(budget.read(3, ICMPV4_ERRORS), { sent: 1, suppressed: 0 });
   budget.begin(3);
   assert.equal(budget.read(3, ICMPV6_ERRORS), { sent: 0, suppressed: 0 });
+});
+
+test('kinds of one family have a bucket each, and are counted together', () => {
+  const budget = new IcmpBudget(seed);
+  budget.begin(3);
+  budget.setLimits(3, ICMPV4_ERRORS, 10, 1);
+  for (const kind of ICMPV4_ERRORS)
+    assert.equal(
+      [1, 2].map((source) => budget.take(3, kind, source, 0)),
+      [true, false],
+    );
+  assert.not(budget.take(3, ABOUT_UNBOUND, 3, 0));
+  assert.equal(budget.read(3, ICMPV4_ERRORS), { sent: 4, suppressed: 5 });
 });
 
 test('the same limits again leave the bucket as it is', () => {
@@ -94,13 +114,13 @@ test('four threads draw on one bucket: together no more than one may', async () 
     import(workerData.module).then(({ IcmpBudget }) => {
       const budget = new IcmpBudget(workerData.seed, workerData.memory);
       let granted = 0;
-      for (let i = 0; i < 20_000; i++) if (budget.take(3, 1, i * 4 + workerData.thread, 0)) granted++;
+      for (let i = 0; i < 20_000; i++) if (budget.take(3, workerData.kind, i * 4 + workerData.thread, 0)) granted++;
       parentPort.postMessage(granted);
     });`;
   const module = new URL('../../src/datapath/icmp-budget.js', import.meta.url).href;
   const granted = await Promise.all(
     [0, 1, 2, 3].map((thread) => {
-      const workerData = { module, seed, memory: budget.memory, thread };
+      const workerData = { module, seed, memory: budget.memory, thread, kind: ABOUT_TUNNEL };
       const worker = new Worker(code, { eval: true, workerData });
       return new Promise<number>((resolve, reject) => {
         worker.once('message', resolve);
