@@ -7,13 +7,15 @@
  * addresses that nothing holds, or forges ICMPv6 errors, takes nothing from path MTU discovery and traceroute.
  *
  * Fairness: what a source has used is kept beside the bucket, and fades with the time in which the bucket fills. A
- * source that has used something gets a token only while as much is left after it. So one source alone may take half of
- * a full bucket at once, and in the long run the whole rate; n sources that all ask without end leave about the n-th
- * part of the bucket to one that comes new. Sources fall into slots by a keyed hash: those that share a slot share their
- * use.
+ * source that has used something gets a token only while as much is left after it: n sources that all ask without end
+ * leave about the n-th part of the bucket to one that comes new. A source that nobody else asks beside may take all; what
+ * it takes above that share, half of a burst at most, is owed to those that come new, who then have it of the tokens to
+ * come. So after a pause any source has a whole burst, and in a second no more than burst and rate leave, but for what
+ * is owed at its end. Sources fall into slots by a keyed hash: those that share a slot share their use.
  *
  *     bucket (words):   0 lock   1-2 sent   3-4 suppressed
- *     bucket (doubles): 0 rate a second   1 burst   2 tokens   3 time of the last step   4.. slots of: use, its time
+ *     bucket (doubles): 0 rate a second   1 burst   2 tokens, less than 0 when some of those to come are spent
+ *                       3 time of the last step   4 use of all   5 owed   6.. slots of: use, its time
  */
 
 import type { ErrorCounters } from '../control.ts';
@@ -46,7 +48,9 @@ const RATE = 0;
 const BURST = 1;
 const TOKENS = 2;
 const STEPPED_MS = 3;
-const FIRST_SLOT = 4;
+const USE = 4;
+const OWED = 5;
+const FIRST_SLOT = 6;
 const SLOTS = 256;
 const BUCKET_DOUBLES = FIRST_SLOT + 2 * SLOTS;
 
@@ -109,16 +113,23 @@ export class IcmpBudget {
   /** One token of the bucket, which is locked and is not any more afterwards. */
   #step(bucket: number, source: number, nowMs: number, word: number): boolean {
     const doubles = this.#doubles;
-    const rateMs = (doubles[bucket + RATE] ?? 0) / 1_000;
     const burst = doubles[bucket + BURST] ?? 0;
+    const rateMs = (doubles[bucket + RATE] ?? 0) / 1_000;
     const passedMs = Math.max(0, nowMs - (doubles[bucket + STEPPED_MS] ?? 0));
     const tokens = Math.min(burst, (doubles[bucket + TOKENS] ?? 0) + passedMs * rateMs);
+    const owed = Math.min(doubles[bucket + OWED] ?? 0, burst / 2, burst - tokens);
+    const all = (doubles[bucket + USE] ?? 0) * Math.exp((-passedMs * rateMs) / burst);
     const slot = bucket + FIRST_SLOT + 2 * this.#slotOf(source);
     const idleMs = Math.max(0, nowMs - (doubles[slot + 1] ?? 0));
     const use = (doubles[slot] ?? 0) * Math.exp((-idleMs * rateMs) / burst);
-    const granted = tokens >= 1 && (use < 1 || use + 1 <= tokens);
+    const isFair = tokens >= 1 && (use < 1 || use + 1 <= tokens);
+    const isAlone = tokens >= 1 && all - use < 1;
+    const isOwed = use < 1 && owed >= 1;
+    const granted = isFair || isAlone || isOwed;
     doubles[bucket + STEPPED_MS] = nowMs;
     doubles[bucket + TOKENS] = granted ? tokens - 1 : tokens;
+    doubles[bucket + USE] = granted ? all + 1 : all;
+    doubles[bucket + OWED] = isFair || !granted ? owed : isAlone ? owed + 1 : owed - 1;
     doubles[slot] = granted ? use + 1 : use;
     doubles[slot + 1] = nowMs;
     unlock(this.#words, word + LOCK);

@@ -7,10 +7,13 @@ import { isMartianIpv4 } from '../address.ts';
 import type { Batch } from './batch.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import { ENCAPSULATION_ROOM } from './encapsulation.ts';
+import type { Role } from './engine.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
 import { ABOUT_IPV4, ABOUT_TUNNELLED, ABOUT_UNBOUND, RELAYED } from './icmp-budget.ts';
-import { FLAG_ICMPV4_ERRORS } from './layout.ts';
+import { FLAG_ICMPV4_ERRORS, ROW_SHIFT } from './layout.ts';
+import { isShared } from './port-sets.ts';
 import type { Softwires } from './softwires.ts';
+import type { TableReader } from './table.ts';
 import {
   CODE_HOST_UNREACHABLE,
   ICMPV4_HEADER_LEN,
@@ -29,6 +32,7 @@ import {
   totalLength,
   writeIpv4,
 } from './wire/ipv4.ts';
+import { addressHash } from './wire/ipv6.ts';
 
 const HOST_UNREACHABLE = [ICMPV4_UNREACHABLE, CODE_HOST_UNREACHABLE] as const;
 /** An error quotes as much as fits in 576 octets (RFC 1812 §4.3.2.3). */
@@ -41,11 +45,15 @@ const TTL = 64;
 export const NO_ROW = 0;
 
 export class Replies {
+  readonly #isGateway: boolean;
+  readonly #table: TableReader;
   readonly #softwires: Softwires;
   readonly #encapsulation: Encapsulation;
   readonly #budget: IcmpBudget;
 
-  constructor(softwires: Softwires, encapsulation: Encapsulation, budget: IcmpBudget) {
+  constructor(role: Role, table: TableReader, softwires: Softwires, encapsulation: Encapsulation, budget: IcmpBudget) {
+    this.#isGateway = role === 'gateway';
+    this.#table = table;
     this.#softwires = softwires;
     this.#encapsulation = encapsulation;
     this.#budget = budget;
@@ -111,7 +119,8 @@ export class Replies {
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
     if (!batch.hasRoom(4, ENCAPSULATION_ROOM + len + LARGEST_ERROR)) return false;
     const to = source(batch.buf, at);
-    if (!this.#budget.take(this.#softwires.instance(about), kind, to, batch.nowMs)) return false;
+    const causer = this.#causer(batch.buf, at, kind, row);
+    if (!this.#budget.take(this.#softwires.instance(about), kind, causer, batch.nowMs)) return false;
     const error = batch.takeScratch(ENCAPSULATION_ROOM + len) + ENCAPSULATION_ROOM;
     const message = error + IPV4_HEADER_LEN;
     batch.buf.copyWithin(message + ICMPV4_HEADER_LEN, at, at + quoted);
@@ -120,6 +129,17 @@ export class Replies {
     if (row === NO_ROW) batch.send(k, error, len);
     else return this.#encapsulation.send(batch, k, error, through, row);
     return true;
+  }
+
+  /**
+   * Who the budget charges with an error about the packet at `at`: a gateway may send from all addresses that are bound to
+   * it, so that at an AFTR it is the gateway that the packet came from, or that a quoted one went to: who forges the
+   * quote must know one. At a gateway, where all come from one AFTR, and on the IPv4 side it is the source.
+   */
+  #causer(buf: Uint8Array, at: number, kind: number, row: number): number {
+    if (this.#isGateway || kind === ABOUT_UNBOUND || kind === ABOUT_IPV4) return source(buf, at);
+    const gateway = kind === RELAYED ? this.#table.lookup(destination(buf, at)) : row;
+    return isShared(this.#table, gateway) ? gateway : addressHash(this.#table.octets, (gateway << ROW_SHIFT) * 4);
   }
 }
 
