@@ -24,8 +24,8 @@ interface Beginning {
   readonly time: string;
   readonly counts: readonly (readonly Traffic[])[];
   readonly ecnAnomalies: number;
-  /** By family. */
-  readonly errors: readonly ErrorCounters[];
+  readonly icmpv4Errors: ErrorCounters;
+  readonly icmpv6Errors: ErrorCounters;
 }
 
 export class CounterReader {
@@ -52,7 +52,8 @@ export class CounterReader {
       time: new Date().toISOString(),
       counts,
       ecnAnomalies: this.ecnAnomalies(instance),
-      errors: [ICMPV4_ERRORS, ICMPV6_ERRORS].map((family) => this.#icmpBudget.read(instance, family)),
+      icmpv4Errors: this.#icmpBudget.read(instance, ICMPV4_ERRORS),
+      icmpv6Errors: this.#icmpBudget.read(instance, ICMPV6_ERRORS),
     });
   }
 
@@ -76,14 +77,13 @@ export class CounterReader {
       ipv4: this.#side(instance, SIDE_IPV4, beginning),
       ipv6: this.#side(instance, SIDE_IPV6, beginning),
       ecnAnomalies: this.ecnAnomalies(instance) - (beginning?.ecnAnomalies ?? 0),
-      icmpv4Errors: this.#errors(instance, ICMPV4_ERRORS, beginning),
-      icmpv6Errors: this.#errors(instance, ICMPV6_ERRORS, beginning),
+      icmpv4Errors: this.#errors(instance, ICMPV4_ERRORS, beginning?.icmpv4Errors),
+      icmpv6Errors: this.#errors(instance, ICMPV6_ERRORS, beginning?.icmpv6Errors),
     };
   }
 
-  #errors(instance: number, family: number, beginning: Beginning | undefined): ErrorCounters {
-    const { sent, suppressed } = this.#icmpBudget.read(instance, family);
-    const before = beginning?.errors[family];
+  #errors(instance: number, kinds: readonly number[], before: ErrorCounters | undefined): ErrorCounters {
+    const { sent, suppressed } = this.#icmpBudget.read(instance, kinds);
     return { sent: sent - (before?.sent ?? 0), suppressed: suppressed - (before?.suppressed ?? 0) };
   }
 

@@ -163,7 +163,7 @@ export class Engine {
     const { role, seed } = memory;
     const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
     const [encapsulation, pathMtus] = [this.#encapsulation, this.#pathMtus];
-    const replies = new Replies(softwires, encapsulation, budget);
+    const replies = new Replies(role, table, softwires, encapsulation, budget);
     const refused = new SourceRefusals(memory.sourceRefusals);
     const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refused);
     const events = new Events(memory.workers, memory.events);

@@ -1,16 +1,21 @@
 /**
  * How many ICMP errors an instance may send (RFC 4443 §2.4 (f), RFC 1812 §4.3.2.8): a token bucket for each instance and
- * family, in shared memory. All workers of a role draw on the same bucket, so a rate is that of the instance however
- * many workers there are; a lock word keeps their steps apart.
+ * kind of error, in shared memory. All workers of a role draw on the same bucket, so a rate is that of the instance
+ * however many workers there are; a lock word keeps their steps apart.
+ *
+ * Kinds: ICMPv4 errors have the same rate and burst, but a bucket for each kind, by who can cause them. Who scans
+ * addresses that nothing holds, or forges ICMPv6 errors, takes nothing from path MTU discovery and traceroute.
  *
  * Fairness: what a source has used is kept beside the bucket, and fades with the time in which the bucket fills. A
- * source that has used something gets a token only while as much is left after it. So one source alone may take half of
- * a full bucket at once, and in the long run the whole rate; n sources that all ask without end leave about the n-th
- * part of the bucket to one that comes new. Sources fall into slots by a keyed hash: those that share a slot share their
- * use.
+ * source that has used something gets a token only while as much is left after it: n sources that all ask without end
+ * leave about the n-th part of the bucket to one that comes new. A source that nobody else asks beside may take all; what
+ * it takes above that share, half of a burst at most, is owed to those that come new, who then have it of the tokens to
+ * come. So after a pause any source has a whole burst, and in a second no more than burst and rate leave, but for what
+ * is owed at its end. Sources fall into slots by a keyed hash: those that share a slot share their use.
  *
  *     bucket (words):   0 lock   1-2 sent   3-4 suppressed
- *     bucket (doubles): 0 rate a second   1 burst   2 tokens   3 time of the last step   4.. slots of: use, its time
+ *     bucket (doubles): 0 rate a second   1 burst   2 tokens, less than 0 when some of those to come are spent
+ *                       3 time of the last step   4 use of all   5 owed   6.. slots of: use, its time
  */
 
 import type { ErrorCounters } from '../control.ts';
@@ -18,9 +23,21 @@ import { MAX_INSTANCES } from './layout.ts';
 import { addOne, readCount } from './shared-count.ts';
 import { tryLock, unlock } from './spin-lock.ts';
 
-export const ICMPV4_ERRORS = 0;
-export const ICMPV6_ERRORS = 1;
-const FAMILIES = 2;
+/** About a packet to an address that nothing holds. */
+export const ABOUT_UNBOUND = 0;
+/** About any other packet from the IPv4 side. */
+export const ABOUT_IPV4 = 1;
+/** About an IPv4 packet that came through the tunnel from who may send it. */
+export const ABOUT_TUNNELLED = 2;
+/** What an ICMPv6 error from inside the tunnel, which anybody can forge, says to an IPv4 source. */
+export const RELAYED = 3;
+/** ICMPv6, about any tunnel packet. */
+export const ABOUT_TUNNEL = 4;
+const KINDS = 5;
+
+/** The kinds of each family. */
+export const ICMPV4_ERRORS: readonly number[] = [ABOUT_UNBOUND, ABOUT_IPV4, ABOUT_TUNNELLED, RELAYED];
+export const ICMPV6_ERRORS: readonly number[] = [ABOUT_TUNNEL];
 
 const LOCK = 0;
 const SENT = 1;
@@ -31,12 +48,14 @@ const RATE = 0;
 const BURST = 1;
 const TOKENS = 2;
 const STEPPED_MS = 3;
-const FIRST_SLOT = 4;
+const USE = 4;
+const OWED = 5;
+const FIRST_SLOT = 6;
 const SLOTS = 256;
 const BUCKET_DOUBLES = FIRST_SLOT + 2 * SLOTS;
 
-const WORDS = FAMILIES * MAX_INSTANCES * BUCKET_WORDS;
-const OCTETS = WORDS * 4 + FAMILIES * MAX_INSTANCES * BUCKET_DOUBLES * 8;
+const WORDS = KINDS * MAX_INSTANCES * BUCKET_WORDS;
+const OCTETS = WORDS * 4 + KINDS * MAX_INSTANCES * BUCKET_DOUBLES * 8;
 
 export class IcmpBudget {
   readonly memory: SharedArrayBuffer;
@@ -54,17 +73,18 @@ export class IcmpBudget {
 
   /** Control thread: an instance gets a number that another may have had; its bucket is full, its counts are zero. */
   begin(instance: number): void {
-    for (const family of [ICMPV4_ERRORS, ICMPV6_ERRORS]) {
-      const word = this.#bucketWord(instance, family);
-      this.#words.fill(0, word, word + BUCKET_WORDS);
-      const bucket = this.#bucket(instance, family);
-      this.#doubles.fill(0, bucket, bucket + BUCKET_DOUBLES);
-    }
+    const word = this.#bucketWord(instance, 0);
+    this.#words.fill(0, word, word + KINDS * BUCKET_WORDS);
+    const bucket = this.#bucket(instance, 0);
+    this.#doubles.fill(0, bucket, bucket + KINDS * BUCKET_DOUBLES);
   }
 
-  /** Control thread, workers held: errors a second and at once; a bucket whose limits change is full. */
-  setLimits(instance: number, family: number, rate: number, burst: number): void {
-    const bucket = this.#bucket(instance, family);
+  /** Control thread, workers held: errors a second and at once of each of `kinds`; a bucket whose limits change is full. */
+  setLimits(instance: number, kinds: readonly number[], rate: number, burst: number): void {
+    for (const kind of kinds) this.#setLimits(this.#bucket(instance, kind), rate, burst);
+  }
+
+  #setLimits(bucket: number, rate: number, burst: number): void {
     if (this.#doubles[bucket + RATE] === rate && this.#doubles[bucket + BURST] === burst) return;
     this.#doubles.fill(0, bucket, bucket + BUCKET_DOUBLES);
     this.#doubles[bucket + RATE] = rate;
@@ -73,36 +93,43 @@ export class IcmpBudget {
   }
 
   /**
-   * Worker: whether an instance may send one error to the source that `source` (32 bits of or from its address) stands
-   * for. It is counted as sent or as suppressed.
+   * Worker: whether an instance may send one error of a kind that the source which `source` (32 bits of or from its
+   * address) stands for has caused. It is counted as sent or as suppressed.
    */
-  take(instance: number, family: number, source: number, nowMs: number): boolean {
-    const word = this.#bucketWord(instance, family);
-    const granted =
-      tryLock(this.#words, word + LOCK) && this.#step(this.#bucket(instance, family), source, nowMs, word);
+  take(instance: number, kind: number, source: number, nowMs: number): boolean {
+    const word = this.#bucketWord(instance, kind);
+    const granted = tryLock(this.#words, word + LOCK) && this.#step(this.#bucket(instance, kind), source, nowMs, word);
     addOne(this.#words, word + (granted ? SENT : SUPPRESSED));
     return granted;
   }
 
-  /** Reader: errors of an instance since `begin`. */
-  read(instance: number, family: number): ErrorCounters {
-    const word = this.#bucketWord(instance, family);
-    return { sent: readCount(this.#words, word + SENT), suppressed: readCount(this.#words, word + SUPPRESSED) };
+  /** Reader: errors of an instance, of all of `kinds` together, since `begin`. */
+  read(instance: number, kinds: readonly number[]): ErrorCounters {
+    const sum = (count: number): number =>
+      kinds.reduce((all, kind) => all + readCount(this.#words, this.#bucketWord(instance, kind) + count), 0);
+    return { sent: sum(SENT), suppressed: sum(SUPPRESSED) };
   }
 
   /** One token of the bucket, which is locked and is not any more afterwards. */
   #step(bucket: number, source: number, nowMs: number, word: number): boolean {
     const doubles = this.#doubles;
-    const rateMs = (doubles[bucket + RATE] ?? 0) / 1_000;
     const burst = doubles[bucket + BURST] ?? 0;
+    const rateMs = (doubles[bucket + RATE] ?? 0) / 1_000;
     const passedMs = Math.max(0, nowMs - (doubles[bucket + STEPPED_MS] ?? 0));
     const tokens = Math.min(burst, (doubles[bucket + TOKENS] ?? 0) + passedMs * rateMs);
+    const owed = Math.min(doubles[bucket + OWED] ?? 0, burst / 2, burst - tokens);
+    const all = (doubles[bucket + USE] ?? 0) * Math.exp((-passedMs * rateMs) / burst);
     const slot = bucket + FIRST_SLOT + 2 * this.#slotOf(source);
     const idleMs = Math.max(0, nowMs - (doubles[slot + 1] ?? 0));
     const use = (doubles[slot] ?? 0) * Math.exp((-idleMs * rateMs) / burst);
-    const granted = tokens >= 1 && (use < 1 || use + 1 <= tokens);
+    const isFair = tokens >= 1 && (use < 1 || use + 1 <= tokens);
+    const isAlone = tokens >= 1 && all - use < 1;
+    const isOwed = use < 1 && owed >= 1;
+    const granted = isFair || isAlone || isOwed;
     doubles[bucket + STEPPED_MS] = nowMs;
     doubles[bucket + TOKENS] = granted ? tokens - 1 : tokens;
+    doubles[bucket + USE] = granted ? all + 1 : all;
+    doubles[bucket + OWED] = isFair || !granted ? owed : isAlone ? owed + 1 : owed - 1;
     doubles[slot] = granted ? use + 1 : use;
     doubles[slot + 1] = nowMs;
     unlock(this.#words, word + LOCK);
@@ -114,11 +141,11 @@ export class IcmpBudget {
     return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 24;
   }
 
-  #bucketWord(instance: number, family: number): number {
-    return (instance * FAMILIES + family) * BUCKET_WORDS;
+  #bucketWord(instance: number, kind: number): number {
+    return (instance * KINDS + kind) * BUCKET_WORDS;
   }
 
-  #bucket(instance: number, family: number): number {
-    return (instance * FAMILIES + family) * BUCKET_DOUBLES;
+  #bucket(instance: number, kind: number): number {
+    return (instance * KINDS + kind) * BUCKET_DOUBLES;
   }
 }

@@ -7,7 +7,7 @@
 
 import type { Batch } from './batch.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
-import { ICMPV6_ERRORS } from './icmp-budget.ts';
+import { ABOUT_TUNNEL } from './icmp-budget.ts';
 import { FLAG_ICMPV6_ERRORS, SOFTWIRE_SHIFT } from './layout.ts';
 import type { Softwires } from './softwires.ts';
 import { ICMPV6_HEADER_LEN, mayCauseIcmpv6Error, writeIcmpv6Error } from './wire/icmpv6.ts';
@@ -74,7 +74,7 @@ export class Icmpv6Errors {
     const total = IPV6_HEADER_LEN + ICMPV6_HEADER_LEN + quoted;
     if (!batch.hasRoom(1, total)) return false;
     const instance = this.#softwires.instance(softwire);
-    if (!this.#budget.take(instance, ICMPV6_ERRORS, addressHash(from, at + IPV6_SOURCE), batch.nowMs)) return false;
+    if (!this.#budget.take(instance, ABOUT_TUNNEL, addressHash(from, at + IPV6_SOURCE), batch.nowMs)) return false;
     const { buf } = batch;
     const header = batch.takeScratch(total);
     const message = header + IPV6_HEADER_LEN;

@@ -7,11 +7,20 @@ import { isMartianIpv4 } from '../address.ts';
 import type { Batch } from './batch.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import { ENCAPSULATION_ROOM } from './encapsulation.ts';
+import type { Role } from './engine.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
-import { ICMPV4_ERRORS } from './icmp-budget.ts';
-import { FLAG_ICMPV4_ERRORS } from './layout.ts';
+import { ABOUT_IPV4, ABOUT_TUNNELLED, ABOUT_UNBOUND, RELAYED } from './icmp-budget.ts';
+import { FLAG_ICMPV4_ERRORS, ROW_SHIFT } from './layout.ts';
+import { isShared } from './port-sets.ts';
 import type { Softwires } from './softwires.ts';
-import { ICMPV4_HEADER_LEN, isIcmpv4Error, writeIcmpv4Error } from './wire/icmpv4.ts';
+import type { TableReader } from './table.ts';
+import {
+  CODE_HOST_UNREACHABLE,
+  ICMPV4_HEADER_LEN,
+  ICMPV4_UNREACHABLE,
+  isIcmpv4Error,
+  writeIcmpv4Error,
+} from './wire/icmpv4.ts';
 import {
   destination,
   fragmentOffset,
@@ -23,7 +32,9 @@ import {
   totalLength,
   writeIpv4,
 } from './wire/ipv4.ts';
+import { addressHash } from './wire/ipv6.ts';
 
+const HOST_UNREACHABLE = [ICMPV4_UNREACHABLE, CODE_HOST_UNREACHABLE] as const;
 /** An error quotes as much as fits in 576 octets (RFC 1812 §4.3.2.3). */
 const LARGEST_ERROR = 576;
 /** Internetwork control precedence (RFC 1812 §4.3.2.5). */
@@ -34,11 +45,15 @@ const TTL = 64;
 export const NO_ROW = 0;
 
 export class Replies {
+  readonly #isGateway: boolean;
+  readonly #table: TableReader;
   readonly #softwires: Softwires;
   readonly #encapsulation: Encapsulation;
   readonly #budget: IcmpBudget;
 
-  constructor(softwires: Softwires, encapsulation: Encapsulation, budget: IcmpBudget) {
+  constructor(role: Role, table: TableReader, softwires: Softwires, encapsulation: Encapsulation, budget: IcmpBudget) {
+    this.#isGateway = role === 'gateway';
+    this.#table = table;
     this.#softwires = softwires;
     this.#encapsulation = encapsulation;
     this.#budget = budget;
@@ -58,13 +73,19 @@ export class Replies {
     softwire: number,
     row: number,
   ): void {
+    const kind = row === NO_ROW ? ABOUT_IPV4 : ABOUT_TUNNELLED;
+    this.#send(batch, k, at, totalLength(batch.buf, at), code, mtu, softwire, softwire, row, kind);
+  }
+
+  /** The same about a packet from the IPv4 side to an address that nothing holds: host unreachable. */
+  sendUnbound(batch: Batch, k: number, at: number, softwire: number, row: number): void {
     const available = totalLength(batch.buf, at);
-    this.sendErrorFrom(batch, k, at, available, code, mtu, softwire, softwire, row);
+    this.#send(batch, k, at, available, HOST_UNREACHABLE, 0, softwire, softwire, row, ABOUT_UNBOUND);
   }
 
   /**
-   * The same about a packet of which only `available` octets are there, header and eight octets at least: from the
-   * instance of softwire `about`, through softwire `through`. Returns whether it was sent.
+   * Relays an error about a packet of which only `available` octets are there, header and eight octets at least: from
+   * the instance of softwire `about`, through softwire `through`. Returns whether it was sent.
    */
   sendErrorFrom(
     batch: Batch,
@@ -77,13 +98,29 @@ export class Replies {
     through: number,
     row: number,
   ): boolean {
+    return this.#send(batch, k, at, available, code, mtu, about, through, row, RELAYED);
+  }
+
+  #send(
+    batch: Batch,
+    k: number,
+    at: number,
+    available: number,
+    code: readonly [type: number, code: number],
+    mtu: number,
+    about: number,
+    through: number,
+    row: number,
+    kind: number,
+  ): boolean {
     const from = this.#softwires.ipv4Address(about);
     if (from === 0 || !this.#softwires.has(about, FLAG_ICMPV4_ERRORS) || !mayBeAnswered(batch.buf, at)) return false;
     const quoted = Math.min(available, LARGEST_ERROR - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
     if (!batch.hasRoom(4, ENCAPSULATION_ROOM + len + LARGEST_ERROR)) return false;
     const to = source(batch.buf, at);
-    if (!this.#budget.take(this.#softwires.instance(about), ICMPV4_ERRORS, to, batch.nowMs)) return false;
+    const causer = this.#causer(batch.buf, at, kind, row);
+    if (!this.#budget.take(this.#softwires.instance(about), kind, causer, batch.nowMs)) return false;
     const error = batch.takeScratch(ENCAPSULATION_ROOM + len) + ENCAPSULATION_ROOM;
     const message = error + IPV4_HEADER_LEN;
     batch.buf.copyWithin(message + ICMPV4_HEADER_LEN, at, at + quoted);
@@ -92,6 +129,17 @@ export class Replies {
     if (row === NO_ROW) batch.send(k, error, len);
     else return this.#encapsulation.send(batch, k, error, through, row);
     return true;
+  }
+
+  /**
+   * Who the budget charges with an error about the packet at `at`: a gateway may send from all addresses that are bound to
+   * it, so that at an AFTR it is the gateway that the packet came from, or that a quoted one went to: who forges the
+   * quote must know one. At a gateway, where all come from one AFTR, and on the IPv4 side it is the source.
+   */
+  #causer(buf: Uint8Array, at: number, kind: number, row: number): number {
+    if (this.#isGateway || kind === ABOUT_UNBOUND || kind === ABOUT_IPV4) return source(buf, at);
+    const gateway = kind === RELAYED ? this.#table.lookup(destination(buf, at)) : row;
+    return isShared(this.#table, gateway) ? gateway : addressHash(this.#table.octets, (gateway << ROW_SHIFT) * 4);
   }
 }
 

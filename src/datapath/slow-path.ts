@@ -242,7 +242,7 @@ export class SlowPath {
   #unknownIpv4(batch: Batch, { k, at, softwire }: Parsed, destination: number): number {
     if (softwire === 0) return this.#isGateway ? DROP_OUTSIDE_SERVED_PREFIX : DROP_NO_INSTANCE;
     const back = this.#isGateway ? this.#rowOf(destination) : NO_ROW;
-    this.#replies.sendError(batch, k, at, HOST_UNREACHABLE, 0, softwire, back);
+    this.#replies.sendUnbound(batch, k, at, softwire, back);
     return this.#isGateway ? DROP_LOOP_PREVENTED : DROP_NO_BINDING;
   }
 

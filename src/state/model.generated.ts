@@ -70,9 +70,16 @@ export interface Icmpv4Errors {
   readonly allowIncomingIcmpv4: boolean;
   /** Whether errors are sent about IPv4 packets that end here or in the tunnel. */
   readonly generateIcmpv4Errors: boolean;
-  /** Average rate of ICMPv4 errors. In messages per second. */
+  /**
+   * Average rate of ICMPv4 errors of each of four kinds, which take nothing from each other: about packets to
+   * addresses that nothing holds, about other packets from the IPv4 side, about packets that came through the
+   * tunnel, and errors relayed from inside the tunnel. In messages per second.
+   */
   readonly icmpv4Rate: number;
-  /** How many ICMPv4 errors may leave at once; half of them to one host. In messages. */
+  /**
+   * How many ICMPv4 errors of each kind may leave at once. One gateway, or one host where none takes part, may cause
+   * all of them; then up to half as many more leave to others. In messages.
+   */
   readonly icmpv4Burst: number;
 }
 
@@ -82,7 +89,7 @@ function readIcmpv4Errors(value: unknown): Icmpv4Errors {
     allowIncomingIcmpv4: leafAt(node, 'allow-incoming-icmpv4', Boolean, true),
     generateIcmpv4Errors: leafAt(node, 'generate-icmpv4-errors', Boolean, true),
     icmpv4Rate: leafAt(node, 'icmpv4-rate', Number, 10),
-    icmpv4Burst: leafAt(node, 'icmpv4-burst', Number, 20),
+    icmpv4Burst: leafAt(node, 'icmpv4-burst', Number, 10),
   };
 }
 
@@ -92,7 +99,10 @@ export interface Icmpv6Errors {
   readonly generateIcmpv6Errors: boolean;
   /** Average rate of ICMPv6 errors. In messages per second. */
   readonly icmpv6Rate: number;
-  /** How many ICMPv6 errors may leave at once; half of them to one source. In messages. */
+  /**
+   * How many ICMPv6 errors may leave at once. One source may cause all of them; then up to half as many more leave to
+   * others. In messages.
+   */
   readonly icmpv6Burst: number;
 }
 
@@ -101,7 +111,7 @@ function readIcmpv6Errors(value: unknown): Icmpv6Errors {
   return {
     generateIcmpv6Errors: leafAt(node, 'generate-icmpv6-errors', Boolean, true),
     icmpv6Rate: leafAt(node, 'icmpv6-rate', Number, 10),
-    icmpv6Burst: leafAt(node, 'icmpv6-burst', Number, 20),
+    icmpv6Burst: leafAt(node, 'icmpv6-burst', Number, 10),
   };
 }
 

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { addCases, EngineUnderTest, engineFor, AFTR as INSTANCE, packetCounts } from '../helpers/engine-case.ts';
 import { icmpv6Error } from '../helpers/icmpv6-error.ts';
 import { icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
@@ -187,18 +187,20 @@ test('without an ipv4-address there is nobody to send errors', async () => {
   assert.equal(engine.run([fromG1(lastHop)]), []);
 });
 
-test('errors of an instance are limited to a burst of 20 and 10 a second, and those left out are counted (D96)', async () => {
-  const engine = await engineFor('aftr');
-  // Each to an end device of its own, so that only the instance limits them.
-  const flood = Array.from({ length: 50 }, (_, i) =>
-    fromG1(ipv4({ src: `198.51.100.${i + 1}`, dst: INTERNET, ttl: 1 })),
+test('errors of an instance are limited to a burst of 10 and 10 a second, and those left out are counted (D96)', async () => {
+  // Each to a gateway of its own, so that only the instance limits them.
+  const gateways = Array.from({ length: 50 }, (_, i) => [`198.51.100.${i + 1}/32`, `2001:db8:a::${i + 1}`] as const);
+  const engine = new EngineUnderTest('aftr');
+  await engine.configure([INSTANCE], gateways);
+  const flood = gateways.map(([prefix, src]) =>
+    ipv6({ src, dst: AFTR, payload: ipv4({ src: prefix.slice(0, -3), dst: INTERNET, ttl: 1 }) }),
   );
-  assert.is(engine.run(flood, 0).length, 20);
+  assert.is(engine.run(flood, 0).length, 10);
   assert.is(engine.run(flood, 500).length, 5);
   assert.is(engine.run(flood, 500).length, 0);
-  assert.is(engine.run(flood, 60_000).length, 20);
+  assert.is(engine.run(flood, 60_000).length, 10);
   assert.equal(packetCounts(engine.counters()), { 'ipv6 ttl-expired': 200 });
-  assert.equal(engine.counters()[0]?.icmpv4Errors, { sent: 45, suppressed: 155 });
+  assert.equal(engine.counters()[0]?.icmpv4Errors, { sent: 25, suppressed: 175 });
 });
 
 test('rate and burst of ICMPv4 errors are those of the configuration, and they can be turned off (D96)', async () => {

@@ -1,7 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from '../../src/datapath/icmp-budget.ts';
+import {
+  ABOUT_IPV4,
+  ABOUT_TUNNEL,
+  ABOUT_UNBOUND,
+  ICMPV4_ERRORS,
+  ICMPV6_ERRORS,
+  IcmpBudget,
+} from '../../src/datapath/icmp-budget.ts';
 import { random, seed } from '../helpers/random.ts';
 
 const test = suite('icmp-budget');
@@ -16,13 +23,13 @@ function budgetOf(rate: number, burst: number): IcmpBudget {
 /** How many of `count` askers of one source get a token. */
 function ask(budget: IcmpBudget, count: number, source: number, nowMs: number): number {
   let granted = 0;
-  for (let i = 0; i < count; i++) if (budget.take(3, ICMPV6_ERRORS, source, nowMs)) granted++;
+  for (let i = 0; i < count; i++) if (budget.take(3, ABOUT_TUNNEL, source, nowMs)) granted++;
   return granted;
 }
 
 test('without limits nothing may be sent', () => {
   const budget = new IcmpBudget(seed);
-  assert.not(budget.take(3, ICMPV6_ERRORS, 1, 1_000));
+  assert.not(budget.take(3, ABOUT_TUNNEL, 1, 1_000));
 });
 
 test('a burst of one is one', () => {
@@ -32,21 +39,46 @@ test('a burst of one is one', () => {
   assert.is(ask(budget, 5, 1, 100), 1);
 });
 
-test('a source alone takes half of a full bucket at once, and the rate in the long run', () => {
+test('a source alone takes a burst at once, and the rate in the long run', () => {
   const budget = budgetOf(10, 20);
-  assert.is(ask(budget, 100, 1, 0), 10);
+  assert.is(ask(budget, 100, 1, 0), 20);
   let granted = 0;
   for (let ms = 10; ms <= 100_000; ms += 10) granted += ask(budget, 10, 1, ms);
   assert.ok(granted > 950 && granted <= 1_010, `${granted} in 100 s`);
 });
 
-test('never more than burst and rate, whatever the sources do', () => {
+test('who comes new has half a burst of what another has taken, and pays with the tokens to come', () => {
+  const budget = budgetOf(10, 10);
+  assert.is(ask(budget, 100, 1, 0), 10);
+  for (let source = 1_000; source < 1_040; source++) ask(budget, 1, source, 0);
+  assert.equal(budget.read(3, ICMPV6_ERRORS), { sent: 15, suppressed: 125 });
+  assert.is(ask(budget, 100, 1, 500) + ask(budget, 1, 2_000, 500), 0, 'still owed');
+  assert.is(ask(budget, 100, 3_000, 10_000), 10, 'and forgotten when the bucket is full');
+});
+
+for (const sources of [1, 2, 1_000]) {
+  test(`1,000 askings of ${sources} sources in a second: burst and rate, and a burst after a pause`, () => {
+    const budget = budgetOf(10, 10);
+    const second = (from: number): number => {
+      let granted = 0;
+      for (let i = 0; i < 1_000; i++) granted += ask(budget, 1, i % sources, from + i);
+      return granted;
+    };
+    for (const from of [0, 100_000]) {
+      const granted = second(from);
+      assert.ok(granted >= 14 && granted <= 20, `${granted}`);
+    }
+    assert.is(ask(budget, 50, 5, 200_000), 10);
+  });
+}
+
+test('never more than rate, burst and half a burst that is owed, whatever the sources do', () => {
   const next = random();
   const budget = budgetOf(50, 30);
   let granted = 0;
   for (let ms = 0; ms <= 20_000; ms += 1 + (next() % 20)) {
     granted += ask(budget, next() % 5, next() % 7 === 0 ? next() : next() % 3, ms);
-    assert.ok(granted <= 30 + (50 * ms) / 1_000, `${granted} at ${ms} ms, seed ${seed}`);
+    assert.ok(granted <= 45 + (50 * ms) / 1_000, `${granted} at ${ms} ms, seed ${seed}`);
   }
   assert.ok(granted > 900, `${granted}`);
 });
@@ -69,22 +101,35 @@ test('instances and families are apart, and counted', () => {
   const budget = budgetOf(10, 2);
   budget.setLimits(3, ICMPV4_ERRORS, 10, 2);
   budget.setLimits(4, ICMPV6_ERRORS, 10, 2);
-  assert.is(ask(budget, 9, 1, 0), 1);
-  assert.ok(budget.take(3, ICMPV4_ERRORS, 1, 0));
-  assert.ok(budget.take(4, ICMPV6_ERRORS, 1, 0));
-  assert.equal(budget.read(3, ICMPV6_ERRORS), { sent: 1, suppressed: 8 });
+  assert.is(ask(budget, 9, 1, 0), 2);
+  assert.ok(budget.take(3, ABOUT_IPV4, 1, 0));
+  assert.ok(budget.take(4, ABOUT_TUNNEL, 1, 0));
+  assert.equal(budget.read(3, ICMPV6_ERRORS), { sent: 2, suppressed: 7 });
   assert.equal(budget.read(3, ICMPV4_ERRORS), { sent: 1, suppressed: 0 });
   budget.begin(3);
   assert.equal(budget.read(3, ICMPV6_ERRORS), { sent: 0, suppressed: 0 });
 });
 
+test('kinds of one family have a bucket each, and are counted together', () => {
+  const budget = new IcmpBudget(seed);
+  budget.begin(3);
+  budget.setLimits(3, ICMPV4_ERRORS, 10, 1);
+  for (const kind of ICMPV4_ERRORS)
+    assert.equal(
+      [1, 2].map((source) => budget.take(3, kind, source, 0)),
+      [true, false],
+    );
+  assert.not(budget.take(3, ABOUT_UNBOUND, 3, 0));
+  assert.equal(budget.read(3, ICMPV4_ERRORS), { sent: 4, suppressed: 5 });
+});
+
 test('the same limits again leave the bucket as it is', () => {
   const budget = budgetOf(10, 4);
-  assert.is(ask(budget, 9, 1, 0), 2);
+  assert.is(ask(budget, 9, 1, 0), 4);
   budget.setLimits(3, ICMPV6_ERRORS, 10, 4);
   assert.is(ask(budget, 9, 1, 0), 0);
   budget.setLimits(3, ICMPV6_ERRORS, 10, 6);
-  assert.is(ask(budget, 9, 1, 0), 3);
+  assert.is(ask(budget, 9, 1, 0), 6);
 });
 
 test('four threads draw on one bucket: together no more than one may', async () => {
@@ -94,13 +139,13 @@ test('four threads draw on one bucket: together no more than one may', async () 
     import(workerData.module).then(({ IcmpBudget }) => {
       const budget = new IcmpBudget(workerData.seed, workerData.memory);
       let granted = 0;
-      for (let i = 0; i < 20_000; i++) if (budget.take(3, 1, i * 4 + workerData.thread, 0)) granted++;
+      for (let i = 0; i < 20_000; i++) if (budget.take(3, workerData.kind, i * 4 + workerData.thread, 0)) granted++;
       parentPort.postMessage(granted);
     });`;
   const module = new URL('../../src/datapath/icmp-budget.js', import.meta.url).href;
   const granted = await Promise.all(
     [0, 1, 2, 3].map((thread) => {
-      const workerData = { module, seed, memory: budget.memory, thread };
+      const workerData = { module, seed, memory: budget.memory, thread, kind: ABOUT_TUNNEL };
       const worker = new Worker(code, { eval: true, workerData });
       return new Promise<number>((resolve, reject) => {
         worker.once('message', resolve);

@@ -39,8 +39,8 @@ const TUNNEL_DEFAULTS = {
     alarmThreshold: 80,
   },
   icmpPolicy: {
-    icmpv4Errors: { allowIncomingIcmpv4: true, generateIcmpv4Errors: true, icmpv4Rate: 10, icmpv4Burst: 20 },
-    icmpv6Errors: { generateIcmpv6Errors: true, icmpv6Rate: 10, icmpv6Burst: 20 },
+    icmpv4Errors: { allowIncomingIcmpv4: true, generateIcmpv4Errors: true, icmpv4Rate: 10, icmpv4Burst: 10 },
+    icmpv6Errors: { generateIcmpv6Errors: true, icmpv6Rate: 10, icmpv6Burst: 10 },
   },
   logEcnAnomalies: true,
   sourceRouteOptions: 'drop',

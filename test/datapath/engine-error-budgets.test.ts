@@ -1,0 +1,135 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { EngineUnderTest } from '../helpers/engine-case.ts';
+import { engineFor } from '../helpers/engine-case.ts';
+import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { random, seed } from '../helpers/random.ts';
+
+/** Who floods takes no errors from those that others need. */
+const test = suite('engine-error-budgets');
+
+const G1 = '2001:db8:a::1';
+const AFTR = '2001:db8:b::1';
+const DEVICE = '198.51.100.10';
+const INTERNET = '203.0.113.80';
+
+const tunnelled = (src: string, payload: string): string => ipv6({ src, dst: AFTR, payload });
+
+/** ICMPv4 errors sent and suppressed. */
+function icmpv4Errors(engine: EngineUnderTest): { readonly sent: number; readonly suppressed: number } {
+  return engine.counters()[0]?.icmpv4Errors ?? { sent: 0, suppressed: 0 };
+}
+
+/**
+ * 20 seconds of `perSecond` packets of a flood, and every half second one packet with an error due; how many of the 40 are
+ * answered to `isAnswer`. All in steps of 10 ms.
+ */
+function answered(
+  engine: EngineUnderTest,
+  perSecond: number,
+  flood: () => string,
+  packet: string,
+  isAnswer: (out: string) => boolean,
+): number {
+  let answers = 0;
+  let owed = 0;
+  for (let ms = 0; ms < 20_000; ms += 10) {
+    const batch: string[] = [];
+    for (owed += perSecond / 100; owed >= 1; owed--) batch.push(flood());
+    if (ms % 500 === 250) batch.push(packet);
+    answers += engine.run(batch, 100_000 + ms).filter(isAnswer).length;
+  }
+  return answers;
+}
+
+const next = random();
+/** From any host of the Internet to an address of the pool that no binding holds. */
+const scan = (): string =>
+  ipv4({ src: `${64 + (next() % 60)}.${next() % 256}.${next() % 256}.7`, dst: `198.51.103.${1 + (next() % 250)}` });
+const tooBig = ipv4({ src: INTERNET, dst: DEVICE, df: true, payload: udp(1_472) });
+const isTooBig = (out: string): boolean => out.slice(40, 44) === '0304';
+const lastHop = tunnelled(G1, ipv4({ src: DEVICE, dst: INTERNET, ttl: 1 }));
+const isTimeExceeded = (out: string): boolean => out.slice(80 + 40, 80 + 44) === '0b00';
+
+for (const perSecond of [20, 100, 1_000]) {
+  test(`a scan of unbound addresses, ${perSecond} packets a second, stops no path MTU discovery (D56, D96, D104, seed ${seed})`, async () => {
+    const engine = await engineFor('aftr');
+    assert.is(answered(engine, perSecond, scan, tooBig, isTooBig), 40);
+    const { sent, suppressed } = icmpv4Errors(engine);
+    assert.is(sent + suppressed, 20 * perSecond + 40);
+    assert.ok(sent >= 40 + 190 && sent <= 40 + 220, `${sent} sent`);
+  });
+
+  test(`nor a traceroute through the tunnel (D28, D96, D104, seed ${seed})`, async () => {
+    const engine = await engineFor('aftr');
+    assert.is(answered(engine, perSecond, scan, lastHop, isTimeExceeded), 40);
+  });
+}
+
+test('packets too big for the egress link are reported during a scan (D74, D96)', async () => {
+  const engine = await engineFor('aftr');
+  engine.forwarding.setEgressMtus(new Map([['br', 1_400]]));
+  const big = tunnelled(G1, ipv4({ src: DEVICE, dst: INTERNET, df: true, payload: udp(1_400) }));
+  assert.is(
+    answered(engine, 1_000, scan, big, (out) => out.slice(80 + 40, 80 + 44) === '0304'),
+    40,
+  );
+});
+
+// Fairness: another gateway behind the same AFTR, and one packet of it every half second ------------------------------
+
+const G2 = '2001:db8:a::2';
+const othersLastHop = tunnelled(G2, ipv4({ src: '198.51.101.9', dst: INTERNET, ttl: 1 }));
+const isToOther = (out: string): boolean => out.slice(48, 80) === '20010db8000a00000000000000000002';
+/** Of the /24 of G1, without the one address of it that is another's. */
+const ofG1 = (): string => `198.51.100.${1 + (next() % 70)}`;
+const forgedError = (destination: string): string => {
+  const quote = ipv6({
+    src: AFTR,
+    dst: G1,
+    payload: ipv4({ src: `9.${next() % 256}.${next() % 256}.1`, dst: destination }),
+  });
+  const [reporter, rest] = ['2001:db8:ffff::7', `00000000${quote}`];
+  return ipv6({ src: reporter, dst: AFTR, nextHeader: 58, payload: icmpv6(reporter, AFTR, 1, 0, rest) });
+};
+
+const floods = [
+  ['last hops from one address of a gateway', () => tunnelled(G1, ipv4({ src: DEVICE, dst: INTERNET, ttl: 1 }))],
+  ['last hops from all addresses of a gateway', () => tunnelled(G1, ipv4({ src: ofG1(), dst: INTERNET, ttl: 1 }))],
+  ['forged ICMPv6 errors that quote any inner source', () => forgedError(DEVICE)],
+] as const;
+for (const [name, flood] of floods) {
+  test(`${name}, 1,000 a second: another gateway is told of its own (D97, seed ${seed})`, async () => {
+    const engine = await engineFor('aftr');
+    assert.is(answered(engine, 1_000, flood, othersLastHop, isToOther), 40);
+    const { sent, suppressed } = icmpv4Errors(engine);
+    assert.is(sent + suppressed, 20_040);
+    assert.ok(sent >= 200 && sent <= 40 + 220, `${sent} sent`);
+  });
+}
+
+test(`forged errors about packets to one gateway leave those about packets to another alone (D80, D97, seed ${seed})`, async () => {
+  const engine = await engineFor('aftr');
+  const quote = ipv6({
+    src: AFTR,
+    dst: G2,
+    payload: ipv4({ src: INTERNET, dst: '198.51.101.9', df: true, payload: udp(1_400) }),
+  });
+  const router = '2001:db8:fff::1';
+  const report = icmpv6(router, AFTR, 2, 0, `00000514${quote.slice(0, 2_000)}`);
+  const packet = ipv6({ src: router, dst: AFTR, nextHeader: 58, payload: report });
+  assert.is(
+    answered(engine, 1_000, () => forgedError(ofG1()), packet, isTooBig),
+    40,
+  );
+});
+
+test(`an end device of a gateway is told while strangers flood it with last hops (D97, seed ${seed})`, async () => {
+  const engine = await engineFor('gateway');
+  const stranger = (): string => `${64 + (next() % 60)}.${next() % 256}.${next() % 256}.7`;
+  const flood = (): string => ipv6({ src: AFTR, dst: G1, payload: ipv4({ src: stranger(), dst: DEVICE, ttl: 1 }) });
+  const big = ipv4({ src: DEVICE, dst: INTERNET, df: true, payload: udp(1_472) });
+  assert.is(answered(engine, 1_000, flood, big, isTooBig), 40);
+});
+
+test.run();
