@@ -29,7 +29,12 @@ import {
 } from './datagram-table.ts';
 import { chunksFor, FragmentStore } from './fragment-store.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
-import { ERRONEOUS_HEADER_FIELD, INCOMPLETE_HEADER_CHAIN, REASSEMBLY_TIME_EXCEEDED } from './icmpv6-errors.ts';
+import {
+  ERRONEOUS_HEADER_FIELD,
+  INCOMPLETE_HEADER_CHAIN,
+  REASSEMBLY_TIME_EXCEEDED,
+  UNRECOGNIZED_NEXT_HEADER,
+} from './icmpv6-errors.ts';
 import { KeyedHash } from './keyed-hash.ts';
 import type { ReassemblyGauges } from './reassembly-gauges.ts';
 import { EVICTIONS_PER_FRAGMENT, EXPIRIES_PER_BATCH } from './settlements.ts';
@@ -177,6 +182,11 @@ export class Reassembly {
     const fragmentHeader = headerLen - fragment.FRAGMENT_HEADER_LEN;
     if (fragmentHeader - ipv6.IPV6_HEADER_LEN + offset + len > MAX_PAYLOAD) {
       this.#report(batch, piece, ERRONEOUS_HEADER_FIELD, fragmentHeader + fragment.FRAGMENT_OFFSET);
+      return false;
+    }
+    if (offset === 0 && u8(batch.buf, piece.at + fragmentHeader) === ipv6.NEXT_HEADER_HOP_BY_HOP) {
+      // RFC 8200 §4. In the whole packet the IPv6 header could name them, and they would be in their place.
+      this.#report(batch, piece, UNRECOGNIZED_NEXT_HEADER, fragmentHeader);
       return false;
     }
     if (offset === 0 && !this.#hasHeaderChain(batch.buf, piece)) {

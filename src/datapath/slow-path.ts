@@ -361,9 +361,13 @@ export class SlowPath {
       return this.#refusals.refuse(batch, packet, DROP_SOURCE_MISMATCH);
     }
     if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
+    const isOwn = destination === this.#softwires.ipv4Address(packet.softwire);
+    const ends = isOwn || (packet.ecn & ECN_DROP) !== 0;
+    const other = ends ? 0 : this.#rowOf(destination) || this.#portSets.rowOf(batch, packet, BY_DESTINATION);
+    // What waits is decided again, and its marks are counted then.
+    if (other === -HELD) return HELD;
     if (!this.#passesEcn(packet, this.#softwires.instance(packet.softwire))) return DROP_ECN;
-    if (destination === this.#softwires.ipv4Address(packet.softwire)) return this.#throughTunnelToItself(batch, packet);
-    const other = this.#rowOf(destination) || this.#portSets.rowOf(batch, packet, BY_DESTINATION);
+    if (isOwn) return this.#throughTunnelToItself(batch, packet);
     if (other === 0) return this.#toIpv4(batch, packet);
     if (other < 0) return -other;
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;

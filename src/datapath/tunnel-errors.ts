@@ -2,7 +2,8 @@
  * ICMPv6 errors that come back about our own tunnel packets (RFC 2473 §8):
  *
  *   1. what is quoted must be a packet that this tunnel end sent: from the tunnel address that the error came to, to the
- *      far end of the row of its inner packet (RFC 8201 §4: anybody can send a Packet Too Big)
+ *      far end of the row of its inner packet, and as long as that makes it (RFC 8201 §4: anybody can send a Packet Too
+ *      Big)
  *   2. Packet Too Big is remembered for that far end; a refusal by the AFTR (1/5) for the gateway
  *   3. what the inner source can use is told to it as an ICMPv4 error, through the tunnel again when it is behind a
  *      gateway itself:
@@ -116,8 +117,8 @@ export class TunnelErrors {
   }
 
   /** Whether the quoted packet is one that goes out by its row. */
-  #isOurs(buf: Uint8Array, { packet, row, softwire, error, outer }: Quote): boolean {
-    if (row === 0 || this.#softwireOf(row) !== softwire) return false;
+  #isOurs(buf: Uint8Array, { packet, inner, row, softwire, error, outer }: Quote): boolean {
+    if (row === 0 || this.#softwireOf(row) !== softwire || !hasLengthOfInner(buf, packet, inner)) return false;
     const local = (softwire << SOFTWIRE_SHIFT) * 4 + ipv6.IPV6_SOURCE;
     if (!ipv6.sameAddress(buf, packet + ipv6.IPV6_SOURCE, this.#softwires.octets, local)) return false;
     const remote = (row << ROW_SHIFT) * 4;
@@ -216,6 +217,17 @@ function innerOf({ buf, words }: Batch, packet: number, end: number): number {
   if (headerLen < ipv4.IPV4_HEADER_LEN || at + headerLen + QUOTED_BEHIND_HEADER > end) return -1;
   if (ipv4.totalLength(buf, at) < headerLen || !ipv4.hasValidChecksum(buf, words, at)) return -1;
   return at;
+}
+
+/**
+ * Whether the length of the quoted packet is one that a tunnel end gives it: its headers and the whole inner packet, or
+ * less when it is a first fragment. Anything else was made up, to have a path MTU believed that the packet would pass.
+ */
+function hasLengthOfInner(buf: Uint8Array, packet: number, inner: number): boolean {
+  const payload = ipv6.payloadLength(buf, packet);
+  const whole = inner - packet - ipv6.IPV6_HEADER_LEN + ipv4.totalLength(buf, inner);
+  if (ipv6.nextHeader(buf, packet) === ipv6.NEXT_HEADER_FRAGMENT) return payload <= whole;
+  return payload === whole;
 }
 
 /** Whether the tunnel packet at `packet` carries the option as this device writes it (RFC 2473 §4.1.1). */

@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EcnLog } from '../../src/datapath/ecn-log.ts';
 import { engineFor, packetCounts } from '../helpers/engine-case.ts';
-import { ipv4, ipv6 } from '../helpers/packets.ts';
+import { ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** RFC 6040 §4.2: what figure 4 marks (!!!) is logged, limited in rate, and can be suppressed (D33). */
 const test = suite('ecn-log');
@@ -39,6 +39,25 @@ test('a packet that is not from the gateway of its binding is not noted', async 
   const engine = await engineFor('aftr');
   engine.run([ipv6({ src: '2001:db8:a::9', trafficClass: ECT1, payload: ipv4({ src: '198.51.100.10' }) })]);
   assert.is(engine.counters()[0]?.ecnAnomalies, 0);
+});
+
+test('a fragment that waits for the first one is noted once, whatever the order', async () => {
+  const portSet = [{ psid: 0x34, 'b4-ipv6-address': '2001:db8:c::34' }];
+  const shared = [{ 'ipv4-address': '198.51.103.9', 'psid-length': 8, 'port-set': portSet }];
+  const hairpinned = (fields: Parameters<typeof ipv4>[0]): string =>
+    ipv6({ trafficClass: ECT1, payload: ipv4({ src: '198.51.100.10', dst: '198.51.103.9', tos: CE, ...fields }) });
+  const first = hairpinned({ mf: true, payload: udp(8, 1_000, 1_232) });
+  const later = hairpinned({ offset: 2, payload: 'cd'.repeat(16) });
+  for (const order of [
+    [first, later],
+    [later, first],
+  ]) {
+    const engine = await engineFor('aftr', { 'binding-table': { 'shared-address': shared } });
+    const out = order.flatMap((one, i) => engine.run([one], i));
+    assert.is(out.length, 2);
+    assert.is(engine.counters()[0]?.ecnAnomalies, 2);
+    assert.equal(packetCounts(engine.counters()), { 'ipv6 hairpinned': 2 });
+  }
 });
 
 test('100 anomalies in two minutes: at most three lines, which tell of all of them', async () => {

@@ -60,6 +60,7 @@ test('the error about a packet of 1,500 octets is one of 1,280 octets', () => {
 });
 
 const options = '04001e0400000000';
+const HOPS = '0400010400000000';
 const headers = [
   ['unknown option, action 10 (D36)', `04009e0400000000${BOUND}`, 60, 4, 2, 42],
   ['unknown option, action 11 (D36)', `0400de0400000000${BOUND}`, 60, 4, 2, 42],
@@ -70,6 +71,11 @@ const headers = [
   ['next header 41 (D38)', BOUND, 41, 4, 1, 6],
   ['next header 47 (D38)', BOUND, 47, 4, 1, 6],
   ['next header 253 (D38)', BOUND, 253, 4, 1, 6],
+  ['hop-by-hop behind destination options (D38)', `0000010400000000${HOPS}${BOUND}`, 60, 4, 1, 40],
+  ['hop-by-hop behind hop-by-hop (D38)', `0000010400000000${HOPS}${BOUND}`, 0, 4, 1, 40],
+  ['hop-by-hop behind a routing header (D38)', `0000000000000000${HOPS}${BOUND}`, 43, 4, 1, 40],
+  ['hop-by-hop behind an atomic fragment header (D38)', `0000000000000007${HOPS}${BOUND}`, 44, 4, 1, 40],
+  ['hop-by-hop third (D38)', `3c00010400000000${'0000010400000000'}${HOPS}${BOUND}`, 0, 4, 1, 48],
   ['next header 47 behind destination options (D38)', `2f${options.slice(2)}${BOUND}`, 60, 4, 1, 40],
 ] as const;
 for (const [name, payload, nextHeader, type, code, pointer] of headers) {

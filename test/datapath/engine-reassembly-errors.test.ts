@@ -13,6 +13,7 @@ const inner = ipv4({ src: '198.51.100.10', dst: '203.0.113.80', payload: udp(1_5
 const withOptions = (words: number): string => `4${(5 + words).toString(16)}${inner.slice(2, 48)}`;
 /** Destination options before the fragment header, and hop-by-hop before them. */
 const BEFORE = [0, `3c00010400000000${'2c00010400000000'}`] as const;
+const HOPS = '0400010400000000';
 const OPTION = (next: number): string => `${hex8(next)}00040104010100`;
 
 /** What it is, the fragment, the code of the Parameter Problem, and its pointer. */
@@ -26,6 +27,12 @@ const malformed = [
   ['a first fragment of 16 octets (D67)', fragment(inner.slice(0, 32), 0, true), 3, 0],
   ['a first fragment of 24 octets whose inner header has 28 (D67)', fragment(withOptions(2), 0, true), 3, 0],
   ['a first fragment that ends with an option header (D67)', fragment(OPTION(4), 0, true, { upper: 60 }), 3, 0],
+  [
+    'hop-by-hop behind a fragment header (D38)',
+    fragment(`${HOPS}${inner}`.slice(0, 1_280), 0, true, { upper: 0 }),
+    1,
+    40,
+  ],
   [
     'a first fragment that ends inside an option header (D67)',
     fragment('0401040104010100', 0, true, { upper: 60 }),

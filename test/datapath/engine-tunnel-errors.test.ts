@@ -122,6 +122,24 @@ addCases(test, 'aftr', [
     counters: { 'ipv6 icmp-error-mismatch': 5 },
   },
   {
+    name: 'a quote that is longer or shorter than its inner packet makes it: nothing is learned of it (D79)',
+    in: [
+      error(2, 0, 1_280, toG1(ipv4({ src: INTERNET, dst: DEVICE, df: true }), { payloadLength: 65_535 })),
+      error(2, 0, 1_280, toG1(small, { payloadLength: 1_460 })),
+      error(2, 0, 1_280, toG1(down(), { payloadLength: 1_459 })),
+      error(
+        2,
+        0,
+        1_280,
+        ipv6({ src: BR, dst: G1, nextHeader: 44, payload: `0400000112345678${small}`, payloadLength: 1_400 }),
+      ),
+      error(1, 0, 0, toG1(small, { payloadLength: 100 })),
+      down(),
+    ],
+    out: [toG1(down())],
+    counters: { 'ipv6 icmp-error-mismatch': 5, 'ipv4 forwarded': 1 },
+  },
+  {
     name: 'a wrong checksum, and an inner header that is none',
     in: [
       `${error(1, 0, 0, toG1(small)).slice(0, -2)}00`,

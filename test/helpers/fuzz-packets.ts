@@ -142,10 +142,21 @@ function randomIpv6(table: NaiveTable, role: Role, next: Next): Buffer {
   const local = likely?.lead.local ?? pick(pick(table.instances, next).locals, next);
   if (chance(24, next)) return informational6(remote, local, next);
   if (likely && chance(16, next)) return randomTunnelError(table, role, likely, next);
-  const extension = chance(8, next) ? pick(EXTENSIONS, next) : undefined;
-  const between = Buffer.from(extension?.[1] ?? '', 'hex');
+  const { nextHeader, octets } = chance(8, next) ? randomExtensions(next) : { nextHeader: 4, octets: Buffer.alloc(0) };
   const trailer = Buffer.alloc(chance(10, next) ? next() % 9 : 0);
-  return ipv6(remote, local, extension?.[0] ?? 4, Buffer.concat([between, inner, trailer]), next);
+  return ipv6(remote, local, nextHeader, Buffer.concat([octets, inner, trailer]), next);
+}
+
+/** One extension header, or two or three in any order, each naming the next. */
+function randomExtensions(next: Next): { nextHeader: number; octets: Buffer } {
+  const chain = Array.from({ length: chance(2, next) ? 1 : 2 + (next() % 2) }, () => pick(EXTENSIONS, next));
+  const headers = chain.map(([, text], i) => {
+    const octets = Buffer.from(text, 'hex');
+    const following = chain[i + 1];
+    if (following) octets[0] = following[0];
+    return octets;
+  });
+  return { nextHeader: chain[0]?.[0] ?? 4, octets: Buffer.concat(headers) };
 }
 
 function ipv6(source: Buffer, destination: Buffer, nextHeader: number, payload: Buffer, next: Next): Buffer {

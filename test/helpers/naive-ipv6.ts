@@ -22,10 +22,15 @@ export interface Walk extends Header {
   readonly stop: 'end' | 'fragment' | 'unfit' | 'truncated';
 }
 
+/** Where the IPv6 header names what follows. */
+const IPV6_LINK = 6;
+
 /** RFC 8200 §4: passes extension headers from one on. */
 export function passExtensions(packet: Buffer, from: Header): Walk {
   const { nextHeader, at } = from;
-  if (![0, 43, 44, 60].includes(nextHeader)) return { ...from, stop: 'end' };
+  // Hop-by-hop options stand behind the IPv6 header or nowhere.
+  const known = from.link === IPV6_LINK ? [0, 43, 44, 60] : [43, 44, 60];
+  if (!known.includes(nextHeader)) return { ...from, stop: 'end' };
   if (at + 8 > packet.length) return { ...from, stop: 'truncated' };
   const length = nextHeader === 44 ? 8 : 8 + 8 * (packet[at + 1] ?? 0);
   if (at + length > packet.length) return { ...from, stop: 'truncated' };
@@ -45,6 +50,7 @@ export function readFragment(packet: Buffer, { at, link }: Walk): OuterFragment 
   const data = packet.subarray(at + 8);
   if (data.length === 0 || (more && data.length % 8 !== 0) || at - 40 + offset + data.length > 65_535) return undefined;
   if (offset === 0) {
+    if (packet[at] === 0) return undefined;
     const { stop, ...last } = passExtensions(packet, { nextHeader: packet[at] ?? 0, at: at + 8, link: at });
     if (stop === 'truncated' || last.at >= packet.length) return undefined;
     const least = last.nextHeader === 4 ? Math.max(20, ((packet[last.at] ?? 0) & 15) * 4) : 0;

@@ -31,6 +31,8 @@ const LARGEST_ERROR = 576;
 /** A tunnel packet that is quoted: as far as it is there. */
 interface Quote {
   readonly outer: Buffer;
+  /** Offset of the inner packet. */
+  readonly at: number;
   readonly inner: Inner;
   readonly lead: NaiveLead;
 }
@@ -64,14 +66,18 @@ function readQuote(outer: Buffer, { isGateway, find }: TunnelErrorParts): Quote 
   if (!inner || outer.length < at + inner.headerLength + 8) return undefined;
   const ports = portsOfQuoted(inner);
   const lead = isGateway ? find(inner.source, ports?.source) : find(inner.destination, ports?.destination);
-  return lead && { outer, inner, lead };
+  return lead && { outer, at, inner, lead };
 }
 
 /** Whether it is a packet that this tunnel end sent (RFC 8201 §4); a refusal counts only from the AFTR (RFC 7596 §5.1). */
-function isOurs(packet: Buffer, message: Buffer, { outer, lead }: Quote, parts: TunnelErrorParts): boolean {
+function isOurs(packet: Buffer, message: Buffer, { outer, at, inner, lead }: Quote, parts: TunnelErrorParts): boolean {
   const local = packet.subarray(24, 40);
   if (lead.instance !== parts.instance || !lead.local.equals(local)) return false;
   if (!outer.subarray(8, 24).equals(local) || !outer.subarray(24, 40).equals(lead.remote)) return false;
+  // It is as long as its inner packet makes it, or a first fragment of that.
+  const payload = outer.readUInt16BE(4);
+  const whole = at - 40 + inner.octets.readUInt16BE(2);
+  if (outer[6] === 44 ? payload > whole : payload !== whole) return false;
   const isRefusal = message[0] === 1 && message[1] === 5;
   return !parts.isGateway || !isRefusal || packet.subarray(8, 24).equals(lead.remote);
 }

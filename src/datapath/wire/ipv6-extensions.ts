@@ -1,6 +1,7 @@
 /**
- * IPv6 extension headers before the inner packet (RFC 8200 §4): hop-by-hop and destination options, routing headers
- * with nothing left to visit, and atomic fragments (RFC 6946) are passed over; the walk ends at anything else.
+ * IPv6 extension headers before the inner packet (RFC 8200 §4): hop-by-hop options right behind the IPv6 header,
+ * destination options, routing headers with nothing left to visit, and atomic fragments (RFC 6946) are passed over; the
+ * walk ends at anything else.
  *
  *     |  Next Header  |  Hdr Ext Len  |  options ...                  |      hop-by-hop, destination options
  *     |  Next Header  |  Hdr Ext Len  |  Routing Type | Segments Left |      routing
@@ -57,22 +58,23 @@ export function walkExtensions(buf: Uint8Array, at: number, walk: Walk): void {
   walk.nextHeader = nextHeader(buf, at);
   walk.at = at + IPV6_HEADER_LEN;
   walk.field = at + IPV6_NEXT_HEADER;
-  continueWalk(buf, at + IPV6_HEADER_LEN + payloadLength(buf, at), walk);
+  walk.end = WALK_DONE;
+  const end = at + IPV6_HEADER_LEN + payloadLength(buf, at);
+  if (walk.nextHeader === NEXT_HEADER_HOP_BY_HOP) pass(buf, end, walk);
+  if (walk.end === WALK_DONE) continueWalk(buf, end, walk);
 }
 
-/** Walks on from the header that `walk` names, up to `end`. */
+/**
+ * Walks on from the header that `walk` names, which is not the first one, up to `end`. Hop-by-hop options have no place
+ * there (RFC 8200 §4): the walk is done at them, as at any header that is not known.
+ */
 export function continueWalk(buf: Uint8Array, end: number, walk: Walk): void {
   walk.end = WALK_DONE;
   while (walk.end === WALK_DONE && isExtension(walk.nextHeader)) pass(buf, end, walk);
 }
 
 function isExtension(header: number): boolean {
-  return (
-    header === NEXT_HEADER_HOP_BY_HOP ||
-    header === NEXT_HEADER_DESTINATION ||
-    header === NEXT_HEADER_ROUTING ||
-    header === NEXT_HEADER_FRAGMENT
-  );
+  return header === NEXT_HEADER_DESTINATION || header === NEXT_HEADER_ROUTING || header === NEXT_HEADER_FRAGMENT;
 }
 
 /** Passes over one extension header, or says in `walk.end` why not. */
