@@ -391,6 +391,25 @@ test('a damaged store is refused before anybody opens it, and no first user is m
   });
 });
 
+test('a start without a store beside what one has left says so in one line; a first start says nothing', async () => {
+  await withPlace(async ({ start, options: { stateDir } }) => {
+    const first = start();
+    await first.started('management');
+    await first.stop();
+    assert.equal(first.errors.join(''), '');
+    // As management does it once there is a store, which is gone here.
+    rmSync(join(stateDir, 'first-start.json'));
+    mkdirSync(join(stateDir, 'store.replaced-20260101T000000Z'));
+    const again = start();
+    await again.started('management');
+    await again.stop();
+    assert.match(
+      again.errors.join(''),
+      /^gi4over6: there is no store in \S+, though there was one \(.*store\.replaced-20260101T000000Z.*\): it begins at version 1 [^\n]*\n$/,
+    );
+  });
+});
+
 test('a store that is damaged when management ends is left alone, and the datapath goes on', async () => {
   await withPlace(async ({ start }) => {
     const supervised = start({}, { TEST_VERIFY_AGAIN: 'data.mdb is damaged: restore X' });

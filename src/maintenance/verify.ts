@@ -65,8 +65,11 @@ function verifyAtStart(stateDir: string, always: boolean): number {
     process.stdout.write(`${file} could not be verified: it is written all the time\n`);
     return 0;
   }
-  // A first start that was cut short: nobody was told of any commit.
-  if (state === 'none' && (found.result === 'empty' || statSync(file).size === 0)) return 0;
+  if (state === 'none' && (found.result === 'empty' || statSync(file).size === 0)) {
+    // A first start that was cut short: nobody was told of any commit.
+    if (listBackups(stateDir).length === 0) return 0;
+    return damaged(file, 'it holds nothing, though there are backups of a store', advice);
+  }
   // The program that opens it says what to do.
   if (found.result === 'newer') return 0;
   return report(file, found, advice);
