@@ -189,7 +189,10 @@ async function keepRunning(
     if (upMs >= STEADY_MS) delayMs = FIRST_DELAY_MS;
     const isSuspect = role === 'management' || ENDS_OF_DAMAGE.includes(end);
     if (isSuspect && !isDamaged) isDamaged = tellDamage(role, end, log, await verify());
-    if (end === EXIT_CONFIGURATION && isFirst) return EXIT_CONFIGURATION;
+    if (end === EXIT_CONFIGURATION && isFirst) {
+      if (!isDamaged) tellWhy(role, launcher, log);
+      return EXIT_CONFIGURATION;
+    }
     isFirst = false;
     if (isDamaged && role === 'management') {
       log.error({ role, end }, 'not started again: the store is damaged');
@@ -205,6 +208,14 @@ async function keepRunning(
     delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
   }
   return 0;
+}
+
+/** Why the start fails is on standard error also when the child's output goes to a file. */
+function tellWhy(role: ChildRole, launcher: Launcher, log: Log): void {
+  const why = launcher.lastWords(role);
+  if (why === undefined) return;
+  log.error({ role, why }, 'a process cannot start: see to what it says');
+  process.stderr.write(`gi4over6: ${why}\n`);
 }
 
 /** Whether the store is damaged; then the log and standard error have the line that says what to do. */

@@ -30,6 +30,10 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { answer } from 'a-package';
 const [role, ...words] = process.argv.slice(2);
 const wish = process.env['TEST_' + role.toUpperCase()] ?? '';
+if (wish === 'fault') {
+  console.error('gi4over6: the port is taken: take another');
+  process.exit(78);
+}
 if (/^exit \\d+$/.test(wish)) process.exit(Number(wish.slice(5)));
 if (role === 'verify-store') {
   const found = words.includes('--always') ? process.env.TEST_VERIFY_AGAIN : process.env.TEST_VERIFY_FIRST;
@@ -407,6 +411,16 @@ test('a start without a store beside what one has left says so in one line; a fi
       again.errors.join(''),
       /^gi4over6: there is no store in \S+, though there was one \(.*store\.replaced-20260101T000000Z.*\): it begins at version 1 [^\n]*\n$/,
     );
+  });
+});
+
+test('why a child cannot start is one line on standard error, also when its output goes to a file', async () => {
+  await withPlace(async ({ dir, start }) => {
+    for (const logDir of [undefined, join(dir, 'log')]) {
+      const supervised = start(logDir === undefined ? {} : { logDir }, { TEST_MANAGEMENT: 'fault' });
+      assert.is(await supervised.exit, 78);
+      assert.equal(supervised.errors.join(''), 'gi4over6: the port is taken: take another\n');
+    }
   });
 });
 
