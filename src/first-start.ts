@@ -82,6 +82,17 @@ function directoryFault(message: string): Error {
   return Object.assign(new Error(message), { code: 'DIRECTORY' });
 }
 
+/**
+ * What an earlier store has left where there is none any more, by name: the next start begins at version 1 beside it. None for a
+ * first start, also for one that was cut short.
+ */
+export function tracesOfStore(stateDir: string): string[] {
+  if (hasStore(stateDir) || existsSync(join(stateDir, 'first-start.json')) || !existsSync(stateDir)) return [];
+  return readdirSync(stateDir).filter(
+    (name) => name === 'events' || name === 'initial-password' || name.startsWith('store.replaced-'),
+  );
+}
+
 function hasStore(stateDir: string): boolean {
   const file = statSync(join(stateDir, 'store', 'data.mdb'), { throwIfNoEntry: false });
   return (file !== undefined && file.size > 0) || existsSync(join(stateDir, 'store-state.json'));

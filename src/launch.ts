@@ -9,7 +9,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 export type ChildRole = 'management' | 'datapath';
@@ -46,6 +46,30 @@ const TUN_STARTS = 4;
 const FIRST_TUN_DESCRIPTOR = 3;
 /** `$1` is mounted at `$2` and `$3` at `$4`; the rest is the command. Mounts of the machine still arrive. */
 const MOUNT_AND_RUN = 'mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && exec "$@"';
+
+/** Before the one line of a fault. */
+const NAME = 'gi4over6: ';
+const TAIL_OCTETS = 8_192;
+
+function withoutName(line: string): string {
+  return line.startsWith(NAME) ? line.slice(NAME.length) : line;
+}
+
+/** The end of a file; '' when it cannot be read. */
+function tailOf(path: string): string {
+  try {
+    const descriptor = openSync(path, 'r');
+    try {
+      const tail = Buffer.alloc(TAIL_OCTETS);
+      const from = Math.max(0, fstatSync(descriptor).size - TAIL_OCTETS);
+      return tail.toString('utf8', 0, readSync(descriptor, tail, 0, TAIL_OCTETS, from));
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return '';
+  }
+}
 
 /** An error of the environment: the message says what to do. */
 export function environmentFault(code: string, message: string, cause?: unknown): Error {
@@ -127,6 +151,15 @@ export class Launcher {
     }
   }
 
+  /** What a child that found its environment wrong said last, when it went to a file and not to standard error. */
+  lastWords(role: ChildRole): string | undefined {
+    const { logDir } = this.#options;
+    if (logDir === undefined) return undefined;
+    const lines = tailOf(join(logDir, `${role}.log`)).split('\n');
+    const line = lines.findLast((text) => text.startsWith(NAME));
+    return line && withoutName(line);
+  }
+
   /** Runs a command of the program to its end, as the user and without capabilities. Of its output the last line counts. */
   ask(words: readonly string[]): Promise<Answer> {
     const { prefix, node, program } = this.#way;
@@ -141,7 +174,7 @@ export class Launcher {
     return new Promise((done) => {
       child.once('error', (error) => done({ code: -1, text: `${words[0]} cannot be run (${String(error)})` }));
       child.once('close', (code, signal) => {
-        const last = pieces.join('').trim().split('\n').at(-1) ?? '';
+        const last = withoutName(pieces.join('').trim().split('\n').at(-1) ?? '');
         done({ code: code ?? -1, text: signal ? `${words[0]} was ended by ${signal}` : last });
       });
     });

@@ -19,7 +19,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adviceFor, childrenOf, claim, identityOf, withAdvice } from './claim.ts';
 import { EXIT_CONFIGURATION, EXIT_RESTART, EXIT_SHUTDOWN } from './exit-codes.ts';
-import { ownDirectory, prepareFirstStart } from './first-start.ts';
+import { ownDirectory, prepareFirstStart, tracesOfStore } from './first-start.ts';
 import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
 import type { Log } from './log.ts';
@@ -90,6 +90,7 @@ export async function run(options: RunOptions): Promise<number> {
       user,
     );
     await requireGoodStore(launcher, stateDir);
+    tellTraces(stateDir, log);
     const isFirst = await prepareFirstStart({ stateDir, uid: user.uid, gid: user.gid }).catch((error: unknown) => {
       throw adviceFor(stateDir, error);
     });
@@ -113,6 +114,17 @@ export async function run(options: RunOptions): Promise<number> {
 async function requireGoodStore(launcher: Launcher, stateDir: string): Promise<void> {
   const { code, text } = await launcher.ask(verifyWords(stateDir));
   if (code !== 0) throw environmentFault('STORE_DAMAGED', text);
+}
+
+/** A new store beside what an earlier one has left is made all the same: its owner may have wanted that, or lost the store. */
+function tellTraces(stateDir: string, log: Log): void {
+  const names = tracesOfStore(stateDir);
+  if (names.length === 0) return;
+  const sentence =
+    `there is no store in ${stateDir}, though there was one (${names.join(', ')}): it begins at version 1 without ` +
+    'configuration; if that is not wanted, stop the program and take a backup with `gi4over6 restore`';
+  log.warn({ found: names }, sentence);
+  process.stderr.write(`gi4over6: ${sentence}\n`);
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
@@ -181,7 +193,10 @@ async function keepRunning(
     if (upMs >= STEADY_MS) delayMs = FIRST_DELAY_MS;
     const isSuspect = role === 'management' || ENDS_OF_DAMAGE.includes(end);
     if (isSuspect && !isDamaged) isDamaged = tellDamage(role, end, log, await verify());
-    if (end === EXIT_CONFIGURATION && isFirst) return EXIT_CONFIGURATION;
+    if (end === EXIT_CONFIGURATION && isFirst) {
+      if (!isDamaged) tellWhy(role, launcher, log);
+      return EXIT_CONFIGURATION;
+    }
     isFirst = false;
     if (isDamaged && role === 'management') {
       log.error({ role, end }, 'not started again: the store is damaged');
@@ -197,6 +212,14 @@ async function keepRunning(
     delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
   }
   return 0;
+}
+
+/** Why the start fails is on standard error also when the child's output goes to a file. */
+function tellWhy(role: ChildRole, launcher: Launcher, log: Log): void {
+  const why = launcher.lastWords(role);
+  if (why === undefined) return;
+  log.error({ role, why }, 'a process cannot start: see to what it says');
+  process.stderr.write(`gi4over6: ${why}\n`);
 }
 
 /** Whether the store is damaged; then the log and standard error have the line that says what to do. */

@@ -30,6 +30,10 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { answer } from 'a-package';
 const [role, ...words] = process.argv.slice(2);
 const wish = process.env['TEST_' + role.toUpperCase()] ?? '';
+if (wish === 'fault') {
+  console.error('gi4over6: the port is taken: take another');
+  process.exit(78);
+}
 if (/^exit \\d+$/.test(wish)) process.exit(Number(wish.slice(5)));
 if (role === 'verify-store') {
   const found = words.includes('--always') ? process.env.TEST_VERIFY_AGAIN : process.env.TEST_VERIFY_FIRST;
@@ -390,6 +394,35 @@ test('a damaged store is refused before anybody opens it, and no first user is m
     assert.equal(supervised.texts, ['STORE_DAMAGED: data.mdb is damaged: restore X']);
     assert.not.ok(supervised.lines.some(({ msg }) => msg === 'started'));
     assert.not.ok(existsSync(join(stateDir, 'first-start.json')));
+  });
+});
+
+test('a start without a store beside what one has left says so in one line; a first start says nothing', async () => {
+  await withPlace(async ({ start, options: { stateDir } }) => {
+    const first = start();
+    await first.started('management');
+    await first.stop();
+    assert.equal(first.errors.join(''), '');
+    // As management does it once there is a store, which is gone here.
+    rmSync(join(stateDir, 'first-start.json'));
+    mkdirSync(join(stateDir, 'store.replaced-20260101T000000Z'));
+    const again = start();
+    await again.started('management');
+    await again.stop();
+    assert.match(
+      again.errors.join(''),
+      /^gi4over6: there is no store in \S+, though there was one \(.*store\.replaced-20260101T000000Z.*\): it begins at version 1 [^\n]*\n$/,
+    );
+  });
+});
+
+test('why a child cannot start is one line on standard error, also when its output goes to a file', async () => {
+  await withPlace(async ({ dir, start }) => {
+    for (const logDir of [undefined, join(dir, 'log')]) {
+      const supervised = start(logDir === undefined ? {} : { logDir }, { TEST_MANAGEMENT: 'fault' });
+      assert.is(await supervised.exit, 78);
+      assert.equal(supervised.errors.join(''), 'gi4over6: the port is taken: take another\n');
+    }
   });
 });
 

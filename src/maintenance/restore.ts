@@ -102,9 +102,10 @@ function highestVersion(stateDir: string): { highest: number; doubt: string } {
   return { highest: Math.max(0, version ?? 0, ...versions), doubt };
 }
 
-/** When the backup was made, which its name says, else its last commit. */
+/** When the backup was made, which its name says, else its last commit. The second of two in one second has a later name than it is old. */
 function knownUntil(source: string, lastCommit: string): Date {
-  return backupNamed(source)?.time ?? new Date(lastCommit);
+  const named = backupNamed(source);
+  return new Date(named ? Math.min(named.time.getTime(), statSync(source).mtimeMs) : lastCommit);
 }
 
 /** A copy for the owner alone, on the disk when it returns. */

@@ -9,10 +9,11 @@
  */
 
 import { readFileSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { claimantOf } from '../claim.ts';
 import { readFileHead } from '../state/file-head.ts';
-import { listBackups, storeFile, storeState } from '../state/store-files.ts';
+import { listBackups, storeDir, storeFile, storeState } from '../state/store-files.ts';
 import type { StoreSummary, Verification } from '../state/verify.ts';
 import { verifyFile } from '../state/verify.ts';
 
@@ -33,6 +34,25 @@ export interface VerifyOptions {
 /** Returns the exit code. @throws Error with code and a sentence when the store cannot be read */
 export function verifyStore(file: string | undefined, options: VerifyOptions): number {
   const stateDir = resolve(options.stateDir);
+  try {
+    return verifyIn(stateDir, file, options);
+  } catch (cause) {
+    throw isForbidden(cause) ? forbidden(file ?? storeDir(stateDir), cause) : cause;
+  }
+}
+
+function isForbidden(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+}
+
+function forbidden(path: string, cause: Error): Error {
+  const user = userInfo().username;
+  const advice = `let that user read it, with all in it: chown -R ${user} ${path}; chmod -R u+rwX ${path}`;
+  const message = `${path} cannot be read by user ${user} (${cause.message}): ${advice}`;
+  return Object.assign(new Error(message, { cause }), { code: 'STORE_ACCESS' });
+}
+
+function verifyIn(stateDir: string, file: string | undefined, options: VerifyOptions): number {
   const advice = () => adviceFor(stateDir);
   if (file !== undefined && options.held) return report(file, verifyFile(file, readFileSync(0)), advice);
   if (file !== undefined) {
@@ -65,8 +85,11 @@ function verifyAtStart(stateDir: string, always: boolean): number {
     process.stdout.write(`${file} could not be verified: it is written all the time\n`);
     return 0;
   }
-  // A first start that was cut short: nobody was told of any commit.
-  if (state === 'none' && (found.result === 'empty' || statSync(file).size === 0)) return 0;
+  if (state === 'none' && (found.result === 'empty' || statSync(file).size === 0)) {
+    // A first start that was cut short: nobody was told of any commit.
+    if (listBackups(stateDir).length === 0) return 0;
+    return damaged(file, 'it holds nothing, though there are backups of a store', advice);
+  }
   // The program that opens it says what to do.
   if (found.result === 'newer') return 0;
   return report(file, found, advice);

@@ -138,12 +138,14 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   backups.start();
   watch.start(isUnread);
   alarms.start();
+  // Whoever reads that it is ready may end it at once.
+  const stopped = stopSignal();
   log.info(
     { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
     'management is ready',
   );
   const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
-  const code = await Promise.race([stopSignal(), systemEnd.asked]);
+  const code = await Promise.race([stopped, systemEnd.asked]);
   clearInterval(forgetting);
   memoryCare.close();
   await alarms.close();

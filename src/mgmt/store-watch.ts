@@ -111,6 +111,8 @@ export class StoreWatch {
 
   /** Holds what is forwarded by against the store. */
   async look(): Promise<void> {
+    // A reading that came to no end has not judged what was met.
+    if (this.#met !== '') void this.read();
     this.compare(await this.#parts.datapath.status());
   }
 

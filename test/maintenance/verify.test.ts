@@ -126,6 +126,25 @@ for (const [name, harm, expected] of [
   });
 }
 
+test('an empty file without a note of its state: refused when there are backups, else a first start that was cut short', async () => {
+  await withState(async (stateDir) => {
+    await makeStore(stateDir);
+    const file = storeFile(stateDir);
+    const copy = readFileSync(file);
+    rmSync(join(stateDir, 'store-state.json'), { force: true });
+    writeFileSync(file, '');
+    assert.equal(atStart(stateDir), { code: 0, line: '' });
+    mkdirSync(join(stateDir, 'backups'));
+    writeFileSync(join(stateDir, 'backups', '20260101T000000Z-v2.mdb'), copy);
+    const { code, line } = atStart(stateDir);
+    assert.is(code, DAMAGED);
+    assert.match(
+      line,
+      /is damaged \(it holds nothing, though there are backups of a store\): the newest good backup is version \d+ /,
+    );
+  });
+});
+
 test('a store that has another time than it was closed at is read', async () => {
   await withState(async (stateDir) => {
     await makeStore(stateDir);

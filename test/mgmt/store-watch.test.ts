@@ -19,7 +19,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DatapathStatus } from '../../src/control.ts';
 import { StoreWatch } from '../../src/mgmt/store-watch.ts';
+import { tellDamage } from '../../src/state/damage.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
+import { DamageError } from '../../src/state/model-values.ts';
 import { storeDir, storeFile } from '../../src/state/store-files.ts';
 import { verifyFile } from '../../src/state/verify.ts';
 import { aftr, binding, OPERATOR, openDatastores, request } from '../helpers/state.ts';
@@ -97,6 +99,28 @@ test('damage is told with the newest good backup, in the log once and in the sta
     assert.equal(
       logged.map(({ level, msg }) => [level, msg]),
       [[50, 'the store is damaged: stop the program and restore a backup']],
+    );
+  }));
+
+test('what somebody met: no change is taken until a reading has judged it', () =>
+  withWatch(async ({ stateDir, watch, logged }) => {
+    watch.requireWhole();
+    tellDamage(new Error('no damage'));
+    assert.not.ok(watch.isDamaged, 'any other error');
+    tellDamage(new DamageError('a row is not what was written'));
+    assert.ok(watch.isDamaged);
+    assert.throws(() => watch.requireWhole(), /no change is taken, .*: a row is not what was written$/);
+    assert.match(watch.problems.join(), /^The store is damaged \(a row is not what was written\): it is read now /);
+    for (const end = Date.now() + 20_000; watch.isDamaged && Date.now() < end; ) await sleep(20);
+    assert.equal(watch.problems, [], 'the file is sound');
+    watch.requireWhole();
+    damage(storeFile(stateDir));
+    tellDamage(new DamageError('a row is not what was written'));
+    const isJudged = () => logged.some(({ msg }) => msg.startsWith('the store is damaged: stop'));
+    for (const end = Date.now() + 20_000; !isJudged() && Date.now() < end; ) await sleep(20);
+    assert.throws(
+      () => watch.requireWhole(),
+      /no change is taken, .*data\.mdb is damaged \(.*there is no good backup in /,
     );
   }));
 
