@@ -5,7 +5,7 @@
  *      overlap (one pass over a million bindings costs 196 ns a packet, stages 54 to 64 ns)
  *   2. a plain good packet takes the fast path: header checks, source check, outer header on or off
  *   3. anything else takes the slow path (slow-path.ts), which decides by the same rules from the beginning
- *   4. when more than SLOW_PER_MS take it, those that are plainly junk are dropped without it (junk.ts)
+ *   4. when too much junk takes it (slow-budget.ts), what is plainly junk is dropped without it (junk.ts)
  *
  * Both roles are one: a table row names the IPv6 address of the other end and the softwire to it. They differ in which
  * IPv4 address is looked up:
@@ -55,6 +55,7 @@ import { portSetRow } from './port-sets.ts';
 import { plainPort } from './ports.ts';
 import { Replies } from './replies.ts';
 import type { RowStatisticsMemory } from './row-statistics.ts';
+import { SlowBudget } from './slow-budget.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
 import { SourceRefusals } from './source-refusals.ts';
@@ -92,13 +93,6 @@ export interface EngineMemory {
 /** Word of the TCP flags, behind an IPv4 header without options, and the flag in their octet. */
 const TCP_FLAGS_WORD = 8;
 const SYN = 2;
-/**
- * What the slow path may cost while junk comes: 20,000 packets a second at about half a microsecond are a hundredth of a
- * core. Errors about junk are limited to far less, so that what it is told about is the same.
- */
-const SLOW_PER_MS = 20;
-const SLOW_BURST = 200;
-
 export class Engine {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
@@ -107,9 +101,7 @@ export class Engine {
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
   readonly #junk: Junk;
-  /** Packets that may take the slow path before junk is dropped without it. */
-  #slowBudget = SLOW_BURST;
-  #refilledMs = 0;
+  readonly #slowBudget: SlowBudget;
   readonly #own: OwnAddresses;
   /** For the worker: what goes between workers, and when time is over. */
   readonly fragments: Fragments;
@@ -146,8 +138,14 @@ export class Engine {
       violations,
       worker,
     });
-    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, violations);
-    this.#slowPath = this.#newSlowPath(memory, worker, budget, errors, refusals);
+    const replies = new Replies(memory.role, this.#table, this.#softwires, this.#encapsulation, budget);
+    this.#slowBudget = new SlowBudget(seed);
+    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, {
+      violations,
+      replies,
+      budget,
+    });
+    this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
@@ -156,14 +154,13 @@ export class Engine {
   #newSlowPath(
     memory: EngineMemory,
     worker: number,
-    budget: IcmpBudget,
+    replies: Replies,
     errors: Icmpv6Errors,
     refusals: GatewayRefusals,
   ): SlowPath {
     const { role, seed } = memory;
     const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
     const [encapsulation, pathMtus] = [this.#encapsulation, this.#pathMtus];
-    const replies = new Replies(role, table, softwires, encapsulation, budget);
     const refused = new SourceRefusals(memory.sourceRefusals);
     const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refused);
     const events = new Events(memory.workers, memory.events);
@@ -174,7 +171,7 @@ export class Engine {
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
   process(batch: Batch): void {
     batch.clearOutputs();
-    this.#refill(batch.nowMs);
+    this.#slowBudget.refill(batch.nowMs);
     this.fragments.expire(batch);
     this.#isSpecial = this.#softwires.anyHas(FLAG_ENCAPSULATION_LIMIT | FLAG_MSS_CLAMP);
     this.#deniesIcmp = this.#softwires.anyHas(FLAG_DENY_ICMPV4);
@@ -184,18 +181,14 @@ export class Engine {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
       if (!done) this.#decide(batch, k);
     }
+    this.#junk.settle();
     this.#slowPath.decideLate(batch);
   }
 
-  #refill(nowMs: number): void {
-    this.#slowBudget = Math.min(SLOW_BURST, this.#slowBudget + (nowMs - this.#refilledMs) * SLOW_PER_MS);
-    this.#refilledMs = nowMs;
-  }
-
   #decide(batch: Batch, k: number): void {
-    if (this.#slowBudget < 1 && this.#junk.drop(batch, k, this.#softwireOf[k] ?? 0)) return;
-    this.#slowBudget--;
+    if (!this.#slowBudget.admits(batch, k) && this.#junk.drop(batch, k, this.#softwireOf[k] ?? 0)) return;
     this.#slowPath.decide(batch, k);
+    this.#slowBudget.charge(batch.verdicts[k] ?? 0);
   }
 
   /** The stages. What a malformed packet leads to here is never used: both paths check before they trust a row. */

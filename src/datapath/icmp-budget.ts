@@ -9,8 +9,8 @@
  * Fairness: what a source has used is kept beside the bucket, and fades with the time in which the bucket fills. A
  * source that has used something gets a token only while as much is left after it: n sources that all ask without end
  * leave about the n-th part of the bucket to one that comes new. A source that nobody else asks beside may take all; what
- * it takes above that share, half of a burst at most, is owed to those that come new, who then have it of the tokens to
- * come. So after a pause any source has a whole burst, and in a second no more than burst and rate leave, but for what
+ * it takes above that share, half of a burst at most, is owed to those that ask next, who then have it, shared by the
+ * same rule, of the tokens to come. So after a pause any source has a whole burst, and in a second no more than burst and rate leave, but for what
  * is owed at its end. Sources fall into slots by a keyed hash: those that share a slot share their use.
  *
  *     bucket (words):   0 lock   1-2 sent   3-4 suppressed
@@ -20,7 +20,7 @@
 
 import type { ErrorCounters } from '../control.ts';
 import { MAX_INSTANCES } from './layout.ts';
-import { addOne, readCount } from './shared-count.ts';
+import { addOne, addToCount, readCount } from './shared-count.ts';
 import { tryLock, unlock } from './spin-lock.ts';
 
 /** About a packet to an address that nothing holds. */
@@ -103,6 +103,11 @@ export class IcmpBudget {
     return granted;
   }
 
+  /** Worker: `count` errors of a kind were due that were not even asked for. */
+  addSuppressed(instance: number, kind: number, count: number): void {
+    addToCount(this.#words, this.#bucketWord(instance, kind) + SUPPRESSED, count);
+  }
+
   /** Reader: errors of an instance, of all of `kinds` together, since `begin`. */
   read(instance: number, kinds: readonly number[]): ErrorCounters {
     const sum = (count: number): number =>
@@ -124,7 +129,7 @@ export class IcmpBudget {
     const use = (doubles[slot] ?? 0) * Math.exp((-idleMs * rateMs) / burst);
     const isFair = tokens >= 1 && (use < 1 || use + 1 <= tokens);
     const isAlone = tokens >= 1 && all - use < 1;
-    const isOwed = use < 1 && owed >= 1;
+    const isOwed = owed >= 1 && (use < 1 || use + 1 <= owed + Math.max(0, tokens));
     const granted = isFair || isAlone || isOwed;
     doubles[bucket + STEPPED_MS] = nowMs;
     doubles[bucket + TOKENS] = granted ? tokens - 1 : tokens;

@@ -1,16 +1,20 @@
 /**
  * Plain packets that end here for the commonest reasons, decided by a few words: what the slow path would say, without
- * its errors and notes. It takes over when so much junk comes that the slow path would keep good packets waiting.
+ * its errors and notes. It takes over when so much junk comes that the slow path would keep good packets waiting. Errors
+ * that would be due count as suppressed.
  */
 
 import type { Batch } from './batch.ts';
 import type { Role } from './engine.ts';
-import { ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
+import type { IcmpBudget } from './icmp-budget.ts';
+import { ABOUT_TUNNEL, ABOUT_UNBOUND } from './icmp-budget.ts';
+import { FLAG_ICMPV6_ERRORS, ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
 import { sameFourWords, swapWord } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import { touchesOwn } from './own-addresses.ts';
 import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { plainPort } from './ports.ts';
+import type { Replies } from './replies.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
 import {
@@ -27,19 +31,41 @@ const OUTER_SOURCE_WORD = 2;
 const OUTER_DESTINATION_WORD = 6;
 const SOFTWIRE_REMOTE_WORD = 6;
 
+/** What would be told about junk, and to whom it counts. */
+export interface JunkParts {
+  readonly violations: Violations;
+  readonly replies: Replies;
+  readonly budget: IcmpBudget;
+}
+
 export class Junk {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
   readonly #own: OwnAddresses;
   readonly #violations: Violations;
+  readonly #replies: Replies;
+  readonly #budget: IcmpBudget;
+  /** Errors that are suppressed and not counted yet: of one instance and kind, since a flood is mostly of one. */
+  #suppressed = 0;
+  #instance = 0;
+  #kind = 0;
 
-  constructor(role: Role, table: TableReader, softwires: Softwires, own: OwnAddresses, violations: Violations) {
+  constructor(role: Role, table: TableReader, softwires: Softwires, own: OwnAddresses, parts: JunkParts) {
     this.#isGateway = role === 'gateway';
     this.#table = table;
     this.#softwires = softwires;
     this.#own = own;
-    this.#violations = violations;
+    this.#violations = parts.violations;
+    this.#replies = parts.replies;
+    this.#budget = parts.budget;
+  }
+
+  /** After a batch: what was suppressed in it is counted. */
+  settle(): void {
+    if (this.#suppressed === 0) return;
+    this.#budget.addSuppressed(this.#instance, this.#kind, this.#suppressed);
+    this.#suppressed = 0;
   }
 
   /**
@@ -59,9 +85,13 @@ export class Junk {
     if (!isPlainIpv4(words, w, batch.lengths[k] ?? 0) || touchesOwn(this.#own.words, words, w)) return false;
     if (this.#isGateway) return this.#end(batch, k, DROP_OUTSIDE_SERVED_PREFIX, 0);
     const destination = swapWord(words[w + DESTINATION_WORD] ?? 0) >>> 0;
-    if (this.#mayBeShared(destination) && plainPort(words, w, batch.lengths[k] ?? 0, false) < 0) return false;
+    const isShared = this.#mayBeShared(destination);
+    if (isShared && plainPort(words, w, batch.lengths[k] ?? 0, false) < 0) return false;
     const softwire = this.#softwires.poolSoftwire(destination);
-    return this.#end(batch, k, softwire === 0 ? DROP_NO_INSTANCE : DROP_NO_BINDING, softwire);
+    if (softwire === 0) return this.#end(batch, k, DROP_NO_INSTANCE, 0);
+    // About a port of a shared address that nobody has, the slow path tells nobody either.
+    if (!isShared && this.#replies.isDue(batch.buf, w << 2, softwire)) this.#suppress(softwire, ABOUT_UNBOUND);
+    return this.#end(batch, k, DROP_NO_BINDING, softwire);
   }
 
   #fromIpv6(batch: Batch, k: number, row: number): boolean {
@@ -95,9 +125,26 @@ export class Junk {
 
   /** `source` is the inner one. */
   #refuse(batch: Batch, k: number, verdict: number, softwire: number, source: number): boolean {
+    const w = (batch.at[k] ?? 0) >> 2;
     this.#end(batch, k, verdict, softwire);
-    this.#violations.note(batch, k, this.#softwires.instance(softwire), (batch.at[k] ?? 0) >> 2, source);
+    this.#violations.note(batch, k, this.#softwires.instance(softwire), w, source);
+    if (this.#isRefusalDue(batch.words, w, softwire)) this.#suppress(softwire, ABOUT_TUNNEL);
     return true;
+  }
+
+  /** What else RFC 4443 §2.4 (e) excludes is not plain. */
+  #isRefusalDue(words: Int32Array, w: number, softwire: number): boolean {
+    return (
+      this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS) && this.#softwires.byLocal(words, w + OUTER_SOURCE_WORD) === 0
+    );
+  }
+
+  #suppress(softwire: number, kind: number): void {
+    const instance = this.#softwires.instance(softwire);
+    if (instance !== this.#instance || kind !== this.#kind) this.settle();
+    this.#instance = instance;
+    this.#kind = kind;
+    this.#suppressed++;
   }
 
   #end(batch: Batch, k: number, verdict: number, softwire: number): boolean {

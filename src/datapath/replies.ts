@@ -101,6 +101,12 @@ export class Replies {
     return this.#send(batch, k, at, available, code, mtu, about, through, row, RELAYED);
   }
 
+  /** Whether the instance of `softwire` may send an error about the packet at `at`, apart from the rate. */
+  isDue(buf: Uint8Array, at: number, softwire: number): boolean {
+    const isAble = this.#softwires.ipv4Address(softwire) !== 0 && this.#softwires.has(softwire, FLAG_ICMPV4_ERRORS);
+    return isAble && mayBeAnswered(buf, at);
+  }
+
   #send(
     batch: Batch,
     k: number,
@@ -113,8 +119,7 @@ export class Replies {
     row: number,
     kind: number,
   ): boolean {
-    const from = this.#softwires.ipv4Address(about);
-    if (from === 0 || !this.#softwires.has(about, FLAG_ICMPV4_ERRORS) || !mayBeAnswered(batch.buf, at)) return false;
+    if (!this.isDue(batch.buf, at, about)) return false;
     const quoted = Math.min(available, LARGEST_ERROR - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
     if (!batch.hasRoom(4, ENCAPSULATION_ROOM + len + LARGEST_ERROR)) return false;
@@ -125,7 +130,16 @@ export class Replies {
     const message = error + IPV4_HEADER_LEN;
     batch.buf.copyWithin(message + ICMPV4_HEADER_LEN, at, at + quoted);
     writeIcmpv4Error(batch.buf, message, quoted, code[0], code[1], mtu);
-    writeIpv4(batch.buf, error, len, TOS_INTERNETWORK_CONTROL, TTL, PROTOCOL_ICMP, from, to);
+    writeIpv4(
+      batch.buf,
+      error,
+      len,
+      TOS_INTERNETWORK_CONTROL,
+      TTL,
+      PROTOCOL_ICMP,
+      this.#softwires.ipv4Address(about),
+      to,
+    );
     if (row === NO_ROW) batch.send(k, error, len);
     else return this.#encapsulation.send(batch, k, error, through, row);
     return true;

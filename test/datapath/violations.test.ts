@@ -137,12 +137,12 @@ test('at a gateway nothing is noted', async () => {
   assert.equal([violations, instances.map((instance) => instance.violations)], [[], [0]]);
 });
 
-test('in a flood each packet is counted, and as many are noted as take the slow path', async () => {
+test('in a flood each packet is counted, and as many are noted as take the slow path: 200, and the first of a source beyond', async () => {
   const engine = await engineFor('aftr');
   const packets = Array.from({ length: 50 }, () => from('2001:db8:a::2', '198.51.100.10'));
   for (let round = 0; round < 100; round++) engine.run(packets, 0);
   const { violations, instances } = engine.forwarding.observe();
-  assert.equal(violations, [one('2001:db8:a::2', '198.51.100.10', 200)]);
+  assert.equal(violations, [one('2001:db8:a::2', '198.51.100.10', 201)]);
   assert.is(instances[0]?.violations, 5_000);
 });
 
