@@ -42,6 +42,15 @@ export class Fragments {
     return this.#reassembly?.length ?? 0;
   }
 
+  /** Packets that were held for it; their octets. */
+  get heldPackets(): number {
+    return this.#reassembly?.heldPackets ?? 0;
+  }
+
+  get heldOctets(): number {
+    return this.#reassembly?.heldOctets ?? 0;
+  }
+
   /** As Reassembly.add; HELD also when the fragment is on its way to worker 0. */
   add(batch: Batch, k: number, outer: number, end: number, walk: Walk, softwire: number): number {
     if (this.#sender) {

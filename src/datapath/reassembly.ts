@@ -93,6 +93,9 @@ interface Piece {
 export class Reassembly {
   /** Octets of the packet that was made whole last. */
   length = 0;
+  /** Packets and octets that were held for it, beside the one in hand. */
+  heldPackets = 0;
+  heldOctets = 0;
   readonly #softwires: Softwires;
   readonly #gauges: ReassemblyGauges;
   readonly #errors: Icmpv6Errors;
@@ -402,12 +405,9 @@ export class Reassembly {
     else if (unfragmentable + total > batch.slotOctets) verdict = DROP_REASSEMBLY_LIMIT;
     if (verdict === COMPLETE) {
       this.#assemble(batch, piece.at, first, unfragmentable, total, words[at + ECN_SEEN] ?? 0);
-      batch.settlements.share(
-        piece.k,
-        words[at + INSTANCE] ?? 0,
-        words[at + HELD_PACKETS] ?? 0,
-        words[at + HELD_OCTETS] ?? 0,
-      );
+      this.heldPackets = words[at + HELD_PACKETS] ?? 0;
+      this.heldOctets = words[at + HELD_OCTETS] ?? 0;
+      batch.settlements.share(piece.k, words[at + INSTANCE] ?? 0, this.heldPackets, this.heldOctets);
     } else this.#settle(batch, datagram, verdict);
     this.#release(datagram);
     return verdict;
