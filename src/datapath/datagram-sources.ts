@@ -6,6 +6,9 @@
  *
  * When room is needed, a source of the highest level loses its oldest datagram, but never for a newcomer that is of that
  * level itself: it loses one of its own. So nobody can push out who holds less than half of what he does.
+ *
+ * Sources to which no row leads are strangers, with levels of their own: they lose theirs before anybody else does, and
+ * push out nobody but strangers. An address is invented faster than a binding.
  */
 
 import type { KeyedHash } from './keyed-hash.ts';
@@ -13,6 +16,8 @@ import { MAX_INSTANCES } from './layout.ts';
 
 const LEVELS = 32;
 const ADDRESS_WORDS = 4;
+const STRANGERS = 0;
+const KNOWN = 1;
 
 export class DatagramSources {
   readonly #hash: KeyedHash;
@@ -21,6 +26,8 @@ export class DatagramSources {
   /** By source: address, instance, what it holds, its oldest and newest datagram, and lists it is in. */
   readonly #addresses: Int32Array;
   readonly #instances: Int32Array;
+  /** STRANGERS or KNOWN. */
+  readonly #classes: Uint8Array;
   readonly #units: Int32Array;
   readonly #datagrams: Int32Array;
   readonly #oldest: Int32Array;
@@ -35,9 +42,9 @@ export class DatagramSources {
   readonly #younger: Int32Array;
   readonly #older: Int32Array;
   readonly #unitsOf: Int32Array;
-  /** By instance and level: first source; by instance: one bit a level that has one. */
-  readonly #levels = new Int32Array(MAX_INSTANCES * LEVELS);
-  readonly #occupied = new Int32Array(MAX_INSTANCES);
+  /** By class, instance and level: first source; by class and instance: one bit a level that has one. */
+  readonly #levels = new Int32Array(2 * MAX_INSTANCES * LEVELS);
+  readonly #occupied = new Int32Array(2 * MAX_INSTANCES);
 
   /** For datagrams 1 to `datagrams`; `buckets` is a power of two. */
   constructor(datagrams: number, buckets: number, hash: KeyedHash) {
@@ -47,6 +54,7 @@ export class DatagramSources {
     this.#addresses = new Int32Array((datagrams + 1) * ADDRESS_WORDS);
     const words = () => new Int32Array(datagrams + 1);
     this.#instances = words();
+    this.#classes = new Uint8Array(datagrams + 1);
     this.#units = words();
     this.#datagrams = words();
     this.#oldest = words();
@@ -77,9 +85,10 @@ export class DatagramSources {
     return this.#oldest[source] ?? 0;
   }
 
-  /** Enters a datagram, of one unit, as the youngest of its source. */
-  add(datagram: number, instance: number, words: Int32Array, w: number): void {
+  /** Enters a datagram, of one unit, as the youngest of its source, to which a row leads when it `isKnown`. */
+  add(datagram: number, instance: number, words: Int32Array, w: number, isKnown: boolean): void {
     const source = this.find(instance, words, w) || this.#enter(instance, words, w);
+    this.#classify(source, isKnown ? KNOWN : STRANGERS);
     const newest = this.#newest[source] ?? 0;
     this.#sourceOf[datagram] = source;
     this.#older[datagram] = newest;
@@ -118,11 +127,17 @@ export class DatagramSources {
   }
 
   /**
-   * The datagram that has to go so that `newcomer` (a source of the instance, or 0 for one that holds nothing yet) gets
-   * room, `spared` being the one it needs room for (or 0). Of the instance alone, or with -1 of all. 0 when there is none.
+   * The datagram that has to go so that `newcomer` (a source of the instance, or 0 for one that holds nothing yet, to which
+   * a row leads when it `isKnown`) gets room, `spared` being the one it needs room for (or 0). Of the instance alone, or
+   * with -1 of all. 0 when there is none.
    */
-  victim(instance: number, newcomer: number, spared: number): number {
-    const fullest = instance >= 0 ? instance : this.#fullestInstance();
+  victim(instance: number, newcomer: number, isKnown: boolean, spared: number): number {
+    const stranger = this.#victimAmong(STRANGERS, instance, isKnown ? 0 : newcomer, spared);
+    return stranger !== 0 || !isKnown ? stranger : this.#victimAmong(KNOWN, instance, newcomer, spared);
+  }
+
+  #victimAmong(kind: number, instance: number, newcomer: number, spared: number): number {
+    const fullest = kind * MAX_INSTANCES + (instance >= 0 ? instance : this.#fullestInstance(kind));
     const level = 31 - Math.clz32(this.#occupied[fullest] ?? 0);
     const isAmongLargest = newcomer !== 0 && levelOf(this.#units[newcomer] ?? 0) >= level;
     const source = isAmongLargest || level < 0 ? newcomer : (this.#levels[fullest * LEVELS + level] ?? 0);
@@ -130,13 +145,23 @@ export class DatagramSources {
     return oldest === spared ? (this.#younger[oldest] ?? 0) : oldest;
   }
 
-  /** The instance with the source of the highest level. */
-  #fullestInstance(): number {
+  /** The instance with the source of the highest level of a class. */
+  #fullestInstance(kind: number): number {
+    const first = kind * MAX_INSTANCES;
     let fullest = 0;
     for (let i = 1; i < MAX_INSTANCES; i++) {
-      if (Math.clz32(this.#occupied[i] ?? 0) < Math.clz32(this.#occupied[fullest] ?? 0)) fullest = i;
+      if (Math.clz32(this.#occupied[first + i] ?? 0) < Math.clz32(this.#occupied[first + fullest] ?? 0)) fullest = i;
     }
     return fullest;
+  }
+
+  /** A source changes its class when bindings do. */
+  #classify(source: number, kind: number): void {
+    if (this.#classes[source] === kind) return;
+    const units = this.#units[source] ?? 0;
+    if (units > 0) this.#leaveLevel(source, levelOf(units));
+    this.#classes[source] = kind;
+    if (units > 0) this.#joinLevel(source, levelOf(units));
   }
 
   #bucketOf(instance: number, words: Int32Array, w: number): number {
@@ -175,26 +200,31 @@ export class DatagramSources {
     this.#free = source;
   }
 
+  /** Which levels a source is in. */
+  #listsOf(source: number): number {
+    return (this.#classes[source] ?? 0) * MAX_INSTANCES + (this.#instances[source] ?? 0);
+  }
+
   #joinLevel(source: number, level: number): void {
-    const instance = this.#instances[source] ?? 0;
-    const place = instance * LEVELS + level;
+    const list = this.#listsOf(source);
+    const place = list * LEVELS + level;
     const first = this.#levels[place] ?? 0;
     this.#levelNext[source] = first;
     this.#levelPrevious[source] = 0;
     if (first !== 0) this.#levelPrevious[first] = source;
     this.#levels[place] = source;
-    this.#occupied[instance] = (this.#occupied[instance] ?? 0) | (1 << level);
+    this.#occupied[list] = (this.#occupied[list] ?? 0) | (1 << level);
   }
 
   #leaveLevel(source: number, level: number): void {
-    const instance = this.#instances[source] ?? 0;
-    const place = instance * LEVELS + level;
+    const list = this.#listsOf(source);
+    const place = list * LEVELS + level;
     const next = this.#levelNext[source] ?? 0;
     const previous = this.#levelPrevious[source] ?? 0;
     if (previous !== 0) this.#levelNext[previous] = next;
     else this.#levels[place] = next;
     if (next !== 0) this.#levelPrevious[next] = previous;
-    if (this.#levels[place] === 0) this.#occupied[instance] = (this.#occupied[instance] ?? 0) & ~(1 << level);
+    if (this.#levels[place] === 0) this.#occupied[list] = (this.#occupied[list] ?? 0) & ~(1 << level);
   }
 }
 

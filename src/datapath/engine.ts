@@ -25,6 +25,7 @@ import { Encapsulation } from './encapsulation.ts';
 import { Events } from './events.ts';
 import type { FragmentMemory } from './fragments.ts';
 import { Fragments } from './fragments.ts';
+import { GatewayIndex } from './gateway-index.ts';
 import { GatewayRefusals } from './gateway-refusals.ts';
 import { IcmpBudget } from './icmp-budget.ts';
 import { Icmpv6Errors } from './icmpv6-errors.ts';
@@ -129,7 +130,7 @@ export class Engine {
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, seed, identifications);
     const budget = new IcmpBudget(seed, memory.icmpBudget);
     const errors = new Icmpv6Errors(this.#softwires, budget);
-    this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker);
+    this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker, gatewaysOf(memory, this.#table));
     const violations = new Violations(memory.statistics, this.#table.rows);
     const refusals = new GatewayRefusals({
       softwires: this.#softwires,
@@ -340,6 +341,11 @@ export class Engine {
     if ((own & flags) !== 0) return true;
     return (own & FLAG_MSS_CLAMP) !== 0 && isTcpSyn(words, w);
   }
+}
+
+/** The far ends of an AFTR's rows. */
+function gatewaysOf({ statistics }: EngineMemory, { rows }: TableReader): GatewayIndex | undefined {
+  return statistics && new GatewayIndex(statistics.gateways, rows, statistics.seed);
 }
 
 /** Whether the IPv4 packet at word `w` is ICMP. */

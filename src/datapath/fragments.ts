@@ -4,6 +4,7 @@
 
 import type { Batch } from './batch.ts';
 import { FragmentReceiver, FragmentSender, NO_WAKE } from './fragment-ring.ts';
+import type { GatewayIndex } from './gateway-index.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
@@ -25,14 +26,23 @@ export class Fragments {
   readonly #memory: FragmentMemory;
   readonly #softwires: Softwires;
   readonly #errors: Icmpv6Errors;
+  readonly #gateways: GatewayIndex | undefined;
   readonly #sender: FragmentSender | undefined;
   readonly #receiver: FragmentReceiver | undefined;
   #reassembly: Reassembly | undefined;
 
-  constructor(memory: FragmentMemory, softwires: Softwires, errors: Icmpv6Errors, worker: number) {
+  /** `gateways` are those of an AFTR. */
+  constructor(
+    memory: FragmentMemory,
+    softwires: Softwires,
+    errors: Icmpv6Errors,
+    worker: number,
+    gateways: GatewayIndex | undefined,
+  ) {
     this.#memory = memory;
     this.#softwires = softwires;
     this.#errors = errors;
+    this.#gateways = gateways;
     this.#sender = worker === 0 ? undefined : new FragmentSender(memory.rings, worker);
     this.#receiver = worker === 0 ? new FragmentReceiver(memory.rings) : undefined;
   }
@@ -40,6 +50,15 @@ export class Fragments {
   /** Octets of the packet that was made whole last. */
   get length(): number {
     return this.#reassembly?.length ?? 0;
+  }
+
+  /** Packets that were held for it; their octets. */
+  get heldPackets(): number {
+    return this.#reassembly?.heldPackets ?? 0;
+  }
+
+  get heldOctets(): number {
+    return this.#reassembly?.heldOctets ?? 0;
   }
 
   /** As Reassembly.add; HELD also when the fragment is on its way to worker 0. */
@@ -73,6 +92,7 @@ export class Fragments {
 
   #start(): Reassembly {
     const { gauges, hashKey, octets } = this.#memory;
-    return new Reassembly(this.#softwires, new ReassemblyGauges(gauges), this.#errors, hashKey, octets);
+    const shared = new ReassemblyGauges(gauges);
+    return new Reassembly(this.#softwires, shared, this.#errors, this.#gateways, hashKey, octets);
   }
 }

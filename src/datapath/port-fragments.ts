@@ -56,8 +56,11 @@ export class PortFragments {
   readonly #waitingSince = new Float64Array(PLACES);
   /** Octets of the copy; 0 in a place that is free again. */
   readonly #copied = new Int32Array(PLACES);
-  /** Octets that were received. */
+  /** Octets that were received; of a packet that was put together, all of it at least. */
   readonly #received = new Int32Array(PLACES);
+  /** Held packets that share the verdict of the copy, and their octets. */
+  readonly #heldPackets = new Int32Array(PLACES);
+  readonly #heldOctets = new Int32Array(PLACES);
   readonly #instances = new Int32Array(PLACES);
   readonly #sharesOf = new Int32Array(PLACES);
   /** Copies by hash of their source. */
@@ -107,8 +110,11 @@ export class PortFragments {
     return true;
   }
 
-  /** Keeps a copy of packet `k`, the later fragment at `at`: HELD, or why that cannot be. */
-  wait(batch: Batch, k: number, at: number, outer: number): number {
+  /**
+   * Keeps a copy of packet `k`, the later fragment at `at`: HELD, or why that cannot be. So many held packets of so many
+   * octets, of which it was put together, share its verdict in the end.
+   */
+  wait(batch: Batch, k: number, at: number, outer: number, heldPackets = 0, heldOctets = 0): number {
     const len = ipv4.totalLength(batch.buf, at);
     this.#readKey(batch.buf, at, outer);
     const share = mix((this.#key[outer < 0 ? 0 : 6] ?? 0) ^ this.#seed) & (PLACES - 1);
@@ -118,7 +124,12 @@ export class PortFragments {
     this.#copy(batch.buf, at, len, outer, place);
     this.#waitingKeys.set(this.#key, place * KEY_WORDS);
     this.#waitingSince[place] = batch.nowMs;
-    this.#received[place] = batch.lengths[k] ?? 0;
+    // What was put together is longer than what came last: the rest of it came with what was held.
+    const received = batch.lengths[k] ?? 0;
+    const length = Math.max(received, this.#copied[place] ?? 0);
+    this.#received[place] = length;
+    this.#heldPackets[place] = heldPackets;
+    this.#heldOctets[place] = heldOctets - (length - received);
     this.#instances[place] = batch.instances[k] ?? 0;
     this.#sharesOf[place] = share;
     this.#shares[share] = (this.#shares[share] ?? 0) + 1;
@@ -232,9 +243,11 @@ export class PortFragments {
     const version = (this.#waitingKeys[place * KEY_WORDS + 2] ?? 0) & 0xff;
     batch.sides[k] = version;
     const side = version === 4 ? SIDE_IPV4 : SIDE_IPV6;
-    batch.settlements.recount(this.#instances[place] ?? 0, this.#received[place] ?? 0, side);
+    const instance = this.#instances[place] ?? 0;
+    batch.settlements.recount(instance, this.#received[place] ?? 0, side);
+    batch.settlements.share(k, instance, this.#heldPackets[place] ?? 0, this.#heldOctets[place] ?? 0);
     batch.lengths[k] = this.#received[place] ?? 0;
-    batch.instances[k] = this.#instances[place] ?? 0;
+    batch.instances[k] = instance;
     this.#copied[place] = 0;
     const share = this.#sharesOf[place] ?? 0;
     this.#shares[share] = (this.#shares[share] ?? 0) - 1;

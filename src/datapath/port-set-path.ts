@@ -4,6 +4,7 @@
  */
 
 import type { Batch } from './batch.ts';
+import type { Fragments } from './fragments.ts';
 import { ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK } from './layout.ts';
 import { PortFragments } from './port-fragments.ts';
 import { isShared, portSetRow } from './port-sets.ts';
@@ -11,7 +12,7 @@ import type { Ports } from './ports.ts';
 import { findPorts, PORTS_FOUND, PORTS_NONE } from './ports.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
-import { DROP_FRAGMENT_UNPLACED, DROP_MALFORMED_ICMP, DROP_NO_BINDING, DROP_NO_PORT } from './verdict.ts';
+import { DROP_MALFORMED_ICMP, DROP_NO_BINDING, DROP_NO_PORT } from './verdict.ts';
 import * as ipv4 from './wire/ipv4.ts';
 
 /** Which end of a packet has the shared address. */
@@ -25,20 +26,22 @@ export interface PacketPlace {
   readonly outer: number;
   /** Offset of the IPv4 header. */
   readonly at: number;
-  /** False for one that was put together from outer fragments, whose own verdict others share. */
-  readonly mayWait: boolean;
+  /** It was put together from outer fragments just now: those that were held share its verdict. */
+  readonly isWhole: boolean;
 }
 
 export class PortSetPath {
   readonly #table: TableReader;
   readonly #softwires: Softwires;
+  readonly #outerFragments: Fragments;
   readonly #fragments: PortFragments;
   readonly #ports: Ports = { source: 0, destination: 0, quote: 0 };
 
   /** `seed` is random. */
-  constructor(table: TableReader, softwires: Softwires, seed: number) {
+  constructor(table: TableReader, softwires: Softwires, outerFragments: Fragments, seed: number) {
     this.#table = table;
     this.#softwires = softwires;
+    this.#outerFragments = outerFragments;
     this.#fragments = new PortFragments(seed);
   }
 
@@ -70,7 +73,15 @@ export class PortSetPath {
     const outer = batch.sides[k] === 4 ? -1 : packet.outer;
     if (ipv4.fragmentOffset(buf, at) !== 0) {
       if (this.#fragments.find(buf, at, outer, ports, nowMs)) return PORTS_FOUND;
-      return packet.mayWait ? this.#fragments.wait(batch, k, at, outer) : DROP_FRAGMENT_UNPLACED;
+      const { heldPackets, heldOctets } = this.#outerFragments;
+      return this.#fragments.wait(
+        batch,
+        k,
+        at,
+        outer,
+        packet.isWhole ? heldPackets : 0,
+        packet.isWhole ? heldOctets : 0,
+      );
     }
     const found = findPorts(buf, at, ports);
     if (found !== PORTS_FOUND) return found === PORTS_NONE ? DROP_NO_PORT : DROP_MALFORMED_ICMP;

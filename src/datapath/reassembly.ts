@@ -28,6 +28,7 @@ import {
   TOTAL,
 } from './datagram-table.ts';
 import { chunksFor, FragmentStore } from './fragment-store.ts';
+import type { GatewayIndex } from './gateway-index.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import {
   ERRONEOUS_HEADER_FIELD,
@@ -93,9 +94,13 @@ interface Piece {
 export class Reassembly {
   /** Octets of the packet that was made whole last. */
   length = 0;
+  /** Packets and octets that were held for it, beside the one in hand. */
+  heldPackets = 0;
+  heldOctets = 0;
   readonly #softwires: Softwires;
   readonly #gauges: ReassemblyGauges;
   readonly #errors: Icmpv6Errors;
+  readonly #gateways: GatewayIndex | undefined;
   readonly #walk = newWalk();
   readonly #piece: Piece = {
     k: 0,
@@ -115,17 +120,22 @@ export class Reassembly {
   /** Its memory. */
   readonly #words: Int32Array;
 
-  /** `key`: two random words. `octets`: memory for fragments. */
+  /**
+   * `key`: two random words. `octets`: memory for fragments. `gateways`: those of an AFTR; a gateway asks where fragments
+   * come from before they come here.
+   */
   constructor(
     softwires: Softwires,
     gauges: ReassemblyGauges,
     errors: Icmpv6Errors,
+    gateways: GatewayIndex | undefined,
     key: Int32Array,
     octets = STORE_OCTETS,
   ) {
     this.#softwires = softwires;
     this.#gauges = gauges;
     this.#errors = errors;
+    this.#gateways = gateways;
     const hash = new KeyedHash(key);
     this.#store = new FragmentStore(octets);
     // A datagram has a chunk at least when it comes in; without one it is doomed, and may go for any other.
@@ -234,19 +244,25 @@ export class Reassembly {
   #begin(batch: Batch, piece: Piece, identification: number): number {
     const instance = this.#softwires.instance(piece.softwire);
     const addresses = (piece.at + ipv6.IPV6_SOURCE) >> 2;
-    if (!this.#makeRoom(batch, piece, instance)) return DROP_REASSEMBLY_LIMIT;
+    const isKnown = this.#isKnown(instance, batch.words, addresses);
+    if (!this.#makeRoom(batch, piece, instance, isKnown)) return DROP_REASSEMBLY_LIMIT;
     const datagram = this.#datagrams.enter(batch.words, addresses, identification);
     const at = datagram * DATAGRAM_WORDS;
     this.#words[at + INSTANCE] = instance;
     this.#words[at + TOTAL] = -1;
-    this.#sources.add(datagram, instance, batch.words, addresses);
+    this.#sources.add(datagram, instance, batch.words, addresses, isKnown);
     this.#timers.start(datagram, batch.nowMs, this.#softwires.reassemblyMs(piece.softwire));
     this.#gauges.addDatagrams(instance, 1);
     return this.#keep(batch, datagram, 0, piece);
   }
 
+  /** Whether a row of the instance leads to the source whose address is the four words at `w`. */
+  #isKnown(instance: number, words: Int32Array, w: number): boolean {
+    return !this.#gateways || this.#gateways.find(instance, words, w) !== 0;
+  }
+
   /** Limits of source, instance and memory for a new datagram; those that go are settled. */
-  #makeRoom(batch: Batch, piece: Piece, instance: number): boolean {
+  #makeRoom(batch: Batch, piece: Piece, instance: number, isKnown: boolean): boolean {
     const w = (piece.at + ipv6.IPV6_SOURCE) >> 2;
     for (let evicted = 0; ; evicted++) {
       const source = this.#sources.find(instance, batch.words, w);
@@ -258,7 +274,7 @@ export class Reassembly {
       if (evicted === EVICTIONS_PER_FRAGMENT) return false;
       const victim = isSourceFull
         ? this.#sources.oldest(source)
-        : this.#sources.victim(isFull ? instance : -1, source, 0);
+        : this.#sources.victim(isFull ? instance : -1, source, isKnown, 0);
       if (victim === 0) return false;
       this.#evict(batch, victim);
     }
@@ -356,9 +372,11 @@ export class Reassembly {
   /** Memory for one more fragment of a datagram. */
   #makeChunks(batch: Batch, datagram: number, octets: number): boolean {
     const at = datagram * DATAGRAM_WORDS;
+    const instance = this.#words[at + INSTANCE] ?? 0;
     for (let evicted = 0; this.#store.available < chunksFor(octets); evicted++) {
-      const source = this.#sources.find(this.#words[at + INSTANCE] ?? 0, this.#words, at);
-      const victim = evicted === EVICTIONS_PER_FRAGMENT ? 0 : this.#sources.victim(-1, source, datagram);
+      const source = this.#sources.find(instance, this.#words, at);
+      const isKnown = this.#isKnown(instance, this.#words, at);
+      const victim = evicted === EVICTIONS_PER_FRAGMENT ? 0 : this.#sources.victim(-1, source, isKnown, datagram);
       if (victim === 0) return false;
       this.#evict(batch, victim);
     }
@@ -402,12 +420,9 @@ export class Reassembly {
     else if (unfragmentable + total > batch.slotOctets) verdict = DROP_REASSEMBLY_LIMIT;
     if (verdict === COMPLETE) {
       this.#assemble(batch, piece.at, first, unfragmentable, total, words[at + ECN_SEEN] ?? 0);
-      batch.settlements.share(
-        piece.k,
-        words[at + INSTANCE] ?? 0,
-        words[at + HELD_PACKETS] ?? 0,
-        words[at + HELD_OCTETS] ?? 0,
-      );
+      this.heldPackets = words[at + HELD_PACKETS] ?? 0;
+      this.heldOctets = words[at + HELD_OCTETS] ?? 0;
+      batch.settlements.share(piece.k, words[at + INSTANCE] ?? 0, this.heldPackets, this.heldOctets);
     } else this.#settle(batch, datagram, verdict);
     this.#release(datagram);
     return verdict;

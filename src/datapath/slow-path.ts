@@ -109,8 +109,8 @@ interface Parsed {
   row: number;
   /** ECN field after decapsulation, or ECN_DROP; either with ECN_ANOMALY. */
   ecn: number;
-  /** False for a packet that was put together from outer fragments. */
-  mayWait: boolean;
+  /** It was put together from outer fragments. */
+  isWhole: boolean;
 }
 
 /** What the slow path decides with; `worker` is the lane of its events. */
@@ -148,7 +148,7 @@ export class SlowPath {
   readonly #fragments: Fragments;
   readonly #pathMtus: PathMtus;
   readonly #walk = newWalk();
-  readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0, mayWait: true };
+  readonly #parsed: Parsed = { k: 0, outer: 0, at: 0, softwire: 0, row: 0, ecn: 0, isWhole: false };
 
   constructor(parts: SlowPathParts) {
     this.#isGateway = parts.role === 'gateway';
@@ -164,7 +164,7 @@ export class SlowPath {
     this.#tunnelErrors = parts.tunnelErrors;
     this.#fragments = parts.fragments;
     this.#pathMtus = parts.pathMtus;
-    this.#portSets = new PortSetPath(parts.table, parts.softwires, parts.seed);
+    this.#portSets = new PortSetPath(parts.table, parts.softwires, parts.fragments, parts.seed);
   }
 
   /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
@@ -173,12 +173,11 @@ export class SlowPath {
     parsed.k = k;
     parsed.at = batch.at[k] ?? 0;
     parsed.row = 0;
-    parsed.mayWait = true;
+    parsed.isWhole = false;
     batch.violators[k] = 0;
     batch.instances[k] = this.#softwires.firstInstance();
     const len = batch.lengths[k] ?? 0;
-    batch.verdicts[k] =
-      batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len, false);
+    batch.verdicts[k] = batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len);
     batch.rows[k] = parsed.row;
   }
 
@@ -268,8 +267,7 @@ export class SlowPath {
 
   // From the IPv6 side ------------------------------------------------------------------------------------------------
 
-  /** `isWhole`: it was put together from fragments. */
-  #fromIpv6(batch: Batch, packet: Parsed, len: number, isWhole: boolean): number {
+  #fromIpv6(batch: Batch, packet: Parsed, len: number): number {
     const { buf } = batch;
     const outer = packet.at;
     if (!ipv6.isIpv6(buf, outer, len)) return DROP_MALFORMED_IPV6;
@@ -282,7 +280,7 @@ export class SlowPath {
     if (isIcmpv6 && isLinkMessage(buf, walk.at)) return DROP_LINK_LAYER_NOISE;
     if (packet.softwire === 0) return DROP_NOT_FOR_US;
     if (ipv6.isMartianSource(buf, outer + ipv6.IPV6_SOURCE)) return DROP_MARTIAN_OUTER_SOURCE;
-    if (walk.end === WALK_FRAGMENT && !isWhole) return this.#fragment(batch, packet, end);
+    if (walk.end === WALK_FRAGMENT && !packet.isWhole) return this.#fragment(batch, packet, end);
     if (walk.end !== WALK_DONE) return this.#unfitHeaders(batch, packet, WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6);
     if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
     if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at);
@@ -299,8 +297,8 @@ export class SlowPath {
     const { k, at, softwire } = packet;
     if (this.#isGateway && !this.#comesFromAftr(batch.words, at, softwire)) return DROP_WRONG_AFTR;
     const verdict = this.#fragments.add(batch, k, at, end, this.#walk, softwire);
-    packet.mayWait = verdict !== COMPLETE;
-    return verdict === COMPLETE ? this.#fromIpv6(batch, packet, this.#fragments.length, true) : verdict;
+    packet.isWhole = verdict === COMPLETE;
+    return packet.isWhole ? this.#fromIpv6(batch, packet, this.#fragments.length) : verdict;
   }
 
   /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2), an error may be about one of our packets. */

@@ -5,6 +5,7 @@ import { PortFragments } from '../../src/datapath/port-fragments.ts';
 import { DROP_FRAGMENT_UNPLACED, HELD } from '../../src/datapath/verdict.ts';
 import type { EngineUnderTest } from '../helpers/engine-case.ts';
 import { assertPartition, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { fragments as outerFragments } from '../helpers/fragments.ts';
 import { icmpv4, ipv4, ipv6, udp } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
 
@@ -155,15 +156,18 @@ test('a fragment waits two seconds for the first one, and no more; then it is co
   assertPartition(engine.counters(), [first, second, third]);
 });
 
-test('a later fragment that came in outer fragments does not wait', async () => {
+test('a later fragment that came in two small outer fragments waits like any other', async () => {
   const engine = await engineFor('aftr', configuration);
-  const [, second = ''] = outbound(IN_SET, 9, 3);
+  const [first = '', second = ''] = outbound(IN_SET, 9, 3);
   const head = (offset: number, more: number) => `0400${(offset | more).toString(16).padStart(4, '0')}0000002a`;
   const pieces = [`${head(0, 1)}${second.slice(0, 48)}`, `${head(24, 0)}${second.slice(48)}`];
   const sent = pieces.map((payload) => ipv6({ src: B4, dst: AFTR, nextHeader: 44, payload }));
   assert.equal(engine.run(sent), []);
-  assert.equal(packetCounts(engine.counters()), { 'ipv6 fragment-unplaced': 2 });
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 held': 2 });
   assertPartition(engine.counters(), sent);
+  assert.equal(engine.run([fromB4(first)], 1), [first, second]);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 forwarded': 3 });
+  assertPartition(engine.counters(), [...sent, fromB4(first)]);
 });
 
 test('the port of a packet is known for fifteen seconds', async () => {
@@ -241,6 +245,39 @@ test('more copies than end in one batch end in the next ones', async () => {
   assert.is(out.length, 2 + 64);
   const rest = engine.run([], 2);
   assert.equal([...out, ...rest].sort(), [first, ...waiting, ...two].map((packet) => toB4(packet)).sort());
+});
+
+/** An inner fragment in two outer fragments. */
+const inTwo = (inner: string, id: number): string[] => outerFragments(inner, [1_232], { src: B4, dst: AFTR, id });
+const first1492 = ipv4({ src: SHARED, dst: INTERNET, id: 5, mf: true, payload: udp(1_464, IN_SET, 53) });
+const later1420 = ipv4({ src: SHARED, dst: INTERNET, id: 5, offset: 184, payload: 'cd'.repeat(1_400) });
+for (const [name, order] of [
+  ['in order', [...inTwo(first1492, 1), ...inTwo(later1420, 2)]],
+  ['the later one first', [...inTwo(later1420, 2), ...inTwo(first1492, 1)]],
+  ['the later one first, its outer fragments in reverse', [...inTwo(later1420, 2).reverse(), ...inTwo(first1492, 1)]],
+  [
+    'the later one between those of the first one',
+    [0, 2, 3, 1].map((i) => [...inTwo(first1492, 1), ...inTwo(later1420, 2)][i] ?? ''),
+  ],
+] as const) {
+  test(`inner fragments that come in outer fragments: ${name} (D72)`, async () => {
+    const engine = await engineFor('aftr', configuration);
+    const out = order.flatMap((packet, i) => engine.run([packet], i));
+    assert.equal(out.sort(), [first1492, later1420].sort());
+    assert.equal(packetCounts(engine.counters()), { 'ipv6 forwarded': 4 });
+    assertPartition(engine.counters(), order);
+  });
+}
+
+test('a later inner fragment of two outer ones whose first one never comes: both end as unplaced', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const sent = inTwo(later1420, 2);
+  for (const [i, packet] of sent.entries()) assert.equal(engine.run([packet], i), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 held': 2 });
+  assertPartition(engine.counters(), sent);
+  assert.equal(engine.run([], 3_000), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 fragment-unplaced': 2 });
+  assertPartition(engine.counters(), sent);
 });
 
 for (const [octets, verdict] of [

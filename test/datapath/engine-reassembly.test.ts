@@ -294,6 +294,42 @@ test('with all sources together at the limit, the one that holds most makes room
   assert.equal(packetCounts(engine.counters())['ipv6 source-mismatch'], 12);
 });
 
+/** First fragments, each from an address that no binding names. */
+const strangers = (count: number, from: number): string[] =>
+  firsts(count, from).map(
+    (one, i) => `${one.slice(0, 16)}20010db80099${(from + i).toString(16).padStart(20, '0')}${one.slice(48)}`,
+  );
+
+test('sources that no binding names fill the table: who is bound gets all packets through, however large (D69)', async () => {
+  const engine = await engineFor('aftr', { reassembly: { 'maximum-packets': 200 } });
+  const large = ipv4({ src: '198.51.101.1', dst: INTERNET, payload: udp(1_400) });
+  const sent: string[] = [];
+  const run = (packets: readonly string[]): string[] => {
+    sent.push(...packets);
+    return engine.run(packets);
+  };
+  for (let i = 0; i < 400; i += 50) assert.equal(run(strangers(50, i)), []);
+  for (let id = 0; id < 20; id++) {
+    const [first = '', last = ''] = fragments(large, 1_232, { src: G2, id });
+    // Now the one comes first and now the other, which has no inner header.
+    const [one, other] = id % 2 === 0 ? [first, last] : [last, first];
+    assert.equal(run([one, ...strangers(50, 1_000 + 50 * id)]), []);
+    assert.equal(run([other]), [large]);
+  }
+  assert.is(packetCounts(engine.counters())['ipv6 forwarded'], 40);
+  assertPartition(engine.counters(), sent);
+});
+
+test('sources that no binding names push out each other only, and are put together while there is room (D69)', async () => {
+  const engine = await engineFor('aftr', { reassembly: { 'maximum-packets': 20 } });
+  const src = '2001:db8:99::1';
+  const echo = icmpv6(src, AFTR, 128, 0, `00010001${'ab'.repeat(100)}`);
+  assert.is(engine.run(fragments(echo, 40, { src, upper: 58 })).length, 1);
+  engine.run(firsts(20, 1, { src: G2 }));
+  assert.equal(engine.run(strangers(30, 0)), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 replied': 3, 'ipv6 held': 20, 'ipv6 reassembly-limit': 30 });
+});
+
 test('a sentence warns from the part of the limit on that is configured (D69, D135)', async () => {
   const engine = await engineFor('aftr', { reassembly: { 'maximum-packets': 50, 'alarm-threshold': 10 } });
   engine.run(firsts(4, 0));

@@ -45,7 +45,12 @@ export function randomPacket(table: NaiveTable, role: Role, pieces: Pieces, next
 function randomSound(table: NaiveTable, role: Role, { outer, inner }: Pieces, next: Next): Buffer {
   const make6 = (): Buffer => randomIpv6(table, role, next);
   const make = (): Buffer => (chance(2, next) ? randomIpv4Side(table, role, next) : make6());
-  if (chance(8, next)) return outer.take(make6, next);
+  // A tunnel packet to cut may hold a fragment itself.
+  const makeOuter = (): Buffer => {
+    const fragment = chance(4, next) ? inner.take(make, next) : undefined;
+    return fragment && (fragment[0] ?? 0) >> 4 === 6 ? fragment : make6();
+  };
+  if (chance(8, next)) return outer.take(makeOuter, next);
   return chance(12, next) ? inner.take(make, next) : make();
 }
 

@@ -27,11 +27,11 @@ const REASSEMBLY_MS = 60_000;
 interface Arrival {
   readonly packet: Buffer;
   readonly nowMs: number;
-  /** Octets that came last. */
-  readonly received: number;
+  /** What came. */
+  readonly received: Readonly<Amount>;
   /** Of the IPv6 side. */
   readonly source?: Buffer;
-  /** It was put together from fragments, and does not wait again. */
+  /** It was put together from fragments, and is none again. */
   readonly isWhole: boolean;
 }
 
@@ -68,8 +68,8 @@ export class NaiveEngine {
     const { held } = this.#reassembly;
     const waiting = this.#portFragments.waiting;
     return {
-      packets: held.packets + waiting.length,
-      octets: waiting.reduce((sum, { received }) => sum + received, held.octets),
+      packets: waiting.reduce((sum, { amount }) => sum + amount.packets, held.packets),
+      octets: waiting.reduce((sum, { amount }) => sum + amount.octets, held.octets),
     };
   }
 
@@ -85,24 +85,23 @@ export class NaiveEngine {
   }
 
   decide(packet: Buffer, nowMs: number): NaiveDecision {
-    return this.#decide(packet, nowMs, packet.length);
+    return this.#decide(packet, nowMs, { packets: 1, octets: packet.length });
   }
 
   /** After some packets: fragments whose waiting has ended. */
   decideLate(nowMs: number): NaiveDecision[] {
-    return this.#portFragments.end(nowMs).map(({ fragment: { packet, received }, isLate }) => {
-      if (!isLate) return this.#decide(packet, nowMs, received);
-      return { ...DROPPED, packet, side: sideOf(packet), amount: { packets: 1, octets: received }, source: undefined };
+    return this.#portFragments.end(nowMs).map(({ fragment: { packet, amount }, isLate }) => {
+      if (!isLate) return this.#decide(packet, nowMs, amount);
+      return { ...DROPPED, packet, side: sideOf(packet), amount, source: undefined };
     });
   }
 
-  #decide(packet: Buffer, nowMs: number, received: number): NaiveDecision {
+  #decide(packet: Buffer, nowMs: number, received: Readonly<Amount>): NaiveDecision {
     const side = sideOf(packet);
     const before = this.#reassembly.gathered;
     const arrival = { packet, nowMs, received, isWhole: false };
     const answer = side === 4 ? this.#fromIpv4(arrival) : this.#fromIpv6(arrival);
-    const gathered = this.#reassembly.gathered === before ? { packets: 0, octets: 0 } : this.#reassembly.gathered;
-    const amount = { packets: 1 + gathered.packets, octets: received + gathered.octets };
+    const amount = this.#reassembly.gathered === before ? received : sum(received, this.#reassembly.gathered);
     return { ...answer, packet, side, amount, source: packet.length < 40 ? undefined : packet.subarray(8, 24) };
   }
 
@@ -163,10 +162,11 @@ export class NaiveEngine {
     if (!fragment) return DROPPED;
     const key = packet.toString('hex', 8, 40) + packet.toString('hex', walk.at + 4, walk.at + 8);
     const limits = { ...instance, instance: instance.name, source: packet.toString('hex', 8, 24) };
-    const whole = this.#reassembly.add(arrived.nowMs, key, fragment, arrived.received, limits);
+    const whole = this.#reassembly.add(arrived.nowMs, key, fragment, arrived.received.octets, limits);
     if (whole === 'held') return HELD;
     const together = whole === 'dropped' ? undefined : putTogether(whole);
-    return together ? this.#fromIpv6({ ...arrived, packet: together, isWhole: true }) : DROPPED;
+    const received = sum(arrived.received, this.#reassembly.gathered);
+    return together ? this.#fromIpv6({ ...arrived, packet: together, received, isWhole: true }) : DROPPED;
   }
 
   /** RFC 7596 §5.2. */
@@ -278,17 +278,20 @@ export class NaiveEngine {
   }
 
   /** What stood before and behind the inner packet is not needed again. */
-  #wait(key: string, inner: Inner, { packet, nowMs, received, isWhole, source }: Arrival): Found {
-    if (isWhole) return 'no-port';
-    if (!source) this.#portFragments.wait({ key, since: nowMs, packet: inner.octets, received });
+  #wait(key: string, inner: Inner, { packet, nowMs, received: amount, source }: Arrival): Found {
+    if (!source) this.#portFragments.wait({ key, since: nowMs, packet: inner.octets, amount });
     else {
       const outer = Buffer.from(packet.subarray(0, 40));
       outer.writeUInt16BE(inner.octets.length, 4);
       outer[6] = 4;
-      this.#portFragments.wait({ key, since: nowMs, packet: Buffer.concat([outer, inner.octets]), received });
+      this.#portFragments.wait({ key, since: nowMs, packet: Buffer.concat([outer, inner.octets]), amount });
     }
     return 'waits';
   }
+}
+
+function sum(one: Readonly<Amount>, other: Readonly<Amount>): Amount {
+  return { packets: one.packets + other.packets, octets: one.octets + other.octets };
 }
 
 function sideOf(packet: Buffer): 4 | 6 {

@@ -3,6 +3,7 @@
  * they come before it. Two lists without limits. It shares nothing with src/datapath.
  */
 
+import type { Amount } from './naive-model.ts';
 import type { NaivePorts } from './naive-port-sets.ts';
 
 /** The ports of a packet are known so long (RFC 791 §3.2). */
@@ -15,8 +16,8 @@ export interface WaitingFragment {
   readonly since: number;
   /** What is decided when its ports are known. */
   readonly packet: Buffer;
-  /** Octets that were received. */
-  readonly received: number;
+  /** What was received: the packet, or the fragments it was put together from. */
+  readonly amount: Readonly<Amount>;
 }
 
 export class NaivePortFragments {
