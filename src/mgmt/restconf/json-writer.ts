@@ -89,7 +89,8 @@ export function jsonText(node: DataNode): string {
   if (node instanceof RowNode) return `{${node.print(JSON_ROWS).slice(1)}}`;
   if (schema.isLeaf) return scalarText(node);
   if (isAny(schema) && node.size === 0) {
-    // Text that came as XML can only be quoted.
+    // Anydata without nodes is an empty object (RFC 7951 §5.5). Text that came as XML can only be quoted.
+    if (node.value === '' && schema.kind === 'anydata') return '{}';
     return node.value.startsWith('<') || node.value === '' ? JSON.stringify(node.value) : node.value;
   }
   const writer = new MemberWriter(isAny(schema));

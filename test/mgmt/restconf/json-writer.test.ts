@@ -160,4 +160,9 @@ test('anydata keeps its JSON', () => {
   assert.is(write(read(text, from).children()), text);
 });
 
+test('anydata without nodes is an empty object', () => {
+  const leaf = leafSchema('', { kind: 'anydata' }).root.child('v', 'm');
+  assert.is(write(leaf ? [new DataNode(leaf)] : []), '{"m:v":{}}');
+});
+
 test.run();
