@@ -67,7 +67,7 @@ async function traceLive(
     missed += Number(textOf(reply, 'missed-packets') || 0);
     await output.flush();
   } while (Date.now() < deadline);
-  if (shown === 0 && !json) output.line(`No packet from or to ${address} came in ${seconds} seconds.`);
+  if (shown === 0 && !json) output.line(`No packet from or to ${address} came within ${seconds} s.`);
   if (missed > 0 && !json) output.line(`${missed} more packets came too fast to be shown.`);
 }
 
