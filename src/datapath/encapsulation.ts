@@ -95,7 +95,7 @@ export class Encapsulation {
     if (len > payloadMtu && !this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION)) return false;
     const options = this.#writeOptions(batch, at, softwire);
     this.writeHeader(batch, at, len, options, softwire, row);
-    if (len > payloadMtu) return this.#sendFragments(batch, k, at - options, len + options, payloadMtu + options);
+    if (len > payloadMtu) return this.sendFragments(batch, k, at - options, len + options, payloadMtu + options);
     batch.send(k, at - options - IPV6_HEADER_LEN, len + options + IPV6_HEADER_LEN);
     return true;
   }
@@ -110,9 +110,9 @@ export class Encapsulation {
 
   /**
    * Fragments of RFC 8200 §4.5: the `len` octets behind the outer header, at `at`, in pieces of a multiple of eight octets
-   * and with their header at most `most` octets; each with the outer header.
+   * and with their header at most `most` octets; each with the outer header. False, and nothing sent, without room.
    */
-  #sendFragments(batch: Batch, k: number, at: number, len: number, most: number): boolean {
+  sendFragments(batch: Batch, k: number, at: number, len: number, most: number): boolean {
     const piece = (most - FRAGMENT_HEADER_LEN) & ~7;
     const count = Math.ceil(len / piece);
     const headLen = IPV6_HEADER_LEN + FRAGMENT_HEADER_LEN;
