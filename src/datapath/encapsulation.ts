@@ -30,6 +30,8 @@ const REMOTE_WORD = 6;
 /** What `send` may put before an IPv4 packet. */
 export const ENCAPSULATION_ROOM = IPV6_HEADER_LEN + ENCAPSULATION_LIMIT_LEN;
 
+const FRAGMENT_HEAD_LEN = IPV6_HEADER_LEN + FRAGMENT_HEADER_LEN;
+
 export class Encapsulation {
   readonly #softwires: Softwires;
   readonly #rows: Int32Array;
@@ -95,9 +97,27 @@ export class Encapsulation {
     if (len > payloadMtu && !this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION)) return false;
     const options = this.#writeOptions(batch, at, softwire);
     this.writeHeader(batch, at, len, options, softwire, row);
-    if (len > payloadMtu) return this.#sendFragments(batch, k, at - options, len + options, payloadMtu + options);
+    if (len > payloadMtu) return this.sendFragments(batch, k, at - options, len + options, payloadMtu + options);
     batch.send(k, at - options - IPV6_HEADER_LEN, len + options + IPV6_HEADER_LEN);
     return true;
+  }
+
+  /**
+   * Whether `send` would send an IPv4 packet of `len` octets, for which the caller takes `octets` of scratch before.
+   */
+  maySend(batch: Batch, len: number, octets: number, softwire: number, row: number): boolean {
+    const payloadMtu = this.#pathMtus.payloadMtu(softwire, row, batch.nowMs);
+    if (len <= payloadMtu) return batch.hasRoom(1, octets);
+    if (!this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION)) return false;
+    const options = this.#softwires.headerLength(softwire) - IPV6_HEADER_LEN;
+    const count = fragmentCount(len + options, payloadMtu + options);
+    return batch.hasRoom(count, octets + count * FRAGMENT_HEAD_LEN);
+  }
+
+  /** Octets of the largest IPv4 packet that `send` sends; without a limit where it may fragment. */
+  largest(batch: Batch, softwire: number, row: number): number {
+    if (this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION)) return Number.MAX_SAFE_INTEGER;
+    return this.#pathMtus.payloadMtu(softwire, row, batch.nowMs);
   }
 
   /** Writes what stands between the outer header and the packet at `at`; its octets. */
@@ -110,12 +130,12 @@ export class Encapsulation {
 
   /**
    * Fragments of RFC 8200 §4.5: the `len` octets behind the outer header, at `at`, in pieces of a multiple of eight octets
-   * and with their header at most `most` octets; each with the outer header.
+   * and with their header at most `most` octets; each with the outer header. False, and nothing sent, without room.
    */
-  #sendFragments(batch: Batch, k: number, at: number, len: number, most: number): boolean {
-    const piece = (most - FRAGMENT_HEADER_LEN) & ~7;
-    const count = Math.ceil(len / piece);
-    const headLen = IPV6_HEADER_LEN + FRAGMENT_HEADER_LEN;
+  sendFragments(batch: Batch, k: number, at: number, len: number, most: number): boolean {
+    const piece = pieceOf(most);
+    const count = fragmentCount(len, most);
+    const headLen = FRAGMENT_HEAD_LEN;
     if (!batch.hasRoom(count, count * headLen)) return false;
     const { buf } = batch;
     const outer = at - IPV6_HEADER_LEN;
@@ -132,4 +152,13 @@ export class Encapsulation {
     }
     return true;
   }
+}
+
+/** Octets of data in a fragment that is, behind its outer header, at most `most` octets long. */
+function pieceOf(most: number): number {
+  return (most - FRAGMENT_HEADER_LEN) & ~7;
+}
+
+function fragmentCount(len: number, most: number): number {
+  return Math.ceil(len / pieceOf(most));
 }

@@ -57,6 +57,11 @@ export class PathMtus {
     this.#seed = seed | 0;
   }
 
+  /** The payload MTU that a softwire is configured for. */
+  configured(softwire: number): number {
+    return this.#words[CONFIGURED + softwire] ?? 0;
+  }
+
   /** The largest IPv4 packet that goes whole to the far end of `row`. */
   payloadMtu(softwire: number, row: number, nowMs: number): number {
     const configured = this.#words[CONFIGURED + softwire] ?? 0;

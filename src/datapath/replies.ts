@@ -37,6 +37,8 @@ import { addressHash } from './wire/ipv6.ts';
 const HOST_UNREACHABLE = [ICMPV4_UNREACHABLE, CODE_HOST_UNREACHABLE] as const;
 /** An error quotes as much as fits in 576 octets (RFC 1812 §4.3.2.3). */
 const LARGEST_ERROR = 576;
+/** And so much behind the header at least (RFC 792). */
+const LEAST_QUOTED = 8;
 /** Internetwork control precedence (RFC 1812 §4.3.2.5). */
 const TOS_INTERNETWORK_CONTROL = 0xc0;
 const TTL = 64;
@@ -120,9 +122,11 @@ export class Replies {
     kind: number,
   ): boolean {
     if (!this.isDue(batch.buf, at, about)) return false;
-    const quoted = Math.min(available, LARGEST_ERROR - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
+    const largest = row === NO_ROW ? LARGEST_ERROR : this.#encapsulation.largest(batch, through, row);
+    const quoted = Math.min(available, Math.min(largest, LARGEST_ERROR) - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
+    if (quoted < Math.min(available, headerLength(batch.buf, at) + LEAST_QUOTED)) return false;
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
-    if (!batch.hasRoom(4, ENCAPSULATION_ROOM + len + LARGEST_ERROR)) return false;
+    if (!this.#hasRoom(batch, len, through, row)) return false;
     const to = source(batch.buf, at);
     const causer = this.#causer(batch.buf, at, kind, row);
     if (!this.#budget.take(this.#softwires.instance(about), kind, causer, batch.nowMs)) return false;
@@ -143,6 +147,12 @@ export class Replies {
     if (row === NO_ROW) batch.send(k, error, len);
     else return this.#encapsulation.send(batch, k, error, through, row);
     return true;
+  }
+
+  /** Whether an error of `len` octets can leave: what is taken from the budget is sent. */
+  #hasRoom(batch: Batch, len: number, through: number, row: number): boolean {
+    const octets = ENCAPSULATION_ROOM + len;
+    return row === NO_ROW ? batch.hasRoom(1, octets) : this.#encapsulation.maySend(batch, len, octets, through, row);
   }
 
   /**

@@ -5,6 +5,7 @@
 
 import { isMartianIpv4 } from '../address.ts';
 import type { Batch } from './batch.ts';
+import { Echo } from './echo.ts';
 import { decapsulatedEcn, ECN_ANOMALY, ECN_DROP } from './ecn.ts';
 import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
@@ -70,9 +71,8 @@ import {
   CODE_TTL_EXCEEDED,
   ICMPV4_TIME_EXCEEDED,
   ICMPV4_UNREACHABLE,
-  REPLY_TTL,
 } from './wire/icmpv4.ts';
-import { isIcmpv6EchoRequest, isLinkMessage, turnIntoIcmpv6EchoReply } from './wire/icmpv6.ts';
+import { isIcmpv6EchoRequest, isLinkMessage } from './wire/icmpv6.ts';
 import * as ipv4 from './wire/ipv4.ts';
 import * as ipv6 from './wire/ipv6.ts';
 import {
@@ -138,6 +138,7 @@ export class SlowPath {
   readonly #softwires: Softwires;
   readonly #own: OwnAddresses;
   readonly #encapsulation: Encapsulation;
+  readonly #echo: Echo;
   readonly #replies: Replies;
   readonly #portSets: PortSetPath;
   readonly #events: Events;
@@ -156,6 +157,7 @@ export class SlowPath {
     this.#softwires = parts.softwires;
     this.#own = parts.own;
     this.#encapsulation = parts.encapsulation;
+    this.#echo = new Echo(parts.softwires, parts.pathMtus, parts.encapsulation);
     this.#replies = parts.replies;
     this.#events = parts.events;
     this.#worker = parts.worker;
@@ -283,7 +285,7 @@ export class SlowPath {
     if (walk.end === WALK_FRAGMENT && !packet.isWhole) return this.#fragment(batch, packet, end);
     if (walk.end !== WALK_DONE) return this.#unfitHeaders(batch, packet, WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6);
     if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
-    if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at);
+    if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at, isWhole);
     return this.#unfitHeaders(batch, packet, DROP_UNSUPPORTED_NEXT_HEADER);
   }
 
@@ -302,17 +304,18 @@ export class SlowPath {
   }
 
   /** ICMPv6 to the tunnel address: echo is answered (RFC 4443 §4.2), an error may be about one of our packets. */
-  #icmpv6(batch: Batch, { k, softwire }: Parsed, outer: number, message: number, len: number): number {
-    const { buf } = batch;
-    const direct = message === outer + ipv6.IPV6_HEADER_LEN;
-    if (!direct || !isIcmpv6EchoRequest(buf, outer, message, len)) {
+  #icmpv6(
+    batch: Batch,
+    { k, softwire }: Parsed,
+    outer: number,
+    message: number,
+    len: number,
+    isWhole: boolean,
+  ): number {
+    if (!isIcmpv6EchoRequest(batch.buf, outer, message, len)) {
       return this.#tunnelErrors.take(batch, k, outer, message, len, softwire);
     }
-    turnIntoIcmpv6EchoReply(buf, message);
-    ipv6.swapAddresses(buf, outer);
-    ipv6.writeIpv6Fields(buf, outer, ipv6.trafficClass(buf, outer), 0, len, ipv6.NEXT_HEADER_ICMPV6, REPLY_TTL);
-    batch.send(k, outer, ipv6.IPV6_HEADER_LEN + len);
-    return REPLIED;
+    return this.#echo.answer(batch, k, outer, message, len, softwire, isWhole) ? REPLIED : DROP_TOO_BIG;
   }
 
   /** The inner packet at `at`, `len` octets at most, of the IPv6 packet at `outer`. */

@@ -1,8 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { EngineUnderTest } from '../helpers/engine-case.ts';
-import { engineFor } from '../helpers/engine-case.ts';
-import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { BINDINGS, EngineUnderTest, engineFor, AFTR as INSTANCE } from '../helpers/engine-case.ts';
+import { icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
 
 /** Who floods takes no errors from those that others need. */
@@ -130,6 +129,44 @@ test(`an end device of a gateway is told while strangers flood it with last hops
   const flood = (): string => ipv6({ src: AFTR, dst: G1, payload: ipv4({ src: stranger(), dst: DEVICE, ttl: 1 }) });
   const big = ipv4({ src: DEVICE, dst: INTERNET, df: true, payload: udp(1_472) });
   assert.is(answered(engine, 1_000, flood, big, isTooBig), 40);
+});
+
+// What is counted as sent leaves -----------------------------------------------------------------------------------------
+
+const NARROW = { 'softwire-payload-mtu': 500, 'outer-fragmentation': false };
+const LEAST = { 'softwire-payload-mtu': 68, 'outer-fragmentation': false };
+const ended = (payload: string, options = ''): string => ipv4({ src: DEVICE, dst: INTERNET, ttl: 1, options, payload });
+/** Time exceeded about a packet of which so many octets are quoted, through the tunnel to G1. */
+function timeExceeded(about: string, quoted: number): string {
+  const payload = icmpv4(11, 0, `00000000${about.slice(0, 2 * quoted)}`);
+  const error = ipv4({ src: '203.0.113.1', dst: DEVICE, tos: 0xc0, id: 0, df: true, protocol: 1, payload });
+  return ipv6({ src: AFTR, dst: G1, trafficClass: 0xc0, payload: error });
+}
+
+const long = ended(udp(600));
+const withOptions = ended(udp(600), '01'.repeat(40));
+const cut = [
+  ['a narrow tunnel that takes no fragments: an error that fits', NARROW, long, [timeExceeded(long, 472)]],
+  ['the narrowest one: header and 20 octets', LEAST, long, [timeExceeded(long, 40)]],
+  ['the narrowest one, and a header as long as can be: none', LEAST, withOptions, []],
+  ['a small packet is quoted whole', NARROW, ended(''), [timeExceeded(ended(''), 20)]],
+] as const;
+for (const [name, configuration, packet, out] of cut) {
+  test(`${name} (D89)`, async () => {
+    const engine = await engineFor('aftr', configuration);
+    assert.equal(engine.run([tunnelled(G1, packet)]), out);
+    assert.equal(icmpv4Errors(engine), { sent: out.length, suppressed: 0 });
+  });
+}
+
+test('errors in fragments, more than a batch has room for: those that leave are sent', async () => {
+  const errors = { 'icmp-policy': { 'icmpv4-errors': { 'icmpv4-burst': 1_000 } } };
+  const engine = new EngineUnderTest('aftr', 100, 256);
+  await engine.configure([{ ...INSTANCE, 'softwire-payload-mtu': 68, ...errors }], BINDINGS);
+  const out = engine.run(new Array<string>(256).fill(tunnelled(G1, long)));
+  const { sent } = icmpv4Errors(engine);
+  assert.is(out.length, sent * Math.ceil(576 / 56));
+  assert.ok(sent > 100 && sent < 256, `${sent} sent`);
 });
 
 test.run();

@@ -39,8 +39,8 @@ export function encapsulate(inner: Buffer, { instance, local, remote }: NaiveLea
   return fragments(header, payload, options.length + payloadMtu - 8);
 }
 
-/** RFC 8200 §4.5. */
-function fragments(header: Buffer, payload: Buffer, room: number): Buffer[] {
+/** RFC 8200 §4.5: pieces of `room` octets at most, fragment header not counted. */
+export function fragments(header: Buffer, payload: Buffer, room: number): Buffer[] {
   const size = room - (room % 8);
   const pieces: Buffer[] = [];
   for (let at = 0; at < payload.length; at += size) {

@@ -7,7 +7,7 @@
 import { inIpv4Prefix } from '../../src/address.ts';
 import type { RowStep } from './naive-counts.ts';
 import { NaiveCounts } from './naive-counts.ts';
-import { decapsulated, encapsulate } from './naive-encapsulation.ts';
+import { decapsulated, encapsulate, outerLength } from './naive-encapsulation.ts';
 import type { Inner } from './naive-ipv4.ts';
 import { echoReply, hasSourceRoute, isDontFragment, readInner, withMssClamped, withTtl } from './naive-ipv4.ts';
 import type { OuterFragment, Walk } from './naive-ipv6.ts';
@@ -145,7 +145,10 @@ export class NaiveEngine {
     const walk = passExtensions(whole, { nextHeader: whole[6] ?? 0, at: 40, link: 6 });
     if (walk.stop === 'fragment' && !isWhole) return this.#fragment(whole, instance, walk, arrived);
     if (walk.stop !== 'end') return DROPPED;
-    if (walk.nextHeader === 58) return echoReply6(whole, walk.at) ?? this.#tunnelError(whole, walk.at, instance, nowMs);
+    if (walk.nextHeader === 58) {
+      const reply = echoReply6(whole, walk.at, isWhole, outerLength(instance) + instance.payloadMtu);
+      return reply ?? this.#tunnelError(whole, walk.at, instance, nowMs);
+    }
     const inner = walk.nextHeader === 4 ? this.#read(whole.subarray(walk.at)) : undefined;
     if (!inner || this.#table.instances.some(({ ipv4Address }) => ipv4Address === inner.source)) return DROPPED;
     if (!this.#mayChooseRoute(inner, instance)) return DROPPED;

@@ -1,5 +1,6 @@
 /** What the naive engine reads of tunnel packets: extension headers and fragments. It shares nothing with src/datapath. */
 
+import { fragments } from './naive-encapsulation.ts';
 import { sumOf } from './naive-ipv4.ts';
 import type { NaiveAnswer } from './naive-model.ts';
 import type { NaiveFragment } from './naive-reassembly.ts';
@@ -102,18 +103,23 @@ export function icmpv6Sum(packet: Buffer, message: Buffer): number {
   return sumOf(Buffer.concat([packet.subarray(8, 40), pseudo, message]));
 }
 
-/** RFC 4443 §4.2, for a message right behind the header; undefined when it is no echo request. */
-export function echoReply6(packet: Buffer, at: number): NaiveAnswer | undefined {
+/**
+ * RFC 4443 §4.2, for a message at `at`; undefined when it is no echo request. The answer is one packet when the request was, and
+ * no larger than `mtu`; else in fragments that every link takes (RFC 8200 §5).
+ */
+export function echoReply6(packet: Buffer, at: number, isWhole: boolean, mtu: number): NaiveAnswer | undefined {
   const message = packet.subarray(at);
-  if (at !== 40 || message.length < 8 || message[0] !== 128) return undefined;
-  if (icmpv6Sum(packet, message) !== 0xffff) return undefined;
-  const reply = Buffer.from(packet);
+  if (message.length < 8 || message[0] !== 128 || icmpv6Sum(packet, message) !== 0xffff) return undefined;
+  const reply = Buffer.concat([packet.subarray(0, 40), message]);
   reply.writeUInt32BE((reply.readUInt32BE(0) & 0xfff00000) >>> 0, 0);
+  reply.writeUInt16BE(message.length, 4);
+  reply[6] = 58;
   reply[7] = 64;
   packet.copy(reply, 8, 24, 40);
   packet.copy(reply, 24, 8, 24);
   reply[40] = 129;
   reply.writeUInt16BE(0, 42);
   reply.writeUInt16BE(0xffff - icmpv6Sum(reply, reply.subarray(40)), 42);
-  return { end: 'replied', out: [reply] };
+  const isOne = reply.length <= 1_280 || (!isWhole && reply.length <= mtu);
+  return { end: 'replied', out: isOne ? [reply] : fragments(reply.subarray(0, 40), reply.subarray(40), 1_240 - 8) };
 }

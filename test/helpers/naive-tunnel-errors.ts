@@ -102,7 +102,11 @@ function relay(
   const from = lead.instance.ipv4Address;
   if (from === 0 || parts.instances.some(({ ipv4Address }) => ipv4Address === inner.source)) return DROPPED;
   if (!mayBeAnswered(inner)) return DROPPED;
-  const quoted = inner.octets.subarray(0, LARGEST_ERROR - 28);
+  const back = parts.isGateway ? undefined : parts.find(inner.source, portsOfQuoted(inner)?.source);
+  const backMtu = back && parts.pathMtus.payloadMtu(back, parts.nowMs);
+  const mayCut = !back || back.instance.cutsOuter;
+  const quoted = inner.octets.subarray(0, (mayCut ? LARGEST_ERROR : Math.min(LARGEST_ERROR, backMtu ?? 0)) - 28);
+  if (quoted.length < inner.headerLength + 8) return DROPPED;
   const error = Buffer.concat([Buffer.alloc(28), quoted]);
   error.set([0x45, 0xc0]);
   error.writeUInt16BE(error.length, 2);
@@ -114,7 +118,6 @@ function relay(
   error.writeUInt32BE(mtu, 24);
   error.writeUInt16BE(0xffff - sumOf(error.subarray(20)), 22);
   withHeaderSum(error);
-  const back = parts.isGateway ? undefined : parts.find(inner.source, portsOfQuoted(inner)?.source);
   if (!back) return { end: 'forwarded', out: [error], isLimited: true };
   const out = encapsulate(error, back, parts.pathMtus.payloadMtu(back, parts.nowMs));
   return { end: 'hairpinned', out, isLimited: true };
