@@ -285,7 +285,7 @@ export class SlowPath {
     if (walk.end === WALK_FRAGMENT && !packet.isWhole) return this.#fragment(batch, packet, end);
     if (walk.end !== WALK_DONE) return this.#unfitHeaders(batch, packet, WALK_DROPS[walk.end] ?? DROP_MALFORMED_IPV6);
     if (walk.nextHeader === ipv6.NEXT_HEADER_IPV4) return this.#inner(batch, packet, outer, walk.at, end - walk.at);
-    if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at, isWhole);
+    if (isIcmpv6) return this.#icmpv6(batch, packet, outer, walk.at, end - walk.at, packet.isWhole);
     return this.#unfitHeaders(batch, packet, DROP_UNSUPPORTED_NEXT_HEADER);
   }
 
