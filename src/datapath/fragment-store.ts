@@ -58,13 +58,14 @@ export class FragmentStore {
    * to `offset`; `link` as in the layout. Returns its number.
    */
   put(words: Int32Array, w: number, octets: number, headerLen: number, offset: number, link: number): number {
+    const kept = this.#words;
     const first = this.#take();
     const end = w + ((octets + 3) >> 2);
     let chunk = first;
     for (let from = w; ; ) {
       const to = Math.min(from + DATA_WORDS, end);
       let target = (chunk << CHUNK_SHIFT) + HEAD_WORDS;
-      for (; from < to; from++) this.#words[target++] = words[from] ?? 0;
+      for (; from < to; from++) kept[target++] = words[from] ?? 0;
       if (from === end) break;
       const next = this.#take();
       this.#words[(chunk << CHUNK_SHIFT) + NEXT_CHUNK] = next;
@@ -95,6 +96,7 @@ export class FragmentStore {
 
   /** Copies `octets` of the packet that is kept as `fragment`, from its octet `from` on, to word `w`; both whole words. */
   copy(fragment: number, from: number, octets: number, words: Int32Array, w: number): void {
+    const kept = this.#words;
     let chunk = fragment;
     let skip = from >> 2;
     for (; skip >= DATA_WORDS; skip -= DATA_WORDS) chunk = this.#words[(chunk << CHUNK_SHIFT) + NEXT_CHUNK] ?? 0;
@@ -107,7 +109,7 @@ export class FragmentStore {
         source = (chunk << CHUNK_SHIFT) + HEAD_WORDS;
         stop = (chunk + 1) << CHUNK_SHIFT;
       }
-      words[to] = this.#words[source++] ?? 0;
+      words[to] = kept[source++] ?? 0;
     }
   }
 

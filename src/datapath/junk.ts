@@ -1,7 +1,7 @@
 /**
- * Plain packets that end here for the commonest reasons, decided by a few words: what the slow path would say, without
- * its errors and notes. It takes over when so much junk comes that the slow path would keep good packets waiting. Errors
- * that would be due count as suppressed.
+ * Packets that end here for the commonest reasons, plain or with harmless IPv4 options, decided by a few words: what the
+ * slow path would say, without its errors and notes. It takes over when so much junk comes that the slow path would keep
+ * good packets waiting. Errors that would be due count as suppressed.
  */
 
 import type { Batch } from './batch.ts';
@@ -12,7 +12,7 @@ import { FLAG_ICMPV6_ERRORS, ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
 import { sameFourWords, swapWord } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import { touchesOwn } from './own-addresses.ts';
-import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
+import { DESTINATION_WORD, isHost, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { plainPort } from './ports.ts';
 import type { Replies } from './replies.ts';
 import type { Softwires } from './softwires.ts';
@@ -26,6 +26,7 @@ import {
   DROP_WRONG_AFTR,
 } from './verdict.ts';
 import type { Violations } from './violations.ts';
+import * as ipv4 from './wire/ipv4.ts';
 
 const OUTER_SOURCE_WORD = 2;
 const OUTER_DESTINATION_WORD = 6;
@@ -82,7 +83,7 @@ export class Junk {
     const { words } = batch;
     const w = (batch.at[k] ?? 0) >> 2;
     if (row !== 0 || batch.otherRows[k] !== 0) return false;
-    if (!isPlainIpv4(words, w, batch.lengths[k] ?? 0) || touchesOwn(this.#own.words, words, w)) return false;
+    if (!isSoundIpv4(batch, w, batch.lengths[k] ?? 0) || touchesOwn(this.#own.words, words, w)) return false;
     if (this.#isGateway) return this.#end(batch, k, DROP_OUTSIDE_SERVED_PREFIX, 0);
     const destination = swapWord(words[w + DESTINATION_WORD] ?? 0) >>> 0;
     const isShared = this.#mayBeShared(destination);
@@ -99,7 +100,7 @@ export class Junk {
     const w = (batch.at[k] ?? 0) >> 2;
     const inner = w + OUTER_WORDS;
     const len = batch.lengths[k] ?? 0;
-    if (!isPlainOuter(words, w, len) || !isPlainIpv4(words, inner, len - OUTER_LEN)) return false;
+    if (!isPlainOuter(words, w, len) || !isSoundIpv4(batch, inner, len - OUTER_LEN)) return false;
     if (mayBeMartian(words[w + OUTER_SOURCE_WORD] ?? 0) || touchesOwn(this.#own.words, words, inner)) return false;
     const softwire = this.#softwires.byLocal(words, w + OUTER_DESTINATION_WORD);
     if (softwire === 0) return false;
@@ -153,6 +154,16 @@ export class Junk {
     batch.instances[k] = softwire === 0 ? this.#softwires.firstInstance() : this.#softwires.instance(softwire);
     return true;
   }
+}
+
+/** Whether the IPv4 packet of `len` octets at word `w` is plain, or has nothing more than options that choose no route. */
+function isSoundIpv4({ buf, words }: Batch, w: number, len: number): boolean {
+  if (isPlainIpv4(words, w, len)) return true;
+  const at = w << 2;
+  if (!ipv4.isIpv4(buf, at, len) || ipv4.totalLength(buf, at) !== len) return false;
+  if (ipv4.headerLength(buf, at) === ipv4.IPV4_HEADER_LEN || !ipv4.hasValidChecksum(buf, words, at)) return false;
+  if (ipv4.hasSourceRoute(buf, at)) return false;
+  return isHost(words[w + SOURCE_WORD] ?? 0) && isHost(words[w + DESTINATION_WORD] ?? 0);
 }
 
 /** Whether an IPv6 address that begins with this word may be multicast, link-local, unspecified or loopback. */

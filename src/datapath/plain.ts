@@ -37,7 +37,7 @@ export function isPlainIpv4(words: Int32Array, w: number, len: number): boolean 
 }
 
 /** Whether an address word is not martian (RFC 1812 §5.3.7). */
-function isHost(word: number): boolean {
+export function isHost(word: number): boolean {
   const first = word & 0xff;
   return first !== 0 && first !== 127 && first < 224;
 }

@@ -52,6 +52,8 @@ export class PortFragments {
   #hasNews = false;
 
   readonly #octets = new Uint8Array(PLACES * PLACE_OCTETS);
+  /** The same memory. */
+  readonly #words = new Int32Array(this.#octets.buffer);
   readonly #waitingKeys = new Int32Array(PLACES * KEY_WORDS);
   readonly #waitingSince = new Float64Array(PLACES);
   /** Octets of the copy; 0 in a place that is free again. */
@@ -121,7 +123,7 @@ export class PortFragments {
     if (len > LONGEST || (this.#shares[share] ?? 0) >= SHARE) return DROP_FRAGMENT_UNPLACED;
     if (this.#newest - this.#oldest === PLACES && !this.#giveUpOldest(batch)) return DROP_FRAGMENT_UNPLACED;
     const place = this.#newest++ % PLACES;
-    this.#copy(batch.buf, at, len, outer, place);
+    this.#copy(batch, at, len, outer, place);
     this.#waitingKeys.set(this.#key, place * KEY_WORDS);
     this.#waitingSince[place] = batch.nowMs;
     // What was put together is longer than what came last: the rest of it came with what was held.
@@ -201,17 +203,17 @@ export class PortFragments {
   // Copies that wait ----------------------------------------------------------------------------------------------------
 
   /** The IPv4 packet behind a plain outer header of its own: extension headers and trailers are gone. */
-  #copy(buf: Uint8Array, at: number, len: number, outer: number, place: number): void {
+  #copy(batch: Batch, at: number, len: number, outer: number, place: number): void {
     const to = place * PLACE_OCTETS;
     const octets = this.#octets;
     let head = 0;
     if (outer >= 0) {
       head = IPV6_HEADER_LEN;
-      for (let i = 0; i < head; i++) octets[to + i] = buf[outer + i] ?? 0;
+      copyWords(batch.words, outer, head, this.#words, to);
       setU16(octets, to + 4, len);
       setU8(octets, to + 6, NEXT_HEADER_IPV4);
     }
-    for (let i = 0; i < len; i++) octets[to + head + i] = buf[at + i] ?? 0;
+    copyWords(batch.words, at, len, this.#words, to + head);
     this.#copied[place] = head + len;
   }
 
@@ -235,10 +237,7 @@ export class PortFragments {
     const from = place * PLACE_OCTETS;
     const k = batch.addLate(verdict === HELD ? len : 0);
     if (k < 0) return false;
-    if (verdict === HELD) {
-      const at = batch.at[k] ?? 0;
-      for (let i = 0; i < len; i++) batch.buf[at + i] = this.#octets[from + i] ?? 0;
-    }
+    if (verdict === HELD) copyWords(this.#words, from, len, batch.words, batch.at[k] ?? 0);
     batch.verdicts[k] = verdict;
     const version = (this.#waitingKeys[place * KEY_WORDS + 2] ?? 0) & 0xff;
     batch.sides[k] = version;
@@ -253,6 +252,14 @@ export class PortFragments {
     this.#shares[share] = (this.#shares[share] ?? 0) - 1;
     return true;
   }
+}
+
+/** Copies the words in which `len` octets lie, between offsets in octets that are multiples of four. */
+function copyWords(source: Int32Array, from: number, len: number, target: Int32Array, to: number): void {
+  const count = (len + 3) >> 2;
+  const first = from >> 2;
+  const at = to >> 2;
+  for (let i = 0; i < count; i++) target[at + i] = source[first + i] ?? 0;
 }
 
 /** Spreads each bit of a word over all. */

@@ -258,7 +258,7 @@ export class Reassembly {
 
   /** Whether a row of the instance leads to the source whose address is the four words at `w`. */
   #isKnown(instance: number, words: Int32Array, w: number): boolean {
-    return !this.#gateways || this.#gateways.find(instance, words, w) !== 0;
+    return this.#gateways?.find(instance, words, w) !== 0;
   }
 
   /** Limits of source, instance and memory for a new datagram; those that go are settled. */

@@ -14,10 +14,22 @@ const INTERNET = '203.0.113.80';
 const V4 = [DEVICE, INTERNET, '198.51.101.7', '198.51.103.9', '198.51.102.3', '198.51.100.1', '203.0.113.1', '8.8.8.8'];
 const V6 = ['2001:db8:a::1', '2001:db8:a::2', '2001:db8:b::1', '2001:db8:b::2', '2001:db8:a::9', 'fe80::1', '::1'];
 
+const FAULTS = [
+  { ttl: 1 },
+  { checksum: 1 },
+  { options: '01010101' },
+  { options: '94040000' },
+  { options: '01018303' },
+  { options: '0183030489030400' },
+  { options: '01010101', checksum: 1 },
+  { options: '01010101', totalLength: 32 },
+  { versionIhl: 0x4f },
+] as const;
+
 /** A packet of addresses that mean something here; some with a fault, an option or a last hop. */
 function packetOf(next: () => number): string {
   const pick = (from: readonly string[]): string => from[next() % from.length] ?? '';
-  const fields = next() % 8 === 0 ? [{ ttl: 1 }, { checksum: 1 }, { options: '01010101' }][next() % 3] : {};
+  const fields = next() % 4 === 0 ? FAULTS[next() % FAULTS.length] : {};
   const inner = ipv4({ src: pick(V4), dst: pick(V4), tos: next() & 3, ...fields });
   return next() % 2 === 0 ? inner : ipv6({ src: pick(V6), dst: pick(V6), trafficClass: next() & 3, payload: inner });
 }

@@ -18,7 +18,7 @@ import {
   nextHeader,
   payloadLength,
 } from './ipv6.ts';
-import { setU16, u8, u16 } from './octets.ts';
+import { setU16, u8, u16, u32 } from './octets.ts';
 
 /** How a walk ended. */
 export const WALK_DONE = 0;
@@ -28,6 +28,8 @@ export const WALK_SEGMENTS_LEFT = 3;
 export const WALK_FRAGMENT = 4;
 
 const OPTION_PAD1 = 0;
+/** Whoever fills a long header with them shall not cost much more than by its length. */
+const FOUR_PAD1 = 0;
 const OPTION_PADN = 1;
 /**
  * Tunnel Encapsulation Limit (RFC 2473 §4.1.1): says how deep tunnels may nest; an exit point has nothing to do with
@@ -120,6 +122,10 @@ function walkOptions(buf: Uint8Array, first: number, end: number, walk: Walk): v
   let at = first;
   while (at < end) {
     const type = u8(buf, at);
+    if (at + 4 <= end && u32(buf, at) === FOUR_PAD1) {
+      at += 4;
+      continue;
+    }
     if (type === OPTION_PAD1) {
       at++;
       continue;

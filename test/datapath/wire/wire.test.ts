@@ -40,6 +40,21 @@ test('the checksum example of RFC 1071 §3', () => {
 
 test('the update example of RFC 1624 §4', () => assert.is(updated(0xdd2f, 0x5555, 0x3285), 0x0000));
 
+test(`a sum is that of the 16-bit words, however long it is and wherever it begins (seed ${seed})`, () => {
+  const next = random();
+  const memory = Uint8Array.from({ length: 70_000 }, () => next());
+  for (let i = 0; i < 400; i++) {
+    const at = next() % 20;
+    const len = i === 0 ? 65_535 : next() % (i % 2 === 0 ? 200 : 3_000);
+    // Now and then of memory that begins in the middle of another's.
+    const buf = memory.subarray(next() % 5);
+    let wanted = i % 7;
+    for (let k = 0; k < len; k += 2) wanted += (buf[at + k] ?? 0) * 256 + (k + 1 < len ? (buf[at + k + 1] ?? 0) : 0);
+    while (wanted > 0xffff) wanted = (wanted % 0x10000) + Math.floor(wanted / 0x10000);
+    assert.is(addOctets(i % 7, buf, at, len), wanted, `${len} octets at ${at}`);
+  }
+});
+
 test(`an updated checksum is the one computed anew (seed ${seed})`, () => {
   const next = random();
   for (let i = 0; i < 10_000; i++) {
