@@ -7,7 +7,7 @@
 import { inIpv4Prefix } from '../../src/address.ts';
 import type { RowStep } from './naive-counts.ts';
 import { NaiveCounts } from './naive-counts.ts';
-import { decapsulated, encapsulate } from './naive-encapsulation.ts';
+import { decapsulated, encapsulate, outerLength } from './naive-encapsulation.ts';
 import type { Inner } from './naive-ipv4.ts';
 import { echoReply, hasSourceRoute, isDontFragment, readInner, withMssClamped, withTtl } from './naive-ipv4.ts';
 import type { OuterFragment, Walk } from './naive-ipv6.ts';
@@ -230,6 +230,8 @@ export class NaiveEngine {
   #through(lead: NaiveLead, inner: Buffer, nowMs: number, answer: Omit<NaiveAnswer, 'out'>): NaiveAnswer {
     const payloadMtu = this.#pathMtus.payloadMtu(lead, nowMs);
     if (inner.length > payloadMtu && (isDontFragment(inner) || !lead.instance.cutsOuter)) return DROPPED;
+    // No length field tells of more, however it is cut.
+    if (outerLength(lead.instance) - 40 + inner.length > 65_535) return DROPPED;
     return { ...answer, out: encapsulate(withMssClamped(inner, lead.instance.mssClamp), lead, payloadMtu) };
   }
 
