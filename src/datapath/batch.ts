@@ -14,8 +14,8 @@ export const HEADROOM = 64;
 export const OUTPUT_WORDS = 4;
 /** Owner of what no packet of the batch has caused. */
 export const NO_OWNER = -1;
-/** An output more than one a packet: fragments and replies. */
-const SPARE_OUTPUTS = 2_048;
+/** Outputs more than one a packet: 54 fragments, for a path of 1,280 octets, of each of 64 packets of 65,535; and replies. */
+const SPARE_OUTPUTS = 4_096;
 const SCRATCH_OCTETS = 512 * 1_024;
 /** Packets of earlier batches that end in one batch. */
 const LATE_PACKETS = 64;

@@ -20,6 +20,7 @@ import {
   FLAG_SOURCE_ROUTES,
 } from './layout.ts';
 import type { ReassemblyLimits } from './softwires.ts';
+import { IPV4_MINIMUM_MTU } from './wire/ipv4.ts';
 import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
 
 export interface InstancePlan extends IcmpPlan {
@@ -126,7 +127,7 @@ function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {
     flags,
     hopLimit: tunnel.hopLimit,
     pipeDscp: tunnel.pipeDscp,
-    payloadMtu: tunnel.softwirePayloadMtu - options,
+    payloadMtu: Math.max(IPV4_MINIMUM_MTU, tunnel.softwirePayloadMtu - options),
     pathMtuLifetimeMs: tunnel.pathMtuLifetime * 60_000,
     encapsulationLimit: tunnel.encapsulationLimit ?? 0,
     mssClamp: tunnel.tcpMssClamp ?? 0,

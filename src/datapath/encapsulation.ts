@@ -19,6 +19,7 @@ import {
 import { swapWord } from './memory.ts';
 import type { PathMtus } from './path-mtus.ts';
 import type { Softwires } from './softwires.ts';
+import { DROP_TOO_BIG, DROP_WRITE_FAILED } from './verdict.ts';
 import { totalLength } from './wire/ipv4.ts';
 import { hopLimit, IPV6_HEADER_LEN, NEXT_HEADER_FRAGMENT, NEXT_HEADER_IPV4, nextHeader } from './wire/ipv6.ts';
 import { ENCAPSULATION_LIMIT_LEN, writeEncapsulationLimit } from './wire/ipv6-extensions.ts';
@@ -27,12 +28,15 @@ import { setU16 } from './wire/octets.ts';
 
 const HEADER_WORDS = IPV6_HEADER_LEN / 4;
 const REMOTE_WORD = 6;
+const MAX_PAYLOAD = 65_535;
 /** What `send` may put before an IPv4 packet. */
 export const ENCAPSULATION_ROOM = IPV6_HEADER_LEN + ENCAPSULATION_LIMIT_LEN;
 
 const FRAGMENT_HEAD_LEN = IPV6_HEADER_LEN + FRAGMENT_HEADER_LEN;
 
 export class Encapsulation {
+  /** Why the last packet that was not sent was not. */
+  refusal = DROP_TOO_BIG;
   readonly #softwires: Softwires;
   readonly #rows: Int32Array;
   readonly #pathMtus: PathMtus;
@@ -88,13 +92,14 @@ export class Encapsulation {
 
   /**
    * Sends the IPv4 packet at `at` (a multiple of four, ENCAPSULATION_ROOM before it) through the tunnel on account of
-   * packet `k`; in fragments when it is larger than the payload MTU of that way. False, and nothing sent, when that is
-   * switched off or the batch has no room for them.
+   * packet `k`; in fragments when it is larger than the payload MTU of that way. False, and nothing sent, and why not in
+   * `refusal`, when that is switched off, when the far end could not put it together, or when the batch has no room left.
    */
   send(batch: Batch, k: number, at: number, softwire: number, row: number): boolean {
     const len = totalLength(batch.buf, at);
     const payloadMtu = this.#pathMtus.payloadMtu(softwire, row, batch.nowMs);
-    if (len > payloadMtu && !this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION)) return false;
+    this.refusal = DROP_TOO_BIG;
+    if (len > payloadMtu && !this.#mayCut(len, softwire)) return false;
     const options = this.#writeOptions(batch, at, softwire);
     this.writeHeader(batch, at, len, options, softwire, row);
     if (len > payloadMtu) return this.sendFragments(batch, k, at - options, len + options, payloadMtu + options);
@@ -108,7 +113,7 @@ export class Encapsulation {
   maySend(batch: Batch, len: number, octets: number, softwire: number, row: number): boolean {
     const payloadMtu = this.#pathMtus.payloadMtu(softwire, row, batch.nowMs);
     if (len <= payloadMtu) return batch.hasRoom(1, octets);
-    if (!this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION)) return false;
+    if (!this.#mayCut(len, softwire)) return false;
     const options = this.#softwires.headerLength(softwire) - IPV6_HEADER_LEN;
     const count = fragmentCount(len + options, payloadMtu + options);
     return batch.hasRoom(count, octets + count * FRAGMENT_HEAD_LEN);
@@ -118,6 +123,12 @@ export class Encapsulation {
   largest(batch: Batch, softwire: number, row: number): number {
     if (this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION)) return Number.MAX_SAFE_INTEGER;
     return this.#pathMtus.payloadMtu(softwire, row, batch.nowMs);
+  }
+
+  /** Whether the fragments of a packet of `len` octets may be sent, and make a payload that its length field can tell. */
+  #mayCut(len: number, softwire: number): boolean {
+    const options = this.#softwires.headerLength(softwire) - IPV6_HEADER_LEN;
+    return this.#softwires.has(softwire, FLAG_OUTER_FRAGMENTATION) && len + options <= MAX_PAYLOAD;
   }
 
   /** Writes what stands between the outer header and the packet at `at`; its octets. */
@@ -136,7 +147,10 @@ export class Encapsulation {
     const piece = pieceOf(most);
     const count = fragmentCount(len, most);
     const headLen = FRAGMENT_HEAD_LEN;
-    if (!batch.hasRoom(count, count * headLen)) return false;
+    if (!batch.hasRoom(count, count * headLen)) {
+      this.refusal = DROP_WRITE_FAILED;
+      return false;
+    }
     const { buf } = batch;
     const outer = at - IPV6_HEADER_LEN;
     const identification = this.#identifications.next();

@@ -226,7 +226,9 @@ export class SlowPath {
     const mtu = this.#pathMtus.payloadMtu(packet.softwire, packet.row, batch.nowMs);
     if (ipv4.isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, NO_ROW);
     this.#clampMss(buf, at, packet.softwire);
-    return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row) ? FORWARDED : DROP_TOO_BIG;
+    return this.#encapsulation.send(batch, packet.k, at, packet.softwire, packet.row)
+      ? FORWARDED
+      : this.#encapsulation.refusal;
   }
 
   /** Whose packet it is when its address in the table has no row; 0 when nobody's. */
@@ -381,7 +383,7 @@ export class SlowPath {
     const { buf } = batch;
     const { k, at, row, softwire } = packet;
     if (row !== 0 && answerIcmpv4Echo(buf, at)) {
-      return this.#encapsulation.send(batch, k, at, softwire, row) ? REPLIED : DROP_TOO_BIG;
+      return this.#encapsulation.send(batch, k, at, softwire, row) ? REPLIED : this.#encapsulation.refusal;
     }
     this.#carryTrafficClass(buf, packet);
     batch.send(k, at, ipv4.totalLength(buf, at));
@@ -415,7 +417,7 @@ export class SlowPath {
     this.#clampMss(buf, at, packet.softwire);
     this.#clampMss(buf, at, target);
     batch.otherRows[k] = other;
-    return this.#encapsulation.send(batch, k, at, target, other) ? HAIRPINNED : DROP_TOO_BIG;
+    return this.#encapsulation.send(batch, k, at, target, other) ? HAIRPINNED : this.#encapsulation.refusal;
   }
 
   #ttlExpired(batch: Batch, packet: Parsed): number {

@@ -48,7 +48,10 @@ export const DROP_REASONS = [
   ['link-layer-noise', 'Neighbour discovery or multicast listener messages, which mean nothing to a tunnel.'],
   ['loop-prevented', 'The destination is in a served prefix of this gateway: the tunnel would send it back.'],
   ['no-instance', 'No enabled instance answers for the packet.'],
-  ['write-failed', 'The kernel did not take the packet back.'],
+  [
+    'write-failed',
+    'The kernel did not take the packet back, or it had to be cut in more pieces than are sent at once.',
+  ],
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number][0];

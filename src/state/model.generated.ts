@@ -152,8 +152,8 @@ export interface Gateway {
   readonly servedPrefix: readonly ServedPrefix[];
   /**
    * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header; the 8
-   * octets of encapsulation-limit come off it when that is configured. A larger packet with DF is answered with ICMP
-   * type 3, code 4; one without is carried in outer fragments. In octets.
+   * octets of encapsulation-limit come off it when that is configured, but no less than 68 are left. A larger packet
+   * with DF is answered with ICMP type 3, code 4; one without is carried in outer fragments. In octets.
    */
   readonly softwirePayloadMtu: number;
   /**
@@ -326,8 +326,8 @@ export interface Aftr {
   readonly bindingCounters: boolean;
   /**
    * Largest IPv4 packet that is put into the tunnel whole: the path MTU less the 40 octets of the IPv6 header; the 8
-   * octets of encapsulation-limit come off it when that is configured. A larger packet with DF is answered with ICMP
-   * type 3, code 4; one without is carried in outer fragments. In octets.
+   * octets of encapsulation-limit come off it when that is configured, but no less than 68 are left. A larger packet
+   * with DF is answered with ICMP type 3, code 4; one without is carried in outer fragments. In octets.
    */
   readonly softwirePayloadMtu: number;
   /**

@@ -51,6 +51,20 @@ addCases(test, 'gateway', [
     counters: { 'ipv4 forwarded': 1 },
   },
   {
+    name: 'no more than the far end can put together: 65,527 octets in fragments, 65,528 and 65,535 not at all (D66)',
+    configuration: LIMIT,
+    in: [65_527, 65_528, 65_535].map((octets) => sized(octets)),
+    out: fragments(option(4) + sized(65_527), 1_448, { src: G1, dst: AFTR, upper: 60, id: 0 }),
+    counters: { 'ipv4 forwarded': 1, 'ipv4 too-big': 2 },
+  },
+  {
+    name: 'a payload MTU of 68 stays that: no less is reported, as no link of IPv4 has less',
+    configuration: { ...LIMIT, 'softwire-payload-mtu': 68 },
+    in: [sized(68, { df: true }), sized(69, { df: true })],
+    out: [toAftr(sized(68, { df: true })), report(68, sized(69, { df: true }))],
+    counters: { 'ipv4 forwarded': 1, 'ipv4 too-big': 1 },
+  },
+  {
     name: 'a path of 1,500: 1,452 octets pass whole, 1,453 with DF are told 1,452 (D12, D56)',
     configuration: LIMIT,
     in: [sized(1_452, { df: true }), sized(1_453, { df: true })],

@@ -233,6 +233,8 @@ export class NaiveEngine {
   #through(lead: NaiveLead, inner: Buffer, nowMs: number, answer: Omit<NaiveAnswer, 'out'>): NaiveAnswer {
     const payloadMtu = this.#pathMtus.payloadMtu(lead, nowMs);
     if (inner.length > payloadMtu && (isDontFragment(inner) || !lead.instance.cutsOuter)) return DROPPED;
+    // No length field tells of more, however it is cut.
+    if (outerLength(lead.instance) - 40 + inner.length > 65_535) return DROPPED;
     return { ...answer, out: encapsulate(withMssClamped(inner, lead.instance.mssClamp), lead, payloadMtu) };
   }
 

@@ -12,7 +12,7 @@ export class NaivePathMtus {
   /** The largest inner packet that goes whole to a far end. */
   payloadMtu(lead: NaiveLead, nowMs: number): number {
     const before = outerLength(lead.instance);
-    const configured = lead.instance.payloadMtu - (before - 40);
+    const configured = Math.max(68, lead.instance.payloadMtu - (before - 40));
     const known = this.#learned.get(keyOf(lead));
     const isOld = known && Math.floor(nowMs / 100) - known.since >= AGE_TENTHS;
     return known && !isOld ? Math.min(configured, known.mtu - before) : configured;

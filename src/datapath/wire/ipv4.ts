@@ -16,6 +16,8 @@ import { addOctets, complement, sumsToOnes, updated } from './checksum.ts';
 import { setU8, setU16, setU32, u8, u16, u32 } from './octets.ts';
 
 export const IPV4_HEADER_LEN = 20;
+/** Every link carries packets of so many octets (RFC 791 §3.2). */
+export const IPV4_MINIMUM_MTU = 68;
 export const PROTOCOL_ICMP = 1;
 export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;
