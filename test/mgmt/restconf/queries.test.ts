@@ -384,7 +384,7 @@ const tags: readonly (readonly [status: number, tag: string, url: string, option
     '/restconf/operations/ietf-nmda-compare:compare',
     {
       ...POST,
-      body: '{"ietf-nmda-compare:input":{"source":"ietf-datastores:running","target":"ietf-datastores:candidate","xpath-filter":"/x"}}',
+      body: '{"ietf-nmda-compare:input":{"source":"ietf-datastores:running","target":"ietf-datastores:candidate","report-origin":[null]}}',
     },
   ],
   [412, 'operation-failed', TABLE, { ...POST, body: JSON.stringify({ 'gi-4over6:binding': [outside] }) }],
