@@ -12,7 +12,7 @@ import { StoreReader } from '../../src/state/reader.ts';
 import { storeFile } from '../../src/state/store-files.ts';
 import { verifyFile } from '../../src/state/verify.ts';
 import { Edits } from '../helpers/crash-edits.ts';
-import type { Contents, State } from '../helpers/crash-model.ts';
+import type { Contents, Edit, State } from '../helpers/crash-model.ts';
 import { after, EMPTY, isSame } from '../helpers/crash-model.ts';
 import { checkedContents } from '../helpers/crash-store.ts';
 import type { DiskRecord, Fate } from '../helpers/disk-log.ts';
@@ -24,6 +24,9 @@ import { random, seed } from '../helpers/random.ts';
 const test = suite('power loss');
 
 const EDITS = 90;
+/** Chance brings further ones. */
+const COMPACT_EVERY = 25;
+const COMPACT: Edit = { kind: 'compact', session: 1 };
 const LOSSES = Number(process.env.GI4OVER6_LOSSES ?? 200);
 /** Of the losses so many fall on the creation of the store. */
 const EARLY = 60;
@@ -41,7 +44,7 @@ async function recordLife(base: string, next: () => number): Promise<{ records: 
   const states: State[] = [EMPTY];
   for (let count = 0; count < EDITS; count++) {
     const state = states.at(-1) ?? EMPTY;
-    const edit = count === 0 ? edits.first() : edits.next(state);
+    const edit = count === 0 ? edits.first() : count % COMPACT_EVERY === 0 ? COMPACT : edits.next(state);
     child.send(JSON.stringify(edit));
     assert.is(await child.next(), 'ok');
     states.push(after(state, edit));
