@@ -3,6 +3,7 @@
  * KEY being the client's public key; writes its port, works until its input ends.
  */
 
+import { createServer } from 'node:net';
 import ssh2 from 'ssh2';
 
 /** Framing of base:1.0. */
@@ -40,8 +41,10 @@ const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection) => {
     });
   });
 });
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address();
+// As the program does: without this an answer waits for the acknowledgement of the one before.
+const tcp = createServer({ noDelay: true }, (socket) => server.injectSocket(socket));
+tcp.listen(0, '127.0.0.1', () => {
+  const address = tcp.address();
   process.stdout.write(`${typeof address === 'object' && address !== null ? address.port : ''}\n`);
 });
 process.stdin.once('end', () => process.exit(0));
