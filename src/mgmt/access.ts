@@ -6,6 +6,9 @@
 import type { DataNode } from '../state/data.ts';
 import type { Caller } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import type { Secrecy, Write } from '../state/secrecy.ts';
+import type { RuleSet } from './access-coverage.ts';
+import { coverageOf, mayHide, readsEvery } from './access-coverage.ts';
 import type { PathStep } from './path.ts';
 import { parsePath } from './path.ts';
 
@@ -34,7 +37,7 @@ interface Rules {
 }
 
 /** What one caller may do, for one configuration version. */
-export interface Rights {
+export interface Rights extends Secrecy {
   /** Whether every data node may be read: no question needed a node. */
   readonly readsAll: boolean;
   /** Whether every data node may be created, updated and deleted. */
@@ -45,6 +48,8 @@ export interface Rights {
   may(node: DataNode, access: Exclude<Access, 'exec'>): boolean;
   /** Whether a notification of this schema may be received (§3.4.6). */
   mayReceive(notification: SchemaNode): boolean;
+  /** Whether nothing that could be below `above` of this schema may be read. */
+  readsNone(schema: SchemaNode, above: DataNode): boolean;
 }
 
 /** How often something was denied since the program started (§3.5.2, the leaves of container nacm). */
@@ -95,6 +100,11 @@ const EVERYTHING: Rights = {
   mayExecute: () => true,
   may: () => true,
   mayReceive: () => true,
+  holds: () => true,
+  isHidden: () => false,
+  readsEvery: () => true,
+  readsNone: () => false,
+  mayHide: () => false,
 };
 
 class RuleRights implements Rights {
@@ -103,6 +113,7 @@ class RuleRights implements Rights {
   readonly #defaults: Rules['defaults'];
   readonly #rules: readonly Rule[];
   readonly #denials: Denials;
+  readonly #ruleSet: RuleSet;
 
   constructor(rules: Rules, user: string, denials: Denials) {
     this.#denials = denials;
@@ -120,6 +131,14 @@ class RuleRights implements Rights {
       first?.kind === 'any' && first.module === '*' && first.permit && isFor(first, access);
     this.readsAll = permits('read');
     this.writesAll = permits('create') && permits('update') && permits('delete');
+    this.#ruleSet = {
+      rules: this.#rules.flatMap((rule) => {
+        const isFound = rule.kind === 'any' || (rule.kind === 'data' && rule.path);
+        const isForBoth = (module: string, access: Access) => isOfModule(rule, module) && isFor(rule, access);
+        return isFound ? [{ permit: rule.permit, path: rule.path, isFor: isForBoth }] : [];
+      }),
+      permitsByDefault: (schema, access) => this.#permitsByDefault(schema, access),
+    };
   }
 
   mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean {
@@ -139,6 +158,26 @@ class RuleRights implements Rights {
     const isPermitted = this.#permitsNotification(notification);
     if (!isPermitted) this.#denials.notifications++;
     return isPermitted;
+  }
+
+  holds(node: DataNode, write: Write): boolean {
+    return this.#permitsData(node, write);
+  }
+
+  isHidden(node: DataNode): boolean {
+    return !this.#permitsData(node, 'read');
+  }
+
+  readsEvery(schema: SchemaNode, above: DataNode): boolean {
+    return this.readsAll || readsEvery(this.#ruleSet, schema, above);
+  }
+
+  readsNone(schema: SchemaNode, above: DataNode): boolean {
+    return coverageOf(this.#ruleSet, schema, above, 'read') === 'none';
+  }
+
+  mayHide(node: DataNode): boolean {
+    return !this.readsAll && mayHide(this.#ruleSet, node);
   }
 
   #permitsNotification({ module, name, dump }: SchemaNode): boolean {
@@ -164,14 +203,19 @@ class RuleRights implements Rights {
     return this.#defaults.exec;
   }
 
-  #permitsData(node: DataNode, access: Exclude<Access, 'exec'>): boolean {
+  #permitsData(node: DataNode, access: Access): boolean {
     if (access === 'read' && this.readsAll) return true;
     for (const rule of this.#rules) {
       if (rule.kind !== 'any' && rule.kind !== 'data') continue;
       if (!isOfModule(rule, node.schema.module) || !isFor(rule, access)) continue;
       if (rule.kind === 'any' || (rule.path && isAtOrBelow(node, rule.path))) return rule.permit;
     }
-    for (let schema: SchemaNode | undefined = node.schema; schema; schema = schema.parent) {
+    return this.#permitsByDefault(node.schema, access);
+  }
+
+  /** Where no rule matches (§3.4.5 steps 8 to 11). */
+  #permitsByDefault(node: SchemaNode, access: Access): boolean {
+    for (let schema: SchemaNode | undefined = node; schema; schema = schema.parent) {
       if (schema.dump.nacm === 'default-deny-all') return false;
       if (schema.dump.nacm === 'default-deny-write' && access !== 'read') return false;
     }

@@ -5,9 +5,10 @@ import type { Datastores } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { Authorize, Caller, ValueCheck } from '../state/request.ts';
 import type { Schema } from '../state/schema.ts';
+import type { Rights } from './access.ts';
 import { lookUpAddress, lookup } from './lookup.ts';
 import type { ReadRequest } from './operations.ts';
-import type { Reading } from './reading.ts';
+import type { Reading, ReadOptions } from './reading.ts';
 import type { AnySelection } from './selection.ts';
 import { compareDatastores, compareVersions, getVersion, listVersions, rollBack, withView } from './versions.ts';
 
@@ -17,6 +18,8 @@ export interface ActionContext {
   readonly datastores: Datastores;
   readonly readsAll: boolean;
   readonly mayRead: (node: DataNode) => boolean;
+  readonly readsNone: ReadOptions['readsNone'];
+  readonly rights: Rights;
   readonly authorize: Authorize | undefined;
   readonly read: (request: ReadRequest) => Promise<Reading>;
   /** The filter of the input, where the face has read it. */

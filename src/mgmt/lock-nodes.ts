@@ -3,12 +3,12 @@
 import { parseIpv4Prefix } from '../address.ts';
 import type { DataNode } from '../state/data.ts';
 import type { View } from '../state/datastores.ts';
-import { requireRight } from '../state/edit.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { Binding } from '../state/model.generated.ts';
 import { MAX_LOCKED_NODES } from '../state/partial-locks.ts';
 import type { Authorize } from '../state/request.ts';
 import { bindingToNode, prefixNumber } from '../state/rows.ts';
+import { requireRight } from '../state/secrecy.ts';
 import { orphan } from './defaults.ts';
 import { rowInstance } from './row-node.ts';
 import type { SourceRow, XPathSource } from './xpath/document.ts';

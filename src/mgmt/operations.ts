@@ -10,15 +10,17 @@ import { ManagementError } from '../state/errors.ts';
 import type { PartialLock } from '../state/partial-locks.ts';
 import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck } from '../state/request.ts';
 import type { Schema } from '../state/schema.ts';
-import type { AccessControl } from './access.ts';
+import type { Write } from '../state/secrecy.ts';
+import type { AccessControl, Rights } from './access.ts';
 import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
+import { discreet, hideState, mayReach } from './discretion.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
 import { nodesToLock } from './lock-nodes.ts';
 import { NetconfStatistics } from './netconf-statistics.ts';
 import type { OriginOptions } from './origin.ts';
-import type { Content, Reading, WithDefaults } from './reading.ts';
+import type { Content, Reading, ReadOptions, WithDefaults } from './reading.ts';
 import { openCountedReading, openReading } from './reading.ts';
 import type { AnySelection } from './selection.ts';
 import type { SessionInfo, StateData } from './state-data.ts';
@@ -109,6 +111,7 @@ export class Operations {
               capabilities: this.capabilities,
               statistics: this.statistics,
             });
+      if (source !== view.tree) this.#hideState(caller, source);
       const options = {
         selection,
         content,
@@ -129,12 +132,15 @@ export class Operations {
   }
 
   edit(caller: Caller, request: EditRequest): Promise<Edition> {
-    return this.#datastores.edit(caller, request, this.#authorize(caller));
+    return this.#discreetly(caller, this.#datastores.edit(caller, request, this.#authorize(caller)));
   }
 
   /** copy-config: `source` is a datastore or a whole configuration with its rows as entries. */
   async copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName): Promise<void> {
-    await this.#datastores.copy(caller, source, target, this.#authorize(caller));
+    // Saving running asks for no right to data (RFC 8341 §3.2.6).
+    const isSaving = source === 'running' && target === 'startup';
+    const authorize = isSaving ? undefined : this.#authorize(caller);
+    await this.#discreetly(caller, this.#datastores.copy(caller, source, target, authorize));
     if (target === 'startup') this.#onStartupChanged(caller);
   }
 
@@ -160,7 +166,8 @@ export class Operations {
   /** partial-lock (RFC 5717): `select` are the expressions as they came. @throws ManagementError as `nodesToLock`, `Datastores.partialLock` */
   partialLock(caller: Caller, select: readonly string[], selections: readonly XPathSelection[]): Promise<PartialLock> {
     const rights = { mayRead: this.#reading(caller).mayRead, authorize: this.#authorize(caller) };
-    return this.#datastores.partialLock(caller, select, (view) => nodesToLock(view, selections, rights));
+    const locked = this.#datastores.partialLock(caller, select, (view) => nodesToLock(view, selections, rights));
+    return this.#discreetly(caller, locked);
   }
 
   partialUnlock(caller: Caller, id: number): void {
@@ -169,19 +176,19 @@ export class Operations {
 
   /** commit; `parameters` are those of a confirmed commit (RFC 6241 §8.4). */
   commit(caller: Caller, comment?: string, parameters?: CommitParameters): Promise<void> {
-    return this.#datastores.commit(caller, this.#authorize(caller), comment, parameters);
+    return this.#discreetly(caller, this.#datastores.commit(caller, this.#authorize(caller), comment, parameters));
   }
 
   cancelCommit(caller: Caller, persistId: string | undefined): Promise<void> {
-    return this.#datastores.cancelCommit(caller, persistId);
+    return this.#discreetly(caller, this.#datastores.cancelCommit(caller, persistId));
   }
 
   discard(caller: Caller): Promise<void> {
     return this.#datastores.discard(caller);
   }
 
-  validate(source: DatastoreName | DataNode): Promise<void> {
-    return this.#datastores.validate(source);
+  validate(caller: Caller, source: DatastoreName | DataNode): Promise<void> {
+    return this.#discreetly(caller, this.#datastores.validate(source));
   }
 
   /** get-schema (RFC 6022 §3.1): text of one loaded module. @throws ManagementError invalid-value; operation-failed for several */
@@ -212,7 +219,8 @@ export class Operations {
     if (action.schema.kind === 'action') this.#authorizeAction(caller, action);
     const onStore = this.#storeOperations[action.schema.path];
     if (onStore) return { output: await onStore(action, input) };
-    const { readsAll, mayRead } = this.#reading(caller);
+    const { readsAll, mayRead, readsNone } = this.#reading(caller);
+    const rights = this.#access.rightsOf(caller);
     const authorize = this.#authorize(caller);
     const read = (request: ReadRequest) => this.read(caller, request);
     const { schema, check } = this;
@@ -221,25 +229,47 @@ export class Operations {
       datastores: this.#datastores,
       readsAll,
       mayRead,
+      readsNone,
+      rights,
       authorize,
       read,
       selection,
       schema,
       check,
     };
-    return runAction(context, action, input);
+    return this.#discreetly(caller, runAction(context, action, input));
   }
 
-  #reading(caller: Caller): { readsAll: boolean; mayRead: (node: DataNode) => boolean } {
+  #reading(caller: Caller): Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone'> {
     const rights = this.#access.rightsOf(caller);
-    return { readsAll: rights.readsAll, mayRead: rights.readsAll ? () => true : (node) => rights.may(node, 'read') };
+    if (rights.readsAll) return { readsAll: true, mayRead: () => true };
+    return {
+      readsAll: false,
+      mayRead: (node) => rights.may(node, 'read'),
+      readsNone: (schema, above) => rights.readsNone(schema, above),
+    };
+  }
+
+  #hideState(caller: Caller, root: DataNode): void {
+    const rights = this.#access.rightsOf(caller);
+    if (!rights.readsAll) hideState(root, rights, this.schema);
+  }
+
+  /** What was asked for; a refusal does not tell of what the caller may not read. */
+  async #discreetly<Result>(caller: Caller, work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      throw discreet(error, this.#access.rightsOf(caller), this.schema);
+    }
   }
 
   #authorizeAction(caller: Caller, action: DataNode): void {
     const rights = this.#access.rightsOf(caller);
     const { module, name } = action.schema;
-    const mayReach = !action.parent || rights.readsAll || rights.may(action.parent, 'read');
-    if (mayReach && rights.mayExecute(module, name, action.schema)) return;
+    // Each node above as well (§3.4.4): or the answer would tell whether the instance is there.
+    const isReached = !action.parent || rights.readsAll || mayReach(rights, action.parent);
+    if (isReached && rights.mayExecute(module, name, action.schema)) return;
     const message = `user ${caller.user} has no right to execute ${name}`;
     throw new ManagementError('access-denied', { path: action.path, message });
   }
@@ -261,7 +291,11 @@ export class Operations {
 
   #authorize(caller: Caller): Authorize | undefined {
     const rights = this.#access.rightsOf(caller);
-    if (rights.writesAll) return undefined;
-    return (node, operation) => rights.may(node, operation);
+    return rights.writesAll ? undefined : authorizeBy(rights);
   }
+}
+
+function authorizeBy(rights: Rights): Authorize {
+  const authorize = (node: DataNode, operation: Write) => rights.may(node, operation);
+  return Object.assign(authorize, { secrecy: rights.readsAll ? undefined : rights });
 }

@@ -53,6 +53,8 @@ export interface ReadOptions {
   readonly readsAll: boolean;
   /** Whether the caller may read this node; ancestors were asked before. */
   readonly mayRead: (node: DataNode) => boolean;
+  /** Whether he may read none of a list, whatever its entries: then it is not read, or the time that takes would tell its size. */
+  readonly readsNone?: ((list: SchemaNode, above: DataNode) => boolean) | undefined;
 }
 
 /**
@@ -184,6 +186,7 @@ class ReadingBuilder {
 
   *#visibleRows(table: DataNode, from: number, selection: XPathSelection): Generator<SourceRow> {
     const aftr = rowInstance(table);
+    if (this.#options.readsNone?.(rowSchema(table), table)) return;
     // Without them the pass is done anew.
     if (this.#looksAtStatistics(selection) && !this.#pass?.statistics.knowsTable(aftr)) return;
     const start = { address: Math.floor(from / 64), length: from % 64 };
@@ -316,7 +319,7 @@ class ReadingBuilder {
       this.#isWelcome(child) && this.#options.mayRead(child) && (isShown(child) || this.#holdsAny(child));
     if (this.#candidates(node, undefined).some(shows)) return true;
     const schema = node.schema.children.find((child) => child.rows);
-    if (!schema) return false;
+    if (!schema || this.#options.readsNone?.(schema, node)) return false;
     for (const binding of this.#view.bindings(rowInstance(node))) {
       if (this.#options.mayRead(orphan(bindingToNode(schema, binding), node))) return true;
     }
@@ -381,7 +384,7 @@ class ReadingBuilder {
     limit: number,
   ): void {
     const here = parts?.filter((part) => part.schema === schema);
-    if (here?.length === 0) return;
+    if (here?.length === 0 || this.#options.readsNone?.(schema, source)) return;
     const instance = rowInstance(source);
     const fixed = here?.map(fixedKeys);
     if (fixed?.every((keys) => keys !== undefined)) {

@@ -9,6 +9,7 @@ import type { ActionContext, ActionOutput } from './actions.ts';
 import { outputOf, withLeaves } from './actions.ts';
 import type { Side } from './compare.ts';
 import { compareReadings } from './compare.ts';
+import { readsBindings } from './discretion.ts';
 import type { PatchStep } from './patch.ts';
 import { editNode, patchEdits } from './patch.ts';
 import { Pause } from './pause.ts';
@@ -20,11 +21,12 @@ import { xpathTextSelection } from './xpath/selection.ts';
 
 /** list-versions: the commits on record, newest first. */
 export async function listVersions(
-  { datastores }: ActionContext,
+  { datastores, rights, schema }: ActionContext,
   operation: DataNode,
   input: DataNode,
 ): Promise<ActionOutput> {
   const output = new DataNode(outputOf(operation));
+  const countsRows = rights.readsAll || readsBindings(rights, schema);
   const list = output.schema.child('version');
   if (!list) throw new Error(`${operation.schema.path} has no list in the schema`);
   const maximum = Number(input.leaf('maximum') ?? input.schema.child('maximum')?.defaults[0]);
@@ -40,10 +42,8 @@ export async function listVersions(
         'session-id': caller.session === 0 ? undefined : `${caller.session}`,
         face: caller.face,
         comment,
-        'other-configuration': `${treeChanged}`,
-        added: `${tally.added}`,
-        changed: `${tally.changed}`,
-        removed: `${tally.removed}`,
+        ...(rights.readsAll && { 'other-configuration': `${treeChanged}` }),
+        ...(countsRows && { added: `${tally.added}`, changed: `${tally.changed}`, removed: `${tally.removed}` }),
       });
       output.add(entry);
     }
@@ -56,8 +56,9 @@ export async function getVersion(context: ActionContext, operation: DataNode, in
   const view = context.datastores.viewVersion(versionIn(input, 'version'));
   try {
     await view.gather(view.version, view.history.newest);
-    const { readsAll, mayRead } = context;
-    const reading = openReading(view.tree, view, { content: 'config', withDefaults: 'explicit', readsAll, mayRead });
+    const { readsAll, mayRead, readsNone } = context;
+    const rights = { readsAll, mayRead, readsNone };
+    const reading = openReading(view.tree, view, { content: 'config', withDefaults: 'explicit', ...rights });
     const output = new DataNode(outputOf(operation));
     const schema = output.schema.child('data');
     const data = schema && output.add(new DataNode(schema));

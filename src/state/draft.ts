@@ -1,13 +1,14 @@
 /** A draft: what an edit works on before it is committed. A small tree of its own, and rows changed on top of running. */
 
 import { DataNode } from './data.ts';
-import { applyEdit, instanceOf, keepRowParents, makeEdit, mergeRows, requireRight, settle } from './edit.ts';
+import { askDifference, instanceOf, keepRowParents, makeEdit, mergeRows, settle } from './edit.ts';
 import { OverlaidRows, RowOverlay } from './overlay.ts';
 import { rebased } from './rebase.ts';
 import type { Authorize, RowChange } from './request.ts';
 import { RowChanges, Slice } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, NoRows } from './rows.ts';
+import { requireRight } from './secrecy.ts';
 
 export interface Draft {
   tree: DataNode;
@@ -80,7 +81,7 @@ export function countsAfter(
 }
 
 /**
- * Asks about each node in which the draft differs from running (RFC 8341 §3.2.6).
+ * Asks about each node in which the draft differs from running (RFC 8341 §3.2.6, §3.2.8).
  * @throws ManagementError access-denied with the path of the node
  */
 export function authorizeDifference(
@@ -91,7 +92,7 @@ export function authorizeDifference(
 ): void {
   if (draft.treeTouched) {
     const scratch = { tree: running.clone(), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
-    applyEdit(scratch, draft.tree.clone(), 'replace', authorize);
+    askDifference(scratch, draft.tree.clone(), authorize);
   }
   const tables = new Map([...tablesOf(running), ...tablesOf(draft.tree)].map((table) => [instanceOf(table), table]));
   for (const change of changes) {
@@ -111,11 +112,11 @@ function authorizeRow(table: DataNode, { before, after }: RowChange, authorize: 
   if (old && fresh) {
     for (const [id, leaf] of fresh.childMap) {
       const twin = old.get(id);
-      if (twin?.value !== leaf.value) requireRight(leaf, twin ? 'update' : 'create', authorize);
+      if (twin?.value !== leaf.value) requireRight(leaf, twin ? 'update' : 'create', authorize, false);
     }
-    for (const [id, leaf] of old.childMap) if (!fresh.get(id)) requireRight(leaf, 'delete', authorize);
-  } else if (fresh) requireRight(fresh, 'create', authorize);
-  else if (old) requireRight(old, 'delete', authorize);
+    for (const [id, leaf] of old.childMap) if (!fresh.get(id)) requireRight(leaf, 'delete', authorize, false);
+  } else if (fresh) requireRight(fresh, 'create', authorize, false);
+  else if (old) requireRight(old, 'delete', authorize, false);
 }
 
 /** All containers of tables in a tree. */

@@ -15,6 +15,7 @@ import type { RowPack } from './row-pack.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
+import { askBlindly, requireNothingHidden, requireRight } from './secrecy.ts';
 
 export interface EditTarget {
   /** The tree, which is changed in place. */
@@ -81,7 +82,27 @@ export function makeEdit(
   defaultOperation: 'merge' | 'replace' | 'none',
   authorize?: Authorize,
 ): boolean {
-  const editor = new Editor(target, authorize);
+  if (authorize) {
+    if (defaultOperation === 'replace') requireNothingHidden(target.tree, authorize);
+    askBlindly(edit, defaultOperation, authorize);
+  }
+  return editTree(target, edit, defaultOperation, authorize, true);
+}
+
+/** Asks about each node in which a tree differs from that of the target, whose tree becomes it. @throws ManagementError access-denied */
+export function askDifference(target: EditTarget, tree: DataNode, authorize: Authorize): void {
+  editTree(target, tree, 'replace', authorize, false);
+}
+
+/** `isNamed` when a client names what is edited, so that more counts than what differs. */
+function editTree(
+  target: EditTarget,
+  edit: DataNode,
+  defaultOperation: 'merge' | 'replace' | 'none',
+  authorize: Authorize | undefined,
+  isNamed: boolean,
+): boolean {
+  const editor = new Editor(target, authorize, isNamed);
   if (defaultOperation === 'replace') editor.replaceChildren(target.tree, edit);
   else for (const child of edit.childMap.values()) editor.apply(target.tree, child, defaultOperation);
   return editor.touched;
@@ -96,12 +117,14 @@ export function settle(tree: DataNode): void {
 class Editor {
   readonly #target: EditTarget;
   readonly #authorize: Authorize | undefined;
+  readonly #isNamed: boolean;
   /** Whether a node of the tree changed. */
   touched = false;
 
-  constructor(target: EditTarget, authorize: Authorize | undefined) {
+  constructor(target: EditTarget, authorize: Authorize | undefined, isNamed: boolean) {
     this.#target = target;
     this.#authorize = authorize;
+    this.#isNamed = isNamed;
   }
 
   apply(parent: DataNode, edit: DataNode, inherited: Operation): void {
@@ -121,7 +144,10 @@ class Editor {
     if (operation === 'none') this.#walk(parent, edit, existing);
     else if (operation === 'move') this.#move(parent, edit, existing);
     else if (operation !== 'delete' && operation !== 'remove') this.#write(parent, edit, operation, existing);
-    else if (existing) this.#remove(parent, existing);
+    else if (existing) {
+      this.#requireNothingHidden(existing);
+      this.#remove(parent, existing);
+    }
   }
 
   /** Default operation none: nothing changes here; something below may. */
@@ -154,8 +180,10 @@ class Editor {
         this.touched = true;
         this.#require(node, 'create');
       }
-      if (operation === 'replace') this.replaceChildren(node, edit);
-      else {
+      if (operation === 'replace') {
+        if (existing) this.#requireNothingHidden(node);
+        this.replaceChildren(node, edit);
+      } else {
         if (edit.bulk) this.#applyBulk(node, edit.bulk, operation);
         for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, operation);
       }
@@ -198,8 +226,12 @@ class Editor {
     for (const child of node.childMap.values()) this.#requireBelow(child);
   }
 
+  #requireNothingHidden(node: DataNode): void {
+    if (this.#isNamed) requireNothingHidden(node, this.#authorize);
+  }
+
   #require(node: DataNode, operation: 'create' | 'update' | 'delete'): void {
-    if (this.#authorize) requireRight(node, operation, this.#authorize);
+    if (this.#authorize) requireRight(node, operation, this.#authorize, this.#isNamed);
   }
 
   /** RFC 7950 §7.9: a node of one case removes all other cases. */
@@ -219,7 +251,8 @@ class Editor {
     if (!insert || !moved) return;
     const rest = [...parent.childMap.values()].filter((child) => child !== moved);
     const siblings = rest.filter(({ schema }) => schema === edit.schema);
-    const point = insert.point === undefined ? undefined : parent.get(insert.point);
+    const there = insert.point === undefined ? undefined : parent.get(insert.point);
+    const point = there && this.#authorize?.secrecy?.isHidden(there) ? undefined : there;
     if (insert.point !== undefined && (!point || point === moved)) {
       const message = `${moved.path} was to be inserted ${insert.where} an entry that does not exist`;
       throw new ManagementError('bad-attribute', {
@@ -329,13 +362,6 @@ class Editor {
     if (node.schema.children.some((child) => child.rows) && this.#target.rows.count(instanceOf(node)) > 0) return true;
     return [...node.childMap.values()].some((child) => this.#hasContent(child));
   }
-}
-
-/** @throws ManagementError access-denied with the path of the node */
-export function requireRight(node: DataNode, operation: 'create' | 'update' | 'delete', authorize: Authorize): void {
-  if (authorize(node, operation)) return;
-  const { path } = node;
-  throw new ManagementError('access-denied', { path, message: `no right to ${operation} ${path}` });
 }
 
 function isSameOrder(a: readonly DataNode[], b: readonly DataNode[]): boolean {

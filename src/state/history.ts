@@ -378,14 +378,25 @@ export interface HeldBinding {
   readonly until: Date | undefined;
 }
 
-/** The binding that held an address at a version: that of the longest prefix, since when, and until when. */
+/**
+ * The binding that held an address at a version: that of the longest prefix, since when, and until when. Bindings that `counts` does not
+ * take are none.
+ */
 export function longestMatchAt(
   history: History,
   version: number,
   instance: string,
   address: number,
+  counts: (binding: Binding) => boolean = () => true,
 ): HeldBinding | undefined {
-  const binding = longestMatch(history.rows(version), instance, address);
+  const rows = history.rows(version);
+  const source = {
+    binding: (...asked: readonly [instance: string, address: number, length: number]) => {
+      const found = rows.binding(...asked);
+      return found && counts(found) ? found : undefined;
+    },
+  };
+  const binding = longestMatch(source, instance, address);
   return binding && { binding, ...history.spanOf(version, instance, prefixNumber(binding.address, binding.length)) };
 }
 

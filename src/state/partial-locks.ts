@@ -63,7 +63,8 @@ export class PartialLocks implements Participant {
     for (const lock of this.#locks) {
       if (lock.session === session) continue;
       const taken = lock.places.find((one) => places.some((other) => meet(one, other)));
-      if (taken) throw lockDenied('running', lock.session, `session ${lock.session} has locked ${taken.path}`);
+      if (taken)
+        throw lockDenied('running', lock.session, `session ${lock.session} has locked ${taken.path}`, taken.path);
     }
     this.#requireRoom(session, places.length);
     this.#lastId = nextId(this.#lastId, this.#locks);
@@ -268,7 +269,12 @@ function valueAt({ row }: Place, binding: Binding | undefined): DataNode | undef
 }
 
 /** The refusal of a lock; session 0 when no NETCONF session is the reason. */
-export function lockDenied(datastore: DatastoreName, session: number, reason: string): ManagementError {
+export function lockDenied(datastore: DatastoreName, session: number, reason: string, path?: string): ManagementError {
   const message = `the lock of ${datastore} is denied: ${reason}`;
-  return new ManagementError('lock-denied', { type: 'protocol', message, info: { 'session-id': String(session) } });
+  return new ManagementError('lock-denied', {
+    type: 'protocol',
+    message,
+    path,
+    info: { 'session-id': String(session) },
+  });
 }

@@ -6,6 +6,7 @@ import type { DataNode, Operation } from './data.ts';
 import type { ManagementError } from './errors.ts';
 import type { Binding } from './model.generated.ts';
 import type { SchemaNode } from './schema.ts';
+import type { Secrecy, Write } from './secrecy.ts';
 
 export type DatastoreName = 'running' | 'candidate' | 'startup';
 
@@ -33,7 +34,11 @@ export type ValueCheck = (
 export type TreeValidation = (tree: DataNode) => readonly ManagementError[];
 
 /** May this caller do that to this data node? `undefined` allows everything. Asked once a node with its effective operation. */
-export type Authorize = (node: DataNode, operation: 'create' | 'update' | 'delete') => boolean;
+export interface Authorize {
+  (node: DataNode, operation: Write): boolean;
+  /** What the caller may not read; undefined when that is nothing. */
+  readonly secrecy?: Secrecy | undefined;
+}
 
 /** One edit of one datastore: `tree` is a root whose nodes may carry operations and, below rows lists, entries. */
 export interface EditRequest {

@@ -1,41 +1,66 @@
 /**
  * What of an event a subscriber sees. RFC 8341 §3.4.6 permits or denies a notification as a whole; the one that names data
- * (netconf-config-change) leaves out the edits of nodes that the subscriber may not read, or it would tell of their keys.
+ * (netconf-config-change) leaves out the edits of nodes that the subscriber may not read, or it would tell of their keys. One about
+ * an alarm, an instance or a number of bindings is not sent to who may not read those.
  */
 
 import { DataNode } from '../../state/data.ts';
 import type { Schema } from '../../state/schema.ts';
 import type { Rights } from '../access.ts';
-import { parsePath } from '../path.ts';
+import { mayReach, mayReadPath, mayTellAlarm, nodeOfPath, readsBindings } from '../discretion.ts';
 
 /** The event as it may be seen, the same node when nothing is left out; undefined when the event is denied. */
 export function visibleEvent(schema: Schema, rights: Rights, event: DataNode): DataNode | undefined {
   if (!rights.mayReceive(event.schema)) return undefined;
-  if (rights.readsAll || event.schema.name !== 'netconf-config-change') return event;
+  if (rights.readsAll) return event;
+  if (event.schema.name !== 'netconf-config-change') {
+    return mayTell(schema, rights, event) ? withoutHash(schema, rights, event) : undefined;
+  }
   const copy = new DataNode(event.schema);
   let isWhole = true;
   for (const child of event.childMap.values()) {
     const target = child.schema.name === 'edit' ? child.leaf('target') : undefined;
-    if (target === undefined || mayRead(schema, rights, target)) copy.add(child.clone());
+    if (target === undefined || mayTellEdit(schema, rights, child, target)) copy.add(child.clone());
     else isWhole = false;
   }
   return isWhole ? event : copy;
 }
 
-/** Whether the node of an instance path, and each above it, may be read. */
-function mayRead(schema: Schema, rights: Rights, path: string): boolean {
-  let node = new DataNode(schema.root);
-  for (const { prefix, name, predicates } of parsePath(path) ?? []) {
-    const child = node.schema.child(name, prefix ?? node.schema.module);
-    if (!child) return false;
-    const value = child.kind === 'leaf-list' ? (predicates[0]?.value ?? '') : '';
-    const next = new DataNode(child, value);
-    for (const predicate of predicates) {
-      const key = child.child(predicate.name);
-      if (key) next.add(new DataNode(key, predicate.value));
+/** A merge names what is above the nodes that changed: it tells something only to who may read all that could be there. */
+function mayTellEdit(schema: Schema, rights: Rights, edit: DataNode, path: string): boolean {
+  const target = nodeOfPath(schema, path);
+  if (!target || !mayReach(rights, target)) return false;
+  const below = target.schema.children.filter(({ config }) => config);
+  return edit.leaf('operation') !== 'merge' || below.every((child) => rights.readsEvery(child, target));
+}
+
+/** Leaves that name the AFTR or gateway a notification of our model is about. */
+const INSTANCES = { aftr: ['aftr'], gateway: ['gateway'], instance: ['aftr', 'gateway'] } as const;
+
+/** Whether what a notification is about may be read. */
+function mayTell(schema: Schema, rights: Rights, event: DataNode): boolean {
+  if (event.schema.name === 'alarm-notification') return mayTellAlarm(schema, rights, event);
+  if (event.schema.module !== 'gi-4over6') return true;
+  for (const [leaf, kinds] of Object.entries(INSTANCES)) {
+    const name = event.leaf(leaf);
+    if (name === undefined) continue;
+    const paths = kinds.map((kind) => `/gi-4over6:softwire/${kind}[name='${name}']`);
+    if (!paths.every((path) => mayReadPath(schema, rights, path))) return false;
+    if (COUNTED.includes(event.schema.name) && !readsBindings(rights, schema, nodeOfPath(schema, paths[0] ?? ''))) {
+      return false;
     }
-    node = node.add(next);
-    if (!rights.may(node, 'read')) return false;
   }
-  return !node.schema.isRoot;
+  return true;
+}
+
+/** Notifications about the bindings of an AFTR. */
+const COUNTED: readonly string[] = ['binding-table-changed', 'binding-limit', 'source-violation'];
+
+/** The hash is that of the bindings of all AFTRs. */
+function withoutHash(schema: Schema, rights: Rights, event: DataNode): DataNode {
+  const hash = event.schema.module === 'gi-4over6' ? event.child('content-hash') : undefined;
+  if (!hash || readsBindings(rights, schema)) return event;
+  const copy = event.clone();
+  copy.remove(hash.id);
+  return copy;
 }

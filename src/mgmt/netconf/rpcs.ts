@@ -128,8 +128,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     await operations.discard(caller);
     return OK;
   },
-  'ietf-netconf:validate': async ({ operations }, operation) => {
-    await operations.validate(namedDatastore(operations, operation, 'source') ?? sourceIn(operations, operation));
+  'ietf-netconf:validate': async ({ operations, caller }, operation) => {
+    await operations.validate(
+      caller,
+      namedDatastore(operations, operation, 'source') ?? sourceIn(operations, operation),
+    );
     return OK;
   },
   'ietf-netconf:close-session': async () => OK,

@@ -1,0 +1,102 @@
+/**
+ * What the rules of a user say of all nodes that could be, without a look at those that are (RFC 8341 §3.4.5): whether every instance
+ * of a schema node below an instance is permitted, none is, or it depends on keys.
+ */
+
+import type { DataNode } from '../state/data.ts';
+import type { SchemaNode } from '../state/schema.ts';
+import type { Access } from './access.ts';
+import type { PathStep } from './path.ts';
+
+export type Coverage = 'all' | 'some' | 'none';
+
+/** A rule about data, in the order in which they are asked. */
+export interface DataRule {
+  readonly permit: boolean;
+  /** Undefined for every node. */
+  readonly path: readonly PathStep[] | undefined;
+  readonly isFor: (module: string, access: Access) => boolean;
+}
+
+/** The rules of one user with what counts where none matches. */
+export interface RuleSet {
+  readonly rules: readonly DataRule[];
+  readonly permitsByDefault: (schema: SchemaNode, access: Access) => boolean;
+}
+
+/** Of the instances of `schema` below `above` (the node itself when it is of that schema), those that `access` is permitted to. */
+export function coverageOf(set: RuleSet, schema: SchemaNode, above: DataNode, access: Access): Coverage {
+  const chain = chainOf(schema, above);
+  let [permits, denies] = [false, false];
+  const note = (isPermitted: boolean) => {
+    permits ||= isPermitted;
+    denies ||= !isPermitted;
+  };
+  const covering = set.rules.find((rule) => {
+    const matched = rule.isFor(schema.module, access) ? matches(rule.path, chain) : 'none';
+    if (matched !== 'none') note(rule.permit);
+    return matched === 'all';
+  });
+  if (!covering) note(set.permitsByDefault(schema, access));
+  if (permits && denies) return 'some';
+  return permits ? 'all' : 'none';
+}
+
+/** Whether every possible instance of `schema` below `above` may be read, with all that could be below it. */
+export function readsEvery(set: RuleSet, schema: SchemaNode, above: DataNode): boolean {
+  if (coverageOf(set, schema, above, 'read') !== 'all') return false;
+  return dataChildren(schema).every((child) => readsEvery(set, child, above));
+}
+
+/** Whether something could be below the node that may be neither read nor deleted. */
+export function mayHide(set: RuleSet, node: DataNode): boolean {
+  const hides = (schema: SchemaNode, isBelowHidden: boolean): boolean => {
+    const isHidden = isBelowHidden || coverageOf(set, schema, node, 'read') !== 'all';
+    if (isHidden && coverageOf(set, schema, node, 'delete') !== 'all') return true;
+    return configChildren(schema).some((child) => hides(child, isHidden));
+  };
+  return configChildren(node.schema).some((child) => hides(child, false));
+}
+
+function dataChildren({ children }: SchemaNode): SchemaNode[] {
+  return children.filter(({ kind }) => kind !== 'rpc' && kind !== 'action' && kind !== 'notification');
+}
+
+function configChildren(schema: SchemaNode): SchemaNode[] {
+  return dataChildren(schema).filter(({ config }) => config);
+}
+
+/** The way down: instances as far as they are known, then schema nodes. */
+interface Step {
+  readonly schema: SchemaNode;
+  readonly node: DataNode | undefined;
+}
+
+function chainOf(schema: SchemaNode, above: DataNode): Step[] {
+  const steps: Step[] = [];
+  for (let at: SchemaNode | undefined = schema; at && at !== above.schema; at = at.parent) {
+    steps.unshift({ schema: at, node: undefined });
+  }
+  for (let at: DataNode | undefined = above; at && !at.schema.isRoot; at = at.parent) {
+    steps.unshift({ schema: at.schema, node: at });
+  }
+  return steps.filter((step) => !step.schema.isRoot);
+}
+
+function matches(path: readonly PathStep[] | undefined, chain: readonly Step[]): Coverage {
+  if (!path) return 'all';
+  if (chain.length < path.length) return 'none';
+  let module = '';
+  let coverage: Coverage = 'all';
+  for (const [index, step] of path.entries()) {
+    const at = chain[index];
+    module = step.prefix ?? module;
+    if (!at || at.schema.name !== step.name || at.schema.module !== module) return 'none';
+    const { node } = at;
+    if (step.predicates.length === 0) continue;
+    if (!node) coverage = 'some';
+    else if (!step.predicates.every(({ name, value }) => (name === '.' ? node.value : node.leaf(name)) === value))
+      return 'none';
+  }
+  return coverage;
+}

@@ -1,0 +1,196 @@
+/**
+ * What is told to a user who may not read everything (RFC 8341 §3.2.4, §3.2.5): an error without what it says of hidden nodes, state
+ * data without what is counted or summed over them.
+ */
+
+import { DataNode } from '../state/data.ts';
+import { ManagementError } from '../state/errors.ts';
+import type { Schema, SchemaNode } from '../state/schema.ts';
+import { BINDING_PATH } from '../state/schema.ts';
+import type { Rights } from './access.ts';
+import { parsePath } from './path.ts';
+
+const SOFTWIRE = '/gi-4over6:softwire';
+
+/** Faults whose sentence speaks of the node at its path and of the model alone, by app-tag. */
+const OWN_FAULTS: readonly string[] = [
+  'unusable-tunnel-address',
+  'unusable-ipv4-address',
+  'missing-tunnel-address',
+  'missing-aftr-address',
+  'missing-pool',
+  'martian-prefix',
+  'must-violation',
+  'too-few-elements',
+  'too-many-elements',
+  'missing-choice',
+  'instance-required',
+];
+
+/** A node with those above it, none of which need be there; undefined when the path is none of the schema. */
+export function nodeOfPath(schema: Schema, path: string): DataNode | undefined {
+  let node = new DataNode(schema.root);
+  for (const { prefix, name, predicates } of parsePath(path) ?? []) {
+    const child = node.schema.child(name, prefix ?? node.schema.module);
+    if (!child) return undefined;
+    const next = new DataNode(child, child.kind === 'leaf-list' ? (predicates[0]?.value ?? '') : '');
+    for (const predicate of predicates) {
+      const key = child.child(predicate.name);
+      if (key) next.add(new DataNode(key, predicate.value));
+    }
+    node = node.add(next);
+  }
+  return node.schema.isRoot ? undefined : node;
+}
+
+/** Whether a node and each above it may be read. */
+export function mayReach(rights: Pick<Rights, 'isHidden'>, node: DataNode): boolean {
+  for (let at: DataNode | undefined = node; at && !at.schema.isRoot; at = at.parent) {
+    if (rights.isHidden(at)) return false;
+  }
+  return true;
+}
+
+/** Whether the node of an instance path and each above it may be read; not for a path that is none of the schema. */
+export function mayReadPath(schema: Schema, rights: Rights, path: string): boolean {
+  const node = nodeOfPath(schema, path);
+  return node !== undefined && mayReach(rights, node);
+}
+
+/** What was thrown, without what the user may not read. */
+export function discreet(thrown: unknown, rights: Rights, schema: Schema): unknown {
+  if (rights.readsAll || !(thrown instanceof ManagementError)) return thrown;
+  const others = thrown.others.map((other) => withoutSecrets(other, rights, schema));
+  const first = withoutSecrets(thrown, rights, schema);
+  const isSame = first === thrown && others.every((other, index) => other === thrown.others[index]);
+  if (isSame) return thrown;
+  const { tag, message, type, appTag, path, info } = first;
+  return new ManagementError(tag, { message, type, appTag, path, info }, others);
+}
+
+function withoutSecrets(error: ManagementError, rights: Rights, schema: Schema): ManagementError {
+  const { tag, type, appTag, path, info } = error;
+  const node = path === undefined ? undefined : nodeOfPath(schema, path);
+  if (node && !mayReach(rights, node)) {
+    const above = lastVisible(rights, node)?.path;
+    const place = above ?? 'the top';
+    return new ManagementError(tag, { type, appTag, path: above, message: `refused below ${place}: ${appTag ?? tag}` });
+  }
+  const isValidation = tag === 'operation-failed' || tag === 'resource-denied';
+  if (!isValidation || appTag === undefined || OWN_FAULTS.includes(appTag) || readsConfiguration(rights, schema)) {
+    return error;
+  }
+  const message = `the change does not fit what is configured: ${appTag}`;
+  const kept = Object.fromEntries(Object.entries(info).filter(([name]) => name !== 'non-unique'));
+  return new ManagementError(tag, { type, appTag, path, message, info: kept });
+}
+
+function lastVisible(rights: Rights, node: DataNode): DataNode | undefined {
+  let visible: DataNode | undefined = node;
+  for (let at: DataNode | undefined = node; at && !at.schema.isRoot; at = at.parent) {
+    if (rights.isHidden(at)) visible = at.parent;
+  }
+  return visible?.schema.isRoot ? undefined : visible;
+}
+
+/** What faults of validation may name beside the node they are about. */
+function readsConfiguration(rights: Rights, schema: Schema): boolean {
+  return schema.root.children
+    .filter(({ config, kind }) => config && (kind === 'container' || kind === 'list'))
+    .every((child) => rights.readsEvery(child, new DataNode(schema.root)));
+}
+
+/** Whether a user may read each binding that any AFTR could have. */
+export function readsBindings(rights: Rights, schema: Schema, above = new DataNode(schema.root)): boolean {
+  const list = schema.find(BINDING_PATH);
+  return !list || rights.readsEvery(list, above);
+}
+
+/**
+ * Takes out of state data, a tree that is the reading's own, what tells of nodes that may not be read: numbers and sums over bindings,
+ * gateways that bindings lead to, problems of instances, alarms and locked nodes.
+ */
+export function hideState(root: DataNode, rights: Rights, schema: Schema): void {
+  hideSoftwireState(root.child('softwire', 'gi-4over6'), rights, schema);
+  hideAlarms(root.child('alarms', 'ietf-alarms'), rights, schema);
+  const datastores = root.child('netconf-state', 'ietf-netconf-monitoring')?.child('datastores');
+  for (const datastore of datastores?.entries('datastore') ?? []) {
+    for (const lock of datastore.child('locks')?.entries('partial-lock') ?? []) hideLock(lock, rights, schema);
+  }
+}
+
+function hideSoftwireState(softwire: DataNode | undefined, rights: Rights, schema: Schema): void {
+  if (!softwire) return;
+  const readsAllBindings = readsBindings(rights, schema);
+  for (const aftr of softwire.entries('aftr')) {
+    const table = aftr.child('binding-table');
+    const list = table?.schema.children.find(({ rows }) => rows);
+    // The hash is that of all tables.
+    if (table && !readsAllBindings) drop(table, 'content-hash');
+    if (!table || !list || rights.readsEvery(list, table)) continue;
+    drop(table, 'bindings');
+    for (const gateway of aftr.entries('softwire')) aftr.remove(gateway.id);
+  }
+  const state = softwire.child('state');
+  if (!state) return;
+  if (!readsAllBindings) drop(state, 'applied-content-hash');
+  if (!readsInstances(rights, schema)) for (const problem of state.entries('problem')) state.remove(problem.id);
+}
+
+function drop(parent: DataNode, name: string): void {
+  const child = parent.child(name);
+  if (child) parent.remove(child.id);
+}
+
+/** Whether no gateway and no AFTR could be hidden as a whole. */
+function readsInstances(rights: Rights, schema: Schema): boolean {
+  const root = new DataNode(schema.root);
+  return ['gateway/name', 'aftr/name'].every((path) => {
+    const key = schema.find(`${SOFTWIRE}/${path}`);
+    return !key || rights.readsEvery(key, root);
+  });
+}
+
+/** Whether an alarm may be told: its resource may be read, and for one that bindings are counted for, all of these. */
+export function mayTellAlarm(schema: Schema, rights: Rights, alarm: DataNode): boolean {
+  const resource = alarm.leaf('resource') ?? '';
+  if (rights.readsAll) return true;
+  if (!mayReadPath(schema, rights, resource)) return false;
+  if (!(alarm.leaf('alarm-type-id') ?? '').endsWith(':binding-table-near-limit')) return true;
+  return readsBindings(rights, schema, nodeOfPath(schema, resource));
+}
+
+function hideAlarms(alarms: DataNode | undefined, rights: Rights, schema: Schema): void {
+  const list = alarms?.child('alarm-list');
+  if (!alarms || !list) return;
+  const all = list.entries('alarm');
+  const told = all.filter((alarm) => mayTellAlarm(schema, rights, alarm));
+  for (const alarm of all) if (!told.includes(alarm)) list.remove(alarm.id);
+  setLeaf(list, 'number-of-alarms', `${told.length}`);
+  const last = told
+    .map((alarm) => alarm.leaf('last-changed') ?? '')
+    .sort()
+    .pop();
+  if (last === undefined) drop(list, 'last-changed');
+  else setLeaf(list, 'last-changed', last);
+  for (const entry of alarms.child('summary')?.entries('alarm-summary') ?? []) {
+    const own = told.filter((alarm) => alarm.leaf('perceived-severity') === entry.leaf('severity'));
+    const cleared = own.filter((alarm) => alarm.leaf('is-cleared') === 'true').length;
+    setLeaf(entry, 'total', `${own.length}`);
+    setLeaf(entry, 'not-cleared', `${own.length - cleared}`);
+    setLeaf(entry, 'cleared', `${cleared}`);
+  }
+}
+
+function setLeaf(parent: DataNode, name: string, value: string): void {
+  const schema: SchemaNode | undefined = parent.schema.child(name);
+  if (schema && parent.child(name)) parent.add(new DataNode(schema, value));
+}
+
+/** A lock that has a hidden node tells of its holder and its other nodes; its expressions could say which it is. */
+function hideLock(lock: DataNode, rights: Rights, schema: Schema): void {
+  const nodes = lock.entries('locked-node');
+  const hidden = nodes.filter(({ value }) => !mayReadPath(schema, rights, value));
+  if (hidden.length === 0) return;
+  for (const node of [...hidden, ...lock.entries('select')]) lock.remove(node.id);
+}

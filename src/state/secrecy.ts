@@ -1,0 +1,113 @@
+/**
+ * What an edit may tell of nodes that its user may not read (RFC 8341 §3.2.5: no rpc-error shows what is in them). An edit that names
+ * such nodes is asked for its rights before the data is looked at, so that the answer is the same whether they are there or not:
+ *
+ *   - a node that is created or deleted needs that right, also where it exists already or does not
+ *   - where nothing below a node is named, some right to write it is needed
+ *   - who may not delete all that could be hidden below a node neither deletes nor replaces it
+ *
+ * Who has a right to write what he may not read learns from it what the right implies: that a create found something, say.
+ */
+
+import type { DataNode, Operation } from './data.ts';
+import { ManagementError } from './errors.ts';
+import type { Authorize } from './request.ts';
+import { bindingToNode, openRow } from './rows.ts';
+import type { SchemaNode } from './schema.ts';
+
+export type Write = 'create' | 'update' | 'delete';
+
+/** What a user may not read, by rules alone: the answers never depend on what is there. */
+export interface Secrecy {
+  /** Whether the node may not be read; nodes above are asked for apart. */
+  isHidden(node: DataNode): boolean;
+  /** Whether the user has the right; not counted as a denial. */
+  holds(node: DataNode, write: Write): boolean;
+  /** Whether all that may ever be below `above` of this schema may be read, whatever is below that included. */
+  readsEvery(schema: SchemaNode, above: DataNode): boolean;
+  /** Whether something may be below the node that the user may neither read nor delete. */
+  mayHide(node: DataNode): boolean;
+}
+
+/** What a denial asks for where any right to write would do. */
+const ANY: readonly Write[] = ['update', 'create', 'delete'];
+
+/** The rights that a hidden node must have one of; none for what is asked further down. */
+function needed(operation: Operation, isLast: boolean): readonly Write[] {
+  if (operation === 'delete' || operation === 'remove') return ['delete'];
+  if (operation === 'create') return ['create'];
+  if (operation === 'replace') return ANY;
+  if (operation === 'move') return ['update'];
+  return isLast ? (operation === 'merge' ? ['update', 'create'] : ANY) : [];
+}
+
+/** Asks for the rights to all hidden nodes of an edit, a root. @throws ManagementError access-denied */
+export function askBlindly(edit: DataNode, operation: Operation, authorize: Authorize): void {
+  const { secrecy } = authorize;
+  if (!secrecy) return;
+  const ask = (node: DataNode, inherited: Operation, isBelowHidden: boolean): void => {
+    const own = node.operation ?? inherited;
+    const isHidden = isBelowHidden || secrecy.isHidden(node);
+    const children = [...node.childMap.values()].filter(({ schema }) => !schema.isKey);
+    const isLast = children.length === 0 && !node.bulk;
+    const rights = isHidden ? needed(own, isLast) : [];
+    if (rights.length > 0 && !rights.some((right) => secrecy.holds(node, right))) {
+      requireRight(node, rights[0] ?? 'update', authorize);
+    }
+    if (own === 'delete' || own === 'remove') return;
+    for (const child of children) ask(child, own, isHidden);
+    for (const row of hiddenRows(node, isHidden, secrecy)) ask(row, own, isHidden);
+  };
+  for (const child of edit.childMap.values()) ask(child, operation, false);
+}
+
+/** The entries that came as rows, unless all of them may be read. */
+function* hiddenRows(table: DataNode, isHidden: boolean, secrecy: Secrecy): Generator<DataNode> {
+  const schema = table.schema.children.find((child) => child.rows);
+  if (!schema || !table.bulk || (!isHidden && secrecy.readsEvery(schema, table))) return;
+  for (const number of table.bulk.numbers()) {
+    const value = table.bulk.get(number);
+    if (!value) continue;
+    const entry = bindingToNode(schema, openRow(number, value));
+    entry.remove(entry.child('origin')?.id ?? '');
+    entry.parent = table;
+    yield entry;
+  }
+}
+
+/** @throws ManagementError access-denied where something below the node may be hidden that may not be deleted */
+export function requireNothingHidden(node: DataNode, authorize: Authorize | undefined): void {
+  if (!authorize?.secrecy?.mayHide(node)) return;
+  authorize(node, 'delete');
+  throw denied(shown(node, authorize), 'delete all that may be below');
+}
+
+/**
+ * `isNamed` when a client has named the node or one above; of a hidden node that he has not named he learns that there is one, as
+ * RFC 8341 §3.2.6 and §3.2.8 want it, and not where.
+ * @throws ManagementError access-denied with the path of the node, or of the last one above that the user may read
+ */
+export function requireRight(node: DataNode, operation: Write, authorize: Authorize, isNamed = true): void {
+  if (authorize(node, operation)) return;
+  const visible = shown(node, authorize);
+  if (visible === node) throw denied(node, operation);
+  if (isNamed) throw denied(visible, 'change what is below');
+  throw new ManagementError('access-denied', { message: 'no right to change something that may not be read either' });
+}
+
+function denied({ path }: DataNode, what: string): ManagementError {
+  const place = path === '' ? 'the top' : path;
+  return new ManagementError('access-denied', {
+    path: path === '' ? undefined : path,
+    message: `no right to ${what} ${place}`,
+  });
+}
+
+/** The node, or the last one above it that may be read with all above that. */
+function shown(node: DataNode, { secrecy }: Authorize): DataNode {
+  let visible = node;
+  for (let at: DataNode | undefined = node; at?.parent; at = at.parent) {
+    if (secrecy?.isHidden(at)) visible = at.parent;
+  }
+  return visible;
+}
