@@ -80,7 +80,10 @@ export class ChangeFeed implements Feed {
     if (!this.#isSyncDue) {
       if (this.#parts.source.place().version === this.#known.version) return;
       const due = this.#lastMs + this.#terms.trigger.dampeningMs;
-      if (due > Date.now()) return this.#timer.set(due, () => this.#pump());
+      if (due > Date.now()) {
+        this.#timer.set(due, () => this.#pump());
+        return;
+      }
     }
     this.#isBusy = true;
     const work = this.#isSyncDue ? this.#sendWhole() : this.#sendChanges();
