@@ -29,6 +29,8 @@ export interface DynamicSubscriptionParts {
   readonly caller: Caller;
   /** A node of the list of subscriptions with the terms as they were asked for. */
   readonly policy: DataNode;
+  /** Where its notifications are got, where that is a place of its own (RFC 8650). */
+  readonly uri: string | undefined;
   readonly makeFeed: (host: FeedHost) => Feed;
   /** Told once, however it ends. */
   readonly onEnd: () => void;
@@ -41,6 +43,7 @@ export class DynamicSubscription implements FeedHost {
   readonly #parts: DynamicSubscriptionParts;
   readonly #feed: Feed;
   #outlet: Outlet | undefined;
+  #isAttached = false;
   #isEnded = false;
   #sent = 0;
   #excluded = 0;
@@ -53,14 +56,27 @@ export class DynamicSubscription implements FeedHost {
     this.#feed = parts.makeFeed(this);
   }
 
-  /** Whether somebody takes its notifications. */
+  get uri(): string | undefined {
+    return this.#parts.uri;
+  }
+
+  /** Whether somebody takes its notifications, or is about to. */
   get isAttached(): boolean {
-    return this.#outlet !== undefined;
+    return this.#isAttached;
+  }
+
+  /** Somebody is there for its notifications, and begins in a moment. */
+  attach(): void {
+    this.#isAttached = true;
   }
 
   /** Notifications go there from now on. */
   begin(outlet: Outlet): void {
-    if (this.#isEnded) return;
+    if (this.#isEnded) {
+      outlet.end('complete');
+      return;
+    }
+    this.#isAttached = true;
     this.#outlet = outlet;
     this.#feed.begin();
   }
@@ -73,6 +89,7 @@ export class DynamicSubscription implements FeedHost {
     this.policy = policy;
     const node = this.#own('subscription-modified');
     copyTerms(policy, node);
+    this.#putUri(node);
     this.#tell(node);
     this.#feed.modify(terms);
   }
@@ -97,11 +114,11 @@ export class DynamicSubscription implements FeedHost {
   }
 
   /** An entry of the list of subscriptions. */
-  state(schema: SchemaNode, uri: string | undefined): DataNode {
+  state(schema: SchemaNode): DataNode {
     const entry = new DataNode(schema);
     put(entry, 'id', `${this.id}`);
     copyTerms(this.policy, entry);
-    if (uri !== undefined) put(entry, 'uri', uri);
+    this.#putUri(entry);
     const receivers = put(entry, 'receivers');
     const list = receivers.schema.child('receiver');
     if (!list) throw new Error('the schema has no receiver');
@@ -142,6 +159,11 @@ export class DynamicSubscription implements FeedHost {
 
   fail(error: unknown): void {
     this.#end('failed', error);
+  }
+
+  #putUri(node: DataNode): void {
+    const { uri } = this.#parts;
+    if (uri !== undefined) put(node, 'uri', uri);
   }
 
   #tell(node: DataNode): void {

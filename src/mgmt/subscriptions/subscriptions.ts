@@ -96,6 +96,7 @@ export class Subscriptions {
         id,
         caller,
         policy,
+        uri: caller.face === 'restconf' ? `/restconf/subscriptions/${id}` : undefined,
         makeFeed: (host) => this.#feed(caller, terms, wanted, host),
         onEnd: () => this.#entries.delete(id),
       });
@@ -162,9 +163,7 @@ export class Subscriptions {
 
   /** The containers /streams and /subscriptions. */
   state(): Readonly<Record<string, unknown>> {
-    const entries = [...this.#entries.values()].map(({ subscription }) => {
-      return subscription.state(this.#list, uriOf(subscription));
-    });
+    const entries = [...this.#entries.values()].map(({ subscription }) => subscription.state(this.#list));
     return subscriptionsState(this.#parts.streams, entries.map(treeToJson));
   }
 
@@ -233,11 +232,6 @@ export class Subscriptions {
     const entry = referredFilter(this.#parts.configuration(), policy);
     return entry ? JSON.stringify(treeToJson(entry)) : '';
   }
-}
-
-/** Where the events of a subscription over RESTCONF are got. */
-export function uriOf({ id, caller }: DynamicSubscription): string | undefined {
-  return caller.face === 'restconf' ? `/restconf/subscriptions/${id}` : undefined;
 }
 
 /** A session, or a user over RESTCONF, where requests have no session. */

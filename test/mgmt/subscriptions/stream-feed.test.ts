@@ -38,6 +38,7 @@ function receiver(terms: Partial<StreamTerms> = {}, unreadMs = 60_000): Receiver
     id: 5,
     caller,
     policy: new DataNode(list),
+    uri: undefined,
     makeFeed: (host) => new StreamFeed({ streams, caller, terms: whole, unreadMs, host }),
     onEnd: () => undefined,
   });
@@ -47,7 +48,7 @@ function receiver(terms: Partial<StreamTerms> = {}, unreadMs = 60_000): Receiver
     told: [],
     endings: [],
     hasRoom: true,
-    state: () => subscription.state(list, undefined).child('receivers')?.entries('receiver')[0]?.leaf('state'),
+    state: () => subscription.state(list).child('receivers')?.entries('receiver')[0]?.leaf('state'),
   };
   const send = ({ node }: Notification) => {
     found.told.push(node.leaf('user') ?? `${node.schema.name} ${node.leaf('reason') ?? ''}`.trim());
