@@ -51,8 +51,7 @@ export async function compareReadings(
     close();
     throw opened.find((result) => result.status === 'rejected')?.reason;
   }
-  addShells(from.root, to.root, source.actual);
-  addShells(to.root, from.root, target.actual);
+  shareShells(from, to, source.actual, target.actual);
   const marked = [...(source.isOperational ? [from.root] : []), ...(target.isOperational ? [to.root] : [])];
   const walk = new PatchWalk(
     () => true,
@@ -60,6 +59,25 @@ export async function compareReadings(
   );
   const isAlike = source.datastore === target.datastore && !request.selection && !request.all;
   return { steps: isAlike ? walk.children(from.root, to.root) : readingSteps(from, to, walk), close };
+}
+
+/**
+ * The differences of two readings with one filter; `before` and `after` are the small trees they were made from, whole. What is only
+ * on the way to what is selected, on one side and in both trees, is no difference.
+ */
+export function readingDifferences(
+  from: Reading,
+  to: Reading,
+  before: DataNode,
+  after: DataNode,
+): Generator<PatchStep> {
+  shareShells(from, to, before, after);
+  return readingSteps(from, to, new PatchWalk(() => true));
+}
+
+function shareShells(from: Reading, to: Reading, before: DataNode, after: DataNode): void {
+  addShells(from.root, to.root, before);
+  addShells(to.root, from.root, after);
 }
 
 /** State is compared where it is asked for, defaults where they are in use: in operational. */

@@ -25,6 +25,7 @@ import { openCountedReading, openReading } from './reading.ts';
 import type { AnySelection } from './selection.ts';
 import type { SessionInfo, StateData } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
+import { Subscriptions } from './subscriptions/subscriptions.ts';
 import type { XPathSelection } from './xpath/selection.ts';
 
 export interface OperationParts {
@@ -64,6 +65,7 @@ export class Operations {
   readonly #storeOperations: OperationParts['storeOperations'];
   readonly #moduleSource: OperationParts['moduleSource'];
   readonly #sessions = new Map<number, SessionInfo>();
+  #subscriptions: Subscriptions | undefined;
   /** Of the NETCONF server. */
   readonly statistics = new NetconfStatistics();
   /** Of the NETCONF hello, as the last one was sent: for monitoring. */
@@ -110,6 +112,7 @@ export class Operations {
               sessions: [...this.#sessions.values()],
               capabilities: this.capabilities,
               statistics: this.statistics,
+              subscriptions: () => this.subscriptions.state(),
             });
       if (source !== view.tree) this.#hideState(caller, source);
       const options = {
@@ -277,6 +280,29 @@ export class Operations {
   /** A subscription to events, which begins when it is told to. */
   subscribe(caller: Caller, request: SubscriptionRequest, sink: Sink): Subscription {
     return this.#events.subscribe(caller, request, sink);
+  }
+
+  /** Dynamic subscriptions of RFC 8639. */
+  get subscriptions(): Subscriptions {
+    this.#subscriptions ??= this.#openSubscriptions();
+    return this.#subscriptions;
+  }
+
+  #openSubscriptions(): Subscriptions {
+    const subscriptions = new Subscriptions({
+      schema: this.schema,
+      check: this.check,
+      streams: this.#events,
+      configuration: () => this.#datastores.runningTree,
+      push: {
+        read: (caller, request) => this.read(caller, request),
+        view: () => this.#datastores.view('running'),
+        mayRead: (caller) => this.#reading(caller).mayRead,
+      },
+    });
+    // Whoever committed gets his answer first.
+    this.#datastores.onCommit(({ treeChanged }) => setImmediate(() => subscriptions.committed(treeChanged)));
+    return subscriptions;
   }
 
   sessionStarted(session: SessionInfo): void {

@@ -26,6 +26,7 @@ import { softwireList } from './softwire-list.ts';
 import type { StoreCare } from './store-care.ts';
 import { storeState } from './store-care.ts';
 import type { StoreWatch } from './store-watch.ts';
+import { SUBSCRIBED } from './subscriptions/refusal.ts';
 
 /** One client's session, for ietf-netconf-monitoring (RFC 6022 §2.1.4). */
 export interface SessionInfo {
@@ -46,6 +47,8 @@ export interface StateContext {
   /** Capabilities of the NETCONF hello. */
   readonly capabilities: readonly string[];
   readonly statistics: NetconfStatistics;
+  /** The containers of ietf-subscribed-notifications. */
+  readonly subscriptions: () => Json;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -90,6 +93,11 @@ export class StateData {
       { path: '/ietf-netconf-monitoring:netconf-state', read: (state) => netconfState(schema, state) },
       { path: '/ietf-restconf-monitoring:restconf-state', read: () => restconfState(events.created) },
       { path: '/nc-notifications:netconf', read: () => netconfStreams(events.created) },
+      { path: `/${SUBSCRIBED}:streams`, read: (state) => only(state.subscriptions(), `${SUBSCRIBED}:streams`) },
+      {
+        path: `/${SUBSCRIBED}:subscriptions`,
+        read: (state) => only(state.subscriptions(), `${SUBSCRIBED}:subscriptions`),
+      },
       { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
       { path: SOFTWIRE, read: (state) => softwireState(datapath, watch, state, softwireNodes) },
       { path: '/ietf-alarms:alarms', read: () => alarms.state() },

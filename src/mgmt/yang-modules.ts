@@ -76,6 +76,13 @@ export function yangModules(options: { readonly startup: boolean }): readonly Ya
     { name: 'ietf-system', revision: '2014-08-06', features: ['authentication', 'local-users'] },
     { name: 'ietf-nmda-compare', revision: '2021-12-10', features: [] },
     { name: 'ietf-alarms', revision: '2019-09-11', features: ['alarm-history', 'alarm-summary'] },
+    {
+      name: 'ietf-subscribed-notifications',
+      revision: '2019-09-09',
+      features: ['encode-json', 'encode-xml', 'replay', 'subtree', 'xpath'],
+    },
+    { name: 'ietf-yang-push', revision: '2019-09-09', features: ['on-change'] },
+    { name: 'ietf-restconf-subscribed-notifications', revision: '2019-11-17', features: [] },
     { name: 'gi-4over6', features: WORKING_FEATURES },
     { name: 'gi-4over6-alarms', features: [] },
     { name: 'gi-4over6-deviations', features: [] },

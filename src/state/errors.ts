@@ -38,6 +38,15 @@ export interface ErrorDetail {
    * has a path for each leaf.
    */
   readonly info?: ErrorInfo | undefined;
+  /** A container of a module beside them. */
+  readonly structure?: ErrorStructure | undefined;
+}
+
+/** Data that a module defines for error-info (rc:yang-data, RFC 8040 §8): one container with leaves, identities with their module. */
+export interface ErrorStructure {
+  readonly module: string;
+  readonly name: string;
+  readonly leaves: readonly (readonly [name: string, value: string])[];
 }
 
 export type ErrorInfo = Readonly<Record<string, string | readonly string[]>>;
@@ -49,6 +58,7 @@ export class ManagementError extends Error {
   readonly appTag: string | undefined;
   readonly path: string | undefined;
   readonly info: ErrorInfo;
+  readonly structure: ErrorStructure | undefined;
   readonly others: readonly ManagementError[];
 
   constructor(tag: ErrorTag, detail: ErrorDetail, others: readonly ManagementError[] = []) {
@@ -59,6 +69,7 @@ export class ManagementError extends Error {
     this.appTag = detail.appTag;
     this.path = detail.path;
     this.info = detail.info ?? {};
+    this.structure = detail.structure;
     this.others = others;
   }
 

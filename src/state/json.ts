@@ -13,12 +13,17 @@ export function jsonValue(leaf: DataNode): unknown {
   return leaf.value;
 }
 
+/** Anydata is kept as the text that came. */
+function isAny({ kind }: SchemaNode): boolean {
+  return kind === 'anydata' || kind === 'anyxml';
+}
+
 /** The children of a node as a JSON object, names qualified where RFC 7951 §4 asks for it. */
 export function treeToJson(node: DataNode): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   for (const child of node.children()) {
     const name = child.schema.qualifiedName;
-    const value = child.schema.isLeaf ? jsonValue(child) : treeToJson(child);
+    const value = child.schema.isLeaf ? jsonValue(child) : isAny(child.schema) ? child.value : treeToJson(child);
     if (!child.schema.isList) object[name] = value;
     else if (Array.isArray(object[name])) object[name].push(value);
     else object[name] = [value];
@@ -37,7 +42,8 @@ function fill(node: DataNode, object: Readonly<Record<string, unknown>>): DataNo
     if (schema.isLeaf) {
       for (const item of schema.kind === 'leaf-list' ? (value as unknown[]) : [value])
         node.add(leafFromJson(schema, item));
-    } else if (schema.kind === 'list') {
+    } else if (isAny(schema)) node.add(new DataNode(schema, value as string));
+    else if (schema.kind === 'list') {
       for (const entry of value as unknown[]) node.add(fill(new DataNode(schema), entry as Record<string, unknown>));
     } else node.add(fill(new DataNode(schema), value as Record<string, unknown>));
   }

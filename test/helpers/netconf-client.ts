@@ -131,6 +131,11 @@ export class RawClient {
     this.#transport.pause();
   }
 
+  /** Reads again. */
+  resume(): void {
+    this.#transport.resume();
+  }
+
   end(): void {
     this.#transport.destroy();
   }

@@ -77,7 +77,8 @@ for (const [why, steps, expected, isRunning] of cases) {
       );
       const view = datastores.view('running');
       const statistics = new NetconfStatistics();
-      const about = { view, selection, datastores, sessions: [], capabilities: [], statistics };
+      const subscriptions = () => ({});
+      const about = { view, selection, datastores, sessions: [], capabilities: [], statistics, subscriptions };
       const tree = await state.addTo(view.tree, about);
       assert.equal(asked, expected);
       assert.is(tree === view.tree, isRunning);

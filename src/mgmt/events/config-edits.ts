@@ -65,8 +65,8 @@ function* differences(before: DataNode, after: DataNode): Generator<ConfigEdit, 
   for (const [id, child] of after.childMap) {
     const twin = before.get(id);
     if (!twin) yield { target: child.path, operation: 'create' };
-    else if (!child.schema.isLeaf) yield* differences(twin, child);
     else if (twin.value !== child.value) yield { target: child.path, operation: 'replace' };
+    else if (!child.schema.isLeaf) yield* differences(twin, child);
   }
   yield* gone(before, after);
   const moved = firstMoved(before, after);

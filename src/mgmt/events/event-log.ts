@@ -50,6 +50,7 @@ export class EventLog {
   #isScheduled = false;
   #writing: Promise<void> = Promise.resolve();
   #isFailing = false;
+  #aged: Date | undefined;
 
   private constructor(limits: EventLogLimits, created: Date, store?: Store, log?: Log) {
     this.#limits = limits;
@@ -74,12 +75,19 @@ export class EventLog {
         events.#pieces.push({ number, count: 0, octets: 0 });
         for (const record of records) events.#take(record);
       }
+      // What was forgotten in an earlier run is older than what is left.
+      if ((events.#pieces[0]?.number ?? 1) > 1) events.#aged = new Date(events.at(events.first)?.timeMs ?? Date.now());
       events.#forget(1);
       return events;
     } catch (error) {
       log.error({ dir, error }, 'the event log cannot be used: events are kept until the next restart only');
       return EventLog.inMemory(limits);
     }
+  }
+
+  /** When the newest event that is forgotten happened, or somewhat later; undefined while none is. */
+  get aged(): Date | undefined {
+    return this.#aged;
   }
 
   /** Number of the oldest event. */
@@ -146,7 +154,8 @@ export class EventLog {
       if (count <= this.#limits.events * share && octets <= this.#limits.octets * share) return;
       const oldest = this.#pieces.shift();
       if (!oldest) return;
-      this.#events.splice(0, oldest.count);
+      const newest = this.#events.splice(0, oldest.count).pop();
+      if (newest) this.#aged = new Date(newest.timeMs);
       this.#first += oldest.count;
       this.#writing = this.#writing.then(() => this.#attempt(() => this.#store?.remove(oldest.number)));
     }

@@ -30,16 +30,19 @@ const MAX_WORK = 100_000;
  */
 export function elementFilter(schema: Schema, check: ValueCheck, filter: XmlElement): EventFilter {
   const type = filter.attributes.find(({ name }) => name === 'type')?.value ?? 'subtree';
-  if (type === 'subtree') {
-    const parts = eventParts(schema, check, filter);
-    return (root) => isSelected(root, parts);
-  }
+  if (type === 'subtree') return subtreeEventFilter(schema, check, filter);
   if (type === 'xpath') return passing(filterExpression(schema, filter), check, filter.prefixes);
   throw new ManagementError('operation-not-supported', {
     type: 'protocol',
     message: `filter of type '${type}': this server has subtree and xpath filters`,
     info: { 'bad-attribute': 'type', 'bad-element': 'filter' },
   });
+}
+
+/** A subtree filter whose elements stand below `filter`. */
+export function subtreeEventFilter(schema: Schema, check: ValueCheck, filter: XmlElement): EventFilter {
+  const parts = eventParts(schema, check, filter);
+  return (root) => isSelected(root, parts);
 }
 
 /**
@@ -56,7 +59,12 @@ export function textFilter(schema: Schema, check: ValueCheck, text: string): Eve
   return passing(expression, check, prefixes);
 }
 
-function passing(expression: Expression, check: ValueCheck, prefixes: Readonly<Record<string, string>>): EventFilter {
+/** Passes the events for which the expression is true. */
+export function passing(
+  expression: Expression,
+  check: ValueCheck,
+  prefixes: Readonly<Record<string, string>>,
+): EventFilter {
   const canonical = canonicalBy(check, prefixes);
   return (root) => {
     const document = new XPathDocument(

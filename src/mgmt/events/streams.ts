@@ -43,6 +43,10 @@ export class EventStreams {
     this.#access = access;
   }
 
+  get log(): EventLog {
+    return this.#log;
+  }
+
   /** When the replay log began. */
   get created(): Date {
     return this.#log.created;
@@ -55,19 +59,17 @@ export class EventStreams {
       start: request.start,
       stop: request.stop,
       unreadMs: request.unreadMs,
-      view: (number, record) => this.#view(caller, request.filter, number, record),
+      view: (number, record) => this.view(caller, request.filter, number, record),
       own: (name) => this.#own(name),
       sink,
     });
   }
 
-  /** Rights are looked up for each event: they may change while the subscription goes on. */
-  #view(
-    caller: Caller,
-    filter: EventFilter | undefined,
-    number: number,
-    record: EventRecord,
-  ): Notification | undefined {
+  /**
+   * What an event is to a caller through a filter; undefined when he is to see nothing. Rights are looked up for each event: they
+   * may change while the subscription goes on.
+   */
+  view(caller: Caller, filter: EventFilter | undefined, number: number, record: EventRecord): Notification | undefined {
     const notification = this.#notification(number, record);
     if (!notification) return undefined;
     const { node } = notification;

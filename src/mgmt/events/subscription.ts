@@ -24,13 +24,16 @@ export interface Sink {
 export interface SubscriptionParts {
   readonly log: EventLog;
   readonly start: Date | undefined;
+  /** Asked for anew each time. */
   readonly stop: Date | undefined;
   /** How long the subscriber may leave what it was sent unread, in milliseconds. */
   readonly unreadMs: number;
   /** What an event is to this subscriber; undefined when it is to see nothing. */
   readonly view: (number: number, record: EventRecord) => Notification | undefined;
-  /** A notification of the subscription itself. */
-  readonly own: (name: 'replayComplete' | 'notificationComplete') => Notification;
+  /** A notification of the subscription itself, where there is one. */
+  readonly own: (name: 'replayComplete' | 'notificationComplete') => Notification | undefined;
+  /** Told when events went from the log before the subscriber took them; without it that ends the subscription. */
+  readonly onLost?: () => void;
   readonly sink: Sink;
 }
 
@@ -61,6 +64,19 @@ export class Subscription {
 
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+
+  /** Whether events went from the log before the subscriber took them. */
+  get isBehind(): boolean {
+    return this.#next < this.#parts.log.first;
+  }
+
+  /** The stop is another one. */
+  stopChanged(): void {
+    if (this.#isEnded) return;
+    clearTimeout(this.#stopTimer);
+    this.#awaitStop();
+    this.#pump();
   }
 
   begin(): void {
@@ -115,8 +131,13 @@ export class Subscription {
 
   /** Goes on by one event; false when there is nothing to do before something happens. */
   #step(): boolean {
-    const { log, start, stop, view, own } = this.#parts;
-    if (this.#next < log.first) return this.#end('slow');
+    const { log, start, stop, view, own, onLost } = this.#parts;
+    if (this.isBehind) {
+      if (!onLost) return this.#end('slow');
+      this.#next = log.first;
+      onLost();
+      return true;
+    }
     if (this.#replayEnd !== undefined && this.#next >= this.#replayEnd) {
       this.#replayEnd = undefined;
       this.#send(own('replayComplete'));
@@ -145,8 +166,8 @@ export class Subscription {
     return true;
   }
 
-  #send(notification: Notification): void {
-    if (this.#parts.sink.send(notification)) return;
+  #send(notification: Notification | undefined): void {
+    if (!notification || this.#parts.sink.send(notification)) return;
     this.#isPaused = true;
     this.#slowTimer = setTimeout(() => this.#end('slow'), this.#parts.unreadMs);
     this.#slowTimer.unref();

@@ -14,6 +14,8 @@ import { NETCONF_NAMESPACE } from '../xml-data.ts';
 export const REFERENCE_NAMESPACE = 'urn:gi-4over6:reference';
 export const NMDA_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-nmda';
 const COMPARE_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-nmda-compare';
+const SUBSCRIBED_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications';
+const PUSH_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-yang-push';
 export const ACTION_NAMESPACE = 'urn:ietf:params:xml:ns:yang:1';
 
 export interface Envelope {
@@ -83,6 +85,8 @@ function requireNamespace(element: XmlElement): void {
 /** What the handlers read themselves; a filter may hold names without namespace. */
 function isContent({ name, namespace }: XmlElement): boolean {
   if (namespace === NOTIFICATION_NAMESPACE) return name === 'filter';
+  if (namespace === SUBSCRIBED_NAMESPACE) return name === 'stream-subtree-filter';
+  if (namespace === PUSH_NAMESPACE) return name === 'datastore-subtree-filter';
   if (namespace === COMPARE_NAMESPACE) return name === 'subtree-filter';
   if (namespace === NMDA_NAMESPACE) return name === 'config' || name === 'subtree-filter';
   return namespace === NETCONF_NAMESPACE && (name === 'config' || name === 'filter');
@@ -121,13 +125,19 @@ function named({ namespace, prefix, prefixes }: XmlElement): Pick<XmlElement, 'n
   return { namespace, prefix, prefixes };
 }
 
-const XPATH_NAMESPACES: readonly string[] = [NMDA_NAMESPACE, COMPARE_NAMESPACE];
+/** Expressions by their element and namespace. */
+const EXPRESSIONS: readonly string[] = [
+  `xpath-filter ${NMDA_NAMESPACE}`,
+  `xpath-filter ${COMPARE_NAMESPACE}`,
+  `stream-xpath-filter ${SUBSCRIBED_NAMESPACE}`,
+  `datastore-xpath-filter ${PUSH_NAMESPACE}`,
+];
 /** An expression of any kind, in the place of one that the handlers read themselves. */
 const SOME_EXPRESSION = '/';
 
 function withoutContents(element: XmlElement): XmlElement {
   const { name, namespace } = element;
-  if (name === 'xpath-filter' && XPATH_NAMESPACES.includes(namespace)) return { ...element, text: SOME_EXPRESSION };
+  if (EXPRESSIONS.includes(`${name} ${namespace}`)) return { ...element, text: SOME_EXPRESSION };
   if (!isContent(element)) return { ...element, children: element.children.map(withoutContents) };
   const reference: XmlElement = {
     name: 'reference',

@@ -3,6 +3,7 @@
 import { damageRefusal } from '../../state/damage.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
+import { structureXml } from '../error-structure.ts';
 import { escapeAttribute, escapeText } from '../xml.ts';
 import { NETCONF_NAMESPACE } from '../xml-data.ts';
 
@@ -23,10 +24,11 @@ function ownMistake(): ManagementError {
 const LONGEST = 1_024;
 
 function renderOne(fault: ManagementError, schema: Schema): string {
-  const { type, tag, appTag, path, message, info } = fault;
+  const { type, tag, appTag, path, message, info, structure } = fault;
   const infos = Object.entries(info).flatMap(([name, value]) =>
     [value].flat().map((text) => renderInfo(name, text, schema)),
   );
+  if (structure) infos.push(structureXml(structure, schema));
   return (
     `<rpc-error xmlns="${NETCONF_NAMESPACE}">` +
     element('error-type', type) +

@@ -14,10 +14,11 @@ import type { XmlElement } from '../xml.ts';
 import { childElement, escapeText } from '../xml.ts';
 import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import { xpathSelection } from '../xpath/selection.ts';
+import { SUBSCRIPTION_HANDLERS } from './dynamic-subscription.ts';
 import type { Envelope } from './envelope.ts';
 import { editData, getData, namedDatastore, selectionIn } from './nmda.ts';
 import { partialLock, partialUnlock } from './partial-lock.ts';
-import type { Wanted } from './subscription.ts';
+import type { SessionNotifications } from './subscription.ts';
 import { subscriptionIn } from './subscription.ts';
 
 const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults';
@@ -38,8 +39,8 @@ export interface RpcContext {
   readonly caller: Caller;
   /** Ends another session. @throws ManagementError invalid-value */
   readonly killSession: (session: number) => void;
-  /** Makes the subscription of this session, which begins after the reply. @throws ManagementError in-use */
-  readonly subscribe: (wanted: Wanted) => void;
+  /** Of this session. */
+  readonly notifications: SessionNotifications;
 }
 
 const OK: RpcResult = { kind: 'ok' };
@@ -145,10 +146,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'ietf-nmda-compare:compare': compare,
   'ietf-netconf-partial-lock:partial-lock': partialLock,
   'ietf-netconf-partial-lock:partial-unlock': partialUnlock,
-  'notifications:create-subscription': async ({ operations, subscribe }, operation) => {
-    subscribe(subscriptionIn(operations, operation));
+  'notifications:create-subscription': async ({ operations, caller, notifications }, operation) => {
+    notifications.create(caller, subscriptionIn(operations, operation));
     return OK;
   },
+  ...SUBSCRIPTION_HANDLERS,
   'ietf-netconf-monitoring:get-schema': async ({ operations }, operation) => {
     const text = (name: string) => childElement(operation, name)?.text.trim();
     const source = operations.moduleText(text('identifier') ?? '', text('version'), text('format') ?? 'yang');

@@ -9,6 +9,11 @@ import { frameEnd, framePiece } from './framing.ts';
 const GATHER = 64 * 1024;
 const SLICE_MS = 10;
 
+interface Stream {
+  readonly pieces: Iterable<Piece>;
+  readonly done: (error?: unknown) => void;
+}
+
 export class Sender {
   framing: Framing = 'end-of-message';
   /** Whether the client has got a part of the message that was sent last. */
@@ -16,8 +21,14 @@ export class Sender {
   /** Called when there may be room for a notification again. */
   onRoom: () => void = () => undefined;
   #isSending = false;
-  /** A notification that came while a reply was being written. */
-  #waiting: Buffer | undefined;
+  /** Notifications that came while another message was being written. */
+  #waiting: Buffer[] = [];
+  /** Long ones, which go out one after the other. */
+  #streams: Stream[] = [];
+  /** The one that is being written. */
+  #streaming: Promise<void> | undefined;
+  /** Whether a reply waits for its end. */
+  #isReplyWaiting = false;
   readonly #transport: Duplex;
   readonly #unreadMs: number;
   /** Called when the client leaves its answers unread for too long, before `send` gives up. */
@@ -37,12 +48,32 @@ export class Sender {
   notify(text: string): boolean {
     const octets = Buffer.concat([framePiece(text, this.framing), frameEnd(this.framing)]);
     if (!this.#isSending) return this.#transport.writable && this.#transport.write(octets);
-    this.#waiting = octets;
+    this.#waiting.push(octets);
     return false;
+  }
+
+  /**
+   * Writes a message that answers nothing in pieces, behind what is being written; a reply that comes meanwhile waits for its end.
+   * `done` is called once: with what `pieces` threw, with nothing when it is out or given up.
+   */
+  stream(pieces: Iterable<Piece>, done: (error?: unknown) => void): void {
+    this.#streams.push({ pieces, done });
+    if (!this.#isSending) this.#nextStream();
+  }
+
+  /** Gives up what waits. */
+  abandon(): void {
+    this.#waiting = [];
+    const streams = this.#streams;
+    this.#streams = [];
+    for (const { done } of streams) done();
   }
 
   /** Writes one message; false when the client went away before its end. What `pieces` throws is thrown on. */
   async send(pieces: Iterable<Piece>): Promise<boolean> {
+    this.#isReplyWaiting = true;
+    while (this.#streaming) await this.#streaming;
+    this.#isReplyWaiting = false;
     this.#isSending = true;
     try {
       return await this.#send(pieces);
@@ -52,11 +83,27 @@ export class Sender {
     }
   }
 
+  #nextStream(): void {
+    const stream = this.#streams.shift();
+    if (!stream) return;
+    const { pieces, done } = stream;
+    this.#isSending = true;
+    const end = (error?: unknown) => {
+      this.#isSending = false;
+      this.#streaming = undefined;
+      done(error);
+      this.#sendWaiting();
+    };
+    this.#streaming = this.#send(pieces).then(() => end(), end);
+  }
+
   #sendWaiting(): void {
-    const octets = this.#waiting;
-    if (!octets) return;
-    this.#waiting = undefined;
-    if (this.#transport.writable && this.#transport.write(octets)) this.onRoom();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const octets of waiting) if (this.#transport.writable) this.#transport.write(octets);
+    if (this.#isReplyWaiting) return;
+    this.#nextStream();
+    if (!this.#isSending && this.#transport.writable && !this.#transport.writableNeedDrain) this.onRoom();
   }
 
   async #send(pieces: Iterable<Piece>): Promise<boolean> {

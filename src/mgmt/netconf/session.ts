@@ -19,10 +19,10 @@ import { tellDamage } from '../../state/damage.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { TerminationReason } from '../events/sources.ts';
-import type { SubscriptionEnd } from '../events/subscription.ts';
 import type { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
 import type { Piece } from '../pause.ts';
+import type { Ending as SubscriptionEnding } from '../subscriptions/dynamic-subscription.ts';
 import type { XmlElement } from '../xml.ts';
 import { NETCONF_NAMESPACE, writeXml } from '../xml-data.ts';
 import type { Envelope } from './envelope.ts';
@@ -37,7 +37,6 @@ import { renderErrors } from './rpc-error.ts';
 import type { Contents, RpcResult } from './rpcs.ts';
 import { executeRpc, readContents } from './rpcs.ts';
 import { Sender } from './sender.ts';
-import type { Wanted } from './subscription.ts';
 import { SessionNotifications } from './subscription.ts';
 
 /** How a session ended, for those who are told. */
@@ -123,7 +122,7 @@ export class GuardedSession {
       sender: this.#sender,
       counters: parts.counters,
       unreadMs: limits.unreadMs,
-      onEnd: (why) => this.#onSubscriptionEnd(why),
+      onEnd: (why, error) => this.#onSubscriptionEnd(why, error),
     });
     const reader: MessageReader = new MessageReader(Number.MAX_SAFE_INTEGER, (message) =>
       this.#onLibrary(message.toString('utf8'), reader),
@@ -166,8 +165,7 @@ export class GuardedSession {
     // What an ended session asked for last would outlive it.
     if (!request || !caller || this.#isEnded) return reply.errors(renderErrors(undefined, operations.schema));
     try {
-      const subscribe = (wanted: Wanted) => this.#notifications.create(caller, wanted);
-      const context = { operations, caller, killSession, subscribe };
+      const context = { operations, caller, killSession, notifications: this.#notifications };
       const result = await executeRpc(context, request.envelope, this.#askedIn(request));
       if (request.envelope.operation.name === 'close-session' && request.envelope.module === 'ietf-netconf') {
         this.#isClosing = true;
@@ -240,8 +238,13 @@ export class GuardedSession {
     this.end(reason);
   }
 
-  #onSubscriptionEnd(why: SubscriptionEnd): void {
-    if (why === 'slow') this.#drop('it does not read its notifications', 'other');
+  #onSubscriptionEnd(why: SubscriptionEnding, error: unknown): void {
+    if (error !== undefined) {
+      this.#parts.log.error({ error }, 'a notification could not be made');
+      tellDamage(error);
+    }
+    if (why === 'failed') this.#drop('its notifications could not be made', 'other');
+    else if (why === 'slow') this.#drop('it does not read its notifications', 'other');
     else if (!this.#isWorking) this.#watch();
   }
 

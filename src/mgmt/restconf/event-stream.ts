@@ -134,10 +134,10 @@ class EventStream extends Readable {
   }
 }
 
-const COMMENT = ':\n\n';
+export const COMMENT = ':\n\n';
 
 /** §6.4: the notification as a member of ietf-restconf. */
-function notificationJson({ time, node }: Notification): string {
+export function notificationJson({ time, node }: Notification): string {
   const event = [...writeJson([node])].join('').slice(1, -1);
   return `{"ietf-restconf:notification":{"eventTime":"${time.toISOString()}",${event}}}`;
 }

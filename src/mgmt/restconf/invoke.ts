@@ -7,6 +7,7 @@ import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { readBody } from './body.ts';
+import { subscriptionOperation } from './dynamic-subscription.ts';
 import { notFound } from './fault.ts';
 import type { Reply } from './reply.ts';
 import { dataReply, writeNodes } from './reply.ts';
@@ -34,6 +35,8 @@ export async function invoke(
     throw notFound(`there is no ${printDataPath(steps)} with an action ${schema.name}`);
   }
   if (schema.kind === 'rpc') operations.authorizeOperation(caller, schema.module, schema.name);
+  const subscribing = subscriptionOperation(schema);
+  if (subscribing) return subscribing(operations, caller, input, request);
   const { output, rows, close } = await operations.action(caller, target, input);
   if (output.size === 0) return { status: 204, headers: {} };
   const reply = dataReply(request.replyEncoding, writeNodes(request.replyEncoding, [output], rows));

@@ -8,6 +8,7 @@ import type { DataNode } from '../../state/data.ts';
 import type { ErrorTag } from '../../state/errors.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
+import { structureJson, structureXml } from '../error-structure.ts';
 import type { Piece } from '../pause.ts';
 import { escapeAttribute, escapeText } from '../xml.ts';
 import { writeXml } from '../xml-data.ts';
@@ -125,8 +126,13 @@ export function jsonFaults(error: ManagementError): readonly Readonly<Record<str
     ...(fault.appTag === undefined ? {} : { 'error-app-tag': fault.appTag }),
     ...(fault.path ? { 'error-path': fault.path } : {}),
     'error-message': fault.message,
-    ...(Object.keys(fault.info).length === 0 ? {} : { 'error-info': fault.info }),
+    ...infoMember(fault),
   }));
+}
+
+function infoMember({ info, structure }: ManagementError): Readonly<Record<string, unknown>> {
+  const members = { ...info, ...(structure && structureJson(structure)) };
+  return Object.keys(members).length === 0 ? {} : { 'error-info': members };
 }
 
 function xmlErrors(error: ManagementError, schema: Schema): string {
@@ -139,6 +145,7 @@ export function xmlFaults(error: ManagementError, schema: Schema): string {
     const appTag = fault.appTag === undefined ? '' : leaf('error-app-tag', fault.appTag);
     const path = fault.path ? leaf('error-path', fault.path, prefixesOf(fault.path, schema)) : '';
     const info = Object.entries(fault.info).flatMap(([name, value]) => [value].flat().map((text) => leaf(name, text)));
+    if (fault.structure) info.push(structureXml(fault.structure, schema));
     return [
       '<error>',
       leaf('error-type', fault.type),

@@ -26,6 +26,8 @@ export type Resource =
   | { readonly kind: 'operation'; readonly schema: SchemaNode }
   /** An event stream, §6.3. */
   | { readonly kind: 'stream'; readonly encoding: Encoding }
+  /** The notifications of a dynamic subscription (RFC 8650 §3.2). */
+  | { readonly kind: 'subscription'; readonly id: number }
   | { readonly kind: 'datastore' }
   | { readonly kind: 'data'; readonly schema: SchemaNode; readonly steps: readonly PathStep[] }
   | { readonly kind: 'action'; readonly schema: SchemaNode; readonly steps: readonly PathStep[] };
@@ -99,13 +101,14 @@ export function parseRequest(
   const query = queries.join('?');
   const isStream = resource.kind === 'stream';
   const body = WITH_BODY.includes(method) ? bodyType(method, headers) : undefined;
-  if (isStream) requireEventStream(headers);
+  const isEvents = isStream || resource.kind === 'subscription';
+  if (isEvents) requireEventStream(headers);
   const request: RestconfRequest = {
     method: known,
     resource,
     query: parseQuery(method, isStream ? '' : query, targetOf(resource, schema)),
     ...(isStream && { streamQuery: parseStreamQuery(method, query) }),
-    replyEncoding: isStream ? errorEncoding(headers) : replyEncoding(headers),
+    replyEncoding: isEvents ? errorEncoding(headers) : replyEncoding(headers),
     bodyEncoding: body?.encoding,
     isYangPatch: body?.isYangPatch ?? false,
     conditions: {
@@ -159,6 +162,9 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   }
   if (top === 'operations') return parseOperation(segments, schema);
   if (top === 'streams') return parseStream(path, segments);
+  if (top === 'subscriptions' && segments.length === 1 && /^[1-9]\d{0,9}$/.test(segments[0] ?? '')) {
+    return { kind: 'subscription', id: Number(segments[0]) };
+  }
   if (top === 'yang-library-version' && segments.length === 0) return { kind: 'yang-library-version' };
   throw notFound(`no resource ${path}: ${ROOT} holds data, operations and yang-library-version`);
 }

@@ -21,6 +21,7 @@ import type { LongBody } from './body.ts';
 import { longBody } from './body.ts';
 import { refuseConnection, trackConnections } from './connections.ts';
 import { apiResource, hostMeta, operationsResource, yangLibraryVersion } from './discovery.ts';
+import { openSubscription } from './dynamic-subscription.ts';
 import { Editor } from './edit.ts';
 import { OpenStreams, STREAM_HEADERS } from './event-stream.ts';
 import { takeBody } from './incoming-body.ts';
@@ -202,6 +203,8 @@ class RestconfFace {
       case 'stream':
         if (method === 'HEAD') return { status: 200, headers: STREAM_HEADERS };
         return this.#streams.open(caller, resource.encoding, value.streamQuery ?? {});
+      case 'subscription':
+        return openSubscription(operations, caller, value);
       case 'operation':
         return invoke(operations, caller, value, resource.schema, [], body);
       case 'action':

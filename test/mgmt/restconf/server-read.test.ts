@@ -39,6 +39,7 @@ test('host-meta needs no user', () =>
 const SYSTEM = ['restart', 'shutdown']
   .map((name) => `<system-${name} xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>`)
   .join('');
+const SUBSCRIPTIONS = ['establish', 'modify', 'delete', 'kill'].map((name) => `${name}-subscription`);
 const OPERATIONS = [
   'backup-store',
   'compact-store',
@@ -60,6 +61,8 @@ test('the API and its leaves, in both encodings', () =>
         'ietf-system:system-restart': [null],
         'ietf-system:system-shutdown': [null],
         'ietf-nmda-compare:compare': [null],
+        ...Object.fromEntries(SUBSCRIPTIONS.map((name) => [`ietf-subscribed-notifications:${name}`, [null]])),
+        'ietf-yang-push:resync-subscription': [null],
         ...Object.fromEntries(OPERATIONS.map((name) => [`gi-4over6:${name}`, [null]])),
       },
     });
@@ -73,7 +76,7 @@ test('the API and its leaves, in both encodings', () =>
     assert.match((await curl('/restconf', xml)).body, `<restconf xmlns="${RC}"><data/><operations/>`);
     assert.is(
       (await curl('/restconf/operations', xml)).body,
-      `<operations xmlns="${RC}">${SYSTEM}<compare xmlns="urn:ietf:params:xml:ns:yang:ietf-nmda-compare"/>${OPERATIONS.map((name) => `<${name} xmlns="urn:gi-4over6"/>`).join('')}</operations>`,
+      `<operations xmlns="${RC}">${SYSTEM}<compare xmlns="urn:ietf:params:xml:ns:yang:ietf-nmda-compare"/>${SUBSCRIPTIONS.map((name) => `<${name} xmlns="urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications"/>`).join('')}<resync-subscription xmlns="urn:ietf:params:xml:ns:yang:ietf-yang-push"/>${OPERATIONS.map((name) => `<${name} xmlns="urn:gi-4over6"/>`).join('')}</operations>`,
     );
   }));
 

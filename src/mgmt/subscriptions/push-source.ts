@@ -1,0 +1,119 @@
+/** What subscriptions to datastores read (RFC 8641): the selection as it is, and what has changed of it between two versions. */
+
+import type { DataNode } from '../../state/data.ts';
+import type { Caller } from '../../state/request.ts';
+import { BINDING_PATH, type Schema } from '../../state/schema.ts';
+import type { View } from '../../state/view.ts';
+import { readingDifferences } from '../compare.ts';
+import type { ReadRequest } from '../operations.ts';
+import type { PatchStep } from '../patch.ts';
+import type { Reading } from '../reading.ts';
+import { openReading } from '../reading.ts';
+import { askedKeys, isWanted } from '../selection.ts';
+import { LIMITS } from './limits.ts';
+import type { RowDifferences } from './row-differences.ts';
+import { collectRows, sideOf } from './row-differences.ts';
+import type { PushTerms } from './terms.ts';
+
+export interface PushBackend {
+  readonly read: (caller: Caller, request: ReadRequest) => Promise<Reading>;
+  /** Running as it is now; to be closed. */
+  readonly view: () => View;
+  readonly mayRead: (caller: Caller) => (node: DataNode) => boolean;
+}
+
+/** A state of running. */
+export interface Place {
+  readonly version: number;
+  /** Its small tree. */
+  readonly tree: DataNode;
+}
+
+/** Between two places; undefined when too much has changed, or it is not on record any more. */
+export interface Differences {
+  readonly to: Place;
+  readonly steps: Generator<PatchStep> | undefined;
+}
+
+export class PushSource {
+  readonly #backend: PushBackend;
+  readonly #schema: Schema;
+  /** Most subscriptions ask for the same: what was asked for last. */
+  #last: { readonly key: string; readonly rows: Promise<RowDifferences | undefined> } | undefined;
+
+  constructor(backend: PushBackend, schema: Schema) {
+    this.#backend = backend;
+    this.#schema = schema;
+  }
+
+  /** Where running is. */
+  place(): Place {
+    const view = this.#backend.view();
+    view.close();
+    return { version: view.version, tree: view.tree };
+  }
+
+  /** The whole selection at one moment, and where that is; the reading is to be closed. */
+  async whole(caller: Caller, terms: PushTerms): Promise<{ readonly place: Place; readonly reading: Reading }> {
+    for (;;) {
+      const place = this.place();
+      const reading = await this.#backend.read(caller, requestOf(terms));
+      if (reading.version === place.version) return { place, reading };
+      // A commit came between the two.
+      reading.close();
+    }
+  }
+
+  /** What has changed of the selection since `from`. */
+  async since(caller: Caller, terms: PushTerms, from: Place): Promise<Differences> {
+    const view = this.#backend.view();
+    try {
+      const to = { version: view.version, tree: view.tree };
+      const rows = await this.#rows(view, from.version);
+      if (!rows) return { to, steps: undefined };
+      const mayRead = this.#backend.mayRead(caller);
+      const { content, withDefaults = 'explicit', selection } = requestOf(terms);
+      const options = { content, withDefaults, selection, readsAll: false, mayRead };
+      const [before, after] = [from, to].map(({ tree }, index) =>
+        openReading(tree, sideOf(view, tree, rows, index === 0 ? 'before' : 'after'), options),
+      );
+      if (!before || !after) throw new Error('both sides were read');
+      return { to, steps: readingDifferences(before, after, from.tree, to.tree) };
+    } finally {
+      view.close();
+    }
+  }
+
+  /** About how many bindings an update may hold. */
+  bindings({ filter }: PushTerms): number {
+    const list = this.#schema.find(BINDING_PATH);
+    if (!list || !isWanted(filter?.selection, list)) return 0;
+    const keys = askedKeys(filter?.selection, list);
+    if (keys) return keys.length;
+    const view = this.#backend.view();
+    try {
+      return [...view.history.aftrs].reduce((sum, aftr) => sum + view.count(aftr), 0);
+    } finally {
+      view.close();
+    }
+  }
+
+  /** The least period for so many bindings, in hundredths of a second: an update then takes a small part of it. */
+  leastPeriod(bindings: number): number {
+    return LIMITS.periodCs * (1 + Math.floor(bindings / LIMITS.bindingsPerPeriod));
+  }
+
+  #rows(view: View, from: number): Promise<RowDifferences | undefined> {
+    const key = `${from} ${view.version}`;
+    if (this.#last?.key !== key) this.#last = { key, rows: collectRows(view, from) };
+    return this.#last.rows;
+  }
+}
+
+/** Of operational, defaults are shown as get-data shows them (RFC 8526 §3.1.1.2); changes of state are not told. */
+function requestOf({ datastore, filter, trigger }: PushTerms): ReadRequest {
+  const selection = filter?.selection;
+  if (datastore === 'running') return { datastore: 'running', content: 'config', selection };
+  const content = trigger.kind === 'on-change' ? 'config' : 'all';
+  return { datastore: 'running', content, withDefaults: 'report-all', selection };
+}

@@ -1,0 +1,64 @@
+/**
+ * The rows of binding tables that differ between two versions, from the records of the commits between: what it costs is what
+ * has changed, however large the tables are. Either side of them can be read as a table of its own.
+ */
+
+import type { DataNode } from '../../state/data.ts';
+import type { Binding } from '../../state/model.generated.ts';
+import type { HistoricChange } from '../../state/row-changes.ts';
+import { inSlices } from '../../state/row-changes.ts';
+import { prefixNumber } from '../../state/rows.ts';
+import type { View } from '../../state/view.ts';
+import { LIMITS } from './limits.ts';
+
+/** By AFTR, by the number of the prefix, in key order. */
+export type RowDifferences = ReadonlyMap<string, ReadonlyMap<number, HistoricChange>>;
+
+/** What differs between `from` and the version of the view; undefined when it is too much, or not on record. */
+export async function collectRows(view: View, from: number): Promise<RowDifferences | undefined> {
+  const tables = new Map<string, Map<number, HistoricChange>>();
+  if (from === view.version) return tables;
+  if (view.history.oldest > from || touched(view, from) > LIMITS.changedRows) return undefined;
+  await view.gather(from, view.version);
+  await inSlices(view.changes(from, view.version), (change) => {
+    const table = tables.get(change.instance) ?? new Map<number, HistoricChange>();
+    tables.set(change.instance, table);
+    table.set(change.number, change);
+  });
+  return tables;
+}
+
+/** How many rows the commits since a version have touched. */
+function touched({ history }: View, from: number): number {
+  let count = 0;
+  for (const { version, tallies } of history.summaries()) {
+    if (version <= from) break;
+    for (const { added, changed, removed } of tallies.values()) count += added + changed + removed;
+  }
+  return count;
+}
+
+/** One side of the differences as a view with nothing else in its tables. The view they came from may be closed meanwhile. */
+export function sideOf(view: View, tree: DataNode, rows: RowDifferences, side: 'before' | 'after'): View {
+  function* bindings(
+    instance: string,
+    from?: { readonly address: number; readonly length: number },
+  ): Generator<Binding> {
+    const first = from ? prefixNumber(from.address, from.length) : 0;
+    for (const [number, change] of rows.get(instance) ?? []) {
+      const binding = number < first ? undefined : change[side];
+      if (binding) yield binding;
+    }
+  }
+  return {
+    ...view,
+    tree,
+    bindings,
+    binding: (instance, address, length) => rows.get(instance)?.get(prefixNumber(address, length))?.[side],
+    isEmpty: (instance) => bindings(instance).next().done === true,
+    count: (instance) => [...bindings(instance)].length,
+    sealedRows: () => [],
+    passingRows: () => [],
+    close: () => undefined,
+  };
+}

@@ -1,0 +1,36 @@
+/** Requests of RFC 8639 and RFC 8641 that tests send over NETCONF. */
+
+export const SN = 'xmlns="urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications"';
+export const YP = 'xmlns="urn:ietf:params:xml:ns:yang:ietf-yang-push"';
+const DS = 'xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"';
+
+export const ESTABLISH = (inside: string): string => `<establish-subscription ${SN}>${inside}</establish-subscription>`;
+export const MODIFY = (id: string, inside: string): string =>
+  `<modify-subscription ${SN}><id>${id}</id>${inside}</modify-subscription>`;
+export const DELETE = (id: string): string => `<delete-subscription ${SN}><id>${id}</id></delete-subscription>`;
+export const KILL = (id: string): string => `<kill-subscription ${SN}><id>${id}</id></kill-subscription>`;
+export const RESYNC = (id: string): string => `<resync-subscription ${YP}><id>${id}</id></resync-subscription>`;
+
+/** A datastore with a filter around these elements. */
+export function datastore(filter = '', name = 'running'): string {
+  const inside = filter === '' ? '' : `<datastore-subtree-filter ${YP}>${filter}</datastore-subtree-filter>`;
+  return `<datastore ${YP} ${DS}>ds:${name}</datastore>${inside}`;
+}
+
+export function xpathFilter(select: string): string {
+  return `<datastore-xpath-filter ${YP} xmlns:g="urn:gi-4over6">${select}</datastore-xpath-filter>`;
+}
+
+export const onChange = (inside = ''): string => `<on-change ${YP}>${inside}</on-change>`;
+export const periodic = (inside: string): string => `<periodic ${YP}>${inside}</periodic>`;
+
+/** The number of a subscription in the reply. @throws Error when there is none */
+export function idIn(reply: string): string {
+  const id = /<id [^>]*>(\d+)<\/id>/.exec(reply)?.[1];
+  if (id === undefined) throw new Error(`no subscription: ${reply}`);
+  return id;
+}
+
+export function appTagOf(reply: string): string | undefined {
+  return /<error-app-tag>([^<]+)</.exec(reply)?.[1];
+}

@@ -1,0 +1,317 @@
+// needs: addon
+/** Dynamic subscriptions to event records over NETCONF against the running program (RFC 8639, RFC 8640). */
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { startManagement } from '../../helpers/management.ts';
+import { outcome, RawClient } from '../../helpers/netconf-client.ts';
+import { AFTR, binding, edit, NC_PREFIX, nacm, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
+import { PlayedDatapath } from '../../helpers/played-datapath.ts';
+import { appTagOf, DELETE, ESTABLISH, idIn, KILL, MODIFY, SN } from '../../helpers/subscription-requests.ts';
+
+const test = suite('dynamic subscriptions');
+const management = await startManagement();
+// Without a datapath there would be alarms among the events.
+await new PlayedDatapath(management.socket).start();
+
+const STREAM = '<stream>NETCONF</stream>';
+const LONG_AGO = '<replay-start-time>2020-01-01T00:00:00Z</replay-start-time>';
+const FUTURE = '2999-01-01T00:00:00Z';
+const CREATE_5277 = '<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"/>';
+const TABLE_ONLY = `<stream-subtree-filter><binding-table-changed xmlns="urn:gi-4over6"/></stream-subtree-filter>`;
+const NOTHING = `<stream-subtree-filter><trace xmlns="urn:gi-4over6:none"/></stream-subtree-filter>`;
+
+const local = async () => (await RawClient.local(management.socket)).greet('1.1');
+const as = async (user: string, password: string) =>
+  (await RawClient.ssh(management.netconfPort, user, { password })).greet('1.1');
+
+async function withSessions(
+  body: (...clients: readonly RawClient[]) => Promise<void>,
+  open: readonly (() => Promise<RawClient>)[] = [local, local],
+): Promise<void> {
+  const clients: RawClient[] = [];
+  try {
+    for (const each of open) clients.push(await each());
+    await body(...clients);
+  } finally {
+    for (const client of clients) client.end();
+  }
+}
+
+async function done(client: RawClient, ...operations: readonly string[]): Promise<void> {
+  for (const operation of operations) assert.is(outcome(await client.rpc(operation)), 'ok', operation);
+}
+
+async function establish(client: RawClient, inside: string): Promise<string> {
+  const reply = await client.rpc(ESTABLISH(inside));
+  return idIn(reply);
+}
+
+/** The next notification whose text matches; others are passed over. */
+async function next(client: RawClient, wanted: RegExp): Promise<string> {
+  for (let tries = 0; tries < 200; tries++) {
+    const message = await client.receive();
+    assert.match(message, /^<notification /);
+    if (wanted.test(message)) return message;
+  }
+  throw new Error(`no notification matches ${wanted}`);
+}
+
+/** Of a subscription, as /subscriptions shows it. */
+async function stateOf(client: RawClient, id: string): Promise<string> {
+  const filter = `<filter><subscriptions ${SN}><subscription><id>${id}</id></subscription></subscriptions></filter>`;
+  return client.rpc(`<get>${filter}</get>`);
+}
+
+let address = 1;
+const change = () => edit(table(binding(`192.0.2.${address++}/32`, '2001:db8:1::1')));
+
+test('N95: establish, event records of the stream, delete', () =>
+  withSessions(async (watcher, editor) => {
+    await done(editor, RESET, edit(AFTR));
+    const reply = await watcher.rpc(ESTABLISH(STREAM));
+    assert.match(
+      reply,
+      /^<rpc-reply [^>]*><id xmlns="urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications">\d+<\/id><\/rpc-reply>$/,
+    );
+    const id = idIn(reply);
+    await done(editor, change());
+    await next(watcher, /<netconf-config-change /);
+    await next(watcher, /<binding-table-changed /);
+    const state = await stateOf(editor, id);
+    assert.match(
+      state,
+      new RegExp(`<id>${id}</id><stream>NETCONF</stream><encoding[^>]*>ietf-subscribed-notifications:encode-xml<`),
+    );
+    assert.match(
+      state,
+      /<receiver><name>[^<]+<\/name><sent-event-records>2<\/sent-event-records><excluded-event-records>0<\/excluded-event-records><state>active<\/state><\/receiver>/,
+    );
+    await done(watcher, DELETE(id));
+    await done(editor, change());
+    assert.not.match(await stateOf(editor, id), /<subscription>/);
+    assert.match(await watcher.rpc('<get-config><source><running/></source><filter/></get-config>'), /<data/);
+  }));
+
+test('N95: two subscriptions of one session, each with its filter and counters', () =>
+  withSessions(async (watcher, editor) => {
+    const first = await establish(watcher, STREAM + TABLE_ONLY);
+    const second = await establish(
+      watcher,
+      `${STREAM}<stream-xpath-filter xmlns:g="urn:gi-4over6">/g:binding-table-changed[g:added='7']</stream-xpath-filter>`,
+    );
+    await done(editor, change());
+    assert.match(await watcher.receive(), /<binding-table-changed /);
+    assert.match(await stateOf(editor, first), /<sent-event-records>1<.*<excluded-event-records>1</);
+    assert.match(await stateOf(editor, second), /<sent-event-records>0<.*<excluded-event-records>2</);
+    assert.match(await stateOf(editor, second), /<stream-xpath-filter>\/gi-4over6:binding-table-changed\[/);
+    assert.match(
+      await stateOf(editor, first),
+      /<stream-subtree-filter><binding-table-changed xmlns="urn:gi-4over6"\/></,
+    );
+  }));
+
+test('N95: modify: other event records, subscription-modified before them; a refused one changes nothing', () =>
+  withSessions(async (watcher, editor) => {
+    const id = await establish(watcher, STREAM + NOTHING);
+    await done(editor, change());
+    const wrong = await watcher.rpc(MODIFY(id, '<stream-xpath-filter>///</stream-xpath-filter>'));
+    assert.is(appTagOf(wrong), 'ietf-subscribed-notifications:filter-unsupported');
+    assert.match(
+      wrong,
+      /<modify-subscription-stream-error-info [^>]*><reason[^>]*>ietf-subscribed-notifications:filter-unsupported</,
+    );
+    await done(watcher, MODIFY(id, `${TABLE_ONLY}<stop-time>${FUTURE}</stop-time>`));
+    const told = await watcher.receive();
+    assert.match(told, new RegExp(`<subscription-modified [^>]*><id>${id}</id>`));
+    assert.match(told, /<stream>NETCONF<.*<stop-time>2999-01-01T00:00:00(Z|[+-]00:00)</);
+    await done(editor, change());
+    assert.match(await watcher.receive(), /<binding-table-changed /);
+  }));
+
+test('N95: kill-subscription: denied by default, otherwise the receiver is told and the session goes on', async () => {
+  await withSessions(
+    async (operator) => {
+      await done(operator, edit(systemUser('mike', '$0$mike')));
+      await done(operator, edit(nacm('<exec-default>permit</exec-default><read-default>permit</read-default>')));
+    },
+    [local],
+  );
+  await withSessions(
+    async (watcher, other, root) => {
+      const id = await establish(watcher, STREAM);
+      assert.is(outcome(await other.rpc(KILL(id))), 'access-denied');
+      const foreign = await other.rpc(DELETE(id));
+      assert.is(outcome(foreign), 'invalid-value');
+      assert.is(appTagOf(foreign), 'ietf-subscribed-notifications:no-such-subscription');
+      await done(root, KILL(id));
+      const told = await next(watcher, /<subscription-terminated /);
+      assert.match(told, new RegExp(`<id>${id}</id><reason[^>]*>ietf-subscribed-notifications:no-such-subscription<`));
+      assert.is(appTagOf(await root.rpc(KILL(id))), 'ietf-subscribed-notifications:no-such-subscription');
+      assert.match(await watcher.rpc('<get-config><source><running/></source><filter/></get-config>'), /<data/);
+    },
+    [local, () => as('mike', 'mike'), local],
+  );
+});
+
+test('N95: a replay from before the log, with its revision and replay-completed', () =>
+  withSessions(async (watcher, editor) => {
+    const reply = await watcher.rpc(ESTABLISH(STREAM + LONG_AGO + TABLE_ONLY));
+    const streams = await editor.rpc(`<get><filter><streams ${SN}/></filter></get>`);
+    const created = /<replay-log-creation-time>([^<]+)</.exec(streams)?.[1];
+    assert.match(streams, /<stream><name>NETCONF<\/name>.*<replay-support\/>/);
+    assert.is(/<replay-start-time-revision[^>]*>([^<]+)</.exec(reply)?.[1], created);
+    const id = idIn(reply);
+    let message = '';
+    let count = 0;
+    while (!/<replay-completed /.test(message)) {
+      message = await watcher.receive();
+      count++;
+    }
+    assert.ok(count > 2);
+    assert.match(message, new RegExp(`<replay-completed [^>]*><id>${id}</id></replay-completed>`));
+    await done(editor, change());
+    assert.match(await watcher.receive(), /<binding-table-changed /);
+  }));
+
+test('N95: a replay that begins in the log has no revision; stop-time ends the subscription without a word', () =>
+  withSessions(async (watcher, editor) => {
+    const start = new Date(Date.now() - 1).toISOString();
+    const stop = new Date(Date.now() + 700).toISOString();
+    const reply = await watcher.rpc(
+      ESTABLISH(`${STREAM}<replay-start-time>${start}</replay-start-time><stop-time>${stop}</stop-time>`),
+    );
+    assert.not.match(reply, /revision/);
+    await next(watcher, /<replay-completed /);
+    for (let tries = 0; /<subscription>/.test(await stateOf(editor, idIn(reply))); tries++) {
+      assert.ok(tries < 200, 'it ends');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await done(editor, change());
+    assert.match(await watcher.rpc('<get-config><source><running/></source><filter/></get-config>'), /<data/);
+  }));
+
+const refused: readonly [what: string, inside: string, tag: string, appTag: string | undefined][] = [
+  [
+    'a stream that is not there',
+    '<stream>x</stream>',
+    'invalid-value',
+    'ietf-subscribed-notifications:stream-unavailable',
+  ],
+  [
+    'an expression that is none',
+    `${STREAM}<stream-xpath-filter>a[</stream-xpath-filter>`,
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
+  ],
+  [
+    'a prefix that nobody declared',
+    `${STREAM}<stream-xpath-filter>/nobody:a</stream-xpath-filter>`,
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
+  ],
+  [
+    'a filter that is not configured',
+    `${STREAM}<stream-filter-name>x</stream-filter-name>`,
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unavailable',
+  ],
+  [
+    'JSON',
+    `${STREAM}<encoding>encode-json</encoding>`,
+    'invalid-value',
+    'ietf-subscribed-notifications:encoding-unsupported',
+  ],
+  ['a replay from the future', `${STREAM}<replay-start-time>${FUTURE}</replay-start-time>`, 'invalid-value', undefined],
+  ['a stop in the past', `${STREAM}<stop-time>2020-01-01T00:00:00Z</stop-time>`, 'invalid-value', undefined],
+  [
+    'a stop before the replay',
+    `${STREAM}${LONG_AGO}<stop-time>2019-01-01T00:00:00Z</stop-time>`,
+    'invalid-value',
+    undefined,
+  ],
+  ['no target', '', 'missing-element', 'missing-choice'],
+  ['a mark of packets: the feature is off', `${STREAM}<dscp>10</dscp>`, 'unknown-element', undefined],
+];
+for (const [what, inside, tag, appTag] of refused) {
+  test(`N95: refused: ${what}`, () =>
+    withSessions(
+      async (client) => {
+        const reply = await client.rpc(ESTABLISH(inside));
+        assert.is(outcome(reply), tag, reply);
+        assert.is(appTagOf(reply), appTag);
+        if (appTag?.startsWith('ietf-')) {
+          assert.match(reply, /<error-type>application</);
+          assert.match(
+            reply,
+            new RegExp(`<establish-subscription-stream-error-info [^>]*><reason xmlns:[^>]*>${appTag}</reason>`),
+          );
+        }
+      },
+      [local],
+    ));
+}
+
+test('N95: create-subscription and establish-subscription exclude each other in a session (RFC 8640 section 3)', () =>
+  withSessions(async (first, second) => {
+    await done(first, CREATE_5277);
+    assert.is(outcome(await first.rpc(ESTABLISH(STREAM))), 'operation-not-supported');
+    const id = await establish(second, STREAM + NOTHING);
+    assert.is(outcome(await second.rpc(CREATE_5277)), 'operation-not-supported');
+    await done(second, DELETE(id), CREATE_5277);
+  }));
+
+test('N95: a filter by its name: another content is told, and without it the subscription is over', () =>
+  withSessions(async (watcher, editor) => {
+    const filter = (inside: string) =>
+      edit(`<filters ${SN}><stream-filter><name>f</name>${inside}</stream-filter></filters>`);
+    await done(editor, filter(NOTHING));
+    const id = await establish(watcher, `${STREAM}<stream-filter-name>f</stream-filter-name>`);
+    await done(editor, change());
+    await done(editor, filter(TABLE_ONLY));
+    assert.match(
+      await watcher.receive(),
+      new RegExp(`<subscription-modified [^>]*><id>${id}</id><stream-filter-name>f</stream-filter-name>`),
+    );
+    await done(editor, change());
+    assert.match(await watcher.receive(), /<binding-table-changed /);
+    await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
+    assert.match(
+      await watcher.receive(),
+      new RegExp(
+        `<subscription-terminated [^>]*><id>${id}</id><reason[^>]*>ietf-subscribed-notifications:filter-unavailable<`,
+      ),
+    );
+  }));
+
+test('N95: nobody configures a subscription, and a session has at most 32', () =>
+  withSessions(
+    async (client) => {
+      const configured = edit(
+        `<subscriptions ${SN}><subscription><id>1</id><stream>NETCONF</stream></subscription></subscriptions>`,
+      );
+      assert.is(outcome(await client.rpc(configured)), 'unknown-element');
+      for (let n = 0; n < 32; n++) await establish(client, STREAM + NOTHING);
+      const reply = await client.rpc(ESTABLISH(STREAM));
+      assert.is(outcome(reply), 'resource-denied');
+      assert.is(appTagOf(reply), 'ietf-subscribed-notifications:insufficient-resources');
+    },
+    [local],
+  ));
+
+test('N95: subscriptions end with their session', () =>
+  withSessions(async (watcher, editor) => {
+    const id = await establish(watcher, STREAM);
+    assert.match(await stateOf(editor, id), /<subscription>/);
+    watcher.end();
+    for (let tries = 0; /<subscription>/.test(await stateOf(editor, id)); tries++) {
+      assert.ok(tries < 200, 'it ends');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }));
+
+test('stop', async () => {
+  assert.is(await management.stop(), 0);
+});
+
+test.run();
