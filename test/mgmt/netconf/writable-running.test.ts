@@ -127,6 +127,23 @@ test(
 );
 
 test(
+  'the datastore resource running is not edited, that of the candidate is; startup is off and not there',
+  withSession(async (netconf) => {
+    const entry = { 'ipv4-prefix': '192.0.2.9/32', 'gateway-ipv6-address': G };
+    const statusOf = async (datastore: string) => {
+      const path = `/restconf/ds/ietf-datastores:${datastore}/gi-4over6:softwire/aftr=a/binding-table/binding=192.0.2.9%2F32`;
+      const body = JSON.stringify({ 'gi-4over6:binding': [entry] });
+      const url = `https://127.0.0.1:${management.restconfPort}${path}`;
+      return (await curl(url, { method: 'PUT', user: ADMIN, body })).status;
+    };
+    assert.is(await statusOf('running'), 405);
+    assert.is(await statusOf('startup'), 404);
+    assert.is(await statusOf('candidate'), 201);
+    assert.equal([await bound(netconf, 'running'), await bound(netconf, 'candidate')], [[], [9]]);
+  }),
+);
+
+test(
   'what the candidate holds and is not valid refuses the edit, and stays in the candidate',
   withSession(async (netconf) => {
     const outside = table(binding('203.0.113.1/32', G));
