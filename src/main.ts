@@ -32,6 +32,7 @@ interface ProcessOptions {
   readonly restconfPort: number;
   readonly listen: string[];
   readonly startup: boolean;
+  readonly writableRunning: boolean;
   readonly queues: number;
   readonly netconfLimit: Partial<NetconfLimits>;
 }
@@ -46,6 +47,7 @@ function processOptions(command: Command): Command {
     .option('--restconf-port <port>', 'RESTCONF over HTTPS', wholeNumber(0, 65_535), 8443)
     .option('--listen <address...>', 'addresses to listen on', ['::'])
     .option('--startup', 'with a startup datastore: a reboot returns to it', false)
+    .option('--no-writable-running', 'NETCONF changes running by committing the candidate only')
     .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1)
     .option('--netconf-limit <name=value>', 'a limit of docs/limits.md; may come several times', netconfLimit, {});
 }

@@ -35,6 +35,7 @@ export interface RunOptions {
   readonly restconfPort: number;
   readonly listen: readonly string[];
   readonly startup: boolean;
+  readonly writableRunning: boolean;
   readonly queues: number;
   /** Limits of the NETCONF face that are set. */
   readonly netconfLimit: Partial<NetconfLimits>;
@@ -128,12 +129,13 @@ function tellTraces(stateDir: string, log: Log): void {
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
-  const { netconfPort, restconfPort, listen, startup, queues, netconfLimit } = options;
+  const { netconfPort, restconfPort, listen, startup, writableRunning, queues, netconfLimit } = options;
   return [
     ...['--state-dir', stateDir, '--run-dir', runDir],
     ...['--netconf-port', `${netconfPort}`, '--restconf-port', `${restconfPort}`],
     ...['--listen', ...listen],
     ...(startup ? ['--startup'] : []),
+    ...(writableRunning ? [] : ['--no-writable-running']),
     ...['--queues', `${queues}`],
     ...limitWords(netconfLimit),
   ];

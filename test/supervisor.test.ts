@@ -123,6 +123,7 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
       restconfPort: 8443,
       listen: ['::1', '127.0.0.1'],
       startup: true,
+      writableRunning: false,
       queues: 2,
       netconfLimit: { idleMs: 600_000, depth: 50 },
       program: standIn(join(dir, 'clone')),
@@ -197,7 +198,7 @@ test('a child gets the whole command line', async () => {
   await withPlace(async ({ start, options: { stateDir, runDir } }) => {
     const { words } = await start().started('datapath');
     const ports = ['--netconf-port', '0', '--restconf-port', '8443'];
-    const rest = ['--listen', '::1', '127.0.0.1', '--startup', '--queues', '2'];
+    const rest = ['--listen', '::1', '127.0.0.1', '--startup', '--no-writable-running', '--queues', '2'];
     const limits = ['--netconf-limit', 'depth=50', '--netconf-limit', 'idle-ms=600000'];
     assert.equal(words, ['--state-dir', stateDir, '--run-dir', runDir, ...ports, ...rest, ...limits]);
   });

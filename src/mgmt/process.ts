@@ -48,6 +48,7 @@ export interface ManagementOptions {
   readonly restconfPort: number;
   readonly listen: readonly string[];
   readonly startup: boolean;
+  readonly writableRunning: boolean;
   readonly netconfLimit: Partial<NetconfLimits>;
   /** Modules beside ours, with where their text is; no option of the program. */
   readonly moreYang?: { readonly searchDir: string; readonly modules: readonly YangModule[] };
@@ -178,6 +179,7 @@ async function openDatastores(
     schema,
     validate: treeValidation(context),
     startup: options.startup,
+    writableRunning: options.writableRunning,
     bootId: readFileSync(BOOT_ID, 'utf8').trim(),
     initial: () => treeFromJson(schema, firstConfiguration(options.stateDir)),
     onConfirmation: (confirmation) => {

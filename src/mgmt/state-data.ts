@@ -186,6 +186,8 @@ function restconfState(created: Date): Json {
     'urn:ietf:params:restconf:capability:filter:1.0',
     'urn:ietf:params:restconf:capability:replay:1.0',
     'urn:ietf:params:restconf:capability:with-defaults:1.0',
+    'urn:ietf:params:restconf:capability:with-operational-defaults:1.0',
+    'urn:ietf:params:restconf:capability:with-origin:1.0',
     'urn:ietf:params:restconf:capability:yang-patch:1.0',
   ];
   const stream = [restconfStream(created, (encoding) => `/restconf/streams/NETCONF/${encoding}`)];

@@ -53,15 +53,21 @@ export const WORKING_FEATURES: readonly string[] = [
 ];
 
 /** What a client can rely on is exactly what is on here: features that do not work yet are off. */
-export function yangModules(options: { readonly startup: boolean }): readonly YangModule[] {
-  const netconf = ['writable-running', 'candidate', 'confirmed-commit', 'rollback-on-error', 'validate', 'xpath'];
+export function yangModules(options: {
+  readonly startup: boolean;
+  /** Yes, unless it is false. */
+  readonly writableRunning?: boolean;
+}): readonly YangModule[] {
+  const netconf = ['candidate', 'confirmed-commit', 'rollback-on-error', 'validate', 'xpath'];
+  if (options.writableRunning !== false) netconf.unshift('writable-running');
+  if (options.startup) netconf.push('startup');
   return [
     { name: 'ietf-inet-types', revision: '2013-07-15', features: [] },
     { name: 'ietf-yang-types', revision: '2013-07-15', features: [] },
     { name: 'ietf-datastores', revision: '2018-02-14', features: [] },
     { name: 'ietf-yang-library', revision: '2019-01-04', features: [] },
     { name: 'ietf-netconf-acm', revision: '2018-02-14', features: [] },
-    { name: 'ietf-netconf', revision: '2011-06-01', features: options.startup ? [...netconf, 'startup'] : netconf },
+    { name: 'ietf-netconf', revision: '2011-06-01', features: netconf },
     { name: 'ietf-netconf-monitoring', revision: '2010-10-04', features: [] },
     { name: 'ietf-netconf-with-defaults', revision: '2011-06-01', features: [] },
     { name: 'ietf-origin', revision: '2018-02-14', features: [] },

@@ -71,8 +71,8 @@ export class BulkWrite {
     commit: CommitContent,
     { pending, retention }: Pick<StoreWrite, 'pending' | 'retention'>,
   ): Promise<Head> {
-    const { tree, hasStartup } = commit;
-    const order: BulkWriteOrder = { tree, hasStartup, summary: summaryOf(before, commit), pending, retention };
+    const { tree, startup } = commit;
+    const order: BulkWriteOrder = { tree, startup, summary: summaryOf(before, commit), pending, retention };
     this.#worker.postMessage(order);
     const answer = await this.#answer;
     await this.#exit;

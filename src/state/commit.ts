@@ -27,9 +27,14 @@ export interface CommitContent {
   /** RFC 7951 JSON of the small tree when it changed. */
   readonly tree?: unknown;
   readonly rows: RowChanges;
-  /** Whether startup keeps what this commit takes from running; one that was saved before always does. */
-  readonly hasStartup: boolean;
+  readonly startup: StartupFate;
 }
+
+/**
+ * What a commit of running does to startup: there is none, and only one that was saved before stays; it stays as it is; or it
+ * becomes what running is then (RFC 8040 §1.4).
+ */
+export type StartupFate = 'none' | 'stays' | 'saved';
 
 export interface StartupContent {
   readonly tree: unknown;
@@ -76,7 +81,7 @@ export function writeFirst(environment: Environment, tree: unknown, bootId: stri
 export interface RunningWrite {
   readonly tree?: unknown;
   readonly rows: NewRows;
-  readonly hasStartup: boolean;
+  readonly startup: StartupFate;
   /** Of the version it makes. */
   readonly summary: ChangeSummary;
   readonly contentHash: string;
@@ -170,7 +175,7 @@ function writeRunning(environment: Environment, head: Head, running: RunningWrit
   const { version, time, tallies } = summary;
   if (version !== head.version + 1) throw new Error('another commit came between: commits stand in a queue');
   const { tables, nextTable } = tablesFor(head, rows);
-  const keepsStartup = running.hasStartup || environment.tree.get(Buffer.from('startup')) !== undefined;
+  const keepsStartup = running.startup === 'stays' || (running.startup === 'none' && hasStartup(environment));
   if (keepsStartup) keepTreeForStartup(environment);
   writeRows(environment, tables, running, keepsStartup);
   for (const [instance, { added, removed }] of tallies) {
@@ -178,6 +183,7 @@ function writeRunning(environment: Environment, head: Head, running: RunningWrit
     tables.set(instance, { ...table, rows: table.rows + added - removed });
   }
   if (tree !== undefined) writeTree(environment, version, tree);
+  if (running.startup === 'saved') saveStartup(environment);
   const keptChanges = head.keptChanges + weightOf(summary);
   return { ...head, version, time, contentHash, tables, nextTable, keptChanges };
 }
@@ -212,9 +218,24 @@ function tablesFor(
 
 /** Startup stands on running: what a commit takes from running and startup had, startup keeps for itself. */
 function keepTreeForStartup(environment: Environment): void {
-  if (environment.tree.get(Buffer.from('startup')) !== undefined) return;
+  const kept = environment.tree.get(Buffer.from('startup'));
+  if (kept && !kept.equals(AS_RUNNING)) return;
   const running = environment.tree.get(Buffer.from('running'));
   if (running) put(environment.tree, 'startup', sealJson('startup', openJson('running', running)));
+}
+
+/** In the place of startup's tree: it was saved when running was as it is now, and is kept from the next commit on that is no save. */
+const AS_RUNNING = sealJson('startup', null);
+
+function hasStartup({ tree }: Environment): boolean {
+  return tree.get(Buffer.from('startup')) !== undefined;
+}
+
+/** Startup becomes running at no cost but that of what it had of its own. */
+function saveStartup({ startup, tree }: Environment): void {
+  const { entryCount } = startup.getStats() as { entryCount: number };
+  if (entryCount > 0) startup.clearSync();
+  if (!tree.get(Buffer.from('startup'))?.equals(AS_RUNNING)) put(tree, 'startup', AS_RUNNING);
 }
 
 function writeStartup(environment: Environment, head: Head, { tree, rows }: StartupContent): Head {

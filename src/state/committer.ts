@@ -1,5 +1,6 @@
 /** Commits of running: what judges them, who takes part, and the confirmed commit that is taken back when it is not confirmed. */
 
+import type { StartupFate } from './commit.ts';
 import { readPending } from './commit.ts';
 import { validateConditional } from './conditional.ts';
 import type { Clock, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
@@ -23,6 +24,8 @@ export interface CommitterOptions {
   readonly validate: TreeValidation;
   /** Whether there is a startup datastore. */
   readonly startup: boolean;
+  /** Whether clients may write running itself (RFC 6241 §8.2); without it they commit the candidate. Yes, unless it is false. */
+  readonly writableRunning?: boolean;
   /** Told what becomes of confirmed commits, those that an earlier process left pending included. */
   readonly onConfirmation?: (event: ConfirmationEvent) => void;
   readonly clock?: Clock;
@@ -108,7 +111,8 @@ export class Committer {
       const { tallies } = rows;
       const rowsOf = (instance: string) => rows.of(instance);
       const about = { version, before, after, treeChanged, rows, rowsOf, tallies };
-      const change: Change = { ...about, rowCounts, caller, isReturn };
+      const savesStartup = this.#startupAfter(caller) === 'saved';
+      const change: Change = { ...about, rowCounts, caller, savesStartup, isReturn };
       for (const participant of this.#participants) applies.push(await participant.prepare(change));
     } catch (error) {
       await bulk?.cancel();
@@ -117,7 +121,7 @@ export class Committer {
     const softwire = tree === undefined ? this.#store.softwire : readConfiguration(tree);
     const judged = performance.now();
     const { version, time } = await this.#store.write(
-      { commit: { caller, comment, tree, rows, hasStartup: this.#options.startup }, pending },
+      { commit: { caller, comment, tree, rows, startup: this.#startupAfter(caller) }, pending },
       { tree: after, softwire },
       bulk,
     );
@@ -133,6 +137,12 @@ export class Committer {
     };
     const commit = { version, time: new Date(time), caller, comment, treeChanged, ...durations, ...rows.tally };
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
+  }
+
+  /** RFC 8040 §1.4: what RESTCONF has changed of running is saved at once; who has NETCONF says when. */
+  #startupAfter({ face }: Caller): StartupFate {
+    if (!this.#options.startup) return 'none';
+    return face === 'restconf' ? 'saved' : 'stays';
   }
 
   /** What an earlier process left pending: without a token, or when its time is over, it is taken back. */

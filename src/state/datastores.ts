@@ -10,13 +10,12 @@
  * All of it stands in the queue of the store. Until step 4 nothing anybody can see has changed.
  */
 
+import { boot } from './boot.ts';
 import { Candidate } from './candidate.ts';
-import { readPending } from './commit.ts';
 import type { CommitterOptions } from './committer.ts';
-import { Committer, SYSTEM } from './committer.ts';
+import { Committer } from './committer.ts';
 import type { Tell, Verify } from './compaction.ts';
 import type { CommitParameters, PendingCommit } from './confirmed.ts';
-import { withoutHolder } from './confirmed.ts';
 import { createStore } from './creation.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
@@ -93,7 +92,7 @@ export class Datastores {
       options.onOpen?.();
       const datastores = new Datastores(options, environment);
       removeOthers(options, environment);
-      if (datastores.#store.head.bootId !== options.bootId) await datastores.#bootIfRoom();
+      if (datastores.#store.head.bootId !== options.bootId) await boot(options, datastores.#store);
       await datastores.#committer.resumePending();
       datastores.#store.tidyLater();
       return datastores;
@@ -157,22 +156,30 @@ export class Datastores {
   }
 
   /**
-   * One edit, completely or not at all. Of the candidate it may leave what is not valid yet; of running it is a commit.
-   * Returns running as it is then.
+   * One edit, completely or not at all. Of the candidate it may leave what is not valid yet; of running it is a commit. Returns
+   * running as it is then. Where clients do not write running, RESTCONF edits the candidate and commits all of it (RFC 8040 §1.4).
    * @throws ManagementError of the edit, the validation, the rules, a participant; in-use when locked by another
    */
   edit(caller: Caller, request: EditRequest, authorize?: Authorize): Promise<Edition> {
     const { target, tree, defaultOperation, testOption, precondition, comment } = request;
     return this.#change(async (base) => {
       this.#requireUnlocked(caller, target);
-      await precondition?.();
       const isCandidate = target === 'candidate';
-      const draft = this.#draft(isCandidate ? this.#candidate.draft : undefined);
+      const commitsAll = !isCandidate && this.#isByCandidate(caller);
+      await precondition?.();
+      const others = isCandidate || commitsAll ? this.#candidate.draft : undefined;
+      const draft = this.#draft(others);
       const setCandidate = this.#candidate.begin();
       await editDraft(draft, base, tree, defaultOperation, authorize);
+      if (commitsAll && others && authorize) {
+        authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
+      }
       if (testOption === 'test-only') await this.#committer.judge(draft, base, await rowChanges(draft, base));
       else if (isCandidate) setCandidate(await this.#unlessEmpty(draft, base));
-      else await this.#committer.change(caller, draft, base, comment);
+      else {
+        await this.#committer.change(caller, draft, base, comment);
+        if (commitsAll) this.#candidate.settle();
+      }
       return this.#store.edition;
     });
   }
@@ -221,11 +228,13 @@ export class Datastores {
   ): Promise<Edition> {
     return this.#change(async (base) => {
       this.#requireUnlocked(caller, target);
+      const settles = target === 'running' && this.#isByCandidate(caller);
       const setCandidate = this.#candidate.begin();
       const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, version);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
       if (target === 'running') await this.#committer.change(caller, draft, base, comment);
       else setCandidate(await this.#unlessEmpty(draft, base));
+      if (settles) this.#candidate.settle();
       return this.#store.edition;
     });
   }
@@ -266,6 +275,7 @@ export class Datastores {
         });
       }
       if (target === 'startup') this.#requireStartup();
+      if (target === 'running') this.#isByCandidate(caller);
       this.#locks.requireFree(caller, target);
       const setCandidate = this.#candidate.begin();
       const draft = await this.#sourceDraft(source, base);
@@ -330,11 +340,24 @@ export class Datastores {
 
   /**
    * RESTCONF may change no datastore that a NETCONF session has locked (RFC 8040 §1.4), and a change of running is one of the
-   * candidate too, which follows it. @throws ManagementError in-use
+   * candidate too, which follows it, and of startup, which is saved. @throws ManagementError in-use
    */
   #requireUnlocked(caller: Caller, target: DatastoreName): void {
     this.#locks.requireFree(caller, target);
-    if (caller.face === 'restconf') this.#locks.requireFree(caller, 'candidate');
+    if (caller.face !== 'restconf') return;
+    this.#locks.requireFree(caller, 'candidate');
+    if (target === 'running') this.#locks.requireFree(caller, 'startup');
+  }
+
+  /**
+   * Whether a change of running by this caller is one of the candidate that is committed at once.
+   * @throws ManagementError operation-not-supported for NETCONF where clients do not write running (RFC 6241 §8.2)
+   */
+  #isByCandidate({ face }: Caller): boolean {
+    if (this.#options.writableRunning !== false) return false;
+    if (face === 'restconf') return true;
+    const message = 'running is not written here: edit the candidate, then commit it';
+    throw new ManagementError('operation-not-supported', { type: 'protocol', message });
   }
 
   /**
@@ -443,52 +466,9 @@ export class Datastores {
     throw new ManagementError('operation-not-supported', { type: 'protocol', message });
   }
 
-  /**
-   * A boot that a full disk does not take: without startup there was nothing to return to, and the next start tries again.
-   * @throws Error with code DISK_FULL when running should have returned to startup
-   */
-  async #bootIfRoom(): Promise<void> {
-    try {
-      await this.#boot();
-    } catch (cause) {
-      if (!(cause instanceof ManagementError) || cause.tag !== 'resource-denied') throw cause;
-      if (!this.#options.startup) return this.#options.tell?.('that the machine was booted could not be noted', cause);
-      throw storeError(
-        'DISK_FULL',
-        `running cannot return to startup: ${cause.message}; make room, then start again`,
-        cause,
-      );
-    }
-  }
-
   /** The next start counts as one after a boot of the kernel, whatever the kernel says. */
   async restarts(): Promise<void> {
     await this.#store.enqueue(() => this.#store.write({ bootId: '' }));
-  }
-
-  /** A boot of the kernel: running returns to startup when there is one. */
-  async #boot(): Promise<void> {
-    const base = this.#store.snapshot();
-    try {
-      await this.#bootFrom(base);
-    } finally {
-      base.close();
-    }
-  }
-
-  async #bootFrom(base: Snapshot): Promise<void> {
-    const draft = this.#options.startup ? this.#startup(base) : undefined;
-    const rows = await rowChanges(draft ?? this.#draft(undefined), base);
-    const { bootId } = this.#options;
-    const tree = draft && treeToJson(draft.tree);
-    const isSame = !tree || (rows.size === 0 && !this.#store.differs(tree));
-    const pending = draft ? null : withoutHolder(readPending(base));
-    if (isSame) await this.#store.write({ bootId, pending });
-    else {
-      const commit = { caller: SYSTEM, tree, rows, hasStartup: true };
-      await this.#store.write({ bootId, pending, commit, startup: { tree } });
-    }
-    this.#store.reload();
   }
 }
 

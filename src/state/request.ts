@@ -87,6 +87,8 @@ export interface Change {
   readonly tallies: ReadonlyMap<string, Tally>;
   readonly rowCounts: ReadonlyMap<string, number>;
   readonly caller: Caller;
+  /** Whether startup becomes what running is then. */
+  readonly savesStartup: boolean;
   /** What was running before returns: nobody can refuse that. */
   readonly isReturn: boolean;
 }

@@ -1,6 +1,6 @@
 /**
  * Startup: what running returns to at a boot of the kernel. It is running with an overlay: the rows in which the two
- * differ, and a small tree of its own. Without a tree in the store it is running itself.
+ * differ, and a small tree of its own. Without a tree in the store, or with `null` in its place, it is running itself.
  */
 
 import type { DataNode } from './data.ts';
@@ -17,7 +17,7 @@ import type { Snapshot } from './snapshot.ts';
 /** Startup as a draft on running; undefined while it is running itself. */
 export function startupDraft(schema: Schema, snapshot: Snapshot, running: DataNode): Draft | undefined {
   const json = snapshot.tree('startup');
-  if (json === undefined) return undefined;
+  if (json === undefined || json === null) return undefined;
   const tree = treeFromJson(schema, json);
   keepRowParents(tree);
   const overlay = new RowOverlay();

@@ -16,6 +16,7 @@ process.exitCode = await runManagement({
   restconfPort: Number(values['restconf-port']),
   listen: [values.listen ?? ''],
   startup: false,
+  writableRunning: true,
   netconfLimit: {},
   moreYang: { searchDir: 'test/fixtures/yang', modules: [{ name: 'probe', features: ['lit'] }] },
 });

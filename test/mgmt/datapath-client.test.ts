@@ -75,7 +75,16 @@ async function change(version: number, removed: number): Promise<Change> {
     tallies: new Map([['edge', { added: 0, changed: 0, removed }]]),
     rowCounts: new Map(),
   };
-  return { version, before, after, treeChanged: false, ...none, caller: OPERATOR, isReturn: false };
+  return {
+    version,
+    before,
+    after,
+    treeChanged: false,
+    ...none,
+    caller: OPERATOR,
+    savesStartup: false,
+    isReturn: false,
+  };
 }
 
 const status = (version: number, pid: number) => ({

@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ReadOptions } from '../../src/mgmt/reading.ts';
 import { openReading } from '../../src/mgmt/reading.ts';
+import { writeJson } from '../../src/mgmt/restconf/json-writer.ts';
 import type { AnySelection } from '../../src/mgmt/selection.ts';
 import { subtreeSelection } from '../../src/mgmt/selection.ts';
 import { parseXml } from '../../src/mgmt/xml.ts';
@@ -19,7 +20,7 @@ const entry = (prefix: string, origin: string, attribute = '') =>
   `<binding${attribute}><ipv4-prefix>${prefix}</ipv4-prefix><gateway-ipv6-address>2001:db8::1</gateway-ipv6-address><origin>${origin}</origin></binding>`;
 const shown = entry(CONFIGURED, 'static') + entry(LEARNED, 'learned', ` ${OR} or:origin="or:learned"`);
 
-async function read(options: Partial<ReadOptions>): Promise<string> {
+async function read(options: Partial<ReadOptions>, write: typeof writeXml = writeXml): Promise<string> {
   let text = '';
   await withDatastores(async (datastores) => {
     const rows = [binding(CONFIGURED, '2001:db8::1'), binding(LEARNED, '2001:db8::1', { origin: 'learned' })];
@@ -27,7 +28,7 @@ async function read(options: Partial<ReadOptions>): Promise<string> {
     const view = datastores.view('running');
     const plain: ReadOptions = { content: 'all', withDefaults: 'report-all', readsAll: true, mayRead: () => true };
     const reading = openReading(view.tree, view, { ...plain, ...options });
-    text = [...writeXml(reading.root.children(), reading.rows)].join('');
+    text = [...write(reading.root.children(), reading.rows)].join('');
     reading.close();
   });
   return text;
@@ -64,6 +65,17 @@ for (const [how, options, rows] of cases) {
     const found = await read(options);
     const [, inTable] = /<binding-table>(.*?)<\/binding-table>/.exec(found) ?? [];
     assert.is(inTable, rows);
+  });
+}
+
+for (const readsAll of [true, false]) {
+  test(`the same in JSON (RFC 7952 §5.2): rows that ${readsAll ? 'go out as they are' : 'are copied'}`, async () => {
+    const data = JSON.parse(await read({ origins, readsAll, withDefaults: 'explicit' }, writeJson));
+    const { binding: found } = data['gi-4over6:softwire'].aftr[0]['binding-table'];
+    const row = (prefix: string, origin: string) => binding(prefix, '2001:db8::1', { origin });
+    const learned = { '@': { 'ietf-origin:origin': 'ietf-origin:learned' }, ...row(LEARNED, 'learned') };
+    assert.equal(found, [row(CONFIGURED, 'static'), learned]);
+    assert.equal(data['gi-4over6:softwire']['@'], { 'ietf-origin:origin': 'ietf-origin:intended' });
   });
 }
 

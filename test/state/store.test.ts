@@ -253,7 +253,7 @@ async function commit(environment: Environment, bindings: readonly Binding[]): P
   for (const row of bindings) overlay.put('a', row);
   const changes = await RowChanges.between(base, overlay);
   const { version } = await writeCommit(environment, {
-    commit: { caller: OPERATOR, hasStartup: false, rows: changes },
+    commit: { caller: OPERATOR, startup: 'none', rows: changes },
     retention: { maximumChanges: 100, maximumAgeMs: undefined },
   });
   base.close();

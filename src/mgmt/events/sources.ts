@@ -32,6 +32,7 @@ export class EventSources implements Participant {
     const edits = configEdits(change);
     return async (version) => {
       this.#configChanged(change.caller, 'running', edits);
+      if (change.savesStartup) this.startupChanged(change.caller);
       for (const [aftr, tally] of change.tallies) {
         this.#log.add({
           'gi-4over6:binding-table-changed': {
@@ -46,7 +47,7 @@ export class EventSources implements Participant {
     };
   }
 
-  /** Startup was copied to or deleted: which of its nodes differ is not looked at. */
+  /** Startup was copied to, saved or deleted: which of its nodes differ is not looked at. */
   startupChanged(caller: Caller): void {
     this.#configChanged(caller, 'startup', []);
   }

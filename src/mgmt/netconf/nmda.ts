@@ -42,8 +42,9 @@ export const getData: Handler = async ({ operations, caller }, operation, conten
 /** edit-data (§3.1.2). @throws ManagementError invalid-value for a datastore that cannot be edited; as edit-config */
 export const editData: Handler = async ({ operations, caller }, operation, contents) => {
   const target = datastoreIn(operations.schema, operation);
-  if (target !== 'running' && target !== 'candidate') {
-    throw unsupported(`${target} cannot be edited: expected running or candidate`);
+  const isWritable = operations.schema.module('ietf-netconf')?.features.includes('writable-running') ?? false;
+  if (target !== 'candidate' && !(target === 'running' && isWritable)) {
+    throw unsupported(`${target} cannot be edited: expected ${isWritable ? 'running or candidate' : 'candidate'}`);
   }
   const tree = contents.config();
   if (!tree) throw new Error('edit-data came without config: the schema was not asked');

@@ -24,19 +24,20 @@ export function isUnmodified(conditions: Conditions, edition: Edition): boolean 
 }
 
 /**
- * Steps 1 to 3 of RFC 9110 §13.2.2; `exists` says whether the target does.
+ * Steps 1 to 3 of RFC 9110 §13.2.2; `exists` says whether the target does. Without an edition it has neither tag nor time: only
+ * `*` is its tag then, and a time says nothing (§13.1.4).
  * @throws RestconfFault 412 operation-failed when a precondition is false
  */
-export function requireConditions(conditions: Conditions, edition: Edition, exists: boolean): void {
+export function requireConditions(conditions: Conditions, edition: Edition | undefined, exists: boolean): void {
   const { ifMatch, ifNoneMatch } = conditions;
-  const tag = entityTag(edition);
+  const tag = edition ? entityTag(edition) : 'none';
   if (ifMatch !== undefined) {
     const holds = ifMatch.trim() === '*' ? exists : isAmong(ifMatch, tag, false);
     if (!holds)
       throw failed(`If-Match ${ifMatch}: ${exists ? `the entity-tag is ${tag}` : 'there is no such resource'}`);
   } else {
     const since = parseDate(conditions.ifUnmodifiedSince);
-    if (since !== undefined && seconds(edition.time.getTime()) > seconds(since)) {
+    if (edition && since !== undefined && seconds(edition.time.getTime()) > seconds(since)) {
       throw failed(`If-Unmodified-Since ${conditions.ifUnmodifiedSince}: modified at ${edition.time.toUTCString()}`);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * POST, PUT, PATCH and DELETE of the datastore and of data resources (RFC 8040 §4.4 to §4.7). Each is one edit of
- * running, so one transaction:
+ * POST, PUT, PATCH and DELETE of a datastore and of data resources (RFC 8040 §4.4 to §4.7). Each is one edit of
+ * running, or of the candidate where that is named, so one transaction:
  *
  *   1. the body becomes a tree, hung into the way down to the target, with one operation on the target
  *   2. when the edit's turn has come, what is there is read and preconditions are judged
@@ -12,13 +12,14 @@ import type { Caller, EditRequest } from '../../state/request.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { readBody } from './body.ts';
-import { editionHeaders, requireConditions } from './conditions.ts';
+import { requireConditions } from './conditions.ts';
+import { datastorePath, editTarget, hasTag, tagHeaders } from './datastore-resource.ts';
 import { badRequest, notFound } from './fault.ts';
 import type { Query } from './query.ts';
 import type { Reply } from './reply.ts';
 import { RESTCONF_NAMESPACE } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
-import { ROOT } from './request.ts';
+import { datastoreOf, ROOT } from './request.ts';
 import { lookAt, onlyChild, placeAt, requireTarget } from './resource-edit.ts';
 import type { PathStep } from './resource-path.ts';
 import { parseDataPath, printDataPath, stepsTo } from './resource-path.ts';
@@ -55,10 +56,12 @@ export class Editor {
       existed = await this.#mayGoOn(caller, request, plan);
     };
     const { comment } = request;
-    const edit = { target: 'running', testOption: 'test-then-set', ...plan.edit, comment, precondition } as const;
-    const headers = editionHeaders(await this.#operations.edit(caller, edit));
+    const ds = datastoreOf(request.resource);
+    const target = editTarget(ds);
+    const edit = { target, testOption: 'test-then-set', ...plan.edit, comment, precondition } as const;
+    const headers = tagHeaders(ds, await this.#operations.edit(caller, edit));
     if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
-      const location = `${request.origin}${ROOT}/data${printDataPath(plan.created ?? [])}`;
+      const location = `${request.origin}${ROOT}/${datastorePath(ds)}${printDataPath(plan.created ?? [])}`;
       return { status: 201, headers: { ...headers, location } };
     }
     return { status: 204, headers };
@@ -134,14 +137,15 @@ export class Editor {
   }
 
   /** Whether the target is there. @throws ManagementError when a precondition fails or something is not there that must be */
-  async #mayGoOn(caller: Caller, { conditions }: RestconfRequest, plan: Plan): Promise<boolean> {
-    const { exists, ...edition } = await lookAt(this.#operations, caller, plan.target);
-    requireConditions(conditions, edition, exists);
+  async #mayGoOn(caller: Caller, { conditions, resource }: RestconfRequest, plan: Plan): Promise<boolean> {
+    const ds = datastoreOf(resource);
+    const look = (steps: readonly PathStep[]) => lookAt(this.#operations, caller, steps, editTarget(ds));
+    const { exists, ...edition } = await look(plan.target);
+    requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
     if (exists) return true;
     if (plan.mustExist) throw notFound(`there is no ${printDataPath(plan.target)}`);
     const parent = plan.target.slice(0, -1);
-    if (!(await lookAt(this.#operations, caller, parent)).exists)
-      throw notFound(`there is no ${printDataPath(parent)} to hold it`);
+    if (!(await look(parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
     return false;
   }
 }

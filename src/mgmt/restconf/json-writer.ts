@@ -3,7 +3,7 @@
  * are printed at once, lists of rows entry by entry.
  */
 
-import type { DataNode } from '../../state/data.ts';
+import type { DataNode, Origin } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
 import type { Piece } from '../pause.ts';
 import { Pause } from '../pause.ts';
@@ -14,7 +14,6 @@ import { holdsOpenData, holdsRows, isAny, isOpenData } from '../xml-data.ts';
 
 /** Entries are gathered to about so many characters before they are handed on. */
 const GATHER = 16 * 1024;
-const DEFAULT_ANNOTATION = '{"ietf-netconf-with-defaults:default":true}';
 
 /**
  * One object with the nodes as members, each under its qualified name; consecutive entries of one list make one array.
@@ -41,8 +40,9 @@ function* writeMembers(
       yield node.until;
       text = '';
     } else if (holdsRows(node.schema) || holdsOpenData(node)) {
-      yield `${text}${writer.before(node.schema)}{`;
-      yield* writeInside(node, rows, new MemberWriter(isOpenData(node)));
+      const inside = new MemberWriter(isOpenData(node));
+      yield `${text}${writer.before(node.schema)}{${inside.about(node)}`;
+      yield* writeInside(node, rows, inside);
       text = `}${writer.after(node)}`;
     } else text += writer.before(node.schema) + jsonText(node) + writer.after(node);
     if (text.length < GATHER) continue;
@@ -72,6 +72,7 @@ function* writeInside(
 const JSON_ROWS: RowForm = {
   between: ',',
   open: '{',
+  openLearned: `{"@":{${originMember('learned')}},`,
   close: '}',
   leaf: (name) => [`${name === 'ipv4-prefix' ? '' : ','}"${name}":"`, '"'],
   text: rowMember,
@@ -86,7 +87,10 @@ function* withRows(node: DataNode, entries: Iterable<DataNode>): Generator<DataN
 /** The JSON value of one node, rows left out. */
 export function jsonText(node: DataNode): string {
   const { schema } = node;
-  if (node instanceof RowNode) return `{${node.print(JSON_ROWS).slice(1)}}`;
+  if (node instanceof RowNode) {
+    const about = new MemberWriter(false).about(node);
+    return `{${about}${node.print(JSON_ROWS).slice(about === '' ? 1 : 0)}}`;
+  }
   if (schema.isLeaf) return scalarText(node);
   if (isAny(schema) && node.size === 0) {
     // Anydata without nodes is an empty object (RFC 7951 §5.5). Text that came as XML can only be quoted.
@@ -94,7 +98,7 @@ export function jsonText(node: DataNode): string {
     return node.value.startsWith('<') || node.value === '' ? JSON.stringify(node.value) : node.value;
   }
   const writer = new MemberWriter(isAny(schema));
-  let text = '{';
+  let text = `{${writer.about(node)}`;
   for (const child of node.children()) text += writer.before(child.schema) + jsonText(child) + writer.after(child);
   return `${text}${writer.end()}}`;
 }
@@ -131,16 +135,27 @@ class MemberWriter {
     return `${text}[`;
   }
 
-  after({ schema, isDefault }: DataNode): string {
-    if (schema.kind === 'leaf-list') this.#annotations.push(isDefault ? DEFAULT_ANNOTATION : 'null');
-    return schema.kind === 'leaf' && isDefault ? `,"@${this.#name(schema)}":${DEFAULT_ANNOTATION}` : '';
+  /** Annotations of the object itself, as its first member (RFC 7952 §5.2.1). */
+  about(node: DataNode): string {
+    const annotations = annotationsOf(node);
+    if (annotations === undefined) return '';
+    this.#first = false;
+    return `"@":${annotations}`;
+  }
+
+  after(node: DataNode): string {
+    const { schema } = node;
+    if (!schema.isLeaf) return '';
+    const annotations = annotationsOf(node);
+    if (schema.kind === 'leaf-list') this.#annotations.push(annotations ?? 'null');
+    return schema.kind === 'leaf' && annotations !== undefined ? `,"@${this.#name(schema)}":${annotations}` : '';
   }
 
   /** Closes an open array. */
   end(): string {
     const open = this.#open;
     if (!open) return '';
-    const isAnnotated = this.#annotations.includes(DEFAULT_ANNOTATION);
+    const isAnnotated = this.#annotations.some((annotation) => annotation !== 'null');
     const tail = isAnnotated ? `,"@${this.#name(open)}":[${this.#annotations.join(',')}]` : '';
     this.#open = undefined;
     this.#annotations = [];
@@ -150,6 +165,19 @@ class MemberWriter {
   #name(schema: SchemaNode): string {
     return this.#isTop ? `${schema.module}:${schema.name}` : schema.qualifiedName;
   }
+}
+
+/** Annotations of a node as an object; undefined when it has none. */
+function annotationsOf({ isDefault, origin }: DataNode): string | undefined {
+  if (!isDefault && origin === undefined) return undefined;
+  const members = isDefault ? ['"ietf-netconf-with-defaults:default":true'] : [];
+  if (origin !== undefined) members.push(originMember(origin));
+  return `{${members.join(',')}}`;
+}
+
+/** RFC 7952 §5.2, RFC 8342 §5.3.4. */
+function originMember(origin: Origin): string {
+  return `"ietf-origin:origin":"ietf-origin:${origin}"`;
 }
 
 /** RFC 7951 §6. */

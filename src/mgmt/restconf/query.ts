@@ -15,12 +15,16 @@ export interface Query {
   /** Parts below the target. */
   readonly fields: readonly SelectionPart[] | undefined;
   readonly withDefaults: WithDefaults | undefined;
+  /** RFC 8527 §3.2.2. */
+  readonly withOrigin: boolean;
   readonly insert: Insert['where'] | undefined;
   /** Path of the entry that `insert` is relative to; its pieces are still percent-encoded, as in a URL. */
   readonly point: string | undefined;
 }
 
 const READ_PARAMETERS = ['content', 'depth', 'fields', 'with-defaults'];
+const OPERATIONAL_PARAMETERS = [...READ_PARAMETERS, 'with-origin'];
+const WITHOUT_VALUE = ['with-origin'];
 const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   GET: READ_PARAMETERS,
   HEAD: READ_PARAMETERS,
@@ -29,11 +33,13 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * `target` is the resource's schema, the root for the datastore, undefined for resources that take no parameters.
+ * `target` is the resource's schema, the root for the datastore, undefined for resources that take no parameters;
+ * `isOperational` says that it is in the operational state datastore.
  * @throws RestconfFault 400 for a parameter that is unknown, repeated, not for this method, or has a wrong value
  */
-export function parseQuery(method: string, text: string, target: SchemaNode | undefined): Query {
-  const allowed = (target && PARAMETERS[method]) ?? [];
+export function parseQuery(method: string, text: string, target: SchemaNode | undefined, isOperational = false): Query {
+  const known = (target && PARAMETERS[method]) ?? [];
+  const allowed = isOperational && known === READ_PARAMETERS ? OPERATIONAL_PARAMETERS : known;
   const values = parameters(method, text, allowed);
   const fields = values.get('fields');
   const query: Query = {
@@ -41,6 +47,7 @@ export function parseQuery(method: string, text: string, target: SchemaNode | un
     depth: depthOf(values.get('depth')),
     fields: fields === undefined || !target ? undefined : parseFields(fields, target),
     withDefaults: oneOf(values, 'with-defaults', ['report-all', 'report-all-tagged', 'trim', 'explicit']),
+    withOrigin: values.has('with-origin'),
     insert: oneOf(values, 'insert', ['first', 'last', 'before', 'after']),
     point: values.get('point'),
   };
@@ -74,8 +81,12 @@ function parameters(method: string, text: string, allowed: readonly string[]): R
       throw badRequest(`query parameter '${name}' is not for ${method} of this resource; known here: ${expected}`);
     }
     if (values.has(name)) throw badRequest(`query parameter '${name}' came twice`);
-    if (equals < 0) throw badRequest(`query parameter '${name}' needs a value`);
-    values.set(name, decode(parameter.slice(equals + 1)));
+    const takesValue = !WITHOUT_VALUE.includes(name);
+    if (takesValue && equals < 0) throw badRequest(`query parameter '${name}' needs a value`);
+    if (!takesValue && equals >= 0 && equals < parameter.length - 1) {
+      throw badRequest(`query parameter '${name}' takes no value`);
+    }
+    values.set(name, equals < 0 ? '' : decode(parameter.slice(equals + 1)));
   }
   return values;
 }

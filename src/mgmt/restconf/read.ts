@@ -2,17 +2,20 @@
 
 import type { DataNode } from '../../state/data.ts';
 import type { Caller } from '../../state/request.ts';
+import { originOf } from '../origin.ts';
 import type { Piece } from '../pause.ts';
 import { Pause } from '../pause.ts';
-import type { Reading } from '../reading.ts';
+import type { Content, Reading } from '../reading.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
-import { editionHeaders, isUnmodified } from './conditions.ts';
+import { isUnmodified } from './conditions.ts';
+import { hasTag, readRequestOf, tagHeaders } from './datastore-resource.ts';
 import { badRequest, notFound } from './fault.ts';
 import type { Encoding } from './media.ts';
 import type { Reply } from './reply.ts';
 import { dataReply, RESTCONF_NAMESPACE, writeNodes } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
+import { datastoreOf } from './request.ts';
 import type { PathStep } from './resource-path.ts';
 import { printDataPath } from './resource-path.ts';
 import { holdsState, targetNodes } from './target.ts';
@@ -26,27 +29,30 @@ export async function readResource(
   caller: Caller,
   request: RestconfRequest,
 ): Promise<Reply> {
-  const { content, depth, fields, withDefaults } = request.query;
+  const { depth, fields } = request.query;
   const steps = request.resource.kind === 'data' ? request.resource.steps : [];
   const selection = steps.length === 0 && !fields ? undefined : pathSelection(steps, fields);
-  const reading = await operations.read(caller, { datastore: 'running', content, selection, depth, withDefaults });
+  const asked = { selection, depth, ...readRequestOf(datastoreOf(request.resource), request.query) };
+  const reading = await operations.read(caller, asked);
   try {
-    return replyOf(request, reading, steps);
+    return replyOf(request, reading, steps, asked.content);
   } catch (error) {
     reading.close();
     throw error;
   }
 }
 
-function replyOf(request: RestconfRequest, reading: Reading, steps: readonly PathStep[]): Reply {
-  const { replyEncoding, method, conditions, query } = request;
+function replyOf(request: RestconfRequest, reading: Reading, steps: readonly PathStep[], content: Content): Reply {
+  const { replyEncoding, method, conditions, resource, query } = request;
+  const ds = datastoreOf(resource);
   const schema = steps[steps.length - 1]?.schema ?? reading.root.schema;
-  const nodes = targetNodes(reading, steps);
+  const found = targetNodes(reading, steps);
+  const nodes = query.withOrigin ? withOrigins(found) : found;
   const first = nodes.next();
   if (first.done && steps.length > 0) throw notFound(`there is no ${printDataPath(steps)}`);
-  const headers = schema.config ? editionHeaders(reading) : {};
+  const headers = schema.config ? tagHeaders(ds, reading) : {};
   // An entity-tag speaks of the configuration: with state in the answer it says nothing about being unmodified.
-  const mayBeCached = schema.config && (query.content === 'config' || !holdsState(schema));
+  const mayBeCached = schema.config && hasTag(ds) && (content === 'config' || !holdsState(schema));
   if (mayBeCached && isUnmodified(conditions, reading)) {
     reading.close();
     return { status: 304, headers: { ...headers, 'cache-control': 'no-cache' } };
@@ -90,6 +96,14 @@ function* datastoreBody(encoding: Encoding, nodes: Iterable<DataNode>, reading: 
   yield encoding === 'json' ? '{"ietf-restconf:data":' : `<data xmlns="${RESTCONF_NAMESPACE}">`;
   yield* writeNodes(encoding, nodes, rows);
   yield encoding === 'json' ? '}' : '</data>';
+}
+
+/** What stands at the top of an answer says its origin: the node it could have it from is not shown. */
+function* withOrigins(nodes: Iterable<DataNode>): Generator<DataNode> {
+  for (const node of nodes) {
+    if (!(node instanceof Pause) && node.schema.config) node.origin ??= originOf(node);
+    yield node;
+  }
 }
 
 function* prepend(first: DataNode, rest: Iterable<DataNode>): Generator<DataNode> {

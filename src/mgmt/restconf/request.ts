@@ -6,6 +6,8 @@
 import type { ValueCheck } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import { STREAM } from '../events/streams.ts';
+import type { DatastoreResource } from './datastore-resource.ts';
+import { datastoreNamed } from './datastore-resource.ts';
 import { badRequest, notFound, RestconfFault } from './fault.ts';
 import { LIMITS } from './limits.ts';
 import type { Encoding, Headers } from './media.ts';
@@ -28,8 +30,14 @@ export type Resource =
   | { readonly kind: 'stream'; readonly encoding: Encoding }
   /** The notifications of a dynamic subscription (RFC 8650 §3.2). */
   | { readonly kind: 'subscription'; readonly id: number }
-  | { readonly kind: 'datastore' }
-  | { readonly kind: 'data'; readonly schema: SchemaNode; readonly steps: readonly PathStep[] }
+  /** Without `ds`, the one of RFC 8040. */
+  | { readonly kind: 'datastore'; readonly ds?: DatastoreResource }
+  | {
+      readonly kind: 'data';
+      readonly schema: SchemaNode;
+      readonly steps: readonly PathStep[];
+      readonly ds?: DatastoreResource;
+    }
   | { readonly kind: 'action'; readonly schema: SchemaNode; readonly steps: readonly PathStep[] };
 
 /** Header fields that make a request conditional (RFC 9110 §13.1), as they came. */
@@ -106,7 +114,12 @@ export function parseRequest(
   const request: RestconfRequest = {
     method: known,
     resource,
-    query: parseQuery(method, isStream ? '' : query, targetOf(resource, schema)),
+    query: parseQuery(
+      method,
+      isStream ? '' : query,
+      targetOf(resource, schema),
+      datastoreOf(resource)?.name === 'operational',
+    ),
     ...(isStream && { streamQuery: parseStreamQuery(method, query) }),
     replyEncoding: isEvents ? errorEncoding(headers) : replyEncoding(headers),
     bodyEncoding: body?.encoding,
@@ -154,11 +167,10 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   if (!trimmed.startsWith(`${ROOT}/`))
     throw notFound(`no resource ${path}: the entry point is ${ROOT}, see ${HOST_META}`);
   const [top = '', ...segments] = trimmed.slice(ROOT.length + 1).split('/');
-  if (top === 'data') {
-    const { steps, action } = parseDataPath(segments, schema, check);
-    if (action) return { kind: 'action', schema: action, steps };
-    const last = steps[steps.length - 1];
-    return last ? { kind: 'data', schema: last.schema, steps } : { kind: 'datastore' };
+  if (top === 'data') return parseData(segments, schema, check);
+  if (top === 'ds') {
+    const [name = '', ...below] = segments;
+    return parseData(below, schema, check, datastoreNamed(decode(name), schema));
   }
   if (top === 'operations') return parseOperation(segments, schema);
   if (top === 'streams') return parseStream(path, segments);
@@ -166,7 +178,23 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
     return { kind: 'subscription', id: Number(segments[0]) };
   }
   if (top === 'yang-library-version' && segments.length === 0) return { kind: 'yang-library-version' };
-  throw notFound(`no resource ${path}: ${ROOT} holds data, operations and yang-library-version`);
+  throw notFound(`no resource ${path}: ${ROOT} holds data, ds, operations and yang-library-version`);
+}
+
+function parseData(segments: readonly string[], schema: Schema, check: ValueCheck, ds?: DatastoreResource): Resource {
+  const { steps, action } = parseDataPath(segments, schema, check);
+  const inDatastore = ds && { ds };
+  if (action && ds && ds.name !== 'operational') {
+    throw notFound(`the action ${action.name} is there in ietf-datastores:operational only (RFC 8527 §3.1)`);
+  }
+  if (action) return { kind: 'action', schema: action, steps };
+  const last = steps[steps.length - 1];
+  return last ? { kind: 'data', schema: last.schema, steps, ...inDatastore } : { kind: 'datastore', ...inDatastore };
+}
+
+/** The datastore of NMDA that a resource is in; undefined where it is that of RFC 8040. */
+export function datastoreOf(resource: Resource): DatastoreResource | undefined {
+  return resource.kind === 'datastore' || resource.kind === 'data' ? resource.ds : undefined;
 }
 
 /** The locations that restconf-state gives (§6.2). */
@@ -186,6 +214,7 @@ function parseOperation(segments: readonly string[], schema: Schema): Resource {
 
 /** Methods of a resource; a request that lacks keys is a bad one of an allowed method. */
 export function allowedMethods(resource: Resource): readonly Method[] {
+  if (datastoreOf(resource)?.isEditable === false) return ['GET', 'HEAD', 'OPTIONS'];
   switch (resource.kind) {
     case 'operation':
     case 'action':

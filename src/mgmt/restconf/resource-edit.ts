@@ -3,7 +3,7 @@
 import type { DataNode, Insert } from '../../state/data.ts';
 import { entryId } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
-import type { Caller, Edition } from '../../state/request.ts';
+import type { Caller, Edition, EditRequest } from '../../state/request.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
 import { badRequest } from './fault.ts';
@@ -11,14 +11,15 @@ import type { PathStep } from './resource-path.ts';
 import { printDataPath } from './resource-path.ts';
 import { findNode } from './target.ts';
 
-/** Running as it is now, and whether the caller finds the resource in it. */
+/** Running as it is now, and whether the caller finds the resource in it, or in the candidate. */
 export async function lookAt(
   operations: RestconfOperations,
   caller: Caller,
   steps: readonly PathStep[],
+  datastore: EditRequest['target'] = 'running',
 ): Promise<Edition & { readonly exists: boolean }> {
   const selection = steps.length === 0 ? { parts: [], base: 0 } : pathSelection(steps);
-  const reading = await operations.read(caller, { datastore: 'running', content: 'config', selection, depth: 1 });
+  const reading = await operations.read(caller, { datastore, content: 'config', selection, depth: 1 });
   const exists = findNode(reading.root, steps) !== undefined;
   const { version, time } = reading;
   reading.close();

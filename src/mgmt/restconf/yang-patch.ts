@@ -16,12 +16,13 @@ import { Slice } from '../../state/row-changes.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { rawBody } from './body.ts';
-import { editionHeaders, requireConditions } from './conditions.ts';
+import { requireConditions } from './conditions.ts';
+import { editTarget, hasTag, tagHeaders } from './datastore-resource.ts';
 import { notFound } from './fault.ts';
 import type { Reply } from './reply.ts';
 import { dataReply, statusOf } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
-import { commentFault } from './request.ts';
+import { commentFault, datastoreOf } from './request.ts';
 import { lookAt } from './resource-edit.ts';
 import type { PathStep } from './resource-path.ts';
 import { printDataPath } from './resource-path.ts';
@@ -59,8 +60,9 @@ export async function yangPatch(
     begun = trees.length;
   }
   const comment = request.comment ?? recordable(operations, patch.comment);
+  const ds = datastoreOf(request.resource);
   const edit = {
-    target: 'running',
+    target: editTarget(ds),
     testOption: 'test-then-set',
     defaultOperation: 'none',
     comment,
@@ -69,7 +71,7 @@ export async function yangPatch(
   try {
     const edition = await operations.edit(caller, { ...edit, tree: inOrder() });
     const reply = statusReply(operations, request, { patchId: patch.patchId, edits: [] });
-    return { ...reply, headers: { ...reply.headers, ...editionHeaders(edition) } };
+    return { ...reply, headers: { ...reply.headers, ...tagHeaders(ds, edition) } };
   } catch (error) {
     if (!(error instanceof ManagementError) || begun === undefined) throw error;
     return statusReply(operations, request, failed(patch, begun, error));
@@ -80,11 +82,12 @@ export async function yangPatch(
 async function requireResource(
   operations: RestconfOperations,
   caller: Caller,
-  { conditions }: RestconfRequest,
+  { conditions, resource }: RestconfRequest,
   steps: readonly PathStep[],
 ): Promise<void> {
-  const { exists, ...edition } = await lookAt(operations, caller, steps);
-  requireConditions(conditions, edition, exists);
+  const ds = datastoreOf(resource);
+  const { exists, ...edition } = await lookAt(operations, caller, steps, editTarget(ds));
+  requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
   if (!exists) throw notFound(`there is no ${printDataPath(steps)}`);
 }
 

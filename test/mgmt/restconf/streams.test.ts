@@ -79,6 +79,8 @@ test('R57: the capabilities are exactly these, and the stream is where the list 
     name('filter:1.0'),
     name('replay:1.0'),
     name('with-defaults:1.0'),
+    name('with-operational-defaults:1.0'),
+    name('with-origin:1.0'),
     name('yang-patch:1.0'),
   ]);
   const [stream, ...others] = streams.stream;
