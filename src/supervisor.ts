@@ -32,6 +32,7 @@ export interface RunOptions {
   readonly logDir?: string;
   readonly user: string;
   readonly netconfPort: number;
+  readonly netconfTlsPort: number;
   readonly restconfPort: number;
   readonly listen: readonly string[];
   readonly startup: boolean;
@@ -82,8 +83,7 @@ export async function run(options: RunOptions): Promise<number> {
         runDir,
         logDir,
         words: commandLine(options, stateDir, runDir),
-        netconfPort: options.netconfPort,
-        restconfPort: options.restconfPort,
+        ports: [options.netconfPort, options.netconfTlsPort, options.restconfPort],
         queues: options.queues,
         home: stateDir,
       },
@@ -128,10 +128,11 @@ function tellTraces(stateDir: string, log: Log): void {
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
-  const { netconfPort, restconfPort, listen, startup, queues, netconfLimit } = options;
+  const { netconfPort, netconfTlsPort, restconfPort, listen, startup, queues, netconfLimit } = options;
   return [
     ...['--state-dir', stateDir, '--run-dir', runDir],
-    ...['--netconf-port', `${netconfPort}`, '--restconf-port', `${restconfPort}`],
+    ...['--netconf-port', `${netconfPort}`, '--netconf-tls-port', `${netconfTlsPort}`],
+    ...['--restconf-port', `${restconfPort}`],
     ...['--listen', ...listen],
     ...(startup ? ['--startup'] : []),
     ...['--queues', `${queues}`],

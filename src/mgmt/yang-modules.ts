@@ -78,6 +78,8 @@ export function yangModules(options: { readonly startup: boolean }): readonly Ya
     { name: 'ietf-alarms', revision: '2019-09-11', features: ['alarm-history', 'alarm-summary'] },
     { name: 'gi-4over6', features: WORKING_FEATURES },
     { name: 'gi-4over6-alarms', features: [] },
+    { name: 'ietf-x509-cert-to-name', revision: '2014-12-10', features: [] },
+    { name: 'gi-4over6-management', features: [] },
     { name: 'gi-4over6-deviations', features: [] },
   ];
 }
