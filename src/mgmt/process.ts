@@ -20,6 +20,7 @@ import { AccessControl } from './access.ts';
 import { alarmOperations } from './alarms/alarm-operations.ts';
 import { AlarmWatch } from './alarms/alarm-watch.ts';
 import { Backups } from './backups.ts';
+import { CallHome } from './call-home/call-home.ts';
 import { CertificateUsers } from './certificate-users.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { datapathOperations } from './datapath-operations.ts';
@@ -138,6 +139,12 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     port: options.restconfPort,
     log,
   });
+  const { fronts } = netconf;
+  const callHome = new CallHome({ configuration, fronts, file: join(options.stateDir, 'call-home.json'), log });
+  datastores.onCommit(({ treeChanged }) => {
+    if (treeChanged) callHome.follow();
+  });
+  callHome.follow();
   backups.start();
   watch.start(isUnread);
   alarms.start();
@@ -150,7 +157,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   clearInterval(forgetting);
   memoryCare.close();
   await alarms.close();
-  await Promise.all([netconf.close(), restconf.close()]);
+  await Promise.all([callHome.close(), netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
   await Promise.all([backups.close(), watch.close()]);

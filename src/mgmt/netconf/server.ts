@@ -51,6 +51,8 @@ export interface NetconfListening {
   readonly port: number;
   /** undefined without TLS. */
   readonly tlsPort: number | undefined;
+  /** Sides of a server for sockets that this device opened. */
+  readonly fronts: { readonly ssh: SshFront; readonly tls: TlsFront | undefined };
   close(): Promise<void>;
 }
 
@@ -104,7 +106,7 @@ export async function startNetconf(options: NetconfOptions): Promise<NetconfList
     const onUnix = (transport: Socket) => open({ transport, user: LOCAL_USER, kind: 'local', source: undefined });
     const unix = await listenUnix(options.runDir, onUnix);
     listeners.push({ port: 0, close: unix.close });
-    return { port: sshListener.port, tlsPort, close };
+    return { port: sshListener.port, tlsPort, fronts: { ssh, tls: tlsFront }, close };
   } catch (error) {
     await close();
     throw error;

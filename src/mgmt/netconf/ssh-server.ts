@@ -52,8 +52,8 @@ export class SshFront {
   }
 
   /** We went to a client, which is the SSH client all the same (RFC 8071 §3.1). Of those several may have one address and port. */
-  call(socket: Socket, source: string, onAuthenticated: () => void): void {
-    const connection = this.#begin(socket, source, onAuthenticated);
+  call(socket: Socket, source: string, onAuthenticated: (stream: Socket) => void): void {
+    const connection = this.#begin(socket, source, () => onAuthenticated(socket));
     this.#server(() => connection).injectSocket(socket);
   }
 

@@ -26,7 +26,7 @@ export interface TlsOptions {
 
 interface Pending {
   readonly source: string;
-  readonly onAuthenticated: () => void;
+  readonly onAuthenticated: (stream: TLSSocket) => void;
 }
 
 /** The TLS side of sockets, whoever opened them. */
@@ -71,7 +71,7 @@ export class TlsFront {
   }
 
   /** We went to a client, which is the TLS client all the same (RFC 8071 §3.1). */
-  call(socket: Socket, source: string, onAuthenticated: () => void): void {
+  call(socket: Socket, source: string, onAuthenticated: (stream: Socket) => void): void {
     this.#begin(socket, { source, onAuthenticated });
   }
 
@@ -110,7 +110,7 @@ export class TlsFront {
       transport.destroy();
       return;
     }
-    onAuthenticated();
+    onAuthenticated(transport);
     open({ transport, user, kind: 'netconf-tls', source });
   }
 
