@@ -26,8 +26,8 @@ export interface LaunchOptions {
   readonly logDir?: string | undefined;
   /** What follows the role on the command line. */
   readonly words: readonly string[];
-  readonly netconfPort: number;
-  readonly restconfPort: number;
+  /** That management listens on; 0 is any. */
+  readonly ports: readonly number[];
   readonly queues: number;
   /** Added to the environment of both children. */
   readonly home: string;
@@ -187,8 +187,7 @@ export class Launcher {
 
   #capabilities(role: ChildRole): readonly string[] {
     if (role === 'datapath') return ['net_admin'];
-    const { netconfPort, restconfPort } = this.#options;
-    return [netconfPort, restconfPort].some((port) => port > 0 && port < 1024) ? ['net_bind_service'] : [];
+    return this.#options.ports.some((port) => port > 0 && port < 1024) ? ['net_bind_service'] : [];
   }
 
   #asUser(capabilities: readonly string[]): string[] {

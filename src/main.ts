@@ -29,6 +29,7 @@ interface ProcessOptions {
   readonly logDir?: string;
   readonly user: string;
   readonly netconfPort: number;
+  readonly netconfTlsPort: number;
   readonly restconfPort: number;
   readonly listen: string[];
   readonly startup: boolean;
@@ -44,6 +45,7 @@ function processOptions(command: Command): Command {
     .option('--log-dir <dir>', 'write the logs of both processes there instead of standard output')
     .option('--user <name>', 'unprivileged user of both processes', 'gi4over6')
     .option('--netconf-port <port>', 'NETCONF over SSH', wholeNumber(0, 65_535), 830)
+    .option('--netconf-tls-port <port>', 'NETCONF over TLS, with keys/client-ca.crt', wholeNumber(0, 65_535), 6513)
     .option('--restconf-port <port>', 'RESTCONF over HTTPS', wholeNumber(0, 65_535), 8443)
     .option('--listen <address...>', 'addresses to listen on', ['::'])
     .option('--startup', 'with a startup datastore: a reboot returns to it', false)

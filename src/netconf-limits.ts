@@ -64,9 +64,9 @@ export const LIMITS = {
     range: [10, LONGEST_MS],
     what: 'how long a session without a subscription may be without a whole request',
   },
-  unauthenticated: { standard: 64, range: [1, 10_000], what: 'SSH connections that are not authenticated yet' },
+  unauthenticated: { standard: 64, range: [1, 10_000], what: 'SSH and TLS connections that are not authenticated yet' },
   unauthenticatedPerSource: { standard: 16, range: [1, 10_000], what: 'the same from one address' },
-  loginMs: { standard: 30_000, range: [10, LONGEST_MS], what: 'from an SSH connection to its authentication' },
+  loginMs: { standard: 30_000, range: [10, LONGEST_MS], what: 'from an SSH or TLS connection to its authentication' },
   attempts: {
     standard: 6,
     range: [1, 100],

@@ -32,6 +32,7 @@ export interface RunOptions {
   readonly logDir?: string;
   readonly user: string;
   readonly netconfPort: number;
+  readonly netconfTlsPort: number;
   readonly restconfPort: number;
   readonly listen: readonly string[];
   readonly startup: boolean;
@@ -83,8 +84,7 @@ export async function run(options: RunOptions): Promise<number> {
         runDir,
         logDir,
         words: commandLine(options, stateDir, runDir),
-        netconfPort: options.netconfPort,
-        restconfPort: options.restconfPort,
+        ports: [options.netconfPort, options.netconfTlsPort, options.restconfPort],
         queues: options.queues,
         home: stateDir,
       },
@@ -129,10 +129,11 @@ function tellTraces(stateDir: string, log: Log): void {
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
-  const { netconfPort, restconfPort, listen, startup, writableRunning, queues, netconfLimit } = options;
+  const { netconfPort, netconfTlsPort, restconfPort, listen, startup, writableRunning, queues, netconfLimit } = options;
   return [
     ...['--state-dir', stateDir, '--run-dir', runDir],
-    ...['--netconf-port', `${netconfPort}`, '--restconf-port', `${restconfPort}`],
+    ...['--netconf-port', `${netconfPort}`, '--netconf-tls-port', `${netconfTlsPort}`],
+    ...['--restconf-port', `${restconfPort}`],
     ...['--listen', ...listen],
     ...(startup ? ['--startup'] : []),
     ...(writableRunning ? [] : ['--no-writable-running']),

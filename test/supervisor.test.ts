@@ -120,6 +120,7 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
       runDir: join(dir, 'run'),
       user: 'gi4over6',
       netconfPort: 0,
+      netconfTlsPort: 6513,
       restconfPort: 8443,
       listen: ['::1', '127.0.0.1'],
       startup: true,
@@ -197,7 +198,7 @@ test('management has no capability when its ports need none', async () => {
 test('a child gets the whole command line', async () => {
   await withPlace(async ({ start, options: { stateDir, runDir } }) => {
     const { words } = await start().started('datapath');
-    const ports = ['--netconf-port', '0', '--restconf-port', '8443'];
+    const ports = ['--netconf-port', '0', '--netconf-tls-port', '6513', '--restconf-port', '8443'];
     const rest = ['--listen', '::1', '127.0.0.1', '--startup', '--no-writable-running', '--queues', '2'];
     const limits = ['--netconf-limit', 'depth=50', '--netconf-limit', 'idle-ms=600000'];
     assert.equal(words, ['--state-dir', stateDir, '--run-dir', runDir, ...ports, ...rest, ...limits]);

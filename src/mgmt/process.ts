@@ -6,7 +6,6 @@
  *   3. the datapath as participant of each commit
  */
 
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { trimMemory, YangContext } from 'netconf-server';
@@ -21,6 +20,8 @@ import { AccessControl } from './access.ts';
 import { alarmOperations } from './alarms/alarm-operations.ts';
 import { AlarmWatch } from './alarms/alarm-watch.ts';
 import { Backups } from './backups.ts';
+import { CallHome } from './call-home/call-home.ts';
+import { CertificateUsers } from './certificate-users.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { datapathOperations } from './datapath-operations.ts';
 import { EventLog } from './events/event-log.ts';
@@ -28,6 +29,7 @@ import { KnownServer } from './events/known-server.ts';
 import { EventSources } from './events/sources.ts';
 import { EventStreams } from './events/streams.ts';
 import { FIRST_START_FILE, firstConfiguration } from './first-configuration.ts';
+import { readHostKey, readTlsFiles } from './key-files.ts';
 import { MemoryCare } from './memory-care.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
@@ -45,6 +47,7 @@ export interface ManagementOptions {
   readonly stateDir: string;
   readonly runDir: string;
   readonly netconfPort: number;
+  readonly netconfTlsPort: number;
   readonly restconfPort: number;
   readonly listen: readonly string[];
   readonly startup: boolean;
@@ -109,9 +112,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
-  const keys = (name: string) => readKey(join(options.stateDir, 'keys', name));
-  const [key, cert] = [keys('tls.key'), keys('tls.crt')];
-  checkPair(key, cert, join(options.stateDir, 'keys'));
+  const { key, cert, authorities } = readTlsFiles(options.stateDir);
+  const certificateUsers = authorities && new CertificateUsers({ configuration, users, authorities });
   const known = new KnownServer(join(options.stateDir, 'events'), events, log);
   const { contentId } = context.yangLibrary();
   const netconf = await startNetconf({
@@ -120,7 +122,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     events,
     onCapabilities: (capabilities) => known.greeted(contentId, capabilities),
     users,
-    hostKey: keys('ssh_host_ed25519_key'),
+    hostKey: readHostKey(options.stateDir),
+    tls: certificateUsers && { key, cert, certificateUsers, port: options.netconfTlsPort },
     hosts: options.listen,
     port: options.netconfPort,
     runDir: options.runDir,
@@ -130,27 +133,32 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const restconf = await startRestconf({
     operations,
     users,
+    certificateUsers,
     key,
     cert,
     hosts: options.listen,
     port: options.restconfPort,
     log,
   });
+  const { fronts } = netconf;
+  const callHome = new CallHome({ configuration, fronts, file: join(options.stateDir, 'call-home.json'), log });
+  datastores.onCommit(({ treeChanged }) => {
+    if (treeChanged) callHome.follow();
+  });
+  callHome.follow();
   backups.start();
   watch.start(isUnread);
   alarms.start();
   // Whoever reads that it is ready may end it at once.
   const stopped = stopSignal();
-  log.info(
-    { netconf: netconf.port, restconf: restconf.port, version: datastores.head().version },
-    'management is ready',
-  );
+  const ports = { netconf: netconf.port, netconfTls: netconf.tlsPort, restconf: restconf.port };
+  log.info({ ...ports, version: datastores.head().version }, 'management is ready');
   const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
   const code = await Promise.race([stopped, systemEnd.asked]);
   clearInterval(forgetting);
   memoryCare.close();
   await alarms.close();
-  await Promise.all([netconf.close(), restconf.close()]);
+  await Promise.all([callHome.close(), netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
   await Promise.all([backups.close(), watch.close()]);
@@ -222,30 +230,6 @@ function round(ms: number): number {
 /** History has an age limit, also on a device that nobody edits. */
 function forgetOld(datastores: Datastores, log: Log): void {
   datastores.forgetOld().catch((error: unknown) => log.error({ error }, 'old history could not be forgotten'));
-}
-
-/** @throws Error with code KEY and what to do */
-function readKey(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const message = `${file} cannot be read (${String(cause)}): it must be there, readable by the user of this process`;
-    throw Object.assign(new Error(message, { cause }), { code: 'KEY' });
-  }
-}
-
-/** @throws Error with code KEY when TLS could not begin with them */
-function checkPair(key: Buffer, cert: Buffer, dir: string): void {
-  let why = 'the key is not that of the certificate';
-  try {
-    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return;
-  } catch (error) {
-    why = String(error);
-  }
-  const advice = `put a certificate and its unencrypted key there, both PEM, or remove both for new ones`;
-  throw Object.assign(new Error(`${join(dir, 'tls.crt')} and tls.key cannot be used (${why}): ${advice}`), {
-    code: 'KEY',
-  });
 }
 
 /** A second signal, such as one to the whole process group, must not cut the end short. */

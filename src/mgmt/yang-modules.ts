@@ -91,6 +91,8 @@ export function yangModules(options: {
     { name: 'ietf-restconf-subscribed-notifications', revision: '2019-11-17', features: [] },
     { name: 'gi-4over6', features: WORKING_FEATURES },
     { name: 'gi-4over6-alarms', features: [] },
+    { name: 'ietf-x509-cert-to-name', revision: '2014-12-10', features: [] },
+    { name: 'gi-4over6-management', features: [] },
     { name: 'gi-4over6-deviations', features: [] },
   ];
 }

@@ -16,6 +16,8 @@ const OTHER_BOOT = ['unshare', '--mount', 'sh', '-c', `mount --bind "$0" ${BOOT_
 
 export interface Management {
   readonly netconfPort: number;
+  /** NETCONF over TLS; 0 without `client-ca.crt`. */
+  readonly netconfTlsPort: number;
   readonly restconfPort: number;
   readonly password: string;
   readonly stateDir: string;
@@ -33,16 +35,25 @@ export interface Management {
 
 interface Running {
   readonly netconf: number;
+  readonly netconfTls: number;
   readonly restconf: number;
   stop(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts a fresh management process, of `program`; `stop` must be the last thing a test file does with it. */
-export async function startManagement(options: readonly string[] = [], program = PROGRAM): Promise<Management> {
+/**
+ * Starts a fresh management process, of `program`, with these files more in its folder of keys; `stop` must be the last thing a test
+ * file does with it.
+ */
+export async function startManagement(
+  options: readonly string[] = [],
+  program = PROGRAM,
+  keys: Readonly<Record<string, Buffer>> = {},
+): Promise<Management> {
   const dir = mkdtempSync(join(tmpdir(), 'gi4over6-management-'));
   const [stateDir, runDir] = [join(dir, 'state'), join(dir, 'run')];
   mkdirSync(runDir, { mode: 0o700 });
   await prepareFirstStart({ stateDir, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+  for (const [name, content] of Object.entries(keys)) writeFileSync(join(stateDir, 'keys', name), content);
   const output: string[] = [];
   let prefix: readonly string[] = [];
   const start = (more: readonly string[]) =>
@@ -51,6 +62,9 @@ export async function startManagement(options: readonly string[] = [], program =
   return {
     get netconfPort() {
       return running.netconf;
+    },
+    get netconfTlsPort() {
+      return running.netconfTls;
     },
     get restconfPort() {
       return running.restconf;
@@ -85,7 +99,8 @@ function launch(
   output: string[],
   prefix: readonly string[],
 ): Promise<Running> {
-  const words = ['--state-dir', stateDir, '--run-dir', runDir, '--netconf-port', '0', '--restconf-port', '0'];
+  const ports = ['netconf', 'netconf-tls', 'restconf'].flatMap((face) => [`--${face}-port`, '0']);
+  const words = ['--state-dir', stateDir, '--run-dir', runDir, ...ports];
   const command = [process.execPath, ...program, ...words, '--listen', '127.0.0.1', ...more];
   const [first = '', ...others] = [...prefix, ...command];
   const child = spawn(first, others, {
@@ -121,8 +136,8 @@ function launch(
         .find((text) => text.includes('management is ready'));
       if (!line) return;
       clearTimeout(timer);
-      const { netconf, restconf } = JSON.parse(line) as { netconf: number; restconf: number };
-      resolve({ netconf, restconf, stop });
+      const { netconf, netconfTls = 0, restconf } = JSON.parse(line) as Omit<Running, 'stop'>;
+      resolve({ netconf, netconfTls, restconf, stop });
     });
   });
 }

@@ -2,6 +2,8 @@
 
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
+import { connect as tlsConnect } from 'node:tls';
 import ssh2 from 'ssh2';
 import { type Framing, frameEnd, framePiece, MessageReader } from '../../src/mgmt/netconf/framing.ts';
 
@@ -38,6 +40,22 @@ export class RawClient {
     const client = new RawClient(connect(path));
     client.hello = await client.receive();
     return client;
+  }
+
+  /** A client on a transport that is open and has a session, such as TLS. */
+  static async on(transport: Duplex): Promise<RawClient> {
+    const client = new RawClient(transport);
+    client.hello = await client.receive();
+    return client;
+  }
+
+  /** A client over TLS. @throws Error when the handshake fails before a certificate is asked for */
+  static async tls(port: number, options: ConnectionOptions & { localAddress?: string }): Promise<RawClient> {
+    const socket = tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...options });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve).once('error', reject);
+    });
+    return RawClient.on(socket);
   }
 
   /** A client through the SSH subsystem. */

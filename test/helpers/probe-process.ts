@@ -4,15 +4,17 @@ import { parseArgs } from 'node:util';
 import { runManagement } from '../../src/mgmt/process.ts';
 
 const text = { type: 'string' } as const;
+const WORDS = ['state-dir', 'run-dir', 'netconf-port', 'netconf-tls-port', 'restconf-port', 'listen'] as const;
 const { values } = parseArgs({
   args: process.argv.slice(3),
-  options: { 'state-dir': text, 'run-dir': text, 'netconf-port': text, 'restconf-port': text, listen: text },
+  options: Object.fromEntries(WORDS.map((word) => [word, text])),
 });
 
 process.exitCode = await runManagement({
   stateDir: values['state-dir'] ?? '',
   runDir: values['run-dir'] ?? '',
   netconfPort: Number(values['netconf-port']),
+  netconfTlsPort: 0,
   restconfPort: Number(values['restconf-port']),
   listen: [values.listen ?? ''],
   startup: false,

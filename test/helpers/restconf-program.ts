@@ -43,8 +43,11 @@ export interface Program {
   stop(): Promise<number | null>;
 }
 
-export async function startProgram(options: readonly string[] = []): Promise<Program> {
-  const management = await startManagement(options);
+export async function startProgram(
+  options: readonly string[] = [],
+  keys: Readonly<Record<string, Buffer>> = {},
+): Promise<Program> {
+  const management = await startManagement(options, undefined, keys);
   const url = () => `https://127.0.0.1:${management.restconfPort}`;
   const run = async (body: (box: ProgramBox) => Promise<void>) => {
     const netconf = (await RawClient.local(management.socket)).greet('1.1');

@@ -1,4 +1,4 @@
-/** The NETCONF server: SSH and local sessions over one libnetconf2, a registry of them, and their limits. */
+/** The NETCONF server: SSH, TLS and local sessions over one libnetconf2, a registry of them, and their limits. */
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -7,6 +7,7 @@ import { NetconfServer } from 'netconf-server';
 import type { Log } from '../../log.ts';
 import type { NetconfLimits } from '../../netconf-limits.ts';
 import { ManagementError } from '../../state/errors.ts';
+import type { CertificateUsers } from '../certificate-users.ts';
 import type { EventSources } from '../events/sources.ts';
 import { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
@@ -14,7 +15,10 @@ import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
 import { rememberGood } from './operation-check.ts';
 import { GuardedSession } from './session.ts';
-import { listenSsh } from './ssh-server.ts';
+import { SshFront } from './ssh-server.ts';
+import type { Listening } from './tcp-listener.ts';
+import { listenTcp, Unauthenticated } from './tcp-listener.ts';
+import { TlsFront } from './tls-server.ts';
 import { listenUnix } from './unix-server.ts';
 
 export interface NetconfOptions {
@@ -26,11 +30,30 @@ export interface NetconfOptions {
   readonly users: Users;
   /** SSH host key in OpenSSH form. */
   readonly hostKey: Buffer;
+  /** Where there are authorities for client certificates. */
+  readonly tls: TlsParts | undefined;
   readonly hosts: readonly string[];
   readonly port: number;
   readonly runDir: string;
   readonly limits: NetconfLimits;
   readonly log: Log;
+}
+
+export interface TlsParts {
+  /** PEM. */
+  readonly key: Buffer;
+  readonly cert: Buffer;
+  readonly certificateUsers: CertificateUsers;
+  readonly port: number;
+}
+
+export interface NetconfListening {
+  readonly port: number;
+  /** undefined without TLS. */
+  readonly tlsPort: number | undefined;
+  /** Sides of a server for sockets that this device opened. */
+  readonly fronts: { readonly ssh: SshFront; readonly tls: TlsFront | undefined };
+  close(): Promise<void>;
 }
 
 /** A client that is authenticated. */
@@ -53,21 +76,41 @@ const CAPABILITIES = [
   'urn:ietf:params:netconf:capability:with-operational-defaults:1.0',
 ];
 
-/** Listens; the port is the real one when 0 was asked for. @throws Error with code when a port or socket is taken */
-export async function startNetconf(options: NetconfOptions): Promise<{ port: number; close(): Promise<void> }> {
+/** Listens; a port is the real one when 0 was asked for. @throws Error with code when a port or socket is taken */
+export async function startNetconf(options: NetconfOptions): Promise<NetconfListening> {
+  const { hosts, port, limits, tls } = options;
   const registry = new Sessions(options);
   const open = (client: Client) => registry.open(client);
-  const ssh = await listenSsh({ ...options, open });
-  const unix = await listenUnix(options.runDir, (transport) => {
-    open({ transport, user: LOCAL_USER, kind: 'local', source: undefined });
-  });
-  return {
-    port: ssh.port,
-    close: async () => {
-      await Promise.all([ssh.close(), unix.close()]);
-      await registry.close();
-    },
+  const unauthenticated = new Unauthenticated(limits);
+  const ssh = new SshFront({ ...options, unauthenticated, open });
+  const tlsFront = tls && new TlsFront({ ...options, ...tls, unauthenticated, open });
+  const listeners: Listening[] = [];
+  const close = async () => {
+    const closed = Promise.all(listeners.map((listener) => listener.close()));
+    ssh.close();
+    tlsFront?.close();
+    await closed;
+    await registry.close();
   };
+  try {
+    const onSsh = { face: 'NETCONF', option: '--netconf-port', allowHalfOpen: false, onSocket: ssh.take.bind(ssh) };
+    const sshListener = await listenTcp({ hosts, port, ...onSsh });
+    listeners.push(sshListener);
+    let tlsPort: number | undefined;
+    if (tls && tlsFront) {
+      const onTls = { face: 'NETCONF over TLS', option: '--netconf-tls-port', onSocket: tlsFront.take.bind(tlsFront) };
+      const tlsListener = await listenTcp({ hosts, port: tls.port, allowHalfOpen: true, ...onTls });
+      listeners.push(tlsListener);
+      tlsPort = tlsListener.port;
+    }
+    const onUnix = (transport: Socket) => open({ transport, user: LOCAL_USER, kind: 'local', source: undefined });
+    const unix = await listenUnix(options.runDir, onUnix);
+    listeners.push({ port: 0, close: unix.close });
+    return { port: sshListener.port, tlsPort, fronts: { ssh, tls: tlsFront }, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 interface Entry {

@@ -16,6 +16,7 @@ export interface SshConnectionParts {
   readonly limits: NetconfLimits;
   readonly log: Log;
   readonly open: (client: Client) => void;
+  readonly onAuthenticated: () => void;
 }
 
 const METHODS = ['password', 'publickey'] as const;
@@ -35,14 +36,6 @@ export class SshConnection {
     this.#timer = setTimeout(() => this.end(), parts.limits.loginMs);
     parts.socket.on('error', () => undefined);
     parts.socket.on('close', () => clearTimeout(this.#timer));
-  }
-
-  get source(): string {
-    return this.#parts.source;
-  }
-
-  get isAuthenticated(): boolean {
-    return this.#user !== undefined;
   }
 
   end(): void {
@@ -81,6 +74,7 @@ export class SshConnection {
     // A key that a client merely offers is no authentication yet (RFC 4252 §7).
     if (!isQuery(context)) {
       this.#user = username;
+      this.#parts.onAuthenticated();
       this.#awaitChannel();
     }
     context.accept();

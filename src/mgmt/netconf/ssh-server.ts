@@ -1,114 +1,79 @@
 /** NETCONF over SSH (RFC 6242): the subsystem netconf and nothing else; passwords and public keys of our own users. */
 
-import type { Server, Socket } from 'node:net';
-import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import ssh2 from 'ssh2';
 import type { Log } from '../../log.ts';
 import type { NetconfLimits } from '../../netconf-limits.ts';
 import type { Users } from '../users.ts';
-import type { Client, NetconfOptions } from './server.ts';
+import type { Client } from './server.ts';
 import { SshConnection } from './ssh-connection.ts';
+import type { Unauthenticated } from './tcp-listener.ts';
 
-interface SshOptions extends Pick<NetconfOptions, 'users' | 'hostKey' | 'hosts' | 'port' | 'limits' | 'log'> {
-  readonly open: (client: Client) => void;
-}
-
-/** @throws Error with code EADDRINUSE or EACCES and a sentence when it cannot listen */
-export async function listenSsh(options: SshOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const { hosts, users, limits, log, open, hostKey } = options;
-  const listeners: SshListener[] = [];
-  const close = async () => {
-    await Promise.all(listeners.map((listener) => listener.close()));
-  };
-  let { port } = options;
-  try {
-    for (const host of hosts) {
-      const listener = new SshListener({ users, limits, log, open, hostKey });
-      port = await listener.listen(host, port);
-      listeners.push(listener);
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { port, close };
-}
-
-interface ListenerParts {
+export interface SshOptions {
   readonly users: Users;
   readonly limits: NetconfLimits;
   readonly log: Log;
+  /** SSH host key in OpenSSH form. */
   readonly hostKey: Buffer;
+  readonly unauthenticated: Unauthenticated;
   readonly open: (client: Client) => void;
 }
 
 /**
- * One address. The TCP sockets are ours and ssh2 gets them handed over, so that a connection that never says a word of
- * SSH is counted and ended as well.
+ * The SSH side of sockets, whoever opened them. The TCP sockets are ours and ssh2 gets them handed over, so that a connection
+ * that never says a word of SSH is counted and ended as well.
  */
-class SshListener {
-  readonly #parts: ListenerParts;
-  readonly #ssh: ssh2.Server;
-  readonly #tcp: Server;
-  /** By address and port of the peer. */
-  readonly #connections = new Map<string, SshConnection>();
+export class SshFront {
+  readonly #options: SshOptions;
+  readonly #accepting: ssh2.Server;
+  /** Those that came, by address and port of the peer. */
+  readonly #accepted = new Map<string, SshConnection>();
+  readonly #connections = new Set<SshConnection>();
 
-  constructor(parts: ListenerParts) {
-    this.#parts = parts;
-    this.#ssh = new ssh2.Server({ hostKeys: [parts.hostKey], ident: 'gi4over6' }, (connection, { ip, port }) => {
-      this.#connections.get(`${ip} ${port}`)?.attach(connection);
-    });
-    this.#tcp = createServer((socket) => this.#onSocket(socket));
+  constructor(options: SshOptions) {
+    this.#options = options;
+    this.#accepting = this.#server(({ ip, port }) => this.#accepted.get(`${ip} ${port}`));
   }
 
-  listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#tcp.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-      this.#tcp.listen(port, host, () => {
-        const address = this.#tcp.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
-      });
-    });
-  }
-
-  async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#tcp.close(() => resolve()));
-    for (const connection of this.#connections.values()) connection.end();
-    await closed;
-  }
-
-  #onSocket(socket: Socket): void {
-    const { remoteAddress: source, remotePort } = socket;
-    if (source === undefined || this.#isCrowded(source)) {
+  /** A client came. */
+  take(socket: Socket, source: string): void {
+    const { unauthenticated } = this.#options;
+    if (!unauthenticated.admit(socket, source)) {
       socket.destroy();
       return;
     }
-    const { users, limits, log, open } = this.#parts;
-    const key = `${source} ${remotePort}`;
-    this.#connections.set(key, new SshConnection({ socket, source, users, limits, log, open }));
-    socket.on('close', () => this.#connections.delete(key));
+    const key = `${source} ${socket.remotePort}`;
+    this.#accepted.set(
+      key,
+      this.#begin(socket, source, () => unauthenticated.authenticated(socket)),
+    );
+    socket.on('close', () => this.#accepted.delete(key));
+    this.#accepting.injectSocket(socket);
+  }
+
+  /** We went to a client, which is the SSH client all the same (RFC 8071 §3.1). Of those several may have one address and port. */
+  call(socket: Socket, source: string, onAuthenticated: (stream: Socket) => void): void {
+    const connection = this.#begin(socket, source, () => onAuthenticated(socket));
+    this.#server(() => connection).injectSocket(socket);
+  }
+
+  close(): void {
+    for (const connection of this.#connections) connection.end();
+  }
+
+  #begin(socket: Socket, source: string, onAuthenticated: () => void): SshConnection {
+    const { users, limits, log, open } = this.#options;
+    const connection = new SshConnection({ socket, source, users, limits, log, open, onAuthenticated });
+    this.#connections.add(connection);
+    socket.on('close', () => this.#connections.delete(connection));
     // Without it a reply waits 40 ms.
     socket.setNoDelay(true);
-    this.#ssh.injectSocket(socket);
+    return connection;
   }
 
-  #isCrowded(source: string): boolean {
-    const pending = [...this.#connections.values()].filter(({ isAuthenticated }) => !isAuthenticated);
-    const { unauthenticated, unauthenticatedPerSource } = this.#parts.limits;
-    return (
-      pending.length >= unauthenticated ||
-      pending.filter((connection) => connection.source === source).length >= unauthenticatedPerSource
-    );
+  #server(connectionOf: (peer: { ip: string; port: number }) => SshConnection | undefined): ssh2.Server {
+    return new ssh2.Server({ hostKeys: [this.#options.hostKey], ident: 'gi4over6' }, (connection, peer) => {
+      connectionOf(peer)?.attach(connection);
+    });
   }
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  const why =
-    error.code === 'EADDRINUSE'
-      ? 'the port is taken: stop the other program or choose another with --netconf-port'
-      : error.code === 'EACCES'
-        ? 'a port below 1024 needs CAP_NET_BIND_SERVICE: start with gi4over6 run as root'
-        : error.message;
-  const message = `NETCONF cannot listen on ${host} port ${port}: ${why}`;
-  return Object.assign(new Error(message, { cause: error }), { code: error.code ?? 'LISTEN' });
 }

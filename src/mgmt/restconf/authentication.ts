@@ -32,6 +32,7 @@ function parseBasic(text: string | undefined): readonly [user: string, password:
   return colon < 0 ? undefined : [pair.slice(0, colon), pair.slice(colon + 1)];
 }
 
-function unauthorized(message: string): RestconfFault {
+/** 401 access-denied with the challenge. */
+export function unauthorized(message: string): RestconfFault {
   return new RestconfFault(401, 'access-denied', { message }, CHALLENGE);
 }

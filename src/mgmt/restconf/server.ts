@@ -2,23 +2,26 @@
  * RESTCONF over HTTPS (RFC 8040): HTTP/1.1 and HTTP/2 on one TLS port. fastify is the plumbing; it never sees a path,
  * since routers decode `%2F` too early. A request goes this way:
  *
- *   1. user and password                authentication.ts
+ *   1. who it is                       client-certificates.ts, authentication.ts
  *   2. request line to one value        request.ts
  *   3. body, within limits              incoming-body.ts
  *   4. the handler of its kind          read, edit, invoke, discovery
  *   5. the reply, or the errors body    reply.ts, send.ts
  */
 
-import type { Http2SecureServer } from 'node:http2';
+import type { IncomingMessage } from 'node:http';
+import type { Http2SecureServer, Http2ServerRequest } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { fastify } from 'fastify';
 import type { Log } from '../../log.ts';
 import type { Caller } from '../../state/request.ts';
+import type { CertificateUsers } from '../certificate-users.ts';
 import type { Users } from '../users.ts';
 import { authenticate } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { longBody } from './body.ts';
+import { ClientCertificates } from './client-certificates.ts';
 import { refuseConnection, trackConnections } from './connections.ts';
 import { apiResource, hostMeta, operationsResource, yangLibraryVersion } from './discovery.ts';
 import { openSubscription } from './dynamic-subscription.ts';
@@ -40,6 +43,8 @@ import { yangPatch } from './yang-patch.ts';
 export interface RestconfOptions {
   readonly operations: RestconfOperations;
   readonly users: Pick<Users, 'verifyPassword'>;
+  /** Where there are authorities for client certificates. */
+  readonly certificateUsers?: CertificateUsers | undefined;
   /** PEM. */
   readonly key: string | Buffer;
   readonly cert: string | Buffer;
@@ -80,6 +85,7 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
     key,
     cert,
     minVersion: 'TLSv1.2' as const,
+    ...face.certificates?.tlsOptions,
     handshakeTimeout: LIMITS.headerMs,
     maxHeaderSize: LIMITS.headerOctets,
     settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.headerOctets },
@@ -138,6 +144,7 @@ interface Incoming {
   readonly originalUrl: string;
   readonly headers: Headers;
   readonly ip: string;
+  readonly raw: IncomingMessage | Http2ServerRequest;
 }
 
 interface Admitted {
@@ -149,6 +156,7 @@ interface Admitted {
 
 /** Requests to replies. */
 class RestconfFace {
+  readonly certificates: ClientCertificates | undefined;
   readonly #options: RestconfOptions;
   readonly #editor: Editor;
   readonly #streams: OpenStreams;
@@ -156,6 +164,8 @@ class RestconfFace {
 
   constructor(options: RestconfOptions) {
     this.#options = options;
+    const { certificateUsers } = options;
+    this.certificates = certificateUsers && new ClientCertificates(certificateUsers);
     this.#editor = new Editor(options.operations);
     this.#streams = new OpenStreams(options.operations);
   }
@@ -164,7 +174,11 @@ class RestconfFace {
   async admit(request: Incoming): Promise<void> {
     if (isHostMeta(request)) return;
     const { operations, users } = this.#options;
-    const caller = await authenticate(users, request.headers, request.ip);
+    const user = this.certificates?.userOf(request.raw);
+    const caller: Caller =
+      user === undefined
+        ? await authenticate(users, request.headers, request.ip)
+        : { user, session: 0, face: 'restconf', source: request.ip };
     const url = request.originalUrl;
     const value = parseRequest(request.method, url, request.headers, operations.schema, operations.check);
     this.#admitted.set(request, { caller, value });
