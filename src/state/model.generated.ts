@@ -552,6 +552,7 @@ export const DROP_REASONS = [
   'ecn-inner-not-ect-outer-ce',
   'unknown-destination-option',
   'routing-header',
+  'extension-header-limit',
   'reassembly-limit',
   'reassembly-timeout',
   'fragment-malformed',

@@ -115,6 +115,10 @@ const EXTENSIONS: readonly (readonly [nextHeader: number, octets: string])[] = [
   [60, '04005e0400000000'],
   [60, '3b00010400000000'],
   [51, '0400010400000000'],
+  // At the limit of headers and options, and beyond.
+  [60, `0408${'00'.repeat(63)}0105${'00'.repeat(5)}`],
+  [60, `0408${'00'.repeat(62)}0106${'00'.repeat(6)}`],
+  [60, `0410${'0100'.repeat(67)}`],
 ];
 
 /** A row or port set, and the end that belongs to it; undefined in an empty table. */
