@@ -3,8 +3,9 @@
  * kind of error, in shared memory. All workers of a role draw on the same bucket, so a rate is that of the instance
  * however many workers there are; a lock word keeps their steps apart.
  *
- * Kinds: ICMPv4 errors have the same rate and burst, but a bucket for each kind, by who can cause them. Who scans
- * addresses that nothing holds, or forges ICMPv6 errors, takes nothing from path MTU discovery and traceroute.
+ * Kinds: the errors of a family have the same rate and burst, but a bucket for each kind, by who can cause them. Who scans
+ * addresses that nothing holds, or forges ICMPv6 errors, takes nothing from path MTU discovery and traceroute; who sends tunnel
+ * packets from made-up addresses takes nothing from what gateways are told.
  *
  * Fairness: what a source has used is kept beside the bucket, and fades with the time in which the bucket fills. A
  * source that has used something gets a token only while as much is left after it: n sources that all ask without end
@@ -31,13 +32,15 @@ export const ABOUT_IPV4 = 1;
 export const ABOUT_TUNNELLED = 2;
 /** What an ICMPv6 error from inside the tunnel, which anybody can forge, says to an IPv4 source. */
 export const RELAYED = 3;
-/** ICMPv6, about any tunnel packet. */
+/** ICMPv6, about a tunnel packet from an address that a row leads to. */
 export const ABOUT_TUNNEL = 4;
-const KINDS = 5;
+/** The same from any other address, which may be made up. */
+export const ABOUT_STRANGER = 5;
+const KINDS = 6;
 
 /** The kinds of each family. */
 export const ICMPV4_ERRORS: readonly number[] = [ABOUT_UNBOUND, ABOUT_IPV4, ABOUT_TUNNELLED, RELAYED];
-export const ICMPV6_ERRORS: readonly number[] = [ABOUT_TUNNEL];
+export const ICMPV6_ERRORS: readonly number[] = [ABOUT_TUNNEL, ABOUT_STRANGER];
 
 const LOCK = 0;
 const SENT = 1;
@@ -103,7 +106,7 @@ export class IcmpBudget {
     return granted;
   }
 
-  /** Worker: `count` errors of a kind were due that were not even asked for. */
+  /** Worker: `count` errors of a kind were due that were not asked for, or found no room. */
   addSuppressed(instance: number, kind: number, count: number): void {
     addToCount(this.#words, this.#bucketWord(instance, kind) + SUPPRESSED, count);
   }

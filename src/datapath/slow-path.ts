@@ -59,6 +59,7 @@ import {
   DROP_UNBOUND_SOURCE,
   DROP_UNKNOWN_OPTION,
   DROP_UNSUPPORTED_NEXT_HEADER,
+  DROP_WRITE_FAILED,
   DROP_WRONG_AFTR,
   FORWARDED,
   HAIRPINNED,
@@ -184,6 +185,11 @@ export class SlowPath {
     const len = batch.lengths[k] ?? 0;
     batch.verdicts[k] = batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len);
     batch.rows[k] = parsed.row;
+  }
+
+  /** Whether the waiting of packets of earlier batches has ended. */
+  isDue(nowMs: number): boolean {
+    return this.#portSets.isDue(nowMs);
   }
 
   /** Decides the packets of earlier batches whose waiting ends now. */
@@ -320,7 +326,7 @@ export class SlowPath {
     if (!isIcmpv6EchoRequest(batch.buf, outer, message, len)) {
       return this.#tunnelErrors.take(batch, k, outer, message, len, softwire);
     }
-    return this.#echo.answer(batch, k, outer, message, len, softwire, isWhole) ? REPLIED : DROP_TOO_BIG;
+    return this.#echo.answer(batch, k, outer, message, len, softwire, isWhole) ? REPLIED : DROP_WRITE_FAILED;
   }
 
   /** The inner packet at `at`, `len` octets at most, of the IPv6 packet at `outer`. */
@@ -330,7 +336,9 @@ export class SlowPath {
     packet.outer = outer;
     if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, batch.words, at)) return DROP_MALFORMED_IPV4;
     const source = ipv4.source(buf, at);
-    if (this.#isNoHost(source) || this.#byIpv4Address(source) !== 0) return DROP_MARTIAN_IPV4_SOURCE;
+    if (this.#isNoHost(source) || this.#byIpv4Address(source) !== 0 || this.#own.isHost(source)) {
+      return DROP_MARTIAN_IPV4_SOURCE;
+    }
     if (this.#isNoHost(ipv4.destination(buf, at))) return DROP_MARTIAN_IPV4_DESTINATION;
     if (this.#wantsItsOwnRoute(buf, at, packet.softwire)) return DROP_SOURCE_ROUTE_OPTION;
     packet.ecn = decapsulatedEcn(ipv4.tos(buf, at), ipv6.trafficClass(buf, outer));
@@ -377,8 +385,13 @@ export class SlowPath {
     if (other === 0) return this.#toIpv4(batch, packet);
     if (other < 0) return -other;
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
-    if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
+    if (!this.#mayTurn(packet.softwire) || !this.#mayTurn(this.#softwireOf(other))) return DROP_HAIRPIN_DISABLED;
     return this.#hairpin(batch, packet, other);
+  }
+
+  /** Whether the AFTR of a softwire connects gateways: to each other, and to those of others. */
+  #mayTurn(softwire: number): boolean {
+    return this.#softwires.has(softwire, FLAG_HAIRPINNING);
   }
 
   /** Echo to the instance's own address is answered through the tunnel; anything else is for the kernel. */
