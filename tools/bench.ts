@@ -3,6 +3,7 @@
  * a line for each result, or the bench's own table.
  *
  *   datapath   the engine in memory: packets a second at 1,000 and 1,000,000 bindings
+ *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
  *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
@@ -29,6 +30,11 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
   datapath: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/datapath.ts')).benchDatapath());
+  },
+  hostile: async (words) => {
+    const { json, kinds } = optionsIn(words, { ...JSON_FILE, kinds: { type: 'string' } });
+    requireWritable('json', json);
+    return listed(await (await import('./bench/hostile.ts')).benchHostile(kinds?.split(',')));
   },
   netconf: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);

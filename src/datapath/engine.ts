@@ -129,8 +129,9 @@ export class Engine {
     const identifications = new Identifications(memory.identificationKey, worker);
     this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, seed, identifications);
     const budget = new IcmpBudget(seed, memory.icmpBudget);
-    const errors = new Icmpv6Errors(this.#softwires, budget);
-    this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker, gatewaysOf(memory, this.#table));
+    const gateways = gatewaysOf(memory, this.#table);
+    const errors = new Icmpv6Errors(this.#softwires, budget, gateways);
+    this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker, gateways);
     const violations = new Violations(memory.statistics, this.#table.rows);
     const refusals = new GatewayRefusals({
       softwires: this.#softwires,
@@ -167,6 +168,11 @@ export class Engine {
     const events = new Events(memory.workers, memory.events);
     const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, refusals, tunnelErrors };
     return new SlowPath({ ...parts, fragments: this.fragments, events, worker, seed });
+  }
+
+  /** Whether something that waits ends, though no packet comes. */
+  isDue(nowMs: number): boolean {
+    return this.fragments.isDue(nowMs) || this.#slowPath.isDue(nowMs);
   }
 
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */

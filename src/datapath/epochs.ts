@@ -4,7 +4,8 @@
  *
  *     word 0: epoch    word 1: 1 while workers are held at their boundary    word 2 + n: worker n
  *
- * A worker's word is the epoch in which its batch began, or OUTSIDE between batches. What the writer unlinked in epoch
+ * Epochs count from 0 to LAST_EPOCH and begin anew: a thousand retired rows a second come round in 24 days, and no batch lasts
+ * a tenth of that. A worker's word is the epoch in which its batch began, or OUTSIDE between batches. What the writer unlinked in epoch
  * e is free once every worker is outside or began its batch after e. All words are accessed with Atomics, whose order
  * is the same for all threads: a worker that writes its word after the writer looked also reads the table after it.
  */
@@ -13,6 +14,8 @@ const EPOCH = 0;
 const HELD = 1;
 const FIRST_WORKER = 2;
 const OUTSIDE = 0x7fffffff;
+const LAST_EPOCH = 0x7ffffffe;
+const HALF = 0x4000_0000;
 
 export class Epochs {
   readonly memory: SharedArrayBuffer;
@@ -46,12 +49,17 @@ export class Epochs {
 
   /** Writer: something was just unlinked; returns the epoch to give to `hasPassed`. */
   advance(): number {
-    return Atomics.add(this.#words, EPOCH, 1);
+    const epoch = Atomics.load(this.#words, EPOCH);
+    Atomics.store(this.#words, EPOCH, epoch === LAST_EPOCH ? 0 : epoch + 1);
+    return epoch;
   }
 
   /** Writer: whether no worker can still hold what was unlinked in that epoch. */
   hasPassed(epoch: number): boolean {
-    for (let i = 0; i < this.#workers; i++) if (Atomics.load(this.#words, FIRST_WORKER + i) <= epoch) return false;
+    for (let i = 0; i < this.#workers; i++) {
+      const began = Atomics.load(this.#words, FIRST_WORKER + i);
+      if (began !== OUTSIDE && !isAfter(began, epoch)) return false;
+    }
     return true;
   }
 
@@ -84,4 +92,10 @@ export class Epochs {
     }
     return true;
   }
+}
+
+/** Whether one epoch is after another, in a circle in which they are not half of it apart. */
+function isAfter(one: number, other: number): boolean {
+  const ahead = one > other ? one - other : one - other + LAST_EPOCH + 1;
+  return one !== other && ahead < HALF;
 }

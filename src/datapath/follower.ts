@@ -43,6 +43,7 @@ export class Follower {
   #isBehind = false;
   #configuration: Configuration = NOTHING;
   #broadcasts: readonly number[] = [];
+  #hosts: readonly number[] = [];
   #hash: ContentHash | undefined = new ContentHash();
   #summing: Promise<void> = Promise.resolve();
   #damage = '';
@@ -88,10 +89,11 @@ export class Follower {
     return this.#damage !== '' || !this.#hasParted ? this.#damage : PARTED;
   }
 
-  /** Makes the broadcast addresses of this device's links those given, for all roles. */
-  setBroadcasts(broadcasts: readonly number[]): void {
+  /** Makes the broadcast addresses of this device's links, and its own addresses on them, those given, for all roles. */
+  setLinkAddresses(broadcasts: readonly number[], hosts: readonly number[]): void {
     this.#broadcasts = broadcasts;
-    for (const forwarding of this.#forwarding.values()) forwarding.setBroadcasts(broadcasts);
+    this.#hosts = hosts;
+    for (const forwarding of this.#forwarding.values()) forwarding.setLinkAddresses(broadcasts, hosts);
   }
 
   /** What a role forwards by; undefined as long as it never had an instance. */
@@ -155,7 +157,7 @@ export class Follower {
         this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#allocate));
       }
       this.#forwarding.get(role)?.setInstances(plans);
-      this.#forwarding.get(role)?.setBroadcasts(this.#broadcasts);
+      this.#forwarding.get(role)?.setLinkAddresses(this.#broadcasts, this.#hosts);
     }
   }
 

@@ -107,8 +107,9 @@ export class Forwarding {
   /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
   #egressMtus: ReadonlyMap<string, number> = new Map();
   #plans: readonly InstancePlan[] = [];
-  /** Broadcast addresses of the links of this device. */
+  /** Broadcast addresses of the links of this device, and its addresses on them. */
   #broadcasts: readonly number[] = [];
+  #hosts: readonly number[] = [];
   /** Tunnel addresses in use with their softwire numbers, by instance; the main one first. */
   #tunnels = new Map<string, readonly Tunnel[]>();
   /** Bindings that found the table full. */
@@ -220,10 +221,14 @@ export class Forwarding {
     this.#tunnels = new Map(forwarding.map(({ plan }) => [plan.name, this.#tunnelsOf(plan)]));
   }
 
-  /** Makes the broadcast addresses of this device's links those given: what comes from or goes to one is no host's. */
-  setBroadcasts(broadcasts: readonly number[]): void {
-    if (broadcasts.join() === this.#broadcasts.join()) return;
+  /**
+   * Makes the broadcast addresses of this device's links those given, and its own addresses on them: what comes from or goes
+   * to the former is no host's, and what comes from one of the latter did not come through a tunnel.
+   */
+  setLinkAddresses(broadcasts: readonly number[], hosts: readonly number[]): void {
+    if (broadcasts.join() === this.#broadcasts.join() && hosts.join() === this.#hosts.join()) return;
     this.#broadcasts = broadcasts;
+    this.#hosts = hosts;
     this.hold(() => this.#writeOwn());
   }
 
@@ -232,6 +237,7 @@ export class Forwarding {
     this.#own.set(
       addresses.filter((address) => address !== 0),
       this.#broadcasts,
+      this.#hosts,
     );
   }
 
@@ -447,7 +453,11 @@ export class Forwarding {
   #setSoftwires(plan: InstancePlan, instance: number): void {
     const { flags, hopLimit, pipeDscp, payloadMtu, ipv4Address, encapsulationLimit, mssClamp, reassembly, remote } =
       plan;
-    const sizes = { payloadMtu, mssClamp, egressMtu: this.#egressMtus.get(plan.name) ?? PACKET_MAX };
+    const sizes = {
+      payloadMtu,
+      mssClamp,
+      egressMtu: Math.min(PACKET_MAX, this.#egressMtus.get(plan.name) ?? PACKET_MAX),
+    };
     for (const local of plan.locals) {
       const modes = { flags, hopLimit, pipeDscp, encapsulationLimit };
       const softwire = { instance, local, ipv4Address, reassembly, ...modes, ...sizes };

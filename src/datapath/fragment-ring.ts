@@ -6,6 +6,9 @@
  *     then for each other worker: word 0 tail, 16 head (both run on and wrap), 32 records
  *     record: octets of the packet, instance it is held for, the packet in whole words
  *
+ * No source can fill a ring for others: strangers, to whom no row leads, have the first half of it; beyond that a source has a
+ * share of what passes, counted in windows of a quarter of the ring.
+ *
  * What a worker puts in becomes visible when the worker has counted it as held, all of a batch at once. A full ring
  * takes nothing: the fragment is dropped and counted.
  */
@@ -24,8 +27,16 @@ const RECORD_HEADER = 2;
 const RING_WORDS = 1 << 16;
 const MASK = RING_WORDS - 1;
 const PRODUCER_WORDS = RECORDS + RING_WORDS;
+const HALF = RING_WORDS >> 1;
+const WINDOW_SHIFT = 14;
+/** Words of a window that one source may have when the ring is more than half full; a single packet may be larger. */
+const SHARE = 1 << 12;
+const SLOTS = 256;
 /** Nobody is to be woken. */
 export const NO_WAKE = -1;
+/** Sources with a share are numbers of 0 and more; these are others. */
+export const STRANGER = -1;
+export const ONLY_SOURCE = -2;
 
 /** Memory for so many workers. */
 export function allocateRings(workers: number): SharedArrayBuffer {
@@ -38,6 +49,9 @@ export class FragmentSender {
   readonly #base: number;
   /** Behind the last record, published or not. */
   #tail: number;
+  /** Words that each slot of sources has taken of the window that the tail is in. */
+  readonly #taken = new Int32Array(SLOTS);
+  #window = 0;
 
   /** For worker `worker`, 1 or more. */
   constructor(memory: SharedArrayBuffer, worker: number) {
@@ -46,11 +60,12 @@ export class FragmentSender {
     this.#tail = this.#words[this.#base + TAIL] ?? 0;
   }
 
-  /** Puts in the packet of `octets` at `at`; false when the ring has no room. */
-  put(batch: Batch, at: number, octets: number, instance: number): boolean {
+  /** Puts in the packet of `octets` at `at`, of `source`; false when the ring has no room for it. */
+  put(batch: Batch, at: number, octets: number, instance: number, source: number): boolean {
     const count = (octets + 3) >> 2;
     const head = Atomics.load(this.#words, this.#base + HEAD);
-    if (((this.#tail - head) | 0) + RECORD_HEADER + count > RING_WORDS) return false;
+    const full = ((this.#tail - head) | 0) + RECORD_HEADER + count;
+    if (full > RING_WORDS || (source !== ONLY_SOURCE && !this.#isInShare(source, count, full > HALF))) return false;
     const records = this.#base + RECORDS;
     const tail = this.#tail;
     this.#words[records + (tail & MASK)] = octets;
@@ -60,6 +75,19 @@ export class FragmentSender {
       this.#words[records + ((tail + RECORD_HEADER + i) & MASK)] = batch.words[from + i] ?? 0;
     }
     this.#tail = (tail + RECORD_HEADER + count) | 0;
+    return true;
+  }
+
+  /** Whether a source may have so many words more; they are noted. */
+  #isInShare(source: number, count: number, isNarrow: boolean): boolean {
+    if (source === STRANGER) return !isNarrow;
+    const window = this.#tail >>> WINDOW_SHIFT;
+    if (window !== this.#window) this.#taken.fill(0);
+    this.#window = window;
+    const slot = source & (SLOTS - 1);
+    const taken = this.#taken[slot] ?? 0;
+    if (isNarrow && taken > 0 && taken + count > SHARE) return false;
+    this.#taken[slot] = taken + count;
     return true;
   }
 

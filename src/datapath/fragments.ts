@@ -3,14 +3,18 @@
  */
 
 import type { Batch } from './batch.ts';
-import { FragmentReceiver, FragmentSender, NO_WAKE } from './fragment-ring.ts';
+import { FragmentReceiver, FragmentSender, NO_WAKE, ONLY_SOURCE, STRANGER } from './fragment-ring.ts';
 import type { GatewayIndex } from './gateway-index.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
+import { KeyedHash } from './keyed-hash.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
 import type { Softwires } from './softwires.ts';
 import { DROP_REASSEMBLY_LIMIT, HELD } from './verdict.ts';
+import { IPV6_SOURCE } from './wire/ipv6.ts';
 import type { Walk } from './wire/ipv6-extensions.ts';
+
+const ADDRESS_WORDS = 4;
 
 /** What the workers of a role share for reassembly. */
 export interface FragmentMemory {
@@ -27,6 +31,7 @@ export class Fragments {
   readonly #softwires: Softwires;
   readonly #errors: Icmpv6Errors;
   readonly #gateways: GatewayIndex | undefined;
+  readonly #hash: KeyedHash;
   readonly #sender: FragmentSender | undefined;
   readonly #receiver: FragmentReceiver | undefined;
   #reassembly: Reassembly | undefined;
@@ -43,6 +48,7 @@ export class Fragments {
     this.#softwires = softwires;
     this.#errors = errors;
     this.#gateways = gateways;
+    this.#hash = new KeyedHash(memory.hashKey);
     this.#sender = worker === 0 ? undefined : new FragmentSender(memory.rings, worker);
     this.#receiver = worker === 0 ? new FragmentReceiver(memory.rings) : undefined;
   }
@@ -64,11 +70,19 @@ export class Fragments {
   /** As Reassembly.add; HELD also when the fragment is on its way to worker 0. */
   add(batch: Batch, k: number, outer: number, end: number, walk: Walk, softwire: number): number {
     if (this.#sender) {
-      const isTaken = this.#sender.put(batch, outer, batch.lengths[k] ?? 0, this.#softwires.instance(softwire));
-      return isTaken ? HELD : DROP_REASSEMBLY_LIMIT;
+      const instance = this.#softwires.instance(softwire);
+      const source = this.#sourceOf(instance, batch.words, (outer + IPV6_SOURCE) >> 2);
+      return this.#sender.put(batch, outer, batch.lengths[k] ?? 0, instance, source) ? HELD : DROP_REASSEMBLY_LIMIT;
     }
     this.#reassembly ??= this.#start();
     return this.#reassembly.add(batch, k, outer, end, walk, softwire);
+  }
+
+  /** For the ring: who sends, by the four words of an address. A gateway hears of its AFTR alone. */
+  #sourceOf(instance: number, words: Int32Array, w: number): number {
+    if (!this.#gateways) return ONLY_SOURCE;
+    if (this.#gateways.find(instance, words, w) === 0) return STRANGER;
+    return this.#hash.of(words, w, ADDRESS_WORDS, instance) >>> 1;
   }
 
   /** Gives up the datagrams whose time is over. */

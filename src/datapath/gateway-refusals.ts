@@ -54,7 +54,7 @@ export class GatewayRefusals {
     this.#log.add(this.#worker, instance, words, (outer + IPV6_SOURCE) >> 2, (at >> 2) + SOURCE_WORD);
     this.#violations.note(batch, k, instance, outer >> 2, source(batch.buf, at));
     const len = IPV6_HEADER_LEN + payloadLength(batch.buf, outer);
-    this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, batch.buf, outer, len);
+    this.#errors.send(batch, k, SOURCE_REFUSED, 0, softwire, outer, len);
     return drop;
   }
 }

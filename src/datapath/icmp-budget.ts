@@ -3,19 +3,20 @@
  * kind of error, in shared memory. All workers of a role draw on the same bucket, so a rate is that of the instance
  * however many workers there are; a lock word keeps their steps apart.
  *
- * Kinds: ICMPv4 errors have the same rate and burst, but a bucket for each kind, by who can cause them. Who scans
- * addresses that nothing holds, or forges ICMPv6 errors, takes nothing from path MTU discovery and traceroute.
+ * Kinds: the errors of a family have the same rate and burst, but a bucket for each kind, by who can cause them. Who scans
+ * addresses that nothing holds, or forges ICMPv6 errors, takes nothing from path MTU discovery and traceroute; who sends tunnel
+ * packets from made-up addresses takes nothing from what gateways are told.
  *
  * Fairness: what a source has used is kept beside the bucket, and fades with the time in which the bucket fills. A
  * source that has used something gets a token only while as much is left after it: n sources that all ask without end
- * leave about the n-th part of the bucket to one that comes new. A source that nobody else asks beside may take all; what
- * it takes above that share, half of a burst at most, is owed to those that ask next, who then have it, shared by the
- * same rule, of the tokens to come. So after a pause any source has a whole burst, and in a second no more than burst and rate leave, but for what
- * is owed at its end. Sources fall into slots by a keyed hash: those that share a slot share their use.
+ * leave about the n-th part of the bucket to one that comes new. A source that nobody else asks beside may empty a full
+ * bucket, and then has the rate, but for the reserve that grows first and is for others. So after a pause any source has a
+ * whole burst, one that comes new seldom finds nothing, and no more than burst and rate ever leave. Sources fall into
+ * slots by a keyed hash: those that share a slot share their use.
  *
  *     bucket (words):   0 lock   1-2 sent   3-4 suppressed
- *     bucket (doubles): 0 rate a second   1 burst   2 tokens, less than 0 when some of those to come are spent
- *                       3 time of the last step   4 use of all   5 owed   6.. slots of: use, its time
+ *     bucket (doubles): 0 rate a second   1 burst   2 tokens   3 time of the last step   4 use of all
+ *                       5 reserve   6.. slots of: use, its time
  */
 
 import type { ErrorCounters } from '../control.ts';
@@ -31,13 +32,15 @@ export const ABOUT_IPV4 = 1;
 export const ABOUT_TUNNELLED = 2;
 /** What an ICMPv6 error from inside the tunnel, which anybody can forge, says to an IPv4 source. */
 export const RELAYED = 3;
-/** ICMPv6, about any tunnel packet. */
+/** ICMPv6, about a tunnel packet from an address that a row leads to. */
 export const ABOUT_TUNNEL = 4;
-const KINDS = 5;
+/** The same from any other address, which may be made up. */
+export const ABOUT_STRANGER = 5;
+const KINDS = 6;
 
 /** The kinds of each family. */
 export const ICMPV4_ERRORS: readonly number[] = [ABOUT_UNBOUND, ABOUT_IPV4, ABOUT_TUNNELLED, RELAYED];
-export const ICMPV6_ERRORS: readonly number[] = [ABOUT_TUNNEL];
+export const ICMPV6_ERRORS: readonly number[] = [ABOUT_TUNNEL, ABOUT_STRANGER];
 
 const LOCK = 0;
 const SENT = 1;
@@ -49,10 +52,12 @@ const BURST = 1;
 const TOKENS = 2;
 const STEPPED_MS = 3;
 const USE = 4;
-const OWED = 5;
+const RESERVE = 5;
 const FIRST_SLOT = 6;
 const SLOTS = 256;
 const BUCKET_DOUBLES = FIRST_SLOT + 2 * SLOTS;
+/** Part of a burst that a bucket which was empty keeps for others than the one source that asks. */
+const RESERVED = 0.4;
 
 const WORDS = KINDS * MAX_INSTANCES * BUCKET_WORDS;
 const OCTETS = WORDS * 4 + KINDS * MAX_INSTANCES * BUCKET_DOUBLES * 8;
@@ -103,7 +108,7 @@ export class IcmpBudget {
     return granted;
   }
 
-  /** Worker: `count` errors of a kind were due that were not even asked for. */
+  /** Worker: `count` errors of a kind were due that were not asked for, or found no room. */
   addSuppressed(instance: number, kind: number, count: number): void {
     addToCount(this.#words, this.#bucketWord(instance, kind) + SUPPRESSED, count);
   }
@@ -122,19 +127,19 @@ export class IcmpBudget {
     const rateMs = (doubles[bucket + RATE] ?? 0) / 1_000;
     const passedMs = Math.max(0, nowMs - (doubles[bucket + STEPPED_MS] ?? 0));
     const tokens = Math.min(burst, (doubles[bucket + TOKENS] ?? 0) + passedMs * rateMs);
-    const owed = Math.min(doubles[bucket + OWED] ?? 0, burst / 2, burst - tokens);
+    const reserve = tokens >= burst ? 0 : (doubles[bucket + RESERVE] ?? 0);
     const all = (doubles[bucket + USE] ?? 0) * Math.exp((-passedMs * rateMs) / burst);
     const slot = bucket + FIRST_SLOT + 2 * this.#slotOf(source);
     const idleMs = Math.max(0, nowMs - (doubles[slot + 1] ?? 0));
     const use = (doubles[slot] ?? 0) * Math.exp((-idleMs * rateMs) / burst);
     const isFair = tokens >= 1 && (use < 1 || use + 1 <= tokens);
-    const isAlone = tokens >= 1 && all - use < 1;
-    const isOwed = owed >= 1 && (use < 1 || use + 1 <= owed + Math.max(0, tokens));
-    const granted = isFair || isAlone || isOwed;
+    const isAlone = tokens >= 1 + reserve && all - use < 1;
+    const granted = isFair || isAlone;
+    const left = granted ? tokens - 1 : tokens;
     doubles[bucket + STEPPED_MS] = nowMs;
-    doubles[bucket + TOKENS] = granted ? tokens - 1 : tokens;
+    doubles[bucket + TOKENS] = left;
     doubles[bucket + USE] = granted ? all + 1 : all;
-    doubles[bucket + OWED] = isFair || !granted ? owed : isAlone ? owed + 1 : owed - 1;
+    doubles[bucket + RESERVE] = left < 1 ? Math.min(burst * RESERVED, burst - 1) : reserve;
     doubles[slot] = granted ? use + 1 : use;
     doubles[slot + 1] = nowMs;
     unlock(this.#words, word + LOCK);

@@ -6,9 +6,11 @@
  */
 
 import type { Batch } from './batch.ts';
+import type { GatewayIndex } from './gateway-index.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
-import { ABOUT_TUNNEL } from './icmp-budget.ts';
+import { ABOUT_STRANGER, ABOUT_TUNNEL } from './icmp-budget.ts';
 import { FLAG_ICMPV6_ERRORS, SOFTWIRE_SHIFT } from './layout.ts';
+import { sameFourWords } from './memory.ts';
 import type { Softwires } from './softwires.ts';
 import { ICMPV6_HEADER_LEN, mayCauseIcmpv6Error, writeIcmpv6Error } from './wire/icmpv6.ts';
 import {
@@ -43,48 +45,45 @@ const LARGEST_QUOTE = IPV6_MINIMUM_MTU - IPV6_HEADER_LEN - ICMPV6_HEADER_LEN;
 export class Icmpv6Errors {
   readonly #softwires: Softwires;
   readonly #budget: IcmpBudget;
+  readonly #gateways: GatewayIndex | undefined;
 
-  constructor(softwires: Softwires, budget: IcmpBudget) {
+  /** `gateways` are those of an AFTR; a gateway knows its AFTR alone. */
+  constructor(softwires: Softwires, budget: IcmpBudget, gateways: GatewayIndex | undefined) {
     this.#softwires = softwires;
     this.#budget = budget;
+    this.#gateways = gateways;
   }
 
   /**
    * Sends the error `error` (one of the numbers above, with its parameter or 0) about the IPv6 packet of `len` octets at
-   * `at` in `from`, on account of packet `k`. `from` is the memory of the batch, or any other that holds the packet as it
-   * was received, from its IPv6 header on: a first fragment that waited for others, say. `softwire` names the tunnel
-   * address that it came to, which is the source of the error.
+   * `at` in the batch, on account of packet `k`; it may be the copy of one that was received earlier. `softwire` names the
+   * tunnel address that it came to, which is the source of the error.
    *
    * Returns whether it was sent. It is not: with generate-icmpv6-errors false; about what RFC 4443 §2.4 (e) excludes (an
    * ICMPv6 error, a source that is no single host, a destination that is multicast, a source that is ourselves); above
-   * the rate of the instance, which is counted; without room in the batch.
+   * the rate of the instance or without room in the batch, which is counted.
    */
-  send(
-    batch: Batch,
-    k: number,
-    error: number,
-    parameter: number,
-    softwire: number,
-    from: Uint8Array,
-    at: number,
-    len: number,
-  ): boolean {
-    if (!this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS) || !this.#mayBeAnswered(from, at, len)) return false;
+  send(batch: Batch, k: number, error: number, parameter: number, softwire: number, at: number, len: number): boolean {
+    const { buf } = batch;
+    if (!this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS) || !this.#mayBeAnswered(buf, at, len)) return false;
     const quoted = Math.min(len, LARGEST_QUOTE);
     const total = IPV6_HEADER_LEN + ICMPV6_HEADER_LEN + quoted;
-    if (!batch.hasRoom(1, total)) return false;
     const instance = this.#softwires.instance(softwire);
-    if (!this.#budget.take(instance, ABOUT_TUNNEL, addressHash(from, at + IPV6_SOURCE), batch.nowMs)) return false;
-    const { buf } = batch;
+    const kind = this.#kindOf(batch.words, (at + IPV6_SOURCE) >> 2, softwire);
+    if (!batch.hasRoom(1, total)) {
+      this.#budget.addSuppressed(instance, kind, 1);
+      return false;
+    }
+    if (!this.#budget.take(instance, kind, addressHash(buf, at + IPV6_SOURCE), batch.nowMs)) return false;
     const header = batch.takeScratch(total);
     const message = header + IPV6_HEADER_LEN;
-    for (let i = 0; i < quoted; i++) buf[message + ICMPV6_HEADER_LEN + i] = from[at + i] ?? 0;
+    buf.copyWithin(message + ICMPV6_HEADER_LEN, at, at + quoted);
     writeIpv6Fields(buf, header, 0, 0, total - IPV6_HEADER_LEN, NEXT_HEADER_ICMPV6, HOP_LIMIT);
     const { octets } = this.#softwires;
     const local = (softwire << SOFTWIRE_SHIFT) * 4 + IPV6_SOURCE;
     for (let i = 0; i < 16; i += 4) {
       setU32(buf, header + IPV6_SOURCE + i, u32(octets, local + i));
-      setU32(buf, header + IPV6_DESTINATION + i, u32(from, at + IPV6_SOURCE + i));
+      setU32(buf, header + IPV6_DESTINATION + i, u32(buf, at + IPV6_SOURCE + i));
     }
     writeIcmpv6Error(buf, header, message, quoted, error, parameter);
     batch.send(k, header, total);
@@ -104,7 +103,22 @@ export class Icmpv6Errors {
     // The highest bit asks for an answer; 01 is a silent discard.
     else if (walk.end === WALK_UNKNOWN_OPTION && u8(buf, walk.field) >= 0x80) error = UNRECOGNIZED_OPTION;
     else if (walk.end === WALK_DONE && walk.nextHeader !== NEXT_HEADER_NONE) error = UNRECOGNIZED_NEXT_HEADER;
-    if (error !== 0) this.send(batch, k, error, pointer, softwire, buf, outer, len);
+    if (error !== 0) this.send(batch, k, error, pointer, softwire, outer, len);
+  }
+
+  /** An error that is due and not even made, about a packet whose addresses are the eight words at `w`. */
+  suppress(words: Int32Array, w: number, softwire: number): void {
+    if (!this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS)) return;
+    this.#budget.addSuppressed(this.#softwires.instance(softwire), this.#kindOf(words, w, softwire), 1);
+  }
+
+  /** Whose bucket: of those that the instance knows, or of all others. */
+  #kindOf(words: Int32Array, w: number, softwire: number): number {
+    const remote = (softwire << SOFTWIRE_SHIFT) + (IPV6_DESTINATION >> 2);
+    const isKnown = this.#gateways
+      ? this.#gateways.find(this.#softwires.instance(softwire), words, w) !== 0
+      : sameFourWords(words, w, this.#softwires.words, remote);
+    return isKnown ? ABOUT_TUNNEL : ABOUT_STRANGER;
   }
 
   #mayBeAnswered(from: Uint8Array, at: number, len: number): boolean {

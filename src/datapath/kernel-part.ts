@@ -9,8 +9,8 @@ import type { KernelPart } from './datapath.ts';
 import type { Role } from './engine.ts';
 
 export interface LinkListeners {
-  /** The broadcast addresses of the links, whenever they may have changed. */
-  readonly onBroadcasts: (addresses: readonly number[]) => void;
+  /** The broadcast addresses of the links, and this device's own on them, whenever they may have changed. */
+  readonly onAddresses: (broadcasts: readonly number[], hosts: readonly number[]) => void;
   /** What the links of the IPv4 side take, by instance, whenever it may have changed. */
   readonly onEgress: (role: Role, mtus: ReadonlyMap<string, number>) => void;
 }
@@ -21,9 +21,9 @@ export interface LinkListeners {
  */
 export function kernelPart(
   devices: Readonly<Record<Role, string>>,
-  { onBroadcasts, onEgress }: LinkListeners,
+  { onAddresses, onEgress }: LinkListeners,
 ): KernelPart {
-  const kernel = new Kernel(onBroadcasts, ({ gateway, aftr }) => {
+  const kernel = new Kernel(onAddresses, ({ gateway, aftr }) => {
     onEgress('gateway', gateway);
     onEgress('aftr', aftr);
   });

@@ -6,8 +6,9 @@
  *   3. at the end of a batch, copies whose first fragment has come are decided as if they had come now; those that waited
  *      too long are dropped
  *
- * Both stores are rings of fixed size in which the oldest make room, so no sender can fill them for good; of the copies
- * that wait, the packets of one source have a share at most. A packet of the tunnel is found under its outer source too:
+ * Both stores are rings of fixed size in which the oldest make room, so no sender can fill them for good. Ports are kept
+ * in sixteen rings, by source, and one more for those who may not send what they sent; of the copies that wait the packets of
+ * one source have a share at most. A packet of the tunnel is found under its outer source too:
  * no subscriber can end what another has begun.
  */
 
@@ -19,8 +20,12 @@ import * as ipv4 from './wire/ipv4.ts';
 import { IPV6_HEADER_LEN, IPV6_SOURCE, NEXT_HEADER_IPV4 } from './wire/ipv6.ts';
 import { setU8, setU16, u32 } from './wire/octets.ts';
 
-/** Packets whose ports are known at a time. */
-const KNOWN = 4_096;
+/** Packets whose ports are known at a time: so many in each ring. */
+const RING = 256;
+const RINGS = 16;
+const RING_OF_REFUSED = RINGS;
+const KNOWN = (RINGS + 1) * RING;
+const BUCKETS = 4_096;
 /** The ports of a packet are known so long: as long as RFC 791 §3.2 lets a reassembly take. */
 const KNOWN_MS = 15_000;
 /** Fragments that wait at a time, and so many of one source at most. */
@@ -44,10 +49,11 @@ export class PortFragments {
   readonly #keys = new Int32Array(KNOWN * KEY_WORDS);
   readonly #ports = new Int32Array(KNOWN);
   readonly #knownAt = new Float64Array(KNOWN).fill(Number.NEGATIVE_INFINITY);
-  readonly #buckets = new Int32Array(KNOWN).fill(NONE);
+  readonly #buckets = new Int32Array(BUCKETS).fill(NONE);
   readonly #next = new Int32Array(KNOWN).fill(NONE);
   readonly #bucketOf = new Int32Array(KNOWN).fill(NONE);
-  #nextKnown = 0;
+  /** Of each ring: the place that is given away next. */
+  readonly #nextKnown = new Int32Array(RINGS + 1);
   /** Whether a first fragment came since copies were looked at. */
   #hasNews = false;
 
@@ -82,14 +88,19 @@ export class PortFragments {
     return this.#hasNews || nowMs - (this.#waitingSince[this.#oldest % PLACES] ?? 0) > WAIT_MS;
   }
 
-  /** Keeps the ports of the first fragment at `at`; `outer` is the offset of its IPv6 header, or -1 for one from IPv4. */
-  remember(buf: Uint8Array, at: number, outer: number, ports: Ports, nowMs: number): void {
+  /**
+   * Keeps the ports of the first fragment at `at`; `outer` is the offset of its IPv6 header, or -1 for one from IPv4. With
+   * `isRefused` it pushes out only what was refused itself.
+   */
+  remember(buf: Uint8Array, at: number, outer: number, isRefused: boolean, ports: Ports, nowMs: number): void {
     this.#readKey(buf, at, outer);
     // One that comes again is the newest now: in its old place it would make room as if it were old.
     const known = this.#find();
     if (known !== NONE) this.#unlink(known);
-    const place = this.#nextKnown;
-    this.#nextKnown = (place + 1) % KNOWN;
+    const ring = isRefused ? RING_OF_REFUSED : this.#sourceHash(outer) & (RINGS - 1);
+    const next = this.#nextKnown[ring] ?? 0;
+    this.#nextKnown[ring] = (next + 1) % RING;
+    const place = ring * RING + next;
     this.#unlink(place);
     this.#keys.set(this.#key, place * KEY_WORDS);
     this.#bucketOf[place] = this.#hash;
@@ -119,7 +130,7 @@ export class PortFragments {
   wait(batch: Batch, k: number, at: number, outer: number, heldPackets = 0, heldOctets = 0): number {
     const len = ipv4.totalLength(batch.buf, at);
     this.#readKey(batch.buf, at, outer);
-    const share = mix((this.#key[outer < 0 ? 0 : 6] ?? 0) ^ this.#seed) & (PLACES - 1);
+    const share = this.#sourceHash(outer) & (PLACES - 1);
     if (len > LONGEST || (this.#shares[share] ?? 0) >= SHARE) return DROP_FRAGMENT_UNPLACED;
     if (this.#newest - this.#oldest === PLACES && !this.#giveUpOldest(batch)) return DROP_FRAGMENT_UNPLACED;
     const place = this.#newest++ % PLACES;
@@ -168,10 +179,18 @@ export class PortFragments {
     this.#hash = this.#hashKey();
   }
 
+  /** Of who sent the packet of the key: the gateway, or an IPv4 source. */
+  #sourceHash(outer: number): number {
+    if (outer < 0) return mix((this.#key[0] ?? 0) ^ this.#seed);
+    let hash = this.#seed;
+    for (let i = 3; i < KEY_WORDS; i++) hash = mix(hash ^ (this.#key[i] ?? 0));
+    return hash;
+  }
+
   #hashKey(): number {
     let hash = this.#seed;
     for (let i = 0; i < KEY_WORDS; i++) hash = mix(hash ^ (this.#key[i] ?? 0));
-    return hash & (KNOWN - 1);
+    return hash & (BUCKETS - 1);
   }
 
   /** The place of the key in hand; NONE when it has none. */

@@ -6,6 +6,7 @@
 import type { Batch } from './batch.ts';
 import type { Fragments } from './fragments.ts';
 import { ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK } from './layout.ts';
+import { sameFourWords } from './memory.ts';
 import { PortFragments } from './port-fragments.ts';
 import { isShared, portSetRow } from './port-sets.ts';
 import type { Ports } from './ports.ts';
@@ -14,6 +15,7 @@ import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
 import { DROP_MALFORMED_ICMP, DROP_NO_BINDING, DROP_NO_PORT } from './verdict.ts';
 import * as ipv4 from './wire/ipv4.ts';
+import { IPV6_SOURCE } from './wire/ipv6.ts';
 
 /** Which end of a packet has the shared address. */
 export const BY_SOURCE = 0;
@@ -57,7 +59,17 @@ export class PortSetPath {
     const verdict = this.#findPorts(batch, packet, end);
     if (verdict !== PORTS_FOUND) return -verdict;
     const row = portSetRow(this.#table, shared, end === BY_SOURCE ? this.#ports.source : this.#ports.destination);
+    const outer = batch.sides[packet.k] === 4 ? -1 : packet.outer;
+    if (ipv4.isFragment(buf, at) && ipv4.fragmentOffset(buf, at) === 0) {
+      const isRefused = end === BY_SOURCE && (row === 0 || !this.#comesFrom(batch.words, outer, row));
+      this.#fragments.remember(buf, at, outer, isRefused, this.#ports, batch.nowMs);
+    }
     return row !== 0 && this.#isEnabled(row) ? row : -DROP_NO_BINDING;
+  }
+
+  /** Whether `endWaiting` has something to do. */
+  isDue(nowMs: number): boolean {
+    return this.#fragments.hasEnding(nowMs);
   }
 
   /** Ends the waiting of fragments, in late places of the batch; see `PortFragments.end`. */
@@ -86,8 +98,11 @@ export class PortSetPath {
     const found = findPorts(buf, at, ports);
     if (found !== PORTS_FOUND) return found === PORTS_NONE ? DROP_NO_PORT : DROP_MALFORMED_ICMP;
     if (ports.quote !== 0 && !isQuoteOf(buf, at, ports.quote, end)) return DROP_MALFORMED_ICMP;
-    if (ipv4.isFragment(buf, at)) this.#fragments.remember(buf, at, outer, ports, nowMs);
     return PORTS_FOUND;
+  }
+
+  #comesFrom(words: Int32Array, outer: number, row: number): boolean {
+    return sameFourWords(words, (outer + IPV6_SOURCE) >> 2, this.#table.rows, row << ROW_SHIFT);
   }
 
   #isEnabled(row: number): boolean {

@@ -51,7 +51,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const datapath = new Datapath({
     follower,
     kernel: kernelPart(TUN_NAMES, {
-      onBroadcasts: (addresses) => follower.setBroadcasts(addresses),
+      onAddresses: (broadcasts, hosts) => follower.setLinkAddresses(broadcasts, hosts),
       onEgress: (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus),
     }),
     startWorkers: workerStarter(options.tunDescriptors, log),

@@ -55,7 +55,7 @@ export class Pump {
     const { batch } = this.#device;
     const { receiver } = this.#engine.fragments;
     const fromDevice = this.#device.readBatch();
-    if (fromDevice > 0 || this.#engine.fragments.isDue(performance.now())) this.#forward(batch);
+    if (fromDevice > 0 || this.#engine.isDue(performance.now())) this.#forward(batch);
     const handedOver = receiver?.readBatch(batch) ?? 0;
     if (handedOver > 0) this.#forward(batch);
     return fromDevice + handedOver > 0;

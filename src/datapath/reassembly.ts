@@ -64,6 +64,8 @@ const PAYLOAD_LENGTH_FIELD = 4;
 /** As much of a packet as an ICMPv6 error quotes at most (RFC 4443 §2.4 c). */
 const LARGEST_QUOTE = 1_280 - ipv6.IPV6_HEADER_LEN - 8;
 const MAX_PAYLOAD = 65_535;
+/** Words of an address; a datagram begins with its source and its destination. */
+const ADDRESS_WORDS = 4;
 /** Octets of fragments that one datagram may have waiting: they are counted in a word. */
 const MOST_HELD = 1 << 30;
 /** Memory of waiting fragments. */
@@ -446,20 +448,25 @@ export class Reassembly {
   // ICMPv6 ------------------------------------------------------------------------------------------------------------
 
   #report(batch: Batch, { k, at, octets, softwire }: Piece, error: number, parameter: number): void {
-    this.#errors.send(batch, k, error, parameter, softwire, batch.buf, at, octets);
+    this.#errors.send(batch, k, error, parameter, softwire, at, octets);
   }
 
   /** RFC 8200 §4.5: the source is told when the first fragment has come, of a datagram that is not silently ended. */
   #reportTimeout(batch: Batch, datagram: number): void {
     const first = this.#words[datagram * DATAGRAM_WORDS + FIRST_FRAGMENT] ?? 0;
-    if (first === 0 || this.#store.offset(first) !== 0 || !batch.hasRoom(1, 2 * LARGEST_QUOTE + 64)) return;
+    if (first === 0 || this.#store.offset(first) !== 0) return;
+    // The tunnel address may have gone since, and the number of its softwire to another one.
+    const addresses = datagram * DATAGRAM_WORDS;
+    const softwire = this.#softwires.byLocal(this.#words, addresses + ADDRESS_WORDS);
+    if (softwire === 0) return;
+    if (!batch.hasRoom(1, 2 * LARGEST_QUOTE + 64)) {
+      this.#errors.suppress(this.#words, addresses, softwire);
+      return;
+    }
     const octets = Math.min(this.#store.packetLen(first), LARGEST_QUOTE);
     const at = batch.takeScratch(octets);
     this.#store.copy(first, 0, octets, batch.words, at >> 2);
-    // The tunnel address may have gone since, and the number of its softwire to another one.
-    const softwire = this.#softwires.byLocal(batch.words, (at + ipv6.IPV6_DESTINATION) >> 2);
-    if (softwire === 0) return;
-    this.#errors.send(batch, NO_OWNER, REASSEMBLY_TIME_EXCEEDED, 0, softwire, batch.buf, at, octets);
+    this.#errors.send(batch, NO_OWNER, REASSEMBLY_TIME_EXCEEDED, 0, softwire, at, octets);
   }
 }
 

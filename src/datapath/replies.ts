@@ -64,7 +64,8 @@ export class Replies {
   /**
    * Sends an ICMPv4 error about the packet at `at`, which is a valid IPv4 packet, from the instance of `softwire`:
    * through the tunnel to the end that `row` names, or with NO_ROW as plain IPv4. Silent where RFC 1812 §4.3.2.7 wants
-   * silence, with generate-icmpv4-errors false, without an ipv4-address to send from, and above the rate.
+   * silence, with generate-icmpv4-errors false, without an ipv4-address to send from; above the rate and without room in the
+   * batch, which is counted.
    */
   sendError(
     batch: Batch,
@@ -126,7 +127,10 @@ export class Replies {
     const quoted = Math.min(available, Math.min(largest, LARGEST_ERROR) - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
     if (quoted < Math.min(available, headerLength(batch.buf, at) + LEAST_QUOTED)) return false;
     const len = IPV4_HEADER_LEN + ICMPV4_HEADER_LEN + quoted;
-    if (!this.#hasRoom(batch, len, through, row)) return false;
+    if (!this.#hasRoom(batch, len, through, row)) {
+      this.#budget.addSuppressed(this.#softwires.instance(about), kind, 1);
+      return false;
+    }
     const to = source(batch.buf, at);
     const causer = this.#causer(batch.buf, at, kind, row);
     if (!this.#budget.take(this.#softwires.instance(about), kind, causer, batch.nowMs)) return false;

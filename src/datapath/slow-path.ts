@@ -35,6 +35,7 @@ import type { TunnelErrors } from './tunnel-errors.ts';
 import {
   DROP_ECN,
   DROP_ENDPOINT_MISMATCH,
+  DROP_EXTENSION_LIMIT,
   DROP_FRAGMENT_MALFORMED,
   DROP_HAIRPIN_DISABLED,
   DROP_ICMP_DENIED,
@@ -58,6 +59,7 @@ import {
   DROP_UNBOUND_SOURCE,
   DROP_UNKNOWN_OPTION,
   DROP_UNSUPPORTED_NEXT_HEADER,
+  DROP_WRITE_FAILED,
   DROP_WRONG_AFTR,
   FORWARDED,
   HAIRPINNED,
@@ -79,6 +81,7 @@ import {
   newWalk,
   WALK_DONE,
   WALK_FRAGMENT,
+  WALK_LIMIT,
   WALK_SEGMENTS_LEFT,
   WALK_TRUNCATED,
   WALK_UNKNOWN_OPTION,
@@ -95,6 +98,7 @@ const WALK_DROPS: number[] = [];
 WALK_DROPS[WALK_TRUNCATED] = DROP_MALFORMED_IPV6;
 WALK_DROPS[WALK_UNKNOWN_OPTION] = DROP_UNKNOWN_OPTION;
 WALK_DROPS[WALK_SEGMENTS_LEFT] = DROP_ROUTING_HEADER;
+WALK_DROPS[WALK_LIMIT] = DROP_EXTENSION_LIMIT;
 WALK_DROPS[WALK_FRAGMENT] = DROP_FRAGMENT_MALFORMED; // Its data is a fragment again.
 
 /** What is known of the packet in hand; one record is reused for every packet. */
@@ -181,6 +185,11 @@ export class SlowPath {
     const len = batch.lengths[k] ?? 0;
     batch.verdicts[k] = batch.sides[k] === 4 ? this.#fromIpv4(batch, parsed, len) : this.#fromIpv6(batch, parsed, len);
     batch.rows[k] = parsed.row;
+  }
+
+  /** Whether the waiting of packets of earlier batches has ended. */
+  isDue(nowMs: number): boolean {
+    return this.#portSets.isDue(nowMs);
   }
 
   /** Decides the packets of earlier batches whose waiting ends now. */
@@ -317,7 +326,7 @@ export class SlowPath {
     if (!isIcmpv6EchoRequest(batch.buf, outer, message, len)) {
       return this.#tunnelErrors.take(batch, k, outer, message, len, softwire);
     }
-    return this.#echo.answer(batch, k, outer, message, len, softwire, isWhole) ? REPLIED : DROP_TOO_BIG;
+    return this.#echo.answer(batch, k, outer, message, len, softwire, isWhole) ? REPLIED : DROP_WRITE_FAILED;
   }
 
   /** The inner packet at `at`, `len` octets at most, of the IPv6 packet at `outer`. */
@@ -327,7 +336,9 @@ export class SlowPath {
     packet.outer = outer;
     if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, batch.words, at)) return DROP_MALFORMED_IPV4;
     const source = ipv4.source(buf, at);
-    if (this.#isNoHost(source) || this.#byIpv4Address(source) !== 0) return DROP_MARTIAN_IPV4_SOURCE;
+    if (this.#isNoHost(source) || this.#byIpv4Address(source) !== 0 || this.#own.isHost(source)) {
+      return DROP_MARTIAN_IPV4_SOURCE;
+    }
     if (this.#isNoHost(ipv4.destination(buf, at))) return DROP_MARTIAN_IPV4_DESTINATION;
     if (this.#wantsItsOwnRoute(buf, at, packet.softwire)) return DROP_SOURCE_ROUTE_OPTION;
     packet.ecn = decapsulatedEcn(ipv4.tos(buf, at), ipv6.trafficClass(buf, outer));
@@ -374,8 +385,13 @@ export class SlowPath {
     if (other === 0) return this.#toIpv4(batch, packet);
     if (other < 0) return -other;
     if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
-    if (!this.#softwires.has(packet.softwire, FLAG_HAIRPINNING)) return DROP_HAIRPIN_DISABLED;
+    if (!this.#mayTurn(packet.softwire) || !this.#mayTurn(this.#softwireOf(other))) return DROP_HAIRPIN_DISABLED;
     return this.#hairpin(batch, packet, other);
+  }
+
+  /** Whether the AFTR of a softwire connects gateways: to each other, and to those of others. */
+  #mayTurn(softwire: number): boolean {
+    return this.#softwires.has(softwire, FLAG_HAIRPINNING);
   }
 
   /** Echo to the instance's own address is answered through the tunnel; anything else is for the kernel. */

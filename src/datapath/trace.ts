@@ -37,6 +37,7 @@ export function tracePacket(
   rowAnswer: (row: number) => TraceRow,
 ): TraceResult {
   const batch = new Batch(1, STRIDE);
+  batch.nowMs = performance.now();
   const from = batch.at[0] ?? 0;
   const octets = packet.subarray(0, PACKET_MAX);
   batch.buf.set(octets, from);

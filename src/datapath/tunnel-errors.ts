@@ -33,6 +33,8 @@ import { CODE_FRAGMENTATION_NEEDED, CODE_HOST_UNREACHABLE, ICMPV4_UNREACHABLE } 
 import { ICMPV6_HEADER_LEN, isIcmpv6Error } from './wire/icmpv6.ts';
 import * as ipv4 from './wire/ipv4.ts';
 import * as ipv6 from './wire/ipv6.ts';
+import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
+import { FRAGMENT_HEADER_LEN } from './wire/ipv6-fragment.ts';
 import { u8, u16, u32 } from './wire/octets.ts';
 
 const HOST_UNREACHABLE = [ICMPV4_UNREACHABLE, CODE_HOST_UNREACHABLE] as const;
@@ -44,10 +46,10 @@ const SOURCE_FAILED_POLICY = 0x0105;
 const PACKET_TOO_BIG = 2;
 const HOP_LIMIT_EXCEEDED = 0x0300;
 const ERRONEOUS_FIELD = 0x0400;
-/** Type of the Tunnel Encapsulation Limit option in a packet that begins with its header, and its value. */
+/** Type of the Tunnel Encapsulation Limit option, and where it and its value stand in the header that it has for itself. */
 const OPTION_TUNNEL_LIMIT = 4;
-const LIMIT_TYPE_AT = 42;
-const LIMIT_AT = 44;
+const LIMIT_TYPE_AT = 2;
+const LIMIT_AT = 4;
 /** An ICMPv4 error quotes so much behind the header at least (RFC 792). */
 const QUOTED_BEHIND_HEADER = 8;
 
@@ -139,7 +141,7 @@ export class TunnelErrors {
       }
       return this.#relay(batch, quote, HOST_UNREACHABLE, 0);
     }
-    const atLimit = error === ERRONEOUS_FIELD && u32(buf, message + 4) === LIMIT_AT && hasTunnelLimit(buf, packet);
+    const atLimit = error === ERRONEOUS_FIELD && u32(buf, message + 4) === limitAt(buf, packet);
     if (atLimit || error === HOP_LIMIT_EXCEEDED) return this.#relay(batch, quote, HOST_UNREACHABLE, 0);
     return DROP_ICMP_NOT_RELAYED;
   }
@@ -198,19 +200,22 @@ export class TunnelErrors {
 }
 
 /**
- * The IPv4 header in the tunnel packet that is quoted from `packet` to `end`: behind the outer header, our destination
- * options and the header of a first fragment. -1 when it is not there whole with eight octets behind it.
+ * The IPv4 header in the tunnel packet that is quoted from `packet` to `end`: behind the outer header, the header of a first
+ * fragment and our destination options, as this end writes them. -1 when it is not there whole with eight octets behind it.
  */
 function innerOf({ buf, words }: Batch, packet: number, end: number): number {
   if (end - packet < ipv6.IPV6_HEADER_LEN || u8(buf, packet) >>> 4 !== 6) return -1;
   let header = ipv6.nextHeader(buf, packet);
   let at = packet + ipv6.IPV6_HEADER_LEN;
-  while (header === ipv6.NEXT_HEADER_DESTINATION || header === ipv6.NEXT_HEADER_FRAGMENT) {
-    if (at + 8 > end) return -1;
-    const isFragment = header === ipv6.NEXT_HEADER_FRAGMENT;
-    if (isFragment && u16(buf, at + 2) >= 8) return -1;
+  if (header === ipv6.NEXT_HEADER_FRAGMENT) {
+    if (at + FRAGMENT_HEADER_LEN > end || u16(buf, at + 2) >= 8) return -1;
     header = u8(buf, at);
-    at += isFragment ? 8 : (u8(buf, at + 1) + 1) * 8;
+    at += FRAGMENT_HEADER_LEN;
+  }
+  if (header === ipv6.NEXT_HEADER_DESTINATION) {
+    if (at + ENCAPSULATION_LIMIT_LEN > end || u8(buf, at + 1) !== 0) return -1;
+    header = u8(buf, at);
+    at += ENCAPSULATION_LIMIT_LEN;
   }
   if (header !== ipv6.NEXT_HEADER_IPV4 || at + ipv4.IPV4_HEADER_LEN > end || u8(buf, at) >>> 4 !== 4) return -1;
   const headerLen = ipv4.headerLength(buf, at);
@@ -230,10 +235,12 @@ function hasLengthOfInner(buf: Uint8Array, packet: number, inner: number): boole
   return payload === whole;
 }
 
-/** Whether the tunnel packet at `packet` carries the option as this device writes it (RFC 2473 §4.1.1). */
-function hasTunnelLimit(buf: Uint8Array, packet: number): boolean {
-  return (
-    ipv6.nextHeader(buf, packet) === ipv6.NEXT_HEADER_DESTINATION &&
-    u8(buf, packet + LIMIT_TYPE_AT) === OPTION_TUNNEL_LIMIT
-  );
+/** Where in the tunnel packet at `packet` the limit stands, when it carries one as this device writes it (RFC 2473 §4.1.1); else -1. */
+function limitAt(buf: Uint8Array, packet: number): number {
+  const isFragment = ipv6.nextHeader(buf, packet) === ipv6.NEXT_HEADER_FRAGMENT;
+  const header = isFragment ? u8(buf, packet + ipv6.IPV6_HEADER_LEN) : ipv6.nextHeader(buf, packet);
+  const at = ipv6.IPV6_HEADER_LEN + (isFragment ? FRAGMENT_HEADER_LEN : 0);
+  if (header !== ipv6.NEXT_HEADER_DESTINATION || u8(buf, packet + at + LIMIT_TYPE_AT) !== OPTION_TUNNEL_LIMIT)
+    return -1;
+  return at + LIMIT_AT;
 }

@@ -37,6 +37,7 @@ export const DROP_REASONS = [
   ['ecn-inner-not-ect-outer-ce', 'Congestion was marked on the way, but the end points could not see the mark.'],
   ['unknown-destination-option', 'An IPv6 option that this device does not know must not be skipped.'],
   ['routing-header', 'An IPv6 routing header has segments left.'],
+  ['extension-header-limit', 'IPv6 extension headers and the options in them are more than 64.'],
   ['reassembly-limit', 'A limit of reassembly is reached: fragments, packets of a source or of all, or memory.'],
   ['reassembly-timeout', 'Not all fragments of the tunnel packet came in time.'],
   ['fragment-malformed', 'A length or an offset of the fragment cannot be, or a first one lacks the inner header.'],
@@ -97,6 +98,7 @@ export const DROP_SAME_GATEWAY = dropVerdict('same-gateway');
 export const DROP_ECN = dropVerdict('ecn-inner-not-ect-outer-ce');
 export const DROP_UNKNOWN_OPTION = dropVerdict('unknown-destination-option');
 export const DROP_ROUTING_HEADER = dropVerdict('routing-header');
+export const DROP_EXTENSION_LIMIT = dropVerdict('extension-header-limit');
 export const DROP_REASSEMBLY_LIMIT = dropVerdict('reassembly-limit');
 export const DROP_REASSEMBLY_TIMEOUT = dropVerdict('reassembly-timeout');
 export const DROP_FRAGMENT_MALFORMED = dropVerdict('fragment-malformed');

@@ -9,7 +9,7 @@
  */
 
 import type { Problem } from '../control.ts';
-import { broadcastAddresses } from './broadcasts.ts';
+import { broadcastAddresses, hostAddresses } from './broadcasts.ts';
 import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
 import { diagnose } from './diagnosis.ts';
@@ -38,7 +38,7 @@ interface Own {
 
 export class Kernel {
   readonly #netlink = new Netlink();
-  readonly #onBroadcasts: (addresses: readonly number[]) => void;
+  readonly #onAddresses: (broadcasts: readonly number[], hosts: readonly number[]) => void;
   #monitor: Monitor | undefined;
   #config: KernelConfig | undefined;
   /** What the kernel has of ours; undefined when it must be read. */
@@ -53,14 +53,14 @@ export class Kernel {
   readonly #onEgress: (mtus: EgressMtus) => void;
 
   /**
-   * `onBroadcasts` is told the broadcast addresses of all links, `onEgress` what those of the IPv4 side take, whenever they may
-   * have changed.
+   * `onAddresses` is told the broadcast addresses of all links and the addresses on them, `onEgress` what those of the IPv4
+   * side take, whenever they may have changed.
    */
   constructor(
-    onBroadcasts: (addresses: readonly number[]) => void = () => undefined,
+    onAddresses: (broadcasts: readonly number[], hosts: readonly number[]) => void = () => undefined,
     onEgress: (mtus: EgressMtus) => void = () => undefined,
   ) {
-    this.#onBroadcasts = onBroadcasts;
+    this.#onAddresses = onAddresses;
     this.#onEgress = onEgress;
   }
 
@@ -188,7 +188,7 @@ export class Kernel {
   async #wanted(plan: KernelPlan, links: readonly Link[]): Promise<Own> {
     const indexes = new Map(links.map(({ name, index }) => [name, index]));
     const addresses = await this.#netlink.addresses();
-    this.#onBroadcasts(broadcastAddresses(addresses));
+    this.#onAddresses(broadcastAddresses(addresses), hostAddresses(addresses));
     const proxies = onLinkNeighbours(plan.tunnelAddresses, addresses);
     for (const { link } of proxies) {
       const name = links.find(({ index }) => index === link)?.name;

@@ -78,7 +78,7 @@ export interface Icmpv4Errors {
   readonly icmpv4Rate: number;
   /**
    * How many ICMPv4 errors of each kind may leave at once. One gateway, or one host where none takes part, may cause
-   * all of them; then up to half as many more leave to others. In messages.
+   * all of them; the next ones, up to four tenths as many, are kept for others. In messages.
    */
   readonly icmpv4Burst: number;
 }
@@ -97,11 +97,14 @@ function readIcmpv4Errors(value: unknown): Icmpv4Errors {
 export interface Icmpv6Errors {
   /** Whether errors are sent about tunnel packets that end here. */
   readonly generateIcmpv6Errors: boolean;
-  /** Average rate of ICMPv6 errors. In messages per second. */
+  /**
+   * Average rate of ICMPv6 errors of each of two kinds, which take nothing from each other: about packets from the
+   * gateways of bindings, or from the AFTR of a gateway, and about packets from all others. In messages per second.
+   */
   readonly icmpv6Rate: number;
   /**
-   * How many ICMPv6 errors may leave at once. One source may cause all of them; then up to half as many more leave to
-   * others. In messages.
+   * How many ICMPv6 errors of each kind may leave at once. One source may cause all of them; the next ones, up to
+   * four tenths as many, are kept for others. In messages.
    */
   readonly icmpv6Burst: number;
 }
@@ -552,6 +555,7 @@ export const DROP_REASONS = [
   'ecn-inner-not-ect-outer-ce',
   'unknown-destination-option',
   'routing-header',
+  'extension-header-limit',
   'reassembly-limit',
   'reassembly-timeout',
   'fragment-malformed',

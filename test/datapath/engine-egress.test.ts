@@ -77,6 +77,15 @@ for (const role of ['aftr', 'gateway'] as const) {
     assert.equal(engine.run(fragments(sized(1_500, { df: true }), 800, { src, dst })), [sized(1_500, { df: true })]);
   });
 
+  for (const mtu of [65_535, 65_536, 65_575]) {
+    test(`${role}: links of ${mtu} octets take every packet, and clamp no segments of their own accord`, async () => {
+      const engine = await withMtu(mtu);
+      const syn = '03e8005000000001000000006002200000000000020405b400000000';
+      const packets = [sized(1_400, { df: true }), ipv4({ src: from, dst: to, protocol: 6, payload: syn })];
+      assert.equal(engine.run(packets.map(inTunnel)), packets);
+    });
+  }
+
   test(`${role}: an MTU that is not known limits nothing; a change holds from the next packet on`, async () => {
     const engine = await engineFor(role);
     const packet = sized(3_000, { df: true });

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BINDINGS, EngineUnderTest, engineFor, AFTR as INSTANCE } from '../helpers/engine-case.ts';
+import { BINDINGS, EngineUnderTest, engineFor, AFTR as INSTANCE, packetCounts } from '../helpers/engine-case.ts';
 import { icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
 
@@ -130,6 +130,33 @@ test(`an end device of a gateway is told while strangers flood it with last hops
   const big = ipv4({ src: DEVICE, dst: INTERNET, df: true, payload: udp(1_472) });
   assert.is(answered(engine, 1_000, flood, big, isTooBig), 40);
 });
+
+test(`strangers send tunnel packets from made-up addresses: a gateway is told of its own (D95, D97, seed ${seed})`, async () => {
+  const engine = await engineFor('aftr');
+  const madeUp = (): string => `2001:db8:${(next() & 0xffff).toString(16)}:${(next() & 0xffff).toString(16)}::1`;
+  const refused = tunnelled(G2, ipv4({ src: DEVICE, dst: INTERNET }));
+  const flood = (): string => tunnelled(madeUp(), ipv4({ src: DEVICE, dst: INTERNET }));
+  assert.is(answered(engine, 1_000, flood, refused, isToOther), 40);
+  const { sent, suppressed } = engine.counters()[0]?.icmpv6Errors ?? { sent: 0, suppressed: 0 };
+  assert.is(sent + suppressed, 20_040);
+  assert.ok(sent >= 40 + 190 && sent <= 40 + 220, `${sent} sent`);
+});
+
+for (const [name, packet, kind] of [
+  ['ICMPv4', ipv4({ src: INTERNET, dst: DEVICE, df: true, payload: udp(1_472) }), 'icmpv4Errors'],
+  ['ICMPv6', tunnelled(G1, ipv4({ src: '198.51.101.9', dst: INTERNET })), 'icmpv6Errors'],
+] as const) {
+  test(`an ${name} error that finds no room in the batch counts as suppressed (D95, D96)`, async () => {
+    const engine = await engineFor('aftr', { 'softwire-payload-mtu': 500 });
+    // In fragments of 488 octets: 30 times 134, 70, and three times two take all room that there is beside one a packet.
+    const sized = (octets: number) => ipv4({ src: INTERNET, dst: DEVICE, payload: udp(octets) });
+    const batch = [...new Array<string>(30).fill(sized(65_000)), sized(34_100), sized(600), sized(600), sized(600)];
+    engine.run([...batch, packet, packet, packet]);
+    assert.is(packetCounts(engine.counters())['ipv4 forwarded'], batch.length);
+    assert.equal(engine.counters()[0]?.[kind], { sent: 0, suppressed: 3 });
+    assert.is(engine.run([packet]).length, 1);
+  });
+}
 
 // What is counted as sent leaves -----------------------------------------------------------------------------------------
 

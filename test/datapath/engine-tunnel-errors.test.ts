@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { EngineUnderTest } from '../helpers/engine-case.ts';
 import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
-import { icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { hex8, icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** ICMPv6 errors that come back about our own tunnel packets: relayed, remembered, or refused. */
 const test = suite('engine-tunnel-errors');
@@ -38,6 +38,8 @@ function relayed(code: number, mtu: number, about: string, dst = INTERNET): stri
 
 const fromOther = ipv4({ src: OTHER, dst: DEVICE, ttl: 63 });
 const withLimit = ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `0400040104010100${small}` });
+const cutWithLimit = ipv6({ src: BR, dst: G1, nextHeader: 44, payload: `3c000001123456780400040104010100${small}` });
+const longOptions = (next: number): string => `${hex8(next)}3f01fe${'00'.repeat(254)}01fc${'00'.repeat(252)}`;
 const firstFragment = ipv6({ src: BR, dst: G1, nextHeader: 44, payload: `0400000112345678${down({ df: false })}` });
 const laterFragment = ipv6({ src: BR, dst: G1, nextHeader: 44, payload: `0400040112345678${udp(600)}` });
 
@@ -74,6 +76,27 @@ addCases(test, 'aftr', [
     in: [error(4, 0, 44, withLimit)],
     out: [relayed(1, 0, small)],
     counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: '4/0 that points at the encapsulation limit of a first fragment, which stands behind the fragment header (D86)',
+    in: [error(4, 0, 52, cutWithLimit), error(4, 0, 44, cutWithLimit)],
+    out: [relayed(1, 0, small)],
+    counters: { 'ipv6 forwarded': 1, 'ipv6 icmp-not-relayed': 1 },
+  },
+  {
+    name: 'a quote with headers that this end does not write (D79)',
+    in: [
+      error(
+        2,
+        0,
+        1_280,
+        ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `${longOptions(60)}${longOptions(4)}${small}` }),
+      ),
+      error(1, 0, 0, ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `3c000401040101000400040104010100${small}` })),
+      error(1, 0, 0, ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `2c000401040101000400000112345678${small}` })),
+    ],
+    out: [],
+    counters: { 'ipv6 icmp-not-relayed': 3 },
   },
   {
     name: 'the inner source is behind a gateway: through the tunnel again (D87)',

@@ -237,4 +237,24 @@ test('a packet to an unused address crosses the tunnel at most once (D49, D50)',
   assert.equal(packetCounts(aftr.counters()), { 'ipv4 forwarded': 1, 'ipv6 forwarded': 1, 'ipv6 no-binding': 2 });
 });
 
+test('gateways of an AFTR that connects none are not reached from those of another AFTR either (D46)', async () => {
+  const engine = new EngineUnderTest('aftr');
+  const other = {
+    name: 'other',
+    'ipv6-address': '2001:db8:b::9',
+    'ipv4-pool': ['192.0.2.0/24'],
+    'flow-label-mode': 'zero',
+  };
+  const bindings = [
+    { instance: 'br', text: ['198.51.100.0/24', '2001:db8:a::1'] },
+    { instance: 'other', text: ['192.0.2.0/24', '2001:db8:a::9'] },
+  ] as const;
+  const packet = fromG1(ipv4({ src: X, dst: '192.0.2.5' }));
+  for (const connects of [true, false]) {
+    await engine.configureAll([INSTANCE, { ...other, 'enable-hairpinning': connects }], bindings);
+    assert.is(engine.run([packet]).length, connects ? 1 : 0);
+  }
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 hairpinned': 1, 'ipv6 hairpin-disabled': 1 });
+});
+
 test.run();

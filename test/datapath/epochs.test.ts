@@ -22,6 +22,29 @@ test('what was unlinked during a batch is free when that batch has ended, and no
   epochs.leave(1);
 });
 
+test('epochs come round: what was unlinked before is free, and a batch that lasts is waited for', () => {
+  const memory = new Epochs(2).memory;
+  new Int32Array(memory)[0] = 0x7fff_fffd;
+  const epochs = new Epochs(2, memory);
+  const seen: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    epochs.enter(0);
+    assert.not.ok(
+      epochs.hold(5, () => undefined),
+      'worker 0 is in a batch',
+    );
+    const epoch = epochs.advance();
+    seen.push(epoch);
+    assert.not.ok(epochs.hasPassed(epoch));
+    epochs.enter(1);
+    epochs.leave(0);
+    assert.ok(epochs.hasPassed(epoch));
+    assert.ok(seen.every((before) => epochs.hasPassed(before)));
+    epochs.leave(1);
+  }
+  assert.equal(seen, [0x7fff_fffd, 0x7fff_fffe, 0, 1]);
+});
+
 test('a worker that does not reach its boundary lets the change through after the timeout', () => {
   const epochs = new Epochs(1);
   epochs.enter(0);

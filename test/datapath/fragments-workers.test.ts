@@ -9,7 +9,7 @@ import { MemoryDevice, STRIDE, TIMEOUT } from '../../src/datapath/packet-device.
 import { Pump } from '../../src/datapath/pump.ts';
 import { readConfiguration } from '../../src/state/model.generated.ts';
 import { AFTR, assertPartition, BINDINGS, binding, packetCounts } from '../helpers/engine-case.ts';
-import { fragments } from '../helpers/fragments.ts';
+import { fragment, fragments } from '../helpers/fragments.ts';
 import { ipv4, udp } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
 
@@ -88,20 +88,56 @@ test('between the workers a fragment is held, and counted', async () => {
   assertPartition(forwarding.counters(), [first]);
 });
 
-test('a full ring drops, and counts what it drops', async () => {
+/** The second of two fragments of 30,000 octets, from a gateway of the bindings. */
+const large = (gateway: number): string =>
+  fragments(ipv4({ payload: udp(60_000) }), 30_000, { src: `2001:db8:a::${gateway}` })[1] ?? '';
+
+test('a full ring drops, and counts what it drops: one source has half of it, the rest is for others', async () => {
   const { forwarding, workers } = await start(2);
-  const [, second = ''] = fragments(ipv4({ src: '198.51.100.10', payload: udp(60_000) }), 30_000);
-  const all = new Array<string>(12).fill(second);
+  const all = [1, 1, 1, 1, 1, 1, 2, 3, 2, 3, 2, 3].map(large);
   workers[1]?.device.push(...all.map(octets));
   workers[1]?.pump.forwardBatch();
   // 256 KiB hold eight packets of 30,036 octets with their two words.
   assert.equal(packetCounts(forwarding.counters()), { 'ipv6 held': 8, 'ipv6 reassembly-limit': 4 });
   assertPartition(forwarding.counters(), all);
   workers[0]?.pump.forwardBatch();
-  workers[1]?.device.push(octets(second));
+  workers[1]?.device.push(octets(large(1)));
   workers[1]?.pump.forwardBatch();
   assert.is(packetCounts(forwarding.counters())['ipv6 reassembly-limit'], 4);
 });
+
+for (const [name, flooders] of [
+  ['a stranger', ['2001:db8:f::1']],
+  ['strangers with many addresses', Array.from({ length: 61 }, (_, i) => `2001:db8:f::${i + 1}`)],
+  ['another gateway', ['2001:db8:a::1']],
+] as const) {
+  test(`${name} floods the ring with fragments: those of a gateway come through, of whatever queue (D69)`, async () => {
+    const { forwarding, workers } = await start(2);
+    const sent: string[] = [];
+    for (let round = 0; round < 300; round++) {
+      const flood = Array.from({ length: 62 }, (_, i) =>
+        fragment('45'.repeat(1_400), 0, true, { src: flooders[i % flooders.length] ?? '', id: round * 100 + i }),
+      );
+      const good = fragments(
+        ipv4({ src: '198.51.101.9', dst: '203.0.113.80', id: round, payload: udp(1_500) }),
+        1_400,
+        {
+          src: '2001:db8:a::2',
+          id: round,
+        },
+      );
+      const batch = [...flood, ...good];
+      workers[1]?.device.push(...batch.map(octets));
+      workers[1]?.pump.forwardBatch();
+      sent.push(...batch);
+      // Worker 0 has too much else to do.
+      if (round % 2 === 0) workers[0]?.pump.forwardBatch();
+    }
+    for (let i = 0; i < 50; i++) workers[0]?.pump.forwardBatch();
+    assert.is(packetCounts(forwarding.counters())['ipv6 forwarded'], 600);
+    assertPartition(forwarding.counters(), sent);
+  });
+}
 
 test('worker 0 is woken when it sleeps, and does not fall asleep over a full ring', async () => {
   const { workers, woken } = await start(2);

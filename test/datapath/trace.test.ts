@@ -156,6 +156,17 @@ test('a trace has no effect: no event, no token of the errors', async () => {
   assert.is(engine.counters()[0]?.ecnAnomalies, 0);
 });
 
+test('a trace tells of errors by the clock of the workers: after a flood they are due again', async () => {
+  const engine = await engineFor('aftr');
+  const lastHop = fromG1(ipv4({ src: DEVICE, dst: INTERNET, ttl: 1 }));
+  const sent = () => engine.forwarding.trace(octets(lastHop)).sent.length;
+  const nowMs = performance.now();
+  assert.is(engine.run(new Array<string>(30).fill(lastHop), nowMs + 3_600_000).length, 10);
+  assert.is(sent(), 0);
+  assert.is(engine.run(new Array<string>(30).fill(lastHop), nowMs - 60_000).length, 0);
+  assert.is(sent(), 1);
+});
+
 /** An AFTR over a device in memory, as a worker runs it. */
 async function worker() {
   return pumpOver((await engineFor('aftr')).forwarding);

@@ -25,7 +25,7 @@ export function configurationOf(role: Role, { instances, rows, shared }: NaiveTa
 
 /** All rows and modes, as after a commit. */
 export async function configure(engine: EngineUnderTest, role: Role, table: NaiveTable): Promise<void> {
-  engine.forwarding.setBroadcasts(table.broadcasts);
+  engine.forwarding.setLinkAddresses(table.broadcasts, table.hosts);
   engine.forwarding.setEgressMtus(new Map(table.instances.map(({ name, egressMtu }) => [name, egressMtu])));
   await engine.configureAll(
     configurationOf(role, table),

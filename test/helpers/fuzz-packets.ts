@@ -8,7 +8,7 @@ import type { Role } from '../../src/datapath/engine.ts';
 import type { FuzzFragments } from './fuzz-fragments.ts';
 import { randomMessage } from './fuzz-messages.ts';
 import type { Next } from './fuzz-table.ts';
-import { BROADCAST, chance, FIRST_NET, pick, REMOTES, SHARED_NET } from './fuzz-table.ts';
+import { BROADCAST, chance, FIRST_NET, HOST, pick, REMOTES, SHARED_NET } from './fuzz-table.ts';
 import { withHeaderSum } from './naive-ipv4.ts';
 import { icmpv6Sum } from './naive-ipv6.ts';
 import type { NaiveLead, NaivePortSet, NaiveShared, NaiveTable } from './naive-model.ts';
@@ -29,7 +29,7 @@ export interface Pieces {
 const MARTIANS6 = ['fe80000000000000', 'ff02000000000000', '0000000000000000'].map((high) =>
   Buffer.from(`${high}0000000000000001`, 'hex'),
 );
-const MARTIANS4 = [0x7f000001, 0x00000001, 0xe0000001, 0xffffffff, 0xf0000001, BROADCAST];
+const MARTIANS4 = [0x7f000001, 0x00000001, 0xe0000001, 0xffffffff, 0xf0000001, BROADCAST, HOST, HOST];
 const INTERNET = 0x08080000;
 
 /** A packet for a table: mostly one that it lets through, sometimes with a fault, sometimes with octets changed at random. */
@@ -115,6 +115,10 @@ const EXTENSIONS: readonly (readonly [nextHeader: number, octets: string])[] = [
   [60, '04005e0400000000'],
   [60, '3b00010400000000'],
   [51, '0400010400000000'],
+  // At the limit of headers and options, and beyond.
+  [60, `0408${'00'.repeat(63)}0105${'00'.repeat(5)}`],
+  [60, `0408${'00'.repeat(62)}0106${'00'.repeat(6)}`],
+  [60, `0410${'0100'.repeat(67)}`],
 ];
 
 /** A row or port set, and the end that belongs to it; undefined in an empty table. */
@@ -225,7 +229,7 @@ function randomTunnelError(
   const [type, code] = pick(ERRORS, next);
   const head = Buffer.from([type, code, 0, 0, 0, 0, 0, 0]);
   if (type === 2) head.writeUInt32BE(1_270 + (next() % 250), 4);
-  if (type === 4) head.writeUInt32BE(pick([44, 44, 40, 6], next), 4);
+  if (type === 4) head.writeUInt32BE(pick([44, 44, 52, 40, 6], next), 4);
   const cut = chance(8, next) ? next() % quote.length : 1_232;
   const from = chance(2, next) ? lead.remote : pick(REMOTES, next);
   return icmpv6(from, lead.local, Buffer.concat([head, quote.subarray(0, cut)]), next);

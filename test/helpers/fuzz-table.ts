@@ -17,6 +17,8 @@ export const SHARED_NET = 0xc8000000;
 /** The first four octets of tunnel addresses: no part of a packet may be taken for what it is not. */
 const TUNNEL_NET = { address: 0x20010000, length: 16 };
 export const BROADCAST = FIRST_NET + 0x3ff;
+/** An address of the device itself. */
+export const HOST = FIRST_NET + 0x101;
 /** Rows of an instance at most, or so. */
 const MOST_ROWS = 40;
 
@@ -41,7 +43,13 @@ export function randomTable(role: Role, next: Next): NaiveTable {
   const isPlain = chance(2, next);
   const count = 1 + (next() % 3);
   const instances = Array.from({ length: count }, (_, i) => randomInstance(role, i, isPlain, next));
-  let table: NaiveTable = { instances, rows: [], shared: [], broadcasts: chance(3, next) ? [BROADCAST] : [] };
+  let table: NaiveTable = {
+    instances,
+    rows: [],
+    shared: [],
+    broadcasts: chance(3, next) ? [BROADCAST] : [],
+    hosts: chance(3, next) ? [HOST] : [],
+  };
   for (const instance of instances) {
     for (let n = next() % MOST_ROWS; n >= 0; n--) table = withRow(table, randomRow(role, instance, next));
     if (role === 'aftr') for (let n = next() % 4; n > 0; n--) table = withShared(table, randomShared(instance, next));
@@ -245,9 +253,10 @@ function withAddressOf(table: NaiveTable, to: NaiveInstance, from: NaiveInstance
   return withInstance(withInstance(table, { ...from, locals: [first] }), { ...to, locals: [...to.locals, second] });
 }
 
-/** Other modes, other addresses, another far end; or broadcast addresses come and go. */
+/** Other modes, other addresses, another far end; or addresses of links come and go. */
 function changeInstance(role: Role, table: NaiveTable, next: Next): NaiveTable {
-  if (chance(6, next)) return { ...table, broadcasts: table.broadcasts.length > 0 ? [] : [BROADCAST] };
+  if (chance(12, next)) return { ...table, broadcasts: table.broadcasts.length > 0 ? [] : [BROADCAST] };
+  if (chance(12, next)) return { ...table, hosts: table.hosts.length > 0 ? [] : [HOST] };
   const instance = pick(table.instances, next);
   if (!instance.isEnabled) return withInstance(table, { ...instance, isEnabled: true });
   const other = randomInstance(role, numberOf(instance), chance(2, next), next);

@@ -61,7 +61,7 @@ export class Fuzz {
   #pieces = { outer: new FuzzFragments(cutOuter), inner: new FuzzFragments(cutInner) };
   #engine: EngineUnderTest;
   #naive: NaiveEngine;
-  #table: NaiveTable = { instances: [], rows: [], shared: [], broadcasts: [] };
+  #table: NaiveTable = { instances: [], rows: [], shared: [], broadcasts: [], hosts: [] };
   #counts: FuzzCounts;
   #nowMs = FIRST_MS;
   /** Packets after which another engine comes, and batches until the next change. */

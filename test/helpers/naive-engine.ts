@@ -41,7 +41,7 @@ type Found = NaiveLead | 'nowhere' | 'nobody' | 'no-port' | 'waits';
 export class NaiveEngine {
   readonly counts = new NaiveCounts();
   readonly #isGateway: boolean;
-  #table: NaiveTable = { instances: [], rows: [], shared: [], broadcasts: [] };
+  #table: NaiveTable = { instances: [], rows: [], shared: [], broadcasts: [], hosts: [] };
   readonly #reassembly = new NaiveReassembly<OuterFragment>(REASSEMBLY_MS);
   readonly #portFragments = new NaivePortFragments();
   readonly #pathMtus = new NaivePathMtus();
@@ -151,6 +151,7 @@ export class NaiveEngine {
     }
     const inner = walk.nextHeader === 4 ? this.#read(whole.subarray(walk.at)) : undefined;
     if (!inner || this.#table.instances.some(({ ipv4Address }) => ipv4Address === inner.source)) return DROPPED;
+    if (this.#table.hosts.includes(inner.source)) return DROPPED;
     if (!this.#mayChooseRoute(inner, instance)) return DROPPED;
     const leaving = decapsulated(whole, inner, instance);
     const arrival = { ...arrived, packet: whole, source };
@@ -202,6 +203,7 @@ export class NaiveEngine {
     if (other === 'waits') return HELD;
     if (other === 'nowhere') return toIpv4(leaving, instance, lead);
     if (typeof other === 'string' || other.remote.equals(lead.remote) || !instance.isHairpinning) return DROPPED;
+    if (!other.instance.isHairpinning) return DROPPED;
     if ((leaving[8] ?? 0) <= 1) return DROPPED;
     const clamped = withMssClamped(leaving, instance.mssClamp);
     const turned = withTtl(clamped, (leaving[8] ?? 0) - 1);

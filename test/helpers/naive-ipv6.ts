@@ -23,15 +23,19 @@ export interface Walk extends Header {
   readonly stop: 'end' | 'fragment' | 'unfit' | 'truncated';
 }
 
+/** RFC 8504 §5.3: headers and options that are passed over. */
+const MOST_STEPS = 64;
+
 /** Where the IPv6 header names what follows. */
 const IPV6_LINK = 6;
 
 /** RFC 8200 §4: passes extension headers from one on. */
-export function passExtensions(packet: Buffer, from: Header): Walk {
+export function passExtensions(packet: Buffer, from: Header, steps = 1): Walk {
   const { nextHeader, at } = from;
   // Hop-by-hop options stand behind the IPv6 header or nowhere.
   const known = from.link === IPV6_LINK ? [0, 43, 44, 60] : [43, 44, 60];
   if (!known.includes(nextHeader)) return { ...from, stop: 'end' };
+  if (steps > MOST_STEPS) return { ...from, stop: 'unfit' };
   if (at + 8 > packet.length) return { ...from, stop: 'truncated' };
   const length = nextHeader === 44 ? 8 : 8 + 8 * (packet[at + 1] ?? 0);
   if (at + length > packet.length) return { ...from, stop: 'truncated' };
@@ -39,9 +43,9 @@ export function passExtensions(packet: Buffer, from: Header): Walk {
   // Of fragments only those that are all of a packet (RFC 6946); of routing headers only those that are done.
   if (nextHeader === 44 && (header.readUInt16BE(2) & 0xfff9) !== 0) return { ...from, stop: 'fragment' };
   if (nextHeader === 43 && header[3] !== 0) return { ...from, stop: 'unfit' };
-  const unfit = nextHeader === 0 || nextHeader === 60 ? unfitOption(header.subarray(2)) : undefined;
-  if (unfit) return { ...from, stop: unfit };
-  return passExtensions(packet, { nextHeader: header[0] ?? 0, at: at + length, link: at });
+  const options = nextHeader === 0 || nextHeader === 60 ? passOptions(header.subarray(2), MOST_STEPS - steps) : 0;
+  if (typeof options === 'string') return { ...from, stop: options };
+  return passExtensions(packet, { nextHeader: header[0] ?? 0, at: at + length, link: at }, steps + options + 1);
 }
 
 /** RFC 8200 §4.5 and RFC 7112 §5: undefined for what can be no fragment of a packet. */
@@ -72,9 +76,11 @@ export function putTogether(fragments: readonly OuterFragment[]): Buffer | undef
   return packet;
 }
 
-/** RFC 8200 §4.2: what is none of padding, tunnel encapsulation limit, and unknown options that ask for nothing. */
-function unfitOption(options: Buffer): 'unfit' | 'truncated' | undefined {
+/** RFC 8200 §4.2: the number of options; or why not, when one is unknown that asks for something, or there are more than `most`. */
+function passOptions(options: Buffer, most: number): number | 'unfit' | 'truncated' {
+  let count = 0;
   for (let at = 0; at < options.length; ) {
+    if (++count > most) return 'unfit';
     const type = options[at] ?? 0;
     if (type === 0) {
       at++;
@@ -85,7 +91,7 @@ function unfitOption(options: Buffer): 'unfit' | 'truncated' | undefined {
     if (type !== 1 && type !== 4 && type >> 6 !== 0) return 'unfit';
     at += 2 + length;
   }
-  return undefined;
+  return count;
 }
 
 /** RFC 4443 §2.4 (e.6). */

@@ -66,6 +66,8 @@ export interface NaiveTable {
   readonly shared: readonly NaiveShared[];
   /** Broadcast addresses of the links here. */
   readonly broadcasts: readonly number[];
+  /** Other addresses of this device. */
+  readonly hosts: readonly number[];
 }
 
 export interface NaiveAnswer {

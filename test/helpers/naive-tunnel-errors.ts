@@ -47,7 +47,9 @@ export function naiveTunnelError(packet: Buffer, at: number, parts: TunnelErrorP
   if (type === 2) return tooBig(quote, parameter, parts);
   const isUnreachable = (type === 1 && code <= 6) || (type === 3 && code === 0);
   // The octet that holds the limit, in a packet that begins with the option (RFC 2473 §8.3).
-  const isAtLimit = type === 4 && code === 0 && parameter === 44 && quote.outer[6] === 60 && quote.outer[42] === 4;
+  const { outer, at: innerAt } = quote;
+  const named = outer[6] === 44 ? outer[40] : outer[6];
+  const isAtLimit = type === 4 && code === 0 && named === 60 && outer[innerAt - 6] === 4 && parameter === innerAt - 4;
   return isUnreachable || isAtLimit ? relay(quote, HOST_UNREACHABLE, 0, parts) : DROPPED;
 }
 
@@ -55,12 +57,13 @@ export function naiveTunnelError(packet: Buffer, at: number, parts: TunnelErrorP
 function readQuote(outer: Buffer, { isGateway, find }: TunnelErrorParts): Quote | undefined {
   if (outer.length < 40 || (outer[0] ?? 0) >> 4 !== 6) return undefined;
   let [header, at] = [outer[6], 40];
-  while (header === 60 || header === 44) {
+  // A first fragment, and the one option that this end may write.
+  for (const known of [44, 60]) {
+    if (header !== known) continue;
     if (at + 8 > outer.length) return undefined;
-    if (header === 44 && outer.readUInt16BE(at + 2) >= 8) return undefined;
-    const length = header === 44 ? 8 : 8 + 8 * (outer[at + 1] ?? 0);
+    if (known === 44 ? outer.readUInt16BE(at + 2) >= 8 : outer[at + 1] !== 0) return undefined;
     header = outer[at];
-    at += length;
+    at += 8;
   }
   const inner = header === 4 ? readHeader(outer.subarray(at)) : undefined;
   if (!inner || outer.length < at + inner.headerLength + 8) return undefined;

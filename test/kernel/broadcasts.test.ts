@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv4 } from '../../src/address.ts';
-import { broadcastAddresses } from '../../src/kernel/broadcasts.ts';
+import { broadcastAddresses, hostAddresses } from '../../src/kernel/broadcasts.ts';
 
 const test = suite('broadcasts');
 
@@ -37,6 +37,17 @@ for (const [name, addresses, expected] of cases) {
 
 test('IPv6 has none', () => {
   assert.equal(broadcastAddresses([{ family: 6, link: 1, octets: new Uint8Array(16), length: 64 }]), []);
+});
+
+test('addresses of hosts: those of IPv4, each once', () => {
+  const address = (octets: readonly number[], family: 4 | 6 = 4) => ({
+    family,
+    link: 1,
+    octets: Uint8Array.from(octets),
+    length: 24,
+  });
+  const given = [address([203, 0, 113, 9]), address([127, 0, 0, 1]), address([203, 0, 113, 9]), address([0x20, 1], 6)];
+  assert.equal(hostAddresses(given).map(formatIpv4), ['127.0.0.1', '203.0.113.9']);
 });
 
 test.run();

@@ -18,7 +18,7 @@ import {
   nextHeader,
   payloadLength,
 } from './ipv6.ts';
-import { setU16, u8, u16, u32 } from './octets.ts';
+import { setU16, u8, u16 } from './octets.ts';
 
 /** How a walk ended. */
 export const WALK_DONE = 0;
@@ -26,10 +26,15 @@ export const WALK_TRUNCATED = 1;
 export const WALK_UNKNOWN_OPTION = 2;
 export const WALK_SEGMENTS_LEFT = 3;
 export const WALK_FRAGMENT = 4;
+export const WALK_LIMIT = 5;
+
+/**
+ * Headers and options that a walk passes over: without a limit a packet could be filled with them, and cost fifty good ones. RFC
+ * 8504 §5.3 lets a host limit their number, and discard in silence; what is sent in earnest has a few.
+ */
+export const MOST_STEPS = 64;
 
 const OPTION_PAD1 = 0;
-/** Whoever fills a long header with them shall not cost much more than by its length. */
-const FOUR_PAD1 = 0;
 const OPTION_PADN = 1;
 /**
  * Tunnel Encapsulation Limit (RFC 2473 §4.1.1): says how deep tunnels may nest; an exit point has nothing to do with
@@ -49,10 +54,12 @@ export interface Walk {
   at: number;
   /** What a Parameter Problem would point at: the field that names nextHeader, an unknown option, a routing type. */
   field: number;
+  /** Headers and options on the way. */
+  steps: number;
 }
 
 export function newWalk(): Walk {
-  return { end: WALK_DONE, nextHeader: 0, at: 0, field: 0 };
+  return { end: WALK_DONE, nextHeader: 0, at: 0, field: 0, steps: 0 };
 }
 
 /** Walks the extension headers of the packet at `at`, which `isIpv6` has accepted, and leaves the result in `walk`. */
@@ -60,18 +67,24 @@ export function walkExtensions(buf: Uint8Array, at: number, walk: Walk): void {
   walk.nextHeader = nextHeader(buf, at);
   walk.at = at + IPV6_HEADER_LEN;
   walk.field = at + IPV6_NEXT_HEADER;
+  walk.steps = 0;
   walk.end = WALK_DONE;
   const end = at + IPV6_HEADER_LEN + payloadLength(buf, at);
   if (walk.nextHeader === NEXT_HEADER_HOP_BY_HOP) pass(buf, end, walk);
-  if (walk.end === WALK_DONE) continueWalk(buf, end, walk);
+  if (walk.end === WALK_DONE) passAll(buf, end, walk);
 }
 
 /**
- * Walks on from the header that `walk` names, which is not the first one, up to `end`. Hop-by-hop options have no place
+ * Walks from the header that `walk` names, which is not the first one, up to `end`. Hop-by-hop options have no place
  * there (RFC 8200 §4): the walk is done at them, as at any header that is not known.
  */
 export function continueWalk(buf: Uint8Array, end: number, walk: Walk): void {
+  walk.steps = 0;
   walk.end = WALK_DONE;
+  passAll(buf, end, walk);
+}
+
+function passAll(buf: Uint8Array, end: number, walk: Walk): void {
   while (walk.end === WALK_DONE && isExtension(walk.nextHeader)) pass(buf, end, walk);
 }
 
@@ -82,10 +95,9 @@ function isExtension(header: number): boolean {
 /** Passes over one extension header, or says in `walk.end` why not. */
 function pass(buf: Uint8Array, end: number, walk: Walk): void {
   const { at } = walk;
-  if (at + 8 > end) {
-    walk.end = WALK_TRUNCATED;
-    return;
-  }
+  if (++walk.steps > MOST_STEPS) walk.end = WALK_LIMIT;
+  else if (at + 8 > end) walk.end = WALK_TRUNCATED;
+  if (walk.end !== WALK_DONE) return;
   const length = walk.nextHeader === NEXT_HEADER_FRAGMENT ? 8 : (u8(buf, at + 1) + 1) * 8;
   if (at + length > end) walk.end = WALK_TRUNCATED;
   else if (walk.nextHeader === NEXT_HEADER_FRAGMENT)
@@ -121,11 +133,11 @@ function walkRouting(buf: Uint8Array, at: number, walk: Walk): void {
 function walkOptions(buf: Uint8Array, first: number, end: number, walk: Walk): void {
   let at = first;
   while (at < end) {
-    const type = u8(buf, at);
-    if (at + 4 <= end && u32(buf, at) === FOUR_PAD1) {
-      at += 4;
-      continue;
+    if (++walk.steps > MOST_STEPS) {
+      walk.end = WALK_LIMIT;
+      return;
     }
+    const type = u8(buf, at);
     if (type === OPTION_PAD1) {
       at++;
       continue;

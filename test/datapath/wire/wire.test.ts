@@ -182,7 +182,7 @@ test('a chain of extension headers leads to what is behind it', () => {
   const walk = newWalk();
   const chain = '3c00010400000000' + '2b00010400000000' + '2c00000000000000' + '0400000012345678';
   walkExtensions(octets(ipv6({ nextHeader: 0, payload: `${chain}45` })), 0, walk);
-  assert.equal(walk, { end: 0, nextHeader: 4, at: 72, field: 64 });
+  assert.equal(walk, { end: 0, nextHeader: 4, at: 72, field: 64, steps: 6 });
 });
 
 test('echo requests become replies with right checksums', () => {
