@@ -13,8 +13,10 @@ import { trimMemory, YangContext } from 'netconf-server';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
 import { NETCONF_LIMITS, type NetconfLimits } from '../netconf-limits.ts';
+import type { DataNode } from '../state/data.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
+import { RouteTable } from '../state/learned/route-table.ts';
 import { Schema } from '../state/schema.ts';
 import { markClosed, markOpen, storeDir, storeState } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
@@ -32,6 +34,9 @@ import { MemoryCare } from './memory-care.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
+import { routeOperations } from './routes/operations.ts';
+import { RouteSources } from './routes/route-sources.ts';
+import { routeSourceEntry, routeSourceList } from './routes/source-data.ts';
 import { colons, StateData } from './state-data.ts';
 import { storeOperations } from './store-care.ts';
 import { StoreWatch } from './store-watch.ts';
@@ -77,8 +82,17 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   datastores.addParticipant(datapath);
   datastores.addParticipant(events);
   const users = new Users(configuration);
+  const routeUsers = new Users(configuration, routeSourceEntry);
+  const routeTable = new RouteTable(datastores);
+  datastores.addParticipant(routeTable);
+  const routeSources = new RouteSources({ table: routeTable, softwire: () => datastores.softwire, log });
+  let softwireBefore = datastores.softwire;
   datastores.onCommit(({ treeChanged }) => {
-    if (treeChanged) users.forget();
+    if (!treeChanged) return;
+    users.forget();
+    routeUsers.forget();
+    routeSources.configurationChanged(softwireBefore);
+    softwireBefore = datastores.softwire;
   });
   const program = process.argv[1] ?? '';
   const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
@@ -91,7 +105,18 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const access = new AccessControl(configuration);
   const streams = new EventStreams(eventLog, schema, access);
   const check = valueCheck(context);
-  const state = { schema, context, datapath, storeCare, watch, denials: access.denials, events: streams, alarms };
+  const routes = { sources: (aftr: DataNode, withRoutes: boolean) => routeSourceList(routeSources, aftr, withRoutes) };
+  const state = {
+    schema,
+    context,
+    datapath,
+    storeCare,
+    watch,
+    denials: access.denials,
+    events: streams,
+    alarms,
+    routes,
+  };
   const operations = new Operations({
     schema,
     check,
@@ -105,6 +130,9 @@ export async function runManagement(options: ManagementOptions): Promise<number>
       ...datapathOperations(datapath),
       ...alarmOperations({ alarms, schema, check, configuration }),
       ...systemEnd.operations,
+      ...routeOperations(routeSources, configuration, (caller, tree) =>
+        operations.edit(caller, { target: 'running', tree, defaultOperation: 'merge', testOption: 'test-then-set' }),
+      ),
     },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
@@ -129,12 +157,14 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const restconf = await startRestconf({
     operations,
     users,
+    routeSources: routeUsers,
     key,
     cert,
     hosts: options.listen,
     port: options.restconfPort,
     log,
   });
+  await routeSources.start();
   backups.start();
   watch.start(isUnread);
   alarms.start();
@@ -150,7 +180,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   memoryCare.close();
   await alarms.close();
   await Promise.all([netconf.close(), restconf.close()]);
-  await users.close();
+  routeSources.close();
+  await Promise.all([users.close(), routeUsers.close()]);
   datapath.close();
   await Promise.all([backups.close(), watch.close()]);
   await datastores.close();

@@ -9,6 +9,7 @@ import type { PendingCommit } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
+import { learnedTable } from '../state/learned/tables.ts';
 import type { LockOwner } from '../state/locks.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
@@ -72,6 +73,13 @@ export interface StateParts {
   readonly denials: Denials;
   readonly events: Pick<EventStreams, 'created'>;
   readonly alarms: Pick<AlarmWatch, 'state'>;
+  readonly routes: RouteState;
+}
+
+/** What is told of routes that are advertised, by instance of the small tree. */
+export interface RouteState {
+  /** The list route-source of an AFTR. */
+  readonly sources: (aftr: DataNode, withRoutes: boolean) => readonly Json[];
 }
 
 export class StateData {
@@ -79,7 +87,7 @@ export class StateData {
   readonly #datapath: Datapath;
   readonly #sources: readonly KnownSource[];
 
-  constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms }: StateParts) {
+  constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms, routes }: StateParts) {
     this.#schema = schema;
     this.#datapath = datapath;
     const library = withDatastores(schema, JSON.parse(context.yangLibrary().json) as Json);
@@ -91,7 +99,7 @@ export class StateData {
       { path: '/ietf-restconf-monitoring:restconf-state', read: () => restconfState(events.created) },
       { path: '/nc-notifications:netconf', read: () => netconfStreams(events.created) },
       { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
-      { path: SOFTWIRE, read: (state) => softwireState(datapath, watch, state, softwireNodes) },
+      { path: SOFTWIRE, read: (state) => softwireState({ datapath, watch, routes }, state, softwireNodes) },
       { path: '/ietf-alarms:alarms', read: () => alarms.state() },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
@@ -119,6 +127,7 @@ export class StateData {
 }
 
 const SOFTWIRE = '/gi-4over6:softwire';
+const SOURCES = `${SOFTWIRE}/aftr/route-source`;
 const GATEWAYS = `${SOFTWIRE}/aftr/softwire`;
 
 function countsBindings(aftr: DataNode): boolean {
@@ -252,13 +261,14 @@ const LEARNED = [`${SOFTWIRE}/gateway/state`, GATEWAYS];
 
 /** State leaves of our own model: versions, problems, counters; `nodes` are all there are. */
 async function softwireState(
-  datapath: Datapath,
-  watch: Watch,
+  { datapath, watch, routes }: { readonly datapath: Datapath; readonly watch: Watch; readonly routes: RouteState },
   { view, datastores, selection }: StateContext,
   nodes: readonly SchemaNode[],
 ): Promise<Json> {
   const isAsked = (is: (node: SchemaNode) => boolean) => nodes.some((node) => is(node) && isWanted(selection, node));
   const asksState = isAsked(({ path }) => path === `${SOFTWIRE}/state`);
+  const asksSources = isAsked(({ parent }) => parent?.path === SOURCES);
+  const asksRoutes = isAsked(({ parent, kind }) => parent?.path === SOURCES && kind === 'list');
   const gateways = nodes.find(({ path }) => path === GATEWAYS);
   const [status, counters = [], learned = [], softwires = []] = await Promise.all([
     asksState ? datapath.status() : undefined,
@@ -296,11 +306,12 @@ async function softwireState(
           version: String(view.version),
           'last-change': view.time.toISOString(),
           'content-hash': colons(contentHash),
-          bindings: counts.get(name) ?? 0,
+          bindings: (counts.get(name) ?? 0) + (counts.get(learnedTable(name)) ?? 0),
         };
         const own = softwires.find((item) => item.name === name);
         const softwire = softwireList(own?.softwires ?? [], learnedBy('aftr', name)?.pathMtus ?? []);
-        return { name, 'binding-table': table, softwire, ...statisticsOf('aftr', name) };
+        const sources = asksSources && { 'route-source': routes.sources(aftr, asksRoutes) };
+        return { name, 'binding-table': table, softwire, ...sources, ...statisticsOf('aftr', name) };
       }),
       ...(asksState && {
         state: {

@@ -10,13 +10,12 @@
  * All of it stands in the queue of the store. Until step 4 nothing anybody can see has changed.
  */
 
+import { bootIfRoom } from './boot.ts';
 import { Candidate } from './candidate.ts';
-import { readPending } from './commit.ts';
 import type { CommitterOptions } from './committer.ts';
-import { Committer, SYSTEM } from './committer.ts';
+import { Committer } from './committer.ts';
 import type { Tell, Verify } from './compaction.ts';
 import type { CommitParameters, PendingCommit } from './confirmed.ts';
-import { withoutHolder } from './confirmed.ts';
 import { createStore } from './creation.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
@@ -26,8 +25,10 @@ import { openEnvironment, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
+import type { Learned } from './learned/route-table.ts';
 import type { LockOwner } from './locks.ts';
 import { Locks } from './locks.ts';
+import type { Softwire } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import { firstTree, removeOthers } from './opening.ts';
 import { OverlaidRows, overlayBetween } from './overlay.ts';
@@ -93,7 +94,7 @@ export class Datastores {
       options.onOpen?.();
       const datastores = new Datastores(options, environment);
       removeOthers(options, environment);
-      if (datastores.#store.head.bootId !== options.bootId) await datastores.#bootIfRoom();
+      if (datastores.#store.head.bootId !== options.bootId) await bootIfRoom(options, datastores.#store);
       await datastores.#committer.resumePending();
       datastores.#store.tidyLater();
       return datastores;
@@ -131,6 +132,11 @@ export class Datastores {
   /** The small tree of running; another object when a commit has changed it, and not to be changed itself. */
   get runningTree(): DataNode {
     return this.#store.tree;
+  }
+
+  /** The values of running's small tree. */
+  get softwire(): Softwire {
+    return this.#store.softwire;
   }
 
   /** Two datastores beside each other as they are now; `close` ends the reading. */
@@ -227,6 +233,19 @@ export class Datastores {
       if (target === 'running') await this.#committer.change(caller, draft, base, comment);
       else setCandidate(await this.#unlessEmpty(draft, base));
       return this.#store.edition;
+    });
+  }
+
+  /** A change of operational tables in a turn of the queue. @throws ManagementError when no change is taken now */
+  learn(
+    caller: Caller,
+    comment: string,
+    work: (base: Snapshot, softwire: Softwire) => Promise<Learned>,
+  ): Promise<void> {
+    return this.#change(async (base) => {
+      const { overlay, done } = await work(base, this.#store.softwire);
+      await this.#committer.learn(caller, overlay, base, comment);
+      done();
     });
   }
 
@@ -443,52 +462,9 @@ export class Datastores {
     throw new ManagementError('operation-not-supported', { type: 'protocol', message });
   }
 
-  /**
-   * A boot that a full disk does not take: without startup there was nothing to return to, and the next start tries again.
-   * @throws Error with code DISK_FULL when running should have returned to startup
-   */
-  async #bootIfRoom(): Promise<void> {
-    try {
-      await this.#boot();
-    } catch (cause) {
-      if (!(cause instanceof ManagementError) || cause.tag !== 'resource-denied') throw cause;
-      if (!this.#options.startup) return this.#options.tell?.('that the machine was booted could not be noted', cause);
-      throw storeError(
-        'DISK_FULL',
-        `running cannot return to startup: ${cause.message}; make room, then start again`,
-        cause,
-      );
-    }
-  }
-
   /** The next start counts as one after a boot of the kernel, whatever the kernel says. */
   async restarts(): Promise<void> {
     await this.#store.enqueue(() => this.#store.write({ bootId: '' }));
-  }
-
-  /** A boot of the kernel: running returns to startup when there is one. */
-  async #boot(): Promise<void> {
-    const base = this.#store.snapshot();
-    try {
-      await this.#bootFrom(base);
-    } finally {
-      base.close();
-    }
-  }
-
-  async #bootFrom(base: Snapshot): Promise<void> {
-    const draft = this.#options.startup ? this.#startup(base) : undefined;
-    const rows = await rowChanges(draft ?? this.#draft(undefined), base);
-    const { bootId } = this.#options;
-    const tree = draft && treeToJson(draft.tree);
-    const isSame = !tree || (rows.size === 0 && !this.#store.differs(tree));
-    const pending = draft ? null : withoutHolder(readPending(base));
-    if (isSame) await this.#store.write({ bootId, pending });
-    else {
-      const commit = { caller: SYSTEM, tree, rows, hasStartup: true };
-      await this.#store.write({ bootId, pending, commit, startup: { tree } });
-    }
-    this.#store.reload();
   }
 }
 

@@ -3,6 +3,7 @@
 import type { DataNode } from './data.ts';
 import type { History } from './history.ts';
 import type { KeptRows } from './kept-rows.ts';
+import { ActiveRows } from './learned/tables.ts';
 import type { Binding } from './model.generated.ts';
 import type { HistoricChange } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
@@ -24,6 +25,8 @@ export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRo
   gather(from: number, to: number): Promise<void>;
   /** The rows that differ between two versions on record, as `History.changes`. */
   changes(from: number, to: number): Iterable<HistoricChange>;
+  /** The same with the bindings that AFTRs learned (operational state, RFC 8342 §5.3); closed with this one. */
+  readonly active: View;
   close(): void;
 }
 
@@ -56,6 +59,9 @@ export function openView(kept: KeptRows, { tree, rows, time }: Shown): View {
     },
     gather: (from, to) => kept.gather(from, to),
     changes: (from, to) => kept.changes(from, to),
+    get active() {
+      return openView(kept, { tree, rows: new ActiveRows(rows), time });
+    },
     close: () => kept.close(),
   };
 }

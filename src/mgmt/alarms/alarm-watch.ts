@@ -12,6 +12,7 @@ import type { InstanceState } from '../../control.ts';
 import type { Log } from '../../log.ts';
 import type { DataNode } from '../../state/data.ts';
 import type { Datastores } from '../../state/datastores.ts';
+import { learnedTable } from '../../state/learned/tables.ts';
 import { BINDING_CAPACITY } from '../../state/limits.ts';
 import type { DatapathClient } from '../datapath-client.ts';
 import type { EventLog } from '../events/event-log.ts';
@@ -167,7 +168,7 @@ export class AlarmWatch {
       const name = aftr.leaf('name') ?? '';
       return {
         aftr: name,
-        entries: (counts.get(name) ?? 0) + (this.#portSets.get(name) ?? 0),
+        entries: (counts.get(name) ?? 0) + (counts.get(learnedTable(name)) ?? 0) + (this.#portSets.get(name) ?? 0),
         limit: aftr.leaf('softwire-num-max'),
         threshold: Number(aftr.leaf(THRESHOLD) ?? aftr.schema.child(THRESHOLD)?.defaults[0]),
       };

@@ -15,7 +15,7 @@ import { fastify } from 'fastify';
 import type { Log } from '../../log.ts';
 import type { Caller } from '../../state/request.ts';
 import type { Users } from '../users.ts';
-import { authenticate } from './authentication.ts';
+import { authenticate, identifyRouteSource } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { longBody } from './body.ts';
@@ -36,9 +36,14 @@ import { allowHeaders, HOST_META, parseRequest } from './request.ts';
 import { send } from './send.ts';
 import { yangPatch } from './yang-patch.ts';
 
+/** The resource that route sources post to, exactly so: they are let in nowhere else. */
+const ADVERTISEMENT = '/restconf/operations/gi-4over6:advertise-routes';
+
 export interface RestconfOptions {
   readonly operations: RestconfOperations;
   readonly users: Pick<Users, 'verifyPassword'>;
+  /** Clients that may advertise routes, and nothing else. */
+  readonly routeSources: Pick<Users, 'verifyPassword'>;
   /** PEM. */
   readonly key: string | Buffer;
   readonly cert: string | Buffer;
@@ -162,9 +167,12 @@ class RestconfFace {
   /** Before the body is read: who it is and what is wanted. */
   async admit(request: Incoming): Promise<void> {
     if (isHostMeta(request)) return;
-    const { operations, users } = this.#options;
-    const caller = await authenticate(users, request.headers, request.ip);
+    const { operations, users, routeSources } = this.#options;
     const url = request.originalUrl;
+    const caller =
+      url.split('?', 1)[0] === ADVERTISEMENT
+        ? await identifyRouteSource(routeSources, request.headers, request.ip)
+        : await authenticate(users, request.headers, request.ip);
     const value = parseRequest(request.method, url, request.headers, operations.schema, operations.check);
     this.#admitted.set(request, { caller, value });
   }
