@@ -114,6 +114,7 @@ export class Operations {
           : await this.#state.addTo(view.tree, {
               view,
               selection,
+              isOperational: request.isOperational,
               datastores: this.#datastores,
               sessions: [...this.#sessions.values()],
               capabilities: this.capabilities,

@@ -13,10 +13,8 @@ import { trimMemory, YangContext } from 'netconf-server';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
 import { NETCONF_LIMITS, type NetconfLimits } from '../netconf-limits.ts';
-import type { DataNode } from '../state/data.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
-import { RouteTable } from '../state/learned/route-table.ts';
 import { Schema } from '../state/schema.ts';
 import { markClosed, markOpen, storeDir, storeState } from '../state/store-files.ts';
 import { AccessControl } from './access.ts';
@@ -34,9 +32,7 @@ import { MemoryCare } from './memory-care.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
-import { routeOperations } from './routes/operations.ts';
-import { RouteSources } from './routes/route-sources.ts';
-import { routeSourceEntry, routeSourceList } from './routes/source-data.ts';
+import { RoutePart } from './route-part.ts';
 import { colons, StateData } from './state-data.ts';
 import { storeOperations } from './store-care.ts';
 import { StoreWatch } from './store-watch.ts';
@@ -82,17 +78,9 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   datastores.addParticipant(datapath);
   datastores.addParticipant(events);
   const users = new Users(configuration);
-  const routeUsers = new Users(configuration, routeSourceEntry);
-  const routeTable = new RouteTable(datastores);
-  datastores.addParticipant(routeTable);
-  const routeSources = new RouteSources({ table: routeTable, softwire: () => datastores.softwire, log });
-  let softwireBefore = datastores.softwire;
+  const routes = new RoutePart(datastores, log);
   datastores.onCommit(({ treeChanged }) => {
-    if (!treeChanged) return;
-    users.forget();
-    routeUsers.forget();
-    routeSources.configurationChanged(softwireBefore);
-    softwireBefore = datastores.softwire;
+    if (treeChanged) users.forget();
   });
   const program = process.argv[1] ?? '';
   const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
@@ -105,7 +93,6 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const access = new AccessControl(configuration);
   const streams = new EventStreams(eventLog, schema, access);
   const check = valueCheck(context);
-  const routes = { sources: (aftr: DataNode, withRoutes: boolean) => routeSourceList(routeSources, aftr, withRoutes) };
   const state = {
     schema,
     context,
@@ -115,7 +102,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     denials: access.denials,
     events: streams,
     alarms,
-    routes,
+    routes: routes.state,
   };
   const operations = new Operations({
     schema,
@@ -130,7 +117,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
       ...datapathOperations(datapath),
       ...alarmOperations({ alarms, schema, check, configuration }),
       ...systemEnd.operations,
-      ...routeOperations(routeSources, configuration, (caller, tree) =>
+      ...routes.operations((caller, tree) =>
         operations.edit(caller, { target: 'running', tree, defaultOperation: 'merge', testOption: 'test-then-set' }),
       ),
     },
@@ -157,14 +144,14 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const restconf = await startRestconf({
     operations,
     users,
-    routeSources: routeUsers,
+    routeSources: routes.users,
     key,
     cert,
     hosts: options.listen,
     port: options.restconfPort,
     log,
   });
-  await routeSources.start();
+  await routes.start();
   backups.start();
   watch.start(isUnread);
   alarms.start();
@@ -177,11 +164,11 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
   const code = await Promise.race([stopped, systemEnd.asked]);
   clearInterval(forgetting);
+  await routes.close();
   memoryCare.close();
   await alarms.close();
   await Promise.all([netconf.close(), restconf.close()]);
-  routeSources.close();
-  await Promise.all([users.close(), routeUsers.close()]);
+  await users.close();
   datapath.close();
   await Promise.all([backups.close(), watch.close()]);
   await datastores.close();

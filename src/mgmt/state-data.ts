@@ -42,6 +42,8 @@ export interface SessionInfo {
 export interface StateContext {
   readonly view: View;
   readonly selection: AnySelection | undefined;
+  /** Whether what was learned is in the answer as configuration. */
+  readonly isOperational?: boolean | undefined;
   readonly datastores: Datastores;
   readonly sessions: readonly SessionInfo[];
   /** Capabilities of the NETCONF hello. */
@@ -80,6 +82,10 @@ export interface StateParts {
 export interface RouteState {
   /** The list route-source of an AFTR. */
   readonly sources: (aftr: DataNode, withRoutes: boolean) => readonly Json[];
+  /** The list target of a gateway. */
+  readonly targets: (gateway: string, withRoutes: boolean) => readonly Json[];
+  /** Prefixes that a gateway serves because they were accepted. */
+  readonly served: (gateway: string) => readonly string[];
 }
 
 export class StateData {
@@ -127,6 +133,7 @@ export class StateData {
 }
 
 const SOFTWIRE = '/gi-4over6:softwire';
+const TARGETS = `${SOFTWIRE}/gateway/route-advertisement/target`;
 const SOURCES = `${SOFTWIRE}/aftr/route-source`;
 const GATEWAYS = `${SOFTWIRE}/aftr/softwire`;
 
@@ -172,7 +179,7 @@ function merge(target: DataNode, source: DataNode): void {
     const twin = target.get(id);
     if (twin && !twin.schema.isLeaf) merge(twin, child);
     else {
-      if (!twin && child.schema.config) child.origin = 'system';
+      if (!twin && child.schema.config) child.origin = child.leaf('origin') === 'learned' ? 'learned' : 'system';
       target.add(child);
     }
   }
@@ -262,11 +269,13 @@ const LEARNED = [`${SOFTWIRE}/gateway/state`, GATEWAYS];
 /** State leaves of our own model: versions, problems, counters; `nodes` are all there are. */
 async function softwireState(
   { datapath, watch, routes }: { readonly datapath: Datapath; readonly watch: Watch; readonly routes: RouteState },
-  { view, datastores, selection }: StateContext,
+  { view, datastores, selection, isOperational }: StateContext,
   nodes: readonly SchemaNode[],
 ): Promise<Json> {
   const isAsked = (is: (node: SchemaNode) => boolean) => nodes.some((node) => is(node) && isWanted(selection, node));
   const asksState = isAsked(({ path }) => path === `${SOFTWIRE}/state`);
+  const asksTargets = isAsked(({ parent }) => parent?.path === TARGETS);
+  const asksTold = isAsked(({ parent, kind }) => parent?.path === TARGETS && kind === 'list');
   const asksSources = isAsked(({ parent }) => parent?.path === SOURCES);
   const asksRoutes = isAsked(({ parent, kind }) => parent?.path === SOURCES && kind === 'list');
   const gateways = nodes.find(({ path }) => path === GATEWAYS);
@@ -298,7 +307,11 @@ async function softwireState(
     'gi-4over6:softwire': {
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {
         const name = gateway.leaf('name') ?? '';
-        return { name, ...statisticsOf('gateway', name), ...gatewayState(learnedBy('gateway', name)) };
+        const target = asksTargets ? routes.targets(name, asksTold) : [];
+        const advertisement = target.length > 0 && { 'route-advertisement': { target } };
+        const served = isOperational && { 'served-prefix': routes.served(name).map(learnedPrefix) };
+        const state = gatewayState(learnedBy('gateway', name));
+        return { name, ...served, ...advertisement, ...statisticsOf('gateway', name), ...state };
       }),
       aftr: (softwire?.entries('aftr') ?? []).map((aftr) => {
         const name = aftr.leaf('name') ?? '';
@@ -328,6 +341,10 @@ async function softwireState(
       }),
     },
   };
+}
+
+function learnedPrefix(prefix: string): Json {
+  return { 'ipv4-prefix': prefix, origin: 'learned' };
 }
 
 function gatewayState(learned: InstanceLearned | undefined): Json {
