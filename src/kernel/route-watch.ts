@@ -6,10 +6,9 @@
  * the last one took, so that a table of any size that never stands still leaves time for others.
  */
 
-import type { NetlinkSocket } from 'netlink';
-import { createNetlink, Protocol, rt } from 'netlink';
 import type { Route } from './netlink.ts';
 import { Netlink, PROTOCOL } from './netlink.ts';
+import { watchIpv4 } from './netlink-socket.ts';
 
 /** An IPv4 unicast route that is none of ours. */
 export interface Ipv4Route {
@@ -24,13 +23,12 @@ const REST_FACTOR = 2;
 /** Readings without news: what no news told of. */
 const REFRESH_MS = 30_000;
 const RETRY_MS = 1_000;
-const RECEIVE_BUFFER = 4 * 1_024 * 1_024;
 
 export class RouteWatch {
   readonly #onRoutes: (routes: readonly Ipv4Route[]) => void;
   readonly #onFault: (message: string) => void;
   readonly #netlink = new Netlink();
-  readonly #socket: NetlinkSocket;
+  readonly #unwatch: () => void;
   #timer: NodeJS.Timeout | undefined;
   #dueMs = Number.POSITIVE_INFINITY;
   #earliestMs = 0;
@@ -41,19 +39,14 @@ export class RouteWatch {
   constructor(onRoutes: (routes: readonly Ipv4Route[]) => void, onFault: (message: string) => void) {
     this.#onRoutes = onRoutes;
     this.#onFault = onFault;
-    this.#socket = createNetlink(Protocol.ROUTE, { recvBufferSize: RECEIVE_BUFFER, sendBufferSize: 0, ref: false });
-    const { LINK, IPV4_IFADDR, IPV4_ROUTE } = rt.MulticastGroups;
-    for (const group of [LINK, IPV4_IFADDR, IPV4_ROUTE]) this.#socket.addMembership(group);
-    this.#socket.on('message', () => this.#readIn(GATHER_MS));
-    // News came faster than they were read, and some are lost.
-    this.#socket.on('error', () => this.#readIn(GATHER_MS));
+    this.#unwatch = watchIpv4(() => this.#readIn(GATHER_MS));
     this.#readIn(0);
   }
 
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    this.#socket.close();
+    this.#unwatch();
     this.#netlink.close();
   }
 

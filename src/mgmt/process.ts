@@ -89,7 +89,16 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const storeCare = { backups, datastores, verify };
   const systemEnd = new SystemEnd(datastores);
   const file = join(options.stateDir, 'events', 'alarms.json');
-  const alarms = new AlarmWatch({ file, datapath, datastores, configuration, watch, events: eventLog, log });
+  const alarms = new AlarmWatch({
+    file,
+    datapath,
+    datastores,
+    configuration,
+    watch,
+    routes: (steadyMs) => routes.conditions(steadyMs),
+    events: eventLog,
+    log,
+  });
   const access = new AccessControl(configuration);
   const streams = new EventStreams(eventLog, schema, access);
   const check = valueCheck(context);

@@ -5,9 +5,12 @@ import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
+import type { Softwire } from '../state/model.generated.ts';
+import type { RouteConditions } from './alarms/monitor.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
 import { routeOperations } from './routes/operations.ts';
+import { RouteAlarms } from './routes/route-alarms.ts';
 import { RouteSources } from './routes/route-sources.ts';
 import { routeSourceEntry, routeSourceList } from './routes/source-data.ts';
 import type { RouteState } from './state-data.ts';
@@ -21,14 +24,18 @@ export class RoutePart {
   readonly state: RouteState;
   readonly #gateways: AdvertisingGateways;
   readonly #configuration: () => DataNode;
+  readonly #softwire: () => Softwire;
+  readonly #table: RouteTable;
+  readonly #alarms = new RouteAlarms();
 
   constructor(datastores: Datastores, log: Log) {
     this.#configuration = () => datastores.runningTree;
     this.users = new Users(this.#configuration, routeSourceEntry);
     const softwire = () => datastores.softwire;
-    const table = new RouteTable(datastores);
-    datastores.addParticipant(table);
-    this.sources = new RouteSources({ table, softwire, log });
+    this.#softwire = softwire;
+    this.#table = new RouteTable(datastores);
+    datastores.addParticipant(this.#table);
+    this.sources = new RouteSources({ table: this.#table, softwire, log });
     this.#gateways = new AdvertisingGateways({
       store: datastores,
       softwire,
@@ -56,6 +63,19 @@ export class RoutePart {
   /** By schema path; `merge` edits running as the caller. */
   operations(merge: Merge): Readonly<Record<string, StoreOperation>> {
     return routeOperations(this.sources, this.#configuration, merge);
+  }
+
+  /** What is wrong, for alarms. */
+  conditions(steadyMs: number): RouteConditions {
+    const softwire = this.#softwire();
+    const sources = softwire.aftr.flatMap((aftr) =>
+      aftr.routeSource.map(({ name }) => {
+        const isStale = this.sources.report(name).state === 'stale';
+        return { aftr: aftr.name, name, isStale, reasons: this.#table.reasons(name) };
+      }),
+    );
+    const targets = softwire.gateway.flatMap(({ name }) => this.#gateways.sights(name));
+    return this.#alarms.conditions(sources, targets, steadyMs);
   }
 
   async start(): Promise<void> {

@@ -21,7 +21,7 @@ import { alarmControl, alarmState } from './alarm-data.ts';
 import { AlarmFile } from './alarm-file.ts';
 import { AlarmList } from './alarm-list.ts';
 import type { ConfiguredInstance } from './instances.ts';
-import type { Moment, TableFill } from './monitor.ts';
+import type { Moment, RouteConditions, TableFill } from './monitor.ts';
 import { AlarmMonitor } from './monitor.ts';
 
 const LOOK_MS = 1_000;
@@ -40,6 +40,8 @@ export interface AlarmWatchParts {
   /** The root of the running configuration. */
   readonly configuration: () => DataNode;
   readonly watch: Pick<StoreWatch, 'problems'>;
+  /** What is wrong with routes that are advertised, at a moment of the steady clock. */
+  readonly routes: (steadyMs: number) => RouteConditions;
   readonly events: Pick<EventLog, 'add'>;
   readonly log: Log;
 }
@@ -126,6 +128,7 @@ export class AlarmWatch {
     if (this.#isClosed) return;
     this.#monitor.store(now(), watch.problems);
     this.#monitor.disk(now(), datastores.diskProblem);
+    this.#monitor.routes(now(), this.#parts.routes(now().steadyMs));
     this.#monitor.instances(now(), this.#instances(), this.#states);
     this.keep();
   }

@@ -16,6 +16,7 @@ import type { KernelRoute } from './advertised.ts';
 import { advertisedRoutes } from './advertised.ts';
 import { Advertiser } from './advertiser.ts';
 import { AftrClient } from './aftr-client.ts';
+import type { TargetSight } from './route-alarms.ts';
 
 const END_MS = 2_000;
 const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
@@ -183,6 +184,13 @@ export class AdvertisingGateways {
           ...(reason !== '' && { reason }),
         })),
       };
+    });
+  }
+
+  /** The targets of a gateway, for alarms. */
+  sights(gateway: string): TargetSight[] {
+    return [...(this.#informed.get(gateway) ?? [])].map(([name, { advertiser }]) => {
+      return { gateway, name, isFailing: advertiser.state === 'failing' };
     });
   }
 

@@ -119,6 +119,35 @@ test('a route becomes a binding of operational, and is in no configuration; with
     assert.is((await sourceState(box))['session-state'], 'idle');
   }));
 
+test('a refused route is an alarm with its reasons', () =>
+  withSources(async (box) => {
+    await begin(box, '8.8.8.0/24');
+    let alarms = '';
+    await eventually(async () => {
+      alarms = (await box.curl('/restconf/data/ietf-alarms:alarms/alarm-list')).body;
+      return alarms.includes('routes-refused');
+    });
+    // The text of an earlier test may stand for a minute.
+    assert.match(alarms, /routes that it advertises are refused \([a-z, -]*not-allowed\)/);
+  }));
+
+test('lookup finds a learned binding, and at an earlier moment one that is gone', () =>
+  withSources(async (box) => {
+    const session = await begin(box, '192.0.2.0/28');
+    const ask = async (more: Json = {}) => {
+      const body = JSON.stringify({ 'gi-4over6:input': { 'ipv4-address': '192.0.2.5', ...more } });
+      return (await box.curl(`${AFTR}/lookup`, { method: 'POST', body })).body;
+    };
+    const now = await ask();
+    assert.match(now, '"origin":"learned"');
+    const time = new Date().toISOString();
+    await accepted(box, { session, sequence: '2', close: [null] });
+    assert.not.match(await ask(), '192.0.2.0/28');
+    const then = await ask({ time });
+    assert.match(then, '"ipv4-prefix":"192.0.2.0/28"');
+    assert.match(then, '"until"');
+  }));
+
 test('the answer says what is refused, and of what an operator changed meanwhile', () =>
   withSources(async (box) => {
     const { session, 'hold-time': holdTime } = await accepted(box, { open: [null] });
