@@ -159,7 +159,8 @@ export class Datastores {
   /** Version, time, content hash and table sizes of running. */
   head(): Edition & { contentHash: string; counts: ReadonlyMap<string, number> } {
     const { head } = this.#store;
-    return { ...this.#store.edition, contentHash: head.contentHash, counts: rowCounts(head) };
+    const { version, time, contentHash } = head;
+    return { version, time: new Date(time), contentHash, counts: rowCounts(head) };
   }
 
   /**

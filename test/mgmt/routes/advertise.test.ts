@@ -99,7 +99,9 @@ const program = await startProgram();
 
 test('a route becomes a binding of operational, and is in no configuration; withdrawn it is gone', () =>
   withSources(async (box) => {
+    const tag = await box.tag();
     const session = await begin(box, '192.0.2.0/28', '8.8.8.0/24', '0.0.0.0/0');
+    assert.is(await box.tag(), tag, 'state data is no change of the configuration');
     assert.equal(await operational(box), ['192.0.2.0/28 learned']);
     const running = await box.curl('/restconf/data/gi-4over6:softwire?content=config');
     assert.not.match(running.body, '192.0.2.0/28');
