@@ -261,3 +261,13 @@ export function isMartianIpv4(address: number): boolean {
   const first = address >>> 24;
   return first === 0 || first === 127 || first >= 224;
 }
+
+/** Whether a prefix holds addresses no host can have; its ends tell, the martian blocks lie at the ends of larger ones. */
+export function isMartianPrefix({ address, length }: Ipv4Prefix): boolean {
+  return length === 0 || isMartianIpv4(address) || isMartianIpv4((address | ~ipv4Mask(length)) >>> 0);
+}
+
+/** Whether one prefix lies in another, or is it. */
+export function liesIn(inner: Ipv4Prefix, outer: Ipv4Prefix): boolean {
+  return outer.length <= inner.length && inIpv4Prefix(inner.address, outer);
+}

@@ -76,6 +76,9 @@ export function sentence(statement: YangStatement): string {
 
 const BASES: Readonly<Record<string, readonly [type: string, read: string]>> = {
   string: ['string', 'String'],
+  uri: ['string', 'String'],
+  'crypt-hash': ['string', 'String'],
+  'hex-string': ['string', 'String'],
   boolean: ['boolean', 'Boolean'],
   uint8: ['number', 'Number'],
   uint16: ['number', 'Number'],

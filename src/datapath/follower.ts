@@ -10,21 +10,24 @@
  * Up to HELD_ROWS changed rows become visible in one moment. More do so row by row, new rows first, then removals.
  */
 
+import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv6 } from '../address.ts';
 import { ContentHash } from '../state/content-hash.ts';
+import { aftrOfTable, gatewayOfTable, isOperational } from '../state/learned/tables.ts';
 import { BINDING_CAPACITY, MAX_PORT_SETS, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import { DamageError } from '../state/model-values.ts';
 import type { StoreReader } from '../state/reader.ts';
 import type { RowChange } from '../state/request.ts';
+import { prefixNumber } from '../state/rows.ts';
 import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
 import type { WantedRow } from './forwarding.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Allocate } from './memory.ts';
 
-export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'bindings' | 'changes' | 'contentHash'>;
+export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'served' | 'bindings' | 'changes' | 'contentHash'>;
 
 export const ROLES: readonly Role[] = ['gateway', 'aftr'];
 
@@ -128,12 +131,13 @@ export class Follower {
 
   async #followTo(version: number): Promise<boolean> {
     const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
-    const treeChanged = !changes || changes.treeChanged;
+    const isServedChanged = changes?.rows?.some(({ instance }) => gatewayOfTable(instance) !== undefined) ?? true;
+    const treeChanged = !changes || changes.treeChanged || isServedChanged;
     let isWhole = this.#isBehind || changes?.rows === undefined;
     let removeUnshared = (): void => undefined;
     if (treeChanged) {
       const before = this.#configuration;
-      this.#configuration = readConfiguration(this.#store.configuration());
+      this.#configuration = withServed(readConfiguration(this.#store.configuration()), this.#store.served());
       this.#setInstances();
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
       this.#isBehind = isWhole;
@@ -199,7 +203,8 @@ export class Follower {
 
   *#wantedBindings(aftrs: Forwarding): Generator<WantedRow> {
     for (const { instance, binding } of this.#store.bindings()) {
-      const row = aftrs.wantedBinding(instance, binding);
+      const aftr = aftrOfTable(instance);
+      const row = aftr === undefined ? undefined : aftrs.wantedBinding(aftr, binding);
       if (row) yield row;
     }
   }
@@ -207,15 +212,16 @@ export class Follower {
   async #applyRows(rows: readonly RowChange[]): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
     for (const row of rows) this.#hashRow(row);
-    if (!aftrs || rows.length === 0) return;
-    if (rows.length <= HELD_ROWS) {
+    const forwarded = withoutMoved(rows);
+    if (!aftrs || forwarded.length === 0) return;
+    if (forwarded.length <= HELD_ROWS) {
       aftrs.hold(() => {
-        for (const row of rows) applyRow(aftrs, row);
+        for (const row of forwarded) applyRow(aftrs, row);
       });
       return;
     }
     // Removals come after everything new.
-    const ordered = [...rows].sort((a, b) => Number(a.after === undefined) - Number(b.after === undefined));
+    const ordered = [...forwarded].sort((a, b) => Number(a.after === undefined) - Number(b.after === undefined));
     for (const [i, row] of ordered.entries()) {
       applyRow(aftrs, row);
       if (i % SLICE_ROWS === SLICE_ROWS - 1) await pause();
@@ -229,10 +235,38 @@ export class Follower {
 }
 
 function applyRow(aftrs: Forwarding, { instance, before, after }: RowChange): void {
-  const wanted = after && aftrs.wantedBinding(instance, after);
+  const aftr = aftrOfTable(instance) ?? instance;
+  const wanted = after && aftrs.wantedBinding(aftr, after);
   const gone = after ?? before;
   if (wanted) aftrs.put(wanted);
-  else if (gone) aftrs.removeOf(instance, gone);
+  else if (gone) aftrs.removeOf(aftr, gone);
+}
+
+/** The rows that bindings are forwarded by. One that moves between running's table and the learned one is there all the time. */
+function withoutMoved(rows: readonly RowChange[]): readonly RowChange[] {
+  if (!rows.some(({ instance }) => isOperational(instance))) return rows;
+  const keyOf = ({ instance }: RowChange, { address, length }: Ipv4Prefix) =>
+    `${aftrOfTable(instance)} ${prefixNumber(address, length)}`;
+  const put = new Set(rows.flatMap((row) => (row.after ? [keyOf(row, row.after)] : [])));
+  return rows.filter((row) => {
+    if (aftrOfTable(row.instance) === undefined) return false;
+    return row.after !== undefined || !row.before || !put.has(keyOf(row, row.before));
+  });
+}
+
+/** The configuration with the prefixes that gateways serve because they were accepted. */
+function withServed(configuration: Configuration, served: ReadonlyMap<string, readonly Ipv4Prefix[]>): Configuration {
+  if (served.size === 0) return configuration;
+  const gateway = configuration.gateway.map((item) => {
+    const known = new Set(
+      item.servedPrefix.map(({ ipv4Prefix: { address, length } }) => prefixNumber(address, length)),
+    );
+    const learned = (served.get(item.name) ?? []).filter(
+      ({ address, length }) => !known.has(prefixNumber(address, length)),
+    );
+    return { ...item, servedPrefix: [...item.servedPrefix, ...learned.map((ipv4Prefix) => ({ ipv4Prefix }))] };
+  });
+  return { ...configuration, gateway };
 }
 
 /** Which AFTRs forward by which addresses: as long as it is the same, no row changes its softwire. */

@@ -98,6 +98,17 @@ function payloads(messages: readonly NetlinkMessage[], what: string): Buffer[] {
   return messages.filter(({ type }) => type !== MessageType.ERROR).map(({ data }) => data);
 }
 
+/** Calls `onNews` when links, IPv4 addresses or IPv4 routes may have changed, lost news included; what it returns ends that. */
+export function watchIpv4(onNews: () => void): () => void {
+  const socket = createNetlink(Protocol.ROUTE, { ...BUFFERS, ref: false });
+  const { LINK, IPV4_IFADDR, IPV4_ROUTE } = rt.MulticastGroups;
+  for (const group of [LINK, IPV4_IFADDR, IPV4_ROUTE]) socket.addMembership(group);
+  socket.on('message', onNews);
+  // News came faster than they were read, and some are lost.
+  socket.on('error', onNews);
+  return () => socket.close();
+}
+
 /**
  * Watches links, addresses, nftables, IPv4 default routes of others, and the routes and rules of ours that others remove. News of a short while are told once, and so
  * is the loss of news. It does not keep the process alive.

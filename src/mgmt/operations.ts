@@ -42,6 +42,11 @@ export interface OperationParts {
   readonly moduleSource: (name: string, revision: string | undefined, format: 'yang' | 'yin') => string | undefined;
 }
 
+/** The one operation of route sources. */
+export function isAdvertisement(module: string, operation: string): boolean {
+  return module === 'gi-4over6' && operation === 'advertise-routes';
+}
+
 export interface ReadRequest {
   readonly datastore: DatastoreName;
   readonly content: Content;
@@ -50,6 +55,8 @@ export interface ReadRequest {
   readonly depth?: number | undefined;
   readonly maxDepth?: number | undefined;
   readonly origins?: OriginOptions | undefined;
+  /** Of operational state: bindings that were learned are there, beside those of running. */
+  readonly isOperational?: boolean;
   /** Rows are wanted as nodes with children, not as what is fast to print. */
   readonly asNodes?: boolean;
 }
@@ -88,6 +95,8 @@ export class Operations {
    * @throws ManagementError access-denied
    */
   authorizeOperation(caller: Caller, module: string, operation: string): void {
+    // Its face let it in for this alone.
+    if (caller.isRouteSource && isAdvertisement(module, operation)) return;
     const schema = this.schema.root.child(operation, module);
     if (this.#access.rightsOf(caller).mayExecute(module, operation, schema)) return;
     throw new ManagementError('access-denied', {
@@ -100,7 +109,8 @@ export class Operations {
   /** One consistent reading; the caller closes it. State data (content other than `config`) comes from running only. */
   async read(caller: Caller, request: ReadRequest): Promise<Reading> {
     const { selection, content } = request;
-    const view = this.#datastores.view(request.datastore);
+    const configured = this.#datastores.view(request.datastore);
+    const view = request.isOperational ? configured.active : configured;
     try {
       const source =
         content === 'config'
@@ -108,6 +118,7 @@ export class Operations {
           : await this.#state.addTo(view.tree, {
               view,
               selection,
+              isOperational: request.isOperational,
               datastores: this.#datastores,
               sessions: [...this.#sessions.values()],
               capabilities: this.capabilities,
@@ -221,7 +232,7 @@ export class Operations {
   async action(caller: Caller, action: DataNode, input: DataNode, selection?: AnySelection): Promise<ActionOutput> {
     if (action.schema.kind === 'action') this.#authorizeAction(caller, action);
     const onStore = this.#storeOperations[action.schema.path];
-    if (onStore) return { output: await onStore(action, input) };
+    if (onStore) return { output: await onStore(action, input, caller) };
     const { readsAll, mayRead, readsNone } = this.#reading(caller);
     const rights = this.#access.rightsOf(caller);
     const authorize = this.#authorize(caller);

@@ -34,6 +34,7 @@ import { MemoryCare } from './memory-care.ts';
 import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
+import { RoutePart } from './route-part.ts';
 import { colons, StateData } from './state-data.ts';
 import { storeOperations } from './store-care.ts';
 import { StoreWatch } from './store-watch.ts';
@@ -81,6 +82,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   datastores.addParticipant(datapath);
   datastores.addParticipant(events);
   const users = new Users(configuration);
+  const routes = new RoutePart(datastores, log);
   datastores.onCommit(({ treeChanged }) => {
     if (treeChanged) users.forget();
   });
@@ -91,11 +93,30 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const storeCare = { backups, datastores, verify };
   const systemEnd = new SystemEnd(datastores);
   const file = join(options.stateDir, 'events', 'alarms.json');
-  const alarms = new AlarmWatch({ file, datapath, datastores, configuration, watch, events: eventLog, log });
+  const alarms = new AlarmWatch({
+    file,
+    datapath,
+    datastores,
+    configuration,
+    watch,
+    routes: (steadyMs) => routes.conditions(steadyMs),
+    events: eventLog,
+    log,
+  });
   const access = new AccessControl(configuration);
   const streams = new EventStreams(eventLog, schema, access);
   const check = valueCheck(context);
-  const state = { schema, context, datapath, storeCare, watch, denials: access.denials, events: streams, alarms };
+  const state = {
+    schema,
+    context,
+    datapath,
+    storeCare,
+    watch,
+    denials: access.denials,
+    events: streams,
+    alarms,
+    routes: routes.state,
+  };
   const operations = new Operations({
     schema,
     check,
@@ -109,6 +130,9 @@ export async function runManagement(options: ManagementOptions): Promise<number>
       ...datapathOperations(datapath),
       ...alarmOperations({ alarms, schema, check, configuration }),
       ...systemEnd.operations,
+      ...routes.operations((caller, tree) =>
+        operations.edit(caller, { target: 'running', tree, defaultOperation: 'merge', testOption: 'test-then-set' }),
+      ),
     },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
@@ -134,6 +158,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     operations,
     users,
     certificateUsers,
+    routeSources: routes.users,
     key,
     cert,
     hosts: options.listen,
@@ -146,6 +171,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     if (treeChanged) callHome.follow();
   });
   callHome.follow();
+  await routes.start();
   backups.start();
   watch.start(isUnread);
   alarms.start();
@@ -156,6 +182,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
   const code = await Promise.race([stopped, systemEnd.asked]);
   clearInterval(forgetting);
+  await routes.close();
   memoryCare.close();
   await alarms.close();
   await Promise.all([callHome.close(), netconf.close(), restconf.close()]);

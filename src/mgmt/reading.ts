@@ -33,6 +33,7 @@ export interface Reading {
   readonly root: DataNode;
   /** Row entries below a node of `root`, to be printed after its children. Can be walked once. */
   rows(parent: DataNode): Iterable<DataNode>;
+  /** Of the last commit of the configuration. */
   readonly version: number;
   readonly time: Date;
   /** Ends the snapshot; to be called once, also after a failure. */
@@ -108,8 +109,7 @@ function fillReading(source: DataNode, view: View, options: ReadOptions, pass: C
   return {
     root,
     rows: (parent) => builder.rows.get(parent) ?? [],
-    version: view.version,
-    time: view.time,
+    ...view.edition,
     close: () => view.close(),
   };
 }

@@ -9,6 +9,7 @@ import type { PendingCommit } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores, View } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
+import { learnedTable } from '../state/learned/tables.ts';
 import type { LockOwner } from '../state/locks.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
@@ -42,6 +43,8 @@ export interface SessionInfo {
 export interface StateContext {
   readonly view: View;
   readonly selection: AnySelection | undefined;
+  /** Whether what was learned is in the answer as configuration. */
+  readonly isOperational?: boolean | undefined;
   readonly datastores: Datastores;
   readonly sessions: readonly SessionInfo[];
   /** Capabilities of the NETCONF hello. */
@@ -75,6 +78,17 @@ export interface StateParts {
   readonly denials: Denials;
   readonly events: Pick<EventStreams, 'created'>;
   readonly alarms: Pick<AlarmWatch, 'state'>;
+  readonly routes: RouteState;
+}
+
+/** What is told of routes that are advertised, by instance of the small tree. */
+export interface RouteState {
+  /** The list route-source of an AFTR. */
+  readonly sources: (aftr: DataNode, withRoutes: boolean) => readonly Json[];
+  /** The list target of a gateway. */
+  readonly targets: (gateway: string, withRoutes: boolean) => readonly Json[];
+  /** Prefixes that a gateway serves because they were accepted. */
+  readonly served: (gateway: string) => readonly string[];
 }
 
 export class StateData {
@@ -82,7 +96,7 @@ export class StateData {
   readonly #datapath: Datapath;
   readonly #sources: readonly KnownSource[];
 
-  constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms }: StateParts) {
+  constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms, routes }: StateParts) {
     this.#schema = schema;
     this.#datapath = datapath;
     const library = withDatastores(schema, JSON.parse(context.yangLibrary().json) as Json);
@@ -99,7 +113,7 @@ export class StateData {
         read: (state) => only(state.subscriptions(), `${SUBSCRIBED}:subscriptions`),
       },
       { path: '/ietf-netconf-acm:nacm', read: () => nacmState(denials) },
-      { path: SOFTWIRE, read: (state) => softwireState(datapath, watch, state, softwireNodes) },
+      { path: SOFTWIRE, read: (state) => softwireState({ datapath, watch, routes }, state, softwireNodes) },
       { path: '/ietf-alarms:alarms', read: () => alarms.state() },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
@@ -127,6 +141,8 @@ export class StateData {
 }
 
 const SOFTWIRE = '/gi-4over6:softwire';
+const TARGETS = `${SOFTWIRE}/gateway/route-advertisement/target`;
+const SOURCES = `${SOFTWIRE}/aftr/route-source`;
 const GATEWAYS = `${SOFTWIRE}/aftr/softwire`;
 
 function countsBindings(aftr: DataNode): boolean {
@@ -171,7 +187,7 @@ function merge(target: DataNode, source: DataNode): void {
     const twin = target.get(id);
     if (twin && !twin.schema.isLeaf) merge(twin, child);
     else {
-      if (!twin && child.schema.config) child.origin = 'system';
+      if (!twin && child.schema.config) child.origin = child.leaf('origin') === 'learned' ? 'learned' : 'system';
       target.add(child);
     }
   }
@@ -262,13 +278,16 @@ const LEARNED = [`${SOFTWIRE}/gateway/state`, GATEWAYS];
 
 /** State leaves of our own model: versions, problems, counters; `nodes` are all there are. */
 async function softwireState(
-  datapath: Datapath,
-  watch: Watch,
-  { view, datastores, selection }: StateContext,
+  { datapath, watch, routes }: { readonly datapath: Datapath; readonly watch: Watch; readonly routes: RouteState },
+  { view, datastores, selection, isOperational }: StateContext,
   nodes: readonly SchemaNode[],
 ): Promise<Json> {
   const isAsked = (is: (node: SchemaNode) => boolean) => nodes.some((node) => is(node) && isWanted(selection, node));
   const asksState = isAsked(({ path }) => path === `${SOFTWIRE}/state`);
+  const asksTargets = isAsked(({ parent }) => parent?.path === TARGETS);
+  const asksTold = isAsked(({ parent, kind }) => parent?.path === TARGETS && kind === 'list');
+  const asksSources = isAsked(({ parent }) => parent?.path === SOURCES);
+  const asksRoutes = isAsked(({ parent, kind }) => parent?.path === SOURCES && kind === 'list');
   const gateways = nodes.find(({ path }) => path === GATEWAYS);
   const [status, counters = [], learned = [], softwires = []] = await Promise.all([
     asksState ? datapath.status() : undefined,
@@ -298,7 +317,11 @@ async function softwireState(
     'gi-4over6:softwire': {
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {
         const name = gateway.leaf('name') ?? '';
-        return { name, ...statisticsOf('gateway', name), ...gatewayState(learnedBy('gateway', name)) };
+        const target = asksTargets ? routes.targets(name, asksTold) : [];
+        const advertisement = target.length > 0 && { 'route-advertisement': { target } };
+        const served = isOperational && { 'served-prefix': routes.served(name).map(learnedPrefix) };
+        const state = gatewayState(learnedBy('gateway', name));
+        return { name, ...served, ...advertisement, ...statisticsOf('gateway', name), ...state };
       }),
       aftr: (softwire?.entries('aftr') ?? []).map((aftr) => {
         const name = aftr.leaf('name') ?? '';
@@ -306,11 +329,12 @@ async function softwireState(
           version: String(view.version),
           'last-change': view.time.toISOString(),
           'content-hash': colons(contentHash),
-          bindings: counts.get(name) ?? 0,
+          bindings: (counts.get(name) ?? 0) + (counts.get(learnedTable(name)) ?? 0),
         };
         const own = softwires.find((item) => item.name === name);
         const softwire = softwireList(own?.softwires ?? [], learnedBy('aftr', name)?.pathMtus ?? []);
-        return { name, 'binding-table': table, softwire, ...statisticsOf('aftr', name) };
+        const sources = asksSources && { 'route-source': routes.sources(aftr, asksRoutes) };
+        return { name, 'binding-table': table, softwire, ...sources, ...statisticsOf('aftr', name) };
       }),
       ...(asksState && {
         state: {
@@ -327,6 +351,10 @@ async function softwireState(
       }),
     },
   };
+}
+
+function learnedPrefix(prefix: string): Json {
+  return { 'ipv4-prefix': prefix, origin: 'learned' };
 }
 
 function gatewayState(learned: InstanceLearned | undefined): Json {

@@ -2,11 +2,12 @@
 
 import { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
+import type { Caller } from '../state/request.ts';
 import type { StoreSummary } from '../state/verify.ts';
 import type { Backups, MadeBackup } from './backups.ts';
 
-/** Takes a node of the operation or action and one of its input; gives one of its output. */
-export type StoreOperation = (operation: DataNode, input: DataNode) => Promise<DataNode>;
+/** Takes a node of the operation or action, one of its input, and who asks; gives one of its output. */
+export type StoreOperation = (operation: DataNode, input: DataNode, caller: Caller) => Promise<DataNode>;
 
 export interface StoreCare {
   readonly backups: Backups;

@@ -57,6 +57,7 @@ interface Source {
 /** The users of the running configuration; `configuration` gives the root of its small tree. */
 export class Users {
   readonly #configuration: () => DataNode;
+  readonly #find: (root: DataNode, user: string) => DataNode | undefined;
   readonly #pool = new PasswordPool();
   readonly #key = randomBytes(32);
   readonly #remembered = new Map<string, Remembered>();
@@ -64,8 +65,10 @@ export class Users {
   readonly #closing = new AbortController();
   readonly #dummySalt = randomBytes(6).toString('hex');
 
-  constructor(configuration: () => DataNode) {
+  /** `find` gives the entry of a user, with a leaf `password`; those of ietf-system without it. */
+  constructor(configuration: () => DataNode, find = userEntry) {
     this.#configuration = configuration;
+    this.#find = find;
     setMaxListeners(0, this.#closing.signal);
   }
 
@@ -123,9 +126,7 @@ export class Users {
   }
 
   #entry(user: string): DataNode | undefined {
-    const authentication = this.#configuration().child('system', 'ietf-system')?.child('authentication');
-    const schema = authentication?.schema.child('user');
-    return schema && authentication?.get(entryId(schema, [user]));
+    return this.#find(this.#configuration(), user);
   }
 
   #mac(user: string, password: string): Buffer {
@@ -183,6 +184,12 @@ export class Users {
     source.total -= failures;
     if (source.total === 0) this.#sources.delete(from);
   }
+}
+
+function userEntry(root: DataNode, user: string): DataNode | undefined {
+  const authentication = root.child('system', 'ietf-system')?.child('authentication');
+  const schema = authentication?.schema.child('user');
+  return schema && authentication?.get(entryId(schema, [user]));
 }
 
 function waitAfter(failures: number): number {

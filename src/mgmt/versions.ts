@@ -3,6 +3,7 @@
 import { DataNode } from '../state/data.ts';
 import type { View } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
+import { ofRunning } from '../state/learned/tables.ts';
 import { totalOf } from '../state/records.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { ActionContext, ActionOutput } from './actions.ts';
@@ -89,7 +90,7 @@ export async function compareVersions(
     const [before, after] = [views[1]?.tree, views[2]?.tree];
     if (!now || !before || !after) throw new Error('a view of each version was opened');
     await now.gather(from, to);
-    const rows = () => now.changes(from, to);
+    const rows = () => ofRunning(now.changes(from, to));
     const edits = patchEdits({ from: before, to: after, rows, mayRead: context.mayRead });
     return await differences(operation, edits, close);
   } catch (error) {

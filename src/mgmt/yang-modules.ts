@@ -45,6 +45,8 @@ export const WORKING_FEATURES: readonly string[] = [
   'path-mtu-discovery',
   'port-sharing',
   'reassembly',
+  'route-advertisement',
+  'route-source',
   'softwire-statistics',
   'source-refusal',
   'statistics-reset',

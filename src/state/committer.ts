@@ -9,7 +9,9 @@ import type { Draft } from './draft.ts';
 import { aftrNames, countsAfter, rowChanges } from './draft.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
+import { reconcile } from './learned/reconciliation.ts';
 import { readConfiguration } from './model.generated.ts';
+import type { RowOverlay } from './overlay.ts';
 import { OverlaidRows } from './overlay.ts';
 import type { Caller, Change, Commit, Participant, TreeValidation } from './request.ts';
 import type { RowChanges } from './row-changes.ts';
@@ -36,7 +38,7 @@ interface CommitDetails {
   readonly comment?: string | undefined;
   /** The confirmed commit that is pending afterwards, null for none; without it, that stays as it is. */
   readonly pending?: PendingCommit | null | undefined;
-  /** What was running before returns, and nobody is asked. */
+  /** What was running before returns, or running stays as it is: nobody is asked. */
   readonly isReturn?: boolean;
 }
 
@@ -91,9 +93,11 @@ export class Committer {
     base: Snapshot,
     { comment, pending, isReturn = false }: CommitDetails,
   ): Promise<void> {
-    const rows = await rowChanges(draft, base);
+    let rows = await rowChanges(draft, base);
     const json = draft.treeTouched ? treeToJson(draft.tree) : undefined;
     const treeChanged = json !== undefined && this.#store.differs(json);
+    const asked = treeChanged ? readConfiguration(json) : this.#store.softwire;
+    if (await reconcile({ after: asked, treeChanged, rows, base }, draft.overlay)) rows = await rowChanges(draft, base);
     if (!treeChanged && rows.size === 0) {
       if (pending !== undefined) await this.#store.write({ pending });
       this.#settle(caller, pending, isReturn);
@@ -139,10 +143,17 @@ export class Committer {
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
   }
 
-  /** RFC 8040 §1.4: what RESTCONF has changed of running is saved at once; who has NETCONF says when. */
-  #startupAfter({ face }: Caller): StartupFate {
+  /** RFC 8040 §1.4: what RESTCONF has changed of running is saved at once, learned rows are not of running; who has NETCONF says when. */
+  #startupAfter({ face, isRouteSource = false }: Caller): StartupFate {
     if (!this.#options.startup) return 'none';
-    return face === 'restconf' ? 'saved' : 'stays';
+    return face === 'restconf' && !isRouteSource ? 'saved' : 'stays';
+  }
+
+  /** A commit of operational tables: running stays as it is, and nobody is asked. @throws ManagementError when the disk does not take it */
+  learn(caller: Caller, overlay: RowOverlay, base: Snapshot, comment: string): Promise<void> {
+    const { tree } = this.#store;
+    const draft = { tree, treeTouched: false, base: tree, overlay };
+    return this.commit(caller, draft, base, { comment, isReturn: true });
   }
 
   /** What an earlier process left pending: without a token, or when its time is over, it is taken back. */

@@ -25,8 +25,10 @@ import { openEnvironment, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
+import type { Learned } from './learned/route-table.ts';
 import type { LockOwner } from './locks.ts';
 import { Locks } from './locks.ts';
+import type { Softwire } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import { firstTree, removeOthers } from './opening.ts';
 import { OverlaidRows, overlayBetween } from './overlay.ts';
@@ -132,6 +134,11 @@ export class Datastores {
     return this.#store.tree;
   }
 
+  /** The values of running's small tree. */
+  get softwire(): Softwire {
+    return this.#store.softwire;
+  }
+
   /** Two datastores beside each other as they are now; `close` ends the reading. */
   compare(source: DatastoreName, target: DatastoreName): Promise<{ comparison: Compared; close: () => void }> {
     return this.#store.enqueue(async () => {
@@ -152,7 +159,8 @@ export class Datastores {
   /** Version, time, content hash and table sizes of running. */
   head(): Edition & { contentHash: string; counts: ReadonlyMap<string, number> } {
     const { head } = this.#store;
-    return { ...this.#store.edition, contentHash: head.contentHash, counts: rowCounts(head) };
+    const { version, time, contentHash } = head;
+    return { version, time: new Date(time), contentHash, counts: rowCounts(head) };
   }
 
   /**
@@ -236,6 +244,19 @@ export class Datastores {
       else setCandidate(await this.#unlessEmpty(draft, base));
       if (settles) this.#candidate.settle();
       return this.#store.edition;
+    });
+  }
+
+  /** A change of operational tables in a turn of the queue. @throws ManagementError when no change is taken now */
+  learn(
+    caller: Caller,
+    comment: string,
+    work: (base: Snapshot, softwire: Softwire) => Promise<Learned>,
+  ): Promise<void> {
+    return this.#change(async (base) => {
+      const { overlay, done } = await work(base, this.#store.softwire);
+      await this.#committer.learn(caller, overlay, base, comment);
+      done();
     });
   }
 

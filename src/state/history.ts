@@ -17,6 +17,7 @@ import { clearLostTables } from './draft.ts';
 import { keepRowParents } from './edit.ts';
 import { ManagementError } from './errors.ts';
 import { treeFromJson } from './json.ts';
+import { ActiveRows, aftrOfTable, isOperational, learnedTable } from './learned/tables.ts';
 import type { Binding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import { RowOverlay } from './overlay.ts';
@@ -92,7 +93,8 @@ export class History {
 
   /** AFTRs that have or ever had bindings. */
   get aftrs(): Iterable<string> {
-    return this.#snapshot.head?.tables.keys() ?? [];
+    const tables = [...(this.#snapshot.head?.tables.keys() ?? [])];
+    return new Set(tables.flatMap((table) => aftrOfTable(table) ?? []));
   }
 
   /** @throws ManagementError invalid-value for a version that is not on record */
@@ -389,7 +391,7 @@ export function longestMatchAt(
   address: number,
   counts: (binding: Binding) => boolean = () => true,
 ): HeldBinding | undefined {
-  const rows = history.rows(version);
+  const rows = new ActiveRows(history.rows(version));
   const source = {
     binding: (...asked: readonly [instance: string, address: number, length: number]) => {
       const found = rows.binding(...asked);
@@ -397,7 +399,8 @@ export function longestMatchAt(
     },
   };
   const binding = longestMatch(source, instance, address);
-  return binding && { binding, ...history.spanOf(version, instance, prefixNumber(binding.address, binding.length)) };
+  const table = binding?.origin === 'learned' ? learnedTable(instance) : instance;
+  return binding && { binding, ...history.spanOf(version, table, prefixNumber(binding.address, binding.length)) };
 }
 
 function* here(row: SealedRow): Generator<SealedRow> {
@@ -423,6 +426,7 @@ export async function draftOfVersion(
   clearLostTables(overlay, running, tree);
   await history.gather(version, history.newest);
   await inSlices(history.changes(history.newest, version), ({ instance, number, sealedAfter }) => {
+    if (isOperational(instance)) return;
     if (sealedAfter) overlay.putSealed(instance, number, sealedAfter);
     else overlay.deleteNumber(instance, number);
   });

@@ -134,6 +134,62 @@ function readIcmpPolicy(value: unknown): IcmpPolicy {
   };
 }
 
+/** An AFTR that is informed. */
+export interface Target {
+  /** A name for it here. */
+  readonly name: string;
+  /** RESTCONF root of the AFTR, such as https://aftr.example:8443/restconf. */
+  readonly url: string;
+  /** Name this gateway has at the AFTR: the name of its route-source. */
+  readonly clientName: string;
+  /** What proves the name. Nobody reads it unless access control says so. */
+  readonly password: string;
+  /**
+   * SHA-256 of the certificate that is expected from the AFTR; the certificate authorities of the system decide when
+   * absent.
+   */
+  readonly serverCertificateFingerprint: string | undefined;
+}
+
+function readTarget(value: unknown): Target {
+  const node = value as JsonNode;
+  return {
+    name: String(node.name),
+    url: String(node.url),
+    clientName: String(node['client-name']),
+    password: String(node.password),
+    serverCertificateFingerprint: leafAt(node, 'server-certificate-fingerprint', String, undefined),
+  };
+}
+
+/**
+ * Dynamic configuration at the gateway: the IPv4 routes of its kernel and its served prefixes are advertised, and
+ * bindings follow at the AFTR. What an AFTR accepts of the routes is served from then on, until it is withdrawn.
+ */
+export interface RouteAdvertisement {
+  /**
+   * Routing tables of the kernel whose unicast routes are advertised; 254 is main. Never among them are the default
+   * route, what leads to a softwire, and loopback, link-local and multicast addresses.
+   */
+  readonly routeTable: readonly number[];
+  /** Of the kernel's routes only those that lie in one of these are advertised; all when there is none. */
+  readonly includePrefix: readonly Ipv4Prefix[];
+  /** Routes of the kernel that lie in one of these are not advertised. */
+  readonly excludePrefix: readonly Ipv4Prefix[];
+  /** An AFTR that is informed. */
+  readonly target: readonly Target[];
+}
+
+function readRouteAdvertisement(value: unknown): RouteAdvertisement {
+  const node = value as JsonNode;
+  return {
+    routeTable: arrayAt(node, 'route-table', Number),
+    includePrefix: arrayAt(node, 'include-prefix', ipv4PrefixValue),
+    excludePrefix: arrayAt(node, 'exclude-prefix', ipv4PrefixValue),
+    target: arrayAt(node, 'target', readTarget),
+  };
+}
+
 /** A 4over6 gateway: the lwB4 data plane without NAPT44 in front of IPv4 end devices. */
 export interface Gateway {
   /** Name of this gateway. */
@@ -196,6 +252,11 @@ export interface Gateway {
   readonly reassembly: Reassembly;
   /** What ICMP is let in and made. */
   readonly icmpPolicy: IcmpPolicy;
+  /**
+   * Dynamic configuration at the gateway: the IPv4 routes of its kernel and its served prefixes are advertised, and
+   * bindings follow at the AFTR. What an AFTR accepts of the routes is served from then on, until it is withdrawn.
+   */
+  readonly routeAdvertisement: RouteAdvertisement;
 }
 
 function readGateway(value: unknown): Gateway {
@@ -232,6 +293,7 @@ function readGateway(value: unknown): Gateway {
     tcpMssClamp: leafAt(node, 'tcp-mss-clamp', Number, undefined),
     reassembly: readReassembly(objectAt(node, 'reassembly')),
     icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
+    routeAdvertisement: readRouteAdvertisement(objectAt(node, 'route-advertisement')),
   };
 }
 
@@ -292,6 +354,40 @@ function readBindingTable(value: unknown): BindingTable {
   const node = value as JsonNode;
   return {
     sharedAddress: arrayAt(node, 'shared-address', readSharedAddress),
+  };
+}
+
+/** A gateway that may advertise routes, and which. It is no management user: it can do this and nothing else. */
+export interface RouteSource {
+  /** Name it gives when it connects; no other route source of this device has it. */
+  readonly name: string;
+  /** Tunnel address its routes lead to; it can name no other. No other route source of this AFTR has it. */
+  readonly gatewayIpv6Address: Uint8Array;
+  /** Hash of its password. */
+  readonly password: string | undefined;
+  /** Prefixes it may advertise, and all that lie in them. */
+  readonly allowedPrefix: readonly Ipv4Prefix[];
+  /** Most routes taken from it. In routes. */
+  readonly maximumRoutes: number;
+  /**
+   * Time without an advertisement after which its bindings are stale. It says at least three times as often that it
+   * is there. In seconds.
+   */
+  readonly holdTime: number;
+  /** Time for which stale bindings are forwarded by; then they are removed. In seconds. */
+  readonly graceTime: number;
+}
+
+function readRouteSource(value: unknown): RouteSource {
+  const node = value as JsonNode;
+  return {
+    name: String(node.name),
+    gatewayIpv6Address: ipv6Value(node['gateway-ipv6-address']),
+    password: leafAt(node, 'password', String, undefined),
+    allowedPrefix: arrayAt(node, 'allowed-prefix', ipv4PrefixValue),
+    maximumRoutes: leafAt(node, 'maximum-routes', Number, 1000),
+    holdTime: leafAt(node, 'hold-time', Number, 90),
+    graceTime: leafAt(node, 'grace-time', Number, 120),
   };
 }
 
@@ -372,6 +468,8 @@ export interface Aftr {
   readonly icmpPolicy: IcmpPolicy;
   /** Which gateway holds which IPv4 addresses. */
   readonly bindingTable: BindingTable;
+  /** A gateway that may advertise routes, and which. It is no management user: it can do this and nothing else. */
+  readonly routeSource: readonly RouteSource[];
 }
 
 function readAftr(value: unknown): Aftr {
@@ -412,6 +510,7 @@ function readAftr(value: unknown): Aftr {
     reassembly: readReassembly(objectAt(node, 'reassembly')),
     icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
     bindingTable: readBindingTable(objectAt(node, 'binding-table')),
+    routeSource: arrayAt(node, 'route-source', readRouteSource),
   };
 }
 

@@ -1,8 +1,10 @@
 /** The store as the datapath reads it: in a process of its own, read only, following commits by their change records. */
 
+import type { Ipv4Prefix } from '../address.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
 import { History } from './history.ts';
+import { gatewayOfTable } from './learned/tables.ts';
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
@@ -65,6 +67,16 @@ export class StoreReader {
   /** RFC 7951 JSON of the running small tree. */
   configuration(): unknown {
     return this.#snapshot.tree('running') ?? {};
+  }
+
+  /** The prefixes that gateways serve because they were accepted, by gateway. */
+  served(): ReadonlyMap<string, readonly Ipv4Prefix[]> {
+    const served = new Map<string, readonly Ipv4Prefix[]>();
+    for (const [table, { rows }] of this.#snapshot.head?.tables ?? []) {
+      const gateway = gatewayOfTable(table);
+      if (gateway !== undefined && rows > 0) served.set(gateway, [...this.#snapshot.bindings(table)]);
+    }
+    return served;
   }
 
   /** Every row of every table. */

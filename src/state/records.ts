@@ -13,7 +13,7 @@
 
 import { crc32c } from './crc32c.ts';
 import { DamageError } from './model-values.ts';
-import type { Caller, Tally } from './request.ts';
+import type { Caller, Edition, Tally } from './request.ts';
 import { KEY_LENGTH } from './row-form.ts';
 import { keyOfNumber, numberOfKey } from './rows.ts';
 
@@ -38,8 +38,21 @@ export interface Head {
   readonly keptChanges: number;
   /** History from this version on is kept whatever the limits say. */
   readonly protectedVersion?: number | undefined;
+  /** The last commit of running, when others than it came later: those of operational tables. */
+  readonly edited?: Edited | undefined;
   /** Restores, oldest first. */
   readonly gaps?: readonly Gap[] | undefined;
+}
+
+export interface Edited {
+  readonly version: number;
+  /** RFC 3339. */
+  readonly time: string;
+}
+
+/** What running is: the number and time of the last commit that changed it. */
+export function editionOf({ version, time, edited }: Head): Edition {
+  return { version: edited?.version ?? version, time: new Date(edited?.time ?? time) };
 }
 
 /** A time of which nothing is on record, since a backup took the place of the store; RFC 3339. */

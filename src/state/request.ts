@@ -18,6 +18,8 @@ export interface Caller {
   readonly face: 'netconf' | 'local' | 'restconf' | 'system';
   /** Address of the client; absent where there is none. */
   readonly source?: string | undefined;
+  /** Whether `user` is the name of a route source, which is no user. */
+  readonly isRouteSource?: boolean;
 }
 
 /**

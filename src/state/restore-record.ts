@@ -43,7 +43,7 @@ export async function recordRestore(dir: string, { comment, highest, knownUntil 
       const since = new Date(Math.max(knownUntil.getTime(), Date.parse(head.time))).toISOString();
       const keptChanges = head.keptChanges + version - head.version;
       const gaps = [...(head.gaps ?? []), { version, since, until: time }];
-      const next: Head = { ...head, version, time, keptChanges, gaps };
+      const next: Head = { ...head, version, time, keptChanges, gaps, edited: undefined };
       void environment.meta.putSync(HEAD_KEY, sealHead(next));
       return version;
     });

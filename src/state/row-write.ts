@@ -2,6 +2,7 @@
 
 import type { Environment } from './environment.ts';
 import { emptyTableKey, rowHistoryKey } from './history.ts';
+import { isOperational } from './learned/tables.ts';
 import type { ChangeSummary, Table } from './records.ts';
 import { ChangedRows, changeKey, encodeChange, weightOf } from './records.ts';
 import type { Entry, Put } from './rewrite.ts';
@@ -85,6 +86,7 @@ function isInOrder({ instances }: NewRows, tables: Tables): boolean {
 function keepForStartup(environment: Environment, tables: Tables, { rows }: RowWrite): void {
   const { startup } = environment;
   rows.forEachChange((instance, number, before) => {
+    if (isOperational(instance)) return;
     const key = rowKey(tableOf(tables, instance).number, keyOfNumber(number));
     if (startup.get(key) === undefined) startup.putSync(key, before ? bufferOf(before) : NOTHING);
   });

@@ -9,14 +9,16 @@ import {
   formatIpv4Prefix,
   formatIpv6,
   inIpv4Prefix,
-  ipv4Mask,
   isMartianIpv4,
+  isMartianPrefix,
   isUnusableIpv6,
+  liesIn,
   overlapIpv4,
   sameIpv6,
 } from '../address.ts';
 import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
+import { checkRouteSources } from './learned/route-source-rules.ts';
 import { checkLimits, countPortSets } from './limits.ts';
 import type { Aftr, Binding, Gateway, Softwire } from './model.generated.ts';
 import type { RowChange } from './request.ts';
@@ -79,6 +81,10 @@ class RuleChecker {
     );
     await this.#rows();
     for (const item of aftr) this.#sharedAddresses(item);
+    checkRouteSources(aftr, aftrPath, {
+      fault: (path, appTag, message) => this.#fault(path, appTag, message),
+      farEnd: (path, address) => this.#farEnd(path, address),
+    });
   }
 
   #fault(path: string, appTag: string, message: string, tag: ErrorTag = 'operation-failed'): void {
@@ -197,7 +203,7 @@ class RuleChecker {
         await inSlices(rows.bindings(aftr.name), (binding) => this.#binding(aftr, own, binding));
         continue;
       }
-      const lost = old.ipv4Pool.filter((pool) => !aftr.ipv4Pool.some((other) => isWithin(pool, other)));
+      const lost = old.ipv4Pool.filter((pool) => !aftr.ipv4Pool.some((other) => liesIn(pool, other)));
       for (const pool of lost) this.#range(aftr, own, pool);
       await inSlices(changes, (change) => {
         const binding = change.instance === aftr.name ? change.after : undefined;
@@ -244,7 +250,7 @@ class RuleChecker {
     const { gatewayIpv6Address: gateway, aftrIpv6Address: chosen } = binding;
     const path = () => bindingPath(aftr, binding);
     if (isMartianPrefix(binding)) this.#notMartian({ path: path(), owner: aftr.name, prefix: binding });
-    if (!aftr.ipv4Pool.some((pool) => isWithin(binding, pool))) {
+    if (!aftr.ipv4Pool.some((pool) => liesIn(binding, pool))) {
       const [text = '', ...pools] = [binding, ...aftr.ipv4Pool].map((item) =>
         formatIpv4Prefix(item.address, item.length),
       );
@@ -306,13 +312,4 @@ function tunnelTexts({ gateway, aftr }: Softwire): string[] {
 /** An address as a key of maps, cheaper than its text. */
 function octetsKey(address: Uint8Array): string {
   return Buffer.from(address.buffer, address.byteOffset, address.byteLength).toString('latin1');
-}
-
-function isWithin(inner: Ipv4Prefix, outer: Ipv4Prefix): boolean {
-  return outer.length <= inner.length && inIpv4Prefix(inner.address, outer);
-}
-
-/** Whether a prefix holds addresses no host can have; its ends tell, the martian blocks lie at the ends of larger ones. */
-function isMartianPrefix({ address, length }: Ipv4Prefix): boolean {
-  return length === 0 || isMartianIpv4(address) || isMartianIpv4((address | ~ipv4Mask(length)) >>> 0);
 }

@@ -26,6 +26,7 @@ import { readConfiguration } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import { OverlaidRows } from './overlay.ts';
 import type { Head } from './records.ts';
+import { editionOf } from './records.ts';
 import type { Edition } from './request.ts';
 import { isUntidy, retentionOf, TIDIED_BETWEEN } from './retention.ts';
 import type { RowChanges } from './row-changes.ts';
@@ -106,8 +107,7 @@ export class RunningStore {
   }
 
   get edition(): Edition {
-    const { version, time } = this.head;
-    return { version, time: new Date(time) };
+    return editionOf(this.head);
   }
 
   /** The store as it is now; to be closed. */
@@ -124,7 +124,7 @@ export class RunningStore {
       const tree = draft?.treeTouched ? draft.tree : this.#treeOf(snapshot);
       const kept = this.keep(snapshot, head.version);
       const rows = draft ? new OverlaidRows(kept, draft.overlay) : kept;
-      return openView(kept, { tree, rows, time: new Date(head.time) });
+      return openView(kept, { tree, rows, time: new Date(head.time), edition: editionOf(head) });
     });
   }
 
@@ -137,7 +137,7 @@ export class RunningStore {
       const tree = json === undefined ? this.#treeOf(snapshot) : this.#treeFrom(json);
       const time = history.timeOf(version);
       const kept = this.keep(snapshot, version);
-      return openView(kept, { tree, rows: kept, time });
+      return openView(kept, { tree, rows: kept, time, edition: { version, time } });
     });
   }
 

@@ -3,7 +3,9 @@
 import type { DataNode } from './data.ts';
 import type { History } from './history.ts';
 import type { KeptRows } from './kept-rows.ts';
+import { ActiveRows } from './learned/tables.ts';
 import type { Binding } from './model.generated.ts';
+import type { Edition } from './request.ts';
 import type { HistoricChange } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { longestMatch } from './rows.ts';
@@ -12,6 +14,8 @@ import { longestMatch } from './rows.ts';
 export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRows' | 'passingRows' | 'count'> {
   readonly version: number;
   readonly time: Date;
+  /** The last commit of running up to `version`. */
+  readonly edition: Edition;
   /** Not to be changed. */
   readonly tree: DataNode;
   /** Whether a table has no rows. */
@@ -24,6 +28,8 @@ export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRo
   gather(from: number, to: number): Promise<void>;
   /** The rows that differ between two versions on record, as `History.changes`. */
   changes(from: number, to: number): Iterable<HistoricChange>;
+  /** The same with the bindings that AFTRs learned (operational state, RFC 8342 §5.3); closed with this one. */
+  readonly active: View;
   close(): void;
 }
 
@@ -33,13 +39,15 @@ export interface Shown {
   /** The kept rows, or what stands on them and is not changed any more. */
   readonly rows: RowSource;
   readonly time: Date;
+  readonly edition: Edition;
 }
 
 /** A view that closes what it keeps. */
-export function openView(kept: KeptRows, { tree, rows, time }: Shown): View {
+export function openView(kept: KeptRows, { tree, rows, time, edition }: Shown): View {
   return {
     version: kept.version,
     time,
+    edition,
     tree,
     binding: (instance, address, length) => rows.binding(instance, address, length),
     bindings: (instance, from) => rows.bindings(instance, from),
@@ -56,6 +64,9 @@ export function openView(kept: KeptRows, { tree, rows, time }: Shown): View {
     },
     gather: (from, to) => kept.gather(from, to),
     changes: (from, to) => kept.changes(from, to),
+    get active() {
+      return openView(kept, { tree, rows: new ActiveRows(rows), time, edition });
+    },
     close: () => kept.close(),
   };
 }

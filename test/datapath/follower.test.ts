@@ -6,6 +6,7 @@ import { ROW_SHIFT } from '../../src/datapath/layout.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
+import { learnedTable, servedTable } from '../../src/state/learned/tables.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
@@ -345,5 +346,43 @@ for (const bulk of [false, true]) {
     assert.is(follower.forwarding('aftr')?.table.size, 1);
   });
 }
+
+test('learned bindings are forwarded by; one that becomes static stays, one that is withdrawn goes in both directions', async () => {
+  const { store, follower } = newFollower();
+  const learned = (prefix: string) => ({ ...binding([prefix, '2001:db8:a::1']), origin: 'learned' as const });
+  const table = learnedTable(AFTR.name);
+  store.commit({ softwire: { aftr: [AFTR] } });
+  await follower.follow();
+  store.commit({ instance: table, put: [learned('198.51.100.1/32'), learned('198.51.100.2/32')] });
+  await follower.follow();
+  const there = path('2001:db8:a::1', '2001:db8:b::1');
+  assert.is(leadsTo(follower, 'aftr', '198.51.100.1'), there);
+  // Promotion: one version takes it from one table and puts it into the other.
+  store.commit({ instance: table, gone: [learned('198.51.100.1/32')] });
+  store.commit({ put: [binding(['198.51.100.1/32', '2001:db8:a::1'])] });
+  store.commit({ instance: table, gone: [learned('198.51.100.2/32')] });
+  await follower.follow();
+  assert.equal(
+    ['198.51.100.1', '198.51.100.2'].map((address) => leadsTo(follower, 'aftr', address)),
+    [there, 'nothing'],
+  );
+  assert.equal([follower.damage, follower.contentHash], ['', store.contentHash()]);
+});
+
+test('prefixes that were accepted are served by their gateway as configured ones are', async () => {
+  const { store, follower } = newFollower();
+  store.commit({ softwire: { gateway: [GATEWAY] } });
+  await follower.follow();
+  const served = { ...binding(['203.0.113.0/24', '2001:db8:a::1']), origin: 'learned' as const };
+  store.commit({ instance: servedTable(GATEWAY.name), put: [served] });
+  assert.ok(await follower.follow(), 'the kernel is to be told');
+  assert.is(leadsTo(follower, 'gateway', '203.0.113.7'), path('2001:db8:b::1', '2001:db8:a::1'));
+  const [gateway] = follower.configuration.gateway;
+  assert.is(gateway?.servedPrefix.length, GATEWAY['served-prefix'].length + 1);
+  store.commit({ instance: servedTable(GATEWAY.name), gone: [served] });
+  assert.ok(await follower.follow());
+  assert.is(leadsTo(follower, 'gateway', '203.0.113.7'), 'nothing');
+  assert.equal([follower.damage, follower.contentHash], ['', store.contentHash()]);
+});
 
 test.run();

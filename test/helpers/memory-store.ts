@@ -2,6 +2,7 @@
 
 import type { Store } from '../../src/datapath/follower.ts';
 import { ContentHash } from '../../src/state/content-hash.ts';
+import { gatewayOfTable } from '../../src/state/learned/tables.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import type { ChangesSince } from '../../src/state/reader.ts';
@@ -56,6 +57,15 @@ export class MemoryStore implements Store {
 
   configuration(): unknown {
     return this.#configuration;
+  }
+
+  served(): ReadonlyMap<string, readonly Binding[]> {
+    const served = new Map<string, readonly Binding[]>();
+    for (const { instance, binding } of this.#rows.values()) {
+      const gateway = gatewayOfTable(instance);
+      if (gateway !== undefined) served.set(gateway, [...(served.get(gateway) ?? []), binding]);
+    }
+    return served;
   }
 
   *bindings(): Generator<Row> {

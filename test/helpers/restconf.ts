@@ -147,7 +147,16 @@ export async function withRestconf(body: (box: Box) => Promise<void>): Promise<v
         };
       };
       const log = pino({ level: 'silent' });
-      const server = await startRestconf({ operations, users, key, cert, hosts: ['127.0.0.1'], port: 0, log });
+      const server = await startRestconf({
+        operations,
+        users,
+        routeSources: users,
+        key,
+        cert,
+        hosts: ['127.0.0.1'],
+        port: 0,
+        log,
+      });
       const url = `https://127.0.0.1:${server.port}`;
       try {
         await body({

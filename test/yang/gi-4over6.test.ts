@@ -149,8 +149,8 @@ function sharedAddress(): string {
 }
 
 function routeAdvertisement(): string {
-  const where = leaf('url', 'https://aftr.example/restconf') + leaf('client-name', 'g');
-  return `<route-advertisement>${where}</route-advertisement>`;
+  const where = `${leaf('url', 'https://[2001:db8::1]:8443/restconf')}${leaf('client-name', 'g')}${leaf('password', 'secret')}`;
+  return `<route-advertisement><target>${leaf('name', 'a')}${where}</target></route-advertisement>`;
 }
 
 function routeSource(): string {

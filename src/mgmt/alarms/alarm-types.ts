@@ -62,6 +62,24 @@ export const ALARM_TYPES = {
     severities: ['major'],
     cleared: 'the disk takes changes again',
   },
+  'routes-refused': {
+    description:
+      'Routes that a route source advertises were refused within the last minute: beyond what it may bind, or in conflict with bindings of others. Its list refused-route says which and why; see whether it, or what it may bind, is right.',
+    severities: ['warning'],
+    cleared: 'none of its routes was refused for a minute',
+  },
+  'route-source-silent': {
+    description:
+      'A route source is not heard of: its bindings are forwarded by until the grace time is over, and then removed. See whether the gateway runs and reaches this AFTR.',
+    severities: ['major'],
+    cleared: 'it is heard of again, or nothing of it is bound any more',
+  },
+  'advertisement-failing': {
+    description:
+      'A gateway cannot inform an AFTR of its routes, which will remove the bindings when that lasts. The last-problem of the target says what fails.',
+    severities: ['major'],
+    cleared: 'the AFTR knows the routes, or is not to be told',
+  },
 } as const satisfies Readonly<Record<string, AlarmType>>;
 
 export type AlarmTypeName = keyof typeof ALARM_TYPES;

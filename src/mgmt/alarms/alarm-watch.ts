@@ -12,6 +12,7 @@ import type { InstanceState } from '../../control.ts';
 import type { Log } from '../../log.ts';
 import type { DataNode } from '../../state/data.ts';
 import type { Datastores } from '../../state/datastores.ts';
+import { learnedTable } from '../../state/learned/tables.ts';
 import { BINDING_CAPACITY } from '../../state/limits.ts';
 import type { DatapathClient } from '../datapath-client.ts';
 import type { EventLog } from '../events/event-log.ts';
@@ -20,7 +21,7 @@ import { alarmControl, alarmState } from './alarm-data.ts';
 import { AlarmFile } from './alarm-file.ts';
 import { AlarmList } from './alarm-list.ts';
 import type { ConfiguredInstance } from './instances.ts';
-import type { Moment, TableFill } from './monitor.ts';
+import type { Moment, RouteConditions, TableFill } from './monitor.ts';
 import { AlarmMonitor } from './monitor.ts';
 
 const LOOK_MS = 1_000;
@@ -39,6 +40,8 @@ export interface AlarmWatchParts {
   /** The root of the running configuration. */
   readonly configuration: () => DataNode;
   readonly watch: Pick<StoreWatch, 'problems'>;
+  /** What is wrong with routes that are advertised, at a moment of the steady clock. */
+  readonly routes: (steadyMs: number) => RouteConditions;
   readonly events: Pick<EventLog, 'add'>;
   readonly log: Log;
 }
@@ -125,6 +128,7 @@ export class AlarmWatch {
     if (this.#isClosed) return;
     this.#monitor.store(now(), watch.problems);
     this.#monitor.disk(now(), datastores.diskProblem);
+    this.#monitor.routes(now(), this.#parts.routes(now().steadyMs));
     this.#monitor.instances(now(), this.#instances(), this.#states);
     this.keep();
   }
@@ -167,7 +171,7 @@ export class AlarmWatch {
       const name = aftr.leaf('name') ?? '';
       return {
         aftr: name,
-        entries: (counts.get(name) ?? 0) + (this.#portSets.get(name) ?? 0),
+        entries: (counts.get(name) ?? 0) + (counts.get(learnedTable(name)) ?? 0) + (this.#portSets.get(name) ?? 0),
         limit: aftr.leaf('softwire-num-max'),
         threshold: Number(aftr.leaf(THRESHOLD) ?? aftr.schema.child(THRESHOLD)?.defaults[0]),
       };

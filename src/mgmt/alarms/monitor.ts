@@ -47,6 +47,10 @@ export interface MonitorParts {
   readonly tell: (event: Readonly<Record<string, unknown>>, time: Date) => void;
 }
 
+const ROUTE_ALARMS = ['routes-refused', 'route-source-silent', 'advertisement-failing'] as const;
+/** What is so of routes that are advertised, by alarm type. */
+export type RouteConditions = Readonly<Record<(typeof ROUTE_ALARMS)[number], readonly Condition[]>>;
+
 const WHOLE = '/gi-4over6:softwire/state';
 const STORE = '/gi-4over6:store/state';
 /** What the datapath may take to come up after a start of this process. */
@@ -178,6 +182,11 @@ export class AlarmMonitor {
       const { aftr, entries, limit } = table;
       this.#tell('binding-limit', { aftr, bindings: entries, 'softwire-num-max': limit }, now);
     }
+  }
+
+  /** Alarms about routes that are advertised. */
+  routes(now: Moment, conditions: RouteConditions): void {
+    for (const type of ROUTE_ALARMS) this.#observe(type, conditions[type], now);
   }
 
   /** Alarm store-damaged; `problems` are sentences. */

@@ -10,6 +10,7 @@
 import { formatIpv4Prefix } from '../../address.ts';
 import type { DataNode } from '../../state/data.ts';
 import { quote } from '../../state/data.ts';
+import { isOperational } from '../../state/learned/tables.ts';
 import type { Change, RowChange } from '../../state/request.ts';
 
 export interface ConfigEdit {
@@ -25,6 +26,7 @@ export function configEdits({ before, after, treeChanged, rowsOf, tallies }: Cha
   const edits = treeChanged ? treeEdits(before, after) : [];
   const whole = new Set(edits.filter(({ operation }) => operation !== 'merge').map(({ target }) => target));
   for (const [instance, { added, changed, removed }] of tallies) {
+    if (isOperational(instance)) continue;
     const aftr = `/gi-4over6:softwire/aftr[name=${quote(instance)}]`;
     // Its rows came or went with it.
     if (whole.has(aftr) || whole.has('/gi-4over6:softwire')) continue;

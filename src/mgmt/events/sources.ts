@@ -4,7 +4,8 @@
  */
 
 import type { ConfirmationEvent } from '../../state/confirmed.ts';
-import type { Caller, Change, Participant } from '../../state/request.ts';
+import { aftrOfTable, isOperational } from '../../state/learned/tables.ts';
+import type { Caller, Change, Participant, Tally } from '../../state/request.ts';
 import type { ConfigEdit } from './config-edits.ts';
 import { configEdits } from './config-edits.ts';
 import type { EventLog } from './event-log.ts';
@@ -31,9 +32,9 @@ export class EventSources implements Participant {
   async prepare(change: Change): Promise<(version: number) => Promise<void>> {
     const edits = configEdits(change);
     return async (version) => {
-      this.#configChanged(change.caller, 'running', edits);
+      if (isOfRunning(change)) this.#configChanged(change.caller, 'running', edits);
       if (change.savesStartup) this.startupChanged(change.caller);
-      for (const [aftr, tally] of change.tallies) {
+      for (const [aftr, tally] of bindingTallies(change)) {
         this.#log.add({
           'gi-4over6:binding-table-changed': {
             aftr,
@@ -107,4 +108,20 @@ function changedBy(caller: Caller): Json {
 
 function session({ user, session, source }: Party): Json {
   return { username: user, 'session-id': session, ...(source === undefined ? {} : { 'source-host': source }) };
+}
+
+function isOfRunning({ treeChanged, tallies }: Change): boolean {
+  return treeChanged || [...tallies.keys()].some((table) => !isOperational(table));
+}
+
+/** What becomes of the bindings of each AFTR, learned ones included. */
+function bindingTallies({ tallies }: Change): ReadonlyMap<string, Tally> {
+  const sums = new Map<string, Tally>();
+  for (const [table, { added, changed, removed }] of tallies) {
+    const aftr = aftrOfTable(table);
+    if (aftr === undefined) continue;
+    const sum = sums.get(aftr) ?? { added: 0, changed: 0, removed: 0 };
+    sums.set(aftr, { added: sum.added + added, changed: sum.changed + changed, removed: sum.removed + removed });
+  }
+  return sums;
 }

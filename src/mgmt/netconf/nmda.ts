@@ -113,6 +113,7 @@ function operationalRequest(operation: XmlElement): ReadRequest {
   const configFilter = textOf(operation, 'config-filter');
   return {
     datastore: 'running',
+    isOperational: true,
     content: configFilter === undefined ? 'all' : configFilter === 'true' ? 'config' : 'nonconfig',
     withDefaults: (textOf(operation, 'with-defaults') ?? 'report-all') as WithDefaults,
     origins: originsIn(operation),

@@ -24,6 +24,17 @@ export async function authenticate(
   return { user, session: 0, face: 'restconf', source };
 }
 
+/**
+ * The route source that sends a request for advertise-routes, which is no user. @throws RestconfFault as above
+ */
+export async function identifyRouteSource(
+  sources: Pick<Users, 'verifyPassword'>,
+  headers: Headers,
+  source: string,
+): Promise<Caller> {
+  return { ...(await authenticate(sources, headers, source)), isRouteSource: true };
+}
+
 function parseBasic(text: string | undefined): readonly [user: string, password: string] | undefined {
   const [, token] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(text ?? '') ?? [];
   if (token === undefined) return undefined;

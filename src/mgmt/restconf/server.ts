@@ -17,7 +17,7 @@ import type { Log } from '../../log.ts';
 import type { Caller } from '../../state/request.ts';
 import type { CertificateUsers } from '../certificate-users.ts';
 import type { Users } from '../users.ts';
-import { authenticate } from './authentication.ts';
+import { authenticate, identifyRouteSource } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { longBody } from './body.ts';
@@ -40,11 +40,16 @@ import { allowHeaders, HOST_META, parseRequest } from './request.ts';
 import { send } from './send.ts';
 import { yangPatch } from './yang-patch.ts';
 
+/** The resource that route sources post to, exactly so: they are let in nowhere else. */
+const ADVERTISEMENT = '/restconf/operations/gi-4over6:advertise-routes';
+
 export interface RestconfOptions {
   readonly operations: RestconfOperations;
   readonly users: Pick<Users, 'verifyPassword'>;
   /** Where there are authorities for client certificates. */
   readonly certificateUsers?: CertificateUsers | undefined;
+  /** Clients that may advertise routes, and nothing else. */
+  readonly routeSources: Pick<Users, 'verifyPassword'>;
   /** PEM. */
   readonly key: string | Buffer;
   readonly cert: string | Buffer;
@@ -173,15 +178,19 @@ class RestconfFace {
   /** Before the body is read: who it is and what is wanted. */
   async admit(request: Incoming): Promise<void> {
     if (isHostMeta(request)) return;
-    const { operations, users } = this.#options;
-    const user = this.certificates?.userOf(request.raw);
-    const caller: Caller =
-      user === undefined
-        ? await authenticate(users, request.headers, request.ip)
-        : { user, session: 0, face: 'restconf', source: request.ip };
+    const { operations } = this.#options;
     const url = request.originalUrl;
+    const caller = await this.#callerOf(request, url.split('?', 1)[0] === ADVERTISEMENT);
     const value = parseRequest(request.method, url, request.headers, operations.schema, operations.check);
     this.#admitted.set(request, { caller, value });
+  }
+
+  async #callerOf({ raw, headers, ip }: Incoming, advertises: boolean): Promise<Caller> {
+    const { users, routeSources } = this.#options;
+    if (advertises) return identifyRouteSource(routeSources, headers, ip);
+    const user = this.certificates?.userOf(raw);
+    if (user === undefined) return authenticate(users, headers, ip);
+    return { user, session: 0, face: 'restconf', source: ip };
   }
 
   /** A long body of configuration is read while it comes. */

@@ -67,11 +67,14 @@ test('D135: the inventory names each alarm type once, with its severities and wh
   const text = await get('<alarm-inventory/>');
   const types = [...text.matchAll(/gi-4over6-alarms:([\w-]+)<\/alarm-type-id>/g)].map(([, name]) => name);
   assert.equal(types.sort(), [
+    'advertisement-failing',
     'binding-table-near-limit',
     'datapath-behind',
     'datapath-down',
     'not-forwarding',
     'reassembly-near-limit',
+    'route-source-silent',
+    'routes-refused',
     'source-violations',
     'store-damaged',
     'store-not-writable',

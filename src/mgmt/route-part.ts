@@ -1,0 +1,91 @@
+/** Dynamic configuration, built for the management process: route sources of AFTRs, and gateways that follow the kernel's routes. */
+
+import { RouteWatch } from '../kernel/route-watch.ts';
+import type { Log } from '../log.ts';
+import type { DataNode } from '../state/data.ts';
+import type { Datastores } from '../state/datastores.ts';
+import { RouteTable } from '../state/learned/route-table.ts';
+import type { Softwire } from '../state/model.generated.ts';
+import type { RouteConditions } from './alarms/monitor.ts';
+import { AdvertisingGateways } from './routes/gateways.ts';
+import type { Merge } from './routes/operations.ts';
+import { routeOperations } from './routes/operations.ts';
+import { RouteAlarms } from './routes/route-alarms.ts';
+import { RouteSources } from './routes/route-sources.ts';
+import { routeSourceEntry, routeSourceList } from './routes/source-data.ts';
+import type { RouteState } from './state-data.ts';
+import type { StoreOperation } from './store-care.ts';
+import { Users } from './users.ts';
+
+export class RoutePart {
+  /** Who may advertise, by the passwords of the configuration. */
+  readonly users: Users;
+  readonly sources: RouteSources;
+  readonly state: RouteState;
+  readonly #gateways: AdvertisingGateways;
+  readonly #configuration: () => DataNode;
+  readonly #softwire: () => Softwire;
+  readonly #table: RouteTable;
+  readonly #alarms = new RouteAlarms();
+
+  constructor(datastores: Datastores, log: Log) {
+    this.#configuration = () => datastores.runningTree;
+    this.users = new Users(this.#configuration, routeSourceEntry);
+    const softwire = () => datastores.softwire;
+    this.#softwire = softwire;
+    this.#table = new RouteTable(datastores);
+    datastores.addParticipant(this.#table);
+    this.sources = new RouteSources({ table: this.#table, softwire, log });
+    this.#gateways = new AdvertisingGateways({
+      store: datastores,
+      softwire,
+      log,
+      watch: (onRoutes) => {
+        const watch = new RouteWatch(onRoutes, (error) => log.error({ error }, 'the kernel routes could not be read'));
+        return () => watch.close();
+      },
+    });
+    this.state = {
+      sources: (aftr, withRoutes) => routeSourceList(this.sources, aftr, withRoutes),
+      targets: (gateway, withRoutes) => this.#gateways.targets(gateway, withRoutes),
+      served: (gateway) => this.#gateways.served(gateway),
+    };
+    let before = datastores.softwire;
+    datastores.onCommit(({ treeChanged }) => {
+      if (!treeChanged) return;
+      this.users.forget();
+      this.sources.configurationChanged(before);
+      before = datastores.softwire;
+      this.#gateways.follow();
+    });
+  }
+
+  /** By schema path; `merge` edits running as the caller. */
+  operations(merge: Merge): Readonly<Record<string, StoreOperation>> {
+    return routeOperations(this.sources, this.#configuration, merge);
+  }
+
+  /** What is wrong, for alarms. */
+  conditions(steadyMs: number): RouteConditions {
+    const softwire = this.#softwire();
+    const sources = softwire.aftr.flatMap((aftr) =>
+      aftr.routeSource.map(({ name }) => {
+        const isStale = this.sources.report(name).state === 'stale';
+        return { aftr: aftr.name, name, isStale, reasons: this.#table.reasons(name) };
+      }),
+    );
+    const targets = softwire.gateway.flatMap(({ name }) => this.#gateways.sights(name));
+    return this.#alarms.conditions(sources, targets, steadyMs);
+  }
+
+  async start(): Promise<void> {
+    await this.sources.start();
+    await this.#gateways.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#gateways.close();
+    this.sources.close();
+    await this.users.close();
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * A gateway's session with one AFTR. It always works towards one aim, that the AFTR knows the newest set of routes:
+ *
+ *   1. open a session, tell all routes in parts, the last with what they come to
+ *   2. tell what changed, changes of a short while together; when nothing does, that it is there, three times in a hold time
+ *   3. whatever fails, an answer that is lost included, ends the session: a new one begins after a while that doubles with each
+ *      failure and is never the same for two gateways
+ */
+
+import { RouteHash } from '../../state/learned/route-hash.ts';
+import { formatNumber } from '../../state/rows.ts';
+import type { TargetAnswer } from './aftr-client.ts';
+import { TargetRefusal } from './aftr-client.ts';
+
+/** Routes in one message. */
+const PART_ROUTES = 10_000;
+const GATHER_MS = 20;
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 60_000;
+/** Messages in a hold time. */
+const KEEPALIVES = 3;
+/** Where a session has ended at the AFTR, nothing is wrong there: the next is opened soon. */
+const ENDED: ReadonlySet<string> = new Set(['unknown-session', 'replayed', 'out-of-order', 'content-differs']);
+
+export interface AdvertiserParts {
+  /** The tunnel address of the gateway. */
+  readonly gateway: string;
+  readonly client: { send(input: Readonly<Record<string, unknown>>): Promise<TargetAnswer>; close(): void };
+  /** Called when the AFTR has accepted or refused something. */
+  readonly onAnswer: () => void;
+  readonly log: (message: string, isGood: boolean) => void;
+  /** A number from 0 to below 1. */
+  readonly random?: () => number;
+}
+
+export type AdvertiserState = 'connecting' | 'established' | 'failing';
+
+interface Session {
+  readonly id: string;
+  sequence: number;
+  readonly holdMs: number;
+  readonly told: Set<number>;
+  readonly hash: RouteHash;
+}
+
+export class Advertiser {
+  readonly #parts: AdvertiserParts;
+  #wanted: ReadonlySet<number>;
+  #session: Session | undefined;
+  /** By route that the AFTR was told of: why it is refused, '' when it is not. */
+  readonly #verdicts = new Map<number, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> | undefined;
+  #failures = 0;
+  #isEnding = false;
+  state: AdvertiserState = 'connecting';
+  problem = '';
+  lastAnswer: Date | undefined;
+
+  /** `accepted` is what the AFTR took in an earlier run: it stays so until the AFTR says otherwise. */
+  constructor(parts: AdvertiserParts, wanted: ReadonlySet<number>, accepted: Iterable<number>) {
+    this.#parts = parts;
+    this.#wanted = wanted;
+    for (const number of accepted) if (wanted.has(number)) this.#verdicts.set(number, '');
+    this.#workIn(0);
+  }
+
+  /** The routes are these from now on. */
+  set(wanted: ReadonlySet<number>): void {
+    this.#wanted = wanted;
+    for (const number of this.#verdicts.keys()) if (!wanted.has(number)) this.#verdicts.delete(number);
+    if (this.#session && !this.#working) this.#workIn(GATHER_MS);
+  }
+
+  isAccepted(number: number): boolean {
+    return this.#verdicts.get(number) === '';
+  }
+
+  /** Every route that the AFTR was told of, and why it is refused; '' when it is not. */
+  verdicts(): [number, string][] {
+    return [...this.#verdicts].sort(([a], [b]) => a - b);
+  }
+
+  /** A planned end: all routes are withdrawn, if the AFTR answers within `ms`. */
+  async end(ms: number): Promise<void> {
+    this.#isEnding = true;
+    clearTimeout(this.#timer);
+    const late = new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
+    await Promise.race([this.#withdraw(), late]);
+    this.#parts.client.close();
+  }
+
+  async #withdraw(): Promise<void> {
+    await this.#working;
+    const session = this.#session;
+    if (!session) return;
+    this.#session = undefined;
+    await this.#send(session, { close: [null] }).catch(() => undefined);
+  }
+
+  #workIn(delayMs: number): void {
+    if (this.#isEnding) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#workNow(), delayMs);
+    this.#timer.unref();
+  }
+
+  #workNow(): void {
+    if (this.#working) return;
+    this.#working = this.#work()
+      .then(
+        () => this.#succeeded(),
+        (error: unknown) => this.#failed(error),
+      )
+      .finally(() => {
+        this.#working = undefined;
+      });
+  }
+
+  async #work(): Promise<void> {
+    const isNew = this.#session === undefined;
+    this.#session ??= await this.#open();
+    await this.#tell(this.#session, isNew);
+  }
+
+  async #open(): Promise<Session> {
+    if (this.state !== 'failing') this.state = 'connecting';
+    const answer = await this.#parts.client.send({ 'gateway-ipv6-address': this.#parts.gateway, open: [null] });
+    const holdMs = 1_000 * answer['hold-time'];
+    return { id: answer.session, sequence: 0, holdMs, told: new Set(), hash: new RouteHash() };
+  }
+
+  /** All that the AFTR does not know of, at least that nothing has changed. */
+  async #tell(session: Session, isNew: boolean): Promise<void> {
+    const wanted = this.#wanted;
+    const gone = [...session.told].filter((number) => !wanted.has(number));
+    const fresh = [...wanted].filter((number) => !session.told.has(number));
+    for (const number of gone) {
+      session.told.delete(number);
+      session.hash.subtract(number);
+    }
+    for (const number of fresh) {
+      session.told.add(number);
+      session.hash.add(number);
+    }
+    const lines = [
+      ...gone.map((number) => ['withdrawn', number] as const),
+      ...fresh.map((number) => ['route', number] as const),
+    ];
+    let at = 0;
+    do {
+      const part = lines.slice(at, at + PART_ROUTES);
+      at += PART_ROUTES;
+      const named = (name: string) => part.filter(([of]) => of === name).map(([, number]) => formatNumber(number));
+      const lists = Object.fromEntries(
+        ['route', 'withdrawn'].map((name) => [name, named(name)]).filter(([, list]) => list?.length),
+      );
+      const end = at < lines.length ? { more: [null] } : { 'content-hash': session.hash.text };
+      const answer = await this.#send(session, { ...lists, ...end });
+      if (at >= lines.length) this.#answered(answer, fresh, isNew);
+    } while (at < lines.length);
+  }
+
+  async #send(session: Session, message: Readonly<Record<string, unknown>>): Promise<TargetAnswer> {
+    const sequence = String(++session.sequence);
+    const { gateway, client } = this.#parts;
+    return client.send({ 'gateway-ipv6-address': gateway, session: session.id, sequence, ...message });
+  }
+
+  #answered({ accepted = [], refused = [] }: TargetAnswer, told: readonly number[], isNew: boolean): void {
+    if (isNew) this.#verdicts.clear();
+    const byText = new Map(refused.map((entry) => [entry['ipv4-prefix'], entry.reason]));
+    const taken = new Set(accepted);
+    for (const number of told) this.#verdicts.set(number, '');
+    for (const number of this.#session?.told ?? []) {
+      if (byText.size === 0 && taken.size === 0) break;
+      const text = formatNumber(number);
+      const reason = byText.get(text);
+      if (reason !== undefined) this.#verdicts.set(number, reason);
+      else if (taken.has(text)) this.#verdicts.set(number, '');
+    }
+    for (const number of this.#verdicts.keys()) if (!this.#wanted.has(number)) this.#verdicts.delete(number);
+    this.#parts.onAnswer();
+  }
+
+  #succeeded(): void {
+    if (this.state !== 'established') this.#parts.log('the AFTR knows the routes', true);
+    this.state = 'established';
+    this.problem = '';
+    this.lastAnswer = new Date();
+    this.#failures = 0;
+    const holdMs = this.#session?.holdMs ?? 0;
+    this.#workIn(this.#isKnown() ? holdMs / KEEPALIVES : GATHER_MS);
+  }
+
+  /** Whether the AFTR knows the newest routes. */
+  #isKnown(): boolean {
+    const told = this.#session?.told;
+    if (told?.size !== this.#wanted.size) return false;
+    for (const number of this.#wanted) if (!told.has(number)) return false;
+    return true;
+  }
+
+  #failed(error: unknown): void {
+    const problem = error instanceof Error ? error.message : String(error);
+    const hasEnded = error instanceof TargetRefusal && ENDED.has(error.appTag) && this.#session !== undefined;
+    this.#session = undefined;
+    if (problem !== this.problem) this.#parts.log(problem, false);
+    this.problem = problem;
+    this.state = 'failing';
+    this.#failures = hasEnded && this.#failures === 0 ? 0 : this.#failures + 1;
+    const { random = Math.random } = this.#parts;
+    const longest = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LONGEST_RETRY_MS);
+    this.#workIn(longest * (0.5 + random() / 2));
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The gateways of this device that inform AFTRs: what each advertises follows the configuration and the kernel, and what is
+ * accepted of the kernel's routes is a row of the gateway's operational table, by which the datapath serves it.
+ */
+
+import { formatIpv6 } from '../../address.ts';
+import type { Log } from '../../log.ts';
+import type { LearningStore } from '../../state/learned/route-table.ts';
+import { servedTable } from '../../state/learned/tables.ts';
+import type { Gateway, Softwire, Target } from '../../state/model.generated.ts';
+import { encodeBinding } from '../../state/model.generated.ts';
+import { RowOverlay } from '../../state/overlay.ts';
+import type { Caller } from '../../state/request.ts';
+import { formatNumber, prefixNumber } from '../../state/rows.ts';
+import type { KernelRoute } from './advertised.ts';
+import { advertisedRoutes } from './advertised.ts';
+import { Advertiser } from './advertiser.ts';
+import { AftrClient } from './aftr-client.ts';
+import type { TargetSight } from './route-alarms.ts';
+
+const END_MS = 2_000;
+const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
+
+type Json = Readonly<Record<string, unknown>>;
+
+interface Informed {
+  /** What the advertiser was made for. */
+  readonly made: string;
+  readonly advertiser: Advertiser;
+}
+
+export interface GatewayParts {
+  readonly store: LearningStore;
+  readonly softwire: () => Softwire;
+  readonly log: Log;
+  /** Follows the kernel; called once there is something to advertise. What it returns ends it. */
+  readonly watch: (onRoutes: (routes: readonly KernelRoute[]) => void) => () => void;
+}
+
+export class AdvertisingGateways {
+  readonly #parts: GatewayParts;
+  /** By gateway and target. */
+  readonly #informed = new Map<string, Map<string, Informed>>();
+  /** What is in the operational tables, by gateway. */
+  readonly #served = new Map<string, ReadonlySet<number>>();
+  #kernel: readonly KernelRoute[] | undefined;
+  #unwatch: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+  }
+
+  async start(): Promise<void> {
+    await this.#parts.store.learn(SYSTEM, 'served prefixes', async (base, softwire) => {
+      for (const { name } of softwire.gateway) {
+        const rows = Array.from(base.sealedRows(servedTable(name)), ({ number }) => number);
+        this.#served.set(name, new Set(rows));
+      }
+      return { overlay: new RowOverlay(), done: () => undefined };
+    });
+    this.follow();
+  }
+
+  /** Brings everything to the configuration as it is now. */
+  follow(): void {
+    if (this.#isClosed) return;
+    const gateways = this.#parts.softwire().gateway.filter(isInforming);
+    if (gateways.length > 0) this.#unwatch ??= this.#parts.watch((routes) => this.#setKernel(routes));
+    else this.#stopWatching();
+    for (const [name, targets] of this.#informed) {
+      if (gateways.some((gateway) => gateway.name === name)) continue;
+      for (const { advertiser } of targets.values()) void advertiser.end(END_MS);
+      this.#informed.delete(name);
+    }
+    // Before the kernel was read, nothing is withdrawn.
+    if (this.#kernel) for (const gateway of gateways) this.#followGateway(gateway, this.#kernel);
+  }
+
+  #stopWatching(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    this.#kernel = undefined;
+  }
+
+  #setKernel(routes: readonly KernelRoute[]): void {
+    this.#kernel = routes;
+    this.follow();
+  }
+
+  #followGateway(gateway: Gateway, kernel: readonly KernelRoute[]): void {
+    const wanted = advertisedRoutes(gateway, kernel);
+    const targets = this.#informed.get(gateway.name) ?? new Map<string, Informed>();
+    this.#informed.set(gateway.name, targets);
+    const configured = gateway.routeAdvertisement.target;
+    for (const [name, { made, advertiser }] of targets) {
+      if (configured.some((target) => target.name === name && made === madeFor(gateway, target))) continue;
+      void advertiser.end(END_MS);
+      targets.delete(name);
+    }
+    for (const target of configured) {
+      const known = targets.get(target.name);
+      if (known) known.advertiser.set(wanted);
+      else targets.set(target.name, this.#inform(gateway, target, wanted));
+    }
+    this.#serve(gateway, wanted);
+  }
+
+  #inform(gateway: Gateway, target: Target, wanted: ReadonlySet<number>): Informed {
+    const about = { gateway: gateway.name, target: target.name };
+    const parts = {
+      gateway: formatIpv6(gateway.ipv6Address ?? new Uint8Array(16)),
+      client: new AftrClient(target),
+      onAnswer: () => this.#answered(gateway.name),
+      log: (message: string, isGood: boolean) => {
+        if (isGood) this.#parts.log.info(about, message);
+        else this.#parts.log.warn({ ...about, problem: message }, 'routes could not be advertised: tried again');
+      },
+    };
+    const advertiser = new Advertiser(parts, wanted, this.#served.get(gateway.name) ?? []);
+    return { made: madeFor(gateway, target), advertiser };
+  }
+
+  #answered(name: string): void {
+    const gateway = this.#parts.softwire().gateway.find((item) => item.name === name);
+    if (gateway && this.#kernel) this.#serve(gateway, advertisedRoutes(gateway, this.#kernel));
+  }
+
+  /** The operational table follows what AFTRs have accepted. */
+  #serve(gateway: Gateway, wanted: ReadonlySet<number>): void {
+    const advertisers = [...(this.#informed.get(gateway.name)?.values() ?? [])].map(({ advertiser }) => advertiser);
+    const own = new Set(
+      gateway.servedPrefix.map(({ ipv4Prefix: { address, length } }) => prefixNumber(address, length)),
+    );
+    const served = new Set<number>();
+    for (const number of wanted) {
+      if (!own.has(number) && advertisers.some((item) => item.isAccepted(number))) served.add(number);
+    }
+    const before = this.#served.get(gateway.name) ?? new Set();
+    if (isSame(before, served)) return;
+    this.#served.set(gateway.name, served);
+    this.#write(gateway, served).catch((error: unknown) => {
+      // The next answer tries again.
+      this.#served.delete(gateway.name);
+      this.#parts.log.error({ gateway: gateway.name, error: String(error) }, 'served prefixes could not be changed');
+    });
+  }
+
+  async #write({ name, ipv6Address }: Gateway, served: ReadonlySet<number>): Promise<void> {
+    const table = servedTable(name);
+    await this.#parts.store.learn(SYSTEM, `prefixes that ${name} serves`, async (base, softwire) => {
+      const overlay = new RowOverlay();
+      const isThere = softwire.gateway.some((item) => item.name === name && isInforming(item));
+      const wanted = isThere ? served : new Set<number>();
+      for (const { number } of base.sealedRows(table)) if (!wanted.has(number)) overlay.deleteNumber(table, number);
+      for (const number of wanted) {
+        const prefix = { address: Math.floor(number / 64), length: number % 64 };
+        const leaves = { aftrIpv6Address: undefined, description: undefined, origin: 'learned' } as const;
+        const gatewayIpv6Address = ipv6Address ?? new Uint8Array(16);
+        overlay.putSealed(table, number, encodeBinding({ ...prefix, gatewayIpv6Address, ...leaves }));
+      }
+      return { overlay, done: () => undefined };
+    });
+  }
+
+  /** The prefixes a gateway serves because they were accepted, as text. */
+  served(name: string): string[] {
+    return [...(this.#served.get(name) ?? [])].sort((a, b) => a - b).map(formatNumber);
+  }
+
+  /** The list target of a gateway, as RFC 7951 JSON; with `withRoutes` the routes of each. */
+  targets(name: string, withRoutes: boolean): Json[] {
+    return [...(this.#informed.get(name) ?? [])].map(([target, { advertiser }]) => {
+      const { state, problem, lastAnswer } = advertiser;
+      const routes = withRoutes ? advertiser.verdicts() : [];
+      return {
+        name: target,
+        'session-state': state,
+        ...(problem !== '' && { 'last-problem': problem }),
+        ...(lastAnswer && { 'last-answer': lastAnswer.toISOString() }),
+        'advertised-route': routes.map(([number, reason]) => ({
+          'ipv4-prefix': formatNumber(number),
+          accepted: reason === '',
+          ...(reason !== '' && { reason }),
+        })),
+      };
+    });
+  }
+
+  /** The targets of a gateway, for alarms. */
+  sights(gateway: string): TargetSight[] {
+    return [...(this.#informed.get(gateway) ?? [])].map(([name, { advertiser }]) => {
+      return { gateway, name, isFailing: advertiser.state === 'failing' };
+    });
+  }
+
+  /** A planned end of this process: all is withdrawn. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopWatching();
+    const all = [...this.#informed.values()].flatMap((targets) => [...targets.values()]);
+    await Promise.all(all.map(({ advertiser }) => advertiser.end(END_MS)));
+  }
+}
+
+function isInforming({ enabled, ipv6Address, routeAdvertisement }: Gateway): boolean {
+  return enabled && ipv6Address !== undefined && routeAdvertisement.target.length > 0;
+}
+
+function madeFor({ ipv6Address }: Gateway, target: Target): string {
+  return JSON.stringify([formatIpv6(ipv6Address ?? new Uint8Array(16)), target]);
+}
+
+function isSame(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
+  if (a.size !== b.size) return false;
+  for (const number of a) if (!b.has(number)) return false;
+  return true;
+}

@@ -1,0 +1,248 @@
+/**
+ * The route sources of this device at the AFTR's end: who is heard of, and what becomes of the bindings of who is silent.
+ *
+ *     idle          nothing of it is bound
+ *     established   it advertises; each message begins hold-time anew
+ *     stale         it is silent, or this process was started anew: forwarded by for grace-time, then withdrawn
+ *
+ * Messages of one source are taken one after the other.
+ */
+
+import { randomInt } from 'node:crypto';
+import { formatIpv6, sameIpv6 } from '../../address.ts';
+import type { Log } from '../../log.ts';
+import { ManagementError } from '../../state/errors.ts';
+import type { Advertisement, Refused, RouteNews, RouteTable } from '../../state/learned/route-table.ts';
+import { sourceOf } from '../../state/learned/route-table.ts';
+import type { Softwire } from '../../state/model.generated.ts';
+import type { Caller } from '../../state/request.ts';
+import type { RouteMessage } from './session.ts';
+import { RouteSession, refusal } from './session.ts';
+
+/** Session numbers are integers of a double. */
+const SESSIONS = 2 ** 48 - 1;
+/** Routes beyond maximum-routes that are remembered as refused. */
+const REFUSED_ROUTES = 1_000;
+const SECOND_MS = 1_000;
+const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
+
+export type SourceState = 'idle' | 'established' | 'stale';
+
+/** A message of advertise-routes. */
+export type SourceMessage =
+  | { readonly kind: 'open'; readonly gateway: Uint8Array }
+  | ({ readonly kind: 'in-session'; readonly gateway: Uint8Array } & RouteMessage);
+
+export interface SourceAnswer extends RouteNews {
+  readonly session: string;
+  readonly sequence: number;
+  /** Seconds. */
+  readonly holdTime: number;
+}
+
+interface Source {
+  state: SourceState;
+  session: RouteSession | undefined;
+  /** A session that was asked for and has not said all yet. */
+  opened: RouteSession | undefined;
+  lastHeard: Date | undefined;
+  expires: Date | undefined;
+  problem: string;
+  timer: NodeJS.Timeout | undefined;
+  turn: Promise<unknown>;
+}
+
+/** What the model says of a source. */
+export interface SourceReport {
+  readonly state: SourceState;
+  readonly lastHeard: Date | undefined;
+  readonly expires: Date | undefined;
+  readonly problem: string;
+  readonly refusals: number;
+}
+
+export interface RouteSourceParts {
+  readonly table: RouteTable;
+  readonly softwire: () => Softwire;
+  readonly log: Log;
+}
+
+export class RouteSources {
+  readonly #parts: RouteSourceParts;
+  readonly #sources = new Map<string, Source>();
+  #isClosed = false;
+
+  constructor(parts: RouteSourceParts) {
+    this.#parts = parts;
+  }
+
+  /** What an earlier run learned is stale from now on. */
+  async start(): Promise<void> {
+    for (const name of await this.#parts.table.resume()) this.#becomeStale(name, 'this AFTR has been started anew');
+  }
+
+  /** The commit that changed the configuration: sources that are gone or have another tunnel address are forgotten. */
+  configurationChanged(before: Softwire): void {
+    for (const [name, source] of this.#sources) {
+      const [old, now] = [sourceOf(before, name), sourceOf(this.#parts.softwire(), name)];
+      const isSame = old && now && sameIpv6(old.source.gatewayIpv6Address, now.source.gatewayIpv6Address);
+      if (isSame && old.aftr.name === now.aftr.name) continue;
+      clearTimeout(source.timer);
+      this.#sources.delete(name);
+      this.#parts.table.forget(name);
+    }
+  }
+
+  /**
+   * Takes a message of the source that the caller has proved to be.
+   * @throws ManagementError access-denied for another tunnel address; operation-failed with an app-tag of session.ts; of the commit
+   */
+  take(caller: Caller, message: SourceMessage): Promise<SourceAnswer> {
+    const name = caller.user;
+    const source = this.#of(name);
+    const taken = source.turn.then(() => this.#take(caller, source, message));
+    source.turn = taken.catch(() => undefined);
+    return taken.catch((error: unknown) => {
+      const problem = error instanceof ManagementError ? error.message : String(error);
+      if (problem !== source.problem) this.#parts.log.warn({ source: name, problem }, 'an advertisement was not taken');
+      source.problem = problem;
+      throw error;
+    });
+  }
+
+  async #take(caller: Caller, source: Source, message: SourceMessage): Promise<SourceAnswer> {
+    const name = caller.user;
+    const found = sourceOf(this.#parts.softwire(), name);
+    if (!found) throw refusal('unknown-session', `there is no route source ${name}`);
+    const { gatewayIpv6Address, maximumRoutes, holdTime } = found.source;
+    if (!sameIpv6(gatewayIpv6Address, message.gateway)) {
+      const [own, other] = [gatewayIpv6Address, message.gateway].map((address) => formatIpv6(address));
+      const text = `route source ${name} advertises for tunnel address ${own}, ${other} came`;
+      throw new ManagementError('access-denied', { appTag: 'other-tunnel-address', message: text });
+    }
+    if (message.kind === 'open') {
+      source.opened = new RouteSession(String(randomInt(1, SESSIONS)), maximumRoutes + REFUSED_ROUTES);
+      return { session: source.opened.id, sequence: 0, holdTime, accepted: [], refused: [] };
+    }
+    const session = this.#sessionOf(source, message.session);
+    if (message.isClose) return this.#close(caller, source, session, holdTime);
+    const step = session.take(message);
+    const news = step ? await this.#advertise(caller, name, step.advertisement) : NO_NEWS;
+    step?.taken();
+    if (session === source.opened && session.isWhole) {
+      source.session = session;
+      source.opened = undefined;
+    }
+    if (source.session) this.#heard(name, source, holdTime);
+    return { session: session.id, sequence: session.sequence, holdTime, ...news };
+  }
+
+  /** News of what was not in the message, and all that is refused of a message with all routes: an earlier answer may be lost. */
+  async #advertise(caller: Caller, name: string, advertisement: Advertisement): Promise<RouteNews> {
+    const { table } = this.#parts;
+    const news = await table.advertise(caller, name, advertisement);
+    const told = new Set(advertisement.routes);
+    const accepted = news.accepted.filter((number) => !told.has(number));
+    if (!advertisement.isWhole) return { ...news, accepted };
+    const refused = table.routes(name).flatMap(([number, state]) => (state ? [[number, state.reason] as const] : []));
+    return { accepted, refused };
+  }
+
+  #sessionOf(source: Source, id: string): RouteSession {
+    const session = [source.session, source.opened].find((item) => item?.id === id);
+    if (session) return session;
+    throw refusal('unknown-session', `session ${id} is none that is there: open a new one`);
+  }
+
+  async #close(caller: Caller, source: Source, session: RouteSession, holdTime: number): Promise<SourceAnswer> {
+    await this.#parts.table.withdrawAll(caller, caller.user);
+    this.#becomeIdle(source);
+    this.#parts.log.info({ source: caller.user }, 'a route source has withdrawn all its routes');
+    return { session: session.id, sequence: session.sequence, holdTime, ...NO_NEWS };
+  }
+
+  #heard(name: string, source: Source, holdTime: number): void {
+    if (source.state !== 'established') this.#parts.log.info({ source: name }, 'a route source advertises');
+    source.state = 'established';
+    source.lastHeard = new Date();
+    source.expires = undefined;
+    source.problem = '';
+    this.#after(source, holdTime, () => this.#becomeStale(name, `nothing was heard of it for ${holdTime} seconds`));
+  }
+
+  #becomeStale(name: string, why: string): void {
+    const source = this.#of(name);
+    const { holdTime = 0, graceTime = 0 } = sourceOf(this.#parts.softwire(), name)?.source ?? {};
+    // After a start it has the time to be heard of again first.
+    const seconds = source.state === 'established' ? graceTime : holdTime + graceTime;
+    this.#parts.log.warn({ source: name, seconds, why }, 'routes of a source are stale');
+    source.state = 'stale';
+    source.session = undefined;
+    source.problem = why;
+    source.expires = new Date(Date.now() + seconds * SECOND_MS);
+    this.#after(source, seconds, () => this.#expire(name, source));
+  }
+
+  #expire(name: string, source: Source): void {
+    source.turn = source.turn.then(async () => {
+      if (source.state !== 'stale' || this.#isClosed) return;
+      try {
+        await this.#parts.table.withdrawAll(SYSTEM, name);
+        this.#becomeIdle(source);
+        this.#parts.log.warn({ source: name }, 'stale routes of a source were removed');
+      } catch (error) {
+        this.#parts.log.error({ source: name, error: String(error) }, 'stale routes could not be removed: tried again');
+        this.#after(source, 1, () => this.#expire(name, source));
+      }
+    });
+  }
+
+  #becomeIdle(source: Source): void {
+    clearTimeout(source.timer);
+    source.state = 'idle';
+    source.session = undefined;
+    source.opened = undefined;
+    source.expires = undefined;
+  }
+
+  #after(source: Source, seconds: number, work: () => void): void {
+    clearTimeout(source.timer);
+    source.timer = setTimeout(() => {
+      if (!this.#isClosed) work();
+    }, seconds * SECOND_MS);
+    source.timer.unref();
+  }
+
+  report(name: string): SourceReport {
+    const { table } = this.#parts;
+    const { state = 'idle', lastHeard, expires, problem = '' } = this.#sources.get(name) ?? {};
+    return { state, lastHeard, expires, problem, refusals: table.refusals(name) };
+  }
+
+  /** All routes of a source in key order, undefined for one that is bound. */
+  routes(name: string): [number, Refused | undefined][] {
+    return this.#parts.table.routes(name);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { timer } of this.#sources.values()) clearTimeout(timer);
+  }
+
+  #of(name: string): Source {
+    const known = this.#sources.get(name) ?? {
+      state: 'idle',
+      session: undefined,
+      opened: undefined,
+      lastHeard: undefined,
+      expires: undefined,
+      problem: '',
+      timer: undefined,
+      turn: Promise.resolve(),
+    };
+    this.#sources.set(name, known);
+    return known;
+  }
+}
+
+const NO_NEWS: RouteNews = { accepted: [], refused: [] };

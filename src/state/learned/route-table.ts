@@ -1,0 +1,337 @@
+/**
+ * What route sources advertise, and what became of it. Accepted routes are rows of the operational table of their AFTR; whose they
+ * are is told by their tunnel address, which one source has. Refused ones are remembered here, and judged anew when a commit may
+ * have made room for them.
+ *
+ *   1. a source advertises: in a turn of the store's queue each route is judged by the tables as they are then     trust.ts
+ *   2. one commit of the rows that come and go, which the datapath follows as any other
+ *   3. what became of each route is news for the source, to be taken with the answer to it
+ */
+
+import { sameIpv6 } from '../../address.ts';
+import type { Aftr, RouteSource, Softwire } from '../model.generated.ts';
+import { encodeBinding } from '../model.generated.ts';
+import { OverlaidRows, RowOverlay } from '../overlay.ts';
+import type { Caller, Change, Participant } from '../request.ts';
+import { inSlices } from '../row-changes.ts';
+import type { RowSource } from '../rows.ts';
+import { prefixNumber } from '../rows.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { prefixOf } from './reconciliation.ts';
+import { isOperational, learnedTable } from './tables.ts';
+import type { RouteRefusal } from './trust.ts';
+import { refusalOf } from './trust.ts';
+
+/** What a work in the queue makes of the operational tables; `done` is called when it is durable and applied. */
+export interface Learned {
+  readonly overlay: RowOverlay;
+  readonly done: () => void;
+}
+
+/** Where rows go: a turn of the store's queue. */
+export interface LearningStore {
+  learn(caller: Caller, comment: string, work: (base: Snapshot, softwire: Softwire) => Promise<Learned>): Promise<void>;
+}
+
+export interface Refused {
+  readonly reason: RouteRefusal;
+  readonly time: Date;
+}
+
+/** Of one source. */
+interface Advertised {
+  /** By prefix number (see `prefixNumber`); undefined for a route that is bound. */
+  routes: Map<number, Refused | undefined>;
+  /** Routes whose state the source was not told of yet. */
+  news: Set<number>;
+  refusals: number;
+}
+
+/** What a source says: all its routes, or what changed. */
+export interface Advertisement {
+  readonly isWhole: boolean;
+  readonly routes: readonly number[];
+  readonly withdrawn: readonly number[];
+}
+
+/** What became of routes since the source was told last. */
+export interface RouteNews {
+  readonly accepted: readonly number[];
+  readonly refused: readonly (readonly [number, RouteRefusal])[];
+}
+
+/** Commits of so long are answered by one judgement. */
+const GATHER_MS = 50;
+/** Reasons that end when another source withdraws. */
+const FREED: ReadonlySet<RouteRefusal> = new Set(['other-source', 'too-many']);
+const NOBODY: Caller = { user: 'system', session: 0, face: 'system' };
+
+export class RouteTable implements Participant {
+  readonly #store: LearningStore;
+  readonly #sources = new Map<string, Advertised>();
+  #isJudgingSoon = false;
+  /** Whether a commit has taken bound routes, so that those are looked at as well. */
+  #hasLost = false;
+  /** Called when something else than an advertisement changed the state of routes. */
+  onNews: (source: string) => void = () => undefined;
+
+  constructor(store: LearningStore) {
+    this.#store = store;
+  }
+
+  /** Takes what an earlier run learned; returns the sources that have such routes. Rows of nobody go. */
+  async resume(): Promise<string[]> {
+    await this.#store.learn(NOBODY, 'routes of sources that are gone', async (base, softwire) => {
+      const overlay = new RowOverlay();
+      for (const aftr of softwire.aftr) {
+        for (const binding of base.bindings(learnedTable(aftr.name))) {
+          const owner = ownerOf(aftr, binding.gatewayIpv6Address);
+          if (owner) this.#of(owner.name).routes.set(prefixNumber(binding.address, binding.length), undefined);
+          else overlay.delete(learnedTable(aftr.name), binding);
+        }
+      }
+      return { overlay, done: () => undefined };
+    });
+    return [...this.#sources.keys()];
+  }
+
+  /** Takes an advertisement: durable, and forwarded by where the datapath runs, when it returns. @throws ManagementError of the commit */
+  async advertise(caller: Caller, name: string, advertisement: Advertisement): Promise<RouteNews> {
+    await this.#store.learn(caller, `routes of ${name}`, async (base, softwire) => {
+      const found = sourceOf(softwire, name);
+      const overlay = new RowOverlay();
+      if (!found) return { overlay, done: () => undefined };
+      const known = this.#of(name).routes;
+      const judge = new Judge(found.aftr, found.source, base, overlay, known);
+      const routes = new Set(advertisement.routes);
+      const gone = advertisement.isWhole
+        ? [...known.keys()].filter((number) => !routes.has(number))
+        : advertisement.withdrawn.filter((number) => !routes.has(number));
+      await inSlices(gone, (number) => judge.withdraw(number));
+      await inSlices(routes, (number) => judge.put(number));
+      return { overlay, done: () => this.#learned(name, judge) };
+    });
+    // What one gives up another one may have been refused.
+    if (!advertisement.isWhole || advertisement.routes.length === 0) this.#judgeRefusedSoon();
+    return this.takeNews(name);
+  }
+
+  /** All routes of a source go. */
+  async withdrawAll(caller: Caller, name: string): Promise<void> {
+    await this.advertise(caller, name, { isWhole: true, routes: [], withdrawn: [] });
+  }
+
+  /** What the source is to be told. */
+  takeNews(name: string): RouteNews {
+    const { routes, news } = this.#of(name);
+    const accepted: number[] = [];
+    const refused: [number, RouteRefusal][] = [];
+    for (const number of news) {
+      const state = routes.get(number);
+      if (state) refused.push([number, state.reason]);
+      else if (routes.has(number)) accepted.push(number);
+    }
+    news.clear();
+    return { accepted, refused };
+  }
+
+  /** All routes of a source, in key order: undefined for one that is bound. */
+  routes(name: string): [number, Refused | undefined][] {
+    return [...(this.#sources.get(name)?.routes ?? [])].sort(([a], [b]) => a - b);
+  }
+
+  /** The source is not any more what it was: its bindings went with the commit that changed it. */
+  forget(name: string): void {
+    this.#sources.delete(name);
+  }
+
+  refusals(name: string): number {
+    return this.#sources.get(name)?.refusals ?? 0;
+  }
+
+  /** Reasons for which routes of a source are refused now. */
+  reasons(name: string): RouteRefusal[] {
+    const found = new Set<RouteRefusal>();
+    for (const state of this.#sources.get(name)?.routes.values() ?? []) if (state) found.add(state.reason);
+    return [...found].sort();
+  }
+
+  /** A commit of running may have taken routes, and may let in others. */
+  async prepare({ treeChanged, tallies }: Change): Promise<() => Promise<void>> {
+    const tables = [...tallies.keys()];
+    const concerns = treeChanged || tables.some((table) => !isOperational(table));
+    const hasGone = [...tallies.values()].some(({ changed, removed }) => changed + removed > 0);
+    const hasLost = treeChanged || hasGone || tables.some(isOperational);
+    return async () => {
+      if (!concerns || this.#sources.size === 0) return;
+      this.#hasLost ||= hasLost;
+      this.#judgeSoon();
+    };
+  }
+
+  #judgeRefusedSoon(): void {
+    const isRefused = ({ routes }: Advertised) =>
+      [...routes.values()].some((state) => state && FREED.has(state.reason));
+    if ([...this.#sources.values()].some(isRefused)) this.#judgeSoon();
+  }
+
+  #judgeSoon(): void {
+    if (this.#isJudgingSoon) return;
+    this.#isJudgingSoon = true;
+    setTimeout(() => {
+      this.#isJudgingSoon = false;
+      const asksAll = this.#hasLost;
+      this.#hasLost = false;
+      // What fails here has no one to be told; the next commit tries again.
+      this.#judgeAll(asksAll).catch(() => undefined);
+    }, GATHER_MS).unref();
+  }
+
+  async #judgeAll(asksAll: boolean): Promise<void> {
+    await this.#store.learn(NOBODY, 'routes judged anew', async (base, softwire) => {
+      const overlay = new RowOverlay();
+      const judges: [string, Judge][] = [];
+      for (const [name, { routes }] of this.#sources) {
+        const found = sourceOf(softwire, name);
+        if (!found) {
+          this.#sources.delete(name);
+          continue;
+        }
+        const judge = new Judge(found.aftr, found.source, base, overlay, routes);
+        await inSlices(routes, ([number, state]) => {
+          if (state !== undefined || (asksAll && !judge.isOwn(number))) judge.put(number);
+        });
+        judges.push([name, judge]);
+      }
+      const done = () => {
+        for (const [name, judge] of judges) this.#judged(name, judge);
+      };
+      return { overlay, done };
+    });
+  }
+
+  #judged(name: string, judge: Judge): void {
+    if (judge.states.size === 0) return;
+    this.#learned(name, judge);
+    this.onNews(name);
+  }
+
+  #learned(name: string, { states, withdrawn }: Judge): void {
+    const known = this.#of(name);
+    for (const number of withdrawn) {
+      known.routes.delete(number);
+      known.news.delete(number);
+    }
+    for (const [number, state] of states) {
+      known.routes.set(number, state);
+      known.news.add(number);
+      if (state) known.refusals++;
+    }
+  }
+
+  #of(name: string): Advertised {
+    const known = this.#sources.get(name) ?? { routes: new Map(), news: new Set(), refusals: 0 };
+    this.#sources.set(name, known);
+    return known;
+  }
+}
+
+/** Judges routes of one source in one turn of the queue: what is bound goes into the overlay. */
+class Judge {
+  /** Routes whose state is new. */
+  readonly states = new Map<number, Refused | undefined>();
+  readonly withdrawn: number[] = [];
+  readonly #aftr: Aftr;
+  readonly #source: RouteSource;
+  readonly #table: string;
+  readonly #rows: RowSource;
+  readonly #overlay: RowOverlay;
+  readonly #known: ReadonlyMap<number, Refused | undefined>;
+  readonly #now = new Date();
+  readonly #hasStatic: boolean;
+  /** How many may be added yet. */
+  #room: number;
+  /** How many are accepted. */
+  #own: number;
+
+  constructor(
+    aftr: Aftr,
+    source: RouteSource,
+    base: RowSource,
+    overlay: RowOverlay,
+    known: ReadonlyMap<number, Refused | undefined>,
+  ) {
+    this.#aftr = aftr;
+    this.#source = source;
+    this.#table = learnedTable(aftr.name);
+    this.#rows = new OverlaidRows(base, overlay);
+    this.#overlay = overlay;
+    this.#known = known;
+    this.#hasStatic = base.count(aftr.name) > 0;
+    const bound = base.count(aftr.name) + this.#rows.count(this.#table);
+    this.#room = (aftr.softwireNumMax ?? Number.POSITIVE_INFINITY) - bound;
+    this.#own = 0;
+    for (const state of known.values()) if (state === undefined) this.#own++;
+  }
+
+  withdraw(number: number): void {
+    if (!this.#known.has(number)) return;
+    this.withdrawn.push(number);
+    if (this.isOwn(number)) this.#remove(number);
+    if (this.#known.get(number) === undefined) this.#own--;
+  }
+
+  put(number: number): void {
+    const isKnown = this.#known.has(number);
+    const before = this.#known.get(number);
+    const isAccepted = isKnown && before === undefined;
+    const isBound = this.isOwn(number);
+    // An operator's binding of the same prefix: it is the route's, or refusalOf has a word against it.
+    const isStatic = this.#hasStatic && this.#rows.sealed(this.#aftr.name, number) !== undefined;
+    const hasRoom = isBound || isStatic || this.#room >= 1;
+    const isFull = !hasRoom || this.#own - (isAccepted ? 1 : 0) >= this.#source.maximumRoutes;
+    const refusal = refusalOf(this.#aftr, this.#source, prefixOf(number), this.#rows, this.#hasStatic);
+    const reason = refusal ?? (isFull ? 'too-many' : undefined);
+    this.#own += (reason === undefined ? 1 : 0) - (isAccepted ? 1 : 0);
+    if (isBound && (reason !== undefined || isStatic)) this.#remove(number);
+    if (!isBound && !isStatic && reason === undefined) this.#add(number);
+    if (isKnown && before?.reason === reason) return;
+    this.states.set(number, reason === undefined ? undefined : { reason, time: this.#now });
+  }
+
+  /** Whether a route is a binding of this source. */
+  isOwn(number: number): boolean {
+    const { address, length } = prefixOf(number);
+    const binding = this.#rows.binding(this.#table, address, length);
+    return binding !== undefined && sameIpv6(binding.gatewayIpv6Address, this.#source.gatewayIpv6Address);
+  }
+
+  #add(number: number): void {
+    const { gatewayIpv6Address } = this.#source;
+    const leaves = { aftrIpv6Address: undefined, description: undefined, origin: 'learned' } as const;
+    const value = encodeBinding({ ...prefixOf(number), gatewayIpv6Address, ...leaves });
+    this.#overlay.putSealed(this.#table, number, value);
+    this.#room--;
+  }
+
+  #remove(number: number): void {
+    this.#overlay.deleteNumber(this.#table, number);
+    this.#room++;
+  }
+}
+
+/** A source of the configuration, with its AFTR. */
+export function sourceOf(
+  { aftr: aftrs }: Softwire,
+  name: string,
+): { readonly aftr: Aftr; readonly source: RouteSource } | undefined {
+  for (const aftr of aftrs) {
+    const source = aftr.routeSource.find((item) => item.name === name);
+    if (source) return { aftr, source };
+  }
+  return undefined;
+}
+
+function ownerOf(aftr: Aftr, gateway: Uint8Array): RouteSource | undefined {
+  return aftr.routeSource.find(({ gatewayIpv6Address }) => sameIpv6(gatewayIpv6Address, gateway));
+}

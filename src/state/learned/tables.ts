@@ -1,0 +1,83 @@
+/**
+ * Operational tables: what gateways advertised, in the rows of the store beside those of running (RFC 8342, origin learned).
+ *
+ *     `A learned`    bindings that an AFTR A learned
+ *     `G served`     prefixes that a gateway G serves because its AFTR accepted them
+ *
+ * They are tables as all others, so that they are durable, have a history, and the datapath follows them by the change record
+ * of each batch. No instance can have such a name, so nothing that goes by the AFTRs of a configuration meets them. A prefix is
+ * never in running's table and the learned one of an AFTR at the same time.
+ */
+
+import type { SealedRow } from '../rows.ts';
+import { RowSource } from '../rows.ts';
+
+const LEARNED = ' learned';
+const SERVED = ' served';
+
+/** The table of the bindings that an AFTR learned. */
+export function learnedTable(aftr: string): string {
+  return aftr + LEARNED;
+}
+
+/** The table of the prefixes that a gateway serves because they were accepted. */
+export function servedTable(gateway: string): string {
+  return gateway + SERVED;
+}
+
+/** Whether a table is none of running's. */
+export function isOperational(table: string): boolean {
+  return table.includes(' ');
+}
+
+/** The AFTR whose bindings a table holds; undefined for prefixes of a gateway. */
+export function aftrOfTable(table: string): string | undefined {
+  if (!isOperational(table)) return table;
+  return table.endsWith(LEARNED) ? table.slice(0, -LEARNED.length) : undefined;
+}
+
+/** The gateway whose accepted prefixes a table holds; undefined for any other table. */
+export function gatewayOfTable(table: string): string | undefined {
+  return table.endsWith(SERVED) ? table.slice(0, -SERVED.length) : undefined;
+}
+
+/** Changed rows without those of operational tables. */
+export function* ofRunning<Change extends { readonly instance: string }>(changes: Iterable<Change>): Generator<Change> {
+  for (const change of changes) if (!isOperational(change.instance)) yield change;
+}
+
+/** The tables of AFTRs with what they learned. */
+export class ActiveRows extends RowSource {
+  readonly #base: RowSource;
+
+  constructor(base: RowSource) {
+    super();
+    this.#base = base;
+  }
+
+  sealed(aftr: string, number: number): Uint8Array | undefined {
+    return this.#base.sealed(aftr, number) ?? this.#base.sealed(learnedTable(aftr), number);
+  }
+
+  *sealedRows(aftr: string, from?: number): Generator<SealedRow> {
+    const learned = this.#base.sealedRows(learnedTable(aftr), from)[Symbol.iterator]();
+    try {
+      let next = learned.next();
+      for (const row of this.#base.sealedRows(aftr, from)) {
+        for (; !next.done && next.value.number < row.number; next = learned.next()) yield next.value;
+        yield row;
+      }
+      for (; !next.done; next = learned.next()) yield next.value;
+    } finally {
+      learned.return?.();
+    }
+  }
+
+  override passingRows(aftr: string): Iterable<SealedRow> {
+    return this.#base.count(learnedTable(aftr)) === 0 ? this.#base.passingRows(aftr) : this.sealedRows(aftr);
+  }
+
+  count(aftr: string): number {
+    return this.#base.count(aftr) + this.#base.count(learnedTable(aftr));
+  }
+}

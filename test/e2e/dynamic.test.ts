@@ -1,0 +1,227 @@
+// needs: root
+/** Dynamic configuration with both boxes of the program: kernel routes of the gateway become bindings at the AFTR, and go again. */
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  DEVICE,
+  DEVICE_PREFIX,
+  GATEWAY_TUNNEL,
+  INTERNET,
+  SECOND_DEVICE,
+  SECOND_PREFIX,
+  until,
+} from '../../tools/topology.ts';
+import { AFTR_CONFIGURATION, GATEWAY_CONFIGURATION, TwoBoxes } from '../helpers/two-boxes.ts';
+
+const test = suite('dynamic configuration end to end');
+const SOFTWIRE = '/restconf/data/gi-4over6:softwire';
+const SOURCE = `${SOFTWIRE}/aftr=edge/route-source=rack`;
+const TARGET = `${SOFTWIRE}/gateway=rack/route-advertisement/target=edge`;
+const ROUTE = `route add ${SECOND_PREFIX} via ${DEVICE}`;
+const NO_ROUTE = ROUTE.replace('add', 'del');
+const LONG_MS = 30_000;
+const HOLD_S = 3;
+const GRACE_S = 3;
+
+type Json = Readonly<Record<string, unknown>>;
+
+function advertisement(password: string): Json {
+  const url = 'https://[2001:db8:12::2]:8443/restconf';
+  const target = {
+    name: 'edge',
+    url,
+    'client-name': 'rack',
+    password,
+    'server-certificate-fingerprint': fingerprint(),
+  };
+  return { 'route-advertisement': { target: [target] } };
+}
+
+const source = {
+  name: 'rack',
+  'gateway-ipv6-address': GATEWAY_TUNNEL,
+  password: '$0$secret',
+  'allowed-prefix': [DEVICE_PREFIX, SECOND_PREFIX],
+  'hold-time': HOLD_S,
+  'grace-time': GRACE_S,
+};
+
+const boxes = await TwoBoxes.start(`gi4over6-dynamic-${process.pid}`);
+const { topology } = boxes;
+
+/** Of the certificate of the AFTR's RESTCONF. */
+function fingerprint(): string {
+  const file = topology.path('aftr', 'state', 'keys', 'tls.crt');
+  const { output } = topology.run('aftr', ['openssl', 'x509', '-in', file, '-noout', '-fingerprint', '-sha256']);
+  return output.trim().split('=')[1] ?? '';
+}
+
+function entry(host: 'gateway' | 'aftr', path: string): Json {
+  const { body } = boxes.restconf(host, 'GET', `${path}?content=nonconfig`);
+  const [list = []] = Object.values(JSON.parse(body) as Readonly<Record<string, readonly Json[]>>);
+  return list[0] ?? {};
+}
+
+/** Prefixes that the AFTR learned. */
+function learned(): string[] {
+  const routes = (entry('aftr', SOURCE)['learned-route'] ?? []) as readonly Json[];
+  return routes.map((route) => String(route['ipv4-prefix']));
+}
+
+const isReached = (target: string) => boxes.ping('internet', target, ['-c', '1', '-W', '1']);
+
+/** How long it takes from a change of the kernel until pings to the target say so, in milliseconds. */
+async function timeUntil(change: string, target: string, isThere: boolean): Promise<number> {
+  const begun = performance.now();
+  topology.ip('gateway', change);
+  while (boxes.ping('internet', target, ['-c', '1', '-W', '0.1']) !== isThere) {
+    if (performance.now() - begun > LONG_MS) break;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return performance.now() - begun;
+}
+
+test('a gateway that informs the AFTR: connected prefixes of its kernel are bound and served, without a binding configured', async () => {
+  topology.ip('gateway', 'addr del 192.0.2.1/24 dev left');
+  const { 'binding-table': _, ...aftr } = AFTR_CONFIGURATION;
+  assert.is(boxes.configure('aftr', { ...aftr, 'route-source': [source] }).status, 204);
+  const { 'served-prefix': __, ...gateway } = GATEWAY_CONFIGURATION;
+  const { status, body } = boxes.configure('gateway', { ...gateway, ...advertisement('secret') });
+  assert.is(status, 204, body);
+  assert.ok(await until(LONG_MS, () => isReached(DEVICE)), JSON.stringify(entry('gateway', TARGET)));
+  assert.ok(boxes.ping('device', INTERNET));
+  assert.equal(learned(), [DEVICE_PREFIX]);
+  const { 'session-state': state, 'advertised-route': routes } = entry('gateway', TARGET);
+  assert.is(state, 'established');
+  assert.equal(routes, [{ 'ipv4-prefix': DEVICE_PREFIX, accepted: true }]);
+});
+
+test('a route added behind the gateway is reached from the Internet within a second, and deleted it is gone', async () => {
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    times.push(await timeUntil(ROUTE, SECOND_DEVICE, true));
+    assert.equal(learned(), [SECOND_PREFIX, DEVICE_PREFIX]);
+    times.push(await timeUntil(NO_ROUTE, SECOND_DEVICE, false));
+    assert.ok(await until(LONG_MS, () => learned().length === 1));
+    assert.equal(learned(), [DEVICE_PREFIX]);
+  }
+  console.log(`     changes reached forwarding after ${times.map((ms) => `${Math.round(ms)} ms`).join(', ')}`);
+  assert.ok(Math.max(...times) < 1_000, times.join());
+  assert.ok(isReached(DEVICE));
+});
+
+test('a link that goes down withdraws its routes, and brings them back', async () => {
+  topology.ip('gateway', 'link add behind type veth peer name behind2');
+  topology.ip('gateway', 'link set behind2 up');
+  topology.ip('gateway', 'link set behind up');
+  topology.ip('gateway', `addr add 192.0.2.1/25 dev behind`);
+  assert.ok(await until(LONG_MS, () => learned().includes('192.0.2.0/25')));
+  topology.ip('gateway', 'link set behind down');
+  assert.ok(await until(LONG_MS, () => !learned().includes('192.0.2.0/25')));
+  topology.ip('gateway', 'link set behind up');
+  assert.ok(await until(LONG_MS, () => learned().includes('192.0.2.0/25')));
+  topology.ip('gateway', 'link del behind');
+  assert.ok(await until(LONG_MS, () => !learned().includes('192.0.2.0/25')));
+});
+
+test('what the source may not bind is refused with a reason at both ends, and the default route is not even told of', async () => {
+  topology.ip('gateway', `route add 10.9.0.0/16 via ${DEVICE}`);
+  topology.ip('gateway', `route add default via ${DEVICE}`);
+  const refused = [{ 'ipv4-prefix': '10.9.0.0/16', accepted: false, reason: 'not-allowed' }];
+  const told = () => (entry('gateway', TARGET)['advertised-route'] ?? []) as readonly Json[];
+  assert.ok(await until(LONG_MS, () => told().some((route) => route.accepted === false)));
+  assert.equal(told(), [...refused, { 'ipv4-prefix': DEVICE_PREFIX, accepted: true }]);
+  const [route] = entry('aftr', SOURCE)['refused-route'] as readonly Json[];
+  assert.equal([route?.['ipv4-prefix'], route?.reason], ['10.9.0.0/16', 'not-allowed']);
+  topology.ip('gateway', `route del 10.9.0.0/16 via ${DEVICE}`);
+  topology.ip('gateway', `route del default via ${DEVICE}`);
+});
+
+test('a changed tunnel address that the source does not own is refused, and leaves the bindings until they are over', async () => {
+  const other = { name: 'rack', 'ipv6-address': '2001:db8:a::2' };
+  assert.is(boxes.configure('gateway', other).status, 204);
+  assert.ok(await until(LONG_MS, () => /tunnel address/.test(String(entry('gateway', TARGET)['last-problem']))));
+  assert.ok(await until(LONG_MS, () => learned().length === 0));
+  assert.is(boxes.configure('gateway', { name: 'rack', 'ipv6-address': GATEWAY_TUNNEL }).status, 204);
+  assert.ok(await until(LONG_MS, () => isReached(DEVICE)));
+});
+
+test('a restart of the AFTR loses nothing: the bindings are there before the gateway is heard of again', async () => {
+  for (const pid of boxes.pids('aftr', 'management')) process.kill(pid, 'SIGKILL');
+  for (const pid of boxes.pids('aftr', 'datapath')) process.kill(pid, 'SIGKILL');
+  assert.ok(await until(LONG_MS, () => isReached(DEVICE)));
+  assert.ok(await until(LONG_MS, () => boxes.isUp('aftr') && entry('aftr', SOURCE)['session-state'] === 'established'));
+  assert.equal(learned(), [DEVICE_PREFIX]);
+});
+
+test('a gateway whose management is frozen becomes stale, is forwarded for during the grace time, and then not', async () => {
+  const pids = boxes.pids('gateway', 'management');
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  try {
+    assert.ok(await until(LONG_MS, () => entry('aftr', SOURCE)['session-state'] === 'stale'));
+    assert.ok(isReached(DEVICE), 'stale bindings are forwarded by');
+    assert.ok(await until(LONG_MS, () => learned().length === 0));
+    assert.not.ok(isReached(DEVICE));
+  } finally {
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+  }
+  assert.ok(await until(LONG_MS, () => isReached(DEVICE)), 'it comes back by itself');
+});
+
+test('a gateway that was killed comes back within the grace time, and no route was lost', async () => {
+  for (const pid of boxes.pids('gateway', 'management')) process.kill(pid, 'SIGKILL');
+  assert.ok(
+    await until(LONG_MS, () => boxes.isUp('gateway') && entry('gateway', TARGET)['session-state'] === 'established'),
+  );
+  assert.equal(learned(), [DEVICE_PREFIX]);
+  assert.ok(isReached(DEVICE));
+});
+
+for (const [what, change, problem] of [
+  ['a wrong password', advertisement('guess'), /user or password is wrong/],
+  [
+    'another certificate than is expected',
+    {
+      'route-advertisement': {
+        target: [{ name: 'edge', 'server-certificate-fingerprint': Array(32).fill('00').join(':') }],
+      },
+    },
+    /another certificate/,
+  ],
+] as const) {
+  test(`with ${what} the gateway gets nowhere, and says why`, async () => {
+    assert.is(boxes.configure('gateway', { name: 'rack', ...change }).status, 204);
+    assert.ok(await until(LONG_MS, () => problem.test(String(entry('gateway', TARGET)['last-problem']))));
+    assert.is(entry('gateway', TARGET)['session-state'], 'failing');
+    assert.is(boxes.configure('gateway', { name: 'rack', ...advertisement('secret') }).status, 204);
+    assert.ok(await until(2 * LONG_MS, () => isReached(DEVICE)));
+  });
+}
+
+test('an operator may make a learned binding static: nothing is lost, and the withdrawal does not take it', async () => {
+  const { status, body } = boxes.restconf('aftr', 'POST', `${SOURCE}/promote`);
+  assert.is(status, 200, body);
+  assert.equal(JSON.parse(body), { 'gi-4over6:output': { bindings: 1 } });
+  assert.ok(isReached(DEVICE));
+  const binding = `${SOFTWIRE}/aftr=edge/binding-table/binding=${encodeURIComponent(DEVICE_PREFIX)}`;
+  assert.is(boxes.restconf('aftr', 'GET', `${binding}?content=config`).status, 200);
+  assert.is(boxes.restconf('aftr', 'DELETE', binding).status, 204);
+  assert.ok(await until(LONG_MS, () => isReached(DEVICE)), 'what the gateway advertises is learned again');
+});
+
+test('a planned end of the advertisement withdraws at once', async () => {
+  const path = `${SOFTWIRE}/gateway=rack/route-advertisement`;
+  const begun = performance.now();
+  assert.is(boxes.restconf('gateway', 'DELETE', path).status, 204);
+  assert.ok(await until(LONG_MS, () => learned().length === 0));
+  assert.ok(performance.now() - begun < 1_000 * HOLD_S, 'sooner than by silence');
+  assert.is(entry('aftr', SOURCE)['session-state'], 'idle');
+  assert.not.ok(isReached(DEVICE));
+});
+
+test('end', async () => {
+  await boxes.close();
+});
+
+test.run();

@@ -1,0 +1,316 @@
+/** What a gateway tells, and that both ends agree in the end whatever gets lost. */
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseIpv4Prefix } from '../../../src/address.ts';
+import { advertisedRoutes } from '../../../src/mgmt/routes/advertised.ts';
+import { Advertiser } from '../../../src/mgmt/routes/advertiser.ts';
+import type { TargetAnswer } from '../../../src/mgmt/routes/aftr-client.ts';
+import { TargetRefusal } from '../../../src/mgmt/routes/aftr-client.ts';
+import { RouteSession } from '../../../src/mgmt/routes/session.ts';
+import { ManagementError } from '../../../src/state/errors.ts';
+import { readConfiguration } from '../../../src/state/model.generated.ts';
+import { formatNumber, prefixNumber } from '../../../src/state/rows.ts';
+import { random, seed } from '../../helpers/random.ts';
+
+const test = suite('advertiser');
+
+function numberOf(text: string): number {
+  const prefix = parseIpv4Prefix(text);
+  if (!prefix) throw new Error(text);
+  return prefixNumber(prefix.address, prefix.length);
+}
+
+const gateway = (advertisement: Readonly<Record<string, unknown>>, served: readonly string[] = []) => {
+  const prefixes = served.map((prefix) => ({ 'ipv4-prefix': prefix }));
+  const entry = { name: 'g', 'served-prefix': prefixes, 'route-advertisement': advertisement };
+  const [found] = readConfiguration({ 'gi-4over6:softwire': { gateway: [entry] } }).gateway;
+  if (!found) throw new Error('no gateway was read');
+  return found;
+};
+
+// [why, configuration, served prefixes, routes as table and prefix, what is advertised]
+const chosen: readonly (readonly [
+  string,
+  Readonly<Record<string, unknown>>,
+  readonly string[],
+  readonly (readonly [number, string])[],
+  readonly string[],
+])[] = [
+  [
+    'main without a word',
+    {},
+    [],
+    [
+      [254, '192.0.2.0/24'],
+      [100, '198.51.100.0/24'],
+    ],
+    ['192.0.2.0/24'],
+  ],
+  [
+    'the tables named',
+    { 'route-table': [100] },
+    [],
+    [
+      [254, '192.0.2.0/24'],
+      [100, '198.51.100.0/24'],
+    ],
+    ['198.51.100.0/24'],
+  ],
+  [
+    'served prefixes, once',
+    {},
+    ['192.0.2.0/24', '10.0.0.0/8'],
+    [[254, '192.0.2.0/24']],
+    ['10.0.0.0/8', '192.0.2.0/24'],
+  ],
+  [
+    'never default, loopback, link-local, multicast',
+    {},
+    [],
+    [
+      [254, '0.0.0.0/0'],
+      [254, '127.0.0.0/8'],
+      [254, '169.254.0.0/16'],
+      [254, '169.254.1.0/24'],
+      [254, '224.0.0.0/4'],
+      [254, '240.0.0.0/4'],
+    ],
+    [],
+  ],
+  [
+    'only what is included',
+    { 'include-prefix': ['192.0.2.0/24'] },
+    [],
+    [
+      [254, '192.0.2.0/25'],
+      [254, '192.0.0.0/16'],
+      [254, '10.0.0.0/8'],
+    ],
+    ['192.0.2.0/25'],
+  ],
+  [
+    'not what is excluded',
+    { 'exclude-prefix': ['192.0.2.0/25'] },
+    [],
+    [
+      [254, '192.0.2.0/25'],
+      [254, '192.0.2.128/25'],
+      [254, '192.0.2.0/24'],
+    ],
+    ['192.0.2.0/24', '192.0.2.128/25'],
+  ],
+];
+for (const [why, configuration, served, routes, expected] of chosen) {
+  test(`advertised: ${why}`, () => {
+    const kernel = routes.map(([table, text]) => {
+      const prefix = parseIpv4Prefix(text);
+      if (!prefix) throw new Error(text);
+      return { table, ...prefix };
+    });
+    const found = [...advertisedRoutes(gateway(configuration, served), kernel)].sort((a, b) => a - b);
+    assert.equal(found.map(formatNumber), expected);
+  });
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** An AFTR that refuses odd third octets; `faults` decides what is lost on the way there and back. */
+class FakeAftr {
+  readonly routes = new Map<number, boolean>();
+  readonly inputs: Json[] = [];
+  faults: () => 'none' | 'request' | 'answer' = () => 'none';
+  holdTime = 3;
+  #sessions: RouteSession[] = [];
+  #told = new Map<number, boolean>();
+
+  async send(input: Json): Promise<TargetAnswer> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const fault = this.faults();
+    if (fault === 'request') throw new Error('lost on the way');
+    this.inputs.push(input);
+    const answer = this.#take(input);
+    if (fault === 'answer') throw new Error('the answer was lost');
+    return answer;
+  }
+
+  close(): void {
+    this.inputs.push({ closed: true });
+  }
+
+  forgetSessions(): void {
+    this.#sessions = [];
+  }
+
+  #take(input: Json): TargetAnswer {
+    if (input.open) {
+      this.#sessions.unshift(new RouteSession(String(this.inputs.length), 100_000));
+      return { session: this.#sessions[0]?.id ?? '', sequence: '0', 'hold-time': this.holdTime };
+    }
+    const session = this.#sessions.find(({ id }) => id === input.session);
+    if (!session) throw new TargetRefusal('unknown session', 'unknown-session');
+    const list = (name: string) => ((input[name] ?? []) as readonly string[]).map(numberOf);
+    const message = {
+      session: session.id,
+      sequence: Number(input.sequence),
+      hasMore: input.more !== undefined,
+      isClose: input.close !== undefined,
+      routes: list('route'),
+      withdrawn: list('withdrawn'),
+      contentHash: input['content-hash'] as string | undefined,
+    };
+    if (message.isClose) this.routes.clear();
+    if (message.isClose) return { session: session.id, sequence: '0', 'hold-time': this.holdTime };
+    try {
+      const step = session.take(message);
+      if (step) this.#apply(step.advertisement);
+      step?.taken();
+      const refused = step ? this.#refused(step.advertisement.isWhole) : [];
+      return { session: session.id, sequence: String(session.sequence), 'hold-time': this.holdTime, refused };
+    } catch (error) {
+      if (error instanceof ManagementError) throw new TargetRefusal(error.message, error.appTag ?? '');
+      throw error;
+    }
+  }
+
+  #apply({
+    isWhole,
+    routes,
+    withdrawn,
+  }: {
+    isWhole: boolean;
+    routes: readonly number[];
+    withdrawn: readonly number[];
+  }): void {
+    if (isWhole) this.routes.clear();
+    for (const number of withdrawn) this.routes.delete(number);
+    for (const number of routes) this.routes.set(number, isTaken(number));
+  }
+
+  #refused(isWhole: boolean) {
+    if (isWhole) this.#told.clear();
+    const news = [...this.routes].filter(([number]) => !this.#told.has(number));
+    this.#told = new Map(this.routes);
+    return news
+      .filter(([, taken]) => !taken)
+      .map(([number]) => ({ 'ipv4-prefix': formatNumber(number), reason: 'not-allowed' }));
+  }
+}
+
+function isTaken(number: number): boolean {
+  return ((number / 64 / 256) & 1) === 0;
+}
+
+async function until(is: () => boolean): Promise<void> {
+  for (let i = 0; i < 2_000 && !is(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.ok(is());
+}
+
+function advertiser(aftr: FakeAftr, wanted: ReadonlySet<number>, log: string[] = []): Advertiser {
+  const parts = {
+    gateway: '2001:db8:a::1',
+    client: aftr,
+    onAnswer: () => undefined,
+    log: (text: string) => log.push(text),
+  };
+  return new Advertiser({ ...parts, random: () => 0 }, wanted, []);
+}
+
+const routesOf = (count: number, from = 0) =>
+  new Set(Array.from({ length: count }, (_, i) => (10 * 2 ** 24 + (from + i) * 256) * 64 + 24));
+
+function agrees(aftr: FakeAftr, one: Advertiser, wanted: ReadonlySet<number>): boolean {
+  const verdicts = one.verdicts().map(([number, reason]) => `${number} ${reason}`);
+  const expected = [...wanted]
+    .sort((a, b) => a - b)
+    .map((number) => `${number} ${isTaken(number) ? '' : 'not-allowed'}`);
+  const bound = [...aftr.routes.keys()].sort((a, b) => a - b);
+  return (
+    one.state === 'established' &&
+    verdicts.join() === expected.join() &&
+    bound.join() === [...wanted].sort((a, b) => a - b).join()
+  );
+}
+
+test('all routes first, in parts; then what changed; then a word that it is there; at the end a withdrawal', async () => {
+  const aftr = new FakeAftr();
+  const all = routesOf(25_000);
+  const one = advertiser(aftr, all);
+  await until(() => agrees(aftr, one, all));
+  assert.equal(
+    aftr.inputs.map((input) => [(input.route as unknown[] | undefined)?.length, input.more !== undefined]),
+    [
+      [undefined, false],
+      [10_000, true],
+      [10_000, true],
+      [5_000, false],
+    ],
+  );
+  const next = new Set([...all].slice(1));
+  one.set(next);
+  await until(() => agrees(aftr, one, next));
+  const [gone] = [...all];
+  assert.equal(aftr.inputs[4]?.withdrawn, [formatNumber(gone ?? 0)]);
+  assert.is(aftr.inputs[4]?.route, undefined);
+  const begun = performance.now();
+  await until(() => aftr.inputs.length > 5);
+  assert.ok(performance.now() - begun < 1_100, 'a third of the hold time');
+  assert.equal(aftr.inputs[5]?.withdrawn, undefined);
+  await one.end(1_000);
+  assert.is(aftr.routes.size, 0);
+  assert.equal(aftr.inputs.at(-1), { closed: true });
+});
+
+test('a burst of changes is told together', async () => {
+  const aftr = new FakeAftr();
+  const one = advertiser(aftr, routesOf(1));
+  await until(() => agrees(aftr, one, routesOf(1)));
+  const before = aftr.inputs.length;
+  for (let count = 2; count <= 500; count++) one.set(routesOf(count));
+  await until(() => agrees(aftr, one, routesOf(500)));
+  assert.ok(aftr.inputs.length - before <= 2, `${aftr.inputs.length - before} messages`);
+  await one.end(1_000);
+});
+
+test('failures are tried again after longer and longer times, and told once', async () => {
+  const aftr = new FakeAftr();
+  const log: string[] = [];
+  let tries = 0;
+  aftr.faults = () => (++tries < 4 ? 'request' : 'none');
+  const begun = performance.now();
+  const one = advertiser(aftr, routesOf(3), log);
+  await until(() => one.state === 'failing');
+  assert.is(one.problem, 'lost on the way');
+  await until(() => agrees(aftr, one, routesOf(3)));
+  // Half of 500, 1,000 and 2,000 ms: the fake chance is 0.
+  assert.ok(performance.now() - begun >= 1_700, 'it waited');
+  assert.equal(log, ['lost on the way', 'the AFTR knows the routes']);
+  await one.end(1_000);
+});
+
+test(`whatever is lost, both ends agree in the end (seed ${seed})`, async () => {
+  const numbers = random();
+  const next = () => numbers() / 2 ** 32;
+  for (let run = 0; run < 3; run++) {
+    const aftr = new FakeAftr();
+    let isOver = false;
+    aftr.faults = () => {
+      const chance = next();
+      if (isOver || chance > 0.3) return 'none';
+      if (chance < 0.05) aftr.forgetSessions();
+      return chance < 0.15 ? 'request' : 'answer';
+    };
+    let wanted = routesOf(20);
+    const one = advertiser(aftr, wanted);
+    for (let change = 0; change < 20; change++) {
+      await new Promise((resolve) => setTimeout(resolve, 40 * next()));
+      wanted = routesOf(Math.floor(40 * next()), Math.floor(30 * next()));
+      one.set(wanted);
+    }
+    isOver = true;
+    await until(() => agrees(aftr, one, wanted));
+    await one.end(1_000);
+  }
+});
+
+test.run();

@@ -1,0 +1,241 @@
+// needs: addon
+/** What route sources may bind, in the store: accepted, refused with the reason, taken by an operator, let in again. */
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { formatIpv6, parseIpv4Prefix } from '../../../src/address.ts';
+import type { Datastores } from '../../../src/state/datastores.ts';
+import { longestMatchAt } from '../../../src/state/history.ts';
+import { RouteTable } from '../../../src/state/learned/route-table.ts';
+import { formatNumber, prefixNumber } from '../../../src/state/rows.ts';
+import { binding, OPERATOR, request, softwire, withDatastores } from '../../helpers/state.ts';
+
+const test = suite('route-table');
+
+const G1 = '2001:db8:a::1';
+const G2 = '2001:db8:a::2';
+const CALLER = { user: 'g1', session: 0, face: 'restconf' } as const;
+const HASH = '$6$abcdefgh$LI0OBJ/CRCJdRHNZTFwyvhVcqSv1OMzNwTiDGEfu8gFuqCGuYFaMVUhDHtx45p2lVYsSSeTJHpKNfIc5uMgSJ1';
+
+function source(name: string, gateway: string, more: Record<string, unknown> = {}) {
+  const allowed = ['192.0.2.0/24', '10.0.0.0/8'];
+  return { name, 'gateway-ipv6-address': gateway, password: HASH, 'allowed-prefix': allowed, ...more };
+}
+
+function configuration(more: Record<string, unknown> = {}) {
+  return softwire({
+    name: 'a',
+    'ipv6-address': '2001:db8:b::1',
+    'ipv4-pool': ['192.0.2.0/24', '198.51.100.0/24'],
+    'route-source': [source('g1', G1), source('g2', G2)],
+    ...more,
+  });
+}
+
+async function withTable(work: (table: RouteTable, datastores: Datastores) => Promise<void>): Promise<void> {
+  await withDatastores(async (datastores) => {
+    const table = new RouteTable(datastores);
+    datastores.addParticipant(table);
+    await datastores.edit(OPERATOR, request(configuration()));
+    await work(table, datastores);
+  });
+}
+
+function numbers(...prefixes: readonly string[]): number[] {
+  return prefixes.map((text) => {
+    const prefix = parseIpv4Prefix(text);
+    if (!prefix) throw new Error(text);
+    return prefixNumber(prefix.address, prefix.length);
+  });
+}
+
+const whole = (...prefixes: readonly string[]) => ({ isWhole: true, routes: numbers(...prefixes), withdrawn: [] });
+
+/** Each route with why it is refused, or `bound`. */
+function states(table: RouteTable, name: string): string[] {
+  return table.routes(name).map(([number, state]) => `${formatNumber(number)} ${state?.reason ?? 'bound'}`);
+}
+
+/** The bindings in force. */
+function active(datastores: Datastores): string[] {
+  const view = datastores.view('running');
+  try {
+    const rows = [...view.active.bindings('a')];
+    return rows.map(({ address, length, gatewayIpv6Address, origin }) => {
+      return `${formatNumber(prefixNumber(address, length))} ${formatIpv6(gatewayIpv6Address)} ${origin}`;
+    });
+  } finally {
+    view.close();
+  }
+}
+
+async function eventually(is: () => boolean): Promise<void> {
+  for (let i = 0; i < 1_000 && !is(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+// [route, what becomes of it] beside a static binding 192.0.2.64/28 of another gateway, 192.0.2.128/28 of its own, a shared 192.0.2.9.
+const judged: readonly (readonly [string, string])[] = [
+  ['0.0.0.0/0', 'default-route'],
+  ['127.0.0.0/8', 'martian-prefix'],
+  ['224.0.0.0/4', 'martian-prefix'],
+  ['8.8.8.0/24', 'not-allowed'],
+  ['192.0.0.0/16', 'not-allowed'],
+  ['10.1.0.0/16', 'outside-pool'],
+  ['192.0.2.1/32', 'bound'],
+  ['192.0.2.64/28', 'bound-already'],
+  ['192.0.2.65/32', 'bound-already'],
+  ['192.0.2.64/27', 'bound-already'],
+  ['192.0.2.80/28', 'bound'],
+  ['192.0.2.128/28', 'bound'],
+  ['192.0.2.129/32', 'bound'],
+  ['192.0.2.128/27', 'bound'],
+  ['192.0.2.8/29', 'shared-address'],
+  ['192.0.2.9/32', 'shared-address'],
+  ['192.0.2.10/32', 'bound'],
+];
+for (const [route, expected] of judged) {
+  test(`${route}: ${expected}`, () =>
+    withTable(async (table, datastores) => {
+      const shared = {
+        'ipv4-address': '192.0.2.9',
+        'psid-length': 8,
+        'port-set': [{ psid: 1, 'b4-ipv6-address': '2001:db8:a::9' }],
+      };
+      const rows = [binding('192.0.2.64/28', G2), binding('192.0.2.128/28', G1)];
+      const tables = { binding: rows, 'shared-address': [shared] };
+      await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': tables })));
+      const before = active(datastores);
+      const news = await table.advertise(CALLER, 'g1', whole(route));
+      assert.equal(states(table, 'g1'), [`${route} ${expected}`]);
+      assert.equal(news.accepted.map(formatNumber), expected === 'bound' ? [route] : []);
+      assert.equal(
+        news.refused.map(([number]) => formatNumber(number)),
+        expected === 'bound' ? [] : [route],
+      );
+      const learned = active(datastores).filter((row) => !before.includes(row));
+      const isNew = expected === 'bound' && route !== '192.0.2.128/28';
+      assert.equal(learned, isNew ? [`${route} ${G1} learned`] : []);
+      assert.is(table.refusals('g1'), expected === 'bound' ? 0 : 1);
+    }));
+}
+
+test('of two sources the first that is accepted keeps a prefix, and the other has it when that withdraws', () =>
+  withTable(async (table, datastores) => {
+    await table.advertise(CALLER, 'g1', whole('192.0.2.1/32'));
+    await table.advertise(CALLER, 'g2', whole('192.0.2.1/32', '192.0.2.2/32'));
+    assert.equal(states(table, 'g2'), ['192.0.2.1/32 other-source', '192.0.2.2/32 bound']);
+    assert.equal(active(datastores), [`192.0.2.1/32 ${G1} learned`, `192.0.2.2/32 ${G2} learned`]);
+    await table.withdrawAll(CALLER, 'g1');
+    await eventually(() => states(table, 'g2')[0] === '192.0.2.1/32 bound');
+    assert.equal(active(datastores), [`192.0.2.1/32 ${G2} learned`, `192.0.2.2/32 ${G2} learned`]);
+  }));
+
+test('maximum-routes and softwire-num-max, both sides of the limit', () =>
+  withTable(async (table, datastores) => {
+    const routes = ['192.0.2.1/32', '192.0.2.2/32', '192.0.2.3/32'];
+    await datastores.edit(
+      OPERATOR,
+      request(softwire({ name: 'a', 'route-source': [{ name: 'g1', 'maximum-routes': 2 }] })),
+    );
+    await table.advertise(CALLER, 'g1', whole(...routes));
+    assert.equal(states(table, 'g1'), ['192.0.2.1/32 bound', '192.0.2.2/32 bound', '192.0.2.3/32 too-many']);
+    await datastores.edit(
+      OPERATOR,
+      request(softwire({ name: 'a', 'softwire-num-max': 1, 'route-source': [{ name: 'g1', 'maximum-routes': 9 }] })),
+    );
+    await eventually(() => states(table, 'g1').filter((text) => text.endsWith('bound')).length === 1);
+    assert.equal(active(datastores).length, 1);
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'softwire-num-max': 3 })));
+    await eventually(() => states(table, 'g1').every((text) => text.endsWith('bound')));
+    assert.equal(
+      states(table, 'g1'),
+      routes.map((route) => `${route} bound`),
+    );
+  }));
+
+test('an operator binds a learned prefix for another gateway: no moment has both, and it comes back with its end', () =>
+  withTable(async (table, datastores) => {
+    await table.advertise(CALLER, 'g1', whole('192.0.2.0/28', '192.0.2.16/28'));
+    const told: string[] = [];
+    table.onNews = (name) => told.push(name);
+    await datastores.edit(
+      OPERATOR,
+      request(softwire({ name: 'a', 'binding-table': { binding: [binding('192.0.2.1/32', G2)] } })),
+    );
+    assert.equal(active(datastores), [`192.0.2.1/32 ${G2} static`, `192.0.2.16/28 ${G1} learned`]);
+    await eventually(() => told.length > 0);
+    assert.equal(states(table, 'g1'), ['192.0.2.0/28 bound-already', '192.0.2.16/28 bound']);
+    assert.equal(table.takeNews('g1').refused, [[numbers('192.0.2.0/28')[0], 'bound-already']]);
+    const gone = { 'ipv4-prefix': '192.0.2.1/32', '@operation': 'delete' };
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': { binding: [gone] } })));
+    await eventually(() => told.length > 1);
+    assert.equal(active(datastores), [`192.0.2.0/28 ${G1} learned`, `192.0.2.16/28 ${G1} learned`]);
+    assert.equal(table.takeNews('g1').accepted.map(formatNumber), ['192.0.2.0/28']);
+  }));
+
+test('an operator binds a learned prefix for the same gateway: the route stays accepted, and is learned again after it', () =>
+  withTable(async (table, datastores) => {
+    await table.advertise(CALLER, 'g1', whole('192.0.2.0/28'));
+    const { version } = datastores.head();
+    const table1 = { binding: [binding('192.0.2.0/28', G1)] };
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': table1 })));
+    assert.equal(active(datastores), [`192.0.2.0/28 ${G1} static`]);
+    assert.is(datastores.head().version, version + 1, 'promotion is one commit');
+    await table.advertise(CALLER, 'g1', whole('192.0.2.0/28'));
+    assert.equal(states(table, 'g1'), ['192.0.2.0/28 bound']);
+    assert.equal(active(datastores), [`192.0.2.0/28 ${G1} static`]);
+    const gone = { 'ipv4-prefix': '192.0.2.0/28', '@operation': 'delete' };
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': { binding: [gone] } })));
+    await eventually(() => active(datastores).length > 0);
+    assert.equal(active(datastores), [`192.0.2.0/28 ${G1} learned`]);
+  }));
+
+const taken: readonly (readonly [string, Record<string, unknown>])[] = [
+  ['the AFTR', { name: 'a', '@operation': 'delete' }],
+  ['the source', { name: 'a', 'route-source': [{ name: 'g1', '@operation': 'delete' }] }],
+  ['its tunnel address', { name: 'a', 'route-source': [{ name: 'g1', 'gateway-ipv6-address': '2001:db8:a::7' }] }],
+];
+for (const [what, edit] of taken) {
+  test(`an operator takes ${what}: the bindings go in the same commit`, () =>
+    withTable(async (table, datastores) => {
+      await table.advertise(CALLER, 'g1', whole('192.0.2.1/32'));
+      const { version } = datastores.head();
+      await datastores.edit(OPERATOR, request(softwire(edit)));
+      assert.equal(active(datastores), []);
+      assert.is(datastores.head().version, version + 1);
+    }));
+}
+
+test('learned bindings are in no part of running, and in history: when, and until when', () =>
+  withTable(async (table, datastores) => {
+    await table.advertise(CALLER, 'g1', whole('192.0.2.1/32'));
+    const { version } = datastores.head();
+    await table.advertise(CALLER, 'g1', { isWhole: false, routes: [], withdrawn: numbers('192.0.2.1/32') });
+    assert.equal(active(datastores), []);
+    const view = datastores.view('running');
+    try {
+      assert.equal([...view.bindings('a')], []);
+      const address = 0xc0000201;
+      assert.is(longestMatchAt(view.history, version + 1, 'a', address), undefined);
+      const held = longestMatchAt(view.history, version, 'a', address);
+      assert.is(held?.binding.origin, 'learned');
+      assert.ok(held?.since && held.until && held.since <= held.until);
+      assert.equal([...view.history.aftrs], ['a']);
+    } finally {
+      view.close();
+    }
+    await datastores.rollBack(OPERATOR, version, 'running');
+    assert.equal(active(datastores), [], 'rolling back brings back nothing that was learned');
+  }));
+
+test('a new table takes over what an earlier run learned', () =>
+  withTable(async (table, datastores) => {
+    await table.advertise(CALLER, 'g1', whole('192.0.2.1/32', '192.0.2.2/32'));
+    const next = new RouteTable(datastores);
+    assert.equal(await next.resume(), ['g1']);
+    assert.equal(states(next, 'g1'), ['192.0.2.1/32 bound', '192.0.2.2/32 bound']);
+    await next.advertise(CALLER, 'g1', whole('192.0.2.2/32', '192.0.2.3/32'));
+    assert.equal(active(datastores), [`192.0.2.2/32 ${G1} learned`, `192.0.2.3/32 ${G1} learned`]);
+  }));
+
+test.run();
