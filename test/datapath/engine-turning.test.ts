@@ -212,7 +212,7 @@ test('rate and burst of ICMPv4 errors are those of the configuration, and they c
   assert.is(limited.run(flood, 0).length, 3);
   // The first tokens behind a burst are kept for others; then there is one each 250 ms.
   assert.equal(
-    [500, 560, 800, 810, 1_060].map((ms) => limited.run(flood, ms).length),
+    [500, 560, 790, 810, 1_060].map((ms) => limited.run(flood, ms).length),
     [0, 1, 0, 1, 1],
   );
   const off = await engineFor('aftr', policy({ 'generate-icmpv4-errors': false }));
