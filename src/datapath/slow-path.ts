@@ -13,16 +13,8 @@ import type { Events } from './events.ts';
 import type { Fragments } from './fragments.ts';
 import type { GatewayRefusals } from './gateway-refusals.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
-import {
-  FLAG_DENY_ICMPV4,
-  FLAG_HAIRPINNING,
-  FLAG_SOURCE_ROUTES,
-  ROW_SHIFT,
-  ROW_SOFTWIRE,
-  SOFTWIRE_MASK,
-  SOFTWIRE_SHIFT,
-} from './layout.ts';
-import { sameFourWords } from './memory.ts';
+import { FLAG_DENY_ICMPV4, FLAG_HAIRPINNING, FLAG_SOURCE_ROUTES } from './layout.ts';
+import { Lookups } from './lookups.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { PathMtus } from './path-mtus.ts';
 import { BY_DESTINATION, BY_SOURCE, PortSetPath } from './port-set-path.ts';
@@ -138,8 +130,8 @@ export interface SlowPathParts {
 
 export class SlowPath {
   readonly #isGateway: boolean;
-  readonly #table: TableReader;
   readonly #softwires: Softwires;
+  readonly #lookups: Lookups;
   readonly #own: OwnAddresses;
   readonly #encapsulation: Encapsulation;
   readonly #echo: Echo;
@@ -157,8 +149,8 @@ export class SlowPath {
 
   constructor(parts: SlowPathParts) {
     this.#isGateway = parts.role === 'gateway';
-    this.#table = parts.table;
     this.#softwires = parts.softwires;
+    this.#lookups = new Lookups(parts.table, parts.softwires);
     this.#own = parts.own;
     this.#encapsulation = parts.encapsulation;
     this.#echo = new Echo(parts.softwires, parts.pathMtus, parts.encapsulation);
@@ -209,8 +201,8 @@ export class SlowPath {
     if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, batch.words, at)) return DROP_MALFORMED_IPV4;
     const source = ipv4.source(buf, at);
     const destination = ipv4.destination(buf, at);
-    packet.row = this.#rowOf(this.#isGateway ? source : destination);
-    packet.softwire = this.#softwireOf(packet.row);
+    packet.row = this.#lookups.rowOf(this.#isGateway ? source : destination);
+    packet.softwire = this.#lookups.softwireOf(packet.row);
     if (packet.row === 0) packet.softwire = this.#softwireOfUnbound(destination);
     if (packet.softwire !== 0) batch.instances[packet.k] = this.#softwires.instance(packet.softwire);
 
@@ -224,9 +216,9 @@ export class SlowPath {
       if (found === 0) return this.#unknownIpv4(batch, packet, destination);
       if (found < 0) return -found;
       packet.row = found;
-      packet.softwire = this.#softwireOf(found);
+      packet.softwire = this.#lookups.softwireOf(found);
     }
-    if (this.#isGateway && this.#leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
+    if (this.#isGateway && this.#lookups.leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
       this.#replies.sendError(batch, packet.k, at, HOST_UNREACHABLE, 0, packet.softwire, NO_ROW);
       return DROP_LOOP_PREVENTED;
     }
@@ -243,7 +235,7 @@ export class SlowPath {
   /** Whose packet it is when its address in the table has no row; 0 when nobody's. */
   #softwireOfUnbound(destination: number): number {
     if (!this.#isGateway) return this.#softwires.poolSoftwire(destination);
-    return this.#softwireOf(this.#rowOf(destination));
+    return this.#lookups.softwireOf(this.#lookups.rowOf(destination));
   }
 
   /**
@@ -253,7 +245,7 @@ export class SlowPath {
    */
   #unknownIpv4(batch: Batch, { k, at, softwire }: Parsed, destination: number): number {
     if (softwire === 0) return this.#isGateway ? DROP_OUTSIDE_SERVED_PREFIX : DROP_NO_INSTANCE;
-    const back = this.#isGateway ? this.#rowOf(destination) : NO_ROW;
+    const back = this.#isGateway ? this.#lookups.rowOf(destination) : NO_ROW;
     this.#replies.sendUnbound(batch, k, at, softwire, back);
     return this.#isGateway ? DROP_LOOP_PREVENTED : DROP_NO_BINDING;
   }
@@ -308,7 +300,7 @@ export class SlowPath {
   /** A fragment of a tunnel packet: with the last one, the whole goes on as any other. */
   #fragment(batch: Batch, packet: Parsed, end: number): number {
     const { k, at, softwire } = packet;
-    if (this.#isGateway && !this.#comesFromAftr(batch.words, at, softwire)) return DROP_WRONG_AFTR;
+    if (this.#isGateway && !this.#lookups.comesFromAftr(batch.words, at, softwire)) return DROP_WRONG_AFTR;
     const verdict = this.#fragments.add(batch, k, at, end, this.#walk, softwire);
     packet.isWhole = verdict === COMPLETE;
     return packet.isWhole ? this.#fromIpv6(batch, packet, this.#fragments.length) : verdict;
@@ -348,16 +340,16 @@ export class SlowPath {
   /** RFC 7596 §5.2: from the AFTR, to an end device of this gateway. */
   #atGateway(batch: Batch, packet: Parsed): number {
     const { buf, words } = batch;
-    if (!this.#comesFromAftr(words, packet.outer, packet.softwire)) return DROP_WRONG_AFTR;
+    if (!this.#lookups.comesFromAftr(words, packet.outer, packet.softwire)) return DROP_WRONG_AFTR;
     const destination = ipv4.destination(buf, packet.at);
     const instance = this.#softwires.instance(packet.softwire);
     const isOwn = destination === this.#softwires.ipv4Address(packet.softwire);
-    packet.row = this.#rowOf(destination);
+    packet.row = this.#lookups.rowOf(destination);
     if (packet.row === 0 && !isOwn) return DROP_OUTSIDE_SERVED_PREFIX;
-    if (packet.row !== 0 && this.#softwires.instance(this.#softwireOf(packet.row)) !== instance) {
+    if (packet.row !== 0 && this.#softwires.instance(this.#lookups.softwireOf(packet.row)) !== instance) {
       return DROP_ENDPOINT_MISMATCH;
     }
-    if (this.#leadsToInstance(ipv4.source(buf, packet.at), instance)) return DROP_LOOP_PREVENTED;
+    if (this.#lookups.leadsToInstance(ipv4.source(buf, packet.at), instance)) return DROP_LOOP_PREVENTED;
     if (!this.#passesEcn(packet, instance)) return DROP_ECN;
     if (this.#isDenied(buf, packet.at, packet.softwire)) return DROP_ICMP_DENIED;
     return isOwn ? this.#throughTunnelToItself(batch, packet) : this.#toIpv4(batch, packet);
@@ -367,25 +359,26 @@ export class SlowPath {
   #atAftr(batch: Batch, packet: Parsed): number {
     const { buf } = batch;
     const destination = ipv4.destination(buf, packet.at);
-    const from = this.#rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
+    const from = this.#lookups.rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
     if (from === 0 || from === -DROP_NO_BINDING) return this.#refusals.refuse(batch, packet, DROP_UNBOUND_SOURCE);
     if (from < 0) return -from;
     packet.row = from;
-    if (!this.#comesFrom(batch.words, packet.outer, packet.row)) {
+    if (!this.#lookups.comesFrom(batch.words, packet.outer, packet.row)) {
       return this.#refusals.refuse(batch, packet, DROP_SOURCE_MISMATCH);
     }
-    if (this.#softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
+    if (this.#lookups.softwireOf(packet.row) !== packet.softwire) return DROP_ENDPOINT_MISMATCH;
     const isOwn = destination === this.#softwires.ipv4Address(packet.softwire);
     const ends = isOwn || (packet.ecn & ECN_DROP) !== 0;
-    const other = ends ? 0 : this.#rowOf(destination) || this.#portSets.rowOf(batch, packet, BY_DESTINATION);
+    const other = ends ? 0 : this.#lookups.rowOf(destination) || this.#portSets.rowOf(batch, packet, BY_DESTINATION);
     // What waits is decided again, and its marks are counted then.
     if (other === -HELD) return HELD;
     if (!this.#passesEcn(packet, this.#softwires.instance(packet.softwire))) return DROP_ECN;
     if (isOwn) return this.#throughTunnelToItself(batch, packet);
     if (other === 0) return this.#toIpv4(batch, packet);
     if (other < 0) return -other;
-    if (this.#sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
-    if (!this.#mayTurn(packet.softwire) || !this.#mayTurn(this.#softwireOf(other))) return DROP_HAIRPIN_DISABLED;
+    if (this.#lookups.sameRemote(packet.row, other)) return DROP_SAME_GATEWAY;
+    if (!this.#mayTurn(packet.softwire) || !this.#mayTurn(this.#lookups.softwireOf(other)))
+      return DROP_HAIRPIN_DISABLED;
     return this.#hairpin(batch, packet, other);
   }
 
@@ -424,7 +417,7 @@ export class SlowPath {
   #hairpin(batch: Batch, packet: Parsed, other: number): number {
     const { buf } = batch;
     const { k, at } = packet;
-    const target = this.#softwireOf(other);
+    const target = this.#lookups.softwireOf(other);
     if (ipv4.ttl(buf, at) <= 1) return this.#ttlExpired(batch, packet);
     const mtu = this.#pathMtus.payloadMtu(target, other, batch.nowMs);
     if (ipv4.isTooBig(buf, at, mtu)) return this.#tooBig(batch, packet, mtu, packet.row);
@@ -479,37 +472,5 @@ export class SlowPath {
   /** RFC 7126 §4.3, §4.4: source routes are dropped unless the instance is told to let them pass. */
   #wantsItsOwnRoute(buf: Uint8Array, at: number, softwire: number): boolean {
     return ipv4.hasSourceRoute(buf, at) && !this.#softwires.has(softwire, FLAG_SOURCE_ROUTES);
-  }
-
-  // Rows --------------------------------------------------------------------------------------------------------------
-
-  /** Row of an address; 0 also while the softwire of the row is being taken out of use. */
-  #rowOf(address: number): number {
-    const row = this.#table.lookup(address);
-    return row !== 0 && this.#softwires.isEnabled(this.#softwireOf(row)) ? row : 0;
-  }
-
-  #softwireOf(row: number): number {
-    return (this.#table.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
-  }
-
-  #leadsToInstance(address: number, instance: number): boolean {
-    const row = this.#rowOf(address);
-    return row !== 0 && this.#softwires.instance(this.#softwireOf(row)) === instance;
-  }
-
-  /** Whether the outer source of the packet at `outer` is the remote address of a row. */
-  #comesFrom(words: Int32Array, outer: number, row: number): boolean {
-    return sameFourWords(words, (outer + ipv6.IPV6_SOURCE) >> 2, this.#table.rows, row << ROW_SHIFT);
-  }
-
-  /** Whether the outer source of the packet at `outer` is the one other end that a gateway's softwire has. */
-  #comesFromAftr(words: Int32Array, outer: number, softwire: number): boolean {
-    const remote = (softwire << SOFTWIRE_SHIFT) + (ipv6.IPV6_DESTINATION >> 2);
-    return sameFourWords(words, (outer + ipv6.IPV6_SOURCE) >> 2, this.#softwires.words, remote);
-  }
-
-  #sameRemote(row: number, other: number): boolean {
-    return sameFourWords(this.#table.rows, row << ROW_SHIFT, this.#table.rows, other << ROW_SHIFT);
   }
 }

@@ -34,6 +34,8 @@ export interface HostileKind {
   readonly perNumber?: number;
   /** The engine forwards it or answers it, as it has to: it is dear all the same. */
   readonly isServed?: boolean;
+  /** Packets are counted for bindings and gateways meanwhile, the good ones too. */
+  readonly isCounted?: boolean;
 }
 
 /** Address `index` of the bindings, and the gateway that it is bound to. */
@@ -114,7 +116,7 @@ function kind(
   name: string,
   side: 4 | 6,
   build: (i: number) => string,
-  more: Pick<HostileKind, 'numberAt' | 'perNumber' | 'isServed'> = {},
+  more: Omit<HostileKind, 'name' | 'side' | 'build'> = {},
 ): HostileKind {
   return { name, side, build, ...more };
 }
@@ -152,6 +154,10 @@ function fromTunnel(): HostileKind[] {
   return [
     kind('unbound-source', 6, (i) => fromGateway(i, 4, innerOf(i, { src: formatIpv4(0x0a_f0_00_00 + i) }))),
     kind('wrong-gateway', 6, (i) => fromGateway(i, 4, innerOf(i + 1))),
+    kind('unbound-source-counted', 6, (i) => fromGateway(i, 4, innerOf(i, { src: formatIpv4(0x0a_f0_00_00 + i) })), {
+      isCounted: true,
+    }),
+    kind('wrong-gateway-counted', 6, (i) => fromGateway(i, 4, innerOf(i + 1)), { isCounted: true }),
     kind('wrong-gateway-stranger', 6, (i) => fromGateway(i, 4, innerOf(i), stranger(i))),
     kind('wrong-gateway-large', 6, (i) => fromGateway(i, 4, innerOf(i + 1, { payload: udp(LARGE) }))),
     kind('ttl-1', 6, (i) => fromGateway(i, 4, innerOf(i, { ttl: 1 }))),
