@@ -2,6 +2,7 @@
 
 import type { NetconfClient } from './client.ts';
 import { BASE_NAMESPACE } from './client.ts';
+import { IDENTITIES } from './model.ts';
 import type { Step, Target } from './path.ts';
 import { escapeXml } from './xml-text.ts';
 
@@ -13,8 +14,11 @@ export function filterXml(client: Namespaces, steps: readonly Step[]): Promise<s
 }
 
 /** The edit that writes leaves, or just the node when there are none. */
-export function setXml(client: Namespaces, { steps, leaves }: Target): Promise<string> {
-  const inside = leaves.map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`).join('');
+export async function setXml(client: Namespaces, { steps, leaves }: Target): Promise<string> {
+  let inside = '';
+  for (const [name, value] of leaves) {
+    inside += `<${name}${await declarationOf(client, name, value)}>${escapeXml(value)}</${name}>`;
+  }
   return nest(client, steps, inside, '');
 }
 
@@ -30,10 +34,17 @@ async function nest(client: Namespaces, steps: readonly Step[], inside: string, 
   for (const [index, { module, name, keys, value }] of steps.entries()) {
     const isLast = index === steps.length - 1;
     const namespace = module === undefined ? '' : ` xmlns="${escapeXml(await client.namespaceOf(module))}"`;
-    opened += `<${name}${namespace}${isLast ? attributes : ''}>`;
+    const identity = value === undefined ? '' : await declarationOf(client, name, value);
+    opened += `<${name}${namespace}${identity}${isLast ? attributes : ''}>`;
     opened += keys.map(([key, text]) => `<${key}>${escapeXml(text)}</${key}>`).join('');
     if (value !== undefined) opened += escapeXml(value);
     closed = `</${name}>${closed}`;
   }
   return opened + inside + closed;
+}
+
+/** Of the prefix in an identity, which in an edit of ours is the name of its module. */
+async function declarationOf(client: Namespaces, name: string, value: string): Promise<string> {
+  const module = IDENTITIES.has(name) ? /^([A-Za-z_][\w.-]*):/.exec(value)?.[1] : undefined;
+  return module === undefined ? '' : ` xmlns:${module}="${escapeXml(await client.namespaceOf(module))}"`;
 }

@@ -185,3 +185,6 @@ export const CONTAINERS: ReadonlySet<string> = new Set([
   'system',
   'yang-library',
 ]);
+
+/** Leaves and leaf-lists of the configuration whose values are identities: a module, a colon, and the name there. */
+export const IDENTITIES: ReadonlySet<string> = new Set(['map-type', 'user-authentication-order']);

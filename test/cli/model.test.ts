@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ARRAYS, BOOLEANS, CONTAINERS, NUMBERS } from '../../src/cli/model.ts';
+import { ARRAYS, BOOLEANS, CONTAINERS, IDENTITIES, NUMBERS } from '../../src/cli/model.ts';
 import type { SchemaNode } from '../../src/state/schema.ts';
 import { schema } from '../helpers/state.ts';
 
@@ -44,6 +44,15 @@ for (const [what, names, isOne] of [
     );
   });
 }
+
+test('identities are those of the configuration, and no other leaf has their name', () => {
+  const isOne = ({ type }: SchemaNode) => type === 'identityref';
+  assert.equal(sorted(IDENTITIES), sorted(nodes.filter((node) => isOne(node) && node.config).map(({ name }) => name)));
+  assert.equal(
+    nodes.filter((node) => !isOne(node) && IDENTITIES.has(node.name)).map(({ path }) => path),
+    [],
+  );
+});
 
 test('no leaf is of a type that JSON writes in a third way', () => {
   assert.equal(

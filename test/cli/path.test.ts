@@ -78,6 +78,11 @@ const edits = [
   ],
   [["/softwire/aftr[name='a']"], `<softwire ${GI}><aftr><name>a</name></aftr></softwire>`],
   [['aftr', 'a'], `<softwire ${GI}><aftr><name>a</name></aftr></softwire>`],
+  [
+    ["/m:x/y[id='1']/map-type", 'ways:by-name'],
+    '<x xmlns="urn:m"><y><id>1</id><map-type xmlns:ways="urn:ways">ways:by-name</map-type></y></x>',
+  ],
+  [["/m:x/y[id='1']/name", 'a:b'], '<x xmlns="urn:m"><y><id>1</id><name>a:b</name></y></x>'],
 ] as const;
 for (const [given, expected] of edits) {
   test(`set ${given.join(' ')}`, async () => assert.is(await setXml(client, parseTarget(given)), expected));

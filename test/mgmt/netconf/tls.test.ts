@@ -12,7 +12,7 @@ import type { Issued, IssueOptions } from '../../helpers/certificates.ts';
 import { Certificates, certificateMap, fingerprintOf, mapEntry } from '../../helpers/certificates.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, edit, getConfig, systemUser } from '../../helpers/netconf-requests.ts';
+import { AFTR, edit, getConfig, nacm, systemUser } from '../../helpers/netconf-requests.ts';
 import { eventually } from '../../helpers/program.ts';
 
 const test = suite('NETCONF over TLS');
@@ -209,6 +209,12 @@ for (const [what, options, entries, user] of mapped) {
   });
 }
 
+test('one certificate is shut out by an entry of its own with a name that is no user', async () => {
+  await map(mapEntry(1, fingerprintOf(admin), 'specified', 'shut out'), mapEntry(2, BY_ROOT, 'common-name'));
+  await logged('names no user for it', async () => assert.is(await userOf(shown(admin)), undefined));
+  assert.is(await userOf(shown(issue({ subject: '/CN=olga' }))), 'olga');
+});
+
 test('an edit of the map, and of the users, holds for the next connection', async () => {
   const olga = shown(issue({ subject: '/CN=olga' }));
   await map(ADMIN_BY_NAME);
@@ -240,6 +246,27 @@ test('access control holds for the user of the certificate', async () => {
   const client = (await RawClient.tls(port, shown(issue({ subject: '/CN=olga' })))).greet('1.1');
   assert.is(outcome(await client.rpc(edit(AFTR))), 'access-denied');
   client.end();
+});
+
+test('who may write anything may not write whom a certificate means, nor whom the device calls', async () => {
+  const permit = (write: string) =>
+    edit(nacm(`<write-default>${write}</write-default><exec-default>permit</exec-default>`));
+  await asRoot(async (client) => assert.is(outcome(await client.rpc(permit('permit'))), 'ok'));
+  const client = (await RawClient.tls(port, shown(issue({ subject: '/CN=olga' })))).greet('1.1');
+  const alarms =
+    '<alarms xmlns="urn:ietf:params:xml:ns:yang:ietf-alarms"><control><notify-status-changes>raise-and-clear</notify-status-changes></control></alarms>';
+  assert.is(outcome(await client.rpc(edit(alarms))), 'ok');
+  assert.is(
+    outcome(await client.rpc(edit(certificateMap(mapEntry(1, BY_ROOT, 'specified', 'admin'))))),
+    'access-denied',
+  );
+  const home =
+    '<netconf-client><name>x</name><endpoint><name>e</name><transport>ssh</transport><remote-address>::1</remote-address></endpoint></netconf-client>';
+  const called = `<management xmlns="urn:gi-4over6:management"><call-home>${home}</call-home></management>`;
+  assert.is(outcome(await client.rpc(edit(called))), 'access-denied');
+  client.end();
+  const deny = permit('deny').replace('<exec-default>permit', '<exec-default>deny');
+  await asRoot(async (local) => assert.is(outcome(await local.rpc(deny)), 'ok'));
 });
 
 test('a session is not resumed: each connection shows its certificate', async () => {
