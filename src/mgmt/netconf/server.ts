@@ -12,6 +12,7 @@ import { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
 import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
+import { HeldMemory } from './held-memory.ts';
 import { rememberGood } from './operation-check.ts';
 import { GuardedSession } from './session.ts';
 import { listenSsh } from './ssh-server.ts';
@@ -79,10 +80,12 @@ class Sessions {
   readonly #options: NetconfOptions;
   readonly #library: NetconfServer;
   readonly #byHandle = new Map<number, Entry>();
+  readonly #memory: HeldMemory;
   readonly #checkOperation: ReturnType<typeof rememberGood>;
 
   constructor(options: NetconfOptions) {
     this.#options = options;
+    this.#memory = new HeldMemory(options.limits.heldOctets);
     this.#checkOperation = rememberGood((xml) => options.context.checkOperation(xml));
     this.#library = new NetconfServer(options.context, {
       capabilities: CAPABILITIES,
@@ -119,6 +122,7 @@ class Sessions {
       checkOperation: this.#checkOperation,
       operations,
       limits,
+      memory: this.#memory,
       log,
       counters,
       killSession: (session) => this.#kill(session, guard.sessionId),
