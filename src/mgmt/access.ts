@@ -105,6 +105,7 @@ const EVERYTHING: Rights = {
   readsEvery: () => true,
   readsNone: () => false,
   mayHide: () => false,
+  countDenial: () => undefined,
 };
 
 class RuleRights implements Rights {
@@ -178,6 +179,10 @@ class RuleRights implements Rights {
 
   mayHide(node: DataNode): boolean {
     return !this.readsAll && mayHide(this.#ruleSet, node);
+  }
+
+  countDenial(): void {
+    this.#denials.dataWrites++;
   }
 
   #permitsNotification({ module, name, dump }: SchemaNode): boolean {

@@ -26,12 +26,16 @@ export function visibleEvent(schema: Schema, rights: Rights, event: DataNode): D
   return isWhole ? event : copy;
 }
 
-/** A merge names what is above the nodes that changed: it tells something only to who may read all that could be there. */
+/**
+ * A merge, and a container that came or went with what it holds, are told only to who may read all that could be below: they say that
+ * something changed there.
+ */
 function mayTellEdit(schema: Schema, rights: Rights, edit: DataNode, path: string): boolean {
   const target = nodeOfPath(schema, path);
   if (!target || !mayReach(rights, target)) return false;
   const below = target.schema.children.filter(({ config }) => config);
-  return edit.leaf('operation') !== 'merge' || below.every((child) => rights.readsEvery(child, target));
+  const isOwn = target.schema.isLeaf || target.schema.kind === 'list' || target.schema.presence;
+  return (isOwn && edit.leaf('operation') !== 'merge') || below.every((child) => rights.readsEvery(child, target));
 }
 
 /** Leaves that name the AFTR or gateway a notification of our model is about. */
