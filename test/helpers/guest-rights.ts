@@ -9,6 +9,7 @@ export const GUEST: Caller = { user: 'guest', session: 9, face: 'netconf' };
 
 export interface GuestRule {
   readonly path?: string;
+  readonly notification?: string;
   /** All of them unless it says which. */
   readonly operations?: string;
   readonly action: 'permit' | 'deny';
@@ -19,9 +20,10 @@ export const PERMIT: GuestRule = { action: 'permit' };
 
 /** With read-default, write-default and exec-default deny. */
 export function guestRights(...rules: readonly GuestRule[]): Rights {
-  const rule = rules.map(({ path, operations = '*', action }, index) => ({
+  const rule = rules.map(({ path, notification, operations = '*', action }, index) => ({
     name: `r${index}`,
     ...(path !== undefined && { path }),
+    ...(notification !== undefined && { 'notification-name': notification }),
     'access-operations': operations,
     action,
   }));

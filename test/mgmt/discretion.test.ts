@@ -193,6 +193,12 @@ const events: readonly (readonly [string, readonly GuestRule[], Json, Json | und
   ['a table with a hidden row', ROW, changed('a'), undefined],
   ['a table that may be read, and the hash of all', ENTRY, changed('a', { 'content-hash': 'ab:cd' }), changed('a')],
   [
+    'what a rule names',
+    [{ notification: 'binding-table-changed', action: 'permit' }, ...ENTRY],
+    changed('h'),
+    changed('h'),
+  ],
+  [
     'the state of a hidden AFTR',
     ENTRY,
     { 'gi-4over6:softwire-state-change': { instance: 'h', forwards: true } },

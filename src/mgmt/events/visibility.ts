@@ -1,7 +1,7 @@
 /**
  * What of an event a subscriber sees. RFC 8341 §3.4.6 permits or denies a notification as a whole; the one that names data
  * (netconf-config-change) leaves out the edits of nodes that the subscriber may not read, or it would tell of their keys. One about
- * an alarm, an instance or a number of bindings is not sent to who may not read those.
+ * an alarm, an instance or a number of bindings is not sent to who may not read those, unless a rule names that very notification.
  */
 
 import { DataNode } from '../../state/data.ts';
@@ -14,6 +14,7 @@ export function visibleEvent(schema: Schema, rights: Rights, event: DataNode): D
   if (!rights.mayReceive(event.schema)) return undefined;
   if (rights.readsAll) return event;
   if (event.schema.name !== 'netconf-config-change') {
+    if (rights.isNamed(event.schema)) return event;
     return mayTell(schema, rights, event) ? withoutHash(schema, rights, event) : undefined;
   }
   const copy = new DataNode(event.schema);
