@@ -28,6 +28,11 @@ export const LIMITS = {
     range: [1024, LARGEST_CHUNK],
     what: 'octets of a message, framing not counted',
   },
+  heldOctets: {
+    standard: 1024 * MEBI,
+    range: [1024 * 1024, Number.MAX_SAFE_INTEGER],
+    what: 'octets of memory that the messages of all sessions may take until they are carried out, about',
+  },
   chunkOctets: { standard: 256 * MEBI, range: [64, LARGEST_CHUNK], what: 'octets of a chunk' },
   depth: { standard: 100, range: [20, 400], what: 'levels of elements in a message' },
   elements: {

@@ -48,6 +48,8 @@ export interface Rights extends Secrecy {
   may(node: DataNode, access: Exclude<Access, 'exec'>): boolean;
   /** Whether a notification of this schema may be received (§3.4.6). */
   mayReceive(notification: SchemaNode): boolean;
+  /** Whether a rule permits this very notification by its name, and so all that it says. */
+  isNamed(notification: SchemaNode): boolean;
   /** Whether nothing that could be below `above` of this schema may be read. */
   readsNone(schema: SchemaNode, above: DataNode): boolean;
 }
@@ -100,11 +102,13 @@ const EVERYTHING: Rights = {
   mayExecute: () => true,
   may: () => true,
   mayReceive: () => true,
+  isNamed: () => true,
   holds: () => true,
   isHidden: () => false,
   readsEvery: () => true,
   readsNone: () => false,
   mayHide: () => false,
+  countDenial: () => undefined,
 };
 
 class RuleRights implements Rights {
@@ -180,15 +184,30 @@ class RuleRights implements Rights {
     return !this.readsAll && mayHide(this.#ruleSet, node);
   }
 
-  #permitsNotification({ module, name, dump }: SchemaNode): boolean {
+  countDenial(): void {
+    this.#denials.dataWrites++;
+  }
+
+  isNamed(notification: SchemaNode): boolean {
+    const rule = this.#ruleOf(notification);
+    return rule?.kind === 'notification' && rule.name === notification.name && rule.permit;
+  }
+
+  #permitsNotification(notification: SchemaNode): boolean {
+    const { module, name, dump } = notification;
     // Those that speak of the subscription itself (§3.4.6 step 2).
     if (module === 'nc-notifications' && (name === 'replayComplete' || name === 'notificationComplete')) return true;
-    for (const rule of this.#rules) {
-      if (rule.kind !== 'any' && rule.kind !== 'notification') continue;
-      if (!isOfModule(rule, module) || !isFor(rule, 'read')) continue;
-      if (rule.kind === 'any' || rule.name === '*' || rule.name === name) return rule.permit;
-    }
-    return dump.nacm !== 'default-deny-all' && this.#defaults.read;
+    const rule = this.#ruleOf(notification);
+    return rule ? rule.permit : dump.nacm !== 'default-deny-all' && this.#defaults.read;
+  }
+
+  /** The rule that decides about a notification. */
+  #ruleOf({ module, name }: SchemaNode): Rule | undefined {
+    return this.#rules.find((rule) => {
+      if (rule.kind !== 'any' && rule.kind !== 'notification') return false;
+      if (!isOfModule(rule, module) || !isFor(rule, 'read')) return false;
+      return rule.kind === 'any' || rule.name === '*' || rule.name === name;
+    });
   }
 
   #permitsExecution(module: string, operation: string, schema: SchemaNode | undefined): boolean {

@@ -74,7 +74,9 @@ function withoutSecrets(error: ManagementError, rights: Rights, schema: Schema):
   if (node && !mayReach(rights, node)) {
     const above = lastVisible(rights, node)?.path;
     const place = above ?? 'the top';
-    return new ManagementError(tag, { type, appTag, path: above, message: `refused below ${place}: ${appTag ?? tag}` });
+    const message = `refused below ${place}: ${appTag ?? tag}`;
+    const holder = Object.fromEntries(Object.entries(info).filter(([name]) => name === 'session-id'));
+    return new ManagementError(tag, { type, appTag, path: above, message, info: holder });
   }
   const isValidation = tag === 'operation-failed' || tag === 'resource-denied';
   if (!isValidation || appTag === undefined || OWN_FAULTS.includes(appTag) || readsConfiguration(rights, schema)) {

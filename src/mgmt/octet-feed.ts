@@ -7,10 +7,13 @@ import { TextDecoder } from 'node:util';
 export interface TextFeed<Result> {
   push(text: string): void;
   end(): Result;
+  /** Octets of memory that what was read takes, about; 0 where nobody asks. */
+  readonly held?: number;
 }
 
 export class OctetFeed<Result> {
-  readonly #feed: TextFeed<Result>;
+  /** Undefined after a fault: what was read until then is of no use. */
+  #feed: TextFeed<Result> | undefined;
   readonly #notUtf8: () => Error;
   /** Once an octet beyond ASCII has come, it knows what stands half. */
   #decoder: TextDecoder | undefined;
@@ -28,27 +31,39 @@ export class OctetFeed<Result> {
     return this.#length;
   }
 
+  /** Octets of memory that it takes, about. */
+  get held(): number {
+    return this.#feed?.held ?? 0;
+  }
+
+  /** Gives back what was read; `end` throws the fault. */
+  giveUp(fault: Error): void {
+    this.#fault ??= fault;
+    this.#feed = undefined;
+  }
+
   /** The next octets. What is wrong with them `end` throws, when all have come. */
   push(octets: Buffer): void {
     this.#length += octets.length;
-    this.#try(() => this.#feed.push(this.#decode(octets)));
+    this.#try((feed) => feed.push(this.#decode(octets)));
   }
 
   /** @throws the first fault of a piece, and what the end brings up */
   end(): Result {
-    this.#try(() => {
-      if (this.#decoder) this.#feed.push(this.#decode(Buffer.alloc(0), false));
+    this.#try((feed) => {
+      if (this.#decoder) feed.push(this.#decode(Buffer.alloc(0), false));
     });
-    if (this.#fault !== undefined) throw this.#fault;
+    if (!this.#feed) throw this.#fault;
     return this.#feed.end();
   }
 
-  #try(work: () => void): void {
-    if (this.#fault !== undefined) return;
+  #try(work: (feed: TextFeed<Result>) => void): void {
+    if (!this.#feed) return;
     try {
-      work();
+      work(this.#feed);
     } catch (error) {
       this.#fault = error;
+      this.#feed = undefined;
     }
   }
 

@@ -80,13 +80,13 @@ export class PatchWalk {
 
   *#gone(child: DataNode): Generator<PatchEdit> {
     const sourceValue = this.#readable(child);
-    if (!sourceValue || isEmptyContainer(child)) return;
+    if (!sourceValue || isEmptyContainer(sourceValue)) return;
     yield { operation: 'delete', target: child, sourceValue: this.#marked(sourceValue, child) };
   }
 
   *#fresh(child: DataNode): Generator<PatchEdit> {
     const value = this.#readable(child);
-    if (!value || isEmptyContainer(child)) return;
+    if (!value || isEmptyContainer(value)) return;
     yield { operation: 'create', target: child, value: this.#marked(value, child) };
   }
 

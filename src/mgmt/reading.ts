@@ -197,6 +197,7 @@ class ReadingBuilder {
   }
 
   #visibleRow(table: DataNode, key: string, selection: XPathSelection): SourceRow | undefined {
+    if (this.#options.readsNone?.(rowSchema(table), table)) return undefined;
     const prefix = parseIpv4Prefix(key);
     const binding = prefix && this.#view.binding(rowInstance(table), prefix.address, prefix.length);
     return binding && this.#visible(table, binding, selection);
@@ -432,6 +433,7 @@ class ReadingBuilder {
     level: number,
     limit: number,
   ): Iterable<DataNode> {
+    if (this.#options.readsNone?.(schema, source)) return [];
     const { statistics } = this.#pass ?? {};
     const ask = statistics?.isCounted(instance) ? statistics.asker(instance) : undefined;
     const reach = this.#reach(parts, level, limit);

@@ -38,6 +38,11 @@ export const XML_LIMITS: XmlLimits = { depth: 100, elements: 4_000_000, attribut
  */
 export type BulkPlace = 'config' | 'body' | 'none';
 
+/** What each takes in memory, as measured, and rounded up. */
+const ELEMENT_OCTETS = 220;
+const ATTRIBUTE_OCTETS = 100;
+const SCOPED_OCTETS = 60;
+
 interface OpenElement {
   readonly element: XmlElement & { children: XmlElement[] };
   readonly text: string[];
@@ -71,6 +76,11 @@ export class XmlFeed {
   /** The next piece of the text. @throws as parseXml */
   push(text: string): void {
     this.#guard(() => this.#read(this.#rest === '' ? text : this.#rest + text, false));
+  }
+
+  /** Octets of memory that what was read takes, about. */
+  get held(): number {
+    return this.#reader.held + 2 * this.#rest.length;
   }
 
   /** The root element. @throws as parseXml */
@@ -153,6 +163,10 @@ class ElementReader {
   #written = 0;
   #tagEnd = 0;
   #hasRows = false;
+  /** Characters of texts and attributes. */
+  #characters = 0;
+  /** Octets of the tables that are closed. */
+  #closedRows = 0;
 
   constructor(limits: XmlLimits, bulk: BulkPlace) {
     this.#limits = limits;
@@ -175,7 +189,8 @@ class ElementReader {
       this.#attributes = 0;
       this.#count();
     });
-    parser.on('attribute', () => {
+    parser.on('attribute', ({ value }) => {
+      this.#characters += value.length;
       if (++this.#attributes > limits.attributes)
         this.#tooBig(`more than ${limits.attributes} attributes in one element`);
       if (++this.#allAttributes > limits.elements) this.#tooBig(`more than ${limits.elements} attributes`);
@@ -201,8 +216,8 @@ class ElementReader {
       this.#open.push(opened);
       this.#tagEnd = parser.position;
     });
-    parser.on('text', (text) => this.#open[this.#open.length - 1]?.text.push(text));
-    parser.on('cdata', (text) => this.#open[this.#open.length - 1]?.text.push(text));
+    parser.on('text', (text) => this.#text(text));
+    parser.on('cdata', (text) => this.#text(text));
     parser.on('closetag', () => {
       this.#close();
       this.#tagEnd = parser.position;
@@ -216,6 +231,20 @@ class ElementReader {
 
   close(): void {
     this.#parser.close();
+  }
+
+  #text(text: string): void {
+    this.#characters += text.length;
+    this.#open[this.#open.length - 1]?.text.push(text);
+  }
+
+  /** Octets of memory that the elements take, about: few octets of a document can mean many. */
+  get held(): number {
+    const elements = ELEMENT_OCTETS * this.#elements + ATTRIBUTE_OCTETS * this.#allAttributes;
+    const rows = this.#closedRows + (this.#table?.bulk?.rows.held ?? 0);
+    // Of a text that is not at its end the parser knows.
+    const characters = this.#characters + this.#written - this.#tagEnd;
+    return elements + SCOPED_OCTETS * this.#scoped + 2 * characters + rows;
   }
 
   get isInTable(): boolean {
@@ -261,7 +290,10 @@ class ElementReader {
   #close(): void {
     const closed = this.#open.pop();
     if (!closed) return;
-    if (closed === this.#table) this.#table = undefined;
+    if (closed === this.#table) {
+      this.#closedRows += closed.bulk?.rows.held ?? 0;
+      this.#table = undefined;
+    }
     const bulk = closed.bulk && closed.bulk.rows.size > 0 ? { bulk: closed.bulk.rows } : {};
     const element = { ...closed.element, text: closed.text.join(''), ...bulk };
     const parent = this.#open[this.#open.length - 1];

@@ -10,6 +10,8 @@ import { prefixNumber } from './rows.ts';
 /** Above this a buffer grows by as much each time, in octets. */
 const LARGEST_STEP = 32 * 1024 ** 2;
 const FIRST_PLACES = 8;
+/** Number and end of a value, and its place in a table of hashes. */
+const ROW_OCTETS = 32;
 
 /** Rows in key order, one after the other; a value of no octets is a row that goes. */
 export interface PackedRows {
@@ -35,6 +37,11 @@ export class RowPack {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Octets of memory it takes. */
+  get held(): number {
+    return this.#octets.length + ROW_OCTETS * this.#count;
   }
 
   has(number: number): boolean {

@@ -10,6 +10,7 @@ import { AccessControl } from '../../src/mgmt/access.ts';
 import { EventLog } from '../../src/mgmt/events/event-log.ts';
 import { EventStreams } from '../../src/mgmt/events/streams.ts';
 import { frameEnd, framePiece, MessageReader } from '../../src/mgmt/netconf/framing.ts';
+import { HeldMemory } from '../../src/mgmt/netconf/held-memory.ts';
 import { GuardedSession } from '../../src/mgmt/netconf/session.ts';
 import { RpcCounters } from '../../src/mgmt/netconf-statistics.ts';
 import { Operations } from '../../src/mgmt/operations.ts';
@@ -84,6 +85,7 @@ export async function withGuard(options: GuardOptions, body: (guarded: Guarded) 
       checkOperation: () => [],
       operations,
       limits: { ...NETCONF_LIMITS, ...options.limits },
+      memory: new HeldMemory(Number.MAX_SAFE_INTEGER),
       log: pino({ level: 'silent' }),
       counters: new RpcCounters(),
       killSession: () => undefined,

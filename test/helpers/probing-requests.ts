@@ -200,7 +200,7 @@ function netconf(next: Next, oldest: number, newest: number): string {
       ),
     () => gi('compare-versions', `<from>${version()}</from>`),
     () => gi('get-version', `<version>${version()}</version>`),
-    () => gi('list-versions', '<maximum>5</maximum>'),
+    () => gi('list-versions', '<maximum>3</maximum>'),
     () =>
       gi(
         'lookup-address',

@@ -110,7 +110,7 @@ export function plain(text: string): string {
 export type RuleText = readonly [operations: string, action: 'permit' | 'deny', path?: string];
 
 const NAMES =
-  'xmlns:gi="urn:gi-4over6" xmlns:nacm="urn:ietf:params:xml:ns:yang:ietf-netconf-acm" xmlns:sys="urn:ietf:params:xml:ns:yang:ietf-system"';
+  'xmlns:gi="urn:gi-4over6" xmlns:nacm="urn:ietf:params:xml:ns:yang:ietf-netconf-acm" xmlns:sys="urn:ietf:params:xml:ns:yang:ietf-system" xmlns:al="urn:ietf:params:xml:ns:yang:ietf-alarms"';
 
 export function guestRules(rules: readonly RuleText[]): string {
   const entries = rules.map(([operations, action, path], index) => {

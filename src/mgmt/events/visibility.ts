@@ -1,7 +1,7 @@
 /**
  * What of an event a subscriber sees. RFC 8341 §3.4.6 permits or denies a notification as a whole; the one that names data
  * (netconf-config-change) leaves out the edits of nodes that the subscriber may not read, or it would tell of their keys. One about
- * an alarm, an instance or a number of bindings is not sent to who may not read those.
+ * an alarm, an instance or a number of bindings is not sent to who may not read those, unless a rule names that very notification.
  */
 
 import { DataNode } from '../../state/data.ts';
@@ -14,6 +14,7 @@ export function visibleEvent(schema: Schema, rights: Rights, event: DataNode): D
   if (!rights.mayReceive(event.schema)) return undefined;
   if (rights.readsAll) return event;
   if (event.schema.name !== 'netconf-config-change') {
+    if (rights.isNamed(event.schema)) return event;
     return mayTell(schema, rights, event) ? withoutHash(schema, rights, event) : undefined;
   }
   const copy = new DataNode(event.schema);
@@ -26,12 +27,16 @@ export function visibleEvent(schema: Schema, rights: Rights, event: DataNode): D
   return isWhole ? event : copy;
 }
 
-/** A merge names what is above the nodes that changed: it tells something only to who may read all that could be there. */
+/**
+ * A merge, and a container that came or went with what it holds, are told only to who may read all that could be below: they say that
+ * something changed there.
+ */
 function mayTellEdit(schema: Schema, rights: Rights, edit: DataNode, path: string): boolean {
   const target = nodeOfPath(schema, path);
   if (!target || !mayReach(rights, target)) return false;
   const below = target.schema.children.filter(({ config }) => config);
-  return edit.leaf('operation') !== 'merge' || below.every((child) => rights.readsEvery(child, target));
+  const isOwn = target.schema.isLeaf || target.schema.kind === 'list' || target.schema.presence;
+  return (isOwn && edit.leaf('operation') !== 'merge') || below.every((child) => rights.readsEvery(child, target));
 }
 
 /** Leaves that name the AFTR or gateway a notification of our model is about. */

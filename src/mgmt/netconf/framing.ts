@@ -27,6 +27,10 @@ type State = 'start' | 'hash' | 'first' | 'size' | 'data' | 'end';
 /** Takes a long message while it comes. */
 export interface LongMessage {
   push(octets: Buffer): void;
+  /** Octets of memory that it takes, about. */
+  readonly held: number;
+  /** Gives that back; what it becomes is the fault. */
+  giveUp(fault: Error): void;
 }
 
 /** Octets of a message above which it is long. */
@@ -63,6 +67,16 @@ export class MessageReader<Long extends LongMessage = never> {
   push(octets: Buffer): void {
     let rest = octets;
     while (rest.length > 0) rest = this.framing === 'chunked' ? this.#takeChunked(rest) : this.#takeMarked(rest);
+  }
+
+  /** Octets of memory that the message under way takes, about. */
+  get held(): number {
+    return this.#collector.length + (this.#long?.held ?? 0);
+  }
+
+  /** Gives back what a long message under way takes; it is read to its end, and is the fault. */
+  giveUp(fault: Error): void {
+    this.#long?.giveUp(fault);
   }
 
   /** Whether a message has begun and not ended. */

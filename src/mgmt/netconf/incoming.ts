@@ -38,6 +38,18 @@ export class Incoming {
     return this.#hasGreeted;
   }
 
+  /** Octets of memory that the message under way takes, about. */
+  get held(): number {
+    return this.#reader.held;
+  }
+
+  /** Gives up the message under way, which is answered when its end has come. */
+  giveUp(): void {
+    const message =
+      'the messages of all sessions take too much memory, and this was the largest: try again later, or send less at a time';
+    this.#reader.giveUp(new ManagementError('resource-denied', { type: 'rpc', message }));
+  }
+
   /** The next octets. What is wrong with the framing or the hello; undefined when nothing is. */
   push(octets: Buffer): string | undefined {
     try {
@@ -65,6 +77,11 @@ export class Incoming {
     this.#reader.long = () => longMessage(limits);
     onHello(framing);
   }
+}
+
+/** Octets of memory that a message takes, about. */
+export function heldBy(message: Message): number {
+  return message instanceof OctetFeed ? message.held : message.length;
 }
 
 /** What a long message is read by while it comes. */
@@ -107,6 +124,10 @@ class MessageFeed implements TextFeed<XmlElement> {
     const piece = this.#hasBegun ? text : text.trimStart();
     this.#hasBegun ||= piece !== '';
     this.#feed.push(piece);
+  }
+
+  get held(): number {
+    return this.#feed.held;
   }
 
   end(): XmlElement {

@@ -13,6 +13,7 @@ import { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
 import type { SessionInfo } from '../state-data.ts';
 import type { Users } from '../users.ts';
+import { HeldMemory } from './held-memory.ts';
 import { rememberGood } from './operation-check.ts';
 import { GuardedSession } from './session.ts';
 import { SshFront } from './ssh-server.ts';
@@ -122,10 +123,12 @@ class Sessions {
   readonly #options: NetconfOptions;
   readonly #library: NetconfServer;
   readonly #byHandle = new Map<number, Entry>();
+  readonly #memory: HeldMemory;
   readonly #checkOperation: ReturnType<typeof rememberGood>;
 
   constructor(options: NetconfOptions) {
     this.#options = options;
+    this.#memory = new HeldMemory(options.limits.heldOctets);
     this.#checkOperation = rememberGood((xml) => options.context.checkOperation(xml));
     this.#library = new NetconfServer(options.context, {
       capabilities: CAPABILITIES,
@@ -162,6 +165,7 @@ class Sessions {
       checkOperation: this.#checkOperation,
       operations,
       limits,
+      memory: this.#memory,
       log,
       counters,
       killSession: (session) => this.#kill(session, guard.sessionId),

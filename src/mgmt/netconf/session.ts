@@ -29,9 +29,10 @@ import type { Envelope } from './envelope.ts';
 import { openEnvelope, REFERENCE_NAMESPACE, replyTag, shellOf } from './envelope.ts';
 import type { Framing } from './framing.ts';
 import { frameEnd, framePiece, MessageReader } from './framing.ts';
+import type { HeldMemory, HeldMessages } from './held-memory.ts';
 import { CANONICAL_HELLO, capabilitiesOf, sessionIdOf } from './hello.ts';
 import type { Message } from './incoming.ts';
-import { Incoming, readMessage } from './incoming.ts';
+import { heldBy, Incoming, readMessage } from './incoming.ts';
 import { refuseFaults } from './parameters.ts';
 import { renderErrors } from './rpc-error.ts';
 import type { Contents, RpcResult } from './rpcs.ts';
@@ -60,6 +61,8 @@ export interface SessionParts {
   readonly checkOperation: (xml: string) => readonly ValidationFault[];
   readonly operations: Operations;
   readonly limits: NetconfLimits;
+  /** What the messages of all sessions take. */
+  readonly memory: HeldMemory;
   readonly log: Log;
   readonly counters: RpcCounters;
   readonly killSession: (session: number) => void;
@@ -96,6 +99,9 @@ export class GuardedSession {
   #sessionId: number | undefined;
   #caller: Caller | undefined;
   #messages: Message[] = [];
+  readonly #held: HeldMessages;
+  /** Octets of memory of the message that is carried out. */
+  #carried = 0;
   #request: Request | undefined;
   #answered: (() => void) | undefined;
   #isWorking = false;
@@ -116,6 +122,7 @@ export class GuardedSession {
       onHello: (framing) => this.#onHello(framing),
       onMessage: (message) => this.#onMessage(message),
     });
+    this.#held = parts.memory.join(() => this.#giveUp());
     this.#sender = new Sender(transport, limits.unreadMs, () => this.#drop('it does not read its answers', 'other'));
     this.#notifications = new SessionNotifications({
       operations: parts.operations,
@@ -149,6 +156,7 @@ export class GuardedSession {
     this.#notifications.close();
     clearTimeout(this.#timer);
     this.#messages = [];
+    this.#held.end();
     this.#request?.release();
     this.#answered?.();
     this.#parts.library.destroy();
@@ -210,7 +218,19 @@ export class GuardedSession {
     if (this.#isEnded || this.#isClosing) return;
     const fault = this.#client.push(octets);
     if (fault !== undefined) this.#drop(fault, this.#client.hasGreeted ? 'other' : 'bad-hello');
+    this.#noteHeld();
     if (this.#isFull) this.#parts.transport.pause();
+  }
+
+  #noteHeld(): void {
+    const whole = this.#messages.reduce((sum, message) => sum + heldBy(message), this.#carried);
+    this.#held.note(this.#client.held, whole);
+  }
+
+  #giveUp(): void {
+    const { user, log } = this.#parts;
+    log.warn({ user, session: this.#sessionId }, 'a NETCONF message was given up: those of all sessions take too much');
+    this.#client.giveUp();
   }
 
   /** Whether so much waits that nothing more is to be read. */
@@ -294,7 +314,10 @@ export class GuardedSession {
     const { transport } = this.#parts;
     for (let message = this.#messages.shift(); message; message = this.#messages.shift()) {
       clearTimeout(this.#timer);
+      this.#carried = heldBy(message);
       await this.#carryOut(message);
+      this.#carried = 0;
+      this.#noteHeld();
       if (this.#isClosing) this.#messages = [];
       if (transport.isPaused() && !this.#isFull && !this.#isEnded) transport.resume();
     }

@@ -1,6 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FramingError, frameEnd, framePiece, MessageReader } from '../../../src/mgmt/netconf/framing.ts';
+import {
+  FramingError,
+  frameEnd,
+  framePiece,
+  type LongMessage,
+  MessageReader,
+} from '../../../src/mgmt/netconf/framing.ts';
 import { random, seed } from '../../helpers/random.ts';
 
 const test = suite('framing');
@@ -57,13 +63,13 @@ test(`a long message is handed on while it comes, cut anywhere, in both framings
     for (const framing of ['chunked', 'end-of-message'] as const) {
       const octets = Buffer.concat([framePiece(data, framing), frameEnd(framing)]);
       const found: (string | readonly string[])[] = [];
-      const reader = new MessageReader<{ pieces: string[]; push(octets: Buffer): void }>(400_000, (message) =>
+      const reader = new MessageReader<LongMessage & { pieces: string[] }>(400_000, (message) =>
         found.push('pieces' in message ? message.pieces : message.toString()),
       );
       reader.framing = framing;
       reader.long = () => {
         const pieces: string[] = [];
-        return { pieces, push: (piece) => pieces.push(piece.toString()) };
+        return { pieces, held: 0, push: (piece) => pieces.push(piece.toString()), giveUp: () => undefined };
       };
       const stream = Buffer.concat([octets, framePiece('short', framing), frameEnd(framing)]);
       for (let at = 0; at < stream.length; ) {

@@ -1,0 +1,200 @@
+/** What an edit tells of nodes that its user may not read: the same whether they are there or not. */
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { authorizeDifference, emptyDraft } from '../../src/state/draft.ts';
+import { applyEdit } from '../../src/state/edit.ts';
+import { ManagementError } from '../../src/state/errors.ts';
+import { treeFromJson } from '../../src/state/json.ts';
+import { RowOverlay } from '../../src/state/overlay.ts';
+import type { Authorize } from '../../src/state/request.ts';
+import { NoRows } from '../../src/state/rows.ts';
+import type { GuestRule } from '../helpers/guest-rights.ts';
+import { deny, guestRights, PERMIT } from '../helpers/guest-rights.ts';
+import { schema, tree } from '../helpers/state.ts';
+
+const test = suite('secrecy of edits');
+
+type Json = Record<string, unknown>;
+
+const SOFTWIRE = '/gi-4over6:softwire';
+const gateways = (...entries: readonly Json[]): Json => ({ 'gi-4over6:softwire': { gateway: entries } });
+const ONE = { name: 'g', 'hop-limit': 9 };
+const HIDDEN = { name: 'h', 'hop-limit': 7, 'ipv4-interface': ['left'] };
+/** What is hidden of them is `h`, or the hop limit of `g`. */
+const ENTRY = [deny(`${SOFTWIRE}/gateway[name='h']`), PERMIT];
+const LEAF = [deny(`${SOFTWIRE}/gateway/hop-limit`), PERMIT];
+
+function authorizeFor(rules: readonly GuestRule[]): { readonly authorize: Authorize; readonly asked: string[] } {
+  const rights = guestRights(...rules);
+  const asked: string[] = [];
+  const may: Authorize = (node, operation) => {
+    const isPermitted = rights.may(node, operation);
+    if (!isPermitted) asked.push(node.path);
+    return isPermitted;
+  };
+  const countDenial = () => void asked.push('');
+  const secrecy = {
+    isHidden: rights.isHidden.bind(rights),
+    holds: rights.holds.bind(rights),
+    readsEvery: rights.readsEvery.bind(rights),
+    mayHide: rights.mayHide.bind(rights),
+    countDenial,
+  };
+  return { authorize: Object.assign(may, { secrecy }), asked };
+}
+
+/** The tag and path of the refusal, or `ok`; and how many denials were counted. */
+function outcomeOf(
+  base: Json,
+  edit: Json,
+  rules: readonly GuestRule[],
+  operation: 'merge' | 'replace' | 'none',
+): string {
+  const { authorize, asked } = authorizeFor(rules);
+  const target = { tree: treeFromJson(schema, base), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
+  try {
+    applyEdit(target, tree(edit), operation, authorize);
+  } catch (error) {
+    if (error instanceof ManagementError) return `${error.tag} ${error.path}: ${error.message} (${asked.length})`;
+    throw error;
+  }
+  return 'ok';
+}
+
+const DENIED = `access-denied ${SOFTWIRE}: no right to change what is below ${SOFTWIRE} (1)`;
+const G = `${SOFTWIRE}/gateway[name='g']`;
+const DENIED_LEAF = `access-denied ${G}: no right to change what is below ${G} (1)`;
+const DENIED_BELOW = `access-denied ${G}: no right to delete all that may be below ${G} (1)`;
+const WITH = gateways(ONE, HIDDEN);
+const WITHOUT = gateways(ONE);
+const NO_LEAF = gateways({ name: 'g' });
+
+// [what, default operation, rules, the edit, the two worlds, what is answered in both]
+const cases: readonly (readonly [
+  string,
+  'merge' | 'replace' | 'none',
+  readonly GuestRule[],
+  Json,
+  readonly Json[],
+  string,
+])[] = [
+  [
+    'create of a hidden entry',
+    'merge',
+    ENTRY,
+    gateways({ name: 'h', '@operation': 'create' }),
+    [WITH, WITHOUT],
+    DENIED,
+  ],
+  [
+    'delete of a hidden entry',
+    'merge',
+    ENTRY,
+    gateways({ name: 'h', '@operation': 'delete' }),
+    [WITH, WITHOUT],
+    DENIED,
+  ],
+  [
+    'remove of a hidden entry',
+    'merge',
+    ENTRY,
+    gateways({ name: 'h', '@operation': 'remove' }),
+    [WITH, WITHOUT],
+    DENIED,
+  ],
+  ['merge of the keys alone', 'merge', ENTRY, gateways({ name: 'h' }), [WITH, WITHOUT], DENIED],
+  ['nothing to be done with a hidden entry', 'none', ENTRY, gateways({ name: 'h' }), [WITH, WITHOUT], DENIED],
+  ['merge of a value it has', 'merge', ENTRY, gateways({ name: 'h', 'hop-limit': 7 }), [WITH, WITHOUT], DENIED],
+  ['merge of another value', 'merge', ENTRY, gateways({ name: 'h', 'hop-limit': 8 }), [WITH, WITHOUT], DENIED],
+  [
+    'replace of a hidden entry',
+    'merge',
+    ENTRY,
+    gateways({ name: 'h', '@operation': 'replace' }),
+    [WITH, WITHOUT],
+    DENIED,
+  ],
+  ['a guess of a hidden leaf', 'merge', LEAF, gateways({ name: 'g', 'hop-limit': 9 }), [WITHOUT, NO_LEAF], DENIED_LEAF],
+  ['a wrong guess', 'merge', LEAF, gateways({ name: 'g', 'hop-limit': 8 }), [WITHOUT, NO_LEAF], DENIED_LEAF],
+  [
+    'delete of what holds a hidden leaf',
+    'merge',
+    LEAF,
+    gateways({ name: 'g', '@operation': 'delete' }),
+    [WITHOUT, NO_LEAF],
+    DENIED_BELOW,
+  ],
+  [
+    'replace of it',
+    'merge',
+    LEAF,
+    gateways({ name: 'g', '@operation': 'replace', enabled: false }),
+    [WITHOUT, NO_LEAF],
+    DENIED_BELOW,
+  ],
+  [
+    'replace of the whole datastore',
+    'replace',
+    ENTRY,
+    gateways(ONE),
+    [WITH, WITHOUT],
+    'access-denied undefined: no right to delete all that may be below the top (1)',
+  ],
+  ['what is beside it is edited', 'merge', ENTRY, gateways({ name: 'g', 'hop-limit': 3 }), [WITH, WITHOUT], 'ok'],
+  ['and deleted', 'merge', ENTRY, gateways({ name: 'g', '@operation': 'delete' }), [WITH, WITHOUT], 'ok'],
+  [
+    'who may write all below may create what he cannot see',
+    'merge',
+    [{ path: `${SOFTWIRE}/gateway`, operations: 'create', action: 'permit' }],
+    gateways({ name: 'n', 'hop-limit': 3 }),
+    [WITH, WITHOUT],
+    'ok',
+  ],
+];
+for (const [what, operation, rules, edit, worlds, expected] of cases) {
+  test(what, () =>
+    assert.equal(
+      worlds.map((base) => outcomeOf(base, edit, rules, operation)),
+      worlds.map(() => expected),
+    ),
+  );
+}
+
+test('a place beside a hidden entry is a place beside none', () => {
+  const lists = (...names: readonly string[]): Json => ({
+    'ietf-netconf-acm:nacm': { 'rule-list': names.map((name) => ({ name })) },
+  });
+  const { authorize } = authorizeFor([deny("/ietf-netconf-acm:nacm/rule-list[name='h']"), PERMIT]);
+  const tags = [lists('a', 'h'), lists('a')].map((base) => {
+    const edit = tree(lists('b'));
+    const added = edit.child('nacm')?.entries('rule-list')[0];
+    const beside = tree(lists('h')).child('nacm')?.entries('rule-list')[0];
+    if (added && beside) added.insert = { where: 'after', point: beside.id };
+    const target = { tree: treeFromJson(schema, base), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
+    try {
+      applyEdit(target, edit, 'merge', authorize);
+    } catch (error) {
+      return error instanceof ManagementError ? `${error.tag} ${error.appTag}` : String(error);
+    }
+    return 'ok';
+  });
+  assert.equal(tags, ['bad-attribute missing-instance', 'bad-attribute missing-instance']);
+});
+
+test('of a hidden difference it is told that there is one, and not where', () => {
+  const running = treeFromJson(schema, WITHOUT);
+  const draft = emptyDraft(treeFromJson(schema, WITH));
+  draft.treeTouched = true;
+  const { authorize } = authorizeFor(ENTRY);
+  try {
+    authorizeDifference(draft, running, [], authorize);
+    assert.unreachable('it was permitted');
+  } catch (error) {
+    assert.instance(error, ManagementError);
+    assert.equal([(error as ManagementError).tag, (error as ManagementError).path], ['access-denied', undefined]);
+    assert.not.match((error as Error).message, /gateway|'h'/);
+  }
+});
+
+test.run();
