@@ -86,8 +86,8 @@ function readRequest(
   { selection, all, reportOrigin }: CompareRequest,
 ): ReadRequest {
   if (!isOperational) return { datastore, content: 'config', selection, asNodes: true };
-  const origins = { isShown: reportOrigin };
-  return { datastore, content: all ? 'all' : 'config', withDefaults: 'report-all', selection, origins, asNodes: true };
+  const shown = { withDefaults: 'report-all', origins: { isShown: reportOrigin }, isOperational } as const;
+  return { datastore, content: all ? 'all' : 'config', selection, asNodes: true, ...shown };
 }
 
 /** Adds to `copy` the inner nodes that `other` has and that are in `actual`, with nothing but their keys. */

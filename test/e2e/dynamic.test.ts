@@ -1,6 +1,7 @@
 // needs: root
 /** Dynamic configuration with both boxes of the program: kernel routes of the gateway become bindings at the AFTR, and go again. */
 
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -12,6 +13,8 @@ import {
   SECOND_PREFIX,
   until,
 } from '../../tools/topology.ts';
+import { RawClient } from '../helpers/netconf-client.ts';
+import { dataIn, getData, subtree } from '../helpers/nmda-requests.ts';
 import { AFTR_CONFIGURATION, GATEWAY_CONFIGURATION, TwoBoxes } from '../helpers/two-boxes.ts';
 
 const test = suite('dynamic configuration end to end');
@@ -136,6 +139,46 @@ test('what the source may not bind is refused with a reason at both ends, and th
   assert.equal([route?.['ipv4-prefix'], route?.reason], ['10.9.0.0/16', 'not-allowed']);
   topology.ip('gateway', `route del 10.9.0.0/16 via ${DEVICE}`);
   topology.ip('gateway', `route del default via ${DEVICE}`);
+});
+
+for (const protocol of ['static', 'rip', 'ospf', 'bgp']) {
+  test(`a route that ${protocol} put into the kernel is told as every other, and none of the device's own`, async () => {
+    topology.ip('gateway', `${ROUTE} proto ${protocol}`);
+    assert.ok(await until(LONG_MS, () => isReached(SECOND_DEVICE)));
+    const told = (entry('gateway', TARGET)['advertised-route'] ?? []) as readonly Json[];
+    assert.equal(
+      told.map((route) => route['ipv4-prefix']),
+      [SECOND_PREFIX, DEVICE_PREFIX],
+    );
+    topology.ip('gateway', NO_ROUTE);
+    assert.ok(await until(LONG_MS, () => learned().length === 1));
+  });
+}
+
+test('what is accepted is served as long as it is: in operational with its origin, and in no configuration', async () => {
+  topology.ip('gateway', ROUTE);
+  const running = () => boxes.restconf('gateway', 'GET', `${SOFTWIRE}/gateway=rack?content=config`).body;
+  assert.ok(await until(LONG_MS, () => boxes.ping('device', INTERNET, ['-c', '1', '-W', '1', '-I', SECOND_DEVICE])));
+  assert.not.match(running(), 'served-prefix');
+  const client = (await RawClient.local(join(boxes.gateway.runDir, 'netconf.sock'))).greet('1.1');
+  const filter = subtree('<softwire xmlns="urn:gi-4over6"><gateway><served-prefix/></gateway></softwire>');
+  const operational = dataIn(await client.rpc(getData('operational', `${filter}<with-origin/>`)));
+  client.end();
+  assert.match(operational, new RegExp(`<served-prefix [^>]*origin="or:learned"[^>]*><ipv4-prefix>${SECOND_PREFIX}`));
+  topology.ip('gateway', NO_ROUTE);
+  assert.ok(await until(LONG_MS, () => !boxes.ping('device', INTERNET, ['-c', '1', '-W', '1', '-I', SECOND_DEVICE])));
+});
+
+test('a tunnel address that changes at both ends: the routes are announced anew, and lead there', async () => {
+  const moved = '2001:db8:a::3';
+  const own = { name: 'edge', 'route-source': [{ ...source, 'gateway-ipv6-address': moved }] };
+  assert.is(boxes.configure('aftr', own).status, 204);
+  assert.equal(learned(), [], 'what led to the old one went with the edit');
+  assert.is(boxes.configure('gateway', { name: 'rack', 'ipv6-address': moved }).status, 204);
+  assert.ok(await until(LONG_MS, () => isReached(DEVICE)));
+  assert.is(boxes.configure('aftr', { name: 'edge', 'route-source': [source] }).status, 204);
+  assert.is(boxes.configure('gateway', { name: 'rack', 'ipv6-address': GATEWAY_TUNNEL }).status, 204);
+  assert.ok(await until(LONG_MS, () => isReached(DEVICE)));
 });
 
 test('a changed tunnel address that the source does not own is refused, and leaves the bindings until they are over', async () => {
