@@ -11,6 +11,7 @@ import type { ErrorInfo, ErrorTag } from '../state/errors.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { TreeValidation, ValueCheck } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import { isTooLongPath, LONGEST_PATH_OCTETS } from './path-texts.ts';
 import { writeXml } from './xml-data.ts';
 
 /** [error-tag, error-app-tag when the model gives none] by libyang's code. */
@@ -50,6 +51,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
  */
 export function valueCheck(context: YangContext): ValueCheck {
   return (schema, text, prefixes) => {
+    if (isTooLongPath(schema, text)) return { message: `expected at most ${LONGEST_PATH_OCTETS} octets` };
     const checked = context.checkValue(schema.id, text, prefixes);
     const typedef = schema.dump.typedef ?? '';
     // libyang takes the 31st of February for the 3rd of March.

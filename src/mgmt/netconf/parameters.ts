@@ -3,6 +3,8 @@
 import type { ValidationFault } from 'netconf-server';
 import type { ErrorTag } from '../../state/errors.ts';
 import { ManagementError } from '../../state/errors.ts';
+import type { Schema } from '../../state/schema.ts';
+import { LONGEST_PATH_OCTETS, tooLongPathIn } from '../path-texts.ts';
 import type { Envelope } from './envelope.ts';
 
 /** By libyang's code; a reference into data that is not looked at here is no fault. */
@@ -16,6 +18,18 @@ const TAGS: Readonly<Record<string, ErrorTag>> = {
 };
 /** What the description of a parameter says instead for one that does not belong there (RFC 8526 §4). */
 const WHEN_TAGS: Readonly<Record<string, ErrorTag>> = { 'with-origin': 'invalid-value' };
+
+/** Expressions that the handlers read themselves do not reach libyang. */
+const OWN_EXPRESSIONS: readonly string[] = ['xpath-filter', 'stream-xpath-filter', 'datastore-xpath-filter'];
+
+/** @throws ManagementError invalid-value for a parameter that libyang must not see */
+export function refuseLongPaths({ operation, module }: Envelope, schema: Schema): void {
+  const node = module === '' ? schema.root : schema.root.child(operation.name, module);
+  const element = node && tooLongPathIn(node, operation);
+  if (!element || OWN_EXPRESSIONS.includes(element.name)) return;
+  const message = `${operation.name}: ${element.name} has more than ${LONGEST_PATH_OCTETS} octets`;
+  throw new ManagementError('invalid-value', { type: 'protocol', message, info: { 'bad-element': element.name } });
+}
 
 /** @throws ManagementError with every fault */
 export function refuseFaults({ operation, module }: Envelope, faults: readonly ValidationFault[]): void {

@@ -33,7 +33,7 @@ import type { HeldMemory, HeldMessages } from './held-memory.ts';
 import { CANONICAL_HELLO, capabilitiesOf, sessionIdOf } from './hello.ts';
 import type { Message } from './incoming.ts';
 import { heldBy, Incoming, readMessage } from './incoming.ts';
-import { refuseFaults } from './parameters.ts';
+import { refuseFaults, refuseLongPaths } from './parameters.ts';
 import { renderErrors } from './rpc-error.ts';
 import type { Contents, RpcResult } from './rpcs.ts';
 import { executeRpc, readContents } from './rpcs.ts';
@@ -338,6 +338,7 @@ export class GuardedSession {
       isCounted = true;
       const shell = shellOf(envelope.operation);
       refuseLong(shell, limits.operationCharacters);
+      refuseLongPaths(envelope, operations.schema);
       refuseFaults(envelope, checkOperation(shell));
       await this.#ask({ envelope, asked: undefined, contents: undefined, release: () => undefined }, shell);
     } catch (error) {

@@ -4,6 +4,7 @@
  */
 
 import { DataNode } from '../../state/data.ts';
+import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { Notification } from '../events/notification.ts';
@@ -157,8 +158,15 @@ export class DynamicSubscription implements FeedHost {
     this.#end(why);
   }
 
+  /** What takes more than there is for one reading ends the subscription, and no more; anything else is a mistake of ours. */
   fail(error: unknown): void {
-    this.#end('failed', error);
+    if (!(error instanceof ManagementError)) {
+      this.#end('failed', error);
+      return;
+    }
+    this.#tell(this.#own('subscription-suspended', `${SUBSCRIBED}:insufficient-resources`));
+    this.#tell(this.#own('subscription-terminated', `${SUBSCRIBED}:suspension-timeout`));
+    this.#end('terminated');
   }
 
   #putUri(node: DataNode): void {

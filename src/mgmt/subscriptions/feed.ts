@@ -16,7 +16,7 @@ export interface FeedHost {
   gap(reason: 'unsupportable-volume'): void;
   /** The stop-time is reached, or the subscriber is gone. */
   over(why: 'complete' | 'slow'): void;
-  /** A mistake of ours, or damage of the store: nothing further can be told. */
+  /** An update could not be made. */
   fail(error: unknown): void;
 }
 

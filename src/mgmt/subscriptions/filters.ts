@@ -17,6 +17,7 @@ import { parseExpression } from '../xpath/parser.ts';
 import { canonicalBy, XPathSelection } from '../xpath/selection.ts';
 import type { Expression, Step } from '../xpath/syntax.ts';
 import { partsOf } from '../xpath/syntax.ts';
+import { LIMITS } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
 export interface FilterContext {
@@ -45,9 +46,17 @@ export function filterIn(
   given?: ExpressionText,
 ): FilterSource | undefined {
   const subtree = holder.child(`${name}-subtree-filter`);
+  requireShort(subtree?.value ?? given?.text ?? holder.leaf(`${name}-xpath-filter`) ?? '');
   if (subtree) return { kind: 'subtree', element: supported(() => elementOf(schema, subtree.value)) };
   const text = holder.leaf(`${name}-xpath-filter`);
   return text === undefined ? undefined : { kind: 'xpath', expression: given ?? { text } };
+}
+
+/** What a subscription keeps is bounded. @throws Refusal filter-unsupported */
+function requireShort(text: string): void {
+  if (text.length <= LIMITS.filterCharacters) return;
+  const message = `the filter has ${text.length} characters: at most ${LIMITS.filterCharacters} are taken`;
+  throw new Refusal('filter-unsupported', message, { 'filter-failure-hint': message });
 }
 
 /** @throws Refusal filter-unsupported */
@@ -86,8 +95,7 @@ function parsed(
   { schema }: FilterContext,
   { text, prefixes: given }: ExpressionText,
 ): { readonly expression: Expression; readonly prefixes: Readonly<Record<string, string>> } {
-  const modules = Object.fromEntries(schema.modules.map(({ name, namespace }) => [name, namespace]));
-  const prefixes = { ...modules, ...given };
+  const prefixes: Record<string, string> = Object.assign(modulePrefixes(schema), given);
   return { expression: parseExpression(text, (prefix) => prefixes[prefix], given ? undefined : 'any'), prefixes };
 }
 
@@ -104,8 +112,15 @@ function supported<Result>(work: () => Result): Result {
 /** What anydata holds, XML or JSON, as the children of an element. @throws ManagementError malformed-message */
 function elementOf(schema: Schema, text: string): XmlElement {
   if (!text.startsWith('{')) return parseXml(`<filter>${text}</filter>`);
-  const prefixes = Object.fromEntries(schema.modules.map(({ name, namespace }) => [name, namespace]));
+  const prefixes = modulePrefixes(schema);
   return { ...EMPTY, prefixes, children: membersOf(JSON.parse(text) as object, prefixes) };
+}
+
+/** Namespaces by names of modules, and nothing else by any name. */
+function modulePrefixes(schema: Schema): Record<string, string> {
+  const prefixes: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const { name, namespace } of schema.modules) prefixes[name] = namespace;
+  return prefixes;
 }
 
 const EMPTY: XmlElement = {

@@ -5,6 +5,8 @@ export const LIMITS = {
   ofOwner: 32,
   /** Subscriptions at the same time. */
   inAll: 256,
+  /** Characters of a filter. */
+  filterCharacters: 32 * 1024,
   /** The shortest period, in hundredths of a second. */
   periodCs: 100,
   /** For each so many bindings that an update may hold, one such period more. */

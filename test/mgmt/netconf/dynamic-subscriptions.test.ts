@@ -211,6 +211,18 @@ const refused: readonly [what: string, inside: string, tag: string, appTag: stri
     'ietf-subscribed-notifications:filter-unsupported',
   ],
   [
+    'a filter of more than 32 KiB',
+    `${STREAM}<stream-xpath-filter>${'/a'.repeat(40_000)}</stream-xpath-filter>`,
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
+  ],
+  [
+    'a prefix of no module that objects know',
+    `${STREAM}<stream-xpath-filter>/constructor:a</stream-xpath-filter>`,
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
+  ],
+  [
     'a filter that is not configured',
     `${STREAM}<stream-filter-name>x</stream-filter-name>`,
     'invalid-value',
