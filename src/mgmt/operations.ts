@@ -5,7 +5,7 @@
 
 import type { CommitParameters } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
-import type { Datastores } from '../state/datastores.ts';
+import type { Datastores, View } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { PartialLock } from '../state/partial-locks.ts';
 import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck } from '../state/request.ts';
@@ -49,6 +49,18 @@ export interface ReadRequest {
   readonly origins?: OriginOptions | undefined;
   /** Rows are wanted as nodes with children, not as what is fast to print. */
   readonly asNodes?: boolean;
+}
+
+interface ReadRights {
+  readonly readsAll: boolean;
+  readonly mayRead: (node: DataNode) => boolean;
+}
+
+/** A datastore at one moment, as one caller may read it. */
+export interface Moment extends ReadRights {
+  readonly view: View;
+  /** A reading of it, with rows as `shown` has them; closing it closes the view. */
+  open(request: ReadRequest, shown?: View): Promise<Reading>;
 }
 
 export class Operations {
@@ -95,37 +107,48 @@ export class Operations {
 
   /** One consistent reading; the caller closes it. State data (content other than `config`) comes from running only. */
   async read(caller: Caller, request: ReadRequest): Promise<Reading> {
-    const { selection, content } = request;
-    const view = this.#datastores.view(request.datastore);
+    const moment = this.moment(caller, request.datastore);
     try {
-      const source =
-        content === 'config'
-          ? view.tree
-          : await this.#state.addTo(view.tree, {
-              view,
-              selection,
-              datastores: this.#datastores,
-              sessions: [...this.#sessions.values()],
-              capabilities: this.capabilities,
-              statistics: this.statistics,
-            });
-      const options = {
-        selection,
-        content,
-        withDefaults: request.withDefaults ?? 'explicit',
-        depth: request.depth,
-        maxDepth: request.maxDepth,
-        origins: request.origins,
-        ...this.#reading(caller),
-        ...(request.asNodes && { readsAll: false }),
-      };
-      const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
-      if (!statistics) return openReading(source, view, options);
-      return await openCountedReading(source, view, options, statistics);
+      return await moment.open(request);
     } catch (error) {
-      view.close();
+      moment.view.close();
       throw error;
     }
+  }
+
+  /** A datastore as it is now, for several readings; whoever asks for it closes the view. */
+  moment(caller: Caller, datastore: DatastoreName): Moment {
+    const view = this.#datastores.view(datastore);
+    const rights = this.#reading(caller);
+    return { view, ...rights, open: (request, shown = view) => this.#open(rights, request, view, shown) };
+  }
+
+  async #open(rights: ReadRights, request: ReadRequest, view: View, shown: View): Promise<Reading> {
+    const { selection, content } = request;
+    const source =
+      content === 'config'
+        ? view.tree
+        : await this.#state.addTo(view.tree, {
+            view,
+            selection,
+            datastores: this.#datastores,
+            sessions: [...this.#sessions.values()],
+            capabilities: this.capabilities,
+            statistics: this.statistics,
+          });
+    const options = {
+      selection,
+      content,
+      withDefaults: request.withDefaults ?? 'explicit',
+      depth: request.depth,
+      maxDepth: request.maxDepth,
+      origins: request.origins,
+      ...rights,
+      ...(request.asNodes && { readsAll: false }),
+    };
+    const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
+    if (!statistics) return openReading(source, shown, options);
+    return openCountedReading(source, shown, options, statistics);
   }
 
   edit(caller: Caller, request: EditRequest): Promise<Edition> {
@@ -230,7 +253,7 @@ export class Operations {
     return runAction(context, action, input);
   }
 
-  #reading(caller: Caller): { readsAll: boolean; mayRead: (node: DataNode) => boolean } {
+  #reading(caller: Caller): ReadRights {
     const rights = this.#access.rightsOf(caller);
     return { readsAll: rights.readsAll, mayRead: rights.readsAll ? () => true : (node) => rights.may(node, 'read') };
   }
