@@ -5,7 +5,7 @@
 
 import type { CommitParameters } from '../state/confirmed.ts';
 import type { DataNode } from '../state/data.ts';
-import type { Datastores } from '../state/datastores.ts';
+import type { Datastores, View } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { PartialLock } from '../state/partial-locks.ts';
 import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck } from '../state/request.ts';
@@ -61,6 +61,15 @@ export interface ReadRequest {
   readonly asNodes?: boolean;
 }
 
+type ReadRights = Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone'>;
+
+/** A datastore at one moment, as one caller may read it. */
+export interface Moment extends ReadRights {
+  readonly view: View;
+  /** A reading of it, with rows as `shown` has them; closing it closes the view. */
+  open(request: ReadRequest, shown?: View): Promise<Reading>;
+}
+
 export class Operations {
   readonly schema: Schema;
   readonly check: ValueCheck;
@@ -108,41 +117,52 @@ export class Operations {
 
   /** One consistent reading; the caller closes it. State data (content other than `config`) comes from running only. */
   async read(caller: Caller, request: ReadRequest): Promise<Reading> {
-    const { selection, content } = request;
-    const configured = this.#datastores.view(request.datastore);
-    const view = request.isOperational ? configured.active : configured;
+    const moment = this.moment(caller, request.datastore, request.isOperational);
     try {
-      const source =
-        content === 'config'
-          ? view.tree
-          : await this.#state.addTo(view.tree, {
-              view,
-              selection,
-              isOperational: request.isOperational,
-              datastores: this.#datastores,
-              sessions: [...this.#sessions.values()],
-              capabilities: this.capabilities,
-              statistics: this.statistics,
-              subscriptions: () => this.subscriptions.state(),
-            });
-      if (source !== view.tree) this.#hideState(caller, source);
-      const options = {
-        selection,
-        content,
-        withDefaults: request.withDefaults ?? 'explicit',
-        depth: request.depth,
-        maxDepth: request.maxDepth,
-        origins: request.origins,
-        ...this.#reading(caller),
-        ...(request.asNodes && { readsAll: false }),
-      };
-      const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
-      if (!statistics) return openReading(source, view, options);
-      return await openCountedReading(source, view, options, statistics);
+      return await moment.open(request);
     } catch (error) {
-      view.close();
+      moment.view.close();
       throw error;
     }
+  }
+
+  /** A datastore as it is now, for several readings; whoever asks for it closes the view. */
+  moment(caller: Caller, datastore: DatastoreName, isOperational = false): Moment {
+    const configured = this.#datastores.view(datastore);
+    const view = isOperational ? configured.active : configured;
+    const rights = this.#reading(caller);
+    return { view, ...rights, open: (request, shown = view) => this.#open(caller, rights, request, view, shown) };
+  }
+
+  async #open(caller: Caller, rights: ReadRights, request: ReadRequest, view: View, shown: View): Promise<Reading> {
+    const { selection, content } = request;
+    const source =
+      content === 'config'
+        ? view.tree
+        : await this.#state.addTo(view.tree, {
+            view,
+            selection,
+            isOperational: request.isOperational,
+            datastores: this.#datastores,
+            sessions: [...this.#sessions.values()],
+            capabilities: this.capabilities,
+            statistics: this.statistics,
+            subscriptions: () => this.subscriptions.state(),
+          });
+    if (source !== view.tree) this.#hideState(caller, source);
+    const options = {
+      selection,
+      content,
+      withDefaults: request.withDefaults ?? 'explicit',
+      depth: request.depth,
+      maxDepth: request.maxDepth,
+      origins: request.origins,
+      ...rights,
+      ...(request.asNodes && { readsAll: false }),
+    };
+    const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
+    if (!statistics) return openReading(source, shown, options);
+    return openCountedReading(source, shown, options, statistics);
   }
 
   edit(caller: Caller, request: EditRequest): Promise<Edition> {
@@ -254,7 +274,7 @@ export class Operations {
     return this.#discreetly(caller, runAction(context, action, input));
   }
 
-  #reading(caller: Caller): Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone'> {
+  #reading(caller: Caller): ReadRights {
     const rights = this.#access.rightsOf(caller);
     if (rights.readsAll) return { readsAll: true, mayRead: () => true };
     return {

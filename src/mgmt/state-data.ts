@@ -193,6 +193,9 @@ function merge(target: DataNode, source: DataNode): void {
   }
 }
 
+/** draft-ietf-netconf-list-pagination-rc §3.1. */
+const PAGINATION = ['limit', 'offset', 'cursor', 'direction', 'sort-by', 'locale', 'where', 'sublist-limit'];
+
 /** RFC 8040 §9.3: what of the optional parts of RESTCONF works, and its event streams. */
 function restconfState(created: Date): Json {
   const capability = [
@@ -205,6 +208,7 @@ function restconfState(created: Date): Json {
     'urn:ietf:params:restconf:capability:with-operational-defaults:1.0',
     'urn:ietf:params:restconf:capability:with-origin:1.0',
     'urn:ietf:params:restconf:capability:yang-patch:1.0',
+    ...PAGINATION.map((name) => `urn:ietf:params:restconf:capability:${name}:1.0`),
   ];
   const stream = [restconfStream(created, (encoding) => `/restconf/streams/NETCONF/${encoding}`)];
   return { 'ietf-restconf-monitoring:restconf-state': { capabilities: { capability }, streams: { stream } } };

@@ -11,6 +11,7 @@ import { ManagementError } from '../state/errors.ts';
 import type { ValueCheck } from '../state/request.ts';
 import { prefixNumber } from '../state/rows.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
+import { markAttributes } from './page-marks.ts';
 import { parsePredicates } from './path.ts';
 import type { Piece } from './pause.ts';
 import { Pause } from './pause.ts';
@@ -393,6 +394,7 @@ function declaration(node: DataNode, outer: string): string {
   let text = schema.namespace === outer ? '' : ` xmlns="${escapeAttribute(schema.namespace)}"`;
   if (node.isDefault) text += ` xmlns:wd="${WITH_DEFAULTS_NAMESPACE}" wd:default="true"`;
   if (node.origin !== undefined) text += originAttribute(node.origin);
+  if (node.page) text += markAttributes(node.page);
   if (node.type !== 'identityref' && node.type !== 'instance-identifier' && !isNodeInstance(node)) return text;
   const namespaces = new Map<string, string>();
   for (const [, module = ''] of node.value.matchAll(/([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g)) {

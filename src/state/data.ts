@@ -19,6 +19,17 @@ export interface Insert {
 /** Identities of ietf-origin (RFC 8342 §5.3.4) that nodes here can have. */
 export type Origin = 'intended' | 'system' | 'default' | 'learned';
 
+/** What an answer says of a list of which a part goes out, at its first entry (draft-ietf-netconf-list-pagination §4). */
+export interface PageMarks {
+  /** Entries behind those that go out; absent where there are none. */
+  readonly remaining?: number | 'unknown' | undefined;
+  /** Cursors of the pages behind and before this one; absent where there is none. */
+  readonly next?: string | undefined;
+  readonly previous?: string | undefined;
+  /** By which the entries were sorted. */
+  readonly locale?: string | undefined;
+}
+
 const NO_CHILDREN: ReadonlyMap<string, DataNode> = new Map();
 let keyless = 0;
 
@@ -37,6 +48,8 @@ export class DataNode {
   isDefault = false;
   /** In operational state data: where it is not that of the parent, in an answer where it is to be shown. */
   origin: Origin | undefined;
+  /** In an answer: of the list whose first entry this is. */
+  page: PageMarks | undefined;
   #children: Map<string, DataNode> | undefined;
 
   constructor(schema: SchemaNode, value = '', type = schema.type) {

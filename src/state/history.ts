@@ -25,7 +25,7 @@ import type { ChangeSummary, Gap, Place } from './records.ts';
 import { changeKey, isFullPart, placeOfChange, rowsOfChange, seal, summaryOfChange, unseal } from './records.ts';
 import { HistoricChange, inSlices, isSameRow } from './row-changes.ts';
 import type { SealedRow } from './rows.ts';
-import { formatNumber, keyOfNumber, longestMatch, prefixNumber, RowSource, rowKey } from './rows.ts';
+import { formatNumber, keyOfNumber, longestMatch, prefixNumber, RowSource, rowKey, rowsBackUnder } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { Snapshot } from './snapshot.ts';
 import { TouchedRows } from './touched-rows.ts';
@@ -347,6 +347,14 @@ class RowsAt extends RowSource {
       if (change.done || change.value.number !== row.number) yield row;
     }
     for (; !change.done; change = changed.next()) yield* here(change.value);
+  }
+
+  sealedRowsBack(instance: string, from = Number.POSITIVE_INFINITY): Iterable<SealedRow> {
+    const table = this.#snapshot.tableOf(instance);
+    if (table === undefined) return [];
+    const changed = [...this.#history.rowsBefore(this.#version, table, 0)].filter(({ number }) => number <= from);
+    const current = this.#emptyAt(table) === LAST_VERSION ? this.#snapshot.sealedRowsBack(instance, from) : [];
+    return rowsBackUnder(current, changed.reverse());
   }
 
   count(instance: string): number {

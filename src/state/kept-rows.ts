@@ -52,6 +52,10 @@ export class KeptRows extends RowSource {
     return this.#goOn(from, (rows, next) => rows.sealedRows(instance, next));
   }
 
+  sealedRowsBack(instance: string, from = Number.POSITIVE_INFINITY): Iterable<SealedRow> {
+    return this.#goOn(from, (rows, next) => rows.sealedRowsBack(instance, next), -1);
+  }
+
   override passingRows(instance: string): Iterable<SealedRow> {
     const read = (rows: RowSource, next: number) =>
       next === 0 ? rows.passingRows(instance) : rows.sealedRows(instance, next);
@@ -97,14 +101,18 @@ export class KeptRows extends RowSource {
     this.#leave();
   }
 
-  /** Rows from `from` on, read by `read` from whatever is stood on. */
-  *#goOn(from: number, read: (rows: RowSource, from: number) => Iterable<SealedRow>): Generator<SealedRow> {
+  /** Rows from `from` on, or back, read by `read` from whatever is stood on. */
+  *#goOn(
+    from: number,
+    read: (rows: RowSource, from: number) => Iterable<SealedRow>,
+    step: 1 | -1 = 1,
+  ): Generator<SealedRow> {
     let next = from;
     for (;;) {
       const footing = this.#now();
       let isMoved = false;
       for (const row of read(footing.rows, next)) {
-        next = row.number + 1;
+        next = row.number + step;
         yield row;
         isMoved = this.#now() !== footing;
         if (isMoved) break;

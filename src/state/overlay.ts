@@ -8,7 +8,7 @@ import type { Ipv4Prefix } from '../address.ts';
 import type { Binding } from './model.generated.ts';
 import { isAscending, RowPack } from './row-pack.ts';
 import type { SealedRow } from './rows.ts';
-import { prefixNumber, RowSource } from './rows.ts';
+import { prefixNumber, RowSource, rowsBackUnder } from './rows.ts';
 
 interface Layer {
   /** Whether all rows below are gone. */
@@ -163,6 +163,8 @@ export function overlayBetween(base: RowSource, from: RowOverlay, to: RowOverlay
   return result;
 }
 
+const NO_OCTETS = new Uint8Array(0);
+
 /** A base with an overlay on top. */
 export class OverlaidRows extends RowSource {
   readonly #base: RowSource;
@@ -190,6 +192,14 @@ export class OverlaidRows extends RowSource {
       if (changed[next] !== row.number) yield row;
     }
     for (; next < changed.length; next++) yield* this.#changed(instance, changed[next]);
+  }
+
+  sealedRowsBack(instance: string, from = Number.POSITIVE_INFINITY): Iterable<SealedRow> {
+    const numbers = this.#overlay.numbers(instance).filter((number) => number <= from);
+    const changedTo = (number: number) => this.#overlay.get(instance, number) ?? NO_OCTETS;
+    const changed = Array.from(numbers.reverse(), (number) => ({ number, value: changedTo(number) }));
+    const base = this.#overlay.isCleared(instance) ? [] : this.#base.sealedRowsBack(instance, from);
+    return rowsBackUnder(base, changed);
   }
 
   *#changed(instance: string, number = -1): Generator<SealedRow> {

@@ -21,6 +21,8 @@ export abstract class RowSource {
   abstract sealed(instance: string, number: number): Uint8Array | undefined;
   /** The rows from a prefix on. */
   abstract sealedRows(instance: string, from?: number): Iterable<SealedRow>;
+  /** The rows from a prefix back to the first, in falling order; without a prefix from the last one on. */
+  abstract sealedRowsBack(instance: string, from?: number): Iterable<SealedRow>;
   abstract count(instance: string): number;
 
   /** All rows for whoever is done with one before he asks for the next: what it gives may be written over then, also meanwhile. */
@@ -49,9 +51,25 @@ export class NoRows extends RowSource {
   sealedRows(): Iterable<SealedRow> {
     return [];
   }
+  sealedRowsBack(): Iterable<SealedRow> {
+    return [];
+  }
   count(): number {
     return 0;
   }
+}
+
+/** Rows in falling order with others over them, an empty value for none; `changed` falls, too. */
+export function* rowsBackUnder(base: Iterable<SealedRow>, changed: Iterable<SealedRow>): Generator<SealedRow> {
+  const changes = changed[Symbol.iterator]();
+  let change = changes.next();
+  for (const row of base) {
+    for (; !change.done && change.value.number > row.number; change = changes.next()) {
+      if (change.value.value.length > 0) yield change.value;
+    }
+    if (change.done || change.value.number !== row.number) yield row;
+  }
+  for (; !change.done; change = changes.next()) if (change.value.value.length > 0) yield change.value;
 }
 
 /** A prefix as one number below 2^38, in key order. */

@@ -55,6 +55,15 @@ export class Snapshot extends RowSource {
     }
   }
 
+  *sealedRowsBack(instance: string, from = Number.POSITIVE_INFINITY): Generator<SealedRow> {
+    const table = this.tableOf(instance);
+    if (table === undefined) return;
+    const start = from === Number.POSITIVE_INFINITY ? tableKey(table + 1) : rowKey(table, keyOfNumber(from));
+    for (const { key, value } of this.#walk('bindings', { start, end: tableKey(table), reverse: true })) {
+      yield { number: numberOfKey(key, 2), value };
+    }
+  }
+
   /** What startup says of rows instead of running: key without instance number -> sealed row, empty for none. */
   *startupRows(): Generator<{
     readonly instance: string;

@@ -11,7 +11,11 @@ import type { RowSource } from './rows.ts';
 import { longestMatch } from './rows.ts';
 
 /** One datastore, consistent, however long the reading takes; to be closed. It never holds up a commit. */
-export interface View extends Pick<RowSource, 'binding' | 'bindings' | 'sealedRows' | 'passingRows' | 'count'> {
+export interface View
+  extends Pick<
+    RowSource,
+    'binding' | 'bindings' | 'sealed' | 'sealedRows' | 'sealedRowsBack' | 'passingRows' | 'count'
+  > {
   readonly version: number;
   readonly time: Date;
   /** The last commit of running up to `version`. */
@@ -51,7 +55,9 @@ export function openView(kept: KeptRows, { tree, rows, time, edition }: Shown): 
     tree,
     binding: (instance, address, length) => rows.binding(instance, address, length),
     bindings: (instance, from) => rows.bindings(instance, from),
+    sealed: (instance, number) => rows.sealed(instance, number),
     sealedRows: (instance, from) => rows.sealedRows(instance, from),
+    sealedRowsBack: (instance, from) => rows.sealedRowsBack(instance, from),
     passingRows: (instance) => rows.passingRows(instance),
     count: (instance) => rows.count(instance),
     isEmpty: (instance) => {

@@ -72,7 +72,13 @@ export function readRequestOf(
   if (!ds) return { datastore: 'running', content, withDefaults };
   if (ds.name === 'operational') {
     const inUse = withDefaults === undefined || withDefaults === 'explicit' ? 'report-all' : withDefaults;
-    return { datastore: 'running', content, withDefaults: inUse, origins: { isShown: withOrigin } };
+    return {
+      datastore: 'running',
+      isOperational: true,
+      content,
+      withDefaults: inUse,
+      origins: { isShown: withOrigin },
+    };
   }
   const datastore = ds.name === 'intended' ? 'running' : ds.name;
   const selection = content === 'nonconfig' ? { parts: [], base: 0 } : undefined;

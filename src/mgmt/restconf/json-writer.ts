@@ -5,6 +5,7 @@
 
 import type { DataNode, Origin } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
+import { markMembers } from '../page-marks.ts';
 import type { Piece } from '../pause.ts';
 import { Pause } from '../pause.ts';
 import { RowNode } from '../row-node.ts';
@@ -168,10 +169,11 @@ class MemberWriter {
 }
 
 /** Annotations of a node as an object; undefined when it has none. */
-function annotationsOf({ isDefault, origin }: DataNode): string | undefined {
-  if (!isDefault && origin === undefined) return undefined;
+function annotationsOf({ isDefault, origin, page }: DataNode): string | undefined {
+  if (!isDefault && origin === undefined && page === undefined) return undefined;
   const members = isDefault ? ['"ietf-netconf-with-defaults:default":true'] : [];
   if (origin !== undefined) members.push(originMember(origin));
+  if (page) members.push(...markMembers(page));
   return `{${members.join(',')}}`;
 }
 

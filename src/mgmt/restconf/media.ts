@@ -18,6 +18,9 @@ export const YANG_PATCH_TYPES = {
 /** What PATCH takes, for Accept-Patch (RFC 5789 §3.1). */
 export const PATCH_TYPES = [MEDIA_TYPES.xml, MEDIA_TYPES.json, YANG_PATCH_TYPES.xml, YANG_PATCH_TYPES.json].join(', ');
 
+/** Entries of a list in one document (draft-ietf-netconf-list-pagination-rc §2.2). */
+export const XML_LIST = 'application/yang-data+xml-list';
+
 export const EVENT_STREAM = 'text/event-stream';
 
 /** Header fields by lower-case name, as Node gives them. */
@@ -71,9 +74,16 @@ export function replyEncoding(headers: Headers): Encoding {
   throw new RestconfFault(406, 'invalid-value', { message });
 }
 
+/** Whether a client that asks for a list wants its entries in one XML document: it names that type, and no other one rather. */
+export function prefersXmlList(headers: Headers): boolean {
+  const ranges = (header(headers, 'accept') ?? '').split(',').map(parseRange);
+  const wanted = ranges.find(({ type }) => type === XML_LIST)?.quality ?? 0;
+  return wanted > quality(ranges, MEDIA_TYPES.json) && wanted >= quality(ranges, MEDIA_TYPES.xml);
+}
+
 /** The encoding of an error: as `replyEncoding`, but a client that accepts neither gets one all the same. */
 export function errorEncoding(headers: Headers): Encoding {
-  return preferredEncoding(headers) ?? requestEncoding(headers);
+  return preferredEncoding(headers) ?? (prefersXmlList(headers) ? 'xml' : requestEncoding(headers));
 }
 
 /** @throws RestconfFault 406 when the client takes no event stream (RFC 8040 §6.3) */

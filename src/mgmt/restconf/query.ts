@@ -4,8 +4,10 @@ import type { Insert } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
 import type { Content, WithDefaults } from '../reading.ts';
 import type { SelectionPart } from '../selection.ts';
-import { badRequest } from './fault.ts';
+import { badRequest, RestconfFault } from './fault.ts';
 import { parseFields } from './fields.ts';
+import type { PageQuery } from './page-query.ts';
+import { limitOf, PAGE_PARAMETERS, SUBLIST_LIMIT } from './page-query.ts';
 import { decode } from './resource-path.ts';
 
 export interface Query {
@@ -17,14 +19,18 @@ export interface Query {
   readonly withDefaults: WithDefaults | undefined;
   /** RFC 8527 §3.2.2. */
   readonly withOrigin: boolean;
+  /** Parameters of list pagination, as they came; undefined without any. */
+  readonly page: PageQuery | undefined;
+  /** Infinity when unbounded. */
+  readonly sublistLimit: number;
   readonly insert: Insert['where'] | undefined;
   /** Path of the entry that `insert` is relative to; its pieces are still percent-encoded, as in a URL. */
   readonly point: string | undefined;
 }
 
 const READ_PARAMETERS = ['content', 'depth', 'fields', 'with-defaults'];
-const OPERATIONAL_PARAMETERS = [...READ_PARAMETERS, 'with-origin'];
 const WITHOUT_VALUE = ['with-origin'];
+const PAGINATION: readonly string[] = [...PAGE_PARAMETERS, SUBLIST_LIMIT];
 const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   GET: READ_PARAMETERS,
   HEAD: READ_PARAMETERS,
@@ -33,13 +39,24 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * `target` is the resource's schema, the root for the datastore, undefined for resources that take no parameters;
- * `isOperational` says that it is in the operational state datastore.
+ * `target` is the resource's schema, the root for the datastore, undefined for resources that take no parameters; it may be in the
+ * operational state datastore, and be a whole list.
  * @throws RestconfFault 400 for a parameter that is unknown, repeated, not for this method, or has a wrong value
  */
-export function parseQuery(method: string, text: string, target: SchemaNode | undefined, isOperational = false): Query {
+export function parseQuery(
+  method: string,
+  text: string,
+  target: SchemaNode | undefined,
+  {
+    isOperational = false,
+    isWholeList = false,
+  }: { readonly isOperational?: boolean; readonly isWholeList?: boolean } = {},
+): Query {
   const known = (target && PARAMETERS[method]) ?? [];
-  const allowed = isOperational && known === READ_PARAMETERS ? OPERATIONAL_PARAMETERS : known;
+  const allowed =
+    known === READ_PARAMETERS
+      ? [...known, ...(isOperational ? WITHOUT_VALUE : []), ...(isWholeList ? PAGE_PARAMETERS : []), SUBLIST_LIMIT]
+      : known;
   const values = parameters(method, text, allowed);
   const fields = values.get('fields');
   const query: Query = {
@@ -48,6 +65,8 @@ export function parseQuery(method: string, text: string, target: SchemaNode | un
     fields: fields === undefined || !target ? undefined : parseFields(fields, target),
     withDefaults: oneOf(values, 'with-defaults', ['report-all', 'report-all-tagged', 'trim', 'explicit']),
     withOrigin: values.has('with-origin'),
+    page: PAGE_PARAMETERS.some((name) => values.has(name)) ? values : undefined,
+    sublistLimit: limitOf(SUBLIST_LIMIT, values.get(SUBLIST_LIMIT)),
     insert: oneOf(values, 'insert', ['first', 'last', 'before', 'after']),
     point: values.get('point'),
   };
@@ -78,7 +97,10 @@ function parameters(method: string, text: string, allowed: readonly string[]): R
     const name = decode(equals < 0 ? parameter : parameter.slice(0, equals));
     if (!allowed.includes(name)) {
       const expected = allowed.length === 0 ? 'none' : allowed.join(', ');
-      throw badRequest(`query parameter '${name}' is not for ${method} of this resource; known here: ${expected}`);
+      const message = `query parameter '${name}' is not for ${method} of this resource; known here: ${expected}`;
+      throw PAGINATION.includes(name)
+        ? new RestconfFault(400, 'operation-not-supported', { message })
+        : badRequest(message);
     }
     if (values.has(name)) throw badRequest(`query parameter '${name}' came twice`);
     const takesValue = !WITHOUT_VALUE.includes(name);

@@ -3,6 +3,7 @@
 import type { DataNode } from '../../state/data.ts';
 import type { Caller } from '../../state/request.ts';
 import { originOf } from '../origin.ts';
+import { PAGINATION_NAMESPACE } from '../page-marks.ts';
 import type { Piece } from '../pause.ts';
 import { Pause } from '../pause.ts';
 import type { Content, Reading } from '../reading.ts';
@@ -10,14 +11,18 @@ import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
 import { isUnmodified } from './conditions.ts';
 import { hasTag, readRequestOf, tagHeaders } from './datastore-resource.ts';
+import type { RestconfFault } from './fault.ts';
 import { badRequest, notFound } from './fault.ts';
+import { readListPage } from './list-page.ts';
 import type { Encoding } from './media.ts';
+import { XML_LIST } from './media.ts';
 import type { Reply } from './reply.ts';
 import { dataReply, RESTCONF_NAMESPACE, writeNodes } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
 import { datastoreOf } from './request.ts';
 import type { PathStep } from './resource-path.ts';
 import { printDataPath } from './resource-path.ts';
+import { limitRows, limitSublists } from './sublists.ts';
 import { holdsState, targetNodes } from './target.ts';
 
 /**
@@ -32,24 +37,40 @@ export async function readResource(
   const { depth, fields } = request.query;
   const steps = request.resource.kind === 'data' ? request.resource.steps : [];
   const selection = steps.length === 0 && !fields ? undefined : pathSelection(steps, fields);
-  const asked = { selection, depth, ...readRequestOf(datastoreOf(request.resource), request.query) };
-  const reading = await operations.read(caller, asked);
+  const ofDatastore = readRequestOf(datastoreOf(request.resource), request.query);
+  const asked = { selection, depth, ...ofDatastore };
+  const { page } = request.query;
+  const { reading, entries } = page
+    ? await readListPage(operations, caller, { ...asked, selection: ofDatastore.selection }, steps, page, fields)
+    : { reading: await operations.read(caller, asked), entries: undefined };
   try {
-    return replyOf(request, reading, steps, asked.content);
+    return replyOf(request, reading, steps, { content: asked.content, entries });
   } catch (error) {
     reading.close();
     throw error;
   }
 }
 
-function replyOf(request: RestconfRequest, reading: Reading, steps: readonly PathStep[], content: Content): Reply {
+interface Read {
+  readonly content: Content;
+  /** Of a part of a list, which may be empty. */
+  readonly entries: Iterable<DataNode> | undefined;
+}
+
+function replyOf(
+  request: RestconfRequest,
+  reading: Reading,
+  steps: readonly PathStep[],
+  { content, entries }: Read,
+): Reply {
   const { replyEncoding, method, conditions, resource, query } = request;
   const ds = datastoreOf(resource);
   const schema = steps[steps.length - 1]?.schema ?? reading.root.schema;
-  const found = targetNodes(reading, steps);
+  const found = entries ? walk(entries) : targetNodes(reading, steps);
   const nodes = query.withOrigin ? withOrigins(found) : found;
   const first = nodes.next();
-  if (first.done && steps.length > 0) throw notFound(`there is no ${printDataPath(steps)}`);
+  if (first.done && steps.length > 0 && !entries) throw notFound(`there is no ${printDataPath(steps)}`);
+  if (first.done && replyEncoding === 'xml' && steps.length > 0 && !request.isXmlList) throw noDocument('no');
   const headers = schema.config ? tagHeaders(ds, reading) : {};
   // An entity-tag speaks of the configuration: with state in the answer it says nothing about being unmodified.
   const mayBeCached = schema.config && hasTag(ds) && (content === 'config' || !holdsState(schema));
@@ -58,23 +79,48 @@ function replyOf(request: RestconfRequest, reading: Reading, steps: readonly Pat
     return { status: 304, headers: { ...headers, 'cache-control': 'no-cache' } };
   }
   const all = first.done ? [] : prepend(first.value, nodes);
+  const { shown, rows } = limited(all, reading, query.sublistLimit);
   const body =
     steps.length === 0
-      ? datastoreBody(replyEncoding, all, reading)
-      : resourceBody(replyEncoding, all, reading, schema.isList);
-  const reply = dataReply(replyEncoding, body, headers);
+      ? datastoreBody(replyEncoding, shown, rows)
+      : request.isXmlList
+        ? xmlList(shown, rows)
+        : first.done && replyEncoding === 'json'
+          ? [`{"${schema.module}:${schema.name}":[]}`]
+          : resourceBody(replyEncoding, shown, rows, schema.isList);
+  const type = request.isXmlList ? { 'content-type': XML_LIST } : {};
+  const reply = dataReply(replyEncoding, body, { ...headers, ...type });
   if (method === 'GET') return { ...reply, close: () => reading.close() };
   reading.close();
   return { status: reply.status, headers: reply.headers };
 }
 
-function resourceBody(
-  encoding: Encoding,
+/** What goes out of a reading, and the rows below its nodes. */
+type Rows = (parent: DataNode) => Iterable<DataNode>;
+
+function limited(
   nodes: Iterable<DataNode>,
   reading: Reading,
-  isList: boolean,
-): Iterable<Piece> {
-  const rows = (parent: DataNode) => reading.rows(parent);
+  limit: number,
+): { readonly shown: Iterable<DataNode>; readonly rows: Rows } {
+  const rows: Rows = (parent) => reading.rows(parent);
+  if (limit === Number.POSITIVE_INFINITY) return { shown: nodes, rows };
+  function* shown(): Generator<DataNode> {
+    for (const node of nodes) {
+      if (!(node instanceof Pause)) limitSublists(node, limit);
+      yield node;
+    }
+  }
+  return { shown: shown(), rows: (parent) => limitRows(rows(parent), limit) };
+}
+
+function* xmlList(nodes: Iterable<DataNode>, rows: Rows): Generator<Piece> {
+  yield `<lpg:xml-list xmlns:lpg="${PAGINATION_NAMESPACE}">`;
+  yield* writeNodes('xml', nodes, rows);
+  yield '</lpg:xml-list>';
+}
+
+function resourceBody(encoding: Encoding, nodes: Iterable<DataNode>, rows: Rows, isList: boolean): Iterable<Piece> {
   if (encoding === 'json' || !isList) return writeNodes(encoding, nodes, rows);
   return writeNodes(encoding, onlyOne(nodes), rows);
 }
@@ -84,15 +130,19 @@ function* onlyOne(nodes: Iterable<DataNode>): Generator<DataNode> {
   let only: DataNode | undefined;
   for (const node of nodes) {
     if (node instanceof Pause) yield node;
-    else if (only) throw badRequest('several entries make no XML document: ask for one entry, or for JSON (§4.3)');
+    else if (only) throw noDocument('several');
     else only = node;
   }
   if (only) yield only;
 }
 
+/** RFC 8040 §4.3. */
+function noDocument(how: 'no' | 'several'): RestconfFault {
+  return badRequest(`${how} entries make no XML document: ask for one entry, for JSON, or for ${XML_LIST}`);
+}
+
 /** The top nodes stand inside the datastore resource, a container of ietf-restconf (§3.3.1). */
-function* datastoreBody(encoding: Encoding, nodes: Iterable<DataNode>, reading: Reading): Generator<Piece> {
-  const rows = (parent: DataNode) => reading.rows(parent);
+function* datastoreBody(encoding: Encoding, nodes: Iterable<DataNode>, rows: Rows): Generator<Piece> {
   yield encoding === 'json' ? '{"ietf-restconf:data":' : `<data xmlns="${RESTCONF_NAMESPACE}">`;
   yield* writeNodes(encoding, nodes, rows);
   yield encoding === 'json' ? '}' : '</data>';
@@ -104,6 +154,10 @@ function* withOrigins(nodes: Iterable<DataNode>): Generator<DataNode> {
     if (!(node instanceof Pause) && node.schema.config) node.origin ??= originOf(node);
     yield node;
   }
+}
+
+function* walk(nodes: Iterable<DataNode>): Generator<DataNode> {
+  yield* nodes;
 }
 
 function* prepend(first: DataNode, rest: Iterable<DataNode>): Generator<DataNode> {

@@ -11,7 +11,15 @@ import { datastoreNamed } from './datastore-resource.ts';
 import { badRequest, notFound, RestconfFault } from './fault.ts';
 import { LIMITS } from './limits.ts';
 import type { Encoding, Headers } from './media.ts';
-import { bodyType, errorEncoding, header, PATCH_TYPES, replyEncoding, requireEventStream } from './media.ts';
+import {
+  bodyType,
+  errorEncoding,
+  header,
+  PATCH_TYPES,
+  prefersXmlList,
+  replyEncoding,
+  requireEventStream,
+} from './media.ts';
 import type { Query, StreamQuery } from './query.ts';
 import { parseQuery, parseStreamQuery } from './query.ts';
 import type { PathStep } from './resource-path.ts';
@@ -59,6 +67,8 @@ export interface RestconfRequest {
   /** Whether the body is a YANG Patch, which PATCH may have (RFC 8072). */
   readonly isYangPatch: boolean;
   readonly replyEncoding: Encoding;
+  /** Whether entries are wanted in one XML document (draft-ietf-netconf-list-pagination-rc §2.2). */
+  readonly isXmlList: boolean;
   readonly conditions: Conditions;
   /** For the record of an edit; from the header field Edit-Comment. */
   readonly comment: string | undefined;
@@ -111,17 +121,17 @@ export function parseRequest(
   const body = WITH_BODY.includes(method) ? bodyType(method, headers) : undefined;
   const isEvents = isStream || resource.kind === 'subscription';
   if (isEvents) requireEventStream(headers);
+  const isXmlList = isWholeList(resource) && prefersXmlList(headers);
   const request: RestconfRequest = {
     method: known,
     resource,
-    query: parseQuery(
-      method,
-      isStream ? '' : query,
-      targetOf(resource, schema),
-      datastoreOf(resource)?.name === 'operational',
-    ),
+    query: parseQuery(method, isStream ? '' : query, targetOf(resource, schema), {
+      isOperational: datastoreOf(resource)?.name === 'operational',
+      isWholeList: isWholeList(resource),
+    }),
     ...(isStream && { streamQuery: parseStreamQuery(method, query) }),
-    replyEncoding: isEvents ? errorEncoding(headers) : replyEncoding(headers),
+    replyEncoding: isEvents ? errorEncoding(headers) : isXmlList ? 'xml' : replyEncoding(headers),
+    isXmlList,
     bodyEncoding: body?.encoding,
     isYangPatch: body?.isYangPatch ?? false,
     conditions: {
@@ -190,6 +200,13 @@ function parseData(segments: readonly string[], schema: Schema, check: ValueChec
   if (action) return { kind: 'action', schema: action, steps };
   const last = steps[steps.length - 1];
   return last ? { kind: 'data', schema: last.schema, steps, ...inDatastore } : { kind: 'datastore', ...inDatastore };
+}
+
+/** A list or leaf-list, not an entry of it. */
+function isWholeList(resource: Resource): boolean {
+  if (resource.kind !== 'data') return false;
+  const { schema, keys } = resource.steps[resource.steps.length - 1] ?? {};
+  return schema?.isList === true && keys?.length === 0;
 }
 
 /** The datastore of NMDA that a resource is in; undefined where it is that of RFC 8040. */

@@ -17,15 +17,16 @@ export const MAX_DEPTH = 50;
 export type PrefixLookup = (prefix: string) => string | undefined;
 
 /**
- * `unprefixed` says which namespace names without prefix are in.
+ * `unprefixed` says which namespace names without prefix are in: none, that of any module, or a certain one (RFC 7950 §6.4.1).
  * @throws ManagementError invalid-value, unknown-namespace for a prefix, too-big
  */
 export function parseExpression(
   text: string,
   namespaceOf: PrefixLookup,
-  unprefixed: 'none' | 'any' = 'none',
+  unprefixed: 'none' | 'any' | { readonly namespace: string } = 'none',
 ): Expression {
-  return new Parser(text, namespaceOf, unprefixed === 'any' ? undefined : '').whole();
+  const namespace = typeof unprefixed === 'object' ? unprefixed.namespace : unprefixed === 'any' ? undefined : '';
+  return new Parser(text, namespaceOf, namespace).whole();
 }
 
 const AXES: ReadonlySet<string> = new Set<Axis>([
@@ -50,12 +51,12 @@ const EVERYTHING_BELOW: Step = { axis: 'descendant-or-self', test: ANY_NODE, pre
 class Parser {
   readonly #text: string;
   readonly #namespaceOf: PrefixLookup;
-  readonly #unprefixed: '' | undefined;
+  readonly #unprefixed: string | undefined;
   readonly #tokens: readonly Token[];
   #next = 0;
   #depth = 0;
 
-  constructor(text: string, namespaceOf: PrefixLookup, unprefixed: '' | undefined) {
+  constructor(text: string, namespaceOf: PrefixLookup, unprefixed: string | undefined) {
     this.#text = text;
     this.#unprefixed = unprefixed;
     this.#namespaceOf = namespaceOf;

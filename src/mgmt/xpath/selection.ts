@@ -135,7 +135,8 @@ const STATISTICS: ReadonlySet<string> = new Set([
 /** Steps that lead no further down, or only to what the next step is to choose from. */
 const NOT_DOWN: ReadonlySet<Axis> = new Set(['ancestor', 'ancestor-or-self', 'parent', 'self', 'descendant-or-self']);
 
-function mayReachStatistics(expression: Expression): boolean {
+/** Whether the expression may look at statistics of bindings. */
+export function mayReachStatistics(expression: Expression): boolean {
   const steps = expression.kind === 'path' ? expression.steps : [];
   return (
     steps.some(isStepToStatistics) || [...partsOf(expression), ...predicatesOf(expression)].some(mayReachStatistics)

@@ -59,18 +59,12 @@ export class ActiveRows extends RowSource {
     return this.#base.sealed(aftr, number) ?? this.#base.sealed(learnedTable(aftr), number);
   }
 
-  *sealedRows(aftr: string, from?: number): Generator<SealedRow> {
-    const learned = this.#base.sealedRows(learnedTable(aftr), from)[Symbol.iterator]();
-    try {
-      let next = learned.next();
-      for (const row of this.#base.sealedRows(aftr, from)) {
-        for (; !next.done && next.value.number < row.number; next = learned.next()) yield next.value;
-        yield row;
-      }
-      for (; !next.done; next = learned.next()) yield next.value;
-    } finally {
-      learned.return?.();
-    }
+  sealedRows(aftr: string, from?: number): Iterable<SealedRow> {
+    return inOrder(this.#base.sealedRows(learnedTable(aftr), from), this.#base.sealedRows(aftr, from), 1);
+  }
+
+  sealedRowsBack(aftr: string, from?: number): Iterable<SealedRow> {
+    return inOrder(this.#base.sealedRowsBack(learnedTable(aftr), from), this.#base.sealedRowsBack(aftr, from), -1);
   }
 
   override passingRows(aftr: string): Iterable<SealedRow> {
@@ -79,5 +73,20 @@ export class ActiveRows extends RowSource {
 
   count(aftr: string): number {
     return this.#base.count(aftr) + this.#base.count(learnedTable(aftr));
+  }
+}
+
+/** Rows of two tables, each in order: of ascending numbers with 1, of descending ones with -1. */
+function* inOrder(one: Iterable<SealedRow>, other: Iterable<SealedRow>, direction: 1 | -1): Generator<SealedRow> {
+  const rows = one[Symbol.iterator]();
+  try {
+    let next = rows.next();
+    for (const row of other) {
+      for (; !next.done && (next.value.number - row.number) * direction < 0; next = rows.next()) yield next.value;
+      yield row;
+    }
+    for (; !next.done; next = rows.next()) yield next.value;
+  } finally {
+    rows.return?.();
   }
 }
