@@ -5,6 +5,7 @@
  *   datapath   the engine in memory: packets a second at 1,000 and 1,000,000 bindings
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
+ *   restconf   RESTCONF: reads and writes of one binding and reads of pages beside a bare handler of the same HTTP stack (root)
  *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
  *   state      configuration through the faces of a running instance: edits, bulk loads, reads, memory (root; [--bindings N])
@@ -39,6 +40,10 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
   netconf: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/netconf.ts')).benchNetconf());
+  },
+  restconf: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/restconf.ts')).benchRestconf());
   },
   rfc8219: async (words) => (await import('./bench/rfc8219.ts')).benchRfc8219(words),
   state: async (words) => {

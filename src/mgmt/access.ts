@@ -72,6 +72,8 @@ export class AccessControl {
     groupsOf: () => [],
     lists: [],
   };
+  /** By user, under these rules. */
+  readonly #rights = new Map<string, Rights>();
 
   constructor(configuration: () => DataNode) {
     this.#configuration = configuration;
@@ -82,9 +84,14 @@ export class AccessControl {
     if (root !== this.#compiledFrom) {
       this.#rules = compile(root.child('nacm', 'ietf-netconf-acm'));
       this.#compiledFrom = root;
+      this.#rights.clear();
     }
     if (isRecovery(caller) || !this.#rules.enabled) return EVERYTHING;
-    return new RuleRights(this.#rules, caller.user, this.denials);
+    const known = this.#rights.get(caller.user);
+    if (known) return known;
+    const rights = new RuleRights(this.#rules, caller.user, this.denials);
+    this.#rights.set(caller.user, rights);
+    return rights;
   }
 }
 

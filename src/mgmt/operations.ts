@@ -165,6 +165,15 @@ export class Operations {
     return openCountedReading(source, shown, options, statistics);
   }
 
+  /**
+   * A binding of running by its prefix (see `prefixNumber`), as its row; undefined when there is none, or when it takes more than the
+   * row to say what the caller may read of it.
+   */
+  row(caller: Caller, aftr: string, prefix: number): ReturnType<Datastores['row']> {
+    const isPlain = this.#access.rightsOf(caller).readsAll && !this.#state.countsBindings(this.#datastores, aftr);
+    return isPlain ? this.#datastores.row(aftr, prefix) : undefined;
+  }
+
   edit(caller: Caller, request: EditRequest): Promise<Edition> {
     return this.#discreetly(caller, this.#datastores.edit(caller, request, this.#authorize(caller)));
   }

@@ -93,11 +93,14 @@ export interface RouteState {
 
 export class StateData {
   readonly #schema: Schema;
+  /** Of a binding. */
+  readonly #statistics: SchemaNode | undefined;
   readonly #datapath: Datapath;
   readonly #sources: readonly KnownSource[];
 
   constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms, routes }: StateParts) {
     this.#schema = schema;
+    this.#statistics = schema.find(`${BINDING_PATH}/statistics`);
     this.#datapath = datapath;
     const library = withDatastores(schema, JSON.parse(context.yangLibrary().json) as Json);
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
@@ -120,10 +123,15 @@ export class StateData {
     this.#sources = sources.map((source) => ({ ...source, nodes: stateNodesOf(schema, source.path) }));
   }
 
+  /** Whether bindings of an AFTR have statistics. */
+  countsBindings({ runningTree }: Pick<Datastores, 'runningTree'>, aftr: string): boolean {
+    const node = runningTree.child('softwire', 'gi-4over6')?.entry('aftr', [aftr]);
+    return this.#statistics !== undefined && node !== undefined && countsBindings(node);
+  }
+
   /** What gives the statistics of bindings; undefined when nobody wants or counts them. */
   bindingStatistics(view: View, selection: AnySelection | undefined): BindingStatistics | undefined {
-    const node = this.#schema.find(`${BINDING_PATH}/statistics`);
-    if (!node || !isWanted(selection, node)) return undefined;
+    if (!this.#statistics || !isWanted(selection, this.#statistics)) return undefined;
     const aftrs = view.tree.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
     const names = new Set(aftrs.filter(countsBindings).map((aftr) => aftr.leaf('name')));
     return names.size === 0 ? undefined : new BindingStatistics(this.#datapath, (aftr) => names.has(aftr));

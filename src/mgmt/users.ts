@@ -8,7 +8,7 @@
  * 4. a failure is noted for the source, a success forgives the failures of that user from there.
  */
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +29,8 @@ export const USER_LIMITS = {
   sourceForgottenMs: 10 * 60_000,
   /** Sources kept; the one longest unused goes first. */
   sources: 10_000,
+  /** Forms in which remembered passwords came; the one longest unused goes first. */
+  words: 1_000,
   /** User names counted apart for one source; the others count together. */
   usersPerSource: 32,
 } as const;
@@ -41,7 +43,10 @@ export interface AuthorizedKey {
 }
 
 interface Remembered {
+  readonly user: string;
   readonly entry: string;
+  /** The configuration in which the entry was like that. */
+  configuration: DataNode;
   readonly mac: Buffer;
   readonly until: number;
 }
@@ -60,7 +65,10 @@ export class Users {
   readonly #find: (root: DataNode, user: string) => DataNode | undefined;
   readonly #pool = new PasswordPool();
   readonly #key = randomBytes(32);
+  readonly #wordsSalt = randomBytes(32).toString('hex');
   readonly #remembered = new Map<string, Remembered>();
+  /** By `#wordsKey`, the oldest first. */
+  readonly #words = new Map<string, Remembered>();
   readonly #sources = new Map<string, Source>();
   readonly #closing = new AbortController();
   readonly #dummySalt = randomBytes(6).toString('hex');
@@ -92,12 +100,9 @@ export class Users {
     const from = sourceGroup(source);
     if (!(await this.#turn(from))) return false;
     const entry = this.#entry(user);
-    const known = entry && this.#remembered.get(user);
-    if (known && known.until > Date.now() && known.entry === fingerprint(entry)) {
-      if (timingSafeEqual(known.mac, this.#mac(user, password))) {
-        this.#forgive(from, user);
-        return true;
-      }
+    if (this.#isRemembered(entry, user, password)) {
+      this.#forgive(from, user);
+      return true;
     }
     const hash = entry?.leaf('password');
     const matches = await this.#pool.matches(password, hash ?? this.#dummyHash());
@@ -106,9 +111,33 @@ export class Users {
       return false;
     }
     const until = Date.now() + USER_LIMITS.rememberedMs;
-    this.#remembered.set(user, { entry: fingerprint(entry), mac: this.#mac(user, password), until });
+    const [configuration, mac] = [this.#configuration(), this.#mac(user, password)];
+    this.#remembered.set(user, { user, entry: fingerprint(entry), configuration, mac, until });
     this.#forgive(from, user);
     return true;
+  }
+
+  /**
+   * The user whose password came in these very words before and is remembered, while nothing from `source` has failed: what
+   * `verifyPassword` would find without having to wait.
+   */
+  knownBy(words: string, source: string): string | undefined {
+    if (this.#sources.size > 0 && this.#sources.has(sourceGroup(source))) return undefined;
+    const known = this.#words.get(this.#wordsKey(words));
+    if (!known || this.#remembered.get(known.user) !== known || known.until <= Date.now()) return undefined;
+    const isSame = known.configuration === this.#configuration() || this.#isSame(known, this.#entry(known.user));
+    return isSame ? known.user : undefined;
+  }
+
+  /** From now on `knownBy` finds the user by these words, if they hold the password that is remembered of him, and as long as it is. */
+  rememberWords(words: string, user: string, password: string): void {
+    const known = this.#remembered.get(user);
+    if (!known || !this.#isRemembered(this.#entry(user), user, password)) return;
+    const key = this.#wordsKey(words);
+    this.#words.delete(key);
+    this.#words.set(key, known);
+    const [oldest] = this.#words.keys();
+    if (this.#words.size > USER_LIMITS.words && oldest !== undefined) this.#words.delete(oldest);
   }
 
   /** The configuration changed: drops what is remembered of users whose entry is no longer the same. */
@@ -127,6 +156,26 @@ export class Users {
 
   #entry(user: string): DataNode | undefined {
     return this.#find(this.#configuration(), user);
+  }
+
+  #isRemembered(entry: DataNode | undefined, user: string, password: string): boolean {
+    const known = entry && this.#remembered.get(user);
+    if (!known || known.until <= Date.now() || !this.#isSame(known, entry)) return false;
+    return timingSafeEqual(known.mac, this.#mac(user, password));
+  }
+
+  /** Whether the entry is as it was when the password was right. A configuration is another object when something in it changed. */
+  #isSame(known: Remembered, entry: DataNode | undefined): boolean {
+    const configuration = this.#configuration();
+    if (known.configuration === configuration) return true;
+    if (!entry || known.entry !== fingerprint(entry)) return false;
+    known.configuration = configuration;
+    return true;
+  }
+
+  /** What stands for words that hold a password: a hash that only this process can make, and that never leaves it. */
+  #wordsKey(words: string): string {
+    return hash('sha256', `${this.#wordsSalt}${words}`, 'base64');
   }
 
   #mac(user: string, password: string): Buffer {

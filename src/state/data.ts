@@ -108,6 +108,12 @@ export class DataNode {
     return this.child(name)?.value;
   }
 
+  /** The entry of a list child with these key values. */
+  entry(name: string, keys: readonly string[]): DataNode | undefined {
+    const schema = this.schema.child(name);
+    return schema && this.get(entryId(schema, keys));
+  }
+
   /** All entries of a list or leaf-list child, in order. */
   entries(name: string): DataNode[] {
     const schema = this.schema.child(name);

@@ -124,6 +124,11 @@ export class Datastores {
     });
   }
 
+  /** A sealed row of running and the edition it is of; undefined when there is none, or when it is not known yet what running is. */
+  row(instance: string, number: number): { readonly value: Uint8Array; readonly edition: Edition } | undefined {
+    return this.#store.row(instance, number);
+  }
+
   /** Running as it was at a version. @throws ManagementError invalid-value for one that is not on record */
   viewVersion(version: number): View {
     return this.#store.viewVersion(version);

@@ -329,14 +329,14 @@ export async function copyEnvironment(environment: Environment, dir: string): Pr
 }
 
 /** Snapshots that are open of each environment, and copies under way. */
-const users = new WeakMap<Environment, number>();
+const users = new WeakMap<Environment, { count: number }>();
 /** Called when one ends of an environment that is to be closed. */
 const idle = new WeakMap<Environment, () => void>();
 
 /** Closes an environment when nobody uses it any more: LMDB takes the process down with it otherwise. */
 export function closeWhenIdle(environment: Environment): void {
   const look = () => {
-    if ((users.get(environment) ?? 0) > 0) return;
+    if ((users.get(environment)?.count ?? 0) > 0) return;
     idle.delete(environment);
     void environment.root.close();
   };
@@ -349,16 +349,22 @@ export function closeWhenIdle(environment: Environment): void {
  * the end of the environment, in all threads of the process, gives it back. To be called with no transaction under way.
  */
 export function reopen(environment: Environment): Environment | undefined {
-  if ((users.get(environment) ?? 0) > 0) return undefined;
+  if ((users.get(environment)?.count ?? 0) > 0) return undefined;
   void environment.root.close();
   return openGeneration(environment.dir, 'write');
 }
 
 /** One more uses it, until what is returned is called. */
 export function hold(environment: Environment): () => void {
-  users.set(environment, (users.get(environment) ?? 0) + 1);
+  let use = users.get(environment);
+  if (!use) {
+    use = { count: 0 };
+    users.set(environment, use);
+  }
+  const held = use;
+  held.count++;
   return () => {
-    users.set(environment, (users.get(environment) ?? 1) - 1);
-    idle.get(environment)?.();
+    held.count--;
+    if (held.count === 0) idle.get(environment)?.();
   };
 }

@@ -18,6 +18,7 @@ import type { Environment, StoreSize } from './environment.ts';
 import { closeWhenIdle, copyEnvironment, readMetaPages, reopen, sizeOf } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { STORE_FILE } from './generations.ts';
+import { Glance } from './glance.ts';
 import { History } from './history.ts';
 import { treeFromJson, treeToJson } from './json.ts';
 import { KeptRows } from './kept-rows.ts';
@@ -78,6 +79,7 @@ export class RunningStore {
   readonly #tell: Tell;
   readonly #disk: DiskCare;
   readonly #holdMs: number | undefined;
+  readonly #glance = new Glance(() => this.snapshot());
   /** Copies under way. */
   readonly #copies = new Set<Promise<void>>();
 
@@ -126,6 +128,14 @@ export class RunningStore {
       const rows = draft ? new OverlaidRows(kept, draft.overlay) : kept;
       return openView(kept, { tree, rows, time: new Date(head.time), edition: editionOf(head) });
     });
+  }
+
+  /** A row of running and the edition it is of; undefined when there is none, or when running is newer than what is known of it. */
+  row(instance: string, number: number): { readonly value: Uint8Array; readonly edition: Edition } | undefined {
+    const snapshot = this.#glance.at(this.head.version);
+    const value = snapshot?.sealed(instance, number);
+    // A copy: what is read from the store is overwritten.
+    return value && { value: new Uint8Array(value), edition: this.edition };
   }
 
   /** Running as it was at a version. @throws ManagementError invalid-value for one that is not on record */
@@ -210,6 +220,7 @@ export class RunningStore {
   giveBackMemory(): Promise<boolean> {
     const given = this.#queue.then(async () => {
       await this.#environment.root.flushed;
+      this.#glance.close();
       const environment = this.#isClosed ? undefined : reopen(this.#environment);
       this.#environment = environment ?? this.#environment;
       return environment !== undefined;
@@ -351,6 +362,7 @@ export class RunningStore {
   #switch(copy: Copy): Promise<{ before: number; after: number }> {
     return this.#onDisk(async () => {
       const old = this.#environment;
+      this.#glance.close();
       const before = sizeOf(old).octets;
       this.#environment = switchTo(this.#dir, old, copy, this.#tell);
       closeWhenIdle(old);

@@ -104,6 +104,7 @@ function rule(name: string, more: Readonly<Record<string, unknown>>): Record<str
 /** State data of a device that has none. */
 const NO_STATE = {
   addTo: async (tree: unknown) => tree,
+  countsBindings: () => false,
   bindingStatistics: () => undefined,
 } as unknown as StateData;
 

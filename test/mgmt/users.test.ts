@@ -131,6 +131,26 @@ test('a new password counts at once and the old one no longer', () =>
     assert.ok(await users.verifyPassword('alice', 'other', '192.0.2.2'));
   }));
 
+test('words that held a password are known while it is remembered, and no others', () =>
+  withUsers(async (users, set) => {
+    const [right, wrong, from] = ['Basic right', 'Basic wrong', '192.0.2.1'];
+    users.rememberWords(right, 'alice', 'secret');
+    assert.is(users.knownBy(right, from), undefined, 'nothing was verified');
+    assert.ok(await users.verifyPassword('alice', 'secret', from));
+    users.rememberWords(right, 'alice', 'secret');
+    users.rememberWords(wrong, 'alice', 'secret2');
+    users.rememberWords(wrong, 'bob', 'secret');
+    assert.is(users.knownBy(right, from), 'alice');
+    assert.is(users.knownBy(wrong, from), undefined, 'the password in them was never right');
+    await users.verifyPassword('mallory', 'x', '192.0.2.2');
+    assert.is(users.knownBy(right, '192.0.2.2'), undefined, 'that source has to wait');
+    assert.is(users.knownBy(right, from), 'alice');
+    set(hashOf('other'));
+    assert.is(users.knownBy(right, from), undefined, 'the password is another one');
+    assert.ok(await users.verifyPassword('alice', 'other', from));
+    assert.is(users.knownBy(right, from), undefined, 'the other one is remembered');
+  }));
+
 test('an unknown user costs what a known one costs', () =>
   withUsers(async (users, set) => {
     set(hashOf('secret', 100_000));

@@ -84,6 +84,15 @@ export class Instance {
     return SSH_PORT;
   }
 
+  get restconfPort(): number {
+    return PORT;
+  }
+
+  /** The header field of the first user. */
+  get authorization(): string {
+    return this.#authorization;
+  }
+
   get socket(): string {
     return join(this.dir, 'run/netconf.sock');
   }

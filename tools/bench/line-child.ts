@@ -24,6 +24,11 @@ export class LineChild {
     return new LineChild(child, lines, value ?? '');
   }
 
+  /** 0 when it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Ends its work; its line. */
   async end(): Promise<string> {
     this.#child.stdin?.end();

@@ -6,21 +6,39 @@ import { RestconfFault } from './fault.ts';
 import type { Headers } from './media.ts';
 import { header } from './media.ts';
 
+export type PasswordUsers = Pick<Users, 'verifyPassword' | 'knownBy' | 'rememberWords'>;
+
 const CHALLENGE = { 'www-authenticate': 'Basic realm="gi4over6", charset="UTF-8"' };
 
 /**
- * Who sends the request; `source` is the client's address.
+ * Who sends the request; `source` is the client's address. At once when the password is remembered.
  * @throws RestconfFault 401 access-denied, the same for an unknown user and a wrong password
  */
-export async function authenticate(
+export function authenticate(users: PasswordUsers, headers: Headers, source: string): Caller | Promise<Caller> {
+  const words = header(headers, 'authorization') ?? '';
+  const known = users.knownBy(words, source);
+  return known === undefined ? verified(users, words, source) : callerOf(known, source);
+}
+
+async function verified(users: PasswordUsers, words: string, source: string): Promise<Caller> {
+  const [user, password] = await verifiedWords(users, words, source);
+  users.rememberWords(words, user, password);
+  return callerOf(user, source);
+}
+
+async function verifiedWords(
   users: Pick<Users, 'verifyPassword'>,
-  headers: Headers,
+  words: string,
   source: string,
-): Promise<Caller> {
-  const credentials = parseBasic(header(headers, 'authorization'));
+): Promise<readonly [user: string, password: string]> {
+  const credentials = parseBasic(words);
   if (!credentials) throw unauthorized('expected user and password by HTTP basic authentication');
   const [user, password] = credentials;
   if (!(await users.verifyPassword(user, password, source))) throw unauthorized('user or password is wrong');
+  return credentials;
+}
+
+function callerOf(user: string, source: string): Caller {
   return { user, session: 0, face: 'restconf', source };
 }
 
@@ -32,11 +50,12 @@ export async function identifyRouteSource(
   headers: Headers,
   source: string,
 ): Promise<Caller> {
-  return { ...(await authenticate(sources, headers, source)), isRouteSource: true };
+  const [name] = await verifiedWords(sources, header(headers, 'authorization') ?? '', source);
+  return { ...callerOf(name, source), isRouteSource: true };
 }
 
-function parseBasic(text: string | undefined): readonly [user: string, password: string] | undefined {
-  const [, token] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(text ?? '') ?? [];
+function parseBasic(text: string): readonly [user: string, password: string] | undefined {
+  const [, token] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(text) ?? [];
   if (token === undefined) return undefined;
   const pair = Buffer.from(token, 'base64').toString('utf8');
   const colon = pair.indexOf(':');

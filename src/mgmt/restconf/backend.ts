@@ -4,5 +4,14 @@ import type { Operations } from '../operations.ts';
 
 export type RestconfOperations = Pick<
   Operations,
-  'schema' | 'check' | 'read' | 'moment' | 'edit' | 'authorizeOperation' | 'action' | 'subscribe' | 'subscriptions'
+  | 'schema'
+  | 'check'
+  | 'read'
+  | 'row'
+  | 'moment'
+  | 'edit'
+  | 'authorizeOperation'
+  | 'action'
+  | 'subscribe'
+  | 'subscriptions'
 >;

@@ -12,9 +12,21 @@ export function entityTag({ version, time }: Edition): string {
   return `"${version.toString(36)}-${time.getTime().toString(36)}"`;
 }
 
-export function editionHeaders(edition: Edition): Record<string, string> {
-  return { etag: entityTag(edition), 'last-modified': edition.time.toUTCString() };
+export function editionHeaders({ version, time }: Edition): Readonly<Record<string, string>> {
+  const timeMs = time.getTime();
+  if (version !== last.version || timeMs !== last.timeMs) {
+    const headers = { etag: entityTag({ version, time }), 'last-modified': time.toUTCString() };
+    last = { version, timeMs, headers };
+  }
+  return last.headers;
 }
+
+/** The header fields that were made last: most are of one edition. */
+let last: { readonly version: number; readonly timeMs: number; readonly headers: Readonly<Record<string, string>> } = {
+  version: Number.NaN,
+  timeMs: Number.NaN,
+  headers: {},
+};
 
 /** Whether a GET may be answered with 304 (RFC 9110 §13.2.2, steps 3 and 4). */
 export function isUnmodified(conditions: Conditions, edition: Edition): boolean {

@@ -16,6 +16,7 @@ import { badRequest, notFound } from './fault.ts';
 import { readListPage } from './list-page.ts';
 import type { Encoding } from './media.ts';
 import { XML_LIST } from './media.ts';
+import { readRow } from './read-row.ts';
 import type { Reply } from './reply.ts';
 import { dataReply, RESTCONF_NAMESPACE, writeNodes } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
@@ -29,13 +30,22 @@ import { holdsState, targetNodes } from './target.ts';
  * The data with entity-tag and time; its body is made while it is sent.
  * @throws RestconfFault 404 when there is nothing at the path, or nothing the caller may see; 400 for several XML roots
  */
-export async function readResource(
+export function readResource(
   operations: RestconfOperations,
   caller: Caller,
   request: RestconfRequest,
+): Reply | Promise<Reply> {
+  const steps = request.resource.kind === 'data' ? request.resource.steps : [];
+  return readRow(operations, caller, request, steps) ?? readTree(operations, caller, request, steps);
+}
+
+async function readTree(
+  operations: RestconfOperations,
+  caller: Caller,
+  request: RestconfRequest,
+  steps: readonly PathStep[],
 ): Promise<Reply> {
   const { depth, fields } = request.query;
-  const steps = request.resource.kind === 'data' ? request.resource.steps : [];
   const selection = steps.length === 0 && !fields ? undefined : pathSelection(steps, fields);
   const ofDatastore = readRequestOf(datastoreOf(request.resource), request.query);
   const asked = { selection, depth, ...ofDatastore };

@@ -13,7 +13,7 @@ import type { Piece } from '../pause.ts';
 import { escapeAttribute, escapeText } from '../xml.ts';
 import { writeXml } from '../xml-data.ts';
 import { RestconfFault } from './fault.ts';
-import { writeJson } from './json-writer.ts';
+import { jsonText, writeJson } from './json-writer.ts';
 import type { Encoding } from './media.ts';
 import { MEDIA_TYPES } from './media.ts';
 
@@ -37,6 +37,12 @@ export function writeNodes(
   rows: (parent: DataNode) => Iterable<DataNode> = () => [],
 ): Iterable<Piece> {
   return encoding === 'json' ? writeJson(nodes, rows) : writeXml(nodes, rows);
+}
+
+/** What `writeNodes` gives of one list entry that has no rows below it, at once. */
+export function entryText(encoding: Encoding, entry: DataNode): string {
+  if (encoding === 'json') return `{"${entry.schema.module}:${entry.schema.name}":[${jsonText(entry)}]}`;
+  return [...writeXml([entry])].join('');
 }
 
 /** A body in the encoding, never to be cached without asking (§5.5). */

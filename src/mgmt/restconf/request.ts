@@ -111,12 +111,13 @@ export function parseRequest(
     const message = `the URL has ${rawUrl.length} octets; at most ${LIMITS.urlOctets} are allowed`;
     throw new RestconfFault(414, 'too-big', { message });
   }
-  const [path = '', ...queries] = rawUrl.split('?');
+  const mark = rawUrl.indexOf('?');
+  const path = mark < 0 ? rawUrl : rawUrl.slice(0, mark);
   const resource = parseResource(path, schema, check);
   const known = METHODS.find((candidate) => candidate === method);
   const allowed = allowedMethods(resource);
   if (!known || !allowed.includes(known)) throw methodNotAllowed(method, resource);
-  const query = queries.join('?');
+  const query = mark < 0 ? '' : rawUrl.slice(mark + 1);
   const isStream = resource.kind === 'stream';
   const body = WITH_BODY.includes(method) ? bodyType(method, headers) : undefined;
   const isEvents = isStream || resource.kind === 'subscription';

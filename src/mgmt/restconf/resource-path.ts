@@ -85,7 +85,7 @@ function decodeSegment(text: string): string {
 /** @throws RestconfFault 400 for anything but percent-encoded UTF-8 of characters a YANG string may hold */
 export function decode(text: string): string {
   try {
-    const decoded = decodeURIComponent(text);
+    const decoded = text.includes('%') ? decodeURIComponent(text) : text;
     if (isYangText(decoded)) return decoded;
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
@@ -99,8 +99,8 @@ function findChild(name: string, parent: SchemaNode, schema: Schema): SchemaNode
   const module = colon < 0 ? parent.module : name.slice(0, colon);
   if (module === '') throw badRequest(`'${name}' at the top of a path needs its module: expected module:${name}`);
   const node = parent.child(name.slice(colon + 1), module);
-  const where = parent.path || 'the top level';
   if (node && node.kind !== 'notification' && node.kind !== 'input' && node.kind !== 'output') return node;
+  const where = parent.path || 'the top level';
   if (!schema.module(module)) throw notFound(`'${name}' in ${where}: there is no module ${module}`);
   throw notFound(`'${name}' is not in the schema of ${module} in ${where}`);
 }
@@ -125,8 +125,25 @@ function stepOf(schema: SchemaNode, keyText: string | undefined, isLast: boolean
   return { schema, keys: checked.map(({ value }) => value), keyTypes: checked.map(({ type }) => type) };
 }
 
-function checkKey(leaf: SchemaNode | undefined, text: string, check: ValueCheck): { value: string; type: string } {
+interface CheckedKey {
+  readonly value: string;
+  readonly type: string;
+}
+
+/** The last key that was found right of each leaf, and who found it: requests in a row are mostly about one instance. */
+const lastRight = new WeakMap<
+  SchemaNode,
+  { readonly check: ValueCheck; readonly text: string; readonly key: CheckedKey }
+>();
+
+function checkKey(leaf: SchemaNode | undefined, text: string, check: ValueCheck): CheckedKey {
+  const last = leaf && lastRight.get(leaf);
+  if (last?.text === text && last.check === check) return last.key;
   const result = leaf ? check(leaf, text) : { message: 'the schema has no such key' };
-  if ('value' in result) return result;
+  if ('value' in result) {
+    const { value, type } = result;
+    if (leaf) lastRight.set(leaf, { check, text, key: { value, type } });
+    return { value, type };
+  }
   throw badRequest(`key ${leaf?.name ?? ''} '${text}': ${result.message}`);
 }

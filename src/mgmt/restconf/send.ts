@@ -17,40 +17,52 @@ export interface Sender {
 }
 
 /**
- * `unreadMs`: how long a client may leave a large body unread.
+ * A small body that waits for nothing is sent when this returns, without a promise. `unreadMs`: how long a client may leave a large
+ * body unread. What comes back is for fastify, which waits for the end of a stream.
  * @throws whatever making the first part of the body throws; after that, a failure breaks the connection off
  */
-export async function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unreadMs): Promise<unknown> {
+export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unreadMs): unknown {
   const { status, headers, body, close } = reply;
-  if (reply.stream) {
-    sender.code(status);
-    sender.headers(headers);
-    return sender.send(reply.stream);
-  }
   const once = closeOnce(close);
   const pieces = gather(body ?? []);
-  let first: IteratorResult<string>;
-  let second: IteratorResult<string>;
-  try {
-    first = await pieces.next();
-    second = first.done ? first : await pieces.next();
-  } catch (error) {
-    once();
-    throw error;
-  }
-  sender.code(status);
-  sender.headers(headers);
-  if (second.done) {
+  const begun: string[] = [];
+  const go = (isWhole: boolean) => {
+    sender.code(status);
+    sender.headers(headers);
+    if (reply.stream) return sender.send(reply.stream);
+    if (!isWhole) return sender.send(streamOf(begun, pieces, once, unreadMs));
     once();
     // As octets: to a string fastify would add a charset, which these media types do not have.
-    return first.done ? sender.send() : sender.send(Buffer.from(first.value, 'utf8'));
+    sender.send(begun.length === 0 ? undefined : Buffer.from(begun.join(''), 'utf8'));
+    return undefined;
+  };
+  const fail = (error: unknown): never => {
+    once();
+    throw error;
+  };
+  let isWhole: boolean | Promise<boolean>;
+  try {
+    isWhole = begin(pieces, begun);
+  } catch (error) {
+    return fail(error);
   }
-  return sender.send(streamOf([first.value ?? '', second.value], pieces, once, unreadMs));
+  return isWhole instanceof Promise ? isWhole.then(go, fail) : go(isWhole);
+}
+
+/** Reads two pieces into `begun`; whether these are all. @throws what making them throws */
+function begin(pieces: Iterator<Piece, undefined>, begun: string[]): boolean | Promise<boolean> {
+  while (begun.length < 2) {
+    const { value, done = false } = pieces.next();
+    if (value instanceof Promise) return value.then(() => begin(pieces, begun));
+    if (done) return true;
+    if (value !== undefined) begun.push(value);
+  }
+  return false;
 }
 
 function streamOf(
   begun: readonly string[],
-  rest: AsyncIterator<string>,
+  rest: Generator<Piece, undefined>,
   close: () => void,
   unreadMs: number,
 ): Readable {
@@ -58,9 +70,10 @@ function streamOf(
   async function* all(): AsyncGenerator<string> {
     yield* begun;
     try {
-      for (let next = await rest.next(); !next.done; next = await rest.next()) {
+      for (const piece of rest) {
         deadline.refresh();
-        yield next.value;
+        if (piece instanceof Promise) await piece;
+        else yield piece;
       }
     } catch (error) {
       tellDamage(error);
@@ -73,18 +86,18 @@ function streamOf(
   }, unreadMs);
   stream.once('close', () => {
     clearTimeout(deadline);
-    void rest.return?.();
+    rest.return(undefined);
     close();
   });
   return stream;
 }
 
-/** The same text in pieces of at least LIMITS.chunkCharacters, the last one apart. */
-async function* gather(body: Iterable<Piece>): AsyncGenerator<string, undefined> {
+/** The same text in pieces of at least LIMITS.chunkCharacters, the last one apart; what is to be waited for in between. */
+function* gather(body: Iterable<Piece>): Generator<Piece, undefined> {
   let pending = '';
   for (const piece of body) {
     if (piece instanceof Promise) {
-      await piece;
+      yield piece;
       continue;
     }
     pending += piece;

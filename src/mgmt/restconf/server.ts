@@ -17,6 +17,7 @@ import type { Log } from '../../log.ts';
 import type { Caller } from '../../state/request.ts';
 import type { CertificateUsers } from '../certificate-users.ts';
 import type { Users } from '../users.ts';
+import type { PasswordUsers } from './authentication.ts';
 import { authenticate, identifyRouteSource } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
@@ -37,6 +38,7 @@ import type { Reply } from './reply.ts';
 import { errorReply, statusOf, toManagementError } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
 import { allowHeaders, HOST_META, parseRequest } from './request.ts';
+import type { Sender } from './send.ts';
 import { send } from './send.ts';
 import { yangPatch } from './yang-patch.ts';
 
@@ -45,7 +47,7 @@ const ADVERTISEMENT = '/restconf/operations/gi-4over6:advertise-routes';
 
 export interface RestconfOptions {
   readonly operations: RestconfOperations;
-  readonly users: Pick<Users, 'verifyPassword'>;
+  readonly users: PasswordUsers;
   /** Where there are authorities for client certificates. */
   readonly certificateUsers?: CertificateUsers | undefined;
   /** Clients that may advertise routes, and nothing else. */
@@ -108,13 +110,21 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
   const connections = trackConnections(app.server);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request: Incoming, payload: Readable) => face.takeBody(request, payload));
-  app.addHook('onRequest', (request) => face.admit(request));
   app.setErrorHandler((error, request, reply) => {
     // HTTP/2 has no such header field (RFC 9113 §8.2.2); fastify sets it with 413.
     if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
     return send(reply, face.refuse(error, request));
   });
-  app.all('/', async (request, reply) => send(reply, await face.answer(request)));
+  // Without a body there is nothing to do between admission and answer, and without a promise a small answer costs less.
+  app.route({ method: BODILESS, url: '/', handler: (request, reply) => face.read(request, reply) });
+  // Methods that fastify does not know.
+  app.setNotFoundHandler((request, reply) => face.read(request, reply));
+  app.route({
+    method: app.supportedMethods.filter((method) => !BODILESS.includes(method)),
+    url: '/',
+    onRequest: (request) => face.admit(request),
+    handler: async (request, reply) => send(reply, await face.answer(request)),
+  });
   try {
     await app.listen({ host, port });
   } catch (error) {
@@ -177,20 +187,37 @@ class RestconfFace {
 
   /** Before the body is read: who it is and what is wanted. */
   async admit(request: Incoming): Promise<void> {
-    if (isHostMeta(request)) return;
-    const { operations } = this.#options;
-    const url = request.originalUrl;
-    const caller = await this.#callerOf(request, url.split('?', 1)[0] === ADVERTISEMENT);
-    const value = parseRequest(request.method, url, request.headers, operations.schema, operations.check);
-    this.#admitted.set(request, { caller, value });
+    const admitted = this.#admit(request, await this.#callerOf(request));
+    this.#admitted.set(request, admitted);
   }
 
-  async #callerOf({ raw, headers, ip }: Incoming, advertises: boolean): Promise<Caller> {
+  #callerOf({ originalUrl, raw, headers, ip }: Incoming): Caller | Promise<Caller> {
     const { users, routeSources } = this.#options;
-    if (advertises) return identifyRouteSource(routeSources, headers, ip);
+    if (originalUrl.split('?', 1)[0] === ADVERTISEMENT) return identifyRouteSource(routeSources, headers, ip);
     const user = this.certificates?.userOf(raw);
     if (user === undefined) return authenticate(users, headers, ip);
     return { user, session: 0, face: 'restconf', source: ip };
+  }
+
+  #admit({ method, originalUrl, headers }: Incoming, caller: Caller): Admitted {
+    const { schema, check } = this.#options.operations;
+    return { caller, value: parseRequest(method, originalUrl, headers, schema, check) };
+  }
+
+  /** A request without a body, from its beginning to its end; what comes back is for fastify. */
+  read(request: Incoming, reply: Sender): unknown {
+    if (isHostMeta(request)) return send(reply, shaped(request, hostMeta()));
+    const caller = this.#callerOf(request);
+    return caller instanceof Promise
+      ? caller.then((known) => this.#read(request, known, reply))
+      : this.#read(request, caller, reply);
+  }
+
+  #read(request: Incoming, caller: Caller, reply: Sender): unknown {
+    const answer = this.#handle(this.#admit(request, caller));
+    return answer instanceof Promise
+      ? answer.then((value) => send(reply, shaped(request, value)))
+      : send(reply, shaped(request, answer));
   }
 
   /** A long body of configuration is read while it comes. */
@@ -207,9 +234,8 @@ class RestconfFace {
 
   async answer(request: Incoming): Promise<Reply> {
     const admitted = this.#admitted.get(request);
-    if (!admitted) return hostMeta();
-    const reply = await this.#handle(admitted);
-    return request.method === 'HEAD' ? withoutBody(reply) : reply;
+    if (!admitted) throw new Error('a request is answered that was not admitted');
+    return this.#handle(admitted);
   }
 
   #handle({ caller, value, body = new Uint8Array() }: Admitted): Reply | Promise<Reply> {
@@ -244,16 +270,20 @@ class RestconfFace {
     const error = toManagementError(thrown);
     const { log, operations } = this.#options;
     if (error !== thrown && statusOf(error) === 500) log.error({ err: thrown }, 'RESTCONF request failed');
-    const reply = errorReply(error, errorEncoding(request.headers), operations.schema);
-    return request.method === 'HEAD' ? withoutBody(reply) : reply;
+    return shaped(request, errorReply(error, errorEncoding(request.headers), operations.schema));
   }
 }
 
-function isHostMeta(request: Incoming): boolean {
-  return request.originalUrl === HOST_META && (request.method === 'GET' || request.method === 'HEAD');
+const BODILESS = ['GET', 'HEAD'];
+
+function isHostMeta({ originalUrl }: Incoming): boolean {
+  return originalUrl === HOST_META;
 }
 
-function withoutBody({ status, headers, close }: Reply): Reply {
+/** Without its body for HEAD. */
+function shaped({ method }: Incoming, reply: Reply): Reply {
+  if (method !== 'HEAD') return reply;
+  const { status, headers, close } = reply;
   close?.();
   return { status, headers };
 }

@@ -1,0 +1,41 @@
+/**
+ * GET of one binding by its key, what programs ask most often: from the row itself, without a selection and a tree. Whatever
+ * takes more than the row (a query, rules of access, statistics, an entry that is not there) goes the ordinary way, with the same answer.
+ */
+
+import { parseIpv4Prefix } from '../../address.ts';
+import type { Caller } from '../../state/request.ts';
+import { prefixNumber } from '../../state/rows.ts';
+import { RowNode } from '../row-node.ts';
+import type { RestconfOperations } from './backend.ts';
+import { editionHeaders } from './conditions.ts';
+import type { Reply } from './reply.ts';
+import { dataReply, entryText } from './reply.ts';
+import type { RestconfRequest } from './request.ts';
+import { datastoreOf } from './request.ts';
+import type { PathStep } from './resource-path.ts';
+
+/** The entry the steps lead to; undefined when it is to be read the ordinary way. @throws DamageError */
+export function readRow(
+  operations: RestconfOperations,
+  caller: Caller,
+  { resource, query, replyEncoding }: RestconfRequest,
+  steps: readonly PathStep[],
+): Reply | undefined {
+  const last = steps[steps.length - 1];
+  if (!last?.schema.rows || datastoreOf(resource) || !isPlain(query)) return undefined;
+  const prefix = parseIpv4Prefix(last.keys[0] ?? '');
+  const aftr = steps.findLast((step) => step !== last && step.schema.kind === 'list')?.keys[0];
+  if (!prefix || aftr === undefined) return undefined;
+  const number = prefixNumber(prefix.address, prefix.length);
+  const row = operations.row(caller, aftr, number);
+  if (!row) return undefined;
+  const text = entryText(replyEncoding, new RowNode(last.schema, number, row.value, true));
+  return dataReply(replyEncoding, [text], editionHeaders(row.edition));
+}
+
+/** With its state in the answer, no condition of the request makes it a shorter one. */
+function isPlain({ content, depth, fields, withDefaults, page }: RestconfRequest['query']): boolean {
+  const isWhole = content === 'all' && depth === undefined && fields === undefined && page === undefined;
+  return isWhole && withDefaults === undefined;
+}

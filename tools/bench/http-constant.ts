@@ -1,0 +1,50 @@
+/**
+ * The baseline of RESTCONF: a handler on the same HTTP stack that answers a GET with a constant and anything else with 204.
+ * `http-constant.js KEY CERT SIZE...`, both files in PEM; `GET /SIZE` gives so many octets. Writes its port, works until its input ends.
+ */
+
+import { readFileSync } from 'node:fs';
+import { fastify } from 'fastify';
+import { LIMITS } from '../../src/mgmt/restconf/limits.ts';
+
+const [key = '', cert = '', ...sizes] = process.argv.slice(2);
+const constants = new Map(sizes.map((size) => [`/${size}`, Buffer.alloc(Number(size), 'x')]));
+/** With the limits of the program, which are part of the stack. */
+const https = {
+  allowHTTP1: true,
+  key: readFileSync(key),
+  cert: readFileSync(cert),
+  minVersion: 'TLSv1.2' as const,
+  maxHeaderSize: LIMITS.headerOctets,
+  settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.headerOctets },
+};
+/** As the program sends them, of the same lengths. */
+const FIELDS = {
+  'content-type': 'application/yang-data+json',
+  'cache-control': 'no-cache',
+  etag: '"1-mgwh0n00"',
+  'last-modified': 'Thu, 01 Jan 1970 00:00:00 GMT',
+};
+
+const app = fastify({
+  http2: true,
+  https,
+  http2SessionTimeout: LIMITS.idleMs,
+  connectionTimeout: LIMITS.idleMs,
+  rewriteUrl: () => '/',
+  exposeHeadRoutes: false,
+});
+app.removeAllContentTypeParsers();
+app.addContentTypeParser('*', async (_request: unknown, payload: AsyncIterable<Buffer>) => {
+  for await (const _ of payload);
+});
+app.all('/', async (request, reply) => {
+  reply.headers(FIELDS);
+  if (request.method !== 'GET') return reply.code(204).send();
+  return reply.send(constants.get(request.originalUrl));
+});
+await app.listen({ host: '127.0.0.1', port: 0 });
+const address = app.server.address();
+process.stdout.write(`${typeof address === 'object' && address !== null ? address.port : ''}\n`);
+process.stdin.once('end', () => process.exit(0));
+process.stdin.resume();
