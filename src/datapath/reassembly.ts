@@ -27,15 +27,12 @@ import {
   INSTANCE,
   TOTAL,
 } from './datagram-table.ts';
+import type { Piece } from './fragment-rules.ts';
+import { FragmentRules, MAX_PAYLOAD, PAYLOAD_LENGTH_FIELD } from './fragment-rules.ts';
 import { chunksFor, FragmentStore } from './fragment-store.ts';
 import type { GatewayIndex } from './gateway-index.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
-import {
-  ERRONEOUS_HEADER_FIELD,
-  INCOMPLETE_HEADER_CHAIN,
-  REASSEMBLY_TIME_EXCEEDED,
-  UNRECOGNIZED_NEXT_HEADER,
-} from './icmpv6-errors.ts';
+import { REASSEMBLY_TIME_EXCEEDED } from './icmpv6-errors.ts';
 import { KeyedHash } from './keyed-hash.ts';
 import type { ReassemblyGauges } from './reassembly-gauges.ts';
 import { EVICTIONS_PER_FRAGMENT, EXPIRIES_PER_BATCH } from './settlements.ts';
@@ -49,21 +46,16 @@ import {
   DROP_REASSEMBLY_TIMEOUT,
   HELD,
 } from './verdict.ts';
-import { IPV4_HEADER_LEN } from './wire/ipv4.ts';
 import * as ipv6 from './wire/ipv6.ts';
 import type { Walk } from './wire/ipv6-extensions.ts';
-import { continueWalk, newWalk, WALK_TRUNCATED } from './wire/ipv6-extensions.ts';
 import * as fragment from './wire/ipv6-fragment.ts';
 import { setU8, setU16, u8 } from './wire/octets.ts';
 
 /** No verdict: the packet is whole now. */
 export const COMPLETE = -1;
 
-/** Octets before the payload length in the IPv6 header: a pointer of ICMPv6 goes there. */
-const PAYLOAD_LENGTH_FIELD = 4;
 /** As much of a packet as an ICMPv6 error quotes at most (RFC 4443 §2.4 c). */
 const LARGEST_QUOTE = 1_280 - ipv6.IPV6_HEADER_LEN - 8;
-const MAX_PAYLOAD = 65_535;
 /** Words of an address; a datagram begins with its source and its destination. */
 const ADDRESS_WORDS = 4;
 /** Octets of fragments that one datagram may have waiting: they are counted in a word. */
@@ -77,22 +69,6 @@ const NOT_ECT_BIT = 1;
 const CE_BIT = 1 << 3;
 const CE = 3;
 
-/** A fragment in hand; one record is reused for all. */
-interface Piece {
-  k: number;
-  /** Offset of the IPv6 header, length of the packet, octets before the data. */
-  at: number;
-  octets: number;
-  headerLen: number;
-  /** Place of the octet that names the fragment header. */
-  link: number;
-  /** Offset and length of the data in the datagram. */
-  offset: number;
-  len: number;
-  more: boolean;
-  softwire: number;
-}
-
 export class Reassembly {
   /** Octets of the packet that was made whole last. */
   length = 0;
@@ -103,7 +79,7 @@ export class Reassembly {
   readonly #gauges: ReassemblyGauges;
   readonly #errors: Icmpv6Errors;
   readonly #gateways: GatewayIndex | undefined;
-  readonly #walk = newWalk();
+  readonly #rules: FragmentRules;
   readonly #piece: Piece = {
     k: 0,
     at: 0,
@@ -137,6 +113,7 @@ export class Reassembly {
     this.#softwires = softwires;
     this.#gauges = gauges;
     this.#errors = errors;
+    this.#rules = new FragmentRules(errors);
     this.#gateways = gateways;
     const hash = new KeyedHash(key);
     this.#store = new FragmentStore(octets);
@@ -164,7 +141,7 @@ export class Reassembly {
     piece.len = piece.octets - piece.headerLen;
     piece.more = fragment.moreFragments(buf, walk.at);
     piece.softwire = softwire;
-    if (!this.#isPossible(batch, piece)) return DROP_FRAGMENT_MALFORMED;
+    if (!this.#rules.isPossible(batch, piece)) return DROP_FRAGMENT_MALFORMED;
     return this.#gather(batch, piece, fragment.identification(buf, walk.at) | 0);
   }
 
@@ -182,42 +159,6 @@ export class Reassembly {
   /** Whether a datagram's time is over. */
   isDue(nowMs: number): boolean {
     return this.#timers.due(nowMs) !== 0;
-  }
-
-  /** RFC 8200 §4.5, rules about one fragment; RFC 7112 §5. */
-  #isPossible(batch: Batch, piece: Piece): boolean {
-    const { headerLen, offset, len, more } = piece;
-    if (more && (len & 7) !== 0) {
-      this.#report(batch, piece, ERRONEOUS_HEADER_FIELD, PAYLOAD_LENGTH_FIELD);
-      return false;
-    }
-    const fragmentHeader = headerLen - fragment.FRAGMENT_HEADER_LEN;
-    if (fragmentHeader - ipv6.IPV6_HEADER_LEN + offset + len > MAX_PAYLOAD) {
-      this.#report(batch, piece, ERRONEOUS_HEADER_FIELD, fragmentHeader + fragment.FRAGMENT_OFFSET);
-      return false;
-    }
-    if (offset === 0 && u8(batch.buf, piece.at + fragmentHeader) === ipv6.NEXT_HEADER_HOP_BY_HOP) {
-      // RFC 8200 §4. In the whole packet the IPv6 header could name them, and they would be in their place.
-      this.#report(batch, piece, UNRECOGNIZED_NEXT_HEADER, fragmentHeader);
-      return false;
-    }
-    if (offset === 0 && !this.#hasHeaderChain(batch.buf, piece)) {
-      this.#report(batch, piece, INCOMPLETE_HEADER_CHAIN, 0);
-      return false;
-    }
-    return len > 0;
-  }
-
-  /** Whether a first fragment has all headers up to that of the upper layer: of IPv4, here, with its options. */
-  #hasHeaderChain(buf: Uint8Array, { at, octets, headerLen }: Piece): boolean {
-    const walk = this.#walk;
-    const end = at + octets;
-    walk.at = at + headerLen;
-    walk.nextHeader = fragment.fragmentNextHeader(buf, walk.at - fragment.FRAGMENT_HEADER_LEN);
-    continueWalk(buf, end, walk);
-    if (walk.end === WALK_TRUNCATED || walk.at >= end) return false;
-    if (walk.nextHeader !== ipv6.NEXT_HEADER_IPV4) return true;
-    return walk.at + Math.max(IPV4_HEADER_LEN, (u8(buf, walk.at) & 15) << 2) <= end;
   }
 
   #gather(batch: Batch, piece: Piece, identification: number): number {
@@ -446,10 +387,6 @@ export class Reassembly {
   }
 
   // ICMPv6 ------------------------------------------------------------------------------------------------------------
-
-  #report(batch: Batch, { k, at, octets, softwire }: Piece, error: number, parameter: number): void {
-    this.#errors.send(batch, k, error, parameter, softwire, at, octets);
-  }
 
   /** RFC 8200 §4.5: the source is told when the first fragment has come, of a datagram that is not silently ended. */
   #reportTimeout(batch: Batch, datagram: number): void {

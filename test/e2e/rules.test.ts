@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AFTR_TUNNEL, PROGRAM, stop, until } from '../../tools/topology.ts';
+import { AFTR_TUNNEL, DEVICE, PROGRAM, stop, until } from '../../tools/topology.ts';
 import { AFTR_CONFIGURATION, GATEWAY_CONFIGURATION, TwoBoxes } from '../helpers/two-boxes.ts';
 
 /** Rules of the datapath between two boxes and real hosts. */
@@ -76,6 +76,23 @@ test('the boxes themselves are reached through the tunnel: ping and a TCP servic
     await stop(server);
     assert.ok(isServed, `${host} from ${from}`);
   }
+});
+
+test('an address of the gateway box itself is no source of what comes through the tunnel (D41)', async () => {
+  const address = '10.99.0.1';
+  const isAnswered = (): boolean =>
+    topology.run('internet', ['ping', '-c', '1', '-W', '1', '-I', address, DEVICE]).status === 0;
+  topology.ip('internet', `addr add ${address}/32 dev eth0`);
+  assert.ok(await until(10_000, isAnswered), 'an address of the Internet like any other');
+  topology.ip('gateway', `addr add ${address}/32 dev lo`);
+  const before = boxes.counter('gateway', 'ipv6-side', 'dropped-packets');
+  assert.ok(
+    await until(10_000, () => !isAnswered() && boxes.counter('gateway', 'ipv6-side', 'dropped-packets') > before),
+    'dropped by the gateway',
+  );
+  topology.ip('gateway', `addr del ${address}/32 dev lo`);
+  assert.ok(await until(10_000, isAnswered), 'as before');
+  topology.ip('internet', `addr del ${address}/32 dev eth0`);
 });
 
 test('an address of a served prefix without a way: one crossing, and the source is told (D49)', async () => {
