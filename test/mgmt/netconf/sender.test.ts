@@ -77,6 +77,7 @@ test('what fails is told, and what waits behind it goes out', async () => {
   const { sender, messages } = pair();
   const failures: unknown[] = [];
   function* failing(): Generator<string> {
+    yield '';
     throw new Error('none');
   }
   sender.stream(failing(), (error) => failures.push(error));
