@@ -58,7 +58,7 @@ export class Sender {
    */
   stream(pieces: Iterable<Piece>, done: (error?: unknown) => void): void {
     this.#streams.push({ pieces, done });
-    if (!this.#isSending) this.#nextStream();
+    this.#nextStream();
   }
 
   /** Gives up what waits. */
@@ -83,7 +83,9 @@ export class Sender {
     }
   }
 
+  /** Begins the next long one, unless something is being written or a reply is to go first. */
   #nextStream(): void {
+    if (this.#isSending || this.#isReplyWaiting) return;
     const stream = this.#streams.shift();
     if (!stream) return;
     const { pieces, done } = stream;
@@ -101,9 +103,9 @@ export class Sender {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const octets of waiting) if (this.#transport.writable) this.#transport.write(octets);
-    if (this.#isReplyWaiting) return;
     this.#nextStream();
-    if (!this.#isSending && this.#transport.writable && !this.#transport.writableNeedDrain) this.onRoom();
+    if (!this.#isReplyWaiting && !this.#isSending && this.#transport.writable && !this.#transport.writableNeedDrain)
+      this.onRoom();
   }
 
   async #send(pieces: Iterable<Piece>): Promise<boolean> {

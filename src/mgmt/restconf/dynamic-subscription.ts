@@ -7,6 +7,7 @@ import { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
 import type { SchemaNode } from '../../state/schema.ts';
+import type { DynamicSubscription } from '../subscriptions/dynamic-subscription.ts';
 import { LIMITS as SUBSCRIPTION_LIMITS } from '../subscriptions/limits.ts';
 import { PUSH, SUBSCRIBED } from '../subscriptions/refusal.ts';
 import type { RestconfOperations } from './backend.ts';
@@ -56,9 +57,7 @@ function establish(
   const [own, other] = bodyEncoding === 'xml' ? (['xml', 'json'] as const) : (['json', 'xml'] as const);
   const wanted = { encodings: [`encode-${own}`, `encode-${other}`] as const, unreadMs: LIMITS.unreadMs };
   const { subscription, revision } = operations.subscriptions.establish(caller, input, wanted);
-  setTimeout(() => {
-    if (!subscription.isAttached) subscription.close();
-  }, SUBSCRIPTION_LIMITS.waitMs).unref();
+  endUnlessGot(subscription);
   const schema = operations.schema.root.child('establish-subscription', SUBSCRIBED)?.child('output');
   if (!schema) throw new Error('establish-subscription has no output');
   const output = new DataNode(schema);
@@ -72,6 +71,17 @@ function establish(
     if (leaf && value !== undefined) output.add(new DataNode(leaf, value));
   }
   return dataReply(replyEncoding, writeNodes(replyEncoding, [output]));
+}
+
+/** Ends a subscription whose notifications nobody gets in time. */
+export function endUnlessGot(
+  subscription: Pick<DynamicSubscription, 'isAttached' | 'close'>,
+  waitMs: number = SUBSCRIPTION_LIMITS.waitMs,
+): void {
+  const end = () => {
+    if (!subscription.isAttached) subscription.close();
+  };
+  setTimeout(end, waitMs).unref();
 }
 
 /**

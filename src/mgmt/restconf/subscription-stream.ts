@@ -47,7 +47,10 @@ export class SubscriptionStream extends Readable {
     this.push(COMMENT);
     this.#subscription.begin({
       send: (notification) => this.#send(notification),
-      end: (ending) => this.#end(ending),
+      end: (ending, error) => {
+        tellDamage(error);
+        this.#end(ending);
+      },
     });
   }
 

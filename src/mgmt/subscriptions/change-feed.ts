@@ -8,7 +8,7 @@
  *   4. where more has changed than one update may tell, or it is not on record any more, the whole selection is sent again;
  *      where the receiver wants none, an update says that it is incomplete
  *
- * What came and went between two updates is not told.
+ * What came and went between two updates is not told. Rights are looked up for each update; that they change is no change.
  */
 
 import type { Feed } from './feed.ts';
@@ -76,6 +76,14 @@ export class ChangeFeed implements Feed {
   }
 
   #pump(): void {
+    try {
+      this.#goOn();
+    } catch (error) {
+      this.#parts.host.fail(error);
+    }
+  }
+
+  #goOn(): void {
     if (!this.#hasBegun || this.#isBusy || this.#isClosed) return;
     if (!this.#isSyncDue) {
       if (this.#parts.source.place().version === this.#known.version) return;

@@ -105,8 +105,14 @@ export class PushSource {
 
   #rows(view: View, from: number): Promise<RowDifferences | undefined> {
     const key = `${from} ${view.version}`;
-    if (this.#last?.key !== key) this.#last = { key, rows: collectRows(view, from) };
-    return this.#last.rows;
+    if (this.#last?.key === key) return this.#last.rows;
+    const rows = collectRows(view, from);
+    this.#last = { key, rows };
+    // Whoever asked is told of a failure; the next one tries again.
+    rows.catch(() => {
+      this.#last = undefined;
+    });
+    return rows;
   }
 }
 

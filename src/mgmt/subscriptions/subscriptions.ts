@@ -5,6 +5,7 @@
  */
 
 import { DataNode } from '../../state/data.ts';
+import { ManagementError } from '../../state/errors.ts';
 import { treeToJson } from '../../state/json.ts';
 import type { Caller } from '../../state/request.ts';
 import type { SchemaNode } from '../../state/schema.ts';
@@ -223,7 +224,7 @@ export class Subscriptions {
     try {
       subscription.modify(this.#terms(policy, undefined), policy);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal) && !(error instanceof ManagementError)) throw error;
       subscription.terminate('filter-unavailable');
     }
   }

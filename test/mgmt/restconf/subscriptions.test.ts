@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { endUnlessGot } from '../../../src/mgmt/restconf/dynamic-subscription.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import { AFTR, binding, edit, GI, nacm, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
@@ -258,6 +259,16 @@ test('R64: changes of a datastore: the whole selection, then YANG patches', asyn
   await stream.stop();
   await goes(subscription.id);
 });
+
+for (const isAttached of [false, true]) {
+  test(`R64: a subscription that ${isAttached ? 'is got goes on' : 'nobody gets in time ends'}`, async () => {
+    let closed = 0;
+    endUnlessGot({ isAttached, close: () => closed++ }, 10);
+    assert.is(closed, 0);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assert.is(closed, isAttached ? 0 : 1);
+  });
+}
 
 test('R64: a whole table of 20,000 bindings as one event', async () => {
   const rows = Array.from({ length: 20_000 }, (_, n) =>
