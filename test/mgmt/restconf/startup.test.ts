@@ -75,9 +75,12 @@ test('R54: a change of startup is told with that of running (RFC 6470 §2.1)', (
     const query = `start-time=${begin}&stop-time=${new Date().toISOString()}`;
     const { status, body: text } = await box.curl(`/restconf/streams/NETCONF/json?${query}`);
     assert.is(status, 200, text);
-    const changes = [...text.matchAll(/^data: (.*netconf-config-change.*)$/gm)].map(([, line = '']) => JSON.parse(line));
+    const changes = [...text.matchAll(/^data: (.*netconf-config-change.*)$/gm)].map(([, line = '']) =>
+      JSON.parse(line),
+    );
     const told = changes.map((event) => {
-      const { datastore, 'changed-by': by } = event['ietf-restconf:notification']['ietf-netconf-notifications:netconf-config-change'];
+      const { datastore, 'changed-by': by } =
+        event['ietf-restconf:notification']['ietf-netconf-notifications:netconf-config-change'];
       return [datastore, by.username];
     });
     assert.equal(told.slice(0, 3), [
