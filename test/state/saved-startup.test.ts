@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv4Prefix } from '../../src/address.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { openEnvironment } from '../../src/state/environment.ts';
 import type { Caller, Change, DatastoreName } from '../../src/state/request.ts';
+import { verifyFile } from '../../src/state/verify.ts';
 import { aftr, binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
 
 /** RFC 8040 §1.4: with :startup, what RESTCONF changes of running is saved to startup in the same commit. */
@@ -127,6 +129,16 @@ test('a commit of very many rows saves them too', () =>
     assert.is((await ownOf(dir))[0], 0);
     const booted = await reopen({ bootId: 'boot-2' });
     assert.is(booted.head().counts.get('a'), 25_000);
+  }, STARTUP));
+
+test('a store whose startup was saved so is whole, and goes on in a compacted file', () =>
+  withDatastores(async (datastores, dir, reopen) => {
+    await datastores.edit(CLIENT, request(aftr(row(1), row(2))));
+    assert.is(verifyFile(join(dir, 'data.mdb')).result, 'good');
+    await datastores.compact(async () => undefined);
+    await datastores.edit(OPERATOR, request(removed(1)));
+    assert.equal(shown(await reopen(), 'startup'), ['1 2', undefined]);
+    assert.equal(shown(await reopen({ bootId: 'boot-2' }), 'running'), ['1 2', undefined]);
   }, STARTUP));
 
 test('without the feature nothing is saved', () =>

@@ -2,6 +2,7 @@
 
 import type { DataNode } from '../../state/data.ts';
 import type { Caller } from '../../state/request.ts';
+import type { SchemaNode } from '../../state/schema.ts';
 import { originOf } from '../origin.ts';
 import { PAGINATION_NAMESPACE } from '../page-marks.ts';
 import type { Piece } from '../pause.ts';
@@ -90,14 +91,8 @@ function replyOf(
   }
   const all = first.done ? [] : prepend(first.value, nodes);
   const { shown, rows } = limited(all, reading, query.sublistLimit);
-  const body =
-    steps.length === 0
-      ? datastoreBody(replyEncoding, shown, rows)
-      : request.isXmlList
-        ? xmlList(shown, rows)
-        : first.done && replyEncoding === 'json'
-          ? [`{"${schema.module}:${schema.name}":[]}`]
-          : resourceBody(replyEncoding, shown, rows, schema.isList);
+  const isEmptyList = first.done === true && steps.length > 0;
+  const body = isEmptyList && replyEncoding === 'json' ? [emptyList(schema)] : bodyOf(request, schema, shown, rows);
   const type = request.isXmlList ? { 'content-type': XML_LIST } : {};
   const reply = dataReply(replyEncoding, body, { ...headers, ...type });
   if (method === 'GET') return { ...reply, close: () => reading.close() };
@@ -122,6 +117,20 @@ function limited(
     }
   }
   return { shown: shown(), rows: (parent) => limitRows(rows(parent), limit) };
+}
+
+function emptyList({ module, name }: SchemaNode): string {
+  return `{"${module}:${name}":[]}`;
+}
+
+function bodyOf(
+  { replyEncoding, isXmlList }: RestconfRequest,
+  schema: SchemaNode,
+  nodes: Iterable<DataNode>,
+  rows: Rows,
+): Iterable<Piece> {
+  if (schema.isRoot) return datastoreBody(replyEncoding, nodes, rows);
+  return isXmlList ? xmlList(nodes, rows) : resourceBody(replyEncoding, nodes, rows, schema.isList);
 }
 
 function* xmlList(nodes: Iterable<DataNode>, rows: Rows): Generator<Piece> {

@@ -181,6 +181,26 @@ test('RESTCONF: one binding, all of them, and what stands beside them', async ()
   }
 });
 
+test('RESTCONF: a page asks for the bindings in it alone, in whatever order, with fields and without', async () => {
+  type Page = { 'gi-4over6:binding': { '@'?: Record<string, unknown>; statistics?: Record<string, string> }[] };
+  const figures = async (query: string) => {
+    const { 'gi-4over6:binding': found } = (await restconf(`/aftr=a/binding-table/binding?${query}`)) as Page;
+    return [
+      found.map(({ statistics: shown }) => shown?.['encapsulated-packets']),
+      found[0]?.['@']?.['ietf-list-pagination:remaining'],
+      datapath.takeQuestions(),
+    ];
+  };
+  datapath.takeQuestions();
+  assert.equal(await figures('limit=3&offset=12'), [['12', undefined, '14'], ROWS - 15, [3]]);
+  assert.equal(await figures('limit=2&direction=backwards'), [['135', '134'], ROWS - 2, [2]]);
+  const fields = 'fields=statistics/encapsulated-packets';
+  assert.equal(await figures(`limit=2&offset=300&${fields}`), [['44', '45'], ROWS - 302, [2]]);
+  assert.equal(await figures('limit=2&offset=5&content=config'), [[undefined, undefined], ROWS - 7, []]);
+  const where = `where=${encodeURIComponent("gateway-ipv6-address='2001:db8::a'")}`;
+  assert.equal(await figures(where), [['9'], undefined, [1]]);
+});
+
 test('gateways: all of them, or the one that is asked for', async () => {
   datapath.takeGateways();
   const entry = (address: string, more = {}) => ({

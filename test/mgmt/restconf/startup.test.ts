@@ -67,6 +67,30 @@ test('R54: each method that edits leaves startup as running is then', () =>
     }
   }));
 
+test('R54: a change of startup is told with that of running (RFC 6470 §2.1)', () =>
+  program.run(async (box) => {
+    const begin = new Date(Date.now() - 1).toISOString();
+    assert.is((await box.curl(B_URL, { method: 'PUT', body: body() })).status, 201);
+    await unsaved(box);
+    const query = `start-time=${begin}&stop-time=${new Date().toISOString()}`;
+    const { status, body: text } = await box.curl(`/restconf/streams/NETCONF/json?${query}`);
+    assert.is(status, 200, text);
+    const changes = [...text.matchAll(/^data: (.*netconf-config-change.*)$/gm)].map(([, line = '']) =>
+      JSON.parse(line),
+    );
+    const told = changes.map((event) => {
+      const { datastore, 'changed-by': by } =
+        event['ietf-restconf:notification']['ietf-netconf-notifications:netconf-config-change'];
+      return [datastore, by.username];
+    });
+    assert.equal(told.slice(0, 3), [
+      ['running', 'admin'],
+      ['startup', 'admin'],
+      ['running', 'root'],
+    ]);
+    assert.is(told.length, 3);
+  }));
+
 test('R54: a boot returns to what the last RESTCONF edit left, an unsaved NETCONF edit behind it is gone', () =>
   program.run(async (box) => {
     await unsaved(box);
