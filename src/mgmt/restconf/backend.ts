@@ -4,5 +4,5 @@ import type { Operations } from '../operations.ts';
 
 export type RestconfOperations = Pick<
   Operations,
-  'schema' | 'check' | 'read' | 'row' | 'edit' | 'authorizeOperation' | 'action' | 'subscribe'
+  'schema' | 'check' | 'read' | 'row' | 'edit' | 'authorizeOperation' | 'moduleText' | 'action' | 'subscribe'
 >;

@@ -21,6 +21,10 @@ export type Resource =
   /** `{+restconf}` itself, §3.3. */
   | { readonly kind: 'api' }
   | { readonly kind: 'yang-library-version' }
+  /** The text of a YANG module, §3.7. */
+  | { readonly kind: 'module'; readonly name: string; readonly revision: string | undefined }
+  /** The OpenAPI description. */
+  | { readonly kind: 'openapi' }
   /** The list of operations, §3.3.2. */
   | { readonly kind: 'operations' }
   | { readonly kind: 'operation'; readonly schema: SchemaNode }
@@ -57,6 +61,7 @@ export interface RestconfRequest {
 }
 
 export const ROOT = '/restconf';
+export const OPENAPI = `${ROOT}/openapi.json`;
 export const HOST_META = '/.well-known/host-meta';
 
 /** Operations of NETCONF itself have no meaning here (RFC 8040 §1.3: datastores, locks and sessions are implicit). */
@@ -106,7 +111,10 @@ export function parseRequest(
     resource,
     query: parseQuery(method, isStream ? '' : query, targetOf(resource, schema)),
     ...(isStream && { streamQuery: parseStreamQuery(method, query) }),
-    replyEncoding: isStream ? errorEncoding(headers) : replyEncoding(headers),
+    replyEncoding:
+      isStream || resource.kind === 'openapi' || resource.kind === 'module'
+        ? errorEncoding(headers)
+        : replyEncoding(headers),
     bodyEncoding: body?.encoding,
     isYangPatch: body?.isYangPatch ?? false,
     conditions: {
@@ -149,6 +157,7 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   // One slash at the end is forgiven.
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   if (trimmed === ROOT) return { kind: 'api' };
+  if (trimmed === OPENAPI) return { kind: 'openapi' };
   if (!trimmed.startsWith(`${ROOT}/`))
     throw notFound(`no resource ${path}: the entry point is ${ROOT}, see ${HOST_META}`);
   const [top = '', ...segments] = trimmed.slice(ROOT.length + 1).split('/');
@@ -160,6 +169,7 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   }
   if (top === 'operations') return parseOperation(segments, schema);
   if (top === 'streams') return parseStream(path, segments);
+  if (top === 'modules') return parseModule(path, segments);
   if (top === 'yang-library-version' && segments.length === 0) return { kind: 'yang-library-version' };
   throw notFound(`no resource ${path}: ${ROOT} holds data, operations and yang-library-version`);
 }
@@ -169,6 +179,13 @@ function parseStream(path: string, [name, encoding, ...more]: readonly string[])
   const isKnown = name === STREAM && more.length === 0;
   if (isKnown && (encoding === 'json' || encoding === 'xml')) return { kind: 'stream', encoding };
   throw notFound(`no event stream ${path}: ietf-restconf-monitoring:restconf-state/streams lists them`);
+}
+
+/** The locations that the YANG library gives (RFC 8525 §4). */
+function parseModule(path: string, [file = '', ...more]: readonly string[]): Resource {
+  const [, name, revision] = /^([A-Za-z_][\w.-]*?)(?:@(\d{4}-\d\d-\d\d))?\.yang$/.exec(decode(file)) ?? [];
+  if (name !== undefined && more.length === 0) return { kind: 'module', name, revision };
+  throw notFound(`no module ${path}: ietf-yang-library:yang-library has the locations of all`);
 }
 
 function parseOperation(segments: readonly string[], schema: Schema): Resource {
