@@ -1,9 +1,14 @@
 // needs: addon
-/** R66: the YANG library, and each module from the location that it gives. */
+/** R66 and N102: the YANG library, and each module from the location that it gives. */
 
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GUEST } from '../../helpers/restconf.ts';
+import type { ProgramBox } from '../../helpers/restconf-program.ts';
 import { startProgram } from '../../helpers/restconf-program.ts';
 
 const test = suite('restconf: modules');
@@ -18,11 +23,19 @@ interface Module {
 const LIBRARY = '/restconf/data/ietf-yang-library:yang-library';
 const ANY = { headers: ['Accept: */*'] };
 
+async function locationsOf(curl: ProgramBox['curl']): Promise<string[]> {
+  return (await modulesOf(curl)).map(({ location }) => location?.[0] ?? '');
+}
+
+async function modulesOf(curl: ProgramBox['curl']): Promise<Module[]> {
+  const { body } = await curl(LIBRARY);
+  const sets = JSON.parse(body)['ietf-yang-library:yang-library']['module-set'] as Record<string, Module[]>[];
+  return sets.flatMap((set) => [...(set.module ?? []), ...(set['import-only-module'] ?? [])]);
+}
+
 test('R66: each module of the library, imported ones too, comes from its location as get-schema gives it', () =>
   program.run(async ({ curl, netconf }) => {
-    const { body } = await curl(LIBRARY);
-    const sets = JSON.parse(body)['ietf-yang-library:yang-library']['module-set'] as Record<string, Module[]>[];
-    const modules = sets.flatMap((set) => [...(set.module ?? []), ...(set['import-only-module'] ?? [])]);
+    const modules = await modulesOf(curl);
     assert.ok(modules.length > 20);
     for (const { name, revision, location } of modules) {
       assert.is(location?.length, 1, name);
@@ -38,6 +51,31 @@ test('R66: each module of the library, imported ones too, comes from its locatio
       xml.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&amp;', '&');
     assert.ok(plain(got).includes(text.trim()), 'the same text over both faces');
   }));
+
+/** What yangdump 2.13 cannot read: notifications inside lists (RFC 7950 §7.16), and who imports them. */
+const BEYOND_YANGDUMP = ['gi-4over6-alarms', 'gi-4over6-deviations', 'ietf-alarms'];
+
+test('N102: a compiler that has nothing of libyang takes all that was downloaded', () =>
+  program.run(async ({ curl }) => {
+    const dir = mkdtempSync(join(tmpdir(), 'gi4over6-modules-'));
+    try {
+      const locations = await locationsOf(curl);
+      for (const location of locations) writeFileSync(join(dir, basename(location)), (await curl(location, ANY)).body);
+      const refused = locations.map((location) => basename(location)).filter((file) => !isTakenByYangdump(dir, file));
+      const names = refused.map((file) => file.replace(/(@.*)?\.yang$/, '')).sort();
+      assert.equal(names, BEYOND_YANGDUMP);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  }));
+
+function isTakenByYangdump(dir: string, file: string): boolean {
+  const words = [`--modpath=${dir}`, '--log-level=error', join(dir, file)];
+  const { stdout, error } = spawnSync('yangdump', words, { encoding: 'utf8' });
+  if (error) throw new Error('yangdump does not run: install the Debian package yangdump', { cause: error });
+  // Without any complaint it says nothing.
+  return !/\b[1-9]\d* Errors/.test(stdout) && !/: error\(/.test(stdout);
+}
 
 test('R66: the older form of the library has the same locations', () =>
   program.run(async ({ curl }) => {
