@@ -28,6 +28,7 @@ import type { StoreCare } from './store-care.ts';
 import { storeState } from './store-care.ts';
 import type { StoreWatch } from './store-watch.ts';
 import { SUBSCRIBED } from './subscriptions/refusal.ts';
+import { withLocations } from './yang-library.ts';
 
 /** One client's session, for ietf-netconf-monitoring (RFC 6022 §2.1.4). */
 export interface SessionInfo {
@@ -102,7 +103,7 @@ export class StateData {
     this.#schema = schema;
     this.#statistics = schema.find(`${BINDING_PATH}/statistics`);
     this.#datapath = datapath;
-    const library = withDatastores(schema, JSON.parse(context.yangLibrary().json) as Json);
+    const library = withLocations(withDatastores(schema, JSON.parse(context.yangLibrary().json) as Json));
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
     const sources: Source[] = [
       { path: '/ietf-yang-library:yang-library', read: () => only(library, 'ietf-yang-library:yang-library') },

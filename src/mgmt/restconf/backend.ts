@@ -11,6 +11,7 @@ export type RestconfOperations = Pick<
   | 'moment'
   | 'edit'
   | 'authorizeOperation'
+  | 'moduleText'
   | 'action'
   | 'subscribe'
   | 'subscriptions'

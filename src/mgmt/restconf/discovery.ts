@@ -1,6 +1,10 @@
 /** What a client asks first: where the API is and what it holds (RFC 8040 §3.1, §3.3). */
 
+import { ManagementError } from '../../state/errors.ts';
+import type { Caller } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
+import type { RestconfOperations } from './backend.ts';
+import { notFound } from './fault.ts';
 import type { Encoding } from './media.ts';
 import type { Reply } from './reply.ts';
 import { dataReply, RESTCONF_NAMESPACE } from './reply.ts';
@@ -43,4 +47,23 @@ export function operationsResource(encoding: Encoding, schema: Schema): Reply {
       ? `{"ietf-restconf:operations":{${json()}}}`
       : `<operations xmlns="${RESTCONF_NAMESPACE}">${xml()}</operations>`;
   return dataReply(encoding, [text]);
+}
+
+/**
+ * The text of a module that is loaded (§3.7), for who may ask for it by get-schema (RFC 6022 §3.1).
+ * @throws ManagementError access-denied; RestconfFault 404 when it is not loaded
+ */
+export function moduleText(
+  operations: Pick<RestconfOperations, 'authorizeOperation' | 'moduleText'>,
+  caller: Caller,
+  { name, revision }: { readonly name: string; readonly revision: string | undefined },
+): Reply {
+  operations.authorizeOperation(caller, 'ietf-netconf-monitoring', 'get-schema');
+  try {
+    const text = operations.moduleText(name, revision, 'yang');
+    return { status: 200, headers: { 'content-type': 'application/yang' }, body: [text] };
+  } catch (error) {
+    if (error instanceof ManagementError && error.tag === 'invalid-value') throw notFound(error.message);
+    throw error;
+  }
 }

@@ -31,6 +31,10 @@ export type Resource =
   /** `{+restconf}` itself, §3.3. */
   | { readonly kind: 'api' }
   | { readonly kind: 'yang-library-version' }
+  /** The text of a YANG module, §3.7. */
+  | { readonly kind: 'module'; readonly name: string; readonly revision: string | undefined }
+  /** The OpenAPI description. */
+  | { readonly kind: 'openapi' }
   /** The list of operations, §3.3.2. */
   | { readonly kind: 'operations' }
   | { readonly kind: 'operation'; readonly schema: SchemaNode }
@@ -77,6 +81,7 @@ export interface RestconfRequest {
 }
 
 export const ROOT = '/restconf';
+export const OPENAPI = `${ROOT}/openapi.json`;
 export const HOST_META = '/.well-known/host-meta';
 
 /** Operations of NETCONF itself have no meaning here (RFC 8040 §1.3: datastores, locks and sessions are implicit). */
@@ -131,7 +136,7 @@ export function parseRequest(
       isWholeList: isWholeList(resource),
     }),
     ...(isStream && { streamQuery: parseStreamQuery(method, query) }),
-    replyEncoding: isEvents ? errorEncoding(headers) : isXmlList ? 'xml' : replyEncoding(headers),
+    replyEncoding: isOneForm(resource) ? errorEncoding(headers) : isXmlList ? 'xml' : replyEncoding(headers),
     isXmlList,
     bodyEncoding: body?.encoding,
     isYangPatch: body?.isYangPatch ?? false,
@@ -175,6 +180,7 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   // One slash at the end is forgiven.
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   if (trimmed === ROOT) return { kind: 'api' };
+  if (trimmed === OPENAPI) return { kind: 'openapi' };
   if (!trimmed.startsWith(`${ROOT}/`))
     throw notFound(`no resource ${path}: the entry point is ${ROOT}, see ${HOST_META}`);
   const [top = '', ...segments] = trimmed.slice(ROOT.length + 1).split('/');
@@ -188,6 +194,7 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   if (top === 'subscriptions' && segments.length === 1 && /^[1-9]\d{0,9}$/.test(segments[0] ?? '')) {
     return { kind: 'subscription', id: Number(segments[0]) };
   }
+  if (top === 'modules') return parseModule(path, segments);
   if (top === 'yang-library-version' && segments.length === 0) return { kind: 'yang-library-version' };
   throw notFound(`no resource ${path}: ${ROOT} holds data, ds, operations and yang-library-version`);
 }
@@ -201,6 +208,11 @@ function parseData(segments: readonly string[], schema: Schema, check: ValueChec
   if (action) return { kind: 'action', schema: action, steps };
   const last = steps[steps.length - 1];
   return last ? { kind: 'data', schema: last.schema, steps, ...inDatastore } : { kind: 'datastore', ...inDatastore };
+}
+
+/** There is one form of it, whatever the client accepts. */
+function isOneForm({ kind }: Resource): boolean {
+  return kind === 'stream' || kind === 'subscription' || kind === 'openapi' || kind === 'module';
 }
 
 /** A list or leaf-list, not an entry of it. */
@@ -220,6 +232,13 @@ function parseStream(path: string, [name, encoding, ...more]: readonly string[])
   const isKnown = name === STREAM && more.length === 0;
   if (isKnown && (encoding === 'json' || encoding === 'xml')) return { kind: 'stream', encoding };
   throw notFound(`no event stream ${path}: ietf-restconf-monitoring:restconf-state/streams lists them`);
+}
+
+/** The locations that the YANG library gives (RFC 8525 §4). */
+function parseModule(path: string, [file = '', ...more]: readonly string[]): Resource {
+  const [, name, revision] = /^([A-Za-z_][\w.-]*?)(?:@(\d{4}-\d\d-\d\d))?\.yang$/.exec(decode(file)) ?? [];
+  if (name !== undefined && more.length === 0) return { kind: 'module', name, revision };
+  throw notFound(`no module ${path}: ietf-yang-library:yang-library has the locations of all`);
 }
 
 function parseOperation(segments: readonly string[], schema: Schema): Resource {

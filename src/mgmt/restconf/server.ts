@@ -24,7 +24,7 @@ import type { LongBody } from './body.ts';
 import { longBody } from './body.ts';
 import { ClientCertificates } from './client-certificates.ts';
 import { refuseConnection, trackConnections } from './connections.ts';
-import { apiResource, hostMeta, operationsResource, yangLibraryVersion } from './discovery.ts';
+import { apiResource, hostMeta, moduleText, operationsResource, yangLibraryVersion } from './discovery.ts';
 import { openSubscription } from './dynamic-subscription.ts';
 import { Editor } from './edit.ts';
 import { OpenStreams, STREAM_HEADERS } from './event-stream.ts';
@@ -33,6 +33,7 @@ import { invoke } from './invoke.ts';
 import { LIMITS } from './limits.ts';
 import type { Headers } from './media.ts';
 import { errorEncoding } from './media.ts';
+import { openApi } from './openapi.ts';
 import { readResource } from './read.ts';
 import type { Reply } from './reply.ts';
 import { errorReply, statusOf, toManagementError } from './reply.ts';
@@ -175,6 +176,8 @@ class RestconfFace {
   readonly #options: RestconfOptions;
   readonly #editor: Editor;
   readonly #streams: OpenStreams;
+  /** Made when it is asked for. */
+  #openApi: string | undefined;
   readonly #admitted = new WeakMap<Incoming, Admitted>();
 
   constructor(options: RestconfOptions) {
@@ -247,6 +250,11 @@ class RestconfFace {
         return apiResource(replyEncoding);
       case 'yang-library-version':
         return yangLibraryVersion(replyEncoding);
+      case 'module':
+        return moduleText(operations, caller, resource);
+      case 'openapi':
+        this.#openApi ??= openApi(operations.schema);
+        return { status: 200, headers: OPENAPI_HEADERS, body: [this.#openApi] };
       case 'operations':
         return operationsResource(replyEncoding, operations.schema);
       case 'stream':
@@ -273,6 +281,8 @@ class RestconfFace {
     return shaped(request, errorReply(error, errorEncoding(request.headers), operations.schema));
   }
 }
+
+const OPENAPI_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache' };
 
 const BODILESS = ['GET', 'HEAD'];
 
