@@ -7,6 +7,7 @@ import { formatIpv6, parseIpv4Prefix } from '../../../src/address.ts';
 import type { Datastores } from '../../../src/state/datastores.ts';
 import { longestMatchAt } from '../../../src/state/history.ts';
 import { RouteTable } from '../../../src/state/learned/route-table.ts';
+import { StoreReader } from '../../../src/state/reader.ts';
 import { formatNumber, prefixNumber } from '../../../src/state/rows.ts';
 import { binding, OPERATOR, request, softwire, withDatastores } from '../../helpers/state.ts';
 
@@ -240,7 +241,7 @@ test('a new table takes over what an earlier run learned', () =>
 
 test('what does not fit the configuration that a boot brought is refused at the start, and rows of nobody go', () =>
   withDatastores(
-    async (datastores, _dir, reopen) => {
+    async (datastores, dir, reopen) => {
       await datastores.edit(
         OPERATOR,
         request(configuration({ 'binding-table': { binding: [binding('192.0.2.1/32', G2)] } })),
@@ -257,7 +258,14 @@ test('what does not fit the configuration that a boot brought is refused at the 
       assert.is(datastores.head().counts.get('b learned'), 1);
       const booted = await reopen({ bootId: 'boot-2' });
       const next = new RouteTable(booted);
+      const reader = StoreReader.open(dir);
+      const version = reader.renew();
       assert.equal(await next.resume(), ['g1']);
+      reader.renew();
+      const changed = reader.changes(version)?.rows?.map(({ instance, after }) => `${instance} ${after?.origin}`);
+      reader.close();
+      // Who forwards by the static one must not lose it with the learned one.
+      assert.equal(changed, ['a learned undefined', 'b learned undefined', 'a static']);
       assert.is(booted.head().counts.get('b learned'), undefined);
       assert.equal(states(next, 'g1'), ['192.0.2.1/32 bound-already', '192.0.2.2/32 bound']);
       assert.equal(active(booted), [`192.0.2.1/32 ${G2} static`, `192.0.2.2/32 ${G1} learned`]);
