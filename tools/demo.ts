@@ -2,6 +2,7 @@
  * The demo: four hosts in network namespaces, two instances of the program, and the main job told as a story.
  *
  *   node dist/tools/demo.js           runs it, leaves nothing behind, exit code 0 when every step came out
+ *   node dist/tools/demo.js dynamic   the other story: the gateway informs the AFTR of its routes
  *   node dist/tools/demo.js --keep    leaves everything running and says how to poke at it
  */
 
@@ -9,6 +10,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DynamicDemo } from './demo-dynamic.ts';
+import { bold, chapter, countFailures, green, red, say, show, verdict } from './demo-output.ts';
 import type { HostName, Instance } from './topology.ts';
 import {
   AFTR_TUNNEL,
@@ -27,33 +30,6 @@ const NETCONF_PORT = 830;
 const RESTCONF_PORT = 8443;
 const DOWNLOAD_OCTETS = 12 * 1024 * 1024;
 const START_MS = 30_000;
-
-const isTerminal = process.stdout.isTTY === true;
-const paint = (code: string) => (text: string) => (isTerminal ? `\u001b[${code}m${text}\u001b[0m` : text);
-const bold = paint('1');
-const dim = paint('2');
-const green = paint('32');
-const red = paint('31');
-
-let failures = 0;
-
-function say(text = ''): void {
-  process.stdout.write(`${text}\n`);
-}
-
-function chapter(title: string): void {
-  say();
-  say(bold(title));
-}
-
-function show(text: string): void {
-  for (const line of text.trim().split('\n')) say(dim(`    ${line}`));
-}
-
-function verdict(what: string, isGood: boolean): void {
-  if (!isGood) failures++;
-  say(`  ${isGood ? green('ok') : red('FAILED')}  ${what}`);
-}
 
 function indent(xml: string): string {
   let depth = 0;
@@ -358,10 +334,11 @@ async function main(): Promise<void> {
     }
   });
   try {
-    const demo = new Demo(topology);
+    const demo = process.argv.includes('dynamic') ? new DynamicDemo(topology) : new Demo(topology);
     await Promise.race([demo.run(), interruption]);
     if (interrupted) throw new Error(`ended by ${interrupted}`);
     say();
+    const failures = countFailures();
     say(failures === 0 ? green(bold('Verdict: everything works.')) : red(bold(`Verdict: ${failures} steps failed.`)));
     if (process.argv.includes('--keep')) {
       demo.guide();
@@ -372,7 +349,7 @@ async function main(): Promise<void> {
   } finally {
     await topology.close();
   }
-  process.exitCode = failures === 0 ? 0 : 1;
+  process.exitCode = countFailures() === 0 ? 0 : 1;
 }
 
 await main().catch((error: unknown) => {

@@ -70,9 +70,14 @@ const WORDS: Readonly<Record<string, Readonly<Record<string, readonly [key: stri
   aftr: {
     binding: ['ipv4-prefix', step('binding-table'), step('binding')],
     'shared-address': ['ipv4-address', step('binding-table'), step('shared-address')],
+    'route-source': ['name', step('route-source')],
   },
   'shared-address': { 'port-set': ['psid', step('port-set')] },
-  gateway: { 'served-prefix': ['ipv4-prefix', step('served-prefix')] },
+  gateway: {
+    'served-prefix': ['ipv4-prefix', step('served-prefix')],
+    'route-advertisement': ['', step('route-advertisement')],
+  },
+  'route-advertisement': { target: ['name', step('target')] },
   user: { 'authorized-key': ['name', step('authorized-key')] },
 };
 

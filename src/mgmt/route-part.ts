@@ -25,6 +25,7 @@ export class RoutePart {
   readonly #gateways: AdvertisingGateways;
   readonly #configuration: () => DataNode;
   readonly #softwire: () => Softwire;
+  readonly #log: Log;
   readonly #table: RouteTable;
   readonly #alarms = new RouteAlarms();
 
@@ -33,6 +34,7 @@ export class RoutePart {
     this.users = new Users(this.#configuration, routeSourceEntry);
     const softwire = () => datastores.softwire;
     this.#softwire = softwire;
+    this.#log = log;
     this.#table = new RouteTable(datastores);
     datastores.addParticipant(this.#table);
     this.sources = new RouteSources({ table: this.#table, softwire, log });
@@ -79,8 +81,14 @@ export class RoutePart {
   }
 
   async start(): Promise<void> {
-    await this.sources.start();
-    await this.#gateways.start();
+    for (const part of [this.sources, this.#gateways]) {
+      try {
+        await part.start();
+      } catch (error) {
+        // A store that takes no change stops nothing else.
+        this.#log.error({ error: String(error) }, 'what was learned of routes could not be taken over');
+      }
+    }
   }
 
   async close(): Promise<void> {

@@ -4,10 +4,11 @@ import type { Ipv4Prefix } from '../address.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
 import { History } from './history.ts';
-import { gatewayOfTable } from './learned/tables.ts';
+import { aftrOfTable, gatewayOfTable, isOperational } from './learned/tables.ts';
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
+import { HistoricChange } from './row-changes.ts';
 import { openRow } from './rows.ts';
 import { Snapshot } from './snapshot.ts';
 
@@ -100,7 +101,19 @@ export class StoreReader {
       count += weightOf(summary);
     }
     if (count > FOLLOWED_ROWS) return { treeChanged, rows: undefined };
-    return { treeChanged, rows: [...history.changes(version, history.newest)] };
+    const rows = [...history.changes(version, history.newest)];
+    return { treeChanged, rows: [...rows, ...rows.flatMap((row) => this.#beneath(row))] };
+  }
+
+  /**
+   * A static binding under a learned one that goes, as a change to itself: a boot or a backup may have brought it beside the other, and
+   * what is forwarded by must not go with that.
+   */
+  #beneath({ instance, number, sealedAfter }: HistoricChange): RowChange[] {
+    const aftr = aftrOfTable(instance);
+    if (sealedAfter || aftr === undefined || !isOperational(instance)) return [];
+    const value = this.#snapshot.sealed(aftr, number);
+    return value ? [new HistoricChange(aftr, number, value, value)] : [];
   }
 
   /** Content hash over all tables, hexadecimal. */

@@ -51,6 +51,16 @@ const filters = [
     'a served prefix',
   ],
   [
+    'aftr a route-source s refused-route',
+    `<softwire ${GI}><aftr><name>a</name><route-source><name>s</name><refused-route></refused-route></route-source></aftr></softwire>`,
+    'a route source',
+  ],
+  [
+    'gateway g route-advertisement target t session-state',
+    `<softwire ${GI}><gateway><name>g</name><route-advertisement><target><name>t</name><session-state></session-state></target></route-advertisement></gateway></softwire>`,
+    'an entry in a container',
+  ],
+  [
     'aftr a statistics ipv4-side',
     `<softwire ${GI}><aftr><name>a</name><statistics><ipv4-side></ipv4-side></statistics></aftr></softwire>`,
     'containers',

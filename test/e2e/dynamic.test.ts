@@ -29,16 +29,14 @@ const GRACE_S = 3;
 
 type Json = Readonly<Record<string, unknown>>;
 
-function advertisement(password: string): Json {
+function firstTarget(password: string): Json {
   const url = 'https://[2001:db8:12::2]:8443/restconf';
-  const target = {
-    name: 'edge',
-    url,
-    'client-name': 'rack',
-    password,
-    'server-certificate-fingerprint': fingerprint(),
-  };
-  return { 'route-advertisement': { target: [target] } };
+  const fingerprint = { 'server-certificate-fingerprint': fingerprintOfAftr() };
+  return { name: 'edge', url, 'client-name': 'rack', password, ...fingerprint };
+}
+
+function advertisement(password: string): Json {
+  return { 'route-advertisement': { target: [firstTarget(password)] } };
 }
 
 const source = {
@@ -54,7 +52,7 @@ const boxes = await TwoBoxes.start(`gi4over6-dynamic-${process.pid}`);
 const { topology } = boxes;
 
 /** Of the certificate of the AFTR's RESTCONF. */
-function fingerprint(): string {
+function fingerprintOfAftr(): string {
   const file = topology.path('aftr', 'state', 'keys', 'tls.crt');
   const { output } = topology.run('aftr', ['openssl', 'x509', '-in', file, '-noout', '-fingerprint', '-sha256']);
   return output.trim().split('=')[1] ?? '';
@@ -241,6 +239,37 @@ for (const [what, change, problem] of [
     assert.ok(await until(2 * LONG_MS, () => isReached(DEVICE)));
   });
 }
+
+test('two AFTRs are informed of all routes, and each takes its own', async () => {
+  const second = {
+    name: 'second',
+    'ipv6-address': '2001:db8:b::2',
+    'ipv4-address': '203.0.113.1',
+    'ipv4-pool': ['10.8.0.0/16'],
+    'route-source': [{ ...source, name: 'rack2', 'allowed-prefix': ['10.8.0.0/16'] }],
+  };
+  const { status, body } = boxes.configure('aftr', second);
+  assert.is(status, 204, body);
+  const target = { ...firstTarget('secret'), name: 'second', 'client-name': 'rack2' };
+  assert.is(boxes.configure('gateway', { name: 'rack', 'route-advertisement': { target: [target] } }).status, 204);
+  topology.ip('gateway', `route add 10.8.0.0/16 via ${DEVICE}`);
+  const verdicts = (name: string) =>
+    ((entry('gateway', TARGET.replace(/edge$/, name))['advertised-route'] ?? []) as readonly Json[]).map(
+      (route) => `${route['ipv4-prefix']} ${route.accepted}`,
+    );
+  assert.ok(await until(LONG_MS, () => verdicts('second').length === 2 && verdicts('edge').length === 2));
+  assert.equal(verdicts('edge'), ['10.8.0.0/16 false', `${DEVICE_PREFIX} true`]);
+  assert.equal(verdicts('second'), ['10.8.0.0/16 true', `${DEVICE_PREFIX} false`]);
+  const path = `${SOFTWIRE}/gateway=rack/route-advertisement/target=second`;
+  assert.is(boxes.restconf('gateway', 'DELETE', path).status, 204);
+  const other = `${SOFTWIRE}/aftr=second/route-source=rack2`;
+  assert.ok(
+    await until(LONG_MS, () => entry('aftr', other)['session-state'] === 'idle'),
+    'one that is informed no more',
+  );
+  topology.ip('gateway', `route del 10.8.0.0/16 via ${DEVICE}`);
+  assert.ok(isReached(DEVICE));
+});
 
 test('an operator may make a learned binding static: nothing is lost, and the withdrawal does not take it', async () => {
   const { status, body } = boxes.restconf('aftr', 'POST', `${SOURCE}/promote`);

@@ -7,7 +7,10 @@ export const LIMITS = {
   headerOctets: 32 * 1024,
   /** Octets of a request body; above it 413. */
   bodyOctets: 256 * 1024 * 1024,
-  /** Octets of a YANG Patch, which is read whole before its edits are made; above it 413. Plain PATCH and PUT are for more. */
+  /**
+   * Octets of a YANG Patch, which is read whole before its edits are made, and of a message of a route source; above it 413. Plain
+   * PATCH and PUT are for more, and an advertisement may come in parts.
+   */
   patchOctets: 16 * 1024 * 1024,
   /** From this length on, binding entries of a body are read as rows. */
   bulkOctets: 16 * 1024,

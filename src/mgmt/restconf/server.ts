@@ -230,7 +230,8 @@ class RestconfFace {
     const { resource, bodyEncoding, isYangPatch = false } = admitted?.value ?? {};
     const isLong = resource?.kind === 'data' && bodyEncoding !== undefined && !isYangPatch;
     const long = isLong ? { long: () => longBody(bodyEncoding) } : {};
-    const limit = isYangPatch ? LIMITS.patchOctets : LIMITS.bodyOctets;
+    const isShort = isYangPatch || admitted?.caller.isRouteSource;
+    const limit = isShort ? LIMITS.patchOctets : LIMITS.bodyOctets;
     const body = await takeBody(payload, { limit, contentLength, ...long });
     if (admitted) this.#admitted.set(request, { ...admitted, body });
   }

@@ -9,7 +9,7 @@
 
 import { RouteHash } from '../../state/learned/route-hash.ts';
 import { formatNumber } from '../../state/rows.ts';
-import type { TargetAnswer } from './aftr-client.ts';
+import type { AftrClient, TargetAnswer } from './aftr-client.ts';
 import { TargetRefusal } from './aftr-client.ts';
 
 /** Routes in one message. */
@@ -25,7 +25,7 @@ const ENDED: ReadonlySet<string> = new Set(['unknown-session', 'replayed', 'out-
 export interface AdvertiserParts {
   /** The tunnel address of the gateway. */
   readonly gateway: string;
-  readonly client: { send(input: Readonly<Record<string, unknown>>): Promise<TargetAnswer>; close(): void };
+  readonly client: Pick<AftrClient, 'send' | 'close'>;
   /** Called when the AFTR has accepted or refused something. */
   readonly onAnswer: () => void;
   readonly log: (message: string, isGood: boolean) => void;
@@ -156,15 +156,15 @@ export class Advertiser {
         ['route', 'withdrawn'].map((name) => [name, named(name)]).filter(([, list]) => list?.length),
       );
       const end = at < lines.length ? { more: [null] } : { 'content-hash': session.hash.text };
-      const answer = await this.#send(session, { ...lists, ...end });
+      const answer = await this.#send(session, { ...lists, ...end }, lines.length);
       if (at >= lines.length) this.#answered(answer, fresh, isNew);
     } while (at < lines.length);
   }
 
-  async #send(session: Session, message: Readonly<Record<string, unknown>>): Promise<TargetAnswer> {
+  async #send(session: Session, message: Readonly<Record<string, unknown>>, routes = 0): Promise<TargetAnswer> {
     const sequence = String(++session.sequence);
     const { gateway, client } = this.#parts;
-    return client.send({ 'gateway-ipv6-address': gateway, session: session.id, sequence, ...message });
+    return client.send({ 'gateway-ipv6-address': gateway, session: session.id, sequence, ...message }, routes);
   }
 
   #answered({ accepted = [], refused = [] }: TargetAnswer, told: readonly number[], isNew: boolean): void {

@@ -9,6 +9,8 @@ import { connect } from 'node:tls';
 import type { Target } from '../../state/model.generated.ts';
 
 const ANSWER_MS = 10_000;
+/** Longer for what takes longer: an AFTR under load judges and stores some ten thousand routes a second. */
+const ANSWER_MS_PER_ROUTE = 0.5;
 const CONNECT_MS = 5_000;
 /** Octets of an answer; refused routes are the longest part. */
 const LONGEST_ANSWER = 64 * 1024 * 1024;
@@ -43,9 +45,10 @@ export class AftrClient {
     this.#agent = agentFor(target);
   }
 
-  /** One message of advertise-routes; what it answers. @throws TargetRefusal, or Error when there is no answer */
-  async send(input: Json): Promise<TargetAnswer> {
-    const { status, body } = await this.#post(JSON.stringify({ 'gi-4over6:input': input }));
+  /** One message of advertise-routes, which ends one about `routes` routes; what it answers. @throws TargetRefusal, or Error when there is no answer */
+  async send(input: Json, routes = 0): Promise<TargetAnswer> {
+    const timeout = Math.round(ANSWER_MS + ANSWER_MS_PER_ROUTE * routes);
+    const { status, body } = await this.#post(JSON.stringify({ 'gi-4over6:input': input }), timeout);
     if (status !== 200) throw refusalIn(status, body);
     const answer = JSON.parse(body) as { readonly 'gi-4over6:output'?: TargetAnswer };
     const output = answer['gi-4over6:output'];
@@ -57,13 +60,13 @@ export class AftrClient {
     this.#agent.destroy();
   }
 
-  #post(body: string): Promise<{ status: number; body: string }> {
+  #post(body: string, timeout: number): Promise<{ status: number; body: string }> {
     const { url, clientName, password } = this.#target;
     const options = {
       agent: this.#agent,
       method: 'POST',
       auth: `${clientName}:${password}`,
-      timeout: ANSWER_MS,
+      timeout,
       headers: {
         'content-type': 'application/yang-data+json',
         accept: 'application/yang-data+json',
@@ -74,9 +77,7 @@ export class AftrClient {
       const outgoing = request(url.replace(/\/$/, '') + PATH, options, (response) => {
         readBody(response).then((text) => resolve({ status: response.statusCode ?? 0, body: text }), reject);
       });
-      outgoing.on('timeout', () =>
-        outgoing.destroy(new Error(`the AFTR has not answered within ${ANSWER_MS / 1000} s`)),
-      );
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`the AFTR has not answered within ${timeout} ms`)));
       outgoing.on('error', reject);
       outgoing.end(body);
     });

@@ -24,6 +24,8 @@ const SESSIONS = 2 ** 48 - 1;
 /** Routes beyond maximum-routes that are remembered as refused. */
 const REFUSED_ROUTES = 1_000;
 const SECOND_MS = 1_000;
+/** When the store did not take a withdrawal. */
+const RETRY_S = 10;
 const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
 
 export type SourceState = 'idle' | 'established' | 'stale';
@@ -192,7 +194,7 @@ export class RouteSources {
         this.#parts.log.warn({ source: name }, 'stale routes of a source were removed');
       } catch (error) {
         this.#parts.log.error({ source: name, error: String(error) }, 'stale routes could not be removed: tried again');
-        this.#after(source, 1, () => this.#expire(name, source));
+        this.#after(source, RETRY_S, () => this.#expire(name, source));
       }
     });
   }

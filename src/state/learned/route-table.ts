@@ -18,7 +18,7 @@ import type { RowSource } from '../rows.ts';
 import { prefixNumber } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { prefixOf } from './reconciliation.ts';
-import { isOperational, learnedTable } from './tables.ts';
+import { isOperational, learnedTable, servedTable } from './tables.ts';
 import type { RouteRefusal } from './trust.ts';
 import { refusalOf } from './trust.ts';
 
@@ -79,20 +79,48 @@ export class RouteTable implements Participant {
     this.#store = store;
   }
 
-  /** Takes what an earlier run learned; returns the sources that have such routes. Rows of nobody go. */
+  /**
+   * Takes over what an earlier run learned; returns the sources that have such routes. All are judged anew: a boot or a restored backup
+   * may have brought a configuration that they do not fit. Rows of nobody go.
+   * @throws ManagementError when no change is taken now
+   */
   async resume(): Promise<string[]> {
-    await this.#store.learn(NOBODY, 'routes of sources that are gone', async (base, softwire) => {
+    await this.#store.learn(NOBODY, 'routes of an earlier run', async (base, softwire) => {
       const overlay = new RowOverlay();
+      clearLost(base, softwire, overlay);
+      const judges: [string, Judge][] = [];
       for (const aftr of softwire.aftr) {
-        for (const binding of base.bindings(learnedTable(aftr.name))) {
-          const owner = ownerOf(aftr, binding.gatewayIpv6Address);
-          if (owner) this.#of(owner.name).routes.set(prefixNumber(binding.address, binding.length), undefined);
-          else overlay.delete(learnedTable(aftr.name), binding);
+        const numbers = this.#takeOver(aftr, base, overlay);
+        for (const source of aftr.routeSource) {
+          const judge = new Judge(aftr, source, base, overlay, this.#of(source.name).routes);
+          await inSlices(numbers.get(source.name) ?? [], (number) => judge.put(number));
+          judges.push([source.name, judge]);
         }
       }
-      return { overlay, done: () => undefined };
+      const done = () => {
+        for (const [name, judge] of judges) this.#learned(name, judge);
+      };
+      return { overlay, done };
     });
-    return [...this.#sources.keys()];
+    return [...this.#sources].filter(([, { routes }]) => routes.size > 0).map(([name]) => name);
+  }
+
+  /** The routes of each source by what is in the table of an AFTR; rows of nobody go into the overlay. */
+  #takeOver(aftr: Aftr, base: RowSource, overlay: RowOverlay): Map<string, number[]> {
+    const found = new Map<string, number[]>();
+    for (const binding of base.bindings(learnedTable(aftr.name))) {
+      const name = ownerOf(aftr, binding.gatewayIpv6Address)?.name;
+      if (name === undefined) {
+        overlay.delete(learnedTable(aftr.name), binding);
+        continue;
+      }
+      const number = prefixNumber(binding.address, binding.length);
+      const numbers = found.get(name) ?? [];
+      numbers.push(number);
+      found.set(name, numbers);
+      this.#of(name).routes.set(number, undefined);
+    }
+    return found;
   }
 
   /** Takes an advertisement: durable, and forwarded by where the datapath runs, when it returns. @throws ManagementError of the commit */
@@ -317,6 +345,17 @@ class Judge {
   #remove(number: number): void {
     this.#overlay.deleteNumber(this.#table, number);
     this.#room++;
+  }
+}
+
+/** Tables whose AFTR or gateway is gone. */
+function clearLost({ head }: Snapshot, { aftr, gateway }: Softwire, overlay: RowOverlay): void {
+  const tables = new Set([
+    ...aftr.map(({ name }) => learnedTable(name)),
+    ...gateway.map(({ name }) => servedTable(name)),
+  ]);
+  for (const [table, { rows }] of head?.tables ?? []) {
+    if (rows > 0 && isOperational(table) && !tables.has(table)) overlay.clear(table);
   }
 }
 

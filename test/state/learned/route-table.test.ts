@@ -7,6 +7,7 @@ import { formatIpv6, parseIpv4Prefix } from '../../../src/address.ts';
 import type { Datastores } from '../../../src/state/datastores.ts';
 import { longestMatchAt } from '../../../src/state/history.ts';
 import { RouteTable } from '../../../src/state/learned/route-table.ts';
+import { StoreReader } from '../../../src/state/reader.ts';
 import { formatNumber, prefixNumber } from '../../../src/state/rows.ts';
 import { binding, OPERATOR, request, softwire, withDatastores } from '../../helpers/state.ts';
 
@@ -237,5 +238,39 @@ test('a new table takes over what an earlier run learned', () =>
     await next.advertise(CALLER, 'g1', whole('192.0.2.2/32', '192.0.2.3/32'));
     assert.equal(active(datastores), [`192.0.2.2/32 ${G1} learned`, `192.0.2.3/32 ${G1} learned`]);
   }));
+
+test('what does not fit the configuration that a boot brought is refused at the start, and rows of nobody go', () =>
+  withDatastores(
+    async (datastores, dir, reopen) => {
+      await datastores.edit(
+        OPERATOR,
+        request(configuration({ 'binding-table': { binding: [binding('192.0.2.1/32', G2)] } })),
+      );
+      await datastores.copy(OPERATOR, 'running', 'startup');
+      const gone = { 'ipv4-prefix': '192.0.2.1/32', '@operation': 'delete' };
+      await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': { binding: [gone] } })));
+      const other = { name: 'b', 'ipv6-address': '2001:db8:b::2', 'ipv4-pool': ['10.0.0.0/8'] };
+      await datastores.edit(OPERATOR, request(softwire({ ...other, 'route-source': [source('g3', G1)] })));
+      const table = new RouteTable(datastores);
+      await table.advertise(CALLER, 'g1', whole('192.0.2.1/32', '192.0.2.2/32'));
+      assert.equal(active(datastores), [`192.0.2.1/32 ${G1} learned`, `192.0.2.2/32 ${G1} learned`]);
+      await table.advertise(CALLER, 'g3', whole('10.1.0.0/16'));
+      assert.is(datastores.head().counts.get('b learned'), 1);
+      const booted = await reopen({ bootId: 'boot-2' });
+      const next = new RouteTable(booted);
+      const reader = StoreReader.open(dir);
+      const version = reader.renew();
+      assert.equal(await next.resume(), ['g1']);
+      reader.renew();
+      const changed = reader.changes(version)?.rows?.map(({ instance, after }) => `${instance} ${after?.origin}`);
+      reader.close();
+      // Who forwards by the static one must not lose it with the learned one.
+      assert.equal(changed, ['a learned undefined', 'b learned undefined', 'a static']);
+      assert.is(booted.head().counts.get('b learned'), undefined);
+      assert.equal(states(next, 'g1'), ['192.0.2.1/32 bound-already', '192.0.2.2/32 bound']);
+      assert.equal(active(booted), [`192.0.2.1/32 ${G2} static`, `192.0.2.2/32 ${G1} learned`]);
+    },
+    { startup: true },
+  ));
 
 test.run();
