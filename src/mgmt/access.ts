@@ -48,7 +48,7 @@ export interface Rights extends Secrecy {
   may(node: DataNode, access: Exclude<Access, 'exec'>): boolean;
   /** Whether a notification of this schema may be received (§3.4.6). */
   mayReceive(notification: SchemaNode): boolean;
-  /** Whether a rule permits this very notification by its name, and so all that it says. */
+  /** Whether a rule about notifications permits this one, and so all that it says. */
   isNamed(notification: SchemaNode): boolean;
   /** Whether nothing that could be below `above` of this schema may be read. */
   readsNone(schema: SchemaNode, above: DataNode): boolean;
@@ -197,7 +197,7 @@ class RuleRights implements Rights {
 
   isNamed(notification: SchemaNode): boolean {
     const rule = this.#ruleOf(notification);
-    return rule?.kind === 'notification' && rule.name === notification.name && rule.permit;
+    return rule?.kind === 'notification' && rule.permit;
   }
 
   #permitsNotification(notification: SchemaNode): boolean {

@@ -1,7 +1,8 @@
 /**
  * What of an event a subscriber sees. RFC 8341 §3.4.6 permits or denies a notification as a whole; the one that names data
  * (netconf-config-change) leaves out the edits of nodes that the subscriber may not read, or it would tell of their keys. One about
- * an alarm, an instance or a number of bindings is not sent to who may not read those, unless a rule names that very notification.
+ * an alarm, an instance or a number of bindings is not sent to who may not read those, unless a rule about
+ * notifications permits it.
  */
 
 import { DataNode } from '../../state/data.ts';

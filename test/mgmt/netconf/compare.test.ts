@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { allOk, openLocal } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import {
@@ -39,7 +40,7 @@ const management = await startManagement(['--startup']);
 /** A client; running and startup are an AFTR with the bindings P and Q, the candidate has Q changed, P gone, R new and a hop-limit. */
 function withClient(body: (client: RawClient) => Promise<void>): () => Promise<void> {
   return async () => {
-    const client = (await RawClient.local(management.socket)).greet('1.1');
+    const client = await openLocal(management);
     const gone = `<binding ${NC_PREFIX} nc:operation="delete"><ipv4-prefix>${P}</ipv4-prefix></binding>`;
     const steps = [
       '<discard-changes/>',
@@ -51,7 +52,7 @@ function withClient(body: (client: RawClient) => Promise<void>): () => Promise<v
       leaf('hop-limit', 63, 'candidate'),
     ];
     try {
-      for (const step of steps) assert.is(outcome(await client.rpc(step)), 'ok', step);
+      await allOk(client, ...steps);
       await body(client);
       await client.rpc('<discard-changes/>');
     } finally {

@@ -1,6 +1,7 @@
 // needs: addon, root
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { allOk, openLocal, untilUnlocked, withSessions } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import {
@@ -29,32 +30,15 @@ const management = await startManagement(['--startup']);
 /** Two clients on the local socket, running reset before and whatever they hold freed after. */
 function withTwo(body: (one: RawClient, other: RawClient) => Promise<void>): () => Promise<void> {
   return async () => {
-    const [one, other] = [await connect(), await connect()];
-    try {
-      await one.rpc(RESET);
-      await one.rpc('<discard-changes/>');
+    await withSessions(connect, 2, async (one, other) => {
+      await allOk(one, RESET, '<discard-changes/>');
       await body(one, other);
-    } finally {
-      one.end();
-      other.end();
-      await settled();
-    }
+    });
+    await untilUnlocked(management);
   };
 }
 
-async function connect(): Promise<RawClient> {
-  return (await RawClient.local(management.socket)).greet('1.1');
-}
-
-/** Until no lock of a session that has ended is left. */
-async function settled(): Promise<void> {
-  const client = await connect();
-  for (let tries = 0; tries < 100; tries++) {
-    const replies = [await client.rpc(lock('running')), await client.rpc(lock('running', 'unlock'))];
-    if (replies.every((reply) => outcome(reply) === 'ok')) break;
-  }
-  client.end();
-}
+const connect = () => openLocal(management);
 
 async function outcomes(client: RawClient, operations: readonly string[]): Promise<string[]> {
   const found: string[] = [];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openLocal, withSessions } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
 import { AFTR, edit, getConfig, lock } from '../../helpers/netconf-requests.ts';
@@ -18,19 +19,10 @@ const WAIT_MS = 20_000;
 const startedAt = Date.now();
 const management = await startManagement(['--startup']);
 
-async function connect(): Promise<RawClient> {
-  return (await RawClient.local(management.socket)).greet('1.1');
-}
+const connect = () => openLocal(management);
 
 function withClient(body: (client: RawClient) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const client = await connect();
-    try {
-      await body(client);
-    } finally {
-      client.end();
-    }
-  };
+  return () => withSessions(connect, 1, body);
 }
 
 /** Waits until it is so. */

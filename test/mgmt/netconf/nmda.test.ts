@@ -1,6 +1,7 @@
 // needs: addon
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { allOk, openLocal, withSessions } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import {
@@ -31,23 +32,15 @@ const HOP = (leaf: string) => subtree(`<softwire ${GI}><aftr><name>a</name>${lea
 
 const management = await startManagement(['--startup']);
 
-async function connect(): Promise<RawClient> {
-  return (await RawClient.local(management.socket)).greet('1.1');
-}
+const connect = () => openLocal(management);
 
 /** A client that finds one AFTR with a binding in running, and nothing else that is its own. */
 function withClient(body: (client: RawClient) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const client = await connect();
-    try {
-      for (const step of ['<discard-changes/>', RESET, edit(AFTR), edit(table(binding(P, G1)))]) {
-        assert.is(outcome(await client.rpc(step)), 'ok');
-      }
+  return () =>
+    withSessions(connect, 1, async (client) => {
+      await allOk(client, '<discard-changes/>', RESET, edit(AFTR), edit(table(binding(P, G1))));
       await body(client);
-    } finally {
-      client.end();
-    }
-  };
+    });
 }
 
 async function data(client: RawClient, datastore: string, more = ''): Promise<string> {

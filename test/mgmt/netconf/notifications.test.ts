@@ -3,6 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openLocal, withSessions as withOpened } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import {
@@ -30,23 +31,17 @@ const LONG_AGO = '<startTime>2020-01-01T00:00:00Z</startTime>';
 const FUTURE = '2999-01-01T00:00:00Z';
 
 const subscribe = (inside = '') => `<create-subscription ${NOTIFICATION}>${inside}</create-subscription>`;
-const local = async () => (await RawClient.local(management.socket)).greet('1.1');
+const local = () => openLocal(management);
 const admin = async () =>
   (await RawClient.ssh(management.netconfPort, 'admin', { password: management.password })).greet('1.1');
 
 /** Runs a body with sessions that are ended afterwards. */
-async function withSessions(
+function withSessions(
   count: number,
   body: (...clients: readonly RawClient[]) => Promise<void>,
   open: () => Promise<RawClient> = local,
 ): Promise<void> {
-  const clients: RawClient[] = [];
-  try {
-    for (let i = 0; i < count; i++) clients.push(await open());
-    await body(...clients);
-  } finally {
-    for (const client of clients) client.end();
-  }
+  return withOpened(open, count, body);
 }
 
 /** The session-id that the hello gave. */

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { allOk, openLocal, untilUnlocked, withSessions } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import {
@@ -39,35 +40,17 @@ const removed = (prefix: string) =>
 
 const management = await startManagement();
 
-async function connect(): Promise<RawClient> {
-  return (await RawClient.local(management.socket)).greet('1.1');
-}
+const connect = () => openLocal(management);
 
 /** Two clients, running being one AFTR with two bindings; whatever they hold is freed after. */
 function withTwo(body: (one: RawClient, other: RawClient) => Promise<void>): () => Promise<void> {
   return async () => {
-    const [one, other] = [await connect(), await connect()];
-    try {
-      for (const step of ['<discard-changes/>', RESET, edit(AFTR), edit(table(binding(P, G1) + binding(Q, G1)))]) {
-        assert.is(outcome(await one.rpc(step)), 'ok');
-      }
+    await withSessions(connect, 2, async (one, other) => {
+      await allOk(one, '<discard-changes/>', RESET, edit(AFTR), edit(table(binding(P, G1) + binding(Q, G1))));
       await body(one, other);
-    } finally {
-      one.end();
-      other.end();
-      await settled();
-    }
+    });
+    await untilUnlocked(management);
   };
-}
-
-/** Until no lock of a session that has ended is left. */
-async function settled(): Promise<void> {
-  const client = await connect();
-  for (let tries = 0; tries < 500; tries++) {
-    if (outcome(await client.rpc(lock('running'))) === 'ok') break;
-  }
-  await client.rpc(lock('running', 'unlock'));
-  client.end();
 }
 
 function idIn(reply: string): string {
@@ -241,7 +224,7 @@ test(
       idIn(await client.rpc(take(row(P))));
       assertLocked(await other.rpc(edit(table(binding(P, G2)))), client, 'held');
       await end();
-      await settled();
+      await untilUnlocked(management);
       assert.is(outcome(await other.rpc(edit(table(binding(P, G2))))), 'ok');
       assert.is(outcome(await other.rpc(edit(table(binding(P, G1))))), 'ok');
     }

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { allOk, openLocal } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
 import {
@@ -31,10 +32,9 @@ const G1 = '2001:db8:a::1';
 const WAIT_MS = 20_000;
 
 const management = await startManagement();
-const root = (await RawClient.local(management.socket)).greet('1.1');
-const newSession = async () => (await RawClient.local(management.socket)).greet('1.1');
-const ok = async (client: RawClient, operation: string) =>
-  assert.is(outcome(await client.rpc(operation)), 'ok', operation);
+const newSession = () => openLocal(management);
+const root = await newSession();
+const ok = allOk;
 
 /** Until the reply to an operation is this. */
 async function until(operation: string, expected: string): Promise<void> {
@@ -48,9 +48,7 @@ async function until(operation: string, expected: string): Promise<void> {
 const candidate = async () => (await root.rpc(getConfig('', 'candidate'))).includes(P);
 
 async function start(): Promise<void> {
-  await ok(root, '<discard-changes/>');
-  await ok(root, RESET);
-  await ok(root, edit(AFTR));
+  await ok(root, '<discard-changes/>', RESET, edit(AFTR));
 }
 
 test('N22: close-session answers ok, then the end; locks go, and with the lock of the candidate its changes', async () => {
