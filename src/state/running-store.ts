@@ -130,9 +130,9 @@ export class RunningStore {
     });
   }
 
-  /** A row of running and the edition it is of; undefined when there is none, or when running is newer than what is known of it. */
+  /** A row of running and the edition it is of; undefined when there is none, when running is newer than what is known of it, or at the end. */
   row(instance: string, number: number): { readonly value: Uint8Array; readonly edition: Edition } | undefined {
-    const snapshot = this.#glance.at(this.head.version);
+    const snapshot = this.#isClosed ? undefined : this.#glance.at(this.head.version);
     const value = snapshot?.sealed(instance, number);
     // A copy: what is read from the store is overwritten.
     return value && { value: new Uint8Array(value), edition: this.edition };
@@ -388,6 +388,7 @@ export class RunningStore {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#glance.close();
     this.#tidying.close();
     this.#disk.close();
     await this.#compaction;

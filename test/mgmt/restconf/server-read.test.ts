@@ -50,6 +50,7 @@ const OPERATIONS = [
   'roll-back',
   'trace',
   'trace-live',
+  'advertise-routes',
 ];
 
 test('the API and its leaves, in both encodings', () =>
