@@ -48,9 +48,9 @@ const OPERATIONS = [
   'lookup-address',
   'compare-versions',
   'roll-back',
+  'advertise-routes',
   'trace',
   'trace-live',
-  'advertise-routes',
 ];
 
 test('the API and its leaves, in both encodings', () =>
