@@ -21,7 +21,15 @@ import type { PathMtus } from './path-mtus.ts';
 import type { Softwires } from './softwires.ts';
 import { DROP_TOO_BIG, DROP_WRITE_FAILED } from './verdict.ts';
 import { totalLength } from './wire/ipv4.ts';
-import { hopLimit, IPV6_HEADER_LEN, NEXT_HEADER_FRAGMENT, NEXT_HEADER_IPV4, nextHeader } from './wire/ipv6.ts';
+import {
+  hopLimit,
+  IPV6_HEADER_LEN,
+  NEXT_HEADER_DESTINATION,
+  NEXT_HEADER_FRAGMENT,
+  NEXT_HEADER_IPV4,
+  nextHeader,
+  setNextHeader,
+} from './wire/ipv6.ts';
 import { ENCAPSULATION_LIMIT_LEN, writeEncapsulationLimit } from './wire/ipv6-extensions.ts';
 import { FRAGMENT_HEADER_LEN, writeFragmentHeader } from './wire/ipv6-fragment.ts';
 import { setU16 } from './wire/octets.ts';
@@ -102,6 +110,7 @@ export class Encapsulation {
     if (len > payloadMtu && !this.#mayCut(len, softwire)) return false;
     const options = this.#writeOptions(batch, at, softwire);
     this.writeHeader(batch, at, len, options, softwire, row);
+    if (options > 0) setNextHeader(batch.buf, at - options - IPV6_HEADER_LEN, NEXT_HEADER_DESTINATION);
     if (len > payloadMtu) return this.sendFragments(batch, k, at - options, len + options, payloadMtu + options);
     batch.send(k, at - options - IPV6_HEADER_LEN, len + options + IPV6_HEADER_LEN);
     return true;

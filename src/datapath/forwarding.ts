@@ -462,8 +462,8 @@ export class Forwarding {
       const modes = { flags, hopLimit, pipeDscp, encapsulationLimit };
       const softwire = { instance, local, ipv4Address, reassembly, ...modes, ...sizes };
       const number = this.#softwireNumbers.assign(softwireKey(plan, local));
-      this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
       this.#pathMtus.configure(number, payloadMtu, plan.pathMtuLifetimeMs);
+      this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
     }
   }
 }

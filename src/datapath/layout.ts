@@ -20,7 +20,7 @@
  *
  * Block, row and softwire numbers begin at 1, so that 0 means none. The words of a softwire are changed only while the
  * workers are held at a batch boundary; its payload MTU apart, which is the smallest towards any far end and falls when a
- * smaller one is learned (path-mtus.ts).
+ * smaller one is learned (path-mtus.ts). Flags and sizes are 0 while it is out of use, which is all that the fast path asks.
  */
 
 export const FIRST_LEVEL_WORDS = 1 << 24;

@@ -3,7 +3,7 @@
  * for that one only, is at least 1,280, only ever falls, and is forgotten when the lifetime of its softwire is over after it fell last (§5.3).
  *
  * The fast path pays nothing for it: SOFTWIRE_PAYLOAD_MTU of a softwire is what every far end of it takes, so only a
- * packet above that is looked up here.
+ * packet above that is looked up here; of a softwire out of use it is 0, which every packet is above.
  *
  *     lock   1 when something is known   payload MTU configured for each softwire   lifetime of each, in tenths of a
  *     second   sets of WAYS entries
@@ -62,10 +62,11 @@ export class PathMtus {
     return this.#words[CONFIGURED + softwire] ?? 0;
   }
 
-  /** The largest IPv4 packet that goes whole to the far end of `row`. */
+  /** The largest IPv4 packet that goes whole to the far end of `row`; 0 when the softwire is out of use. */
   payloadMtu(softwire: number, row: number, nowMs: number): number {
     const configured = this.#words[CONFIGURED + softwire] ?? 0;
-    if (this.#softwires.payloadMtu(softwire) === configured) return configured;
+    const least = this.#softwires.payloadMtu(softwire);
+    if (least === configured || least === 0) return least;
     const entry = this.#find(softwire, row);
     if (entry === 0 || this.#isOld(entry, nowMs)) return configured;
     return Math.min(configured, ((this.#words[entry + VALUE] ?? 0) >>> 16) - this.#softwires.headerLength(softwire));
@@ -93,7 +94,7 @@ export class PathMtus {
   }
 
   /**
-   * Control thread, workers held: what is configured for a softwire, whose words have just been written. What was learned
+   * Control thread, workers held: what is configured for a softwire, whose words are written next. What was learned
    * before is forgotten by the new lifetime, too.
    */
   configure(softwire: number, payloadMtu: number, lifetimeMs: number): void {
@@ -126,8 +127,8 @@ export class PathMtus {
       }
     }
     for (let softwire = 1; softwire <= MAX_SOFTWIRES; softwire++) {
-      if (!this.#softwires.isEnabled(softwire)) continue;
-      this.#softwires.words[(softwire << SOFTWIRE_SHIFT) + SOFTWIRE_PAYLOAD_MTU] = least[softwire] ?? 0;
+      const payloadMtu = this.#softwires.isEnabled(softwire) ? (least[softwire] ?? 0) : 0;
+      this.#softwires.words[(softwire << SOFTWIRE_SHIFT) + SOFTWIRE_PAYLOAD_MTU] = payloadMtu;
     }
     unlock(words, LOCK);
   }

@@ -1,7 +1,9 @@
 /**
  * The tunnel addresses of a role in shared memory: outer header, modes and sizes of each, and the IPv4 pools that say
  * which AFTR a packet belongs to when no binding does. The control thread changes it only while the workers are held at
- * a batch boundary; the layout is in layout.ts.
+ * a batch boundary; the layout is in layout.ts. As a worker may not reach its boundary in time, words are written in an
+ * order in which each step leaves a whole outer header: a softwire goes out of use by its flags and sizes alone, what it
+ * sends by stays until its number is another's.
  */
 
 import { MAX_POOLS } from '../state/limits.ts';
@@ -23,14 +25,7 @@ import {
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { sameFourWords, swapWord } from './memory.ts';
-import {
-  IPV6_DESTINATION,
-  IPV6_HEADER_LEN,
-  IPV6_SOURCE,
-  NEXT_HEADER_DESTINATION,
-  NEXT_HEADER_IPV4,
-  writeIpv6Fields,
-} from './wire/ipv6.ts';
+import { IPV6_DESTINATION, IPV6_HEADER_LEN, IPV6_SOURCE, NEXT_HEADER_IPV4, writeIpv6Fields } from './wire/ipv6.ts';
 import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
 
 /** One tunnel address and what is done with packets there. */
@@ -102,47 +97,55 @@ export class Softwires {
   /** Writes softwire `s` (1 to MAX_SOFTWIRES); undefined takes it out of use. Only while the workers are held. */
   set(s: number, softwire: Softwire | undefined): void {
     const word = s << SOFTWIRE_SHIFT;
-    this.words.fill(0, word, word + SOFTWIRE_WORDS);
     if (softwire) this.#write(s, word, softwire);
-    this.words[ALL_FLAGS] = 0;
-    for (let other = 1; other <= (this.words[HIGHEST] ?? 0); other++) {
-      this.words[ALL_FLAGS] = (this.words[ALL_FLAGS] ?? 0) | this.#flags(other);
-    }
+    else this.#disable(word);
+    let all = 0;
+    for (let other = 1; other <= (this.words[HIGHEST] ?? 0); other++) all |= this.#flags(other);
+    this.words[ALL_FLAGS] = all;
+  }
+
+  /** No packet fits any more: on the fast path, the sizes alone are asked. */
+  #disable(word: number): void {
+    this.words[word + SOFTWIRE_FLAGS] = 0;
+    this.words[word + SOFTWIRE_PAYLOAD_MTU] = 0;
+    this.words[word + SOFTWIRE_SIZES] = 0;
   }
 
   #write(s: number, word: number, softwire: Softwire): void {
     const at = word * 4;
-    const next = (softwire.flags & FLAG_ENCAPSULATION_LIMIT) !== 0 ? NEXT_HEADER_DESTINATION : NEXT_HEADER_IPV4;
-    writeIpv6Fields(this.octets, at, softwire.pipeDscp << 2, 0, 0, next, softwire.hopLimit);
+    writeIpv6Fields(this.octets, at, softwire.pipeDscp << 2, 0, 0, NEXT_HEADER_IPV4, softwire.hopLimit);
     this.octets.set(softwire.local, at + IPV6_SOURCE);
     if (softwire.remote) this.octets.set(softwire.remote, at + IPV6_DESTINATION);
     this.words[word + SOFTWIRE_INSTANCE] = softwire.instance;
-    this.words[word + SOFTWIRE_FLAGS] = softwire.flags | FLAG_ENABLED;
-    this.words[word + SOFTWIRE_PAYLOAD_MTU] = softwire.payloadMtu;
     this.words[word + SOFTWIRE_IPV4_ADDRESS] = swapWord(softwire.ipv4Address);
-    this.words[word + SOFTWIRE_SIZES] = softwire.egressMtu | (softwire.mssClamp << MSS_SHIFT);
     const { timeoutMs, fragments, datagrams, datagramsPerSource } = softwire.reassembly;
     const { encapsulationLimit } = softwire;
     const limits = [timeoutMs, fragments, datagrams, datagramsPerSource, encapsulationLimit];
     this.words.set(limits, LIMITS + s * LIMIT_WORDS);
     this.words[HIGHEST] = Math.max(this.words[HIGHEST] ?? 0, s);
+    // Last, as by these packets pass.
+    this.words[word + SOFTWIRE_FLAGS] = softwire.flags | FLAG_ENABLED;
+    this.words[word + SOFTWIRE_SIZES] = softwire.egressMtu | (softwire.mssClamp << MSS_SHIFT);
+    this.words[word + SOFTWIRE_PAYLOAD_MTU] = softwire.payloadMtu;
   }
 
   /** Makes the tunnel addresses that are set now those that `byLocal` finds. Only while the workers are held. */
   index(): void {
     const highest = this.words[HIGHEST] ?? 0;
-    this.words.fill(0, BY_LOCAL, BY_LOCAL + BY_LOCAL_WORDS);
+    const byLocal = new Int32Array(BY_LOCAL_WORDS);
     for (let s = highest; s >= 1; s--) {
       if (!this.isEnabled(s)) continue;
       let place = placeOf(this.words, (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL);
-      while (this.words[BY_LOCAL + place] !== 0) place = (place + 1) % BY_LOCAL_WORDS;
-      this.words[BY_LOCAL + place] = s;
+      while (byLocal[place] !== 0) place = (place + 1) % BY_LOCAL_WORDS;
+      byLocal[place] = s;
     }
+    this.words.set(byLocal, BY_LOCAL);
   }
 
   /** Replaces all pools; they do not overlap and are at most MAX_POOLS. Only while the workers are held. */
   setPools(pools: readonly Pool[]): void {
     const sorted = pools.toSorted((a, b) => a.first - b.first);
+    this.words[POOL_COUNT] = 0;
     for (const [i, pool] of sorted.entries()) {
       const word = POOLS + i * POOL_WORDS;
       this.words[word] = pool.first;

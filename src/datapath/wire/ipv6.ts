@@ -50,6 +50,10 @@ export function nextHeader(buf: Uint8Array, at: number): number {
   return u8(buf, at + 6);
 }
 
+export function setNextHeader(buf: Uint8Array, at: number, value: number): void {
+  buf[at + 6] = value;
+}
+
 export function hopLimit(buf: Uint8Array, at: number): number {
   return u8(buf, at + 7);
 }

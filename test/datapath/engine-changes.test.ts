@@ -1,0 +1,177 @@
+import { Worker } from 'node:worker_threads';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { planInstances } from '../../src/datapath/configuration.ts';
+import type { Role } from '../../src/datapath/engine.ts';
+import { allocateShared } from '../../src/datapath/memory.ts';
+import { Softwires } from '../../src/datapath/softwires.ts';
+import { readConfiguration } from '../../src/state/model.generated.ts';
+import {
+  AFTR,
+  assertPartition,
+  BINDINGS,
+  binding,
+  EngineUnderTest,
+  GATEWAY,
+  packetCounts,
+} from '../helpers/engine-case.ts';
+import { ipv4, ipv6 } from '../helpers/packets.ts';
+
+const test = suite('engine-changes');
+
+const OUTSIDE = '203.0.113.80';
+const { 'ipv4-address': _, ...QUIET_AFTR } = AFTR;
+
+/** Tunnel addresses and pools change in one moment; what the follower does next, the rows, is not yet done. */
+function change(engine: EngineUnderTest, role: Role, instances: readonly object[]): void {
+  const configuration = readConfiguration({ 'gi-4over6:softwire': { [role]: instances } });
+  engine.forwarding.setInstances(planInstances(role, configuration));
+}
+
+/** Configuration changed to, an inner address of a binding, its gateway and its AFTR address, and what is counted. */
+const changes = [
+  ['disabled', { ...QUIET_AFTR, enabled: false }, '198.51.100.10', '2001:db8:a::1', '2001:db8:b::1', 'no-instance'],
+  [
+    'with another tunnel address',
+    { ...QUIET_AFTR, 'ipv6-address': '2001:db8:b::77' },
+    '198.51.100.10',
+    '2001:db8:a::1',
+    '2001:db8:b::1',
+    'no-binding',
+  ],
+  [
+    'without its additional address',
+    { ...QUIET_AFTR, 'additional-ipv6-address': [] },
+    '198.51.102.5',
+    '2001:db8:a::3',
+    '2001:db8:b::2',
+    'no-binding',
+  ],
+] as const;
+for (const [name, next, inner, gateway, aftr, reason] of changes) {
+  test(`rows of an AFTR ${name} lead nowhere before they are taken away`, async () => {
+    const engine = new EngineUnderTest('aftr');
+    await engine.configure([QUIET_AFTR], BINDINGS);
+    change(engine, 'aftr', [next]);
+    const packets = [
+      ipv4({ src: OUTSIDE, dst: inner }),
+      ipv6({ src: gateway, dst: aftr, payload: ipv4({ src: inner, dst: OUTSIDE }) }),
+    ];
+    assert.equal(engine.run(packets), []);
+    assert.equal(packetCounts(engine.counters()), { [`ipv4 ${reason}`]: 1, 'ipv6 not-for-us': 1 });
+    assertPartition(engine.counters(), packets);
+  });
+}
+
+test('rows of a gateway that is disabled lead nowhere before they are taken away', async () => {
+  const engine = new EngineUnderTest('gateway');
+  await engine.configure([GATEWAY]);
+  change(engine, 'gateway', [{ ...GATEWAY, enabled: false }]);
+  const packets = [
+    ipv4({ src: '198.51.100.9', dst: OUTSIDE }),
+    ipv6({ src: '2001:db8:b::1', dst: '2001:db8:a::1', payload: ipv4({ src: OUTSIDE, dst: '198.51.100.9' }) }),
+  ];
+  assert.equal(engine.run(packets), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 outside-served-prefix': 1, 'ipv6 not-for-us': 1 });
+});
+
+test('a learned path MTU does not open a way that is closed', async () => {
+  const engine = new EngineUnderTest('aftr');
+  await engine.configure([QUIET_AFTR], BINDINGS);
+  change(engine, 'aftr', [{ ...QUIET_AFTR, enabled: false }]);
+  engine.forwarding.age(1_000);
+  assert.equal(engine.run([ipv4({ src: OUTSIDE, dst: '198.51.100.10' })]), []);
+});
+
+test('of two AFTRs one gets another tunnel address: between its rows every packet is its own, from the new address or not sent', async () => {
+  const other = {
+    ...QUIET_AFTR,
+    name: 'b2',
+    'ipv6-address': '2001:db8:b::8',
+    'additional-ipv6-address': [],
+    'ipv4-pool': ['10.0.0.0/8'],
+  };
+  const moved = { ...other, 'ipv6-address': '2001:db8:b::9' };
+  const rows = Array.from({ length: 20_000 }, (_, i) => ({
+    instance: 'b2',
+    text: [`10.0.${i >> 8}.${i & 255}/32`, '2001:db8:a::2'] as const,
+  }));
+  const engine = new EngineUnderTest('aftr', 30_000);
+  await engine.configureAll([QUIET_AFTR, other], rows);
+  change(engine, 'aftr', [QUIET_AFTR, moved]);
+  const { forwarding } = engine;
+  const wanted = rows.flatMap(({ instance, text }) => forwarding.wantedBinding(instance, binding(text)) ?? []);
+  const sent: string[] = [];
+  let slices = 0;
+  await forwarding.synchronize(wanted, () => {
+    slices++;
+    sent.push(...engine.run([ipv4({ src: OUTSIDE, dst: '10.0.0.1' }), ipv4({ src: OUTSIDE, dst: '10.0.70.1' })]));
+    return Promise.resolve();
+  });
+  assert.ok(slices >= 4, `${slices} slices`);
+  const dropped = 2 * slices - sent.length;
+  assert.ok(dropped > 0, 'no packet met a row of the old address');
+  for (const packet of sent) assert.is(packet.slice(16, 48), '20010db8000b00000000000000000009');
+  const [first, second] = engine.counters().map((instance) => packetCounts([instance]));
+  assert.equal(first, {});
+  assert.equal(second, { 'ipv4 forwarded': sent.length, 'ipv4 no-binding': dropped });
+});
+
+const SOFTWIRE = {
+  instance: 3,
+  local: Uint8Array.from({ length: 16 }, (_, i) => i + 1),
+  flags: 0,
+  hopLimit: 64,
+  pipeDscp: 0,
+  payloadMtu: 1_460,
+  ipv4Address: 0xc6336401,
+  egressMtu: 1_500,
+  mssClamp: 0,
+  encapsulationLimit: 4,
+  reassembly: { timeoutMs: 60_000, fragments: 20, datagrams: 100, datagramsPerSource: 10 },
+} as const;
+
+/** Looks at softwire 1 until told to stop; posts how often a word of its outer header, instance or sizes was zero. */
+const READER = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  const words = new Int32Array(workerData.memory);
+  const stop = new Int32Array(workerData.stop);
+  let looks = 0, zeros = 0;
+  parentPort.postMessage('begun');
+  while (Atomics.load(stop, 0) === 0) {
+    for (const word of [0, 1, 2, 3, 4, 5, 10, 12, 14]) if (words[16 + word] === 0) zeros++;
+    looks++;
+  }
+  parentPort.postMessage({ looks, zeros });
+`;
+
+test('a worker that was not held in time reads a whole outer header at every step of a change', async () => {
+  const softwires = new Softwires(allocateShared);
+  softwires.set(1, SOFTWIRE);
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(READER, { eval: true, workerData: { memory: softwires.memory, stop: stop.buffer } });
+  const next = () => new Promise((resolve) => worker.once('message', resolve));
+  try {
+    await next();
+    for (let i = 0; i < 100_000; i++) softwires.set(1, { ...SOFTWIRE, payloadMtu: 1_400 + (i & 63) });
+  } finally {
+    Atomics.store(stop, 0, 1);
+  }
+  const { looks, zeros } = (await next()) as { looks: number; zeros: number };
+  await worker.terminate();
+  assert.ok(looks > 1_000, `${looks} looks`);
+  assert.is(zeros, 0);
+});
+
+test('what a worker has begun to send stays whole when its softwire goes out of use', () => {
+  const softwires = new Softwires(allocateShared);
+  softwires.set(1, SOFTWIRE);
+  const header = Buffer.from(softwires.octets.slice(64, 64 + 24)).toString('hex');
+  softwires.set(1, undefined);
+  assert.is(Buffer.from(softwires.octets.slice(64, 64 + 24)).toString('hex'), header);
+  assert.is(softwires.isEnabled(1), false);
+  assert.is(softwires.payloadMtu(1), 0);
+  assert.is(softwires.egressMtu(1), 0);
+});
+
+test.run();
