@@ -221,6 +221,28 @@ function fragmentsOf(inner: string, piece: number): string[] {
   return [cut(0, piece, false), cut(piece, inner.length / 2, true)];
 }
 
+for (const [name, fields] of [
+  ['from', { src: '203.0.113.255', dst: DEVICE }],
+  ['to', { src: INTERNET, dst: '198.51.100.255' }],
+] as const) {
+  test(`about a packet ${name} the broadcast address of an own link: nothing (D88, RFC 1812 §4.3.2.7)`, async () => {
+    const engine = await engineFor('aftr');
+    engine.forwarding.setLinkAddresses([0xcb_00_71_ff, 0xc6_33_64_ff], []);
+    assert.equal(engine.run([error(1, 0, 0, toG1(ipv4(fields)))]), []);
+    assert.equal(packetCounts(engine.counters()), { 'ipv6 icmp-not-relayed': 1 });
+    engine.forwarding.setLinkAddresses([], []);
+    assert.equal(engine.run([error(1, 0, 0, toG1(ipv4(fields)))]).length, 1);
+  });
+}
+
+test('4/0 about the first fragment that this AFTR itself has sent, at its encapsulation limit: 3/1 (D86)', async () => {
+  const engine = await engineFor('aftr', { 'encapsulation-limit': 0, 'softwire-payload-mtu': 1_248 });
+  const big = ipv4({ src: INTERNET, dst: DEVICE, payload: udp(1_400) });
+  const [first = ''] = engine.run([big]);
+  assert.is(first.slice(2 * 48, 2 * 52), '04000401', 'the option behind the fragment header');
+  assert.equal(engine.run([error(4, 0, 52, first)]), [relayed(1, 0, big)]);
+});
+
 /** Sizes of packets with DF that go to an end device whole. */
 function passes(engine: EngineUnderTest, dst: string, total: number, nowMs = 0): boolean {
   const [out = ''] = engine.run([down({ dst, payload: udp(total - 28) })], nowMs);

@@ -6,8 +6,9 @@ import type { Forwarding } from '../../src/datapath/forwarding.ts';
 import { swapWord } from '../../src/datapath/memory.ts';
 import { MemoryDevice, STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
+import { Softwires } from '../../src/datapath/softwires.ts';
 import { AFTR, BINDINGS, comparable, EngineUnderTest, engineFor, packetCounts } from '../helpers/engine-case.ts';
-import { fragmentHeader, ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { fragmentHeader, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** D139: what would become of a packet, and what becomes of those of one address. */
 const test = suite('trace');
@@ -165,6 +166,18 @@ test('a trace tells of errors by the clock of the workers: after a flood they ar
   assert.is(sent(), 0);
   assert.is(engine.run(new Array<string>(30).fill(lastHop), nowMs - 60_000).length, 0);
   assert.is(sent(), 1);
+});
+
+test('a Packet Too Big that is traced teaches nothing (D139)', async () => {
+  const engine = await engineFor('aftr');
+  const big = ipv4({ src: INTERNET, dst: DEVICE, df: true, payload: udp(1_432) });
+  const about = ipv6({ src: '2001:db8:b::1', dst: '2001:db8:a::1', payload: big });
+  const report = icmpv6('2001:db8:99::1', '2001:db8:b::1', 2, 0, `00000578${about.slice(0, 2 * 1_232)}`);
+  const packet = ipv6({ src: '2001:db8:99::1', nextHeader: 58, payload: report });
+  assert.is(engine.forwarding.trace(octets(packet)).end, 'forwarded', 'as 3/4 to the source');
+  assert.equal(engine.forwarding.learned(performance.now())[0]?.pathMtus, []);
+  assert.is(new Softwires(engine.forwarding.memory.engine.softwires).payloadMtu(1), 1_460, 'what the fast path asks');
+  assert.equal(engine.run([big]), [about]);
 });
 
 /** An AFTR over a device in memory, as a worker runs it. */
