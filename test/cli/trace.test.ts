@@ -22,6 +22,8 @@ await eventually(15_000, async () => (await gi('trace', '00')).code === 0 || und
 
 const ENDS4 = { src: '203.0.113.80', dst: '198.51.103.1', id: 0 };
 const inner = ipv4({ src: '203.0.113.80', dst: '198.51.103.1' });
+const tunnelled = ipv6({ payload: inner });
+const SENT = `2001:db8:a::1 > 2001:db8:b::1 [203.0.113.80 > 198.51.103.1 UDP], 203.0.113.80 > 198.51.103.1 UDP`;
 const PORT_SET = { prefix: '198.51.103.1/32', psid: 0, remote: '2001:db8:a::5' };
 const BINDING = { prefix: '198.51.100.0/24', remote: '2001:db8:a::1' };
 
@@ -71,14 +73,25 @@ for (const [what, role, row, text, json] of rows) {
       ...row,
       length,
       header: inner,
+      sentPackets: 3,
+      sent: [tunnelled, inner],
     } as const;
     datapath.watched = { packets: Array.from({ length: 100 }, () => packet), missed: 0 };
     const ending = text === '' ? '' : `, ${text}`;
-    const line = `${time} 203.0.113.80 > 198.51.103.1 UDP, ${length} octets: forwarded by edge${ending}`;
+    const line = `${time} 203.0.113.80 > 198.51.103.1 UDP, ${length} octets: forwarded by edge${ending}, sent ${SENT} and 1 more`;
     const [first] = (await ok('trace', '--live', '198.51.103.1', '--seconds', '1')).split('\n');
     assert.is(first, line);
     const [firstJson = ''] = (await ok('trace', '--live', '198.51.103.1', '--seconds', '1', '--json')).split('\n');
-    assert.equal(JSON.parse(firstJson), { time, side: 'ipv4', ...END, ...json, length, header: inner });
+    assert.equal(JSON.parse(firstJson), {
+      time,
+      side: 'ipv4',
+      ...END,
+      ...json,
+      length,
+      header: inner,
+      sentPackets: 3,
+      sent: [tunnelled, inner],
+    });
   });
 }
 
