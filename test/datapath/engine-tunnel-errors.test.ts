@@ -10,6 +10,7 @@ const test = suite('engine-tunnel-errors');
 const G1 = '2001:db8:a::1';
 const G2 = '2001:db8:a::2';
 const BR = '2001:db8:b::1';
+const SECOND = '2001:db8:b::2';
 const ROUTER = '2001:db8:99::1';
 const INTERNET = '203.0.113.80';
 const DEVICE = '198.51.100.10';
@@ -143,6 +144,16 @@ addCases(test, 'aftr', [
     ],
     out: [],
     counters: { 'ipv6 icmp-error-mismatch': 5 },
+  },
+  {
+    name: 'an error to the second tunnel address about a packet as if it had gone from there (D79)',
+    in: [2, 1].map((type) => {
+      const quoted = ipv6({ src: SECOND, dst: G1, payload: down() }).slice(0, 2 * 1_232);
+      const rest = (type === 2 ? '00000578' : '00000000') + quoted;
+      return ipv6({ src: ROUTER, dst: SECOND, nextHeader: 58, payload: icmpv6(ROUTER, SECOND, type, 0, rest) });
+    }),
+    out: [],
+    counters: { 'ipv6 icmp-error-mismatch': 2 },
   },
   {
     name: 'a quote that is longer or shorter than its inner packet makes it: nothing is learned of it (D79)',
@@ -362,6 +373,14 @@ addCases(test, 'gateway', [
     in: [errorToGateway(1, 0, 0, fromGateway, ROUTER)],
     out: [relayedByGateway(1, 0, up)],
     counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: "about a packet to an address that is no host's: nothing (D88)",
+    in: ['224.0.0.9', '127.0.0.1', '0.0.0.1', '255.255.255.255'].map((dst) =>
+      errorToGateway(1, 0, 0, ipv6({ src: G1, dst: BR, payload: ipv4({ src: DEVICE, dst }) }), ROUTER),
+    ),
+    out: [],
+    counters: { 'ipv6 icmp-not-relayed': 4 },
   },
   {
     name: 'quotes of another source, another AFTR, an unserved address (D79)',
