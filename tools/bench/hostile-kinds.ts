@@ -22,6 +22,25 @@ const NEXT_DESTINATION = 60;
 const NEXT_ICMPV6 = 58;
 const IDENTIFICATION_AT = 44;
 
+/** The AFTR that they come to, in RFC 7951 JSON; its bindings are those of `boundAddress` and `gatewayOf`. */
+export const CONFIGURATION = {
+  name: 'edge',
+  'ipv6-address': AFTR,
+  'ipv4-address': '203.0.113.1',
+  'softwire-payload-mtu': 1_460,
+  'ipv4-pool': ['10.0.0.0/8'],
+  'binding-table': {
+    'shared-address': [
+      {
+        'ipv4-address': SHARED,
+        'psid-offset': 6,
+        'psid-length': 8,
+        'port-set': [{ psid: 0x34, 'b4-ipv6-address': SUBSCRIBER }],
+      },
+    ],
+  },
+};
+
 export interface HostileKind {
   readonly name: string;
   /** Side it arrives on; the good packets beside it arrive there too. */

@@ -31,12 +31,11 @@ import {
   AFTR,
   BINDINGS,
   boundAddress,
+  CONFIGURATION,
   gatewayOf,
   goodPackets,
   hostileKinds,
   packetsOf,
-  SHARED,
-  SUBSCRIBER,
 } from './hostile-kinds.ts';
 import { enterOwnNetwork } from './instance.ts';
 
@@ -184,24 +183,6 @@ function configure(forwarding: Forwarding, isCounting: boolean): void {
   const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
   forwarding.setInstances(planInstances('aftr', configuration));
 }
-
-const CONFIGURATION = {
-  name: 'edge',
-  'ipv6-address': AFTR,
-  'ipv4-address': '203.0.113.1',
-  'softwire-payload-mtu': 1_460,
-  'ipv4-pool': ['10.0.0.0/8'],
-  'binding-table': {
-    'shared-address': [
-      {
-        'ipv4-address': SHARED,
-        'psid-offset': 6,
-        'psid-length': 8,
-        'port-set': [{ psid: 0x34, 'b4-ipv6-address': SUBSCRIBER }],
-      },
-    ],
-  },
-};
 
 function* wantedRows(forwarding: Forwarding): Generator<WantedRow> {
   for (let i = 0; i < BINDINGS; i++) {
