@@ -69,9 +69,12 @@ export interface LivePacket extends TraceRow {
   readonly end: PacketEnd;
   readonly reason?: string;
   readonly instance?: string;
-  /** Octets as received, and the first of them, hexadecimal. */
+  /** Octets as received, and the first of them, hexadecimal; of one that had waited, those of the inner packet. */
   readonly length: number;
   readonly header: string;
+  /** How many packets left for it, and the first octets of two of them, hexadecimal. */
+  readonly sentPackets: number;
+  readonly sent: readonly string[];
 }
 
 export interface WatchResult {

@@ -235,6 +235,8 @@ function addTracing(program: Command): void {
     .argument('[packet]', 'in hexadecimal, from its IP header on')
     .option('--from <address>', 'instead of a packet: a datagram from this IPv4 address')
     .option('--to <address>', 'to this one')
+    .option('--from-port <number>', 'from this UDP port: of a shared address it decides', wholeNumber(0, 65_535), 0)
+    .option('--to-port <number>', 'to this one', wholeNumber(0, 65_535), 0)
     .option('--ttl <hops>', 'with this TTL', wholeNumber(0, 255), 64)
     .option('--tunnel-from <address>', 'out of the tunnel, from this IPv6 address')
     .option('--tunnel-to <address>', 'to this tunnel address')

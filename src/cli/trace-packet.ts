@@ -8,6 +8,9 @@ export interface PacketWish {
   readonly from?: string;
   readonly to?: string;
   readonly ttl?: number;
+  /** UDP ports; 0 when absent. */
+  readonly fromPort?: number;
+  readonly toPort?: number;
   /** Ends of the tunnel, when it comes out of there. */
   readonly tunnelFrom?: string;
   readonly tunnelTo?: string;
@@ -42,6 +45,8 @@ export function packetOf(wish: PacketWish): Uint8Array {
   inner.writeUInt32BE(from, 12);
   inner.writeUInt32BE(to, 16);
   inner.writeUInt16BE(checksum(inner.subarray(0, IPV4_LEN)), 10);
+  inner.writeUInt16BE(wish.fromPort ?? 0, IPV4_LEN);
+  inner.writeUInt16BE(wish.toPort ?? 0, IPV4_LEN + 2);
   inner.writeUInt16BE(UDP_LEN, IPV4_LEN + 4);
   if (wish.tunnelFrom === undefined && wish.tunnelTo === undefined) return inner;
   const [source, destination] = [parseIpv6(wish.tunnelFrom ?? ''), parseIpv6(wish.tunnelTo ?? '')];

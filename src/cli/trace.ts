@@ -114,13 +114,24 @@ function lineOf(packet: ReplyNode): string {
   const [time, length] = [textOf(packet, 'time'), textOf(packet, 'length')];
   const binding = bindingOf(packet);
   const by = binding.prefix === '' ? '' : `, decided by ${bindingText(binding)}`;
-  return `${time} ${header}, ${length} octets: ${sentenceOf(endOf(packet))}${by}`;
+  const sent = sentOf(packet).map((octets) => describePacket(octets));
+  const left = sent.length === 0 ? '' : `, sent ${sent.join(', ')}`;
+  const more = Number(textOf(packet, 'sent-packets')) - sent.length;
+  const rest = more > 0 ? ` and ${more} more` : '';
+  return `${time} ${header}, ${length} octets: ${sentenceOf(endOf(packet))}${by}${left}${rest}`;
+}
+
+/** First octets of what left for a packet. */
+function sentOf(packet: ReplyNode): Buffer[] {
+  return textsOf(packet, 'sent-header').map((octets) => Buffer.from(octets, 'base64'));
 }
 
 function jsonOf(packet: ReplyNode): string {
   const header = Buffer.from(textOf(packet, 'header'), 'base64').toString('hex');
   const [time, side, length] = [textOf(packet, 'time'), textOf(packet, 'side'), Number(textOf(packet, 'length'))];
-  return JSON.stringify({ time, side, ...endOf(packet), ...bindingOf(packet), length, header });
+  const sentPackets = Number(textOf(packet, 'sent-packets') || 0);
+  const sent = sentOf(packet).map((octets) => octets.toString('hex'));
+  return JSON.stringify({ time, side, ...endOf(packet), ...bindingOf(packet), length, header, sentPackets, sent });
 }
 
 /** Sets the counters of a gateway or an AFTR to zero. */

@@ -140,7 +140,7 @@ export class Engine {
       violations,
       worker,
     });
-    const replies = new Replies(memory.role, this.#table, this.#softwires, this.#encapsulation, budget);
+    const replies = new Replies(memory.role, this.#table, this.#softwires, this.#encapsulation, budget, this.#own);
     this.#slowBudget = new SlowBudget(seed);
     this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, {
       violations,

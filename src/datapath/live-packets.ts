@@ -23,7 +23,7 @@ export function livePackets(
   };
   return {
     missed,
-    packets: packets.map(({ verdict, instance, side, length, time, octets, row, remote }) => {
+    packets: packets.map(({ verdict, instance, side, length, time, octets, row, remote, sentPackets, sent }) => {
       const name = nameOf(instance);
       return {
         role,
@@ -34,6 +34,8 @@ export function livePackets(
         ...answerOf(row, remote),
         length,
         header: Buffer.from(octets).toString('hex'),
+        sentPackets,
+        sent: sent.map((packet) => Buffer.from(packet).toString('hex')),
       };
     }),
   };

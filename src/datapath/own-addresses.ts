@@ -37,15 +37,16 @@ export class OwnAddresses {
 
   /** Replaces all addresses (unsigned numbers). Only while the workers are held. */
   set(instances: readonly number[], broadcasts: readonly number[], hosts: readonly number[]): void {
-    const { words } = this;
-    words.fill(0, 0, FILTER_WORDS);
+    const filter = new Int32Array(FILTER_WORDS);
     for (const address of [...instances, ...broadcasts.slice(0, MOST), ...hosts.slice(0, MOST)]) {
       const hash = Math.imul(swapWord(address), HASH_FACTOR);
       const word = hash >>> WORD_SHIFT;
-      words[word] = (words[word] ?? 0) | (1 << (hash >>> BIT_SHIFT));
+      filter[word] = (filter[word] ?? 0) | (1 << (hash >>> BIT_SHIFT));
     }
     this.#setList(BROADCASTS, broadcasts);
     this.#setList(HOSTS, hosts);
+    // In one piece: an address that stays is found at every moment.
+    this.words.set(filter);
   }
 
   #setList(at: number, addresses: readonly number[]): void {

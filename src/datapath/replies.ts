@@ -11,6 +11,7 @@ import type { Role } from './engine.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
 import { ABOUT_IPV4, ABOUT_TUNNELLED, ABOUT_UNBOUND, RELAYED } from './icmp-budget.ts';
 import { FLAG_ICMPV4_ERRORS, ROW_SHIFT } from './layout.ts';
+import type { OwnAddresses } from './own-addresses.ts';
 import { isShared } from './port-sets.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
@@ -52,8 +53,17 @@ export class Replies {
   readonly #softwires: Softwires;
   readonly #encapsulation: Encapsulation;
   readonly #budget: IcmpBudget;
+  readonly #own: OwnAddresses;
 
-  constructor(role: Role, table: TableReader, softwires: Softwires, encapsulation: Encapsulation, budget: IcmpBudget) {
+  constructor(
+    role: Role,
+    table: TableReader,
+    softwires: Softwires,
+    encapsulation: Encapsulation,
+    budget: IcmpBudget,
+    own: OwnAddresses,
+  ) {
+    this.#own = own;
     this.#isGateway = role === 'gateway';
     this.#table = table;
     this.#softwires = softwires;
@@ -107,7 +117,14 @@ export class Replies {
   /** Whether the instance of `softwire` may send an error about the packet at `at`, apart from the rate. */
   isDue(buf: Uint8Array, at: number, softwire: number): boolean {
     const isAble = this.#softwires.ipv4Address(softwire) !== 0 && this.#softwires.has(softwire, FLAG_ICMPV4_ERRORS);
-    return isAble && mayBeAnswered(buf, at);
+    return isAble && this.#isBetweenHosts(buf, at) && mayBeAnswered(buf, at);
+  }
+
+  /** Whether neither end is martian or the broadcast address of a link here. */
+  #isBetweenHosts(buf: Uint8Array, at: number): boolean {
+    const [from, to] = [source(buf, at), destination(buf, at)];
+    if (isMartianIpv4(from) || isMartianIpv4(to)) return false;
+    return !this.#own.isBroadcast(from) && !this.#own.isBroadcast(to);
   }
 
   #send(
@@ -171,12 +188,9 @@ export class Replies {
   }
 }
 
-/**
- * RFC 1812 §4.3.2.7: no error about an ICMP error, a later fragment, or a packet that is not from one host to one host.
- */
+/** RFC 1812 §4.3.2.7: no error about an ICMP error or a later fragment. */
 function mayBeAnswered(buf: Uint8Array, at: number): boolean {
   if (fragmentOffset(buf, at) !== 0) return false;
-  if (isMartianIpv4(source(buf, at)) || isMartianIpv4(destination(buf, at))) return false;
   const header = headerLength(buf, at);
   if (protocol(buf, at) !== PROTOCOL_ICMP) return true;
   return totalLength(buf, at) > header && !isIcmpv4Error(buf, at + header);

@@ -67,6 +67,7 @@ function withoutEffect(memory: EngineMemory): EngineMemory {
     ...memory,
     events: new Events(1).memory,
     workers: 1,
+    softwires: memory.softwires.slice(0),
     icmpBudget: memory.icmpBudget.slice(0),
     pathMtus: memory.pathMtus.slice(0),
     sourceRefusals: memory.sourceRefusals.slice(0),

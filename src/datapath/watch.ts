@@ -1,22 +1,33 @@
 /**
- * Packets of one IPv4 address as they are decided, for a trace of live traffic: workers leave the headers and the verdict of
- * each in shared memory, the control thread takes them out.
+ * Packets of one IPv4 address as they are decided, for a trace of live traffic: workers leave the headers, the verdict and
+ * what left for it of each in shared memory, the control thread takes them out.
+ *
+ *   1. before a batch is decided, packets of the address leave their headers
+ *   2. after it they get their verdict; and packets are added that were decided in it and came in another shape, or before:
+ *      tunnel packets that the last fragment made whole, and fragments that had waited for the ports of the first one
+ *
+ * A tunnel fragment on its way to worker 0 is left to that one. Of a packet that is sent on into a tunnel with the
+ * encapsulation limit, what step 2 would add is overwritten by then, and left out.
  *
  *     word 0: the watched address as a word of a packet; 0 when nothing is watched, which is all a worker then looks at
  *     lane, one a worker: packets written, packets taken, packets left out because the lane was full, then slots:
  *         length, side, verdict, instance, time in seconds and milliseconds, row and the IPv6 address it leads to, first
- *         octets of the packet
+ *         octets of the packet, how many left for it, of the first of those length and first octets
  *
  * A lane that is full takes no more until the control thread has taken some out: that bounds what watching costs.
  */
 
 import type { Batch } from './batch.ts';
+import { OUTPUT_WORDS } from './batch.ts';
 import { ROW_SHIFT } from './layout.ts';
 import { DESTINATION_WORD, SOURCE_WORD } from './plain.ts';
+import { HELD } from './verdict.ts';
 import { innerPacketAt } from './wire/inner-packet.ts';
-import { IPV4_HEADER_LEN } from './wire/ipv4.ts';
+import { IPV4_HEADER_LEN, totalLength } from './wire/ipv4.ts';
+import { IPV6_HEADER_LEN, payloadLength } from './wire/ipv6.ts';
 import type { Walk } from './wire/ipv6-extensions.ts';
-import { newWalk } from './wire/ipv6-extensions.ts';
+import { newWalk, WALK_DONE, WALK_FRAGMENT, walkExtensions } from './wire/ipv6-extensions.ts';
+import { u8 } from './wire/octets.ts';
 
 const SLOTS = 64;
 /** Octets of a packet that are kept: the outer header, the inner one, and what comes first in it. */
@@ -24,7 +35,11 @@ const KEPT_WORDS = 32;
 const SLOT_ROW = 6;
 const SLOT_REMOTE = 7;
 const SLOT_HEADER = 11;
-const SLOT_WORDS = SLOT_HEADER + KEPT_WORDS;
+const SLOT_SENT = SLOT_HEADER + KEPT_WORDS;
+/** Packets that left, of which the first octets are kept. */
+const KEPT_SENT = 2;
+const SENT_WORDS = 1 + KEPT_WORDS;
+const SLOT_WORDS = SLOT_SENT + 1 + KEPT_SENT * SENT_WORDS;
 const LANE_HEADER = 3;
 const LANE_WORDS = LANE_HEADER + SLOTS * SLOT_WORDS;
 const WRITTEN = 0;
@@ -42,6 +57,9 @@ export interface WatchedPacket {
   readonly row: number;
   readonly remote: Uint8Array;
   readonly octets: Uint8Array;
+  /** How many packets left for it, and the first octets of the first of them. */
+  readonly sentPackets: number;
+  readonly sent: readonly Uint8Array[];
 }
 
 export class Watch {
@@ -51,6 +69,9 @@ export class Watch {
   /** Worker: packets of the batch in hand that are watched, and the slots they have. */
   readonly #packets = new Int32Array(SLOTS);
   #count = 0;
+  #address = 0;
+  /** Later tunnel fragments of the batch in hand, whosever they are. */
+  readonly #later: number[] = [];
   readonly #walk = newWalk();
 
   /** Of `lanes` workers; `memory` is that of another thread's Watch, or new memory with nothing watched. */
@@ -60,30 +81,86 @@ export class Watch {
     this.#lanes = lanes;
   }
 
-  /** Worker: keeps the headers of watched packets before the engine changes them; whether there are any. */
+  /** Worker: keeps the headers of watched packets before the engine changes them; whether `finish` is to be called. */
   keep(lane: number, batch: Batch): boolean {
     const address = this.#words[0] ?? 0;
     if (address === 0) return false;
+    this.#address = address;
     this.#count = 0;
-    for (let k = 0; k < batch.count; k++) if (isOf(batch, k, address, this.#walk)) this.#keepPacket(lane, batch, k);
-    return this.#count > 0;
+    this.#later.length = 0;
+    for (let k = 0; k < batch.count; k++) {
+      const inner = innerAt(batch, k, batch.lengths[k] ?? 0, this.#walk);
+      if (isOf(batch, inner, address)) this.#keepPacket(lane, batch, k, batch.lengths[k] ?? 0, sideOf(batch, k));
+      else if (inner < 0 && sideOf(batch, k) === 6 && this.#walk.end === WALK_FRAGMENT) this.#later.push(k);
+    }
+    return true;
   }
 
-  /** Worker: adds how the kept packets ended and by which of the table's `rows`, and hands them over. */
+  /**
+   * Worker: adds how the kept packets ended, by which of the table's `rows`, and what left for them; and the packets that
+   * were decided with them. Hands all over.
+   */
   finish(lane: number, batch: Batch, rows: Int32Array): void {
+    const address = this.#address;
+    for (const k of this.#later) if (batch.verdicts[k] !== HELD) this.#keepDecided(lane, batch, k, address);
+    for (let i = 0; i < batch.late; i++) this.#keepDecided(lane, batch, batch.capacity + i, address);
     const words = this.#words;
     const base = 1 + lane * LANE_WORDS;
     const first = words[base + WRITTEN] ?? 0;
+    let count = 0;
     for (let i = 0; i < this.#count; i++) {
-      const slot = slotOf(base, first + i);
       const k = this.#packets[i] ?? 0;
-      const row = batch.rows[k] ?? 0;
-      words[slot + 2] = batch.verdicts[k] ?? 0;
-      words[slot + 3] = batch.instances[k] ?? 0;
-      words[slot + SLOT_ROW] = row;
-      for (let word = 0; word < 4; word++) words[slot + SLOT_REMOTE + word] = rows[(row << ROW_SHIFT) + word] ?? 0;
+      const kept = slotOf(base, first + i);
+      if (lane !== 0 && batch.verdicts[k] === HELD && isTunnelFragment(this.#octetsAt(kept), this.#walk)) continue;
+      const slot = slotOf(base, first + count);
+      words.copyWithin(slot, kept, kept + SLOT_WORDS);
+      this.#packets[count++] = k;
+      this.#addEnd(slot, batch, k, rows);
     }
-    Atomics.store(words, base + WRITTEN, first + this.#count);
+    this.#addSent(base, first, count, batch);
+    Atomics.store(words, base + WRITTEN, first + count);
+  }
+
+  /** A packet that is whole, or has its verdict, only now: from its inner header on, if it is of the address. */
+  #keepDecided(lane: number, batch: Batch, k: number, address: number): void {
+    const at = batch.at[k] ?? 0;
+    const isInner = batch.sides[k] === 6;
+    const len = isInner ? IPV6_HEADER_LEN + payloadLength(batch.buf, at) : (batch.lengths[k] ?? 0);
+    const inner = innerAt(batch, k, len, this.#walk);
+    if (!isOf(batch, inner, address)) return;
+    this.#keepPacket(lane, batch, k, totalLength(batch.buf, inner), batch.sides[k] ?? 0, inner);
+  }
+
+  #addEnd(slot: number, batch: Batch, k: number, rows: Int32Array): void {
+    const words = this.#words;
+    const row = batch.rows[k] ?? 0;
+    words[slot + 2] = batch.verdicts[k] ?? 0;
+    words[slot + 3] = batch.instances[k] ?? 0;
+    words[slot + SLOT_ROW] = row;
+    for (let word = 0; word < 4; word++) words[slot + SLOT_REMOTE + word] = rows[(row << ROW_SHIFT) + word] ?? 0;
+    words[slot + SLOT_SENT] = 0;
+  }
+
+  /** What left for each of the `count` packets from place `first` on; an output that the kernel refused did not. */
+  #addSent(base: number, first: number, count: number, batch: Batch): void {
+    const words = this.#words;
+    const octets = new Uint8Array(this.memory);
+    for (let slot = 0; slot < batch.outputs && count > 0; slot++) {
+      const i = this.#packets.subarray(0, count).indexOf(batch.owners[slot] ?? 0);
+      const word = slot * OUTPUT_WORDS;
+      const [headAt = 0, headLen = 0, bodyAt = 0, bodyLen = 0] = batch.output.subarray(word, word + OUTPUT_WORDS);
+      if (i < 0 || headLen < 0) continue;
+      const sent = slotOf(base, first + i) + SLOT_SENT;
+      const number = words[sent] ?? 0;
+      words[sent] = number + 1;
+      if (number >= KEPT_SENT) continue;
+      const length = sent + 1 + number * SENT_WORDS;
+      words[length] = headLen + bodyLen;
+      const head = batch.buf.subarray(headAt, headAt + Math.min(headLen, KEPT_WORDS * 4));
+      const body = batch.buf.subarray(bodyAt, bodyAt + Math.min(bodyLen, KEPT_WORDS * 4 - head.length));
+      octets.set(head, (length + 1) * 4);
+      octets.set(body, (length + 1) * 4 + head.length);
+    }
   }
 
   /** Control thread: from now on packets from or to this address (as a word of a packet, not 0); 0 ends it. */
@@ -105,7 +182,8 @@ export class Watch {
     return { packets: packets.sort((a, b) => a.time.getTime() - b.time.getTime()), missed };
   }
 
-  #keepPacket(lane: number, batch: Batch, k: number): void {
+  /** Packet `k` of `length` octets, as it came on a side, from `at` on. */
+  #keepPacket(lane: number, batch: Batch, k: number, length: number, side: number, at = batch.at[k] ?? 0): void {
     const words = this.#words;
     const base = 1 + lane * LANE_WORDS;
     const place = (words[base + WRITTEN] ?? 0) + this.#count;
@@ -115,11 +193,11 @@ export class Watch {
     }
     const slot = slotOf(base, place);
     const now = Date.now();
-    words[slot] = batch.lengths[k] ?? 0;
-    words[slot + 1] = ((batch.words[(batch.at[k] ?? 0) >> 2] ?? 0) >>> 4) & 15;
+    words[slot] = length;
+    words[slot + 1] = side;
     words[slot + 4] = Math.floor(now / 1_000);
     words[slot + 5] = now % 1_000;
-    const w = (batch.at[k] ?? 0) >> 2;
+    const w = at >> 2;
     for (let i = 0; i < KEPT_WORDS; i++) words[slot + SLOT_HEADER + i] = batch.words[w + i] ?? 0;
     this.#packets[this.#count++] = k;
   }
@@ -129,19 +207,50 @@ export class Watch {
     const row = this.#words[slot + SLOT_ROW] ?? 0;
     const octetsFrom = (word: number, count: number) => new Uint8Array(this.memory.slice(word * 4, word * 4 + count));
     const remote = octetsFrom(slot + SLOT_REMOTE, 16);
-    const octets = octetsFrom(slot + SLOT_HEADER, Math.min(length, KEPT_WORDS * 4));
-    return { verdict, instance, side, length, time: new Date(seconds * 1_000 + ms), row, remote, octets };
+    const octets = this.#octetsAt(slot);
+    const sentPackets = this.#words[slot + SLOT_SENT] ?? 0;
+    const sent = Array.from({ length: Math.min(sentPackets, KEPT_SENT) }, (_, number) => {
+      const word = slot + SLOT_SENT + 1 + number * SENT_WORDS;
+      return octetsFrom(word + 1, Math.min(this.#words[word] ?? 0, KEPT_WORDS * 4));
+    });
+    const time = new Date(seconds * 1_000 + ms);
+    return { verdict, instance, side, length, time, row, remote, octets, sentPackets, sent };
+  }
+
+  /** The first octets of the packet in a slot. */
+  #octetsAt(slot: number): Uint8Array {
+    const from = (slot + SLOT_HEADER) * 4;
+    return new Uint8Array(this.memory.slice(from, from + Math.min(this.#words[slot] ?? 0, KEPT_WORDS * 4)));
   }
 }
 
-/** From or to the address; in the tunnel, the inner packet. A later fragment of a tunnel packet has none to be seen. */
-function isOf(batch: Batch, k: number, address: number, walk: Walk): boolean {
+/** The version that packet `k` begins with. */
+function sideOf({ at, words }: Batch, k: number): number {
+  return ((words[(at[k] ?? 0) >> 2] ?? 0) >>> 4) & 15;
+}
+
+/**
+ * The IPv4 header of packet `k` of `len` octets, in the tunnel that of the inner packet; -1 when none is there. A later
+ * fragment of a tunnel packet has none to be seen, and leaves WALK_FRAGMENT as the end of `walk`.
+ */
+function innerAt(batch: Batch, k: number, len: number, walk: Walk): number {
   const at = batch.at[k] ?? 0;
-  const len = batch.lengths[k] ?? 0;
-  const inner = (((batch.words[at >> 2] ?? 0) >>> 4) & 15) === 4 ? at : innerPacketAt(batch.buf, at, len, walk);
-  if (inner < 0 || inner + IPV4_HEADER_LEN > at + len) return false;
+  walk.end = WALK_DONE;
+  const inner = sideOf(batch, k) === 4 ? at : innerPacketAt(batch.buf, at, len, walk);
+  return inner + IPV4_HEADER_LEN > at + len ? -1 : inner;
+}
+
+/** Whether the packet with this IPv4 header is from or to the address. */
+function isOf({ words }: Batch, inner: number, address: number): boolean {
   const w = inner >> 2;
-  return batch.words[w + SOURCE_WORD] === address || batch.words[w + DESTINATION_WORD] === address;
+  return inner >= 0 && (words[w + SOURCE_WORD] === address || words[w + DESTINATION_WORD] === address);
+}
+
+/** Whether the first octets of a packet are those of a fragment of a tunnel packet. */
+function isTunnelFragment(octets: Uint8Array, walk: Walk): boolean {
+  if (u8(octets, 0) >>> 4 !== 6) return false;
+  walkExtensions(octets, 0, walk);
+  return walk.end === WALK_FRAGMENT;
 }
 
 function slotOf(base: number, place: number): number {

@@ -42,11 +42,16 @@ async function trace(datapath: DatapathPart, operation: DataNode, input: DataNod
   }
   withLeaves(output, { verdict: result.end, reason: result.reason, instance: result.instance });
   addBinding(output, result.role, result);
-  const sent = output.schema.child('sent-packet');
-  for (const packet of result.sent) {
-    if (sent) output.add(new DataNode(sent, Buffer.from(packet, 'hex').toString('base64')));
-  }
+  addPackets(output, 'sent-packet', result.sent);
   return output;
+}
+
+/** Adds entries of a leaf-list of type binary. */
+function addPackets(parent: DataNode, name: string, packets: readonly string[]): void {
+  const schema = parent.schema.child(name);
+  for (const packet of packets) {
+    if (schema) parent.add(new DataNode(schema, Buffer.from(packet, 'hex').toString('base64')));
+  }
 }
 
 /** A served prefix leads to the AFTR, which is no gateway. */
@@ -88,7 +93,7 @@ async function traceLive(datapath: DatapathPart, operation: DataNode, input: Dat
 function addLivePacket(output: DataNode, index: number, packet: LivePacket): void {
   const schema = output.schema.child('packet');
   if (!schema) throw new Error('trace-live has no list of packets in the schema');
-  const { time, side, end, reason, instance, length, header } = packet;
+  const { time, side, end, reason, instance, length, header, sentPackets, sent } = packet;
   const leaves = {
     index: String(index),
     time,
@@ -98,9 +103,11 @@ function addLivePacket(output: DataNode, index: number, packet: LivePacket): voi
     instance,
     length: String(length),
     header: Buffer.from(header, 'hex').toString('base64'),
+    'sent-packets': String(sentPackets),
   };
   const node = withLeaves(new DataNode(schema), leaves);
   addBinding(node, packet.role, packet);
+  addPackets(node, 'sent-header', sent);
   output.add(node);
 }
 

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import type { LivePacket, TraceRow } from '../../src/control.ts';
 import { commandLine } from '../helpers/cli.ts';
 import { startManagement } from '../helpers/management.ts';
-import { fragmentHeader, ipv4, ipv6 } from '../helpers/packets.ts';
+import { fragmentHeader, ipv4, ipv6, udp } from '../helpers/packets.ts';
 import { PlayedDatapath } from '../helpers/played-datapath.ts';
 import { eventually } from '../helpers/program.ts';
 
@@ -20,7 +20,10 @@ const { gi, ok } = commandLine(management.socket);
 /** Until management has found the datapath. */
 await eventually(15_000, async () => (await gi('trace', '00')).code === 0 || undefined);
 
+const ENDS4 = { src: '203.0.113.80', dst: '198.51.103.1', id: 0 };
 const inner = ipv4({ src: '203.0.113.80', dst: '198.51.103.1' });
+const tunnelled = ipv6({ payload: inner });
+const SENT = `2001:db8:a::1 > 2001:db8:b::1 [203.0.113.80 > 198.51.103.1 UDP], 203.0.113.80 > 198.51.103.1 UDP`;
 const PORT_SET = { prefix: '198.51.103.1/32', psid: 0, remote: '2001:db8:a::5' };
 const BINDING = { prefix: '198.51.100.0/24', remote: '2001:db8:a::1' };
 
@@ -70,14 +73,25 @@ for (const [what, role, row, text, json] of rows) {
       ...row,
       length,
       header: inner,
+      sentPackets: 3,
+      sent: [tunnelled, inner],
     } as const;
     datapath.watched = { packets: Array.from({ length: 100 }, () => packet), missed: 0 };
     const ending = text === '' ? '' : `, ${text}`;
-    const line = `${time} 203.0.113.80 > 198.51.103.1 UDP, ${length} octets: forwarded by edge${ending}`;
+    const line = `${time} 203.0.113.80 > 198.51.103.1 UDP, ${length} octets: forwarded by edge${ending}, sent ${SENT} and 1 more`;
     const [first] = (await ok('trace', '--live', '198.51.103.1', '--seconds', '1')).split('\n');
     assert.is(first, line);
     const [firstJson = ''] = (await ok('trace', '--live', '198.51.103.1', '--seconds', '1', '--json')).split('\n');
-    assert.equal(JSON.parse(firstJson), { time, side: 'ipv4', ...END, ...json, length, header: inner });
+    assert.equal(JSON.parse(firstJson), {
+      time,
+      side: 'ipv4',
+      ...END,
+      ...json,
+      length,
+      header: inner,
+      sentPackets: 3,
+      sent: [tunnelled, inner],
+    });
   });
 }
 
@@ -107,6 +121,28 @@ for (const [what, packet, text] of described) {
     assert.is(await ok('trace', packet), `${text}: held\n`);
   });
 }
+
+/** [options beside --from and --to, the packet that is asked about]. */
+const wishes: readonly (readonly [string, string])[] = [
+  ['', ipv4({ ...ENDS4, payload: udp(0, 0, 0) })],
+  ['--from-port 53 --to-port 1232', ipv4({ ...ENDS4, payload: udp(0, 53, 1_232) })],
+  ['--to-port 65535 --ttl 1', ipv4({ ...ENDS4, ttl: 1, payload: udp(0, 0, 65_535) })],
+  [
+    '--from-port 1232 --tunnel-from 2001:db8:a::1 --tunnel-to 2001:db8:b::1',
+    ipv6({ payload: ipv4({ ...ENDS4, payload: udp(0, 1_232, 0) }) }),
+  ],
+];
+for (const [options, packet] of wishes) {
+  test(`the packet of --from and --to ${options}`, async () => {
+    datapath.traced = { role: 'aftr', end: 'forwarded', sent: [] };
+    await ok('trace', '--from', ENDS4.src, '--to', ENDS4.dst, ...options.split(' ').filter(Boolean));
+    assert.is(datapath.asked, packet);
+  });
+}
+
+test('a port that is none', async () => {
+  assert.is((await gi('trace', '--from', ENDS4.src, '--to', ENDS4.dst, '--to-port', '65536')).code, 2);
+});
 
 test('ends cleanly', async () => {
   await datapath.stop();

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addCases, engineFor } from '../helpers/engine-case.ts';
+import { addCases, EngineUnderTest, engineFor, AFTR as INSTANCE } from '../helpers/engine-case.ts';
 import { checksumOf, hex8, hex16, ipv4, ipv6 } from '../helpers/packets.ts';
 
 /** TCP segment sizes in SYN and SYN-ACK, both ways (D81; RFC 4459 §3.2). */
@@ -136,6 +136,31 @@ addCases(test, 'aftr', [
     counters: { 'ipv6 hairpinned': 1 },
   },
 ]);
+
+for (const [first, second, expected] of [
+  [undefined, 1_000, 1_000],
+  [1_000, undefined, 1_000],
+  [1_300, 1_000, 1_000],
+  [1_000, 1_300, 1_000],
+] as const) {
+  test(`between gateways of two AFTRs that clamp to ${first} and ${second}: both do (D81)`, async () => {
+    const engine = new EngineUnderTest('aftr');
+    const own = { 'ipv6-address': '2001:db8:b::8', 'ipv4-address': '203.0.113.8', 'ipv4-pool': ['198.51.104.0/24'] };
+    const other = { ...INSTANCE, ...own, name: 'b2', 'additional-ipv6-address': [], 'tcp-mss-clamp': second };
+    await engine.configureAll(
+      [{ ...INSTANCE, 'tcp-mss-clamp': first }, other],
+      [
+        { instance: 'br', text: ['198.51.100.0/24', G1] },
+        { instance: 'b2', text: ['198.51.104.0/24', '2001:db8:a::2'] },
+      ],
+    );
+    const through = (value: number, more = {}): string => tcp(DEVICE, '198.51.104.1', { options: mss(value) }, more);
+    const payload = through(expected, { ttl: 63 });
+    assert.equal(engine.run([fromGateway(through(1_460))]), [
+      ipv6({ src: '2001:db8:b::8', dst: '2001:db8:a::2', payload }),
+    ]);
+  });
+}
 
 test('a TCP header cut off anywhere is forwarded as it is', async () => {
   const engine = await engineFor('aftr', CLAMP);

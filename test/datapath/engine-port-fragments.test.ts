@@ -225,6 +225,14 @@ test('copies that wait are bounded, one source has a share of them, and each one
   assertPartition(engine.counters(), [...flood, first, second]);
 });
 
+test('copies out of the tunnel: the share is that of the gateway, whatever inner sources it has (D72)', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const later = (i: number) => ipv4({ src: `198.51.100.${i}`, dst: SHARED, offset: 3, payload: 'cd'.repeat(24) });
+  const flood = Array.from({ length: 100 }, (_, i) => fromB4(later(100 + i), '2001:db8:a::1'));
+  for (let i = 0; i < flood.length; i += 50) assert.equal(engine.run(flood.slice(i, i + 50), 1), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 fragment-unplaced': 100 - 64, 'ipv6 held': 64 });
+});
+
 test('when all places are taken the oldest copies make room', async () => {
   const engine = await engineFor('aftr', configuration);
   const packets = Array.from({ length: 600 }, (_, i) =>

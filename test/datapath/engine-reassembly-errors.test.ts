@@ -54,6 +54,11 @@ addCases(
 const silent = [
   ['a first fragment of 24 octets whose inner header has 24', [fragment(withOptions(1), 0, true)], { 'ipv6 held': 1 }],
   ['an overlap (D61)', [fragments(inner, 96)[0], fragment('00'.repeat(24), 88, true)], { 'ipv6 fragment-overlap': 2 }],
+  [
+    'a later fragment of an ICMPv6 message, which may be an error, whatever its octets look like (D94)',
+    [fragment('80'.repeat(9), 48, true, { upper: 58 })],
+    { 'ipv6 fragment-malformed': 1 },
+  ],
   ['a fragment without data', [fragment('', 48, false)], { 'ipv6 fragment-malformed': 1 }],
 ] as const;
 addCases(

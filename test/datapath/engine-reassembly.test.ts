@@ -294,6 +294,26 @@ test('with all sources together at the limit, the one that holds most makes room
   assert.equal(packetCounts(engine.counters())['ipv6 source-mismatch'], 12);
 });
 
+test('of two that hold as much, who sends more loses his own (D69)', async () => {
+  for (const [sender, other] of [
+    [G2, G1],
+    [G1, G2],
+  ] as const) {
+    const limits = { 'maximum-packets': 20, 'maximum-packets-per-source': 20 };
+    const quiet = { 'icmp-policy': { 'icmpv6-errors': { 'generate-icmpv6-errors': false } } };
+    const engine = await engineFor('aftr', { reassembly: limits, ...quiet });
+    for (const src of [G1, G2]) engine.run(firsts(10, 1, { src }));
+    engine.run(firsts(10, 100, { src: sender }));
+    assert.equal(packetCounts(engine.counters()), { 'ipv6 held': 20, 'ipv6 reassembly-limit': 10 });
+    engine.run(
+      firsts(10, 1, { src: other }).flatMap((_, i) => fragments(inner, 48, { id: 1 + i, src: other }).slice(1)),
+    );
+    const { 'ipv6 held': held, ...ended } = packetCounts(engine.counters());
+    const whole = other === G1 ? 'ipv6 forwarded' : 'ipv6 source-mismatch';
+    assert.equal([held, ended], [10, { 'ipv6 reassembly-limit': 10, [whole]: 30 }], 'all ten of the other are whole');
+  }
+});
+
 /** First fragments, each from an address that no binding names. */
 const strangers = (count: number, from: number): string[] =>
   firsts(count, from).map(

@@ -10,6 +10,7 @@ const test = suite('engine-tunnel-errors');
 const G1 = '2001:db8:a::1';
 const G2 = '2001:db8:a::2';
 const BR = '2001:db8:b::1';
+const SECOND = '2001:db8:b::2';
 const ROUTER = '2001:db8:99::1';
 const INTERNET = '203.0.113.80';
 const DEVICE = '198.51.100.10';
@@ -145,6 +146,16 @@ addCases(test, 'aftr', [
     counters: { 'ipv6 icmp-error-mismatch': 5 },
   },
   {
+    name: 'an error to the second tunnel address about a packet as if it had gone from there (D79)',
+    in: [2, 1].map((type) => {
+      const quoted = ipv6({ src: SECOND, dst: G1, payload: down() }).slice(0, 2 * 1_232);
+      const rest = (type === 2 ? '00000578' : '00000000') + quoted;
+      return ipv6({ src: ROUTER, dst: SECOND, nextHeader: 58, payload: icmpv6(ROUTER, SECOND, type, 0, rest) });
+    }),
+    out: [],
+    counters: { 'ipv6 icmp-error-mismatch': 2 },
+  },
+  {
     name: 'a quote that is longer or shorter than its inner packet makes it: nothing is learned of it (D79)',
     in: [
       error(2, 0, 1_280, toG1(ipv4({ src: INTERNET, dst: DEVICE, df: true }), { payloadLength: 65_535 })),
@@ -220,6 +231,28 @@ function fragmentsOf(inner: string, piece: number): string[] {
   };
   return [cut(0, piece, false), cut(piece, inner.length / 2, true)];
 }
+
+for (const [name, fields] of [
+  ['from', { src: '203.0.113.255', dst: DEVICE }],
+  ['to', { src: INTERNET, dst: '198.51.100.255' }],
+] as const) {
+  test(`about a packet ${name} the broadcast address of an own link: nothing (D88, RFC 1812 §4.3.2.7)`, async () => {
+    const engine = await engineFor('aftr');
+    engine.forwarding.setLinkAddresses([0xcb_00_71_ff, 0xc6_33_64_ff], []);
+    assert.equal(engine.run([error(1, 0, 0, toG1(ipv4(fields)))]), []);
+    assert.equal(packetCounts(engine.counters()), { 'ipv6 icmp-not-relayed': 1 });
+    engine.forwarding.setLinkAddresses([], []);
+    assert.equal(engine.run([error(1, 0, 0, toG1(ipv4(fields)))]).length, 1);
+  });
+}
+
+test('4/0 about the first fragment that this AFTR itself has sent, at its encapsulation limit: 3/1 (D86)', async () => {
+  const engine = await engineFor('aftr', { 'encapsulation-limit': 0, 'softwire-payload-mtu': 1_248 });
+  const big = ipv4({ src: INTERNET, dst: DEVICE, payload: udp(1_400) });
+  const [first = ''] = engine.run([big]);
+  assert.is(first.slice(2 * 48, 2 * 52), '04000401', 'the option behind the fragment header');
+  assert.equal(engine.run([error(4, 0, 52, first)]), [relayed(1, 0, big)]);
+});
 
 /** Sizes of packets with DF that go to an end device whole. */
 function passes(engine: EngineUnderTest, dst: string, total: number, nowMs = 0): boolean {
@@ -340,6 +373,14 @@ addCases(test, 'gateway', [
     in: [errorToGateway(1, 0, 0, fromGateway, ROUTER)],
     out: [relayedByGateway(1, 0, up)],
     counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: "about a packet to an address that is no host's: nothing (D88)",
+    in: ['224.0.0.9', '127.0.0.1', '0.0.0.1', '255.255.255.255'].map((dst) =>
+      errorToGateway(1, 0, 0, ipv6({ src: G1, dst: BR, payload: ipv4({ src: DEVICE, dst }) }), ROUTER),
+    ),
+    out: [],
+    counters: { 'ipv6 icmp-not-relayed': 4 },
   },
   {
     name: 'quotes of another source, another AFTR, an unserved address (D79)',

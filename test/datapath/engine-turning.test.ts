@@ -45,6 +45,17 @@ const echo = icmpv4(8, 0, `00070001${'61'.repeat(32)}`);
 const echoReply = icmpv4(0, 0, `00070001${'61'.repeat(32)}`);
 const echo6 = (src: string, dst: string): string => icmpv6(src, dst, 128, 0, '00070001cafe');
 
+const toUnserved = ipv4({ src: INTERNET, dst: '192.0.2.9', protocol: 1, payload: icmpv4(8, 0, '00070001cafe') });
+addCases(test, 'gateway', [
+  {
+    name: 'an ipv4-address in no served prefix: what comes for it is for the kernel, echo too (D43)',
+    configuration: { 'ipv4-address': '192.0.2.9' },
+    in: [toG1(toUnserved), toG1(ipv4({ src: INTERNET, dst: '192.0.2.9' }))],
+    out: [toUnserved, ipv4({ src: INTERNET, dst: '192.0.2.9' })],
+    counters: { 'ipv6 forwarded': 2 },
+  },
+]);
+
 addCases(test, 'aftr', [
   {
     name: 'from gateway to gateway: one TTL, right outer addresses, nothing on the IPv4 side (D45)',

@@ -164,6 +164,14 @@ test('what is refused from a gateway is counted for it, with the last inner sour
   assert.is(gateway(engine, G1)?.counters?.lastViolation, undefined);
 });
 
+test('what is refused and came in fragments is counted with all of them (D132)', async () => {
+  const engine = await engineWith();
+  const pieces = fragments(ipv4({ src: X, dst: INTERNET, payload: udp(100) }), 48, { src: G2 });
+  engine.run(pieces);
+  const octets = pieces.join('').length / 2;
+  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: pieces.length, octets });
+});
+
 test('junk that is dropped without the slow path is counted as well', async () => {
   const engine = await engineWith();
   for (let i = 0; i < 20; i++) engine.run(new Array<string>(60).fill(up(G2, X)), 0);

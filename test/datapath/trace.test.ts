@@ -2,12 +2,24 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TraceRow } from '../../src/control.ts';
 import { Batch } from '../../src/datapath/batch.ts';
-import type { Forwarding } from '../../src/datapath/forwarding.ts';
-import { swapWord } from '../../src/datapath/memory.ts';
+import { planInstances } from '../../src/datapath/configuration.ts';
+import { Forwarding } from '../../src/datapath/forwarding.ts';
+import { allocateShared, swapWord } from '../../src/datapath/memory.ts';
 import { MemoryDevice, STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
-import { AFTR, BINDINGS, comparable, EngineUnderTest, engineFor, packetCounts } from '../helpers/engine-case.ts';
-import { fragmentHeader, ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { Softwires } from '../../src/datapath/softwires.ts';
+import { readConfiguration } from '../../src/state/model.generated.ts';
+import {
+  AFTR,
+  BINDINGS,
+  binding,
+  comparable,
+  EngineUnderTest,
+  engineFor,
+  packetCounts,
+} from '../helpers/engine-case.ts';
+import { fragments } from '../helpers/fragments.ts';
+import { fragmentHeader, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** D139: what would become of a packet, and what becomes of those of one address. */
 const test = suite('trace');
@@ -167,14 +179,26 @@ test('a trace tells of errors by the clock of the workers: after a flood they ar
   assert.is(sent(), 1);
 });
 
+test('a Packet Too Big that is traced teaches nothing (D139)', async () => {
+  const engine = await engineFor('aftr');
+  const big = ipv4({ src: INTERNET, dst: DEVICE, df: true, payload: udp(1_432) });
+  const about = ipv6({ src: '2001:db8:b::1', dst: '2001:db8:a::1', payload: big });
+  const report = icmpv6('2001:db8:99::1', '2001:db8:b::1', 2, 0, `00000578${about.slice(0, 2 * 1_232)}`);
+  const packet = ipv6({ src: '2001:db8:99::1', nextHeader: 58, payload: report });
+  assert.is(engine.forwarding.trace(octets(packet)).end, 'forwarded', 'as 3/4 to the source');
+  assert.equal(engine.forwarding.learned(performance.now())[0]?.pathMtus, []);
+  assert.is(new Softwires(engine.forwarding.memory.engine.softwires).payloadMtu(1), 1_460, 'what the fast path asks');
+  assert.equal(engine.run([big]), [about]);
+});
+
 /** An AFTR over a device in memory, as a worker runs it. */
 async function worker() {
   return pumpOver((await engineFor('aftr')).forwarding);
 }
 
-function pumpOver(forwarding: Forwarding) {
+function pumpOver(forwarding: Forwarding, worker = 0) {
   const device = new MemoryDevice(new Batch(64, STRIDE));
-  const pump = new Pump(device, forwarding.memory, 0, () => {});
+  const pump = new Pump(device, forwarding.memory, worker, () => {});
   return (packets: readonly string[]) => {
     device.push(...packets.map(octets));
     while (pump.forwardBatch());
@@ -248,6 +272,121 @@ for (const [name, packet, end] of placedCases) {
     assert.equal(
       packets.map((seen) => [seen.end, seen.header]),
       expected,
+    );
+  });
+}
+
+for (const [role, name, packet] of cases) {
+  test(`live as traced: ${role}: ${name}`, async () => {
+    const { forwarding } = await engineFor(role);
+    const bytes = Buffer.from(packet, 'hex');
+    const at = packet.startsWith('6') ? 40 : 0;
+    if (bytes.length < at + 20) return;
+    forwarding.setWatched(bytes.readUInt32BE(at + 16));
+    const traced = forwarding.trace(bytes);
+    pumpOver(forwarding)([packet]);
+    const { packets } = forwarding.takeWatched();
+    const heads = (sent: readonly string[]): string[] => sent.slice(0, 2).map((one) => comparable(one.slice(0, 256)));
+    assert.equal(
+      packets.map(({ end, reason, sentPackets, sent }) => ({ end, reason, sentPackets, sent: heads(sent) })),
+      [{ end: traced.end, reason: traced.reason, sentPackets: traced.sent.length, sent: heads(traced.sent) }],
+    );
+  });
+}
+
+const wholeInner = ipv4({ src: DEVICE, dst: INTERNET, payload: udp(1_500) });
+const seenBy = (forwarding: Forwarding) =>
+  forwarding
+    .takeWatched()
+    .packets.map(({ side, reason, end, length, sentPackets, header }) => [
+      [side, reason ?? end, length, sentPackets],
+      header.slice(0, 40),
+    ]);
+
+for (const [name, src, end, sentPackets] of [
+  ['good', '2001:db8:a::1', 'forwarded', 1],
+  ['of a stranger', '2001:db8:a::9', 'source-mismatch', 0],
+] as const) {
+  test(`live: a tunnel packet in fragments, ${name}: its first fragment, then how the whole ended`, async () => {
+    const pieces = fragments(wholeInner, 1_400, { src });
+    const quiet = { 'icmp-policy': { 'icmpv6-errors': { 'generate-icmpv6-errors': false } } };
+    const { forwarding } = await engineFor('aftr', quiet);
+    forwarding.setWatched(0xc6_33_64_0a);
+    const run = pumpOver(forwarding);
+    const first = [['ipv6', 'held', (pieces[0]?.length ?? 0) / 2, 0], pieces[0]?.slice(0, 40)];
+    const whole = [['ipv6', end, wholeInner.length / 2, sentPackets], wholeInner.slice(0, 40)];
+    run(pieces.slice(0, 1));
+    assert.equal(seenBy(forwarding), [first]);
+    run(pieces.slice(1));
+    assert.equal(seenBy(forwarding), [whole]);
+    run(fragments(wholeInner, 1_400, { src, id: 77 }).toReversed());
+    const last = ['ipv6', end, (pieces[0]?.length ?? 0) / 2, sentPackets];
+    assert.equal(
+      seenBy(forwarding).map(([seen]) => seen),
+      [last],
+      'the first fragment comes last, and has the verdict itself',
+    );
+  });
+}
+
+test('live: fragments that another worker hands to worker 0 are shown there alone', async () => {
+  const forwarding = new Forwarding('aftr', 2, 1_000, allocateShared);
+  forwarding.setInstances(planInstances('aftr', readConfiguration({ 'gi-4over6:softwire': { aftr: [AFTR] } })));
+  const rows = BINDINGS.flatMap((text) => forwarding.wantedBinding('br', binding(text)) ?? []);
+  await forwarding.synchronize(rows, () => Promise.resolve());
+  forwarding.setWatched(0xc6_33_64_0a);
+  const [zero, one] = [pumpOver(forwarding, 0), pumpOver(forwarding, 1)];
+  const other = ipv6({ payload: ipv4({ src: DEVICE, dst: INTERNET }) });
+  one([other, ...fragments(wholeInner, 1_400), other]);
+  const plain = ['ipv6', 'forwarded', other.length / 2, 1];
+  assert.equal(
+    seenBy(forwarding).map(([seen]) => seen),
+    [plain, plain],
+  );
+  zero([]);
+  const ends = seenBy(forwarding).map(([seen]) => seen?.slice(1));
+  assert.equal(ends, [
+    ['held', 1_400 + 48, 0],
+    ['forwarded', wholeInner.length / 2, 1],
+  ]);
+});
+
+for (const [name, later, first, sides] of [
+  [
+    'from IPv4',
+    ipv4({ src: INTERNET, dst: SHARED, id: 5, offset: 3, payload: 'cd'.repeat(24) }),
+    ipv4({ src: INTERNET, dst: SHARED, id: 5, mf: true, payload: udp(16, 53, HELD_PORT) }),
+    'ipv4',
+  ],
+  [
+    'out of the tunnel',
+    ipv6({
+      src: '2001:db8:a::5',
+      payload: ipv4({ src: SHARED, dst: INTERNET, id: 5, offset: 3, payload: 'cd'.repeat(24) }),
+    }),
+    ipv6({
+      src: '2001:db8:a::5',
+      payload: ipv4({ src: SHARED, dst: INTERNET, id: 5, mf: true, payload: udp(16, HELD_PORT, 53) }),
+    }),
+    'ipv6',
+  ],
+] as const) {
+  test(`live: a fragment that waits for the ports of the first one, ${name}: held, and how it ended`, async () => {
+    const { forwarding } = await withPortSet();
+    forwarding.setWatched(0xc6_33_67_01);
+    const run = pumpOver(forwarding);
+    run([later]);
+    assert.equal(
+      seenBy(forwarding).map(([seen]) => seen),
+      [[sides, 'held', later.length / 2, 0]],
+    );
+    run([first]);
+    assert.equal(
+      seenBy(forwarding).map(([seen]) => seen),
+      [
+        [sides, 'forwarded', first.length / 2, 1],
+        [sides, 'forwarded', 44, 1],
+      ],
     );
   });
 }

@@ -226,8 +226,9 @@ export class NaiveEngine {
       if (!shared) return this.#rowOf(address);
       return port === undefined ? undefined : portSetOf(shared, port);
     };
-    const { instances } = this.#table;
-    const parts = { isGateway: this.#isGateway, instances, instance, find, pathMtus: this.#pathMtus, nowMs };
+    const { instances, broadcasts } = this.#table;
+    const pathMtus = this.#pathMtus;
+    const parts = { isGateway: this.#isGateway, instances, instance, find, pathMtus, nowMs, broadcasts };
     return naiveTunnelError(packet, at, parts);
   }
 

@@ -21,6 +21,8 @@ export interface TunnelErrorParts {
   readonly find: (address: number, port: number | undefined) => NaiveLead | undefined;
   readonly pathMtus: NaivePathMtus;
   readonly nowMs: number;
+  /** Addresses that are no host's. */
+  readonly broadcasts: readonly number[];
 }
 
 const HOST_UNREACHABLE = [3, 1] as const;
@@ -104,7 +106,9 @@ function relay(
 ): NaiveAnswer {
   const from = lead.instance.ipv4Address;
   if (from === 0 || parts.instances.some(({ ipv4Address }) => ipv4Address === inner.source)) return DROPPED;
-  if (!mayBeAnswered(inner)) return DROPPED;
+  if (!mayBeAnswered(inner) || [inner.source, inner.destination].some((end) => parts.broadcasts.includes(end))) {
+    return DROPPED;
+  }
   const back = parts.isGateway ? undefined : parts.find(inner.source, portsOfQuoted(inner)?.source);
   const backMtu = back && parts.pathMtus.payloadMtu(back, parts.nowMs);
   const mayCut = !back || back.instance.cutsOuter;

@@ -25,6 +25,8 @@ export class PlayedDatapath {
   violationSources: ObservedViolation[] = [];
   /** What it says to a trace; null as one without the instance that is meant. */
   traced: TraceResult | null = null;
+  /** The packet of the last trace, hexadecimal. */
+  asked = '';
   watched: WatchResult = { packets: [], missed: 0 };
   readonly #path: string;
   readonly #sockets = new Set<Socket>();
@@ -69,7 +71,10 @@ export class PlayedDatapath {
     }
     if (request.op === 'status') return this.#status();
     if (request.op === 'observe') return this.#observe();
-    if (request.op === 'trace') return this.traced;
+    if (request.op === 'trace') {
+      this.asked = request.packet;
+      return this.traced;
+    }
     if (request.op === 'watch') return this.watched;
     return [];
   }

@@ -40,7 +40,7 @@ export const ALARM_TYPES = {
   },
   'binding-table-near-limit': {
     description:
-      'A binding table holds the part of softwire-num-max that softwire-num-threshold says; at the limit, which makes it major, further bindings are refused. Remove bindings or raise softwire-num-max.',
+      'A binding table holds the part of softwire-num-max that softwire-num-threshold says; at the limit, which makes it major, further bindings are refused. Remove bindings, or raise softwire-num-max where it is less than what the datapath can hold.',
     severities: ['warning', 'major'],
     cleared: 'the binding table holds less than eight ninths of softwire-num-threshold',
   },

@@ -177,9 +177,10 @@ export class AlarmWatch {
       };
     });
     const all = fills.reduce((sum, { entries }) => sum + entries, 0);
-    return fills.map(({ limit, ...fill }) =>
-      limit === undefined ? { ...fill, entries: all, limit: BINDING_CAPACITY } : { ...fill, limit: Number(limit) },
-    );
+    return fills.map(({ limit, ...fill }) => {
+      const isOfDevice = limit === undefined || Number(limit) >= BINDING_CAPACITY;
+      return isOfDevice ? { ...fill, entries: all, limit: BINDING_CAPACITY } : { ...fill, limit: Number(limit) };
+    });
   }
 
   #instances(): ConfiguredInstance[] {

@@ -4,6 +4,7 @@
  */
 
 import type { DatapathObservation, InstanceState } from '../../control.ts';
+import { BINDING_CAPACITY } from '../../state/limits.ts';
 import type { AlarmControl } from './alarm-data.ts';
 import { alarmNotification, isNotified } from './alarm-data.ts';
 import type { AlarmChange, AlarmList, Condition } from './alarm-list.ts';
@@ -171,7 +172,10 @@ export class AlarmMonitor {
       const known = this.#parts.list.conditionOf('binding-table-near-limit', resource);
       const from = (limit * threshold) / 100;
       if (known ? entries * TABLE_NEAR < from * TABLE_CLEAR : entries < from) return [];
-      const advice = 'remove bindings or raise softwire-num-max';
+      const isOfDevice = limit >= BINDING_CAPACITY;
+      const advice = isOfDevice
+        ? 'no table here holds more, remove bindings'
+        : 'remove bindings or raise softwire-num-max';
       return entries >= limit
         ? [{ resource, severity: 'major', text: `the binding table is full at ${limit} entries: ${advice}` }]
         : [{ resource, severity: 'warning', text: `the binding table is near its limit of ${limit}: ${advice}` }];

@@ -403,6 +403,21 @@ test('binding table: near at nine tenths, full, well below eight', () => {
   assert.equal(told.take(), [`${NEAR} cleared`], 'of an AFTR that is gone there is no limit');
 });
 
+for (const [limit, entries, severity, advice] of [
+  [1_000, 1_000, 'full', 'remove bindings or raise softwire-num-max'],
+  [4_194_303, 4_194_303, 'full', 'remove bindings or raise softwire-num-max'],
+  [4_194_304, 4_194_304, 'full', 'no table here holds more, remove bindings'],
+  [4_194_304, 4_000_000, 'near its limit', 'no table here holds more, remove bindings'],
+] as const) {
+  test(`binding table of ${limit} with ${entries}: what there is to be done`, () => {
+    const told = new Told();
+    told.monitor.tables(seconds(0), [{ aftr: 'a', entries, limit, threshold: 90 }]);
+    const path = "/gi-4over6:softwire/aftr[name='a']";
+    const text = told.list.conditionOf('binding-table-near-limit', path)?.text ?? '';
+    assert.ok(text.includes(severity) && text.endsWith(`: ${advice}`), text);
+  });
+}
+
 /** [percent, what is below it, what is at it, what is just not cleared, what is]: parts of reassembly, entries of 1,000. */
 const thresholds = [
   [50, 0.49, 0.5, 0.375, 0.37],
