@@ -347,10 +347,15 @@ export function elementText(node: DataNode, outer = ''): string {
   if (schema.isLeaf) {
     return node.value === '' ? `<${open}/>` : `<${open}>${escapeText(valueText(node))}</${schema.name}>`;
   }
-  if (isAny(schema) && node.size === 0) return `<${open}>${node.value}</${schema.name}>`;
+  if (isAny(schema) && node.size === 0) return `<${open}>${anyText(node.value)}</${schema.name}>`;
   let inside = '';
   for (const child of node.children()) inside += elementText(child, insideOf(schema));
   return inside === '' ? `<${open}/>` : `<${open}>${inside}</${schema.name}>`;
+}
+
+/** What anydata holds, as XML; what came as JSON can only be quoted. */
+function anyText(value: string): string {
+  return /^\s*[{["]/.test(value) ? escapeText(value) : value;
 }
 
 /** A path has a prefix before each name in XML; RFC 7951 §6.11 leaves out those that repeat. */

@@ -96,12 +96,22 @@ export function jsonText(node: DataNode): string {
   if (isAny(schema) && node.size === 0) {
     // Anydata without nodes is an empty object (RFC 7951 §5.5). Text that came as XML can only be quoted.
     if (node.value === '' && schema.kind === 'anydata') return '{}';
-    return node.value.startsWith('<') || node.value === '' ? JSON.stringify(node.value) : node.value;
+    return isJson(node.value) ? node.value : JSON.stringify(node.value);
   }
   const writer = new MemberWriter(isAny(schema));
   let text = `{${writer.about(node)}`;
   for (const child of node.children()) text += writer.before(child.schema) + jsonText(child) + writer.after(child);
   return `${text}${writer.end()}}`;
+}
+
+/** Whether raw text is a JSON value, and no other thing that begins as one. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function rowMember(name: string, value: string): string {
