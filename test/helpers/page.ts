@@ -28,8 +28,8 @@ export function readPage(text: string): Page {
     const last = steps[steps.length - 1];
     if (kind === 'sh start') start.push(...content.trim().split('\n'));
     else if (kind === 'sh') steps.push({ commands: content, shown: '' });
-    else if (last?.shown !== '') throw new Error(`output without commands: ${content}`);
-    else steps[steps.length - 1] = { ...last, shown: content };
+    else if (last?.shown === '') steps[steps.length - 1] = { ...last, shown: content };
+    else throw new Error(`output without commands: ${content}`);
   }
   if (steps.length === 0) throw new Error('there are no commands');
   return { start, steps };
