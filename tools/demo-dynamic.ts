@@ -88,6 +88,7 @@ export class DynamicDemo {
     ]);
     const isThere = await until(STEP_MS, () => this.#reaches(DEVICE));
     verdict(`the connected prefix of the gateway became a binding: ${INTERNET} reaches ${DEVICE}`, isThere);
+    show(this.#gi('aftr', ['show', 'bindings']).output);
     show(this.#gi('aftr', ['show', 'aftr', 'edge', 'route-source', 'rack']).output);
   }
 

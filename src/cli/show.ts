@@ -97,13 +97,36 @@ async function modulesOf(client: NetconfClient): Promise<ReadonlyMap<string, str
 async function bindings(client: NetconfClient, output: Output, options: ShowOptions): Promise<void> {
   const columns = ['aftr', 'ipv4-prefix', 'gateway-ipv6-address', 'aftr-ipv6-address', 'description'];
   const sink = rowSink(output, columns, 'There are no bindings.', options.json ?? false);
-  const onRow = ({ aftr, leaves }: BindingRow) => sink.row({ aftr, ...leaves });
+  let shown = 0;
+  const onRow = ({ aftr, leaves }: BindingRow) => {
+    shown++;
+    sink.row({ aftr, ...leaves });
+  };
   const portSets = await eachBinding(client, options, onRow, output.flow);
   sink.finish();
   if (options.json) return;
   const count = options.version === undefined ? (await portSetRows(client, options)).length : portSets;
   if (count > 0)
     output.line(`Beside them there are ${count} port sets of shared addresses: \`gi4over6 show port-sets\`.`);
+  if (options.version !== undefined || options.candidate) return;
+  const learned = (await bindingsInForce(client, options)) - shown;
+  if (learned > 0)
+    output.line(
+      `Beside them ${learned} ${learned === 1 ? 'was' : 'were'} learned: \`gi4over6 show aftr NAME route-source\`.`,
+    );
+}
+
+/** How many bindings are in force, those included that were learned. */
+async function bindingsInForce(client: NetconfClient, options: ShowOptions): Promise<number> {
+  const softwire = await readSoftwire(
+    client,
+    '<aftr><name/><binding-table><bindings/></binding-table></aftr>',
+    options,
+  );
+  const aftrs = nodesAt(softwire, 'aftr').filter(
+    (aftr) => options.aftr === undefined || textOf(aftr, 'name') === options.aftr,
+  );
+  return aftrs.reduce((sum, aftr) => sum + Number(textOf(nodesAt(aftr, 'binding-table')[0] ?? {}, 'bindings')), 0);
 }
 
 async function portSets(client: NetconfClient, output: Output, options: ShowOptions): Promise<void> {

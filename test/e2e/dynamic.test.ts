@@ -9,6 +9,7 @@ import {
   DEVICE_PREFIX,
   GATEWAY_TUNNEL,
   INTERNET,
+  PROGRAM,
   SECOND_DEVICE,
   SECOND_PREFIX,
   until,
@@ -93,6 +94,9 @@ test('a gateway that informs the AFTR: connected prefixes of its kernel are boun
   assert.ok(await until(LONG_MS, () => isReached(DEVICE)), JSON.stringify(entry('gateway', TARGET)));
   assert.ok(boxes.ping('device', INTERNET));
   assert.equal(learned(), [DEVICE_PREFIX]);
+  const socket = ['--socket', join(boxes.aftr.runDir, 'netconf.sock')];
+  const { output } = topology.run('aftr', [process.execPath, PROGRAM, 'show', 'bindings', ...socket]);
+  assert.match(output, 'Beside them 1 was learned');
   const { 'session-state': state, 'advertised-route': routes } = entry('gateway', TARGET);
   assert.is(state, 'established');
   assert.equal(routes, [{ 'ipv4-prefix': DEVICE_PREFIX, accepted: true }]);
