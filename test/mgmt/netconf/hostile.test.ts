@@ -9,7 +9,8 @@ import { AFTR, edit, GI, getConfig, lock, table } from '../../helpers/netconf-re
 
 const test = suite('what hostile clients send');
 
-const management = await startManagement();
+// Well below what `closes` waits: a hello in UTF-16 has no end that anybody sees.
+const management = await startManagement(['--netconf-limit', 'hello-ms=10000']);
 const probe = (await RawClient.local(management.socket)).greet('1.1');
 assert.is(outcome(await probe.rpc(edit(AFTR))), 'ok');
 const configuration = await probe.rpc(getConfig());
