@@ -394,7 +394,6 @@ export class RunningStore {
     await this.#compaction;
     await this.#queue;
     await Promise.allSettled(this.#copies);
-    this.#glance.close();
     await this.#environment.root.close();
   }
 }
