@@ -295,10 +295,8 @@ export class Datastores {
   copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName, authorize?: Authorize): Promise<void> {
     return this.#change(async (base) => {
       if (source === target) {
-        throw new ManagementError('invalid-value', {
-          type: 'protocol',
-          message: `source and target are both ${target}`,
-        });
+        const message = `source and target are both ${target}`;
+        throw new ManagementError('invalid-value', { type: 'protocol', message });
       }
       if (target === 'startup') this.#requireStartup();
       if (target === 'running') this.#isByCandidate(caller);
