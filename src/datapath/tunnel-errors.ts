@@ -214,6 +214,7 @@ function innerOf({ buf, words }: Batch, packet: number, end: number): number {
   }
   if (header === ipv6.NEXT_HEADER_DESTINATION) {
     if (at + ENCAPSULATION_LIMIT_LEN > end || u8(buf, at + 1) !== 0) return -1;
+    if (u8(buf, at + LIMIT_TYPE_AT) !== OPTION_TUNNEL_LIMIT) return -1;
     header = u8(buf, at);
     at += ENCAPSULATION_LIMIT_LEN;
   }

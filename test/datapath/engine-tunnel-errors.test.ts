@@ -93,11 +93,12 @@ addCases(test, 'aftr', [
         1_280,
         ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `${longOptions(60)}${longOptions(4)}${small}` }),
       ),
+      error(2, 0, 1_280, ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `0400010400000000${down()}` })),
       error(1, 0, 0, ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `3c000401040101000400040104010100${small}` })),
       error(1, 0, 0, ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `2c000401040101000400000112345678${small}` })),
     ],
     out: [],
-    counters: { 'ipv6 icmp-not-relayed': 3 },
+    counters: { 'ipv6 icmp-not-relayed': 4 },
   },
   {
     name: 'the inner source is behind a gateway: through the tunnel again (D87)',

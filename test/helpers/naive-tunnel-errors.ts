@@ -63,7 +63,7 @@ function readQuote(outer: Buffer, { isGateway, find }: TunnelErrorParts): Quote 
   for (const known of [44, 60]) {
     if (header !== known) continue;
     if (at + 8 > outer.length) return undefined;
-    if (known === 44 ? outer.readUInt16BE(at + 2) >= 8 : outer[at + 1] !== 0) return undefined;
+    if (known === 44 ? outer.readUInt16BE(at + 2) >= 8 : outer[at + 1] !== 0 || outer[at + 2] !== 4) return undefined;
     header = outer[at];
     at += 8;
   }
