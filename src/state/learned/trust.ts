@@ -14,8 +14,8 @@
  */
 
 import type { Ipv4Prefix } from '../../address.ts';
-import { ipv4Mask, isMartianPrefix, liesIn, sameIpv6 } from '../../address.ts';
-import type { Aftr, RouteSource } from '../model.generated.ts';
+import { inIpv4Prefix, ipv4Mask, isMartianPrefix, liesIn, sameIpv6 } from '../../address.ts';
+import type { Aftr, RouteSource, SharedAddress } from '../model.generated.ts';
 import type { RowSource } from '../rows.ts';
 import { learnedTable } from './tables.ts';
 
@@ -46,9 +46,7 @@ export function refusalOf(
   if (!source.allowedPrefix.some((allowed) => liesIn(route, allowed))) return 'not-allowed';
   if (!aftr.ipv4Pool.some((pool) => liesIn(route, pool))) return 'outside-pool';
   if (hasStatic && isBound(aftr.name, source, route, rows)) return 'bound-already';
-  if (aftr.bindingTable.sharedAddress.some(({ ipv4Address }) => liesIn({ address: ipv4Address, length: 32 }, route))) {
-    return 'shared-address';
-  }
+  if (holdsShared(aftr.bindingTable.sharedAddress, route)) return 'shared-address';
   const learned = rows.binding(learnedTable(aftr.name), route.address, route.length);
   return learned && !sameIpv6(learned.gatewayIpv6Address, source.gatewayIpv6Address) ? 'other-source' : undefined;
 }
@@ -69,4 +67,21 @@ function isBound(
     if (!sameIpv6(inner.gatewayIpv6Address, gatewayIpv6Address)) return true;
   }
   return false;
+}
+
+/** The addresses of a list in order: it stays as it is as long as the configuration does, and each route is held against it. */
+const SORTED = new WeakMap<readonly SharedAddress[], Float64Array>();
+
+/** Whether one of the shared addresses lies in a route: found by halving. */
+function holdsShared(shared: readonly SharedAddress[], route: Ipv4Prefix): boolean {
+  const addresses = SORTED.get(shared) ?? Float64Array.from(shared, ({ ipv4Address }) => ipv4Address).sort();
+  SORTED.set(shared, addresses);
+  let [low, high] = [0, addresses.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((addresses[middle] ?? 0) < route.address) low = middle + 1;
+    else high = middle;
+  }
+  const first = addresses[low];
+  return first !== undefined && inIpv4Prefix(first, route);
 }

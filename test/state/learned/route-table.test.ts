@@ -92,18 +92,20 @@ const judged: readonly (readonly [string, string])[] = [
   ['192.0.2.128/27', 'bound'],
   ['192.0.2.8/29', 'shared-address'],
   ['192.0.2.9/32', 'shared-address'],
+  ['192.0.2.8/32', 'bound'],
   ['192.0.2.10/32', 'bound'],
+  ['192.0.2.200/29', 'shared-address'],
+  ['192.0.2.208/29', 'bound'],
 ];
 for (const [route, expected] of judged) {
   test(`${route}: ${expected}`, () =>
     withTable(async (table, datastores) => {
-      const shared = {
-        'ipv4-address': '192.0.2.9',
-        'psid-length': 8,
-        'port-set': [{ psid: 1, 'b4-ipv6-address': '2001:db8:a::9' }],
-      };
+      const portSet = [{ psid: 1, 'b4-ipv6-address': '2001:db8:a::9' }];
+      const shared = ['192.0.2.207', '192.0.2.9', '192.0.2.250'].map((address) => {
+        return { 'ipv4-address': address, 'psid-length': 8, 'port-set': portSet };
+      });
       const rows = [binding('192.0.2.64/28', G2), binding('192.0.2.128/28', G1)];
-      const tables = { binding: rows, 'shared-address': [shared] };
+      const tables = { binding: rows, 'shared-address': shared };
       await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': tables })));
       const before = active(datastores);
       const news = await table.advertise(CALLER, 'g1', whole(route));
