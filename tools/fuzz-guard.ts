@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fuzzGuard, newTally } from '../test/helpers/fuzz-guard.ts';
 
-const PIECE = 10_000;
+/** Inputs after which a process says that it goes on: few, for one that has little of a busy machine. */
+const PIECE = 1_000;
+const TOLD = 250_000;
 const SILENT_MS = 120_000;
 const MEBI = 1024 ** 2;
 
@@ -29,7 +31,7 @@ function memory(): readonly [number, number] {
 /** All of it in this process. @throws Error with seed, input and octets */
 function runHere(seed: number, first: number, inputs: number): void {
   // Faults of a client are thrown by the million, and their stacks cost more than all the rest.
-  if (inputs > PIECE) Error.stackTraceLimit = 0;
+  if (inputs > 10 * PIECE) Error.stackTraceLimit = 0;
   const tally = newTally();
   const began = performance.now();
   let early: readonly [number, number] | undefined;
@@ -37,7 +39,7 @@ function runHere(seed: number, first: number, inputs: number): void {
     fuzzGuard(seed, first + sent, Math.min(PIECE, inputs - sent), tally);
     process.send?.(tally.inputs);
     if (!early && tally.inputs >= inputs / 10) early = memory();
-    if (tally.inputs % (25 * PIECE) === 0) console.log(`${tally.inputs} inputs, ${memory().join(' and ')} MiB`);
+    if (tally.inputs % TOLD === 0) console.log(`${tally.inputs} inputs, ${memory().join(' and ')} MiB`);
   }
   const seconds = (performance.now() - began) / 1000;
   const [heap, resident] = memory();

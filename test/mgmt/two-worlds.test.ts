@@ -30,7 +30,7 @@ import {
 
 const test = suite('two worlds');
 /** Rounds of random rules and contents, and requests in each. */
-const ROUNDS = Number(process.env.GI4OVER6_ROUNDS ?? 6);
+const ROUNDS = Number(process.env.GI4OVER6_ROUNDS ?? 4);
 const REQUESTS = 120;
 /** A change of what is hidden comes after so many requests. */
 const BETWEEN = 40;
