@@ -63,9 +63,11 @@ function sortedRows(table: DataNode): SourceRow[] {
     .sort((a, b) => a.number - b.number);
 }
 
-export function evaluate(source: XPathSource, text: string, work?: number): Value {
+export function evaluate(source: XPathSource, text: string, work?: number, pieceMs?: number): Value {
   const expression = parseExpression(text, (prefix) => NAMESPACES[prefix]);
-  return new Evaluation(new XPathDocument(source, work), canonicalBy(plainCheck, NAMESPACES)).evaluate(expression);
+  return new Evaluation(new XPathDocument(source, work, pieceMs), canonicalBy(plainCheck, NAMESPACES)).evaluate(
+    expression,
+  );
 }
 
 /** Instance paths of the selected nodes in order, the root left out as libxml2's binding does; the text of other values. */

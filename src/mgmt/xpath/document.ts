@@ -28,30 +28,55 @@ export interface SourceRow {
 }
 
 /**
- * Nodes that one evaluation may walk to. An evaluation runs in one piece while others wait, and rows that are joined with
- * rows cost the square of a table, so there must be an end: this is some ten passes over a million bindings.
+ * Nodes that one evaluation may walk to, a row counted as `ROW_WORK` of them. An evaluation runs in one piece while others wait, and
+ * rows that are joined with rows cost the square of a table, so there must be an end: this is some three passes over a million bindings.
  * What remains: one pass with a predicate that is true nowhere holds up the others for as long as it takes.
  */
 export const MAX_WORK = 100_000_000;
+
+/** Processor time that one evaluation may take while nobody else has a turn. */
+export const MAX_PIECE_MS = 8_000;
+
+/** Nodes between two looks at the time. */
+const LOOK_WORK = 100_000;
+
+/** To read a row, decode it and make a node of it costs as much as to walk to this many nodes of a tree. */
+export const ROW_WORK = 30;
 
 export class XPathDocument {
   readonly source: XPathSource;
   readonly root: XPathNode;
   #tables: XPathNode[] | undefined;
   #work: number;
+  #nextLook: number;
+  readonly #maxPieceMs: number;
+  /** Processor time at the first look of this turn. */
+  #pieceMs: number | undefined;
 
-  constructor(source: XPathSource, work = MAX_WORK) {
+  constructor(source: XPathSource, work = MAX_WORK, maxPieceMs = MAX_PIECE_MS) {
     this.source = source;
     this.#work = work;
+    this.#nextLook = work - LOOK_WORK;
+    this.#maxPieceMs = maxPieceMs;
     this.root = new XPathNode(this, 'root', source.root, undefined, 0, undefined);
   }
 
   /** Counts nodes that were walked to. @throws ManagementError resource-denied when the evaluation has done too much. */
   spend(nodes: number): void {
     this.#work -= nodes;
-    if (this.#work >= 0) return;
-    const message = 'the XPath expression takes too much work: fix the keys of what is wanted';
-    throw new ManagementError('resource-denied', { message });
+    if (this.#work < 0) throw tooMuch();
+    if (this.#work < this.#nextLook) this.#look();
+  }
+
+  #look(): void {
+    this.#nextLook = this.#work - LOOK_WORK;
+    const now = processorMs();
+    if (this.#pieceMs === undefined) {
+      this.#pieceMs = now;
+      setImmediate(() => {
+        this.#pieceMs = undefined;
+      });
+    } else if (now - this.#pieceMs > this.#maxPieceMs) throw tooMuch();
   }
 
   /** The nodes that have a table below them, in document order. */
@@ -69,9 +94,19 @@ export class XPathDocument {
 
   /** The row as a node below the table. */
   rowNode(table: XPathNode, { number, entry }: SourceRow): XPathNode {
-    this.spend(1);
+    this.spend(ROW_WORK);
     return new XPathNode(this, 'element', entry, table, table.children.length + number, undefined);
   }
+}
+
+function tooMuch(): ManagementError {
+  const message = 'the XPath expression takes too much work: fix the keys of what is wanted';
+  return new ManagementError('resource-denied', { message });
+}
+
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 const NO_NODES: readonly XPathNode[] = [];
