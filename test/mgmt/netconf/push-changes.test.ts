@@ -239,17 +239,23 @@ test('N96: modify: another filter, the whole of which comes anew; kill ends it',
 
 test('N96: a configured selection filter', () =>
   withSessions(async (watcher, editor) => {
-    const filter = `<datastore-subtree-filter>${TABLE}</datastore-subtree-filter>`;
-    await done(
-      editor,
-      edit(`<filters ${SN}><selection-filter ${YP}><filter-id>t</filter-id>${filter}</selection-filter></filters>`),
-    );
-    const reference = `<selection-filter-ref ${YP}>t</selection-filter-ref>`;
-    await watcher.rpc(ESTABLISH(datastore() + reference + onChange(NO_SYNC)));
-    await done(editor, edit(table(row(1))));
-    assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.1/32 192.0.2.1/32 ${GATEWAY}`]);
-    await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
-    assert.match(await watcher.receive(), /<subscription-terminated .*filter-unavailable</);
+    const filters = [
+      `<datastore-subtree-filter>${TABLE}</datastore-subtree-filter>`,
+      '<datastore-xpath-filter xmlns:g="urn:gi-4over6">/g:softwire/g:aftr[g:name=\'a\']/g:binding-table</datastore-xpath-filter>',
+    ];
+    for (const [index, filter] of filters.entries()) {
+      await done(
+        editor,
+        edit(`<filters ${SN}><selection-filter ${YP}><filter-id>t</filter-id>${filter}</selection-filter></filters>`),
+      );
+      const reference = `<selection-filter-ref ${YP}>t</selection-filter-ref>`;
+      await watcher.rpc(ESTABLISH(datastore() + reference + onChange(NO_SYNC)));
+      await done(editor, edit(table(row(index + 1))));
+      const prefix = `192.0.2.${index + 1}/32`;
+      assert.equal(editsOf(await watcher.receive()), [`create binding=${prefix} ${prefix} ${GATEWAY}`]);
+      await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
+      assert.match(await watcher.receive(), /<subscription-terminated .*filter-unavailable</);
+    }
   }));
 
 test('N96: operational: configuration with the defaults in use', () =>
