@@ -5,7 +5,18 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, binding, edit, GI, NC_PREFIX, nacm, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
+import {
+  AFTR,
+  binding,
+  edit,
+  GI,
+  getConfig,
+  NC_PREFIX,
+  nacm,
+  RESET,
+  systemUser,
+  table,
+} from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 import {
   appTagOf,
@@ -304,6 +315,54 @@ test('N96: access control holds for every update', () =>
       );
       operator.end();
       return as('mike');
+    },
+  ));
+
+test('N96: what the receiver may read no more is told as deleted, what he may read since as created', () =>
+  withSessions(
+    async (watcher, editor) => {
+      await done(editor, edit(table(row(1) + row(2) + row(3))));
+      const users = '<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>';
+      await watcher.rpc(
+        ESTABLISH(datastore(`<softwire ${GI}><aftr><name/><binding-table/></aftr></softwire>`) + onChange(NO_SYNC)),
+      );
+      const denied = (name: string, path: string) =>
+        edit(
+          nacm(
+            `<rule-list><name>n</name><group>n</group><rule><name>${name}</name><path xmlns:g="urn:gi-4over6" xmlns:s="urn:ietf:params:xml:ns:yang:ietf-system">${path}</path><action>deny</action></rule></rule-list>`,
+          ),
+        );
+      const permitted = (name: string) =>
+        edit(nacm(`<rule-list><name>n</name><rule nc:operation="delete"><name>${name}</name></rule></rule-list>`));
+      const entry = (n: number) => `g:binding[g:ipv4-prefix='192.0.2.${n}/32']`;
+      const inTable = '/g:softwire/g:aftr/g:binding-table';
+      await done(editor, denied('one', `${inTable}/${entry(1)}`));
+      assert.equal(editsOf(await watcher.receive()), ['delete binding=192.0.2.1/32']);
+      await done(editor, remove('192.0.2.1/32'), edit(table(row(1) + row(4))));
+      assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.4/32 192.0.2.4/32 ${GATEWAY}`]);
+      // What is hidden meanwhile is what is told when it is seen again; rights of other data tell nothing.
+      await done(editor, denied('other', '/s:system'), permitted('one'));
+      assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.1/32 192.0.2.1/32 ${GATEWAY}`]);
+      await done(editor, denied('all', '/g:softwire'));
+      const lost = editsOf(await watcher.receive());
+      assert.ok(
+        lost.some((line) => line === 'delete /gi-4over6:softwire'),
+        lost.join('\n'),
+      );
+      await done(editor, remove('192.0.2.2/32'), permitted('all'));
+      const gained = await watcher.receive();
+      for (const n of [1, 3, 4]) assert.match(gained, `192.0.2.${n}/32`);
+      assert.not.match(gained, '192.0.2.2/32');
+      assert.match(await watcher.rpc(getConfig(`<filter>${users}</filter>`)), /<data[^>]*\/>|<data[^>]*><\/data>/);
+    },
+    async () => {
+      const operator = await local();
+      const group = '<groups><group><name>n</name><user-name>nora</user-name></group></groups>';
+      const defaults = '<read-default>permit</read-default><exec-default>permit</exec-default>';
+      const list = '<rule-list><name>n</name><group>n</group></rule-list>';
+      await done(operator, edit(systemUser('nora', '$0$nora')), edit(nacm(defaults + group + list)));
+      operator.end();
+      return as('nora');
     },
   ));
 
