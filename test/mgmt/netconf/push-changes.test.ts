@@ -394,6 +394,8 @@ test('N96: more rows than one update may tell: the whole selection, or an update
     second.end();
   }));
 
+const SESSIONS =
+  '<netconf-state xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><sessions/></netconf-state>';
 const NOT_LOCAL = '/g:softwire/g:aftr/g:binding-table/g:binding[last()]';
 const refused: readonly [what: string, inside: string, tag: string, appTag: string | undefined][] = [
   [
@@ -426,6 +428,25 @@ const refused: readonly [what: string, inside: string, tag: string, appTag: stri
     'invalid-value',
     'ietf-subscribed-notifications:filter-unsupported',
   ],
+  [
+    'state alone',
+    datastore(SESSIONS, 'operational') + onChange(),
+    'operation-not-supported',
+    'ietf-yang-push:on-change-unsupported',
+  ],
+  [
+    'state alone within configuration',
+    datastore(`<softwire ${GI}><aftr><binding-table><version/></binding-table></aftr></softwire>`, 'operational') +
+      onChange(),
+    'operation-not-supported',
+    'ietf-yang-push:on-change-unsupported',
+  ],
+  [
+    'an expression that selects state alone',
+    datastore('', 'operational') + xpathFilter('/g:softwire/g:aftr/g:binding-table/g:version') + onChange(),
+    'operation-not-supported',
+    'ietf-yang-push:on-change-unsupported',
+  ],
   ['neither periodic nor on-change', datastore(), 'missing-element', undefined],
 ];
 for (const [what, inside, tag, appTag] of refused) {
@@ -442,6 +463,18 @@ for (const [what, inside, tag, appTag] of refused) {
       );
   });
 }
+
+test('N96: state beside configuration is no reason to refuse; of running and operational', async () => {
+  const client = await local();
+  const both = `<softwire ${GI}><aftr><name/><binding-table><version/></binding-table></aftr></softwire>`;
+  const wanted = [
+    datastore(both, 'operational'),
+    datastore(SESSIONS + both),
+    datastore('', 'operational') + xpathFilter('/g:softwire/g:aftr/* | /g:softwire/g:aftr/g:binding-table/g:version'),
+  ];
+  for (const terms of wanted) idIn(await client.rpc(ESTABLISH(terms + onChange(NO_SYNC))));
+  client.end();
+});
 
 test('stop', async () => assert.is(await management.stop(), 0));
 
