@@ -50,6 +50,8 @@ export interface Rights extends Secrecy {
   mayReceive(notification: SchemaNode): boolean;
   /** Whether a rule about notifications permits this one, and so all that it says. */
   isNamed(notification: SchemaNode): boolean;
+  /** The same text for rights that read the same data. */
+  readonly readingMark: string;
   /** Whether nothing that could be below `above` of this schema may be read. */
   readsNone(schema: SchemaNode, above: DataNode): boolean;
 }
@@ -106,6 +108,7 @@ export function isRecovery(caller: Caller): boolean {
 const EVERYTHING: Rights = {
   readsAll: true,
   writesAll: true,
+  readingMark: '',
   mayExecute: () => true,
   may: () => true,
   mayReceive: () => true,
@@ -150,6 +153,12 @@ class RuleRights implements Rights {
       }),
       permitsByDefault: (schema, access) => this.#permitsByDefault(schema, access),
     };
+  }
+
+  get readingMark(): string {
+    if (this.readsAll) return EVERYTHING.readingMark;
+    const rules = this.#rules.filter((rule) => (rule.kind === 'any' || rule.kind === 'data') && isFor(rule, 'read'));
+    return JSON.stringify([this.#defaults.read, rules.map(({ module, path, permit }) => [module, path ?? '', permit])]);
   }
 
   mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean {

@@ -75,6 +75,11 @@ export function readingDifferences(
   return readingSteps(from, to, new PatchWalk(() => true));
 }
 
+/** The differences of two readings as they are: also what is only on the way to what is selected. */
+export function wholeDifferences(from: Reading, to: Reading): Generator<PatchStep> {
+  return readingSteps(from, to, new PatchWalk(() => true));
+}
+
 function shareShells(from: Reading, to: Reading, before: DataNode, after: DataNode): void {
   addShells(from.root, to.root, before);
   addShells(to.root, from.root, after);

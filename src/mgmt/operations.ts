@@ -337,7 +337,10 @@ export class Operations {
       push: {
         read: (caller, request) => this.read(caller, request),
         view: () => this.#datastores.view('running'),
-        mayRead: (caller) => this.#reading(caller).mayRead,
+        rights: (caller) => {
+          const { mayRead } = this.#reading(caller);
+          return { mayRead, mark: this.#access.rightsOf(caller).readingMark };
+        },
       },
     });
     // Whoever committed gets his answer first.

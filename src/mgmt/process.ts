@@ -171,6 +171,11 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     if (treeChanged) callHome.follow();
   });
   callHome.follow();
+  datastores.onCommit(({ treeChanged, caller }) => {
+    if (!treeChanged) return;
+    netconf.usersChanged(caller.session);
+    restconf.usersChanged();
+  });
   await routes.start();
   backups.start();
   watch.start(isUnread);

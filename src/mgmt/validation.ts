@@ -13,6 +13,7 @@ import type { TreeValidation, ValueCheck } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import { isTooLongPath, LONGEST_PATH_OCTETS } from './path-texts.ts';
 import { writeXml } from './xml-data.ts';
+import { withModuleNames } from './xpath/module-names.ts';
 
 /** [error-tag, error-app-tag when the model gives none] by libyang's code. */
 const TAGS: Readonly<Record<string, readonly [tag: ErrorTag, appTag?: string]>> = {
@@ -51,7 +52,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
  */
 export function valueCheck(context: YangContext): ValueCheck {
   return (schema, text, prefixes) => {
-    if (isTooLongPath(schema, text)) return { message: `expected at most ${LONGEST_PATH_OCTETS} octets` };
+    if (isTooLongPath(schema, text)) return TOO_LONG;
     const checked = context.checkValue(schema.id, text, prefixes);
     const typedef = schema.dump.typedef ?? '';
     // libyang takes the 31st of February for the 3rd of March.
@@ -62,6 +63,11 @@ export function valueCheck(context: YangContext): ValueCheck {
       const isClear = typedef === 'crypt-hash' && checked.value.startsWith('$0$');
       if (typedef === 'crypt-hash' && checked.value.startsWith('$1$')) {
         return { message: 'MD5 hashes ($1$) are not taken: expected one as `openssl passwd -6` makes it' };
+      }
+      // libyang leaves out prefixes that repeat, which XML and other readers of the text do not know.
+      if (typedef === 'xpath1.0') {
+        const value = prefixes ? withModuleNames(text, prefixes, schema.namespaces) : text;
+        return isTooLongPath(schema, value) ? TOO_LONG : { ...checked, value };
       }
       return isClear ? hashed(checked.value.slice(3), checked.type) : checked;
     }
@@ -74,6 +80,8 @@ export function valueCheck(context: YangContext): ValueCheck {
     return { ...checked, message };
   };
 }
+
+const TOO_LONG = { message: `expected at most ${LONGEST_PATH_OCTETS} octets` };
 
 /** What a value must be by its base type, when that says why this one is not. */
 function expectedOf({ dump }: SchemaNode, text: string): string | undefined {

@@ -20,6 +20,7 @@ import type { RowForm } from './whole-rows.ts';
 import { WholeRows } from './whole-rows.ts';
 import type { XmlElement } from './xml.ts';
 import { escapeAttribute, escapeText, serializeXml } from './xml.ts';
+import { prefixesIn } from './xpath/module-names.ts';
 
 export const NETCONF_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:base:1.0';
 const YANG_NAMESPACE = 'urn:ietf:params:xml:ns:yang:1';
@@ -400,13 +401,25 @@ function declaration(node: DataNode, outer: string): string {
   if (node.isDefault) text += ` xmlns:wd="${WITH_DEFAULTS_NAMESPACE}" wd:default="true"`;
   if (node.origin !== undefined) text += originAttribute(node.origin);
   if (node.page) text += markAttributes(node.page);
+  if (schema.dump.typedef === 'xpath1.0') return text + declarations(schema, prefixesIn(node.value));
   if (node.type !== 'identityref' && node.type !== 'instance-identifier' && !isNodeInstance(node)) return text;
-  const namespaces = new Map<string, string>();
-  for (const [, module = ''] of node.value.matchAll(/([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g)) {
-    const namespace = schema.namespaces.get(module);
-    if (namespace !== undefined) namespaces.set(module, namespace);
+  const names = [...node.value.matchAll(/([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g)];
+  return (
+    text +
+    declarations(
+      schema,
+      names.map(([, prefix = '']) => ({ prefix })),
+    )
+  );
+}
+
+/** Of the prefixes that are names of modules. */
+function declarations({ namespaces }: SchemaNode, names: readonly { readonly prefix: string }[]): string {
+  let text = '';
+  for (const prefix of new Set(names.map((name) => name.prefix))) {
+    const namespace = namespaces.get(prefix);
+    if (namespace !== undefined) text += ` xmlns:${prefix}="${escapeAttribute(namespace)}"`;
   }
-  for (const [module, namespace] of namespaces) text += ` xmlns:${module}="${escapeAttribute(namespace)}"`;
   return text;
 }
 

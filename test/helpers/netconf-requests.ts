@@ -36,6 +36,11 @@ export function nacm(content: string): string {
   return `<nacm xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-acm" ${NC_PREFIX}>${content}</nacm>`;
 }
 
+/** Without the user of ietf-system. */
+export function noUser(name: string): string {
+  return `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system" ${NC_PREFIX}><authentication><user nc:operation="delete"><name>${name}</name></user></authentication></system>`;
+}
+
 /** A user of ietf-system; a password as `$0$` and clear text is kept as its hash. */
 export function systemUser(name: string, password: string): string {
   return `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"><authentication><user><name>${name}</name><password>${password}</password></user></authentication></system>`;

@@ -5,6 +5,7 @@ import type { ExpressionText } from '../subscriptions/filters.ts';
 import { PUSH, SUBSCRIBED } from '../subscriptions/refusal.ts';
 import type { XmlElement } from '../xml.ts';
 import { dataFromXml } from '../xml-data.ts';
+import { withModuleNames } from '../xpath/module-names.ts';
 import type { Handler, RpcContext, RpcResult } from './rpcs.ts';
 
 const OK: RpcResult = { kind: 'ok' };
@@ -60,8 +61,7 @@ function inputOf(
   const leaf = element && parent.child(element.name);
   if (!leaf) return { input, expression: undefined };
   const { text, prefixes } = element;
-  const checked = check(leaf, text.trim(), prefixes);
-  input.add(new DataNode(leaf, 'value' in checked ? checked.value : text.trim()));
+  input.add(new DataNode(leaf, withModuleNames(text.trim(), prefixes, schema.root.namespaces)));
   return { input, expression: { text: text.trim(), prefixes } };
 }
 

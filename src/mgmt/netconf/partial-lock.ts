@@ -6,6 +6,7 @@ import type { PartialLock } from '../../state/partial-locks.ts';
 import type { Operations } from '../operations.ts';
 import type { XmlElement } from '../xml.ts';
 import { childElement } from '../xml.ts';
+import { withModuleNames } from '../xpath/module-names.ts';
 import type { XPathSelection } from '../xpath/selection.ts';
 import { xpathTextSelection } from '../xpath/selection.ts';
 import type { Handler } from './rpcs.ts';
@@ -18,7 +19,8 @@ import type { Handler } from './rpcs.ts';
 export const partialLock: Handler = async ({ operations, caller }, operation) => {
   const elements = operation.children.filter(({ name }) => name === 'select');
   const selections = elements.map((element) => selectionOf(operations, element));
-  const texts = elements.map(({ text }) => text.trim());
+  const { namespaces } = operations.schema.root;
+  const texts = elements.map(({ text, prefixes }) => withModuleNames(text.trim(), prefixes, namespaces));
   const lock = await operations.partialLock(caller, texts, selections);
   return { kind: 'output', output: { output: outputOf(operations, lock) } };
 };

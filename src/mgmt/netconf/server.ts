@@ -54,6 +54,8 @@ export interface NetconfListening {
   readonly tlsPort: number | undefined;
   /** Sides of a server for sockets that this device opened. */
   readonly fronts: { readonly ssh: SshFront; readonly tls: TlsFront | undefined };
+  /** The configuration changed, by a request of `session`: ends the sessions of those who are no users any more. */
+  usersChanged(session: number): void;
   close(): Promise<void>;
 }
 
@@ -86,6 +88,7 @@ export async function startNetconf(options: NetconfOptions): Promise<NetconfList
   const ssh = new SshFront({ ...options, unauthenticated, open });
   const tlsFront = tls && new TlsFront({ ...options, ...tls, unauthenticated, open });
   const listeners: Listening[] = [];
+  const usersChanged = (session: number) => registry.usersChanged(session);
   const close = async () => {
     const closed = Promise.all(listeners.map((listener) => listener.close()));
     ssh.close();
@@ -107,7 +110,7 @@ export async function startNetconf(options: NetconfOptions): Promise<NetconfList
     const onUnix = (transport: Socket) => open({ transport, user: LOCAL_USER, kind: 'local', source: undefined });
     const unix = await listenUnix(options.runDir, onUnix);
     listeners.push({ port: 0, close: unix.close });
-    return { port: sshListener.port, tlsPort, fronts: { ssh, tls: tlsFront }, close };
+    return { port: sshListener.port, tlsPort, fronts: { ssh, tls: tlsFront }, usersChanged, close };
   } catch (error) {
     await close();
     throw error;
@@ -189,13 +192,29 @@ class Sessions {
     this.#byHandle.set(handle, { guard, client });
   }
 
+  /** The session that made the change itself still has its answer. */
+  usersChanged(session: number): void {
+    for (const { guard, client } of [...this.#byHandle.values()]) {
+      if (this.#mayStay(client)) continue;
+      this.#options.log.info({ user: client.user, session: guard.sessionId }, 'a NETCONF session ends with its user');
+      if (guard.sessionId === session) guard.endAfterAnswer('other');
+      else guard.end('other');
+    }
+  }
+
+  #mayStay({ kind, user }: Client): boolean {
+    return kind === 'local' || this.#options.users.exists(user);
+  }
+
   async close(): Promise<void> {
     for (const { guard } of [...this.#byHandle.values()]) guard.end('other');
     await this.#library.close();
   }
 
   /** Whoever fills the sessions of the network leaves the local socket its own: it is the way to help. */
-  #refusal({ user, source, kind }: Client): string | undefined {
+  #refusal(client: Client): string | undefined {
+    const { user, source, kind } = client;
+    if (!this.#mayStay(client)) return 'refused: there is no such user any more';
     const { sessions, sessionsPerUser, sessionsPerSource } = this.#options.limits;
     const clients = [...this.#byHandle.values()]
       .map((entry) => entry.client)

@@ -165,6 +165,16 @@ export class GuardedSession {
     this.#parts.onEnd(this.#caller && this.#client.hasGreeted ? session : undefined, { reason, killedBy, session });
   }
 
+  /** Ends the session once what is under way is answered; what waits behind it is not carried out. */
+  endAfterAnswer(reason: TerminationReason): void {
+    if (!this.#isWorking) {
+      this.end(reason);
+      return;
+    }
+    this.#isClosing = true;
+    this.#reason = reason;
+  }
+
   /** The library calls back for the operation of the request under way. */
   async onRpc(reply: RpcReply): Promise<void> {
     const request = this.#request;

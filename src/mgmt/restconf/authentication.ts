@@ -6,7 +6,7 @@ import { RestconfFault } from './fault.ts';
 import type { Headers } from './media.ts';
 import { header } from './media.ts';
 
-export type PasswordUsers = Pick<Users, 'verifyPassword' | 'knownBy' | 'rememberWords'>;
+export type PasswordUsers = Pick<Users, 'exists' | 'verifyPassword' | 'knownBy' | 'rememberWords'>;
 
 const CHALLENGE = { 'www-authenticate': 'Basic realm="gi4over6", charset="UTF-8"' };
 

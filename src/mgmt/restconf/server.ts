@@ -41,6 +41,7 @@ import type { RestconfRequest } from './request.ts';
 import { allowHeaders, HOST_META, parseRequest } from './request.ts';
 import type { Sender } from './send.ts';
 import { send } from './send.ts';
+import { UserStreams } from './user-streams.ts';
 import { yangPatch } from './yang-patch.ts';
 
 /** The resource that route sources post to, exactly so: they are let in nowhere else. */
@@ -65,13 +66,17 @@ export interface RestconfOptions {
 
 export interface RestconfServer {
   readonly port: number;
+  /** The configuration changed: ends event streams and subscriptions of those who are no users any more. */
+  usersChanged(): void;
   close(): Promise<void>;
 }
+
+type Listening = Omit<RestconfServer, 'usersChanged'>;
 
 /** @throws Error with code (EADDRINUSE, EACCES, ...) and what to do when the port cannot be opened */
 export async function startRestconf(options: RestconfOptions): Promise<RestconfServer> {
   const face = new RestconfFace(options);
-  const servers: RestconfServer[] = [];
+  const servers: Listening[] = [];
   try {
     for (const host of options.hosts) servers.push(await listen(options, face, host));
   } catch (error) {
@@ -80,13 +85,14 @@ export async function startRestconf(options: RestconfOptions): Promise<RestconfS
   }
   return {
     port: servers[0]?.port ?? options.port,
+    usersChanged: () => face.usersChanged(),
     close: async () => {
       await Promise.all(servers.map((server) => server.close()));
     },
   };
 }
 
-async function listen(options: RestconfOptions, face: RestconfFace, host: string): Promise<RestconfServer> {
+async function listen(options: RestconfOptions, face: RestconfFace, host: string): Promise<Listening> {
   const { key, cert, port } = options;
   const https = {
     allowHTTP1: true,
@@ -176,6 +182,7 @@ class RestconfFace {
   readonly #options: RestconfOptions;
   readonly #editor: Editor;
   readonly #streams: OpenStreams;
+  readonly #endless = new UserStreams();
   /** Made when it is asked for. */
   #openApi: string | undefined;
   readonly #admitted = new WeakMap<Incoming, Admitted>();
@@ -260,9 +267,9 @@ class RestconfFace {
         return operationsResource(replyEncoding, operations.schema);
       case 'stream':
         if (method === 'HEAD') return { status: 200, headers: STREAM_HEADERS };
-        return this.#streams.open(caller, resource.encoding, value.streamQuery ?? {});
+        return this.#endless.note(caller, this.#streams.open(caller, resource.encoding, value.streamQuery ?? {}));
       case 'subscription':
-        return openSubscription(operations, caller, value);
+        return this.#endless.note(caller, openSubscription(operations, caller, value));
       case 'operation':
         return invoke(operations, caller, value, resource.schema, [], body);
       case 'action':
@@ -272,6 +279,13 @@ class RestconfFace {
         if (value.isYangPatch) return yangPatch(operations, caller, value, body);
         return this.#editor.edit(caller, value, body);
     }
+  }
+
+  usersChanged(): void {
+    const { users, operations } = this.#options;
+    const isUser = (user: string) => users.exists(user);
+    operations.subscriptions.keepUsers(isUser);
+    this.#endless.keepUsers(isUser);
   }
 
   /** The reply to anything thrown on the way. */

@@ -8,7 +8,8 @@
  *   4. where more has changed than one update may tell, or it is not on record any more, the whole selection is sent again;
  *      where the receiver wants none, an update says that it is incomplete
  *
- * What came and went between two updates is not told. Rights are looked up for each update; that they change is no change.
+ * What came and went between two updates is not told. What the receiver may read no more is told as deleted, what he may read since as
+ * created (§3.9).
  */
 
 import type { Feed } from './feed.ts';
@@ -38,7 +39,7 @@ export class ChangeFeed implements Feed {
   constructor(parts: PushFeedParts, trigger: OnChange) {
     this.#parts = parts;
     this.#terms = { ...parts.terms, trigger };
-    this.#known = parts.source.place();
+    this.#known = parts.source.place(parts.caller);
     this.#isSyncDue = trigger.syncOnStart;
   }
 
@@ -86,7 +87,7 @@ export class ChangeFeed implements Feed {
   #goOn(): void {
     if (!this.#hasBegun || this.#isBusy || this.#isClosed) return;
     if (!this.#isSyncDue) {
-      if (this.#parts.source.place().version === this.#known.version) return;
+      if (this.#parts.source.version === this.#known.version) return;
       const due = this.#lastMs + this.#terms.trigger.dampeningMs;
       if (due > Date.now()) {
         this.#timer.set(due, () => this.#pump());
@@ -111,17 +112,19 @@ export class ChangeFeed implements Feed {
   async #sendChanges(): Promise<void> {
     const { source, caller, schema, host } = this.#parts;
     const { trigger } = this.#terms;
-    const { to, steps } = await source.since(caller, this.#terms, this.#known);
-    const edits = steps && (await firstEdit(steps, trigger.excluded));
+    const { to, steps, close } = await source.since(caller, this.#terms, this.#known);
+    const out = () => {
+      close();
+      this.#out();
+    };
+    const edits = steps && (await firstEdit(steps, trigger.excluded).catch(closing(close)));
     this.#known = to;
-    if (this.#isClosed || (steps && !edits)) return this.#out();
+    if (this.#isClosed || (steps && !edits)) return out();
     if (!edits && trigger.syncOnStart) return this.#sendWhole();
     this.#lastMs = Date.now();
     const patch = this.#patches++;
     host.send(
-      edits
-        ? pushChangeUpdate(schema, host.id, patch, edits, () => this.#out())
-        : incompleteUpdate(schema, host.id, patch, () => this.#out()),
+      edits ? pushChangeUpdate(schema, host.id, patch, edits, out) : incompleteUpdate(schema, host.id, patch, out),
     );
   }
 
@@ -129,4 +132,12 @@ export class ChangeFeed implements Feed {
     this.#isBusy = false;
     this.#pump();
   }
+}
+
+/** What to do with an error: it goes on, once what was open is closed. */
+function closing(close: () => void): (error: unknown) => never {
+  return (error) => {
+    close();
+    throw error;
+  };
 }

@@ -17,6 +17,7 @@ import { parseExpression } from '../xpath/parser.ts';
 import { canonicalBy, XPathSelection } from '../xpath/selection.ts';
 import type { Expression, Step } from '../xpath/syntax.ts';
 import { partsOf } from '../xpath/syntax.ts';
+import { partsHoldConfig, pathHoldsConfig } from './config-selection.ts';
 import { LIMITS } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
@@ -73,6 +74,8 @@ export function eventFilter(context: FilterContext, source: FilterSource): Event
 export interface DataFilter {
   readonly selection: AnySelection;
   readonly isLocal: boolean;
+  /** Whether it can select configuration. */
+  readonly holdsConfig: boolean;
 }
 
 /** @throws Refusal filter-unsupported; unchanging-selection for a filter that can select nothing */
@@ -80,7 +83,8 @@ export function dataFilter(context: FilterContext, source: FilterSource): DataFi
   const { schema, check } = context;
   if (source.kind === 'subtree') {
     const selection = supported(() => subtreeSelection(schema, check, source.element));
-    if (selection.parts.length > 0) return { selection, isLocal: true };
+    const { parts } = selection;
+    if (parts.length > 0) return { selection, isLocal: true, holdsConfig: partsHoldConfig(parts) };
     throw new Refusal('unchanging-selection', 'the filter selects nothing: none of its nodes is in the schema');
   }
   const { expression, prefixes } = supported(() => parsed(context, source.expression));
@@ -88,7 +92,11 @@ export function dataFilter(context: FilterContext, source: FilterSource): DataFi
     const message = `the filter gives a ${expression.type}: what is no node-set selects nothing`;
     throw new Refusal('unchanging-selection', message);
   }
-  return { selection: new XPathSelection(expression, canonicalBy(check, prefixes)), isLocal: isLocal(expression) };
+  return {
+    selection: new XPathSelection(expression, canonicalBy(check, prefixes)),
+    isLocal: isLocal(expression),
+    holdsConfig: pathHoldsConfig(expression, schema.root),
+  };
 }
 
 function parsed(

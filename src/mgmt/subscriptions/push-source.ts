@@ -4,7 +4,7 @@ import type { DataNode } from '../../state/data.ts';
 import type { Caller } from '../../state/request.ts';
 import { BINDING_PATH, type Schema } from '../../state/schema.ts';
 import type { View } from '../../state/view.ts';
-import { readingDifferences } from '../compare.ts';
+import { readingDifferences, wholeDifferences } from '../compare.ts';
 import type { ReadRequest } from '../operations.ts';
 import type { PatchStep } from '../patch.ts';
 import type { Reading } from '../reading.ts';
@@ -12,27 +12,37 @@ import { openReading } from '../reading.ts';
 import { askedKeys, isWanted } from '../selection.ts';
 import { LIMITS } from './limits.ts';
 import type { RowDifferences } from './row-differences.ts';
-import { collectRows, sideOf } from './row-differences.ts';
+import { collectRows, sideOf, viewBefore } from './row-differences.ts';
 import type { PushTerms } from './terms.ts';
 
 export interface PushBackend {
   readonly read: (caller: Caller, request: ReadRequest) => Promise<Reading>;
   /** Running as it is now; to be closed. */
   readonly view: () => View;
-  readonly mayRead: (caller: Caller) => (node: DataNode) => boolean;
+  /** Under the configuration as it is now. */
+  readonly rights: (caller: Caller) => PushRights;
 }
 
-/** A state of running. */
+/** What a receiver may read; `mark` is the same for rights that are. */
+export interface PushRights {
+  readonly mayRead: (node: DataNode) => boolean;
+  readonly mark: string;
+}
+
+/** A state of running, and what the receiver may read of it. */
 export interface Place {
   readonly version: number;
   /** Its small tree. */
   readonly tree: DataNode;
+  readonly rights: PushRights;
 }
 
 /** Between two places; undefined when too much has changed, or it is not on record any more. */
 export interface Differences {
   readonly to: Place;
   readonly steps: Generator<PatchStep> | undefined;
+  /** Ends what the steps are made from. */
+  readonly close: () => void;
 }
 
 export class PushSource {
@@ -47,16 +57,27 @@ export class PushSource {
   }
 
   /** Where running is. */
-  place(): Place {
+  place(caller: Caller): Place {
     const view = this.#backend.view();
     view.close();
-    return { version: view.version, tree: view.tree };
+    return this.#placeOf(view, caller);
+  }
+
+  /** Running is at this version now. */
+  get version(): number {
+    const view = this.#backend.view();
+    view.close();
+    return view.version;
+  }
+
+  #placeOf({ version, tree }: View, caller: Caller): Place {
+    return { version, tree, rights: this.#backend.rights(caller) };
   }
 
   /** The whole selection at one moment, and where that is; the reading is to be closed. */
   async whole(caller: Caller, terms: PushTerms): Promise<{ readonly place: Place; readonly reading: Reading }> {
     for (;;) {
-      const place = this.place();
+      const place = this.place(caller);
       const reading = await this.#backend.read(caller, requestOf(terms));
       if (reading.version === place.version) return { place, reading };
       // A commit came between the two.
@@ -64,23 +85,32 @@ export class PushSource {
     }
   }
 
-  /** What has changed of the selection since `from`. */
+  /**
+   * What has changed of the selection since `from`. What the receiver may read no more is gone for him, what he may read now has come
+   * (RFC 8641 §3.9): then the tables are read whole, otherwise what differs of them.
+   */
   async since(caller: Caller, terms: PushTerms, from: Place): Promise<Differences> {
     const view = this.#backend.view();
+    const close = () => view.close();
     try {
-      const to = { version: view.version, tree: view.tree };
+      const to = this.#placeOf(view, caller);
       const rows = await this.#rows(view, from.version);
-      if (!rows) return { to, steps: undefined };
-      const mayRead = this.#backend.mayRead(caller);
+      if (!rows) {
+        close();
+        return { to, steps: undefined, close: () => undefined };
+      }
       const { content, withDefaults = 'explicit', selection } = requestOf(terms);
-      const options = { content, withDefaults, selection, readsAll: false, mayRead };
-      const [before, after] = [from, to].map(({ tree }, index) =>
-        openReading(tree, sideOf(view, tree, rows, index === 0 ? 'before' : 'after'), options),
-      );
-      if (!before || !after) throw new Error('both sides were read');
-      return { to, steps: readingDifferences(before, after, from.tree, to.tree) };
-    } finally {
-      view.close();
+      const isAlike = from.rights.mark === to.rights.mark;
+      const read = ({ tree, rights: { mayRead } }: Place, shown: View) =>
+        openReading(tree, shown, { content, withDefaults, selection, readsAll: false, mayRead });
+      const before = isAlike ? sideOf(view, from.tree, rows, 'before') : viewBefore(view, from.tree, rows);
+      const after = isAlike ? sideOf(view, to.tree, rows, 'after') : view;
+      const [old, fresh] = [read(from, before), read(to, after)];
+      const steps = isAlike ? readingDifferences(old, fresh, from.tree, to.tree) : wholeDifferences(old, fresh);
+      return { to, steps, close };
+    } catch (error) {
+      close();
+      throw error;
     }
   }
 

@@ -38,6 +38,37 @@ function touched({ history }: View, from: number): number {
   return count;
 }
 
+/** The tables as they were before the differences; the view they came from stays open meanwhile. */
+export function viewBefore(view: View, tree: DataNode, rows: RowDifferences): View {
+  const old = sideOf(view, tree, rows, 'before');
+  function* bindings(
+    instance: string,
+    from?: { readonly address: number; readonly length: number },
+  ): Generator<Binding> {
+    const changes = rows.get(instance);
+    const replaced = old.bindings(instance, from)[Symbol.iterator]();
+    let next = replaced.next();
+    for (const binding of view.bindings(instance, from)) {
+      const number = prefixNumber(binding.address, binding.length);
+      for (; !next.done && prefixNumber(next.value.address, next.value.length) <= number; next = replaced.next()) {
+        yield next.value;
+      }
+      if (!changes?.has(number)) yield binding;
+    }
+    for (; !next.done; next = replaced.next()) yield next.value;
+  }
+  return {
+    ...old,
+    bindings,
+    binding: (instance, address, length) =>
+      rows.get(instance)?.has(prefixNumber(address, length))
+        ? old.binding(instance, address, length)
+        : view.binding(instance, address, length),
+    isEmpty: (instance) => bindings(instance).next().done === true,
+    count: (instance) => [...bindings(instance)].length,
+  };
+}
+
 /** One side of the differences as a view with nothing else in its tables. The view they came from may be closed meanwhile. */
 export function sideOf(view: View, tree: DataNode, rows: RowDifferences, side: 'before' | 'after'): View {
   function* bindings(

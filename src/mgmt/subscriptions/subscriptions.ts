@@ -162,6 +162,14 @@ export class Subscriptions {
     if (treeChanged) for (const entry of [...this.#entries.values()]) this.#followFilter(entry);
   }
 
+  /** Those of users over RESTCONF who are no users any more end; those of a session end with it. */
+  keepUsers(isUser: (user: string) => boolean): void {
+    for (const { subscription } of [...this.#entries.values()]) {
+      const { face, user } = subscription.caller;
+      if (face === 'restconf' && !isUser(user)) subscription.close();
+    }
+  }
+
   /** The containers /streams and /subscriptions. */
   state(): Readonly<Record<string, unknown>> {
     const entries = [...this.#entries.values()].map(({ subscription }) => subscription.state(this.#list));

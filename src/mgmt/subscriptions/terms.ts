@@ -112,6 +112,10 @@ function pushTerms(
       'on-change takes paths downwards, with predicates over the nodes they stand at: what others there are is not looked at';
     throw new Refusal('filter-unsupported', message, { 'filter-failure-hint': message });
   }
+  if (trigger.kind === 'on-change' && filter && !filter.holdsConfig) {
+    const message = 'on-change tells of configuration, and the filter selects state alone: ask for periodic updates';
+    throw new Refusal('on-change-unsupported', message);
+  }
   return { kind: 'datastore', datastore, filter, trigger, stop };
 }
 

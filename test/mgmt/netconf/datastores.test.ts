@@ -474,6 +474,22 @@ test('N107: commit and copy-config are judged by what they would change', () =>
     await root.rpc('<discard-changes/>');
   }));
 
+test(
+  'there is no :url: it is not advertised, and an element url is refused wherever it stands',
+  withTwo(async (client) => {
+    assert.not.match(client.hello, 'capability:url');
+    const url = '<url>file:///tmp/x.xml</url>';
+    const refused = [
+      copy(url, 'running'),
+      `<copy-config><target>${url}</target><source><running/></source></copy-config>`,
+      `<delete-config><target>${url}</target></delete-config>`,
+      `<edit-config><target><running/></target>${url}</edit-config>`,
+      `<validate><source>${url}</source></validate>`,
+    ];
+    assert.equal(await outcomes(client, refused), Array<string>(refused.length).fill('unknown-element'));
+  }),
+);
+
 test('a stop on SIGTERM ends with code 0', async () => {
   assert.is(await management.stop(), 0);
 });

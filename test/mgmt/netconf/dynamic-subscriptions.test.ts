@@ -5,7 +5,17 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, binding, edit, NC_PREFIX, nacm, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
+import {
+  AFTR,
+  binding,
+  edit,
+  getConfig,
+  NC_PREFIX,
+  nacm,
+  RESET,
+  systemUser,
+  table,
+} from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 import { appTagOf, DELETE, ESTABLISH, idIn, KILL, MODIFY, SN } from '../../helpers/subscription-requests.ts';
 
@@ -104,7 +114,10 @@ test('N95: two subscriptions of one session, each with its filter and counters',
     assert.match(await watcher.receive(), /<binding-table-changed /);
     assert.match(await stateOf(editor, first), /<sent-event-records>1<.*<excluded-event-records>1</);
     assert.match(await stateOf(editor, second), /<sent-event-records>0<.*<excluded-event-records>2</);
-    assert.match(await stateOf(editor, second), /<stream-xpath-filter>\/gi-4over6:binding-table-changed\[/);
+    assert.match(
+      await stateOf(editor, second),
+      /<stream-xpath-filter xmlns:gi-4over6="urn:gi-4over6">\/gi-4over6:binding-table-changed\[gi-4over6:added='7'\]</,
+    );
     assert.match(
       await stateOf(editor, first),
       /<stream-subtree-filter><binding-table-changed xmlns="urn:gi-4over6"\/></,
@@ -294,6 +307,26 @@ test('N95: a filter by its name: another content is told, and without it the sub
         `<subscription-terminated [^>]*><id>${id}</id><reason[^>]*>ietf-subscribed-notifications:filter-unavailable<`,
       ),
     );
+  }));
+
+test('N95: a configured expression: its prefixes are names of modules that are declared, and what was read can be written', () =>
+  withSessions(async (watcher, editor) => {
+    const text = "/n:binding-table-changed[n:added='1' or starts-with(n:aftr, 'n:x')]";
+    const filter = `<filters ${SN}><stream-filter><name>x</name><stream-xpath-filter xmlns:n="urn:gi-4over6">${text}</stream-xpath-filter></stream-filter></filters>`;
+    const stranger = filter.replace('urn:gi-4over6', 'urn:nobody');
+    assert.is(outcome(await editor.rpc(edit(stranger))), 'invalid-value');
+    await done(editor, edit(filter));
+    const reply = await editor.rpc(getConfig(`<filter><filters ${SN}/></filter>`));
+    const [, read = ''] = /<data[^>]*>(.*)<\/data>/.exec(reply) ?? [];
+    const named = "/gi-4over6:binding-table-changed[gi-4over6:added='1' or starts-with(gi-4over6:aftr, 'n:x')]";
+    assert.match(read, `<stream-xpath-filter xmlns:gi-4over6="urn:gi-4over6">${named}</stream-xpath-filter>`);
+    await done(editor, edit(read));
+    assert.is(await editor.rpc(getConfig(`<filter><filters ${SN}/></filter>`)), reply);
+    await establish(watcher, `${STREAM}<stream-filter-name>x</stream-filter-name>`);
+    await done(editor, change());
+    assert.match(await watcher.receive(), /<binding-table-changed /);
+    await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
+    await watcher.receive();
   }));
 
 test('N95: nobody configures a subscription, and a session has at most 32', () =>

@@ -117,7 +117,7 @@ test(
     assert.match(
       monitored,
       new RegExp(
-        `<partial-lock><lock-id>${id}</lock-id><locked-by-session>${sessionOf(one)}</locked-by-session><locked-time>[^<]*</locked-time><select>`,
+        `<partial-lock><lock-id>${id}</lock-id><locked-by-session>${sessionOf(one)}</locked-by-session><locked-time>[^<]*</locked-time><select xmlns:gi-4over6="urn:gi-4over6">/gi-4over6:softwire/gi-4over6:aftr`,
       ),
     );
     const steps: readonly (readonly [string, boolean])[] = [

@@ -5,7 +5,18 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, binding, edit, GI, NC_PREFIX, nacm, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
+import {
+  AFTR,
+  binding,
+  edit,
+  GI,
+  getConfig,
+  NC_PREFIX,
+  nacm,
+  RESET,
+  systemUser,
+  table,
+} from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 import {
   appTagOf,
@@ -239,17 +250,23 @@ test('N96: modify: another filter, the whole of which comes anew; kill ends it',
 
 test('N96: a configured selection filter', () =>
   withSessions(async (watcher, editor) => {
-    const filter = `<datastore-subtree-filter>${TABLE}</datastore-subtree-filter>`;
-    await done(
-      editor,
-      edit(`<filters ${SN}><selection-filter ${YP}><filter-id>t</filter-id>${filter}</selection-filter></filters>`),
-    );
-    const reference = `<selection-filter-ref ${YP}>t</selection-filter-ref>`;
-    await watcher.rpc(ESTABLISH(datastore() + reference + onChange(NO_SYNC)));
-    await done(editor, edit(table(row(1))));
-    assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.1/32 192.0.2.1/32 ${GATEWAY}`]);
-    await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
-    assert.match(await watcher.receive(), /<subscription-terminated .*filter-unavailable</);
+    const filters = [
+      `<datastore-subtree-filter>${TABLE}</datastore-subtree-filter>`,
+      '<datastore-xpath-filter xmlns:g="urn:gi-4over6">/g:softwire/g:aftr[g:name=\'a\']/g:binding-table</datastore-xpath-filter>',
+    ];
+    for (const [index, filter] of filters.entries()) {
+      await done(
+        editor,
+        edit(`<filters ${SN}><selection-filter ${YP}><filter-id>t</filter-id>${filter}</selection-filter></filters>`),
+      );
+      const reference = `<selection-filter-ref ${YP}>t</selection-filter-ref>`;
+      await watcher.rpc(ESTABLISH(datastore() + reference + onChange(NO_SYNC)));
+      await done(editor, edit(table(row(index + 1))));
+      const prefix = `192.0.2.${index + 1}/32`;
+      assert.equal(editsOf(await watcher.receive()), [`create binding=${prefix} ${prefix} ${GATEWAY}`]);
+      await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
+      assert.match(await watcher.receive(), /<subscription-terminated .*filter-unavailable</);
+    }
   }));
 
 test('N96: operational: configuration with the defaults in use', () =>
@@ -301,6 +318,54 @@ test('N96: access control holds for every update', () =>
     },
   ));
 
+test('N96: what the receiver may read no more is told as deleted, what he may read since as created', () =>
+  withSessions(
+    async (watcher, editor) => {
+      await done(editor, edit(table(row(1) + row(2) + row(3))));
+      const users = '<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>';
+      await watcher.rpc(
+        ESTABLISH(datastore(`<softwire ${GI}><aftr><name/><binding-table/></aftr></softwire>`) + onChange(NO_SYNC)),
+      );
+      const denied = (name: string, path: string) =>
+        edit(
+          nacm(
+            `<rule-list><name>n</name><group>n</group><rule><name>${name}</name><path xmlns:g="urn:gi-4over6" xmlns:s="urn:ietf:params:xml:ns:yang:ietf-system">${path}</path><action>deny</action></rule></rule-list>`,
+          ),
+        );
+      const permitted = (name: string) =>
+        edit(nacm(`<rule-list><name>n</name><rule nc:operation="delete"><name>${name}</name></rule></rule-list>`));
+      const entry = (n: number) => `g:binding[g:ipv4-prefix='192.0.2.${n}/32']`;
+      const inTable = '/g:softwire/g:aftr/g:binding-table';
+      await done(editor, denied('one', `${inTable}/${entry(1)}`));
+      assert.equal(editsOf(await watcher.receive()), ['delete binding=192.0.2.1/32']);
+      await done(editor, remove('192.0.2.1/32'), edit(table(row(1) + row(4))));
+      assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.4/32 192.0.2.4/32 ${GATEWAY}`]);
+      // What is hidden meanwhile is what is told when it is seen again; rights of other data tell nothing.
+      await done(editor, denied('other', '/s:system'), permitted('one'));
+      assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.1/32 192.0.2.1/32 ${GATEWAY}`]);
+      await done(editor, denied('all', '/g:softwire'));
+      const lost = editsOf(await watcher.receive());
+      assert.ok(
+        lost.some((line) => line === 'delete /gi-4over6:softwire'),
+        lost.join('\n'),
+      );
+      await done(editor, remove('192.0.2.2/32'), permitted('all'));
+      const gained = await watcher.receive();
+      for (const n of [1, 3, 4]) assert.match(gained, `192.0.2.${n}/32`);
+      assert.not.match(gained, '192.0.2.2/32');
+      assert.match(await watcher.rpc(getConfig(`<filter>${users}</filter>`)), /<data[^>]*\/>|<data[^>]*><\/data>/);
+    },
+    async () => {
+      const operator = await local();
+      const group = '<groups><group><name>n</name><user-name>nora</user-name></group></groups>';
+      const defaults = '<read-default>permit</read-default><exec-default>permit</exec-default>';
+      const list = '<rule-list><name>n</name><group>n</group></rule-list>';
+      await done(operator, edit(systemUser('nora', '$0$nora')), edit(nacm(defaults + group + list)));
+      operator.end();
+      return as('nora');
+    },
+  ));
+
 test('N96: more rows than one update may tell: the whole selection, or an update that says that it is incomplete', () =>
   withSessions(async (watcher, editor) => {
     await watcher.rpc(ESTABLISH(datastore(TABLE) + onChange()));
@@ -329,6 +394,8 @@ test('N96: more rows than one update may tell: the whole selection, or an update
     second.end();
   }));
 
+const SESSIONS =
+  '<netconf-state xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><sessions/></netconf-state>';
 const NOT_LOCAL = '/g:softwire/g:aftr/g:binding-table/g:binding[last()]';
 const refused: readonly [what: string, inside: string, tag: string, appTag: string | undefined][] = [
   [
@@ -361,6 +428,25 @@ const refused: readonly [what: string, inside: string, tag: string, appTag: stri
     'invalid-value',
     'ietf-subscribed-notifications:filter-unsupported',
   ],
+  [
+    'state alone',
+    datastore(SESSIONS, 'operational') + onChange(),
+    'operation-not-supported',
+    'ietf-yang-push:on-change-unsupported',
+  ],
+  [
+    'state alone within configuration',
+    datastore(`<softwire ${GI}><aftr><binding-table><version/></binding-table></aftr></softwire>`, 'operational') +
+      onChange(),
+    'operation-not-supported',
+    'ietf-yang-push:on-change-unsupported',
+  ],
+  [
+    'an expression that selects state alone',
+    datastore('', 'operational') + xpathFilter('/g:softwire/g:aftr/g:binding-table/g:version') + onChange(),
+    'operation-not-supported',
+    'ietf-yang-push:on-change-unsupported',
+  ],
   ['neither periodic nor on-change', datastore(), 'missing-element', undefined],
 ];
 for (const [what, inside, tag, appTag] of refused) {
@@ -377,6 +463,18 @@ for (const [what, inside, tag, appTag] of refused) {
       );
   });
 }
+
+test('N96: state beside configuration is no reason to refuse; of running and operational', async () => {
+  const client = await local();
+  const both = `<softwire ${GI}><aftr><name/><binding-table><version/></binding-table></aftr></softwire>`;
+  const wanted = [
+    datastore(both, 'operational'),
+    datastore(SESSIONS + both),
+    datastore('', 'operational') + xpathFilter('/g:softwire/g:aftr/* | /g:softwire/g:aftr/g:binding-table/g:version'),
+  ];
+  for (const terms of wanted) idIn(await client.rpc(ESTABLISH(terms + onChange(NO_SYNC))));
+  client.end();
+});
 
 test('stop', async () => assert.is(await management.stop(), 0));
 

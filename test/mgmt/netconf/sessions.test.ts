@@ -21,6 +21,7 @@ import {
   lock,
   NC_PREFIX,
   nacm,
+  noUser,
   RESET,
   systemUser,
   table,
@@ -183,6 +184,30 @@ test('N110: the recovery session is free of rules; what is denied is counted, ea
   assert.equal((await counters()).slice(0, 2), [operations + 1, writes + 2]);
   await ok(root, edit(nacm(`<rule-list ${NC_PREFIX} nc:operation="delete"><name>all</name></rule-list>`)));
   for (const client of [guest, subscriber, third]) client.end();
+});
+
+test('a user who is deleted has no session any more, and his locks go; the one who deletes himself still has the answer', async () => {
+  await start();
+  const word = { password: 'word' };
+  const permit = (user: string) =>
+    `<groups><group><name>admin</name><user-name>${user}</user-name></group></groups><enable-nacm>true</enable-nacm>`;
+  for (const user of ['first', 'second']) {
+    await ok(root, edit(systemUser(user, '$0$word')), edit(nacm(permit(user))));
+  }
+  const [first, second] = await Promise.all(
+    ['first', 'second'].map(async (user) => (await RawClient.ssh(management.netconfPort, user, word)).greet('1.1')),
+  );
+  if (!first || !second) throw new Error('there are two');
+  await ok(first, lock('candidate'));
+  await ok(second, edit(AFTR));
+  await ok(root, edit(noUser('first')));
+  assert.ok(await first.closes());
+  await until(lock('candidate'), 'ok');
+  await ok(root, lock('candidate', 'unlock'));
+  await ok(second, edit(AFTR), edit(noUser('second')));
+  assert.ok(await second.closes());
+  const came = await RawClient.ssh(management.netconfPort, 'second', word).catch(() => undefined);
+  assert.is(came, undefined);
 });
 
 test('the management process ends cleanly', async () => {

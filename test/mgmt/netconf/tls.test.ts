@@ -12,7 +12,7 @@ import type { Issued, IssueOptions } from '../../helpers/certificates.ts';
 import { Certificates, certificateMap, fingerprintOf, mapEntry } from '../../helpers/certificates.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, edit, getConfig, nacm, systemUser } from '../../helpers/netconf-requests.ts';
+import { AFTR, edit, getConfig, nacm, noUser, systemUser } from '../../helpers/netconf-requests.ts';
 import { eventually } from '../../helpers/program.ts';
 
 const test = suite('NETCONF over TLS');
@@ -345,6 +345,18 @@ test('without authorities there is no TLS port; with what is no certificate ther
   });
   assert.match(said, /ended with code 78/);
   assert.match(said, /client-ca\.crt cannot be used .*it holds no certificate in PEM/);
+});
+
+test('a user who is deleted has no session any more', async () => {
+  await map(ADMIN_BY_NAME);
+  await asRoot(async (client) => assert.is(outcome(await client.rpc(edit(systemUser('gone', '$0$word')))), 'ok'));
+  const gone = (await RawClient.tls(port, shown(issue({ subject: '/CN=gone' })))).greet('1.1');
+  const stays = (await RawClient.tls(port, shown(admin))).greet('1.1');
+  assert.is(outcome(await gone.rpc('<get-nothing/>')), 'operation-not-supported');
+  await asRoot(async (client) => assert.is(outcome(await client.rpc(edit(noUser('gone')))), 'ok'));
+  assert.ok(await gone.closes());
+  assert.is(outcome(await stays.rpc(edit(AFTR))), 'ok');
+  stays.end();
 });
 
 test('stop', async () => assert.is(await management.stop(), 0));

@@ -139,7 +139,12 @@ test('a taken port is one error that says so', () =>
       try {
         await startRestconf({
           operations,
-          users: { verifyPassword: async () => false, knownBy: () => undefined, rememberWords: () => undefined },
+          users: {
+            exists: () => true,
+            verifyPassword: async () => false,
+            knownBy: () => undefined,
+            rememberWords: () => undefined,
+          },
           routeSources: { verifyPassword: async () => false },
           key: '',
           cert: '',

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { serverSentEvent } from '../../../src/mgmt/restconf/event-stream.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, binding, edit, nacm, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
+import { AFTR, binding, edit, nacm, noUser, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 
 const test = suite('streams');
@@ -238,6 +238,16 @@ test('R58: who may not receive a notification does not; an operation cannot be c
   const events = eventsOf(await stream.stop());
   assert.is(events.length, 2, events.join('\n'));
   for (const event of events) assert.match(event, /"gi-4over6:binding-table-changed"/);
+});
+
+test("the stream of a user who is deleted ends, and nobody else's", async () => {
+  await done(edit(systemUser('gone', '$0$secret')));
+  const [stream, other] = [await openStream(STREAM, [], 'gone:secret'), await openStream(STREAM)];
+  await done(edit(noUser('gone')));
+  await stream.end();
+  await done(edit(AFTR));
+  await other.until(/netconf-config-change/);
+  await other.stop();
 });
 
 test('R58: streams of one user are limited, and a place is free when its client has gone', async () => {

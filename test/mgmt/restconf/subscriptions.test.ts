@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { endUnlessGot } from '../../../src/mgmt/restconf/dynamic-subscription.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, binding, edit, GI, nacm, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
+import { AFTR, binding, edit, GI, nacm, noUser, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 import { appTagOf, DELETE, KILL, SN } from '../../helpers/subscription-requests.ts';
 
@@ -291,6 +291,21 @@ test('R64: a whole table of 20,000 bindings as one event', async () => {
   assert.ok(softwire.aftr[0]['binding-table'].binding.length >= 20_000);
   await stream.stop();
   await goes(subscription.id);
+});
+
+test('subscriptions of a user who is deleted end, whether their events are being got or not', async () => {
+  await done(edit(systemUser('gone', '$0$gone')));
+  const [got, waiting] = [await establish(STREAM, 'gone:gone'), await establish(STREAM, 'gone:gone')];
+  const [kept, stream] = [await establish(STREAM), await get(got, 'gone:gone')];
+  await done(edit(noUser('gone')));
+  await stream.end();
+  for (const [{ id }, stays] of [
+    [got, false],
+    [waiting, false],
+    [kept, true],
+  ] as const)
+    assert.is(await isThere(id), stays);
+  assert.is(statusOf(await call('delete-subscription', { id: kept.id })), 204);
 });
 
 test('stop', async () => {
