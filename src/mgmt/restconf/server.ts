@@ -33,6 +33,7 @@ import { invoke } from './invoke.ts';
 import { LIMITS } from './limits.ts';
 import type { Headers } from './media.ts';
 import { errorEncoding } from './media.ts';
+import { requireSound } from './message-rules.ts';
 import { openApi } from './openapi.ts';
 import { readResource } from './read.ts';
 import type { Reply } from './reply.ts';
@@ -190,6 +191,7 @@ class RestconfFace {
 
   /** Before the body is read: who it is and what is wanted. */
   async admit(request: Incoming): Promise<void> {
+    requireSound(request.raw);
     const admitted = this.#admit(request, await this.#callerOf(request));
     this.#admitted.set(request, admitted);
   }
@@ -209,6 +211,7 @@ class RestconfFace {
 
   /** A request without a body, from its beginning to its end; what comes back is for fastify. */
   read(request: Incoming, reply: Sender): unknown {
+    requireSound(request.raw);
     if (isHostMeta(request)) return send(reply, shaped(request, hostMeta()));
     const caller = this.#callerOf(request);
     return caller instanceof Promise

@@ -158,6 +158,42 @@ test('HTTP/1.1 requests one after the other on one connection, pipelined', () =>
     );
   }));
 
+/** Gives status and body of what a raw request is answered with; the request asks for the end of the connection. */
+async function ask(port: number, line: string, ...fields: string[]): Promise<readonly [status: number, body: string]> {
+  const head = [line, ...fields, AUTHORIZATION, 'Connection: close'];
+  const received = await exchange(port, `${head.join('\r\n')}\r\n\r\n`);
+  return [Number(received.slice(9, 12)), received.slice(received.indexOf('\r\n\r\n') + 4)];
+}
+
+const HOSTS = [
+  ['none', 'HTTP/1.1', [], 400],
+  ['none over HTTP/1.0', 'HTTP/1.0', [], 200],
+  ['two', 'HTTP/1.1', ['Host: a', 'host: b'], 400],
+  ['the same twice', 'HTTP/1.1', ['Host: a', 'Host: a'], 400],
+  ['two over HTTP/1.0', 'HTTP/1.0', ['Host: a', 'HOST: b'], 400],
+  ['a user', 'HTTP/1.1', ['Host: admin@a'], 400],
+  ['a space', 'HTTP/1.1', ['Host: a b'], 400],
+  ['a path', 'HTTP/1.1', ['Host: a/b'], 400],
+  ['a port that is none', 'HTTP/1.1', ['Host: a:b'], 400],
+  ['nothing', 'HTTP/1.1', ['Host:'], 200],
+  ['a name and a port', 'HTTP/1.1', ['Host: a.example:8443'], 200],
+  ['an IPv6 address', 'HTTP/1.1', ['Host: [2001:db8::1]:8443'], 200],
+] as const;
+for (const [what, version, fields, status] of HOSTS) {
+  test(`RFC 9112 §3.2: Host is ${what}: ${status}`, () =>
+    program.run(async ({ port }) => {
+      for (const [method, path] of [
+        ['GET', '/restconf'],
+        ['OPTIONS', DATA],
+        ['GET', '/.well-known/host-meta'],
+      ] as const) {
+        const [got, body] = await ask(port, `${method} ${path} ${version}`, ...fields);
+        assert.is(got, status, `${method} ${path}`);
+        if (status === 400) assert.match(body, '"error-tag":"malformed-message"');
+      }
+    }));
+}
+
 test('what is no HTTP is refused in JSON', () =>
   program.run(async ({ port, curl }) => {
     const received = await exchange(port, 'nonsense\r\n\r\n');
