@@ -5,6 +5,7 @@
 
 import type { Edition } from '../../state/request.ts';
 import { RestconfFault } from './fault.ts';
+import { parseHttpDate } from './http-date.ts';
 import type { Conditions } from './request.ts';
 
 /** The commit time is part of it, so that a store begun anew never repeats a tag. */
@@ -36,26 +37,35 @@ export function isUnmodified(conditions: Conditions, edition: Edition): boolean 
 }
 
 /**
- * Steps 1 to 3 of RFC 9110 §13.2.2; `exists` says whether the target does. Without an edition it has neither tag nor time: only
- * `*` is its tag then, and a time says nothing (§13.1.4).
+ * Steps 1 and 2 of RFC 9110 §13.2.2, for any method that has a representation; `exists` says whether the target has one. Without an
+ * edition that has neither tag nor time: only `*` is its tag then, and a time says nothing (§13.1.4), as of a target that is not there.
  * @throws RestconfFault 412 operation-failed when a precondition is false
  */
-export function requireConditions(conditions: Conditions, edition: Edition | undefined, exists: boolean): void {
-  const { ifMatch, ifNoneMatch } = conditions;
-  const tag = edition ? entityTag(edition) : 'none';
+export function requireUnchanged(conditions: Conditions, edition: Edition | undefined, exists: boolean): void {
+  const { ifMatch, ifUnmodifiedSince } = conditions;
   if (ifMatch !== undefined) {
-    const holds = ifMatch.trim() === '*' ? exists : isAmong(ifMatch, tag, false);
-    if (!holds)
-      throw failed(`If-Match ${ifMatch}: ${exists ? `the entity-tag is ${tag}` : 'there is no such resource'}`);
-  } else {
-    const since = parseDate(conditions.ifUnmodifiedSince);
-    if (edition && since !== undefined && seconds(edition.time.getTime()) > seconds(since)) {
-      throw failed(`If-Unmodified-Since ${conditions.ifUnmodifiedSince}: modified at ${edition.time.toUTCString()}`);
-    }
+    const tag = tagOf(edition);
+    if (exists && isAmong(ifMatch, tag, false)) return;
+    throw failed(`If-Match ${ifMatch}: ${exists ? `the entity-tag is ${tag}` : 'there is no such resource'}`);
   }
-  if (ifNoneMatch === undefined) return;
-  const holds = ifNoneMatch.trim() === '*' ? !exists : !isAmong(ifNoneMatch, tag, true);
-  if (!holds) throw failed(`If-None-Match ${ifNoneMatch}: the resource is there with entity-tag ${tag}`);
+  const since = parseDate(ifUnmodifiedSince);
+  if (exists && edition && since !== undefined && seconds(edition.time.getTime()) > seconds(since)) {
+    throw failed(`If-Unmodified-Since ${ifUnmodifiedSince}: modified at ${edition.time.toUTCString()}`);
+  }
+}
+
+/** The same and step 3, for methods that change something. @throws RestconfFault as `requireUnchanged` */
+export function requireConditions(conditions: Conditions, edition: Edition | undefined, exists: boolean): void {
+  requireUnchanged(conditions, edition, exists);
+  const { ifNoneMatch } = conditions;
+  const tag = tagOf(edition);
+  if (ifNoneMatch === undefined || !exists || !isAmong(ifNoneMatch, tag, true)) return;
+  throw failed(`If-None-Match ${ifNoneMatch}: the resource is there with entity-tag ${tag}`);
+}
+
+/** What no entity-tag is equal to where there is none. */
+function tagOf(edition: Edition | undefined): string {
+  return edition ? entityTag(edition) : 'none';
 }
 
 /** Whether the list of entity-tags holds `tag`; a weak one counts only where the comparison is weak (§8.8.3.2). */
@@ -66,10 +76,9 @@ function isAmong(list: string, tag: string, weak: boolean): boolean {
   );
 }
 
-/** A date that cannot be read is no condition (§13.1.3, §13.1.4). */
+/** What is no HTTP-date is no condition (§13.1.3, §13.1.4). */
 function parseDate(text: string | undefined): number | undefined {
-  const time = text === undefined ? Number.NaN : Date.parse(text);
-  return Number.isNaN(time) ? undefined : time;
+  return text === undefined ? undefined : parseHttpDate(text);
 }
 
 function seconds(timeMs: number): number {

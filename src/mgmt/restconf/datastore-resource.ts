@@ -4,7 +4,7 @@
  */
 
 import type { DatastoreName, Edition } from '../../state/request.ts';
-import type { Schema } from '../../state/schema.ts';
+import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { ReadRequest } from '../operations.ts';
 import { editionHeaders } from './conditions.ts';
 import { notFound } from './fault.ts';
@@ -63,13 +63,18 @@ export function hasTag(ds: DatastoreResource | undefined): boolean {
 
 /**
  * What is read of a datastore. Conventional ones hold configuration alone, so without it nothing (§3.2); operational shows the
- * values that are in use unless they are to be trimmed (§3.2.1).
+ * values that are in use unless they are to be trimmed (§3.2.1). `{+restconf}/data` shows the one that is asked for by itself (RFC 8040
+ * §3.5.4), which conventional datastores do not (§3.2).
  */
 export function readRequestOf(
   ds: DatastoreResource | undefined,
   { content, withDefaults, withOrigin }: Query,
+  target: SchemaNode | undefined,
 ): ReadRequest {
-  if (!ds) return { datastore: 'running', content, withDefaults };
+  if (!ds) {
+    const isValue = target?.kind === 'leaf' || target?.kind === 'leaf-list';
+    return { datastore: 'running', content, withDefaults: withDefaults ?? (isValue ? 'report-all' : undefined) };
+  }
   if (ds.name === 'operational') {
     const inUse = withDefaults === undefined || withDefaults === 'explicit' ? 'report-all' : withDefaults;
     return {

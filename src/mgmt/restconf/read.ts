@@ -10,7 +10,7 @@ import { Pause } from '../pause.ts';
 import type { Content, Reading } from '../reading.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
-import { isUnmodified } from './conditions.ts';
+import { isUnmodified, requireUnchanged } from './conditions.ts';
 import { hasTag, readRequestOf, tagHeaders } from './datastore-resource.ts';
 import type { RestconfFault } from './fault.ts';
 import { badRequest, notFound } from './fault.ts';
@@ -48,7 +48,7 @@ async function readTree(
 ): Promise<Reply> {
   const { depth, fields } = request.query;
   const selection = steps.length === 0 && !fields ? undefined : pathSelection(steps, fields);
-  const ofDatastore = readRequestOf(datastoreOf(request.resource), request.query);
+  const ofDatastore = readRequestOf(datastoreOf(request.resource), request.query, steps[steps.length - 1]?.schema);
   const asked = { selection, depth, ...ofDatastore };
   const { page } = request.query;
   const { reading, entries } = page
@@ -82,9 +82,11 @@ function replyOf(
   const first = nodes.next();
   if (first.done && steps.length > 0 && !entries) throw notFound(`there is no ${printDataPath(steps)}`);
   if (first.done && replyEncoding === 'xml' && steps.length > 0 && !request.isXmlList) throw noDocument('no');
-  const headers = schema.config ? tagHeaders(ds, reading) : {};
+  const hasEdition = schema.config && hasTag(ds);
+  requireUnchanged(conditions, hasEdition ? reading : undefined, true);
+  const headers = hasEdition ? tagHeaders(ds, reading) : {};
   // An entity-tag speaks of the configuration: with state in the answer it says nothing about being unmodified.
-  const mayBeCached = schema.config && hasTag(ds) && (content === 'config' || !holdsState(schema));
+  const mayBeCached = hasEdition && (content === 'config' || !holdsState(schema));
   if (mayBeCached && isUnmodified(conditions, reading)) {
     reading.close();
     return { status: 304, headers: { ...headers, 'cache-control': 'no-cache' } };

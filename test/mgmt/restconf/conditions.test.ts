@@ -24,6 +24,11 @@ const edits = [
   [{ ifMatch: 'x' }, true, false, 'no tag at all'],
   [{ ifMatch: '*' }, true, true, 'any'],
   [{ ifMatch: '*' }, false, false, 'any, of what is not there'],
+  [{ ifMatch: TAG }, false, false, 'the tag, of what is not there'],
+  [{ ifNoneMatch: TAG }, false, true, 'not this tag, of what is not there'],
+  [{ ifUnmodifiedSince: 'Thu, 01 Jan 2015 00:00:00 GMT' }, false, true, 'a time, of what is not there'],
+  [{ ifUnmodifiedSince: '2015-01-01' }, true, true, 'a date that is no HTTP-date'],
+  [{ ifUnmodifiedSince: 'Thursday, 01-Jan-15 00:00:00 GMT' }, true, false, 'an old form of dates'],
   [{ ifNoneMatch: '*' }, false, true, 'only when it is not there'],
   [{ ifNoneMatch: '*' }, true, false, 'only when it is not there, but it is'],
   [{ ifNoneMatch: TAG }, true, false, 'not this tag'],
@@ -54,6 +59,8 @@ const reads = [
   [{ ifNoneMatch: '"x"' }, false],
   [{ ifModifiedSince: 'Fri, 02 Jan 2026 03:04:05 GMT' }, true],
   [{ ifModifiedSince: 'Fri, 02 Jan 2026 03:04:04 GMT' }, false],
+  [{ ifModifiedSince: '2099' }, false],
+  [{ ifModifiedSince: 'Thu Jan  1 00:00:00 2099' }, true],
   [{ ifNoneMatch: '"x"', ifModifiedSince: 'Fri, 02 Jan 2026 03:04:05 GMT' }, false],
 ] as const;
 for (const [conditions, unmodified] of reads) {
