@@ -1,6 +1,7 @@
 /** What must hold of every HTTP message before anything is asked of it, whoever sends it. */
 
 import { RestconfFault } from './fault.ts';
+import { LIMITS } from './limits.ts';
 
 /** The part of Node's requests that is needed. */
 export interface Message {
@@ -14,21 +15,33 @@ export interface Message {
 const AUTHORITY = /^(?:\[[\w:.~%!$&'()*+,;=-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/;
 
 /**
- * Two Host fields may be read differently by a proxy and by us (RFC 9112 §3.2); only HTTP/1.0 may have none.
- * @throws RestconfFault 400 malformed-message, which ends a connection of HTTP/1.1
+ * Counts what came, alike in HTTP/1.1 and HTTP/2: the parser's own limits are wider and differ. Two Host fields may be read differently
+ * by a proxy and by us (RFC 9112 §3.2); only HTTP/1.0 may have none.
+ * @throws RestconfFault 414 for the URL, 431 for the header fields; 400 malformed-message, which ends a connection of HTTP/1.1
  */
-export function requireSound({ httpVersionMajor, httpVersionMinor, rawHeaders }: Message): void {
+export function requireSound({ httpVersionMajor, httpVersionMinor, rawHeaders }: Message, url: string): void {
+  if (url.length > LIMITS.urlOctets) {
+    const message = `the URL has ${url.length} octets; at most ${LIMITS.urlOctets} are allowed`;
+    throw new RestconfFault(414, 'too-big', { message });
+  }
   let hosts = 0;
+  let octets = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
+    const value = rawHeaders[index + 1] ?? '';
+    octets += name.length + value.length;
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
     hosts++;
-    if (!AUTHORITY.test(rawHeaders[index + 1] ?? '')) {
-      throw malformed(httpVersionMajor, 'header field Host names no host');
-    }
+    if (!AUTHORITY.test(value)) throw malformed(httpVersionMajor, 'header field Host names no host');
+  }
+  if (octets > LIMITS.headerOctets) {
+    const message = `the header fields have ${octets} octets; at most ${LIMITS.headerOctets} are allowed`;
+    throw new RestconfFault(431, 'too-big', { type: 'transport', message });
   }
   if (hosts > 1) throw malformed(httpVersionMajor, 'header field Host came more than once');
-  if (hosts === 0 && httpVersionMajor === 1 && httpVersionMinor > 0) throw malformed(httpVersionMajor, 'header field Host is missing');
+  if (hosts === 0 && httpVersionMajor === 1 && httpVersionMinor > 0) {
+    throw malformed(httpVersionMajor, 'header field Host is missing');
+  }
 }
 
 function malformed(httpVersionMajor: number, message: string): RestconfFault {
