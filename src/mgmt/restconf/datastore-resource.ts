@@ -6,6 +6,7 @@
 import type { DatastoreName, Edition } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { ReadRequest } from '../operations.ts';
+import type { Form } from './conditions.ts';
 import { editionHeaders } from './conditions.ts';
 import { notFound } from './fault.ts';
 import type { Query } from './query.ts';
@@ -53,8 +54,8 @@ export function editTarget(ds: DatastoreResource | undefined): 'running' | 'cand
  * Entity-tag and time of what the datastore holds. A commit changes those of running. What others hold changes without one:
  * candidate and startup by edits and copies, operational by what is learned; these have none.
  */
-export function tagHeaders(ds: DatastoreResource | undefined, edition: Edition): Record<string, string> {
-  return hasTag(ds) ? editionHeaders(edition) : {};
+export function tagHeaders(ds: DatastoreResource | undefined, edition: Edition, form: Form): Record<string, string> {
+  return hasTag(ds) ? editionHeaders(edition, form) : {};
 }
 
 export function hasTag(ds: DatastoreResource | undefined): boolean {

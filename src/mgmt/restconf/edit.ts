@@ -59,7 +59,7 @@ export class Editor {
     const ds = datastoreOf(request.resource);
     const target = editTarget(ds);
     const edit = { target, testOption: 'test-then-set', ...plan.edit, comment, precondition } as const;
-    const headers = tagHeaders(ds, await this.#operations.edit(caller, edit));
+    const headers = tagHeaders(ds, await this.#operations.edit(caller, edit), request.replyEncoding);
     if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
       const location = `${request.origin}${ROOT}/${datastorePath(ds)}${printDataPath(plan.created ?? [])}`;
       return { status: 201, headers: { ...headers, location } };

@@ -30,9 +30,9 @@ export function readRow(
   const number = prefixNumber(prefix.address, prefix.length);
   const row = operations.row(caller, aftr, number);
   if (!row) return undefined;
-  requireUnchanged(conditions, row.edition, true);
+  requireUnchanged(conditions, row.edition, true, [replyEncoding]);
   const text = entryText(replyEncoding, new RowNode(last.schema, number, row.value, true));
-  return dataReply(replyEncoding, [text], editionHeaders(row.edition));
+  return dataReply(replyEncoding, [text], editionHeaders(row.edition, replyEncoding));
 }
 
 /** With its state in the answer, no condition of the request makes it a shorter one. */

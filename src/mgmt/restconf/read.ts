@@ -19,7 +19,7 @@ import type { Encoding } from './media.ts';
 import { XML_LIST } from './media.ts';
 import { readRow } from './read-row.ts';
 import type { Reply } from './reply.ts';
-import { dataReply, RESTCONF_NAMESPACE, writeNodes } from './reply.ts';
+import { CACHE_HEADERS, dataReply, RESTCONF_NAMESPACE, writeNodes } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
 import { datastoreOf } from './request.ts';
 import type { PathStep } from './resource-path.ts';
@@ -83,13 +83,14 @@ function replyOf(
   if (first.done && steps.length > 0 && !entries) throw notFound(`there is no ${printDataPath(steps)}`);
   if (first.done && replyEncoding === 'xml' && steps.length > 0 && !request.isXmlList) throw noDocument('no');
   const hasEdition = schema.config && hasTag(ds);
-  requireUnchanged(conditions, hasEdition ? reading : undefined, true);
-  const headers = hasEdition ? tagHeaders(ds, reading) : {};
+  const form = request.isXmlList ? 'xml-list' : replyEncoding;
+  requireUnchanged(conditions, hasEdition ? reading : undefined, true, [form]);
+  const headers = hasEdition ? tagHeaders(ds, reading, form) : {};
   // An entity-tag speaks of the configuration: with state in the answer it says nothing about being unmodified.
   const mayBeCached = hasEdition && (content === 'config' || !holdsState(schema));
-  if (mayBeCached && isUnmodified(conditions, reading)) {
+  if (mayBeCached && isUnmodified(conditions, reading, form)) {
     reading.close();
-    return { status: 304, headers: { ...headers, 'cache-control': 'no-cache' } };
+    return { status: 304, headers: { ...headers, ...CACHE_HEADERS } };
   }
   const all = first.done ? [] : prepend(first.value, nodes);
   const { shown, rows } = limited(all, reading, query.sublistLimit);

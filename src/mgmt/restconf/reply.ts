@@ -45,11 +45,14 @@ export function entryText(encoding: Encoding, entry: DataNode): string {
   return [...writeXml([entry])].join('');
 }
 
-/** A body in the encoding, never to be cached without asking (§5.5). */
+/** Never to be cached without asking (§5.5), and what the encoding is chosen by (RFC 9110 §12.5.5, RFC 8040 §5.2). */
+export const CACHE_HEADERS = { 'cache-control': 'no-cache', vary: 'accept, content-type' } as const;
+
+/** A body in the encoding. */
 export function dataReply(encoding: Encoding, body: Iterable<Piece>, headers: Reply['headers'] = {}): Reply {
   return {
     status: 200,
-    headers: { 'content-type': MEDIA_TYPES[encoding], 'cache-control': 'no-cache', ...headers },
+    headers: { 'content-type': MEDIA_TYPES[encoding], ...CACHE_HEADERS, ...headers },
     body,
   };
 }

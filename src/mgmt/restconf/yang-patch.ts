@@ -71,7 +71,7 @@ export async function yangPatch(
   try {
     const edition = await operations.edit(caller, { ...edit, tree: inOrder() });
     const reply = statusReply(operations, request, { patchId: patch.patchId, edits: [] });
-    return { ...reply, headers: { ...reply.headers, ...tagHeaders(ds, edition) } };
+    return { ...reply, headers: { ...reply.headers, ...tagHeaders(ds, edition, request.replyEncoding) } };
   } catch (error) {
     if (!(error instanceof ManagementError) || begun === undefined) throw error;
     return statusReply(operations, request, failed(patch, begun, error));

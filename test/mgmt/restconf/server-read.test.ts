@@ -297,6 +297,27 @@ test('304 for what did not change, when it is configuration only', () =>
     assert.is((await curl(`${AFTR}?content=config`, condition)).status, 200);
   }));
 
+test('R31 R34: JSON and XML have tags of their own, and answers vary (RFC 9110 §8.8.1, §12.5.5)', () =>
+  program.run(async ({ curl, addBindings }) => {
+    await addBindings(BINDINGS);
+    for (const path of [`${AFTR}?content=config`, `${TABLE}/binding=192.0.2.0%2F25?content=config`]) {
+      const [own, other] = [await curl(path), await curl(path, { headers: [`Accept: ${XML_TYPE}`] })];
+      assert.is.not(own.headers.etag, other.headers.etag);
+      for (const { headers } of [own, other]) assert.is(headers.vary, 'accept, content-type');
+      const read = async (type: string, tag = '') =>
+        curl(path, { headers: [`Accept: ${type}`, `If-None-Match: ${tag}`] });
+      const unchanged = await read(XML_TYPE, other.headers.etag);
+      assert.equal([unchanged.status, unchanged.headers.vary], [304, 'accept, content-type']);
+      assert.is((await read(XML_TYPE, own.headers.etag)).status, 200);
+      assert.is((await read(JSON_TYPE, other.headers.etag)).status, 200);
+    }
+    const row = `${TABLE}/binding=192.0.2.0%2F25`;
+    const { headers } = await curl(row, { headers: [`Accept: ${XML_TYPE}`] });
+    assert.is((await curl(row, { headers: [`If-Match: ${headers.etag}`] })).status, 412);
+    const removal = { method: 'DELETE', headers: [`If-Match: ${headers.etag}`] };
+    assert.is((await curl(row, removal)).status, 204);
+  }));
+
 const OLD = 'If-Unmodified-Since: Thu, 01 Jan 2015 00:00:00 GMT';
 const READS = [
   [['If-Match: "nope"'], 412],
