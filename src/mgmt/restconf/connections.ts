@@ -1,20 +1,23 @@
 /** Connections of the HTTPS server: their limits, their end, and answers to what is no HTTP request. */
 
-import type { Http2SecureServer } from 'node:http2';
+import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { LIMITS } from './limits.ts';
+import { MEDIA_TYPES } from './media.ts';
 
 const CHECK_INTERVAL_MS = 1000;
 
-/** Limits number and patience; `destroyAll` ends what is open. */
+/** Limits number and patience, answers what is expected in vain; `destroyAll` ends what is open. */
 export function trackConnections(server: Http2SecureServer): { destroyAll(): void } {
   // Properties of the HTTP/1.1 side, which the server takes over when it begins to listen.
   Object.assign(server, {
     headersTimeout: LIMITS.headerMs,
     requestTimeout: LIMITS.requestMs,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    maxHeaderSize: LIMITS.parsedOctets,
   });
   server.maxConnections = LIMITS.connections;
+  server.on('checkExpectation', refuseExpectation);
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     open.add(socket);
@@ -33,7 +36,7 @@ const ANSWERS: Readonly<Record<string, readonly [status: string, tag: string, me
   HPE_HEADER_OVERFLOW: [
     '431 Request Header Fields Too Large',
     'too-big',
-    `request line and header fields have more than ${LIMITS.headerOctets} octets`,
+    `request line and header fields have more than ${LIMITS.parsedOctets} octets`,
   ],
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'operation-failed', 'the request did not come in time'],
 };
@@ -45,13 +48,25 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
     return;
   }
   const [status, tag, message] = ANSWERS[error.code ?? ''] ?? ['400 Bad Request', 'malformed-message', 'not HTTP'];
-  const fault = { 'error-type': 'transport', 'error-tag': tag, 'error-message': message };
-  const body = JSON.stringify({ 'ietf-restconf:errors': { error: [fault] } });
+  const body = errorsBody(tag, message);
   const head = [
     `HTTP/1.1 ${status}`,
-    'Content-Type: application/yang-data+json',
+    `Content-Type: ${MEDIA_TYPES.json}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** 417 in JSON: nothing is known but that a body is waited for (RFC 9110 §10.1.1). */
+function refuseExpectation({ headers }: Http2ServerRequest, response: Http2ServerResponse): void {
+  const body = errorsBody('operation-not-supported', `Expect '${headers.expect}': only 100-continue is known`);
+  const type = MEDIA_TYPES.json;
+  response.writeHead(417, { 'content-type': type, 'content-length': `${Buffer.byteLength(body)}` });
+  response.end(body);
+}
+
+function errorsBody(tag: string, message: string): string {
+  const fault = { 'error-type': 'transport', 'error-tag': tag, 'error-message': message };
+  return JSON.stringify({ 'ietf-restconf:errors': { error: [fault] } });
 }

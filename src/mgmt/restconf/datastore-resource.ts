@@ -4,8 +4,9 @@
  */
 
 import type { DatastoreName, Edition } from '../../state/request.ts';
-import type { Schema } from '../../state/schema.ts';
+import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { ReadRequest } from '../operations.ts';
+import type { Form } from './conditions.ts';
 import { editionHeaders } from './conditions.ts';
 import { notFound } from './fault.ts';
 import type { Query } from './query.ts';
@@ -53,8 +54,8 @@ export function editTarget(ds: DatastoreResource | undefined): 'running' | 'cand
  * Entity-tag and time of what the datastore holds. A commit changes those of running. What others hold changes without one:
  * candidate and startup by edits and copies, operational by what is learned; these have none.
  */
-export function tagHeaders(ds: DatastoreResource | undefined, edition: Edition): Record<string, string> {
-  return hasTag(ds) ? editionHeaders(edition) : {};
+export function tagHeaders(ds: DatastoreResource | undefined, edition: Edition, form: Form): Record<string, string> {
+  return hasTag(ds) ? editionHeaders(edition, form) : {};
 }
 
 export function hasTag(ds: DatastoreResource | undefined): boolean {
@@ -63,13 +64,18 @@ export function hasTag(ds: DatastoreResource | undefined): boolean {
 
 /**
  * What is read of a datastore. Conventional ones hold configuration alone, so without it nothing (§3.2); operational shows the
- * values that are in use unless they are to be trimmed (§3.2.1).
+ * values that are in use unless they are to be trimmed (§3.2.1). `{+restconf}/data` shows the one that is asked for by itself (RFC 8040
+ * §3.5.4), which conventional datastores do not (§3.2).
  */
 export function readRequestOf(
   ds: DatastoreResource | undefined,
   { content, withDefaults, withOrigin }: Query,
+  target: SchemaNode | undefined,
 ): ReadRequest {
-  if (!ds) return { datastore: 'running', content, withDefaults };
+  if (!ds) {
+    const isValue = target?.kind === 'leaf' || target?.kind === 'leaf-list';
+    return { datastore: 'running', content, withDefaults: withDefaults ?? (isValue ? 'report-all' : undefined) };
+  }
   if (ds.name === 'operational') {
     const inUse = withDefaults === undefined || withDefaults === 'explicit' ? 'report-all' : withDefaults;
     return {

@@ -59,7 +59,7 @@ export class Editor {
     const ds = datastoreOf(request.resource);
     const target = editTarget(ds);
     const edit = { target, testOption: 'test-then-set', ...plan.edit, comment, precondition } as const;
-    const headers = tagHeaders(ds, await this.#operations.edit(caller, edit));
+    const headers = tagHeaders(ds, await this.#operations.edit(caller, edit), request.replyEncoding);
     if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
       const location = `${request.origin}${ROOT}/${datastorePath(ds)}${printDataPath(plan.created ?? [])}`;
       return { status: 201, headers: { ...headers, location } };
@@ -141,11 +141,11 @@ export class Editor {
     const ds = datastoreOf(resource);
     const look = (steps: readonly PathStep[]) => lookAt(this.#operations, caller, steps, editTarget(ds));
     const { exists, ...edition } = await look(plan.target);
-    requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
-    if (exists) return true;
-    if (plan.mustExist) throw notFound(`there is no ${printDataPath(plan.target)}`);
+    if (!exists && plan.mustExist) throw notFound(`there is no ${printDataPath(plan.target)}`);
     const parent = plan.target.slice(0, -1);
-    if (!(await look(parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
-    return false;
+    if (!exists && !(await look(parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
+    // Last, as they count for nothing where the answer is another refusal (RFC 9110 §13.2.1).
+    requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
+    return exists;
   }
 }

@@ -66,6 +66,12 @@ export class OpenStreams {
     return { status: 200, headers: STREAM_HEADERS, stream };
   }
 
+  /** What `open` begins with, without a stream. @throws RestconfFault 400 as `open` */
+  describe(query: StreamQuery): Reply {
+    this.#request(query);
+    return { status: 200, headers: STREAM_HEADERS };
+  }
+
   #request({ start, stop, filter }: StreamQuery): SubscriptionRequest {
     const times = { start: timeOf('start-time', start), stop: timeOf('stop-time', stop) };
     checkTimes(times, ['start-time', 'stop-time']);

@@ -3,8 +3,10 @@
 export const LIMITS = {
   /** Octets of a request's path and query; above it 414. */
   urlOctets: 8 * 1024,
-  /** Octets of all header fields and the request line of HTTP/1.1; above it 431. */
+  /** Octets of names and values of all header fields; above it 431. */
   headerOctets: 32 * 1024,
+  /** Octets the parser of HTTP/1.1 takes, request line included, so that what is too long still gets its right answer. */
+  parsedOctets: 128 * 1024,
   /** Octets of a request body; above it 413. */
   bodyOctets: 256 * 1024 * 1024,
   /**

@@ -52,7 +52,9 @@ export function parseQuery(
     isWholeList = false,
   }: { readonly isOperational?: boolean; readonly isWholeList?: boolean } = {},
 ): Query {
-  const known = (target && PARAMETERS[method]) ?? [];
+  // A datastore is no entry that could have a place (§4.8.5); what POST makes in it may be one.
+  const hasPlace = !(method === 'PUT' && target?.isRoot);
+  const known = (target && hasPlace && PARAMETERS[method]) || [];
   const allowed =
     known === READ_PARAMETERS
       ? [...known, ...(isOperational ? WITHOUT_VALUE : []), ...(isWholeList ? PAGE_PARAMETERS : []), SUBLIST_LIMIT]

@@ -8,18 +8,18 @@ import type { Caller } from '../../state/request.ts';
 import { prefixNumber } from '../../state/rows.ts';
 import { RowNode } from '../row-node.ts';
 import type { RestconfOperations } from './backend.ts';
-import { editionHeaders } from './conditions.ts';
+import { editionHeaders, requireUnchanged } from './conditions.ts';
 import type { Reply } from './reply.ts';
 import { dataReply, entryText } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
 import { datastoreOf } from './request.ts';
 import type { PathStep } from './resource-path.ts';
 
-/** The entry the steps lead to; undefined when it is to be read the ordinary way. @throws DamageError */
+/** The entry the steps lead to; undefined when it is to be read the ordinary way. @throws DamageError; RestconfFault 412 */
 export function readRow(
   operations: RestconfOperations,
   caller: Caller,
-  { resource, query, replyEncoding }: RestconfRequest,
+  { resource, query, replyEncoding, conditions }: RestconfRequest,
   steps: readonly PathStep[],
 ): Reply | undefined {
   const last = steps[steps.length - 1];
@@ -30,8 +30,9 @@ export function readRow(
   const number = prefixNumber(prefix.address, prefix.length);
   const row = operations.row(caller, aftr, number);
   if (!row) return undefined;
+  requireUnchanged(conditions, row.edition, true, [replyEncoding]);
   const text = entryText(replyEncoding, new RowNode(last.schema, number, row.value, true));
-  return dataReply(replyEncoding, [text], editionHeaders(row.edition));
+  return dataReply(replyEncoding, [text], editionHeaders(row.edition, replyEncoding));
 }
 
 /** With its state in the answer, no condition of the request makes it a shorter one. */

@@ -10,7 +10,7 @@ import { Pause } from '../pause.ts';
 import type { Content, Reading } from '../reading.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
-import { isUnmodified } from './conditions.ts';
+import { isUnmodified, requireUnchanged } from './conditions.ts';
 import { hasTag, readRequestOf, tagHeaders } from './datastore-resource.ts';
 import type { RestconfFault } from './fault.ts';
 import { badRequest, notFound } from './fault.ts';
@@ -19,7 +19,7 @@ import type { Encoding } from './media.ts';
 import { XML_LIST } from './media.ts';
 import { readRow } from './read-row.ts';
 import type { Reply } from './reply.ts';
-import { dataReply, RESTCONF_NAMESPACE, writeNodes } from './reply.ts';
+import { CACHE_HEADERS, dataReply, RESTCONF_NAMESPACE, writeNodes } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
 import { datastoreOf } from './request.ts';
 import type { PathStep } from './resource-path.ts';
@@ -48,7 +48,7 @@ async function readTree(
 ): Promise<Reply> {
   const { depth, fields } = request.query;
   const selection = steps.length === 0 && !fields ? undefined : pathSelection(steps, fields);
-  const ofDatastore = readRequestOf(datastoreOf(request.resource), request.query);
+  const ofDatastore = readRequestOf(datastoreOf(request.resource), request.query, steps[steps.length - 1]?.schema);
   const asked = { selection, depth, ...ofDatastore };
   const { page } = request.query;
   const { reading, entries } = page
@@ -82,12 +82,15 @@ function replyOf(
   const first = nodes.next();
   if (first.done && steps.length > 0 && !entries) throw notFound(`there is no ${printDataPath(steps)}`);
   if (first.done && replyEncoding === 'xml' && steps.length > 0 && !request.isXmlList) throw noDocument('no');
-  const headers = schema.config ? tagHeaders(ds, reading) : {};
+  const hasEdition = schema.config && hasTag(ds);
+  const form = request.isXmlList ? 'xml-list' : replyEncoding;
+  requireUnchanged(conditions, hasEdition ? reading : undefined, true, [form]);
+  const headers = hasEdition ? tagHeaders(ds, reading, form) : {};
   // An entity-tag speaks of the configuration: with state in the answer it says nothing about being unmodified.
-  const mayBeCached = schema.config && hasTag(ds) && (content === 'config' || !holdsState(schema));
-  if (mayBeCached && isUnmodified(conditions, reading)) {
+  const mayBeCached = hasEdition && (content === 'config' || !holdsState(schema));
+  if (mayBeCached && isUnmodified(conditions, reading, form)) {
     reading.close();
-    return { status: 304, headers: { ...headers, 'cache-control': 'no-cache' } };
+    return { status: 304, headers: { ...headers, ...CACHE_HEADERS } };
   }
   const all = first.done ? [] : prepend(first.value, nodes);
   const { shown, rows } = limited(all, reading, query.sublistLimit);

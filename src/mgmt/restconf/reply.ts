@@ -45,11 +45,14 @@ export function entryText(encoding: Encoding, entry: DataNode): string {
   return [...writeXml([entry])].join('');
 }
 
-/** A body in the encoding, never to be cached without asking (§5.5). */
+/** Never to be cached without asking (§5.5), and what the encoding is chosen by (RFC 9110 §12.5.5, RFC 8040 §5.2). */
+export const CACHE_HEADERS = { 'cache-control': 'no-cache', vary: 'accept, content-type' } as const;
+
+/** A body in the encoding. */
 export function dataReply(encoding: Encoding, body: Iterable<Piece>, headers: Reply['headers'] = {}): Reply {
   return {
     status: 200,
-    headers: { 'content-type': MEDIA_TYPES[encoding], 'cache-control': 'no-cache', ...headers },
+    headers: { 'content-type': MEDIA_TYPES[encoding], ...CACHE_HEADERS, ...headers },
     body,
   };
 }
@@ -98,12 +101,15 @@ export function toManagementError(error: unknown): ManagementError {
   if (error instanceof ManagementError) return error;
   const damage = damageRefusal(error);
   if (damage) return damage;
-  const { status, code } = httpFault(error);
+  const status = httpStatus(error);
   if (status === 413) {
     return new RestconfFault(413, 'too-big', { type: 'transport', message: 'the request body is larger than allowed' });
   }
+  if (status === 415) {
+    return new RestconfFault(415, 'invalid-value', { message: 'header field Content-Type: expected a media type' });
+  }
   if (status >= 400 && status < 500) {
-    const message = `the HTTP request is not acceptable (${code})`;
+    const message = 'the HTTP request is not acceptable';
     return new RestconfFault(status, 'malformed-message', { type: 'transport', message });
   }
   return new RestconfFault(500, 'operation-failed', {
@@ -112,12 +118,10 @@ export function toManagementError(error: unknown): ManagementError {
   });
 }
 
-/** The status and code that fastify gives its own errors. */
-function httpFault(error: unknown): { readonly status: number; readonly code: string } {
-  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') {
-    return { status: 500, code: '' };
-  }
-  return { status: error.statusCode, code: 'code' in error ? String(error.code) : '' };
+/** The status that fastify gives its own errors. */
+function httpStatus(error: unknown): number {
+  const isHttp = error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';
+  return isHttp ? Number(error.statusCode) : 500;
 }
 
 function jsonErrors(error: ManagementError): string {

@@ -9,7 +9,6 @@ import { STREAM } from '../events/streams.ts';
 import type { DatastoreResource } from './datastore-resource.ts';
 import { datastoreNamed } from './datastore-resource.ts';
 import { badRequest, notFound, RestconfFault } from './fault.ts';
-import { LIMITS } from './limits.ts';
 import type { Encoding, Headers } from './media.ts';
 import {
   bodyType,
@@ -31,6 +30,8 @@ export type Resource =
   /** `{+restconf}` itself, §3.3. */
   | { readonly kind: 'api' }
   | { readonly kind: 'yang-library-version' }
+  /** Where the API is, §3.1. */
+  | { readonly kind: 'host-meta' }
   /** The text of a YANG module, §3.7. */
   | { readonly kind: 'module'; readonly name: string; readonly revision: string | undefined }
   /** The OpenAPI description. */
@@ -102,8 +103,8 @@ export function operationsOf(schema: Schema): SchemaNode[] {
 }
 
 /**
- * `rawUrl` is path and query as they stand in the request line.
- * @throws RestconfFault 400, 404, 405 (with Allow), 406, 414, 415
+ * `rawUrl` is the target as it stands in the request line.
+ * @throws RestconfFault 400, 404, 405 (with Allow), 406, 415
  */
 export function parseRequest(
   method: string,
@@ -112,17 +113,11 @@ export function parseRequest(
   schema: Schema,
   check: ValueCheck,
 ): RestconfRequest {
-  if (rawUrl.length > LIMITS.urlOctets) {
-    const message = `the URL has ${rawUrl.length} octets; at most ${LIMITS.urlOctets} are allowed`;
-    throw new RestconfFault(414, 'too-big', { message });
-  }
-  const mark = rawUrl.indexOf('?');
-  const path = mark < 0 ? rawUrl : rawUrl.slice(0, mark);
+  const { path, query, authority } = splitTarget(rawUrl);
   const resource = parseResource(path, schema, check);
   const known = METHODS.find((candidate) => candidate === method);
   const allowed = allowedMethods(resource);
   if (!known || !allowed.includes(known)) throw methodNotAllowed(method, resource);
-  const query = mark < 0 ? '' : rawUrl.slice(mark + 1);
   const isStream = resource.kind === 'stream';
   const body = WITH_BODY.includes(method) ? bodyType(method, headers) : undefined;
   const isEvents = isStream || resource.kind === 'subscription';
@@ -147,7 +142,7 @@ export function parseRequest(
       ifUnmodifiedSince: header(headers, 'if-unmodified-since'),
     },
     comment: commentOf(headers, schema, check),
-    origin: originOf(headers),
+    origin: originOf(authority ?? header(headers, ':authority') ?? header(headers, 'host') ?? ''),
   };
   if (!['GET', 'HEAD', 'OPTIONS'].includes(method) && resource.kind === 'data') requireOne(method, resource.steps);
   return request;
@@ -171,8 +166,19 @@ export function commentFault(text: string, schema: Schema, check: ValueCheck): s
   return checked && !('value' in checked) ? checked.message : undefined;
 }
 
-function originOf(headers: Headers): string {
-  const authority = header(headers, ':authority') ?? header(headers, 'host') ?? '';
+/** The parts of a request target, which may be a whole URL (RFC 9112 §3.2.2): its authority then goes before Host. */
+export function splitTarget(target: string): {
+  readonly path: string;
+  readonly query: string;
+  readonly authority: string | undefined;
+} {
+  const [whole = '', authority] = target.startsWith('/') ? [] : (/^https?:\/\/([^/?#]+)/i.exec(target) ?? []);
+  const rest = target.slice(whole.length);
+  const mark = rest.indexOf('?');
+  return { path: mark < 0 ? rest : rest.slice(0, mark), query: mark < 0 ? '' : rest.slice(mark + 1), authority };
+}
+
+function originOf(authority: string): string {
   return `https://${/^[\w.:[\]-]+$/.test(authority) ? authority : 'localhost'}`;
 }
 
@@ -181,6 +187,7 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   if (trimmed === ROOT) return { kind: 'api' };
   if (trimmed === OPENAPI) return { kind: 'openapi' };
+  if (path === HOST_META) return { kind: 'host-meta' };
   if (!trimmed.startsWith(`${ROOT}/`))
     throw notFound(`no resource ${path}: the entry point is ${ROOT}, see ${HOST_META}`);
   const [top = '', ...segments] = trimmed.slice(ROOT.length + 1).split('/');
@@ -212,7 +219,7 @@ function parseData(segments: readonly string[], schema: Schema, check: ValueChec
 
 /** There is one form of it, whatever the client accepts. */
 function isOneForm({ kind }: Resource): boolean {
-  return kind === 'stream' || kind === 'subscription' || kind === 'openapi' || kind === 'module';
+  return ['stream', 'subscription', 'openapi', 'module', 'host-meta'].includes(kind);
 }
 
 /** A list or leaf-list, not an entry of it. */

@@ -27,18 +27,19 @@ import { refuseConnection, trackConnections } from './connections.ts';
 import { apiResource, hostMeta, moduleText, operationsResource, yangLibraryVersion } from './discovery.ts';
 import { openSubscription } from './dynamic-subscription.ts';
 import { Editor } from './edit.ts';
-import { OpenStreams, STREAM_HEADERS } from './event-stream.ts';
+import { OpenStreams } from './event-stream.ts';
 import { takeBody } from './incoming-body.ts';
 import { invoke } from './invoke.ts';
 import { LIMITS } from './limits.ts';
 import type { Headers } from './media.ts';
 import { errorEncoding } from './media.ts';
+import { requireSound } from './message-rules.ts';
 import { openApi } from './openapi.ts';
 import { readResource } from './read.ts';
 import type { Reply } from './reply.ts';
 import { errorReply, statusOf, toManagementError } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
-import { allowHeaders, HOST_META, parseRequest } from './request.ts';
+import { allowHeaders, HOST_META, parseRequest, splitTarget } from './request.ts';
 import type { Sender } from './send.ts';
 import { send } from './send.ts';
 import { UserStreams } from './user-streams.ts';
@@ -101,7 +102,6 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
     minVersion: 'TLSv1.2' as const,
     ...face.certificates?.tlsOptions,
     handshakeTimeout: LIMITS.headerMs,
-    maxHeaderSize: LIMITS.headerOctets,
     settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.headerOctets },
   };
   const app = fastify({
@@ -120,11 +120,12 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
   app.setErrorHandler((error, request, reply) => {
     // HTTP/2 has no such header field (RFC 9113 §8.2.2); fastify sets it with 413.
     if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
+    if (isUnknownMethod(error)) return face.readOrRefuse(request, reply);
     return send(reply, face.refuse(error, request));
   });
   // Without a body there is nothing to do between admission and answer, and without a promise a small answer costs less.
   app.route({ method: BODILESS, url: '/', handler: (request, reply) => face.read(request, reply) });
-  // Methods that fastify does not know.
+  // Methods that it knows but has no route for; those of HTTP/2 that it does not know come to the error handler.
   app.setNotFoundHandler((request, reply) => face.read(request, reply));
   app.route({
     method: app.supportedMethods.filter((method) => !BODILESS.includes(method)),
@@ -197,13 +198,16 @@ class RestconfFace {
 
   /** Before the body is read: who it is and what is wanted. */
   async admit(request: Incoming): Promise<void> {
+    requireSound(request.raw, request.originalUrl);
     const admitted = this.#admit(request, await this.#callerOf(request));
     this.#admitted.set(request, admitted);
   }
 
   #callerOf({ originalUrl, raw, headers, ip }: Incoming): Caller | Promise<Caller> {
     const { users, routeSources } = this.#options;
-    if (originalUrl.split('?', 1)[0] === ADVERTISEMENT) return identifyRouteSource(routeSources, headers, ip);
+    const { path } = splitTarget(originalUrl);
+    if (path === HOST_META) return { user: '', session: 0, face: 'restconf', source: ip };
+    if (path === ADVERTISEMENT) return identifyRouteSource(routeSources, headers, ip);
     const user = this.certificates?.userOf(raw);
     if (user === undefined) return authenticate(users, headers, ip);
     return { user, session: 0, face: 'restconf', source: ip };
@@ -216,11 +220,20 @@ class RestconfFace {
 
   /** A request without a body, from its beginning to its end; what comes back is for fastify. */
   read(request: Incoming, reply: Sender): unknown {
-    if (isHostMeta(request)) return send(reply, shaped(request, hostMeta()));
+    requireSound(request.raw, request.originalUrl);
     const caller = this.#callerOf(request);
     return caller instanceof Promise
       ? caller.then((known) => this.#read(request, known, reply))
       : this.#read(request, caller, reply);
+  }
+
+  /** The same where nobody waits for what is thrown. */
+  async readOrRefuse(request: Incoming, reply: Sender): Promise<unknown> {
+    try {
+      return await this.read(request, reply);
+    } catch (error) {
+      return send(reply, this.refuse(error, request));
+    }
   }
 
   #read(request: Incoming, caller: Caller, reply: Sender): unknown {
@@ -258,6 +271,8 @@ class RestconfFace {
         return apiResource(replyEncoding);
       case 'yang-library-version':
         return yangLibraryVersion(replyEncoding);
+      case 'host-meta':
+        return hostMeta();
       case 'module':
         return moduleText(operations, caller, resource);
       case 'openapi':
@@ -266,7 +281,7 @@ class RestconfFace {
       case 'operations':
         return operationsResource(replyEncoding, operations.schema);
       case 'stream':
-        if (method === 'HEAD') return { status: 200, headers: STREAM_HEADERS };
+        if (method === 'HEAD') return this.#streams.describe(value.streamQuery ?? {});
         return this.#endless.note(caller, this.#streams.open(caller, resource.encoding, value.streamQuery ?? {}));
       case 'subscription':
         return this.#endless.note(caller, openSubscription(operations, caller, value));
@@ -301,8 +316,9 @@ const OPENAPI_HEADERS = { 'content-type': 'application/json', 'cache-control': '
 
 const BODILESS = ['GET', 'HEAD'];
 
-function isHostMeta({ originalUrl }: Incoming): boolean {
-  return originalUrl === HOST_META;
+/** What fastify says of a method that is none of its own. */
+function isUnknownMethod(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'FST_ERR_NOT_FOUND';
 }
 
 /** Without its body for HEAD. */

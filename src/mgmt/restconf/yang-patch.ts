@@ -71,7 +71,7 @@ export async function yangPatch(
   try {
     const edition = await operations.edit(caller, { ...edit, tree: inOrder() });
     const reply = statusReply(operations, request, { patchId: patch.patchId, edits: [] });
-    return { ...reply, headers: { ...reply.headers, ...tagHeaders(ds, edition) } };
+    return { ...reply, headers: { ...reply.headers, ...tagHeaders(ds, edition, request.replyEncoding) } };
   } catch (error) {
     if (!(error instanceof ManagementError) || begun === undefined) throw error;
     return statusReply(operations, request, failed(patch, begun, error));
@@ -87,8 +87,8 @@ async function requireResource(
 ): Promise<void> {
   const ds = datastoreOf(resource);
   const { exists, ...edition } = await lookAt(operations, caller, steps, editTarget(ds));
-  requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
   if (!exists) throw notFound(`there is no ${printDataPath(steps)}`);
+  requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
 }
 
 /** The trees of all edits, and the edits that cannot be made wherever they stand; at most 20 of those. */

@@ -59,7 +59,8 @@ const ERROR = new ManagementError(
 test('the whole body in JSON', () => {
   const reply = errorReply(ERROR, 'json', schema);
   assert.is(reply.status, 412);
-  assert.equal(reply.headers, { 'content-type': 'application/yang-data+json', 'cache-control': 'no-cache' });
+  const vary = 'accept, content-type';
+  assert.equal(reply.headers, { 'content-type': 'application/yang-data+json', 'cache-control': 'no-cache', vary });
   assert.equal(JSON.parse([...(reply.body ?? [])].join('')), {
     'ietf-restconf:errors': {
       error: [

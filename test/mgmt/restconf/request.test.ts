@@ -1,7 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RestconfFault } from '../../../src/mgmt/restconf/fault.ts';
-import { LIMITS } from '../../../src/mgmt/restconf/limits.ts';
 import type { Headers } from '../../../src/mgmt/restconf/media.ts';
 import type { RestconfRequest } from '../../../src/mgmt/restconf/request.ts';
 import { parseRequest } from '../../../src/mgmt/restconf/request.ts';
@@ -100,7 +99,11 @@ const badPaths = [
   ['DELETE', `${AFTR}/ipv4-pool`, 400, 'invalid-value', 'DELETE of a leaf-list'],
   ['DELETE', `${AFTR}/name`, 400, 'invalid-value', 'DELETE of a key'],
   ['PUT', `${AFTR}/name`, 400, 'invalid-value', 'PUT of a key'],
-  ['GET', `/restconf/data?x=${'a'.repeat(LIMITS.urlOctets)}`, 414, 'too-big', 'a long URL'],
+  ['POST', '/.well-known/host-meta', 405, 'operation-not-supported', 'POST to host-meta'],
+  ['GET', '/.well-known/host-meta?x', 400, 'invalid-value', 'a query of host-meta'],
+  ['GET', 'https://a/nothing', 404, 'invalid-value', 'outside of the entry point, as a whole URL'],
+  ['GET', 'https:/restconf', 404, 'invalid-value', 'a URL without an authority'],
+  ['GET', 'ftp://a/restconf', 404, 'invalid-value', 'a URL of another scheme'],
 ] as const;
 for (const [method, url, status, tag, why] of badPaths) {
   test(`${method} ${url.slice(0, 80)}: ${why}`, () => assertFault(() => parse(method, url), status, tag));
@@ -285,6 +288,7 @@ for (const [type, encoding] of [
 
 test('the origin of Location is what the client called us', () => {
   assert.is(parse('GET', AFTR, { host: 'box:8443' }).origin, 'https://box:8443');
+  assert.is(parse('GET', `https://a.example:1${AFTR}`, { host: 'box:8443' }).origin, 'https://a.example:1');
   assert.is(parse('GET', AFTR, { ':authority': '[2001:db8::1]' }).origin, 'https://[2001:db8::1]');
   assert.is(parse('GET', AFTR, { host: 'a"b/c' }).origin, 'https://localhost');
 });

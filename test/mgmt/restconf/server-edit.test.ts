@@ -295,8 +295,14 @@ test('preconditions: a false one changes nothing', () =>
     assert.is(refused.tag, 'operation-failed');
     assert.is((await put('If-Match: *')).status, 412);
     assert.is((await curl(DATA)).headers.etag, before);
-    assert.is((await put(`If-Match: ${before}`)).status, 201);
+    // What is not there has no tag and no time (RFC 9110 §13.1).
     assert.is((await put(`If-Match: ${before}`)).status, 412);
+    const old = 'If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT';
+    assert.is((await put(`If-None-Match: ${before}`, old)).status, 201);
+    assert.is((await put(`If-Match: ${before}`)).status, 412);
+    const elsewhere = { method: 'DELETE', headers: ['If-Match: *'] };
+    assert.is((await curl(`${TABLE}/binding=192.0.2.128%2F26`, elsewhere)).status, 404);
+    assert.is((await put('If-Unmodified-Since: 2015-01-01')).status, 204);
     assert.is((await put('If-None-Match: *')).status, 412);
     assert.is((await put('If-Match: *')).status, 204);
     assert.is((await put('If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT')).status, 412);
@@ -305,12 +311,13 @@ test('preconditions: a false one changes nothing', () =>
   }));
 
 test('of two edits under one entity-tag one wins', () =>
-  program.run(async ({ curl }) => {
+  program.run(async ({ curl, addBindings }) => {
+    await addBindings([B]);
     const tag = (await curl(DATA)).headers.etag;
     const put = (description: string) =>
       curl(B_URL, { method: 'PUT', body: bindingBody({ description }), headers: [`If-Match: ${tag}`] });
     const statuses = (await Promise.all(['1', '2', '3', '4'].map(put))).map(({ status }) => status).sort();
-    assert.equal(statuses, [201, 412, 412, 412]);
+    assert.equal(statuses, [204, 412, 412, 412]);
   }));
 
 for (const datastore of ['running', 'candidate']) {

@@ -130,13 +130,31 @@ test('resources in XML', () =>
     assert.is((await get(`${DATA}/gi-4over6:softwire/aftr`)).status, 200);
   }));
 
+test('R08 R09 R41: a leaf that nobody set has the default that is in use (RFC 8040 §3.5.4)', () =>
+  program.run(async ({ curl, tag }) => {
+    for (const query of ['', '?content=config', '?with-defaults=report-all']) {
+      const reply = await curl(`${AFTR}/hop-limit${query}`);
+      assert.equal(json(reply), { 'gi-4over6:hop-limit': 64 }, query);
+      assert.is(reply.headers.etag, await tag());
+    }
+    const xml = await curl(`${AFTR}/hop-limit`, { headers: [`Accept: ${XML_TYPE}`] });
+    assert.is(xml.body, '<hop-limit xmlns="urn:gi-4over6">64</hop-limit>');
+    assert.is((await curl(`${AFTR}/hop-limit`, { method: 'HEAD' })).status, 200);
+    assert.equal(json(await curl(`${AFTR}?fields=hop-limit`)), { 'gi-4over6:aftr': [{ name: 'a' }] });
+    assert.is((await curl(`${AFTR}/hop-limit`, { method: 'DELETE' })).status, 404);
+  }));
+
 const absent = [
   `${DATA}/gi-4over6:softwire/aftr=b`,
   `${DATA}/gi-4over6:softwire/aftr=b/name`,
   `${TABLE}/binding=192.0.2.0%2F26`,
   `${TABLE}/binding`,
   `${AFTR}/ipv4-pool=203.0.113.0%2F24`,
-  `${AFTR}/hop-limit`,
+  // A default that is not asked for, or of an entry that is not there.
+  `${DATA}/gi-4over6:softwire/aftr=b/hop-limit`,
+  `${AFTR}/hop-limit?with-defaults=explicit`,
+  `${AFTR}/hop-limit?with-defaults=trim`,
+  `${AFTR}/hop-limit?content=nonconfig`,
   `${DATA}/gi-4over6:nothing`,
 ];
 for (const path of absent) {
@@ -269,7 +287,8 @@ test('304 for what did not change, when it is configuration only', () =>
     const unchanged = await curl(`${AFTR}?content=config`, condition);
     assert.is(unchanged.status, 304);
     assert.is(unchanged.body, '');
-    assert.is((await curl(`${AFTR}/enabled`, condition)).status, 404);
+    assert.is((await curl(`${AFTR}/enabled`, condition)).status, 304);
+    assert.is((await curl(`${AFTR}/absent`, condition)).status, 404);
     assert.is((await curl(`${AFTR}/ipv6-address`, condition)).status, 304);
     assert.is((await curl(AFTR, condition)).status, 200);
     const since = { headers: [`If-Modified-Since: ${headers['last-modified']}`] };
@@ -277,6 +296,52 @@ test('304 for what did not change, when it is configuration only', () =>
     await addBindings(BINDINGS);
     assert.is((await curl(`${AFTR}?content=config`, condition)).status, 200);
   }));
+
+test('R31 R34: JSON and XML have tags of their own, and answers vary (RFC 9110 §8.8.1, §12.5.5)', () =>
+  program.run(async ({ curl, addBindings }) => {
+    await addBindings(BINDINGS);
+    for (const path of [`${AFTR}?content=config`, `${TABLE}/binding=192.0.2.0%2F25?content=config`]) {
+      const [own, other] = [await curl(path), await curl(path, { headers: [`Accept: ${XML_TYPE}`] })];
+      assert.is.not(own.headers.etag, other.headers.etag);
+      for (const { headers } of [own, other]) assert.is(headers.vary, 'accept, content-type');
+      const read = async (type: string, tag = '') =>
+        curl(path, { headers: [`Accept: ${type}`, `If-None-Match: ${tag}`] });
+      const unchanged = await read(XML_TYPE, other.headers.etag);
+      assert.equal([unchanged.status, unchanged.headers.vary], [304, 'accept, content-type']);
+      assert.is((await read(XML_TYPE, own.headers.etag)).status, 200);
+      assert.is((await read(JSON_TYPE, other.headers.etag)).status, 200);
+    }
+    const row = `${TABLE}/binding=192.0.2.0%2F25`;
+    const { headers } = await curl(row, { headers: [`Accept: ${XML_TYPE}`] });
+    assert.is((await curl(row, { headers: [`If-Match: ${headers.etag}`] })).status, 412);
+    const removal = { method: 'DELETE', headers: [`If-Match: ${headers.etag}`] };
+    assert.is((await curl(row, removal)).status, 204);
+  }));
+
+const OLD = 'If-Unmodified-Since: Thu, 01 Jan 2015 00:00:00 GMT';
+const READS = [
+  [['If-Match: "nope"'], 412],
+  [[OLD], 412],
+  [['If-Match: *'], 200],
+  [['If-Match: TAG'], 200],
+  [['If-Match: "nope", TAG', OLD], 200],
+  [['If-Match: "nope"', 'If-None-Match: TAG'], 412],
+  [['If-Unmodified-Since: 2015-01-01'], 200],
+] as const;
+for (const [fields, status] of READS) {
+  test(`R33 R34: GET and HEAD with ${fields.join(', ')}: ${status} (RFC 9110 §13.1.1, §13.2.2)`, () =>
+    program.run(async ({ curl, addBindings, tag }) => {
+      await addBindings(BINDINGS);
+      const headers = [];
+      for (const field of fields) headers.push(field.replace('TAG', await tag()));
+      for (const path of [`${TABLE}?content=config`, `${TABLE}/binding=192.0.2.0%2F25`, DATA, `${AFTR}/ipv6-address`]) {
+        const reply = await curl(path, { headers });
+        assert.is(reply.status, status, path);
+        if (status === 412) assert.is(reply.tag, 'operation-failed');
+        assert.is((await curl(path, { headers, method: 'HEAD' })).status, status, path);
+      }
+    }));
+}
 
 test('what a user may not read is not there', () =>
   program.run(async ({ curl }) => {

@@ -125,12 +125,53 @@ test('a 10 MB body with Expect: 100-continue, and a chunked one', () =>
     assert.is((await put('Transfer-Encoding: chunked')).status, 204);
   }));
 
-test('a long URL is 414, a long header 431', () =>
+const LENGTHS = [
+  ['a long URL', LIMITS.urlOctets, 0, 414],
+  ['a URL of 65,000 octets', 65_000, 0, 414],
+  ['long header fields', 0, LIMITS.headerOctets, 431],
+  ['header fields of 60,000 octets', 0, 60_000, 431],
+  ['header fields within the limit', 0, LIMITS.headerOctets - 1000, 200],
+] as const;
+for (const [what, url, fields, status] of LENGTHS) {
+  test(`R68: ${what}: ${status}, over both versions of HTTP`, () =>
+    program.run(async ({ curl }) => {
+      for (const version of ['--http1.1', '--http2']) {
+        const path = url === 0 ? '/restconf' : `${DATA}?x=${'a'.repeat(url)}`;
+        const reply = await curl(path, { headers: [`X-Long: ${'a'.repeat(fields)}`], more: [version] });
+        assert.equal([reply.status, reply.tag], [status, status === 200 ? undefined : 'too-big'], version);
+      }
+    }));
+}
+
+test('R30 R75: a method that nobody knows is 405 over HTTP/2, and only for users', () =>
   program.run(async ({ curl }) => {
-    const long = await curl(`${DATA}?x=${'a'.repeat(LIMITS.urlOctets)}`);
-    assert.equal([long.status, long.tag], [414, 'too-big']);
-    const header = await curl(DATA, { headers: [`X-Long: ${'a'.repeat(LIMITS.headerOctets)}`], more: ['--http1.1'] });
-    assert.equal([header.status, header.tag], [431, 'too-big']);
+    const foo = { method: 'FOO', more: ['--http2'] };
+    const reply = await curl(DATA, foo);
+    assert.equal([reply.status, reply.tag], [405, 'operation-not-supported']);
+    assert.is(reply.headers.allow, 'GET, HEAD, OPTIONS, POST, PUT, PATCH');
+    assert.equal(await brief(curl(DATA, { ...foo, user: '' })), [401, 'access-denied']);
+    assert.equal(await brief(curl('/restconf/nothing', foo)), [404, 'invalid-value']);
+  }));
+
+test('R01 R30: host-meta has its methods, without a user too', () =>
+  program.run(async ({ curl }) => {
+    for (const user of ['', ADMIN]) {
+      for (const method of ['POST', 'PUT', 'DELETE']) {
+        const reply = await curl('/.well-known/host-meta', { method, user });
+        assert.equal([reply.status, reply.headers.allow], [405, 'GET, HEAD, OPTIONS'], method);
+      }
+      assert.is((await curl('/.well-known/host-meta', { user, method: 'HEAD' })).status, 200);
+      assert.is((await curl('/.well-known/host-meta?x', { user })).status, 400);
+    }
+  }));
+
+test('nothing inside the server is named: a Content-Type that is none', () =>
+  program.run(async ({ curl }) => {
+    for (const method of ['OPTIONS', 'DELETE', 'PUT']) {
+      const reply = await curl(`${AFTR}/enabled`, { method, headers: ['Content-Type: foo bar'], body: 'x' });
+      assert.equal([reply.status, reply.tag], [415, 'invalid-value'], method);
+      assert.not.match(reply.body, 'FST_');
+    }
   }));
 
 for (const protocol of ['--http1.1', '--http2']) {
@@ -143,7 +184,7 @@ for (const protocol of ['--http1.1', '--http2']) {
         const hasBody = method === 'PUT' || method === 'PATCH';
         statuses.push((await curl(`${AFTR}/enabled`, { method, more, ...(hasBody && { body }) })).status);
       }
-      assert.equal(statuses, [201, 200, 204, 200, 200, 204, 404]);
+      assert.equal(statuses, [201, 200, 204, 200, 200, 204, 200]);
     }));
 }
 
@@ -156,6 +197,68 @@ test('HTTP/1.1 requests one after the other on one connection, pipelined', () =>
       [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status),
       ['200', '404', '200'],
     );
+  }));
+
+/** Gives status and body of what a raw request is answered with; the request asks for the end of the connection. */
+async function ask(port: number, line: string, ...fields: string[]): Promise<readonly [status: number, body: string]> {
+  const head = [line, ...fields, AUTHORIZATION, 'Connection: close'];
+  const received = await exchange(port, `${head.join('\r\n')}\r\n\r\n`);
+  return [Number(received.slice(9, 12)), received.slice(received.indexOf('\r\n\r\n') + 4)];
+}
+
+const HOSTS = [
+  ['none', 'HTTP/1.1', [], 400],
+  ['none over HTTP/1.0', 'HTTP/1.0', [], 200],
+  ['two', 'HTTP/1.1', ['Host: a', 'host: b'], 400],
+  ['the same twice', 'HTTP/1.1', ['Host: a', 'Host: a'], 400],
+  ['two over HTTP/1.0', 'HTTP/1.0', ['Host: a', 'HOST: b'], 400],
+  ['a user', 'HTTP/1.1', ['Host: admin@a'], 400],
+  ['a space', 'HTTP/1.1', ['Host: a b'], 400],
+  ['a path', 'HTTP/1.1', ['Host: a/b'], 400],
+  ['a port that is none', 'HTTP/1.1', ['Host: a:b'], 400],
+  ['nothing', 'HTTP/1.1', ['Host:'], 200],
+  ['a name and a port', 'HTTP/1.1', ['Host: a.example:8443'], 200],
+  ['an IPv6 address', 'HTTP/1.1', ['Host: [2001:db8::1]:8443'], 200],
+] as const;
+for (const [what, version, fields, status] of HOSTS) {
+  test(`RFC 9112 §3.2: Host is ${what}: ${status}`, () =>
+    program.run(async ({ port }) => {
+      for (const [method, path] of [
+        ['GET', '/restconf'],
+        ['OPTIONS', DATA],
+        ['GET', '/.well-known/host-meta'],
+      ] as const) {
+        const [got, body] = await ask(port, `${method} ${path} ${version}`, ...fields);
+        assert.is(got, status, `${method} ${path}`);
+        if (status === 400) assert.match(body, '"error-tag":"malformed-message"');
+      }
+    }));
+}
+
+const TARGETS = [
+  ['https://127.0.0.1/restconf', 200],
+  ['HTTPS://other.example:1/restconf', 200],
+  ['https://a/.well-known/host-meta', 200],
+  ['https://a/restconf/nothing', 404],
+  ['https://a', 404],
+  ['ftp://a/restconf', 404],
+] as const;
+for (const [target, status] of TARGETS) {
+  test(`R69: ${target} as a request target: ${status} (RFC 9112 §3.2.2)`, () =>
+    program.run(async ({ port }) => {
+      const [got] = await ask(port, `GET ${target} HTTP/1.1`, 'Host: a');
+      assert.is(got, status);
+    }));
+}
+
+test('an expectation other than 100-continue is 417, with an errors body', () =>
+  program.run(async ({ port, curl }) => {
+    const [status, body] = await ask(port, 'GET /restconf HTTP/1.1', 'Host: a', 'Expect: foo');
+    assert.is(status, 417);
+    const [error] = JSON.parse(body)['ietf-restconf:errors'].error;
+    assert.equal([error['error-type'], error['error-tag']], ['transport', 'operation-not-supported']);
+    const over2 = await curl('/restconf', { headers: ['Expect: foo'], more: ['--http2'] });
+    assert.equal([over2.status, over2.tag], [417, 'operation-not-supported']);
   }));
 
 test('what is no HTTP is refused in JSON', () =>

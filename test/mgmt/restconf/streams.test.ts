@@ -176,7 +176,10 @@ const refused: readonly (readonly [string, string, readonly string[], number])[]
   ['R59: start-time for data', '/restconf/data?start-time=2020-01-01T00:00:00Z', [], 400],
 ];
 for (const [name, path, more, status] of refused) {
-  test(`${name}: ${status}`, async () => assert.is(statusOf(await curl(path, more).end()), status));
+  test(`${name}: ${status}, of HEAD too`, async () => {
+    assert.is(statusOf(await curl(path, more).end()), status);
+    if (!more.includes('-X')) assert.is(statusOf(await curl(path, ['-I', ...more]).end()), status);
+  });
 }
 
 test('R59: a replay between two times ends by itself', async () => {
