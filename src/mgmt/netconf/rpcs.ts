@@ -14,6 +14,7 @@ import type { XmlElement } from '../xml.ts';
 import { childElement, escapeText } from '../xml.ts';
 import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import { xpathSelection } from '../xpath/selection.ts';
+import { configIn } from './config-element.ts';
 import { SUBSCRIPTION_HANDLERS } from './dynamic-subscription.ts';
 import type { Envelope } from './envelope.ts';
 import { editData, getData, namedDatastore, selectionIn } from './nmda.ts';
@@ -58,7 +59,7 @@ export function readContents(operations: Operations, { operation, module }: Enve
   const isEdit = EDITS.includes(`${module}:${operation.name}`);
   const config = isEdit ? childElement(operation, 'config') : undefined;
   return {
-    config: attempt(() => config && dataFromXml(operations.schema, operations.check, config.children, { edit: true })),
+    config: attempt(() => config && configIn(operations, config, { edit: true })),
     selection: attempt(() => {
       if (module === 'ietf-netconf-nmda' || module === 'ietf-nmda-compare') return selectionIn(operations, operation);
       return module === 'ietf-netconf' ? filterIn(operations, operation) : undefined;
@@ -201,11 +202,11 @@ function datastoreIn(operation: XmlElement, parameter: 'source' | 'target'): Dat
 }
 
 /** A datastore, or the configuration that came inline. */
-function sourceIn({ schema, check }: Operations, operation: XmlElement): DatastoreName | DataNode {
+function sourceIn(operations: Operations, operation: XmlElement): DatastoreName | DataNode {
   const source = childElement(operation, 'source');
   const config = source && childElement(source, 'config');
   if (!config) return datastoreIn(operation, 'source');
-  return dataFromXml(schema, check, config.children, { edit: false });
+  return configIn(operations, config, { edit: false });
 }
 
 const CONFIRM_TIMEOUT_S = 600;

@@ -7,7 +7,7 @@ import { shaCrypt } from '../../../src/sha-crypt.ts';
 import type { Management } from '../../helpers/management.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, binding, edit, GI, getConfig, RESET, table } from '../../helpers/netconf-requests.ts';
+import { AFTR, binding, edit, GI, getConfig, NC_PREFIX, RESET, table } from '../../helpers/netconf-requests.ts';
 
 const test = suite('netconf server');
 const P = '192.0.2.1/32';
@@ -284,6 +284,17 @@ const management = await startManagement();
       'unknown-attribute',
       /192\.0\.2\.1\/32/,
     ],
+    ...['operation="delete"', 'nc:operation="replace"', 'foo="1"'].map(
+      (attribute) =>
+        [
+          `N42 config ${attribute}`,
+          [AFTR, table(binding(P, G1))],
+          edit(`<softwire ${GI}/>`).replace('<config>', `<config ${NC_PREFIX} ${attribute}>`),
+          'unknown-attribute',
+          /192\.0\.2\.1\/32/,
+        ] as const,
+    ),
+    ['text in config', [AFTR], edit('abc'), 'bad-element', undefined],
     ['N43 unknown operation', [AFTR], edit(table(binding(P, G1, ' nc:operation="foo"'))), 'bad-attribute', undefined],
     [
       'N44 unknown leaf',
