@@ -258,7 +258,7 @@ async function editConfig(
     target,
     tree,
     defaultOperation: (text('default-operation') ?? 'merge') as EditRequest['defaultOperation'],
-    testOption: (text('test-option') ?? 'test-then-set') as EditRequest['testOption'],
+    testOption: text('test-option') as EditRequest['testOption'],
     comment: commentIn(operation),
   });
   return OK;

@@ -58,7 +58,7 @@ export class Editor {
     const { comment } = request;
     const ds = datastoreOf(request.resource);
     const target = editTarget(ds);
-    const edit = { target, testOption: 'test-then-set', ...plan.edit, comment, precondition } as const;
+    const edit = { target, ...plan.edit, comment, precondition } as const;
     const headers = tagHeaders(ds, await this.#operations.edit(caller, edit));
     if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
       const location = `${request.origin}${ROOT}/${datastorePath(ds)}${printDataPath(plan.created ?? [])}`;
