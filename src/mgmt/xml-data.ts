@@ -165,8 +165,9 @@ class DataReader {
     for (const attribute of element.attributes) {
       const { namespace, name, value } = attribute;
       const info = { 'bad-attribute': name, 'bad-element': element.name };
-      if (namespace === WITH_DEFAULTS_NAMESPACE && name === 'default') continue;
-      if (this.#options.edit && namespace === NETCONF_NAMESPACE && name === 'operation') {
+      if (namespace === WITH_DEFAULTS_NAMESPACE && name === 'default') {
+        if (!this.#default(node, value, path, info)) return false;
+      } else if (this.#options.edit && namespace === NETCONF_NAMESPACE && name === 'operation') {
         if (OPERATIONS.includes(value)) node.operation = value as Operation;
         else {
           const message = `operation '${value}' of ${path}: expected one of ${OPERATIONS.join(', ')}`;
@@ -184,6 +185,18 @@ class DataReader {
       }
     }
     return true;
+  }
+
+  #default(node: DataNode, value: string, path: string, info: Readonly<Record<string, string>>): boolean {
+    const isTrue = value === 'true' || value === '1';
+    if (!isTrue && value !== 'false' && value !== '0') {
+      this.#fault('bad-attribute', { path, message: `default '${value}' of ${path}: expected true or false`, info });
+      return false;
+    }
+    const message = isTrue ? tagDefault(node, path) : undefined;
+    if (message !== undefined)
+      this.#fault('invalid-value', { path, message, info: { 'bad-element': node.schema.name } });
+    return message === undefined;
   }
 
   /** RFC 7950 §7.8.6 and §7.7.9. */
@@ -243,6 +256,19 @@ class DataReader {
       });
     } else parent.add(node);
   }
+}
+
+/**
+ * What is wrong with a node that is tagged as a default. It must have the value of the schema's (RFC 6243 §4.5.2), and in an edit
+ * goes back to it.
+ */
+export function tagDefault(node: DataNode, path: string): string | undefined {
+  const { schema, value } = node;
+  if (!schema.isLeaf || !schema.defaults.includes(value)) {
+    return `${path} is tagged as a default (RFC 6243), but has ${schema.defaults.length > 0 ? 'another value' : 'none'}`;
+  }
+  node.isDefault = schema.config;
+  return undefined;
 }
 
 /** Whether an entry of that prefix came as a row. */

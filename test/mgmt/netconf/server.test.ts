@@ -31,6 +31,10 @@ async function outcomes(client: RawClient, operations: readonly string[]): Promi
   return found;
 }
 
+function hopLimit(value: string, attributes = ''): string {
+  return `<softwire ${GI}><aftr><name>a</name><hop-limit${attributes}>${value}</hop-limit></aftr></softwire>`;
+}
+
 // One management process for the whole file; the last test ends it.
 const management = await startManagement();
 {
@@ -292,6 +296,22 @@ const management = await startManagement();
           edit(`<softwire ${GI}/>`).replace('<config>', `<config ${NC_PREFIX} ${attribute}>`),
           'unknown-attribute',
           /192\.0\.2\.1\/32/,
+        ] as const,
+    ),
+    ...(
+      [
+        ['true', 'another value', '63', 'invalid-value', undefined],
+        ['true', 'the default: it was never written', '64', 'ok', /^(?!.*<hop-limit)/s],
+        ['false', 'the default', '64', 'ok', /<hop-limit>64</],
+      ] as const
+    ).map(
+      ([tag, why, value, expected, holds]) =>
+        [
+          `wd:default="${tag}" with ${why}`,
+          [AFTR, hopLimit('7')],
+          edit(hopLimit(value, ` xmlns:wd="urn:ietf:params:xml:ns:netconf:default:1.0" wd:default="${tag}"`)),
+          expected,
+          holds,
         ] as const,
     ),
     ['text in config', [AFTR], edit('abc'), 'bad-element', undefined],
