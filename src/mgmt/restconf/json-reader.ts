@@ -122,7 +122,7 @@ class JsonReader {
     const where = parent.path || 'the top level';
     if (module === '') {
       return this.#fault('unknown-element', {
-        path: `/${local}`,
+        path: `${parent.path}/${local}`,
         message: `member "${name}" at the top level needs the name of its module before it (RFC 7951 §4)`,
         info: { 'bad-element': local },
       });
