@@ -131,13 +131,6 @@ class DataReader {
     }
     const node = new DataNode(schema);
     node.parent = parent;
-    if (element.text.trim() !== '') {
-      return this.#fault('bad-element', {
-        path: node.path,
-        message: `${node.path} holds elements only, but text came: '${element.text.trim().slice(0, 40)}'`,
-        info: { 'bad-element': schema.name },
-      });
-    }
     node.bulk = element.bulk;
     // Keys first, so that faults below name the entry.
     const refused = new Set<string>();
@@ -147,6 +140,7 @@ class DataReader {
       this.read(child, node);
       if (this.faults.length > before) refused.add(child.name);
     }
+    if (element.text.trim() !== '') return this.#text(element, node);
     for (const child of element.children) if (!schema.keys.includes(child.name)) this.read(child, node);
     for (const key of schema.keys) {
       if (node.child(key) !== undefined || refused.has(key)) continue;
@@ -157,6 +151,17 @@ class DataReader {
       });
     }
     return node;
+  }
+
+  #text({ text }: XmlElement, node: DataNode): undefined {
+    const { schema, parent } = node;
+    const isNamed = schema.keys.every((key) => node.child(key));
+    const path = isNamed ? node.path : `${parent?.path ?? ''}/${schema.qualifiedName}`;
+    return this.#fault('bad-element', {
+      path,
+      message: `${path} holds elements only, but text came: '${text.trim().slice(0, 40)}'`,
+      info: { 'bad-element': schema.name },
+    });
   }
 
   /** Whether all attributes are fine; takes over operation and insert. */

@@ -63,6 +63,7 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
     [`unknown-attribute ${A}/hop-limit`],
   ],
   ['an unknown operation', inAftr('<hop-limit nc:operation="erase">1</hop-limit>'), [`bad-attribute ${A}/hop-limit`]],
+  ['text in an entry', inAftr('text'), [`bad-element ${A}`]],
   ['default with another value', inAftr(`<hop-limit ${WD}="true">1</hop-limit>`), [`invalid-value ${A}/hop-limit`]],
   ['default="1" with another value', inAftr(`<hop-limit ${WD}="1">1</hop-limit>`), [`invalid-value ${A}/hop-limit`]],
   [
