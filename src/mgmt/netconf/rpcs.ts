@@ -103,6 +103,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'ietf-netconf:edit-config': editConfig,
   'ietf-netconf:copy-config': async ({ operations, caller }, operation) => {
     const target = datastoreIn(operation, 'target');
+    requireExplicit(operation);
     await operations.copy(caller, sourceIn(operations, operation), target);
     return OK;
   },
@@ -187,6 +188,20 @@ function filterIn({ schema, check }: Operations, operation: XmlElement): AnySele
     type: 'protocol',
     message: `filter of type '${type}': this server has subtree and xpath filters`,
     info: { 'bad-attribute': 'type', 'bad-element': 'filter' },
+  });
+}
+
+/**
+ * RFC 6243: which defaults a copy takes along. Between datastores of the basic mode explicit it is what was written.
+ * @throws ManagementError operation-not-supported for another mode: to do as if none was asked for would be wrong
+ */
+function requireExplicit(operation: XmlElement): void {
+  const mode = childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim() ?? 'explicit';
+  if (mode === 'explicit') return;
+  throw new ManagementError('operation-not-supported', {
+    type: 'protocol',
+    message: `copy-config with-defaults ${mode}: a copy holds what was written (explicit)`,
+    info: { 'bad-element': 'with-defaults' },
   });
 }
 

@@ -83,6 +83,20 @@ const management = await startManagement();
       `<rpc ${NC} message-id="1"><get-config><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">foo</with-defaults></get-config></rpc>`,
       'invalid-value',
     ],
+    ...(
+      [
+        ['explicit', 'ok'],
+        ['trim', 'operation-not-supported'],
+        ['report-all', 'operation-not-supported'],
+      ] as const
+    ).map(
+      ([mode, expected]) =>
+        [
+          `copy-config with-defaults ${mode}`,
+          `<rpc ${NC} message-id="1"><copy-config><target><candidate/></target><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">${mode}</with-defaults></copy-config></rpc>`,
+          expected,
+        ] as const,
+    ),
     ['N23 that kills its own session', '', 'invalid-value'],
     [
       'that kills nobody',
@@ -437,6 +451,24 @@ const management = await startManagement();
       `<filter><softwire xmlns=""><aftr><name>a</name><ipv4-pool/></aftr></softwire></filter>`,
       /192\.0\.2\.0\/24/,
       /binding>/,
+    ],
+    [
+      'an attribute, which no data has',
+      `<filter><softwire ${GI} x="1"><aftr><name>a</name></aftr></softwire></filter>`,
+      /<data/,
+      /softwire/,
+    ],
+    [
+      'an attribute of a content match',
+      `<filter><softwire ${GI}><aftr><name y:x="1" xmlns:y="urn:y">a</name><ipv4-pool/></aftr></softwire></filter>`,
+      /<data/,
+      /aftr/,
+    ],
+    [
+      'an attribute of a selection',
+      `<filter><softwire ${GI}><aftr><ipv4-pool x="1"/><ipv6-address/></aftr></softwire></filter>`,
+      /ipv6-address/,
+      /ipv4-pool/,
     ],
     ['N32 an unknown node', `<filter><softwire ${GI}><colour/></softwire></filter>`, /<data/, /aftr/],
     [
