@@ -72,6 +72,16 @@ const management = await startManagement();
       `<rpc ${NC} message-id="1"><get-config><source><nowhere/></source></get-config></rpc>`,
       'unknown-element',
     ],
+    ...[
+      ['an attribute of an operation', '<get foo="1"/>', 'unknown-attribute'],
+      ['an operation on an operation', `<get ${NC_PREFIX} nc:operation="delete"/>`, 'unknown-attribute'],
+      ['an attribute of a parameter', '<lock><target foo="1"><running/></target></lock>', 'unknown-attribute'],
+      ['text for a datastore', '<lock><target>running</target></lock>', 'bad-element'],
+      ['text in an operation', '<get-config>x<source><running/></source></get-config>', 'bad-element'],
+      ['a parameter of nobody', '<lock><target><running/></target><foo xmlns="urn:x"/></lock>', 'unknown-namespace'],
+    ].map(
+      ([why, operation, tag]) => [`with ${why}`, `<rpc ${NC} message-id="1">${operation}</rpc>`, tag ?? ''] as const,
+    ),
     ['with an unknown parameter', `<rpc ${NC} message-id="1"><commit><now/></commit></rpc>`, 'unknown-element'],
     [
       'with a bad default-operation',
