@@ -61,6 +61,8 @@ function named({ name, namespace }: XmlElement, parent: SchemaNode): SchemaNode[
 }
 
 function partOf(element: XmlElement, schema: SchemaNode, check: ValueCheck): SelectionPart | undefined {
+  // No data here has attributes: one that is asked for matches nothing (RFC 6241 §6.2.2).
+  if (element.attributes.length > 0) return undefined;
   const plain = { schema, always: false, matches: [], children: [] };
   if (schema.isLeaf || element.children.length === 0) {
     const text = element.text.trim();

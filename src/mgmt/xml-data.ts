@@ -132,13 +132,6 @@ class DataReader {
     }
     const node = new DataNode(schema);
     node.parent = parent;
-    if (element.text.trim() !== '') {
-      return this.#fault('bad-element', {
-        path: node.path,
-        message: `${node.path} holds elements only, but text came: '${element.text.trim().slice(0, 40)}'`,
-        info: { 'bad-element': schema.name },
-      });
-    }
     node.bulk = element.bulk;
     // Keys first, so that faults below name the entry.
     const refused = new Set<string>();
@@ -148,6 +141,7 @@ class DataReader {
       this.read(child, node);
       if (this.faults.length > before) refused.add(child.name);
     }
+    if (element.text.trim() !== '') return this.#text(element, node);
     for (const child of element.children) if (!schema.keys.includes(child.name)) this.read(child, node);
     for (const key of schema.keys) {
       if (node.child(key) !== undefined || refused.has(key)) continue;
@@ -160,14 +154,26 @@ class DataReader {
     return node;
   }
 
+  #text({ text }: XmlElement, node: DataNode): undefined {
+    const { schema, parent } = node;
+    const isNamed = schema.keys.every((key) => node.child(key));
+    const path = isNamed ? node.path : `${parent?.path ?? ''}/${schema.qualifiedName}`;
+    return this.#fault('bad-element', {
+      path,
+      message: `${path} holds elements only, but text came: '${text.trim().slice(0, 40)}'`,
+      info: { 'bad-element': schema.name },
+    });
+  }
+
   /** Whether all attributes are fine; takes over operation and insert. */
   #attributes(element: XmlElement, node: DataNode, parent: DataNode): boolean {
     const path = `${parent.path}/${node.schema.qualifiedName}${node.predicates()}`;
     for (const attribute of element.attributes) {
       const { namespace, name, value } = attribute;
       const info = { 'bad-attribute': name, 'bad-element': element.name };
-      if (namespace === WITH_DEFAULTS_NAMESPACE && name === 'default') continue;
-      if (this.#options.edit && namespace === NETCONF_NAMESPACE && name === 'operation') {
+      if (namespace === WITH_DEFAULTS_NAMESPACE && name === 'default') {
+        if (!this.#default(node, value, path, info)) return false;
+      } else if (this.#options.edit && namespace === NETCONF_NAMESPACE && name === 'operation') {
         if (OPERATIONS.includes(value)) node.operation = value as Operation;
         else {
           const message = `operation '${value}' of ${path}: expected one of ${OPERATIONS.join(', ')}`;
@@ -185,6 +191,18 @@ class DataReader {
       }
     }
     return true;
+  }
+
+  #default(node: DataNode, value: string, path: string, info: Readonly<Record<string, string>>): boolean {
+    const isTrue = value === 'true' || value === '1';
+    if (!isTrue && value !== 'false' && value !== '0') {
+      this.#fault('bad-attribute', { path, message: `default '${value}' of ${path}: expected true or false`, info });
+      return false;
+    }
+    const message = isTrue ? tagDefault(node, path) : undefined;
+    if (message !== undefined)
+      this.#fault('invalid-value', { path, message, info: { 'bad-element': node.schema.name } });
+    return message === undefined;
   }
 
   /** RFC 7950 §7.8.6 and §7.7.9. */
@@ -244,6 +262,19 @@ class DataReader {
       });
     } else parent.add(node);
   }
+}
+
+/**
+ * What is wrong with a node that is tagged as a default. It must have the value of the schema's (RFC 6243 §4.5.2), and in an edit
+ * goes back to it.
+ */
+export function tagDefault(node: DataNode, path: string): string | undefined {
+  const { schema, value } = node;
+  if (!schema.isLeaf || !schema.defaults.includes(value)) {
+    return `${path} is tagged as a default (RFC 6243), but has ${schema.defaults.length > 0 ? 'another value' : 'none'}`;
+  }
+  node.isDefault = schema.config;
+  return undefined;
 }
 
 /** Whether an entry of that prefix came as a row. */

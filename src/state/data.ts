@@ -44,7 +44,10 @@ export class DataNode {
   insert: Insert | undefined;
   /** In an edit: entries of the binding table that came as rows. No prefix of theirs is among the children. */
   bulk: RowPack | undefined;
-  /** Set where the value is the schema's default and nobody wrote it (RFC 6243 report-all-tagged). */
+  /**
+   * Set where the value is the schema's default and nobody wrote it (RFC 6243 report-all-tagged); in an edit, where that is what the
+   * node is to become again (§4.5.2).
+   */
   isDefault = false;
   /** In operational state data: where it is not that of the parent, in an answer where it is to be shown. */
   origin: Origin | undefined;

@@ -187,8 +187,10 @@ export class Datastores {
       if (commitsAll && others && authorize) {
         authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
       }
-      if (testOption === 'test-only') await this.#committer.judge(draft, base, await rowChanges(draft, base));
-      else if (isCandidate) setCandidate(await this.#unlessEmpty(draft, base));
+      const isTested = testOption === 'test-only' || (isCandidate && testOption === 'test-then-set');
+      if (isTested) await this.#committer.judge(draft, base, await rowChanges(draft, base));
+      if (testOption === 'test-only') return this.#store.edition;
+      if (isCandidate) setCandidate(await this.#unlessEmpty(draft, base));
       else {
         await this.#committer.change(caller, draft, base, comment);
         if (commitsAll) this.#candidate.settle();

@@ -143,7 +143,8 @@ class Editor {
       throw fault('data-missing', parent, edit, 'does not exist and was to be deleted');
     if (operation === 'none') this.#walk(parent, edit, existing);
     else if (operation === 'move') this.#move(parent, edit, existing);
-    else if (operation !== 'delete' && operation !== 'remove') this.#write(parent, edit, operation, existing);
+    else if (operation !== 'delete' && operation !== 'remove' && !edit.isDefault)
+      this.#write(parent, edit, operation, existing);
     else if (existing) {
       this.#requireNothingHidden(existing);
       this.#remove(parent, existing);

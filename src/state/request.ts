@@ -48,7 +48,8 @@ export interface EditRequest {
   /** Several are made one after the other, all or none; each is asked for when the one before it is made. */
   readonly tree: DataNode | Iterable<DataNode>;
   readonly defaultOperation: Extract<Operation, 'merge' | 'replace' | 'none'>;
-  readonly testOption: 'test-then-set' | 'set' | 'test-only';
+  /** Where it is absent, running is tested and the candidate when it is committed or validated (RFC 7950 §8.3.3). */
+  readonly testOption?: 'test-then-set' | 'set' | 'test-only' | undefined;
   /** What the user says about it, for the record of a commit; of an edit of the candidate nothing is kept. */
   readonly comment?: string | undefined;
   /** Asked when the edit's turn has come, before it: no commit comes between. Throws to refuse. */

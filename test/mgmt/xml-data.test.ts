@@ -28,6 +28,7 @@ function faults(xml: string, edit = true): string[] {
 const inAftr = (content: string) => `<softwire ${GI} ${NC}><aftr><name>a</name>${content}</aftr></softwire>`;
 const A = "/gi-4over6:softwire/aftr[name='a']";
 
+const WD = 'xmlns:wd="urn:ietf:params:xml:ns:netconf:default:1.0" wd:default';
 const cases: readonly (readonly [string, string, readonly string[]])[] = [
   ['nothing', '', []],
   ['a configuration', inAftr('<hop-limit>9</hop-limit>'), []],
@@ -62,6 +63,21 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
     [`unknown-attribute ${A}/hop-limit`],
   ],
   ['an unknown operation', inAftr('<hop-limit nc:operation="erase">1</hop-limit>'), [`bad-attribute ${A}/hop-limit`]],
+  ['text in an entry', inAftr('text'), [`bad-element ${A}`]],
+  ['default with another value', inAftr(`<hop-limit ${WD}="true">1</hop-limit>`), [`invalid-value ${A}/hop-limit`]],
+  ['default="1" with another value', inAftr(`<hop-limit ${WD}="1">1</hop-limit>`), [`invalid-value ${A}/hop-limit`]],
+  [
+    'default of a leaf without',
+    inAftr(`<ipv6-address ${WD}="true">2001:db8::1</ipv6-address>`),
+    [`invalid-value ${A}/ipv6-address`],
+  ],
+  ['default of a container', inAftr(`<binding-table ${WD}="true"/>`), [`invalid-value ${A}/binding-table`]],
+  [
+    'default neither true nor false',
+    inAftr(`<hop-limit ${WD}="maybe">64</hop-limit>`),
+    [`bad-attribute ${A}/hop-limit`],
+  ],
+  ['default="false"', inAftr(`<hop-limit ${WD}="false">1</hop-limit>`), []],
   ['an unknown attribute', inAftr('<hop-limit x="1">1</hop-limit>'), [`unknown-attribute ${A}/hop-limit`]],
   [
     'insert where nobody orders',

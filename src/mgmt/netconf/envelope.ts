@@ -66,20 +66,40 @@ export function openEnvelope(rpc: XmlElement, schema: Schema): Envelope {
     });
   }
   const module = moduleOf(operation, schema);
-  requireNamespace(operation);
+  requireForm(operation, schema);
   return { replyTag: replyTag(rpc), operation, module };
 }
 
-/** libyang takes a parameter without namespace for one of the operation's; the handlers would not find it. */
-function requireNamespace(element: XmlElement): void {
-  if (element.namespace === '') {
+/** What libyang lets pass, or has no tag of RFC 6241 appendix A for. */
+function requireForm(element: XmlElement, schema: Schema): void {
+  const { name, namespace } = element;
+  // It takes a parameter without namespace for one of the operation's; the handlers would not find it.
+  const isKnown = namespace === ACTION_NAMESPACE || schema.moduleOfNamespace(namespace) !== undefined;
+  if (!isKnown && namespace !== NETCONF_NAMESPACE) {
+    const why = namespace === '' ? 'it has none' : `no module has '${namespace}'`;
     throw new ManagementError('unknown-namespace', {
       type: 'protocol',
-      message: `element ${element.name} has no namespace: expected that of its module`,
-      info: { 'bad-element': element.name, 'bad-namespace': '' },
+      message: `element ${name}: expected the namespace of its module, ${why}`,
+      info: { 'bad-element': name, 'bad-namespace': namespace },
     });
   }
-  if (!isContent(element)) for (const child of element.children) requireNamespace(child);
+  if (isContent(element)) return;
+  const [attribute] = element.attributes;
+  if (attribute) {
+    throw new ManagementError('unknown-attribute', {
+      type: 'protocol',
+      message: `attribute ${attribute.name} of ${name} is unknown`,
+      info: { 'bad-attribute': attribute.name, 'bad-element': name },
+    });
+  }
+  if (element.children.length > 0 && element.text.trim() !== '') {
+    throw new ManagementError('bad-element', {
+      type: 'protocol',
+      message: `${name} holds elements only, but text came: '${element.text.trim().slice(0, 40)}'`,
+      info: { 'bad-element': name },
+    });
+  }
+  for (const child of element.children) requireForm(child, schema);
 }
 
 /** What the handlers read themselves; a filter may hold names without namespace. */

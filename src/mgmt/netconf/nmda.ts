@@ -49,7 +49,7 @@ export const editData: Handler = async ({ operations, caller }, operation, conte
   const tree = contents.config();
   if (!tree) throw new Error('edit-data came without config: the schema was not asked');
   const defaultOperation = (textOf(operation, 'default-operation') ?? 'merge') as EditRequest['defaultOperation'];
-  await operations.edit(caller, { target, tree, defaultOperation, testOption: 'test-then-set' });
+  await operations.edit(caller, { target, tree, defaultOperation });
   return { kind: 'ok' };
 };
 

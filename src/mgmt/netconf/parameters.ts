@@ -37,13 +37,14 @@ export function refuseFaults({ operation, module }: Envelope, faults: readonly V
     .filter(({ code }) => code !== 'leafref')
     .map(({ code, message, path, appTag }) => {
       const last = path.slice(path.lastIndexOf('/') + 1).replace(/^[^:]*:|\[\d+\]$/g, '');
+      const inside = /inside an inner node "([^"]+)"/.exec(message)?.[1];
       const own = code === 'when' ? WHEN_TAGS[last] : undefined;
-      return new ManagementError(own ?? TAGS[code] ?? 'operation-failed', {
+      return new ManagementError(own ?? TAGS[code] ?? (inside === undefined ? 'operation-failed' : 'bad-element'), {
         type: module === '' ? 'application' : 'protocol',
         message: `${operation.name}: ${message}`,
         appTag,
         path,
-        info: { 'bad-element': namedIn(message) ?? (last || operation.name) },
+        info: { 'bad-element': namedIn(message) ?? inside ?? (last || operation.name) },
       });
     });
   const [first, ...others] = errors;

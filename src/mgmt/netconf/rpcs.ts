@@ -14,6 +14,7 @@ import type { XmlElement } from '../xml.ts';
 import { childElement, escapeText } from '../xml.ts';
 import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import { xpathSelection } from '../xpath/selection.ts';
+import { configIn } from './config-element.ts';
 import { SUBSCRIPTION_HANDLERS } from './dynamic-subscription.ts';
 import type { Envelope } from './envelope.ts';
 import { editData, getData, namedDatastore, selectionIn } from './nmda.ts';
@@ -58,7 +59,7 @@ export function readContents(operations: Operations, { operation, module }: Enve
   const isEdit = EDITS.includes(`${module}:${operation.name}`);
   const config = isEdit ? childElement(operation, 'config') : undefined;
   return {
-    config: attempt(() => config && dataFromXml(operations.schema, operations.check, config.children, { edit: true })),
+    config: attempt(() => config && configIn(operations, config, { edit: true })),
     selection: attempt(() => {
       if (module === 'ietf-netconf-nmda' || module === 'ietf-nmda-compare') return selectionIn(operations, operation);
       return module === 'ietf-netconf' ? filterIn(operations, operation) : undefined;
@@ -102,6 +103,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'ietf-netconf:edit-config': editConfig,
   'ietf-netconf:copy-config': async ({ operations, caller }, operation) => {
     const target = datastoreIn(operation, 'target');
+    requireExplicit(operation);
     await operations.copy(caller, sourceIn(operations, operation), target);
     return OK;
   },
@@ -189,6 +191,20 @@ function filterIn({ schema, check }: Operations, operation: XmlElement): AnySele
   });
 }
 
+/**
+ * RFC 6243: which defaults a copy takes along. Between datastores of the basic mode explicit it is what was written.
+ * @throws ManagementError operation-not-supported for another mode: to do as if none was asked for would be wrong
+ */
+function requireExplicit(operation: XmlElement): void {
+  const mode = childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim() ?? 'explicit';
+  if (mode === 'explicit') return;
+  throw new ManagementError('operation-not-supported', {
+    type: 'protocol',
+    message: `copy-config with-defaults ${mode}: a copy holds what was written (explicit)`,
+    info: { 'bad-element': 'with-defaults' },
+  });
+}
+
 /** The datastore that `source` or `target` names. */
 function datastoreIn(operation: XmlElement, parameter: 'source' | 'target'): DatastoreName {
   const chosen = childElement(operation, parameter)?.children[0];
@@ -201,11 +217,11 @@ function datastoreIn(operation: XmlElement, parameter: 'source' | 'target'): Dat
 }
 
 /** A datastore, or the configuration that came inline. */
-function sourceIn({ schema, check }: Operations, operation: XmlElement): DatastoreName | DataNode {
+function sourceIn(operations: Operations, operation: XmlElement): DatastoreName | DataNode {
   const source = childElement(operation, 'source');
   const config = source && childElement(source, 'config');
   if (!config) return datastoreIn(operation, 'source');
-  return dataFromXml(schema, check, config.children, { edit: false });
+  return configIn(operations, config, { edit: false });
 }
 
 const CONFIRM_TIMEOUT_S = 600;
@@ -257,7 +273,7 @@ async function editConfig(
     target,
     tree,
     defaultOperation: (text('default-operation') ?? 'merge') as EditRequest['defaultOperation'],
-    testOption: (text('test-option') ?? 'test-then-set') as EditRequest['testOption'],
+    testOption: text('test-option') as EditRequest['testOption'],
     comment: commentIn(operation),
   });
   return OK;

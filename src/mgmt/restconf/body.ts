@@ -33,7 +33,7 @@ export interface DataShape {
   readonly parent: SchemaNode;
   /** Instance path of that node, for error-path. */
   readonly path: string;
-  /** Module of unqualified JSON names at the top, where the URI settles it. */
+  /** Module of unqualified JSON names; none may be, where it is absent (RFC 7951 §4). */
   readonly module?: string;
   /** Whether `config false` nodes are welcome (input of operations). */
   readonly state?: boolean;
@@ -97,7 +97,7 @@ export function dataOf(
 ): DataNode {
   try {
     if (raw.encoding === 'xml') return dataFromXml(schema, check, raw.elements, { parent, state, edit: false });
-    return dataFromJson(schema, check, raw.members, { parent, state, ...(module === undefined ? {} : { module }) });
+    return dataFromJson(schema, check, raw.members, { parent, state, module: module ?? '' });
   } catch (error) {
     throw error instanceof ManagementError ? atInstance(error, parent.path, path) : error;
   }
@@ -133,7 +133,8 @@ function unwrapJson(value: ReturnType<typeof parseJson>, wrapper: Wrapper | unde
   if (!isJsonObject(value)) throw malformed(`expected a JSON object, ${describeJson(value)} came`);
   if (!wrapper) return value;
   const name = `${wrapper.module}:${wrapper.name}`;
-  const inside = value.get(name) ?? value.get(wrapper.name);
+  // RFC 7951 §4: at the top a member has the name of its module before it.
+  const inside = value.get(name);
   if (value.size === 1 && isJsonObject(inside)) return inside;
   throw malformed(`expected one member "${name}" with an object, ${[...value.keys()].join(', ') || 'nothing'} came`);
 }

@@ -58,7 +58,7 @@ export class Editor {
     const { comment } = request;
     const ds = datastoreOf(request.resource);
     const target = editTarget(ds);
-    const edit = { target, testOption: 'test-then-set', ...plan.edit, comment, precondition } as const;
+    const edit = { target, ...plan.edit, comment, precondition } as const;
     const headers = tagHeaders(ds, await this.#operations.edit(caller, edit), request.replyEncoding);
     if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
       const location = `${request.origin}${ROOT}/${datastorePath(ds)}${printDataPath(plan.created ?? [])}`;
@@ -102,7 +102,7 @@ export class Editor {
     operation: 'replace' | 'merge',
   ): Promise<Plan> {
     const { root, last: parent } = buildPath(this.#operations.schema, steps.slice(0, -1));
-    const child = await this.#single(request, parent, body, steps[steps.length - 1]?.schema.module);
+    const child = await this.#single(request, parent, body);
     requireTarget(child, steps);
     child.operation = operation;
     this.#place(child, request.query, steps.slice(0, -1));
@@ -115,13 +115,8 @@ export class Editor {
     };
   }
 
-  async #single(
-    request: RestconfRequest,
-    parent: DataNode,
-    body: Uint8Array | LongBody,
-    module?: string,
-  ): Promise<DataNode> {
-    const shape = { parent: parent.schema, path: parent.path, ...(module === undefined ? {} : { module }) };
+  async #single(request: RestconfRequest, parent: DataNode, body: Uint8Array | LongBody): Promise<DataNode> {
+    const shape = { parent: parent.schema, path: parent.path };
     return onlyChild(await readBody(body, request.bodyEncoding, this.#operations, shape));
   }
 

@@ -8,7 +8,7 @@ import { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { ValueCheck } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
-import { isAmongRows, isOtherCase } from '../xml-data.ts';
+import { isAmongRows, isOtherCase, tagDefault } from '../xml-data.ts';
 import type { JsonObject, JsonValue } from './json-text.ts';
 import { BulkArray, describeJson, isJsonArray, isJsonObject, JsonNumber, printJson } from './json-text.ts';
 
@@ -70,13 +70,30 @@ class JsonReader {
         if (value !== undefined) this.#member(name, value, parent, module);
       }
     }
+    let isAnnotated = false;
     for (const [name, value] of members) {
       const isKey =
         keys.includes(name) || (keys.length > 0 && keys.some((key) => name === `${parent.schema.module}:${key}`));
       if (isKey) continue;
-      if (name.startsWith('@')) this.#annotation(name, value, parent);
-      else this.#member(name, value, parent, module);
+      if (name.startsWith('@')) isAnnotated = true;
+      else if (this.#isFirstSpelling(name, members, parent)) this.#member(name, value, parent, module);
     }
+    if (!isAnnotated) return;
+    for (const [name, value] of members) if (name.startsWith('@')) this.#annotation(name, value, parent, module);
+  }
+
+  /** Two members with and without the module are one node twice, also where each holds other entries of a list. */
+  #isFirstSpelling(name: string, members: JsonObject, parent: DataNode): boolean {
+    const colon = name.indexOf(':');
+    if (colon < 0) return true;
+    const local = name.slice(colon + 1);
+    if (name !== `${parent.schema.module}:${local}` || !members.has(local)) return true;
+    this.#fault('bad-element', {
+      path: `${parent.path}/${local}`,
+      message: `${local} and ${name} in ${parent.path || 'the top level'} are the same member twice`,
+      info: { 'bad-element': local },
+    });
+    return false;
   }
 
   #member(name: string, value: JsonValue, parent: DataNode, module: string): void {
@@ -105,7 +122,7 @@ class JsonReader {
     const where = parent.path || 'the top level';
     if (module === '') {
       return this.#fault('unknown-element', {
-        path: `/${local}`,
+        path: `${parent.path}/${local}`,
         message: `member "${name}" at the top level needs the name of its module before it (RFC 7951 §4)`,
         info: { 'bad-element': local },
       });
@@ -176,19 +193,47 @@ class JsonReader {
     });
   }
 
-  /** RFC 7952 §5.2: the one annotation known is that of report-all-tagged replies; it carries no configuration. */
-  #annotation(name: string, value: JsonValue, parent: DataNode): void {
-    const annotated = (isJsonArray(value) ? value : [value]).filter((item) => item !== null);
-    for (const item of annotated) {
-      const names = isJsonObject(item) ? [...item.keys()] : [''];
-      const unknown = names.find((annotation) => annotation !== WITH_DEFAULTS_ANNOTATION);
-      if (unknown === undefined) continue;
-      this.#fault('unknown-attribute', {
+  /** RFC 7952 §5.2: the one annotation known is that of report-all-tagged replies. It belongs to a node that came. */
+  #annotation(name: string, value: JsonValue, parent: DataNode, module: string): void {
+    const local = name.slice(1);
+    const schema = local === '' ? parent.schema : this.#schemaOf(local, parent, module);
+    if (!schema) return;
+    const isOne = local === '' || schema.kind !== 'leaf-list';
+    const nodes = local === '' ? [parent] : [...parent.childMap.values()].filter((child) => child.schema === schema);
+    const hasForm = (local === '' || schema.isLeaf) && isJsonArray(value) !== isOne;
+    const items = isJsonArray(value) ? value : [value];
+    // A node that came with a wrong value has its fault already.
+    const isThere = items.length <= nodes.length || this.faults.length > 0;
+    if (!hasForm || !isThere) {
+      const why = hasForm ? 'belongs to nothing in the body' : 'has not the form of RFC 7952 §5.2';
+      this.#fault('bad-attribute', {
         path: parent.path,
-        message: `annotation "${unknown}" in ${name} is unknown`,
-        info: { 'bad-attribute': unknown, 'bad-element': name.slice(1) },
+        message: `annotation ${name} ${why}`,
+        info: { 'bad-attribute': name, 'bad-element': local || schema.name },
       });
       return;
+    }
+    for (const [index, item] of [...items].entries()) {
+      if (item !== null || isOne) this.#annotate(name, item, nodes[index], parent.path);
+    }
+  }
+
+  #annotate(name: string, annotations: JsonValue, node: DataNode | undefined, parentPath: string): void {
+    const entries = isJsonObject(annotations) ? [...annotations] : [['', annotations] as const];
+    for (const [annotation, value] of entries) {
+      const info = { 'bad-attribute': annotation, 'bad-element': name.slice(1) };
+      if (annotation !== WITH_DEFAULTS_ANNOTATION) {
+        const message = `annotation "${annotation}" in ${name} is unknown`;
+        this.#fault('unknown-attribute', { path: parentPath, message, info });
+      } else if (typeof value !== 'boolean') {
+        const message = `annotation "${annotation}" in ${name}: expected true or false, ${describeJson(value)} came`;
+        this.#fault('bad-attribute', { path: parentPath, message, info });
+      } else if (value && node) {
+        const message = tagDefault(node, node.path);
+        if (message !== undefined) {
+          this.#fault('invalid-value', { path: node.path, message, info: { 'bad-element': node.schema.name } });
+        }
+      }
     }
   }
 

@@ -71,10 +71,14 @@ export function stepsTo(node: DataNode): PathStep[] {
 export function printDataPath(steps: readonly PathStep[]): string {
   return steps
     .map(
-      ({ schema, keys }) =>
-        `/${schema.qualifiedName}${keys.length === 0 ? '' : `=${keys.map(encodeURIComponent).join(',')}`}`,
+      ({ schema, keys }) => `/${schema.qualifiedName}${keys.length === 0 ? '' : `=${keys.map(encodeKey).join(',')}`}`,
     )
     .join('');
+}
+
+/** `encodeURIComponent` leaves some reserved characters (RFC 3986 §2.2) as they are. */
+function encodeKey(key: string): string {
+  return encodeURIComponent(key).replace(/[!'()*]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function decodeSegment(text: string): string {

@@ -44,7 +44,7 @@ export function patchTree(context: Context, base: readonly PathStep[], edit: Yan
   let target = way.last;
   if (edit.value) {
     const { schema, path } = way.last;
-    target = onlyChild(dataOf(edit.value, context, { parent: schema, path, module: last.schema.module }));
+    target = onlyChild(dataOf(edit.value, context, { parent: schema, path }));
     requireTarget(target, steps);
     way.last.add(target);
   }

@@ -63,7 +63,6 @@ export async function yangPatch(
   const ds = datastoreOf(request.resource);
   const edit = {
     target: editTarget(ds),
-    testOption: 'test-then-set',
     defaultOperation: 'none',
     comment,
     precondition,

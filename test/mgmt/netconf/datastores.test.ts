@@ -202,7 +202,7 @@ for (const option of ['stop-on-error', 'continue-on-error', 'rollback-on-error']
 }
 
 test(
-  'N60: test-only changes nothing; set takes into the candidate what a commit then refuses',
+  'N60: test-only changes nothing; test-then-set takes nothing that is wrong; set takes into the candidate what a commit then refuses',
   withTwo(async (client) => {
     await client.rpc(edit(AFTR));
     const option = (name: string) => `<test-option>${name}</test-option>`;
@@ -210,6 +210,10 @@ test(
     assert.not.match(await client.rpc(getConfig('', 'candidate')), P);
     const outside = table(binding('203.0.113.9/32', G1));
     assert.is(outcome(await client.rpc(edit(outside, option('test-only'), 'candidate'))), 'operation-failed');
+    assert.is(outcome(await client.rpc(edit(outside, option('test-then-set'), 'candidate'))), 'operation-failed');
+    assert.not.match(await client.rpc(getConfig('', 'candidate')), '203.0.113.9');
+    assert.is(outcome(await client.rpc(edit(table(binding(P, G1)), option('test-then-set'), 'candidate'))), 'ok');
+    assert.match(await client.rpc(getConfig('', 'candidate')), P);
     assert.is(outcome(await client.rpc(edit(outside, option('set'), 'candidate'))), 'ok');
     assert.is(outcome(await client.rpc('<validate><source><candidate/></source></validate>')), 'operation-failed');
     const refused = await client.rpc('<commit/>');

@@ -7,7 +7,7 @@ import { shaCrypt } from '../../../src/sha-crypt.ts';
 import type { Management } from '../../helpers/management.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, binding, edit, GI, getConfig, RESET, table } from '../../helpers/netconf-requests.ts';
+import { AFTR, binding, edit, GI, getConfig, NC_PREFIX, RESET, table } from '../../helpers/netconf-requests.ts';
 
 const test = suite('netconf server');
 const P = '192.0.2.1/32';
@@ -29,6 +29,10 @@ async function outcomes(client: RawClient, operations: readonly string[]): Promi
   const found: string[] = [];
   for (const operation of operations) found.push(outcome(await client.rpc(operation)));
   return found;
+}
+
+function hopLimit(value: string, attributes = ''): string {
+  return `<softwire ${GI}><aftr><name>a</name><hop-limit${attributes}>${value}</hop-limit></aftr></softwire>`;
 }
 
 // One management process for the whole file; the last test ends it.
@@ -68,6 +72,16 @@ const management = await startManagement();
       `<rpc ${NC} message-id="1"><get-config><source><nowhere/></source></get-config></rpc>`,
       'unknown-element',
     ],
+    ...[
+      ['an attribute of an operation', '<get foo="1"/>', 'unknown-attribute'],
+      ['an operation on an operation', `<get ${NC_PREFIX} nc:operation="delete"/>`, 'unknown-attribute'],
+      ['an attribute of a parameter', '<lock><target foo="1"><running/></target></lock>', 'unknown-attribute'],
+      ['text for a datastore', '<lock><target>running</target></lock>', 'bad-element'],
+      ['text in an operation', '<get-config>x<source><running/></source></get-config>', 'bad-element'],
+      ['a parameter of nobody', '<lock><target><running/></target><foo xmlns="urn:x"/></lock>', 'unknown-namespace'],
+    ].map(
+      ([why, operation, tag]) => [`with ${why}`, `<rpc ${NC} message-id="1">${operation}</rpc>`, tag ?? ''] as const,
+    ),
     ['with an unknown parameter', `<rpc ${NC} message-id="1"><commit><now/></commit></rpc>`, 'unknown-element'],
     [
       'with a bad default-operation',
@@ -79,6 +93,20 @@ const management = await startManagement();
       `<rpc ${NC} message-id="1"><get-config><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">foo</with-defaults></get-config></rpc>`,
       'invalid-value',
     ],
+    ...(
+      [
+        ['explicit', 'ok'],
+        ['trim', 'operation-not-supported'],
+        ['report-all', 'operation-not-supported'],
+      ] as const
+    ).map(
+      ([mode, expected]) =>
+        [
+          `copy-config with-defaults ${mode}`,
+          `<rpc ${NC} message-id="1"><copy-config><target><candidate/></target><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">${mode}</with-defaults></copy-config></rpc>`,
+          expected,
+        ] as const,
+    ),
     ['N23 that kills its own session', '', 'invalid-value'],
     [
       'that kills nobody',
@@ -284,6 +312,33 @@ const management = await startManagement();
       'unknown-attribute',
       /192\.0\.2\.1\/32/,
     ],
+    ...['operation="delete"', 'nc:operation="replace"', 'foo="1"'].map(
+      (attribute) =>
+        [
+          `N42 config ${attribute}`,
+          [AFTR, table(binding(P, G1))],
+          edit(`<softwire ${GI}/>`).replace('<config>', `<config ${NC_PREFIX} ${attribute}>`),
+          'unknown-attribute',
+          /192\.0\.2\.1\/32/,
+        ] as const,
+    ),
+    ...(
+      [
+        ['true', 'another value', '63', 'invalid-value', undefined],
+        ['true', 'the default: it was never written', '64', 'ok', /^(?!.*<hop-limit)/s],
+        ['false', 'the default', '64', 'ok', /<hop-limit>64</],
+      ] as const
+    ).map(
+      ([tag, why, value, expected, holds]) =>
+        [
+          `wd:default="${tag}" with ${why}`,
+          [AFTR, hopLimit('7')],
+          edit(hopLimit(value, ` xmlns:wd="urn:ietf:params:xml:ns:netconf:default:1.0" wd:default="${tag}"`)),
+          expected,
+          holds,
+        ] as const,
+    ),
+    ['text in config', [AFTR], edit('abc'), 'bad-element', undefined],
     ['N43 unknown operation', [AFTR], edit(table(binding(P, G1, ' nc:operation="foo"'))), 'bad-attribute', undefined],
     [
       'N44 unknown leaf',
@@ -406,6 +461,24 @@ const management = await startManagement();
       `<filter><softwire xmlns=""><aftr><name>a</name><ipv4-pool/></aftr></softwire></filter>`,
       /192\.0\.2\.0\/24/,
       /binding>/,
+    ],
+    [
+      'an attribute, which no data has',
+      `<filter><softwire ${GI} x="1"><aftr><name>a</name></aftr></softwire></filter>`,
+      /<data/,
+      /softwire/,
+    ],
+    [
+      'an attribute of a content match',
+      `<filter><softwire ${GI}><aftr><name y:x="1" xmlns:y="urn:y">a</name><ipv4-pool/></aftr></softwire></filter>`,
+      /<data/,
+      /aftr/,
+    ],
+    [
+      'an attribute of a selection',
+      `<filter><softwire ${GI}><aftr><ipv4-pool x="1"/><ipv6-address/></aftr></softwire></filter>`,
+      /ipv6-address/,
+      /ipv4-pool/,
     ],
     ['N32 an unknown node', `<filter><softwire ${GI}><colour/></softwire></filter>`, /<data/, /aftr/],
     [

@@ -40,6 +40,10 @@ const good = [
     { 'gi-4over6:softwire': { aftr: [{ name: 'a', enabled: true }] } },
   ],
   [
+    aftr('"@enabled":{"ietf-netconf-with-defaults:default":false},"enabled":false'),
+    { 'gi-4over6:softwire': { aftr: [{ name: 'a', enabled: false }] } },
+  ],
+  [
     '{"ietf-netconf-acm:nacm":{"rule-list":[{"name":"l","group":["*"]}]}}',
     { 'ietf-netconf-acm:nacm': { 'rule-list': [{ name: 'l', group: ['*'] }] } },
   ],
@@ -55,6 +59,7 @@ test('bindings become entries in canonical form', () => {
   assert.is(entry?.leaf('gateway-ipv6-address'), '2001:db8::1');
 });
 
+const DEFAULT = '{"ietf-netconf-with-defaults:default":true}';
 const A = "/gi-4over6:softwire/aftr[name='a']";
 const bad = [
   ['{"softwire":{}}', 'unknown-element', '/softwire', 'no module at the top'],
@@ -100,6 +105,32 @@ const bad = [
   [aftr('"ipv4-pool":["x","x"]'), 'bad-element', `${A}/ipv4-pool[.='x']`, 'value twice'],
   [aftr('"enabled":true,"@enabled":{"a:b":1}'), 'unknown-attribute', A, 'unknown annotation'],
   [aftr('"enabled":true,"@enabled":1'), 'unknown-attribute', A, 'annotation that is no object'],
+  [aftr(`"@enabled":${DEFAULT}`), 'bad-attribute', A, 'annotation of a node that did not come'],
+  [aftr(`"@nothing":${DEFAULT}`), 'unknown-element', `${A}/nothing`, 'annotation of a node that is not in the schema'],
+  [
+    aftr(`"enabled":true,"@enabled":${DEFAULT.replace('true', '"true"')}`),
+    'bad-attribute',
+    A,
+    'default that is a string',
+  ],
+  [aftr(`"enabled":true,"@enabled":[${DEFAULT}]`), 'bad-attribute', A, 'array of annotations for a leaf'],
+  [aftr(`"ipv4-pool":["x"],"@ipv4-pool":${DEFAULT}`), 'bad-attribute', A, 'annotation of a leaf-list that is no array'],
+  [aftr(`"ipv4-pool":["x"],"@ipv4-pool":[null,${DEFAULT}]`), 'bad-attribute', A, 'annotation behind the last entry'],
+  [aftr(`"enabled":false,"@enabled":${DEFAULT}`), 'invalid-value', `${A}/enabled`, 'default with another value'],
+  [aftr(`"@name":${DEFAULT}`), 'invalid-value', `${A}/name`, 'default of a leaf that has none'],
+  [aftr(`"@":${DEFAULT}`), 'invalid-value', A, 'default of an entry'],
+  [
+    aftr('"ipv4-pool":["x"],"gi-4over6:ipv4-pool":["y"]'),
+    'bad-element',
+    `${A}/ipv4-pool`,
+    'a leaf-list under two names',
+  ],
+  [
+    '{"gi-4over6:softwire":{"aftr":[{"name":"a"}],"gi-4over6:aftr":[{"name":"b"}]}}',
+    'bad-element',
+    '/gi-4over6:softwire/aftr',
+    'a list under two names',
+  ],
   [
     aftr('"binding-table":{"binding":[{"ipv4-prefix":"192.0.2.0/33","gateway-ipv6-address":"::1"}]}'),
     'invalid-value',

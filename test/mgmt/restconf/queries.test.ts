@@ -357,6 +357,8 @@ test('R50: the annotation of defaults comes back in', () =>
     assert.match(read.body, '"@hop-limit":{"ietf-netconf-with-defaults:default":true}');
     const reply = await curl(AFTR, { method: 'PUT', body: read.body });
     assert.is(reply.status, 204, reply.body);
+    const explicit = await curl(`${AFTR}?content=config`);
+    assert.not.match(explicit.body, 'hop-limit', 'what was in force by default still is');
   }));
 
 const POST = { method: 'POST' };

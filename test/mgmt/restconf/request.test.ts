@@ -36,6 +36,7 @@ const goodPaths = [
   ['/restconf/yang-library-version', 'yang-library-version'],
   ['/restconf/data/gi-4over6:softwire', '/gi-4over6:softwire'],
   ['/restconf/data/gi-4over6:softwire/aftr', '/gi-4over6:softwire/aftr'],
+  ["/restconf/data/gi-4over6:softwire/aftr=it's%20(x)*!", '/gi-4over6:softwire/aftr=it%27s%20%28x%29%2A%21'],
   ['/restconf/data/gi-4over6:softwire/gi-4over6:aftr=a', '/gi-4over6:softwire/aftr=a'],
   ['/restconf/data/gi-4over6%3Asoftwire/aftr=a', '/gi-4over6:softwire/aftr=a'],
   [`${AFTR}/`, '/gi-4over6:softwire/aftr=a'],

@@ -117,7 +117,8 @@ test('PUT of a container, a leaf and the datastore', () =>
     assert.is(table.status, 204, table.body);
     assert.equal(await entries(box), [B]);
     assert.is((await curl(`${AFTR}/enabled`, { method: 'PUT', body: '{"gi-4over6:enabled":false}' })).status, 201);
-    assert.is((await curl(`${AFTR}/enabled`, { method: 'PUT', body: '{"enabled":true}' })).status, 204);
+    assert.is((await curl(`${AFTR}/enabled`, { method: 'PUT', body: '{"enabled":true}' })).status, 400);
+    assert.is((await curl(`${AFTR}/enabled`, { method: 'PUT', body: '{"gi-4over6:enabled":true}' })).status, 204);
     const data = JSON.parse((await curl(`${DATA}?content=config`)).body);
     delete data['ietf-restconf:data']['gi-4over6:softwire'].gateway;
     assert.is((await curl(DATA, { method: 'PUT', body: JSON.stringify(data) })).status, 204);
@@ -149,14 +150,22 @@ test('DELETE: 204, then 404', () =>
     assert.is((await box.curl(`${AFTR}/ipv4-pool=192.0.2.0%2F24`, { method: 'DELETE' })).status, 204);
   }));
 
-test('unqualified names are taken where the URL settles the module', () =>
+test('RFC 7951 §4: names at the top of a body have their module', () =>
   program.run(async ({ curl }) => {
-    const put = (path: string, body: unknown) => curl(path, { method: 'PUT', body: JSON.stringify(body) });
-    assert.is((await put(B_URL, { binding: [B] })).status, 201);
-    assert.is((await put(SOFTWIRE, { softwire: { gateway: [] } })).status, 204);
-    const posted = await curl(SOFTWIRE, { method: 'POST', body: '{"aftr":[{"name":"z","enabled":false}]}' });
-    assert.is(posted.status, 201, posted.body);
-    assert.is((await curl(DATA, { method: 'POST', body: '{"softwire":{}}' })).status, 400);
+    const bodies = [
+      ['PUT', B_URL, { binding: [B] }],
+      ['PUT', SOFTWIRE, { softwire: { gateway: [] } }],
+      ['POST', SOFTWIRE, { aftr: [{ name: 'z', enabled: false }] }],
+      ['POST', DATA, { softwire: {} }],
+      ['PUT', DATA, { data: {} }],
+      ['PATCH', DATA, { data: {} }],
+      ['POST', '/restconf/operations/gi-4over6:get-version', { input: { version: '1' } }],
+    ] as const;
+    for (const [method, path, body] of bodies) {
+      const reply = await curl(path, { method, body: JSON.stringify(body) });
+      assert.is(reply.status, 400, `${method} ${path}: ${reply.body}`);
+      assert.match(reply.body, /unknown-element|malformed-message/);
+    }
   }));
 
 const AFTR_B = '{"gi-4over6:aftr":[{"name":"b"}]}';

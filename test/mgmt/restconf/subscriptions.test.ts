@@ -206,6 +206,13 @@ test('R64: in XML, with a replay, modified', async () => {
   await stream.stop();
 });
 
+test('a subscription to nothing misses the choice of a target', async () => {
+  const reply = await call('establish-subscription', {});
+  assert.is(statusOf(reply), 400);
+  const [error] = JSON.parse(bodyOf(reply))['ietf-restconf:errors'].error;
+  assert.equal([error['error-tag'], error['error-app-tag']], ['missing-element', 'missing-choice']);
+});
+
 test('R64: what is refused says why in the encoding of the request', async () => {
   const reply = await call('establish-subscription', {
     'ietf-yang-push:datastore': 'ietf-datastores:running',

@@ -87,7 +87,6 @@ const LIST = '/ietf-netconf-acm:nacm/rule-list=';
 const good: readonly (readonly [string, string, readonly Edit[], (box: ProgramBox) => Promise<unknown>, unknown])[] = [
   ['create', TABLE, [['create', rowOf(B2), binding(B2)]], entries, [B1, B2]],
   ['create on /data', DATA, [['create', FULL + rowOf(B2), binding(B2)]], entries, [B1, B2]],
-  ['create with an unqualified name', TABLE, [['create', rowOf(B2), { binding: [B2] }]], entries, [B1, B2]],
   ['delete', TABLE, [['delete', rowOf(B1)]], entries, []],
   ['delete of a leaf', AFTR, [['delete', '/ipv4-pool=198.51.100.0%2F24']], pools, ['192.0.2.0/24']],
   ['remove of what is there', TABLE, [['remove', rowOf(B1)]], entries, []],
@@ -231,7 +230,14 @@ const refused: readonly (readonly [string, string, readonly Edit[], number, stri
   ['bad percent-encoding', TABLE, [['delete', '/binding=%zz']], 400, 'e1 invalid-value'],
   ['another key in the value', TABLE, [['create', rowOf(B2), binding(B1)]], 400, 'e1 invalid-value'],
   ['another resource in the value', AFTR, [['merge', '/hop-limit', binding(B1)]], 400, 'e1 unknown-element'],
-  ['two resources in the value', TABLE, [['create', rowOf(B2), { binding: [B1, B2] }]], 400, 'e1 malformed-message'],
+  [
+    'two resources in the value',
+    TABLE,
+    [['create', rowOf(B2), { 'gi-4over6:binding': [B1, B2] }]],
+    400,
+    'e1 malformed-message',
+  ],
+  ['an unqualified name', TABLE, [['create', rowOf(B2), { binding: [B2] }]], 400, 'e1 unknown-element'],
   ['an empty value', TABLE, [['create', rowOf(B2), {}]], 400, 'e1 malformed-message'],
   ['no value', TABLE, [['create', rowOf(B2)]], 400, 'e1 missing-element'],
   ['a value for delete', TABLE, [['delete', rowOf(B1), binding(B1)]], 400, 'e1 bad-element'],
