@@ -36,13 +36,19 @@ export class TargetRefusal extends Error {
   }
 }
 
+/** Of this device, PEM. */
+export interface OwnCertificate {
+  readonly key: Buffer;
+  readonly cert: Buffer;
+}
+
 export class AftrClient {
   readonly #target: Target;
   readonly #agent: Agent;
 
-  constructor(target: Target) {
+  constructor(target: Target, certificate: OwnCertificate) {
     this.#target = target;
-    this.#agent = agentFor(target);
+    this.#agent = agentFor(target, certificate);
   }
 
   /** One message of advertise-routes, which ends one about `routes` routes; what it answers. @throws TargetRefusal, or Error when there is no answer */
@@ -61,11 +67,11 @@ export class AftrClient {
   }
 
   #post(body: string, timeout: number): Promise<{ status: number; body: string }> {
-    const { url, clientName, password } = this.#target;
+    const { url, clientName, password, clientCertificate } = this.#target;
     const options = {
       agent: this.#agent,
       method: 'POST',
-      auth: `${clientName}:${password}`,
+      ...(clientCertificate === undefined && { auth: `${clientName}:${password}` }),
       timeout,
       headers: {
         'content-type': 'application/yang-data+json',
@@ -96,8 +102,15 @@ async function readBody(response: IncomingMessage): Promise<string> {
 }
 
 /** Connections stay open between messages. Where a fingerprint is configured, it alone says whether it is the AFTR. */
-function agentFor({ serverCertificateFingerprint: fingerprint }: Target): Agent {
-  const options: AgentOptions = { keepAlive: true, maxSockets: 1, ALPNProtocols: ['http/1.1'], timeout: ANSWER_MS };
+function agentFor(target: Target, { key, cert }: OwnCertificate): Agent {
+  const { serverCertificateFingerprint: fingerprint, clientCertificate } = target;
+  const options: AgentOptions = {
+    keepAlive: true,
+    maxSockets: 1,
+    ALPNProtocols: ['http/1.1'],
+    timeout: ANSWER_MS,
+    ...(clientCertificate !== undefined && { key, cert }),
+  };
   return fingerprint === undefined ? new Agent(options) : new PinnedAgent(options, fingerprint);
 }
 
