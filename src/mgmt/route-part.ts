@@ -50,7 +50,7 @@ export class RoutePart {
       },
     });
     this.state = {
-      sources: (aftr, withRoutes) => routeSourceList(this.sources, aftr, withRoutes),
+      sources: (aftr, asked) => routeSourceList(this.sources, aftr, asked),
       targets: (gateway, withRoutes) => this.#gateways.targets(gateway, withRoutes),
       served: (gateway) => this.#gateways.served(gateway),
     };
