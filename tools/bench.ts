@@ -3,6 +3,8 @@
  * a line for each result, or the bench's own table.
  *
  *   datapath   the engine in memory: packets a second at 1,000 and 1,000,000 bindings
+ *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
+ *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
  *   restconf   RESTCONF: reads and writes of one binding and reads of pages beside a bare handler of the same HTTP stack (root)
@@ -31,6 +33,15 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
   datapath: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/datapath.ts')).benchDatapath());
+  },
+  dynamic: async (words) => {
+    const { json, parts } = optionsIn(words, { ...JSON_FILE, parts: { type: 'string' } });
+    requireWritable('json', json);
+    const { benchDynamic, DYNAMIC_PARTS } = await import('./bench/dynamic.ts');
+    const names = parts?.split(',');
+    const wanted = names ? DYNAMIC_PARTS.filter((part) => names.includes(part)) : DYNAMIC_PARTS;
+    if (names && wanted.length !== names.length) throw new UsageError(`--parts takes ${DYNAMIC_PARTS.join(', ')}`);
+    return listed(await benchDynamic(wanted));
   },
   hostile: async (words) => {
     const { json, kinds } = optionsIn(words, { ...JSON_FILE, kinds: { type: 'string' } });

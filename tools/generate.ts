@@ -17,6 +17,7 @@ import {
   dataNodes,
   definition,
   isConfiguration,
+  isMandatory,
   leafType,
   pascalCase,
   sentence,
@@ -61,7 +62,7 @@ function defaultOf(leaf: YangStatement, { base, type }: LeafType): string {
 function leafMember(leaf: YangStatement, isKey: boolean): Member {
   const type = leafType(leaf);
   const hasDefault = argument(leaf, 'default') !== undefined;
-  const isThere = isKey || argument(leaf, 'mandatory') === 'true';
+  const isThere = isKey || isMandatory(leaf);
   const access = leaf.tag.includes('-') ? `node['${leaf.tag}']` : `node.${leaf.tag}`;
   const read = type.read.startsWith('(') ? `(${type.read})` : type.read;
   return {

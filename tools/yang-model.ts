@@ -45,6 +45,9 @@ export function definition(kind: string, name: string): YangStatement {
   return found;
 }
 
+/** What stands in a choice: there is no telling that it is there. */
+const CHOSEN = new WeakSet<YangStatement>();
+
 /** The data nodes below a statement: uses and choices opened, those behind a feature that does not work left out. */
 export function dataNodes(statement: YangStatement): YangStatement[] {
   const nodes: YangStatement[] = [];
@@ -52,8 +55,11 @@ export function dataNodes(statement: YangStatement): YangStatement[] {
     if (NOT_UNDERSTOOD.includes(child.kind)) throw new Error(`${statement.tag}: ${child.kind} is not understood`);
     if (!substatements(child, 'if-feature').every(({ tag }) => isOn(String(tag)))) continue;
     if (DATA_NODES.includes(child.kind)) nodes.push(child);
-    else if (child.kind === 'choice' || child.kind === 'case') nodes.push(...dataNodes(child));
-    else if (child.kind === 'uses') nodes.push(...dataNodes(child), ...dataNodes(definition('grouping', child.tag)));
+    else if (child.kind === 'choice' || child.kind === 'case') {
+      const chosen = dataNodes(child);
+      for (const node of chosen) CHOSEN.add(node);
+      nodes.push(...chosen);
+    } else if (child.kind === 'uses') nodes.push(...dataNodes(child), ...dataNodes(definition('grouping', child.tag)));
   }
   return nodes;
 }
@@ -61,6 +67,11 @@ export function dataNodes(statement: YangStatement): YangStatement[] {
 /** An if-feature expression of the model: names, at most joined by "or". */
 function isOn(expression: string): boolean {
   return expression.split(' or ').some((name) => WORKING_FEATURES.includes(name));
+}
+
+/** Whether a leaf from `dataNodes` is in each entry that holds to the model. */
+export function isMandatory(leaf: YangStatement): boolean {
+  return argument(leaf, 'mandatory') === 'true' && !CHOSEN.has(leaf);
 }
 
 export function isConfiguration(node: YangStatement): boolean {

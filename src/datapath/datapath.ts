@@ -46,8 +46,11 @@ export interface KernelPart {
   check(configuration: Configuration): Promise<readonly Refusal[]>;
   /** Makes the kernel lead the traffic of this configuration to the TUN devices. */
   apply(configuration: Configuration): Promise<void>;
-  /** What in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to. */
-  diagnose(gateways: readonly Uint8Array[]): Promise<readonly Problem[]>;
+  /** What in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to, `boundTo` is one by its IPv4 address. */
+  diagnose(
+    gateways: readonly Uint8Array[],
+    boundTo: (ipv4: number) => Uint8Array | undefined,
+  ): Promise<readonly Problem[]>;
   /** Takes back all that was set, and the devices of these roles. */
   remove(roles: readonly Role[]): Promise<void>;
 }
@@ -134,7 +137,7 @@ export class Datapath implements ControlHandlers {
       setTimeout(() => resolve([{ sentence }]), DIAGNOSIS_MS).unref();
     });
     const found = this.#parts.kernel
-      .diagnose(gateways)
+      .diagnose(gateways, (ipv4) => this.#parts.follower.forwarding('aftr')?.remoteOf(ipv4))
       .then((problems) => {
         this.#found = { problems, atMs: performance.now() };
         return problems;

@@ -183,6 +183,12 @@ export class Forwarding {
     ];
   }
 
+  /** Far end of the binding that holds an address. */
+  remoteOf(ipv4: number): Uint8Array | undefined {
+    const row = this.table.lookup(ipv4);
+    return row === 0 ? undefined : this.table.remotesOf([row], 1)[0];
+  }
+
   /** Runs `body` with no packet being decided. */
   hold(body: () => void): void {
     this.#epochs.hold(HOLD_MS, body);

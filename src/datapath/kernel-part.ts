@@ -43,7 +43,7 @@ export function kernelPart(
       applied = kernelConfig(configuration, devices);
       await kernel.apply(applied);
     },
-    diagnose: (gateways) => kernel.diagnose(applied, gateways),
+    diagnose: (gateways, boundTo) => kernel.diagnose(applied, gateways, boundTo),
     remove: (roles) => kernel.remove(roles.map((role) => devices[role])),
   };
 }

@@ -9,6 +9,8 @@ import { silentNextHop } from './next-hop.ts';
 import { forwardBlocks, readRuleset } from './nftables.ts';
 import type { AftrPart, GatewayPart, KernelConfig } from './plan.ts';
 import { planKernel } from './plan.ts';
+import type { BoundTo, Surroundings } from './recursion.ts';
+import { recursionOf } from './recursion.ts';
 import { readSetting, sysctlName } from './settings.ts';
 
 /** Octets of the outer header. */
@@ -17,11 +19,12 @@ const NO_ANSWER = 'does not answer neighbour discovery: see whether it is up and
 /** Served prefixes whose way is looked up. */
 const MOST_LOOKUPS = 64;
 
-/** Empty when nothing stands in the way. `gateways` are some that the AFTRs' bindings lead to. */
+/** Empty when nothing stands in the way. `gateways` are some that the AFTRs' bindings lead to, `boundTo` is about those bindings. */
 export async function diagnose(
   config: KernelConfig,
   netlink: Netlink,
   gateways: readonly Uint8Array[] = [],
+  boundTo: BoundTo = () => undefined,
 ): Promise<Problem[]> {
   if (config.gateways.length + config.aftrs.length === 0) return [];
   const host = await readHost(netlink);
@@ -40,7 +43,10 @@ export async function diagnose(
   for (const aftr of config.aftrs) {
     found.push(...noDefaultRoute(aftr, host), ...faultsTowardsGateways(aftr, host));
   }
-  if (config.aftrs.length > 0) found.push(...(await unreachedGateways(gateways, host, netlink, unresolved)));
+  if (config.aftrs.length > 0) {
+    const around = { links: host.links, device: config.aftrDevice, netlink, boundTo };
+    found.push(...(await unreachedGateways(gateways, around, netlink, unresolved)));
+  }
   if (ruleset) found.push(...forwardBlocks(ruleset, devices).map((sentence) => ({ sentence })));
   return found;
 }
@@ -54,16 +60,21 @@ function refused({ aftrs }: KernelConfig, { message, role, name, isTunnel }: Hos
 /** As long as one of them is reached, something is forwarded. */
 async function unreachedGateways(
   gateways: readonly Uint8Array[],
-  { links }: HostState,
+  around: Surroundings,
   netlink: Netlink,
   unresolved: readonly Neighbour[],
 ): Promise<Problem[]> {
   const sentences: string[] = [];
   for (const gateway of gateways) {
     const way = await netlink.wayTo(gateway);
-    const silent = silentNextHop(way, gateway, links, unresolved);
+    const silent = silentNextHop(way, gateway, around.links, unresolved);
+    const recursion = await recursionOf(gateway, around);
     const text = formatIpv6(gateway);
     if (way.kind === 'none') sentences.push(`no IPv6 route leads to gateway ${text}, which bindings name`);
+    else if (recursion)
+      sentences.push(
+        `gateway ${text} is reached through softwires, which lead to it: ${recursion}; route it another way`,
+      );
     else if (silent) sentences.push(`${silent}, the next hop to gateway ${text}, ${NO_ANSWER}`);
   }
   const stops = sentences.length === gateways.length ? { stops: { role: 'aftr' as const } } : {};

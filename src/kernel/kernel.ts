@@ -22,6 +22,7 @@ import { hasMarks, loadMarks, marksText, removeMarks } from './nftables.ts';
 import { heldByOthers, onLinkNeighbours } from './on-link.ts';
 import type { KernelConfig, KernelPlan, PlannedRoute, PlannedRule } from './plan.ts';
 import { planKernel } from './plan.ts';
+import type { BoundTo } from './recursion.ts';
 import { isForwardingOn, turnForwardingOn, writeSetting } from './settings.ts';
 
 const TUN_MTU = 65_535;
@@ -82,10 +83,14 @@ export class Kernel {
   }
 
   /** What keeps the traffic of this configuration from flowing; kept for a short while. */
-  async diagnose(config: KernelConfig, gateways: readonly Uint8Array[] = []): Promise<Problem[]> {
+  async diagnose(
+    config: KernelConfig,
+    gateways: readonly Uint8Array[] = [],
+    boundTo: BoundTo = () => undefined,
+  ): Promise<Problem[]> {
     const now = performance.now();
     if (!this.#diagnosis || now - this.#diagnosis.at > DIAGNOSIS_MS) {
-      this.#diagnosis = { at: now, problems: diagnose(config, this.#netlink, gateways) };
+      this.#diagnosis = { at: now, problems: diagnose(config, this.#netlink, gateways, boundTo) };
     }
     const problems = await this.#diagnosis.problems;
     return this.#fault === ''

@@ -27,6 +27,8 @@ export interface Link {
   readonly name: string;
   readonly mtu: number;
   readonly isUp: boolean;
+  /** Of a tunnel over IPv4, where packets go: 4 octets, 0.0.0.0 for many places. */
+  readonly farEnd?: Uint8Array | undefined;
 }
 
 export interface Address {
@@ -87,7 +89,8 @@ export class Netlink {
       if (message.kind !== 'link') return [];
       const { data, attrs } = message;
       const isUp = data.flags?.up === true;
-      return [{ index: data.index ?? 0, name: attrs.ifname ?? '', mtu: attrs.mtu ?? 0, isUp }];
+      const farEnd = attrs.broadcast?.length === 4 ? attrs.broadcast : undefined;
+      return [{ index: data.index ?? 0, name: attrs.ifname ?? '', mtu: attrs.mtu ?? 0, isUp, farEnd }];
     });
   }
 

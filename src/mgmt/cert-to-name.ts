@@ -32,6 +32,8 @@ const LONGEST_CHAIN = 16;
 /** A certificate that a client presented and TLS found to be good. */
 export class PresentedCertificate {
   readonly names: CertificateNames;
+  /** SHA-256 of it, as `AB:CD:EF`. */
+  readonly fingerprint256: string;
   /** In DER: its own, and those of the trusted authorities in its chain. */
   readonly #matchable: readonly Buffer[];
   readonly #fingerprints = new Map<string, readonly string[]>();
@@ -39,6 +41,7 @@ export class PresentedCertificate {
   /** `trusted` are the authorities whose certificates are held here. */
   constructor(leaf: X509Certificate, trusted: readonly X509Certificate[]) {
     this.names = certificateNames(leaf.raw);
+    this.fingerprint256 = leaf.fingerprint256;
     this.#matchable = [leaf, ...authoritiesOf(leaf, trusted)].map(({ raw }) => raw);
   }
 

@@ -82,7 +82,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   datastores.addParticipant(datapath);
   datastores.addParticipant(events);
   const users = new Users(configuration);
-  const routes = new RoutePart(datastores, log);
+  const { key, cert, authorities } = readTlsFiles(options.stateDir);
+  const routes = new RoutePart(datastores, { key, cert }, log);
   datastores.onCommit(({ treeChanged }) => {
     if (treeChanged) users.forget();
   });
@@ -136,7 +137,6 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     },
     moduleSource: (name, revision, format) => context.moduleSource(name, revision, format),
   });
-  const { key, cert, authorities } = readTlsFiles(options.stateDir);
   const certificateUsers = authorities && new CertificateUsers({ configuration, users, authorities });
   const known = new KnownServer(join(options.stateDir, 'events'), events, log);
   const { contentId } = context.yangLibrary();
@@ -158,7 +158,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     operations,
     users,
     certificateUsers,
-    routeSources: routes.users,
+    routeSources: routes,
     key,
     cert,
     hosts: options.listen,

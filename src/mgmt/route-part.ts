@@ -5,8 +5,9 @@ import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
-import type { Softwire } from '../state/model.generated.ts';
+import type { RouteSource, Softwire } from '../state/model.generated.ts';
 import type { RouteConditions } from './alarms/monitor.ts';
+import type { OwnCertificate } from './routes/aftr-client.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
 import { routeOperations } from './routes/operations.ts';
@@ -18,20 +19,20 @@ import type { StoreOperation } from './store-care.ts';
 import { Users } from './users.ts';
 
 export class RoutePart {
-  /** Who may advertise, by the passwords of the configuration. */
-  readonly users: Users;
   readonly sources: RouteSources;
   readonly state: RouteState;
   readonly #gateways: AdvertisingGateways;
+  /** Who may advertise by a password of the configuration. */
+  readonly #users: Users;
   readonly #configuration: () => DataNode;
   readonly #softwire: () => Softwire;
   readonly #log: Log;
   readonly #table: RouteTable;
   readonly #alarms = new RouteAlarms();
 
-  constructor(datastores: Datastores, log: Log) {
+  constructor(datastores: Datastores, certificate: OwnCertificate, log: Log) {
     this.#configuration = () => datastores.runningTree;
-    this.users = new Users(this.#configuration, routeSourceEntry);
+    this.#users = new Users(this.#configuration, routeSourceEntry);
     const softwire = () => datastores.softwire;
     this.#softwire = softwire;
     this.#log = log;
@@ -41,6 +42,7 @@ export class RoutePart {
     this.#gateways = new AdvertisingGateways({
       store: datastores,
       softwire,
+      certificate,
       log,
       watch: (onRoutes) => {
         const watch = new RouteWatch(onRoutes, (error) => log.error({ error }, 'the kernel routes could not be read'));
@@ -48,18 +50,32 @@ export class RoutePart {
       },
     });
     this.state = {
-      sources: (aftr, withRoutes) => routeSourceList(this.sources, aftr, withRoutes),
+      sources: (aftr, asked) => routeSourceList(this.sources, aftr, asked),
       targets: (gateway, withRoutes) => this.#gateways.targets(gateway, withRoutes),
       served: (gateway) => this.#gateways.served(gateway),
     };
     let before = datastores.softwire;
     datastores.onCommit(({ treeChanged }) => {
       if (!treeChanged) return;
-      this.users.forget();
+      this.#users.forget();
       this.sources.configurationChanged(before);
       before = datastores.softwire;
       this.#gateways.follow();
     });
+  }
+
+  /** As Users.verifyPassword, of a route source. */
+  verifyPassword(name: string, password: string, client: string): Promise<boolean> {
+    return this.#users.verifyPassword(name, password, client);
+  }
+
+  /** The route source whose certificate has this SHA-256, in any case. */
+  certified(fingerprint: string): string | undefined {
+    const wanted = fingerprint.toLowerCase();
+    const isIt = ({ certificateFingerprint }: RouteSource) => certificateFingerprint?.toLowerCase() === wanted;
+    return this.#softwire()
+      .aftr.flatMap(({ routeSource }) => routeSource)
+      .find(isIt)?.name;
   }
 
   /** By schema path; `merge` edits running as the caller. */
@@ -94,6 +110,6 @@ export class RoutePart {
   async close(): Promise<void> {
     await this.#gateways.close();
     this.sources.close();
-    await this.users.close();
+    await this.#users.close();
   }
 }

@@ -21,6 +21,7 @@ import type { Behind, DatapathClient } from './datapath-client.ts';
 import { netconfStreams, restconfStream } from './events/stream-state.ts';
 import type { EventStreams } from './events/streams.ts';
 import type { NetconfStatistics, RpcCounters } from './netconf-statistics.ts';
+import type { AskedSources } from './routes/source-data.ts';
 import type { AnySelection } from './selection.ts';
 import { askedKeys, isWanted } from './selection.ts';
 import { softwireList } from './softwire-list.ts';
@@ -84,8 +85,8 @@ export interface StateParts {
 
 /** What is told of routes that are advertised, by instance of the small tree. */
 export interface RouteState {
-  /** The list route-source of an AFTR. */
-  readonly sources: (aftr: DataNode, withRoutes: boolean) => readonly Json[];
+  /** The list route-source of an AFTR: entries that are asked for. */
+  readonly sources: (aftr: DataNode, asked: AskedSources) => readonly Json[];
   /** The list target of a gateway. */
   readonly targets: (gateway: string, withRoutes: boolean) => readonly Json[];
   /** Prefixes that a gateway serves because they were accepted. */
@@ -300,7 +301,15 @@ async function softwireState(
   const asksTargets = isAsked(({ parent }) => parent?.path === TARGETS);
   const asksTold = isAsked(({ parent, kind }) => parent?.path === TARGETS && kind === 'list');
   const asksSources = isAsked(({ parent }) => parent?.path === SOURCES);
-  const asksRoutes = isAsked(({ parent, kind }) => parent?.path === SOURCES && kind === 'list');
+  const sources = nodes.find(({ path }) => path === SOURCES);
+  const routeLists = nodes.filter((node) => node.parent?.path === SOURCES && node.kind === 'list');
+  const askedSources: AskedSources = {
+    names: sources && askedKeys(selection, sources),
+    routes: askedRoutes(
+      selection,
+      routeLists.filter((node) => isWanted(selection, node)),
+    ),
+  };
   const gateways = nodes.find(({ path }) => path === GATEWAYS);
   const [status, counters = [], learned = [], softwires = []] = await Promise.all([
     asksState ? datapath.status() : undefined,
@@ -346,7 +355,7 @@ async function softwireState(
         };
         const own = softwires.find((item) => item.name === name);
         const softwire = softwireList(own?.softwires ?? [], learnedBy('aftr', name)?.pathMtus ?? []);
-        const sources = asksSources && { 'route-source': routes.sources(aftr, asksRoutes) };
+        const sources = asksSources && { 'route-source': routes.sources(aftr, askedSources) };
         return { name, 'binding-table': table, softwire, ...sources, ...statisticsOf('aftr', name) };
       }),
       ...(asksState && {
@@ -364,6 +373,13 @@ async function softwireState(
       }),
     },
   };
+}
+
+/** Which routes, bound or refused, could be wanted. */
+function askedRoutes(selection: AnySelection | undefined, lists: readonly SchemaNode[]): AskedSources['routes'] {
+  if (lists.length === 0) return undefined;
+  const keys = lists.map((list) => askedKeys(selection, list));
+  return { prefixes: keys.every((some) => some !== undefined) ? keys.flat() : undefined };
 }
 
 function learnedPrefix(prefix: string): Json {

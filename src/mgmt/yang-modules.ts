@@ -47,6 +47,7 @@ export const WORKING_FEATURES: readonly string[] = [
   'reassembly',
   'route-advertisement',
   'route-source',
+  'route-source-certificate',
   'softwire-statistics',
   'source-refusal',
   'statistics-reset',

@@ -141,9 +141,11 @@ export interface Target {
   /** RESTCONF root of the AFTR, such as https://aftr.example:8443/restconf. */
   readonly url: string;
   /** Name this gateway has at the AFTR: the name of its route-source. */
-  readonly clientName: string;
+  readonly clientName: string | undefined;
   /** What proves the name. Nobody reads it unless access control says so. */
-  readonly password: string;
+  readonly password: string | undefined;
+  /** A certificate. The AFTR finds the route-source by its fingerprint. */
+  readonly clientCertificate: 'device' | undefined;
   /**
    * SHA-256 of the certificate that is expected from the AFTR; the certificate authorities of the system decide when
    * absent.
@@ -156,8 +158,9 @@ function readTarget(value: unknown): Target {
   return {
     name: String(node.name),
     url: String(node.url),
-    clientName: String(node['client-name']),
-    password: String(node.password),
+    clientName: leafAt(node, 'client-name', String, undefined),
+    password: leafAt(node, 'password', String, undefined),
+    clientCertificate: leafAt(node, 'client-certificate', (value) => String(value) as 'device', undefined),
     serverCertificateFingerprint: leafAt(node, 'server-certificate-fingerprint', String, undefined),
   };
 }
@@ -365,6 +368,11 @@ export interface RouteSource {
   readonly gatewayIpv6Address: Uint8Array;
   /** Hash of its password. */
   readonly password: string | undefined;
+  /**
+   * SHA-256 of its client certificate, which must also be one that this device trusts and valid now. No other route
+   * source of this device has it.
+   */
+  readonly certificateFingerprint: string | undefined;
   /** Prefixes it may advertise, and all that lie in them. */
   readonly allowedPrefix: readonly Ipv4Prefix[];
   /** Most routes taken from it. In routes. */
@@ -384,6 +392,7 @@ function readRouteSource(value: unknown): RouteSource {
     name: String(node.name),
     gatewayIpv6Address: ipv6Value(node['gateway-ipv6-address']),
     password: leafAt(node, 'password', String, undefined),
+    certificateFingerprint: leafAt(node, 'certificate-fingerprint', String, undefined),
     allowedPrefix: arrayAt(node, 'allowed-prefix', ipv4PrefixValue),
     maximumRoutes: leafAt(node, 'maximum-routes', Number, 1000),
     holdTime: leafAt(node, 'hold-time', Number, 90),

@@ -1,6 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { formatIpv6 } from '../../src/address.ts';
 import type { Problem } from '../../src/control.ts';
+import type { KernelPart } from '../../src/datapath/datapath.ts';
 import { Datapath } from '../../src/datapath/datapath.ts';
 import { Follower } from '../../src/datapath/follower.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
@@ -20,7 +22,7 @@ class Recorded {
   kernelFault = '';
   workersFault = '';
   problems: readonly Problem[] = [{ sentence: 'forwarding is off' }];
-  diagnosis: () => Promise<readonly Problem[]> = async () => this.problems;
+  diagnosis: KernelPart['diagnose'] = async () => this.problems;
   readonly datapath: Datapath;
 
   constructor() {
@@ -33,7 +35,7 @@ class Recorded {
           this.events.push(`kernel ${gateway.length} ${aftr.length}`);
           if (this.kernelFault !== '') throw new Error(this.kernelFault);
         },
-        diagnose: () => this.diagnosis(),
+        diagnose: (gateways, boundTo) => this.diagnosis(gateways, boundTo),
         remove: async (roles) => {
           this.events.push(`kernel removed, ${roles.join(' and ')}`);
         },
@@ -83,6 +85,22 @@ test('a commit of rows alone leaves the kernel alone; a role starts when its fir
   store.commit({ softwire: { aftr: [AFTR], gateway: [GATEWAY] } });
   await Promise.all([datapath.apply(3), datapath.follow(), datapath.apply(2)]);
   assert.equal(events, ['workers of aftr over 0 rows', 'kernel 0 1', 'workers of gateway over 1 rows', 'kernel 1 1']);
+});
+
+test('the diagnosis knows gateways of bindings, and whose an address is', async () => {
+  const recorded = new Recorded();
+  const { datapath, store } = recorded;
+  store.commit({ softwire: { aftr: [AFTR] }, put: [BINDING] });
+  await datapath.follow();
+  const seen: (string | undefined)[] = [];
+  recorded.diagnosis = async (gateways, boundTo) => {
+    const inside = [BINDING.address, (BINDING.address ^ 0x8000_0000) >>> 0].map(boundTo);
+    seen.push(...[...gateways, ...inside].map((octets) => octets && formatIpv6(octets)));
+    return [];
+  };
+  await datapath.status();
+  const gateway = formatIpv6(BINDING.gatewayIpv6Address);
+  assert.equal(seen, [gateway, gateway, undefined]);
 });
 
 test('the status: version, hash, rows, and every problem as a sentence', async () => {

@@ -1,6 +1,8 @@
 // needs: root
 /** Dynamic configuration with both boxes of the program: kernel routes of the gateway become bindings at the AFTR, and go again. */
 
+import { X509Certificate } from 'node:crypto';
+import { chownSync, copyFileSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -273,6 +275,45 @@ test('two AFTRs are informed of all routes, and each takes its own', async () =>
   );
   topology.ip('gateway', `route del 10.8.0.0/16 via ${DEVICE}`);
   assert.ok(isReached(DEVICE));
+});
+
+/** The certificate of the gateway, which it signed itself, becomes one that the AFTR trusts; that is read at the start. */
+async function trustTheGateway(): Promise<string> {
+  const file = topology.path('gateway', 'state', 'keys', 'tls.crt');
+  const keys = topology.path('aftr', 'state', 'keys');
+  const trusted = join(keys, 'client-ca.crt');
+  copyFileSync(file, trusted);
+  const { uid, gid } = statSync(join(keys, 'tls.crt'));
+  chownSync(trusted, uid, gid);
+  for (const pid of boxes.pids('aftr', 'management')) process.kill(pid, 'SIGKILL');
+  assert.ok(await until(LONG_MS, () => boxes.pids('aftr', 'management').length > 0 && boxes.isUp('aftr')));
+  return new X509Certificate(readFileSync(file)).fingerprint256;
+}
+
+test('a gateway proves by its certificate who it is; with one that is not expected it gets nowhere, and says why', async () => {
+  const fingerprint = await trustTheGateway();
+  const know = (text: string) => {
+    const entry = { name: 'rack', 'certificate-fingerprint': text };
+    assert.is(boxes.configure('aftr', { name: 'edge', 'route-source': [entry] }).status, 204);
+  };
+  const show = (identity: Json) => {
+    const target = { name: 'edge', ...identity };
+    assert.is(boxes.configure('gateway', { name: 'rack', 'route-advertisement': { target: [target] } }).status, 204);
+  };
+  const target = () => entry('gateway', TARGET);
+  know(Array(32).fill('00').join(':'));
+  show({ 'client-certificate': 'device' });
+  assert.ok(await until(LONG_MS, () => /is that of no route source/.test(String(target()['last-problem']))));
+  assert.is(target()['session-state'], 'failing');
+  assert.ok(await until(2 * LONG_MS, () => learned().length === 0), 'silent for longer than the grace time');
+  know(fingerprint);
+  assert.ok(await until(2 * LONG_MS, () => target()['session-state'] === 'established' && isReached(DEVICE)));
+  const { body } = boxes.restconf('gateway', 'GET', `${TARGET}?content=config`);
+  assert.not.match(body, /client-name|password/, 'one identity replaces the other');
+  show({ 'client-name': 'rack', password: 'secret' });
+  assert.ok(await until(LONG_MS, () => /user or password is wrong/.test(String(target()['last-problem']))));
+  assert.is(boxes.configure('aftr', { name: 'edge', 'route-source': [source] }).status, 204);
+  assert.ok(await until(2 * LONG_MS, () => target()['session-state'] === 'established' && isReached(DEVICE)));
 });
 
 test('an operator may make a learned binding static: nothing is lost, and the withdrawal does not take it', async () => {

@@ -151,7 +151,7 @@ export async function withRestconf(body: (box: Box) => Promise<void>): Promise<v
       const server = await startRestconf({
         operations,
         users,
-        routeSources: users,
+        routeSources: { verifyPassword: async () => false, certified: () => undefined },
         key,
         cert,
         hosts: ['127.0.0.1'],

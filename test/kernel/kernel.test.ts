@@ -530,6 +530,26 @@ const stopping: readonly (readonly [string, string, string])[] = [
   [`ip addr add ${GATEWAY_TUNNEL}/128 dev lo`, `ip addr del ${GATEWAY_TUNNEL}/128 dev lo`, 'gateway home'],
   ['ip -6 route del default', 'ip -6 route add default via 2001:db8:12::80', 'aftr'],
 ];
+test('D129: a gateway whose IPv6 route leads into a softwire; the tunnels over IPv4 are in recursion.test.ts', async () => {
+  const config = configuration({ pools: ['192.0.2.0/24'] });
+  await withKernel(async (kernel) => {
+    await kernel.apply(config);
+    const told = async () => {
+      const netlink = new Netlink();
+      const problems = await diagnose(config, netlink, [address('2001:db8:cafe::1')]);
+      netlink.close();
+      return problems.filter(({ sentence }) => sentence.startsWith('gateway '));
+    };
+    assert.equal(await told(), []);
+    ip('-6 route add 2001:db8:cafe::/48 dev gi-aftr');
+    const sentence =
+      'gateway 2001:db8:cafe::1 is reached through softwires, which lead to it: its IPv6 route leads to gi-aftr, into a softwire itself; route it another way';
+    assert.equal(await told(), [{ sentence, stops: { role: 'aftr' } }]);
+    ip('-6 route del 2001:db8:cafe::/48 dev gi-aftr');
+    assert.equal(await told(), []);
+  });
+});
+
 test('a next hop that does not answer neighbour discovery', async () => {
   const config = configuration({ served: ['198.51.100.0/24'] });
   await withKernel(async (kernel) => {

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -14,6 +15,7 @@ import { startManagement } from '../helpers/management.ts';
 
 const test = suite('docs/tls.md');
 
+const IS_ESTABLISHED = /session-state +established/;
 const page = readFileSync('docs/tls.md', 'utf8');
 const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = '']) => text);
 const dir = mkdtempSync(join(tmpdir(), 'gi4over6-tls-page-'));
@@ -39,8 +41,8 @@ function here(text: string, homePort: number): string {
   return changes.reduce((sum, [found, instead]) => sum.replace(found, instead), text);
 }
 
-async function run(text: string, homePort = 0): Promise<string> {
-  const program = `gi4over6() { '${process.execPath}' '${PROGRAM}' "$@" --socket '${management.socket}'; }\nset -e\n`;
+async function run(text: string, homePort = 0, { socket } = management): Promise<string> {
+  const program = `gi4over6() { '${process.execPath}' '${PROGRAM}' "$@" --socket '${socket}'; }\nset -e\n`;
   const words = ['-c', program + here(text, homePort)];
   const { stdout } = await promisify(execFile)('bash', words, { cwd: dir, timeout: 60_000 });
   return stdout;
@@ -54,16 +56,20 @@ async function freePort(): Promise<number> {
   return address && typeof address === 'object' ? address.port : 0;
 }
 
-const [certificates = '', files = '', map = '', netconf = '', restconf = '', home = '', waiting = ''] = blocks;
+const [certificates = '', files = '', map = '', netconf = '', restconf = ''] = blocks;
+const [rack = '', source = '', target = '', home = '', waiting = ''] = blocks.slice(5);
 
 test('the page has the commands that are looked for', () => {
-  assert.is(blocks.length, 7);
+  assert.is(blocks.length, 10);
   for (const [text, word] of [
     [certificates, 'openssl req'],
     [files, 'install'],
     [map, 'cert-to-name'],
     [netconf, 's_client'],
     [restconf, 'curl'],
+    [rack, 'CN=rack'],
+    [source, 'route-source'],
+    [target, 'client-certificate'],
     [home, 'call-home'],
     [waiting, 'ncclient'],
   ]) {
@@ -79,6 +85,22 @@ test('from nothing to a session over TLS and an answer of RESTCONF', async () =>
   assert.match(answers, /<rpc-reply[^>]* message-id="1"><data.*<name>olga<\/name>/s);
   assert.match(answers, /<rpc-reply[^>]* message-id="2"><ok\/>/);
   assert.match(await run(restconf), '"name":"olga"');
+});
+
+test('a gateway is known by its certificate', async () => {
+  await run(rack);
+  const files = { 'tls.key': readFileSync(join(dir, 'rack.key')), 'tls.crt': readFileSync(join(dir, 'rack.crt')) };
+  const gateway = await startManagement([], undefined, files);
+  await run('gi4over6 set aftr edge ipv6-address 2001:db8:b::1\ngi4over6 set aftr edge ipv4-pool 198.51.100.0/24\n');
+  await run(source);
+  const own = ['ipv6-address 2001:db8:a::1', 'aftr-ipv6-address 2001:db8:b::1', 'ipv4-interface lo'];
+  await run(own.map((words) => `gi4over6 set gateway rack ${words}\n`).join(''), 0, gateway);
+  await run(target, 0, gateway);
+  const ask = () => run('gi4over6 show gateway rack route-advertisement\n', 0, gateway);
+  for (let i = 0; i < 60 && !IS_ESTABLISHED.test(await ask()); i++) await sleep(250);
+  assert.match(await ask(), IS_ESTABLISHED);
+  assert.match(await run('gi4over6 show aftr edge route-source rack\n'), IS_ESTABLISHED);
+  assert.is(await gateway.stop(), 0);
 });
 
 test('call home, to ncclient', async () => {

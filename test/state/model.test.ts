@@ -46,6 +46,23 @@ const TUNNEL_DEFAULTS = {
   sourceRouteOptions: 'drop',
 };
 
+const URL = 'https://aftr.example:8443/restconf';
+const TARGET = {
+  url: URL,
+  clientName: undefined,
+  password: undefined,
+  clientCertificate: undefined,
+  serverCertificateFingerprint: undefined,
+};
+const SOURCE = {
+  password: undefined,
+  certificateFingerprint: undefined,
+  allowedPrefix: [],
+  maximumRoutes: 1000,
+  holdTime: 90,
+  graceTime: 120,
+};
+
 const configurations = [
   ['nothing configured', {}, { gateway: [], aftr: [] }],
   [
@@ -62,6 +79,7 @@ const configurations = [
           ipv4Address: undefined,
           servedPrefix: [],
           ...TUNNEL_DEFAULTS,
+          routeAdvertisement: { routeTable: [], includePrefix: [], excludePrefix: [], target: [] },
         },
       ],
       aftr: [],
@@ -86,6 +104,7 @@ const configurations = [
           bindingCounters: false,
           ...TUNNEL_DEFAULTS,
           bindingTable: { sharedAddress: [] },
+          routeSource: [],
         },
       ],
     },
@@ -115,6 +134,15 @@ const configurations = [
             'outer-fragmentation': false,
             'encapsulation-limit': 4,
             'tcp-mss-clamp': 1420,
+            'route-advertisement': {
+              'route-table': [254, 100],
+              'include-prefix': ['192.0.2.0/24'],
+              'exclude-prefix': ['192.0.2.64/26'],
+              target: [
+                { name: 'one', url: URL, 'client-name': 'g', password: 'secret' },
+                { name: 'two', url: URL, 'client-certificate': 'device', 'server-certificate-fingerprint': 'AB' },
+              ],
+            },
             reassembly: {
               timeout: 30,
               'maximum-fragments': 5,
@@ -168,6 +196,15 @@ const configurations = [
           },
           logEcnAnomalies: false,
           sourceRouteOptions: 'forward',
+          routeAdvertisement: {
+            routeTable: [254, 100],
+            includePrefix: [{ address: 0xc0000200, length: 24 }],
+            excludePrefix: [{ address: 0xc0000240, length: 26 }],
+            target: [
+              { ...TARGET, name: 'one', clientName: 'g', password: 'secret' },
+              { ...TARGET, name: 'two', clientCertificate: 'device', serverCertificateFingerprint: 'AB' },
+            ],
+          },
         },
       ],
       aftr: [],
@@ -187,6 +224,15 @@ const configurations = [
             'softwire-num-threshold': 45,
             'enable-hairpinning': false,
             'binding-counters': true,
+            'route-source': [
+              {
+                name: 'g1',
+                'gateway-ipv6-address': '2001:db8:a::1',
+                password: '$6$',
+                'allowed-prefix': ['192.0.2.0/24'],
+              },
+              { name: 'g2', 'gateway-ipv6-address': '2001:db8:a::2', 'certificate-fingerprint': 'AB', 'hold-time': 9 },
+            ],
             'binding-table': {
               'shared-address': [
                 {
@@ -228,6 +274,22 @@ const configurations = [
               },
             ],
           },
+          routeSource: [
+            {
+              ...SOURCE,
+              name: 'g1',
+              gatewayIpv6Address: ipv6('2001:db8:a::1'),
+              password: '$6$',
+              allowedPrefix: [{ address: 0xc0000200, length: 24 }],
+            },
+            {
+              ...SOURCE,
+              name: 'g2',
+              gatewayIpv6Address: ipv6('2001:db8:a::2'),
+              certificateFingerprint: 'AB',
+              holdTime: 9,
+            },
+          ],
         },
       ],
     },

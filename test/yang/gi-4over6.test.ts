@@ -148,13 +148,12 @@ function sharedAddress(): string {
   return `<shared-address>${address}${portSet}</shared-address>`;
 }
 
-function routeAdvertisement(): string {
-  const where = `${leaf('url', 'https://[2001:db8::1]:8443/restconf')}${leaf('client-name', 'g')}${leaf('password', 'secret')}`;
+function routeAdvertisement(identity = leaf('client-name', 'g') + leaf('password', 'secret')): string {
+  const where = leaf('url', 'https://[2001:db8::1]:8443/restconf') + identity;
   return `<route-advertisement><target>${leaf('name', 'a')}${where}</target></route-advertisement>`;
 }
 
-function routeSource(): string {
-  const identity = leaf('password', `$6$saltsalt$${'x'.repeat(86)}`);
+function routeSource(identity = leaf('password', `$6$saltsalt$${'x'.repeat(86)}`)): string {
   return `<route-source>${leaf('name', 'g')}${REMOTE}${identity}${leaf('allowed-prefix', '192.0.2.0/24')}</route-source>`;
 }
 
@@ -192,6 +191,17 @@ for (const [feature, type, document] of features) {
     const { accepted, complaints } = lintDocument(type, document, [feature]);
     assert.is(complaints, '');
     assert.ok(accepted);
+  });
+}
+
+for (const [end, document] of [
+  ['gateway', gateway(routeAdvertisement(leaf('client-certificate', 'device')))],
+  ['AFTR', aftr(routeSource(leaf('certificate-fingerprint', Array(32).fill('ab').join(':'))))],
+] as const) {
+  test(`feature route-source-certificate, at the ${end}: refused while it is off, taken when it is on`, () => {
+    const without = ['route-advertisement', 'route-source'];
+    assert.not.ok(lintDocument('config', document, without).accepted);
+    assert.is(lintDocument('config', document, [...without, 'route-source-certificate']).complaints, '');
   });
 }
 

@@ -49,10 +49,10 @@ export class Instance {
   }
 
   /** `through`: what the program's command begins with, such as entering a namespace. */
-  static async start(dir: string, through: readonly string[] = []): Promise<Instance> {
+  static async start(dir: string, through: readonly string[] = [], listen = ['127.0.0.1']): Promise<Instance> {
     mkdirSync(dir, { mode: 0o755 });
     const words = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(dir, name)]);
-    const [first = '', ...more] = [...through, process.execPath, PROGRAM, 'run', ...words, '--listen', '127.0.0.1'];
+    const [first = '', ...more] = [...through, process.execPath, PROGRAM, 'run', ...words, '--listen', ...listen];
     const program = spawn(first, more, { stdio: 'ignore' });
     for (let tries = 0; ; tries++) {
       try {

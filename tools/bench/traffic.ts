@@ -9,7 +9,7 @@ import { formatIpv4 } from '../../src/address.ts';
 import { sleep } from './instance.ts';
 import { LineChild } from './line-child.ts';
 
-const SENDER = fileURLToPath(new URL('./udp-sender.js', import.meta.url));
+export const SENDER = fileURLToPath(new URL('./udp-sender.js', import.meta.url));
 const SOURCE = '198.18.0.1';
 const SETTLE_MS = 500;
 
@@ -43,18 +43,19 @@ export class Traffic {
     rate: number,
     work: () => Promise<unknown>,
   ): Promise<{ sent: number; received: number; seconds: number }> {
-    const before = this.#received();
+    const before = received();
     const sender = await LineChild.start(SENDER, [`${rate}`, `${this.#first}`, `${this.#count}`]);
     const began = performance.now();
     await work();
     const seconds = (performance.now() - began) / 1000;
     const sent = Number(await sender.end());
     await sleep(SETTLE_MS);
-    return { sent, received: this.#received() - before, seconds };
+    return { sent, received: received() - before, seconds };
   }
+}
 
-  #received(): number {
-    const text = execFileSync('nft', ['-j', 'list', 'counter', 'ip6', 'bench', 'out'], { encoding: 'utf8' });
-    return Number(/"packets": ?(\d+)/.exec(text)?.[1]);
-  }
+/** Packets that came out so far, of all that was sent since the first Traffic. */
+export function received(): number {
+  const text = execFileSync('nft', ['-j', 'list', 'counter', 'ip6', 'bench', 'out'], { encoding: 'utf8' });
+  return Number(/"packets": ?(\d+)/.exec(text)?.[1]);
 }

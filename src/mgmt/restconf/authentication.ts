@@ -42,15 +42,23 @@ function callerOf(user: string, source: string): Caller {
   return { user, session: 0, face: 'restconf', source };
 }
 
+/** Who may advertise routes. */
+export interface RouteSourceUsers extends Pick<Users, 'verifyPassword'> {
+  /** The route source whose certificate has this SHA-256, as `AB:CD:EF`. */
+  certified(fingerprint: string): string | undefined;
+}
+
 /**
- * The route source that sends a request for advertise-routes, which is no user. @throws RestconfFault as above
+ * The route source that sends a request for advertise-routes, which is no user: `certified` is the one whose certificate was shown,
+ * without one there is the password. @throws RestconfFault as above
  */
 export async function identifyRouteSource(
   sources: Pick<Users, 'verifyPassword'>,
+  certified: string | undefined,
   headers: Headers,
   source: string,
 ): Promise<Caller> {
-  const [name] = await verifiedWords(sources, header(headers, 'authorization') ?? '', source);
+  const name = certified ?? (await verifiedWords(sources, header(headers, 'authorization') ?? '', source))[0];
   return { ...callerOf(name, source), isRouteSource: true };
 }
 

@@ -35,13 +35,34 @@ export class ClientCertificates {
 
   /** The user of the request's connection; undefined when it has no certificate. @throws RestconfFault 401 access-denied */
   userOf(request: IncomingMessage | Http2ServerRequest): string | undefined {
+    const shown = this.#goodOn(request);
+    if (!shown) return undefined;
+    const user = this.#users.userOf(shown);
+    if (user === undefined) throw unauthorized('the client certificate names no user');
+    return user;
+  }
+
+  /**
+   * The route source of the request's connection; undefined when it has no certificate. `find` knows route sources by the SHA-256 of
+   * theirs. @throws RestconfFault 401 access-denied
+   */
+  routeSourceOf(
+    request: IncomingMessage | Http2ServerRequest,
+    find: (fingerprint: string) => string | undefined,
+  ): string | undefined {
+    const shown = this.#goodOn(request);
+    if (!shown) return undefined;
+    const name = find(shown.fingerprint256);
+    if (name === undefined) throw unauthorized('the client certificate is that of no route source');
+    return name;
+  }
+
+  #goodOn(request: IncomingMessage | Http2ServerRequest): PresentedCertificate | undefined {
     const shown = this.#shownOn(request);
     if (shown === 'none') return undefined;
     if (shown === 'untrusted')
       throw unauthorized('the client certificate is not of a trusted authority, or not valid now');
-    const user = this.#users.userOf(shown);
-    if (user === undefined) throw unauthorized('the client certificate names no user');
-    return user;
+    return shown;
   }
 
   #shownOn(request: IncomingMessage | Http2ServerRequest): Shown {

@@ -16,8 +16,7 @@ import { fastify } from 'fastify';
 import type { Log } from '../../log.ts';
 import type { Caller } from '../../state/request.ts';
 import type { CertificateUsers } from '../certificate-users.ts';
-import type { Users } from '../users.ts';
-import type { PasswordUsers } from './authentication.ts';
+import type { PasswordUsers, RouteSourceUsers } from './authentication.ts';
 import { authenticate, identifyRouteSource } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
@@ -54,7 +53,7 @@ export interface RestconfOptions {
   /** Where there are authorities for client certificates. */
   readonly certificateUsers?: CertificateUsers | undefined;
   /** Clients that may advertise routes, and nothing else. */
-  readonly routeSources: Pick<Users, 'verifyPassword'>;
+  readonly routeSources: RouteSourceUsers;
   /** PEM. */
   readonly key: string | Buffer;
   readonly cert: string | Buffer;
@@ -207,7 +206,10 @@ class RestconfFace {
     const { users, routeSources } = this.#options;
     const { path } = splitTarget(originalUrl);
     if (path === HOST_META) return { user: '', session: 0, face: 'restconf', source: ip };
-    if (path === ADVERTISEMENT) return identifyRouteSource(routeSources, headers, ip);
+    if (path === ADVERTISEMENT) {
+      const certified = this.certificates?.routeSourceOf(raw, (fingerprint) => routeSources.certified(fingerprint));
+      return identifyRouteSource(routeSources, certified, headers, ip);
+    }
     const user = this.certificates?.userOf(raw);
     if (user === undefined) return authenticate(users, headers, ip);
     return { user, session: 0, face: 'restconf', source: ip };

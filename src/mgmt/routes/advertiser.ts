@@ -72,6 +72,11 @@ export class Advertiser {
     if (this.#session && !this.#working) this.#workIn(GATHER_MS);
   }
 
+  /** Whether the AFTR knows the newest routes, none still under way. */
+  get isSettled(): boolean {
+    return !this.#working && this.#isKnown();
+  }
+
   isAccepted(number: number): boolean {
     return this.#verdicts.get(number) === '';
   }

@@ -12,6 +12,8 @@ const ANSWER_MS = 10_000;
 /** Longer for what takes longer: an AFTR under load judges and stores some ten thousand routes a second. */
 const ANSWER_MS_PER_ROUTE = 0.5;
 const CONNECT_MS = 5_000;
+/** A connection without a message for so long is closed: an AFTR has room for some hundred, and more gateways than that. */
+const IDLE_MS = 1_000;
 /** Octets of an answer; refused routes are the longest part. */
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 const PATH = '/operations/gi-4over6:advertise-routes';
@@ -36,13 +38,21 @@ export class TargetRefusal extends Error {
   }
 }
 
+/** Of this device, PEM. */
+export interface OwnCertificate {
+  readonly key: Buffer;
+  readonly cert: Buffer;
+}
+
 export class AftrClient {
   readonly #target: Target;
   readonly #agent: Agent;
+  #idle: NodeJS.Timeout | undefined;
 
-  constructor(target: Target) {
+  /** `localAddress` is where it connects from; the system chooses one without it. */
+  constructor(target: Target, certificate: OwnCertificate, localAddress?: string) {
     this.#target = target;
-    this.#agent = agentFor(target);
+    this.#agent = agentFor(target, certificate, localAddress);
   }
 
   /** One message of advertise-routes, which ends one about `routes` routes; what it answers. @throws TargetRefusal, or Error when there is no answer */
@@ -57,15 +67,25 @@ export class AftrClient {
   }
 
   close(): void {
+    clearTimeout(this.#idle);
     this.#agent.destroy();
   }
 
+  #closeWhenIdle(): void {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      for (const sockets of Object.values(this.#agent.freeSockets))
+        for (const socket of sockets ?? []) socket.destroy();
+    }, IDLE_MS);
+    this.#idle.unref();
+  }
+
   #post(body: string, timeout: number): Promise<{ status: number; body: string }> {
-    const { url, clientName, password } = this.#target;
+    const { url, clientName, password, clientCertificate } = this.#target;
     const options = {
       agent: this.#agent,
       method: 'POST',
-      auth: `${clientName}:${password}`,
+      ...(clientCertificate === undefined && { auth: `${clientName}:${password}` }),
       timeout,
       headers: {
         'content-type': 'application/yang-data+json',
@@ -79,6 +99,7 @@ export class AftrClient {
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`the AFTR has not answered within ${timeout} ms`)));
       outgoing.on('error', reject);
+      outgoing.once('close', () => this.#closeWhenIdle());
       outgoing.end(body);
     });
   }
@@ -95,9 +116,17 @@ async function readBody(response: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** Connections stay open between messages. Where a fingerprint is configured, it alone says whether it is the AFTR. */
-function agentFor({ serverCertificateFingerprint: fingerprint }: Target): Agent {
-  const options: AgentOptions = { keepAlive: true, maxSockets: 1, ALPNProtocols: ['http/1.1'], timeout: ANSWER_MS };
+/** Connections stay open between messages that follow each other. Where a fingerprint is configured, it alone says whether it is the AFTR. */
+function agentFor(target: Target, { key, cert }: OwnCertificate, localAddress: string | undefined): Agent {
+  const { serverCertificateFingerprint: fingerprint, clientCertificate } = target;
+  const options: AgentOptions = {
+    keepAlive: true,
+    maxSockets: 1,
+    ALPNProtocols: ['http/1.1'],
+    timeout: ANSWER_MS,
+    ...(clientCertificate !== undefined && { key, cert }),
+    ...(localAddress !== undefined && { localAddress }),
+  };
   return fingerprint === undefined ? new Agent(options) : new PinnedAgent(options, fingerprint);
 }
 

@@ -15,6 +15,7 @@ import { formatNumber, prefixNumber } from '../../state/rows.ts';
 import type { KernelRoute } from './advertised.ts';
 import { advertisedRoutes } from './advertised.ts';
 import { Advertiser } from './advertiser.ts';
+import type { OwnCertificate } from './aftr-client.ts';
 import { AftrClient } from './aftr-client.ts';
 import type { TargetSight } from './route-alarms.ts';
 
@@ -32,6 +33,8 @@ interface Informed {
 export interface GatewayParts {
   readonly store: LearningStore;
   readonly softwire: () => Softwire;
+  /** What a target with client-certificate is shown. */
+  readonly certificate: OwnCertificate;
   readonly log: Log;
   /** Follows the kernel; called once there is something to advertise. What it returns ends it. */
   readonly watch: (onRoutes: (routes: readonly KernelRoute[]) => void) => () => void;
@@ -110,7 +113,7 @@ export class AdvertisingGateways {
     const about = { gateway: gateway.name, target: target.name };
     const parts = {
       gateway: formatIpv6(gateway.ipv6Address ?? new Uint8Array(16)),
-      client: new AftrClient(target),
+      client: new AftrClient(target, this.#parts.certificate),
       onAnswer: () => this.#answered(gateway.name),
       log: (message: string, isGood: boolean) => {
         if (isGood) this.#parts.log.info(about, message);

@@ -35,7 +35,7 @@ async function advertise(
   caller: Caller,
 ): Promise<DataNode> {
   if (!caller.isRouteSource) {
-    const message = `user ${caller.user} is no route source: routes are advertised over RESTCONF by a route-source with its own password`;
+    const message = `user ${caller.user} is no route source: routes are advertised over RESTCONF by a route-source, with its own password or certificate`;
     throw new ManagementError('access-denied', { type: 'protocol', path: operation.path, message });
   }
   const answer = await sources.take(caller, messageOf(operation, input));

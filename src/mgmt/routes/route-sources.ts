@@ -221,9 +221,9 @@ export class RouteSources {
     return { state, lastHeard, expires, problem, refusals: table.refusals(name) };
   }
 
-  /** All routes of a source in key order, undefined for one that is bound. */
-  routes(name: string): [number, Refused | undefined][] {
-    return this.#parts.table.routes(name);
+  /** As RouteTable.routes. */
+  routes(name: string, numbers?: readonly number[]): [number, Refused | undefined][] {
+    return this.#parts.table.routes(name, numbers);
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-/** What the model asks of route sources beyond types: names and tunnel addresses are each of one source. */
+/** What the model asks of route sources beyond types: names, tunnel addresses and certificates are each of one source. */
 
 import { formatIpv6 } from '../../address.ts';
 import type { Aftr } from '../model.generated.ts';
@@ -11,9 +11,10 @@ export function checkRouteSources(
   sink: Pick<FaultSink, 'fault' | 'farEnd'>,
 ): void {
   const names = new Map<string, string>();
+  const certificates = new Map<string, string>();
   for (const aftr of aftrs) {
     const addresses = new Map<string, string>();
-    for (const { name, gatewayIpv6Address } of aftr.routeSource) {
+    for (const { name, gatewayIpv6Address, certificateFingerprint } of aftr.routeSource) {
       const path = `${pathOf(aftr)}/route-source[name='${name}']`;
       const other = names.get(name);
       if (other !== undefined) {
@@ -21,6 +22,13 @@ export function checkRouteSources(
         sink.fault(path, 'duplicate-route-source', message);
       }
       names.set(name, aftr.name);
+      const fingerprint = certificateFingerprint?.toLowerCase();
+      const holder = fingerprint === undefined ? undefined : certificates.get(fingerprint);
+      if (holder !== undefined) {
+        const message = `that is the certificate of route source ${holder} already: a client is known by it`;
+        sink.fault(`${path}/certificate-fingerprint`, 'duplicate-route-source', message);
+      }
+      if (fingerprint !== undefined) certificates.set(fingerprint, name);
       const address = formatIpv6(gatewayIpv6Address);
       const owner = addresses.get(address);
       if (owner !== undefined) {

@@ -163,9 +163,13 @@ export class RouteTable implements Participant {
     return { accepted, refused };
   }
 
-  /** All routes of a source, in key order: undefined for one that is bound. */
-  routes(name: string): [number, Refused | undefined][] {
-    return [...(this.#sources.get(name)?.routes ?? [])].sort(([a], [b]) => a - b);
+  /** All routes of a source, or those of `numbers`, in key order: undefined for one that is bound. */
+  routes(name: string, numbers?: readonly number[]): [number, Refused | undefined][] {
+    const routes = this.#sources.get(name)?.routes;
+    if (!routes) return [];
+    const chosen = numbers ? [...new Set(numbers)].filter((number) => routes.has(number)) : undefined;
+    const found = chosen?.map((number): [number, Refused | undefined] => [number, routes.get(number)]) ?? [...routes];
+    return found.sort(([a], [b]) => a - b);
   }
 
   /** The source is not any more what it was: its bindings went with the commit that changed it. */

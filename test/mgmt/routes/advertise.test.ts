@@ -121,6 +121,28 @@ test('a route becomes a binding of operational, and is in no configuration; with
     assert.is((await sourceState(box))['session-state'], 'idle');
   }));
 
+test('single routes and single sources are read by their keys', () =>
+  withSources(async (box) => {
+    await begin(box, '192.0.2.0/28', '192.0.2.16/28', '8.8.8.0/24');
+    const read = async (path: string) => {
+      const { status, body } = await box.curl(`${AFTR}/${path}`);
+      return status === 200 ? Object.values(JSON.parse(body) as Json)[0] : status;
+    };
+    const [learned, refused] = ['learned-route', 'refused-route'].map((list) => `route-source=g1/${list}=`);
+    assert.equal(await read(`${learned}192.0.2.16%2F28`), [{ 'ipv4-prefix': '192.0.2.16/28' }]);
+    assert.is(await read(`${learned}192.0.2.32%2F28`), 404);
+    assert.is(await read(`${learned}8.8.8.0%2F24`), 404, 'it is refused');
+    const [entry] = (await read(`${refused}8.8.8.0%2F24`)) as readonly Json[];
+    assert.is(entry?.reason, 'not-allowed');
+    assert.is(await read(`${refused}192.0.2.16%2F28`), 404);
+    assert.is((await sourceState(box, 'g2'))['session-state'], 'idle');
+    const keyed = (prefix: string) =>
+      `<softwire xmlns="urn:gi-4over6"><aftr><route-source><name>g1</name><learned-route><ipv4-prefix>${prefix}</ipv4-prefix></learned-route></route-source></aftr></softwire>`;
+    const reply = await box.netconf.rpc(`<get><filter type="subtree">${keyed('192.0.2.0/28')}</filter></get>`);
+    assert.match(reply, '192.0.2.0/28');
+    assert.not.match(reply, '192.0.2.16/28');
+  }));
+
 test('a refused route is an alarm with its reasons', () =>
   withSources(async (box) => {
     await begin(box, '8.8.8.0/24');
