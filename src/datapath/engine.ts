@@ -49,7 +49,7 @@ import {
   SOFTWIRE_SIZES,
 } from './layout.ts';
 import { sameFourWords } from './memory.ts';
-import { OwnAddresses, touchesOwn } from './own-addresses.ts';
+import { ANY_OWN, NO_HOSTS, OwnAddresses, touchesOwn } from './own-addresses.ts';
 import { PathMtus } from './path-mtus.ts';
 import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { portSetRow } from './port-sets.ts';
@@ -284,7 +284,7 @@ export class Engine {
     const softwire = this.#softwireOf[k] ?? 0;
     const s = softwire << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
-    if (((batch.words[w + 2] ?? 0) & 0xff) === 0 || touchesOwn(this.#own.words, batch.words, w)) return false;
+    if (((batch.words[w + 2] ?? 0) & 0xff) === 0 || touchesOwn(this.#own.words, batch.words, w, NO_HOSTS)) return false;
     const isSeldom = len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || this.#asksMore;
     if (isSeldom && !this.#mayPass(batch, w, len, softwire, row)) return false;
     this.#encapsulation.writeHeader(batch, at, len, 0, softwire, row);
@@ -320,7 +320,7 @@ export class Engine {
     const templates = this.#softwires.words;
     if (!sameFourWords(words, w + 2, this.#table.rows, row << ROW_SHIFT)) return false;
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
-    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || touchesOwn(this.#own.words, words, inner)) return false;
+    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || touchesOwn(this.#own.words, words, inner, ANY_OWN)) return false;
     if (len - OUTER_LEN > ((templates[s + SOFTWIRE_SIZES] ?? 0) & EGRESS_MTU_MASK)) return false;
     if (this.#asksMore && !this.#mayLeave(words, inner, s)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;

@@ -466,7 +466,7 @@ export class SlowPath {
 
   /** The softwire of the instance that has this ipv4-address; 0 when none has. */
   #byIpv4Address(address: number): number {
-    return this.#own.mayHold(address) ? this.#softwires.byIpv4Address(address) : 0;
+    return this.#own.isInstance(address) ? this.#softwires.byIpv4Address(address) : 0;
   }
 
   /** RFC 7126 §4.3, §4.4: source routes are dropped unless the instance is told to let them pass. */
