@@ -147,7 +147,7 @@ export class Engine {
       replies,
       budget,
     });
-    this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals);
+    this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals, gateways);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
@@ -159,6 +159,7 @@ export class Engine {
     replies: Replies,
     errors: Icmpv6Errors,
     refusals: GatewayRefusals,
+    gateways: GatewayIndex | undefined,
   ): SlowPath {
     const { role, seed } = memory;
     const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
@@ -167,7 +168,7 @@ export class Engine {
     const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refused);
     const events = new Events(memory.workers, memory.events);
     const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, refusals, tunnelErrors };
-    return new SlowPath({ ...parts, fragments: this.fragments, events, worker, seed });
+    return new SlowPath({ ...parts, gateways, fragments: this.fragments, events, worker, seed });
   }
 
   /** Whether something that waits ends, though no packet comes. */
