@@ -113,7 +113,7 @@ export class PortSetPath {
 
   /** Whether packet `k` comes from a gateway of its instance: whose port set could a stranger's be? */
   #isGateway({ words, instances }: Batch, k: number, outer: number): boolean {
-    return !this.#gateways || this.#gateways.find(instances[k] ?? 0, words, (outer + IPV6_SOURCE) >> 2) !== 0;
+    return this.#gateways?.find(instances[k] ?? 0, words, (outer + IPV6_SOURCE) >> 2) !== 0;
   }
 
   #comesFrom(words: Int32Array, outer: number, row: number): boolean {
