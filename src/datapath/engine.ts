@@ -49,7 +49,7 @@ import {
   SOFTWIRE_SIZES,
 } from './layout.ts';
 import { sameFourWords } from './memory.ts';
-import { OwnAddresses, touchesOwn } from './own-addresses.ts';
+import { ANY_OWN, NO_HOSTS, OwnAddresses, touchesOwn } from './own-addresses.ts';
 import { PathMtus } from './path-mtus.ts';
 import { DESTINATION_WORD, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { portSetRow } from './port-sets.ts';
@@ -147,7 +147,7 @@ export class Engine {
       replies,
       budget,
     });
-    this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals);
+    this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals, gateways);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
     this.#softwireOf = new Int32Array(capacity);
@@ -159,6 +159,7 @@ export class Engine {
     replies: Replies,
     errors: Icmpv6Errors,
     refusals: GatewayRefusals,
+    gateways: GatewayIndex | undefined,
   ): SlowPath {
     const { role, seed } = memory;
     const [table, softwires, own] = [this.#table, this.#softwires, this.#own];
@@ -167,7 +168,7 @@ export class Engine {
     const tunnelErrors = new TunnelErrors(role, table, softwires, replies, pathMtus, refused);
     const events = new Events(memory.workers, memory.events);
     const parts = { role, table, softwires, own, encapsulation, pathMtus, replies, errors, refusals, tunnelErrors };
-    return new SlowPath({ ...parts, fragments: this.fragments, events, worker, seed });
+    return new SlowPath({ ...parts, gateways, fragments: this.fragments, events, worker, seed });
   }
 
   /** Whether something that waits ends, though no packet comes. */
@@ -284,7 +285,7 @@ export class Engine {
     const softwire = this.#softwireOf[k] ?? 0;
     const s = softwire << SOFTWIRE_SHIFT;
     const templates = this.#softwires.words;
-    if (((batch.words[w + 2] ?? 0) & 0xff) === 0 || touchesOwn(this.#own.words, batch.words, w)) return false;
+    if (((batch.words[w + 2] ?? 0) & 0xff) === 0 || touchesOwn(this.#own.words, batch.words, w, NO_HOSTS)) return false;
     const isSeldom = len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0) || this.#asksMore;
     if (isSeldom && !this.#mayPass(batch, w, len, softwire, row)) return false;
     this.#encapsulation.writeHeader(batch, at, len, 0, softwire, row);
@@ -320,7 +321,7 @@ export class Engine {
     const templates = this.#softwires.words;
     if (!sameFourWords(words, w + 2, this.#table.rows, row << ROW_SHIFT)) return false;
     if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) return false;
-    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || touchesOwn(this.#own.words, words, inner)) return false;
+    if (((words[inner + 2] ?? 0) & 0xff) <= 1 || touchesOwn(this.#own.words, words, inner, ANY_OWN)) return false;
     if (len - OUTER_LEN > ((templates[s + SOFTWIRE_SIZES] ?? 0) & EGRESS_MTU_MASK)) return false;
     if (this.#asksMore && !this.#mayLeave(words, inner, s)) return false;
     const tos = ((words[inner] ?? 0) >>> 8) & 0xff;

@@ -11,7 +11,7 @@ import { ABOUT_TUNNEL, ABOUT_UNBOUND } from './icmp-budget.ts';
 import { FLAG_ICMPV6_ERRORS, ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
 import { sameFourWords, swapWord } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
-import { touchesOwn } from './own-addresses.ts';
+import { ANY_OWN, NO_HOSTS, touchesOwn } from './own-addresses.ts';
 import { DESTINATION_WORD, isHost, isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { plainPort } from './ports.ts';
 import type { Replies } from './replies.ts';
@@ -83,7 +83,7 @@ export class Junk {
     const { words } = batch;
     const w = (batch.at[k] ?? 0) >> 2;
     if (row !== 0 || batch.otherRows[k] !== 0) return false;
-    if (!isSoundIpv4(batch, w, batch.lengths[k] ?? 0) || touchesOwn(this.#own.words, words, w)) return false;
+    if (!isSoundIpv4(batch, w, batch.lengths[k] ?? 0) || touchesOwn(this.#own.words, words, w, NO_HOSTS)) return false;
     if (this.#isGateway) return this.#end(batch, k, DROP_OUTSIDE_SERVED_PREFIX, 0);
     const destination = swapWord(words[w + DESTINATION_WORD] ?? 0) >>> 0;
     const isShared = this.#mayBeShared(destination);
@@ -101,7 +101,8 @@ export class Junk {
     const inner = w + OUTER_WORDS;
     const len = batch.lengths[k] ?? 0;
     if (!isPlainOuter(words, w, len) || !isSoundIpv4(batch, inner, len - OUTER_LEN)) return false;
-    if (mayBeMartian(words[w + OUTER_SOURCE_WORD] ?? 0) || touchesOwn(this.#own.words, words, inner)) return false;
+    if (mayBeMartian(words[w + OUTER_SOURCE_WORD] ?? 0) || touchesOwn(this.#own.words, words, inner, ANY_OWN))
+      return false;
     const softwire = this.#softwires.byLocal(words, w + OUTER_DESTINATION_WORD);
     if (softwire === 0) return false;
     if (this.#isGateway) {

@@ -6,10 +6,10 @@
  *   3. at the end of a batch, copies whose first fragment has come are decided as if they had come now; those that waited
  *      too long are dropped
  *
- * Both stores are rings of fixed size in which the oldest make room, so no sender can fill them for good. Ports are kept
+ * Both stores are of fixed size, and the oldest make room, so no sender can fill them for good. Ports are kept
  * in sixteen rings, by source, and one more for those who may not send what they sent; of the copies that wait the packets of
- * one source have a share at most. A packet of the tunnel is found under its outer source too:
- * no subscriber can end what another has begun.
+ * one source have a share at most, and who has most of them makes room. A packet of the tunnel is found under its outer source
+ * too: no subscriber can end what another has begun.
  */
 
 import type { Batch } from './batch.ts';
@@ -62,7 +62,7 @@ export class PortFragments {
   readonly #words = new Int32Array(this.#octets.buffer);
   readonly #waitingKeys = new Int32Array(PLACES * KEY_WORDS);
   readonly #waitingSince = new Float64Array(PLACES);
-  /** Octets of the copy; 0 in a place that is free again. */
+  /** Octets of the copy. */
   readonly #copied = new Int32Array(PLACES);
   /** Octets that were received; of a packet that was put together, all of it at least. */
   readonly #received = new Int32Array(PLACES);
@@ -73,9 +73,10 @@ export class PortFragments {
   readonly #sharesOf = new Int32Array(PLACES);
   /** Copies by hash of their source. */
   readonly #shares = new Int32Array(PLACES);
-  /** Places in use are those from `oldest` to before `newest`, which count on for ever. */
-  #oldest = 0;
-  #newest = 0;
+  /** All places: first those of copies, as they came, then free ones. */
+  readonly #places = Int32Array.from({ length: PLACES }, (_, place) => place);
+  /** Copies that wait. */
+  #waiting = 0;
 
   /** `seed` is random: nobody outside can choose packets that fall into one bucket. */
   constructor(seed: number) {
@@ -84,8 +85,8 @@ export class PortFragments {
 
   /** Whether `end` has something to do. */
   hasEnding(nowMs: number): boolean {
-    if (this.#oldest === this.#newest) return false;
-    return this.#hasNews || nowMs - (this.#waitingSince[this.#oldest % PLACES] ?? 0) > WAIT_MS;
+    if (this.#waiting === 0) return false;
+    return this.#hasNews || nowMs - (this.#waitingSince[this.#places[0] ?? 0] ?? 0) > WAIT_MS;
   }
 
   /**
@@ -132,8 +133,8 @@ export class PortFragments {
     this.#readKey(batch.buf, at, outer);
     const share = this.#sourceHash(outer) & (PLACES - 1);
     if (len > LONGEST || (this.#shares[share] ?? 0) >= SHARE) return DROP_FRAGMENT_UNPLACED;
-    if (this.#newest - this.#oldest === PLACES && !this.#giveUpOldest(batch)) return DROP_FRAGMENT_UNPLACED;
-    const place = this.#newest++ % PLACES;
+    if (this.#waiting === PLACES && !this.#giveUpOne(batch)) return DROP_FRAGMENT_UNPLACED;
+    const place = this.#places[this.#waiting++] ?? 0;
     this.#copy(batch, at, len, outer, place);
     this.#waitingKeys.set(this.#key, place * KEY_WORDS);
     this.#waitingSince[place] = batch.nowMs;
@@ -155,17 +156,15 @@ export class PortFragments {
    */
   end(batch: Batch): void {
     this.#hasNews = false;
-    for (let i = this.#oldest; i < this.#newest; i++) {
-      const place = i % PLACES;
-      if ((this.#copied[place] ?? 0) === 0) continue;
+    for (let i = 0; i < this.#waiting; ) {
+      const place = this.#places[i] ?? 0;
       const isLate = batch.nowMs - (this.#waitingSince[place] ?? 0) > WAIT_MS;
-      if (!isLate && !this.#isKnown(place, batch.nowMs)) continue;
-      if (!this.#putLate(batch, place, isLate ? DROP_FRAGMENT_UNPLACED : HELD)) {
+      if (!isLate && !this.#isKnown(place, batch.nowMs)) i++;
+      else if (!this.#putLate(batch, i, isLate ? DROP_FRAGMENT_UNPLACED : HELD)) {
         this.#hasNews = true;
-        break;
+        return;
       }
     }
-    while (this.#oldest < this.#newest && this.#copied[this.#oldest % PLACES] === 0) this.#oldest++;
   }
 
   // Known ports ---------------------------------------------------------------------------------------------------------
@@ -244,14 +243,22 @@ export class PortFragments {
     return known !== NONE && nowMs - (this.#knownAt[known] ?? 0) <= KNOWN_MS;
   }
 
-  #giveUpOldest(batch: Batch): boolean {
-    const place = this.#oldest % PLACES;
-    const isGone = this.#copied[place] === 0 || this.#putLate(batch, place, DROP_FRAGMENT_UNPLACED);
-    if (isGone) this.#oldest++;
-    return isGone;
+  /** The oldest copy of a source that has most of them: few senders push out nothing of others. */
+  #giveUpOne(batch: Batch): boolean {
+    let most = 0;
+    let given = 0;
+    for (let i = 0; i < this.#waiting; i++) {
+      const share = this.#shares[this.#sharesOf[this.#places[i] ?? 0] ?? 0] ?? 0;
+      if (share <= most) continue;
+      most = share;
+      given = i;
+    }
+    return this.#putLate(batch, given, DROP_FRAGMENT_UNPLACED);
   }
 
-  #putLate(batch: Batch, place: number, verdict: number): boolean {
+  /** Ends the waiting of copy `i` in a late place of the batch; false while there is none. */
+  #putLate(batch: Batch, i: number, verdict: number): boolean {
+    const place = this.#places[i] ?? 0;
     const len = this.#copied[place] ?? 0;
     const from = place * PLACE_OCTETS;
     const k = batch.addLate(verdict === HELD ? len : 0);
@@ -266,9 +273,10 @@ export class PortFragments {
     batch.settlements.share(k, instance, this.#heldPackets[place] ?? 0, this.#heldOctets[place] ?? 0);
     batch.lengths[k] = this.#received[place] ?? 0;
     batch.instances[k] = instance;
-    this.#copied[place] = 0;
     const share = this.#sharesOf[place] ?? 0;
     this.#shares[share] = (this.#shares[share] ?? 0) - 1;
+    this.#places.copyWithin(i, i + 1, this.#waiting);
+    this.#places[--this.#waiting] = place;
     return true;
   }
 }

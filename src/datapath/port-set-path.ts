@@ -5,6 +5,7 @@
 
 import type { Batch } from './batch.ts';
 import type { Fragments } from './fragments.ts';
+import type { GatewayIndex } from './gateway-index.ts';
 import { ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK } from './layout.ts';
 import { sameFourWords } from './memory.ts';
 import { PortFragments } from './port-fragments.ts';
@@ -13,7 +14,7 @@ import type { Ports } from './ports.ts';
 import { findPorts, PORTS_FOUND, PORTS_NONE } from './ports.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
-import { DROP_MALFORMED_ICMP, DROP_NO_BINDING, DROP_NO_PORT } from './verdict.ts';
+import { DROP_MALFORMED_ICMP, DROP_NO_BINDING, DROP_NO_PORT, DROP_SOURCE_MISMATCH } from './verdict.ts';
 import * as ipv4 from './wire/ipv4.ts';
 import { IPV6_SOURCE } from './wire/ipv6.ts';
 
@@ -36,14 +37,22 @@ export class PortSetPath {
   readonly #table: TableReader;
   readonly #softwires: Softwires;
   readonly #outerFragments: Fragments;
+  readonly #gateways: GatewayIndex | undefined;
   readonly #fragments: PortFragments;
   readonly #ports: Ports = { source: 0, destination: 0, quote: 0 };
 
-  /** `seed` is random. */
-  constructor(table: TableReader, softwires: Softwires, outerFragments: Fragments, seed: number) {
+  /** `gateways` are those of an AFTR, `seed` is random. */
+  constructor(
+    table: TableReader,
+    softwires: Softwires,
+    outerFragments: Fragments,
+    gateways: GatewayIndex | undefined,
+    seed: number,
+  ) {
     this.#table = table;
     this.#softwires = softwires;
     this.#outerFragments = outerFragments;
+    this.#gateways = gateways;
     this.#fragments = new PortFragments(seed);
   }
 
@@ -85,6 +94,7 @@ export class PortSetPath {
     const outer = batch.sides[k] === 4 ? -1 : packet.outer;
     if (ipv4.fragmentOffset(buf, at) !== 0) {
       if (this.#fragments.find(buf, at, outer, ports, nowMs)) return PORTS_FOUND;
+      if (outer >= 0 && !this.#isGateway(batch, k, outer)) return DROP_SOURCE_MISMATCH;
       const { heldPackets, heldOctets } = this.#outerFragments;
       return this.#fragments.wait(
         batch,
@@ -99,6 +109,11 @@ export class PortSetPath {
     if (found !== PORTS_FOUND) return found === PORTS_NONE ? DROP_NO_PORT : DROP_MALFORMED_ICMP;
     if (ports.quote !== 0 && !isQuoteOf(buf, at, ports.quote, end)) return DROP_MALFORMED_ICMP;
     return PORTS_FOUND;
+  }
+
+  /** Whether packet `k` comes from a gateway of its instance: whose port set could a stranger's be? */
+  #isGateway({ words, instances }: Batch, k: number, outer: number): boolean {
+    return this.#gateways?.find(instances[k] ?? 0, words, (outer + IPV6_SOURCE) >> 2) !== 0;
   }
 
   #comesFrom(words: Int32Array, outer: number, row: number): boolean {

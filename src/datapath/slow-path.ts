@@ -11,6 +11,7 @@ import type { Encapsulation } from './encapsulation.ts';
 import type { Role } from './engine.ts';
 import type { Events } from './events.ts';
 import type { Fragments } from './fragments.ts';
+import type { GatewayIndex } from './gateway-index.ts';
 import type { GatewayRefusals } from './gateway-refusals.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import { FLAG_DENY_ICMPV4, FLAG_HAIRPINNING, FLAG_SOURCE_ROUTES } from './layout.ts';
@@ -124,6 +125,8 @@ export interface SlowPathParts {
   readonly errors: Icmpv6Errors;
   readonly refusals: GatewayRefusals;
   readonly tunnelErrors: TunnelErrors;
+  /** Those of an AFTR. */
+  readonly gateways: GatewayIndex | undefined;
   /** Random. */
   readonly seed: number;
 }
@@ -162,7 +165,7 @@ export class SlowPath {
     this.#tunnelErrors = parts.tunnelErrors;
     this.#fragments = parts.fragments;
     this.#pathMtus = parts.pathMtus;
-    this.#portSets = new PortSetPath(parts.table, parts.softwires, parts.fragments, parts.seed);
+    this.#portSets = new PortSetPath(parts.table, parts.softwires, parts.fragments, parts.gateways, parts.seed);
   }
 
   /** Decides packet `k`: leaves its verdict and instance, and the outputs. */
@@ -361,6 +364,7 @@ export class SlowPath {
     const destination = ipv4.destination(buf, packet.at);
     const from = this.#lookups.rowOf(ipv4.source(buf, packet.at)) || this.#portSets.rowOf(batch, packet, BY_SOURCE);
     if (from === 0 || from === -DROP_NO_BINDING) return this.#refusals.refuse(batch, packet, DROP_UNBOUND_SOURCE);
+    if (from === -DROP_SOURCE_MISMATCH) return this.#refusals.refuse(batch, packet, DROP_SOURCE_MISMATCH);
     if (from < 0) return -from;
     packet.row = from;
     if (!this.#lookups.comesFrom(batch.words, packet.outer, packet.row)) {
@@ -466,7 +470,7 @@ export class SlowPath {
 
   /** The softwire of the instance that has this ipv4-address; 0 when none has. */
   #byIpv4Address(address: number): number {
-    return this.#own.mayHold(address) ? this.#softwires.byIpv4Address(address) : 0;
+    return this.#own.isInstance(address) ? this.#softwires.byIpv4Address(address) : 0;
   }
 
   /** RFC 7126 §4.3, §4.4: source routes are dropped unless the instance is told to let them pass. */

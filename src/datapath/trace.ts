@@ -9,6 +9,7 @@ import type { EngineMemory } from './engine.ts';
 import { Engine } from './engine.ts';
 import { Events } from './events.ts';
 import { PACKET_MAX, STRIDE } from './packet-device.ts';
+import type { RowCountersMemory } from './row-counters.ts';
 import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, HELD, REPLIED } from './verdict.ts';
 
 const ENDS: PacketEnd[] = [];
@@ -62,6 +63,7 @@ export function tracePacket(
  * still send are as now. Of fragments none is there.
  */
 function withoutEffect(memory: EngineMemory): EngineMemory {
+  const { statistics } = memory;
   const { gauges, rings } = memory.fragments;
   return {
     ...memory,
@@ -72,9 +74,14 @@ function withoutEffect(memory: EngineMemory): EngineMemory {
     pathMtus: memory.pathMtus.slice(0),
     sourceRefusals: memory.sourceRefusals.slice(0),
     violations: memory.violations.slice(0),
-    statistics: undefined,
+    statistics: statistics && { ...statistics, counters: countingNothing(statistics.counters) },
     fragments: { ...memory.fragments, gauges: gauges.slice(0), rings: rings.slice(0) },
   };
+}
+
+/** The same counters, of which an engine is told that no instance is counted. */
+function countingNothing(counters: RowCountersMemory): RowCountersMemory {
+  return { ...counters, counting: new SharedArrayBuffer(counters.counting.byteLength) };
 }
 
 function outputOf(batch: Batch, slot: number): string {

@@ -18,7 +18,7 @@
 
 import type { Batch } from './batch.ts';
 import type { Role } from './engine.ts';
-import { ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
+import { FLAG_ENCAPSULATION_LIMIT, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
 import type { PathMtus } from './path-mtus.ts';
 import { isShared, portSetRow } from './port-sets.ts';
 import type { Ports } from './ports.ts';
@@ -111,7 +111,8 @@ export class TunnelErrors {
     quote.softwire = softwire;
     quote.packet = message + ICMPV6_HEADER_LEN;
     quote.end = message + len;
-    quote.inner = innerOf(batch, quote.packet, quote.end);
+    const hasLimit = this.#softwires.has(softwire, FLAG_ENCAPSULATION_LIMIT);
+    quote.inner = innerOf(batch, quote.packet, quote.end, hasLimit);
     if (quote.inner < 0) return DROP_ICMP_NOT_RELAYED;
     quote.row = this.#rowOf(buf, quote, this.#isGateway);
     if (!this.#isOurs(buf, quote)) return DROP_ICMP_ERROR_MISMATCH;
@@ -201,9 +202,10 @@ export class TunnelErrors {
 
 /**
  * The IPv4 header in the tunnel packet that is quoted from `packet` to `end`: behind the outer header, the header of a first
- * fragment and our destination options, as this end writes them. -1 when it is not there whole with eight octets behind it.
+ * fragment and, with `hasLimit`, our destination options, as this end writes them. -1 when it is not there whole with eight
+ * octets behind it.
  */
-function innerOf({ buf, words }: Batch, packet: number, end: number): number {
+function innerOf({ buf, words }: Batch, packet: number, end: number, hasLimit: boolean): number {
   if (end - packet < ipv6.IPV6_HEADER_LEN || u8(buf, packet) >>> 4 !== 6) return -1;
   let header = ipv6.nextHeader(buf, packet);
   let at = packet + ipv6.IPV6_HEADER_LEN;
@@ -212,8 +214,9 @@ function innerOf({ buf, words }: Batch, packet: number, end: number): number {
     header = u8(buf, at);
     at += FRAGMENT_HEADER_LEN;
   }
-  if (header === ipv6.NEXT_HEADER_DESTINATION) {
-    if (at + ENCAPSULATION_LIMIT_LEN > end || u8(buf, at + 1) !== 0) return -1;
+  if (hasLimit) {
+    if (header !== ipv6.NEXT_HEADER_DESTINATION || at + ENCAPSULATION_LIMIT_LEN > end || u8(buf, at + 1) !== 0)
+      return -1;
     if (u8(buf, at + LIMIT_TYPE_AT) !== OPTION_TUNNEL_LIMIT) return -1;
     header = u8(buf, at);
     at += ENCAPSULATION_LIMIT_LEN;

@@ -142,6 +142,29 @@ test(`strangers send tunnel packets from made-up addresses: a gateway is told of
   assert.ok(sent >= 40 + 190 && sent <= 40 + 220, `${sent} sent`);
 });
 
+test(`strangers send a gateway what it does not speak, from made-up addresses: its AFTR is told of its own (D95, D97, seed ${seed})`, async () => {
+  const engine = await engineFor('gateway');
+  const unknown = (src: string): string => ipv6({ src, dst: G1, nextHeader: 99, payload: '00'.repeat(8) });
+  const flood = (): string =>
+    unknown(`2001:db8:${(next() & 0xffff).toString(16)}:${(next() & 0xffff).toString(16)}::1`);
+  const toAftr = (out: string): boolean => out.slice(48, 80) === '20010db8000b00000000000000000001';
+  assert.is(answered(engine, 1_000, flood, unknown(AFTR), toAftr), 40);
+});
+
+test(`1,000 spoofs in a second, of gateways and of strangers: burst and rate of each kind, and no more (D95, seed ${seed})`, async () => {
+  const engine = await engineFor('aftr');
+  const told = { gateways: 0, strangers: 0 };
+  for (let ms = 0; ms < 1_000; ms++) {
+    const who = ms % 2 === 0 ? 'gateways' : 'strangers';
+    const src = who === 'gateways' ? [G1, G2][(ms >> 1) % 2] : `2001:db8:f::${(1 + ms).toString(16)}`;
+    told[who] += engine.run([tunnelled(src ?? '', ipv4({ src: '198.51.102.9', dst: INTERNET }))], 100_000 + ms).length;
+  }
+  for (const count of [told.gateways, told.strangers]) assert.ok(count >= 14 && count <= 20, JSON.stringify(told));
+  const { sent, suppressed } = engine.counters()[0]?.icmpv6Errors ?? { sent: 0, suppressed: 0 };
+  assert.is(sent, told.gateways + told.strangers);
+  assert.is(sent + suppressed, 1_000);
+});
+
 for (const [name, packet, kind] of [
   ['ICMPv4', ipv4({ src: INTERNET, dst: DEVICE, df: true, payload: udp(1_472) }), 'icmpv4Errors'],
   ['ICMPv6', tunnelled(G1, ipv4({ src: '198.51.101.9', dst: INTERNET })), 'icmpv6Errors'],

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Batch } from '../../src/datapath/batch.ts';
+import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { PortFragments } from '../../src/datapath/port-fragments.ts';
 import { DROP_FRAGMENT_UNPLACED, HELD } from '../../src/datapath/verdict.ts';
 import type { EngineUnderTest } from '../helpers/engine-case.ts';
@@ -49,6 +50,7 @@ const inbound = (port: number, id = 7, count = 3): string[] =>
 const outbound = (port: number, id = 7, count = 3): string[] =>
   fragments(count, { src: SHARED, dst: INTERNET, id }, port, 5_000);
 
+const SILENT = { 'icmp-policy': { 'icmpv6-errors': { 'generate-icmpv6-errors': false } } };
 const pick = (list: readonly string[], order: readonly number[]): string[] => order.map((i) => list[i] ?? '');
 const ORDERS = [
   [0, 1, 2],
@@ -231,6 +233,62 @@ test('copies out of the tunnel: the share is that of the gateway, whatever inner
   const flood = Array.from({ length: 100 }, (_, i) => fromB4(later(100 + i), '2001:db8:a::1'));
   for (let i = 0; i < flood.length; i += 50) assert.equal(engine.run(flood.slice(i, i + 50), 1), []);
   assert.equal(packetCounts(engine.counters()), { 'ipv6 fragment-unplaced': 100 - 64, 'ipv6 held': 64 });
+});
+
+test('a later fragment from an address that is no gateway never waits: no port could make it right (D72)', async () => {
+  const engine = await engineFor('aftr', { ...configuration, ...SILENT });
+  const sent = Array.from({ length: 320 }, (_, i) => fromB4(outbound(IN_SET, i)[1] ?? '', `2001:db8:f::${i % 5}`));
+  for (let i = 0; i < sent.length; i += 64) assert.equal(engine.run(sent.slice(i, i + 64), i), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 source-mismatch': 320 });
+  assertPartition(engine.counters(), sent);
+});
+
+const GATEWAYS = ['2001:db8:a::1', '2001:db8:a::2', '2001:db8:a::3', OTHER_B4];
+const floods = [
+  [
+    'hosts',
+    [1, 2, 3, 4, 5].map(
+      (i) => (id: number) => fragments(3, { src: `192.0.2.${i}`, dst: SHARED, id }, 5_000, IN_SET)[1] ?? '',
+    ),
+  ],
+  ['gateways', GATEWAYS.map((src) => (id: number) => fromB4(outbound(IN_SET, id)[1] ?? '', src))],
+  ['strangers', [1, 2, 3, 4, 5].map((i) => (id: number) => fromB4(outbound(IN_SET, id)[1] ?? '', `2001:db8:f::${i}`))],
+] as const;
+for (const [who, flooders] of floods) {
+  test(`later fragments without first ones from a few ${who} push out none of others (D72)`, async () => {
+    const engine = await engineFor('aftr', { ...configuration, ...SILENT });
+    const fromTunnel = outbound(IN_SET, 7).map((packet) => fromB4(packet));
+    const good = [inbound(IN_SET, 7), fromTunnel];
+    for (const [, later = ''] of good) assert.equal(engine.run([later], 0), []);
+    const flood = Array.from({ length: 640 }, (_, i) => flooders[i % flooders.length]?.(1_000 + i) ?? '');
+    for (let i = 0; i < flood.length; i += 64) assert.equal(engine.run(flood.slice(i, i + 64), 1 + i), []);
+    const [first = '', later = ''] = inbound(IN_SET, 7);
+    assert.equal(engine.run([first], 1_000), [toB4(first), toB4(later)]);
+    assert.equal(engine.run([fromTunnel[0] ?? ''], 1_001), outbound(IN_SET, 7).slice(0, 2));
+  });
+}
+
+test('whose first fragments are many takes no known ports from others: sixteen rings by source', () => {
+  const batch = new Batch(1, STRIDE);
+  const at = batch.at[0] ?? 0;
+  const put = (src: string, id: number): void => {
+    batch.buf.set(Buffer.from(fragments(2, { src, dst: SHARED, id }, 5_000, IN_SET)[0] ?? '', 'hex'), at);
+  };
+  const ports = { source: 5_000, destination: IN_SET, quote: 0 };
+  let kept = 0;
+  for (let secret = 0; secret < 64; secret++) {
+    const store = new PortFragments(secret);
+    put(INTERNET, 7);
+    store.remember(batch.buf, at, -1, false, ports, 0);
+    for (let id = 0; id < 256; id++) {
+      put('192.0.2.1', id);
+      store.remember(batch.buf, at, -1, false, ports, 1);
+    }
+    put(INTERNET, 7);
+    if (store.find(batch.buf, at, -1, { ...ports }, 2)) kept++;
+  }
+  // One secret in sixteen puts both into one ring.
+  assert.ok(kept > 48 && kept < 64, `${kept} of 64`);
 });
 
 test('when all places are taken the oldest copies make room', async () => {

@@ -40,6 +40,12 @@ function relayed(code: number, mtu: number, about: string, dst = INTERNET): stri
 const fromOther = ipv4({ src: OTHER, dst: DEVICE, ttl: 63 });
 const withLimit = ipv6({ src: BR, dst: G1, nextHeader: 60, payload: `0400040104010100${small}` });
 const cutWithLimit = ipv6({ src: BR, dst: G1, nextHeader: 44, payload: `3c000001123456780400040104010100${small}` });
+const withLimitAndDf = ipv6({
+  src: BR,
+  dst: G1,
+  nextHeader: 60,
+  payload: `0400040104010100${down({ payload: udp(1_212) })}`,
+});
 const longOptions = (next: number): string => `${hex8(next)}3f01fe${'00'.repeat(254)}01fc${'00'.repeat(252)}`;
 const firstFragment = ipv6({ src: BR, dst: G1, nextHeader: 44, payload: `0400000112345678${down({ df: false })}` });
 const laterFragment = ipv6({ src: BR, dst: G1, nextHeader: 44, payload: `0400040112345678${udp(600)}` });
@@ -74,15 +80,35 @@ addCases(test, 'aftr', [
   },
   {
     name: '4/0 that points at the encapsulation limit: 3/1 (D86)',
+    configuration: { 'encapsulation-limit': 4 },
     in: [error(4, 0, 44, withLimit)],
     out: [relayed(1, 0, small)],
     counters: { 'ipv6 forwarded': 1 },
   },
   {
     name: '4/0 that points at the encapsulation limit of a first fragment, which stands behind the fragment header (D86)',
+    configuration: { 'encapsulation-limit': 4 },
     in: [error(4, 0, 52, cutWithLimit), error(4, 0, 44, cutWithLimit)],
     out: [relayed(1, 0, small)],
     counters: { 'ipv6 forwarded': 1, 'ipv6 icmp-not-relayed': 1 },
+  },
+  {
+    name: 'a quote with the encapsulation limit, which is not configured (D79, D86)',
+    in: [
+      error(4, 0, 44, withLimit),
+      error(4, 0, 52, cutWithLimit),
+      error(2, 0, 1_280, withLimitAndDf),
+      error(1, 0, 0, withLimit),
+    ],
+    out: [],
+    counters: { 'ipv6 icmp-not-relayed': 4 },
+  },
+  {
+    name: 'a quote without the encapsulation limit, which is configured (D79)',
+    configuration: { 'encapsulation-limit': 4 },
+    in: [error(1, 0, 0, toG1(small)), error(2, 0, 1_280, toG1(down()))],
+    out: [],
+    counters: { 'ipv6 icmp-not-relayed': 2 },
   },
   {
     name: 'a quote with headers that this end does not write (D79)',

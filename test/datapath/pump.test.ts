@@ -1,8 +1,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Batch, OUTPUT_WORDS } from '../../src/datapath/batch.ts';
+import { Engine } from '../../src/datapath/engine.ts';
 import { MemoryDevice, STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
+import { DROP_FRAGMENT_UNPLACED, HELD } from '../../src/datapath/verdict.ts';
 import { engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { ipv4, ipv6 } from '../helpers/packets.ts';
 
@@ -52,6 +54,29 @@ test('a refused ICMP error leaves the reason of its packet', async () => {
   device.push(octets(big), octets(big));
   pump.forwardBatch();
   assert.equal(packetCounts(forwarding.counters()), { 'ipv4 too-big': 2 });
+});
+
+test('a fragment that waits for its first one ends in time, though no packet comes any more (D72)', async () => {
+  const portSet = { psid: 0x34, 'b4-ipv6-address': '2001:db8:c::34' };
+  const shared = { 'ipv4-address': '198.51.103.9', 'psid-length': 8, 'port-set': [portSet] };
+  const { forwarding } = await engineFor('aftr', { 'binding-table': { 'shared-address': [shared] } });
+  const batch = new Batch(8, STRIDE);
+  const engine = new Engine(forwarding.memory.engine, 8, 0);
+  const later = octets(ipv4({ src: '203.0.113.80', dst: '198.51.103.9', offset: 3, payload: 'cd'.repeat(24) }));
+  batch.buf.set(later, batch.at[0]);
+  batch.lengths[0] = later.length;
+  batch.count = 1;
+  batch.nowMs = 1_000;
+  engine.process(batch);
+  assert.is(batch.verdicts[0], HELD);
+  assert.not(engine.isDue(3_000));
+  assert.ok(engine.isDue(3_001));
+  batch.count = 0;
+  batch.nowMs = 3_001;
+  engine.process(batch);
+  assert.is(batch.late, 1);
+  assert.is(batch.verdicts[batch.capacity], DROP_FRAGMENT_UNPLACED);
+  assert.not(engine.isDue(9_999));
 });
 
 test.run();

@@ -179,6 +179,36 @@ test('a trace tells of errors by the clock of the workers: after a flood they ar
   assert.is(sent(), 1);
 });
 
+for (const [who, flooder] of [
+  ['gateways', '2001:db8:a::1'],
+  ['strangers', '2001:db8:f::1'],
+] as const) {
+  for (const src of ['2001:db8:a::3', '2001:db8:f::2']) {
+    test(`a trace tells what ${src} still gets while ${who} have used up their errors, as the wire does (D95, D139)`, async () => {
+      const engine = await engineFor('aftr');
+      const refused = (from: string) => ipv6({ src: from, payload: ipv4({ src: '198.51.101.5', dst: INTERNET }) });
+      const nowMs = performance.now();
+      assert.is(engine.run(new Array<string>(30).fill(refused(flooder)), nowMs + 3_600_000).length, 10);
+      const { end, reason, sent } = engine.forwarding.trace(octets(refused(src)));
+      assert.equal({ end, reason }, { end: 'dropped', reason: 'source-mismatch' });
+      const out = engine.run([refused(src)], nowMs);
+      assert.equal(sent.map(comparable), out.map(comparable));
+      assert.is(out.length, (who === 'gateways') === (src === '2001:db8:a::3') ? 0 : 1);
+    });
+  }
+}
+
+test('a refusal that is traced is not counted for its gateway (D139)', async () => {
+  const engine = await engineFor('aftr', { 'binding-counters': true });
+  const refused = fromG1(ipv4({ src: '198.51.101.5', dst: INTERNET }));
+  const refusals = () => engine.forwarding.aftrSoftwires(['2001:db8:a::1']);
+  const before = refusals();
+  engine.forwarding.trace(octets(refused));
+  assert.equal(refusals(), before);
+  engine.run([refused]);
+  assert.not.equal(refusals(), before);
+});
+
 test('a Packet Too Big that is traced teaches nothing (D139)', async () => {
   const engine = await engineFor('aftr');
   const big = ipv4({ src: INTERNET, dst: DEVICE, df: true, payload: udp(1_432) });

@@ -274,6 +274,7 @@ export class NaiveEngine {
     if (fragmentOffset !== 0) {
       const known = this.#portFragments.find(key, arrival.nowMs);
       if (known) return portSetOf(shared, known[end]) ?? 'nobody';
+      if (arrival.source && !this.#isGatewayAt(arrival.packet.subarray(24, 40), arrival.source)) return 'nobody';
       return this.#wait(key, inner, arrival);
     }
     const ports = portsOf(inner);
@@ -283,6 +284,14 @@ export class NaiveEngine {
     if (end === 'source' ? quotedDestination !== source : quotedSource !== destination) return 'no-port';
     if (moreFragments) this.#portFragments.learn(key, ports, arrival.nowMs);
     return portSetOf(shared, ports[end]) ?? 'nobody';
+  }
+
+  /** Whether any binding of the instance with this tunnel address leads to the gateway: who waits may be one. */
+  #isGatewayAt(local: Buffer, gateway: Buffer): boolean {
+    const leads = [...this.#table.rows, ...this.#table.shared.flatMap(({ portSets }) => portSets)];
+    return leads.some(
+      ({ instance, remote }) => remote.equals(gateway) && instance.locals.some((address) => address.equals(local)),
+    );
   }
 
   /** What stood before and behind the inner packet is not needed again. */

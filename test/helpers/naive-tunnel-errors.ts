@@ -56,11 +56,12 @@ export function naiveTunnelError(packet: Buffer, at: number, parts: TunnelErrorP
 }
 
 /** Undefined without a whole inner header and eight octets behind it, and for what no row leads to. */
-function readQuote(outer: Buffer, { isGateway, find }: TunnelErrorParts): Quote | undefined {
+function readQuote(outer: Buffer, { isGateway, find, instance }: TunnelErrorParts): Quote | undefined {
   if (outer.length < 40 || (outer[0] ?? 0) >> 4 !== 6) return undefined;
   let [header, at] = [outer[6], 40];
-  // A first fragment, and the one option that this end may write.
+  // A first fragment, and the one option that this end writes when it is told to.
   for (const known of [44, 60]) {
+    if (known === 60 && (header === 60) !== (instance.encapsulationLimit !== undefined)) return undefined;
     if (header !== known) continue;
     if (at + 8 > outer.length) return undefined;
     if (known === 44 ? outer.readUInt16BE(at + 2) >= 8 : outer[at + 1] !== 0 || outer[at + 2] !== 4) return undefined;
