@@ -459,11 +459,8 @@ export class Forwarding {
   #setSoftwires(plan: InstancePlan, instance: number): void {
     const { flags, hopLimit, pipeDscp, payloadMtu, ipv4Address, encapsulationLimit, mssClamp, reassembly, remote } =
       plan;
-    const sizes = {
-      payloadMtu,
-      mssClamp,
-      egressMtu: Math.min(PACKET_MAX, this.#egressMtus.get(plan.name) ?? PACKET_MAX),
-    };
+    const egressMtu = Math.min(PACKET_MAX, this.#egressMtus.get(plan.name) ?? PACKET_MAX);
+    const sizes = { payloadMtu, mssClamp, egressMtu };
     for (const local of plan.locals) {
       const modes = { flags, hopLimit, pipeDscp, encapsulationLimit };
       const softwire = { instance, local, ipv4Address, reassembly, ...modes, ...sizes };

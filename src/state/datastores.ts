@@ -25,7 +25,7 @@ import { openEnvironment, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
-import type { Learned } from './learned/route-table.ts';
+import type { Learning } from './learned/route-table.ts';
 import type { LockOwner } from './locks.ts';
 import { Locks } from './locks.ts';
 import type { Softwire } from './model.generated.ts';
@@ -255,11 +255,7 @@ export class Datastores {
   }
 
   /** A change of operational tables in a turn of the queue. @throws ManagementError when no change is taken now */
-  learn(
-    caller: Caller,
-    comment: string,
-    work: (base: Snapshot, softwire: Softwire) => Promise<Learned>,
-  ): Promise<void> {
+  learn(caller: Caller, comment: string, work: Learning): Promise<void> {
     return this.#change(async (base) => {
       const { overlay, done } = await work(base, this.#store.softwire);
       await this.#committer.learn(caller, overlay, base, comment);

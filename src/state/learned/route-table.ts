@@ -28,6 +28,8 @@ export interface Learned {
   readonly done: () => void;
 }
 
+export type Learning = (base: Snapshot, softwire: Softwire) => Promise<Learned>;
+
 /** Where rows go: a turn of the store's queue. */
 export interface LearningStore {
   learn(caller: Caller, comment: string, work: (base: Snapshot, softwire: Softwire) => Promise<Learned>): Promise<void>;
