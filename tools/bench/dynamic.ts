@@ -7,7 +7,7 @@
  *   - a gateway whose 1,000 routes come or go once a second, for a minute, beside packets to stable routes
  *   - from a route in the kernel of the gateway to the first packet that the AFTR forwards by it
  *
- * Baseline of the same run: as many bindings in one PUT.
+ * Baselines of the same run: as many bindings in one PUT, and packets to stable routes while nothing changes.
  */
 
 import { pino } from 'pino';
@@ -27,6 +27,8 @@ const GATEWAYS = 1_000;
 const FLAPPING = 1_000;
 const FLAP_SECONDS = 60;
 const RATE = 2_000;
+/** Before the flap, for comparison. */
+const STILL_MS = 15_000;
 const CHANGES = 50;
 const PASSWORD = 'bench';
 /** In AFTR `edge`: what is stable under the flap, and what flaps. */
@@ -77,7 +79,7 @@ class DynamicBench {
   }
 
   #result(id: string, value: number, unit: string, target: number | null = null): void {
-    process.stderr.write(`${id} ${Math.round(value)} ${unit}\n`);
+    process.stderr.write(`${id} ${value.toFixed(2)} ${unit}\n`);
     this.results.push({ id, value, unit, target, met: target === null ? null : value <= target });
   }
 
@@ -151,6 +153,8 @@ class DynamicBench {
     ]);
     const traffic = new Traffic(STABLE_FIRST, 1_000);
     await traffic.ready();
+    const still = await traffic.during(RATE, () => sleep(STILL_MS));
+    this.#result('dynamic.still.packets-lost', (100 * (still.sent - still.received)) / still.sent, '%');
     const latencies: number[] = [];
     const { sent, received } = await traffic.during(RATE, async () => {
       const begun = performance.now();
@@ -165,8 +169,7 @@ class DynamicBench {
         await sleep(begun + 1_000 * second - performance.now());
       }
     });
-    this.#result('dynamic.flap.packets-sent', sent, 'packets');
-    this.#result('dynamic.flap.packets-lost', sent - received, 'packets', 0);
+    this.#result('dynamic.flap.packets-lost', (100 * (sent - received)) / sent, '%', 0);
     this.#quantiles('dynamic.flap.change', latencies);
     await Promise.all([steady.end(LONGEST_MS), restless.end(LONGEST_MS)]);
   }
