@@ -6,7 +6,7 @@ import type { Environment } from './environment.ts';
 import { STORE_FORMAT } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { encodeTree, versionKey } from './history.ts';
-import { isOperational } from './learned/tables.ts';
+import { changesRunning } from './learned/tables.ts';
 import type { ChangeSummary, Head, Table } from './records.ts';
 import { openHead, openJson, sealHead, sealJson, weightOf } from './records.ts';
 import type { Caller } from './request.ts';
@@ -186,8 +186,9 @@ function writeRunning(environment: Environment, head: Head, running: RunningWrit
   if (tree !== undefined) writeTree(environment, version, tree);
   if (running.startup === 'saved') saveStartup(environment);
   const keptChanges = head.keptChanges + weightOf(summary);
-  const isOfRunning = tree !== undefined || [...tallies.keys()].some((table) => !isOperational(table));
-  const edited = isOfRunning ? undefined : (head.edited ?? { version: head.version, time: head.time });
+  const edited = changesRunning(tree !== undefined, tallies)
+    ? undefined
+    : (head.edited ?? { version: head.version, time: head.time });
   return { ...head, version, time, contentHash, tables, nextTable, keptChanges, edited };
 }
 

@@ -10,6 +10,7 @@ import { aftrNames, countsAfter, rowChanges } from './draft.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
 import { reconcile } from './learned/reconciliation.ts';
+import { changesRunning } from './learned/tables.ts';
 import { readConfiguration } from './model.generated.ts';
 import type { RowOverlay } from './overlay.ts';
 import { OverlaidRows } from './overlay.ts';
@@ -106,6 +107,7 @@ export class Committer {
     const { tree: before, head } = this.#store;
     const after = treeChanged ? draft.tree : before;
     let tree = treeChanged ? json : undefined;
+    const startup = this.#startupAfter(caller, changesRunning(treeChanged, rows.tallies));
     const bulk = await this.#store.startBulk(rows);
     const applies: ((version: number) => Promise<void>)[] = [];
     try {
@@ -115,7 +117,7 @@ export class Committer {
       const { tallies } = rows;
       const rowsOf = (instance: string) => rows.of(instance);
       const about = { version, before, after, treeChanged, rows, rowsOf, tallies };
-      const savesStartup = this.#startupAfter(caller) === 'saved';
+      const savesStartup = startup === 'saved';
       const change: Change = { ...about, rowCounts, caller, savesStartup, isReturn };
       for (const participant of this.#participants) applies.push(await participant.prepare(change));
     } catch (error) {
@@ -125,7 +127,7 @@ export class Committer {
     const softwire = tree === undefined ? this.#store.softwire : readConfiguration(tree);
     const judged = performance.now();
     const { version, time } = await this.#store.write(
-      { commit: { caller, comment, tree, rows, startup: this.#startupAfter(caller) }, pending },
+      { commit: { caller, comment, tree, rows, startup }, pending },
       { tree: after, softwire },
       bulk,
     );
@@ -143,10 +145,10 @@ export class Committer {
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
   }
 
-  /** RFC 8040 §1.4: what RESTCONF has changed of running is saved at once, learned rows are not of running; who has NETCONF says when. */
-  #startupAfter({ face, isRouteSource = false }: Caller): StartupFate {
+  /** RFC 8040 §1.4: what RESTCONF changes of running is saved at once; who has NETCONF says when. */
+  #startupAfter({ face }: Caller, changesRunning: boolean): StartupFate {
     if (!this.#options.startup) return 'none';
-    return face === 'restconf' && !isRouteSource ? 'saved' : 'stays';
+    return face === 'restconf' && changesRunning ? 'saved' : 'stays';
   }
 
   /** A commit of operational tables: running stays as it is, and nobody is asked. @throws ManagementError when the disk does not take it */

@@ -4,7 +4,7 @@
  */
 
 import type { ConfirmationEvent } from '../../state/confirmed.ts';
-import { aftrOfTable, isOperational } from '../../state/learned/tables.ts';
+import { aftrOfTable, changesRunning } from '../../state/learned/tables.ts';
 import type { Caller, Change, Participant, Tally } from '../../state/request.ts';
 import type { ConfigEdit } from './config-edits.ts';
 import { configEdits } from './config-edits.ts';
@@ -32,7 +32,7 @@ export class EventSources implements Participant {
   async prepare(change: Change): Promise<(version: number) => Promise<void>> {
     const edits = configEdits(change);
     return async (version) => {
-      if (isOfRunning(change)) this.#configChanged(change.caller, 'running', edits);
+      if (changesRunning(change.treeChanged, change.tallies)) this.#configChanged(change.caller, 'running', edits);
       if (change.savesStartup) this.startupChanged(change.caller);
       for (const [aftr, tally] of bindingTallies(change)) {
         this.#log.add({
@@ -108,10 +108,6 @@ function changedBy(caller: Caller): Json {
 
 function session({ user, session, source }: Party): Json {
   return { username: user, 'session-id': session, ...(source === undefined ? {} : { 'source-host': source }) };
-}
-
-function isOfRunning({ treeChanged, tallies }: Change): boolean {
-  return treeChanged || [...tallies.keys()].some((table) => !isOperational(table));
 }
 
 /** What becomes of the bindings of each AFTR, learned ones included. */

@@ -46,6 +46,11 @@ export function* ofRunning<Change extends { readonly instance: string }>(changes
   for (const change of changes) if (!isOperational(change.instance)) yield change;
 }
 
+/** Whether what a commit changes is of running: more than operational tables. */
+export function changesRunning(treeChanged: boolean, tallies: ReadonlyMap<string, unknown>): boolean {
+  return treeChanged || [...tallies.keys()].some((table) => !isOperational(table));
+}
+
 /** The tables of AFTRs with what they learned. */
 export class ActiveRows extends RowSource {
   readonly #base: RowSource;
