@@ -59,6 +59,7 @@ const TAGS: readonly string[] = [
   'missing-attribute',
   'missing-element',
   'bad-element',
+  'unknown-attribute',
   'unknown-namespace',
   'operation-not-supported',
 ];
