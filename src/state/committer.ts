@@ -11,6 +11,7 @@ import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
 import { reconcile } from './learned/reconciliation.ts';
 import { changesRunning } from './learned/tables.ts';
+import type { Softwire } from './model.generated.ts';
 import { readConfiguration } from './model.generated.ts';
 import type { RowOverlay } from './overlay.ts';
 import { OverlaidRows } from './overlay.ts';
@@ -97,7 +98,7 @@ export class Committer {
     let rows = await rowChanges(draft, base);
     const json = draft.treeTouched ? treeToJson(draft.tree) : undefined;
     const treeChanged = json !== undefined && this.#store.differs(json);
-    const asked = treeChanged ? readConfiguration(json) : this.#store.softwire;
+    const asked = treeChanged ? await this.#readValid(json, draft, base, rows) : this.#store.softwire;
     if (await reconcile({ after: asked, treeChanged, rows, base }, draft.overlay)) rows = await rowChanges(draft, base);
     if (!treeChanged && rows.size === 0) {
       if (pending !== undefined) await this.#store.write({ pending });
@@ -143,6 +144,16 @@ export class Committer {
     };
     const commit = { version, time: new Date(time), caller, comment, treeChanged, ...durations, ...rows.tally };
     for (const listener of this.#listeners) await afterCommit(() => listener(commit));
+  }
+
+  /** What a tree says, which can be read when it is valid. @throws ManagementError of `judge` when it is not */
+  async #readValid(json: unknown, draft: Draft, base: Snapshot, rows: RowChanges): Promise<Softwire> {
+    try {
+      return readConfiguration(json);
+    } catch (error) {
+      await this.judge(draft, base, rows);
+      throw error;
+    }
   }
 
   /** RFC 8040 §1.4: what RESTCONF changes of running is saved at once; who has NETCONF says when. */

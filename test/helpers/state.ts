@@ -86,7 +86,7 @@ export type OneEdit = EditRequest & { readonly tree: DataNode };
 
 /** An edit of running by merge, unless the details say otherwise. */
 export function request(data: Readonly<Record<string, unknown>>, details: Partial<OneEdit> = {}): OneEdit {
-  return { target: 'running', tree: tree(data), defaultOperation: 'merge', testOption: 'test-then-set', ...details };
+  return { target: 'running', tree: tree(data), defaultOperation: 'merge', ...details };
 }
 
 /** The datastores of a folder, which the caller closes. */

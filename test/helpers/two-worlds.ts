@@ -100,7 +100,7 @@ export function plain(text: string): string {
   return text
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, 'TIME')
     .replace(/[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/g, 'TIME')
-    .replace(/"([0-9a-z]{1,4})-m[0-9a-z]{7}(\\?")/g, '"$1-TIME$2')
+    .replace(/"([0-9a-z]{1,4})-m[0-9a-z]{7}((?:-xml(?:-list)?)?\\?")/g, '"$1-TIME$2')
     .replace(/<(in-rpcs|out-rpc-errors|out-notifications)>\d+</g, '<$1>N<')
     .replace(/"(in-rpcs|out-rpc-errors|out-notifications)":\d+/g, '"$1":N')
     .replace(/https:\/\/127\.0\.0\.1:\d+/g, 'https://HOST');

@@ -177,12 +177,17 @@ const oddNames = [
   '..',
   '&',
 ];
+/** RFC 8040 §3.5.3: reserved characters of a key value are percent-encoded, all those of RFC 3986 §2.2. */
+function encoded(key: string): string {
+  return encodeURIComponent(key).replaceAll("'", '%27');
+}
+
 test('R43: keys of any characters: what Location says leads to the entry', () =>
   program.run(async ({ curl, url }) => {
     for (const name of oddNames) {
       const body = JSON.stringify({ 'ietf-netconf-acm:rule-list': [{ name }] });
       const posted = await curl(NACM, { method: 'POST', body });
-      const expected = `${NACM}/rule-list=${encodeURIComponent(name)}`;
+      const expected = `${NACM}/rule-list=${encoded(name)}`;
       assert.equal([posted.status, posted.headers.location], [201, url + expected], posted.body);
       const read = await curl(expected);
       assert.equal(JSON.parse(read.body), { 'ietf-netconf-acm:rule-list': [{ name }] });
