@@ -127,7 +127,8 @@ test('what commits touched is gathered while others have their turn, however lon
       await view.gather(version, datastores.head().version);
       isDone = true;
       await others;
-      assert.ok(turns > 5, `${turns} turns of others`);
+      // Gathering in one go would leave the others a single turn; how many they get besides is a matter of the machine's speed.
+      assert.ok(turns > 1, `${turns} turns of others`);
       assert.is([...view.bindings('a')].filter((row) => textOf(row).endsWith(` ${G1}`)).length, pool.length);
       assert.is([...view.changes(version, datastores.head().version)].length, pool.length);
       view.close();
