@@ -47,7 +47,10 @@ function octetsOf(hex: string): Uint8Array {
   return Buffer.from(digits, 'hex');
 }
 
-/** Shows packets of an address one by one until the time is over. */
+/** Most packets of one answer to trace-live. */
+const MAXIMUM_PACKETS = 1_000;
+
+/** Shows packets of an address one by one until the time is over; programs are told last how many were missed. */
 async function traceLive(
   client: NetconfClient,
   output: Output,
@@ -58,7 +61,7 @@ async function traceLive(
   const deadline = Date.now() + 1_000 * seconds;
   let [shown, missed] = [0, 0];
   do {
-    const input = `<ipv4-address>${escapeXml(address)}</ipv4-address><seconds>1</seconds>`;
+    const input = `<ipv4-address>${escapeXml(address)}</ipv4-address><seconds>1</seconds><maximum-packets>${MAXIMUM_PACKETS}</maximum-packets>`;
     const reply = await client.call(`<trace-live xmlns="urn:gi-4over6">${input}</trace-live>`);
     for (const packet of nodesAt(reply, 'packet')) {
       output.line(json ? jsonOf(packet) : lineOf(packet));
@@ -68,7 +71,10 @@ async function traceLive(
     await output.flush();
   } while (Date.now() < deadline);
   if (shown === 0 && !json) output.line(`No packet from or to ${address} came within ${seconds} s.`);
-  if (missed > 0 && !json) output.line(`${missed} more packets came too fast to be shown.`);
+  if (missed === 0) return;
+  output.line(
+    json ? JSON.stringify({ 'missed-packets': missed }) : `${missed} more packets came too fast to be shown.`,
+  );
 }
 
 interface End {

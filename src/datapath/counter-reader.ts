@@ -28,12 +28,28 @@ interface Beginning {
   readonly icmpv6Errors: ErrorCounters;
 }
 
+/** Which start of an instance it is, and what its number had counted by then. */
+interface Start {
+  readonly start: number;
+  readonly ecnAnomalies: number;
+  readonly violations: number;
+}
+
+/** Dangerous ECN combinations that an instance met since it is there, whatever was cleared meanwhile. */
+export interface EcnCount {
+  readonly packets: number;
+  /** Another for each instance, of the same name or number too. */
+  readonly start: number;
+}
+
 export class CounterReader {
   readonly #role: Role;
   readonly #counters: Counters;
   readonly #ecnAnomalies: WideCounter[];
   readonly #icmpBudget: IcmpBudget;
   readonly #beginnings = new Map<number, Beginning>();
+  readonly #starts = new Map<number, Start>();
+  #lastStart = 0;
 
   constructor(role: Role, counters: Counters, events: Events, icmpBudget: IcmpBudget) {
     this.#role = role;
@@ -45,27 +61,34 @@ export class CounterReader {
     );
   }
 
+  /** An instance takes this number now. */
+  start(instance: number): void {
+    const [ecnAnomalies, violations] = [this.#ecnOf(instance), this.#violationsOf(instance)];
+    this.#starts.set(instance, { start: ++this.#lastStart, ecnAnomalies, violations });
+    this.begin(instance);
+  }
+
   /** Counting of an instance begins now. */
   begin(instance: number): void {
     const counts = [SIDE_IPV4, SIDE_IPV6].map((side) => this.#counters.readAll(instance, side));
     this.#beginnings.set(instance, {
       time: new Date().toISOString(),
       counts,
-      ecnAnomalies: this.ecnAnomalies(instance),
+      ecnAnomalies: this.#ecnOf(instance),
       icmpv4Errors: this.#icmpBudget.read(instance, ICMPV4_ERRORS),
       icmpv6Errors: this.#icmpBudget.read(instance, ICMPV6_ERRORS),
     });
   }
 
-  /** Dangerous ECN combinations that the instance met since the workers started; to be read within 2^32 of them. */
-  ecnAnomalies(instance: number): number {
-    return this.#ecnAnomalies[instance]?.read() ?? 0;
+  /** To be read within 2^32 anomalies. */
+  ecnAnomalies(instance: number): EcnCount {
+    const { start = 0, ecnAnomalies = 0 } = this.#starts.get(instance) ?? {};
+    return { start, packets: this.#ecnOf(instance) - ecnAnomalies };
   }
 
-  /** Tunnel packets whose inner source is not bound to their outer source, since the workers started. */
+  /** Tunnel packets whose inner source is not bound to their outer source, since the instance is there. */
   violations(instance: number): number {
-    const counts = this.#counters.readAll(instance, SIDE_IPV6);
-    return (counts[DROP_SOURCE_MISMATCH]?.packets ?? 0) + (counts[DROP_UNBOUND_SOURCE]?.packets ?? 0);
+    return this.#violationsOf(instance) - (this.#starts.get(instance)?.violations ?? 0);
   }
 
   read(name: string, instance: number): InstanceCounters {
@@ -76,10 +99,20 @@ export class CounterReader {
       discontinuityTime: beginning?.time ?? '',
       ipv4: this.#side(instance, SIDE_IPV4, beginning),
       ipv6: this.#side(instance, SIDE_IPV6, beginning),
-      ecnAnomalies: this.ecnAnomalies(instance) - (beginning?.ecnAnomalies ?? 0),
+      ecnAnomalies: this.#ecnOf(instance) - (beginning?.ecnAnomalies ?? 0),
       icmpv4Errors: this.#errors(instance, ICMPV4_ERRORS, beginning?.icmpv4Errors),
       icmpv6Errors: this.#errors(instance, ICMPV6_ERRORS, beginning?.icmpv6Errors),
     };
+  }
+
+  /** Since the workers started, whoever had the number. */
+  #ecnOf(instance: number): number {
+    return this.#ecnAnomalies[instance]?.read() ?? 0;
+  }
+
+  #violationsOf(instance: number): number {
+    const counts = this.#counters.readAll(instance, SIDE_IPV6);
+    return (counts[DROP_SOURCE_MISMATCH]?.packets ?? 0) + (counts[DROP_UNBOUND_SOURCE]?.packets ?? 0);
   }
 
   #errors(instance: number, kinds: readonly number[], before: ErrorCounters | undefined): ErrorCounters {

@@ -28,6 +28,7 @@ import type { Role } from './engine.ts';
 import type { Follower } from './follower.ts';
 import { ROLES } from './follower.ts';
 import type { Forwarding } from './forwarding.ts';
+import { ledRole } from './led-role.ts';
 
 /** A status waits no longer for its look at the kernel. */
 const DIAGNOSIS_MS = 700;
@@ -191,8 +192,10 @@ export class Datapath implements ControlHandlers {
     return this.#parts.follower.forwarding(role)?.clearStatistics(name) ?? false;
   }
 
-  /** The first role that a packet concerns answers: the kernel asks the rules of the gateway first. */
+  /** The role that the kernel leads a packet to answers; when that is none, the first that it concerns. */
   trace(packet: Uint8Array): TraceResult | undefined {
+    const led = ledRole(packet, (role) => this.#parts.follower.forwarding(role)?.memory.engine);
+    if (led) return this.#parts.follower.forwarding(led)?.trace(packet);
     const results = ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.trace(packet) ?? []);
     return results.find(({ reason }) => reason === undefined || !FOR_ANOTHER_ROLE.includes(reason)) ?? results.at(-1);
   }

@@ -4,20 +4,19 @@
  */
 
 import type { Log } from '../log.ts';
+import type { EcnCount } from './counter-reader.ts';
 
-/** What one instance has met since the datapath started. */
-export interface EcnReading {
+/** What one instance has met. */
+export interface EcnReading extends EcnCount {
   readonly role: string;
   readonly name: string;
-  readonly packets: number;
   /** Whether the operator wants it in the log. */
   readonly isWanted: boolean;
 }
 
 const INTERVAL_MS = 60_000;
 
-interface Told {
-  readonly packets: number;
+interface Told extends EcnCount {
   readonly atMs: number;
 }
 
@@ -31,13 +30,12 @@ export class EcnLog {
 
   /** Writes the lines that are due; `nowMs` is of a clock that never goes back. */
   tell(readings: readonly EcnReading[], nowMs: number): void {
-    for (const { role, name, packets, isWanted } of readings) {
+    for (const { role, name, packets, start, isWanted } of readings) {
       const key = `${role} ${name}`;
       const last = this.#told.get(key);
-      // An instance that is configured anew may begin below what another of its name had.
-      const more = packets - Math.min(last?.packets ?? 0, packets);
+      const more = last?.start === start ? packets - last.packets : packets;
       if (more === 0 || (last && nowMs - last.atMs < INTERVAL_MS)) continue;
-      this.#told.set(key, { packets, atMs: nowMs });
+      this.#told.set(key, { packets, start, atMs: nowMs });
       if (isWanted) {
         this.#log.warn(
           { role, name, packets: more },

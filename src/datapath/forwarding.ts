@@ -414,7 +414,7 @@ export class Forwarding {
     return this.#plans.map(({ name, logsEcnAnomalies }) => ({
       role: this.role,
       name,
-      packets: this.#counters.ecnAnomalies(this.#instanceOf(name)),
+      ...this.#counters.ecnAnomalies(this.#instanceOf(name)),
       isWanted: logsEcnAnomalies,
     }));
   }
@@ -451,7 +451,7 @@ export class Forwarding {
     if (known !== undefined) return known;
     const number = this.#instances.assign(name);
     this.#icmpBudget.begin(number);
-    this.#counters.begin(number);
+    this.#counters.start(number);
     this.#refusals.begin(number);
     return number;
   }

@@ -95,6 +95,30 @@ for (const [what, role, row, text, json] of rows) {
   });
 }
 
+test('live: what came too fast is told last, to programs too; a thousand packets of a moment are not too many', async () => {
+  const packet = {
+    role: 'aftr',
+    time: '2026-11-26T10:00:00.000Z',
+    side: 'ipv4',
+    end: 'forwarded',
+    instance: 'edge',
+    length: inner.length / 2,
+    header: inner,
+    sentPackets: 0,
+    sent: [],
+  } as const;
+  datapath.watched = { packets: Array.from({ length: 1_000 }, () => packet), missed: 7 };
+  const live = async (...more: string[]) =>
+    (await ok('trace', '--live', '198.51.103.1', '--seconds', '1', ...more)).trimEnd().split('\n');
+  const text = await live();
+  const json = await live('--json');
+  const missed = 7 * Math.floor(text.length / 1_000);
+  assert.is(text.at(-1), `${missed} more packets came too fast to be shown.`);
+  assert.is(text.length % 1_000, 1, 'all that was taken is shown');
+  assert.equal(JSON.parse(json.at(-1) ?? ''), { 'missed-packets': 7 * Math.floor(json.length / 1_000) });
+  assert.is(json.length % 1_000, 1);
+});
+
 const ENDS = '2001:db8:a::1 > 2001:db8:b::1';
 const WITH_LIMIT = '0400040104010100';
 /** [what, a tunnel packet, how it is told]. */

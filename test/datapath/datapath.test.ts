@@ -9,6 +9,7 @@ import { allocateShared } from '../../src/datapath/memory.ts';
 import { BINDING_CAPACITY } from '../../src/state/limits.ts';
 import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
+import { ipv4, udp } from '../helpers/packets.ts';
 
 const test = suite('datapath');
 
@@ -101,6 +102,28 @@ test('the diagnosis knows gateways of bindings, and whose an address is', async 
   await datapath.status();
   const gateway = formatIpv6(BINDING.gatewayIpv6Address);
   assert.equal(seen, [gateway, gateway, undefined]);
+});
+
+test('on a host with both roles a trace is of the role that the kernel leads the packet to', async () => {
+  const { datapath, store } = new Recorded();
+  const served = { ...GATEWAY, 'ipv6-address': '2001:db8:a::77', 'served-prefix': [{ 'ipv4-prefix': '10.9.0.0/24' }] };
+  store.commit({
+    softwire: { gateway: [served], aftr: [{ ...AFTR, 'source-route-options': 'forward' }] },
+    put: [BINDING],
+  });
+  await datapath.follow();
+  const trace = (src: string, dst: string, options = '') => {
+    const packet = datapath.trace(Buffer.from(ipv4({ src, dst, options, payload: udp() }), 'hex'));
+    return [packet?.instance, packet?.end, packet?.reason];
+  };
+  const looseRoute = '830704c000020100';
+  assert.equal(trace('203.0.113.80', '198.51.100.10', looseRoute), ['br', 'forwarded', undefined]);
+  assert.equal(trace('10.9.0.1', '192.0.2.1', looseRoute), ['gw', 'dropped', 'source-route-option']);
+  assert.equal(trace('10.9.0.1', '198.51.100.10'), ['br', 'forwarded', undefined], 'the main table is first');
+  assert.equal(trace('10.9.0.1', '198.51.103.10'), ['br', 'dropped', 'no-binding']);
+  assert.equal(trace('10.9.0.1', '192.0.2.1'), ['gw', 'forwarded', undefined]);
+  assert.equal(trace('192.0.2.1', '10.9.0.1'), ['gw', 'dropped', 'loop-prevented']);
+  assert.equal(trace('192.0.2.1', '192.0.2.2').slice(1), ['dropped', 'no-instance']);
 });
 
 test('the status: version, hash, rows, and every problem as a sentence', async () => {

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EcnLog } from '../../src/datapath/ecn-log.ts';
-import { engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { AFTR, BINDINGS, engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** RFC 6040 §4.2: what figure 4 marks (!!!) is logged, limited in rate, and can be suppressed (D33). */
@@ -77,6 +77,38 @@ test('100 anomalies in two minutes: at most three lines, which tell of all of th
     ],
   );
   assert.equal(packetCounts(engine.counters()), { 'ipv6 forwarded': 100 });
+});
+
+test('an instance that takes the number or the name of another has only its own anomalies', async () => {
+  const engine = await engineFor('aftr');
+  const { lines, log } = recorder();
+  const meet = (count: number) => {
+    for (let i = 0; i < count; i++) engine.run([packet(NOT_ECT, ECT1)]);
+  };
+  const tell = (minute: number) => log.tell(engine.forwarding.ecnReadings(), minute * 60_000);
+  meet(100);
+  tell(0);
+  await engine.configure([]);
+  await engine.configure([{ ...AFTR, name: 'other' }], BINDINGS);
+  tell(1);
+  meet(5);
+  tell(2);
+  await engine.configure([]);
+  await engine.configure([AFTR], BINDINGS);
+  meet(19);
+  tell(3);
+  engine.forwarding.clearStatistics('br');
+  meet(2);
+  tell(4);
+  assert.equal(
+    lines.map(({ name, packets }) => [name, packets]),
+    [
+      ['br', 100],
+      ['other', 5],
+      ['br', 19],
+      ['br', 2],
+    ],
+  );
 });
 
 test('suppressed by log-ecn-anomalies, and counted all the same', async () => {

@@ -63,6 +63,17 @@ for (const [name, packets, expected, counted] of cases) {
   });
 }
 
+test('an instance that takes the number of another has none of its violations', async () => {
+  const engine = await engineFor('aftr');
+  const count = () => engine.forwarding.observe().instances.map(({ name, violations }) => [name, violations]);
+  engine.run([from('2001:db8:a::1', '192.0.2.9'), from('2001:db8:a::1', '192.0.2.9')]);
+  assert.equal(count(), [['br', 2]]);
+  await engine.configure([]);
+  await engine.configure([{ ...AFTR, name: 'other' }], BINDINGS);
+  engine.run([from('2001:db8:a::1', '192.0.2.9')]);
+  assert.equal(count(), [['other', 1]]);
+});
+
 /** An AFTR with its BINDINGS whose shared address 198.51.103.1 has one port set of two, the upper half, at a::5. */
 async function withHalfHeldAddress(): Promise<EngineUnderTest> {
   const engine = new EngineUnderTest('aftr');
