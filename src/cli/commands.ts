@@ -235,13 +235,13 @@ function addTracing(program: Command): void {
     .argument('[packet]', 'in hexadecimal, from its IP header on')
     .option('--from <address>', 'instead of a packet: a datagram from this IPv4 address')
     .option('--to <address>', 'to this one')
-    .option('--from-port <number>', 'from this UDP port: of a shared address it decides', wholeNumber(0, 65_535), 0)
-    .option('--to-port <number>', 'to this one', wholeNumber(0, 65_535), 0)
-    .option('--ttl <hops>', 'with this TTL', wholeNumber(0, 255), 64)
+    .option('--from-port <number>', 'from this UDP port: of a shared address it decides', wholeNumber(0, 65_535))
+    .option('--to-port <number>', 'to this one', wholeNumber(0, 65_535))
+    .option('--ttl <hops>', 'with this TTL instead of 64', wholeNumber(0, 255))
     .option('--tunnel-from <address>', 'out of the tunnel, from this IPv6 address')
     .option('--tunnel-to <address>', 'to this tunnel address')
     .option('--live <address>', 'packets from or to this IPv4 address as they come')
-    .option('--seconds <seconds>', 'with --live: how long', wholeNumber(1, 3_600), 60)
+    .option('--seconds <seconds>', 'with --live: how long instead of 60', wholeNumber(1, 3_600))
     .option('--json', 'for programs; with --live, one object a line')
     .action((packet: string | undefined, options: SocketOption & TraceOptions) =>
       overSession(options, (client, output) => trace(client, output, packet, options)),

@@ -12,9 +12,20 @@ import { escapeXml } from './xml-text.ts';
 
 export interface TraceOptions extends PacketWish {
   readonly live?: string;
-  readonly seconds: number;
+  /** With `live`: how long. */
+  readonly seconds?: number;
   readonly json?: boolean;
 }
+
+const WISH_OPTIONS = [
+  ['from', '--from'],
+  ['to', '--to'],
+  ['fromPort', '--from-port'],
+  ['toPort', '--to-port'],
+  ['ttl', '--ttl'],
+  ['tunnelFrom', '--tunnel-from'],
+  ['tunnelTo', '--tunnel-to'],
+] as const satisfies readonly (readonly [keyof PacketWish, string])[];
 
 /** Traces one packet, given in hexadecimal or made of addresses. */
 export async function trace(
@@ -23,6 +34,7 @@ export async function trace(
   hex: string | undefined,
   options: TraceOptions,
 ): Promise<void> {
+  refuseContradictions(hex, options);
   if (options.live !== undefined) return traceLive(client, output, options.live, options);
   const packet = hex === undefined ? packetOf(options) : octetsOf(hex);
   const text = Buffer.from(packet).toString('base64');
@@ -41,6 +53,18 @@ export async function trace(
   }
 }
 
+/** @throws CommandFailure for words of which one would have no effect */
+function refuseContradictions(hex: string | undefined, options: TraceOptions): void {
+  const { live, seconds, json, ...wish } = options;
+  const parts = WISH_OPTIONS.flatMap(([name, option]) => (wish[name] === undefined ? [] : [option]));
+  const packet = hex === undefined ? parts : ['a packet in hexadecimal', ...parts];
+  if (live !== undefined && packet.length > 0) throw usageFailure(`--live ${live} goes without ${packet.join(', ')}`);
+  if (hex !== undefined && parts.length > 0) {
+    throw usageFailure(`expected a packet in hexadecimal or ${parts.join(', ')}, came both`);
+  }
+  if (live === undefined && seconds !== undefined) throw usageFailure(`--seconds ${seconds} goes with --live alone`);
+}
+
 function octetsOf(hex: string): Uint8Array {
   const digits = hex.replace(/[\s:]/g, '').toLowerCase();
   if (!/^(?:[0-9a-f]{2})+$/.test(digits)) throw usageFailure('expected a packet in hexadecimal, from its IP header on');
@@ -55,7 +79,7 @@ async function traceLive(
   client: NetconfClient,
   output: Output,
   address: string,
-  { seconds, json }: TraceOptions,
+  { seconds = 60, json }: TraceOptions,
 ): Promise<void> {
   if (parseIpv4(address) === undefined) throw usageFailure(`--live ${address}: expected an IPv4 address`);
   const deadline = Date.now() + 1_000 * seconds;

@@ -4,7 +4,7 @@
  * table.
  */
 
-import { formatIpv4 } from '../address.ts';
+import { formatIpv4, formatIpv6 } from '../address.ts';
 import type {
   AftrSoftwires,
   DatapathObservation,
@@ -47,10 +47,14 @@ export interface KernelPart {
   check(configuration: Configuration): Promise<readonly Refusal[]>;
   /** Makes the kernel lead the traffic of this configuration to the TUN devices. */
   apply(configuration: Configuration): Promise<void>;
-  /** What in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to, `boundTo` is one by its IPv4 address. */
+  /**
+   * What in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to, `boundTo` is one by its IPv4
+   * address, `leadsTo` whether one of them is at an IPv6 address.
+   */
   diagnose(
     gateways: readonly Uint8Array[],
     boundTo: (ipv4: number) => Uint8Array | undefined,
+    leadsTo: (ipv6: Uint8Array) => boolean,
   ): Promise<readonly Problem[]>;
   /** Takes back all that was set, and the devices of these roles. */
   remove(roles: readonly Role[]): Promise<void>;
@@ -137,8 +141,13 @@ export class Datapath implements ControlHandlers {
       const sentence = 'looking at the kernel takes long: ask again';
       setTimeout(() => resolve([{ sentence }]), DIAGNOSIS_MS).unref();
     });
+    const aftr = () => this.#parts.follower.forwarding('aftr');
+    const leadsTo = (ipv6: Uint8Array) =>
+      aftr()
+        ?.aftrSoftwires([formatIpv6(ipv6)])
+        .some(({ softwires }) => softwires.length > 0) ?? false;
     const found = this.#parts.kernel
-      .diagnose(gateways, (ipv4) => this.#parts.follower.forwarding('aftr')?.remoteOf(ipv4))
+      .diagnose(gateways, (ipv4) => aftr()?.remoteOf(ipv4), leadsTo)
       .then((problems) => {
         this.#found = { problems, atMs: performance.now() };
         return problems;

@@ -43,7 +43,7 @@ export function kernelPart(
       applied = kernelConfig(configuration, devices);
       await kernel.apply(applied);
     },
-    diagnose: (gateways, boundTo) => kernel.diagnose(applied, gateways, boundTo),
+    diagnose: (gateways, boundTo, leadsTo) => kernel.diagnose(applied, gateways, boundTo, leadsTo),
     remove: (roles) => kernel.remove(roles.map((role) => devices[role])),
   };
 }

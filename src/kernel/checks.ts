@@ -41,11 +41,15 @@ export function refusals(config: KernelConfig, host: HostState): HostRefusal[] {
   const facts = factsOf(host);
   return [
     ...config.gateways.flatMap((gateway) => {
-      const { name, ipv6Address, servedPrefixes } = gateway;
+      const { name, ipv6Address, aftrIpv6Address, servedPrefixes } = gateway;
       const left = leftLinks(gateway, host);
       const refusal = { role: 'gateway' as const, name };
       return [
-        ...tunnelFaults([ipv6Address], facts).map((message) => ({ ...refusal, message, isTunnel: true })),
+        ...[...tunnelFaults([ipv6Address], facts), ...ownFarEnd(aftrIpv6Address, host)].map((message) => ({
+          ...refusal,
+          message,
+          isTunnel: true,
+        })),
         ...servedPrefixes
           .flatMap((prefix) => coveredBy(prefix, 'served prefix', facts, left))
           .map((message) => ({ ...refusal, message, isTunnel: false })),
@@ -104,6 +108,14 @@ function tunnelFaults(tunnels: readonly Uint8Array[], { host, ipv6NextHops, bett
     if (route) return [`a route to ${text}/128 is there already${through(route, host)}; remove it`];
     return [];
   });
+}
+
+/** RFC 2473 §4.1.2: a tunnel does not end on the node where it begins. */
+function ownFarEnd(aftr: Uint8Array, { links, addresses }: HostState): string[] {
+  const holder = addresses.find(({ octets }) => octets.length === 16 && sameIpv6(octets, aftr));
+  if (!holder) return [];
+  const text = `AFTR ${formatIpv6(aftr)} is configured on ${linkName(links, holder.link)}`;
+  return [`${text}: the tunnel would end where it begins; name the AFTR's tunnel address`];
 }
 
 function shadowed({ address, length }: Ipv4Prefix, { host, better }: Facts): string[] {

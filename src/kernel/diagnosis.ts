@@ -19,12 +19,16 @@ const NO_ANSWER = 'does not answer neighbour discovery: see whether it is up and
 /** Served prefixes whose way is looked up. */
 const MOST_LOOKUPS = 64;
 
-/** Empty when nothing stands in the way. `gateways` are some that the AFTRs' bindings lead to, `boundTo` is about those bindings. */
+/**
+ * Empty when nothing stands in the way. `gateways` are some that the AFTRs' bindings lead to; `boundTo` and `leadsTo` are
+ * about all of these bindings.
+ */
 export async function diagnose(
   config: KernelConfig,
   netlink: Netlink,
   gateways: readonly Uint8Array[] = [],
   boundTo: BoundTo = () => undefined,
+  leadsTo: LeadsTo = () => false,
 ): Promise<Problem[]> {
   if (config.gateways.length + config.aftrs.length === 0) return [];
   const host = await readHost(netlink);
@@ -45,6 +49,7 @@ export async function diagnose(
   }
   if (config.aftrs.length > 0) {
     const around = { links: host.links, device: config.aftrDevice, netlink, boundTo };
+    found.push(...ownGateways(host, leadsTo));
     found.push(...(await unreachedGateways(gateways, around, netlink, unresolved)));
   }
   if (ruleset) found.push(...forwardBlocks(ruleset, devices).map((sentence) => ({ sentence })));
@@ -55,6 +60,18 @@ export async function diagnose(
 function refused({ aftrs }: KernelConfig, { message, role, name, isTunnel }: HostRefusal): Problem {
   const hasOthers = aftrs.some((aftr) => role === 'aftr' && aftr.name === name && aftr.ipv6Addresses.length > 1);
   return { sentence: message, ...(isTunnel && !hasOthers && { stops: { role, name } }) };
+}
+
+/** Whether a binding leads to this IPv6 address. */
+export type LeadsTo = (ipv6: Uint8Array) => boolean;
+
+/** RFC 2473 §4.1.2: no tunnel ends on the node where it begins. Bindings change without the host being asked, so it is told. */
+function ownGateways({ links, addresses }: HostState, leadsTo: LeadsTo): Problem[] {
+  const own = addresses.filter(({ octets }) => octets.length === 16 && leadsTo(octets));
+  return own.map(({ octets, link }) => {
+    const text = `gateway ${formatIpv6(octets)}, which bindings name, is configured on ${linkName(links, link)} of this host`;
+    return { sentence: `${text}: their tunnel would end where it begins` };
+  });
 }
 
 /** As long as one of them is reached, something is forwarded. */
@@ -196,9 +213,8 @@ async function faultsTowardsAftr(
   const text = formatIpv6(aftrIpv6Address);
   const way = await netlink.wayTo(aftrIpv6Address);
   const stops = { role: 'gateway' as const, name };
-  if (way.kind === 'local') {
-    return [{ sentence: `gateway ${name}: its AFTR ${text} is an address of this host itself`, stops }];
-  }
+  // That its far end is this host itself is a refusal.
+  if (way.kind === 'local') return [];
   if (way.kind === 'none') return [{ sentence: `gateway ${name}: no IPv6 route leads to its AFTR ${text}`, stops }];
   const silent = silentNextHop(way, aftrIpv6Address, host.links, unresolved);
   if (silent) return [{ sentence: `gateway ${name}: ${silent}, the next hop to its AFTR, ${NO_ANSWER}`, stops }];

@@ -12,6 +12,7 @@ import type { Problem } from '../control.ts';
 import { broadcastAddresses, hostAddresses } from './broadcasts.ts';
 import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
+import type { LeadsTo } from './diagnosis.ts';
 import { diagnose } from './diagnosis.ts';
 import type { EgressMtus } from './egress.ts';
 import { ANYWHERE, egressMtus } from './egress.ts';
@@ -87,10 +88,11 @@ export class Kernel {
     config: KernelConfig,
     gateways: readonly Uint8Array[] = [],
     boundTo: BoundTo = () => undefined,
+    leadsTo: LeadsTo = () => false,
   ): Promise<Problem[]> {
     const now = performance.now();
     if (!this.#diagnosis || now - this.#diagnosis.at > DIAGNOSIS_MS) {
-      this.#diagnosis = { at: now, problems: diagnose(config, this.#netlink, gateways, boundTo) };
+      this.#diagnosis = { at: now, problems: diagnose(config, this.#netlink, gateways, boundTo, leadsTo) };
     }
     const problems = await this.#diagnosis.problems;
     return this.#fault === ''

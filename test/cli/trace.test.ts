@@ -164,6 +164,22 @@ for (const [options, packet] of wishes) {
   });
 }
 
+/** [words beside `trace`, what is said]. */
+const contradictions: readonly (readonly [string, RegExp])[] = [
+  [`--live 198.51.100.10 ${inner}`, /--live 198\.51\.100\.10 goes without a packet in hexadecimal/],
+  ['--live 198.51.100.10 --to 192.0.2.1 --ttl 5', /goes without --to, --ttl/],
+  [`${inner} --from 203.0.113.80 --to-port 0`, /expected a packet in hexadecimal or --from, --to-port, came both/],
+  [`${inner} --ttl 5`, /or --ttl, came both/],
+  [`${inner} --seconds 5`, /--seconds 5 goes with --live alone/],
+];
+for (const [words, message] of contradictions) {
+  test(`contradicting words: trace ${words}`, async () => {
+    const { code, errors } = await gi('trace', ...words.split(' '));
+    assert.is(code, 2);
+    assert.match(errors, message);
+  });
+}
+
 test('a port that is none', async () => {
   assert.is((await gi('trace', '--from', ENDS4.src, '--to', ENDS4.dst, '--to-port', '65536')).code, 2);
 });

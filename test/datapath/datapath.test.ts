@@ -36,7 +36,7 @@ class Recorded {
           this.events.push(`kernel ${gateway.length} ${aftr.length}`);
           if (this.kernelFault !== '') throw new Error(this.kernelFault);
         },
-        diagnose: (gateways, boundTo) => this.diagnosis(gateways, boundTo),
+        diagnose: (...about) => this.diagnosis(...about),
         remove: async (roles) => {
           this.events.push(`kernel removed, ${roles.join(' and ')}`);
         },
@@ -94,7 +94,9 @@ test('the diagnosis knows gateways of bindings, and whose an address is', async 
   store.commit({ softwire: { aftr: [AFTR] }, put: [BINDING] });
   await datapath.follow();
   const seen: (string | undefined)[] = [];
-  recorded.diagnosis = async (gateways, boundTo) => {
+  recorded.diagnosis = async (gateways, boundTo, leadsTo) => {
+    const others = [BINDING.gatewayIpv6Address.map((octet) => octet ^ 1), BINDING.gatewayIpv6Address];
+    assert.equal(others.map(leadsTo), [false, true]);
     const inside = [BINDING.address, (BINDING.address ^ 0x8000_0000) >>> 0].map(boundTo);
     seen.push(...[...gateways, ...inside].map((octets) => octets && formatIpv6(octets)));
     return [];

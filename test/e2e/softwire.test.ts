@@ -188,6 +188,12 @@ const refusals: readonly (readonly [string, 'gateway' | 'aftr', Record<string, u
     },
     /outside-pool/,
   ],
+  [
+    "an AFTR that is an address on the gateway's own link",
+    'gateway',
+    { name: 'rack', 'aftr-ipv6-address': '2001:db8:12::1' },
+    /AFTR 2001:db8:12::1 is configured on right: the tunnel would end where it begins/,
+  ],
   ['a pool that covers a connected subnet', 'aftr', { name: 'edge', 'ipv4-pool': ['203.0.113.0/24'] }, /203\.0\.113/],
 ];
 for (const [why, host, entry, message] of refusals) {

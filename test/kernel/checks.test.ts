@@ -85,6 +85,14 @@ const checks: readonly (readonly [string, KernelConfig, HostState, readonly RegE
     HOST,
     [/lies in the connected subnet of 203\.0\.113\.1\/24 of eth0; change the pool/],
   ],
+  [
+    'an AFTR that is this host itself',
+    config(['10.0.0.0/8']),
+    { ...NOBODY, addresses: [{ family: 6, link: 2, octets: ipv6('2001:db8:b::1'), length: 64 }] },
+    [
+      /^AFTR 2001:db8:b::1 is configured on left: the tunnel would end where it begins; name the AFTR's tunnel address$/,
+    ],
+  ],
   ['a pool over a next hop', config([], ['192.0.2.0/24']), HOST, [/192\.0\.2\.254, the next hop/]],
   [
     'a served prefix over the left subnet',

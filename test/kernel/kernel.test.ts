@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
+import { formatIpv6, parseIpv4Prefix, parseIpv6, sameIpv6 } from '../../src/address.ts';
 import type { Problem } from '../../src/control.ts';
 import { diagnose } from '../../src/kernel/diagnosis.ts';
 import type { EgressMtus } from '../../src/kernel/egress.ts';
@@ -547,6 +547,32 @@ test('D129: a gateway whose IPv6 route leads into a softwire; the tunnels over I
     assert.equal(await told(), [{ sentence, stops: { role: 'aftr' } }]);
     ip('-6 route del 2001:db8:cafe::/48 dev gi-aftr');
     assert.equal(await told(), []);
+  });
+});
+
+test('a binding whose gateway is this host itself is told of, one address of many', async () => {
+  const config = configuration({ pools: ['192.0.2.0/24'] });
+  await withKernel(async (kernel) => {
+    await kernel.apply(config);
+    const netlink = new Netlink();
+    const own = (await netlink.addresses()).filter(({ octets }) => octets.length === 16);
+    const [link] = await netlink.links().then((links) => links.filter(({ name }) => name === 'right'));
+    const mine = own.find(({ link: at, octets }) => at === link?.index && octets[0] === 0x20)?.octets;
+    assert.ok(mine);
+    const told = async (to: Uint8Array) =>
+      sentencesOf(
+        await diagnose(
+          config,
+          netlink,
+          [],
+          () => undefined,
+          (ipv6) => sameIpv6(ipv6, to),
+        ),
+      ).filter((sentence) => sentence.includes('would end'));
+    const text = `gateway ${formatIpv6(mine)}, which bindings name, is configured on right of this host: their tunnel would end where it begins`;
+    assert.equal(await told(mine), [text]);
+    assert.equal(await told(address('2001:db8:cafe::1')), []);
+    netlink.close();
   });
 });
 
