@@ -100,8 +100,6 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: string;
-  /** Code with which the stream was closed. */
-  readonly code: number | undefined;
 }
 
 /** A request of HTTP/2 that is under way. */
@@ -110,7 +108,7 @@ export interface Asked {
   end(octets?: string): void;
   /** Whether an answer has begun. */
   readonly isAnswered: boolean;
-  /** When the stream is closed. */
+  /** When all of it has come, or the stream is closed. */
   readonly answer: Promise<Answer>;
 }
 
@@ -159,7 +157,8 @@ function ask(session: ClientHttp2Session, fields: OutgoingHttpHeaders, isWhole: 
     body += text;
   });
   const answer = new Promise<Answer>((resolve) => {
-    stream.once('close', () => resolve({ status, headers, body, code: stream.rstCode }));
+    // Node's client may tell of no close where it still had something to send.
+    for (const event of ['end', 'close']) stream.once(event, () => resolve({ status, headers, body }));
   });
   return {
     write: (octets) => void stream.write(octets),

@@ -176,7 +176,7 @@ export class Connections {
       connection.running++;
     }
     response.once('close', () => this.#answered(request, connection));
-    if ('stream' in request && !request.stream.endAfterHeaders) this.#limitBody(request.stream, response);
+    if ('stream' in request && !request.stream.endAfterHeaders) this.#limitBody(request.stream);
   }
 
   #answered(request: Request, connection: Connection | undefined): void {
@@ -191,12 +191,13 @@ export class Connections {
   }
 
   /** A stream of HTTP/2 whose body does not end, or is not wanted any more (RFC 9113 §8.1). */
-  #limitBody(stream: Http2ServerRequest['stream'], response: Http2ServerResponse | ServerResponse): void {
+  #limitBody(stream: Http2ServerRequest['stream']): void {
     const late = () => stream.close(constants.NGHTTP2_CANCEL);
     const timer = setTimeout(late, this.#limits.requestMs + GRACE_MS);
     const stop = () => clearTimeout(timer);
     stream.once('end', stop).once('close', stop);
-    response.once('finish', () => {
+    // That of the response comes when the stream is closed.
+    stream.once('finish', () => {
       if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
     });
   }
