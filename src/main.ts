@@ -15,11 +15,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { wholeNumber } from './cli/arguments.ts';
-import { netconfLimit } from './cli/netconf-limit.ts';
+import { netconfLimit, restconfLimit } from './cli/limit-option.ts';
 import { EXIT_CONFIGURATION } from './exit-codes.ts';
 import type { RestoreOptions } from './maintenance/restore.ts';
 import type { VerifyOptions } from './maintenance/verify.ts';
 import type { NetconfLimits } from './netconf-limits.ts';
+import type { RestconfLimits } from './restconf-limits.ts';
 
 const STATE_DIR = '/var/lib/gi4over6';
 
@@ -36,6 +37,7 @@ interface ProcessOptions {
   readonly writableRunning: boolean;
   readonly queues: number;
   readonly netconfLimit: Partial<NetconfLimits>;
+  readonly restconfLimit: Partial<RestconfLimits>;
 }
 
 function processOptions(command: Command): Command {
@@ -51,7 +53,8 @@ function processOptions(command: Command): Command {
     .option('--startup', 'with a startup datastore: a reboot returns to it', false)
     .option('--no-writable-running', 'NETCONF changes running by committing the candidate only')
     .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1)
-    .option('--netconf-limit <name=value>', 'a limit of docs/limits.md; may come several times', netconfLimit, {});
+    .option('--netconf-limit <name=value>', 'a limit of docs/limits.md; may come several times', netconfLimit, {})
+    .option('--restconf-limit <name=value>', 'the same of RESTCONF', restconfLimit, {});
 }
 
 function version(): string {

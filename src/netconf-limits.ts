@@ -3,18 +3,12 @@
  * `gi4over6 run --netconf-limit NAME=VALUE` sets one; NAME is the one here with hyphens (`hello-octets`).
  */
 
+import type { Limit } from './limit-settings.ts';
+import { LONGEST_MS, limitSettings } from './limit-settings.ts';
+
 const MEBI = 1024 * 1024;
-/** A timer takes no more. */
-const LONGEST_MS = 2 ** 31 - 1;
 /** The largest chunk there can be (RFC 6242 §4.2). */
 const LARGEST_CHUNK = 2 ** 32 - 1;
-
-interface Limit {
-  readonly standard: number;
-  /** The smallest and the largest that may be set. */
-  readonly range: readonly [number, number];
-  readonly what: string;
-}
 
 export const LIMITS = {
   helloOctets: { standard: 64 * 1024, range: [256, 16 * MEBI], what: "octets of a client's hello" },
@@ -87,33 +81,7 @@ export const LIMITS = {
 export type LimitName = keyof typeof LIMITS;
 export type NetconfLimits = Readonly<Record<LimitName, number>>;
 
-export const LIMIT_NAMES = Object.keys(LIMITS) as LimitName[];
+export const NETCONF_SETTINGS = limitSettings('--netconf-limit', LIMITS);
 
 /** Those that hold where nothing else was said. */
-export const NETCONF_LIMITS = Object.fromEntries(
-  LIMIT_NAMES.map((name) => [name, LIMITS[name].standard]),
-) as NetconfLimits;
-
-/** `helloOctets` as an operator writes it: `hello-octets`. */
-export function hyphenated(name: LimitName): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-/** One setting of the form NAME=VALUE; a sentence when it is none. */
-export function readLimit(text: string): { readonly name: LimitName; readonly value: number } | string {
-  const [word = '', number = ''] = text.split(/=(.*)/s);
-  const name = LIMIT_NAMES.find((each) => hyphenated(each) === word);
-  if (!name) return `expected NAME=VALUE with NAME of ${LIMIT_NAMES.map(hyphenated).join(', ')}.`;
-  const value = Number(number);
-  const [min, max] = LIMITS[name].range;
-  if (/^\d+$/.test(number) && value >= min && value <= max) return { name, value };
-  return `${word}: expected a whole number from ${min} to ${max}, found '${number}'.`;
-}
-
-/** The words of a command line that sets these. */
-export function limitWords(limits: Partial<NetconfLimits>): string[] {
-  return LIMIT_NAMES.flatMap((name) => {
-    const value = limits[name];
-    return value === undefined ? [] : ['--netconf-limit', `${hyphenated(name)}=${value}`];
-  });
-}
+export const NETCONF_LIMITS: NetconfLimits = NETCONF_SETTINGS.standard;

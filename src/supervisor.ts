@@ -24,7 +24,8 @@ import type { Answer, ChildRole, ServiceUser } from './launch.ts';
 import { environmentFault, Launcher, lookUpUser, openTun } from './launch.ts';
 import type { Log } from './log.ts';
 import { openLog } from './log.ts';
-import { limitWords, type NetconfLimits } from './netconf-limits.ts';
+import { NETCONF_SETTINGS, type NetconfLimits } from './netconf-limits.ts';
+import { RESTCONF_SETTINGS, type RestconfLimits } from './restconf-limits.ts';
 
 export interface RunOptions {
   readonly stateDir: string;
@@ -40,6 +41,8 @@ export interface RunOptions {
   readonly queues: number;
   /** Limits of the NETCONF face that are set. */
   readonly netconfLimit: Partial<NetconfLimits>;
+  /** The same of the RESTCONF face. */
+  readonly restconfLimit: Partial<RestconfLimits>;
   /** What the children run instead of this program. */
   readonly program?: string;
 }
@@ -129,7 +132,7 @@ function tellTraces(stateDir: string, log: Log): void {
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
-  const { netconfPort, netconfTlsPort, restconfPort, listen, startup, writableRunning, queues, netconfLimit } = options;
+  const { netconfPort, netconfTlsPort, restconfPort, listen, startup, writableRunning, queues } = options;
   return [
     ...['--state-dir', stateDir, '--run-dir', runDir],
     ...['--netconf-port', `${netconfPort}`, '--netconf-tls-port', `${netconfTlsPort}`],
@@ -138,7 +141,8 @@ function commandLine(options: RunOptions, stateDir: string, runDir: string): str
     ...(startup ? ['--startup'] : []),
     ...(writableRunning ? [] : ['--no-writable-running']),
     ...['--queues', `${queues}`],
-    ...limitWords(netconfLimit),
+    ...NETCONF_SETTINGS.words(options.netconfLimit),
+    ...RESTCONF_SETTINGS.words(options.restconfLimit),
   ];
 }
 

@@ -34,6 +34,8 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/exit-codes.ts', 'leaves'],
   ['src/log.ts', 'leaves'],
   ['src/netconf-limits.ts', 'leaves'],
+  ['src/restconf-limits.ts', 'leaves'],
+  ['src/limit-settings.ts', 'leaves'],
   ['src/claim.ts', 'leaves'],
   ['src/control.ts', 'leaves'],
   ['src/sha-crypt.ts', 'leaves'],

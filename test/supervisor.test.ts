@@ -127,6 +127,7 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
       writableRunning: false,
       queues: 2,
       netconfLimit: { idleMs: 600_000, depth: 50 },
+      restconfLimit: { connections: 99 },
       program: standIn(join(dir, 'clone')),
     };
     const start: Place['start'] = (changes, environment) => {
@@ -201,6 +202,7 @@ test('a child gets the whole command line', async () => {
     const ports = ['--netconf-port', '0', '--netconf-tls-port', '6513', '--restconf-port', '8443'];
     const rest = ['--listen', '::1', '127.0.0.1', '--startup', '--no-writable-running', '--queues', '2'];
     const limits = ['--netconf-limit', 'depth=50', '--netconf-limit', 'idle-ms=600000'];
+    limits.push('--restconf-limit', 'connections=99');
     assert.equal(words, ['--state-dir', stateDir, '--run-dir', runDir, ...ports, ...rest, ...limits]);
   });
 });

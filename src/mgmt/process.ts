@@ -12,6 +12,7 @@ import { trimMemory, YangContext } from 'netconf-server';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
 import { NETCONF_LIMITS, type NetconfLimits } from '../netconf-limits.ts';
+import { RESTCONF_LIMITS, type RestconfLimits } from '../restconf-limits.ts';
 import { Datastores } from '../state/datastores.ts';
 import { treeFromJson } from '../state/json.ts';
 import { Schema } from '../state/schema.ts';
@@ -54,6 +55,7 @@ export interface ManagementOptions {
   readonly startup: boolean;
   readonly writableRunning: boolean;
   readonly netconfLimit: Partial<NetconfLimits>;
+  readonly restconfLimit: Partial<RestconfLimits>;
   /** Modules beside ours, with where their text is; no option of the program. */
   readonly moreYang?: { readonly searchDir: string; readonly modules: readonly YangModule[] };
 }
@@ -163,6 +165,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     cert,
     hosts: options.listen,
     port: options.restconfPort,
+    limits: { ...RESTCONF_LIMITS, ...options.restconfLimit },
     log,
   });
   const { fronts } = netconf;

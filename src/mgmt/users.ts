@@ -10,12 +10,12 @@
 
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { costOf } from '../sha-crypt.ts';
 import type { DataNode } from '../state/data.ts';
 import { entryId } from '../state/data.ts';
 import { PasswordPool } from './password-pool.ts';
+import { sourceGroup } from './source-group.ts';
 
 export const USER_LIMITS = {
   /** How long a verified password is known without hashing it again. */
@@ -243,16 +243,6 @@ function userEntry(root: DataNode, user: string): DataNode | undefined {
 
 function waitAfter(failures: number): number {
   return Math.min(USER_LIMITS.firstWaitMs * 2 ** (failures - 1), USER_LIMITS.longestWaitMs);
-}
-
-/** An IPv6 client has a whole /64 to choose its address from. */
-function sourceGroup(source: string): string {
-  if (!isIPv6(source) || source.includes('.')) return source;
-  const [head = '', tail = ''] = source.split('::');
-  const before = head.split(':').filter((part) => part !== '');
-  const after = tail.split(':').filter((part) => part !== '');
-  const zeros = source.includes('::') ? 8 - before.length - after.length : 0;
-  return [...before, ...Array<string>(zeros).fill('0'), ...after].slice(0, 4).join(':');
 }
 
 /** Everything in a user's entry as one text. */

@@ -20,5 +20,6 @@ process.exitCode = await runManagement({
   startup: false,
   writableRunning: true,
   netconfLimit: {},
+  restconfLimit: {},
   moreYang: { searchDir: 'test/fixtures/yang', modules: [{ name: 'probe', features: ['lit'] }] },
 });

@@ -16,6 +16,7 @@ import { Operations } from '../../src/mgmt/operations.ts';
 import { startRestconf } from '../../src/mgmt/restconf/server.ts';
 import type { StateData } from '../../src/mgmt/state-data.ts';
 import { Users } from '../../src/mgmt/users.ts';
+import { RESTCONF_LIMITS } from '../../src/restconf-limits.ts';
 import { shaCrypt } from '../../src/sha-crypt.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { treeFromJson } from '../../src/state/json.ts';
@@ -156,6 +157,7 @@ export async function withRestconf(body: (box: Box) => Promise<void>): Promise<v
         cert,
         hosts: ['127.0.0.1'],
         port: 0,
+        limits: RESTCONF_LIMITS,
         log,
       });
       const url = `https://127.0.0.1:${server.port}`;

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { fastify } from 'fastify';
 import { LIMITS } from '../../src/mgmt/restconf/limits.ts';
+import { RESTCONF_LIMITS } from '../../src/restconf-limits.ts';
 
 const [key = '', cert = '', ...sizes] = process.argv.slice(2);
 const constants = new Map(sizes.map((size) => [`/${size}`, Buffer.alloc(Number(size), 'x')]));
@@ -15,8 +16,9 @@ const https = {
   key: readFileSync(key),
   cert: readFileSync(cert),
   minVersion: 'TLSv1.2' as const,
-  maxHeaderSize: LIMITS.headerOctets,
-  settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.headerOctets },
+  maxHeaderSize: LIMITS.parsedOctets,
+  settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.parsedListOctets },
+  maxHeaderListPairs: LIMITS.parsedFields,
 };
 /** As the program sends them, of the same lengths. */
 const FIELDS = {
@@ -29,8 +31,8 @@ const FIELDS = {
 const app = fastify({
   http2: true,
   https,
-  http2SessionTimeout: LIMITS.idleMs,
-  connectionTimeout: LIMITS.idleMs,
+  http2SessionTimeout: RESTCONF_LIMITS.idleMs,
+  connectionTimeout: RESTCONF_LIMITS.idleMs,
   rewriteUrl: () => '/',
   exposeHeadRoutes: false,
 });

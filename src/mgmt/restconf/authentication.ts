@@ -62,6 +62,23 @@ export async function identifyRouteSource(
   return { ...callerOf(name, source), isRouteSource: true };
 }
 
+/** Whom the first of two ways knows, else whom the second does. @throws RestconfFault 401 of the first when neither knows anybody */
+export async function firstOf(
+  first: () => Caller | Promise<Caller>,
+  second: () => Caller | Promise<Caller>,
+): Promise<Caller> {
+  try {
+    return await first();
+  } catch (error) {
+    if (!(error instanceof RestconfFault)) throw error;
+    return await Promise.resolve()
+      .then(second)
+      .catch((other: unknown) => {
+        throw other instanceof RestconfFault ? error : other;
+      });
+  }
+}
+
 function parseBasic(text: string): readonly [user: string, password: string] | undefined {
   const [, token] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(text) ?? [];
   if (token === undefined) return undefined;

@@ -1,72 +1,262 @@
-/** Connections of the HTTPS server: their limits, their end, and answers to what is no HTTP request. */
+/**
+ * The connections of the HTTPS server, of both versions of HTTP, from TCP's accept on: how many there may be, and how long each may keep
+ * us waiting. Who has no request by a user behind him is held shortest and counted apart, so that silence costs an outsider more than us.
+ *
+ *   1. accepted       a place is free, or one is made where another source has more than this one would have
+ *   2. first header   within first-request-ms; the TLS handshake is in it
+ *   3. authenticated  a request by a user, within login-ms
+ *   4. from then on   idle-ms without a request ends it
+ */
 
-import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2';
+import { constants } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Log } from '../../log.ts';
+import type { RestconfLimits } from '../../restconf-limits.ts';
+import { sourceGroup } from '../source-group.ts';
+import type { HeldBody } from './held-bodies.ts';
+import { HeldBodies } from './held-bodies.ts';
 import { LIMITS } from './limits.ts';
-import { MEDIA_TYPES } from './media.ts';
+import { refuseExpectation } from './refusals.ts';
 
-const CHECK_INTERVAL_MS = 1000;
+/** How often times are looked at, at the most and at the least. */
+const SWEEP_MS = { shortest: 10, longest: 500 };
+/** Between two lines of the log about connections that found no place. */
+const TELL_MS = 60_000;
+/** What is refused in words has so much more time than what is cut off. */
+const GRACE_MS = 2_000;
 
-/** Limits number and patience, answers what is expected in vain; `destroyAll` ends what is open. */
-export function trackConnections(server: Http2SecureServer): { destroyAll(): void } {
-  // Properties of the HTTP/1.1 side, which the server takes over when it begins to listen.
-  Object.assign(server, {
-    headersTimeout: LIMITS.headerMs,
-    requestTimeout: LIMITS.requestMs,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
-    maxHeaderSize: LIMITS.parsedOctets,
-  });
-  server.maxConnections = LIMITS.connections;
-  server.on('checkExpectation', refuseExpectation);
-  const open = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-  });
-  // Node 20 loses the error of a write to a connection that was reset below HTTP/2; silence is all that is left to see.
-  server.on('session', (session) => session.once('timeout', () => session.destroy()));
-  return {
-    destroyAll: () => {
-      for (const socket of open) socket.destroy();
-    },
-  };
+export interface Connection {
+  readonly source: string;
+  readonly socket: Socket;
+  readonly begunMs: number;
+  session?: ServerHttp2Session;
+  hasRequested: boolean;
+  isAuthenticated: boolean;
+  /** Requests that are not answered to their end. */
+  running: number;
+  /** When it was last busy. */
+  busyMs: number;
 }
 
-const ANSWERS: Readonly<Record<string, readonly [status: string, tag: string, message: string]>> = {
-  HPE_HEADER_OVERFLOW: [
-    '431 Request Header Fields Too Large',
-    'too-big',
-    `request line and header fields have more than ${LIMITS.parsedOctets} octets`,
-  ],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'operation-failed', 'the request did not come in time'],
-};
+type Request = IncomingMessage | Http2ServerRequest;
 
-/** Answers what HTTP/1.1 cannot parse, in JSON as the client's wishes are unknown, and ends the connection. */
-export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy();
-    return;
+export class Connections {
+  readonly #bodies: HeldBodies;
+  readonly #limits: RestconfLimits;
+  readonly #log: Log;
+  readonly #open = new Set<Connection>();
+  /** By the addresses of both ends, until TLS and HTTP are known. */
+  readonly #byAddress = new Map<string, Connection>();
+  /** By TLS socket, and by session of HTTP/2. */
+  readonly #known = new WeakMap<object, Connection>();
+  readonly #held = new WeakMap<Request, HeldBody>();
+  readonly #sweep: NodeJS.Timeout;
+  #refused = 0;
+  #displaced = 0;
+  #toldMs = -TELL_MS;
+
+  constructor(limits: RestconfLimits, log: Log) {
+    this.#limits = limits;
+    this.#log = log;
+    this.#bodies = new HeldBodies(limits);
+    const quarter = Math.min(limits.firstRequestMs, limits.loginMs, limits.idleMs) / 4;
+    const everyMs = Math.max(SWEEP_MS.shortest, Math.min(SWEEP_MS.longest, quarter));
+    this.#sweep = setInterval(() => this.#endOverdue(performance.now()), everyMs);
+    this.#sweep.unref();
   }
-  const [status, tag, message] = ANSWERS[error.code ?? ''] ?? ['400 Bad Request', 'malformed-message', 'not HTTP'];
-  const body = errorsBody(tag, message);
-  const head = [
-    `HTTP/1.1 ${status}`,
-    `Content-Type: ${MEDIA_TYPES.json}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+
+  /** Takes a server's connections under its limits. */
+  watch(server: Http2SecureServer): void {
+    const { firstRequestMs, requestMs } = this.#limits;
+    // Properties of the HTTP/1.1 side, which the server takes over when it begins to listen.
+    Object.assign(server, {
+      headersTimeout: Math.min(LIMITS.headerMs, firstRequestMs, requestMs),
+      requestTimeout: requestMs + GRACE_MS,
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: LIMITS.parsedOctets,
+    });
+    server.on('checkExpectation', refuseExpectation);
+    server.on('connection', (socket: Socket) => this.#accept(socket));
+    server.prependListener('secureConnection', (socket: TLSSocket) => this.#know(socket, socket));
+    server.on('session', (session) => {
+      const connection = this.#know(session, session.socket);
+      if (connection) connection.session = session;
+      // Node 20 loses the error of a write to a connection that was reset below HTTP/2; silence is all that is left to see.
+      session.once('timeout', () => session.destroy());
+    });
+    server.prependListener('request', (request: Request, response: Http2ServerResponse | ServerResponse) => {
+      this.#begin(request, response);
+    });
+  }
+
+  /** That of a request; undefined when it has ended. */
+  of(request: Request): Connection | undefined {
+    const session = 'stream' in request ? request.stream.session : undefined;
+    return this.#known.get(session ?? request.socket);
+  }
+
+  /** A request came from a user, or from whoever else is let in. */
+  authenticated(request: Request): void {
+    const connection = this.of(request);
+    if (connection) connection.isAuthenticated = true;
+  }
+
+  /** Counts what the body of a request takes until it is answered; see HeldBodies. */
+  hold(request: Request, giveUp: () => void): HeldBody {
+    const connection = this.of(request);
+    const held = this.#bodies.join(connection ?? request, connection?.source ?? '', giveUp);
+    this.#held.set(request, held);
+    // Of requests that wait behind each other on a connection of HTTP/1.1 not all are told of its end.
+    connection?.socket.on('close', held.end);
+    return held;
+  }
+
+  destroyAll(): void {
+    clearInterval(this.#sweep);
+    for (const connection of [...this.#open]) this.#end(connection);
+  }
+
+  #accept(socket: Socket): void {
+    const { remoteAddress } = socket;
+    // It has gone already.
+    if (remoteAddress === undefined) return void socket.destroy();
+    const source = sourceGroup(remoteAddress);
+    if (!this.#makesRoom(source)) {
+      this.#refused++;
+      this.#tell(source);
+      return void socket.destroy();
+    }
+    const now = performance.now();
+    const state = { hasRequested: false, isAuthenticated: false, running: 0, busyMs: now };
+    const connection: Connection = { source, socket, begunMs: now, ...state };
+    const address = addressOf(socket);
+    this.#open.add(connection);
+    this.#byAddress.set(address, connection);
+    socket.once('close', () => {
+      this.#open.delete(connection);
+      if (this.#byAddress.get(address) === connection) this.#byAddress.delete(address);
+    });
+  }
+
+  /** Whether there is a place for one more from this source, which may take that of a connection that does nothing. */
+  #makesRoom(source: string): boolean {
+    const { connections, connectionsPerSource, unauthenticated, unauthenticatedPerSource } = this.#limits;
+    const all = [...this.#open];
+    const waiting = all.filter(({ isAuthenticated }) => !isAuthenticated);
+    const own = countOf(all, source);
+    if (own >= connectionsPerSource || countOf(waiting, source) >= unauthenticatedPerSource) return false;
+    const lasts = waiting.length < unauthenticated ? undefined : leastNeeded(waiting, source);
+    if (waiting.length >= unauthenticated && !lasts) return false;
+    const left = all.filter((connection) => connection !== lasts);
+    const idle = left.length < connections ? undefined : leastNeeded(left, source);
+    if (left.length >= connections && !idle) return false;
+    for (const connection of [lasts, idle]) {
+      if (!connection) continue;
+      this.#displaced++;
+      this.#tell(connection.source);
+      this.#end(connection);
+    }
+    return true;
+  }
+
+  #know(key: object, socket: Socket): Connection | undefined {
+    const connection = this.#byAddress.get(addressOf(socket));
+    if (connection) this.#known.set(key, connection);
+    else socket.destroy();
+    return connection;
+  }
+
+  #begin(request: Request, response: Http2ServerResponse | ServerResponse): void {
+    const connection = this.of(request);
+    if (connection) {
+      connection.hasRequested = true;
+      connection.running++;
+    }
+    response.once('close', () => this.#answered(request, connection));
+    if ('stream' in request && !request.stream.endAfterHeaders) this.#limitBody(request.stream);
+  }
+
+  #answered(request: Request, connection: Connection | undefined): void {
+    const held = this.#held.get(request);
+    if (held) {
+      held.end();
+      connection?.socket.off('close', held.end);
+    }
+    if (!connection) return;
+    connection.running--;
+    connection.busyMs = performance.now();
+  }
+
+  /** A stream of HTTP/2 whose body does not end, or is not wanted any more (RFC 9113 §8.1). */
+  #limitBody(stream: Http2ServerRequest['stream']): void {
+    const late = () => stream.close(constants.NGHTTP2_CANCEL);
+    const timer = setTimeout(late, this.#limits.requestMs + GRACE_MS);
+    const stop = () => clearTimeout(timer);
+    stream.once('end', stop).once('close', stop);
+    // That of the response comes when the stream is closed.
+    stream.once('finish', () => {
+      if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  }
+
+  #endOverdue(now: number): void {
+    const { firstRequestMs, loginMs, idleMs } = this.#limits;
+    for (const connection of [...this.#open]) {
+      const { hasRequested, isAuthenticated, running, begunMs, busyMs } = connection;
+      const isLate = !isAuthenticated && now - begunMs > (hasRequested ? loginMs : firstRequestMs);
+      if (isLate || (running === 0 && now - busyMs > idleMs)) this.#end(connection);
+    }
+  }
+
+  /** Without ceremony: whoever is slow to take an end would keep the place. */
+  #end(connection: Connection): void {
+    this.#open.delete(connection);
+    connection.session?.destroy();
+    connection.socket.destroy();
+  }
+
+  #tell(source: string): void {
+    const now = performance.now();
+    if (now - this.#toldMs < TELL_MS) return;
+    this.#toldMs = now;
+    const counts = { source, refused: this.#refused, displaced: this.#displaced, open: this.#open.size };
+    this.#log.warn(counts, 'RESTCONF connections are at a limit of docs/limits.md');
+  }
 }
 
-/** 417 in JSON: nothing is known but that a body is waited for (RFC 9110 §10.1.1). */
-function refuseExpectation({ headers }: Http2ServerRequest, response: Http2ServerResponse): void {
-  const body = errorsBody('operation-not-supported', `Expect '${headers.expect}': only 100-continue is known`);
-  const type = MEDIA_TYPES.json;
-  response.writeHead(417, { 'content-type': type, 'content-length': `${Buffer.byteLength(body)}` });
-  response.end(body);
+/** Both ends, which no two connections have alike. */
+function addressOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
-function errorsBody(tag: string, message: string): string {
-  const fault = { 'error-type': 'transport', 'error-tag': tag, 'error-message': message };
-  return JSON.stringify({ 'ietf-restconf:errors': { error: [fault] } });
+function countOf(connections: readonly Connection[], source: string): number {
+  return connections.filter((connection) => connection.source === source).length;
+}
+
+/**
+ * The connection that gives up its place to one more of `source`: one that does nothing, of the source that has most, which keeps more
+ * than the other then has; undefined when there is none.
+ */
+function leastNeeded(connections: readonly Connection[], source: string): Connection | undefined {
+  const counts = new Map<string, number>();
+  for (const connection of connections) counts.set(connection.source, (counts.get(connection.source) ?? 0) + 1);
+  const own = counts.get(source) ?? 0;
+  const rank = ({ isAuthenticated, running, busyMs }: Connection) =>
+    [isAuthenticated ? 1 : 0, running > 0 ? 1 : 0, busyMs] as const;
+  let least: Connection | undefined;
+  for (const connection of connections) {
+    const count = counts.get(connection.source) ?? 0;
+    if (count <= own + 1 || (connection.isAuthenticated && connection.running > 0)) continue;
+    const most = least === undefined ? 0 : (counts.get(least.source) ?? 0);
+    if (!least || count > most || (count === most && isBefore(rank(connection), rank(least)))) least = connection;
+  }
+  return least;
+}
+
+function isBefore(one: readonly number[], other: readonly number[]): boolean {
+  const at = one.findIndex((value, index) => value !== other[index]);
+  return at >= 0 && (one[at] ?? 0) < (other[at] ?? 0);
 }

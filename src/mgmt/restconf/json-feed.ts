@@ -28,6 +28,13 @@ export class JsonFeed {
     this.#read(this.#rest + text, false);
   }
 
+  /** Octets of memory that what was read takes, about: texts as they came, and rows. */
+  get held(): number {
+    let rows = 0;
+    for (const { reader } of this.#gaps) rows += reader.rows.held;
+    return this.#keptLength + this.#rest.length + rows;
+  }
+
   /** The value. @throws as parseJson */
   end(): JsonValue {
     this.#read(this.#rest, true);

@@ -1,4 +1,4 @@
-/** Every limit of the RESTCONF face, in one place. */
+/** The limits of the RESTCONF face that are fixed; those that an operator may set stand in restconf-limits.ts. */
 
 export const LIMITS = {
   /** Octets of a request's path and query; above it 414. */
@@ -7,6 +7,12 @@ export const LIMITS = {
   headerOctets: 32 * 1024,
   /** Octets the parser of HTTP/1.1 takes, request line included, so that what is too long still gets its right answer. */
   parsedOctets: 128 * 1024,
+  /**
+   * The same of HTTP/2, with 32 octets more for each field (RFC 9113 §6.5.2), and how many fields; the library ends a connection all the
+   * same for one field of more than 64 KiB, and for more than eight frames of fields.
+   */
+  parsedListOctets: 512 * 1024,
+  parsedFields: 8 * 1024,
   /** Octets of a request body; above it 413. */
   bodyOctets: 256 * 1024 * 1024,
   /**
@@ -18,16 +24,10 @@ export const LIMITS = {
   bulkOctets: 16 * 1024,
   /** Levels of objects and arrays in a JSON body. */
   jsonDepth: 100,
-  /** Connections at the same time. */
-  connections: 256,
   /** Streams of one HTTP/2 connection at the same time. */
   streams: 32,
-  /** Time for the TLS handshake, and for a whole header. */
+  /** Time for the TLS handshake, and for a whole header over HTTP/1.1. */
   headerMs: 10_000,
-  /** Time for a whole request with its body. */
-  requestMs: 60_000,
-  /** Time a connection may be silent before it is destroyed. */
-  idleMs: 120_000,
   /** Event streams at the same time, in all and of one user. */
   eventStreams: 64,
   eventStreamsPerUser: 16,

@@ -71,39 +71,69 @@ export function replyEncoding(headers: Headers): Encoding {
   const preferred = preferredEncoding(headers);
   if (preferred !== undefined) return preferred;
   const message = `Accept '${header(headers, 'accept')}': only ${MEDIA_TYPES.json} and ${MEDIA_TYPES.xml} are there`;
-  throw new RestconfFault(406, 'invalid-value', { message });
+  throw notAcceptable(message);
 }
 
 /** Whether a client that asks for a list wants its entries in one XML document: it names that type, and no other one rather. */
 export function prefersXmlList(headers: Headers): boolean {
-  const ranges = (header(headers, 'accept') ?? '').split(',').map(parseRange);
+  const ranges = acceptedRanges(headers);
   const wanted = ranges.find(({ type }) => type === XML_LIST)?.quality ?? 0;
   return wanted > quality(ranges, MEDIA_TYPES.json) && wanted >= quality(ranges, MEDIA_TYPES.xml);
 }
 
-/** The encoding of an error: as `replyEncoding`, but a client that accepts neither gets one all the same. */
+/**
+ * The encoding of an error: as `replyEncoding`, but a client that accepts neither gets one all the same, rather one that it does not
+ * name than one with a weight of 0.
+ */
 export function errorEncoding(headers: Headers): Encoding {
-  return preferredEncoding(headers) ?? (prefersXmlList(headers) ? 'xml' : requestEncoding(headers));
+  const preferred = preferredEncoding(headers) ?? (prefersXmlList(headers) ? 'xml' : undefined);
+  if (preferred !== undefined) return preferred;
+  const fallback = requestEncoding(headers);
+  const ranges = acceptedRanges(headers);
+  const isRefused = (encoding: Encoding) => weightOf(ranges, MEDIA_TYPES[encoding]) === 0;
+  const other = fallback === 'json' ? 'xml' : 'json';
+  return isRefused(fallback) && !isRefused(other) ? other : fallback;
 }
 
 /** @throws RestconfFault 406 when the client takes no event stream (RFC 8040 §6.3) */
 export function requireEventStream(headers: Headers): void {
-  const accept = header(headers, 'accept');
-  if (accept === undefined || accept.trim() === '') return;
-  const ranges = accept.split(',').map(parseRange);
-  if (
-    [EVENT_STREAM, 'text/*', '*/*'].some((type) => ranges.some((range) => range.type === type && range.quality > 0))
-  ) {
-    return;
-  }
-  throw new RestconfFault(406, 'invalid-value', { message: `Accept '${accept}': this is a stream of ${EVENT_STREAM}` });
+  const accept = header(headers, 'accept') ?? '';
+  if (accept.trim() === '' || quality(acceptedRanges(headers), EVENT_STREAM) > 0) return;
+  throw notAcceptable(`Accept '${accept}': this is a stream of ${EVENT_STREAM}`);
+}
+
+/**
+ * Of what has one form, to a client that does not name it: it is sent all the same (RFC 9110 §12.5.1).
+ * @throws RestconfFault 406 when it says that it does not take it: with a weight of 0 (§12.4.2)
+ */
+export function requireNotRefused(headers: Headers, type: string): void {
+  if (weightOf(acceptedRanges(headers), type) !== 0) return;
+  throw notAcceptable(`Accept '${header(headers, 'accept')}': this is ${type}`);
+}
+
+/** Replies have no content coding. @throws RestconfFault 406 for a client that says that it takes none without (RFC 9110 §12.5.3) */
+export function requirePlainReply(headers: Headers): void {
+  const accept = header(headers, 'accept-encoding');
+  if (accept === undefined) return;
+  const codings = accept.split(',').map(parseRange);
+  const weight = (name: string) => codings.find(({ type }) => type === name)?.quality;
+  if ((weight('identity') ?? weight('*')) !== 0) return;
+  throw notAcceptable(`Accept-Encoding '${accept}': replies have no content coding`);
+}
+
+function notAcceptable(message: string): RestconfFault {
+  return new RestconfFault(406, 'invalid-value', { message });
+}
+
+function acceptedRanges(headers: Headers): readonly MediaRange[] {
+  return (header(headers, 'accept') ?? '').split(',').map(parseRange);
 }
 
 function preferredEncoding(headers: Headers): Encoding | undefined {
   const fallback = requestEncoding(headers);
   const accept = header(headers, 'accept');
   if (accept === undefined || accept.trim() === '') return fallback;
-  const ranges = accept.split(',').map(parseRange);
+  const ranges = acceptedRanges(headers);
   const [json, xml] = [quality(ranges, MEDIA_TYPES.json), quality(ranges, MEDIA_TYPES.xml)];
   if (json === 0 && xml === 0) return undefined;
   if (json === xml) return fallback;
@@ -126,11 +156,16 @@ function parseRange(text: string): MediaRange {
   return { type, quality: /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(weight) ? Number(weight) : 0 };
 }
 
-/** The weight of the most specific range that covers the type; 0 when none does. */
+/** The weight of the most specific range that covers the type (RFC 9110 §12.5.1); 0 when none does. */
 function quality(ranges: readonly MediaRange[], type: string): number {
-  for (const range of [type, 'application/*', '*/*']) {
+  return weightOf(ranges, type) ?? 0;
+}
+
+/** The same; undefined when none does. */
+function weightOf(ranges: readonly MediaRange[], type: string): number | undefined {
+  for (const range of [type, `${type.slice(0, type.indexOf('/'))}/*`, '*/*']) {
     const found = ranges.find((candidate) => candidate.type === range);
     if (found) return found.quality;
   }
-  return 0;
+  return undefined;
 }

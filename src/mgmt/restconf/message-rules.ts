@@ -17,31 +17,66 @@ const AUTHORITY = /^(?:\[[\w:.~%!$&'()*+,;=-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$
 /**
  * Counts what came, alike in HTTP/1.1 and HTTP/2: the parser's own limits are wider and differ. Two Host fields may be read differently
  * by a proxy and by us (RFC 9112 §3.2); only HTTP/1.0 may have none.
- * @throws RestconfFault 414 for the URL, 431 for the header fields; 400 malformed-message, which ends a connection of HTTP/1.1
+ * A body is taken as it comes: what a proxy would take for gzip must not be read as anything else.
+ * @throws RestconfFault 414 for the URL, 431 for the header fields, 415 for a content coding; 501 for a transfer coding and 400
+ *   malformed-message, which end a connection of HTTP/1.1
  */
-export function requireSound({ httpVersionMajor, httpVersionMinor, rawHeaders }: Message, url: string): void {
+export function requireSound(message: Message, url: string): void {
+  const { httpVersionMajor, httpVersionMinor, rawHeaders } = message;
   if (url.length > LIMITS.urlOctets) {
-    const message = `the URL has ${url.length} octets; at most ${LIMITS.urlOctets} are allowed`;
-    throw new RestconfFault(414, 'too-big', { message });
+    const text = `the URL has ${url.length} octets; at most ${LIMITS.urlOctets} are allowed`;
+    throw new RestconfFault(414, 'too-big', { message: text });
   }
   let hosts = 0;
   let octets = 0;
+  const transfer: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const value = rawHeaders[index + 1] ?? '';
     octets += name.length + value.length;
+    if (name.length === CONTENT_CODING.length && name.toLowerCase() === CONTENT_CODING) requireIdentity(value);
+    if (name.length === TRANSFER_CODING.length && name.toLowerCase() === TRANSFER_CODING) transfer.push(value);
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
     hosts++;
     if (!AUTHORITY.test(value)) throw malformed(httpVersionMajor, 'header field Host names no host');
   }
   if (octets > LIMITS.headerOctets) {
-    const message = `the header fields have ${octets} octets; at most ${LIMITS.headerOctets} are allowed`;
-    throw new RestconfFault(431, 'too-big', { type: 'transport', message });
+    const text = `the header fields have ${octets} octets; at most ${LIMITS.headerOctets} are allowed`;
+    throw new RestconfFault(431, 'too-big', { type: 'transport', message: text });
   }
+  if (transfer.length > 0) requireChunked(message, transfer);
   if (hosts > 1) throw malformed(httpVersionMajor, 'header field Host came more than once');
   if (hosts === 0 && httpVersionMajor === 1 && httpVersionMinor > 0) {
     throw malformed(httpVersionMajor, 'header field Host is missing');
   }
+}
+
+const CONTENT_CODING = 'content-encoding';
+const TRANSFER_CODING = 'transfer-encoding';
+
+/** RFC 9110 §8.4, §12.5.3, §15.5.16. */
+function requireIdentity(field: string): void {
+  if (codingsIn(field).every((coding) => coding === 'identity')) return;
+  const message = `Content-Encoding '${field}': a body comes without one`;
+  throw new RestconfFault(415, 'invalid-value', { type: 'transport', message }, { 'accept-encoding': 'identity' });
+}
+
+/** RFC 9112 §6.1: chunked is the only one, comes once, and not in HTTP/1.0. */
+function requireChunked({ httpVersionMajor, httpVersionMinor }: Message, fields: readonly string[]): void {
+  const codings = codingsIn(fields.join(','));
+  if (httpVersionMinor === 0) throw malformed(httpVersionMajor, 'HTTP/1.0 has no Transfer-Encoding');
+  if (codings.some((coding) => coding !== 'chunked')) {
+    const message = `Transfer-Encoding '${fields.join(', ')}': chunked alone is known`;
+    throw new RestconfFault(501, 'operation-not-supported', { type: 'transport', message }, { connection: 'close' });
+  }
+  if (codings.length !== 1) throw malformed(httpVersionMajor, 'Transfer-Encoding is chunked once');
+}
+
+function codingsIn(field: string): string[] {
+  return field
+    .split(',')
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== '');
 }
 
 function malformed(httpVersionMajor: number, message: string): RestconfFault {

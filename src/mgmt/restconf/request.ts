@@ -18,6 +18,8 @@ import {
   prefersXmlList,
   replyEncoding,
   requireEventStream,
+  requireNotRefused,
+  requirePlainReply,
 } from './media.ts';
 import type { Query, StreamQuery } from './query.ts';
 import { parseQuery, parseStreamQuery } from './query.ts';
@@ -95,11 +97,24 @@ const NETCONF_ONLY = [
 ];
 
 const METHODS: readonly Method[] = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const READ_METHODS: readonly Method[] = ['GET', 'HEAD', 'OPTIONS'];
 const WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
 
 /** The operations that RESTCONF clients can call. */
 export function operationsOf(schema: Schema): SchemaNode[] {
   return schema.root.children.filter((node) => node.kind === 'rpc' && !NETCONF_ONLY.includes(node.module));
+}
+
+/** Whether a path is that of the operation, before anybody is known who may ask more. */
+export function isOperationPath(path: string, name: string): boolean {
+  const [, segment] = new RegExp(`^${ROOT}/operations/([^/]+)/?$`).exec(path) ?? [];
+  if (segment === undefined) return false;
+  try {
+    return decodeURIComponent(segment) === name;
+  } catch {
+    // It is answered by who parses it.
+    return false;
+  }
 }
 
 /**
@@ -122,6 +137,9 @@ export function parseRequest(
   const body = WITH_BODY.includes(method) ? bodyType(method, headers) : undefined;
   const isEvents = isStream || resource.kind === 'subscription';
   if (isEvents) requireEventStream(headers);
+  const form = ONE_FORM[resource.kind];
+  if (form !== undefined) requireNotRefused(headers, form);
+  requirePlainReply(headers);
   const isXmlList = isWholeList(resource) && prefersXmlList(headers);
   const request: RestconfRequest = {
     method: known,
@@ -219,8 +237,15 @@ function parseData(segments: readonly string[], schema: Schema, check: ValueChec
 
 /** There is one form of it, whatever the client accepts. */
 function isOneForm({ kind }: Resource): boolean {
-  return ['stream', 'subscription', 'openapi', 'module', 'host-meta'].includes(kind);
+  return kind === 'stream' || kind === 'subscription' || ONE_FORM[kind] !== undefined;
 }
+
+/** The one media type of a resource; that of events is looked at more closely. */
+const ONE_FORM: Partial<Readonly<Record<Resource['kind'], string>>> = {
+  openapi: 'application/json',
+  module: 'application/yang',
+  'host-meta': 'application/xrd+xml',
+};
 
 /** A list or leaf-list, not an entry of it. */
 function isWholeList(resource: Resource): boolean {
@@ -258,7 +283,7 @@ function parseOperation(segments: readonly string[], schema: Schema): Resource {
 
 /** Methods of a resource; a request that lacks keys is a bad one of an allowed method. */
 export function allowedMethods(resource: Resource): readonly Method[] {
-  if (datastoreOf(resource)?.isEditable === false) return ['GET', 'HEAD', 'OPTIONS'];
+  if (datastoreOf(resource)?.isEditable === false) return READ_METHODS;
   switch (resource.kind) {
     case 'operation':
     case 'action':
@@ -266,17 +291,21 @@ export function allowedMethods(resource: Resource): readonly Method[] {
     case 'datastore':
       return ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH'];
     case 'data':
-      if (!resource.schema.config) return ['GET', 'HEAD', 'OPTIONS'];
+      if (!resource.schema.config) return READ_METHODS;
       if (['container', 'list'].includes(resource.schema.kind)) return METHODS;
       return ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'];
     default:
-      return ['GET', 'HEAD', 'OPTIONS'];
+      return READ_METHODS;
   }
 }
 
-/** Header fields that tell a client what the resource can do (§4.1, RFC 5789 §3.1). */
+/**
+ * Header fields that tell a client what the resource can do (§4.1, RFC 5789 §3.1). What `allowedMethods` has more is for a 400 that says
+ * what is wrong: a list without its keys is edited by its entries, and a key leaf not at all.
+ */
 export function allowHeaders(resource: Resource): Record<string, string> {
-  const allowed = allowedMethods(resource);
+  const isFixed = resource.kind === 'data' && (isWholeList(resource) || resource.schema.isKey);
+  const allowed = isFixed ? READ_METHODS : allowedMethods(resource);
   const allow = { allow: allowed.join(', ') };
   if (!allowed.includes('PATCH')) return allow;
   return { ...allow, 'accept-patch': PATCH_TYPES };

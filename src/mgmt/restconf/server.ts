@@ -14,15 +14,16 @@ import type { Http2SecureServer, Http2ServerRequest } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { fastify } from 'fastify';
 import type { Log } from '../../log.ts';
+import type { RestconfLimits } from '../../restconf-limits.ts';
 import type { Caller } from '../../state/request.ts';
 import type { CertificateUsers } from '../certificate-users.ts';
 import type { PasswordUsers, RouteSourceUsers } from './authentication.ts';
-import { authenticate, identifyRouteSource } from './authentication.ts';
+import { authenticate, firstOf, identifyRouteSource } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { longBody } from './body.ts';
 import { ClientCertificates } from './client-certificates.ts';
-import { refuseConnection, trackConnections } from './connections.ts';
+import { Connections } from './connections.ts';
 import { apiResource, hostMeta, moduleText, operationsResource, yangLibraryVersion } from './discovery.ts';
 import { openSubscription } from './dynamic-subscription.ts';
 import { Editor } from './edit.ts';
@@ -35,17 +36,18 @@ import { errorEncoding } from './media.ts';
 import { requireSound } from './message-rules.ts';
 import { openApi } from './openapi.ts';
 import { readResource } from './read.ts';
+import { refuseConnection } from './refusals.ts';
 import type { Reply } from './reply.ts';
 import { errorReply, statusOf, toManagementError } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
-import { allowHeaders, HOST_META, parseRequest, splitTarget } from './request.ts';
+import { allowHeaders, HOST_META, isOperationPath, parseRequest, splitTarget } from './request.ts';
 import type { Sender } from './send.ts';
 import { send } from './send.ts';
 import { UserStreams } from './user-streams.ts';
 import { yangPatch } from './yang-patch.ts';
 
-/** The resource that route sources post to, exactly so: they are let in nowhere else. */
-const ADVERTISEMENT = '/restconf/operations/gi-4over6:advertise-routes';
+/** The operation of route sources, who are let in nowhere else. */
+const ADVERTISEMENT = 'gi-4over6:advertise-routes';
 
 export interface RestconfOptions {
   readonly operations: RestconfOperations;
@@ -61,6 +63,7 @@ export interface RestconfOptions {
   readonly hosts: readonly string[];
   /** 0 for any; then one host only. */
   readonly port: number;
+  readonly limits: RestconfLimits;
   readonly log: Log;
 }
 
@@ -80,6 +83,7 @@ export async function startRestconf(options: RestconfOptions): Promise<RestconfS
   try {
     for (const host of options.hosts) servers.push(await listen(options, face, host));
   } catch (error) {
+    face.connections.destroyAll();
     await Promise.all(servers.map((server) => server.close()));
     throw error;
   }
@@ -87,33 +91,35 @@ export async function startRestconf(options: RestconfOptions): Promise<RestconfS
     port: servers[0]?.port ?? options.port,
     usersChanged: () => face.usersChanged(),
     close: async () => {
+      face.connections.destroyAll();
       await Promise.all(servers.map((server) => server.close()));
     },
   };
 }
 
 async function listen(options: RestconfOptions, face: RestconfFace, host: string): Promise<Listening> {
-  const { key, cert, port } = options;
+  const { key, cert, port, limits } = options;
   const https = {
     allowHTTP1: true,
     key,
     cert,
     minVersion: 'TLSv1.2' as const,
     ...face.certificates?.tlsOptions,
-    handshakeTimeout: LIMITS.headerMs,
-    settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.headerOctets },
+    handshakeTimeout: Math.min(LIMITS.headerMs, limits.firstRequestMs),
+    settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.parsedListOctets },
+    maxHeaderListPairs: LIMITS.parsedFields,
   };
   const app = fastify({
     http2: true,
     https,
-    http2SessionTimeout: LIMITS.idleMs,
-    connectionTimeout: LIMITS.idleMs,
+    http2SessionTimeout: limits.idleMs,
+    connectionTimeout: limits.idleMs,
     bodyLimit: LIMITS.bodyOctets,
     rewriteUrl: () => '/',
     clientErrorHandler: refuseConnection,
     exposeHeadRoutes: false,
   });
-  const connections = trackConnections(app.server);
+  face.connections.watch(app.server);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request: Incoming, payload: Readable) => face.takeBody(request, payload));
   app.setErrorHandler((error, request, reply) => {
@@ -148,10 +154,7 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
   }
   return {
     port: portOf(app.server.address()) ?? port,
-    close: async () => {
-      connections.destroyAll();
-      await app.close();
-    },
+    close: () => app.close(),
   };
 }
 
@@ -179,6 +182,7 @@ interface Admitted {
 /** Requests to replies. */
 class RestconfFace {
   readonly certificates: ClientCertificates | undefined;
+  readonly connections: Connections;
   readonly #options: RestconfOptions;
   readonly #editor: Editor;
   readonly #streams: OpenStreams;
@@ -190,6 +194,7 @@ class RestconfFace {
   constructor(options: RestconfOptions) {
     this.#options = options;
     const { certificateUsers } = options;
+    this.connections = new Connections(options.limits, options.log);
     this.certificates = certificateUsers && new ClientCertificates(certificateUsers);
     this.#editor = new Editor(options.operations);
     this.#streams = new OpenStreams(options.operations);
@@ -202,20 +207,29 @@ class RestconfFace {
     this.#admitted.set(request, admitted);
   }
 
-  #callerOf({ originalUrl, raw, headers, ip }: Incoming): Caller | Promise<Caller> {
-    const { users, routeSources } = this.#options;
+  #callerOf({ originalUrl, raw, method, headers, ip }: Incoming): Caller | Promise<Caller> {
     const { path } = splitTarget(originalUrl);
     if (path === HOST_META) return { user: '', session: 0, face: 'restconf', source: ip };
-    if (path === ADVERTISEMENT) {
-      const certified = this.certificates?.routeSourceOf(raw, (fingerprint) => routeSources.certified(fingerprint));
-      return identifyRouteSource(routeSources, certified, headers, ip);
-    }
+    const asUser = () => this.#userOf(raw, headers, ip);
+    if (!isOperationPath(path, ADVERTISEMENT)) return asUser();
+    const asSource = () => this.#routeSourceOf(raw, headers, ip);
+    return method === 'POST' ? firstOf(asSource, asUser) : firstOf(asUser, asSource);
+  }
+
+  #userOf(raw: Incoming['raw'], headers: Headers, ip: string): Caller | Promise<Caller> {
     const user = this.certificates?.userOf(raw);
-    if (user === undefined) return authenticate(users, headers, ip);
+    if (user === undefined) return authenticate(this.#options.users, headers, ip);
     return { user, session: 0, face: 'restconf', source: ip };
   }
 
-  #admit({ method, originalUrl, headers }: Incoming, caller: Caller): Admitted {
+  async #routeSourceOf(raw: Incoming['raw'], headers: Headers, ip: string): Promise<Caller> {
+    const { routeSources } = this.#options;
+    const certified = this.certificates?.routeSourceOf(raw, (fingerprint) => routeSources.certified(fingerprint));
+    return identifyRouteSource(routeSources, certified, headers, ip);
+  }
+
+  #admit({ method, originalUrl, headers, raw }: Incoming, caller: Caller): Admitted {
+    if (caller.user !== '') this.connections.authenticated(raw);
     const { schema, check } = this.#options.operations;
     return { caller, value: parseRequest(method, originalUrl, headers, schema, check) };
   }
@@ -254,7 +268,9 @@ class RestconfFace {
     const long = isLong ? { long: () => longBody(bodyEncoding) } : {};
     const isShort = isYangPatch || admitted?.caller.isRouteSource;
     const limit = isShort ? LIMITS.patchOctets : LIMITS.bodyOctets;
-    const body = await takeBody(payload, { limit, contentLength, ...long });
+    const timeMs = this.#options.limits.requestMs;
+    const hold = (giveUp: () => void) => this.connections.hold(request.raw, giveUp);
+    const body = await takeBody(payload, { limit, contentLength, timeMs, hold, ...long });
     if (admitted) this.#admitted.set(request, { ...admitted, body });
   }
 
@@ -310,7 +326,11 @@ class RestconfFace {
     const error = toManagementError(thrown);
     const { log, operations } = this.#options;
     if (error !== thrown && statusOf(error) === 500) log.error({ err: thrown }, 'RESTCONF request failed');
-    return shaped(request, errorReply(error, errorEncoding(request.headers), operations.schema));
+    const reply = shaped(request, errorReply(error, errorEncoding(request.headers), operations.schema));
+    if (request.raw.httpVersionMajor === 1) return reply;
+    // HTTP/2 has no such header field (RFC 9113 §8.2.2).
+    const { connection: _, ...headers } = reply.headers;
+    return { ...reply, headers };
   }
 }
 

@@ -7,6 +7,7 @@ import { connect } from 'node:tls';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RestconfFault } from '../../../src/mgmt/restconf/fault.ts';
+import { RESTCONF_LIMITS } from '../../../src/restconf-limits.ts';
 import type { Box, CurlOptions } from '../../helpers/restconf.ts';
 import { ADMIN, addBindings, GUEST, withRestconf, XML_TYPE } from '../../helpers/restconf.ts';
 
@@ -150,6 +151,7 @@ test('a taken port is one error that says so', () =>
           cert: '',
           hosts: ['127.0.0.1'],
           port,
+          limits: RESTCONF_LIMITS,
           log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
         });
         assert.unreachable('the port was free');
