@@ -6,6 +6,7 @@ import { ManagementError } from '../../state/errors.ts';
 import type { Caller, DatastoreName, EditRequest } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { ActionOutput } from '../actions.ts';
+import { filterKind } from '../filter-element.ts';
 import type { Operations } from '../operations.ts';
 import type { Content, Reading, WithDefaults } from '../reading.ts';
 import type { AnySelection } from '../selection.ts';
@@ -181,14 +182,9 @@ async function read(
 function filterIn({ schema, check }: Operations, operation: XmlElement): AnySelection | undefined {
   const filter = childElement(operation, 'filter', NETCONF_NAMESPACE);
   if (!filter) return undefined;
-  const type = filter.attributes.find(({ name }) => name === 'type')?.value ?? 'subtree';
-  if (type === 'subtree') return subtreeSelection(schema, check, filter);
-  if (type === 'xpath') return xpathSelection(schema, check, filter);
-  throw new ManagementError('operation-not-supported', {
-    type: 'protocol',
-    message: `filter of type '${type}': this server has subtree and xpath filters`,
-    info: { 'bad-attribute': 'type', 'bad-element': 'filter' },
-  });
+  return filterKind(filter) === 'xpath'
+    ? xpathSelection(schema, check, filter)
+    : subtreeSelection(schema, check, filter);
 }
 
 /**
