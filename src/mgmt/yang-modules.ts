@@ -76,7 +76,7 @@ export function yangModules(options: {
     { name: 'ietf-origin', revision: '2018-02-14', features: [] },
     { name: 'ietf-netconf-nmda', revision: '2019-01-07', features: ['origin', 'with-defaults'] },
     { name: 'ietf-netconf-partial-lock', revision: '2009-10-19', features: [] },
-    { name: 'notifications', features: [] },
+    { name: 'notifications', revision: '2008-07-14', features: [] },
     { name: 'nc-notifications', features: [] },
     { name: 'ietf-netconf-notifications', revision: '2012-02-06', features: [] },
     { name: 'ietf-restconf', revision: '2017-01-26', features: [] },
