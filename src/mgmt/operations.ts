@@ -14,6 +14,7 @@ import type { Write } from '../state/secrecy.ts';
 import type { AccessControl, Rights } from './access.ts';
 import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
+import { reshapeFor } from './copy-defaults.ts';
 import { discreet, hideState, mayReach } from './discretion.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
@@ -179,11 +180,17 @@ export class Operations {
   }
 
   /** copy-config: `source` is a datastore or a whole configuration with its rows as entries. */
-  async copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName): Promise<void> {
-    // Saving running asks for no right to data (RFC 8341 §3.2.6).
-    const isSaving = source === 'running' && target === 'startup';
+  async copy(
+    caller: Caller,
+    source: DatastoreName | DataNode,
+    target: DatastoreName,
+    withDefaults?: WithDefaults,
+  ): Promise<void> {
+    const reshape = reshapeFor(withDefaults);
+    // Saving running as it is asks for no right to data (RFC 8341 §3.2.6).
+    const isSaving = source === 'running' && target === 'startup' && !reshape;
     const authorize = isSaving ? undefined : this.#authorize(caller);
-    await this.#discreetly(caller, this.#datastores.copy(caller, source, target, authorize));
+    await this.#discreetly(caller, this.#datastores.copy(caller, source, target, authorize, reshape));
     if (target === 'startup') this.#onStartupChanged(caller);
   }
 

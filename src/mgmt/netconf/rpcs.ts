@@ -104,8 +104,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'ietf-netconf:edit-config': editConfig,
   'ietf-netconf:copy-config': async ({ operations, caller }, operation) => {
     const target = datastoreIn(operation, 'target');
-    requireExplicit(operation);
-    await operations.copy(caller, sourceIn(operations, operation), target);
+    await operations.copy(caller, sourceIn(operations, operation), target, withDefaultsIn(operation));
     return OK;
   },
   'ietf-netconf:delete-config': async ({ operations, caller }, operation) => {
@@ -170,12 +169,10 @@ async function read(
 ): Promise<RpcResult> {
   const { operations, caller } = context;
   const selection = contents.selection();
-  const withDefaults = childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim();
-  const mode = withDefaults as WithDefaults | undefined;
   return {
     kind: 'reading',
     namespace: NETCONF_NAMESPACE,
-    reading: await operations.read(caller, { datastore, content, selection, withDefaults: mode }),
+    reading: await operations.read(caller, { datastore, content, selection, withDefaults: withDefaultsIn(operation) }),
   };
 }
 
@@ -187,18 +184,8 @@ function filterIn({ schema, check }: Operations, operation: XmlElement): AnySele
     : subtreeSelection(schema, check, filter);
 }
 
-/**
- * RFC 6243: which defaults a copy takes along. Between datastores of the basic mode explicit it is what was written.
- * @throws ManagementError operation-not-supported for another mode: to do as if none was asked for would be wrong
- */
-function requireExplicit(operation: XmlElement): void {
-  const mode = childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim() ?? 'explicit';
-  if (mode === 'explicit') return;
-  throw new ManagementError('operation-not-supported', {
-    type: 'protocol',
-    message: `copy-config with-defaults ${mode}: a copy holds what was written (explicit)`,
-    info: { 'bad-element': 'with-defaults' },
-  });
+function withDefaultsIn(operation: XmlElement): WithDefaults | undefined {
+  return childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim() as WithDefaults | undefined;
 }
 
 /** The datastore that `source` or `target` names. */
