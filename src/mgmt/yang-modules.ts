@@ -60,10 +60,13 @@ export function yangModules(options: {
   readonly startup: boolean;
   /** Yes, unless it is false. */
   readonly writableRunning?: boolean;
+  /** Whether URLs name files: where a directory for them is given. */
+  readonly urlDir?: string | undefined;
 }): readonly YangModule[] {
   const netconf = ['candidate', 'confirmed-commit', 'rollback-on-error', 'validate', 'xpath'];
   if (options.writableRunning !== false) netconf.unshift('writable-running');
   if (options.startup) netconf.push('startup');
+  if (options.urlDir !== undefined) netconf.push('url');
   return [
     { name: 'ietf-inet-types', revision: '2013-07-15', features: [] },
     { name: 'ietf-yang-types', revision: '2013-07-15', features: [] },

@@ -2,16 +2,18 @@
 
 import type { CommitParameters } from '../../state/confirmed.ts';
 import { DataNode } from '../../state/data.ts';
+import type { ErrorTag } from '../../state/errors.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller, DatastoreName, EditRequest } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { ActionOutput } from '../actions.ts';
+import type { ConfigFiles } from '../config-files.ts';
 import { filterKind } from '../filter-element.ts';
 import type { Operations } from '../operations.ts';
 import type { Content, Reading, WithDefaults } from '../reading.ts';
 import type { AnySelection } from '../selection.ts';
 import { subtreeSelection } from '../selection.ts';
-import type { XmlElement } from '../xml.ts';
+import type { XmlElement, XmlLimits } from '../xml.ts';
 import { childElement, escapeText } from '../xml.ts';
 import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import { xpathSelection } from '../xpath/selection.ts';
@@ -22,6 +24,7 @@ import { editData, getData, namedDatastore, selectionIn } from './nmda.ts';
 import { partialLock, partialUnlock } from './partial-lock.ts';
 import type { SessionNotifications } from './subscription.ts';
 import { subscriptionIn } from './subscription.ts';
+import { deleteFile, fileNameOf, saveToFile, urlIn, withFile } from './url.ts';
 
 const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults';
 export const MONITORING_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring';
@@ -43,6 +46,8 @@ export interface RpcContext {
   readonly killSession: (session: number) => void;
   /** Of this session. */
   readonly notifications: SessionNotifications;
+  /** What URLs mean, and how long a document may be; undefined without :url. */
+  readonly files: { readonly files: ConfigFiles; readonly limits: XmlLimits } | undefined;
 }
 
 const OK: RpcResult = { kind: 'ok' };
@@ -102,13 +107,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'ietf-netconf:get-config': (context, operation, contents) =>
     read(context, operation, contents, datastoreIn(operation, 'source'), 'config'),
   'ietf-netconf:edit-config': editConfig,
-  'ietf-netconf:copy-config': async ({ operations, caller }, operation) => {
-    const target = datastoreIn(operation, 'target');
-    await operations.copy(caller, sourceIn(operations, operation), target, withDefaultsIn(operation));
-    return OK;
-  },
-  'ietf-netconf:delete-config': async ({ operations, caller }, operation) => {
-    await operations.deleteConfig(caller, datastoreIn(operation, 'target'));
+  'ietf-netconf:copy-config': copyConfig,
+  'ietf-netconf:delete-config': async (context, operation) => {
+    const url = urlIn(operation, 'target');
+    if (url !== undefined) await deleteFile(context, url);
+    else await context.operations.deleteConfig(context.caller, datastoreIn(operation, 'target'));
     return OK;
   },
   'ietf-netconf:lock': async ({ operations, caller }, operation) => {
@@ -131,7 +134,13 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     await operations.discard(caller);
     return OK;
   },
-  'ietf-netconf:validate': async ({ operations, caller }, operation) => {
+  'ietf-netconf:validate': async (context, operation) => {
+    const { operations, caller } = context;
+    const url = urlIn(operation, 'source');
+    if (url !== undefined) {
+      await withFile(context, url, { edit: false }, (tree) => operations.validate(caller, tree));
+      return OK;
+    }
     await operations.validate(
       caller,
       namedDatastore(operations, operation, 'source') ?? sourceIn(operations, operation),
@@ -234,11 +243,33 @@ function commentIn(operation: XmlElement): string | undefined {
   return childElement(operation, 'comment', 'urn:gi-4over6')?.text;
 }
 
-async function editConfig(
-  { operations, caller }: RpcContext,
-  operation: XmlElement,
-  contents: Contents,
-): Promise<RpcResult> {
+async function copyConfig(context: RpcContext, operation: XmlElement): Promise<RpcResult> {
+  const { operations, caller } = context;
+  const [from, to] = [urlIn(operation, 'source'), urlIn(operation, 'target')];
+  const withDefaults = withDefaultsIn(operation);
+  if (to !== undefined) {
+    const isItself = from !== undefined && fileNameOf(from) === fileNameOf(to);
+    if (isItself) throw protocolFault('invalid-value', `copy-config: source and target are both ${to}`, 'url');
+    const source = childElement(operation, 'source');
+    if (from !== undefined || (source && childElement(source, 'config'))) {
+      throw protocolFault('operation-not-supported', 'copy-config to a url: the source is a datastore', 'source');
+    }
+    await saveToFile(context, to, datastoreIn(operation, 'source'), withDefaults);
+    return OK;
+  }
+  const target = datastoreIn(operation, 'target');
+  const copy = (source: DatastoreName | DataNode) => operations.copy(caller, source, target, withDefaults);
+  if (from === undefined) await copy(sourceIn(operations, operation));
+  else await withFile(context, from, { edit: false }, copy);
+  return OK;
+}
+
+function protocolFault(tag: ErrorTag, message: string, element: string): ManagementError {
+  return new ManagementError(tag, { type: 'protocol', message, info: { 'bad-element': element } });
+}
+
+async function editConfig(context: RpcContext, operation: XmlElement, contents: Contents): Promise<RpcResult> {
+  const { operations, caller } = context;
   const text = (name: string) => childElement(operation, name)?.text.trim();
   const target = datastoreIn(operation, 'target');
   if (target === 'startup') {
@@ -247,18 +278,19 @@ async function editConfig(
       message: 'startup cannot be edited: copy to it',
     });
   }
+  const edit = (tree: DataNode) =>
+    operations.edit(caller, {
+      target,
+      tree,
+      defaultOperation: (text('default-operation') ?? 'merge') as EditRequest['defaultOperation'],
+      testOption: text('test-option') as EditRequest['testOption'],
+      comment: commentIn(operation),
+    });
+  const url = urlIn(operation);
   const tree = contents.config();
-  if (!tree) {
-    const message = 'edit-config of a url: this server takes an inline config';
-    throw new ManagementError('operation-not-supported', { type: 'protocol', message });
-  }
-  await operations.edit(caller, {
-    target,
-    tree,
-    defaultOperation: (text('default-operation') ?? 'merge') as EditRequest['defaultOperation'],
-    testOption: text('test-option') as EditRequest['testOption'],
-    comment: commentIn(operation),
-  });
+  if (tree) await edit(tree);
+  else if (url !== undefined) await withFile(context, url, { edit: true }, edit);
+  else throw new Error('edit-config came without config and url: the schema was not asked');
   return OK;
 }
 
