@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly startup: boolean;
   readonly writableRunning: boolean;
   readonly queues: number;
+  /** Of the files that file: URLs name. */
+  readonly urlDir?: string | undefined;
   /** Limits of the NETCONF face that are set. */
   readonly netconfLimit: Partial<NetconfLimits>;
   /** The same of the RESTCONF face. */
@@ -68,9 +70,10 @@ export async function run(options: RunOptions): Promise<number> {
   process.umask(0o022);
   const log = openLog('supervisor');
   const [stateDir, runDir] = [resolve(options.stateDir), resolve(options.runDir)];
+  const urlDir = options.urlDir === undefined ? undefined : resolve(options.urlDir);
   const user = lookUpUser(options.user);
   closeSync(openTun());
-  for (const dir of [stateDir, runDir]) {
+  for (const dir of urlDir === undefined ? [stateDir, runDir] : [stateDir, runDir, urlDir]) {
     withAdvice(dir, () => ownDirectory(dir, user));
     assertReachable(dir, user);
   }
@@ -86,7 +89,7 @@ export async function run(options: RunOptions): Promise<number> {
         program: resolve(options.program ?? join(import.meta.dirname, 'main.js')),
         runDir,
         logDir,
-        words: commandLine(options, stateDir, runDir),
+        words: commandLine({ ...options, urlDir }, stateDir, runDir),
         ports: [options.netconfPort, options.netconfTlsPort, options.restconfPort],
         queues: options.queues,
         home: stateDir,
@@ -132,7 +135,7 @@ function tellTraces(stateDir: string, log: Log): void {
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
-  const { netconfPort, netconfTlsPort, restconfPort, listen, startup, writableRunning, queues } = options;
+  const { netconfPort, netconfTlsPort, restconfPort, listen, startup, writableRunning, queues, urlDir } = options;
   return [
     ...['--state-dir', stateDir, '--run-dir', runDir],
     ...['--netconf-port', `${netconfPort}`, '--netconf-tls-port', `${netconfTlsPort}`],
@@ -141,6 +144,7 @@ function commandLine(options: RunOptions, stateDir: string, runDir: string): str
     ...(startup ? ['--startup'] : []),
     ...(writableRunning ? [] : ['--no-writable-running']),
     ...['--queues', `${queues}`],
+    ...(urlDir === undefined ? [] : ['--url-dir', urlDir]),
     ...NETCONF_SETTINGS.words(options.netconfLimit),
     ...RESTCONF_SETTINGS.words(options.restconfLimit),
   ];

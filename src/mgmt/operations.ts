@@ -14,6 +14,7 @@ import type { Write } from '../state/secrecy.ts';
 import type { AccessControl, Rights } from './access.ts';
 import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
+import { reshapeFor } from './copy-defaults.ts';
 import { discreet, hideState, mayReach } from './discretion.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
@@ -115,6 +116,21 @@ export class Operations {
     });
   }
 
+  /**
+   * May this caller name files of configurations? What they hold no rule knows: it takes the right to read everything. Whether he may
+   * replace one, which deletes what it was.
+   * @throws ManagementError access-denied
+   */
+  authorizeFiles(caller: Caller): boolean {
+    const rights = this.#access.rightsOf(caller);
+    if (!rights.readsAll) {
+      const message = `user ${caller.user} may not read everything, and files hold whole configurations`;
+      throw new ManagementError('access-denied', { type: 'protocol', message, info: { 'bad-element': 'url' } });
+    }
+    const schema = this.schema.root.child('delete-config', 'ietf-netconf');
+    return rights.mayExecute('ietf-netconf', 'delete-config', schema);
+  }
+
   /** One consistent reading; the caller closes it. State data (content other than `config`) comes from running only. */
   async read(caller: Caller, request: ReadRequest): Promise<Reading> {
     const moment = this.moment(caller, request.datastore, request.isOperational);
@@ -179,11 +195,17 @@ export class Operations {
   }
 
   /** copy-config: `source` is a datastore or a whole configuration with its rows as entries. */
-  async copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName): Promise<void> {
-    // Saving running asks for no right to data (RFC 8341 §3.2.6).
-    const isSaving = source === 'running' && target === 'startup';
+  async copy(
+    caller: Caller,
+    source: DatastoreName | DataNode,
+    target: DatastoreName,
+    withDefaults?: WithDefaults,
+  ): Promise<void> {
+    const reshape = reshapeFor(withDefaults);
+    // Saving running as it is asks for no right to data (RFC 8341 §3.2.6).
+    const isSaving = source === 'running' && target === 'startup' && !reshape;
     const authorize = isSaving ? undefined : this.#authorize(caller);
-    await this.#discreetly(caller, this.#datastores.copy(caller, source, target, authorize));
+    await this.#discreetly(caller, this.#datastores.copy(caller, source, target, authorize, reshape));
     if (target === 'startup') this.#onStartupChanged(caller);
   }
 

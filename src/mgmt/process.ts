@@ -23,6 +23,7 @@ import { AlarmWatch } from './alarms/alarm-watch.ts';
 import { Backups } from './backups.ts';
 import { CallHome } from './call-home/call-home.ts';
 import { CertificateUsers } from './certificate-users.ts';
+import { ConfigFiles } from './config-files.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { datapathOperations } from './datapath-operations.ts';
 import { EventLog } from './events/event-log.ts';
@@ -54,6 +55,8 @@ export interface ManagementOptions {
   readonly listen: readonly string[];
   readonly startup: boolean;
   readonly writableRunning: boolean;
+  /** Of the files that file: URLs name; without it there are none. */
+  readonly urlDir?: string | undefined;
   readonly netconfLimit: Partial<NetconfLimits>;
   readonly restconfLimit: Partial<RestconfLimits>;
   /** Modules beside ours, with where their text is; no option of the program. */
@@ -69,6 +72,12 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id';
  */
 export async function runManagement(options: ManagementOptions): Promise<number> {
   const log = openLog('management');
+  const limits = { ...NETCONF_LIMITS, ...options.netconfLimit };
+  const { urlDir } = options;
+  const files =
+    urlDir === undefined
+      ? undefined
+      : new ConfigFiles(urlDir, limits.messageOctets, [options.stateDir, options.runDir]);
   const { searchDir, modules = [] } = options.moreYang ?? {};
   const searchDirs = searchDir === undefined ? YANG_SEARCH_DIRS : [...YANG_SEARCH_DIRS, searchDir];
   const context = new YangContext({ searchDirs, modules: [...yangModules(options), ...modules] });
@@ -153,7 +162,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     hosts: options.listen,
     port: options.netconfPort,
     runDir: options.runDir,
-    limits: { ...NETCONF_LIMITS, ...options.netconfLimit },
+    limits,
+    files,
     log,
   });
   const restconf = await startRestconf({

@@ -7,12 +7,13 @@
 import { parseIpv4Prefix } from '../address.ts';
 import type { Insert, Operation, Origin } from '../state/data.ts';
 import { DataNode, entryId } from '../state/data.ts';
+import { isRemoval } from '../state/edit.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { ValueCheck } from '../state/request.ts';
 import { prefixNumber } from '../state/rows.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
+import { insertionPoint, pointAttribute } from './insertion-point.ts';
 import { markAttributes } from './page-marks.ts';
-import { parsePredicates } from './path.ts';
 import type { Piece } from './pause.ts';
 import { Pause } from './pause.ts';
 import { RowNode } from './row-node.ts';
@@ -115,7 +116,7 @@ class DataReader {
       });
     }
     const text = schema.type === 'string' || schema.type === 'union' ? element.text : element.text.trim();
-    if (text === '' && schema.kind === 'leaf' && isRemoval(element)) return new DataNode(schema);
+    if (text === '' && schema.kind === 'leaf' && asksForRemoval(element)) return new DataNode(schema);
     const checked = this.#check(schema, text, element.prefixes);
     if ('value' in checked) return new DataNode(schema, checked.value, checked.type);
     return this.#fault('invalid-value', {
@@ -167,7 +168,9 @@ class DataReader {
 
   /** Whether all attributes are fine; takes over operation and insert. */
   #attributes(element: XmlElement, node: DataNode, parent: DataNode): boolean {
-    const path = `${parent.path}/${node.schema.qualifiedName}${node.predicates()}`;
+    // An entry has no name before its keys are read.
+    const above = node.schema.isKey ? parent.pathWith(node.schema.name, node.value) : parent.path;
+    const path = `${above}/${node.schema.qualifiedName}${node.predicates()}`;
     for (const attribute of element.attributes) {
       const { namespace, name, value } = attribute;
       const info = { 'bad-attribute': name, 'bad-element': element.name };
@@ -184,7 +187,9 @@ class DataReader {
         const insert = this.#insert(element, node, path);
         if (!insert) return false;
         node.insert = insert;
-      } else if (!(this.#options.edit && namespace === YANG_NAMESPACE && (name === 'key' || name === 'value'))) {
+      } else if (this.#options.edit && namespace === YANG_NAMESPACE && (name === 'key' || name === 'value')) {
+        if (!this.#isPoint(element, node, name, path)) return false;
+      } else {
         const hint = name === 'operation' ? `; an operation needs the namespace ${NETCONF_NAMESPACE}` : '';
         this.#fault('unknown-attribute', { path, message: `attribute ${name} of ${path} is unknown${hint}`, info });
         return false;
@@ -223,29 +228,46 @@ class DataReader {
       const message = `insert '${where}' of ${path}: expected first, last, before or after`;
       return this.#fault('bad-attribute', { path, message, info });
     }
-    const pointName = node.schema.kind === 'list' ? 'key' : 'value';
-    const point = attribute(pointName);
-    if (point === undefined) {
+    const pointName = pointAttribute(node.schema);
+    const text = attribute(pointName);
+    if (text === undefined) {
       return this.#fault('missing-attribute', {
         path,
         message: `insert '${where}' of ${path} needs the attribute ${pointName}`,
         info: { 'bad-attribute': pointName, 'bad-element': element.name },
       });
     }
-    const values = pointName === 'value' ? [point] : parsePredicates(point)?.map(({ value }) => value);
-    if (values) return { where, point: entryId(node.schema, values) };
-    const message = `key '${point}' of ${path}: expected predicates such as [name='a']`;
+    const point = insertionPoint(node.schema, this.#check, text, element.prefixes);
+    if (point.values) return { where, point: entryId(node.schema, point.values) };
     return this.#fault('bad-attribute', {
       path,
-      message,
-      info: { 'bad-attribute': 'key', 'bad-element': element.name },
+      message: `${pointName} '${text}' of ${path}: ${point.message}`,
+      info: { 'bad-attribute': pointName, 'bad-element': element.name },
     });
+  }
+
+  /** Whether `key` or `value` stands where an insertion has a point. */
+  #isPoint({ attributes, name: elementName }: XmlElement, { schema }: DataNode, name: string, path: string): boolean {
+    const insert = attributes.find((item) => item.namespace === YANG_NAMESPACE && item.name === 'insert')?.value;
+    const isRelative = insert === 'before' || insert === 'after';
+    if (isRelative && name === pointAttribute(schema)) return true;
+    const why = isRelative
+      ? `the point of a ${schema.kind} is its ${pointAttribute(schema)}`
+      : 'it belongs to insert before or after';
+    this.#fault('bad-attribute', {
+      path,
+      message: `attribute ${name} of ${path}: ${why}`,
+      info: { 'bad-attribute': name, 'bad-element': elementName },
+    });
+    return false;
   }
 
   #attach(node: DataNode, parent: DataNode): void {
     const { schema } = node;
     const rival =
-      schema.dump.choices && [...parent.childMap.values()].find((other) => isOtherCase(other.schema, schema));
+      schema.dump.choices &&
+      !isRemoval(node) &&
+      [...parent.childMap.values()].find((other) => isOtherCase(other.schema, schema) && !isRemoval(other));
     const isTwin = parent.get(node.id) !== undefined || isAmongRows(node, parent);
     if (isTwin && (schema.keys.length > 0 || schema.kind !== 'list')) {
       node.parent = parent;
@@ -284,7 +306,7 @@ export function isAmongRows(node: DataNode, parent: DataNode): boolean {
   return prefix !== undefined && parent.bulk.has(prefixNumber(prefix.address, prefix.length));
 }
 
-function isRemoval(element: XmlElement): boolean {
+function asksForRemoval(element: XmlElement): boolean {
   return element.attributes.some(
     ({ namespace, name, value }) =>
       namespace === NETCONF_NAMESPACE && name === 'operation' && (value === 'delete' || value === 'remove'),

@@ -60,10 +60,13 @@ export function yangModules(options: {
   readonly startup: boolean;
   /** Yes, unless it is false. */
   readonly writableRunning?: boolean;
+  /** Whether URLs name files: where a directory for them is given. */
+  readonly urlDir?: string | undefined;
 }): readonly YangModule[] {
   const netconf = ['candidate', 'confirmed-commit', 'rollback-on-error', 'validate', 'xpath'];
   if (options.writableRunning !== false) netconf.unshift('writable-running');
   if (options.startup) netconf.push('startup');
+  if (options.urlDir !== undefined) netconf.push('url');
   return [
     { name: 'ietf-inet-types', revision: '2013-07-15', features: [] },
     { name: 'ietf-yang-types', revision: '2013-07-15', features: [] },
@@ -76,7 +79,7 @@ export function yangModules(options: {
     { name: 'ietf-origin', revision: '2018-02-14', features: [] },
     { name: 'ietf-netconf-nmda', revision: '2019-01-07', features: ['origin', 'with-defaults'] },
     { name: 'ietf-netconf-partial-lock', revision: '2009-10-19', features: [] },
-    { name: 'notifications', features: [] },
+    { name: 'notifications', revision: '2008-07-14', features: [] },
     { name: 'nc-notifications', features: [] },
     { name: 'ietf-netconf-notifications', revision: '2012-02-06', features: [] },
     { name: 'ietf-restconf', revision: '2017-01-26', features: [] },

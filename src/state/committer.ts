@@ -202,7 +202,8 @@ export class Committer {
     if (!pending) return;
     const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, pending.base);
     const comment = `back to version ${pending.base}: confirmed commit ${TAKEN_BACK[reason]}`;
-    await this.commit(SYSTEM, draft, base, { comment, pending: null, isReturn: true });
+    // Who cancels it changes running (RFC 6470 §2.2); what nobody asked for is done by the server.
+    await this.commit(caller ?? SYSTEM, draft, base, { comment, pending: null, isReturn: true });
     this.#options.onConfirmation?.({ event: reason, pending, caller });
   }
 

@@ -12,12 +12,12 @@
 
 import { boot } from './boot.ts';
 import { Candidate } from './candidate.ts';
-import type { CommitterOptions } from './committer.ts';
 import { Committer } from './committer.ts';
-import type { Tell, Verify } from './compaction.ts';
+import type { Verify } from './compaction.ts';
 import type { CommitParameters, PendingCommit } from './confirmed.ts';
 import { createStore } from './creation.ts';
 import type { DataNode } from './data.ts';
+import type { DatastoreOptions } from './datastore-options.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, authorizeDifference, copyDraft, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import type { Environment, StoreSize } from './environment.ts';
@@ -53,23 +53,8 @@ import type { Snapshot } from './snapshot.ts';
 import { startupDraft } from './startup.ts';
 import type { View } from './view.ts';
 
+export type { DatastoreOptions } from './datastore-options.ts';
 export type { View } from './view.ts';
-
-export interface DatastoreOptions extends CommitterOptions {
-  readonly dir: string;
-  /** Changes with each boot of the kernel; running returns to startup when it has. */
-  readonly bootId: string;
-  /** The first configuration of a store that is created, without rows. */
-  readonly initial: () => DataNode;
-  /** Called once there is a store and before anything is written to one that was there. */
-  readonly onOpen?: () => void;
-  /** Asked before each change that a client wants. @throws ManagementError when none is taken now */
-  readonly mayChange?: () => void;
-  /** Told of what failed and stops nothing. */
-  readonly tell?: Tell;
-  /** How long a reader holds a snapshot before he goes on from another, in milliseconds. */
-  readonly holdMs?: number;
-}
 
 export class Datastores {
   readonly #options: DatastoreOptions;
@@ -289,8 +274,14 @@ export class Datastores {
     });
   }
 
-  /** copy-config: `source` is a datastore or a whole configuration, rows as entries (RFC 6241 §7.3). */
-  copy(caller: Caller, source: DatastoreName | DataNode, target: DatastoreName, authorize?: Authorize): Promise<void> {
+  /** copy-config (RFC 6241 §7.3): `source` is a datastore or a whole configuration, rows as entries; `reshape` changes its small tree. */
+  copy(
+    caller: Caller,
+    source: DatastoreName | DataNode,
+    target: DatastoreName,
+    authorize?: Authorize,
+    reshape?: (tree: DataNode) => void,
+  ): Promise<void> {
     return this.#change(async (base) => {
       if (source === target) {
         const message = `source and target are both ${target}`;
@@ -301,6 +292,10 @@ export class Datastores {
       this.#locks.requireFree(caller, target);
       const setCandidate = this.#candidate.begin();
       const draft = await this.#sourceDraft(source, base);
+      if (reshape) {
+        reshape(draft.tree);
+        draft.treeTouched = true;
+      }
       const changes = await rowChanges(draft, base);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
       if (target === 'running') await this.#committer.change(caller, draft, base);

@@ -104,7 +104,7 @@ function editTree(
 ): boolean {
   const editor = new Editor(target, authorize, isNamed);
   if (defaultOperation === 'replace') editor.replaceChildren(target.tree, edit);
-  else for (const child of edit.childMap.values()) editor.apply(target.tree, child, defaultOperation);
+  else for (const child of inTurn(edit)) editor.apply(target.tree, child, defaultOperation);
   return editor.touched;
 }
 
@@ -129,6 +129,7 @@ class Editor {
 
   apply(parent: DataNode, edit: DataNode, inherited: Operation): void {
     const operation = edit.operation ?? inherited;
+    requireKeys(parent, edit, operation);
     if (edit.schema.rows) this.#applyRow(parent, edit, operation);
     else this.#applyNode(parent, edit, operation);
   }
@@ -157,7 +158,7 @@ class Editor {
     if (!existing && !isOpen) throw fault('data-missing', parent, edit, 'does not exist');
     if (edit.schema.isLeaf) return;
     const node = existing ?? parent.add(new DataNode(edit.schema));
-    for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'none');
+    for (const child of inTurn(edit)) if (!child.schema.isKey) this.apply(node, child, 'none');
     if (edit.bulk) this.#applyBulk(node, edit.bulk, 'none');
   }
 
@@ -186,7 +187,7 @@ class Editor {
         this.replaceChildren(node, edit);
       } else {
         if (edit.bulk) this.#applyBulk(node, edit.bulk, operation);
-        for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, operation);
+        for (const child of inTurn(edit)) if (!child.schema.isKey) this.apply(node, child, operation);
       }
     }
     if (edit.insert) this.#insert(parent, edit, existing !== undefined);
@@ -199,7 +200,7 @@ class Editor {
     }
     if (node.schema.children.some((child) => child.rows)) this.#replaceRows(node, edit);
     if (edit.bulk) this.#applyBulk(node, edit.bulk, 'replace');
-    for (const child of edit.childMap.values()) if (!child.schema.isKey) this.apply(node, child, 'replace');
+    for (const child of inTurn(edit)) if (!child.schema.isKey) this.apply(node, child, 'replace');
     this.#orderAs(node, edit);
   }
 
@@ -364,6 +365,54 @@ class Editor {
     return [...node.childMap.values()].some((child) => this.#hasContent(child));
   }
 }
+
+/**
+ * What an edit has below a node, in the order in which it is done. A node of one case removes the other cases (RFC 7950 §7.9): whoever
+ * says of one that it is to be deleted means what is there before.
+ */
+function inTurn(edit: DataNode): Iterable<DataNode> {
+  const children = edit.childMap.values();
+  if (!edit.schema.children.some(({ dump }) => dump.choices)) return children;
+  const [all, isFirst] = [
+    [...children],
+    (child: DataNode) => child.schema.dump.choices !== undefined && isRemoval(child),
+  ];
+  return [...all.filter(isFirst), ...all.filter((child) => !isFirst(child))];
+}
+
+/** Whether an edit says of the node itself that it is to go. */
+export function isRemoval({ operation }: DataNode): boolean {
+  return operation === 'delete' || operation === 'remove';
+}
+
+/**
+ * A key says which entry is meant, and stays what it is as long as the entry is there: an operation on it is what happens to the
+ * entry, or says nothing. @throws ManagementError bad-attribute for another, which would be ignored
+ */
+function requireKeys(parent: DataNode, edit: DataNode, operation: Operation): void {
+  for (const name of edit.schema.keys) {
+    const key = edit.child(name);
+    const asked = key?.operation;
+    if (asked === undefined || asked === operation || asked === 'merge' || asked === 'replace') continue;
+    const path = `${parent.path}/${edit.schema.qualifiedName}${edit.predicates()}/${key?.schema.qualifiedName}`;
+    throw new ManagementError('bad-attribute', {
+      path,
+      message: `operation '${asked}' of ${path}: a key is created and deleted with its entry, which is to be ${DONE[operation]}`,
+      info: { 'bad-attribute': 'operation', 'bad-element': name },
+    });
+  }
+}
+
+/** What is done to an entry, in words. */
+const DONE: Readonly<Record<Operation, string>> = {
+  merge: 'merged',
+  replace: 'replaced',
+  create: 'created',
+  delete: 'deleted',
+  remove: 'removed',
+  move: 'moved',
+  none: 'left as it is',
+};
 
 function isSameOrder(a: readonly DataNode[], b: readonly DataNode[]): boolean {
   return a.length === b.length && a.every((node, index) => node === b[index]);

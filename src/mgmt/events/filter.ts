@@ -8,6 +8,7 @@ import { entryId } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { ValueCheck } from '../../state/request.ts';
 import type { Schema } from '../../state/schema.ts';
+import { filterKind } from '../filter-element.ts';
 import type { SelectionPart } from '../selection.ts';
 import { eventParts } from '../selection.ts';
 import type { XmlElement } from '../xml.ts';
@@ -26,17 +27,12 @@ const MAX_WORK = 100_000;
 
 /**
  * The `filter` element of create-subscription, of type subtree or xpath.
- * @throws ManagementError operation-not-supported for another type; as `filterExpression`
+ * @throws as `filterKind`, `filterExpression`
  */
 export function elementFilter(schema: Schema, check: ValueCheck, filter: XmlElement): EventFilter {
-  const type = filter.attributes.find(({ name }) => name === 'type')?.value ?? 'subtree';
-  if (type === 'subtree') return subtreeEventFilter(schema, check, filter);
-  if (type === 'xpath') return passing(filterExpression(schema, filter), check, filter.prefixes);
-  throw new ManagementError('operation-not-supported', {
-    type: 'protocol',
-    message: `filter of type '${type}': this server has subtree and xpath filters`,
-    info: { 'bad-attribute': 'type', 'bad-element': 'filter' },
-  });
+  return filterKind(filter) === 'xpath'
+    ? passing(filterExpression(schema, filter), check, filter.prefixes)
+    : subtreeEventFilter(schema, check, filter);
 }
 
 /** A subtree filter whose elements stand below `filter`. */

@@ -83,7 +83,9 @@ function requireForm(element: XmlElement, schema: Schema): void {
       info: { 'bad-element': name, 'bad-namespace': namespace },
     });
   }
-  if (isContent(element)) return;
+  const isOpaque = isContent(element);
+  // Their readers know what belongs to them.
+  if (isOpaque && (name === 'config' || name === 'filter')) return;
   const [attribute] = element.attributes;
   if (attribute) {
     throw new ManagementError('unknown-attribute', {
@@ -92,14 +94,14 @@ function requireForm(element: XmlElement, schema: Schema): void {
       info: { 'bad-attribute': attribute.name, 'bad-element': name },
     });
   }
-  if (element.children.length > 0 && element.text.trim() !== '') {
+  if ((isOpaque || element.children.length > 0) && element.text.trim() !== '') {
     throw new ManagementError('bad-element', {
       type: 'protocol',
       message: `${name} holds elements only, but text came: '${element.text.trim().slice(0, 40)}'`,
       info: { 'bad-element': name },
     });
   }
-  for (const child of element.children) requireForm(child, schema);
+  for (const child of isOpaque ? [] : element.children) requireForm(child, schema);
 }
 
 /** What the handlers read themselves; a filter may hold names without namespace. */

@@ -4,7 +4,7 @@
  * device and the defaults in force; how far forwarding has followed running is state of its own.
  */
 
-import type { Origin } from '../../state/data.ts';
+import type { DataNode, Origin } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { DatastoreName, EditRequest } from '../../state/request.ts';
 import type { Schema } from '../../state/schema.ts';
@@ -18,6 +18,7 @@ import { childElement } from '../xml.ts';
 import { xpathTextSelection } from '../xpath/selection.ts';
 import { NMDA_NAMESPACE } from './envelope.ts';
 import type { Handler } from './rpcs.ts';
+import { urlIn, withFile } from './url.ts';
 
 const DATASTORES_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-datastores';
 
@@ -40,16 +41,20 @@ export const getData: Handler = async ({ operations, caller }, operation, conten
 };
 
 /** edit-data (§3.1.2). @throws ManagementError invalid-value for a datastore that cannot be edited; as edit-config */
-export const editData: Handler = async ({ operations, caller }, operation, contents) => {
+export const editData: Handler = async (context, operation, contents) => {
+  const { operations, caller } = context;
   const target = datastoreIn(operations.schema, operation);
   const isWritable = operations.schema.module('ietf-netconf')?.features.includes('writable-running') ?? false;
   if (target !== 'candidate' && !(target === 'running' && isWritable)) {
     throw unsupported(`${target} cannot be edited: expected ${isWritable ? 'running or candidate' : 'candidate'}`);
   }
-  const tree = contents.config();
-  if (!tree) throw new Error('edit-data came without config: the schema was not asked');
   const defaultOperation = (textOf(operation, 'default-operation') ?? 'merge') as EditRequest['defaultOperation'];
-  await operations.edit(caller, { target, tree, defaultOperation });
+  const edit = (tree: DataNode) => operations.edit(caller, { target, tree, defaultOperation });
+  const tree = contents.config();
+  const url = urlIn(operation);
+  if (tree) await edit(tree);
+  else if (url !== undefined) await withFile(context, url, { edit: true }, edit);
+  else throw new Error('edit-data came without config and url: the schema was not asked');
   return { kind: 'ok' };
 };
 

@@ -2,15 +2,18 @@
 
 import type { CommitParameters } from '../../state/confirmed.ts';
 import { DataNode } from '../../state/data.ts';
+import type { ErrorTag } from '../../state/errors.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller, DatastoreName, EditRequest } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { ActionOutput } from '../actions.ts';
+import type { ConfigFiles } from '../config-files.ts';
+import { filterKind } from '../filter-element.ts';
 import type { Operations } from '../operations.ts';
 import type { Content, Reading, WithDefaults } from '../reading.ts';
 import type { AnySelection } from '../selection.ts';
 import { subtreeSelection } from '../selection.ts';
-import type { XmlElement } from '../xml.ts';
+import type { XmlElement, XmlLimits } from '../xml.ts';
 import { childElement, escapeText } from '../xml.ts';
 import { dataFromXml, NETCONF_NAMESPACE } from '../xml-data.ts';
 import { xpathSelection } from '../xpath/selection.ts';
@@ -21,6 +24,7 @@ import { editData, getData, namedDatastore, selectionIn } from './nmda.ts';
 import { partialLock, partialUnlock } from './partial-lock.ts';
 import type { SessionNotifications } from './subscription.ts';
 import { subscriptionIn } from './subscription.ts';
+import { deleteFile, fileNameOf, saveToFile, urlIn, withFile } from './url.ts';
 
 const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults';
 export const MONITORING_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring';
@@ -42,6 +46,8 @@ export interface RpcContext {
   readonly killSession: (session: number) => void;
   /** Of this session. */
   readonly notifications: SessionNotifications;
+  /** What URLs mean, and how long a document may be; undefined without :url. */
+  readonly files: { readonly files: ConfigFiles; readonly limits: XmlLimits } | undefined;
 }
 
 const OK: RpcResult = { kind: 'ok' };
@@ -101,14 +107,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'ietf-netconf:get-config': (context, operation, contents) =>
     read(context, operation, contents, datastoreIn(operation, 'source'), 'config'),
   'ietf-netconf:edit-config': editConfig,
-  'ietf-netconf:copy-config': async ({ operations, caller }, operation) => {
-    const target = datastoreIn(operation, 'target');
-    requireExplicit(operation);
-    await operations.copy(caller, sourceIn(operations, operation), target);
-    return OK;
-  },
-  'ietf-netconf:delete-config': async ({ operations, caller }, operation) => {
-    await operations.deleteConfig(caller, datastoreIn(operation, 'target'));
+  'ietf-netconf:copy-config': copyConfig,
+  'ietf-netconf:delete-config': async (context, operation) => {
+    const url = urlIn(operation, 'target');
+    if (url !== undefined) await deleteFile(context, url);
+    else await context.operations.deleteConfig(context.caller, datastoreIn(operation, 'target'));
     return OK;
   },
   'ietf-netconf:lock': async ({ operations, caller }, operation) => {
@@ -131,7 +134,13 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     await operations.discard(caller);
     return OK;
   },
-  'ietf-netconf:validate': async ({ operations, caller }, operation) => {
+  'ietf-netconf:validate': async (context, operation) => {
+    const { operations, caller } = context;
+    const url = urlIn(operation, 'source');
+    if (url !== undefined) {
+      await withFile(context, url, { edit: false }, (tree) => operations.validate(caller, tree));
+      return OK;
+    }
     await operations.validate(
       caller,
       namedDatastore(operations, operation, 'source') ?? sourceIn(operations, operation),
@@ -169,40 +178,23 @@ async function read(
 ): Promise<RpcResult> {
   const { operations, caller } = context;
   const selection = contents.selection();
-  const withDefaults = childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim();
-  const mode = withDefaults as WithDefaults | undefined;
   return {
     kind: 'reading',
     namespace: NETCONF_NAMESPACE,
-    reading: await operations.read(caller, { datastore, content, selection, withDefaults: mode }),
+    reading: await operations.read(caller, { datastore, content, selection, withDefaults: withDefaultsIn(operation) }),
   };
 }
 
 function filterIn({ schema, check }: Operations, operation: XmlElement): AnySelection | undefined {
   const filter = childElement(operation, 'filter', NETCONF_NAMESPACE);
   if (!filter) return undefined;
-  const type = filter.attributes.find(({ name }) => name === 'type')?.value ?? 'subtree';
-  if (type === 'subtree') return subtreeSelection(schema, check, filter);
-  if (type === 'xpath') return xpathSelection(schema, check, filter);
-  throw new ManagementError('operation-not-supported', {
-    type: 'protocol',
-    message: `filter of type '${type}': this server has subtree and xpath filters`,
-    info: { 'bad-attribute': 'type', 'bad-element': 'filter' },
-  });
+  return filterKind(filter) === 'xpath'
+    ? xpathSelection(schema, check, filter)
+    : subtreeSelection(schema, check, filter);
 }
 
-/**
- * RFC 6243: which defaults a copy takes along. Between datastores of the basic mode explicit it is what was written.
- * @throws ManagementError operation-not-supported for another mode: to do as if none was asked for would be wrong
- */
-function requireExplicit(operation: XmlElement): void {
-  const mode = childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim() ?? 'explicit';
-  if (mode === 'explicit') return;
-  throw new ManagementError('operation-not-supported', {
-    type: 'protocol',
-    message: `copy-config with-defaults ${mode}: a copy holds what was written (explicit)`,
-    info: { 'bad-element': 'with-defaults' },
-  });
+function withDefaultsIn(operation: XmlElement): WithDefaults | undefined {
+  return childElement(operation, 'with-defaults', WITH_DEFAULTS_NAMESPACE)?.text.trim() as WithDefaults | undefined;
 }
 
 /** The datastore that `source` or `target` names. */
@@ -251,11 +243,33 @@ function commentIn(operation: XmlElement): string | undefined {
   return childElement(operation, 'comment', 'urn:gi-4over6')?.text;
 }
 
-async function editConfig(
-  { operations, caller }: RpcContext,
-  operation: XmlElement,
-  contents: Contents,
-): Promise<RpcResult> {
+async function copyConfig(context: RpcContext, operation: XmlElement): Promise<RpcResult> {
+  const { operations, caller } = context;
+  const [from, to] = [urlIn(operation, 'source'), urlIn(operation, 'target')];
+  const withDefaults = withDefaultsIn(operation);
+  if (to !== undefined) {
+    const isItself = from !== undefined && fileNameOf(from) === fileNameOf(to);
+    if (isItself) throw protocolFault('invalid-value', `copy-config: source and target are both ${to}`, 'url');
+    const source = childElement(operation, 'source');
+    if (from !== undefined || (source && childElement(source, 'config'))) {
+      throw protocolFault('operation-not-supported', 'copy-config to a url: the source is a datastore', 'source');
+    }
+    await saveToFile(context, to, datastoreIn(operation, 'source'), withDefaults);
+    return OK;
+  }
+  const target = datastoreIn(operation, 'target');
+  const copy = (source: DatastoreName | DataNode) => operations.copy(caller, source, target, withDefaults);
+  if (from === undefined) await copy(sourceIn(operations, operation));
+  else await withFile(context, from, { edit: false }, copy);
+  return OK;
+}
+
+function protocolFault(tag: ErrorTag, message: string, element: string): ManagementError {
+  return new ManagementError(tag, { type: 'protocol', message, info: { 'bad-element': element } });
+}
+
+async function editConfig(context: RpcContext, operation: XmlElement, contents: Contents): Promise<RpcResult> {
+  const { operations, caller } = context;
   const text = (name: string) => childElement(operation, name)?.text.trim();
   const target = datastoreIn(operation, 'target');
   if (target === 'startup') {
@@ -264,18 +278,19 @@ async function editConfig(
       message: 'startup cannot be edited: copy to it',
     });
   }
+  const edit = (tree: DataNode) =>
+    operations.edit(caller, {
+      target,
+      tree,
+      defaultOperation: (text('default-operation') ?? 'merge') as EditRequest['defaultOperation'],
+      testOption: text('test-option') as EditRequest['testOption'],
+      comment: commentIn(operation),
+    });
+  const url = urlIn(operation);
   const tree = contents.config();
-  if (!tree) {
-    const message = 'edit-config of a url: this server takes an inline config';
-    throw new ManagementError('operation-not-supported', { type: 'protocol', message });
-  }
-  await operations.edit(caller, {
-    target,
-    tree,
-    defaultOperation: (text('default-operation') ?? 'merge') as EditRequest['defaultOperation'],
-    testOption: text('test-option') as EditRequest['testOption'],
-    comment: commentIn(operation),
-  });
+  if (tree) await edit(tree);
+  else if (url !== undefined) await withFile(context, url, { edit: true }, edit);
+  else throw new Error('edit-config came without config and url: the schema was not asked');
   return OK;
 }
 

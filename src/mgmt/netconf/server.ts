@@ -8,6 +8,7 @@ import type { Log } from '../../log.ts';
 import type { NetconfLimits } from '../../netconf-limits.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { CertificateUsers } from '../certificate-users.ts';
+import type { ConfigFiles } from '../config-files.ts';
 import type { EventSources } from '../events/sources.ts';
 import { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
@@ -37,6 +38,8 @@ export interface NetconfOptions {
   readonly port: number;
   readonly runDir: string;
   readonly limits: NetconfLimits;
+  /** What file: URLs mean, where there are any. */
+  readonly files: ConfigFiles | undefined;
   readonly log: Log;
 }
 
@@ -78,6 +81,9 @@ const CAPABILITIES = [
   'urn:ietf:params:netconf:capability:partial-lock:1.0',
   'urn:ietf:params:netconf:capability:with-operational-defaults:1.0',
 ];
+
+/** RFC 6241 §8.8.4. */
+const URL_CAPABILITY = 'urn:ietf:params:netconf:capability:url:1.0?scheme=file';
 
 /** Listens; a port is the real one when 0 was asked for. @throws Error with code when a port or socket is taken */
 export async function startNetconf(options: NetconfOptions): Promise<NetconfListening> {
@@ -134,7 +140,7 @@ class Sessions {
     this.#memory = new HeldMemory(options.limits.heldOctets);
     this.#checkOperation = rememberGood((xml) => options.context.checkOperation(xml));
     this.#library = new NetconfServer(options.context, {
-      capabilities: CAPABILITIES,
+      capabilities: options.files ? [...CAPABILITIES, URL_CAPABILITY] : CAPABILITIES,
       withDefaults: { basic: 'explicit', also: ['report-all', 'report-all-tagged', 'trim'] },
       pickUpMs: PICK_UP_MS,
       onRpc: ({ session, reply }) => {
@@ -155,7 +161,7 @@ class Sessions {
       return;
     }
     const { fd, session: handle } = this.#library.accept({ user });
-    const { operations, log, events, limits, onCapabilities } = this.#options;
+    const { operations, log, events, limits, files, onCapabilities } = this.#options;
     const { statistics } = operations;
     const counters = new RpcCounters(statistics.all);
     statistics.sessions++;
@@ -168,6 +174,7 @@ class Sessions {
       checkOperation: this.#checkOperation,
       operations,
       limits,
+      files,
       memory: this.#memory,
       log,
       counters,

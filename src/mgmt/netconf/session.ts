@@ -18,6 +18,7 @@ import type { NetconfLimits } from '../../netconf-limits.ts';
 import { tellDamage } from '../../state/damage.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
+import type { ConfigFiles } from '../config-files.ts';
 import type { TerminationReason } from '../events/sources.ts';
 import type { RpcCounters } from '../netconf-statistics.ts';
 import type { Operations } from '../operations.ts';
@@ -66,6 +67,8 @@ export interface SessionParts {
   readonly log: Log;
   readonly counters: RpcCounters;
   readonly killSession: (session: number) => void;
+  /** What URLs mean; undefined without :url. */
+  readonly files?: ConfigFiles | undefined;
   /** The hello exchange is done: the session has its id. */
   readonly onOpen: (session: number) => void;
   /** Called once; `session` is undefined when the hello exchange was never done. */
@@ -179,11 +182,12 @@ export class GuardedSession {
   async onRpc(reply: RpcReply): Promise<void> {
     const request = this.#request;
     const caller = this.#caller;
-    const { operations, killSession, log } = this.#parts;
+    const { operations, killSession, files, limits, log } = this.#parts;
     // What an ended session asked for last would outlive it.
     if (!request || !caller || this.#isEnded) return reply.errors(renderErrors(undefined, operations.schema));
     try {
-      const context = { operations, caller, killSession, notifications: this.#notifications };
+      const notifications = this.#notifications;
+      const context = { operations, caller, killSession, notifications, files: files && { files, limits } };
       const result = await executeRpc(context, request.envelope, this.#askedIn(request));
       if (request.envelope.operation.name === 'close-session' && request.envelope.module === 'ietf-netconf') {
         this.#isClosing = true;

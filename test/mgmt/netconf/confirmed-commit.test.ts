@@ -170,6 +170,37 @@ fresh('N80: cancel-commit', async (client, other) => {
   assert.is(await bound(other), '1');
 });
 
+/** Who the next change of running is told as made by (RFC 6470 §2.2). */
+async function changedBy(watcher: RawClient): Promise<string> {
+  for (;;) {
+    const event = await watcher.receive();
+    const by = /<changed-by>(.*)<\/changed-by><datastore>running</.exec(event)?.[1];
+    if (by !== undefined) return by;
+  }
+}
+
+fresh('N92: who cancels has changed running; when time is over the server has', async (client, other) => {
+  const watcher = await open();
+  assert.is(
+    outcome(await watcher.rpc('<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"/>')),
+    'ok',
+  );
+  const by = ({ hello }: RawClient) =>
+    `<username>root</username><session-id>${/<session-id>(\d+)</.exec(hello)?.[1]}</session-id>`;
+  await ok(client, confirmed(PERSIST));
+  assert.is(await changedBy(watcher), by(client));
+  await ok(other, `<cancel-commit>${PERSIST_ID}</cancel-commit>`);
+  assert.is(await changedBy(watcher), by(other));
+  await ok(client, bind(2), confirmed('<confirm-timeout>1</confirm-timeout>'));
+  assert.is(await changedBy(watcher), by(client));
+  assert.is(await changedBy(watcher), '<server/>');
+  await ok(client, bind(2), confirmed());
+  assert.is(await changedBy(watcher), by(client));
+  client.end();
+  assert.is(await changedBy(watcher), '<server/>');
+  watcher.end();
+});
+
 const parameters: readonly (readonly [string, string, string])[] = [
   ['no seconds', '<commit><confirmed/><confirm-timeout>0</confirm-timeout></commit>', 'invalid-value'],
   [

@@ -57,6 +57,9 @@ test(
       ([, text]) => text,
     );
     const greeted = [...client.hello.matchAll(/<capability>([^<]*)</g)].map(([, text]) => text);
+    // Those of IETF and IANA, and ours: none of a program that only brings their text.
+    const others = greeted.filter((text = '') => !/^urn:(?:ietf:params:|gi-4over6)/.test(text));
+    assert.equal(others, []);
     assert.equal([...listed].sort(), [...greeted].sort());
   }),
 );

@@ -104,7 +104,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['N87: a start on no day', '<startTime>2026-02-31T10:00:00Z</startTime>', 'invalid-value startTime'],
   ['N87: a start at no hour', '<startTime>2026-11-25T40:23:30Z</startTime>', 'invalid-value startTime'],
   ['N86: an unknown stream', '<stream>SNMP</stream>', 'invalid-value stream'],
-  ['N88: an unknown type of filter', '<filter type="regex"/>', 'operation-not-supported filter'],
+  ['N88: an unknown type of filter', '<filter type="regex"/>', 'bad-attribute filter'],
   [
     'N88: an XPath that is none',
     `<filter type="xpath" select="/x:[" xmlns:x="${BASE_EVENTS}"/>`,

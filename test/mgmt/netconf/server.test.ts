@@ -93,20 +93,6 @@ const management = await startManagement();
       `<rpc ${NC} message-id="1"><get-config><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">foo</with-defaults></get-config></rpc>`,
       'invalid-value',
     ],
-    ...(
-      [
-        ['explicit', 'ok'],
-        ['trim', 'operation-not-supported'],
-        ['report-all', 'operation-not-supported'],
-      ] as const
-    ).map(
-      ([mode, expected]) =>
-        [
-          `copy-config with-defaults ${mode}`,
-          `<rpc ${NC} message-id="1"><copy-config><target><candidate/></target><source><running/></source><with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">${mode}</with-defaults></copy-config></rpc>`,
-          expected,
-        ] as const,
-    ),
     ['N23 that kills its own session', '', 'invalid-value'],
     [
       'that kills nobody',

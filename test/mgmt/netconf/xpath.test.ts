@@ -95,7 +95,7 @@ const cases: readonly (readonly [string, string, string])[] = [
   ['a variable', filter('/p:softwire[$x]'), 'invalid-value'],
   ['an unknown prefix', filter('/z:softwire'), 'unknown-namespace'],
   ['no select', '<filter type="xpath"/>', 'missing-attribute'],
-  ['an unknown type', '<filter type="regex" select="/"/>', 'operation-not-supported'],
+  ['an unknown type', '<filter type="regex" select="/"/>', 'bad-attribute'],
   ['nested too deep', filter(`${'('.repeat(100_000 / 5)}/${')'.repeat(100_000 / 5)}`), 'too-big'],
   [
     'joins of the table with itself',

@@ -1,0 +1,40 @@
+/** copy-config with the parameter with-defaults (RFC 6243 §4.5.1): which nodes with default values the copy has as its own. */
+
+import { DataNode } from '../state/data.ts';
+import { settle } from '../state/edit.ts';
+import { defaultChildren } from './defaults.ts';
+import type { WithDefaults } from './reading.ts';
+
+/**
+ * What is done to the small tree of a copy, which is changed in place; undefined for nothing. The target takes what a reading of the
+ * source in that mode holds: with report-all every default becomes a value that was set, with trim no value that is the default
+ * stays. What is tagged as a default was not set and is not written (§4.5.2), so that report-all-tagged is as explicit, the basic
+ * mode. Bindings have no defaults.
+ */
+export function reshapeFor(mode: WithDefaults | undefined): ((tree: DataNode) => void) | undefined {
+  if (mode === 'report-all') return (tree) => reshape(tree, writeDefaults);
+  if (mode === 'trim') return (tree) => reshape(tree, trimDefaults);
+  return undefined;
+}
+
+function reshape(tree: DataNode, work: (node: DataNode) => void): void {
+  work(tree);
+  settle(tree);
+}
+
+function writeDefaults(node: DataNode): void {
+  for (const { schema, value, type } of defaultChildren(node, false)) node.add(new DataNode(schema, value, type));
+  for (const child of node.childMap.values()) if (isInner(child)) writeDefaults(child);
+}
+
+function trimDefaults(node: DataNode): void {
+  for (const child of [...node.childMap.values()]) {
+    const { schema, value, id } = child;
+    if (isInner(child)) trimDefaults(child);
+    else if (schema.kind === 'leaf' && !schema.isKey && schema.defaults[0] === value) node.remove(id);
+  }
+}
+
+function isInner({ schema }: DataNode): boolean {
+  return schema.kind === 'container' || schema.kind === 'list';
+}
