@@ -157,6 +157,11 @@ const selections: readonly [what: string, filter: string, told: readonly string[
     ['create binding=192.0.2.2/32 192.0.2.2/32 2001:db8:1::2'],
   ],
   [
+    'bindings by a pattern',
+    datastore() + xpathFilter(`/g:softwire/g:aftr/g:binding-table/g:binding[re-match(g:ipv4-prefix, '.*\\.[13]/32')]`),
+    [1, 3].map((n) => `create binding=192.0.2.${n}/32 192.0.2.${n}/32 ${GATEWAY}`),
+  ],
+  [
     'one leaf of each',
     datastore() + xpathFilter('/g:softwire/g:aftr/g:binding-table/g:binding/g:ipv4-prefix'),
     [1, 2, 3].map((n) => `create binding=192.0.2.${n}/32 192.0.2.${n}/32`),
@@ -446,6 +451,24 @@ const refused: readonly [what: string, inside: string, tag: string, appTag: stri
     datastore('', 'operational') + xpathFilter('/g:softwire/g:aftr/g:binding-table/g:version') + onChange(),
     'operation-not-supported',
     'ietf-yang-push:on-change-unsupported',
+  ],
+  [
+    'a pattern that is none',
+    datastore() + xpathFilter(`/g:softwire/g:aftr[re-match(g:name, 'a{')]`) + onChange(),
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
+  ],
+  [
+    'an identity that is none',
+    datastore() + xpathFilter(`/g:softwire/g:aftr[derived-from(g:name, 'g:none')]`) + onChange(),
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
+  ],
+  [
+    'a reference, which leads to other nodes',
+    datastore() + xpathFilter('/g:softwire/g:aftr[deref(g:name)]') + onChange(),
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
   ],
   ['neither periodic nor on-change', datastore(), 'missing-element', undefined],
 ];

@@ -49,8 +49,15 @@ const wrong: readonly (readonly [string, number, RegExp])[] = [
   ['string(p:a, p:b)', 1, /0 to 1 arguments/],
   ['p:f(1)', 1, /a function of XPath 1.0/],
   ['matches(p:a, "x")', 1, /a function of XPath 1.0/],
-  ['p:a[re-match(., "x")]', 5, /re-match\(\) is not served/],
-  ['p:a[deref(.)]', 5, /deref\(\) is not served/],
+  [
+    'p:a[re-match(., "[x")]',
+    5,
+    /a pattern of RFC 7950 §9\.4\.5 \(pattern: expected .*, found the end at its character 3\)/,
+  ],
+  ['p:a[re-match(.)]', 5, /2 arguments for re-match, not 1/],
+  ['deref("a")', 7, /a node-set, not a string/],
+  ['p:a[derived-from("a", "b")]', 18, /a node-set, not a string/],
+  ['p:a[same-as(.)]', 5, /a function of XPath 1\.0 or of RFC 7950 §10/],
   ['(p:a', 5, /'\)', found the end/],
   ['1 = ', 5, /found the end/],
 ];
