@@ -18,7 +18,7 @@ import { awaitStop } from './periodic-feed.ts';
 import { firstEdit, incompleteUpdate, pushChangeUpdate, pushUpdate } from './push-messages.ts';
 import type { Place } from './push-source.ts';
 import type { OnChange, PushTerms, Terms } from './terms.ts';
-import { MomentTimer } from './timer.ts';
+import { MomentTimer } from '../moment-timer.ts';
 
 export class ChangeFeed implements Feed {
   readonly isSuspended = false;

@@ -10,7 +10,7 @@ import type { Feed, FeedHost } from './feed.ts';
 import { pushUpdate } from './push-messages.ts';
 import type { PushSource } from './push-source.ts';
 import type { Periodic, PushTerms, Terms } from './terms.ts';
-import { MomentTimer } from './timer.ts';
+import { MomentTimer } from '../moment-timer.ts';
 
 export interface PushFeedParts {
   readonly source: PushSource;
