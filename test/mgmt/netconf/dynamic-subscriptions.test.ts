@@ -156,11 +156,14 @@ test('N95: kill-subscription: denied by default, otherwise the receiver is told 
       assert.is(outcome(await other.rpc(KILL(id))), 'access-denied');
       const foreign = await other.rpc(DELETE(id));
       assert.is(outcome(foreign), 'invalid-value');
+      assert.match(foreign, new RegExp(`>there is no subscription ${id} of this subscriber<`));
       assert.is(appTagOf(foreign), 'ietf-subscribed-notifications:no-such-subscription');
       await done(root, KILL(id));
       const told = await next(watcher, /<subscription-terminated /);
       assert.match(told, new RegExp(`<id>${id}</id><reason[^>]*>ietf-subscribed-notifications:no-such-subscription<`));
-      assert.is(appTagOf(await root.rpc(KILL(id))), 'ietf-subscribed-notifications:no-such-subscription');
+      const gone = await root.rpc(KILL(id));
+      assert.is(appTagOf(gone), 'ietf-subscribed-notifications:no-such-subscription');
+      assert.match(gone, new RegExp(`>there is no subscription ${id}<`));
       assert.match(await watcher.rpc('<get-config><source><running/></source><filter/></get-config>'), /<data/);
     },
     [local, () => as('mike', 'mike'), local],
