@@ -3,9 +3,9 @@ import * as assert from 'uvu/assert';
 import { withModuleNames } from '../../../src/mgmt/xpath/module-names.ts';
 import { parseExpression } from '../../../src/mgmt/xpath/parser.ts';
 import { mayReachStatistics, xpathSelection } from '../../../src/mgmt/xpath/selection.ts';
-import { ManagementError } from '../../../src/state/errors.ts';
+import { faultOf } from '../../helpers/faults.ts';
 import { plainCheck, schema, tree } from '../../helpers/state.ts';
-import { evaluate, NAMESPACES, result, sourceOf } from '../../helpers/xpath.ts';
+import { evaluate, filterElement, NAMESPACES, result, sourceOf } from '../../helpers/xpath.ts';
 
 /** The functions of RFC 7950 §10. */
 const test = suite('xpath functions of YANG');
@@ -112,26 +112,7 @@ for (const [text, expected] of values) {
     assert.ok(Object.is(evaluate(source, text), expected), String(evaluate(source, text))));
 }
 
-function fault(work: () => unknown): ManagementError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof ManagementError) return error;
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
-
-const select = (text: string) =>
-  xpathSelection(schema, plainCheck, {
-    name: 'filter',
-    namespace: '',
-    prefix: '',
-    prefixes: NAMESPACES,
-    children: [],
-    text: '',
-    attributes: [{ name: 'select', value: text, namespace: '', prefix: '' }],
-  });
+const select = (text: string) => xpathSelection(schema, plainCheck, filterElement({ select: text }));
 
 /** [expression, tag, what is said]: literals are looked at before any data. */
 const refused: readonly (readonly [string, string, RegExp])[] = [
@@ -146,16 +127,19 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
 ];
 for (const [text, tag, says] of refused) {
   test(`refused: ${text}`, () => {
-    const error = fault(() => select(text));
+    const error = faultOf(() => select(text));
     assert.is(error.tag, tag);
     assert.match(error.message, says);
   });
 }
 
 test('what only data says is refused when it is evaluated', () => {
-  assert.is(fault(() => result(source, '//p:binding[re-match("a", concat("(", p:description))]')).tag, 'invalid-value');
+  assert.is(
+    faultOf(() => result(source, '//p:binding[re-match("a", concat("(", p:description))]')).tag,
+    'invalid-value',
+  );
   assert.equal(result(source, '//p:binding[p:description="(x+x+)+y"][re-match("xxxy", p:description)]'), [row(12)]);
-  assert.is(fault(() => result(source, '//yl:datastore[derived-from(yl:name, ../../p:name)]')).tag, 'invalid-value');
+  assert.is(faultOf(() => result(source, '//yl:datastore[derived-from(yl:name, ../../p:name)]')).tag, 'invalid-value');
 });
 
 test('a name without prefix is an identity of any module where names are', () => {
@@ -168,7 +152,7 @@ test('a pattern costs work', () => {
   const text = `//p:aftr[re-match('${'a'.repeat(2_000)}', '(a?){300}b')]`;
   assert.equal(result(source, text), []);
   assert.is(
-    fault(() => evaluate(source, text.replace('//p:aftr[', 'boolean(//p:binding[').concat(')'), 3_000)).tag,
+    faultOf(() => evaluate(source, text.replace('//p:aftr[', 'boolean(//p:binding[').concat(')'), 3_000)).tag,
     'resource-denied',
   );
 });
