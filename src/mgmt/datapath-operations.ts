@@ -5,6 +5,7 @@ import { formatIpv4, parseIpv4 } from '../address.ts';
 import type { LivePacket, TraceRow } from '../control.ts';
 import { DataNode } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
+import type { Caller } from '../state/request.ts';
 import { outputOf, withLeaves } from './actions.ts';
 import type { DatapathClient } from './datapath-client.ts';
 import { missingInput } from './missing-input.ts';
@@ -15,13 +16,26 @@ type DatapathPart = Pick<DatapathClient, 'clearStatistics' | 'trace' | 'watch'>;
 /** How often live packets are fetched: workers keep 64 meanwhile. */
 const POLL_MS = 100;
 
-/** By schema path: each takes a node of its operation or action and one of its input, and returns one of its output. */
-export function datapathOperations(datapath: DatapathPart): Readonly<Record<string, StoreOperation>> {
+/**
+ * By schema path: each takes a node of its operation or action and one of its input, and returns one of its output. Whether a packet
+ * goes through, and to whom, tells of bindings: who may not read them all traces nothing.
+ */
+export function datapathOperations(
+  datapath: DatapathPart,
+  mayTrace: (caller: Caller) => boolean,
+): Readonly<Record<string, StoreOperation>> {
+  const tracing = (work: typeof trace): StoreOperation => {
+    return async (operation, input, caller) => {
+      if (mayTrace(caller)) return work(datapath, operation, input);
+      const message = `user ${caller.user} may not read all of /gi-4over6:softwire, of which a trace tells`;
+      throw new ManagementError('access-denied', { message });
+    };
+  };
   return {
     '/gi-4over6:softwire/gateway/clear-statistics': (action) => clearStatistics(datapath, 'gateway', action),
     '/gi-4over6:softwire/aftr/clear-statistics': (action) => clearStatistics(datapath, 'aftr', action),
-    '/gi-4over6:trace': (operation, input) => trace(datapath, operation, input),
-    '/gi-4over6:trace-live': (operation, input) => traceLive(datapath, operation, input),
+    '/gi-4over6:trace': tracing(trace),
+    '/gi-4over6:trace-live': tracing(traceLive),
   };
 }
 

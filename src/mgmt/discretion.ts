@@ -108,15 +108,22 @@ export function readsBindings(rights: Rights, schema: Schema, above = new DataNo
   return !list || rights.readsEvery(list, above);
 }
 
+/** Whether a user may read all by which packets are forwarded, of which a trace tells with each packet. */
+export function readsForwarding(rights: Rights, schema: Schema): boolean {
+  const softwire = schema.find(SOFTWIRE);
+  return rights.readsAll || (softwire !== undefined && rights.readsEvery(softwire, new DataNode(schema.root)));
+}
+
 /**
  * Takes out of state data, a tree that is the reading's own, what tells of nodes that may not be read: numbers and sums over bindings,
- * gateways that bindings lead to, problems of instances, alarms and locked nodes.
+ * served prefixes and sessions, gateways that bindings lead to, problems of instances, alarms and locked nodes.
  */
 export function hideState(root: DataNode, rights: Rights, schema: Schema): void {
   hideSoftwireState(root.child('softwire', 'gi-4over6'), rights, schema);
   hideAlarms(root.child('alarms', 'ietf-alarms'), rights, schema);
-  const datastores = root.child('netconf-state', 'ietf-netconf-monitoring')?.child('datastores');
-  for (const datastore of datastores?.entries('datastore') ?? []) {
+  const monitoring = root.child('netconf-state', 'ietf-netconf-monitoring');
+  hideSessionCounters(monitoring, rights, schema);
+  for (const datastore of monitoring?.child('datastores')?.entries('datastore') ?? []) {
     for (const lock of datastore.child('locks')?.entries('partial-lock') ?? []) hideLock(lock, rights, schema);
   }
 }
@@ -126,17 +133,35 @@ function hideSoftwireState(softwire: DataNode | undefined, rights: Rights, schem
   const readsAllBindings = readsBindings(rights, schema);
   for (const aftr of softwire.entries('aftr')) {
     const table = aftr.child('binding-table');
-    const list = table?.schema.children.find(({ rows }) => rows);
     // The hash is that of all tables.
     if (table && !readsAllBindings) drop(table, 'content-hash');
-    if (!table || !list || rights.readsEvery(list, table)) continue;
-    drop(table, 'bindings');
+    // The table need not be in what was asked for.
+    const place = table ?? nodeOfPath(schema, `${aftr.path}/binding-table`);
+    const list = place?.schema.children.find(({ rows }) => rows);
+    if (!place || !list || rights.readsEvery(list, place)) continue;
+    if (table) drop(table, 'bindings');
+    drop(aftr, 'statistics');
     for (const gateway of aftr.entries('softwire')) aftr.remove(gateway.id);
+  }
+  for (const gateway of softwire.entries('gateway')) {
+    const prefixes = gateway.schema.child('served-prefix');
+    if (!prefixes || rights.readsEvery(prefixes, gateway)) continue;
+    for (const name of ['statistics', 'state']) drop(gateway, name);
   }
   const state = softwire.child('state');
   if (!state) return;
   if (!readsAllBindings) drop(state, 'applied-content-hash');
   if (!readsInstances(rights, schema)) for (const problem of state.entries('problem')) state.remove(problem.id);
+}
+
+/** Counters of all sessions, for who may not read each of them. When the server began to count is no number of theirs. */
+function hideSessionCounters(monitoring: DataNode | undefined, rights: Rights, schema: Schema): void {
+  const statistics = monitoring?.child('statistics');
+  const sessions = schema.find('/ietf-netconf-monitoring:netconf-state/sessions/session');
+  if (!statistics || !sessions || rights.readsEvery(sessions, new DataNode(schema.root))) return;
+  for (const counter of statistics.children()) {
+    if (counter.schema.name !== 'netconf-start-time') statistics.remove(counter.id);
+  }
 }
 
 function drop(parent: DataNode, name: string): void {
@@ -155,10 +180,14 @@ function readsInstances(rights: Rights, schema: Schema): boolean {
 
 /** Whether an alarm may be told: its resource may be read, and for one that bindings are counted for, all of these. */
 export function mayTellAlarm(schema: Schema, rights: Rights, alarm: DataNode): boolean {
-  const resource = alarm.leaf('resource') ?? '';
+  return mayTell(schema, rights, alarm.leaf('resource') ?? '', alarm.leaf('alarm-type-id') ?? '');
+}
+
+/** The same of an alarm by the path of its resource and the identity of its type. */
+export function mayTell(schema: Schema, rights: Rights, resource: string, type: string): boolean {
   if (rights.readsAll) return true;
   if (!mayReadPath(schema, rights, resource)) return false;
-  if (!(alarm.leaf('alarm-type-id') ?? '').endsWith(':binding-table-near-limit')) return true;
+  if (!type.endsWith(':binding-table-near-limit')) return true;
   return readsBindings(rights, schema, nodeOfPath(schema, resource));
 }
 

@@ -26,6 +26,7 @@ import { CertificateUsers } from './certificate-users.ts';
 import { ConfigFiles } from './config-files.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { datapathOperations } from './datapath-operations.ts';
+import { readsForwarding } from './discretion.ts';
 import { EventLog } from './events/event-log.ts';
 import { KnownServer } from './events/known-server.ts';
 import { EventSources } from './events/sources.ts';
@@ -139,8 +140,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     state: new StateData(state),
     storeOperations: {
       ...storeOperations(storeCare),
-      ...datapathOperations(datapath),
-      ...alarmOperations({ alarms, schema, check, configuration }),
+      ...datapathOperations(datapath, (caller) => readsForwarding(access.rightsOf(caller), schema)),
+      ...alarmOperations({ alarms, schema, check, configuration, access }),
       ...systemEnd.operations,
       ...routes.operations((caller, tree) =>
         operations.edit(caller, { target: 'running', tree, defaultOperation: 'merge', testOption: 'test-then-set' }),

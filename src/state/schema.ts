@@ -3,6 +3,8 @@
  * plain dump (the addon's at run time, a committed one in tests), so that nothing here needs the addon.
  */
 
+import { identitiesOf } from './identities.ts';
+
 export type NodeKind =
   | 'container'
   | 'list'
@@ -38,6 +40,10 @@ export interface SchemaNodeDump {
   /** Limits of a whole number, or of the length of a text, as YANG writes them: `1..64 | 128`. */
   readonly range?: string;
   readonly enums?: readonly string[];
+  /** Of an enumeration, or of those in a union: the number of each name (RFC 7950 §9.6.4.2). */
+  readonly numbers?: Readonly<Record<string, number>>;
+  /** Where a leafref points: its path, with the module of each prefix; that of the empty one is of names without. */
+  readonly leafref?: { readonly path: string; readonly prefixes: Readonly<Record<string, string>> };
   readonly typedef?: string;
   readonly defaults?: readonly string[];
   readonly units?: string;
@@ -57,6 +63,8 @@ export interface ModuleDump {
   readonly prefix: string;
   readonly implemented: boolean;
   readonly features: readonly string[];
+  /** By name, those derived from it directly, with their modules: `ietf-alarms:alarm-type-id`. */
+  readonly identities?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface SchemaDump {
@@ -64,7 +72,15 @@ export interface SchemaDump {
   readonly nodes: readonly SchemaNodeDump[];
 }
 
-const NO_NAMESPACES: ReadonlyMap<string, string> = new Map();
+/** What all nodes of a schema know of its modules. */
+export interface ModuleFacts {
+  /** Of every module by its name, those without data nodes too: they may have identities. */
+  readonly namespaces: ReadonlyMap<string, string>;
+  /** Every identity, `ietf-alarms:alarm-type-id`, with all that it is derived from (RFC 7950 §7.18.2). */
+  readonly identities: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+const NO_MODULES: ModuleFacts = { namespaces: new Map(), identities: new Map() };
 
 /** One node of the schema tree. `id` is libyang's, for the value check; the root has id -1 and kind container. */
 export class SchemaNode {
@@ -78,8 +94,7 @@ export class SchemaNode {
   readonly rows: boolean;
   /** True for lists of outputs whose entries are made while they are sent. */
   readonly isStreamed: boolean;
-  /** Of every module by its name, those without data nodes too: they may have identities. */
-  readonly namespaces: ReadonlyMap<string, string>;
+  readonly facts: ModuleFacts;
   readonly #byName = new Map<string, SchemaNode>();
 
   constructor(
@@ -87,10 +102,10 @@ export class SchemaNode {
     parent: SchemaNode | undefined,
     namespace: string,
     rows: boolean,
-    namespaces = parent?.namespaces ?? NO_NAMESPACES,
+    facts = parent?.facts ?? NO_MODULES,
   ) {
     this.dump = dump;
-    this.namespaces = namespaces;
+    this.facts = facts;
     this.parent = parent;
     this.namespace = namespace;
     this.rows = rows;
@@ -103,6 +118,9 @@ export class SchemaNode {
     }
   }
 
+  get namespaces(): ReadonlyMap<string, string> {
+    return this.facts.namespaces;
+  }
   get id(): number {
     return this.dump.id;
   }
@@ -184,7 +202,10 @@ export class Schema {
       undefined,
       '',
       false,
-      new Map(dump.modules.map(({ name, namespace }) => [name, namespace])),
+      {
+        namespaces: new Map(dump.modules.map(({ name, namespace }) => [name, namespace])),
+        identities: identitiesOf(dump.modules),
+      },
     );
     for (const node of dump.nodes) this.#add(node);
   }

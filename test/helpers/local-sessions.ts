@@ -25,6 +25,35 @@ export async function withSessions(
   }
 }
 
+/** Runs a body with one session of each, which are ended afterwards. */
+export async function withEach(
+  open: readonly (() => Promise<RawClient>)[],
+  body: (...clients: readonly RawClient[]) => Promise<void>,
+): Promise<void> {
+  const left = [...open];
+  return withSessions(() => (left.shift() as () => Promise<RawClient>)(), open.length, body);
+}
+
+/** A session over SSH whose user's password is his name, unless another is given. */
+export async function openSsh(
+  { netconfPort }: Pick<Management, 'netconfPort'>,
+  user: string,
+  password = user,
+): Promise<RawClient> {
+  return (await RawClient.ssh(netconfPort, user, { password })).greet('1.1');
+}
+
+/** The next notification whose text matches; others are passed over. @throws Error when the session is over, or after 200 */
+export async function nextMatching(client: RawClient, wanted: RegExp): Promise<string> {
+  for (let tries = 0; tries < 200; tries++) {
+    const message = await client.receive();
+    if (message === '') break;
+    assert.match(message, /^<notification /);
+    if (wanted.test(message)) return message;
+  }
+  throw new Error(`no notification matches ${wanted}`);
+}
+
 /** Operations in turn, each of which must be ok. */
 export async function allOk(client: RawClient, ...operations: readonly string[]): Promise<void> {
   for (const operation of operations) assert.is(outcome(await client.rpc(operation)), 'ok', operation);

@@ -1,35 +1,13 @@
 """What an ncclient user does, each step with its result as one JSON line: [step, result]."""
 
-import json
-import sys
-
-from ncclient import manager
 from ncclient.operations import RPCError
 from ncclient.xml_ import to_ele
 
-host, port, user, password = sys.argv[1:5]
-BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
-GI = "urn:gi-4over6"
-CONFIG = (
-    f'<config xmlns="{BASE}"><softwire xmlns="{GI}"><aftr><name>nc</name><ipv6-address>2001:db8:c::1</ipv6-address>'
-    "<ipv4-pool>198.51.100.0/24</ipv4-pool><binding-table><binding><ipv4-prefix>198.51.100.0/28</ipv4-prefix>"
-    "<gateway-ipv6-address>2001:db8::1</gateway-ipv6-address></binding></binding-table></aftr></softwire></config>"
-)
+from ncclient_user import BASE, GI, config, connect, tell
+
+CONFIG = config()
 FILTER = f'<softwire xmlns="{GI}"><aftr><name>nc</name><binding-table/></aftr></softwire>'
 OUTSIDE = CONFIG.replace("198.51.100.0/28", "203.0.113.0/28")
-
-
-def connect():
-    return manager.connect(
-        host=host,
-        port=int(port),
-        username=user,
-        password=password,
-        hostkey_verify=False,
-        allow_agent=False,
-        look_for_keys=False,
-        timeout=30,
-    )
 
 
 def step(name, action):
@@ -40,7 +18,7 @@ def step(name, action):
         outcome = "ok" if getattr(result, "ok", False) and "<ok/>" in str(result) else reply
     except RPCError as error:
         outcome = [error.type, error.tag, error.app_tag, error.path is not None]
-    print(json.dumps([name, outcome]), flush=True)
+    tell(name, outcome)
 
 
 m = connect()

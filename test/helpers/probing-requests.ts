@@ -68,6 +68,9 @@ const PREDICATES = [
   '[gi:name = //gi:aftr[last()]/gi:name]',
   '[count(//*) mod 2 = 0]',
   '[gi:binding-table/gi:bindings > 4]',
+  "[re-match(., '.*s(e|x)cret.*')]",
+  "[.//*[re-match(., '2001:db8:c::[1-9]')]]",
+  '[deref(.//*)]',
 ] as const;
 
 function expression(next: Next): string {
@@ -201,6 +204,7 @@ function netconf(next: Next, oldest: number, newest: number): string {
     () => gi('compare-versions', `<from>${version()}</from>`),
     () => gi('get-version', `<version>${version()}</version>`),
     () => gi('list-versions', '<maximum>3</maximum>'),
+    () => gi('trace', `<packet>${Buffer.from('45000014000000004001', 'hex').toString('base64')}</packet>`),
     () =>
       gi(
         'lookup-address',

@@ -1,5 +1,10 @@
 /** Requests of RFC 8639 and RFC 8641 that tests send over NETCONF. */
 
+import { allOk, openLocal, withSessions } from './local-sessions.ts';
+import type { Management } from './management.ts';
+import type { RawClient } from './netconf-client.ts';
+import { AFTR, edit, RESET } from './netconf-requests.ts';
+
 export const SN = 'xmlns="urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications"';
 export const YP = 'xmlns="urn:ietf:params:xml:ns:yang:ietf-yang-push"';
 const DS = 'xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"';
@@ -33,4 +38,24 @@ export function idIn(reply: string): string {
 
 export function appTagOf(reply: string): string | undefined {
   return /<error-app-tag>([^<]+)</.exec(reply)?.[1];
+}
+
+/** What a push-update holds of the datastore. */
+export const contentsOf = (message: string): string =>
+  /<datastore-contents(?:\/>|>(.*)<\/datastore-contents>)/.exec(message)?.[1] ?? '';
+
+/** Runs a body with a session that watches and one that edits; there is the AFTR `a` and nothing else that is its own. */
+export function withWatcher(
+  management: Management,
+  body: (watcher: RawClient, editor: RawClient) => Promise<void>,
+  watch: () => Promise<RawClient> = () => openLocal(management),
+): Promise<void> {
+  return withSessions(
+    () => openLocal(management),
+    1,
+    async (editor) => {
+      await allOk(editor as RawClient, RESET, edit(AFTR));
+      await withSessions(watch, 1, (watcher) => body(watcher as RawClient, editor as RawClient));
+    },
+  );
 }

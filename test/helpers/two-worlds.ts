@@ -12,6 +12,11 @@ import { outcome, RawClient } from './netconf-client.ts';
 import { edit, GI, NC_PREFIX, nacm, systemUser } from './netconf-requests.ts';
 
 const PASSWORD = 'guest word';
+export const GUEST_LOGIN = `guest:${PASSWORD}`;
+/** Without a datapath nothing forwards, which is told when the device next looks. */
+export const BY_THE_CLOCK = /[<:](alarm-notification|softwire-state-change)[ ">]/;
+/** In the event about a change that all may see. */
+export const LAST_MARK = 'notify-status-changes';
 /** The same in both worlds. */
 const HASH = shaCrypt(PASSWORD, '$6$rounds=1000$salt') ?? '';
 
@@ -77,7 +82,7 @@ export async function answer(world: World, guest: RawClient, asked: Asked): Prom
 
 function http({ management, agent }: World, asked: Extract<Asked, { face: 'restconf' }>): Promise<string> {
   const { method, path, headers, body } = asked;
-  const options = { agent, method, auth: `guest:${PASSWORD}`, headers };
+  const options = { agent, method, auth: GUEST_LOGIN, headers };
   return new Promise((resolve, reject) => {
     const url = `https://127.0.0.1:${management.restconfPort}${path}`;
     const sent = httpsRequest(url, options, (reply) => {

@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { parseIpv4Prefix } from '../../src/address.ts';
+import type { XmlElement } from '../../src/mgmt/xml.ts';
 import { escapeAttribute, escapeText } from '../../src/mgmt/xml.ts';
 import type { Value } from '../../src/mgmt/xpath/conversions.ts';
 import { isNodeSet } from '../../src/mgmt/xpath/conversions.ts';
@@ -16,6 +17,19 @@ import { prefixNumber } from '../../src/state/rows.ts';
 import { plainCheck } from './state.ts';
 
 export const NAMESPACES: Readonly<Record<string, string>> = { p: 'urn:gi-4over6', q: 'urn:gi-4over6', x: 'urn:other' };
+
+/** An element `filter` with these attributes, the prefixes of NAMESPACES declared. */
+export function filterElement(attributes: Readonly<Record<string, string>>): XmlElement {
+  return {
+    name: 'filter',
+    namespace: '',
+    prefix: '',
+    prefixes: NAMESPACES,
+    children: [],
+    text: '',
+    attributes: Object.entries(attributes).map(([name, value]) => ({ name, value, namespace: '', prefix: '' })),
+  };
+}
 
 /** What was read of tables. */
 export interface Reads {

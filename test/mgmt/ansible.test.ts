@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startManagement } from '../helpers/management.ts';
+import { RawClient } from '../helpers/netconf-client.ts';
 
 const test = suite('ansible');
 const PLAYBOOKS = resolve('tools/ansible');
@@ -16,6 +17,7 @@ const PLAY_MS = 180_000;
 const LOG_SHOWN = 3_000;
 
 const management = await startManagement();
+const admin = (await RawClient.local(management.socket)).greet('1.1');
 const dir = mkdtempSync(join(tmpdir(), 'gi4over6-ansible-'));
 const inventory = join(dir, 'inventory.json');
 const vars = {
@@ -82,6 +84,44 @@ test('a gateway: the second run changes nothing', async () => {
   await assertPlayed({ changed: 0 }, 'gateway', { gateway: GATEWAY });
 });
 
+/** Texts of the leaves of the list that tell how an instance is called and what it has. */
+async function namesIn(list: string): Promise<string[]> {
+  const filter = `<filter><softwire xmlns="urn:gi-4over6"><${list}/></softwire></filter>`;
+  const reply = await admin.rpc(`<get-config><source><running/></source>${filter}</get-config>`);
+  return [...reply.matchAll(/<(?:name|ipv4-pool|ipv4-interface|ipv4-prefix)>([^<]*)</g)].map(([, text = '']) => text);
+}
+
+test('a pool that is taken out goes, and another comes, in any form; nothing else changes', async () => {
+  const aftr = (...pools: string[]) => ({
+    aftr: { name: 'other', ipv6_address: '2001:db8:e::1', ipv4_pools: pools },
+    bindings: [{ prefix: '192.0.2.1/32', gateway: '2001:db8:a::1' }],
+  });
+  await assertPlayed({ changed: 1 }, 'aftr', aftr('192.0.2.0/24', '203.0.113.0/24'));
+  await assertPlayed({ changed: 1 }, 'aftr', aftr('192.0.2.7/24', '198.18.0.0/15'));
+  await assertPlayed({ changed: 0 }, 'aftr', aftr('198.18.0.0/15', '192.0.2.0/24'));
+  const names = await namesIn('aftr');
+  assert.equal(names.slice(names.indexOf('other')), ['other', '192.0.2.0/24', '198.18.0.0/15', '192.0.2.1/32']);
+  assert.ok(names.includes('198.51.100.0/24'));
+});
+
+test('a prefix and an interface that are taken out go', async () => {
+  const gateway = (prefixes: string[], interfaces: string[]) => ({
+    gateway: { ...GATEWAY, ipv4_prefixes: prefixes, ipv4_interfaces: interfaces },
+  });
+  await assertPlayed({ changed: 1 }, 'gateway', gateway(['203.0.113.0/24', '192.0.2.8/29'], ['eth7', 'eth8']));
+  await assertPlayed({ changed: 1 }, 'gateway', gateway(['192.0.2.8/29', '192.0.2.32/32'], ['eth8']));
+  assert.equal(await namesIn('gateway'), ['rack7', 'eth8', '192.0.2.8/29', '192.0.2.32/32']);
+});
+
+test('a text with signs of XML reaches the box as it is', async () => {
+  const { failed, text } = await play('aftr', {
+    aftr: { name: 'a & <b>', ipv6_address: '2001:db8:e::1', ipv4_pools: [] },
+    bindings: [],
+  });
+  assert.is(failed, 1);
+  assert.match(text, "found 'a & <b>'");
+});
+
 test('what is refused says why, and the next play finds nothing of it', async () => {
   const outside = { prefix: '192.0.2.1/32', gateway: '2001:db8:a::1' };
   const { failed, text } = await play('aftr', { bindings: [...BINDINGS, outside] });
@@ -108,6 +148,7 @@ test('one binding over RESTCONF: new, as it is, with another gateway', async () 
 });
 
 test('management ends cleanly', async () => {
+  admin.end();
   assert.is(await management.stop(), 0);
   rmSync(dir, { recursive: true });
 });

@@ -76,6 +76,16 @@ const table = (bindings: number, hash: string, ...gateways: readonly string[]): 
   'binding-table': { version: '7', bindings, 'content-hash': hash },
   softwire: gateways.map((address) => ({ 'gateway-ipv6-address': address, bindings: 1 })),
 });
+const withTraffic = (name: string): Json => ({ name, statistics: { 'ipv4-side': { 'received-packets': '7' } } });
+const SESSIONS = '/ietf-netconf-monitoring:netconf-state/sessions/session';
+const sessionCounters = (count?: number): Json => ({
+  'ietf-netconf-monitoring:netconf-state': {
+    statistics: {
+      'netconf-start-time': '2026-01-01T00:00:00Z',
+      ...(count !== undefined && { 'in-sessions': count, 'in-rpcs': count }),
+    },
+  },
+});
 const locks = (...nodes: readonly string[]): Json => ({
   'ietf-netconf-monitoring:netconf-state': {
     datastores: {
@@ -128,6 +138,31 @@ const states: readonly (readonly [string, readonly GuestRule[], Json, Json])[] =
     },
     { 'gi-4over6:softwire': { state: { 'configured-version': '3' } } },
   ],
+  [
+    'traffic of an AFTR some of whose bindings are hidden',
+    ROW,
+    softwire(withTraffic('a'), withTraffic('h')),
+    softwire({ name: 'a' }, withTraffic('h')),
+  ],
+  [
+    'traffic of AFTRs whose bindings are seen',
+    [deny(`${SOFTWIRE}/gateway`), PERMIT],
+    softwire(withTraffic('a')),
+    softwire(withTraffic('a')),
+  ],
+  [
+    'traffic of a gateway some of whose prefixes are hidden',
+    [deny(`${SOFTWIRE}/gateway[name='a']/served-prefix[ipv4-prefix='192.0.2.0/29']`), PERMIT],
+    { 'gi-4over6:softwire': { gateway: [{ ...withTraffic('a'), state: { 'path-mtu': 1400 } }, withTraffic('g')] } },
+    { 'gi-4over6:softwire': { gateway: [{ name: 'a' }, withTraffic('g')] } },
+  ],
+  [
+    'counters of sessions that are hidden',
+    [deny(`${SESSIONS}[session-id='1']`), PERMIT],
+    sessionCounters(7),
+    sessionCounters(),
+  ],
+  ['counters of sessions that are seen', ROW, sessionCounters(7), sessionCounters(7)],
   ['a locked node with the words that say which', ENTRY, locks(`${SOFTWIRE}/aftr[name='h']`), locks()],
   ['a locked node that may be read', ENTRY, locks(`${SOFTWIRE}/aftr[name='a']`), locks(`${SOFTWIRE}/aftr[name='a']`)],
 ];

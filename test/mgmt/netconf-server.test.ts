@@ -102,6 +102,7 @@ test('schema: modules with revision, features that are on, submodules', () =>
         features: ['lit'],
         submodules: [{ name: 'probe-parts', revision: '2026-01-01' }],
         deviations: [],
+        identities: { shape: ['probe:round'], round: [] },
       },
     );
     assert.is(modules.find((module) => module.name === 'ietf-inet-types')?.implemented, false);
@@ -113,13 +114,36 @@ const nodeFacts: readonly (readonly [path: readonly string[], facts: object])[] 
     ['values', 'small'],
     { kind: 'leaf', config: true, type: 'uint8', defaults: ['7'], units: 'cm', typedef: 'size', range: '1..10 | 20' },
   ],
-  [['values', 'colour'], { kind: 'leaf', config: true, type: 'enumeration', enums: ['red', 'deep blue'] }],
+  [
+    ['values', 'colour'],
+    {
+      kind: 'leaf',
+      config: true,
+      type: 'enumeration',
+      enums: ['red', 'deep blue'],
+      numbers: { red: 0, 'deep blue': 1 },
+    },
+  ],
   [['values', 'access'], { kind: 'leaf', config: true, type: 'bits', enums: ['read', 'write'] }],
   [
     ['values', 'mixed'],
-    { kind: 'leaf', config: true, type: 'union', types: ['uint8', 'identityref', 'enumeration', 'string'] },
+    {
+      kind: 'leaf',
+      config: true,
+      type: 'union',
+      types: ['uint8', 'identityref', 'enumeration', 'string'],
+      numbers: { any: 0 },
+    },
   ],
-  [['values', 'pointer'], { kind: 'leaf', config: true, type: 'string' }],
+  [
+    ['values', 'pointer'],
+    {
+      kind: 'leaf',
+      config: true,
+      type: 'string',
+      leafref: { path: '/p:rules/p:item/p:name', prefixes: { '': 'probe', p: 'probe' } },
+    },
+  ],
   [['rules', 'item'], { kind: 'list', config: true, keys: ['name'], max: 3 }],
   [['rules', 'item', 'poke'], { kind: 'action', config: false }],
   [['rules', 'item', 'poke', 'input', 'times'], { kind: 'leaf', config: false, type: 'uint8', mandatory: true }],

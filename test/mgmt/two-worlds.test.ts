@@ -16,17 +16,20 @@ import { random, seed } from '../helpers/random.ts';
 import type { RuleText, World } from '../helpers/two-worlds.ts';
 import {
   answer,
+  BY_THE_CLOCK,
   begin,
   closeWorld,
   done,
   guestOf,
   hide,
+  LAST_MARK,
   newestVersion,
   openWorld,
   plain,
   SAVE,
   sameAnswers,
 } from '../helpers/two-worlds.ts';
+import { openWorldStream, randomStream } from '../helpers/world-streams.ts';
 
 const test = suite('two worlds');
 /** Rounds of random rules and contents, and requests in each. */
@@ -69,9 +72,6 @@ const last = (number: number): string =>
   );
 const SUBSCRIBE = '<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"/>';
 
-/** Without a datapath nothing forwards, which is told when the device next looks. */
-const BY_THE_CLOCK = /<(alarm-notification|softwire-state-change) /;
-
 /** All notifications up to one about a change that all may see, without their times. */
 async function notifications(subscriber: RawClient): Promise<string[]> {
   const found: string[] = [];
@@ -79,7 +79,7 @@ async function notifications(subscriber: RawClient): Promise<string[]> {
     const message = plain(await subscriber.receive());
     if (message === '') throw new Error('the subscriber was cut off');
     if (!BY_THE_CLOCK.test(message)) found.push(message);
-    if (message.includes('notify-status-changes')) return found;
+    if (message.includes(LAST_MARK)) return found;
   }
 }
 
@@ -94,6 +94,8 @@ async function round(roundSeed: number): Promise<string> {
   let newest = await newestVersion(worlds[0] as World);
   const guests = await inBoth((world) => guestOf(world));
   const subscribers = await inBoth((world) => guestOf(world));
+  const paths = [randomStream(next), randomStream(next)];
+  const streams = await inBoth((world) => Promise.all(paths.map((path) => openWorldStream(world, path))));
   let isGood = 0;
   try {
     for (const client of subscribers) assert.is(outcome(await client.rpc(SUBSCRIBE)), 'ok');
@@ -110,13 +112,19 @@ async function round(roundSeed: number): Promise<string> {
         await freed(world);
         for (const content of contents(index)) await hide(world, content);
         await done(world, SAVE, last(++world.marks.last));
-        return (await notifications(subscribers[index] as RawClient)).join('\n');
+        const received = await Promise.all((streams[index] ?? []).map((stream) => stream.untilMark()));
+        return [(await notifications(subscribers[index] as RawClient)).join('\n'), ...received];
       });
-      sameAnswers(roundSeed, 'notifications', told);
+      for (const [at, what] of ['notifications', ...paths].entries())
+        sameAnswers(
+          roundSeed,
+          what,
+          told.map((texts) => texts[at] ?? ''),
+        );
       newest = await newestVersion(worlds[0] as World);
     }
   } finally {
-    for (const client of [...guests, ...subscribers]) client.end();
+    for (const client of [...guests, ...subscribers, ...streams.flat()]) client.end();
     await inBoth(freed);
   }
   return `${places.map(({ name }) => name).join(', ')}: ${isGood} of ${REQUESTS}`;

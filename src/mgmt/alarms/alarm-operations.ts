@@ -1,9 +1,11 @@
 /** The actions of ietf-alarms that work: purge-alarms and compress-alarms (RFC 8632 §3.5). */
 
 import { DataNode } from '../../state/data.ts';
-import type { ValueCheck } from '../../state/request.ts';
+import type { Caller, ValueCheck } from '../../state/request.ts';
 import type { Schema } from '../../state/schema.ts';
+import type { AccessControl } from '../access.ts';
 import { outputOf, withLeaves } from '../actions.ts';
+import { mayTell } from '../discretion.ts';
 import { missingInput } from '../missing-input.ts';
 import type { StoreOperation } from '../store-care.ts';
 import type { Alarm } from './alarm-list.ts';
@@ -18,6 +20,7 @@ export interface AlarmOperationParts {
   readonly check: ValueCheck;
   /** The root of the running configuration. */
   readonly configuration: () => DataNode;
+  readonly access: Pick<AccessControl, 'rightsOf'>;
 }
 
 const LIST = '/ietf-alarms:alarms/alarm-list';
@@ -29,17 +32,25 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   weeks: 604_800_000,
 };
 
-/** By schema path: each takes a node of its action and one of its input, and returns one of its output. */
+/**
+ * By schema path: each takes a node of its action and one of its input, and returns one of its output. What the caller may not read is
+ * neither purged nor compressed, and not counted.
+ */
 export function alarmOperations(parts: AlarmOperationParts): Readonly<Record<string, StoreOperation>> {
-  const { alarms } = parts;
+  const { alarms, access, schema } = parts;
+  const toldTo = (caller: Caller, matches: (alarm: Alarm) => boolean) => {
+    const rights = access.rightsOf(caller);
+    return (alarm: Alarm) => matches(alarm) && mayTell(schema, rights, alarm.resource, alarmTypeId(alarm.type));
+  };
   return {
-    [`${LIST}/purge-alarms`]: async (action, input) => {
-      const count = alarms.list.purge(purgeFilter(action, input, Date.now()), Date.now());
+    [`${LIST}/purge-alarms`]: async (action, input, caller) => {
+      const matches = purgeFilter(action, input, Date.now());
+      const count = alarms.list.purge(toldTo(caller, matches), Date.now());
       alarms.keep();
       return withLeaves(new DataNode(outputOf(action)), { 'purged-alarms': String(count) });
     },
-    [`${LIST}/compress-alarms`]: async (action, input) => {
-      const count = alarms.list.compress(compressFilter(parts, input));
+    [`${LIST}/compress-alarms`]: async (action, input, caller) => {
+      const count = alarms.list.compress(toldTo(caller, compressFilter(parts, input)));
       alarms.keep();
       return withLeaves(new DataNode(outputOf(action)), { 'compressed-alarms': String(count) });
     },

@@ -15,6 +15,7 @@ import type { XmlElement } from '../xml.ts';
 import { toBoolean } from '../xpath/conversions.ts';
 import { XPathDocument } from '../xpath/document.ts';
 import { Evaluation } from '../xpath/evaluation.ts';
+import { checkIdentities } from '../xpath/identity-names.ts';
 import { invalidExpression } from '../xpath/lexer.ts';
 import { parseExpression } from '../xpath/parser.ts';
 import { canonicalBy, filterExpression } from '../xpath/selection.ts';
@@ -49,6 +50,7 @@ export function subtreeEventFilter(schema: Schema, check: ValueCheck, filter: Xm
 export function textFilter(schema: Schema, check: ValueCheck, text: string): EventFilter {
   const prefixes = Object.fromEntries(schema.modules.map(({ name, namespace }) => [name, namespace]));
   const expression = parseExpression(text, (prefix) => prefixes[prefix], 'any');
+  checkIdentities(expression, schema.root);
   if (expression.type === 'number' || expression.type === 'string') {
     throw invalidExpression(text, 0, `a boolean or a node-set, not a ${expression.type}`);
   }

@@ -7,6 +7,7 @@
  *   3. with a stop, nothing that is later, and notificationComplete
  */
 
+import { MomentTimer } from '../moment-timer.ts';
 import type { EventLog } from './event-log.ts';
 import type { EventRecord } from './log-files.ts';
 import type { Notification } from './notification.ts';
@@ -39,7 +40,6 @@ export interface SubscriptionParts {
 
 /** A replay gives way to others after so long. */
 const SLICE_MS = 10;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Subscription {
   readonly #parts: SubscriptionParts;
@@ -51,7 +51,7 @@ export class Subscription {
   #isEnded = false;
   #isWaiting = false;
   #unlisten: () => void = () => undefined;
-  #stopTimer: NodeJS.Timeout | undefined;
+  readonly #stopTimer = new MomentTimer();
   #slowTimer: NodeJS.Timeout | undefined;
 
   /** Nothing is sent before `begin`. */
@@ -74,7 +74,6 @@ export class Subscription {
   /** The stop is another one. */
   stopChanged(): void {
     if (this.#isEnded) return;
-    clearTimeout(this.#stopTimer);
     this.#awaitStop();
     this.#pump();
   }
@@ -98,22 +97,14 @@ export class Subscription {
   close(): void {
     this.#isEnded = true;
     this.#unlisten();
-    clearTimeout(this.#stopTimer);
+    this.#stopTimer.clear();
     clearTimeout(this.#slowTimer);
   }
 
   #awaitStop(): void {
     const { stop } = this.#parts;
-    if (!stop) return;
-    const left = Math.max(0, stop.getTime() - Date.now());
-    this.#stopTimer = setTimeout(
-      () => {
-        if (left > LONGEST_TIMER_MS) this.#awaitStop();
-        else this.#pump();
-      },
-      Math.min(left, LONGEST_TIMER_MS),
-    );
-    this.#stopTimer.unref();
+    if (stop) this.#stopTimer.set(stop.getTime(), () => this.#pump());
+    else this.#stopTimer.clear();
   }
 
   #pump(): void {

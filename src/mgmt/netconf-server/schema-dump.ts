@@ -37,6 +37,10 @@ export interface SchemaNodeDump {
   readonly range?: string;
   /** Names of an enumeration or of bits, in order. */
   readonly enums?: readonly string[];
+  /** Of an enumeration, or of those in a union: the number of each name (RFC 7950 §9.6.4.2). */
+  readonly numbers?: Readonly<Record<string, number>>;
+  /** Where a leafref points: its path, with the module of each prefix; that of the empty one is of names without. */
+  readonly leafref?: { readonly path: string; readonly prefixes: Readonly<Record<string, string>> };
   /** Name of the typedef the leaf was written with, without prefix. */
   readonly typedef?: string;
   /** Canonical. */
@@ -60,6 +64,8 @@ export interface ModuleDump {
   readonly implemented: boolean;
   /** Those that are on. */
   readonly features: readonly string[];
+  /** By name, those derived from it directly, with their modules: `ietf-alarms:alarm-type-id`. */
+  readonly identities?: Readonly<Record<string, readonly string[]>>;
   readonly submodules: readonly { readonly name: string; readonly revision?: string }[];
   /** Names of the modules that deviate this one. */
   readonly deviations: readonly string[];

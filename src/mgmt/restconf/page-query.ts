@@ -14,6 +14,7 @@ import { toBoolean } from '../xpath/conversions.ts';
 import type { XPathSource } from '../xpath/document.ts';
 import { canPassBelow, XPathDocument } from '../xpath/document.ts';
 import { Evaluation } from '../xpath/evaluation.ts';
+import { checkIdentities } from '../xpath/identity-names.ts';
 import { keysIn } from '../xpath/keys.ts';
 import { parseExpression } from '../xpath/parser.ts';
 import { canonicalBy, mayReachStatistics } from '../xpath/selection.ts';
@@ -178,6 +179,7 @@ function expressionOf(text: string, prefixes: Readonly<Record<string, string>>, 
   let expression: Expression;
   try {
     expression = parseExpression(text, (prefix) => prefixes[prefix], { namespace: list.namespace });
+    checkIdentities(expression, list);
   } catch (error) {
     if (!(error instanceof ManagementError)) throw error;
     throw wrong(`where=${text}: ${error.message}`);

@@ -12,13 +12,13 @@
  * created (§3.9).
  */
 
+import { MomentTimer } from '../moment-timer.ts';
 import type { Feed } from './feed.ts';
 import type { PushFeedParts } from './periodic-feed.ts';
 import { awaitStop } from './periodic-feed.ts';
 import { firstEdit, incompleteUpdate, pushChangeUpdate, pushUpdate } from './push-messages.ts';
 import type { Place } from './push-source.ts';
 import type { OnChange, PushTerms, Terms } from './terms.ts';
-import { MomentTimer } from './timer.ts';
 
 export class ChangeFeed implements Feed {
   readonly isSuspended = false;

@@ -19,7 +19,7 @@ export function partsHoldConfig(parts: readonly SelectionPart[]): boolean {
 /** For paths downwards from the root; of a name that is nowhere in the schema nothing is known, and it is not refused. */
 export function pathHoldsConfig(expression: Expression, root: SchemaNode): boolean {
   if (expression.kind === 'union') return expression.operands.some((operand) => pathHoldsConfig(operand, root));
-  if (expression.kind !== 'path') return true;
+  if (expression.kind !== 'path' || typeof expression.from !== 'string') return true;
   let nodes: readonly SchemaNode[] = [root];
   for (const step of expression.steps)
     if (step.axis === 'child') nodes = nodes.flatMap((node) => childrenOf(node, step));

@@ -13,6 +13,7 @@ import type { AnySelection } from '../selection.ts';
 import { subtreeSelection } from '../selection.ts';
 import type { XmlElement } from '../xml.ts';
 import { parseXml } from '../xml.ts';
+import { checkIdentities } from '../xpath/identity-names.ts';
 import { parseExpression } from '../xpath/parser.ts';
 import { canonicalBy, XPathSelection } from '../xpath/selection.ts';
 import type { Expression, Step } from '../xpath/syntax.ts';
@@ -104,7 +105,9 @@ function parsed(
   { text, prefixes: given }: ExpressionText,
 ): { readonly expression: Expression; readonly prefixes: Readonly<Record<string, string>> } {
   const prefixes: Record<string, string> = Object.assign(modulePrefixes(schema), given);
-  return { expression: parseExpression(text, (prefix) => prefixes[prefix], given ? undefined : 'any'), prefixes };
+  const expression = parseExpression(text, (prefix) => prefixes[prefix], given ? undefined : 'any');
+  checkIdentities(expression, schema.root);
+  return { expression, prefixes };
 }
 
 /** What is wrong with a filter is told as its subscription's. */
@@ -181,7 +184,7 @@ function isLocalPredicate(expression: Expression): boolean {
 
 function isLocalPart(expression: Expression): boolean {
   if (expression.kind === 'filter') return false;
-  if (expression.kind === 'call' && expression.name === 'current') return false;
+  if (expression.kind === 'call' && (expression.name === 'current' || expression.name === 'deref')) return false;
   if (expression.kind === 'path') {
     const isNamed = ({ axis, test, predicates }: Step) =>
       predicates.length === 0 &&

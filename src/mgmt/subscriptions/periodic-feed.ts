@@ -6,11 +6,11 @@
 
 import type { Caller } from '../../state/request.ts';
 import type { Schema } from '../../state/schema.ts';
+import { MomentTimer } from '../moment-timer.ts';
 import type { Feed, FeedHost } from './feed.ts';
 import { pushUpdate } from './push-messages.ts';
 import type { PushSource } from './push-source.ts';
 import type { Periodic, PushTerms, Terms } from './terms.ts';
-import { MomentTimer } from './timer.ts';
 
 export interface PushFeedParts {
   readonly source: PushSource;

@@ -134,7 +134,7 @@ export class Subscriptions {
   kill(input: DataNode): void {
     answering('delete', 'stream', () => {
       const entry = this.#entries.get(Number(input.leaf('id')));
-      if (!entry) throw noSuch(input, 'no-such-subscription');
+      if (!entry) throw new Refusal('no-such-subscription', `there is no subscription ${input.leaf('id') ?? ''}`);
       entry.subscription.terminate('no-such-subscription');
     });
   }

@@ -12,13 +12,15 @@ import type { Canonical } from './comparison.ts';
 import { compare } from './comparison.ts';
 import type { Value } from './conversions.ts';
 import { isNodeSet, toBoolean, toNumber } from './conversions.ts';
+import { derefNodes } from './deref.ts';
 import type { XPathDocument, XPathNode } from './document.ts';
 import { FUNCTIONS } from './functions.ts';
 import { keysIn, lastPosition } from './keys.ts';
 import type { Hit, NodeSet, Rows, Segment } from './node-set.ts';
-import { countRows, held, mapRows, NOTHING, nodesOf, only, segmentsOf, unionOf } from './node-set.ts';
+import { countRows, firstOf, held, mapRows, NOTHING, nodesOf, only, segmentsOf, unionOf } from './node-set.ts';
 import type { Expression, Step } from './syntax.ts';
 import { isPositional, REVERSE_AXES } from './syntax.ts';
+import { YANG_FUNCTIONS } from './yang-functions.ts';
 
 /** Where an expression is evaluated; position and size are counted when they are asked for. */
 interface Context {
@@ -35,24 +37,30 @@ export class Evaluation {
   readonly #document: XPathDocument;
   readonly #axes: Axes;
   readonly #canonical: Canonical;
+  readonly #current: XPathNode;
   /** Values of what depends on no context. */
   readonly #constants = new Map<Expression, Value>();
 
-  constructor(document: XPathDocument, canonical: Canonical) {
+  /** `current` is the context node of the whole expression. */
+  constructor(document: XPathDocument, canonical: Canonical, current = document.root) {
     this.#document = document;
     this.#axes = new Axes(document);
     this.#canonical = canonical;
+    this.#current = current;
   }
 
-  /** The nodes that the expression selects from the root. */
+  /** The nodes that the expression selects. */
   select(expression: Expression): NodeSet {
     const value = this.evaluate(expression);
     return isNodeSet(value) ? value : NOTHING;
   }
 
-  /** The value with the root as context node. @throws ManagementError resource-denied, now or while it is walked */
+  /**
+   * The value at the context node. @throws ManagementError resource-denied; invalid-value, unknown-namespace for an argument that
+   * only data says; now or while it is walked
+   */
   evaluate(expression: Expression): Value {
-    return this.#value(expression, { node: this.#document.root, position: one, size: one });
+    return this.#value(expression, { node: this.#current, position: one, size: one });
   }
 
   #value(expression: Expression, context: Context): Value {
@@ -123,13 +131,24 @@ export class Evaluation {
     return result;
   }
 
-  #call({ name, args }: Extract<Expression, { kind: 'call' }>, context: Context): Value {
+  #call({ name, args, scope }: Extract<Expression, { kind: 'call' }>, context: Context): Value {
     if (name === 'position') return context.position();
     if (name === 'last') return context.size();
-    const implementation = FUNCTIONS[name];
-    if (!implementation) throw new Error(`function ${name} has a signature and no implementation`);
     const values = args.map((arg) => this.#value(arg, context));
-    return implementation({ axes: this.#axes, node: context.node, root: this.#document.root }, values);
+    if (name === 'deref') return this.#deref(values[0]);
+    const implementation = FUNCTIONS[name] ?? YANG_FUNCTIONS[name];
+    if (!implementation) throw new Error(`function ${name} has a signature and no implementation`);
+    const here = { axes: this.#axes, document: this.#document, current: this.#current, node: context.node, scope };
+    return implementation(here, values);
+  }
+
+  /** RFC 7950 §10.3.1: what the first node refers to. */
+  #deref(set: Value | undefined): NodeSet {
+    const node = set !== undefined && isNodeSet(set) ? firstOf(set) : undefined;
+    if (!node) return NOTHING;
+    const evaluateAt = (expression: Expression, current: XPathNode) =>
+      new Evaluation(this.#document, this.#canonical, current).select(expression);
+    return derefNodes(node, this.#document.root, evaluateAt);
   }
 
   #path({ from, steps }: Extract<Expression, { kind: 'path' }>, context: Context): NodeSet {

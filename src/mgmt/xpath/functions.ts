@@ -3,16 +3,22 @@
 import type { Axes } from './axes.ts';
 import type { Value } from './conversions.ts';
 import { isNodeSet, joined, parseNumber, textOf, toBoolean, toNumber, toText } from './conversions.ts';
-import type { XPathNode } from './document.ts';
+import type { XPathDocument, XPathNode } from './document.ts';
 import { countRows, firstOf, NOTHING, nodesOf, only } from './node-set.ts';
+import type { NameScope } from './syntax.ts';
 
 export interface FunctionContext {
   readonly axes: Axes;
+  readonly document: XPathDocument;
+  /** The context node. */
   readonly node: XPathNode;
-  readonly root: XPathNode;
+  /** That of the whole expression. */
+  readonly current: XPathNode;
+  /** What names mean that are arguments. */
+  readonly scope: NameScope;
 }
 
-type Implementation = (context: FunctionContext, args: readonly Value[]) => Value;
+export type Implementation = (context: FunctionContext, args: readonly Value[]) => Value;
 
 /** By name; the parser has checked number and kinds of the arguments. */
 export const FUNCTIONS: Readonly<Record<string, Implementation>> = {
@@ -54,8 +60,8 @@ export const FUNCTIONS: Readonly<Record<string, Implementation>> = {
   floor: ({ axes }, [value = 0]) => Math.floor(toNumber(axes, value)),
   ceiling: ({ axes }, [value = 0]) => Math.ceil(toNumber(axes, value)),
   round: ({ axes }, [value = 0]) => round(toNumber(axes, value)),
-  // RFC 7950 §10.1.1: the context node of the expression, which is the root (RFC 6241 §8.9.5.1).
-  current: ({ root }) => only(root),
+  // RFC 7950 §10.1.1: the context node of the whole expression, which is the root for a filter (RFC 6241 §8.9.5.1).
+  current: ({ current }) => only(current),
 };
 
 function count(set: Extract<Value, object>): number {

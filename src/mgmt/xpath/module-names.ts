@@ -4,6 +4,7 @@
  */
 
 import { ManagementError } from '../../state/errors.ts';
+import { OF_IDENTITIES } from './identity-names.ts';
 import { tokensOf } from './lexer.ts';
 
 /**
@@ -32,12 +33,22 @@ function moduleOf(namespace: string, namespaces: ReadonlyMap<string, string>): s
   return undefined;
 }
 
-/** The prefixes of names, with the offset of each. None in a text that is no expression: others say what is wrong with it. */
+/**
+ * The prefixes of names, also of names of identities that are arguments, with the offset of each. None in a text that is no expression:
+ * others say what is wrong with it.
+ */
 export function prefixesIn(text: string): { readonly at: number; readonly prefix: string }[] {
   try {
-    return tokensOf(text).flatMap(({ kind, text: name, at }) => {
-      const colon = kind === 'name' ? name.indexOf(':') : -1;
-      return colon < 0 ? [] : [{ at, prefix: name.slice(0, colon) }];
+    const functions: string[] = [];
+    let before = '';
+    return tokensOf(text).flatMap((token) => {
+      const { kind, text: name, at } = token;
+      if (kind === 'symbol' && name === '(') functions.push(before);
+      else if (kind === 'symbol' && name === ')') functions.pop();
+      before = kind === 'name' ? name : '';
+      const isIdentity = kind === 'literal' && OF_IDENTITIES.has(functions[functions.length - 1] ?? '');
+      const colon = kind === 'name' || isIdentity ? name.indexOf(':') : -1;
+      return colon < 0 ? [] : [{ at: isIdentity ? at + 1 : at, prefix: name.slice(0, colon) }];
     });
   } catch (error) {
     if (!(error instanceof ManagementError)) throw error;

@@ -6,8 +6,10 @@
 import { ManagementError } from '../../state/errors.ts';
 import type { Token } from './lexer.ts';
 import { invalidExpression, tokensOf } from './lexer.ts';
-import { REFUSED_FUNCTIONS, SIGNATURES } from './signatures.ts';
-import type { ArithmeticOperator, Axis, CompareOperator, Expression, NodeTest, Step } from './syntax.ts';
+import { matcherOf } from './pattern.ts';
+import { PatternFault } from './pattern-parser.ts';
+import { SIGNATURES } from './signatures.ts';
+import type { ArithmeticOperator, Axis, CompareOperator, Expression, NameScope, NodeTest, Step } from './syntax.ts';
 import { expression, isPositional } from './syntax.ts';
 
 /** How deep parentheses, predicates and arguments may stand in each other. */
@@ -50,16 +52,14 @@ const EVERYTHING_BELOW: Step = { axis: 'descendant-or-self', test: ANY_NODE, pre
 
 class Parser {
   readonly #text: string;
-  readonly #namespaceOf: PrefixLookup;
-  readonly #unprefixed: string | undefined;
+  readonly #scope: NameScope;
   readonly #tokens: readonly Token[];
   #next = 0;
   #depth = 0;
 
   constructor(text: string, namespaceOf: PrefixLookup, unprefixed: string | undefined) {
     this.#text = text;
-    this.#unprefixed = unprefixed;
-    this.#namespaceOf = namespaceOf;
+    this.#scope = { namespaceOf, unprefixed };
     this.#tokens = tokensOf(text);
   }
 
@@ -226,15 +226,14 @@ class Parser {
   }
 
   #call(name: string, at: number): Expression {
-    if (REFUSED_FUNCTIONS.has(name))
-      throw this.#expected(`a function of XPath 1.0 or current(): ${name}() is not served`, at);
     const signature = SIGNATURES.get(name);
-    if (!signature) throw this.#expected('a function of XPath 1.0 or current()', at);
+    if (!signature) throw this.#expected('a function of XPath 1.0 or of RFC 7950 §10', at);
     this.#take('(');
     const args: Expression[] = [];
     while (!this.#isAt(')')) {
       if (args.length > 0) this.#take(',');
-      args.push(signature.nodeSets ? this.#nodeSet(() => this.#inner()) : this.#inner());
+      const isNodeSet = args.length < (signature.nodeSets ?? 0);
+      args.push(isNodeSet ? this.#nodeSet(() => this.#inner()) : this.#inner());
     }
     this.#take(')');
     const [fewest, most] = signature.count;
@@ -247,7 +246,19 @@ class Parser {
             : `${fewest} to ${most}`;
       throw this.#expected(`${wanted} arguments for ${name}, not ${args.length}`, at);
     }
-    return expression({ kind: 'call', name, args }, signature.returns);
+    if (name === 're-match') this.#checkPattern(args[1], at);
+    return expression({ kind: 'call', name, args, scope: this.#scope }, signature.returns);
+  }
+
+  /** A pattern that is written here is checked here. */
+  #checkPattern(pattern: Expression | undefined, at: number): void {
+    if (pattern?.kind !== 'literal') return;
+    try {
+      matcherOf(pattern.value);
+    } catch (error) {
+      if (!(error instanceof PatternFault)) throw error;
+      throw this.#expected(`a pattern of RFC 7950 §9.4.5 (${error.message})`, at);
+    }
   }
 
   #steps(): Step[] {
@@ -293,7 +304,7 @@ class Parser {
     if (text === '*') return { kind: 'name', namespace: undefined, name: undefined };
     const colon = text.indexOf(':');
     // A name without prefix is in no namespace (XPath 1.0 §2.3), and no data node is: it matches nothing, on purpose.
-    const namespace = colon < 0 ? this.#unprefixed : this.#namespace(text.slice(0, colon), at);
+    const namespace = colon < 0 ? this.#scope.unprefixed : this.#namespace(text.slice(0, colon), at);
     const name = text.slice(colon + 1);
     return { kind: 'name', namespace, name: name === '*' ? undefined : name };
   }
@@ -306,7 +317,7 @@ class Parser {
   }
 
   #namespace(prefix: string, at: number): string {
-    const found = this.#namespaceOf(prefix);
+    const found = this.#scope.namespaceOf(prefix);
     if (found !== undefined) return found;
     throw new ManagementError('unknown-namespace', {
       type: 'protocol',

@@ -8,6 +8,7 @@ import type { Canonical } from './comparison.ts';
 import type { XPathDocument } from './document.ts';
 import { canPass } from './document.ts';
 import { Evaluation } from './evaluation.ts';
+import { checkIdentities } from './identity-names.ts';
 import { invalidExpression } from './lexer.ts';
 import type { NodeSet } from './node-set.ts';
 import { parseExpression } from './parser.ts';
@@ -91,6 +92,7 @@ function nodeSetExpression(
 ): Expression {
   const namespaceOf = (prefix: string) => prefixes[prefix] ?? schema.module(prefix)?.namespace;
   const expression = parseExpression(select, namespaceOf);
+  checkIdentities(expression, schema.root);
   if (expression.type === 'node-set') return expression;
   const error = invalidExpression(select, 0, `a node-set, not a ${expression.type}`);
   throw appTag === undefined ? error : new ManagementError(error.tag, { ...error, message: error.message, appTag });
@@ -137,6 +139,7 @@ const NOT_DOWN: ReadonlySet<Axis> = new Set(['ancestor', 'ancestor-or-self', 'pa
 
 /** Whether the expression may look at statistics of bindings. */
 export function mayReachStatistics(expression: Expression): boolean {
+  if (expression.kind === 'call' && expression.name === 'deref') return true;
   const steps = expression.kind === 'path' ? expression.steps : [];
   return (
     steps.some(isStepToStatistics) || [...partsOf(expression), ...predicatesOf(expression)].some(mayReachStatistics)
@@ -154,7 +157,7 @@ function isStepToStatistics({ axis, test }: Step): boolean {
  * node of the expression is the root. A step up may end at the root, so it may see all.
  */
 function findTops(expression: Expression, atRoot: boolean, tops: NodeTest[]): boolean {
-  if (expression.kind === 'call' && expression.name === 'current') return false;
+  if (expression.kind === 'call' && (expression.name === 'current' || expression.name === 'deref')) return false;
   if (atRoot && expression.kind === 'call' && expression.args.length === 0 && expression.usesNode) return false;
   if (expression.kind === 'path') {
     if (expression.steps.some(({ axis }) => !BELOW.has(axis))) return false;

@@ -1,4 +1,4 @@
-/** The functions of XPath 1.0 §4 and those of RFC 7950 §10 that data alone can answer: what they take and return. */
+/** The functions of XPath 1.0 §4 and of RFC 7950 §10: what they take and return. */
 
 import type { ValueType } from './syntax.ts';
 
@@ -6,8 +6,8 @@ export interface Signature {
   readonly returns: ValueType;
   /** Fewest and most arguments. */
   readonly count: readonly [fewest: number, most: number];
-  /** Arguments that must be node-sets, by position; others are converted. */
-  readonly nodeSets?: boolean;
+  /** How many of the first arguments must be node-sets; others are converted. */
+  readonly nodeSets?: number;
 }
 
 const MANY = Number.POSITIVE_INFINITY;
@@ -15,11 +15,11 @@ const MANY = Number.POSITIVE_INFINITY;
 export const SIGNATURES: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ['last', { returns: 'number', count: [0, 0] }],
   ['position', { returns: 'number', count: [0, 0] }],
-  ['count', { returns: 'number', count: [1, 1], nodeSets: true }],
+  ['count', { returns: 'number', count: [1, 1], nodeSets: 1 }],
   ['id', { returns: 'node-set', count: [1, 1] }],
-  ['local-name', { returns: 'string', count: [0, 1], nodeSets: true }],
-  ['namespace-uri', { returns: 'string', count: [0, 1], nodeSets: true }],
-  ['name', { returns: 'string', count: [0, 1], nodeSets: true }],
+  ['local-name', { returns: 'string', count: [0, 1], nodeSets: 1 }],
+  ['namespace-uri', { returns: 'string', count: [0, 1], nodeSets: 1 }],
+  ['name', { returns: 'string', count: [0, 1], nodeSets: 1 }],
   ['string', { returns: 'string', count: [0, 1] }],
   ['concat', { returns: 'string', count: [2, MANY] }],
   ['starts-with', { returns: 'boolean', count: [2, 2] }],
@@ -36,23 +36,15 @@ export const SIGNATURES: ReadonlyMap<string, Signature> = new Map<string, Signat
   ['false', { returns: 'boolean', count: [0, 0] }],
   ['lang', { returns: 'boolean', count: [1, 1] }],
   ['number', { returns: 'number', count: [0, 1] }],
-  ['sum', { returns: 'number', count: [1, 1], nodeSets: true }],
+  ['sum', { returns: 'number', count: [1, 1], nodeSets: 1 }],
   ['floor', { returns: 'number', count: [1, 1] }],
   ['ceiling', { returns: 'number', count: [1, 1] }],
   ['round', { returns: 'number', count: [1, 1] }],
   ['current', { returns: 'node-set', count: [0, 0] }],
-]);
-
-/**
- * Functions of RFC 7950 §10 that are refused by name. RFC 6241 §8.9.5.1 asks for the core library alone. The schema tree
- * here knows no leafref targets, bases of identities or values of enums, and a pattern of a client over a million rows
- * needs a matcher that never backtracks, which JavaScript has not.
- */
-export const REFUSED_FUNCTIONS: ReadonlySet<string> = new Set([
-  'deref',
-  're-match',
-  'derived-from',
-  'derived-from-or-self',
-  'enum-value',
-  'bit-is-set',
+  ['re-match', { returns: 'boolean', count: [2, 2] }],
+  ['deref', { returns: 'node-set', count: [1, 1], nodeSets: 1 }],
+  ['derived-from', { returns: 'boolean', count: [2, 2], nodeSets: 1 }],
+  ['derived-from-or-self', { returns: 'boolean', count: [2, 2], nodeSets: 1 }],
+  ['enum-value', { returns: 'number', count: [1, 1], nodeSets: 1 }],
+  ['bit-is-set', { returns: 'boolean', count: [2, 2], nodeSets: 1 }],
 ]);

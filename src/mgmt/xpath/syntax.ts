@@ -46,6 +46,14 @@ export interface Step {
 export type CompareOperator = '=' | '!=' | '<' | '<=' | '>' | '>=';
 export type ArithmeticOperator = '+' | '-' | '*' | 'div' | 'mod';
 
+/** What names mean in an expression. */
+export interface NameScope {
+  /** The namespace of a prefix; undefined when it is not bound. */
+  readonly namespaceOf: (prefix: string) => string | undefined;
+  /** The namespace of names without prefix: '' is none, undefined that of any module. */
+  readonly unprefixed: string | undefined;
+}
+
 interface Facts {
   readonly type: ValueType;
   /** Whether the value can differ from one context node to the next. */
@@ -71,7 +79,7 @@ export type Shape =
     }
   | { readonly kind: 'negate'; readonly operand: Expression }
   | { readonly kind: 'union'; readonly operands: readonly Expression[] }
-  | { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[] }
+  | { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[]; readonly scope: NameScope }
   /** Steps from the root, from the context node, or from the nodes of an expression. */
   | { readonly kind: 'path'; readonly from: 'root' | 'context' | Expression; readonly steps: readonly Step[] }
   | { readonly kind: 'filter'; readonly base: Expression; readonly predicates: readonly Expression[] };

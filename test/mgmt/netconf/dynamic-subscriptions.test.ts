@@ -3,8 +3,9 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { allOk, nextMatching, openLocal, openSsh, withEach } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
-import { outcome, RawClient } from '../../helpers/netconf-client.ts';
+import { outcome, type RawClient } from '../../helpers/netconf-client.ts';
 import {
   AFTR,
   binding,
@@ -31,40 +32,17 @@ const CREATE_5277 = '<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:
 const TABLE_ONLY = `<stream-subtree-filter><binding-table-changed xmlns="urn:gi-4over6"/></stream-subtree-filter>`;
 const NOTHING = `<stream-subtree-filter><trace xmlns="urn:gi-4over6:none"/></stream-subtree-filter>`;
 
-const local = async () => (await RawClient.local(management.socket)).greet('1.1');
-const as = async (user: string, password: string) =>
-  (await RawClient.ssh(management.netconfPort, user, { password })).greet('1.1');
+const local = () => openLocal(management);
+const as = (user: string, password: string) => openSsh(management, user, password);
 
-async function withSessions(
+const withSessions = (
   body: (...clients: readonly RawClient[]) => Promise<void>,
   open: readonly (() => Promise<RawClient>)[] = [local, local],
-): Promise<void> {
-  const clients: RawClient[] = [];
-  try {
-    for (const each of open) clients.push(await each());
-    await body(...clients);
-  } finally {
-    for (const client of clients) client.end();
-  }
-}
-
-async function done(client: RawClient, ...operations: readonly string[]): Promise<void> {
-  for (const operation of operations) assert.is(outcome(await client.rpc(operation)), 'ok', operation);
-}
+) => withEach(open, body);
 
 async function establish(client: RawClient, inside: string): Promise<string> {
   const reply = await client.rpc(ESTABLISH(inside));
   return idIn(reply);
-}
-
-/** The next notification whose text matches; others are passed over. */
-async function next(client: RawClient, wanted: RegExp): Promise<string> {
-  for (let tries = 0; tries < 200; tries++) {
-    const message = await client.receive();
-    assert.match(message, /^<notification /);
-    if (wanted.test(message)) return message;
-  }
-  throw new Error(`no notification matches ${wanted}`);
 }
 
 /** Of a subscription, as /subscriptions shows it. */
@@ -78,16 +56,16 @@ const change = () => edit(table(binding(`192.0.2.${address++}/32`, '2001:db8:1::
 
 test('N95: establish, event records of the stream, delete', () =>
   withSessions(async (watcher, editor) => {
-    await done(editor, RESET, edit(AFTR));
+    await allOk(editor, RESET, edit(AFTR));
     const reply = await watcher.rpc(ESTABLISH(STREAM));
     assert.match(
       reply,
       /^<rpc-reply [^>]*><id xmlns="urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications">\d+<\/id><\/rpc-reply>$/,
     );
     const id = idIn(reply);
-    await done(editor, change());
-    await next(watcher, /<netconf-config-change /);
-    await next(watcher, /<binding-table-changed /);
+    await allOk(editor, change());
+    await nextMatching(watcher, /<netconf-config-change /);
+    await nextMatching(watcher, /<binding-table-changed /);
     const state = await stateOf(editor, id);
     assert.match(
       state,
@@ -97,8 +75,8 @@ test('N95: establish, event records of the stream, delete', () =>
       state,
       /<receiver><name>[^<]+<\/name><sent-event-records>2<\/sent-event-records><excluded-event-records>0<\/excluded-event-records><state>active<\/state><\/receiver>/,
     );
-    await done(watcher, DELETE(id));
-    await done(editor, change());
+    await allOk(watcher, DELETE(id));
+    await allOk(editor, change());
     assert.not.match(await stateOf(editor, id), /<subscription>/);
     assert.match(await watcher.rpc('<get-config><source><running/></source><filter/></get-config>'), /<data/);
   }));
@@ -110,7 +88,7 @@ test('N95: two subscriptions of one session, each with its filter and counters',
       watcher,
       `${STREAM}<stream-xpath-filter xmlns:g="urn:gi-4over6">/g:binding-table-changed[g:added='7']</stream-xpath-filter>`,
     );
-    await done(editor, change());
+    await allOk(editor, change());
     assert.match(await watcher.receive(), /<binding-table-changed /);
     assert.match(await stateOf(editor, first), /<sent-event-records>1<.*<excluded-event-records>1</);
     assert.match(await stateOf(editor, second), /<sent-event-records>0<.*<excluded-event-records>2</);
@@ -127,26 +105,26 @@ test('N95: two subscriptions of one session, each with its filter and counters',
 test('N95: modify: other event records, subscription-modified before them; a refused one changes nothing', () =>
   withSessions(async (watcher, editor) => {
     const id = await establish(watcher, STREAM + NOTHING);
-    await done(editor, change());
+    await allOk(editor, change());
     const wrong = await watcher.rpc(MODIFY(id, '<stream-xpath-filter>///</stream-xpath-filter>'));
     assert.is(appTagOf(wrong), 'ietf-subscribed-notifications:filter-unsupported');
     assert.match(
       wrong,
       /<modify-subscription-stream-error-info [^>]*><reason[^>]*>ietf-subscribed-notifications:filter-unsupported</,
     );
-    await done(watcher, MODIFY(id, `${TABLE_ONLY}<stop-time>${FUTURE}</stop-time>`));
+    await allOk(watcher, MODIFY(id, `${TABLE_ONLY}<stop-time>${FUTURE}</stop-time>`));
     const told = await watcher.receive();
     assert.match(told, new RegExp(`<subscription-modified [^>]*><id>${id}</id>`));
     assert.match(told, /<stream>NETCONF<.*<stop-time>2999-01-01T00:00:00(Z|[+-]00:00)</);
-    await done(editor, change());
+    await allOk(editor, change());
     assert.match(await watcher.receive(), /<binding-table-changed /);
   }));
 
 test('N95: kill-subscription: denied by default, otherwise the receiver is told and the session goes on', async () => {
   await withSessions(
     async (operator) => {
-      await done(operator, edit(systemUser('mike', '$0$mike')));
-      await done(operator, edit(nacm('<exec-default>permit</exec-default><read-default>permit</read-default>')));
+      await allOk(operator, edit(systemUser('mike', '$0$mike')));
+      await allOk(operator, edit(nacm('<exec-default>permit</exec-default><read-default>permit</read-default>')));
     },
     [local],
   );
@@ -156,11 +134,14 @@ test('N95: kill-subscription: denied by default, otherwise the receiver is told 
       assert.is(outcome(await other.rpc(KILL(id))), 'access-denied');
       const foreign = await other.rpc(DELETE(id));
       assert.is(outcome(foreign), 'invalid-value');
+      assert.match(foreign, new RegExp(`>there is no subscription ${id} of this subscriber<`));
       assert.is(appTagOf(foreign), 'ietf-subscribed-notifications:no-such-subscription');
-      await done(root, KILL(id));
-      const told = await next(watcher, /<subscription-terminated /);
+      await allOk(root, KILL(id));
+      const told = await nextMatching(watcher, /<subscription-terminated /);
       assert.match(told, new RegExp(`<id>${id}</id><reason[^>]*>ietf-subscribed-notifications:no-such-subscription<`));
-      assert.is(appTagOf(await root.rpc(KILL(id))), 'ietf-subscribed-notifications:no-such-subscription');
+      const gone = await root.rpc(KILL(id));
+      assert.is(appTagOf(gone), 'ietf-subscribed-notifications:no-such-subscription');
+      assert.match(gone, new RegExp(`>there is no subscription ${id}<`));
       assert.match(await watcher.rpc('<get-config><source><running/></source><filter/></get-config>'), /<data/);
     },
     [local, () => as('mike', 'mike'), local],
@@ -183,7 +164,7 @@ test('N95: a replay from before the log, with its revision and replay-completed'
     }
     assert.ok(count > 2);
     assert.match(message, new RegExp(`<replay-completed [^>]*><id>${id}</id></replay-completed>`));
-    await done(editor, change());
+    await allOk(editor, change());
     assert.match(await watcher.receive(), /<binding-table-changed /);
   }));
 
@@ -195,12 +176,12 @@ test('N95: a replay that begins in the log has no revision; stop-time ends the s
       ESTABLISH(`${STREAM}<replay-start-time>${start}</replay-start-time><stop-time>${stop}</stop-time>`),
     );
     assert.not.match(reply, /revision/);
-    await next(watcher, /<replay-completed /);
+    await nextMatching(watcher, /<replay-completed /);
     for (let tries = 0; /<subscription>/.test(await stateOf(editor, idIn(reply))); tries++) {
       assert.ok(tries < 200, 'it ends');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    await done(editor, change());
+    await allOk(editor, change());
     assert.match(await watcher.rpc('<get-config><source><running/></source><filter/></get-config>'), /<data/);
   }));
 
@@ -279,28 +260,28 @@ for (const [what, inside, tag, appTag] of refused) {
 
 test('N95: create-subscription and establish-subscription exclude each other in a session (RFC 8640 section 3)', () =>
   withSessions(async (first, second) => {
-    await done(first, CREATE_5277);
+    await allOk(first, CREATE_5277);
     assert.is(outcome(await first.rpc(ESTABLISH(STREAM))), 'operation-not-supported');
     const id = await establish(second, STREAM + NOTHING);
     assert.is(outcome(await second.rpc(CREATE_5277)), 'operation-not-supported');
-    await done(second, DELETE(id), CREATE_5277);
+    await allOk(second, DELETE(id), CREATE_5277);
   }));
 
 test('N95: a filter by its name: another content is told, and without it the subscription is over', () =>
   withSessions(async (watcher, editor) => {
     const filter = (inside: string) =>
       edit(`<filters ${SN}><stream-filter><name>f</name>${inside}</stream-filter></filters>`);
-    await done(editor, filter(NOTHING));
+    await allOk(editor, filter(NOTHING));
     const id = await establish(watcher, `${STREAM}<stream-filter-name>f</stream-filter-name>`);
-    await done(editor, change());
-    await done(editor, filter(TABLE_ONLY));
+    await allOk(editor, change());
+    await allOk(editor, filter(TABLE_ONLY));
     assert.match(
       await watcher.receive(),
       new RegExp(`<subscription-modified [^>]*><id>${id}</id><stream-filter-name>f</stream-filter-name>`),
     );
-    await done(editor, change());
+    await allOk(editor, change());
     assert.match(await watcher.receive(), /<binding-table-changed /);
-    await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
+    await allOk(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
     assert.match(
       await watcher.receive(),
       new RegExp(
@@ -315,17 +296,17 @@ test('N95: a configured expression: its prefixes are names of modules that are d
     const filter = `<filters ${SN}><stream-filter><name>x</name><stream-xpath-filter xmlns:n="urn:gi-4over6">${text}</stream-xpath-filter></stream-filter></filters>`;
     const stranger = filter.replace('urn:gi-4over6', 'urn:nobody');
     assert.is(outcome(await editor.rpc(edit(stranger))), 'invalid-value');
-    await done(editor, edit(filter));
+    await allOk(editor, edit(filter));
     const reply = await editor.rpc(getConfig(`<filter><filters ${SN}/></filter>`));
     const [, read = ''] = /<data[^>]*>(.*)<\/data>/.exec(reply) ?? [];
     const named = "/gi-4over6:binding-table-changed[gi-4over6:added='1' or starts-with(gi-4over6:aftr, 'n:x')]";
     assert.match(read, `<stream-xpath-filter xmlns:gi-4over6="urn:gi-4over6">${named}</stream-xpath-filter>`);
-    await done(editor, edit(read));
+    await allOk(editor, edit(read));
     assert.is(await editor.rpc(getConfig(`<filter><filters ${SN}/></filter>`)), reply);
     await establish(watcher, `${STREAM}<stream-filter-name>x</stream-filter-name>`);
-    await done(editor, change());
+    await allOk(editor, change());
     assert.match(await watcher.receive(), /<binding-table-changed /);
-    await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
+    await allOk(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
     await watcher.receive();
   }));
 
@@ -351,6 +332,7 @@ test('N95: subscriptions end with their session', () =>
     watcher.end();
     for (let tries = 0; /<subscription>/.test(await stateOf(editor, id)); tries++) {
       assert.ok(tries < 200, 'it ends');
+      await new Promise((resolve) => setTimeout(resolve, 10));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }));

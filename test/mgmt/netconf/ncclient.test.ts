@@ -1,25 +1,13 @@
 // needs: addon
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startManagement } from '../../helpers/management.ts';
+import { runNcclient } from '../../helpers/ncclient.ts';
 
 const test = suite('ncclient');
 
 const management = await startManagement();
-const words = ['127.0.0.1', String(management.netconfPort), 'admin', management.password];
-// Debian's python3 has ncclient; another may stand first in PATH.
-const session = await promisify(execFile)('/usr/bin/python3', ['test/helpers/ncclient-session.py', ...words], {
-  timeout: 60_000,
-  maxBuffer: 16 * 1024 * 1024,
-}).finally(() => management.stop());
-const results = new Map(
-  session.stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as [string, unknown]),
-);
+const results = new Map(await runNcclient('session', management).finally(() => management.stop()));
 
 /** [step, `ok`, what the data must match, or error-type, error-tag, error-app-tag and whether there is an error-path]. */
 const expected: readonly (readonly [string, 'ok' | RegExp | readonly unknown[]])[] = [

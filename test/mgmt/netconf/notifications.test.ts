@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLocal, withSessions as withOpened } from '../../helpers/local-sessions.ts';
+import { allOk, nextMatching, openLocal, openSsh, withSessions as withOpened } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import {
@@ -32,8 +32,7 @@ const FUTURE = '2999-01-01T00:00:00Z';
 
 const subscribe = (inside = '') => `<create-subscription ${NOTIFICATION}>${inside}</create-subscription>`;
 const local = () => openLocal(management);
-const admin = async () =>
-  (await RawClient.ssh(management.netconfPort, 'admin', { password: management.password })).greet('1.1');
+const admin = () => openSsh(management, 'admin', management.password);
 
 /** Runs a body with sessions that are ended afterwards. */
 function withSessions(
@@ -46,20 +45,6 @@ function withSessions(
 
 /** The session-id that the hello gave. */
 const idOf = (client: RawClient) => /<session-id>(\d+)</.exec(client.hello)?.[1] ?? '';
-
-async function done(client: RawClient, ...operations: readonly string[]): Promise<void> {
-  for (const operation of operations) assert.is(outcome(await client.rpc(operation)), 'ok', operation);
-}
-
-/** The next notification whose text matches; others are passed over. */
-async function next(client: RawClient, wanted: RegExp): Promise<string> {
-  for (let tries = 0; tries < 200; tries++) {
-    const message = await client.receive();
-    assert.match(message, /^<notification /);
-    if (wanted.test(message)) return message;
-  }
-  throw new Error(`no notification matches ${wanted}`);
-}
 
 /** All notifications up to one that matches. */
 async function upTo(client: RawClient, last: RegExp): Promise<string[]> {
@@ -75,9 +60,9 @@ test('N86: a subscription to the default stream: one event after the other, each
   withSessions(2, async (watcher, editor) => {
     const before = Date.now();
     assert.is(outcome(await watcher.rpc(subscribe('<stream>NETCONF</stream>'))), 'ok');
-    await done(editor, edit(AFTR), edit(table(binding('192.0.2.1/32', '2001:db8::1'))), RESET);
+    await allOk(editor, edit(AFTR), edit(table(binding('192.0.2.1/32', '2001:db8::1'))), RESET);
     const events = [];
-    for (let i = 0; i < 3; i++) events.push(await next(watcher, /netconf-config-change/));
+    for (let i = 0; i < 3; i++) events.push(await nextMatching(watcher, /netconf-config-change/));
     assert.match(
       events[0] ?? '',
       /^<notification xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"><eventTime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z<\/eventTime><netconf-config-change xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-notifications">.*<\/netconf-config-change><\/notification>$/,
@@ -124,7 +109,7 @@ for (const [name, inside, expected] of refused) {
 
 test('N87: a replay ends with replayComplete, and live events follow', () =>
   withSessions(2, async (watcher, editor) => {
-    await done(editor, edit(AFTR), RESET);
+    await allOk(editor, edit(AFTR), RESET);
     assert.is(outcome(await watcher.rpc(subscribe(LONG_AGO))), 'ok');
     const replayed = await upTo(watcher, /replayComplete/);
     assert.ok(replayed.filter((message) => message.includes('netconf-config-change')).length >= 2);
@@ -132,17 +117,17 @@ test('N87: a replay ends with replayComplete, and live events follow', () =>
       replayed[replayed.length - 1] ?? '',
       /<replayComplete xmlns="urn:ietf:params:xml:ns:netmod:notification"\/>/,
     );
-    await done(editor, edit(AFTR));
-    assert.match(await next(watcher, /config-change/), /<operation>create</);
-    await done(editor, RESET);
+    await allOk(editor, edit(AFTR));
+    assert.match(await nextMatching(watcher, /config-change/), /<operation>create</);
+    await allOk(editor, RESET);
   }));
 
 test('N87: a replay begins with its startTime', () =>
   withSessions(2, async (watcher, editor) => {
-    await done(editor, edit(AFTR));
+    await allOk(editor, edit(AFTR));
     await new Promise((resolve) => setTimeout(resolve, 20));
     const start = new Date().toISOString();
-    await done(editor, RESET);
+    await allOk(editor, RESET);
     assert.is(outcome(await watcher.rpc(subscribe(`<startTime>${start}</startTime>`))), 'ok');
     const [first = ''] = await upTo(watcher, /replayComplete/);
     assert.match(first, /<operation>delete</);
@@ -164,8 +149,8 @@ test('N87: a stopTime to come ends the subscription when it comes', () =>
     const [start, stop] = [new Date(), new Date(Date.now() + 1_200)].map((time) => time.toISOString());
     const times = `<startTime>${start}</startTime><stopTime>${stop}</stopTime>`;
     assert.is(outcome(await client.rpc(subscribe(times))), 'ok');
-    await next(client, /replayComplete/);
-    await next(client, /notificationComplete/);
+    await nextMatching(client, /replayComplete/);
+    await nextMatching(client, /notificationComplete/);
     assert.ok(Date.now() >= Date.parse(stop ?? ''));
     assert.is(outcome(await client.rpc('<get-config><source><running/></source><filter/></get-config>')), 'data');
   }));
@@ -190,10 +175,10 @@ for (const [name, filter] of filters) {
   test(`N88: ${name}: whole events pass or none`, () =>
     withSessions(2, async (watcher, editor) => {
       assert.is(outcome(await watcher.rpc(subscribe(filter))), 'ok');
-      await done(editor, edit(AFTR), edit(table(binding('192.0.2.1/32', '2001:db8::1'))));
+      await allOk(editor, edit(AFTR), edit(table(binding('192.0.2.1/32', '2001:db8::1'))));
       const first = await watcher.receive();
       assert.match(first, /<binding-table-changed .*<aftr>a<\/aftr>.*<added>1<\/added>.*<removed>0<\/removed>/);
-      await done(editor, RESET);
+      await allOk(editor, RESET);
     }));
 }
 
@@ -207,7 +192,7 @@ for (const [name, filter] of [
 ] as const) {
   test(`N88: ${name} lets nothing pass but what ends the subscription`, () =>
     withSessions(2, async (watcher, editor) => {
-      await done(editor, edit(AFTR), edit(table(binding('192.0.2.1/32', '2001:db8::1'))), RESET);
+      await allOk(editor, edit(AFTR), edit(table(binding('192.0.2.1/32', '2001:db8::1'))), RESET);
       const stop = new Date(Date.now() - 1).toISOString();
       assert.is(outcome(await watcher.rpc(subscribe(`${filter}${LONG_AGO}<stopTime>${stop}</stopTime>`))), 'ok');
       const events = await upTo(watcher, /notificationComplete/);
@@ -219,19 +204,19 @@ test('N89: a second subscription of one session is refused, the first goes on', 
   withSessions(2, async (watcher, editor) => {
     assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
     assert.is(outcome(await watcher.rpc(subscribe())), 'in-use');
-    await done(editor, edit(AFTR), RESET);
-    await next(watcher, /<operation>delete</);
+    await allOk(editor, edit(AFTR), RESET);
+    await nextMatching(watcher, /<operation>delete</);
   }));
 
 test('N90: operations work in a session with a subscription, each message whole', () =>
   withSessions(2, async (watcher, editor) => {
     const rows = Array.from({ length: 3_000 }, (_, i) => binding(`192.0.${2 + (i >> 8)}.${i & 255}/32`, '2001:db8::1'));
     const wide = AFTR.replace('192.0.2.0/24', '192.0.0.0/16');
-    await done(editor, edit(wide), edit(table(rows.join(''))));
+    await allOk(editor, edit(wide), edit(table(rows.join(''))));
     assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
     const get = `<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="9"><get-config><source><running/></source></get-config></rpc>`;
     for (let i = 0; i < 10; i++) watcher.send(get);
-    for (let i = 0; i < 10; i++) await done(editor, edit(table(binding('192.0.2.7/32', `2001:db8::${i + 2}`))));
+    for (let i = 0; i < 10; i++) await allOk(editor, edit(table(binding('192.0.2.7/32', `2001:db8::${i + 2}`))));
     let [replies, events] = [0, 0];
     while (replies < 10 || events < 10) {
       const message = await watcher.receive();
@@ -244,7 +229,7 @@ test('N90: operations work in a session with a subscription, each message whole'
         if (message.includes('binding-table-changed')) events++;
       }
     }
-    await done(editor, RESET);
+    await allOk(editor, RESET);
   }));
 
 test('N91: the stream, its replay and when its log began', () =>
@@ -263,27 +248,27 @@ test('N92: who changed what in which datastore', () =>
     const editor = await admin();
     try {
       assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
-      await done(editor, edit(AFTR));
+      await allOk(editor, edit(AFTR));
       const by = `<changed-by><username>admin</username><session-id>${idOf(editor)}</session-id><source-host>127.0.0.1</source-host></changed-by>`;
       const change = (text: string) => /<changed-by>.*(?=<\/netconf-config-change>)/.exec(text)?.[0];
       const target = (path: string) => `<target xmlns:gi-4over6="urn:gi-4over6">${path}</target>`;
       assert.is(
-        change(await next(watcher, /config-change/)),
+        change(await nextMatching(watcher, /config-change/)),
         `${by}<datastore>running</datastore><edit>${target('/gi-4over6:softwire')}<operation>create</operation></edit>`,
       );
       const more = `<softwire ${GI}><aftr><name>a</name><softwire-num-max>9</softwire-num-max><binding-table>${binding('192.0.2.1/32', '2001:db8::1')}</binding-table></aftr></softwire>`;
-      await done(editor, edit(more));
+      await allOk(editor, edit(more));
       const aftr = "/gi-4over6:softwire/gi-4over6:aftr[gi-4over6:name='a']";
       const row = `${aftr}/gi-4over6:binding-table/gi-4over6:binding[gi-4over6:ipv4-prefix='192.0.2.1/32']`;
       assert.is(
-        change(await next(watcher, /config-change/)),
+        change(await nextMatching(watcher, /config-change/)),
         `${by}<datastore>running</datastore>` +
           `<edit>${target(`${aftr}/gi-4over6:softwire-num-max`)}<operation>create</operation></edit>` +
           `<edit>${target(row)}<operation>create</operation></edit>`,
       );
-      await done(editor, copy('<running/>', 'startup'));
-      assert.is(change(await next(watcher, /config-change/)), `${by}<datastore>startup</datastore>`);
-      await done(editor, RESET);
+      await allOk(editor, copy('<running/>', 'startup'));
+      assert.is(change(await nextMatching(watcher, /config-change/)), `${by}<datastore>startup</datastore>`);
+      await allOk(editor, RESET);
     } finally {
       editor.end();
     }
@@ -291,19 +276,19 @@ test('N92: who changed what in which datastore', () =>
 
 test('N92: a commit of many rows names the table, not each row', () =>
   withSessions(2, async (watcher, editor) => {
-    await done(editor, edit(AFTR));
+    await allOk(editor, edit(AFTR));
     assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
     const rows = Array.from({ length: 101 }, (_, i) => binding(`192.0.2.${i}/32`, '2001:db8::1'));
-    await done(editor, edit(table(rows.join(''))));
-    const change = await next(watcher, /config-change/);
+    await allOk(editor, edit(table(rows.join(''))));
+    const change = await nextMatching(watcher, /config-change/);
     assert.is(change.match(/<edit>/g)?.length, 1);
     assert.match(change, /gi-4over6:binding-table<\/target><operation>merge</);
-    await done(editor, RESET);
+    await allOk(editor, RESET);
   }));
 
 test('D134: which AFTR, who, and how many bindings came, changed and went', () =>
   withSessions(2, async (watcher, editor) => {
-    await done(
+    await allOk(
       editor,
       edit(AFTR),
       edit(table(binding('192.0.2.1/32', '2001:db8::1') + binding('192.0.2.2/32', '2001:db8::1'))),
@@ -311,7 +296,7 @@ test('D134: which AFTR, who, and how many bindings came, changed and went', () =
     assert.is(outcome(await watcher.rpc(subscribe(`<filter>${TABLE_CHANGE}</binding-table-changed></filter>`))), 'ok');
     const gone = `<binding ${NC_PREFIX} nc:operation="delete"><ipv4-prefix>192.0.2.2/32</ipv4-prefix></binding>`;
     // The gateway of the first has another address, the second is gone, a third is new.
-    await done(
+    await allOk(
       editor,
       edit(table(binding('192.0.2.1/32', '2001:db8::9') + gone + binding('192.0.2.3/32', '2001:db8::1'))),
     );
@@ -325,7 +310,7 @@ test('D134: which AFTR, who, and how many bindings came, changed and went', () =
       `<aftr>a</aftr><version>${leaf('version')}</version><content-hash>${leaf('content-hash')}</content-hash>` +
         '<user>root</user><added>1</added><changed>1</changed><removed>1</removed>',
     );
-    await done(editor, RESET);
+    await allOk(editor, RESET);
   }));
 
 const endings: readonly (readonly [string, (victim: RawClient, killer: RawClient) => Promise<unknown>, string])[] = [
@@ -339,9 +324,11 @@ for (const [name, how, expected] of endings) {
       assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
       const victim = await admin();
       const party = `<username>admin</username><session-id>${idOf(victim)}</session-id><source-host>127.0.0.1</source-host>`;
-      assert.ok((await next(watcher, /session-start/)).includes(`"${BASE_EVENTS}">${party}</netconf-session-start>`));
+      assert.ok(
+        (await nextMatching(watcher, /session-start/)).includes(`"${BASE_EVENTS}">${party}</netconf-session-start>`),
+      );
       await how(victim, watcher);
-      assert.ok((await next(watcher, /session-end/)).includes(`${party}${expected}</netconf-session-end>`));
+      assert.ok((await nextMatching(watcher, /session-end/)).includes(`${party}${expected}</netconf-session-end>`));
       victim.end();
     }));
 }
@@ -349,9 +336,9 @@ for (const [name, how, expected] of endings) {
 test('N93: a killed session names its killer', () =>
   withSessions(3, async (watcher, killer, victim) => {
     assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
-    await done(killer, `<kill-session><session-id>${idOf(victim)}</session-id></kill-session>`);
+    await allOk(killer, `<kill-session><session-id>${idOf(victim)}</session-id></kill-session>`);
     const end = `<session-id>${idOf(victim)}</session-id><killed-by>${idOf(killer)}</killed-by><termination-reason>killed</termination-reason>`;
-    assert.ok((await next(watcher, /session-end/)).includes(end));
+    assert.ok((await nextMatching(watcher, /session-end/)).includes(end));
   }));
 
 test('N93: a bad hello ends a session that never began', () =>
@@ -377,24 +364,24 @@ for (const [name, operations, expected] of confirmations) {
   test(`N94: a confirmed commit that is ${name}: ${expected.join(', ')}`, () =>
     withSessions(2, async (watcher, editor) => {
       assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
-      await done(editor, edit(AFTR, '', 'candidate'), ...operations);
+      await allOk(editor, edit(AFTR, '', 'candidate'), ...operations);
       for (const step of expected) {
-        const event = await next(watcher, /confirmed-commit/);
+        const event = await nextMatching(watcher, /confirmed-commit/);
         const [, kind, timeout] = /<confirm-event>(\w+)<\/confirm-event>(?:<timeout>(\d+)<)?/.exec(event) ?? [];
         assert.is(timeout === undefined ? kind : `${kind} ${timeout}`, step);
         assert.is(/<session-id>(\d+)</.exec(event)?.[1], kind === 'timeout' ? undefined : idOf(editor));
       }
-      await done(editor, '<discard-changes/>', RESET);
+      await allOk(editor, '<discard-changes/>', RESET);
     }));
 }
 
 test('N94: the end of its session cancels a confirmed commit; the rollback is of the server', () =>
   withSessions(2, async (watcher, editor) => {
     assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
-    await done(editor, edit(AFTR, '', 'candidate'), confirmed(), '<close-session/>');
-    await next(watcher, /<confirm-event>start</);
-    assert.match(await next(watcher, /config-change.*delete/), /<changed-by><server\/><\/changed-by>/);
-    assert.match(await next(watcher, /confirmed-commit/), /<confirm-event>cancel</);
+    await allOk(editor, edit(AFTR, '', 'candidate'), confirmed(), '<close-session/>');
+    await nextMatching(watcher, /<confirm-event>start</);
+    assert.match(await nextMatching(watcher, /config-change.*delete/), /<changed-by><server\/><\/changed-by>/);
+    assert.match(await nextMatching(watcher, /confirmed-commit/), /<confirm-event>cancel</);
   }));
 
 test('N109: rules of notifications: what is denied is left out and counted, what is about the subscription is not', () =>
@@ -422,7 +409,7 @@ test('N109: rules of notifications: what is denied is left out and counted, what
     ];
     const group = '<groups><group><name>watchers</name><user-name>w</user-name></group></groups>';
     const list = `<rule-list><name>w</name><group>watchers</group>${rules.join('')}</rule-list>`;
-    await done(editor, edit(systemUser('w', '$0$secret')), edit(nacm(group + list)));
+    await allOk(editor, edit(systemUser('w', '$0$secret')), edit(nacm(group + list)));
     const denied = async () => {
       const filter =
         '<filter><nacm xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-acm"><denied-notifications/></nacm></filter>';
@@ -435,7 +422,7 @@ test('N109: rules of notifications: what is denied is left out and counted, what
       assert.is(outcome(await watcher.rpc(subscribe(`<startTime>${start}</startTime>`))), 'ok');
       assert.match(await watcher.receive(), /replayComplete/);
       (await local()).end();
-      await done(editor, edit(AFTR), edit(table(binding('192.0.2.1/32', '2001:db8::1'))));
+      await allOk(editor, edit(AFTR), edit(table(binding('192.0.2.1/32', '2001:db8::1'))));
       const events = [await watcher.receive(), await watcher.receive(), await watcher.receive()];
       // The session events are denied; of the container, which may be read, it would be told that something came in it. What a rule names
       // is sent as it is.
@@ -449,13 +436,13 @@ test('N109: rules of notifications: what is denied is left out and counted, what
       assert.is((await denied()) - before, 2);
     } finally {
       watcher.end();
-      await done(editor, RESET);
+      await allOk(editor, RESET);
     }
   }));
 
 test('N109: who has no group and no default to read receives nothing', () =>
   withSessions(1, async (editor) => {
-    await done(editor, edit(systemUser('nobody', '$0$secret')), edit(nacm('<exec-default>permit</exec-default>')));
+    await allOk(editor, edit(systemUser('nobody', '$0$secret')), edit(nacm('<exec-default>permit</exec-default>')));
     const watcher = (await RawClient.ssh(management.netconfPort, 'nobody', { password: 'secret' })).greet('1.1');
     try {
       const stop = new Date().toISOString();
@@ -463,22 +450,22 @@ test('N109: who has no group and no default to read receives nothing', () =>
       assert.is((await upTo(watcher, /notificationComplete/)).length, 2);
     } finally {
       watcher.end();
-      await done(editor, edit(nacm('<exec-default>deny</exec-default>')));
+      await allOk(editor, edit(nacm('<exec-default>deny</exec-default>')));
     }
   }));
 
 test('N87: the log survives a restart, also one by a kill', () =>
   withSessions(1, async (editor) => {
-    await done(editor, edit(AFTR), edit(table(binding('192.0.2.77/32', '2001:db8::1'))));
+    await allOk(editor, edit(AFTR), edit(table(binding('192.0.2.77/32', '2001:db8::1'))));
     await new Promise((resolve) => setTimeout(resolve, 200));
     await management.restart('SIGKILL');
     await withSessions(1, async (watcher) => {
       assert.is(outcome(await watcher.rpc(subscribe(LONG_AGO))), 'ok');
       const replayed = (await upTo(watcher, /replayComplete/)).join('');
       assert.match(replayed, /binding\[gi-4over6:ipv4-prefix='192.0.2.77\/32'\]/);
-      await done(watcher, '<close-session/>');
+      await allOk(watcher, '<close-session/>');
     });
-    await withSessions(1, (other) => done(other, RESET));
+    await withSessions(1, (other) => allOk(other, RESET));
   }));
 
 test('N103: the content-id of the hello is that of the data; another set of features is told at the next start', async () => {
@@ -489,7 +476,7 @@ test('N103: the content-id of the hello is that of the data; another set of feat
   try {
     const before = (await RawClient.local(other.socket)).greet('1.1');
     assert.is(contentId(await before.rpc(data)), contentId(before.hello));
-    await done(before, '<close-session/>');
+    await allOk(before, '<close-session/>');
     // The option adds the feature startup.
     await other.restart('SIGTERM', ['--startup']);
     const client = (await RawClient.local(other.socket)).greet('1.1');

@@ -3,23 +3,14 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { allOk, openLocal, openSsh } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
-import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import {
-  AFTR,
-  binding,
-  edit,
-  GI,
-  getConfig,
-  NC_PREFIX,
-  nacm,
-  RESET,
-  systemUser,
-  table,
-} from '../../helpers/netconf-requests.ts';
+import { outcome, type RawClient } from '../../helpers/netconf-client.ts';
+import { binding, edit, GI, getConfig, NC_PREFIX, nacm, systemUser, table } from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 import {
   appTagOf,
+  contentsOf,
   datastore,
   ESTABLISH,
   idIn,
@@ -28,6 +19,7 @@ import {
   onChange,
   RESYNC,
   SN,
+  withWatcher,
   xpathFilter,
   YP,
 } from '../../helpers/subscription-requests.ts';
@@ -36,36 +28,18 @@ const test = suite('push changes');
 const management = await startManagement();
 await new PlayedDatapath(management.socket).start();
 
-const local = async () => (await RawClient.local(management.socket)).greet('1.1');
-const as = async (user: string) => (await RawClient.ssh(management.netconfPort, user, { password: user })).greet('1.1');
+const local = () => openLocal(management);
+const as = (user: string) => openSsh(management, user);
 const TABLE = `<softwire ${GI}><aftr><name>a</name><binding-table/></aftr></softwire>`;
 const NO_SYNC = '<sync-on-start>false</sync-on-start>';
 const GATEWAY = '2001:db8:1::1';
 const remove = (prefix: string) =>
   edit(table(`<binding ${NC_PREFIX} nc:operation="remove"><ipv4-prefix>${prefix}</ipv4-prefix></binding>`));
 
-async function withSessions(
+const withSessions = (
   body: (watcher: RawClient, editor: RawClient) => Promise<void>,
   watch: () => Promise<RawClient> = local,
-): Promise<void> {
-  const editor = await local();
-  await done(editor, RESET, edit(AFTR));
-  const watcher = await watch();
-  try {
-    await body(watcher, editor);
-  } finally {
-    watcher.end();
-    editor.end();
-  }
-}
-
-async function done(client: RawClient, ...operations: readonly string[]): Promise<void> {
-  for (const operation of operations) assert.is(outcome(await client.rpc(operation)), 'ok', operation);
-}
-
-/** What a notification holds of the datastore. */
-const contentsOf = (message: string) =>
-  /<datastore-contents(?:\/>|>(.*)<\/datastore-contents>)/.exec(message)?.[1] ?? '';
+) => withWatcher(management, body, watch);
 
 /** The edits of an update: operation, target, value. */
 function editsOf(message: string): string[] {
@@ -88,7 +62,7 @@ function editsOf(message: string): string[] {
 
 test('N96: the whole selection at first, then each commit as a YANG patch', () =>
   withSessions(async (watcher, editor) => {
-    await done(editor, edit(table(binding('192.0.2.1/32', GATEWAY))));
+    await allOk(editor, edit(table(binding('192.0.2.1/32', GATEWAY))));
     const id = idIn(await watcher.rpc(ESTABLISH(datastore(TABLE) + onChange())));
     const first = await watcher.receive();
     assert.match(
@@ -99,7 +73,7 @@ test('N96: the whole selection at first, then each commit as a YANG patch', () =
       contentsOf(first),
       `<softwire ${GI}><aftr><name>a</name><binding-table>${binding('192.0.2.1/32', GATEWAY)}</binding-table></aftr></softwire>`,
     );
-    await done(editor, edit(table(binding('192.0.2.2/32', GATEWAY) + binding('192.0.2.1/32', '2001:db8:1::2'))));
+    await allOk(editor, edit(table(binding('192.0.2.2/32', GATEWAY) + binding('192.0.2.1/32', '2001:db8:1::2'))));
     const second = await watcher.receive();
     assert.match(
       second,
@@ -109,11 +83,11 @@ test('N96: the whole selection at first, then each commit as a YANG patch', () =
       'replace binding=192.0.2.1/32/gateway-ipv6-address 2001:db8:1::2',
       `create binding=192.0.2.2/32 192.0.2.2/32 ${GATEWAY}`,
     ]);
-    await done(editor, remove('192.0.2.1/32'));
+    await allOk(editor, remove('192.0.2.1/32'));
     const third = await watcher.receive();
     assert.match(third, /<patch-id>1</);
     assert.equal(editsOf(third), ['delete binding=192.0.2.1/32']);
-    await done(
+    await allOk(
       editor,
       edit(`<softwire ${GI} ${NC_PREFIX}><aftr nc:operation="remove"><name>a</name></aftr></softwire>`),
     );
@@ -123,7 +97,7 @@ test('N96: the whole selection at first, then each commit as a YANG patch', () =
 test('N96: changes of the small tree, of a datastore without filter', () =>
   withSessions(async (watcher, editor) => {
     await watcher.rpc(ESTABLISH(datastore() + onChange(NO_SYNC)));
-    await done(editor, edit(systemUser('nobody', '$0$nobody')));
+    await allOk(editor, edit(systemUser('nobody', '$0$nobody')));
     const [created = ''] = editsOf(await watcher.receive());
     assert.match(created, /^create \/ietf-system:system.*nobody/);
   }));
@@ -157,6 +131,11 @@ const selections: readonly [what: string, filter: string, told: readonly string[
     ['create binding=192.0.2.2/32 192.0.2.2/32 2001:db8:1::2'],
   ],
   [
+    'bindings by a pattern',
+    datastore() + xpathFilter(`/g:softwire/g:aftr/g:binding-table/g:binding[re-match(g:ipv4-prefix, '.*\\.[13]/32')]`),
+    [1, 3].map((n) => `create binding=192.0.2.${n}/32 192.0.2.${n}/32 ${GATEWAY}`),
+  ],
+  [
     'one leaf of each',
     datastore() + xpathFilter('/g:softwire/g:aftr/g:binding-table/g:binding/g:ipv4-prefix'),
     [1, 2, 3].map((n) => `create binding=192.0.2.${n}/32 192.0.2.${n}/32`),
@@ -166,7 +145,7 @@ for (const [what, filter, told] of selections) {
   test(`N96: a filter selects ${what}`, () =>
     withSessions(async (watcher, editor) => {
       idIn(await watcher.rpc(ESTABLISH(filter + onChange(NO_SYNC))));
-      await done(editor, edit(table(row(1) + row(2, '2001:db8:1::2') + row(3))));
+      await allOk(editor, edit(table(row(1) + row(2, '2001:db8:1::2') + row(3))));
       assert.equal(editsOf(await watcher.receive()), told);
     }));
 }
@@ -178,7 +157,12 @@ test('N96: what a filter does not select makes no update; what comes under it is
       `<binding-table><binding><gateway-ipv6-address>${GATEWAY}</gateway-ipv6-address></binding></binding-table>`,
     );
     await watcher.rpc(ESTABLISH(datastore(filter) + onChange(NO_SYNC)));
-    await done(editor, edit(table(row(1, '2001:db8:1::2'))), edit(table(row(1))), edit(table(row(1, '2001:db8:1::3'))));
+    await allOk(
+      editor,
+      edit(table(row(1, '2001:db8:1::2'))),
+      edit(table(row(1))),
+      edit(table(row(1, '2001:db8:1::3'))),
+    );
     assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.1/32 192.0.2.1/32 ${GATEWAY}`]);
     assert.equal(editsOf(await watcher.receive()), ['delete binding=192.0.2.1/32']);
   }));
@@ -186,10 +170,15 @@ test('N96: what a filter does not select makes no update; what comes under it is
 test('N96: dampening: what changes within the period comes in one update, as it is then', () =>
   withSessions(async (watcher, editor) => {
     await watcher.rpc(ESTABLISH(datastore(TABLE) + onChange(`<dampening-period>150</dampening-period>${NO_SYNC}`)));
-    await done(editor, edit(table(row(1))));
+    await allOk(editor, edit(table(row(1))));
     const first = await watcher.receive();
     assert.equal(editsOf(first), [`create binding=192.0.2.1/32 192.0.2.1/32 ${GATEWAY}`]);
-    await done(editor, edit(table(row(2))), edit(table(row(1, '2001:db8:1::2'))), edit(table(row(2, '2001:db8:1::4'))));
+    await allOk(
+      editor,
+      edit(table(row(2))),
+      edit(table(row(1, '2001:db8:1::2'))),
+      edit(table(row(2, '2001:db8:1::4'))),
+    );
     const second = await watcher.receive();
     assert.equal(editsOf(second), [
       'replace binding=192.0.2.1/32/gateway-ipv6-address 2001:db8:1::2',
@@ -203,7 +192,7 @@ test('N96: excluded changes make no update', () =>
   withSessions(async (watcher, editor) => {
     const excluded = '<excluded-change>delete</excluded-change><excluded-change>replace</excluded-change>';
     await watcher.rpc(ESTABLISH(datastore(TABLE) + onChange(NO_SYNC + excluded)));
-    await done(
+    await allOk(
       editor,
       edit(table(row(1))),
       edit(table(row(1, '2001:db8:1::2'))),
@@ -218,9 +207,9 @@ test('N96: resync sends the whole selection; not without sync-on-start, not of a
   withSessions(async (watcher, editor) => {
     const id = idIn(await watcher.rpc(ESTABLISH(datastore(TABLE) + onChange())));
     await watcher.receive();
-    await done(editor, edit(table(row(1))));
+    await allOk(editor, edit(table(row(1))));
     await watcher.receive();
-    await done(watcher, RESYNC(id));
+    await allOk(watcher, RESYNC(id));
     assert.match(contentsOf(await watcher.receive()), /192\.0\.2\.1\/32/);
     const foreign = await editor.rpc(RESYNC(id));
     assert.is(outcome(foreign), 'invalid-value');
@@ -237,14 +226,14 @@ test('N96: modify: another filter, the whole of which comes anew; kill ends it',
     const id = idIn(await watcher.rpc(ESTABLISH(datastore(TABLE) + onChange())));
     await watcher.receive();
     const users = '<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>';
-    await done(watcher, MODIFY(id, datastore(users)));
+    await allOk(watcher, MODIFY(id, datastore(users)));
     assert.match(
       await watcher.receive(),
       /<subscription-modified .*<on-change [^>]*><dampening-period>|<subscription-modified .*<on-change/,
     );
     assert.match(contentsOf(await watcher.receive()), /^<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system">/);
     assert.is(outcome(await watcher.rpc(MODIFY(id, datastore(users, 'operational')))), 'invalid-value');
-    await done(editor, KILL(id));
+    await allOk(editor, KILL(id));
     assert.match(await watcher.receive(), /<subscription-terminated .*no-such-subscription</);
   }));
 
@@ -255,16 +244,16 @@ test('N96: a configured selection filter', () =>
       '<datastore-xpath-filter xmlns:g="urn:gi-4over6">/g:softwire/g:aftr[g:name=\'a\']/g:binding-table</datastore-xpath-filter>',
     ];
     for (const [index, filter] of filters.entries()) {
-      await done(
+      await allOk(
         editor,
         edit(`<filters ${SN}><selection-filter ${YP}><filter-id>t</filter-id>${filter}</selection-filter></filters>`),
       );
       const reference = `<selection-filter-ref ${YP}>t</selection-filter-ref>`;
       await watcher.rpc(ESTABLISH(datastore() + reference + onChange(NO_SYNC)));
-      await done(editor, edit(table(row(index + 1))));
+      await allOk(editor, edit(table(row(index + 1))));
       const prefix = `192.0.2.${index + 1}/32`;
       assert.equal(editsOf(await watcher.receive()), [`create binding=${prefix} ${prefix} ${GATEWAY}`]);
-      await done(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
+      await allOk(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
       assert.match(await watcher.receive(), /<subscription-terminated .*filter-unavailable</);
     }
   }));
@@ -278,11 +267,11 @@ test('N96: operational: configuration with the defaults in use', () =>
       ),
     );
     assert.match(contentsOf(await watcher.receive()), /<binding-counters>/);
-    await done(
+    await allOk(
       editor,
       edit(`<softwire ${GI}><aftr><name>a</name><binding-counters>true</binding-counters></aftr></softwire>`),
     );
-    await done(
+    await allOk(
       editor,
       edit(`<softwire ${GI}><aftr><name>a</name><binding-counters>false</binding-counters></aftr></softwire>`),
     );
@@ -295,8 +284,8 @@ test('N96: access control holds for every update', () =>
     async (watcher, editor) => {
       await watcher.rpc(ESTABLISH(datastore(TABLE) + onChange()));
       assert.is(contentsOf(await watcher.receive()), `<softwire ${GI}><aftr><name>a</name></aftr></softwire>`);
-      await done(editor, edit(table(row(1))));
-      await done(editor, edit(table(row(2))));
+      await allOk(editor, edit(table(row(1))));
+      await allOk(editor, edit(table(row(2))));
       const told = await watcher.receive();
       assert.equal(editsOf(told), [`create binding=192.0.2.2/32 192.0.2.2/32 ${GATEWAY}`]);
     },
@@ -304,7 +293,7 @@ test('N96: access control holds for every update', () =>
       const operator = await local();
       const path = `/g:softwire/g:aftr[g:name='a']/g:binding-table/g:binding[g:ipv4-prefix='192.0.2.1/32']`;
       const rule = `<rule><name>1</name><path xmlns:g="urn:gi-4over6">${path}</path><action>deny</action></rule>`;
-      await done(
+      await allOk(
         operator,
         edit(systemUser('mike', '$0$mike')),
         edit(
@@ -321,7 +310,7 @@ test('N96: access control holds for every update', () =>
 test('N96: what the receiver may read no more is told as deleted, what he may read since as created', () =>
   withSessions(
     async (watcher, editor) => {
-      await done(editor, edit(table(row(1) + row(2) + row(3))));
+      await allOk(editor, edit(table(row(1) + row(2) + row(3))));
       const users = '<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>';
       await watcher.rpc(
         ESTABLISH(datastore(`<softwire ${GI}><aftr><name/><binding-table/></aftr></softwire>`) + onChange(NO_SYNC)),
@@ -336,20 +325,20 @@ test('N96: what the receiver may read no more is told as deleted, what he may re
         edit(nacm(`<rule-list><name>n</name><rule nc:operation="delete"><name>${name}</name></rule></rule-list>`));
       const entry = (n: number) => `g:binding[g:ipv4-prefix='192.0.2.${n}/32']`;
       const inTable = '/g:softwire/g:aftr/g:binding-table';
-      await done(editor, denied('one', `${inTable}/${entry(1)}`));
+      await allOk(editor, denied('one', `${inTable}/${entry(1)}`));
       assert.equal(editsOf(await watcher.receive()), ['delete binding=192.0.2.1/32']);
-      await done(editor, remove('192.0.2.1/32'), edit(table(row(1) + row(4))));
+      await allOk(editor, remove('192.0.2.1/32'), edit(table(row(1) + row(4))));
       assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.4/32 192.0.2.4/32 ${GATEWAY}`]);
       // What is hidden meanwhile is what is told when it is seen again; rights of other data tell nothing.
-      await done(editor, denied('other', '/s:system'), permitted('one'));
+      await allOk(editor, denied('other', '/s:system'), permitted('one'));
       assert.equal(editsOf(await watcher.receive()), [`create binding=192.0.2.1/32 192.0.2.1/32 ${GATEWAY}`]);
-      await done(editor, denied('all', '/g:softwire'));
+      await allOk(editor, denied('all', '/g:softwire'));
       const lost = editsOf(await watcher.receive());
       assert.ok(
         lost.some((line) => line === 'delete /gi-4over6:softwire'),
         lost.join('\n'),
       );
-      await done(editor, remove('192.0.2.2/32'), permitted('all'));
+      await allOk(editor, remove('192.0.2.2/32'), permitted('all'));
       const gained = await watcher.receive();
       for (const n of [1, 3, 4]) assert.match(gained, `192.0.2.${n}/32`);
       assert.not.match(gained, '192.0.2.2/32');
@@ -360,7 +349,7 @@ test('N96: what the receiver may read no more is told as deleted, what he may re
       const group = '<groups><group><name>n</name><user-name>nora</user-name></group></groups>';
       const defaults = '<read-default>permit</read-default><exec-default>permit</exec-default>';
       const list = '<rule-list><name>n</name><group>n</group></rule-list>';
-      await done(operator, edit(systemUser('nora', '$0$nora')), edit(nacm(defaults + group + list)));
+      await allOk(operator, edit(systemUser('nora', '$0$nora')), edit(nacm(defaults + group + list)));
       operator.end();
       return as('nora');
     },
@@ -373,7 +362,7 @@ test('N96: more rows than one update may tell: the whole selection, or an update
     const second = await local();
     await second.rpc(ESTABLISH(datastore(TABLE) + onChange(NO_SYNC)));
     const many = Array.from({ length: 10_001 }, (_, n) => binding(`198.18.${n >> 8}.${n & 255}/32`, GATEWAY)).join('');
-    await done(
+    await allOk(
       editor,
       edit(
         `<softwire ${GI}><aftr><name>a</name><ipv4-pool>198.18.0.0/15</ipv4-pool><binding-table>${many}</binding-table></aftr></softwire>`,
@@ -387,7 +376,7 @@ test('N96: more rows than one update may tell: the whole selection, or an update
       incomplete,
       /<push-change-update .*<patch-id>0<\/patch-id><\/yang-patch><\/datastore-changes><incomplete-update\/>/,
     );
-    await done(editor, edit(table(row(1))));
+    await allOk(editor, edit(table(row(1))));
     for (const client of [watcher, second]) {
       assert.equal(editsOf(await client.receive()), [`create binding=192.0.2.1/32 192.0.2.1/32 ${GATEWAY}`]);
     }
@@ -446,6 +435,24 @@ const refused: readonly [what: string, inside: string, tag: string, appTag: stri
     datastore('', 'operational') + xpathFilter('/g:softwire/g:aftr/g:binding-table/g:version') + onChange(),
     'operation-not-supported',
     'ietf-yang-push:on-change-unsupported',
+  ],
+  [
+    'a pattern that is none',
+    datastore() + xpathFilter(`/g:softwire/g:aftr[re-match(g:name, 'a{')]`) + onChange(),
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
+  ],
+  [
+    'an identity that is none',
+    datastore() + xpathFilter(`/g:softwire/g:aftr[derived-from(g:name, 'g:none')]`) + onChange(),
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
+  ],
+  [
+    'a reference, which leads to other nodes',
+    datastore() + xpathFilter('/g:softwire/g:aftr[deref(g:name)]') + onChange(),
+    'invalid-value',
+    'ietf-subscribed-notifications:filter-unsupported',
   ],
   ['neither periodic nor on-change', datastore(), 'missing-element', undefined],
 ];

@@ -3,12 +3,14 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { allOk } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
-import { outcome, RawClient } from '../../helpers/netconf-client.ts';
-import { AFTR, binding, edit, GI, getConfig, RESET, table } from '../../helpers/netconf-requests.ts';
+import { outcome, type RawClient } from '../../helpers/netconf-client.ts';
+import { binding, edit, GI, getConfig, table } from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
 import {
   appTagOf,
+  contentsOf,
   DELETE,
   datastore,
   ESTABLISH,
@@ -17,6 +19,7 @@ import {
   periodic,
   RESYNC,
   SN,
+  withWatcher,
   YP,
 } from '../../helpers/subscription-requests.ts';
 
@@ -28,43 +31,27 @@ const TABLE = `<softwire ${GI}><aftr><name>a</name><binding-table/></aftr></soft
 const GATEWAY = '2001:db8:1::1';
 const every = (centiseconds: number, more = '') => periodic(`<period>${centiseconds}</period>${more}`);
 
-const local = async () => (await RawClient.local(management.socket)).greet('1.1');
+const withSessions = (body: (watcher: RawClient, editor: RawClient) => Promise<void>) => withWatcher(management, body);
 
-async function withSessions(body: (watcher: RawClient, editor: RawClient) => Promise<void>): Promise<void> {
-  const [watcher, editor] = [await local(), await local()];
-  try {
-    await done(editor, RESET, edit(AFTR));
-    await body(watcher, editor);
-  } finally {
-    watcher.end();
-    editor.end();
-  }
-}
-
-async function done(client: RawClient, ...operations: readonly string[]): Promise<void> {
-  for (const operation of operations) assert.is(outcome(await client.rpc(operation)), 'ok', operation);
-}
-
-const contentsOf = (message: string) => /<datastore-contents>(.*)<\/datastore-contents>/.exec(message)?.[1] ?? '';
 const timeOf = (message: string) => Date.parse(/<eventTime>([^<]+)</.exec(message)?.[1] ?? '');
 
 test('N96: updates at the period, each what get-config gives then; modify and delete', () =>
   withSessions(async (watcher, editor) => {
-    await done(editor, edit(table(binding('192.0.2.1/32', GATEWAY))));
+    await allOk(editor, edit(table(binding('192.0.2.1/32', GATEWAY))));
     const id = idIn(await watcher.rpc(ESTABLISH(datastore(TABLE) + every(100))));
     const first = await watcher.receive();
     assert.match(first, new RegExp(`<push-update ${YP}><id>${id}</id><datastore-contents>`));
     const read = await editor.rpc(getConfig(`<filter>${TABLE}</filter>`));
     assert.is(contentsOf(first), /<data[^>]*>(.*)<\/data>/.exec(read)?.[1]);
-    await done(editor, edit(table(binding('192.0.2.2/32', GATEWAY))));
+    await allOk(editor, edit(table(binding('192.0.2.2/32', GATEWAY))));
     const second = await watcher.receive();
     assert.match(contentsOf(second), /192\.0\.2\.1\/32.*192\.0\.2\.2\/32/);
     const apart = timeOf(second) - timeOf(first);
     assert.ok(apart >= 900, `${apart} ms`);
-    await done(watcher, MODIFY(id, datastore(`<softwire ${GI}><aftr><name/></aftr></softwire>`) + every(200)));
+    await allOk(watcher, MODIFY(id, datastore(`<softwire ${GI}><aftr><name/></aftr></softwire>`) + every(200)));
     assert.match(await watcher.receive(), /<subscription-modified .*<periodic [^>]*><period>200<\/period><\/periodic>/);
     assert.is(contentsOf(await watcher.receive()), `<softwire ${GI}><aftr><name>a</name></aftr></softwire>`);
-    await done(watcher, DELETE(id));
+    await allOk(watcher, DELETE(id));
     const state = await editor.rpc(`<get><filter><subscriptions ${SN}/></filter></get>`);
     assert.not.match(state, /<subscription>/);
   }));
@@ -80,7 +67,7 @@ test('N96: with an anchor-time the updates are a multiple of the period away fro
       const late = (timeOf(message) - Date.parse(anchor)) % 1_000;
       assert.ok((late + 1_000) % 1_000 < 500, `${late} ms behind`);
       assert.ok(timeOf(message) > asked);
-      await done(watcher, DELETE(id));
+      await allOk(watcher, DELETE(id));
     }
   }));
 
@@ -125,7 +112,7 @@ test('N96: a large table: a longer period, others are answered while an update g
   withSessions(async (watcher, editor) => {
     const rows = Array.from({ length: 60_000 }, (_, n) => binding(`198.18.${n >> 8}.${n & 255}/32`, GATEWAY)).join('');
     const pool = '<ipv4-pool>198.18.0.0/15</ipv4-pool>';
-    await done(
+    await allOk(
       editor,
       edit(`<softwire ${GI}><aftr><name>a</name>${pool}<binding-table>${rows}</binding-table></aftr></softwire>`),
     );
@@ -138,7 +125,7 @@ test('N96: a large table: a longer period, others are answered while an update g
     );
     const small = idIn(await watcher.rpc(ESTABLISH(datastore(one) + every(100))));
     assert.match(await watcher.receive(), /198\.18\.0\.1\/32/);
-    await done(watcher, DELETE(small));
+    await allOk(watcher, DELETE(small));
     const id = idIn(await watcher.rpc(ESTABLISH(datastore(TABLE) + every(700))));
     watcher.pause();
     const filter = `<subscriptions ${SN}><subscription><id>${id}</id></subscription></subscriptions>`;

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
+import { getData } from '../../helpers/nmda-requests.ts';
 
 /** Filters of type xpath (RFC 6241 §8.9) against the running program. */
 const test = suite('netconf xpath');
@@ -122,6 +123,52 @@ test('get: state beside configuration', async () => {
   const found = await dataOf(`<get>${filter(`//p:binding[p:ipv4-prefix='${prefix(7)}'][p:origin='static']`)}</get>`);
   assert.is(found, table(row(7).replace('</binding>', '<origin>static</origin></binding>')));
 });
+
+const LIBRARY = 'urn:ietf:params:xml:ns:yang:ietf-yang-library';
+const NACM = 'urn:ietf:params:xml:ns:yang:ietf-netconf-acm';
+const MORE = `xmlns:p="urn:gi-4over6" xmlns:yl="${LIBRARY}" xmlns:n="${NACM}" xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"`;
+const RULES = `<nacm xmlns="${NACM}"><rule-list><name>l</name><group>g</group>${[
+  ['reads', 'read exec', 'permit'],
+  ['all', '*', 'deny'],
+]
+  .map(
+    ([name, operations, action]) =>
+      `<rule><name>${name}</name><access-operations>${operations}</access-operations><action>${action}</action></rule>`,
+  )
+  .join('')}</rule-list></nacm>`;
+
+/** [select of get-data, datastore, texts of all leaves of the answer or the outcome]. */
+const ofYang: readonly (readonly [string, string, string])[] = [
+  [
+    `//p:binding[re-match(p:ipv4-prefix, '198\\.51\\.100\\.(7|8)/32')]/p:ipv4-prefix`,
+    'running',
+    `a ${prefix(7)} ${prefix(8)}`,
+  ],
+  [`//n:rule[bit-is-set(n:access-operations, 'exec')]/n:name`, 'running', 'l reads'],
+  [`//n:rule[bit-is-set(n:access-operations, 'create')]/n:name`, 'running', ''],
+  [`//n:rule-list[n:name='l']/n:rule[enum-value(n:action) = 1]/n:name`, 'running', 'l all'],
+  [
+    `//yl:datastore[derived-from(yl:name, 'ds:conventional')]/yl:name`,
+    'operational',
+    'ds:running ds:candidate ds:intended',
+  ],
+  [`//yl:datastore[derived-from-or-self(yl:name, 'ds:operational')]/yl:name`, 'operational', 'ds:operational'],
+  [`deref(//yl:datastore[1]/yl:schema)`, 'operational', 'complete'],
+  [`/p:softwire[derived-from(., 'ds:none')]`, 'running', 'invalid-value'],
+  [`/p:softwire[derived-from(., 'z:none')]`, 'running', 'unknown-namespace'],
+  [`/p:softwire[re-match(., '\\p{IsGreek}')]`, 'running', 'invalid-value'],
+];
+for (const [select, datastore, expected] of ofYang) {
+  test(`functions of RFC 7950: ${select}`, async () => {
+    const edit = `<edit-config><target><running/></target><config>${RULES}</config></edit-config>`;
+    assert.is(outcome(await client.rpc(edit)), 'ok');
+    const inside = `<xpath-filter ${MORE}>${select}</xpath-filter>`;
+    const found = await dataOf(getData(datastore, inside));
+    const texts = [...found.matchAll(/>([^<]+)</g)].map(([, text]) => text).join(' ');
+    const prefixed = texts.replaceAll('ietf-datastores:', 'ds:').replaceAll('ids:', 'ds:');
+    assert.is(found.includes('<') ? prefixed : found, expected);
+  });
+}
 
 test('the end', async () => {
   client.end();

@@ -172,6 +172,18 @@ const refused: readonly (readonly [string, string, readonly string[], number])[]
   ['R59: start-time twice', `${STREAM}?start-time=2020-01-01T00:00:00Z&start-time=2020-01-01T00:00:00Z`, [], 400],
   ['R59: a filter that is no expression', `${STREAM}?filter=%2F%5B`, [], 400],
   ['R59: a filter with an unknown module', `${STREAM}?filter=%2Fno-module:x`, [], 400],
+  [
+    'R59: a filter with a pattern that is none',
+    `${STREAM}?filter=${encodeURIComponent("re-match('a','a{')")}`,
+    [],
+    400,
+  ],
+  [
+    'R59: a filter with an identity that is none',
+    `${STREAM}?filter=${encodeURIComponent("derived-from(/*,'none')")}`,
+    [],
+    400,
+  ],
   ['R59: a parameter of data', `${STREAM}?depth=1`, [], 400],
   ['R59: start-time for data', '/restconf/data?start-time=2020-01-01T00:00:00Z', [], 400],
 ];
@@ -212,6 +224,8 @@ const passing: readonly (readonly [string, boolean])[] = [
   ['/binding-table-changed/added > 0', true],
   ['/gi-4over6:* and not(/gi-4over6:binding-table-changed/gi-4over6:added = 0)', true],
   ['/binding-table-changed/added > 1', false],
+  ["/binding-table-changed[re-match(aftr, '[a-c]')]", true],
+  ["re-match(/binding-table-changed/aftr, '[b-c]')", false],
 ];
 test('R59: events pass a filter whole or not at all', async () => {
   const streams: Curl[] = [];

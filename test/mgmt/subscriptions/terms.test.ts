@@ -23,6 +23,8 @@ const expressions: readonly [text: string, isLocal: boolean][] = [
   [`${TABLE}/binding[description and not(aftr-ipv6-address)] | /ietf-system:system`, true],
   [`/gi-4over6:softwire/aftr[name='a']/binding-table`, true],
   [`${TABLE}/binding[contains(description, 'x')]`, true],
+  [`${TABLE}/binding[re-match(description, 'x.*')]`, true],
+  [`${TABLE}/binding[deref(description)]`, false],
   [`${TABLE}/binding[1]`, false],
   [`${TABLE}/binding[last()]`, false],
   [`${TABLE}/binding[position() < 3]`, false],

@@ -3,24 +3,14 @@ import * as assert from 'uvu/assert';
 import { MAX_EXPRESSION } from '../../../src/mgmt/xpath/lexer.ts';
 import { MAX_DEPTH, parseExpression } from '../../../src/mgmt/xpath/parser.ts';
 import { xpathSelection } from '../../../src/mgmt/xpath/selection.ts';
-import { ManagementError } from '../../../src/state/errors.ts';
+import { faultOf } from '../../helpers/faults.ts';
 import { plainCheck, schema } from '../../helpers/state.ts';
-import { NAMESPACES } from '../../helpers/xpath.ts';
+import { filterElement, NAMESPACES } from '../../helpers/xpath.ts';
 
 const test = suite('xpath parser');
 
 function parse(text: string) {
   return parseExpression(text, (prefix) => NAMESPACES[prefix]);
-}
-
-function fault(body: () => unknown): ManagementError {
-  try {
-    body();
-  } catch (error) {
-    if (error instanceof ManagementError) return error;
-    throw error;
-  }
-  throw new Error('nothing was refused');
 }
 
 /** [expression, character of the fault, what the message says of it]. */
@@ -49,14 +39,21 @@ const wrong: readonly (readonly [string, number, RegExp])[] = [
   ['string(p:a, p:b)', 1, /0 to 1 arguments/],
   ['p:f(1)', 1, /a function of XPath 1.0/],
   ['matches(p:a, "x")', 1, /a function of XPath 1.0/],
-  ['p:a[re-match(., "x")]', 5, /re-match\(\) is not served/],
-  ['p:a[deref(.)]', 5, /deref\(\) is not served/],
+  [
+    'p:a[re-match(., "[x")]',
+    5,
+    /a pattern of RFC 7950 §9\.4\.5 \(pattern: expected .*, found the end at its character 3\)/,
+  ],
+  ['p:a[re-match(.)]', 5, /2 arguments for re-match, not 1/],
+  ['deref("a")', 7, /a node-set, not a string/],
+  ['p:a[derived-from("a", "b")]', 18, /a node-set, not a string/],
+  ['p:a[same-as(.)]', 5, /a function of XPath 1\.0 or of RFC 7950 §10/],
   ['(p:a', 5, /'\)', found the end/],
   ['1 = ', 5, /found the end/],
 ];
 for (const [text, at, says] of wrong) {
   test(`refused: ${text}`, () => {
-    const { tag, message, info } = fault(() => parse(text));
+    const { tag, message, info } = faultOf(() => parse(text));
     assert.is(tag, 'invalid-value');
     assert.match(message, says);
     assert.match(message, new RegExp(`at character ${at}$`));
@@ -65,7 +62,7 @@ for (const [text, at, says] of wrong) {
 }
 
 test('an undeclared prefix is an unknown namespace', () => {
-  const { tag, info, message } = fault(() => parse('/p:softwire/z:aftr'));
+  const { tag, info, message } = faultOf(() => parse('/p:softwire/z:aftr'));
   assert.equal([tag, info], ['unknown-namespace', { 'bad-element': 'filter', 'bad-namespace': 'z' }]);
   assert.match(message, /'z' at character 13/);
 });
@@ -84,7 +81,7 @@ const limits: readonly (readonly [string, string, string])[] = [
 for (const [what, below, above] of limits) {
   test(`limit of ${what}`, () => {
     parse(below);
-    assert.is(fault(() => parse(above)).tag, 'too-big');
+    assert.is(faultOf(() => parse(above)).tag, 'too-big');
   });
 }
 
@@ -100,7 +97,7 @@ test('long chains need no depth', () => {
     parse(Array(5_000).fill(operand).join(operator) + (operand === '' ? '1' : ''));
   }
   assert.is(
-    fault(() =>
+    faultOf(() =>
       parse(
         Array(MAX_DEPTH + 2)
           .fill('1')
@@ -137,21 +134,9 @@ const types = [
 ] as const;
 for (const [text, type] of types) test(`${text} is a ${type}`, () => assert.is(parse(text).type, type));
 
-function filter(attributes: Readonly<Record<string, string>>) {
-  return {
-    name: 'filter',
-    namespace: '',
-    prefix: '',
-    prefixes: NAMESPACES,
-    children: [],
-    text: '',
-    attributes: Object.entries(attributes).map(([name, value]) => ({ name, value, namespace: '', prefix: '' })),
-  };
-}
-
 test('a filter needs select, and one that gives nodes', () => {
   const select = (attributes: Record<string, string>) =>
-    fault(() => xpathSelection(schema, plainCheck, filter(attributes)));
+    faultOf(() => xpathSelection(schema, plainCheck, filterElement(attributes)));
   assert.is(select({}).tag, 'missing-attribute');
   for (const text of ['1', '"a"', 'count(/p:softwire)', '/p:softwire = 1', 'p:a or p:b']) {
     const { tag, message } = select({ select: text });
@@ -161,7 +146,7 @@ test('a filter needs select, and one that gives nodes', () => {
 });
 
 test('an undeclared prefix may be the name of a module', () => {
-  xpathSelection(schema, plainCheck, filter({ select: '/gi-4over6:softwire' }));
+  xpathSelection(schema, plainCheck, filterElement({ select: '/gi-4over6:softwire' }));
 });
 
 /** [select, top nodes that it can look at]. */
@@ -184,7 +169,7 @@ const tops: readonly (readonly [string, string])[] = [
 const topNodes = schema.root.children.filter(({ kind }) => kind !== 'rpc' && kind !== 'notification');
 for (const [select, wanted] of tops) {
   test(`${select} looks at: ${wanted || 'nothing'}`, () => {
-    const selection = xpathSelection(schema, plainCheck, filter({ select }));
+    const selection = xpathSelection(schema, plainCheck, filterElement({ select }));
     const found = topNodes.filter((top) => selection.wants(top)).map(({ name }) => name);
     const expected = wanted === 'all' ? topNodes.map(({ name }) => name) : wanted.split(' ').filter(Boolean);
     assert.equal(found, expected);

@@ -1,5 +1,6 @@
 // The compiled schema as JSON: every node of every implemented module, depth first, choice and case flattened away.
 #include <cstring>
+#include <map>
 
 #include "context.h"
 
@@ -199,8 +200,46 @@ void writeRange(Object& out, const lysc_type* type) {
   if (range != nullptr) out.text("range", rangeText(range, isSigned).c_str());
 }
 
+/** Where a leafref points: its path, with the module of each prefix; that of the empty one is of names without. */
+void writeTarget(Object& out, const lysc_type* type) {
+  if (type->basetype != LY_TYPE_LEAFREF) return;
+  const auto* leafref = reinterpret_cast<const lysc_type_leafref*>(type);
+  Object prefixes, target;
+  LY_ARRAY_COUNT_TYPE i;
+  LY_ARRAY_FOR(leafref->prefixes, i) {
+    const lysc_prefix& prefix = leafref->prefixes[i];
+    prefixes.text(prefix.prefix != nullptr ? prefix.prefix : "", prefix.mod->name);
+  }
+  target.text("path", lyxp_get_expr(leafref->path));
+  target.raw("prefixes", prefixes.end());
+  out.raw("leafref", target.end());
+}
+
+/** Collects the numbers of the names of an enumeration; of a name that two members of a union have, the first counts.
+ */
+void addNumbers(const lysc_type* type, std::map<std::string, int32_t>& numbers) {
+  LY_ARRAY_COUNT_TYPE i;
+  if (type->basetype == LY_TYPE_UNION) {
+    const auto* members = reinterpret_cast<const lysc_type_union*>(type)->types;
+    LY_ARRAY_FOR(members, i) addNumbers(resolvedType(members[i]), numbers);
+  } else if (type->basetype == LY_TYPE_ENUM) {
+    const auto* items = reinterpret_cast<const lysc_type_enum*>(type)->enums;
+    LY_ARRAY_FOR(items, i) numbers.emplace(items[i].name, items[i].value);
+  }
+}
+
+void writeNumbers(Object& out, const lysc_type* type) {
+  std::map<std::string, int32_t> numbers;
+  addNumbers(type, numbers);
+  if (numbers.empty()) return;
+  Object named;
+  for (const auto& [name, number] : numbers) named.raw(name.c_str(), std::to_string(number));
+  out.raw("numbers", named.end());
+}
+
 void writeType(Object& out, const lysc_type* stated) {
   const lysc_type* type = resolvedType(stated);
+  writeTarget(out, stated);
   out.text("type", typeName(type->basetype));
   writeRange(out, type);
   std::vector<std::string> items;
@@ -214,6 +253,7 @@ void writeType(Object& out, const lysc_type* stated) {
     LY_ARRAY_FOR(names, i) items.push_back(quoted(names[i].name));
     out.list("enums", items);
   }
+  writeNumbers(out, type);
 }
 
 void writeElements(Object& out, uint32_t min, uint32_t max) {
@@ -325,6 +365,22 @@ class SchemaWriter {
   std::vector<std::string> json_;
 };
 
+/** Each identity of the module with those derived from it directly, which may be of other modules. */
+void writeIdentities(Object& out, const lys_module* module) {
+  Object identities;
+  LY_ARRAY_COUNT_TYPE i, k;
+  LY_ARRAY_FOR(module->identities, i) {
+    const lysc_ident& identity = module->identities[i];
+    std::vector<std::string> derived;
+    LY_ARRAY_FOR(identity.derived, k) {
+      derived.push_back(
+          quoted((std::string(identity.derived[k]->module->name) + ':' + identity.derived[k]->name).c_str()));
+    }
+    identities.raw(identity.name, joined(derived));
+  }
+  if (i > 0) out.raw("identities", identities.end());
+}
+
 std::string moduleJson(const lys_module* module) {
   Object out;
   out.text("name", module->name);
@@ -350,6 +406,7 @@ std::string moduleJson(const lys_module* module) {
   out.raw("features", joined(features));
   out.raw("submodules", joined(submodules));
   out.raw("deviations", joined(deviations));
+  writeIdentities(out, module);
   return out.end();
 }
 

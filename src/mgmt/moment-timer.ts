@@ -6,11 +6,12 @@ const LONGEST_MS = 2 ** 31 - 1;
 export class MomentTimer {
   #timer: NodeJS.Timeout | undefined;
 
-  /** Calls once at the moment, in milliseconds since 1970, or soon when that is past; what was set before is forgotten. */
+  /** Calls once, not before the moment, in milliseconds since 1970, or soon when that is past; what was set before is forgotten. */
   set(momentMs: number, work: () => void): void {
     this.clear();
     const left = Math.max(0, momentMs - Date.now());
-    const next = () => (left > LONGEST_MS ? this.set(momentMs, work) : work());
+    // A timer counts on another clock: it may come a millisecond before the moment.
+    const next = () => (Date.now() < momentMs ? this.set(momentMs, work) : work());
     this.#timer = setTimeout(next, Math.min(left, LONGEST_MS));
     this.#timer.unref();
   }
