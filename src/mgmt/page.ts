@@ -7,12 +7,15 @@
 import type { DataNode, PageMarks } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import type { RowCondition } from './row-condition.ts';
 
 export interface PageRequest {
   /** The list or leaf-list. */
   readonly list: SchemaNode;
   /** Whether an entry is wanted. */
   readonly where?: ((entry: DataNode) => boolean) | undefined;
+  /** The same of a binding without a node, for callers who may read every leaf; undefined where it needs one. */
+  readonly whereRow?: RowCondition | undefined;
   /** Canonical keys outside which `where` is false for every entry, where it says that. */
   readonly whereKeys?: readonly string[] | undefined;
   readonly sort?: SortOrder | undefined;

@@ -1,7 +1,8 @@
 /**
  * A part of a binding table. In the order of its keys it is found by a seek, so that each page of a million rows costs what the
- * page holds; an offset is walked over, `where` looks at rows until it has enough, and another order takes one pass over the table,
- * of which no more is kept than may go out. All of it in slices, others have their turn between.
+ * page holds; the store itself passes over the rows of an offset, `where` looks at rows until it has enough, and another order takes one
+ * pass over the table, of which no more is kept than may go out. All of it in slices, others have their turn between. What is
+ * looked at of each row has no node, where the condition and the rights allow that; otherwise there is a limit of rows.
  */
 
 import { parseIpv4Prefix } from '../address.ts';
@@ -14,11 +15,16 @@ import type { View } from '../state/view.ts';
 import { orphan } from './defaults.ts';
 import type { Cursor, PageRequest, SortOrder } from './page.ts';
 import { compareValues, cursorNotFound, offsetOutOfRange, printCursor, sortLeaf } from './page.ts';
+import { leafText } from './row-leaf.ts';
 
 /** Rows that go out at once; whoever wants more follows the cursor. */
 export const MAX_PAGE_ROWS = 10_000;
 /** Rows that offset and limit together may reach where the table has to be sorted. */
 export const MAX_SORTED_ROWS = 100_000;
+/** Rows that a condition of `where` is asked about, where that takes a node for each. */
+export const MAX_JUDGED_ROWS = 100_000;
+/** Rows of an offset that are passed over in one step. */
+const SKIPPED_AT_ONCE = 4_096;
 
 export interface RowTable {
   readonly view: View;
@@ -62,20 +68,16 @@ class RowPageFinder {
 
   async byKey(): Promise<RowPage> {
     const { cursor, limit, offset, isBackwards, sort } = this.#page;
-    const first = cursor && this.#numberOf(cursor);
-    if (cursor && (first === undefined || !this.#isThere(first))) throw cursorNotFound();
-    const walk = this.#wanted(isBackwards, first);
-    let skipped = 0;
+    const from = cursor && this.#numberOf(cursor);
+    if (cursor && (from === undefined || !this.#isThere(from))) throw cursorNotFound();
+    const { first, before } = cursor ? { first: from, before: undefined } : await this.#passOver(offset);
     const found: SealedRow[] = [];
-    for await (const row of walk) {
-      if (skipped < offset) skipped++;
-      else found.push(row);
-      if (found.length > limit) break;
+    if (first !== NOTHING_LEFT) {
+      await this.#walk(isBackwards, first, (row) => found.push(row) <= limit);
     }
-    if (skipped < offset) throw offsetOutOfRange(offset, skipped);
     const rows = found.slice(0, limit);
     const rank = cursor ? this.#rankOf(cursor) : offset;
-    const before = rows[0] ? await this.#before(rows[0].number, limit) : [];
+    const earlier = before ?? (rows[0] ? await this.#before(rows[0].number, limit) : []);
     const count = this.#isCounted ? this.#table.view.count(this.#table.instance) : undefined;
     const hasMore = found.length > limit;
     // A rank comes from the client.
@@ -85,10 +87,50 @@ class RowPageFinder {
       marks: {
         remaining: hasMore ? left : undefined,
         next: this.#cursor(found[limit], rank === undefined ? undefined : rank + limit),
-        previous: this.#cursor(before[before.length - 1], rank === undefined ? undefined : rank - before.length),
+        previous:
+          rows[0] && this.#cursor(earlier[earlier.length - 1], rank === undefined ? undefined : rank - earlier.length),
         locale: sort?.locale,
       },
     };
+  }
+
+  /**
+   * Where the rows behind an offset begin, undefined for the beginning; and the rows right before, nearest first, where they are known.
+   * @throws ManagementError invalid-value with app-tag offset-out-of-range
+   */
+  async #passOver(
+    offset: number,
+  ): Promise<{ readonly first: number | undefined; readonly before?: readonly SealedRow[] }> {
+    const { limit, isBackwards, where, whereKeys } = this.#page;
+    const { readsAll, view, instance } = this.#table;
+    if (offset === 0) return { first: undefined, before: [] };
+    if (readsAll && !where && !whereKeys) {
+      const count = view.count(instance);
+      if (offset > count) throw offsetOutOfRange(offset, count);
+      return { first: await this.#nth(offset) };
+    }
+    const passed: SealedRow[] = [];
+    let count = 0;
+    let first = NOTHING_LEFT;
+    await this.#walk(isBackwards, undefined, (row) => {
+      if (count === offset) first = row.number;
+      else if (passed.push(row) > 2 * limit + LOOK_EVERY) passed.splice(0, passed.length - limit);
+      return count++ < offset;
+    });
+    if (count < offset) throw offsetOutOfRange(offset, count);
+    return { first, before: passed.slice(-limit).reverse() };
+  }
+
+  async #nth(offset: number): Promise<number> {
+    const { view, instance } = this.#table;
+    const slice = new Slice();
+    let at: number | undefined;
+    for (let left = offset; left > 0; left -= SKIPPED_AT_ONCE) {
+      at = view.nth(instance, Math.min(left, SKIPPED_AT_ONCE), this.#page.isBackwards, at);
+      if (at === undefined) return NOTHING_LEFT;
+      await slice.end();
+    }
+    return at ?? NOTHING_LEFT;
   }
 
   /** One pass over the table: the rows from the beginning or the cursor on, and before the cursor, each as many as are needed. */
@@ -108,12 +150,14 @@ class RowPageFinder {
     const behind = new Smallest(order, offset + limit + 1);
     const before = new Smallest((a, b) => order(b, a), limit);
     let count = 0;
-    for await (const row of this.#wanted(false)) {
+    const textOf = this.#valueOf(sort);
+    await this.#walk(false, undefined, (row) => {
       count++;
-      const item = { row, value: this.#sortValue(row, sort) };
+      const item = { row, value: textOf(row) };
       if (first && order(item, first) < 0) before.add(item);
       else behind.add(item);
-    }
+      return true;
+    });
     const found = behind.items().slice(offset);
     const skipped = behind.items().slice(0, offset);
     if (skipped.length < offset) throw offsetOutOfRange(offset, count);
@@ -131,8 +175,11 @@ class RowPageFinder {
     };
   }
 
-  /** The rows that the caller sees and wants, from a number on. */
-  async *#wanted(isBackwards: boolean, from?: number): AsyncGenerator<SealedRow> {
+  /**
+   * The rows that the caller sees and wants, from a number on, for as long as `take` wants more.
+   * @throws ManagementError too-big when they are looked for among too many
+   */
+  async #walk(isBackwards: boolean, from: number | undefined, take: (row: SealedRow) => boolean): Promise<void> {
     const { view, instance } = this.#table;
     const { whereKeys } = this.#page;
     const rows = whereKeys
@@ -141,11 +188,19 @@ class RowPageFinder {
         ? view.sealedRowsBack(instance, from)
         : view.sealedRows(instance, from);
     const slice = new Slice();
+    const limit = this.#isByNode ? MAX_JUDGED_ROWS : Number.POSITIVE_INFINITY;
     let looked = 0;
     for (const row of rows) {
-      if (this.#isWanted(row)) yield row;
+      if (looked === limit) throw tooManyJudged();
+      if (this.#isWanted(row) && !take(row)) return;
       if (++looked % LOOK_EVERY === 0) await slice.end();
     }
+  }
+
+  /** Whether `where` takes a node for each row. */
+  get #isByNode(): boolean {
+    const { where, whereRow } = this.#page;
+    return where !== undefined && !(this.#table.readsAll && whereRow);
   }
 
   *#keyed(keys: readonly string[], isBackwards: boolean, from?: number): Generator<SealedRow> {
@@ -159,8 +214,9 @@ class RowPageFinder {
 
   #isWanted(row: SealedRow): boolean {
     const { readsAll, mayRead } = this.#table;
-    const { where } = this.#page;
+    const { where, whereRow } = this.#page;
     if (readsAll && !where) return true;
+    if (readsAll && whereRow) return whereRow(openRow(row.number, row.value));
     const entry = this.#entry(row);
     return (readsAll || mayRead(entry)) && (!where || where(entry));
   }
@@ -179,24 +235,26 @@ class RowPageFinder {
     const { sort } = this.#page;
     if (!value || !sort || !this.#isWanted({ number, value })) return undefined;
     const row = { number, value };
-    return { row, value: this.#sortValue(row, sort) };
+    return { row, value: this.#valueOf(sort)(row) };
   }
 
   /** What the caller does not see sorts nothing, or the order would tell of it. */
-  #sortValue(row: SealedRow, sort: SortOrder): string | undefined {
-    const leaf = sortLeaf(this.#entry(row), sort);
+  #valueOf(sort: SortOrder): (row: SealedRow) => string | undefined {
     const { readsAll, mayRead } = this.#table;
-    return leaf && (readsAll || mayRead(leaf)) ? leaf.value : undefined;
+    const [leaf, ...more] = sort.path;
+    const text = readsAll && leaf && more.length === 0 ? leafText(leaf) : undefined;
+    if (text) return ({ number, value }) => text(openRow(number, value));
+    return (row) => {
+      const found = sortLeaf(this.#entry(row), sort);
+      return found && (readsAll || mayRead(found)) ? found.value : undefined;
+    };
   }
 
   /** At most so many wanted rows before one, nearest first. */
   async #before(number: number, most: number): Promise<SealedRow[]> {
     const { isBackwards } = this.#page;
     const found: SealedRow[] = [];
-    for await (const row of this.#wanted(!isBackwards, isBackwards ? number + 1 : number - 1)) {
-      found.push(row);
-      if (found.length === most) break;
-    }
+    await this.#walk(!isBackwards, isBackwards ? number + 1 : number - 1, (row) => found.push(row) < most);
     return found;
   }
 
@@ -223,6 +281,15 @@ class RowPageFinder {
 }
 
 const LOOK_EVERY = 64;
+/** Stands behind all rows. */
+const NOTHING_LEFT = -1;
+
+function tooManyJudged(): ManagementError {
+  const message =
+    `where was asked of ${MAX_JUDGED_ROWS} bindings without an end: compare leaves with texts by = or !=, starts-with, contains, ` +
+    'and what and, or, not make of these; or name the ipv4-prefix';
+  return new ManagementError('too-big', { type: 'application', message });
+}
 
 function numberOfText(key: string): number {
   const prefix = parseIpv4Prefix(key);
@@ -239,6 +306,8 @@ class Smallest {
   readonly #order: (a: Sortable, b: Sortable) => number;
   readonly #most: number;
   #items: Sortable[] = [];
+  /** Nothing behind it is among them. */
+  #last: Sortable | undefined;
   /** How many were added. */
   count = 0;
 
@@ -249,8 +318,11 @@ class Smallest {
 
   add(item: Sortable): void {
     this.count++;
+    if (this.#last && this.#order(item, this.#last) > 0) return;
     this.#items.push(item);
-    if (this.#items.length >= 2 * this.#most + 64) this.#items = this.items();
+    if (this.#items.length < 2 * this.#most + 64) return;
+    this.#items = this.items();
+    this.#last = this.#items[this.#most - 1];
   }
 
   items(): Sortable[] {

@@ -7,10 +7,12 @@ import { randomBytes } from 'node:crypto';
 import type { ValidationFault, YangContext } from 'netconf-server';
 import { parseDateTime } from '../date-time.ts';
 import { MAX_PASSWORD_OCTETS, shaCrypt } from '../sha-crypt.ts';
+import type { DataNode } from '../state/data.ts';
 import type { ErrorInfo, ErrorTag } from '../state/errors.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { TreeValidation, ValueCheck } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import { lackingPaths } from './lacking.ts';
 import { isTooLongPath, LONGEST_PATH_OCTETS } from './path-texts.ts';
 import { writeXml } from './xml-data.ts';
 import { withModuleNames } from './xpath/module-names.ts';
@@ -132,8 +134,28 @@ function hashed(password: string, type: string): ReturnType<ValueCheck> {
 
 /** Validation of a whole small tree by a context: mandatory, must, when, leafref, unique, min- and max-elements. */
 export function treeValidation(context: YangContext): TreeValidation {
-  return (tree) => context.validateConfig([...writeXml(tree.children())].join('')).map(toError);
+  return (tree) => {
+    const faults = context.validateConfig([...writeXml(tree.children())].join(''));
+    const places = instancePlaces(tree, faults);
+    return faults.map((fault, index) => toError({ ...fault, path: places[index] ?? fault.path }));
+  };
 }
+
+/** The instances in which something is missing, by the place of the fault; libyang names them in the order of the tree. */
+function instancePlaces(tree: DataNode, faults: readonly ValidationFault[]): (string | undefined)[] {
+  const found = new Map<string, string[]>();
+  return faults.map((fault) => {
+    const { code, path, message } = fault;
+    if (!MISSING.includes(code)) return undefined;
+    const choice = code === 'mandatory-choice' ? infoOf(fault)?.['missing-choice'] : undefined;
+    const key = `${path} ${message}`;
+    const left = found.get(key) ?? lackingPaths(tree, { path, choice: choice?.toString() });
+    found.set(key, left);
+    return left.shift();
+  });
+}
+
+const MISSING: readonly string[] = ['mandatory', 'mandatory-choice', 'too-few'];
 
 function toError(fault: ValidationFault): ManagementError {
   const [tag, appTag] = TAGS[fault.code] ?? ['operation-failed'];

@@ -62,6 +62,10 @@ export class KeptRows extends RowSource {
     return this.#goOn(0, read);
   }
 
+  override nth(instance: string, count: number, isBackwards?: boolean, from?: number): number | undefined {
+    return this.#now().rows.nth(instance, count, isBackwards, from);
+  }
+
   count(instance: string): number {
     return this.#now().rows.count(instance);
   }

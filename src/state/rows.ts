@@ -30,6 +30,14 @@ export abstract class RowSource {
     return this.sealedRows(instance);
   }
 
+  /** The prefix of the row that `count` others stand before, from a prefix on or back; undefined when there is none. */
+  nth(instance: string, count: number, isBackwards = false, from?: number): number | undefined {
+    let left = count;
+    const rows = isBackwards ? this.sealedRowsBack(instance, from) : this.sealedRows(instance, from);
+    for (const { number } of rows) if (left-- === 0) return number;
+    return undefined;
+  }
+
   binding(instance: string, address: number, length: number): Binding | undefined {
     const number = prefixNumber(address, length);
     const value = this.sealed(instance, number);

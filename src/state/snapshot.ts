@@ -83,6 +83,20 @@ export class Snapshot extends RowSource {
     });
   }
 
+  /** The store passes over keys by itself, about ten a microsecond; no value is read. */
+  override nth(instance: string, count: number, isBackwards = false, from?: number): number | undefined {
+    const table = this.tableOf(instance);
+    if (table === undefined) return undefined;
+    this.#requireOpen();
+    const [low, high] = [tableKey(table), tableKey(table + 1)];
+    const start = from === undefined ? (isBackwards ? high : low) : rowKey(table, keyOfNumber(from));
+    const range = { start, end: isBackwards ? low : high, reverse: isBackwards, offset: count, limit: 1 };
+    for (const key of this.#environment.bindings.getKeys({ ...range, transaction: this.#transaction })) {
+      return numberOfKey(key, 2);
+    }
+    return undefined;
+  }
+
   count(instance: string): number {
     return this.head?.tables.get(instance)?.rows ?? 0;
   }

@@ -14,7 +14,7 @@ import { longestMatch } from './rows.ts';
 export interface View
   extends Pick<
     RowSource,
-    'binding' | 'bindings' | 'sealed' | 'sealedRows' | 'sealedRowsBack' | 'passingRows' | 'count'
+    'binding' | 'bindings' | 'sealed' | 'sealedRows' | 'sealedRowsBack' | 'passingRows' | 'nth' | 'count'
   > {
   readonly version: number;
   readonly time: Date;
@@ -59,6 +59,7 @@ export function openView(kept: KeptRows, { tree, rows, time, edition }: Shown): 
     sealedRows: (instance, from) => rows.sealedRows(instance, from),
     sealedRowsBack: (instance, from) => rows.sealedRowsBack(instance, from),
     passingRows: (instance) => rows.passingRows(instance),
+    nth: (instance, count, isBackwards, from) => rows.nth(instance, count, isBackwards, from),
     count: (instance) => rows.count(instance),
     isEmpty: (instance) => {
       for (const _ of rows.sealedRows(instance)) return false;

@@ -86,7 +86,7 @@ test('each page reads as many rows, wherever it is and however long the table', 
   assert.equal([...costs], [1 + 11 + 10]);
 });
 
-test('an offset is walked over; a key in where is a keyed read', () =>
+test('an offset is passed over in the store; a key in where is a keyed read', () =>
   withDatastores(async (datastores) => {
     await datastores.edit(OPERATOR, request(aftr()));
     const whole = { name: 'a', 'ipv4-pool': ['10.0.0.0/8'], 'binding-table': { binding: many(3_000) } };
@@ -98,7 +98,9 @@ test('an offset is walked over; a key in where is a keyed read', () =>
       view.close();
       return [rows.length, reads()];
     };
-    assert.equal(await cost({ offset: 2_000 }), [10, 2_000 + 11 + 10]);
+    assert.equal(await cost({ offset: 2_000 }), [10, 11 + 10]);
+    assert.equal(await cost({ offset: 2_000, isBackwards: true }), [10, 11 + 10]);
+    assert.equal(await cost({}), [10, 11]);
     const isIt = (entry: DataNode) => entry.leaf('ipv4-prefix') === '10.0.1.0/32';
     const [found, reads = 0] = await cost({ where: isIt, whereKeys: ['10.0.1.0/32'] });
     assert.is(found, 1);

@@ -44,7 +44,10 @@ export function refuseFaults({ operation, module }: Envelope, faults: readonly V
         message: `${operation.name}: ${message}`,
         appTag,
         path,
-        info: { 'bad-element': namedIn(message) ?? inside ?? (last || operation.name) },
+        info:
+          code === 'mandatory-choice'
+            ? { 'missing-choice': namedIn(message) ?? '' }
+            : { 'bad-element': namedIn(message) ?? inside ?? (last || operation.name) },
       });
     });
   const [first, ...others] = errors;

@@ -54,7 +54,6 @@ function establish(
   input: DataNode,
   { bodyEncoding, replyEncoding, origin }: RestconfRequest,
 ): Reply {
-  requireTarget(input);
   const [own, other] = bodyEncoding === 'xml' ? (['xml', 'json'] as const) : (['json', 'xml'] as const);
   const wanted = { encodings: [`encode-${own}`, `encode-${other}`] as const, unreadMs: LIMITS.unreadMs };
   const { subscription, revision } = operations.subscriptions.establish(caller, input, wanted);
@@ -72,18 +71,6 @@ function establish(
     if (leaf && value !== undefined) output.add(new DataNode(leaf, value));
   }
   return dataReply(replyEncoding, writeNodes(replyEncoding, [output]));
-}
-
-/** Here nothing else asks whether the mandatory choice of a target is made. @throws ManagementError missing-element */
-function requireTarget(input: DataNode): void {
-  if (input.child('stream') || input.child('datastore', PUSH)) return;
-  throw new ManagementError('missing-element', {
-    type: 'protocol',
-    appTag: 'missing-choice',
-    path: input.path,
-    message: 'establish-subscription needs a target: a stream or a datastore',
-    info: { 'missing-choice': 'target' },
-  });
 }
 
 /** Ends a subscription whose notifications nobody gets in time. */

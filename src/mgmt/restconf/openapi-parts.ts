@@ -3,14 +3,17 @@
 import { MEDIA_TYPES } from './media.ts';
 import type { Json } from './openapi-schema.ts';
 
-/** A query parameter, or a header field where the name begins with `if-`. */
+/** A query parameter, or a header field where the name is of one. */
 function parameter(name: string, description: string, schema: Json = { type: 'string' }): [string, Json] {
-  return [name, { name, in: name.startsWith('if-') ? 'header' : 'query', description, schema }];
+  const isField = name.startsWith('if-') || name === 'edit-comment';
+  return [name, { name, in: isField ? 'header' : 'query', description, schema }];
 }
 
 function oneOf(...words: readonly string[]): Json {
   return { type: 'string', enum: words };
 }
+
+const COUNT = { type: 'integer', minimum: 0, maximum: 4_294_967_295 };
 
 export const PARAMETERS: Json = Object.fromEntries([
   parameter('content', 'Configuration, state, or both (RFC 8040 §4.8.1)', oneOf('all', 'config', 'nonconfig')),
@@ -21,15 +24,44 @@ export const PARAMETERS: Json = Object.fromEntries([
     'Whether values nobody wrote are shown (§4.8.9)',
     oneOf('report-all', 'report-all-tagged', 'trim', 'explicit'),
   ),
+  [
+    'with-origin',
+    {
+      name: 'with-origin',
+      in: 'query',
+      description: 'Where each value comes from; of operational alone (RFC 8527 §3.2.2)',
+      allowEmptyValue: true,
+      schema: { type: 'string', enum: [''] },
+    },
+  ],
   parameter('insert', 'Place in a list of the user’s order (§4.8.5)', oneOf('first', 'last', 'before', 'after')),
   parameter('point', 'The entry that insert is relative to (§4.8.6)'),
   parameter('start-time', 'From when on (§4.8.7)', { type: 'string', format: 'date-time' }),
   parameter('stop-time', 'Until when (§4.8.8)', { type: 'string', format: 'date-time' }),
   parameter('filter', 'An XPath expression over each event (§4.8.4)'),
+  parameter('limit', 'How many entries at most, or unbounded (draft-ietf-netconf-list-pagination)'),
+  parameter('offset', 'How many entries to pass over', COUNT),
+  parameter('cursor', 'Where to begin, as next or previous of another page says'),
+  parameter('direction', 'Which way', oneOf('forwards', 'backwards')),
+  parameter('sort-by', 'A leaf of the entries to sort by, or none'),
+  parameter('locale', 'By the rules of which language texts are sorted'),
+  parameter('where', 'An XPath expression that is true for the entries wanted, or unfiltered'),
+  parameter('sublist-limit', 'How many entries of each list below, or unbounded'),
   parameter('if-match', 'Only while the entity-tag is this one (RFC 9110 §13.1.1)'),
   parameter('if-none-match', 'Only while it is another one; * for what is not there yet (RFC 9110 §13.1.2)'),
   parameter('if-modified-since', 'Only when there was a commit since (RFC 9110 §13.1.3)'),
   parameter('if-unmodified-since', 'Only when there was none since (RFC 9110 §13.1.4)'),
+  parameter('edit-comment', 'Goes on record with the edit'),
+  [
+    'datastore',
+    {
+      name: 'datastore',
+      in: 'path',
+      required: true,
+      description: 'A datastore of NMDA (RFC 8527 §3.1); running and candidate are edited',
+      schema: oneOf(...['running', 'candidate', 'intended', 'operational'].map((name) => `ietf-datastores:${name}`)),
+    },
+  ],
 ]);
 
 const MEANINGS: Readonly<Record<string, string>> = {
@@ -37,12 +69,17 @@ const MEANINGS: Readonly<Record<string, string>> = {
   401: 'User or password is missing or wrong',
   403: 'The user has no right to it',
   404: 'There is no such resource',
+  405: 'The resource does not take this method; Allow says which',
   406: 'The client takes no media type that there is',
   409: 'It does not go with what is there, or is locked',
   412: 'A precondition is false, or a rule of the model refuses it',
-  413: 'The body is too large',
+  413: 'The body is too large, or too much would have to be looked at',
+  414: 'Path and query are too long',
   415: 'The body has no media type that is taken',
+  416: 'The offset is behind the last entry',
+  431: 'The header fields are too large',
   500: 'It failed; the log says more',
+  501: 'That is not implemented',
 };
 
 /** Each with the body that says why; 304 has none. */
@@ -53,11 +90,28 @@ export const RESPONSES: Json = {
       status,
       {
         description,
+        ...(status === '405' && { headers: { allow: { description: 'Its methods', schema: { type: 'string' } } } }),
         content: { [MEDIA_TYPES.json]: { schema: { $ref: '#/components/schemas/errors' } }, [MEDIA_TYPES.xml]: {} },
       },
     ]),
   ),
 };
+
+export function parameterNamed(name: string): Json {
+  return { $ref: `#/components/parameters/${name}` };
+}
+
+export function failures(statuses: readonly string[]): Json {
+  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
+}
+
+export function ok(content: Json): Json {
+  return { description: 'As asked', content };
+}
+
+export function json(schema: Json): Json {
+  return { [MEDIA_TYPES.json]: { schema }, [MEDIA_TYPES.xml]: {} };
+}
 
 const TEXT = { type: 'string' };
 

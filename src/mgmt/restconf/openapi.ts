@@ -1,40 +1,48 @@
 /**
- * The OpenAPI 3.1 description of this face, made from the schema: data resources, operations and actions of our own model, and what
- * leads to them. It says what there is, not what a user may do: access control answers for itself.
+ * The OpenAPI 3.1 description of this face, made from the schema: the resources, operations and actions of every module, in
+ * `{+restconf}/data` and in each datastore of NMDA, and what leads to them. It says what there is, not what a user may do: access
+ * control answers for itself. A method that a path does not list is answered by 405.
  */
 
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import { STREAM } from '../events/streams.ts';
-import { EVENT_STREAM, MEDIA_TYPES, YANG_PATCH_TYPES } from './media.ts';
-import { FAULTS, PARAMETERS, RESPONSES } from './openapi-parts.ts';
+import { EVENT_STREAM } from './media.ts';
+import { dataMethods, invocation, OBJECT, plainReads } from './openapi-methods.ts';
+import { FAULTS, json, PARAMETERS, parameterNamed, RESPONSES } from './openapi-parts.ts';
 import type { Json } from './openapi-schema.ts';
-import { componentName, componentsOf, documentSchema, isData, objectSchema } from './openapi-schema.ts';
-import { allowedMethods, HOST_META, OPENAPI, operationsOf, ROOT } from './request.ts';
+import { componentsOf, isData } from './openapi-schema.ts';
+import { HOST_META, OPENAPI, operationsOf, ROOT } from './request.ts';
 
 const OWN_MODULE = 'gi-4over6';
+const DESCRIPTION =
+  'RESTCONF (RFC 8040) of all modules. XML is answered as JSON is. A method that a path does not list is answered by 405, with Allow.';
 
 /** The description as text; of one schema it is always the same. */
 export function openApi(schema: Schema): string {
   const { revision = '' } = schema.module(OWN_MODULE) ?? {};
-  const tops = schema.root.children.filter((node) => node.module === OWN_MODULE && isData(node));
-  const operations = operationsOf(schema).filter((node) => node.module === OWN_MODULE);
+  const tops = schema.root.children.filter(isData);
+  const operations = operationsOf(schema);
   const invoked = [...operations, ...tops.flatMap(actionsBelow)];
   return JSON.stringify({
     openapi: '3.1.0',
     info: {
       title: 'gi4over6: gateway and AFTR of Gateway-Initiated 4over6',
       version: revision,
-      description: `RESTCONF (RFC 8040) of the YANG module ${OWN_MODULE}. Other modules are resources in the same way. XML is answered as JSON is.`,
+      description: DESCRIPTION,
     },
     servers: [{ url: '/' }],
-    security: [{ basic: [] }],
+    security: [{ basic: [] }, { certificate: [] }],
     paths: Object.fromEntries([
       ...fixedPaths(),
-      ...tops.flatMap((node) => dataPaths(node, `${ROOT}/data/${OWN_MODULE}:${node.name}`, [])),
-      ...operations.map((node) => [`${ROOT}/operations/${node.qualifiedName}`, invocation(node, [])]),
+      ...datastorePaths(tops, `${ROOT}/data`, []),
+      ...datastorePaths(tops, `${ROOT}/ds/{datastore}`, [parameterNamed('datastore')]),
+      ...operations.map((node) => [`${ROOT}/operations/${node.qualifiedName}`, invocation(node)]),
     ]),
     components: {
-      securitySchemes: { basic: { type: 'http', scheme: 'basic' } },
+      securitySchemes: {
+        basic: { type: 'http', scheme: 'basic' },
+        certificate: { type: 'mutualTLS', description: 'A client certificate that is mapped to a user' },
+      },
       parameters: PARAMETERS,
       responses: RESPONSES,
       schemas: {
@@ -52,158 +60,82 @@ function actionsBelow(node: SchemaNode): SchemaNode[] {
 
 /** Resources that are there whatever the model says. */
 function fixedPaths(): [string, Json][] {
-  const object = { type: 'object' };
-  const read = (summary: string, content: Json) => ({
-    get: { summary, responses: { 200: ok(content), ...failures(['401', '406']) } },
+  const read = (summary: string) => plainReads(summary, json(OBJECT), ['406']);
+  const text = { schema: { type: 'string' } };
+  const events = { [EVENT_STREAM]: text };
+  const path = (name: string, description: string) => ({
+    parameters: [{ name, in: 'path', required: true, description, schema: { type: 'string' } }],
   });
-  const anyMethod = { ...edits(undefined, object), get: readOperation(undefined, object) };
-  const query = ['start-time', 'stop-time', 'filter'].map(parameter);
-  const events = { description: 'Notifications', content: { [EVENT_STREAM]: { schema: { type: 'string' } } } };
+  const period = ['start-time', 'stop-time', 'filter'];
   return [
+    [HOST_META, open(plainReads('Where RESTCONF is', { 'application/xrd+xml': {} }, []))],
+    [OPENAPI, plainReads('This description', { 'application/json': { schema: OBJECT } }, [])],
+    [ROOT, read('The API')],
+    [`${ROOT}/yang-library-version`, read('Revision of the YANG library')],
+    [`${ROOT}/operations`, read('Names of all operations')],
     [
-      HOST_META,
+      `${ROOT}/modules/{file}`,
       {
-        get: {
-          security: [],
-          summary: 'Where RESTCONF is',
-          responses: { 200: { description: 'A link', content: { 'application/xrd+xml': {} } } },
-        },
+        ...path('file', 'NAME.yang or NAME@REVISION.yang, as the YANG library gives them'),
+        ...plainReads('Text of a YANG module', { 'application/yang': text }, ['403', '404']),
       },
     ],
-    [
-      OPENAPI,
-      {
-        get: {
-          summary: 'This description',
-          responses: { 200: ok({ 'application/json': { schema: object } }), ...failures(['401']) },
-        },
-      },
-    ],
-    [ROOT, read('The API', json(object))],
-    [`${ROOT}/yang-library-version`, read('Revision of the YANG library', json(object))],
-    [`${ROOT}/operations`, read('Names of all operations', json(object))],
-    [`${ROOT}/data`, anyMethod],
     ...(['json', 'xml'] as const).map((encoding): [string, Json] => [
       `${ROOT}/streams/${STREAM}/${encoding}`,
-      {
-        get: {
-          summary: `Events in ${encoding.toUpperCase()}`,
-          parameters: query,
-          responses: { 200: events, ...failures(['400', '401', '406', '409']) },
-        },
-      },
+      plainReads(`Events in ${encoding.toUpperCase()}`, events, ['406', '409'], period),
     ]),
+    [
+      `${ROOT}/subscriptions/{id}`,
+      {
+        ...path('id', 'As establish-subscription answers it (RFC 8650)'),
+        ...plainReads('Notifications of a dynamic subscription', events, ['404', '406', '409']),
+      },
+    ],
   ];
 }
 
+/** Without a user. */
+function open(methods: Json): Json {
+  return Object.fromEntries(
+    Object.entries(methods).map(([method, value]) => [method, { ...Object(value), security: [] }]),
+  );
+}
+
+/** A datastore and all resources in it. */
+function datastorePaths(tops: readonly SchemaNode[], root: string, keys: readonly Json[]): [string, Json][] {
+  const place = { inDatastore: keys.length > 0 };
+  const datastore: [string, Json] = [root, { ...shared(keys), ...dataMethods({ node: undefined, ...place }) }];
+  return [datastore, ...tops.flatMap((node) => dataPaths(node, `${root}/${node.module}:${node.name}`, keys, place))];
+}
+
 /** The paths of a data node and of all below it; `keys` are the parameters of the path so far. */
-function dataPaths(node: SchemaNode, path: string, keys: readonly Json[]): [string, Json][] {
-  if (node.kind === 'action') return [[path, invocation(node, keys)]];
+function dataPaths(
+  node: SchemaNode,
+  path: string,
+  keys: readonly Json[],
+  place: { readonly inDatastore: boolean },
+): [string, Json][] {
+  // Operational has them alone, where `{+restconf}/data` is the same (RFC 8527 §3.1).
+  if (node.kind === 'action') return place.inDatastore ? [] : [[path, { ...shared(keys), ...invocation(node) }]];
   if (!isData(node)) return [];
-  if (node.kind === 'anydata' || node.kind === 'anyxml') return [];
-  if (!node.isList) return [[path, dataResource(node, keys)], ...below(node, path, keys)];
-  const all = { get: readOperation(node, documentSchema(node)), ...(keys.length > 0 && { parameters: keys }) };
-  if (node.kind === 'list' && node.keys.length === 0) return [[path, all]];
+  const below = (at: string, all: readonly Json[]) =>
+    node.children.flatMap((child) => dataPaths(child, `${at}/${child.qualifiedName}`, all, place));
+  if (!node.isList) return [[path, { ...shared(keys), ...dataMethods({ node, ...place }) }], ...below(path, keys)];
+  const whole: [string, Json] = [path, { ...shared(keys), ...dataMethods({ node, ...place, isWholeList: true }) }];
+  // Values of leaf-lists of state may repeat, and entries without a key have no path.
+  if (node.kind === 'list' && node.keys.length === 0) return [whole];
   const names = node.kind === 'leaf-list' ? ['value'] : node.keys;
   const own = names.map((name) => pathParameter(node, name));
   const entry = `${path}=${own.map(({ name }) => `{${name}}`).join(',')}`;
   const parameters = [...keys, ...own];
-  return [[path, all], [entry, dataResource(node, parameters)], ...below(node, entry, parameters)];
+  return [whole, [entry, { ...shared(parameters), ...dataMethods({ node, ...place }) }], ...below(entry, parameters)];
 }
 
-function below(node: SchemaNode, path: string, keys: readonly Json[]): [string, Json][] {
-  return node.children.flatMap((child) => dataPaths(child, `${path}/${child.qualifiedName}`, keys));
+function shared(keys: readonly Json[]): Json {
+  return keys.length > 0 ? { parameters: keys } : {};
 }
 
 function pathParameter(node: SchemaNode, key: string): Json & { readonly name: string } {
   const description = `${key} of ${node.name}; a slash in it is %2F, a comma %2C`;
   return { name: `${node.name}-${key}`, in: 'path', required: true, description, schema: { type: 'string' } };
-}
-
-function dataResource(node: SchemaNode, keys: readonly Json[]): Json {
-  const document = documentSchema(node);
-  const parameters = keys.length > 0 && { parameters: keys };
-  // A key never changes while its entry is there.
-  const isFixed = node.isKey || !node.config;
-  return { ...parameters, get: readOperation(node, document), ...(!isFixed && edits(node, document)) };
-}
-
-function readOperation(node: SchemaNode | undefined, document: Json): Json {
-  const names = ['content', 'depth', 'fields', 'with-defaults', 'if-none-match', 'if-modified-since'];
-  const statuses = ['304', '400', '401', '404', '406'];
-  return {
-    ...said(node),
-    parameters: names.map(parameter),
-    responses: { 200: { ...ok(json(document)), headers: EDITION }, ...failures(statuses) },
-  };
-}
-
-const EDITION = {
-  etag: { description: 'Of the whole configuration; any commit changes it', schema: { type: 'string' } },
-  'last-modified': { description: 'Time of the last commit', schema: { type: 'string' } },
-};
-const CONDITIONS = ['if-match', 'if-none-match', 'if-unmodified-since'];
-const REFUSALS = ['400', '401', '403', '404', '409', '412', '413', '415'];
-
-/** The methods that change a resource, as far as it has them. */
-function edits(node: SchemaNode | undefined, document: Json): Json {
-  const kind = node ? { kind: 'data' as const, schema: node, steps: [] } : { kind: 'datastore' as const };
-  const methods: readonly string[] = allowedMethods(kind);
-  const body = { required: true, content: json(document) };
-  const plain = CONDITIONS.map(parameter);
-  const placed = [...['insert', 'point'].map(parameter), ...plain];
-  const done = { 204: { description: 'Made, durable and applied', headers: EDITION }, ...failures(REFUSALS) };
-  const made = { 201: { description: 'Created', headers: EDITION }, ...done };
-  const patches = Object.values(YANG_PATCH_TYPES).map((type) => [type, {}]);
-  const patch = { required: true, content: { ...body.content, ...Object.fromEntries(patches) } };
-  const patched = { 200: { description: 'A YANG Patch was made', content: json({ type: 'object' }) }, ...done };
-  return {
-    ...(methods.includes('POST') && {
-      post: {
-        ...said(node),
-        parameters: placed,
-        requestBody: { required: true, content: json({ type: 'object' }) },
-        responses: made,
-      },
-    }),
-    put: { ...said(node), parameters: placed, requestBody: body, responses: made },
-    patch: { ...said(node), parameters: plain, requestBody: patch, responses: patched },
-    ...(methods.includes('DELETE') && { delete: { ...said(node), parameters: plain, responses: done } }),
-  };
-}
-
-/** An operation or an action. */
-function invocation(node: SchemaNode, keys: readonly Json[]): Json {
-  const wrapped = (kind: string) => {
-    const inner = node.children.find((child) => child.kind === kind && child.children.length > 0);
-    const name = `${node.module}:${kind}`;
-    return inner && { type: 'object', required: [name], properties: { [name]: objectSchema(inner) } };
-  };
-  const [input, output] = [wrapped('input'), wrapped('output')];
-  const result = output ? { 200: ok(json(output)) } : {};
-  const responses = { ...result, 204: { description: 'Done' }, ...failures([...REFUSALS, '500']) };
-  const requestBody = input && { requestBody: { content: json(input) } };
-  return { ...(keys.length > 0 && { parameters: keys }), post: { ...said(node), ...requestBody, responses } };
-}
-
-function said(node: SchemaNode | undefined): Json {
-  return node
-    ? { summary: node.name, tags: [componentName(node).split('_')[1] ?? OWN_MODULE] }
-    : { summary: 'The datastore' };
-}
-
-function parameter(name: string): Json {
-  return { $ref: `#/components/parameters/${name}` };
-}
-
-function failures(statuses: readonly string[]): Json {
-  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
-}
-
-function ok(content: Json): Json {
-  return { description: 'As asked', content };
-}
-
-function json(schema: Json): Json {
-  return { [MEDIA_TYPES.json]: { schema }, [MEDIA_TYPES.xml]: {} };
 }

@@ -10,6 +10,7 @@ import type { ValueCheck } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { PageRequest, SortOrder } from '../page.ts';
 import { hasCursors, parseCursor } from '../page.ts';
+import { rowCondition } from '../row-condition.ts';
 import { toBoolean } from '../xpath/conversions.ts';
 import type { XPathSource } from '../xpath/document.ts';
 import { canPassBelow, XPathDocument } from '../xpath/document.ts';
@@ -158,7 +159,7 @@ function condition(
   list: SchemaNode,
   text: string,
   source: EntrySource,
-): Pick<PageRequest, 'where' | 'whereKeys'> {
+): Pick<PageRequest, 'where' | 'whereRow' | 'whereKeys'> {
   const prefixes = Object.fromEntries(schema.modules.map(({ name, namespace }) => [name, namespace]));
   const expression = expressionOf(text, prefixes, list);
   if (list.rows && mayReachStatistics(expression)) {
@@ -171,6 +172,7 @@ function condition(
       const document = new XPathDocument({ ...source, root: entry }, MAX_WORK);
       return toBoolean(new Evaluation(document, canonical).evaluate(expression));
     },
+    whereRow: list.rows ? rowCondition(expression, list, canonical) : undefined,
     whereKeys: list.rows ? keysIn(expression, list, canonical) : undefined,
   };
 }

@@ -79,9 +79,11 @@ function replyOf(
   const schema = steps[steps.length - 1]?.schema ?? reading.root.schema;
   const found = entries ? walk(entries) : targetNodes(reading, steps);
   const nodes = query.withOrigin ? withOrigins(found) : found;
-  const first = nodes.next();
-  if (first.done && steps.length > 0 && !entries) throw notFound(`there is no ${printDataPath(steps)}`);
-  if (first.done && replyEncoding === 'xml' && steps.length > 0 && !request.isXmlList) throw noDocument('no');
+  const isDocument = replyEncoding === 'xml' && steps.length > 0 && !request.isXmlList;
+  const begun = take(nodes, isDocument ? 2 : 1);
+  if (begun.length === 0 && steps.length > 0 && !entries) throw notFound(`there is no ${printDataPath(steps)}`);
+  // Before conditions: these count for nothing where the answer is a refusal (RFC 9110 §13.2.1).
+  if (isDocument && begun.length !== 1) throw noDocument(begun.length === 0 ? 'no' : 'several');
   const hasEdition = schema.config && hasTag(ds);
   const form = request.isXmlList ? 'xml-list' : replyEncoding;
   requireUnchanged(conditions, hasEdition ? reading : undefined, true, [form]);
@@ -92,9 +94,8 @@ function replyOf(
     reading.close();
     return { status: 304, headers: { ...headers, ...CACHE_HEADERS } };
   }
-  const all = first.done ? [] : prepend(first.value, nodes);
-  const { shown, rows } = limited(all, reading, query.sublistLimit);
-  const isEmptyList = first.done === true && steps.length > 0;
+  const { shown, rows } = limited(prepend(begun, nodes), reading, query.sublistLimit);
+  const isEmptyList = begun.length === 0 && steps.length > 0;
   const body = isEmptyList && replyEncoding === 'json' ? [emptyList(schema)] : bodyOf(request, schema, shown, rows);
   const type = request.isXmlList ? { 'content-type': XML_LIST } : {};
   const reply = dataReply(replyEncoding, body, { ...headers, ...type });
@@ -133,29 +134,13 @@ function bodyOf(
   rows: Rows,
 ): Iterable<Piece> {
   if (schema.isRoot) return datastoreBody(replyEncoding, nodes, rows);
-  return isXmlList ? xmlList(nodes, rows) : resourceBody(replyEncoding, nodes, rows, schema.isList);
+  return isXmlList ? xmlList(nodes, rows) : writeNodes(replyEncoding, nodes, rows);
 }
 
 function* xmlList(nodes: Iterable<DataNode>, rows: Rows): Generator<Piece> {
   yield `<lpg:xml-list xmlns:lpg="${PAGINATION_NAMESPACE}">`;
   yield* writeNodes('xml', nodes, rows);
   yield '</lpg:xml-list>';
-}
-
-function resourceBody(encoding: Encoding, nodes: Iterable<DataNode>, rows: Rows, isList: boolean): Iterable<Piece> {
-  if (encoding === 'json' || !isList) return writeNodes(encoding, nodes, rows);
-  return writeNodes(encoding, onlyOne(nodes), rows);
-}
-
-/** Of entries with pauses between. @throws RestconfFault for several, before the first is given */
-function* onlyOne(nodes: Iterable<DataNode>): Generator<DataNode> {
-  let only: DataNode | undefined;
-  for (const node of nodes) {
-    if (node instanceof Pause) yield node;
-    else if (only) throw noDocument('several');
-    else only = node;
-  }
-  if (only) yield only;
 }
 
 /** RFC 8040 §4.3. */
@@ -182,7 +167,18 @@ function* walk(nodes: Iterable<DataNode>): Generator<DataNode> {
   yield* nodes;
 }
 
-function* prepend(first: DataNode, rest: Iterable<DataNode>): Generator<DataNode> {
-  yield first;
+/** At most so many nodes. Two need no waiting: a table that waits for statistics has its first two entries (counted-rows.ts). */
+function take(nodes: Iterator<DataNode>, most: number): DataNode[] {
+  const taken: DataNode[] = [];
+  while (taken.length < most) {
+    const next = nodes.next();
+    if (next.done) break;
+    taken.push(next.value);
+  }
+  return taken;
+}
+
+function* prepend(begun: readonly DataNode[], rest: Iterable<DataNode>): Generator<DataNode> {
+  yield* begun;
   yield* rest;
 }

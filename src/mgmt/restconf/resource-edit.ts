@@ -4,6 +4,8 @@ import type { DataNode, Insert } from '../../state/data.ts';
 import { entryId } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller, Edition, EditRequest } from '../../state/request.ts';
+import { bindingToNode, openRow } from '../../state/rows.ts';
+import { rowSchema } from '../row-node.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
 import { badRequest } from './fault.ts';
@@ -28,11 +30,24 @@ export async function lookAt(
 
 /** The one resource that a body or a value holds. @throws ManagementError malformed-message for none or several */
 export function onlyChild(top: DataNode): DataNode {
-  const [child, ...more] = top.childMap.values();
   const rows = top.bulk?.size ?? 0;
-  if (child && more.length === 0 && rows === 0) return child;
+  const [child, ...more] = [...top.childMap.values(), ...(rows === 1 ? entriesOf(top) : [])];
+  if (child && more.length === 0 && rows <= 1) return child;
   const message = `expected one resource in the body, ${top.size + rows} came`;
   throw new ManagementError('malformed-message', { type: 'rpc', message });
+}
+
+/** Entries that came as rows, as they stand in a short body. */
+function entriesOf(table: DataNode): DataNode[] {
+  const schema = rowSchema(table);
+  return [...(table.bulk?.numbers() ?? [])].flatMap((number) => {
+    const value = table.bulk?.get(number);
+    if (!value) return [];
+    const entry = bindingToNode(schema, openRow(number, value));
+    // A row knows it, but no edit names it.
+    entry.remove(entry.child('origin')?.id ?? '');
+    return [entry];
+  });
 }
 
 /** Whether the node is the one the steps lead to. @throws RestconfFault 400 for another resource, key or value */

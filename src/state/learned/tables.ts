@@ -76,6 +76,11 @@ export class ActiveRows extends RowSource {
     return this.#base.count(learnedTable(aftr)) === 0 ? this.#base.passingRows(aftr) : this.sealedRows(aftr);
   }
 
+  override nth(aftr: string, count: number, isBackwards?: boolean, from?: number): number | undefined {
+    const hasLearned = this.#base.count(learnedTable(aftr)) > 0;
+    return hasLearned ? super.nth(aftr, count, isBackwards, from) : this.#base.nth(aftr, count, isBackwards, from);
+  }
+
   count(aftr: string): number {
     return this.#base.count(aftr) + this.#base.count(learnedTable(aftr));
   }

@@ -150,6 +150,38 @@ test('DELETE: 204, then 404', () =>
     assert.is((await box.curl(`${AFTR}/ipv4-pool=192.0.2.0%2F24`, { method: 'DELETE' })).status, 204);
   }));
 
+/** White space that makes a body a long one, which is read in another way. */
+const PADDING = ' '.repeat(20_000);
+const B_XML =
+  '<binding xmlns="urn:gi-4over6"><ipv4-prefix>192.0.2.0/25</ipv4-prefix><gateway-ipv6-address>2001:db8:a::1</gateway-ipv6-address></binding>';
+const PADDED = [
+  ['JSON, behind', JSON_TYPE, bindingBody() + PADDING],
+  ['JSON, in the middle', JSON_TYPE, bindingBody().replace('}]', `}${PADDING}]`)],
+  ['JSON, in the entry', JSON_TYPE, bindingBody().replace(',', `,${PADDING}`)],
+  ['JSON, before', JSON_TYPE, PADDING + bindingBody()],
+  ['XML, behind', XML_TYPE, B_XML + PADDING],
+  ['XML, in the entry', XML_TYPE, B_XML.replace('</ipv4-prefix>', `</ipv4-prefix>${PADDING}`)],
+] as const;
+for (const [where, type, body] of PADDED) {
+  test(`R18 R19 R23: one binding in a body of ${body.length} octets, white space ${where}`, () =>
+    program.run(async (box) => {
+      const send = async (method: string, path: string, text: string = body) =>
+        (await box.curl(path, { method, body: text, headers: [`Content-Type: ${type}`] })).status;
+      assert.is(await send('POST', TABLE), 201);
+      assert.equal(await entries(box), [B]);
+      assert.is(await send('POST', TABLE), 409);
+      assert.is(await send('PUT', B_URL), 204);
+      assert.is(await send('PATCH', B_URL), 204);
+      assert.is(await send('PUT', `${TABLE}/binding=192.0.2.0%2F26`), 400);
+      assert.is(await send('DELETE', B_URL), 204);
+      assert.is(await send('PUT', B_URL), 201);
+      assert.equal(await entries(box), [B]);
+      const two = bindingBody().replace(/\[(.*)\]/, (_, one: string) => `[${one},${one.replace('/25', '/26')}]`);
+      if (type === JSON_TYPE) assert.is(await send('POST', TABLE, two + PADDING), 400);
+      assert.equal(await entries(box), [B]);
+    }));
+}
+
 test('RFC 7951 §4: names at the top of a body have their module', () =>
   program.run(async ({ curl }) => {
     const bodies = [

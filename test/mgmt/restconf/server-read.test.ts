@@ -130,6 +130,35 @@ test('resources in XML', () =>
     assert.is((await get(`${DATA}/gi-4over6:softwire/aftr`)).status, 200);
   }));
 
+/** [path, whether it is one document] */
+const LISTS = [
+  [`${TABLE}/binding`, false],
+  [`${AFTR}/ipv4-pool`, false],
+  [`${DATA}/ietf-system:system/authentication/user`, false],
+  [`${DATA}/gi-4over6:softwire/aftr`, true],
+] as const;
+test('R06 R10 R34: a list in XML is refused alike by GET and HEAD, with any condition', () =>
+  program.run(async ({ curl, addBindings }) => {
+    await addBindings(BINDINGS);
+    for (const [path, isOne] of LISTS) {
+      for (const query of ['', '?content=config', '?limit=2', '?depth=1']) {
+        const entry = await curl(AFTR, { headers: [`Accept: ${XML_TYPE}`] });
+        for (const condition of ['', `If-None-Match: ${entry.headers.etag}`, 'If-None-Match: *', 'If-Match: "x"']) {
+          const headers = [`Accept: ${XML_TYPE}`, ...(condition === '' ? [] : [condition])];
+          const [get, head] = [
+            await curl(path + query, { headers }),
+            await curl(path + query, { headers, method: 'HEAD' }),
+          ];
+          const what = `${path}${query} ${condition}: ${get.status} ${head.status} ${get.body}`;
+          assert.is(head.status, get.status, what);
+          if (!isOne) assert.is(get.status, 400, what);
+          else assert.ok([200, 304, 412].includes(get.status), what);
+          assert.is(head.headers['content-type'], get.headers['content-type'], what);
+        }
+      }
+    }
+  }));
+
 test('R08 R09 R41: a leaf that nobody set has the default that is in use (RFC 8040 §3.5.4)', () =>
   program.run(async ({ curl, tag }) => {
     for (const query of ['', '?content=config', '?with-defaults=report-all']) {
