@@ -378,6 +378,26 @@ for (const [name, src, end, sentPackets] of [
   });
 }
 
+for (const [name, leaves, sentPackets] of [
+  ['without an encapsulation limit', {}, 1],
+  ['with an encapsulation limit', { 'encapsulation-limit': 4 }, 1],
+  ['with an encapsulation limit, in fragments again', { 'encapsulation-limit': 4, 'softwire-payload-mtu': 1_240 }, 2],
+] as const) {
+  test(`live: a tunnel packet in fragments that turns round, ${name}: how the whole ended (D139)`, async () => {
+    const turned = ipv4({ src: DEVICE, dst: '198.51.101.9', ttl: 9, payload: udp(1_400) });
+    const pieces = fragments(turned, 1_200, { src: '2001:db8:a::1' });
+    const { forwarding } = await engineFor('aftr', leaves);
+    forwarding.setWatched(0xc6_33_64_0a);
+    const run = pumpOver(forwarding);
+    run(pieces.slice(0, 1));
+    forwarding.takeWatched();
+    run(pieces.slice(1));
+    // As it went on: that hop was ours.
+    const went = ipv4({ src: DEVICE, dst: '198.51.101.9', ttl: 8, payload: udp(1_400) });
+    assert.equal(seenBy(forwarding), [[['ipv6', 'hairpinned', turned.length / 2, sentPackets], went.slice(0, 40)]]);
+  });
+}
+
 test('live: fragments that another worker hands to worker 0 are shown there alone', async () => {
   const forwarding = new Forwarding('aftr', 2, 1_000, allocateShared);
   forwarding.setInstances(planInstances('aftr', readConfiguration({ 'gi-4over6:softwire': { aftr: [AFTR] } })));
