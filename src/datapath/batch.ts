@@ -45,6 +45,11 @@ export class Batch {
   readonly otherRows: Int32Array;
   /** Row of the gateway that a refused packet came from; 0 when it is not counted. Only where the slow path or junk decided. */
   readonly violators: Int32Array;
+  /**
+   * Where the inner packet of a tunnel packet lies that the slow path has met, which a new outer header leaves as it is; else -1.
+   * Only of packets of earlier batches, and of those that somebody has set to -1 before.
+   */
+  readonly inners: Int32Array;
   outputs = 0;
   readonly output: Int32Array;
   /** The packet that caused each output. */
@@ -73,6 +78,7 @@ export class Batch {
     this.rows = new Int32Array(places);
     this.otherRows = new Int32Array(places);
     this.violators = new Int32Array(places);
+    this.inners = new Int32Array(places);
     const outputs = capacity + SPARE_OUTPUTS;
     this.output = new Int32Array(outputs * OUTPUT_WORDS);
     this.owners = new Int32Array(outputs);
@@ -107,6 +113,7 @@ export class Batch {
     if (this.late === LATE_PACKETS || !this.hasRoom(1, HEADROOM + octets)) return -1;
     const k = this.capacity + this.late++;
     this.at[k] = this.takeScratch(HEADROOM + octets) + HEADROOM;
+    this.inners[k] = -1;
     return k;
   }
 

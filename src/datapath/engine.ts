@@ -132,7 +132,7 @@ export class Engine {
     const gateways = gatewaysOf(memory, this.#table);
     const errors = new Icmpv6Errors(this.#softwires, budget, gateways);
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker, gateways);
-    const violations = new Violations(memory.statistics, this.#table.rows);
+    const violations = new Violations(memory.statistics, this.#table.rows, capacity);
     const refusals = new GatewayRefusals({
       softwires: this.#softwires,
       errors,
@@ -189,12 +189,13 @@ export class Engine {
       const done = batch.sides[k] === 4 ? this.#encapsulate(batch, k) : this.#decapsulate(batch, k);
       if (!done) this.#decide(batch, k);
     }
-    this.#junk.settle();
+    this.#junk.settle(batch);
     this.#slowPath.decideLate(batch);
   }
 
   #decide(batch: Batch, k: number): void {
     if (!this.#slowBudget.admits(batch, k) && this.#junk.drop(batch, k, this.#softwireOf[k] ?? 0)) return;
+    this.#junk.noteAll(batch);
     this.#slowPath.decide(batch, k);
     this.#slowBudget.charge(batch.verdicts[k] ?? 0);
   }
@@ -204,7 +205,9 @@ export class Engine {
     this.#readKeys(batch);
     this.#resolve(this.#keys, batch.rows, batch.count);
     this.#resolve(this.#otherKeys, batch.otherRows, batch.count);
-    if (this.#readRows(batch.rows, batch.count) < 0) this.#choosePortSets(batch);
+    const hasShared = this.#readRows(batch.rows, batch.count) < 0;
+    if (hasShared) this.#choosePortSets(batch);
+    this.#junk.hasShared = hasShared;
   }
 
   #readKeys(batch: Batch): void {

@@ -7,7 +7,8 @@
  *     record: octets of the packet, instance it is held for, the packet in whole words
  *
  * No source can fill a ring for others: strangers, to whom no row leads, have the first half of it; beyond that a source has a
- * share of what passes, counted in windows of a quarter of the ring.
+ * share of what passes, counted in windows of a quarter of the ring, and in the last quarter no more than a packet of it: twenty
+ * sources that somebody forges leave room for others.
  *
  * What a worker puts in becomes visible when the worker has counted it as held, all of a batch at once. A full ring
  * takes nothing: the fragment is dropped and counted.
@@ -31,6 +32,9 @@ const HALF = RING_WORDS >> 1;
 const WINDOW_SHIFT = 14;
 /** Words of a window that one source may have when the ring is more than half full; a single packet may be larger. */
 const SHARE = 1 << 12;
+/** The same in the last quarter: a packet of 1,500 octets. */
+const LAST_SHARE = 384;
+const THREE_QUARTERS = RING_WORDS - (RING_WORDS >> 2);
 const SLOTS = 256;
 /** Nobody is to be woken. */
 export const NO_WAKE = -1;
@@ -65,7 +69,7 @@ export class FragmentSender {
     const count = (octets + 3) >> 2;
     const head = Atomics.load(this.#words, this.#base + HEAD);
     const full = ((this.#tail - head) | 0) + RECORD_HEADER + count;
-    if (full > RING_WORDS || (source !== ONLY_SOURCE && !this.#isInShare(source, count, full > HALF))) return false;
+    if (full > RING_WORDS || (source !== ONLY_SOURCE && !this.#isInShare(source, count, full))) return false;
     const records = this.#base + RECORDS;
     const tail = this.#tail;
     this.#words[records + (tail & MASK)] = octets;
@@ -78,15 +82,16 @@ export class FragmentSender {
     return true;
   }
 
-  /** Whether a source may have so many words more; they are noted. */
-  #isInShare(source: number, count: number, isNarrow: boolean): boolean {
-    if (source === STRANGER) return !isNarrow;
+  /** Whether a source may have so many words more, by which the ring would be `full`; they are noted. */
+  #isInShare(source: number, count: number, full: number): boolean {
+    if (source === STRANGER) return full <= HALF;
     const window = this.#tail >>> WINDOW_SHIFT;
     if (window !== this.#window) this.#taken.fill(0);
     this.#window = window;
     const slot = source & (SLOTS - 1);
     const taken = this.#taken[slot] ?? 0;
-    if (isNarrow && taken > 0 && taken + count > SHARE) return false;
+    const share = full > THREE_QUARTERS ? LAST_SHARE : SHARE;
+    if (full > HALF && taken > 0 && taken + count > share) return false;
     this.#taken[slot] = taken + count;
     return true;
   }

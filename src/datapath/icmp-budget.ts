@@ -1,22 +1,25 @@
 /**
  * How many ICMP errors an instance may send (RFC 4443 §2.4 (f), RFC 1812 §4.3.2.8): a token bucket for each instance and
- * kind of error, in shared memory. All workers of a role draw on the same bucket, so a rate is that of the instance
+ * family, in shared memory. All workers of a role draw on the same bucket, so rate and burst are those of the instance
  * however many workers there are; a lock word keeps their steps apart.
  *
- * Kinds: the errors of a family have the same rate and burst, but a bucket for each kind, by who can cause them. Who scans
- * addresses that nothing holds, or forges ICMPv6 errors, takes nothing from path MTU discovery and traceroute; who sends tunnel
- * packets from made-up addresses takes nothing from what gateways are told.
+ * Kinds: who causes errors of one kind must not take those of another. Who scans addresses that nothing holds, or forges ICMPv6
+ * errors, takes nothing from path MTU discovery and traceroute; who sends tunnel packets from made-up addresses takes nothing
+ * from what gateways are told. What a kind has used fades with the time in which the bucket fills. A kind that has used its
+ * share of a burst leaves a guard to those that have not: of a bucket that ran over nothing, then half of all that flows in, until the guard
+ * is 0.3 of a burst, or one token for each of them. So one kind after a pause has a whole burst, one that keeps to its share of the rate finds a token
+ * two tokens' time after the burst of any other, and no more than burst and rate of the family ever leave. A burst of one
+ * has no room for a guard: kinds get what they come for first.
  *
- * Fairness: what a source has used is kept beside the bucket, and fades with the time in which the bucket fills. A
- * source that has used something gets a token only while as much is left after it: n sources that all ask without end
- * leave about the n-th part of the bucket to one that comes new. A source that nobody else asks beside may empty a full
- * bucket, and then has the rate, but for the reserve that grows first and is for others. So after a pause any source has a
- * whole burst, one that comes new seldom finds nothing, and no more than burst and rate ever leave. Sources fall into
- * slots by a keyed hash: those that share a slot share their use.
+ * Fairness: what a source has used is kept by kind, and fades likewise. A source that has used something gets a token
+ * only while as much is left after it: n sources that all ask without end leave about the n-th part of what their kind may
+ * have to one that comes new. A source that nobody else of its kind asks beside has all of that, but for a reserve of 0.2 of a
+ * burst that grows first and is for others. Sources fall into slots by a keyed hash: those that share a slot share their use.
  *
- *     bucket (words):   0 lock   1-2 sent   3-4 suppressed
- *     bucket (doubles): 0 rate a second   1 burst   2 tokens   3 time of the last step   4 use of all
- *                       5 reserve   6.. slots of: use, its time
+ *     kind (words):     0 lock, in the first of a family   1-2 sent   3-4 suppressed
+ *     family (doubles): 0 rate a second   1 burst   2 tokens   3 time of the last step   4 guard   5 the most it is
+ *                       6 use up to which a kind keeps to its share
+ *     kind (doubles):   0 use   1 its time   2 reserve   3.. slots of: use, its time
  */
 
 import type { ErrorCounters } from '../control.ts';
@@ -36,6 +39,7 @@ export const RELAYED = 3;
 export const ABOUT_TUNNEL = 4;
 /** The same from any other address, which may be made up. */
 export const ABOUT_STRANGER = 5;
+const FIRST_ICMPV6 = ABOUT_TUNNEL;
 const KINDS = 6;
 
 /** The kinds of each family. */
@@ -45,22 +49,33 @@ export const ICMPV6_ERRORS: readonly number[] = [ABOUT_TUNNEL, ABOUT_STRANGER];
 const LOCK = 0;
 const SENT = 1;
 const SUPPRESSED = 3;
-const BUCKET_WORDS = 8;
+const KIND_WORDS = 8;
 
 const RATE = 0;
 const BURST = 1;
 const TOKENS = 2;
 const STEPPED_MS = 3;
-const USE = 4;
-const RESERVE = 5;
-const FIRST_SLOT = 6;
-const SLOTS = 256;
-const BUCKET_DOUBLES = FIRST_SLOT + 2 * SLOTS;
-/** Part of a burst that a bucket which was empty keeps for others than the one source that asks. */
-const RESERVED = 0.4;
+const GUARD = 4;
+const FULL_GUARD = 5;
+const SHARE = 6;
+const FAMILY_DOUBLES = 8;
 
-const WORDS = KINDS * MAX_INSTANCES * BUCKET_WORDS;
-const OCTETS = WORDS * 4 + KINDS * MAX_INSTANCES * BUCKET_DOUBLES * 8;
+const USE = 0;
+const RESERVE = 2;
+const FIRST_SLOT = 3;
+const SLOTS = 256;
+const KIND_DOUBLES = FIRST_SLOT + 2 * SLOTS;
+
+/** Parts of a burst: what a kind beyond its share leaves to other kinds, and a source that asks alone to others of its kind. */
+const GUARDED = 0.3;
+const RESERVED = 0.2;
+/** Part of what flows in by which the guard grows; of an empty bucket the first token is anybody's. */
+const GROWTH = 0.5;
+
+const FAMILIES = 2;
+const INSTANCE_DOUBLES = FAMILIES * FAMILY_DOUBLES + KINDS * KIND_DOUBLES;
+const WORDS = KINDS * MAX_INSTANCES * KIND_WORDS;
+const OCTETS = WORDS * 4 + MAX_INSTANCES * INSTANCE_DOUBLES * 8;
 
 export class IcmpBudget {
   readonly memory: SharedArrayBuffer;
@@ -76,25 +91,30 @@ export class IcmpBudget {
     this.#seed = seed | 0;
   }
 
-  /** Control thread: an instance gets a number that another may have had; its bucket is full, its counts are zero. */
+  /** Control thread: an instance gets a number that another may have had; its buckets have no limits, its counts are zero. */
   begin(instance: number): void {
-    const word = this.#bucketWord(instance, 0);
-    this.#words.fill(0, word, word + KINDS * BUCKET_WORDS);
-    const bucket = this.#bucket(instance, 0);
-    this.#doubles.fill(0, bucket, bucket + KINDS * BUCKET_DOUBLES);
+    const word = this.#word(instance, 0);
+    this.#words.fill(0, word, word + KINDS * KIND_WORDS);
+    const from = instance * INSTANCE_DOUBLES;
+    this.#doubles.fill(0, from, from + INSTANCE_DOUBLES);
   }
 
-  /** Control thread, workers held: errors a second and at once of each of `kinds`; a bucket whose limits change is full. */
+  /** Control thread, workers held: errors a second and at once of a family; a bucket whose limits change is full. */
   setLimits(instance: number, kinds: readonly number[], rate: number, burst: number): void {
-    for (const kind of kinds) this.#setLimits(this.#bucket(instance, kind), rate, burst);
-  }
-
-  #setLimits(bucket: number, rate: number, burst: number): void {
-    if (this.#doubles[bucket + RATE] === rate && this.#doubles[bucket + BURST] === burst) return;
-    this.#doubles.fill(0, bucket, bucket + BUCKET_DOUBLES);
-    this.#doubles[bucket + RATE] = rate;
-    this.#doubles[bucket + BURST] = burst;
-    this.#doubles[bucket + TOKENS] = burst;
+    const [first = 0] = kinds;
+    const family = this.#family(instance, first);
+    if (this.#doubles[family + RATE] === rate && this.#doubles[family + BURST] === burst) return;
+    this.#doubles.fill(0, family, family + FAMILY_DOUBLES);
+    this.#doubles[family + RATE] = rate;
+    this.#doubles[family + BURST] = burst;
+    this.#doubles[family + TOKENS] = burst;
+    this.#doubles[family + FULL_GUARD] = Math.min(burst - 1, Math.max(kinds.length - 1, burst * GUARDED));
+    // What a use has faded to when the next part of the rate is due: u with (u + 1) exp(-kinds / burst) = u.
+    this.#doubles[family + SHARE] = 1 / Math.expm1(kinds.length / burst);
+    for (const kind of kinds) {
+      const at = this.#kind(instance, kind);
+      this.#doubles.fill(0, at, at + KIND_DOUBLES);
+    }
   }
 
   /**
@@ -102,48 +122,80 @@ export class IcmpBudget {
    * address) stands for has caused. It is counted as sent or as suppressed.
    */
   take(instance: number, kind: number, source: number, nowMs: number): boolean {
-    const word = this.#bucketWord(instance, kind);
-    const granted = tryLock(this.#words, word + LOCK) && this.#step(this.#bucket(instance, kind), source, nowMs, word);
+    const word = this.#word(instance, kind);
+    const lock = this.#word(instance, kind < FIRST_ICMPV6 ? 0 : FIRST_ICMPV6) + LOCK;
+    let granted = false;
+    if (tryLock(this.#words, lock)) {
+      granted = this.#step(instance, kind, source, nowMs);
+      unlock(this.#words, lock);
+    }
     addOne(this.#words, word + (granted ? SENT : SUPPRESSED));
     return granted;
   }
 
   /** Worker: `count` errors of a kind were due that were not asked for, or found no room. */
   addSuppressed(instance: number, kind: number, count: number): void {
-    addToCount(this.#words, this.#bucketWord(instance, kind) + SUPPRESSED, count);
+    addToCount(this.#words, this.#word(instance, kind) + SUPPRESSED, count);
   }
 
   /** Reader: errors of an instance, of all of `kinds` together, since `begin`. */
   read(instance: number, kinds: readonly number[]): ErrorCounters {
     const sum = (count: number): number =>
-      kinds.reduce((all, kind) => all + readCount(this.#words, this.#bucketWord(instance, kind) + count), 0);
+      kinds.reduce((all, kind) => all + readCount(this.#words, this.#word(instance, kind) + count), 0);
     return { sent: sum(SENT), suppressed: sum(SUPPRESSED) };
   }
 
-  /** One token of the bucket, which is locked and is not any more afterwards. */
-  #step(bucket: number, source: number, nowMs: number, word: number): boolean {
+  /** One token of the bucket, which is locked. */
+  #step(instance: number, kind: number, source: number, nowMs: number): boolean {
     const doubles = this.#doubles;
-    const burst = doubles[bucket + BURST] ?? 0;
-    const rateMs = (doubles[bucket + RATE] ?? 0) / 1_000;
-    const passedMs = Math.max(0, nowMs - (doubles[bucket + STEPPED_MS] ?? 0));
-    const tokens = Math.min(burst, (doubles[bucket + TOKENS] ?? 0) + passedMs * rateMs);
-    const reserve = tokens >= burst ? 0 : (doubles[bucket + RESERVE] ?? 0);
-    const all = (doubles[bucket + USE] ?? 0) * Math.exp((-passedMs * rateMs) / burst);
-    const slot = bucket + FIRST_SLOT + 2 * this.#slotOf(source);
-    const idleMs = Math.max(0, nowMs - (doubles[slot + 1] ?? 0));
-    const use = (doubles[slot] ?? 0) * Math.exp((-idleMs * rateMs) / burst);
-    const isFair = tokens >= 1 && (use < 1 || use + 1 <= tokens);
-    const isAlone = tokens >= 1 + reserve && all - use < 1;
-    const granted = isFair || isAlone;
-    const left = granted ? tokens - 1 : tokens;
-    doubles[bucket + STEPPED_MS] = nowMs;
-    doubles[bucket + TOKENS] = left;
-    doubles[bucket + USE] = granted ? all + 1 : all;
-    doubles[bucket + RESERVE] = left < 1 ? Math.min(burst * RESERVED, burst - 1) : reserve;
-    doubles[slot] = granted ? use + 1 : use;
-    doubles[slot + 1] = nowMs;
-    unlock(this.#words, word + LOCK);
+    const family = this.#family(instance, kind);
+    const at = this.#kind(instance, kind);
+    const burst = doubles[family + BURST] ?? 0;
+    if (burst === 0) return false;
+    const rateMs = (doubles[family + RATE] ?? 0) / 1_000;
+    this.#fill(family, burst, rateMs, nowMs);
+    const tokens = doubles[family + TOKENS] ?? 0;
+    const ofKind = this.#faded(at + USE, nowMs, rateMs / burst);
+    const isWithinShare = ofKind <= (doubles[family + SHARE] ?? 0);
+    const open = isWithinShare ? tokens : tokens - Math.max(0, doubles[family + GUARD] ?? 0);
+    const slot = at + FIRST_SLOT + 2 * this.#slotOf(source);
+    const use = this.#faded(slot, nowMs, rateMs / burst);
+    const reserve = isWithinShare || tokens >= burst ? 0 : (doubles[at + RESERVE] ?? 0);
+    const isFair = open >= 1 && (use < 1 || use + 1 <= open);
+    const isAlone = open >= 1 + reserve && ofKind - use < 1;
+    // Of a full bucket nobody gains by a refusal.
+    const granted = isFair || isAlone || tokens >= burst;
+    if (granted) {
+      const guard = doubles[family + GUARD] ?? 0;
+      doubles[family + TOKENS] = tokens - 1;
+      doubles[family + GUARD] = guard <= 0 && tokens < 2 ? -GROWTH : Math.min(guard, tokens - 1);
+      doubles[at + USE] = ofKind + 1;
+      doubles[slot] = use + 1;
+    }
+    const left = granted ? open - 1 : open;
+    doubles[at + RESERVE] =
+      left < 1 ? Math.max(0, Math.min(burst * RESERVED, burst - 1 - (doubles[family + FULL_GUARD] ?? 0))) : reserve;
     return granted;
+  }
+
+  /** What has flowed into a bucket since the last step. One that ran over has no guard: nobody has asked for long. */
+  #fill(family: number, burst: number, rateMs: number, nowMs: number): void {
+    const doubles = this.#doubles;
+    const flowed = Math.max(0, nowMs - (doubles[family + STEPPED_MS] ?? 0)) * rateMs;
+    const tokens = (doubles[family + TOKENS] ?? 0) + flowed;
+    const guard = Math.min(doubles[family + FULL_GUARD] ?? 0, (doubles[family + GUARD] ?? 0) + flowed * GROWTH);
+    doubles[family + TOKENS] = Math.min(burst, tokens);
+    doubles[family + GUARD] = tokens >= burst + 1 ? 0 : guard;
+    doubles[family + STEPPED_MS] = nowMs;
+  }
+
+  /** A use as it is now, of which `fading` goes in a millisecond; its time, which stands behind it, is now. */
+  #faded(at: number, nowMs: number, fading: number): number {
+    const doubles = this.#doubles;
+    const use = (doubles[at] ?? 0) * Math.exp(-Math.max(0, nowMs - (doubles[at + 1] ?? 0)) * fading);
+    doubles[at] = use;
+    doubles[at + 1] = nowMs;
+    return use;
   }
 
   #slotOf(source: number): number {
@@ -151,11 +203,15 @@ export class IcmpBudget {
     return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 24;
   }
 
-  #bucketWord(instance: number, kind: number): number {
-    return (instance * KINDS + kind) * BUCKET_WORDS;
+  #word(instance: number, kind: number): number {
+    return (instance * KINDS + kind) * KIND_WORDS;
   }
 
-  #bucket(instance: number, kind: number): number {
-    return (instance * KINDS + kind) * BUCKET_DOUBLES;
+  #family(instance: number, kind: number): number {
+    return instance * INSTANCE_DOUBLES + (kind < FIRST_ICMPV6 ? 0 : FAMILY_DOUBLES);
+  }
+
+  #kind(instance: number, kind: number): number {
+    return instance * INSTANCE_DOUBLES + FAMILIES * FAMILY_DOUBLES + kind * KIND_DOUBLES;
   }
 }

@@ -65,7 +65,7 @@ export class Icmpv6Errors {
    */
   send(batch: Batch, k: number, error: number, parameter: number, softwire: number, at: number, len: number): boolean {
     const { buf } = batch;
-    if (!this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS) || !this.#mayBeAnswered(buf, at, len)) return false;
+    if (!this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS) || !this.#mayBeAnswered(batch, at, len)) return false;
     const quoted = Math.min(len, LARGEST_QUOTE);
     const total = IPV6_HEADER_LEN + ICMPV6_HEADER_LEN + quoted;
     const instance = this.#softwires.instance(softwire);
@@ -121,9 +121,9 @@ export class Icmpv6Errors {
     return isKnown ? ABOUT_TUNNEL : ABOUT_STRANGER;
   }
 
-  #mayBeAnswered(from: Uint8Array, at: number, len: number): boolean {
-    if (isMartianSource(from, at + IPV6_SOURCE) || isMulticast(from, at + IPV6_DESTINATION)) return false;
-    if (this.#softwires.byLocalOctets(from, at + IPV6_SOURCE) !== 0) return false;
-    return mayCauseIcmpv6Error(from, at, len);
+  #mayBeAnswered({ buf, words }: Batch, at: number, len: number): boolean {
+    if (isMartianSource(buf, at + IPV6_SOURCE) || isMulticast(buf, at + IPV6_DESTINATION)) return false;
+    if (this.#softwires.byLocal(words, (at + IPV6_SOURCE) >> 2) !== 0) return false;
+    return mayCauseIcmpv6Error(buf, at, len);
   }
 }

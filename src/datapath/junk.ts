@@ -8,7 +8,7 @@ import type { Batch } from './batch.ts';
 import type { Role } from './engine.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
 import { ABOUT_TUNNEL, ABOUT_UNBOUND } from './icmp-budget.ts';
-import { FLAG_ICMPV6_ERRORS, ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
+import { FLAG_ICMPV6_ERRORS, ROW_SHIFT, SOFTWIRE_LOCAL, SOFTWIRE_SHIFT } from './layout.ts';
 import { sameFourWords, swapWord } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import { ANY_OWN, NO_HOSTS, touchesOwn } from './own-addresses.ts';
@@ -40,6 +40,8 @@ export interface JunkParts {
 }
 
 export class Junk {
+  /** Whether the row of a packet of the batch is that of a shared address. */
+  hasShared = false;
   readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
@@ -51,6 +53,8 @@ export class Junk {
   #suppressed = 0;
   #instance = 0;
   #kind = 0;
+  /** Where the last packet of the batch came to that was looked at here. */
+  #lastSoftwire = 0;
 
   constructor(role: Role, table: TableReader, softwires: Softwires, own: OwnAddresses, parts: JunkParts) {
     this.#isGateway = role === 'gateway';
@@ -62,8 +66,19 @@ export class Junk {
     this.#budget = parts.budget;
   }
 
-  /** After a batch: what was suppressed in it is counted. */
-  settle(): void {
+  /** After a batch: what was put off in it is noted, and what was suppressed is counted. */
+  settle(batch: Batch): void {
+    this.noteAll(batch);
+    this.#countSuppressed();
+    this.#lastSoftwire = 0;
+  }
+
+  /** What was put off is noted, before anything else is: the last inner source of a gateway is that of its last packet. */
+  noteAll(batch: Batch): void {
+    this.#violations.settle(batch);
+  }
+
+  #countSuppressed(): void {
     if (this.#suppressed === 0) return;
     this.#budget.addSuppressed(this.#instance, this.#kind, this.#suppressed);
     this.#suppressed = 0;
@@ -103,7 +118,7 @@ export class Junk {
     if (!isPlainOuter(words, w, len) || !isSoundIpv4(batch, inner, len - OUTER_LEN)) return false;
     if (mayBeMartian(words[w + OUTER_SOURCE_WORD] ?? 0) || touchesOwn(this.#own.words, words, inner, ANY_OWN))
       return false;
-    const softwire = this.#softwires.byLocal(words, w + OUTER_DESTINATION_WORD);
+    const softwire = this.#softwireTo(words, w + OUTER_DESTINATION_WORD);
     if (softwire === 0) return false;
     if (this.#isGateway) {
       const remote = (softwire << SOFTWIRE_SHIFT) + SOFTWIRE_REMOTE_WORD;
@@ -120,16 +135,25 @@ export class Junk {
     return !isBound && this.#refuse(batch, k, DROP_SOURCE_MISMATCH, softwire, source);
   }
 
+  /** As `byLocal`; most of a flood comes to one tunnel address. */
+  #softwireTo(words: Int32Array, w: number): number {
+    const last = (this.#lastSoftwire << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL;
+    if (this.#lastSoftwire === 0 || !sameFourWords(this.#softwires.words, last, words, w)) {
+      this.#lastSoftwire = this.#softwires.byLocal(words, w);
+    }
+    return this.#lastSoftwire;
+  }
+
   /** Whether an address has a row all the same: the ports of what is not plain are for the slow path to find. */
   #mayBeShared(address: number): boolean {
-    return this.#table.lookup(address) !== 0;
+    return this.hasShared && this.#table.lookup(address) !== 0;
   }
 
   /** `source` is the inner one. */
   #refuse(batch: Batch, k: number, verdict: number, softwire: number, source: number): boolean {
     const w = (batch.at[k] ?? 0) >> 2;
     this.#end(batch, k, verdict, softwire);
-    this.#violations.note(batch, k, this.#softwires.instance(softwire), w, source);
+    this.#violations.noteLater(batch, k, this.#softwires.instance(softwire), w, source);
     if (this.#isRefusalDue(batch.words, w, softwire)) this.#suppress(softwire, ABOUT_TUNNEL);
     return true;
   }
@@ -143,7 +167,7 @@ export class Junk {
 
   #suppress(softwire: number, kind: number): void {
     const instance = this.#softwires.instance(softwire);
-    if (instance !== this.#instance || kind !== this.#kind) this.settle();
+    if (instance !== this.#instance || kind !== this.#kind) this.#countSuppressed();
     this.#instance = instance;
     this.#kind = kind;
     this.#suppressed++;

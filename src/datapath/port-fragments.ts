@@ -6,8 +6,10 @@
  *   3. at the end of a batch, copies whose first fragment has come are decided as if they had come now; those that waited
  *      too long are dropped
  *
- * Both stores are of fixed size, and the oldest make room, so no sender can fill them for good. Ports are kept
- * in sixteen rings, by source, and one more for those who may not send what they sent; of the copies that wait the packets of
+ * Both stores are of fixed size, and the oldest make room, so no sender can fill them for good. Ports are kept in a ring for
+ * the first few packets of each source in a quarter of a second; what comes beyond that in sixteen others, by source; and in one
+ * more for those who may not send what they sent. So what is kept in the first ring stays for as long as its places last at that
+ * rate, whatever comes: 64 a second of each source, also of those that somebody forges. Of the copies that wait the packets of
  * one source have a share at most, and who has most of them makes room. A packet of the tunnel is found under its outer source
  * too: no subscriber can end what another has begun.
  */
@@ -24,8 +26,14 @@ import { setU8, setU16, u32 } from './wire/octets.ts';
 const RING = 256;
 const RINGS = 16;
 const RING_OF_REFUSED = RINGS;
-const KNOWN = (RINGS + 1) * RING;
-const BUCKETS = 4_096;
+/** The ring of the first packets of each source, its places, and how many of a source come in there in a period. */
+const RING_OF_FIRST = RINGS + 1;
+const FIRST_PLACES = 4_096;
+const FIRST_OF_SOURCE = 16;
+const FIRST_PERIOD_MS = 250;
+const SOURCE_SLOT_BITS = 12;
+const KNOWN = (RINGS + 1) * RING + FIRST_PLACES;
+const BUCKETS = 8_192;
 /** The ports of a packet are known so long: as long as RFC 791 §3.2 lets a reassembly take. */
 const KNOWN_MS = 15_000;
 /** Fragments that wait at a time, and so many of one source at most. */
@@ -53,7 +61,10 @@ export class PortFragments {
   readonly #next = new Int32Array(KNOWN).fill(NONE);
   readonly #bucketOf = new Int32Array(KNOWN).fill(NONE);
   /** Of each ring: the place that is given away next. */
-  readonly #nextKnown = new Int32Array(RINGS + 1);
+  readonly #nextKnown = new Int32Array(RINGS + 2);
+  /** Of each slot of sources: when its period began, and how many packets of it came since. */
+  readonly #periods = new Float64Array(1 << SOURCE_SLOT_BITS).fill(Number.NEGATIVE_INFINITY);
+  readonly #inPeriod = new Int32Array(1 << SOURCE_SLOT_BITS);
   /** Whether a first fragment came since copies were looked at. */
   #hasNews = false;
 
@@ -98,9 +109,9 @@ export class PortFragments {
     // One that comes again is the newest now: in its old place it would make room as if it were old.
     const known = this.#find();
     if (known !== NONE) this.#unlink(known);
-    const ring = isRefused ? RING_OF_REFUSED : this.#sourceHash(outer) & (RINGS - 1);
+    const ring = isRefused ? RING_OF_REFUSED : this.#ringOf(this.#sourceHash(outer), nowMs);
     const next = this.#nextKnown[ring] ?? 0;
-    this.#nextKnown[ring] = (next + 1) % RING;
+    this.#nextKnown[ring] = (next + 1) % (ring === RING_OF_FIRST ? FIRST_PLACES : RING);
     const place = ring * RING + next;
     this.#unlink(place);
     this.#keys.set(this.#key, place * KEY_WORDS);
@@ -168,6 +179,18 @@ export class PortFragments {
   }
 
   // Known ports ---------------------------------------------------------------------------------------------------------
+
+  #ringOf(source: number, nowMs: number): number {
+    const slot = source >>> (32 - SOURCE_SLOT_BITS);
+    if (nowMs - (this.#periods[slot] ?? 0) >= FIRST_PERIOD_MS) {
+      this.#periods[slot] = nowMs;
+      this.#inPeriod[slot] = 0;
+    }
+    const count = this.#inPeriod[slot] ?? 0;
+    if (count >= FIRST_OF_SOURCE) return source & (RINGS - 1);
+    this.#inPeriod[slot] = count + 1;
+    return RING_OF_FIRST;
+  }
 
   #readKey(buf: Uint8Array, at: number, outer: number): void {
     const key = this.#key;

@@ -188,6 +188,16 @@ export class RowCounters {
     return this.#counting[1 + instance] === 1;
   }
 
+  /**
+   * Brings the words of refusals of `count` rows into the cache together: an atomic addition waits for memory, and lets nothing
+   * else be waited for meanwhile.
+   */
+  fetchRefused(rows: Int32Array, count: number): void {
+    let all = 0;
+    for (let i = 0; i < count; i++) all |= this.#refused[(rows[i] ?? 0) << REFUSED_SHIFT] ?? 0;
+    this.#fetched[0] = all;
+  }
+
   /** The gateway of `row` has sent a packet with an inner source (unsigned) that is not bound to it. */
   noteRefused(row: number, source: number, nowMs: number): void {
     const word = row << REFUSED_SHIFT;

@@ -330,6 +330,7 @@ export class SlowPath {
     packet.at = at;
     packet.outer = outer;
     if (!ipv4.isIpv4(buf, at, len) || !ipv4.hasValidChecksum(buf, batch.words, at)) return DROP_MALFORMED_IPV4;
+    batch.inners[packet.k] = at;
     const source = ipv4.source(buf, at);
     if (this.#isNoHost(source) || this.#byIpv4Address(source) !== 0 || this.#own.isHost(source)) {
       return DROP_MARTIAN_IPV4_SOURCE;

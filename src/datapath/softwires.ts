@@ -178,12 +178,6 @@ export class Softwires {
     }
   }
 
-  /** The same for 16 octets anywhere; for what is rare. */
-  byLocalOctets(octets: Uint8Array, at: number): number {
-    const words = new Int32Array(octets.slice(at, at + 16).buffer);
-    return this.byLocal(words, 0);
-  }
-
   /** The first softwire whose instance has this ipv4-address; 0 when there is none. */
   byIpv4Address(address: number): number {
     const highest = this.words[HIGHEST] ?? 0;

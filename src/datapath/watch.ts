@@ -6,8 +6,7 @@
  *   2. after it they get their verdict; and packets are added that were decided in it and came in another shape, or before:
  *      tunnel packets that the last fragment made whole, and fragments that had waited for the ports of the first one
  *
- * A tunnel fragment on its way to worker 0 is left to that one. Of a packet that is sent on into a tunnel with the
- * encapsulation limit, what step 2 would add is overwritten by then, and left out.
+ * A tunnel fragment on its way to worker 0 is left to that one.
  *
  *     word 0: the watched address as a word of a packet; 0 when nothing is watched, which is all a worker then looks at
  *     lane, one a worker: packets written, packets taken, packets left out because the lane was full, then slots:
@@ -91,7 +90,10 @@ export class Watch {
     for (let k = 0; k < batch.count; k++) {
       const inner = innerAt(batch, k, batch.lengths[k] ?? 0, this.#walk);
       if (isOf(batch, inner, address)) this.#keepPacket(lane, batch, k, batch.lengths[k] ?? 0, sideOf(batch, k));
-      else if (inner < 0 && sideOf(batch, k) === 6 && this.#walk.end === WALK_FRAGMENT) this.#later.push(k);
+      else if (inner < 0 && sideOf(batch, k) === 6 && this.#walk.end === WALK_FRAGMENT) {
+        batch.inners[k] = -1;
+        this.#later.push(k);
+      }
     }
     return true;
   }
@@ -126,7 +128,9 @@ export class Watch {
     const at = batch.at[k] ?? 0;
     const isInner = batch.sides[k] === 6;
     const len = isInner ? IPV6_HEADER_LEN + payloadLength(batch.buf, at) : (batch.lengths[k] ?? 0);
-    const inner = innerAt(batch, k, len, this.#walk);
+    // One that turned round has another outer header by now, which may begin elsewhere.
+    const known = batch.inners[k] ?? -1;
+    const inner = known >= 0 ? known : innerAt(batch, k, len, this.#walk);
     if (!isOf(batch, inner, address)) return;
     this.#keepPacket(lane, batch, k, totalLength(batch.buf, inner), batch.sides[k] ?? 0, inner);
   }

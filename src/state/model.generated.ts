@@ -71,14 +71,15 @@ export interface Icmpv4Errors {
   /** Whether errors are sent about IPv4 packets that end here or in the tunnel. */
   readonly generateIcmpv4Errors: boolean;
   /**
-   * Average rate of ICMPv4 errors of each of four kinds, which take nothing from each other: about packets to
-   * addresses that nothing holds, about other packets from the IPv4 side, about packets that came through the
-   * tunnel, and errors relayed from inside the tunnel. In messages per second.
+   * Average rate of ICMPv4 errors. They are of four kinds: about packets to addresses that nothing holds, about other
+   * packets from the IPv4 side, about packets that came through the tunnel, and errors relayed from inside the
+   * tunnel. Each kind has a quarter of the rate for itself, and what the others leave. In messages per second.
    */
   readonly icmpv4Rate: number;
   /**
-   * How many ICMPv4 errors of each kind may leave at once. One gateway, or one host where none takes part, may cause
-   * all of them; the next ones, up to four tenths as many, are kept for others. In messages.
+   * How many ICMPv4 errors may leave at once. One gateway, or one host where none takes part, may cause all of them;
+   * the next ones, up to half as many, are kept for other kinds and sources. A burst of less than 4 has too little
+   * room for that. In messages.
    */
   readonly icmpv4Burst: number;
 }
@@ -98,13 +99,14 @@ export interface Icmpv6Errors {
   /** Whether errors are sent about tunnel packets that end here. */
   readonly generateIcmpv6Errors: boolean;
   /**
-   * Average rate of ICMPv6 errors of each of two kinds, which take nothing from each other: about packets from the
-   * gateways of bindings, or from the AFTR of a gateway, and about packets from all others. In messages per second.
+   * Average rate of ICMPv6 errors. They are of two kinds: about packets from the gateways of bindings, or from the
+   * AFTR of a gateway, and about packets from all others. Each kind has half of the rate for itself, and what the
+   * other leaves. In messages per second.
    */
   readonly icmpv6Rate: number;
   /**
-   * How many ICMPv6 errors of each kind may leave at once. One source may cause all of them; the next ones, up to
-   * four tenths as many, are kept for others. In messages.
+   * How many ICMPv6 errors may leave at once. One source may cause all of them; the next ones, up to half as many,
+   * are kept for the other kind and other sources. A burst of 1 has no room for that. In messages.
    */
   readonly icmpv6Burst: number;
 }

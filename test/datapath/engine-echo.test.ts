@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { addCases, comparable, engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { fragments } from '../helpers/fragments.ts';
-import { icmpv6, ipv6 } from '../helpers/packets.ts';
+import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** Echo to a tunnel address, from anybody (D103). */
 const test = suite('engine-echo');
@@ -79,5 +79,16 @@ for (const [octets, pieces] of [
     assert.is(packetCounts(engine.counters())['ipv6 replied'], Math.ceil((octets + 8) / 1_232));
   });
 }
+
+test('an answer whose fragments find no room in the batch is not sent, and counts as write-failed', async () => {
+  const engine = await engineFor('aftr', { 'softwire-payload-mtu': 500 });
+  // In fragments of 488 octets they take all room that there is beside one output a packet.
+  const sized = (octets: number) => ipv4({ src: '203.0.113.80', dst: '198.51.100.10', payload: udp(octets) });
+  const full = [...new Array<string>(30).fill(sized(65_000)), sized(34_100), sized(600), sized(600), sized(600)];
+  engine.run([...full, whole(1_453)]);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 forwarded': full.length, 'ipv6 write-failed': 1 });
+  assert.is(engine.run([whole(1_453)]).length, 2);
+  assert.is(packetCounts(engine.counters())['ipv6 replied'], 1);
+});
 
 test.run();

@@ -56,7 +56,7 @@ for (const perSecond of [20, 100, 1_000]) {
     assert.is(answered(engine, perSecond, scan, tooBig, isTooBig), 40);
     const { sent, suppressed } = icmpv4Errors(engine);
     assert.is(sent + suppressed, 20 * perSecond + 40);
-    assert.ok(sent >= 40 + 190 && sent <= 40 + 220, `${sent} sent`);
+    assert.ok(sent >= 190 && sent <= 10 + 200, `${sent} sent`);
   });
 
   test(`nor a traceroute through the tunnel (D28, D96, D104, seed ${seed})`, async () => {
@@ -103,7 +103,7 @@ for (const [name, flood] of floods) {
     assert.is(answered(engine, 1_000, flood, othersLastHop, isToOther), 40);
     const { sent, suppressed } = icmpv4Errors(engine);
     assert.is(sent + suppressed, 20_040);
-    assert.ok(sent >= 200 && sent <= 40 + 220, `${sent} sent`);
+    assert.ok(sent >= 180 && sent <= 10 + 200, `${sent} sent`);
   });
 }
 
@@ -139,7 +139,7 @@ test(`strangers send tunnel packets from made-up addresses: a gateway is told of
   assert.is(answered(engine, 1_000, flood, refused, isToOther), 40);
   const { sent, suppressed } = engine.counters()[0]?.icmpv6Errors ?? { sent: 0, suppressed: 0 };
   assert.is(sent + suppressed, 20_040);
-  assert.ok(sent >= 40 + 190 && sent <= 40 + 220, `${sent} sent`);
+  assert.ok(sent >= 190 && sent <= 10 + 200, `${sent} sent`);
 });
 
 test(`strangers send a gateway what it does not speak, from made-up addresses: its AFTR is told of its own (D95, D97, seed ${seed})`, async () => {
@@ -151,7 +151,7 @@ test(`strangers send a gateway what it does not speak, from made-up addresses: i
   assert.is(answered(engine, 1_000, flood, unknown(AFTR), toAftr), 40);
 });
 
-test(`1,000 spoofs in a second, of gateways and of strangers: burst and rate of each kind, and no more (D95, seed ${seed})`, async () => {
+test(`1,000 spoofs in a second, of gateways and of strangers: burst and rate of both together, and no more (D95, seed ${seed})`, async () => {
   const engine = await engineFor('aftr');
   const told = { gateways: 0, strangers: 0 };
   for (let ms = 0; ms < 1_000; ms++) {
@@ -159,9 +159,10 @@ test(`1,000 spoofs in a second, of gateways and of strangers: burst and rate of 
     const src = who === 'gateways' ? [G1, G2][(ms >> 1) % 2] : `2001:db8:f::${(1 + ms).toString(16)}`;
     told[who] += engine.run([tunnelled(src ?? '', ipv4({ src: '198.51.102.9', dst: INTERNET }))], 100_000 + ms).length;
   }
-  for (const count of [told.gateways, told.strangers]) assert.ok(count >= 14 && count <= 20, JSON.stringify(told));
+  const all = told.gateways + told.strangers;
+  assert.ok(all >= 16 && all <= 20 && Math.min(told.gateways, told.strangers) >= 5, JSON.stringify(told));
   const { sent, suppressed } = engine.counters()[0]?.icmpv6Errors ?? { sent: 0, suppressed: 0 };
-  assert.is(sent, told.gateways + told.strangers);
+  assert.is(sent, all);
   assert.is(sent + suppressed, 1_000);
 });
 

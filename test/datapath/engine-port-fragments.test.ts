@@ -268,28 +268,60 @@ for (const [who, flooders] of floods) {
   });
 }
 
-test('whose first fragments are many takes no known ports from others: sixteen rings by source', () => {
+/** A store, and first fragments that come there: of `src`, packet `id`, at `ms`. */
+function knownPorts(secret: number) {
+  const store = new PortFragments(secret);
   const batch = new Batch(1, STRIDE);
   const at = batch.at[0] ?? 0;
+  const packet = Buffer.from(fragments(2, { src: INTERNET, dst: SHARED, id: 0 }, 5_000, IN_SET)[0] ?? '', 'hex');
   const put = (src: string, id: number): void => {
-    batch.buf.set(Buffer.from(fragments(2, { src, dst: SHARED, id }, 5_000, IN_SET)[0] ?? '', 'hex'), at);
+    packet.writeUInt16BE(id & 0xffff, 4);
+    packet.set(src.split('.').map(Number), 12);
+    batch.buf.set(packet, at);
   };
   const ports = { source: 5_000, destination: IN_SET, quote: 0 };
+  return {
+    remember: (src: string, id: number, ms: number): void => {
+      put(src, id);
+      store.remember(batch.buf, at, -1, false, ports, ms);
+    },
+    isKnown: (src: string, id: number, ms: number): boolean => {
+      put(src, id);
+      return store.find(batch.buf, at, -1, { ...ports }, ms);
+    },
+  };
+}
+
+test('whose first fragments are many takes no known ports from others that send many: sixteen rings by source', () => {
   let kept = 0;
   for (let secret = 0; secret < 64; secret++) {
-    const store = new PortFragments(secret);
-    put(INTERNET, 7);
-    store.remember(batch.buf, at, -1, false, ports, 0);
-    for (let id = 0; id < 256; id++) {
-      put('192.0.2.1', id);
-      store.remember(batch.buf, at, -1, false, ports, 1);
-    }
-    put(INTERNET, 7);
-    if (store.find(batch.buf, at, -1, { ...ports }, 2)) kept++;
+    const known = knownPorts(secret);
+    for (let id = 0; id < 17; id++) known.remember(INTERNET, id, 0);
+    for (let id = 0; id < 300; id++) known.remember('192.0.2.1', id, 1);
+    if (known.isKnown(INTERNET, 16, 2)) kept++;
   }
   // One secret in sixteen puts both into one ring.
   assert.ok(kept > 48 && kept < 64, `${kept} of 64`);
 });
+
+for (const [sources, lastsMs] of [
+  [48, 1_250],
+  [200, 250],
+] as const) {
+  test(`first fragments that seem to come from ${sources} sources: who sends a few is known for ${lastsMs} ms (D72)`, () => {
+    let kept = 0;
+    for (let secret = 0; secret < 8; secret++) {
+      const known = knownPorts(secret);
+      for (let ms = 0; ms < lastsMs; ms += 10) {
+        if (ms === 0) known.remember(INTERNET, 7, 0);
+        for (let i = 0; i < 5 * sources; i++) known.remember(`192.0.2.${i % sources}`, ms * 500 + i, ms);
+      }
+      if (known.isKnown(INTERNET, 7, lastsMs)) kept++;
+    }
+    // One secret in a hundred, or in twenty, puts it into one slot with another source.
+    assert.ok(kept >= 6, `${kept} of 8`);
+  });
+}
 
 test('when all places are taken the oldest copies make room', async () => {
   const engine = await engineFor('aftr', configuration);

@@ -134,4 +134,19 @@ test('thousands of timeouts at once are spread over batches, and their errors ar
   assert.ok(errors > 0 && errors <= 20, `${errors} errors`);
 });
 
+test('errors about timeouts that find no room in the batch count as suppressed (D64, D95)', async () => {
+  const engine = await engineFor('aftr', {
+    reassembly: { timeout: 1, 'maximum-packets-per-source': 1_000 },
+    'icmp-policy': { 'icmpv6-errors': { 'icmpv6-burst': 1_000 } },
+  });
+  // One batch gives up 256 of them: with a copy of what is quoted more than its scratch area holds.
+  const [large = ''] = fragments(inner, 1_400);
+  const datagrams = Array.from({ length: 256 }, (_, id) => fragment(large.slice(96), 0, true, { id }));
+  for (let i = 0; i < 4; i++) engine.run(datagrams.slice(64 * i, 64 * i + 64), 0);
+  const sent = engine.run([], 2_000).length;
+  assert.ok(sent > 150 && sent < 256, `${sent} sent`);
+  assert.equal(engine.counters()[0]?.icmpv6Errors, { sent, suppressed: 256 - sent });
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 reassembly-timeout': 256 });
+});
+
 test.run();

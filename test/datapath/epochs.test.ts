@@ -45,6 +45,32 @@ test('epochs come round: what was unlinked before is free, and a batch that last
   assert.equal(seen, [0x7fff_fffd, 0x7fff_fffe, 0, 1]);
 });
 
+for (const start of [0, 7, 0x3fff_fffd, 0x7fff_fffa, 0x7fff_fffe]) {
+  test(`a batch that began in epoch ${start} holds all that is unlinked while it lasts, and nothing from before`, () => {
+    const memory = new Epochs(2).memory;
+    new Int32Array(memory)[0] = start;
+    const epochs = new Epochs(2, memory);
+    const before = epochs.advance();
+    epochs.enter(0);
+    const during = Array.from({ length: 9 }, () => epochs.advance());
+    assert.is(new Set([before, ...during]).size, 10);
+    assert.ok(
+      during.every((epoch) => epoch >= 0 && epoch <= 0x7fff_fffe),
+      'none of them says that a worker is outside',
+    );
+    epochs.enter(1);
+    assert.equal(
+      during.map((epoch) => epochs.hasPassed(epoch)),
+      during.map(() => false),
+    );
+    assert.ok(epochs.hasPassed(before));
+    epochs.leave(0);
+    assert.ok([before, ...during].every((epoch) => epochs.hasPassed(epoch)));
+    assert.not.ok(epochs.hasPassed(epochs.advance()), 'worker 1 is in a batch');
+    epochs.leave(1);
+  });
+}
+
 test('a worker that does not reach its boundary lets the change through after the timeout', () => {
   const epochs = new Epochs(1);
   epochs.enter(0);

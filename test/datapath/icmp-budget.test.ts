@@ -3,8 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   ABOUT_IPV4,
+  ABOUT_STRANGER,
   ABOUT_TUNNEL,
-  ABOUT_UNBOUND,
   ICMPV4_ERRORS,
   ICMPV6_ERRORS,
   IcmpBudget,
@@ -47,22 +47,24 @@ test('a source alone takes a burst at once, and the rate in the long run', () =>
   assert.ok(granted > 950 && granted <= 1_010, `${granted} in 100 s`);
 });
 
-test('of a bucket that one source has emptied the first tokens are for others', () => {
+test('of a bucket that one source has emptied the first tokens are for others, half of them for another kind', () => {
   const budget = budgetOf(10, 10);
   assert.is(ask(budget, 100, 1, 0), 10);
   assert.is(ask(budget, 1, 2, 99), 0, 'nothing is there yet');
-  assert.is(ask(budget, 100, 1, 300), 0);
-  assert.is(ask(budget, 1, 2, 300) + ask(budget, 1, 3, 300) + ask(budget, 1, 4, 300), 3);
-  assert.is(ask(budget, 1, 5, 300), 0);
+  assert.is(ask(budget, 100, 1, 400), 0);
+  assert.is(ask(budget, 1, 2, 400) + ask(budget, 1, 3, 400) + ask(budget, 1, 4, 400), 2);
+  assert.is([7, 8, 9].filter((source) => budget.take(3, ABOUT_STRANGER, source, 400)).length, 2);
   assert.is(ask(budget, 100, 1, 10_000), 10, 'full again');
 });
 
-test('one source asks for 950 ms, then others: no more than burst and rate in the second (D95)', () => {
+test('one source asks for 950 ms, then others, then those of the other kind: burst and rate in the second (D95)', () => {
   const budget = budgetOf(10, 10);
   let granted = 0;
   for (let ms = 0; ms < 950; ms++) granted += ask(budget, 1, 1, ms);
   assert.ok(granted >= 13, `${granted}`);
   for (let i = 0; i < 100; i++) granted += ask(budget, 1, 1_000 + i, 999);
+  assert.ok(granted >= 16 && granted < 18, `${granted}`);
+  for (let i = 0; i < 100; i++) if (budget.take(3, ABOUT_STRANGER, 1_000 + i, 999)) granted++;
   assert.ok(granted >= 18 && granted <= 20, `${granted}`);
 });
 
@@ -120,18 +122,69 @@ test('instances and families are apart, and counted', () => {
   assert.equal(budget.read(3, ICMPV6_ERRORS), { sent: 0, suppressed: 0 });
 });
 
-test('kinds of one family have a bucket each, and are counted together', () => {
+test('kinds of one family draw on one bucket (D95, D96), and are counted together', () => {
   const budget = new IcmpBudget(seed);
   budget.begin(3);
-  budget.setLimits(3, ICMPV4_ERRORS, 10, 1);
-  for (const kind of ICMPV4_ERRORS)
-    assert.equal(
-      [1, 2].map((source) => budget.take(3, kind, source, 0)),
-      [true, false],
-    );
-  assert.not(budget.take(3, ABOUT_UNBOUND, 3, 0));
-  assert.equal(budget.read(3, ICMPV4_ERRORS), { sent: 4, suppressed: 5 });
+  budget.setLimits(3, ICMPV4_ERRORS, 10, 4);
+  for (const kind of ICMPV4_ERRORS) assert.ok(budget.take(3, kind, 1, 0), `${kind}`);
+  for (const kind of ICMPV4_ERRORS) assert.not(budget.take(3, kind, 2, 0), `${kind}`);
+  assert.equal(budget.read(3, ICMPV4_ERRORS), { sent: 4, suppressed: 4 });
 });
+
+/** Floods of all `kinds` but `quiet`, each packet from another source, from a full bucket on. */
+function flooded(kinds: readonly number[], rate: number, burst: number): IcmpBudget {
+  const budget = new IcmpBudget(seed);
+  budget.begin(3);
+  budget.setLimits(3, kinds, rate, burst);
+  return budget;
+}
+
+const families = [
+  ['ICMPv4', ICMPV4_ERRORS],
+  ['ICMPv6', ICMPV6_ERRORS],
+] as const;
+for (const [family, kinds] of families) {
+  for (const [rate, burst] of [
+    [10, 10],
+    [10, 2],
+    [10, 5],
+    [100, 20],
+    [3, 30],
+    [1_000, 10],
+  ] as const) {
+    for (const quiet of kinds) {
+      test(`${family}, rate ${rate}, burst ${burst}: a kind has its share of the rate while all others flood (kind ${quiet}, D95, seed ${seed})`, () => {
+        const budget = flooded(kinds, rate, burst);
+        // Made-up sources, and one that asks again and again; two tokens' time after their burst the quiet kind comes.
+        const everyMs = (1_100 / rate) * kinds.length;
+        let [granted, told, asked] = [0, 0, 0];
+        let nextMs = 2_200 / rate;
+        const untilMs = 1_000 * everyMs;
+        const stepMs = 100 / rate;
+        for (let ms = 0; ms <= untilMs; ms += stepMs) {
+          for (const kind of kinds) {
+            for (let i = 0; kind !== quiet && i < 10; i++) {
+              if (budget.take(3, kind, i < 8 ? asked * 1_000 + ms * 10 + i : 7, ms)) granted++;
+            }
+          }
+          if (ms >= nextMs) {
+            asked++;
+            nextMs += everyMs;
+            if (budget.take(3, quiet, 5, ms)) told++;
+          }
+          assert.ok(granted + told <= burst + (rate * ms) / 1_000 + 1e-6, `${granted} and ${told} at ${ms} ms`);
+        }
+        // Right after their burst three kinds may be within their shares too. A burst below four is too small for a guard against three.
+        const least = kinds.length === 2 ? asked : burst < kinds.length ? 0.3 * asked : asked - 3;
+        assert.ok(told >= least, `${told} of ${asked}`);
+        assert.ok(
+          granted + told > 0.95 * (burst + (rate * untilMs) / 1_000),
+          `${granted} and ${told} in ${untilMs} ms`,
+        );
+      });
+    }
+  }
+}
 
 test('the same limits again leave the bucket as it is', () => {
   const budget = budgetOf(10, 4);

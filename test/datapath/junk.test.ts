@@ -91,19 +91,20 @@ for (const [name, configuration, packet, end] of goodButSlow) {
 }
 
 const hostile = [
-  ['packets with an unknown option that is to be dropped', { nextHeader: 60, payload: '04005e0400000000' }],
-  ['packets with an unknown option that asks for an error', { nextHeader: 60, payload: '04009e0400000000' }],
-  ['packets of inner sources that are not its own', { payload: ipv4({ src: '198.51.101.9', dst: INTERNET }) }],
-  ['packets of inner sources of nobody', { payload: ipv4({ src: '198.51.103.9', dst: INTERNET }) }],
+  ['packets with an unknown option that is to be dropped', { nextHeader: 60, payload: '04005e0400000000' }, 5],
+  ['packets with an unknown option that asks for an error', { nextHeader: 60, payload: '04009e0400000000' }, 4],
+  ['packets of inner sources that are not its own', { payload: ipv4({ src: '198.51.101.9', dst: INTERNET }) }, 4],
+  ['packets of inner sources of nobody', { payload: ipv4({ src: '198.51.103.9', dst: INTERNET }) }, 4],
 ] as const;
-for (const [name, fields] of hostile) {
-  test(`one gateway floods with ${name}: another gets its 1/5, half of the rate (D97)`, async () => {
+for (const [name, fields, answers] of hostile) {
+  test(`one gateway floods with ${name}: another gets its 1/5, up to half of the rate (D97)`, async () => {
     const engine = await engineFor('aftr');
     let told = 0;
     flood(engine, ipv6(fields), (ms) => {
       told += engine.run([refused], ms).filter(isTold).length;
     });
-    assert.is(told, 5);
+    // Of five a second: behind the burst half of what flows in is kept for strangers.
+    assert.is(told, answers);
   });
 }
 
@@ -114,7 +115,7 @@ test('what is dropped as junk has its errors counted as suppressed, and the next
   const [counters] = engine.counters();
   for (const { sent, suppressed } of [counters?.icmpv4Errors, counters?.icmpv6Errors].filter((x) => x !== undefined)) {
     assert.is(sent + suppressed, 64_000);
-    assert.ok(sent >= 15 && sent <= 25, `${sent} sent`);
+    assert.ok(sent >= 13 && sent <= 20, `${sent} sent`);
   }
   assert.is(engine.run([refused], 1_001).length, 1);
 });

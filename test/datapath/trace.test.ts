@@ -179,24 +179,43 @@ test('a trace tells of errors by the clock of the workers: after a flood they ar
   assert.is(sent(), 1);
 });
 
-for (const [who, flooder] of [
-  ['gateways', '2001:db8:a::1'],
-  ['strangers', '2001:db8:f::1'],
-] as const) {
+for (const flooder of ['2001:db8:a::1', '2001:db8:f::1']) {
   for (const src of ['2001:db8:a::3', '2001:db8:f::2']) {
-    test(`a trace tells what ${src} still gets while ${who} have used up their errors, as the wire does (D95, D139)`, async () => {
-      const engine = await engineFor('aftr');
-      const refused = (from: string) => ipv6({ src: from, payload: ipv4({ src: '198.51.101.5', dst: INTERNET }) });
-      const nowMs = performance.now();
-      assert.is(engine.run(new Array<string>(30).fill(refused(flooder)), nowMs + 3_600_000).length, 10);
-      const { end, reason, sent } = engine.forwarding.trace(octets(refused(src)));
-      assert.equal({ end, reason }, { end: 'dropped', reason: 'source-mismatch' });
-      const out = engine.run([refused(src)], nowMs);
-      assert.equal(sent.map(comparable), out.map(comparable));
-      assert.is(out.length, (who === 'gateways') === (src === '2001:db8:a::3') ? 0 : 1);
-    });
+    for (const [agoMs, told] of [
+      [-3_600_000, 0],
+      [300, 1],
+    ] as const) {
+      test(`a trace tells what ${src} gets ${agoMs} ms behind the burst of ${flooder}, as the wire does (D95, D139)`, async () => {
+        const engine = await engineFor('aftr');
+        const refused = (from: string) => ipv6({ src: from, payload: ipv4({ src: '198.51.101.5', dst: INTERNET }) });
+        const nowMs = performance.now();
+        assert.is(engine.run(new Array<string>(30).fill(refused(flooder)), nowMs - agoMs).length, 10);
+        const { end, reason, sent } = engine.forwarding.trace(octets(refused(src)));
+        assert.equal({ end, reason }, { end: 'dropped', reason: 'source-mismatch' });
+        const out = engine.run([refused(src)], nowMs);
+        assert.equal(sent.map(comparable), out.map(comparable));
+        assert.is(out.length, told);
+      });
+    }
   }
 }
+
+test('a trace takes what was learned of a path as it is by now: ten minutes later it is forgotten (D79, D139)', async () => {
+  const engine = await engineFor('aftr');
+  const big = ipv4({ src: INTERNET, dst: DEVICE, df: true, payload: udp(1_400) });
+  const about = ipv6({ src: '2001:db8:b::1', dst: '2001:db8:a::1', payload: big });
+  const router = '2001:db8:fff::1';
+  const tooBig = icmpv6(router, '2001:db8:b::1', 2, 0, `00000514${about.slice(0, 2_000)}`);
+  const report = ipv6({ src: router, dst: '2001:db8:b::1', nextHeader: 58, payload: tooBig });
+  const nowMs = performance.now();
+  const end = () => engine.forwarding.trace(octets(big)).end;
+  assert.is(end(), 'forwarded');
+  engine.run([report], nowMs);
+  assert.is(end(), 'dropped');
+  const later = await engineFor('aftr');
+  later.run([report], nowMs - 601_000);
+  assert.is(later.forwarding.trace(octets(big)).end, 'forwarded');
+});
 
 test('a refusal that is traced is not counted for its gateway (D139)', async () => {
   const engine = await engineFor('aftr', { 'binding-counters': true });
@@ -356,6 +375,26 @@ for (const [name, src, end, sentPackets] of [
       [last],
       'the first fragment comes last, and has the verdict itself',
     );
+  });
+}
+
+for (const [name, leaves, sentPackets] of [
+  ['without an encapsulation limit', {}, 1],
+  ['with an encapsulation limit', { 'encapsulation-limit': 4 }, 1],
+  ['with an encapsulation limit, in fragments again', { 'encapsulation-limit': 4, 'softwire-payload-mtu': 1_240 }, 2],
+] as const) {
+  test(`live: a tunnel packet in fragments that turns round, ${name}: how the whole ended (D139)`, async () => {
+    const turned = ipv4({ src: DEVICE, dst: '198.51.101.9', ttl: 9, payload: udp(1_400) });
+    const pieces = fragments(turned, 1_200, { src: '2001:db8:a::1' });
+    const { forwarding } = await engineFor('aftr', leaves);
+    forwarding.setWatched(0xc6_33_64_0a);
+    const run = pumpOver(forwarding);
+    run(pieces.slice(0, 1));
+    forwarding.takeWatched();
+    run(pieces.slice(1));
+    // As it went on: that hop was ours.
+    const went = ipv4({ src: DEVICE, dst: '198.51.101.9', ttl: 8, payload: udp(1_400) });
+    assert.equal(seenBy(forwarding), [[['ipv6', 'hairpinned', turned.length / 2, sentPackets], went.slice(0, 40)]]);
   });
 }
 

@@ -23,7 +23,7 @@ import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
 import { createPersistentTun, TunDevice } from '../../src/datapath/tun-device.ts';
-import { FORWARDED, HAIRPINNED, REPLIED, VERDICTS } from '../../src/datapath/verdict.ts';
+import { DROP_NOT_FOR_US, FORWARDED, HAIRPINNED, REPLIED, VERDICTS } from '../../src/datapath/verdict.ts';
 import { readConfiguration } from '../../src/state/model.generated.ts';
 import type { BenchResult } from './datapath.ts';
 import type { HostileKind } from './hostile-kinds.ts';
@@ -169,12 +169,12 @@ class HostileLab {
     new DataView(buf.buffer).setUint32(at + numberAt, number >>> 0);
   }
 
-  /** Packets that came on a side, and those of them that were served. */
+  /** Packets that came on a side, but for what the kernel itself says on a link (MLD), and those of them that were served. */
   #counts(side: 4 | 6): [all: number, served: number] {
     const counts = this.#counters.readAll(INSTANCE, side === 4 ? SIDE_IPV4 : SIDE_IPV6);
     const of = (verdict: number) => counts[verdict]?.packets ?? 0;
     const all = Array.from({ length: VERDICTS }, (_, verdict) => of(verdict)).reduce((sum, count) => sum + count, 0);
-    return [all, of(FORWARDED) + of(HAIRPINNED) + of(REPLIED)];
+    return [all - of(DROP_NOT_FOR_US), of(FORWARDED) + of(HAIRPINNED) + of(REPLIED)];
   }
 }
 
