@@ -60,6 +60,8 @@ export class DatapathClient implements Participant {
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #behind: Behind | undefined;
+  /** What it last said that it has applied, since it is connected. */
+  #reached = 0;
   readonly #listeners: (() => void)[] = [];
   /** Of the process at the other end: while the connection is there, nobody else has its number. */
   #pid: number | undefined;
@@ -171,6 +173,8 @@ export class DatapathClient implements Participant {
   }
 
   async #apply(version: number, rows: number): Promise<void> {
+    // With the one before it, when both were one transaction.
+    if (this.#socket && this.#reached >= version) return;
     const deadlineMs = APPLY_MS + APPLY_MS_PER_ROW * rows;
     const socket = this.#socket;
     const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, deadlineMs);
@@ -189,6 +193,7 @@ export class DatapathClient implements Participant {
   }
 
   #applied(version: number): void {
+    this.#reached = version;
     if (!this.#behind || version < this.#behind.version) return;
     this.#log.info({ version, behind: this.#behind }, 'the datapath has caught up');
     this.#behind = undefined;
@@ -248,6 +253,7 @@ export class DatapathClient implements Participant {
     socket.on('connect', () => {
       this.#socket = socket;
       this.#pid = undefined;
+      this.#reached = 0;
       this.#changed();
       void this.status().then((status) => {
         if (this.#socket === socket) this.#pid = status?.pid;
