@@ -60,7 +60,7 @@ export class DatapathClient implements Participant {
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #behind: Behind | undefined;
-  /** What it last said that it has applied, since it is connected. */
+  /** What it last followed to when it was told of a version, since it is connected. */
   #reached = 0;
   readonly #listeners: (() => void)[] = [];
   /** Of the process at the other end: while the connection is there, nobody else has its number. */
@@ -178,6 +178,7 @@ export class DatapathClient implements Participant {
     const deadlineMs = APPLY_MS + APPLY_MS_PER_ROW * rows;
     const socket = this.#socket;
     const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, deadlineMs);
+    if (applied && socket === this.#socket) this.#reached = applied.version;
     if (applied) this.#applied(applied.version);
     if (applied && applied.version >= version) return;
     if (!socket || (!applied && socket !== this.#socket)) {
@@ -193,7 +194,6 @@ export class DatapathClient implements Participant {
   }
 
   #applied(version: number): void {
-    this.#reached = version;
     if (!this.#behind || version < this.#behind.version) return;
     this.#log.info({ version, behind: this.#behind }, 'the datapath has caught up');
     this.#behind = undefined;

@@ -110,6 +110,20 @@ test('a datapath that follows is not behind', () =>
     },
   ));
 
+test('what it has followed to with another version is not asked for again', () =>
+  withPlayed(
+    ({ op, ...request }) =>
+      op === 'status' ? status(9, 1) : 'version' in request ? { version: Math.max(8, request.version) } : [],
+    async ({ client, asked, apply }) => {
+      for (const version of [7, 8, 9]) await apply(version);
+      assert.is(client.behind, undefined);
+      assert.equal(
+        asked.flatMap((request) => ('version' in request ? [request.version] : [])),
+        [7, 9],
+      );
+    },
+  ));
+
 test('one that answers with an older version is behind until it has followed, and is not ended', () => {
   let version = 6;
   return withPlayed(
