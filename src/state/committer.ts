@@ -129,7 +129,7 @@ export class Committer {
       const rowsOf = (instance: string) => rows.of(instance);
       const about = { version, before, after, treeChanged, rows, rowsOf, tallies };
       const savesStartup = startup === 'saved';
-      const change: Change = { ...about, rowCounts, caller, savesStartup, isReturn };
+      const change: Change = { ...about, rowCounts, storedRows: storedRows(head), caller, savesStartup, isReturn };
       applies = await this.#prepare(change);
     } catch (error) {
       await bulk?.cancel();
@@ -207,7 +207,15 @@ export class Committer {
     const made = await makeGroup(base, softwire, learnings);
     const rowCounts = new Map(aftrNames(tree).map((name) => [name, base.count(name)]));
     const startup = this.#options.startup ? 'stays' : 'none';
-    const about = { before: tree, after: tree, treeChanged: false, rowCounts, savesStartup: false, isReturn: true };
+    const about = {
+      before: tree,
+      after: tree,
+      treeChanged: false,
+      rowCounts,
+      storedRows: storedRows(head),
+      savesStartup: false,
+      isReturn: true,
+    };
     const commits: (CommitContent & Asked)[] = [];
     for (const { learning, changes: rows } of made) {
       const { caller, comment } = learning;
@@ -281,6 +289,12 @@ export class Committer {
 }
 
 export const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
+
+function storedRows({ tables }: Head): number {
+  let sum = 0;
+  for (const { rows } of tables.values()) sum += rows;
+  return sum;
+}
 
 /** How a pending confirmed commit ended, for the record of the commit that takes it back. */
 const TAKEN_BACK: Readonly<Record<TakeBackReason, string>> = {

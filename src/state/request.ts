@@ -89,6 +89,8 @@ export interface Change {
   /** How many rows each table that changes gets, changes and loses. */
   readonly tallies: ReadonlyMap<string, Tally>;
   readonly rowCounts: ReadonlyMap<string, number>;
+  /** Rows of all tables before it, operational ones too. */
+  readonly storedRows: number;
   readonly caller: Caller;
   /** Whether startup becomes what running is then. */
   readonly savesStartup: boolean;
