@@ -20,6 +20,7 @@ import { readConfiguration } from '../state/model.generated.ts';
 import { DamageError } from '../state/model-values.ts';
 import type { StoreReader } from '../state/reader.ts';
 import type { RowChange } from '../state/request.ts';
+import { inSlices } from '../state/row-changes.ts';
 import { prefixNumber } from '../state/rows.ts';
 import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
@@ -130,7 +131,7 @@ export class Follower {
   }
 
   async #followTo(version: number): Promise<boolean> {
-    const changes = this.#version < 0 ? undefined : this.#store.changes(this.#version);
+    const changes = this.#version < 0 ? undefined : await this.#store.changes(this.#version);
     const isServedChanged = changes?.rows?.some(({ instance }) => gatewayOfTable(instance) !== undefined) ?? true;
     const treeChanged = !changes || changes.treeChanged || isServedChanged;
     let isWhole = this.#isBehind || changes?.rows === undefined;
@@ -211,8 +212,8 @@ export class Follower {
 
   async #applyRows(rows: readonly RowChange[]): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
-    for (const row of rows) this.#hashRow(row);
-    const forwarded = withoutMoved(rows);
+    await inSlices(rows, (row) => this.#hashRow(row));
+    const forwarded = await withoutMoved(rows);
     if (!aftrs || forwarded.length === 0) return;
     if (forwarded.length <= HELD_ROWS) {
       aftrs.hold(() => {
@@ -221,10 +222,10 @@ export class Follower {
       return;
     }
     // Removals come after everything new.
-    const ordered = [...forwarded].sort((a, b) => Number(a.after === undefined) - Number(b.after === undefined));
-    for (const [i, row] of ordered.entries()) {
-      applyRow(aftrs, row);
-      if (i % SLICE_ROWS === SLICE_ROWS - 1) await pause();
+    for (const isRemoval of [false, true]) {
+      await inSlices(forwarded, (row) => {
+        if ((row.after === undefined) === isRemoval) applyRow(aftrs, row);
+      });
     }
   }
 
@@ -243,15 +244,25 @@ function applyRow(aftrs: Forwarding, { instance, before, after }: RowChange): vo
 }
 
 /** The rows that bindings are forwarded by. One that moves between running's table and the learned one is there all the time. */
-function withoutMoved(rows: readonly RowChange[]): readonly RowChange[] {
+async function withoutMoved(rows: readonly RowChange[]): Promise<readonly RowChange[]> {
   if (!rows.some(({ instance }) => isOperational(instance))) return rows;
-  const keyOf = ({ instance }: RowChange, { address, length }: Ipv4Prefix) =>
-    `${aftrOfTable(instance)} ${prefixNumber(address, length)}`;
-  const put = new Set(rows.flatMap((row) => (row.after ? [keyOf(row, row.after)] : [])));
-  return rows.filter((row) => {
-    if (aftrOfTable(row.instance) === undefined) return false;
-    return row.after !== undefined || !row.before || !put.has(keyOf(row, row.before));
+  /** By AFTR. */
+  const put = new Map<string, Set<number>>();
+  const numberOf = ({ address, length }: Ipv4Prefix) => prefixNumber(address, length);
+  await inSlices(rows, ({ instance, after }) => {
+    const aftr = aftrOfTable(instance);
+    if (!after || aftr === undefined) return;
+    const numbers = put.get(aftr) ?? new Set();
+    numbers.add(numberOf(after));
+    put.set(aftr, numbers);
   });
+  const forwarded: RowChange[] = [];
+  await inSlices(rows, (row) => {
+    const aftr = aftrOfTable(row.instance);
+    if (aftr === undefined) return;
+    if (row.after || !row.before || !put.get(aftr)?.has(numberOf(row.before))) forwarded.push(row);
+  });
+  return forwarded;
 }
 
 /** The configuration with the prefixes that gateways serve because they were accepted. */

@@ -38,7 +38,7 @@ import { startNetconf } from './netconf/server.ts';
 import { Operations } from './operations.ts';
 import { startRestconf } from './restconf/server.ts';
 import { RoutePart } from './route-part.ts';
-import { colons, StateData } from './state-data.ts';
+import { StateData } from './state-data.ts';
 import { storeOperations } from './store-care.ts';
 import { StoreWatch } from './store-watch.ts';
 import { SystemEnd } from './system-end.ts';
@@ -86,7 +86,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   // Otherwise it was read whole before this process started.
   const isUnread = storeState(options.stateDir) === 'clean';
   const eventLog = EventLog.open(join(options.stateDir, 'events'), log);
-  const events = new EventSources(eventLog, () => colons(datastores.head().contentHash));
+  const events = new EventSources(eventLog);
   const datastores = await openDatastores(options, context, schema, log, events, () => watch.requireWhole());
   const memoryCare = new MemoryCare(datastores, trimMemory);
   const configuration = () => datastores.runningTree;

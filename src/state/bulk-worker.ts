@@ -139,7 +139,7 @@ async function write(
     const wanted = await order;
     if (!wanted) return undefined;
     const { retention, pending, ...commit } = wanted;
-    return { head: writeTransaction(environment, { running: { ...commit, rows, contentHash }, pending, retention }) };
+    return { head: writeTransaction(environment, { running: [{ ...commit, rows, contentHash }], pending, retention }) };
   } finally {
     await environment.root.close();
   }

@@ -9,10 +9,10 @@ import { encodeTree, versionKey } from './history.ts';
 import { changesRunning } from './learned/tables.ts';
 import type { ChangeSummary, Head, Table } from './records.ts';
 import { openHead, openJson, sealHead, sealJson, weightOf } from './records.ts';
-import type { Caller } from './request.ts';
+import type { Caller, Tally } from './request.ts';
 import type { Retention } from './retention.ts';
 import { limitHistory } from './retention.ts';
-import type { RowChanges } from './row-changes.ts';
+import type { HistoricChange, RowChanges } from './row-changes.ts';
 import { inSlices } from './row-changes.ts';
 import type { NewRows } from './row-write.ts';
 import { bufferOf, NOTHING, tableOf, writeRows } from './row-write.ts';
@@ -27,8 +27,15 @@ export interface CommitContent {
   readonly comment?: string | undefined;
   /** RFC 7951 JSON of the small tree when it changed. */
   readonly tree?: unknown;
-  readonly rows: RowChanges;
+  readonly rows: CommittedRows;
   readonly startup: StartupFate;
+}
+
+/** Changed rows with their sealed values, each read as often as it is asked for. */
+export interface CommittedRows
+  extends NewRows,
+    Iterable<Pick<HistoricChange, 'instance' | 'number' | 'sealedBefore' | 'sealedAfter'>> {
+  readonly tallies: ReadonlyMap<string, Tally>;
 }
 
 /**
@@ -94,19 +101,42 @@ export interface RunningWrite {
  */
 export async function writeCommit(environment: Environment, { commit, ...others }: StoreWrite): Promise<Head> {
   const before = readHead(environment);
-  const running = commit && {
-    ...commit,
-    summary: summaryOf(before, commit),
-    contentHash: await hashAfter(before, commit.rows),
-  };
+  const running = commit && [await runningWrite(before, commit)];
   return writeTransaction(environment, { running, ...others });
+}
+
+/**
+ * Commits one after the other in one durable transaction; the head that each makes, the last one being the store's.
+ * @throws as writeCommit
+ */
+export async function writeCommits(
+  environment: Environment,
+  commits: readonly CommitContent[],
+  retention: Retention,
+): Promise<Head[]> {
+  const heads: Head[] = [];
+  const running: RunningWrite[] = [];
+  let head = readHead(environment);
+  for (const commit of commits) {
+    const write = await runningWrite(head, commit);
+    const { version, time } = write.summary;
+    head = { ...head, version, time, contentHash: write.contentHash };
+    running.push(write);
+    heads.push(head);
+  }
+  const last = writeTransaction(environment, { running, retention });
+  return [...heads.slice(0, -1), last];
+}
+
+async function runningWrite(before: Head, commit: CommitContent): Promise<RunningWrite> {
+  return { ...commit, summary: summaryOf(before, commit), contentHash: await hashAfter(before, commit.rows) };
 }
 
 /** @throws Error of the system when the disk is full or fails; nothing is written then */
 export function writeTransaction(
   environment: Environment,
   write: {
-    readonly running?: RunningWrite | undefined;
+    readonly running?: readonly RunningWrite[] | undefined;
     readonly startup?: StartupContent | undefined;
     readonly bootId?: string | undefined;
     readonly pending?: PendingCommit | null | undefined;
@@ -114,14 +144,15 @@ export function writeTransaction(
     readonly tidied?: number | undefined;
   },
 ): Head {
-  const { running, startup, bootId, pending, retention, tidied } = write;
+  const { running = [], startup, bootId, pending, retention, tidied } = write;
   return environment.root.transactionSync(() => {
     let head = readHead(environment);
     if (bootId !== undefined) head = { ...head, bootId };
-    if (running) head = writeRunning(environment, head, running);
+    for (const commit of running) head = writeRunning(environment, head, commit);
     if (startup) head = writeStartup(environment, head, startup);
     if (pending !== undefined) head = writePending(environment, head, pending);
-    head = limitHistory(environment, head, retention, running ? weightOf(running.summary) : 0, tidied);
+    const weight = running.reduce((sum, { summary }) => sum + weightOf(summary), 0);
+    head = limitHistory(environment, head, retention, weight, tidied);
     put(environment.meta, 'head', sealHead(head));
     return head;
   });
@@ -162,7 +193,7 @@ export function summaryOf(head: Head, { caller, comment, tree, rows }: CommitCon
   return { version: head.version + 1, time, caller, comment, treeChanged: tree !== undefined, tallies };
 }
 
-async function hashAfter({ contentHash }: Head, rows: RowChanges): Promise<string> {
+async function hashAfter({ contentHash }: Head, rows: CommittedRows): Promise<string> {
   const hash = new ContentHash(contentHash);
   await inSlices(rows, ({ instance, number, sealedBefore, sealedAfter }) => {
     if (sealedBefore) hash.subtract(instance, number, sealedBefore);

@@ -1,6 +1,6 @@
 /** Commits of running: what judges them, who takes part, and the confirmed commit that is taken back when it is not confirmed. */
 
-import type { StartupFate } from './commit.ts';
+import type { CommitContent, StartupFate } from './commit.ts';
 import { readPending } from './commit.ts';
 import { validateConditional } from './conditional.ts';
 import type { Clock, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
@@ -9,13 +9,15 @@ import type { Draft } from './draft.ts';
 import { aftrNames, countsAfter, rowChanges } from './draft.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
+import { makeGroup } from './learned/group.ts';
+import type { AnyLearning, Learning, SharedLearning } from './learned/learning.ts';
 import { reconcile } from './learned/reconciliation.ts';
 import { changesRunning } from './learned/tables.ts';
 import type { Softwire } from './model.generated.ts';
 import { readConfiguration } from './model.generated.ts';
-import type { RowOverlay } from './overlay.ts';
 import { OverlaidRows } from './overlay.ts';
-import type { Caller, Change, Commit, Participant, TreeValidation } from './request.ts';
+import type { Head } from './records.ts';
+import type { Caller, Change, Commit, Participant, Tally, TreeValidation } from './request.ts';
 import type { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { checkRules } from './rules.ts';
@@ -42,6 +44,14 @@ interface CommitDetails {
   readonly pending?: PendingCommit | null | undefined;
   /** What was running before returns, or running stays as it is: nobody is asked. */
   readonly isReturn?: boolean;
+}
+
+type Apply = Awaited<ReturnType<Participant['prepare']>>;
+
+/** What a commit was asked for as, once its participants agree. */
+interface Asked extends Pick<Commit, 'caller' | 'comment' | 'treeChanged'> {
+  readonly rows: { readonly tally: Tally };
+  readonly applies: readonly Apply[];
 }
 
 /** Everything here but the constructor is called in a turn of the store's queue, `base` being the snapshot of that turn. */
@@ -110,7 +120,7 @@ export class Committer {
     let tree = treeChanged ? json : undefined;
     const startup = this.#startupAfter(caller, changesRunning(treeChanged, rows.tallies));
     const bulk = await this.#store.startBulk(rows);
-    const applies: ((version: number) => Promise<void>)[] = [];
+    let applies: readonly Apply[] = [];
     try {
       if (!isReturn && (await this.judge(draft, base, rows)) && treeChanged) tree = treeToJson(draft.tree);
       const rowCounts = countsAfter(base, aftrNames(after), rows);
@@ -119,22 +129,34 @@ export class Committer {
       const rowsOf = (instance: string) => rows.of(instance);
       const about = { version, before, after, treeChanged, rows, rowsOf, tallies };
       const savesStartup = startup === 'saved';
-      const change: Change = { ...about, rowCounts, caller, savesStartup, isReturn };
-      for (const participant of this.#participants) applies.push(await participant.prepare(change));
+      const change: Change = { ...about, rowCounts, storedRows: storedRows(head), caller, savesStartup, isReturn };
+      applies = await this.#prepare(change);
     } catch (error) {
       await bulk?.cancel();
       throw error;
     }
     const softwire = tree === undefined ? this.#store.softwire : readConfiguration(tree);
     const judged = performance.now();
-    const { version, time } = await this.#store.write(
+    const written = await this.#store.write(
       { commit: { caller, comment, tree, rows, startup }, pending },
       { tree: after, softwire },
       bulk,
     );
     this.#settle(caller, pending, isReturn);
-    const written = performance.now();
-    for (const apply of applies) await afterCommit(() => apply(version));
+    await this.#tell(written, { caller, comment, treeChanged, rows, applies }, judged, performance.now());
+  }
+
+  /** What applies the change when it is durable. @throws ManagementError of a participant */
+  async #prepare(change: Change): Promise<readonly Apply[]> {
+    const applies: Apply[] = [];
+    for (const participant of this.#participants) applies.push(await participant.prepare(change));
+    return applies;
+  }
+
+  /** Participants and listeners, of a commit that is durable. */
+  async #tell({ version, time, contentHash }: Head, asked: Asked, judged: number, written: number): Promise<void> {
+    const { applies, caller, comment, treeChanged, rows } = asked;
+    for (const apply of applies) await afterCommit(() => apply(version, contentHash));
     const { askedAt, beganAt } = this.#store.turn;
     const durations = {
       waitMs: beganAt - askedAt,
@@ -162,11 +184,56 @@ export class Committer {
     return face === 'restconf' && changesRunning ? 'saved' : 'stays';
   }
 
-  /** A commit of operational tables: running stays as it is, and nobody is asked. @throws ManagementError when the disk does not take it */
-  learn(caller: Caller, overlay: RowOverlay, base: Snapshot, comment: string): Promise<void> {
-    const { tree } = this.#store;
+  /**
+   * Commits of operational tables, each a version of its own, all in one transaction: running stays as it is, and nobody is asked.
+   * @throws ManagementError when the disk does not take it, what a work throws; nothing is written then
+   */
+  async learn(base: Snapshot, learnings: readonly AnyLearning[]): Promise<void> {
+    const shared = learnings.filter((learning) => 'key' in learning);
+    if (shared.length > 1) return this.#learnGroup(base, shared);
+    for (const learning of learnings) await this.#learnOne(base, learning);
+  }
+
+  async #learnOne(base: Snapshot, { caller, comment, work }: Learning | SharedLearning): Promise<void> {
+    const { tree, softwire } = this.#store;
+    const { overlay, done } = await work(base, softwire);
     const draft = { tree, treeTouched: false, base: tree, overlay };
-    return this.commit(caller, draft, base, { comment, isReturn: true });
+    await this.commit(caller, draft, base, { comment, isReturn: true });
+    done();
+  }
+
+  async #learnGroup(base: Snapshot, learnings: readonly SharedLearning[]): Promise<void> {
+    const { tree, softwire, head } = this.#store;
+    const made = await makeGroup(base, softwire, learnings);
+    const rowCounts = new Map(aftrNames(tree).map((name) => [name, base.count(name)]));
+    const startup = this.#options.startup ? 'stays' : 'none';
+    const about = {
+      before: tree,
+      after: tree,
+      treeChanged: false,
+      rowCounts,
+      storedRows: storedRows(head),
+      savesStartup: false,
+      isReturn: true,
+    };
+    const commits: (CommitContent & Asked)[] = [];
+    for (const { learning, changes: rows } of made) {
+      const { caller, comment } = learning;
+      const { tallies } = rows;
+      if (tallies.size === 0) continue;
+      const version = head.version + 1 + commits.length;
+      const rowsOf = (instance: string) => rows.of(instance);
+      const applies = await this.#prepare({ ...about, version, rows, rowsOf, tallies, caller });
+      commits.push({ caller, comment, rows, startup, applies, treeChanged: false });
+    }
+    const judged = performance.now();
+    const heads = commits.length > 0 ? await this.#store.writeAll(commits) : [];
+    const written = performance.now();
+    for (const [index, head] of heads.entries()) {
+      const commit = commits[index];
+      if (commit) await this.#tell(head, commit, judged, written);
+    }
+    for (const { done } of made) done();
   }
 
   /** What an earlier process left pending: without a token, or when its time is over, it is taken back. */
@@ -223,6 +290,12 @@ export class Committer {
 }
 
 export const SYSTEM: Caller = { user: 'system', session: 0, face: 'system' };
+
+function storedRows({ tables }: Head): number {
+  let sum = 0;
+  for (const { rows } of tables.values()) sum += rows;
+  return sum;
+}
 
 /** How a pending confirmed commit ended, for the record of the commit that takes it back. */
 const TAKEN_BACK: Readonly<Record<TakeBackReason, string>> = {

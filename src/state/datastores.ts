@@ -25,7 +25,8 @@ import { openEnvironment, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { draftOfVersion } from './history.ts';
 import { treeToJson } from './json.ts';
-import type { Learning } from './learned/route-table.ts';
+import type { AnyLearning } from './learned/learning.ts';
+import { LearningQueue } from './learned/learning.ts';
 import type { LockOwner } from './locks.ts';
 import { Locks } from './locks.ts';
 import type { Softwire } from './model.generated.ts';
@@ -59,6 +60,7 @@ export type { View } from './view.ts';
 export class Datastores {
   readonly #options: DatastoreOptions;
   readonly #store: RunningStore;
+  readonly #learning = new LearningQueue((take) => this.#change((base) => this.#committer.learn(base, take())));
   readonly #locks = new Locks();
   readonly #committer: Committer;
   readonly #candidate = new Candidate();
@@ -239,13 +241,9 @@ export class Datastores {
     });
   }
 
-  /** A change of operational tables in a turn of the queue. @throws ManagementError when no change is taken now */
-  learn(caller: Caller, comment: string, work: Learning): Promise<void> {
-    return this.#change(async (base) => {
-      const { overlay, done } = await work(base, this.#store.softwire);
-      await this.#committer.learn(caller, overlay, base, comment);
-      done();
-    });
+  /** A change of operational tables in a turn of the queue, with others that wait. @throws ManagementError when no change is taken now */
+  learn(learning: AnyLearning): Promise<void> {
+    return this.#learning.add(learning);
   }
 
   /** Forgets history that has become too old; asked for now and then, for a device that nobody edits. */

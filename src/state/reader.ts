@@ -8,7 +8,7 @@ import { aftrOfTable, gatewayOfTable, isOperational } from './learned/tables.ts'
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
-import { HistoricChange } from './row-changes.ts';
+import { HistoricChange, inSlices } from './row-changes.ts';
 import { openRow } from './rows.ts';
 import { Snapshot } from './snapshot.ts';
 
@@ -89,8 +89,8 @@ export class StoreReader {
     }
   }
 
-  /** What differs between `version` and the snapshot; undefined when `version` is not on record. */
-  changes(version: number): ChangesSince | undefined {
+  /** What differs between `version` and the snapshot, read in slices; undefined when `version` is not on record. */
+  async changes(version: number): Promise<ChangesSince | undefined> {
     const history = new History(this.#snapshot);
     if (version < history.oldest || version > history.newest) return undefined;
     let treeChanged = false;
@@ -101,19 +101,25 @@ export class StoreReader {
       count += weightOf(summary);
     }
     if (count > FOLLOWED_ROWS) return { treeChanged, rows: undefined };
-    const rows = [...history.changes(version, history.newest)];
-    return { treeChanged, rows: [...rows, ...rows.flatMap((row) => this.#beneath(row))] };
+    const rows: RowChange[] = [];
+    const beneath: RowChange[] = [];
+    await inSlices(history.changes(version, history.newest), (row) => {
+      rows.push(row);
+      const under = this.#beneath(row);
+      if (under) beneath.push(under);
+    });
+    return { treeChanged, rows: beneath.length === 0 ? rows : rows.concat(beneath) };
   }
 
   /**
    * A static binding under a learned one that goes, as a change to itself: a boot or a backup may have brought it beside the other, and
    * what is forwarded by must not go with that.
    */
-  #beneath({ instance, number, sealedAfter }: HistoricChange): RowChange[] {
+  #beneath({ instance, number, sealedAfter }: HistoricChange): RowChange | undefined {
     const aftr = aftrOfTable(instance);
-    if (sealedAfter || aftr === undefined || !isOperational(instance)) return [];
+    if (sealedAfter || aftr === undefined || !isOperational(instance)) return undefined;
     const value = this.#snapshot.sealed(aftr, number);
-    return value ? [new HistoricChange(aftr, number, value, value)] : [];
+    return value && new HistoricChange(aftr, number, value, value);
   }
 
   /** Content hash over all tables, hexadecimal. */

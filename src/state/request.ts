@@ -89,6 +89,8 @@ export interface Change {
   /** How many rows each table that changes gets, changes and loses. */
   readonly tallies: ReadonlyMap<string, Tally>;
   readonly rowCounts: ReadonlyMap<string, number>;
+  /** Rows of all tables before it, operational ones too. */
+  readonly storedRows: number;
   readonly caller: Caller;
   /** Whether startup becomes what running is then. */
   readonly savesStartup: boolean;
@@ -98,10 +100,11 @@ export interface Change {
 
 /**
  * Whoever has a say in a commit. `prepare` may refuse (throws ManagementError) and changes nothing; what it returns is
- * called after the commit is durable and may not fail.
+ * called after the commit is durable, with its version and the content hash of that, and may not fail. Of commits that are made in
+ * one transaction all are durable then.
  */
 export interface Participant {
-  prepare(change: Change): Promise<(version: number) => Promise<void>>;
+  prepare(change: Change): Promise<(version: number, contentHash: string) => Promise<void>>;
 }
 
 /** How many rows a commit brings, changes and takes. */

@@ -5,8 +5,8 @@
 
 import { join } from 'node:path';
 import { BULK_WRITE_ROWS, BulkWrite } from './bulk-write.ts';
-import type { StoreWrite } from './commit.ts';
-import { writeCommit } from './commit.ts';
+import type { CommitContent, StoreWrite } from './commit.ts';
+import { writeCommit, writeCommits } from './commit.ts';
 import type { Copy, Tell, Verify } from './compaction.ts';
 import { dropCopy, lastTransaction, prepareCopy, switchTo } from './compaction.ts';
 import { tellDamage } from './damage.ts';
@@ -249,20 +249,37 @@ export class RunningStore {
     bulk?: BulkWrite,
   ): Promise<Head> {
     const retention = retentionOf(after.softwire);
-    let head: Head;
-    try {
-      head = await (bulk && write.commit
+    const head = await this.#attempt(() =>
+      bulk && write.commit
         ? bulk.finish(this.head, write.commit, { pending: write.pending, retention })
-        : writeCommit(this.#environment, { ...write, retention }));
+        : writeCommit(this.#environment, { ...write, retention }),
+    );
+    this.#wrote({ tree: after.tree, softwire: after.softwire, head }, write.commit !== undefined);
+    return head;
+  }
+
+  /** Commits of rows in one transaction: the head that each makes. As `write`. */
+  async writeAll(commits: readonly CommitContent[]): Promise<readonly Head[]> {
+    const heads = await this.#attempt(() => writeCommits(this.#environment, commits, retentionOf(this.softwire)));
+    const head = heads.at(-1) ?? this.head;
+    this.#wrote({ ...this.#running, head }, true);
+    return heads;
+  }
+
+  async #attempt<Result>(write: () => Promise<Result>): Promise<Result> {
+    try {
+      return await write();
     } catch (cause) {
       if (cause instanceof ManagementError || cause instanceof DamageError) throw cause;
       throw new ManagementError('resource-denied', { message: this.#disk.failed(cause) });
     }
+  }
+
+  #wrote(running: Running, isCommit: boolean): void {
     this.#disk.succeeded();
-    this.#running = { tree: after.tree, softwire: after.softwire, head };
-    if (write.commit) this.#lastCommitAt = performance.now();
+    this.#running = running;
+    if (isCommit) this.#lastCommitAt = performance.now();
     this.tidyLater();
-    return head;
   }
 
   /** A sentence while the disk takes no change, '' else. */

@@ -68,6 +68,31 @@ for (const isTakenFirst of [false, true]) {
   });
 }
 
+test('of 60,000 learned rows that go, others have their turns before the first is applied and while they are', async () => {
+  const { store, follower } = newFollower();
+  const all = Array.from({ length: 60_000 }, (_, index) => {
+    return binding([`198.51.${index >> 8}.${index & 255}/32`, '2001:db8:a::1']);
+  });
+  store.commit({ softwire: { aftr: [{ ...AFTR, 'ipv4-pool': ['198.51.0.0/16'] }] } });
+  store.commit({ instance: 'br learned', put: all });
+  await follower.follow();
+  await follower.summed;
+  const table = follower.forwarding('aftr')?.table;
+  const whole = table?.size ?? 0;
+  assert.is(whole, all.length);
+  store.commit({ instance: 'br learned', gone: all });
+  const turns = { whole: 0, between: 0 };
+  const count = () => {
+    turns[table?.size === whole ? 'whole' : 'between']++;
+    next = setImmediate(count);
+  };
+  let next = setImmediate(count);
+  await follower.follow();
+  clearImmediate(next);
+  assert.ok(turns.whole > 2 && turns.between > 2, JSON.stringify(turns));
+  assert.equal([table?.size, follower.contentHash], [0, store.contentHash()]);
+});
+
 for (const damaged of ['records', 'rows'] as const) {
   test(`damage in ${damaged}: what is forwarded by stays, it is told, and a newer version without it is taken`, async () => {
     const { store, follower } = newFollower();

@@ -124,7 +124,7 @@ class Folder {
     // A clean end may be quicker than the kill.
     if (ending !== 'SIGKILL' && !(plan.kind === 'close' && ending === 'exit code 0'))
       throw new Error(`it ended: ${ending}`);
-    const running = this.#inspect();
+    const running = await this.#inspect();
     this.#expected.restart();
     this.#expected.find({ running });
     this.#deaths.kills++;
@@ -179,7 +179,7 @@ class Folder {
   }
 
   /** Running as the datapath reads it; nothing while there is no store. */
-  #inspect(): Contents {
+  async #inspect(): Promise<Contents> {
     let reader: StoreReader;
     try {
       reader = StoreReader.open(this.#dir);
@@ -188,7 +188,7 @@ class Folder {
       throw error;
     }
     try {
-      return checkedContents(reader);
+      return await checkedContents(reader);
     } finally {
       reader.close();
     }
@@ -196,7 +196,7 @@ class Folder {
 }
 
 /** What the store holds; hash, numbers and the last change record are held against it. */
-export function checkedContents(reader: StoreReader): Contents {
+export async function checkedContents(reader: StoreReader): Promise<Contents> {
   const rows = [...reader.bindings()];
   const hash = new ContentHash();
   const counts = new Map<string, number>();
@@ -210,7 +210,7 @@ export function checkedContents(reader: StoreReader): Contents {
       throw new Error(`${instance} has ${counts.get(instance)} rows, not ${count}`);
   }
   const version = reader.renew();
-  if (version > 1 && !reader.changes(version - 1)) throw new Error(`version ${version} left no change record`);
+  if (version > 1 && !(await reader.changes(version - 1))) throw new Error(`version ${version} left no change record`);
   return contentsOf(rows, reader.configuration());
 }
 

@@ -74,7 +74,7 @@ export class MemoryStore implements Store {
     if (this.damaged === 'rows' || ++this.#readings >= this.damagedReading) throw new DamageError('a row');
   }
 
-  changes(after: number): ChangesSince | undefined {
+  async changes(after: number): Promise<ChangesSince | undefined> {
     if (after < this.forgotten) return undefined;
     if (this.damaged === 'records') throw new DamageError('a record');
     const records = this.#records.filter(({ version }) => version > after);

@@ -15,14 +15,14 @@ import { StoreReader } from '../../src/state/reader.ts';
 const reader = StoreReader.open(process.argv[2] ?? '');
 const rows = new Map<string, { readonly instance: string; readonly binding: Binding }>();
 let version = -1;
-report('rebuild');
-for await (const line of createInterface({ input: process.stdin })) report(line);
+await report('rebuild');
+for await (const line of createInterface({ input: process.stdin })) await report(line);
 writeSync(1, `${JSON.stringify(Object.fromEntries(mappedFiles()))}\n`);
 reader.close();
 
-function report(line: string): void {
+async function report(line: string): Promise<void> {
   const fresh = reader.renew();
-  const changes = line === 'rebuild' ? undefined : reader.changes(version);
+  const changes = line === 'rebuild' ? undefined : await reader.changes(version);
   if (!changes?.rows) {
     rows.clear();
     for (const row of reader.bindings()) put(row.instance, row.binding);

@@ -25,7 +25,7 @@ interface Played {
   /** The requests that came, without the status that is asked for at first. */
   readonly asked: ControlRequest[];
   /** Tells of a version, that took so many rows away. */
-  apply(version: number, removed?: number): Promise<void>;
+  apply(version: number, removed?: number, stored?: number): Promise<void>;
 }
 
 /** A client and a datapath that is played: `answer` gives the result of a request or its promise, undefined for no answer. */
@@ -54,8 +54,8 @@ async function withPlayed(
     // Its answer has been read when the next one has.
     await client.counters();
     asked.splice(0);
-    const apply = async (version: number, removed = 0) =>
-      (await client.prepare(await change(version, removed)))(version);
+    const apply = async (version: number, removed = 0, stored = 0) =>
+      (await client.prepare(await change(version, removed, stored)))(version);
     await body({ client, asked, apply });
   } finally {
     client.close();
@@ -65,7 +65,7 @@ async function withPlayed(
   }
 }
 
-async function change(version: number, removed: number): Promise<Change> {
+async function change(version: number, removed: number, stored: number): Promise<Change> {
   const nothing = tree({});
   const rows = await RowChanges.between(new NoRows(), new RowOverlay());
   const [before, after] = [nothing, nothing];
@@ -74,6 +74,7 @@ async function change(version: number, removed: number): Promise<Change> {
     rowsOf: () => [],
     tallies: new Map([['edge', { added: 0, changed: 0, removed }]]),
     rowCounts: new Map(),
+    storedRows: stored,
   };
   return {
     version,
@@ -106,6 +107,20 @@ test('a datapath that follows is not behind', () =>
       assert.equal(
         asked.map(({ op }) => op),
         ['apply'],
+      );
+    },
+  ));
+
+test('what it has followed to with another version is not asked for again', () =>
+  withPlayed(
+    ({ op, ...request }) =>
+      op === 'status' ? status(9, 1) : 'version' in request ? { version: Math.max(8, request.version) } : [],
+    async ({ client, asked, apply }) => {
+      for (const version of [7, 8, 9]) await apply(version);
+      assert.is(client.behind, undefined);
+      assert.equal(
+        asked.flatMap((request) => ('version' in request ? [request.version] : [])),
+        [7, 9],
       );
     },
   ));
@@ -147,17 +162,22 @@ test('one that does not answer within two seconds is told to end, and killed whe
   );
 });
 
-test('one that takes many rows away has longer, though few are left', () =>
-  withPlayed(
-    ({ op }) => {
-      if (op !== 'apply') return op === 'status' ? status(6, 1) : [];
-      return new Promise((resolve) => setTimeout(() => resolve({ version: 7 }), 3_000));
-    },
-    async ({ client, asked, apply }) => {
-      await apply(7, 1_000_000);
-      assert.is(client.behind, undefined);
-      assert.not(asked.some(({ op }) => op === 'end'));
-    },
-  ));
+for (const [what, removed, stored] of [
+  ['takes many rows away, though few are left', 20_000, 20_000],
+  ['may have to read many rows anew', 0, 100_000],
+] as const) {
+  test(`one that ${what} has longer`, () =>
+    withPlayed(
+      ({ op }) => {
+        if (op !== 'apply') return op === 'status' ? status(6, 1) : [];
+        return new Promise((resolve) => setTimeout(() => resolve({ version: 7 }), 3_000));
+      },
+      async ({ client, asked, apply }) => {
+        await apply(7, removed, stored);
+        assert.is(client.behind, undefined);
+        assert.not(asked.some(({ op }) => op === 'end'));
+      },
+    ));
+}
 
 test.run();

@@ -82,8 +82,16 @@ test('added, changed, replaced and removed; a follower sees each', () =>
       { added: COUNT, changed: 0, removed: 0 },
     ]);
     view.close();
-    assert.is(reader.changes(version + 2)?.rows?.length, 195);
-    const followed = reader.changes(version + 1)?.rows;
+    assert.is((await reader.changes(version + 2))?.rows?.length, 195);
+    let turns = 0;
+    const count = () => {
+      turns++;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    const followed = (await reader.changes(version + 1))?.rows;
+    clearImmediate(next);
+    assert.ok(turns > 2, `others had ${turns} turns while changes were read`);
     assert.is(followed?.length, COUNT + 100);
     assert.is(followed?.[5]?.before?.gatewayIpv6Address[15], 1);
     reader.close();

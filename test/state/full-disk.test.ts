@@ -87,9 +87,9 @@ class Editor {
   }
 
   /** What another process reads is what was acknowledged. */
-  inspect(): void {
+  async inspect(): Promise<void> {
     const reader = StoreReader.open(this.#dir);
-    assert.ok(isSame(checkedContents(reader), this.state.running));
+    assert.ok(isSame(await checkedContents(reader), this.state.running));
     reader.close();
   }
 }
@@ -107,14 +107,14 @@ test('edits until nothing fits: a clear refusal, nothing half done, and it goes 
       answer ?? 'it ended',
       /^resource-denied: the store in \S+ took no change \(ENOSPC: no space left on device\): see whether its disk is full or fails$/,
     );
-    editor.inspect();
+    await editor.inspect();
     await editor.restart();
-    editor.inspect();
+    await editor.inspect();
     assert.match((await editor.bulk()) ?? 'it ended', /^resource-denied: /, 'also after a restart');
-    editor.inspect();
+    await editor.inspect();
     rmSync(filler);
     assert.is(await editor.row(), 'ok');
-    editor.inspect();
+    await editor.inspect();
     await editor.end();
   }));
 
@@ -129,10 +129,10 @@ test('not a single octet left: what is there is read, small edits are refused or
       const answer = await editor.row();
       assert.ok(answer === 'ok' || answer?.startsWith('resource-denied: '), answer ?? 'it ended');
     }
-    editor.inspect();
+    await editor.inspect();
     rmSync(filler);
     assert.is(await editor.row(), 'ok');
-    editor.inspect();
+    await editor.inspect();
     await editor.end();
   }));
 

@@ -54,7 +54,7 @@ async function recordLife(base: string, next: () => number): Promise<{ records: 
 }
 
 /** Running of the store in a folder; undefined when there is none. */
-function runningOf(dir: string): Contents | undefined {
+async function runningOf(dir: string): Promise<Contents | undefined> {
   let reader: StoreReader;
   try {
     reader = StoreReader.open(dir);
@@ -63,14 +63,20 @@ function runningOf(dir: string): Contents | undefined {
     throw error;
   }
   try {
-    return checkedContents(reader);
+    return await checkedContents(reader);
   } finally {
     reader.close();
   }
 }
 
 /** What is there after a loss at that record is running after the last acknowledged edit, or a later one. */
-function judge(base: string, disk: Disk, fate: Fate, states: readonly State[], next: () => number): void {
+async function judge(
+  base: string,
+  disk: Disk,
+  fate: Fate,
+  states: readonly State[],
+  next: () => number,
+): Promise<void> {
   const folder = join(base, 'after');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
@@ -83,7 +89,7 @@ function judge(base: string, disk: Disk, fate: Fate, states: readonly State[], n
   }
   // The first line says that the store is there; each further one acknowledges an edit.
   const acknowledged = disk.acknowledged.length - 1;
-  const found = runningOf(join(folder, 'store'));
+  const found = await runningOf(join(folder, 'store'));
   if (found === undefined) {
     assert.ok(acknowledged < 0, `there is no store, though ${acknowledged} edits were acknowledged`);
     return;
@@ -110,7 +116,7 @@ test(`${LOSSES} losses of power: every acknowledged commit is there, seed ${seed
     if (!points.has(place)) continue;
     const fate = FATES[next() % FATES.length] ?? 'lost';
     try {
-      judge(base, disk, fate, states, next);
+      await judge(base, disk, fate, states, next);
     } catch (cause) {
       throw new Error(`record ${place} of ${records.length}, ${fate}, kept in ${base}: ${String(cause)}`, { cause });
     }

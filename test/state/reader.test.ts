@@ -83,9 +83,9 @@ test('records that are gone are told apart from none', () =>
     await datastores.edit(OPERATOR, request(aftr()));
     const reader = StoreReader.open(dir);
     const { version } = datastores.head();
-    assert.equal(reader.changes(version), { treeChanged: false, rows: [] });
-    assert.is(reader.changes(0), undefined, 'the first version has no record');
-    assert.is(reader.changes(version + 1), undefined, 'a version that is to come');
+    assert.equal(await reader.changes(version), { treeChanged: false, rows: [] });
+    assert.is(await reader.changes(0), undefined, 'the first version has no record');
+    assert.is(await reader.changes(version + 1), undefined, 'a version that is to come');
     reader.close();
   }));
 

@@ -6,6 +6,7 @@
 import type { ConfirmationEvent } from '../../state/confirmed.ts';
 import { aftrOfTable, changesRunning } from '../../state/learned/tables.ts';
 import type { Caller, Change, Participant, Tally } from '../../state/request.ts';
+import { colons } from '../state-data.ts';
 import type { ConfigEdit } from './config-edits.ts';
 import { configEdits } from './config-edits.ts';
 import type { EventLog } from './event-log.ts';
@@ -20,18 +21,15 @@ type Json = Readonly<Record<string, unknown>>;
 
 export class EventSources implements Participant {
   readonly #log: EventLog;
-  /** Content hash of running as the last commit left it, octets in hexadecimal with colons between. */
-  readonly #contentHash: () => string;
 
-  constructor(log: EventLog, contentHash: () => string) {
+  constructor(log: EventLog) {
     this.#log = log;
-    this.#contentHash = contentHash;
   }
 
   /** A commit of running: told when it is durable. */
-  async prepare(change: Change): Promise<(version: number) => Promise<void>> {
+  async prepare(change: Change): ReturnType<Participant['prepare']> {
     const edits = configEdits(change);
-    return async (version) => {
+    return async (version, contentHash) => {
       if (changesRunning(change.treeChanged, change.tallies)) this.#configChanged(change.caller, 'running', edits);
       if (change.savesStartup) this.startupChanged(change.caller);
       for (const [aftr, tally] of bindingTallies(change)) {
@@ -39,7 +37,7 @@ export class EventSources implements Participant {
           'gi-4over6:binding-table-changed': {
             aftr,
             version: String(version),
-            'content-hash': this.#contentHash(),
+            'content-hash': colons(contentHash),
             user: change.caller.user,
             ...tally,
           },

@@ -5,7 +5,7 @@
 
 import { formatIpv6 } from '../../address.ts';
 import type { Log } from '../../log.ts';
-import type { LearningStore } from '../../state/learned/route-table.ts';
+import type { Learning, LearningStore, SharedLearning } from '../../state/learned/learning.ts';
 import { servedTable } from '../../state/learned/tables.ts';
 import type { Gateway, Softwire, Target } from '../../state/model.generated.ts';
 import { encodeBinding } from '../../state/model.generated.ts';
@@ -55,13 +55,14 @@ export class AdvertisingGateways {
   }
 
   async start(): Promise<void> {
-    await this.#parts.store.learn(SYSTEM, 'served prefixes', async (base, softwire) => {
+    const work: Learning['work'] = async (base, softwire) => {
       for (const { name } of softwire.gateway) {
         const rows = Array.from(base.sealedRows(servedTable(name)), ({ number }) => number);
         this.#served.set(name, new Set(rows));
       }
       return { overlay: new RowOverlay(), done: () => undefined };
-    });
+    };
+    await this.#parts.store.learn({ caller: SYSTEM, comment: 'served prefixes', work });
     this.follow();
   }
 
@@ -139,19 +140,19 @@ export class AdvertisingGateways {
     for (const number of wanted) {
       if (!own.has(number) && advertisers.some((item) => item.isAccepted(number))) served.add(number);
     }
-    const before = this.#served.get(gateway.name) ?? new Set();
+    const before = this.#served.get(gateway.name) ?? new Set<number>();
     if (isSame(before, served)) return;
     this.#served.set(gateway.name, served);
-    this.#write(gateway, served).catch((error: unknown) => {
+    this.#write(gateway, served, before.size + served.size).catch((error: unknown) => {
       // The next answer tries again.
       this.#served.delete(gateway.name);
       this.#parts.log.error({ gateway: gateway.name, error: String(error) }, 'served prefixes could not be changed');
     });
   }
 
-  async #write({ name, ipv6Address }: Gateway, served: ReadonlySet<number>): Promise<void> {
+  async #write({ name, ipv6Address }: Gateway, served: ReadonlySet<number>, weight: number): Promise<void> {
     const table = servedTable(name);
-    await this.#parts.store.learn(SYSTEM, `prefixes that ${name} serves`, async (base, softwire) => {
+    const work: SharedLearning['work'] = async (base, softwire) => {
       const overlay = new RowOverlay();
       const isThere = softwire.gateway.some((item) => item.name === name && isInforming(item));
       const wanted = isThere ? served : new Set<number>();
@@ -163,7 +164,9 @@ export class AdvertisingGateways {
         overlay.putSealed(table, number, encodeBinding({ ...prefix, gatewayIpv6Address, ...leaves }));
       }
       return { overlay, done: () => undefined };
-    });
+    };
+    const comment = `prefixes that ${name} serves`;
+    await this.#parts.store.learn({ key: `gateway ${name}`, weight, caller: SYSTEM, comment, work });
   }
 
   /** The prefixes a gateway serves because they were accepted, as text. */

@@ -53,7 +53,7 @@ function numbersOf(prefixes: readonly string[]): number[] {
 export function routeSourceEntry(root: DataNode, name: string): DataNode | undefined {
   const aftrs = root.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
   for (const aftr of aftrs) {
-    const found = aftr.entries('route-source').find((entry) => entry.leaf('name') === name);
+    const found = aftr.entry('route-source', [name]);
     if (found) return found;
   }
   return undefined;

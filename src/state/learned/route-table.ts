@@ -17,23 +17,11 @@ import { inSlices } from '../row-changes.ts';
 import type { RowSource } from '../rows.ts';
 import { prefixNumber } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
+import type { Learning, LearningStore, SharedLearning } from './learning.ts';
 import { prefixOf } from './reconciliation.ts';
 import { isOperational, learnedTable, servedTable } from './tables.ts';
 import type { RouteRefusal } from './trust.ts';
 import { refusalOf } from './trust.ts';
-
-/** What a work in the queue makes of the operational tables; `done` is called when it is durable and applied. */
-export interface Learned {
-  readonly overlay: RowOverlay;
-  readonly done: () => void;
-}
-
-export type Learning = (base: Snapshot, softwire: Softwire) => Promise<Learned>;
-
-/** Where rows go: a turn of the store's queue. */
-export interface LearningStore {
-  learn(caller: Caller, comment: string, work: (base: Snapshot, softwire: Softwire) => Promise<Learned>): Promise<void>;
-}
 
 export interface Refused {
   readonly reason: RouteRefusal;
@@ -47,6 +35,8 @@ interface Advertised {
   /** Routes whose state the source was not told of yet. */
   news: Set<number>;
   refusals: number;
+  /** How many are refused now, by reason: they are asked for with each withdrawal and each second. */
+  reasons: Map<RouteRefusal, number>;
 }
 
 /** What a source says: all its routes, or what changed. */
@@ -87,7 +77,7 @@ export class RouteTable implements Participant {
    * @throws ManagementError when no change is taken now
    */
   async resume(): Promise<string[]> {
-    await this.#store.learn(NOBODY, 'routes of an earlier run', async (base, softwire) => {
+    const work: Learning['work'] = async (base, softwire) => {
       const overlay = new RowOverlay();
       clearLost(base, softwire, overlay);
       const judges: [string, Judge][] = [];
@@ -103,7 +93,8 @@ export class RouteTable implements Participant {
         for (const [name, judge] of judges) this.#learned(name, judge);
       };
       return { overlay, done };
-    });
+    };
+    await this.#store.learn({ caller: NOBODY, comment: 'routes of an earlier run', work });
     return [...this.#sources].filter(([, { routes }]) => routes.size > 0).map(([name]) => name);
   }
 
@@ -127,12 +118,12 @@ export class RouteTable implements Participant {
 
   /** Takes an advertisement: durable, and forwarded by where the datapath runs, when it returns. @throws ManagementError of the commit */
   async advertise(caller: Caller, name: string, advertisement: Advertisement): Promise<RouteNews> {
-    await this.#store.learn(caller, `routes of ${name}`, async (base, softwire) => {
+    const work: SharedLearning['work'] = async (rows, softwire) => {
       const found = sourceOf(softwire, name);
       const overlay = new RowOverlay();
       if (!found) return { overlay, done: () => undefined };
       const known = this.#of(name).routes;
-      const judge = new Judge(found.aftr, found.source, base, overlay, known);
+      const judge = new Judge(found.aftr, found.source, rows, overlay, known);
       const routes = new Set(advertisement.routes);
       const gone = advertisement.isWhole
         ? [...known.keys()].filter((number) => !routes.has(number))
@@ -140,7 +131,10 @@ export class RouteTable implements Participant {
       await inSlices(gone, (number) => judge.withdraw(number));
       await inSlices(routes, (number) => judge.put(number));
       return { overlay, done: () => this.#learned(name, judge) };
-    });
+    };
+    const { isWhole, routes, withdrawn } = advertisement;
+    const weight = routes.length + withdrawn.length + (isWhole ? this.#of(name).routes.size : 0);
+    await this.#store.learn({ key: `source ${name}`, weight, caller, comment: `routes of ${name}`, work });
     // What one gives up another one may have been refused.
     if (!advertisement.isWhole || advertisement.routes.length === 0) this.#judgeRefusedSoon();
     return this.takeNews(name);
@@ -185,9 +179,8 @@ export class RouteTable implements Participant {
 
   /** Reasons for which routes of a source are refused now. */
   reasons(name: string): RouteRefusal[] {
-    const found = new Set<RouteRefusal>();
-    for (const state of this.#sources.get(name)?.routes.values() ?? []) if (state) found.add(state.reason);
-    return [...found].sort();
+    const reasons = this.#sources.get(name)?.reasons ?? [];
+    return Array.from(reasons, ([reason]) => reason).sort();
   }
 
   /** A commit of running may have taken routes, and may let in others. */
@@ -204,8 +197,7 @@ export class RouteTable implements Participant {
   }
 
   #judgeRefusedSoon(): void {
-    const isRefused = ({ routes }: Advertised) =>
-      [...routes.values()].some((state) => state && FREED.has(state.reason));
+    const isRefused = ({ reasons }: Advertised) => [...reasons.keys()].some((reason) => FREED.has(reason));
     if ([...this.#sources.values()].some(isRefused)) this.#judgeSoon();
   }
 
@@ -222,7 +214,7 @@ export class RouteTable implements Participant {
   }
 
   async #judgeAll(asksAll: boolean): Promise<void> {
-    await this.#store.learn(NOBODY, 'routes judged anew', async (base, softwire) => {
+    const work: Learning['work'] = async (base, softwire) => {
       const overlay = new RowOverlay();
       const judges: [string, Judge][] = [];
       for (const [name, { routes }] of this.#sources) {
@@ -241,7 +233,8 @@ export class RouteTable implements Participant {
         for (const [name, judge] of judges) this.#judged(name, judge);
       };
       return { overlay, done };
-    });
+    };
+    await this.#store.learn({ caller: NOBODY, comment: 'routes judged anew', work });
   }
 
   #judged(name: string, judge: Judge): void {
@@ -253,10 +246,13 @@ export class RouteTable implements Participant {
   #learned(name: string, { states, withdrawn }: Judge): void {
     const known = this.#of(name);
     for (const number of withdrawn) {
+      count(known.reasons, known.routes.get(number)?.reason, -1);
       known.routes.delete(number);
       known.news.delete(number);
     }
     for (const [number, state] of states) {
+      count(known.reasons, known.routes.get(number)?.reason, -1);
+      count(known.reasons, state?.reason, 1);
       known.routes.set(number, state);
       known.news.add(number);
       if (state) known.refusals++;
@@ -264,10 +260,18 @@ export class RouteTable implements Participant {
   }
 
   #of(name: string): Advertised {
-    const known = this.#sources.get(name) ?? { routes: new Map(), news: new Set(), refusals: 0 };
+    const known = this.#sources.get(name) ?? { routes: new Map(), news: new Set(), refusals: 0, reasons: new Map() };
     this.#sources.set(name, known);
     return known;
   }
+}
+
+/** What is counted is there, what is not is gone. */
+function count(reasons: Map<RouteRefusal, number>, reason: RouteRefusal | undefined, step: 1 | -1): void {
+  if (reason === undefined) return;
+  const number = (reasons.get(reason) ?? 0) + step;
+  if (number > 0) reasons.set(reason, number);
+  else reasons.delete(reason);
 }
 
 /** Judges routes of one source in one turn of the queue: what is bound goes into the overlay. */

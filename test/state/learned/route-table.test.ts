@@ -264,7 +264,9 @@ test('what does not fit the configuration that a boot brought is refused at the 
       const version = reader.renew();
       assert.equal(await next.resume(), ['g1']);
       reader.renew();
-      const changed = reader.changes(version)?.rows?.map(({ instance, after }) => `${instance} ${after?.origin}`);
+      const changed = (await reader.changes(version))?.rows?.map(
+        ({ instance, after }) => `${instance} ${after?.origin}`,
+      );
       reader.close();
       // Who forwards by the static one must not lose it with the learned one.
       assert.equal(changed, ['a learned undefined', 'b learned undefined', 'a static']);
