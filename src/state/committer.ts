@@ -108,7 +108,7 @@ export class Committer {
     const { tree: before, head } = this.#store;
     const after = treeChanged ? draft.tree : before;
     let tree = treeChanged ? json : undefined;
-    const startup = this.#startupAfter(caller, changesRunning(treeChanged, rows.tallies));
+    const startup = this.#startupAfter(isReturn ? SYSTEM : caller, changesRunning(treeChanged, rows.tallies));
     const bulk = await this.#store.startBulk(rows);
     const applies: ((version: number) => Promise<void>)[] = [];
     try {
@@ -202,7 +202,7 @@ export class Committer {
     if (!pending) return;
     const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, pending.base);
     const comment = `back to version ${pending.base}: confirmed commit ${TAKEN_BACK[reason]}`;
-    await this.commit(SYSTEM, draft, base, { comment, pending: null, isReturn: true });
+    await this.commit(caller ?? SYSTEM, draft, base, { comment, pending: null, isReturn: true });
     this.#options.onConfirmation?.({ event: reason, pending, caller });
   }
 

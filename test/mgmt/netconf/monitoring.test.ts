@@ -58,6 +58,8 @@ test(
     );
     const greeted = [...client.hello.matchAll(/<capability>([^<]*)</g)].map(([, text]) => text);
     assert.equal([...listed].sort(), [...greeted].sort());
+    // Modules of the IETF and our own, and of no other program.
+    for (const uri of greeted) assert.match(uri ?? '', /^urn:(ietf:|gi-4over6\b)/);
   }),
 );
 
