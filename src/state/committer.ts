@@ -118,7 +118,7 @@ export class Committer {
     const { tree: before, head } = this.#store;
     const after = treeChanged ? draft.tree : before;
     let tree = treeChanged ? json : undefined;
-    const startup = this.#startupAfter(caller, changesRunning(treeChanged, rows.tallies));
+    const startup = this.#startupAfter(isReturn ? SYSTEM : caller, changesRunning(treeChanged, rows.tallies));
     const bulk = await this.#store.startBulk(rows);
     let applies: readonly Apply[] = [];
     try {

@@ -1,5 +1,7 @@
 /** Classes of characters in patterns (XSD 1.0 part 2, appendix F.1). */
 
+import { blockNamed } from './pattern-blocks.ts';
+
 export interface CharacterClass {
   /** First and last code point of each range. */
   readonly ranges: readonly (readonly [first: number, last: number])[];
@@ -36,8 +38,10 @@ const CATEGORIES = new Set(
   'L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po Z Zs Zl Zp S Sm Sc Sk So C Cc Cf Co Cn'.split(' '),
 );
 
-/** The class of `\p{name}`; undefined when there is no such category. */
-export function categoryClass(name: string): CharacterClass | undefined {
+/** The class of `\p{name}`, a category or a block; undefined when there is none of the name. */
+export function propertyClass(name: string): CharacterClass | undefined {
+  const block = name.startsWith('Is') ? blockNamed(name.slice(2)) : undefined;
+  if (block) return { ranges: [block], classes: [], isNegated: false };
   return CATEGORIES.has(name) ? matching(`\\p{${name}}`) : undefined;
 }
 

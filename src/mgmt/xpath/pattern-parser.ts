@@ -4,7 +4,7 @@
  */
 
 import type { CharacterClass } from './pattern-class.ts';
-import { ANY_BUT_END_OF_LINE, categoryClass, classOfEscape, SINGLE_ESCAPES } from './pattern-class.ts';
+import { ANY_BUT_END_OF_LINE, classOfEscape, propertyClass, SINGLE_ESCAPES } from './pattern-class.ts';
 
 export type Pattern =
   | { readonly kind: 'class'; readonly of: CharacterClass }
@@ -137,11 +137,8 @@ class PatternParser {
     this.#take('{');
     let category = '';
     while (this.#here !== undefined && this.#here !== '}') category += this.#characters[this.#next++];
-    const found = categoryClass(category);
-    if (!found) {
-      const what = category.startsWith('Is') ? 'blocks of Unicode are not served' : 'there is no such category';
-      throw new PatternFault(`pattern: \\${name}{${category}}: ${what}`);
-    }
+    const found = propertyClass(category);
+    if (!found) throw new PatternFault(`pattern: \\${name}{${category}}: there is no such category or block`);
     this.#take('}');
     return name === 'P' ? { ranges: [], classes: [found], isNegated: true } : found;
   }

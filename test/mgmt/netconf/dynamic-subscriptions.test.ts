@@ -310,6 +310,22 @@ test('N95: a configured expression: its prefixes are names of modules that are d
     await watcher.receive();
   }));
 
+test('N95: a configured expression with an identity and a pattern is kept with names of modules in both, and judges', () =>
+  withSessions(async (watcher, editor) => {
+    const NO = 'urn:ietf:params:xml:ns:yang:ietf-netconf-notifications';
+    const text =
+      "/n:netconf-config-change[re-match(n:edit[1]/n:target, '.*softwire.*') and not(derived-from(n:datastore, 'd:datastore'))]";
+    const filter = `<filters ${SN}><stream-filter><name>y</name><stream-xpath-filter xmlns:n="${NO}" xmlns:d="urn:ietf:params:xml:ns:yang:ietf-datastores">${text}</stream-xpath-filter></stream-filter></filters>`;
+    await allOk(editor, edit(filter));
+    const reply = await editor.rpc(getConfig(`<filter><filters ${SN}/></filter>`));
+    assert.match(reply, /derived-from\(ietf-netconf-notifications:datastore, 'ietf-datastores:datastore'\)/);
+    assert.match(reply, /xmlns:ietf-datastores="urn:ietf:params:xml:ns:yang:ietf-datastores"/);
+    await establish(watcher, `${STREAM}<stream-filter-name>y</stream-filter-name>`);
+    await allOk(editor, change());
+    assert.match(await watcher.receive(), /<netconf-config-change /);
+    await allOk(editor, edit(`<filters ${SN} ${NC_PREFIX} nc:operation="remove"/>`));
+  }));
+
 test('N95: nobody configures a subscription, and a session has at most 32', () =>
   withSessions(
     async (client) => {

@@ -61,6 +61,8 @@ test(
     const others = greeted.filter((text = '') => !/^urn:(?:ietf:params:|gi-4over6)/.test(text));
     assert.equal(others, []);
     assert.equal([...listed].sort(), [...greeted].sort());
+    // Modules of the IETF and our own, and of no other program.
+    for (const uri of greeted) assert.match(uri ?? '', /^urn:(ietf:|gi-4over6\b)/);
   }),
 );
 

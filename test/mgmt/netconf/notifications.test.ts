@@ -375,6 +375,19 @@ for (const [name, operations, expected] of confirmations) {
     }));
 }
 
+test('N92: what cancel-commit takes back was changed by its session, whichever has committed', () =>
+  withSessions(3, async (watcher, editor, other) => {
+    assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
+    await allOk(editor, edit(AFTR, '', 'candidate'), confirmed('<persist>word</persist>'));
+    await nextMatching(watcher, /<confirm-event>start</);
+    await allOk(other, '<cancel-commit><persist-id>word</persist-id></cancel-commit>');
+    const change = await nextMatching(watcher, /config-change.*delete/);
+    assert.match(
+      change,
+      new RegExp(`<changed-by><username>root</username><session-id>${idOf(other)}</session-id></changed-by>`),
+    );
+  }));
+
 test('N94: the end of its session cancels a confirmed commit; the rollback is of the server', () =>
   withSessions(2, async (watcher, editor) => {
     assert.is(outcome(await watcher.rpc(subscribe())), 'ok');
