@@ -15,7 +15,7 @@ import {
   GATEWAY,
   packetCounts,
 } from '../helpers/engine-case.ts';
-import { ipv4, ipv6 } from '../helpers/packets.ts';
+import { ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 const test = suite('engine-changes');
 
@@ -62,6 +62,19 @@ for (const [name, next, inner, gateway, aftr, reason] of changes) {
     assertPartition(engine.counters(), packets);
   });
 }
+
+test('port sets of an AFTR with another tunnel address lead nowhere before they are taken away', async () => {
+  const portSet = [{ psid: 0x34, 'b4-ipv6-address': '2001:db8:c::34' }];
+  const shared = [{ 'ipv4-address': '198.51.103.9', 'psid-length': 8, 'port-set': portSet }];
+  const before = { ...QUIET_AFTR, 'binding-table': { 'shared-address': shared } };
+  const engine = new EngineUnderTest('aftr');
+  await engine.configure([before]);
+  const inbound = ipv4({ src: OUTSIDE, dst: '198.51.103.9', df: true, payload: udp(8, 5_000, 1_232) });
+  assert.is(engine.run([inbound]).length, 1);
+  change(engine, 'aftr', [{ ...before, 'ipv6-address': '2001:db8:b::77' }]);
+  assert.equal(engine.run([inbound]), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 forwarded': 1, 'ipv4 no-binding': 1 });
+});
 
 test('rows of a gateway that is disabled lead nowhere before they are taken away', async () => {
   const engine = new EngineUnderTest('gateway');

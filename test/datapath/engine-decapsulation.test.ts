@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { addCases, EngineUnderTest, engineFor, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
 import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 const test = suite('engine-decapsulation');
@@ -122,9 +122,18 @@ addCases(test, 'aftr', [
   },
   {
     name: 'martian outer sources (D42)',
-    in: ['ff02::1', '::', '::1', 'fe80::1'].map((src) => fromGateway(ipv4(up), { src })),
+    in: ['ff02::1', 'ff00::1', '::', '::1', 'fe80::1', 'fe90::1', 'febf::1'].map((src) =>
+      fromGateway(ipv4(up), { src }),
+    ),
     out: [],
-    counters: { 'ipv6 martian-outer-source': 4 },
+    counters: { 'ipv6 martian-outer-source': 7 },
+  },
+  {
+    name: 'what stands beside link-local and multicast is no martian, but nobody either (D42)',
+    configuration: SILENT,
+    in: ['fe7f::1', 'fec0::1', 'feff::1', '::2'].map((src) => fromGateway(ipv4(up), { src })),
+    out: [],
+    counters: { 'ipv6 source-mismatch': 4 },
   },
   {
     name: 'other next headers (D38)',
@@ -138,6 +147,14 @@ addCases(test, 'aftr', [
     in: [fromGateway(`0400000012345678${ipv4(up)}`, { nextHeader: 44 })],
     out: [ipv4(up)],
     counters: { 'ipv6 forwarded': 1 },
+  },
+  {
+    name: 'what the fragment header of an atomic fragment reserves is ignored (D63)',
+    in: ['0400000612345678', '0400000212345678', '0400000412345678', '04ff000012345678', '04ff000612345678'].map(
+      (header) => fromGateway(`${header}${ipv4(up)}`, { nextHeader: 44 }),
+    ),
+    out: Array.from({ length: 5 }, () => ipv4(up)),
+    counters: { 'ipv6 forwarded': 5 },
   },
   {
     name: 'a packet to the own address of the AFTR is for the kernel',
@@ -173,6 +190,24 @@ addCases(test, 'gateway', [
     counters: { 'ipv6 loop-prevented': 1 },
   },
 ]);
+
+test('a gateway takes no packet through its own tunnel for a prefix of another gateway of the device (D21)', async () => {
+  const engine = new EngineUnderTest('gateway');
+  const other = {
+    ...GATEWAY,
+    name: 'g2',
+    'ipv6-address': '2001:db8:a::2',
+    'ipv4-address': '198.51.101.1',
+    'served-prefix': [{ 'ipv4-prefix': '198.51.101.0/24' }],
+  };
+  await engine.configure([GATEWAY, other]);
+  const inner = ipv4({ ...down, dst: '198.51.101.20' });
+  assert.equal(engine.run([fromAftr(inner), fromAftr(inner, { dst: '2001:db8:a::2' })]), [inner]);
+  assert.equal(
+    engine.counters().map((instance) => packetCounts([instance])),
+    [{ 'ipv6 endpoint-mismatch': 1 }, { 'ipv6 forwarded': 1 }],
+  );
+});
 
 const headers = [
   ['Linux: destination options with encapsulation limit 4 and PadN (D34)', '0400040104010100', 60, 'forwarded'],

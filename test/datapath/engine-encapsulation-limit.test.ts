@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import { addCases } from '../helpers/engine-case.ts';
 import { fragments } from '../helpers/fragments.ts';
-import { hex8, icmpv4, ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { hex8, icmpv4, icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 /** The Tunnel Encapsulation Limit (RFC 2473 §4.1.1) and its eight octets in all sizes (D12, D55, D56, D58). */
 const test = suite('engine-encapsulation-limit');
@@ -133,6 +133,37 @@ addCases(test, 'aftr', [
     in: [ipv6({ src: G1, dst: AFTR, nextHeader: 60, payload: option(0) + sized(100) })],
     out: [sized(100)],
     counters: { 'ipv6 forwarded': 1 },
+  },
+]);
+
+/** A router inside the tunnel says that it has no way for what is quoted. */
+const unreachable = (quoted: string): string =>
+  ipv6({
+    src: '2001:db8:99::1',
+    dst: G1,
+    nextHeader: 58,
+    payload: icmpv6('2001:db8:99::1', G1, 1, 0, `00000000${quoted}`),
+  });
+addCases(test, 'gateway', [
+  {
+    name: 'a quote whose option header says it is longer than those that are sent is of no packet from here (D79)',
+    configuration: LIMIT,
+    in: [
+      unreachable(toAftr(sized(100))),
+      unreachable(ipv6({ src: G1, dst: AFTR, nextHeader: 60, payload: `0401${option(4).slice(4)}${sized(100)}` })),
+    ],
+    out: [
+      ipv4({
+        src: '198.51.100.1',
+        dst: DEVICE,
+        tos: 0xc0,
+        id: 0,
+        df: true,
+        protocol: 1,
+        payload: icmpv4(3, 1, `00000000${sized(100)}`),
+      }),
+    ],
+    counters: { 'ipv6 forwarded': 1, 'ipv6 icmp-not-relayed': 1 },
   },
 ]);
 

@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { flowLabelOf } from '../../src/datapath/flow-label.ts';
 import type { EngineCase } from '../helpers/engine-case.ts';
 import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { hex8, icmpv4, ipv4, ipv6, udp } from '../helpers/packets.ts';
@@ -199,6 +200,28 @@ test('a flow has one label, flows have many (D7)', async () => {
     labels.add(String(first));
   }
   assert.ok(labels.size > 900, `${labels.size} labels`);
+});
+
+test('a flow has the same label with IPv4 options, which stand before its ports (D7)', async () => {
+  const engine = await engineFor('gateway', { 'flow-label-mode': 'flow' });
+  const labelOf = (port: number, options: string): string =>
+    (engine.run([ipv4({ ...up, options, payload: udp(8, port) })])[0] ?? '').slice(3, 8);
+  for (const options of ['94040000', `${'01'.repeat(7)}00`]) assert.is(labelOf(1_000, options), labelOf(1_000, ''));
+  const labels = new Set(Array.from({ length: 100 }, (_, i) => labelOf(1_000 + i, '94040000')));
+  assert.ok(labels.size > 90, `${labels.size} labels`);
+});
+
+test('no flow is without a label (D7)', () => {
+  const words = new Int32Array(new Uint8Array(Buffer.from(ipv4({ ...up, protocol: 47, payload: '' }), 'hex')).buffer);
+  let [least, most] = [0xfffff, 0];
+  // Of sixteen million addresses about sixteen come to a hash that begins with twenty zero bits.
+  for (let address = 0; address < 1 << 24; address++) {
+    words[4] = address;
+    const label = flowLabelOf(words, 0, 20, 20, 0x5eed);
+    least = Math.min(least, label);
+    most = Math.max(most, label);
+  }
+  assert.equal([least, most], [1, 0xfffff]);
 });
 
 test('all fragments of a datagram have one label (D8)', async () => {

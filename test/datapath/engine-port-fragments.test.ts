@@ -389,6 +389,26 @@ test('a later inner fragment of two outer ones whose first one never comes: both
   assertPartition(engine.counters(), sent);
 });
 
+test('ports that are too old do not make a fragment wait anew when others come', async () => {
+  const engine = await engineFor('aftr', configuration);
+  const [first = '', later = ''] = inbound(IN_SET);
+  assert.is(engine.run([first], 0).length, 1);
+  assert.equal(engine.run([later], 15_500), []);
+  assert.is(engine.run(inbound(IN_SET, 8).slice(0, 1), 16_000).length, 1);
+  assert.equal(engine.run([], 17_600), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 forwarded': 2, 'ipv4 fragment-unplaced': 1 });
+});
+
+test('a first fragment that was refused takes the ports of an earlier one with its key away for good', async () => {
+  const engine = await engineFor('aftr', { ...configuration, ...SILENT });
+  const [first = '', later = ''] = outbound(IN_SET);
+  assert.equal(engine.run([fromB4(first)]), [first]);
+  const refused = [7, ...Array.from({ length: 300 }, (_, i) => 1_000 + i)];
+  for (const id of refused) assert.equal(engine.run([fromB4(outbound(NOBODYS, id)[0] ?? '')]), []);
+  assert.equal(engine.run([fromB4(later)]), []);
+  assert.is(packetCounts(engine.counters())['ipv6 held'], 1);
+});
+
 for (const [octets, verdict] of [
   [9_216, HELD],
   [9_217, DROP_FRAGMENT_UNPLACED],

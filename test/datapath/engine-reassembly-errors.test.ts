@@ -90,6 +90,15 @@ for (const [name, packets, quoted, count] of timeouts) {
   });
 }
 
+test('a packet that a longer header of its first fragment makes larger than any is dropped when the last one comes (D66)', async () => {
+  const engine = await engineFor('aftr');
+  const largest = ipv4({ src: '198.51.100.10', dst: '203.0.113.80', payload: udp(65_535 - 28) });
+  const [, ...others] = fragments(largest, 8_192);
+  const headed = fragment(largest.slice(0, 2 * 8_192), 0, true, { before: [60, '2c00010400000000'] });
+  assert.equal(engine.run([...others, headed]), []);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 fragment-malformed': 8 });
+});
+
 test('a first fragment larger than an error may quote is quoted in part (D64)', async () => {
   const engine = await engineFor('aftr');
   const [large = ''] = fragments(inner, 1_400);

@@ -48,6 +48,9 @@ const longerCuts = Array.from({ length: 19 }, (_, i) => 24 + 8 * i);
 const big = ipv4({ src: DEVICE, dst: INTERNET, payload: udp(65_535 - 28) });
 const hairpinned = ipv4({ src: DEVICE, dst: '198.51.101.1', payload: udp(1_600) });
 const hairpinnedOut = ipv4({ src: DEVICE, dst: '198.51.101.1', payload: udp(1_600), ttl: 63 });
+/** A fragment with all that its header reserves set (RFC 8200 §4.5: ignored on reception). */
+const reserved = (one: string): string =>
+  `${one.slice(0, 82)}ff${one.slice(84, 87)}${(Number.parseInt(one.slice(87, 88), 16) | 6).toString(16)}${one.slice(88)}`;
 const cases: readonly (readonly [string, readonly string[], readonly string[], Readonly<Record<string, number>>])[] = [
   ['two fragments', fragments(inner, 64), [inner], { forwarded: 2 }],
   [
@@ -113,6 +116,13 @@ const cases: readonly (readonly [string, readonly string[], readonly string[], R
     [ipv4({ src: DEVICE, dst: INTERNET }), inner],
     { forwarded: 4 },
   ],
+  [
+    'the same with reserved bits and a reserved octet in it (D63)',
+    [a, reserved(fragment(ipv4({ src: DEVICE, dst: INTERNET }), 0, false)), b, c],
+    [ipv4({ src: DEVICE, dst: INTERNET }), inner],
+    { forwarded: 4 },
+  ],
+  ['reserved bits and a reserved octet in each fragment (D60)', [a, b, c].map(reserved), [inner], { forwarded: 3 }],
   ['first only: held', [a], [], { held: 1 }],
   ['the last octet there can be', [fragment('00'.repeat(7), 65_528, false)], [], { held: 1 }],
   ['a first fragment of 24 octets', [fragment(inner.slice(0, 48), 0, true)], [], { held: 1 }],
@@ -224,6 +234,13 @@ test('60 s after the first to arrive, the datagram is given up, and a new one ma
     [61_250, [], { 'ipv6 reassembly-timeout': 2 }],
     [61_300, [c], { 'ipv6 reassembly-timeout': 2, 'ipv6 held': 1 }],
     [62_000, [a, b], { 'ipv6 reassembly-timeout': 2, 'ipv6 forwarded': 3 }],
+  ]));
+
+test('60 s are whole also between the steps of the timers (D64)', () =>
+  inSteps({}, [
+    [1_100, [a], { 'ipv6 held': 1 }],
+    [61_099, [b], { 'ipv6 held': 2 }],
+    [61_350, [], { 'ipv6 reassembly-timeout': 2 }],
   ]));
 
 test('the timeout is configured', () =>
@@ -345,9 +362,14 @@ test('sources that no binding names push out each other only, and are put togeth
   const src = '2001:db8:99::1';
   const echo = icmpv6(src, AFTR, 128, 0, `00010001${'ab'.repeat(100)}`);
   assert.is(engine.run(fragments(echo, 40, { src, upper: 58 })).length, 1);
-  engine.run(firsts(20, 1, { src: G2 }));
+  engine.run(firsts(20, 1));
   assert.equal(engine.run(strangers(30, 0)), []);
   assert.equal(packetCounts(engine.counters()), { 'ipv6 replied': 3, 'ipv6 held': 20, 'ipv6 reassembly-limit': 30 });
+  const rest = Array.from({ length: 20 }, (_, i) => fragments(inner, 48, { id: 1 + i }).slice(1));
+  assert.equal(
+    rest.flatMap((packets) => engine.run(packets)),
+    rest.map(() => inner),
+  );
 });
 
 test('a sentence warns from the part of the limit on that is configured (D69, D135)', async () => {
@@ -392,6 +414,23 @@ test('memory in use by four fifths is told of, and one source cannot take it fro
   assert.equal([held, limited], [1_041, 260]);
   assert.is(engine.run(other.slice(1)).length, 1);
   assertPartition(engine.counters(), [...sent, ...other]);
+});
+
+test('when the memory is full, a fragment takes the place of other packets, never of the one that it is part of (D69)', async () => {
+  const limits = { 'maximum-packets': 1_000_000, 'maximum-packets-per-source': 1_000_000 };
+  const engine = await engineFor('aftr', { reassembly: limits });
+  const parts = fragments(big, [64, 60_064]);
+  engine.run(parts.slice(0, 1));
+  for (let id = 0; id < 1_040; id += 40) {
+    engine.run(Array.from({ length: 40 }, (_, i) => fragment('00'.repeat(60_000), 5_000, true, { id: id + i })));
+  }
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 held': 1_041 });
+  assert.equal(engine.run(parts.slice(1)), [big]);
+  assert.equal(packetCounts(engine.counters()), {
+    'ipv6 forwarded': 3,
+    'ipv6 held': 1_039,
+    'ipv6 reassembly-limit': 1,
+  });
 });
 
 test('duplicates without end: the datagram is given up before its octets are more than a counter holds', async () => {

@@ -46,6 +46,20 @@ const echoReply = icmpv4(0, 0, `00070001${'61'.repeat(32)}`);
 const echo6 = (src: string, dst: string): string => icmpv6(src, dst, 128, 0, '00070001cafe');
 
 const toUnserved = ipv4({ src: INTERNET, dst: '192.0.2.9', protocol: 1, payload: icmpv4(8, 0, '00070001cafe') });
+const cutEcho = { src: X, dst: '203.0.113.1', protocol: 1, payload: echo };
+addCases(test, 'aftr', [
+  {
+    name: 'a fragment of an echo request to the own address is not answered, though its checksum be right (D103)',
+    in: [
+      ipv4({ ...cutEcho, src: INTERNET, mf: true }),
+      ipv4({ ...cutEcho, src: INTERNET, offset: 5 }),
+      fromG1(ipv4({ ...cutEcho, mf: true })),
+    ],
+    out: [ipv4({ ...cutEcho, mf: true })],
+    counters: { 'ipv4 martian-ipv4-destination': 2, 'ipv6 forwarded': 1 },
+  },
+]);
+
 addCases(test, 'gateway', [
   {
     name: 'an ipv4-address in no served prefix: what comes for it is for the kernel, echo too (D43)',

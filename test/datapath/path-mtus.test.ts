@@ -110,6 +110,19 @@ test('its memory does not grow: a million far ends, and it still holds as many a
   assert.is(mtus.learned(0).length, 65_536);
 });
 
+test('what is forgotten makes room before anything that holds, also for a reporter that has entries there', () => {
+  const { mtus } = prepare(400_000);
+  for (let row = 1; row <= 200_000; row++) mtus.learn(SOFTWIRE, row, 1_400, row, 0);
+  for (let row = 200_001; row <= 300_000; row++) mtus.learn(SOFTWIRE, row, 1_400, 777_777, TEN_MINUTES / 2);
+  // In nearly every set the reporter has one, and the others are old now.
+  const own = mtus.learned(TEN_MINUTES).map(({ remote }) => remote.join());
+  assert.ok(own.length > 8_000, `${own.length}`);
+  for (let row = 300_001; row <= 301_000; row++) mtus.learn(SOFTWIRE, row, 1_400, 777_777, TEN_MINUTES);
+  const kept = new Set(mtus.learned(TEN_MINUTES).map(({ remote }) => remote.join()));
+  assert.is(kept.size, own.length + 1_000);
+  assert.ok(own.every((remote) => kept.has(remote)));
+});
+
 test('one reporter without end takes hardly anything from others', () => {
   const { mtus } = prepare(400_000);
   // Others fill it to the brim.
