@@ -19,12 +19,16 @@ if (!LIST) throw new Error('the schema has no binding');
 const list = LIST;
 
 function conditionOf(where: string): ReturnType<typeof pageRequest> {
+  return pageOf('where', where);
+}
+
+function pageOf(name: string, value: string): ReturnType<typeof pageRequest> {
   const source = {
     children: (node: Parameters<RowTable['mayRead']>[0]) => node.children(),
     rows: () => [],
     row: () => undefined,
   };
-  return pageRequest({ schema, check: plainCheck }, list, new Map([['where', where]]), source);
+  return pageRequest({ schema, check: plainCheck }, list, new Map([[name, value]]), source);
 }
 
 const DESCRIPTIONS = [undefined, '', 'a', 'ab', 'b a', '2001:db8::1'];
@@ -117,6 +121,12 @@ test('everything else takes a node', () => {
   }
 });
 
+function tableOf(view: View): RowTable {
+  const table = view.tree.child('softwire', 'gi-4over6')?.entries('aftr')[0]?.child('binding-table');
+  if (!table) throw new Error('no table');
+  return { view, instance: 'a', table, isVersioned: true, readsAll: true, mayRead: () => true };
+}
+
 const many = (count: number) =>
   Array.from({ length: count }, (_, i) => binding(`10.${i >>> 16}.${(i >>> 8) & 255}.${i & 255}/32`, '2001:db8::1'));
 
@@ -126,9 +136,7 @@ test(`what takes a node is asked of ${MAX_JUDGED_ROWS} rows at most`, () =>
     const entries = { 'ipv4-pool': ['10.0.0.0/8'], 'binding-table': { binding: many(MAX_JUDGED_ROWS + 1) } };
     await datastores.edit(OPERATOR, request(softwire({ name: 'a', ...entries })));
     const view = datastores.view('running');
-    const table = view.tree.child('softwire', 'gi-4over6')?.entries('aftr')[0]?.child('binding-table');
-    if (!table) throw new Error('no table');
-    const rows: RowTable = { view, instance: 'a', table, isVersioned: true, readsAll: true, mayRead: () => true };
+    const rows = tableOf(view);
     const find = (where: string, more: object = {}) =>
       findRowPage(rows, { ...conditionOf(where), limit: 10, ...more }).then(
         (page) => page.rows.length,
@@ -142,6 +150,36 @@ test(`what takes a node is asked of ${MAX_JUDGED_ROWS} rows at most`, () =>
     const hidden = { ...rows, readsAll: false };
     const page = findRowPage(hidden, { ...conditionOf("description='nowhere'"), limit: 10 });
     assert.is(await page.catch((error: unknown) => (error instanceof ManagementError ? error.tag : error)), 'too-big');
+    view.close();
+  }));
+
+/** Pages that look at every row of the table, or pass over it. */
+const LONG_WORK = [
+  ['sort-by', 'gateway-ipv6-address'],
+  ['sort-by', 'description'],
+  ['where', "description='nowhere'"],
+  ['where', 'string-length(ipv4-prefix)=99'],
+] as const;
+test('others have their turn while a page is looked for', () =>
+  withDatastores(async (datastores) => {
+    await datastores.edit(OPERATOR, request(aftr()));
+    const entries = { 'ipv4-pool': ['10.0.0.0/8'], 'binding-table': { binding: many(60_000) } };
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', ...entries })));
+    const view = datastores.view('running');
+    const rows = tableOf(view);
+    for (const [name, value] of LONG_WORK) {
+      let turns = 0;
+      let isDone = false;
+      const turn = () => {
+        turns++;
+        if (!isDone) setImmediate(turn);
+      };
+      setImmediate(turn);
+      await findRowPage(rows, { ...pageOf(name, value), limit: 10 });
+      isDone = true;
+      // A slice is 10 ms long, and 60,000 rows take more than 100 ms on any machine.
+      assert.ok(turns >= 5, `${name}=${value}: ${turns} turns`);
+    }
     view.close();
   }));
 

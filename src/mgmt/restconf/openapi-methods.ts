@@ -9,8 +9,10 @@ import { PAGE_PARAMETERS } from './page-query.ts';
 import type { Method, Resource } from './request.ts';
 import { allowedMethods } from './request.ts';
 
-/** Refusals of every request, before anything is looked at. */
-const EVERY = ['400', '401', '414', '431'];
+/** Refusals of every request, before anything is looked at: what HTTP says in it, who it is, what he accepts. */
+const EVERY = ['400', '401', '406', '414', '415', '417', '431', '501'];
+/** Of a body that is too large, or does not come in time. */
+const OF_BODIES = ['408', '413'];
 const CONDITIONS = ['if-match', 'if-none-match', 'if-unmodified-since'];
 const EDITION = {
   etag: { description: 'Of the whole configuration; any commit changes it', schema: { type: 'string' } },
@@ -56,7 +58,7 @@ export function plainReads(
   return {
     get: { summary, ...shared, responses: { 200: ok(content), ...refused } },
     head: { summary, ...shared, responses: { 200: { description: 'As GET' }, ...refused } },
-    options: options(summary, statuses.includes('406')),
+    options: options(summary),
   };
 }
 
@@ -70,7 +72,7 @@ function reads(what: Described): Json {
     ...(isWholeList ? PAGE_PARAMETERS : []),
     ...['sublist-limit', ...CONDITIONS, 'if-modified-since'],
   ];
-  const statuses = [...EVERY, '304', '404', '406', '412', '500', ...(isWholeList ? ['413', '416', '501'] : [])];
+  const statuses = [...EVERY, '304', '404', '412', '500', ...(isWholeList ? ['413', '416'] : [])];
   const shared = { ...said(node), parameters: names.map(parameterNamed) };
   return {
     get: { ...shared, responses: { 200: { ...ok(content), headers: EDITION }, ...failures(statuses) } },
@@ -79,7 +81,7 @@ function reads(what: Described): Json {
   };
 }
 
-function options(summary: string, isNegotiated = true): Json {
+function options(summary: string): Json {
   const fields = {
     allow: { description: 'Its methods', schema: { type: 'string' } },
     'accept-patch': { description: 'What PATCH takes', schema: { type: 'string' } },
@@ -88,7 +90,7 @@ function options(summary: string, isNegotiated = true): Json {
     summary,
     responses: {
       200: { description: 'What it takes', headers: fields },
-      ...failures([...EVERY, ...(isNegotiated ? ['406'] : [])]),
+      ...failures(EVERY),
     },
   };
 }
@@ -100,7 +102,7 @@ const CREATED = {
 };
 
 function edit({ node, inDatastore }: Described, parameters: readonly string[], done: Json, body?: Json): Json {
-  const refusals = [...EVERY, '403', '404', '406', '409', '412', '500', ...(body ? ['413', '415'] : [])];
+  const refusals = [...EVERY, '403', '404', '409', '412', '500', ...(body ? OF_BODIES : [])];
   return {
     ...said(node),
     parameters: [...parameters, ...CONDITIONS, 'edit-comment'].map(parameterNamed),
@@ -140,7 +142,7 @@ export function invocation(node: SchemaNode): Json {
     return inner && { type: 'object', required: [name], properties: { [name]: objectSchema(inner) } };
   };
   const [input, output] = [wrapped('input'), wrapped('output')];
-  const refusals = [...EVERY, '403', '404', '406', '409', '412', '413', '415', '500', '501'];
+  const refusals = [...EVERY, ...OF_BODIES, '403', '404', '409', '412', '500'];
   const responses = {
     ...(output && { 200: ok(json(output)) }),
     204: { description: 'Done' },

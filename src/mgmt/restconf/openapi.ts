@@ -60,7 +60,7 @@ function actionsBelow(node: SchemaNode): SchemaNode[] {
 
 /** Resources that are there whatever the model says. */
 function fixedPaths(): [string, Json][] {
-  const read = (summary: string) => plainReads(summary, json(OBJECT), ['406']);
+  const read = (summary: string) => plainReads(summary, json(OBJECT), []);
   const text = { schema: { type: 'string' } };
   const events = { [EVENT_STREAM]: text };
   const path = (name: string, description: string) => ({
@@ -82,13 +82,13 @@ function fixedPaths(): [string, Json][] {
     ],
     ...(['json', 'xml'] as const).map((encoding): [string, Json] => [
       `${ROOT}/streams/${STREAM}/${encoding}`,
-      plainReads(`Events in ${encoding.toUpperCase()}`, events, ['406', '409'], period),
+      plainReads(`Events in ${encoding.toUpperCase()}`, events, ['409'], period),
     ]),
     [
       `${ROOT}/subscriptions/{id}`,
       {
         ...path('id', 'As establish-subscription answers it (RFC 8650)'),
-        ...plainReads('Notifications of a dynamic subscription', events, ['404', '406', '409']),
+        ...plainReads('Notifications of a dynamic subscription', events, ['404', '409']),
       },
     ],
   ];

@@ -299,15 +299,21 @@ test('what a path does not list is 405, and Allow has no method that is refused 
 /** Only route sources are let in there, whatever comes. */
 const ADVERTISEMENT = '/restconf/operations/gi-4over6:advertise-routes';
 
+/** What is answered in its one form, whatever the client takes. */
+const HAS_ONE_FORM = /\.well-known|openapi\.json|\/modules\//;
+
 /** How a status is provoked of a path; what has no row here, or answers undefined, is not to be had at will. */
 const PROVOKED: Readonly<
   Record<string, (path: string, method: string) => readonly [url: string, options: Ask] | undefined>
 > = {
   401: (path) => [filled(path), { user: '' }],
   400: (path) => [`${filled(path)}?nonsense=1`, {}],
-  406: (path) => [filled(path), { headers: { accept: 'text/nothing' } }],
+  406: (path) => (HAS_ONE_FORM.test(path) ? undefined : [filled(path), { headers: { accept: 'text/nothing' } }]),
   414: (path) => [`${filled(path)}?${'x'.repeat(9_000)}`, {}],
-  415: (path) => [filled(path), { headers: { 'content-type': 'text/nothing' }, body: '{}' }],
+  415: (path, method) =>
+    ['post', 'put', 'patch'].includes(method)
+      ? [filled(path), { headers: { 'content-type': 'text/nothing' }, body: '{}' }]
+      : undefined,
   404: (path, method) =>
     ['get', 'head', 'delete'].includes(method) && path.includes('/gi-4over6:softwire/aftr={aftr-name}')
       ? [
@@ -324,8 +330,10 @@ const PROVOKED: Readonly<
   405: (path) => [filled(path).replace('running', 'operational'), {}],
   416: (path) =>
     path.endsWith('/aftr') || path.endsWith('/binding') ? [`${filled(path)}?offset=9999`, {}] : undefined,
-  501: (path) =>
-    path.endsWith('/binding') ? [`${filled(path)}?sort-by=description&locale=xx_nonsense_y`, {}] : undefined,
+  501: (path, method) =>
+    method === 'get' && path.endsWith('/binding')
+      ? [`${filled(path)}?sort-by=description&locale=xx_nonsense_y`, {}]
+      : undefined,
   413: (path, method) =>
     method === 'get' && path.endsWith('/binding')
       ? [`${filled(path)}?sort-by=description&offset=95000&limit=6000`, {}]
