@@ -126,6 +126,7 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
       startup: true,
       writableRunning: false,
       queues: 2,
+      urlDir: join(dir, 'urls'),
       netconfLimit: { idleMs: 600_000, depth: 50 },
       restconfLimit: { connections: 99 },
       program: standIn(join(dir, 'clone')),
@@ -197,10 +198,20 @@ test('management has no capability when its ports need none', async () => {
 });
 
 test('a child gets the whole command line', async () => {
-  await withPlace(async ({ start, options: { stateDir, runDir } }) => {
+  await withPlace(async ({ dir, start, options: { stateDir, runDir } }) => {
     const { words } = await start().started('datapath');
     const ports = ['--netconf-port', '0', '--netconf-tls-port', '6513', '--restconf-port', '8443'];
-    const rest = ['--listen', '::1', '127.0.0.1', '--startup', '--no-writable-running', '--queues', '2'];
+    const rest = [
+      '--listen',
+      '::1',
+      '127.0.0.1',
+      '--startup',
+      '--no-writable-running',
+      '--queues',
+      '2',
+      '--url-dir',
+      join(dir, 'urls'),
+    ];
     const limits = ['--netconf-limit', 'depth=50', '--netconf-limit', 'idle-ms=600000'];
     limits.push('--restconf-limit', 'connections=99');
     assert.equal(words, ['--state-dir', stateDir, '--run-dir', runDir, ...ports, ...rest, ...limits]);

@@ -138,14 +138,14 @@ const paths: readonly (readonly [string, unknown])[] = [
         prefix: undefined,
         name: 'b',
         predicates: [
-          { name: 'k', value: '1' },
-          { name: 'l', value: '2]' },
+          { prefix: undefined, name: 'k', value: '1' },
+          { prefix: 'p', name: 'l', value: '2]' },
         ],
       },
       { prefix: undefined, name: 'c', predicates: [] },
     ],
   ],
-  ["/a[.='x']", [{ prefix: undefined, name: 'a', predicates: [{ name: '.', value: 'x' }] }]],
+  ["/a[.='x']", [{ prefix: undefined, name: 'a', predicates: [{ prefix: undefined, name: '.', value: 'x' }] }]],
   ['', undefined],
   ['a', undefined],
   ['/a/', undefined],
@@ -158,9 +158,14 @@ for (const [text, expected] of paths) test(`path '${text}'`, () => assert.equal(
 
 test('predicates alone', () => {
   assert.equal(parsePredicates("[a='1'][b='2']"), [
-    { name: 'a', value: '1' },
-    { name: 'b', value: '2' },
+    { prefix: undefined, name: 'a', value: '1' },
+    { prefix: undefined, name: 'b', value: '2' },
   ]);
+  assert.equal(parsePredicates(' [p:a="1"] \n [ b = \'2\' ] '), [
+    { prefix: 'p', name: 'a', value: '1' },
+    { prefix: undefined, name: 'b', value: '2' },
+  ]);
+  assert.is(parsePredicates(' '), undefined);
   assert.is(parsePredicates(''), undefined);
   assert.is(parsePredicates("[a='1']x"), undefined);
 });

@@ -50,6 +50,7 @@ export function openEnvelope(rpc: XmlElement, schema: Schema): Envelope {
       info: { 'bad-attribute': 'message-id', 'bad-element': 'rpc' },
     });
   }
+  requireNoText(rpc);
   const [operation, second] = rpc.children;
   if (!operation) {
     throw new ManagementError('missing-element', {
@@ -67,6 +68,7 @@ export function openEnvelope(rpc: XmlElement, schema: Schema): Envelope {
   }
   const module = moduleOf(operation, schema);
   requireForm(operation, schema);
+  if (module === '') requireInstance(operation);
   return { replyTag: replyTag(rpc), operation, module };
 }
 
@@ -94,14 +96,29 @@ function requireForm(element: XmlElement, schema: Schema): void {
       info: { 'bad-attribute': attribute.name, 'bad-element': name },
     });
   }
-  if ((isOpaque || element.children.length > 0) && element.text.trim() !== '') {
-    throw new ManagementError('bad-element', {
-      type: 'protocol',
-      message: `${name} holds elements only, but text came: '${element.text.trim().slice(0, 40)}'`,
-      info: { 'bad-element': name },
-    });
-  }
+  if (isOpaque || element.children.length > 0) requireNoText(element);
   for (const child of isOpaque ? [] : element.children) requireForm(child, schema);
+}
+
+function requireNoText({ name, text }: XmlElement): void {
+  const found = text.trim();
+  if (found === '') return;
+  throw new ManagementError('bad-element', {
+    type: 'protocol',
+    message: `${name} holds elements only, but text came: '${found.slice(0, 40)}'`,
+    info: { 'bad-element': name },
+  });
+}
+
+/** RFC 7950 §7.15.2: inside an action stand the nodes of one instance. */
+function requireInstance({ children }: XmlElement): void {
+  const [top, second] = children;
+  if (top && !second) return;
+  const message = `action: expected the nodes of one instance, ${second ? `${second.name} came besides` : 'none came'}`;
+  throw new ManagementError(second ? 'bad-element' : 'missing-element', {
+    message,
+    info: { 'bad-element': second?.name ?? 'action' },
+  });
 }
 
 /** What the handlers read themselves; a filter may hold names without namespace. */

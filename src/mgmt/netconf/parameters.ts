@@ -38,7 +38,7 @@ export function refuseFaults({ operation, module }: Envelope, faults: readonly V
     .map(({ code, message, path, appTag }) => {
       const last = path.slice(path.lastIndexOf('/') + 1).replace(/^[^:]*:|\[\d+\]$/g, '');
       const inside = /inside an inner node "([^"]+)"/.exec(message)?.[1];
-      const own = code === 'when' ? WHEN_TAGS[last] : undefined;
+      const own = code === 'when' ? WHEN_TAGS[last] : tagOf(message);
       return new ManagementError(own ?? TAGS[code] ?? (inside === undefined ? 'operation-failed' : 'bad-element'), {
         type: module === '' ? 'application' : 'protocol',
         message: `${operation.name}: ${message}`,
@@ -56,5 +56,11 @@ export function refuseFaults({ operation, module }: Envelope, faults: readonly V
 
 /** libyang names a node that is missing or unknown in its message only. */
 function namedIn(message: string): string | undefined {
-  return /(?:Mandatory (?:node|choice)|^Node) "([^"]+)"/.exec(message)?.[1];
+  return /(?:Mandatory (?:node|choice)|^Node|missing its key|^Child element) "([^"]+)"/.exec(message)?.[1];
+}
+
+/** Where libyang's code says less than its message. */
+function tagOf(message: string): ErrorTag | undefined {
+  if (/^Child element "[^"]+" inside a terminal node/.test(message)) return 'unknown-element';
+  return /^Unexpected action element/.test(message) ? 'bad-element' : undefined;
 }

@@ -219,7 +219,7 @@ export class Subscriptions {
     const id = Number(input.leaf('id'));
     const entry = this.#entries.get(id);
     if (entry && this.ofCaller(caller, id)) return entry;
-    throw noSuch(input, identity);
+    throw noSuch(input, identity, ' of this subscriber');
   }
 
   /** A configured filter that is another one modifies what refers to it; one that is gone ends it (RFC 8639 §2.7). */
@@ -255,6 +255,10 @@ function encodingIn(policy: DataNode, { encodings }: Wanted): string {
   throw new Refusal('encoding-unsupported', message);
 }
 
-function noSuch(input: DataNode, identity: 'no-such-subscription' | 'no-such-subscription-resync'): Refusal {
-  return new Refusal(identity, `there is no subscription ${input.leaf('id') ?? ''} of this subscriber`);
+function noSuch(
+  input: DataNode,
+  identity: 'no-such-subscription' | 'no-such-subscription-resync',
+  whose: '' | ' of this subscriber',
+): Refusal {
+  return new Refusal(identity, `there is no subscription ${input.leaf('id') ?? ''}${whose}`);
 }

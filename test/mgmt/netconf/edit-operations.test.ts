@@ -259,6 +259,20 @@ for (const [inside, expected] of [
   });
 }
 
+const action = (inside: string) =>
+  `<action xmlns="urn:ietf:params:xml:ns:yang:1"><rules xmlns="urn:probe">${inside}</rules></action>`;
+const POKE = '<poke><times>1</times></poke>';
+for (const [row, operation, expected] of [
+  ['N45', action(`<item>${POKE}</item>`), 'missing-element name'],
+  ['N17', action(`<item><name>a</name>${POKE}</item><item><name>b</name>${POKE}</item>`), 'bad-element poke'],
+  ['N17', '<get-config><source><running><a/></running></source></get-config>', 'unknown-element a'],
+  ['N17', '<get-config><source>running</source></get-config>', 'bad-element source'],
+] as const) {
+  test(`${row}: faults of parameters, ${operation.slice(-60)}: ${expected}`, async () => {
+    assert.is(await told(operation), expected);
+  });
+}
+
 test('the program ends cleanly', async () => {
   client.end();
   assert.is(await management.stop(), 0);

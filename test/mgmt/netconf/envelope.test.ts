@@ -68,6 +68,24 @@ const faults = [
     { 'bad-element': 'running', 'bad-namespace': '' },
     'a parameter whose prefix was forgotten',
   ],
+  [rpc('text<get/>'), 'protocol', 'bad-element', { 'bad-element': 'rpc' }, 'text before the operation'],
+  [rpc('<get/>text'), 'protocol', 'bad-element', { 'bad-element': 'rpc' }, 'text behind it'],
+  [
+    rpc('<action xmlns="urn:ietf:params:xml:ns:yang:1"/>'),
+    'application',
+    'missing-element',
+    { 'bad-element': 'action' },
+    'an action of nothing',
+  ],
+  [
+    rpc(
+      '<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire xmlns="urn:gi-4over6"/><system xmlns="urn:gi-4over6"/></action>',
+    ),
+    'application',
+    'bad-element',
+    { 'bad-element': 'system' },
+    'an action of two instances',
+  ],
 ] as const;
 
 test('names in a filter need no namespace', () => {
@@ -94,7 +112,7 @@ test('the module of an operation, of one in its own namespace, of an action', ()
   const moduleOf = (inside: string) => openEnvelope(parseXml(rpc(inside)), schema).module;
   assert.is(moduleOf('<get/>'), 'ietf-netconf');
   assert.is(moduleOf(`<get-schema xmlns="${monitoring}"/>`), 'ietf-netconf-monitoring');
-  assert.is(moduleOf('<action xmlns="urn:ietf:params:xml:ns:yang:1"/>'), '');
+  assert.is(moduleOf('<action xmlns="urn:ietf:params:xml:ns:yang:1"><softwire xmlns="urn:gi-4over6"/></action>'), '');
 });
 
 test('the reply repeats every attribute, and the declarations they need', () => {
