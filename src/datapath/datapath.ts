@@ -205,7 +205,11 @@ export class Datapath implements ControlHandlers {
   trace(packet: Uint8Array): TraceResult | undefined {
     const led = ledRole(packet, (role) => this.#parts.follower.forwarding(role)?.memory.engine);
     if (led) return this.#parts.follower.forwarding(led)?.trace(packet);
-    const results = ROLES.flatMap((role) => this.#parts.follower.forwarding(role)?.trace(packet) ?? []);
+    // A role whose last instance is gone has no device.
+    const present = ROLES.flatMap((role) => this.#parts.follower.forwarding(role) ?? []).filter(
+      ({ plans }) => plans.length > 0,
+    );
+    const results = present.map((forwarding) => forwarding.trace(packet));
     return results.find(({ reason }) => reason === undefined || !FOR_ANOTHER_ROLE.includes(reason)) ?? results.at(-1);
   }
 

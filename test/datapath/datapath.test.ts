@@ -9,7 +9,7 @@ import { allocateShared } from '../../src/datapath/memory.ts';
 import { BINDING_CAPACITY } from '../../src/state/limits.ts';
 import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
-import { ipv4, udp } from '../helpers/packets.ts';
+import { ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 const test = suite('datapath');
 
@@ -126,6 +126,16 @@ test('on a host with both roles a trace is of the role that the kernel leads the
   assert.equal(trace('10.9.0.1', '192.0.2.1'), ['gw', 'forwarded', undefined]);
   assert.equal(trace('192.0.2.1', '10.9.0.1'), ['gw', 'dropped', 'loop-prevented']);
   assert.equal(trace('192.0.2.1', '192.0.2.2').slice(1), ['dropped', 'no-instance']);
+  const malformed = (dst: string) => {
+    const { instance, reason } = datapath.trace(Buffer.from(ipv6({ dst, payload: '' }), 'hex')) ?? {};
+    return [instance, reason];
+  };
+  assert.equal(malformed(AFTR['ipv6-address']), ['br', 'malformed-ipv4']);
+  assert.equal(malformed(served['ipv6-address']), ['gw', 'malformed-ipv4']);
+  store.commit({ softwire: { aftr: [AFTR] }, put: [BINDING] });
+  await datapath.follow();
+  const stray = datapath.trace(Buffer.from(ipv4({ options: looseRoute, payload: udp() }), 'hex'));
+  assert.is(stray?.role, 'aftr', 'of the role that is left');
 });
 
 test('the status: version, hash, rows, and every problem as a sentence', async () => {
