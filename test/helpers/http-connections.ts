@@ -123,6 +123,7 @@ export interface Http2Client {
 export async function openHttp2(port: number, localAddress = '127.0.0.1'): Promise<Http2Client> {
   const session = connectHttp2(`https://127.0.0.1:${port}`, {
     createConnection: () => tlsTo(port, localAddress, 'h2'),
+    maxSendHeaderBlockLength: 1024 * 1024,
   });
   let isClosed = false;
   session
