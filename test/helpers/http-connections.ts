@@ -108,6 +108,8 @@ export interface Asked {
   end(octets?: string): void;
   /** Whether an answer has begun. */
   readonly isAnswered: boolean;
+  /** Whether the stream is closed, by either side. */
+  readonly isClosed: boolean;
   /** When all of it has come, or the stream is closed. */
   readonly answer: Promise<Answer>;
 }
@@ -166,6 +168,9 @@ function ask(session: ClientHttp2Session, fields: OutgoingHttpHeaders, isWhole: 
     end: (octets = '') => void stream.end(octets),
     get isAnswered() {
       return status !== 0;
+    },
+    get isClosed() {
+      return stream.closed;
     },
     answer,
   };
