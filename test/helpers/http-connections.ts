@@ -108,6 +108,8 @@ export interface Asked {
   end(octets?: string): void;
   /** Whether an answer has begun. */
   readonly isAnswered: boolean;
+  /** Whether the stream is closed, by either side. */
+  readonly isClosed: boolean;
   /** When all of it has come, or the stream is closed. */
   readonly answer: Promise<Answer>;
 }
@@ -123,6 +125,7 @@ export interface Http2Client {
 export async function openHttp2(port: number, localAddress = '127.0.0.1'): Promise<Http2Client> {
   const session = connectHttp2(`https://127.0.0.1:${port}`, {
     createConnection: () => tlsTo(port, localAddress, 'h2'),
+    maxSendHeaderBlockLength: 1024 * 1024,
   });
   let isClosed = false;
   session
@@ -165,6 +168,9 @@ function ask(session: ClientHttp2Session, fields: OutgoingHttpHeaders, isWhole: 
     end: (octets = '') => void stream.end(octets),
     get isAnswered() {
       return status !== 0;
+    },
+    get isClosed() {
+      return stream.closed;
     },
     answer,
   };

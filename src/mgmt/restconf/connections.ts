@@ -16,6 +16,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Log } from '../../log.ts';
 import type { RestconfLimits } from '../../restconf-limits.ts';
 import { sourceGroup } from '../source-group.ts';
+import { RestconfFault } from './fault.ts';
 import type { HeldBody } from './held-bodies.ts';
 import { HeldBodies } from './held-bodies.ts';
 import { LIMITS } from './limits.ts';
@@ -35,6 +36,7 @@ export interface Connection {
   session?: ServerHttp2Session;
   hasRequested: boolean;
   isAuthenticated: boolean;
+  isStopped: boolean;
   /** Requests that are not answered to their end. */
   running: number;
   /** When it was last busy. */
@@ -104,6 +106,19 @@ export class Connections {
     if (connection) connection.isAuthenticated = true;
   }
 
+  /** From here on nothing of this connection is a request. */
+  stop(request: Request): void {
+    const connection = this.of(request);
+    if (connection) connection.isStopped = true;
+  }
+
+  /** @throws RestconfFault 400 when the connection of the request was stopped before it */
+  requireGoing(request: Request): void {
+    if (!this.of(request)?.isStopped) return;
+    const message = 'the request before this one has no certain end';
+    throw new RestconfFault(400, 'malformed-message', { type: 'transport', message }, { connection: 'close' });
+  }
+
   /** Counts what the body of a request takes until it is answered; see HeldBodies. */
   hold(request: Request, giveUp: () => void): HeldBody {
     const connection = this.of(request);
@@ -130,7 +145,7 @@ export class Connections {
       return void socket.destroy();
     }
     const now = performance.now();
-    const state = { hasRequested: false, isAuthenticated: false, running: 0, busyMs: now };
+    const state = { hasRequested: false, isAuthenticated: false, isStopped: false, running: 0, busyMs: now };
     const connection: Connection = { source, socket, begunMs: now, ...state };
     const address = addressOf(socket);
     this.#open.add(connection);

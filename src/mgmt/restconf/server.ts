@@ -28,6 +28,7 @@ import { apiResource, hostMeta, moduleText, operationsResource, yangLibraryVersi
 import { openSubscription } from './dynamic-subscription.ts';
 import { Editor } from './edit.ts';
 import { OpenStreams } from './event-stream.ts';
+import { RestconfFault } from './fault.ts';
 import { takeBody } from './incoming-body.ts';
 import { invoke } from './invoke.ts';
 import { LIMITS } from './limits.ts';
@@ -202,9 +203,23 @@ class RestconfFace {
 
   /** Before the body is read: who it is and what is wanted. */
   async admit(request: Incoming): Promise<void> {
-    requireSound(request.raw, request.originalUrl);
+    this.#requireSound(request);
     const admitted = this.#admit(request, await this.#callerOf(request));
     this.#admitted.set(request, admitted);
+  }
+
+  /**
+   * What stands behind a message whose end may be read otherwise is no request, though it was parsed: at once, since that is not waited for.
+   * @throws RestconfFault as requireSound
+   */
+  #requireSound({ raw, originalUrl }: Incoming): void {
+    this.connections.requireGoing(raw);
+    try {
+      requireSound(raw, originalUrl);
+    } catch (error) {
+      if (error instanceof RestconfFault && error.headers.connection === 'close') this.connections.stop(raw);
+      throw error;
+    }
   }
 
   #callerOf({ originalUrl, raw, method, headers, ip }: Incoming): Caller | Promise<Caller> {
@@ -236,7 +251,7 @@ class RestconfFace {
 
   /** A request without a body, from its beginning to its end; what comes back is for fastify. */
   read(request: Incoming, reply: Sender): unknown {
-    requireSound(request.raw, request.originalUrl);
+    this.#requireSound(request);
     const caller = this.#callerOf(request);
     return caller instanceof Promise
       ? caller.then((known) => this.#read(request, known, reply))

@@ -106,6 +106,8 @@ test('R70: bodies of a connection take so much memory together, whatever the str
     const { status, body } = (await large?.answer) ?? {};
     assert.is(status, 409);
     assert.is(errorIn(body ?? '')['error-tag'], 'resource-denied');
+    // Its body has not ended, and nobody waits for that.
+    await until(() => large?.isClosed === true);
     for (const asked of small) asked.end('}');
     assert.equal(await statuses(small), [204, 204, 204]);
     // It is free again.

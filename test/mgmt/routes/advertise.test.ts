@@ -264,16 +264,16 @@ for (const [what, body] of [
     }));
 }
 
-for (const [who, user] of [
-  ['a wrong password', 'g1:wrong'],
-  ['a name that is no source', 'g9:g1-password'],
-  ['a user', ADMIN],
-  ['nobody', ''],
+for (const [who, user, status] of [
+  ['a wrong password', 'g1:wrong', 401],
+  ['a name that is no source', 'g9:g1-password', 401],
+  ['a user', ADMIN, 403],
+  ['nobody', '', 401],
 ] as const) {
   test(`${who} advertises nothing`, () =>
     withSources(async (box) => {
       const reply = await post(box, { open: [null] }, user);
-      assert.is(reply.status, 401, reply.body);
+      assert.equal([reply.status, reply.tag], [status, 'access-denied']);
     }));
 }
 

@@ -91,7 +91,7 @@ for (const [what, number, certificate, status, problem] of [
   ['one that has expired', 3, expired, 401, /not of a trusted authority, or not valid now/],
   ['one of an authority that is not trusted', 4, untrusted, 401, /not of a trusted authority, or not valid now/],
   ['one for servers', 5, forServers, 401, /not of a trusted authority, or not valid now/],
-  ['that of a user', 1, admin, 401, /is that of no route source/],
+  ['that of a user', 1, admin, 403, /user admin is no route source/],
 ] as const) {
   test(`another certificate gets nowhere: ${what}`, () =>
     run(async (box) => {
