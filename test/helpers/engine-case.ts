@@ -8,6 +8,7 @@ import { planInstances } from '../../src/datapath/configuration.ts';
 import { Counters } from '../../src/datapath/counters.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { Engine } from '../../src/datapath/engine.ts';
+import { Epochs } from '../../src/datapath/epochs.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
@@ -63,10 +64,39 @@ export function binding([prefix, gateway, aftr]: BindingText): Binding {
   return { ...parsed, gatewayIpv6Address, aftrIpv6Address, description: undefined, origin: 'static' };
 }
 
+/** A batch in which something happens after so many outputs, as another thread would have it. */
+class InterruptedBatch extends Batch {
+  #left = -1;
+  #interrupt: () => void = () => undefined;
+
+  /** With 0, before any packet is looked at. */
+  interruptAfter(outputs: number, interrupt: () => void): void {
+    this.#left = outputs;
+    this.#interrupt = interrupt;
+  }
+
+  /** What has not happened yet happens now. */
+  finish(): void {
+    if (this.#left < 0) return;
+    this.#left = -1;
+    this.#interrupt();
+  }
+
+  override clearOutputs(): void {
+    super.clearOutputs();
+    if (this.#left === 0) this.finish();
+  }
+
+  override sendPieces(k: number, headAt: number, headLen: number, bodyAt: number, bodyLen: number): void {
+    super.sendPieces(k, headAt, headLen, bodyAt, bodyLen);
+    if (this.#left > 0 && --this.#left === 0) this.finish();
+  }
+}
+
 /** One engine over memory of its own. */
 export class EngineUnderTest {
   readonly forwarding: Forwarding;
-  readonly batch: Batch;
+  readonly batch: InterruptedBatch;
   readonly #engine: Engine;
   readonly #counters: Counters;
   readonly #rowCounters: RowCounters | undefined;
@@ -75,7 +105,7 @@ export class EngineUnderTest {
   constructor(role: Role, capacity = 10_000, batch = 64) {
     this.#role = role;
     this.forwarding = new Forwarding(role, 1, capacity, allocateShared);
-    this.batch = new Batch(batch, STRIDE);
+    this.batch = new InterruptedBatch(batch, STRIDE);
     this.#engine = new Engine(this.forwarding.memory.engine, batch, 0);
     this.#counters = new Counters(1, this.forwarding.memory.counters);
     const { statistics, table } = this.forwarding.memory.engine;
@@ -131,6 +161,19 @@ export class EngineUnderTest {
     this.#engine.process(batch);
     this.#rowCounters?.countBatch(batch);
     this.#counters.countBatch(0, batch);
+  }
+
+  /**
+   * The same, with `change` made in its midst, after so many outputs: when all packets have been looked up, and some decided. The
+   * batch is one of a worker, for which what the change takes out stays in its place until it ends.
+   */
+  processDuring(packets: readonly Buffer[], nowMs: number, outputs: number, change: () => void): void {
+    const epochs = new Epochs(1, this.forwarding.memory.epochs);
+    epochs.enter(0);
+    this.batch.interruptAfter(outputs, change);
+    this.process(packets, nowMs);
+    this.batch.finish();
+    epochs.leave(0);
   }
 
   /** What came out of the last batch, by the place of the packet that caused it; NO_OWNER for what none has. */

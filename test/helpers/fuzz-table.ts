@@ -153,7 +153,7 @@ function withShared(table: NaiveTable, shared: NaiveShared): NaiveTable {
  * With an instance in the place of the one that has its name; what named a tunnel address of an AFTR that is gone is gone, and
  * served prefixes follow their gateway.
  */
-function withInstance(table: NaiveTable, instance: NaiveInstance): NaiveTable {
+export function withInstance(table: NaiveTable, instance: NaiveInstance): NaiveTable {
   const isOwn = (one: { readonly instance: NaiveInstance }): boolean => one.instance.name === instance.name;
   const { locals, remote } = instance;
   const isLeft = (one: { readonly local: Buffer }): boolean => locals.some((local) => local.equals(one.local));

@@ -1,7 +1,8 @@
 /**
  * Random tables, random changes of them, random packets: the engine against the naive one. What the naive engine forwards, connects
  * or answers, the engine must, octet by octet; what waits there for other fragments must wait; of what it drops the engine may send
- * nothing on but an ICMP error to the sender. Between the changes, what both have counted is compared.
+ * nothing on but an ICMP error to the sender. Between the changes, what both have counted is compared. Some bindings change in the
+ * midst of a batch.
  *
  * The clock goes on by no or one millisecond a batch, so that far more comes than the slow path may take; now and then it jumps.
  */
@@ -17,7 +18,7 @@ import { cutInner, cutOuter, FuzzFragments } from './fuzz-fragments.ts';
 import { isErrorTo, isTimeExceeded, withoutChoices } from './fuzz-outputs.ts';
 import { randomPacket } from './fuzz-packets.ts';
 import type { Next } from './fuzz-table.ts';
-import { chance, changeTable, pick, randomTable } from './fuzz-table.ts';
+import { chance, changeTable, pick, randomTable, withInstance } from './fuzz-table.ts';
 import { NaiveEngine } from './naive-engine.ts';
 import type { NaiveAnswer, NaiveDecision, NaiveTable } from './naive-model.ts';
 import { random } from './random.ts';
@@ -30,6 +31,8 @@ const TABLE_BATCHES = 40;
 /** One change in so many leaves nothing as it was; one begins to count anew. */
 const WHOLE_CHANGE = 64;
 const CLEARING = 32;
+/** One in so many is made in the midst of batches. */
+const WITHIN = 8;
 /** Jumps of the clock: past the wait for a first fragment, past what is known of one; two of the last, past what is learned of a path. */
 const JUMPS_MS = [300, 2_001, 2_001, 2_001, 15_001, 300_000];
 /** After it no fragment waits any more (RFC 8200 §4.5, and a little). */
@@ -46,6 +49,9 @@ export interface FuzzTally {
   packets: number;
   changes: number;
   engines: number;
+  /** Changes in the midst of a batch, and packets in it that one of the two tables alone explains. */
+  within: number;
+  readonly told: Record<'before' | 'after', number>;
   readonly ends: Record<NaiveAnswer['end'], number>;
 }
 
@@ -54,6 +60,8 @@ export class Fuzz {
     packets: 0,
     changes: 0,
     engines: 0,
+    within: 0,
+    told: { before: 0, after: 0 },
     ends: { forwarded: 0, hairpinned: 0, replied: 0, held: 0, dropped: 0 },
   };
   readonly #role: Role;
@@ -113,6 +121,7 @@ export class Fuzz {
       this.#check();
       return this.#takeTable(randomTable(this.#role, this.#next));
     }
+    if (this.#role === 'aftr' && chance(WITHIN, this.#next)) return this.#changesWithin();
     if (chance(CLEARING, this.#next)) {
       const { name } = pick(this.#table.instances, this.#next);
       this.#engine.forwarding.clearStatistics(name);
@@ -122,6 +131,55 @@ export class Fuzz {
     if (!steps) return this.#takeTable(table);
     takeSteps(this.#engine, steps);
     this.#naive.follow(table, steps);
+    this.#takeOn(table);
+  }
+
+  /** Changes in the midst of batches, while nothing is counted for a row that may go, and nothing waits that would end with them. */
+  async #changesWithin(): Promise<void> {
+    const silent = this.#table.instances.reduce(
+      (table, instance) => withInstance(table, { ...instance, isCounting: false }),
+      this.#table,
+    );
+    this.#jump(2_001);
+    this.#check();
+    await this.#takeTable(silent);
+    for (let n = this.#next() % 8; n >= 0 && this.#naive.kept[2] === 0; n--) {
+      this.#changeWithin();
+      this.#check();
+    }
+  }
+
+  /**
+   * One binding changes in the midst of a batch, between the outputs of two of its packets, as the control thread writes while a
+   * worker reads: each packet ends as the table before has it, or the one after.
+   */
+  #changeWithin(): void {
+    const change = Array.from({ length: 20 }, () => changeTable(this.#role, this.#table, this.#next));
+    const { table, steps } = change.find((one) => one.steps?.length === 1) ?? {};
+    if (!table || !steps) return;
+    const packets: Buffer[] = [];
+    while (packets.length < BATCH) {
+      const packet = randomPacket(this.#table, this.#role, this.#pieces, this.#next);
+      if (!isRemembered(packet)) packets.push(packet);
+    }
+    const before = packets.map((packet) => this.#naive.decide(packet, this.#nowMs));
+    const outputs = this.#next() % 20;
+    this.#engine.processDuring(packets, this.#nowMs, outputs, () => takeSteps(this.#engine, steps));
+    this.#naive.follow(table, steps);
+    const left = this.#engine.outputsByPlace();
+    for (const [k, packet] of packets.entries()) {
+      const verdict = this.#engine.batch.verdicts[k] ?? 0;
+      const wanted = [before[k], this.#naive.decide(packet, this.#nowMs)].filter((one) => one !== undefined);
+      const out = left.get(k) ?? [];
+      const faults = wanted.map((one) => faultOf(endedBy(one, verdict), verdict, out, packet));
+      const isWrong = faults.every((one) => one !== undefined);
+      if (isWrong)
+        throw new Error(this.#report(`within a change: ${faults.join(', after it ')}`, packet, wanted[0], out));
+      if (faults.some((one) => one !== undefined)) this.tally.told[faults[0] === undefined ? 'before' : 'after']++;
+    }
+    this.tally.packets += packets.length;
+    this.tally.within++;
+    this.#counts.sent(packets);
     this.#takeOn(table);
   }
 
@@ -180,8 +238,7 @@ export class Fuzz {
   }
 
   #compare(wanted: NaiveDecision, verdict: number, outputs: readonly Buffer[], packet: Buffer): void {
-    const isDropped = wanted.isLimited === true && verdict > HELD;
-    const decision = isDropped ? { ...wanted, end: 'dropped' as const, out: [] } : wanted;
+    const decision = endedBy(wanted, verdict);
     const fault = faultOf(decision, verdict, outputs, packet);
     if (fault !== undefined) throw new Error(this.#report(fault, packet, wanted, outputs));
     this.#naive.counts.add(decision);
@@ -208,6 +265,20 @@ export class Fuzz {
       `rows:\n  ${rows.join('\n  ')}`,
     ].join('\n');
   }
+}
+
+/** What is wanted, given that some of it the engine may drop. */
+function endedBy(wanted: NaiveDecision, verdict: number): NaiveDecision {
+  const isDropped = wanted.isLimited === true && verdict > HELD;
+  return isDropped ? { ...wanted, end: 'dropped' as const, out: [] } : wanted;
+}
+
+/** Whether an engine may remember something of a packet: fragments, and ICMPv6 errors. */
+function isRemembered(packet: Buffer): boolean {
+  const isIpv4 = (packet[0] ?? 0) >> 4 === 4;
+  const inner = isIpv4 ? 0 : 40;
+  if (packet.length < inner + 20 || (!isIpv4 && packet[6] !== 4)) return true;
+  return (packet.readUInt16BE(inner + 6) & 0x3fff) !== 0;
 }
 
 const VERDICT_OF = { forwarded: FORWARDED, hairpinned: HAIRPINNED, replied: REPLIED, held: HELD } as const;

@@ -34,19 +34,23 @@ export function isIcmpv4EchoRequest(buf: Uint8Array, at: number, len: number): b
   return len >= ICMPV4_HEADER_LEN && u8(buf, at) === ICMPV4_ECHO_REQUEST && addOctets(0, buf, at, len) === ALL_ONES;
 }
 
-/** Turns the echo request at `at` into its reply. */
-export function turnIntoEchoReply(buf: Uint8Array, at: number): void {
+/** Turns the echo request of `len` octets at `at` into its reply; the identifier, number and data are given back. */
+export function turnIntoEchoReply(buf: Uint8Array, at: number, len: number): void {
   const before = u16(buf, at);
   setU8(buf, at, ICMPV4_ECHO_REPLY);
-  setU16(buf, at + 2, updated(u16(buf, at + 2), before, u16(buf, at)));
+  const checksum = updated(u16(buf, at + 2), before, u16(buf, at));
+  setU16(buf, at + 2, checksum);
+  // RFC 1624 §3 rests on a message that is not all zero; a reply may be: then it would be wrong.
+  if (checksum === 0) setU16(buf, at + 2, complement(addOctets(0, buf, at, len)));
 }
 
 /** Turns an echo request whose IPv4 header is at `at` into its reply, TTL and addresses included; false leaves it as it is. */
 export function answerIcmpv4Echo(buf: Uint8Array, at: number): boolean {
   const message = at + ipv4.headerLength(buf, at);
   if (ipv4.protocol(buf, at) !== ipv4.PROTOCOL_ICMP || ipv4.isFragment(buf, at)) return false;
-  if (!isIcmpv4EchoRequest(buf, message, at + ipv4.totalLength(buf, at) - message)) return false;
-  turnIntoEchoReply(buf, message);
+  const len = at + ipv4.totalLength(buf, at) - message;
+  if (!isIcmpv4EchoRequest(buf, message, len)) return false;
+  turnIntoEchoReply(buf, message, len);
   ipv4.swapAddresses(buf, at);
   ipv4.setTtl(buf, at, REPLY_TTL);
   return true;

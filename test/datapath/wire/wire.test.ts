@@ -188,7 +188,7 @@ test('a chain of extension headers leads to what is behind it', () => {
 test('echo requests become replies with right checksums', () => {
   const v4Echo = octets(icmpv4(8, 0, '00010002ab'));
   assert.ok(isIcmpv4EchoRequest(v4Echo, 0, v4Echo.length));
-  turnIntoEchoReply(v4Echo, 0);
+  turnIntoEchoReply(v4Echo, 0, v4Echo.length);
   assert.is(text(v4Echo), icmpv4(0, 0, '00010002ab'));
   const packet = octets(
     ipv6({
@@ -216,5 +216,17 @@ test('the ICMPv4 errors and the messages of a link', () => {
   assert.equal(types(isIcmpv4Error), [3, 4, 5, 11, 12]);
   assert.equal(types(isLinkMessage), [130, 131, 132, 133, 134, 135, 136, 137, 143]);
 });
+
+for (const [name, rest, checksum] of [
+  ['all zero: no zero sum', '00000000', 'ffff'],
+  ['all ones: the sum of one that is not all zero', 'ffff0000', '0000'],
+  ['any other', '00070001', 'fff7'],
+] as const) {
+  test(`the checksum of an ICMPv4 echo reply, ${name} (RFC 1624 §3)`, () => {
+    const message = Buffer.from(icmpv4(8, 0, rest), 'hex');
+    turnIntoEchoReply(message, 0, message.length);
+    assert.is(message.toString('hex'), `0000${checksum}${rest}`);
+  });
+}
 
 test.run();
