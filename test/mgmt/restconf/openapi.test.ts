@@ -10,6 +10,7 @@ import type { SchemaNode } from '../../../src/state/schema.ts';
 import type { Ask, Http2Client } from '../../helpers/http2-client.ts';
 import { http2Client } from '../../helpers/http2-client.ts';
 import { lock } from '../../helpers/netconf-requests.ts';
+import { DATA, INPUTS, VALUES } from '../../helpers/openapi-values.ts';
 import type { CurlReply } from '../../helpers/restconf.ts';
 import { GUEST, JSON_TYPE } from '../../helpers/restconf.ts';
 import type { ProgramBox } from '../../helpers/restconf-program.ts';
@@ -19,120 +20,6 @@ import { schema } from '../../helpers/state.ts';
 const test = suite('restconf: openapi');
 const program = await startProgram();
 const PATH = '/restconf/openapi.json';
-
-/** Something of everything that is configured. */
-const DATA = {
-  'gi-4over6:softwire': {
-    gateway: [{ name: 'g', 'ipv4-interface': ['left'], 'served-prefix': [{ 'ipv4-prefix': '203.0.113.0/24' }] }],
-    aftr: [
-      {
-        name: 'a',
-        'additional-ipv6-address': ['2001:db8:b::2'],
-        'ipv4-pool': ['192.0.2.0/24'],
-        'binding-table': {
-          binding: [{ 'ipv4-prefix': '192.0.2.0/25', 'gateway-ipv6-address': '2001:db8:a::1', description: 'rack 7' }],
-          'shared-address': [
-            {
-              'ipv4-address': '192.0.2.200',
-              'psid-length': 8,
-              'port-set': [{ psid: 52, 'b4-ipv6-address': '2001:db8:c::34' }],
-            },
-          ],
-        },
-      },
-    ],
-  },
-};
-const VALUES: Readonly<Record<string, string>> = {
-  'gateway-name': 'g',
-  'ipv4-interface-value': 'left',
-  'served-prefix-ipv4-prefix': '203.0.113.0/24',
-  'drop-reason': 'no-binding',
-  'aftr-name': 'a',
-  'additional-ipv6-address-value': '2001:db8:b::2',
-  'ipv4-pool-value': '192.0.2.0/24',
-  'binding-ipv4-prefix': '192.0.2.0/25',
-  'shared-address-ipv4-address': '192.0.2.200',
-  'port-set-psid': '52',
-  'softwire-gateway-ipv6-address': '2001:db8:a::1',
-  'route-table-value': '254',
-  'include-prefix-value': '198.51.100.0/24',
-  'exclude-prefix-value': '198.51.100.128/25',
-  'target-name': 'edge',
-  'advertised-route-ipv4-prefix': '198.51.100.0/24',
-  'route-source-name': 's',
-  'allowed-prefix-value': '192.0.2.0/24',
-  'learned-route-ipv4-prefix': '192.0.2.0/24',
-  'refused-route-ipv4-prefix': '192.0.2.0/24',
-  'problem-value': 'x',
-  'backup-file': 'x',
-  file: 'gi-4over6.yang',
-  id: '4000000000',
-  datastore: 'ietf-datastores:running',
-  'namespace-prefix': 'x',
-  'mount-point-module': 'x',
-  'mount-point-label': 'x',
-  'parent-reference-value': '/x',
-  'module-set-name': 'complete',
-  'module-name': 'gi-4over6',
-  'location-value': 'x',
-  'submodule-name': 'x',
-  'feature-value': 'x',
-  'deviation-value': 'x',
-  'import-only-module-name': 'ietf-yang-types',
-  'import-only-module-revision': '2013-07-15',
-  'schema-name': 'complete',
-  'module-set-value': 'complete',
-  'datastore-name': 'ietf-datastores:running',
-  'module-revision': '2026-01-01',
-  'deviation-name': 'x',
-  'deviation-revision': '2026-01-01',
-  'submodule-revision': '2026-01-01',
-  'group-name': 'admin',
-  'user-name-value': 'admin',
-  'rule-list-name': 'admin',
-  'group-value': 'admin',
-  'rule-name': 'all',
-  'capability-value': 'urn:ietf:params:netconf:base:1.1',
-  'partial-lock-lock-id': '1',
-  'select-value': '/x',
-  'locked-node-value': '/gi-4over6:softwire',
-  'schema-identifier': 'gi-4over6',
-  'schema-version': '2026-01-01',
-  'schema-format': 'ietf-netconf-monitoring:yang',
-  'session-session-id': '1',
-  'stream-name': 'NETCONF',
-  'access-encoding': 'json',
-  'user-authentication-order-value': 'ietf-system:local-users',
-  'user-name': 'guest',
-  'authorized-key-name': 'laptop',
-  'alarm-type-alarm-type-id': 'gi-4over6-alarms:datapath-down',
-  'alarm-type-alarm-type-qualifier': '',
-  'resource-value': '/gi-4over6:softwire',
-  'severity-level-value': 'major',
-  'alarm-summary-severity': 'major',
-  'alarm-resource': '/gi-4over6:softwire',
-  'alarm-alarm-type-id': 'gi-4over6-alarms:datapath-down',
-  'alarm-alarm-type-qualifier': '',
-  'alt-resource-value': '/gi-4over6:softwire',
-  'status-change-time': '2026-01-01T00:00:00Z',
-  'stream-filter-name': 'f',
-  'selection-filter-filter-id': 'f',
-  'subscription-id': '1',
-  'receiver-name': 'x',
-  'excluded-change-value': 'create',
-  'cert-to-name-id': '1',
-  'netconf-client-name': 'c',
-  'endpoint-name': 'e',
-};
-/** What operations and actions take, where it is not nothing. */
-const INPUTS: Readonly<Record<string, unknown>> = {
-  'lookup-address': { 'ipv4-address': '192.0.2.1' },
-  lookup: { 'ipv4-address': '192.0.2.1' },
-  'get-version': { version: '1' },
-  'compare-versions': { 'from-version': '1' },
-  'roll-back': { version: '1' },
-};
 
 interface Operation {
   readonly responses: Readonly<Record<string, { readonly $ref?: string; readonly content?: Content }>>;
@@ -146,12 +33,15 @@ interface Description {
 
 const METHODS = ['get', 'head', 'options', 'post', 'put', 'patch', 'delete'];
 
-/** [path, method] of everything described; of what is in the datastores of NMDA each twentieth path, which is the same again. */
-function operationsOf({ paths }: Description): (readonly [path: string, method: string])[] {
-  const chosen = Object.keys(paths).filter(
-    (path, at) => !path.startsWith('/restconf/ds/{datastore}/') || at % 20 === 0,
-  );
-  return chosen.flatMap((path) =>
+/** All paths, but of what is in the datastores of NMDA each twentieth, which is the same again. */
+function pathsOf({ paths }: Description): string[] {
+  return Object.keys(paths).filter((path, at) => !path.startsWith('/restconf/ds/{datastore}/') || at % 20 === 0);
+}
+
+/** [path, method] of these. */
+function operationsOf(description: Description): (readonly [path: string, method: string])[] {
+  const { paths } = description;
+  return pathsOf(description).flatMap((path) =>
     METHODS.filter((method) => paths[path]?.[method]).map((method) => [path, method] as const),
   );
 }
@@ -176,16 +66,24 @@ async function connected(body: (box: ProgramBox, client: Http2Client) => Promise
   });
 }
 
+/** It is the same for the life of the program. */
+let known: Description | undefined;
+
 async function described({ curl }: ProgramBox): Promise<Description> {
+  if (known) return known;
   const reply = await curl(PATH);
   assert.is(reply.status, 200, reply.body);
-  return JSON.parse(reply.body) as Description;
+  known = JSON.parse(reply.body) as Description;
+  return known;
 }
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+/** What was compiled, by the text of the schema. */
+const compiled = new Map<string, ReturnType<typeof ajv.compile>>();
 
 /** Judges an answer: its status is described, and its JSON is as described. */
 function judge(description: Description): (path: string, method: string, reply: CurlReply) => void {
-  const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
-  ajv.addSchema(description, 'api');
+  if (!ajv.getSchema('api')) ajv.addSchema(description, 'api');
   return (path, method, reply) => {
     const what = `${method} ${path}: ${reply.status} ${reply.body.slice(0, 500)}`;
     const known = description.paths[path]?.[method]?.responses[String(reply.status)];
@@ -194,7 +92,8 @@ function judge(description: Description): (path: string, method: string, reply: 
     const schema = response?.content?.[JSON_TYPE]?.schema;
     if (!schema || method === 'head' || reply.headers['content-type'] !== JSON_TYPE) return;
     const text = JSON.stringify(schema).replaceAll('"#/', '"api#/');
-    const isRight = ajv.compile(JSON.parse(text) as object);
+    const isRight = compiled.get(text) ?? ajv.compile(JSON.parse(text) as object);
+    compiled.set(text, isRight);
     assert.ok(isRight(JSON.parse(reply.body)), `${what}\n${JSON.stringify(isRight.errors?.slice(0, 3))}`);
   };
 }
@@ -255,7 +154,7 @@ test('what is read has a status and a body as described, and HEAD the same statu
     const description = await described(box);
     const check = judge(description);
     let answered = 0;
-    const paths = Object.keys(description.paths).filter((path) => description.paths[path]?.get);
+    const paths = pathsOf(description).filter((path) => description.paths[path]?.get);
     await many(paths, async (path) => {
       const isEvents = path.includes('/streams/') || path.includes('/subscriptions/{id}');
       const url = filled(path) + (path.includes('/streams/') ? '?start-time=x' : '');
@@ -268,7 +167,7 @@ test('what is read has a status and a body as described, and HEAD the same statu
       if (!isEvents) assert.is(head.status, reply.status, path);
       check(path, 'options', await ask(filled(path), { method: 'OPTIONS', headers }));
     });
-    assert.ok(answered > 250, `${answered} resources were there`);
+    assert.ok(answered > 200, `${answered} resources were there`);
     const whole = '/restconf/data/gi-4over6:softwire';
     for (const query of ['content=config', 'content=nonconfig', 'with-defaults=report-all-tagged']) {
       check(whole, 'get', await ask(`${whole}?${query}`));
@@ -283,8 +182,9 @@ test('what is read has a status and a body as described, and HEAD the same statu
 test('what a path does not list is 405, and Allow has no method that is refused as such', () =>
   connected(async (box, { ask }) => {
     await box.merge(DATA);
-    const { paths } = await described(box);
-    await many(Object.keys(paths), async (path) => {
+    const description = await described(box);
+    const { paths } = description;
+    await many(pathsOf(description), async (path) => {
       const url = filled(path);
       for (const method of METHODS.filter((name) => !paths[path]?.[name])) {
         const body = ['post', 'put', 'patch'].includes(method) ? { body: '{}' } : {};
@@ -418,7 +318,7 @@ test('what is written has a status as described, with the body that was read', (
     let made = 0;
     // What says who may do what stays as it is.
     const isOpen = (path: string) => /^\/restconf\/(data|ds\/\{datastore\})\/gi-4over6:softwire/.test(path);
-    const paths = Object.keys(description.paths).filter((path) => isOpen(path) && description.paths[path]?.put);
+    const paths = pathsOf(description).filter((path) => isOpen(path) && description.paths[path]?.put);
     for (const path of paths) {
       const url = filled(path);
       const { status, body } = await ask(`${url}?content=config`);
@@ -430,8 +330,8 @@ test('what is written has a status as described, with the body that was read', (
       }
       if (description.paths[path]?.post) check(path, 'post', await ask(url, { method: 'POST', body: '{}' }));
     }
-    assert.ok(made > 80, `${made} edits were made`);
-    const deleted = Object.keys(description.paths).filter((path) => isOpen(path) && description.paths[path]?.delete);
+    assert.ok(made > 40, `${made} edits were made`);
+    const deleted = pathsOf(description).filter((path) => isOpen(path) && description.paths[path]?.delete);
     for (const path of deleted.reverse()) check(path, 'delete', await ask(filled(path), { method: 'DELETE' }));
     for (const method of ['put', 'patch', 'post']) {
       check('/restconf/data', method, await ask('/restconf/data', { method: method.toUpperCase(), body: '{}' }));
