@@ -13,7 +13,7 @@ const ANSWER_MS = 10_000;
 const ANSWER_MS_PER_ROUTE = 0.5;
 const CONNECT_MS = 5_000;
 /** A connection without a message for so long is closed: an AFTR has room for some hundred, and more gateways than that. */
-const IDLE_MS = 1_000;
+const IDLE_MS = 100;
 /** Octets of an answer; refused routes are the longest part. */
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 const PATH = '/operations/gi-4over6:advertise-routes';
