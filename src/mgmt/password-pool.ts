@@ -27,12 +27,17 @@ interface Thread {
 
 export class PasswordPool {
   readonly #threads: Thread[] = [];
+  readonly #maxTasks: number;
   #lastId = 0;
+
+  constructor(maxTasks = MAX_TASKS) {
+    this.#maxTasks = maxTasks;
+  }
 
   /** Whether the password has this hash; false also when the pool is overloaded or the thread died. */
   matches(password: string, hash: string): Promise<boolean> {
     const thread = this.#freest();
-    if (thread.tasks.size * WORKERS >= MAX_TASKS) return Promise.resolve(false);
+    if (thread.tasks.size * WORKERS >= this.#maxTasks) return Promise.resolve(false);
     const id = ++this.#lastId;
     return new Promise((resolve) => {
       if (thread.tasks.size === 0) thread.worker.ref();

@@ -7,6 +7,7 @@ import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
 import type { RouteSource, Softwire } from '../state/model.generated.ts';
 import type { RouteConditions } from './alarms/monitor.ts';
+import { LIMITS } from './restconf/limits.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
@@ -22,7 +23,10 @@ export class RoutePart {
   readonly sources: RouteSources;
   readonly state: RouteState;
   readonly #gateways: AdvertisingGateways;
-  /** Who may advertise by a password of the configuration. */
+  /**
+   * Who may advertise by a password of the configuration. All that have a connection may wait to be looked at: after an outage all
+   * gateways come at once, and who is refused then is taken for one with a wrong password.
+   */
   readonly #users: Users;
   readonly #configuration: () => DataNode;
   readonly #softwire: () => Softwire;
@@ -32,7 +36,7 @@ export class RoutePart {
 
   constructor(datastores: Datastores, certificate: OwnCertificate, log: Log) {
     this.#configuration = () => datastores.runningTree;
-    this.#users = new Users(this.#configuration, routeSourceEntry);
+    this.#users = new Users(this.#configuration, routeSourceEntry, LIMITS.connections);
     const softwire = () => datastores.softwire;
     this.#softwire = softwire;
     this.#log = log;

@@ -63,7 +63,7 @@ interface Source {
 export class Users {
   readonly #configuration: () => DataNode;
   readonly #find: (root: DataNode, user: string) => DataNode | undefined;
-  readonly #pool = new PasswordPool();
+  readonly #pool: PasswordPool;
   readonly #key = randomBytes(32);
   readonly #wordsSalt = randomBytes(32).toString('hex');
   readonly #remembered = new Map<string, Remembered>();
@@ -73,8 +73,9 @@ export class Users {
   readonly #closing = new AbortController();
   readonly #dummySalt = randomBytes(6).toString('hex');
 
-  /** `find` gives the entry of a user, with a leaf `password`; those of ietf-system without it. */
-  constructor(configuration: () => DataNode, find = userEntry) {
+  /** `find` gives the entry of a user, with a leaf `password`; those of ietf-system without it. `maxTasks` as in PasswordPool. */
+  constructor(configuration: () => DataNode, find = userEntry, maxTasks?: number) {
+    this.#pool = new PasswordPool(maxTasks);
     this.#configuration = configuration;
     this.#find = find;
     setMaxListeners(0, this.#closing.signal);

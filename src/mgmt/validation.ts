@@ -10,6 +10,7 @@ import { MAX_PASSWORD_OCTETS, shaCrypt } from '../sha-crypt.ts';
 import type { DataNode } from '../state/data.ts';
 import type { ErrorInfo, ErrorTag } from '../state/errors.ts';
 import { ManagementError } from '../state/errors.ts';
+import { checkBindingLeaf } from '../state/model.generated.ts';
 import type { TreeValidation, ValueCheck } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import { lackingPaths } from './lacking.ts';
@@ -55,8 +56,11 @@ const EXPECTED: Readonly<Record<string, string>> = {
 export function valueCheck(context: YangContext): ValueCheck {
   return (schema, text, prefixes) => {
     if (isTooLongPath(schema, text)) return TOO_LONG;
-    const checked = context.checkValue(schema.id, text, prefixes);
     const typedef = schema.dump.typedef ?? '';
+    // An advertisement has a hundred thousand of them: the codec of bindings, which says of each text what libyang says, is ten times as fast.
+    const known = typedef === 'ipv4-prefix' ? checkBindingLeaf('ipv4-prefix', text) : undefined;
+    if (known && 'value' in known) return { value: known.value, type: 'string' };
+    const checked = context.checkValue(schema.id, text, prefixes);
     // libyang takes the 31st of February for the 3rd of March.
     if ('value' in checked && typedef === 'date-and-time' && !parseDateTime(text.trim())) {
       return { message: `expected a date and a time that there are, found '${shortened(text)}'` };

@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { PasswordPool } from '../../src/mgmt/password-pool.ts';
 import { USER_LIMITS, Users } from '../../src/mgmt/users.ts';
 import { shaCrypt } from '../../src/sha-crypt.ts';
 import { DataNode } from '../../src/state/data.ts';
@@ -206,5 +207,17 @@ test('attempts of one source at the same time wait behind each other and at last
     assert.ok(refused >= 100, `${refused} refused`);
     assert.ok(waiting > 0 && waiting < 100, `${waiting} waiting`);
   }));
+
+test('a pool with room for more does not take a right password for a wrong one when all come at once', async () => {
+  const hash = hashOf('secret');
+  const verdicts = async (maxTasks?: number) => {
+    const pool = new PasswordPool(maxTasks);
+    const all = await Promise.all(Array.from({ length: 100 }, () => pool.matches('secret', hash)));
+    await pool.close();
+    return all.filter((matches) => matches).length;
+  };
+  assert.is(await verdicts(), 64);
+  assert.is(await verdicts(256), 100);
+});
 
 test.run();

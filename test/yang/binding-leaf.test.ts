@@ -7,8 +7,11 @@
 import { YangContext } from 'netconf-server';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { valueCheck } from '../../src/mgmt/validation.ts';
 import { YANG_SEARCH_DIRS, yangModules } from '../../src/mgmt/yang-modules.ts';
 import { checkBindingLeaf } from '../../src/state/model.generated.ts';
+import type { SchemaNode } from '../../src/state/schema.ts';
+import { Schema } from '../../src/state/schema.ts';
 import { random, seed } from '../helpers/random.ts';
 
 const test = suite('binding-leaf');
@@ -85,6 +88,29 @@ for (const [name, textOf] of Object.entries(TEXTS)) {
       assert.ok(taken > ROUNDS / 20 && taken < ROUNDS, `${taken} of ${ROUNDS} were taken: the texts say little`);
     });
   });
+}
+
+test(`every leaf that is an ipv4-prefix is checked as libyang does, seed ${seed}`, () => {
+  withContext((context) => {
+    const schema = new Schema(context.schema());
+    const check = valueCheck(context);
+    const leaves = prefixLeaves(schema.root);
+    assert.ok(leaves.length > 5, `${leaves.length} leaves`);
+    const textOf = TEXTS['ipv4-prefix'] ?? String;
+    for (const leaf of leaves) {
+      for (let i = 0; i < ROUNDS / leaves.length; i++) {
+        const text = textOf();
+        const [ours, theirs] = [check(leaf, text), context.checkValue(leaf.id, text)];
+        if ('value' in theirs) assert.equal(ours, { value: theirs.value, type: theirs.type }, `${leaf.path} ${text}`);
+        else assert.ok('message' in ours, `${leaf.path} ${text}`);
+      }
+    }
+  });
+});
+
+function prefixLeaves(node: SchemaNode): SchemaNode[] {
+  const own = node.isLeaf && node.dump.typedef === 'ipv4-prefix' ? [node] : [];
+  return [...own, ...node.children.flatMap(prefixLeaves)];
 }
 
 test.run();

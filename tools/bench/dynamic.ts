@@ -122,6 +122,8 @@ class DynamicBench {
     if (!advertiser) throw new Error('nothing advertises');
     await whole([[advertiser, routes]]);
     this.#result(`dynamic.one-gateway.${ROUTES}`, performance.now() - begun, 'ms');
+    const read = () => this.#aftr.restconf('GET', `${AFTR}/route-source=g0/learned-route`, '', 200);
+    this.#result(`dynamic.one-gateway.read.${ROUTES}`, await timed(read), 'ms');
     this.#result('dynamic.one-gateway.withdrawal', await timed(() => advertiser.end(LONGEST_MS)), 'ms');
   }
 

@@ -10,13 +10,15 @@
 import { RouteHash } from '../../state/learned/route-hash.ts';
 import { formatNumber } from '../../state/rows.ts';
 import type { AftrClient, TargetAnswer } from './aftr-client.ts';
-import { TargetRefusal } from './aftr-client.ts';
+import { CrowdedError, TargetRefusal } from './aftr-client.ts';
 
 /** Routes in one message. */
 const PART_ROUTES = 10_000;
 const GATHER_MS = 20;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 60_000;
+/** To one that has no room just now: when a thousand come at once, each has its turn within seconds. */
+const LONGEST_CROWDED_MS = 4_000;
 /** Messages in a hold time. */
 const KEEPALIVES = 3;
 /** Where a session has ended at the AFTR, nothing is wrong there: the next is opened soon. */
@@ -215,7 +217,12 @@ export class Advertiser {
     this.state = 'failing';
     this.#failures = hasEnded && this.#failures === 0 ? 0 : this.#failures + 1;
     const { random = Math.random } = this.#parts;
-    const longest = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LONGEST_RETRY_MS);
-    this.#workIn(longest * (0.5 + random() / 2));
+    this.#workIn(retryAfter(this.#failures, error instanceof CrowdedError, random()));
   }
+}
+
+/** Milliseconds until the next attempt: twice as long with each failure, half of it by chance (0 to below 1). */
+export function retryAfter(failures: number, isCrowded: boolean, chance: number): number {
+  const longest = isCrowded ? LONGEST_CROWDED_MS : LONGEST_RETRY_MS;
+  return Math.min(FIRST_RETRY_MS * 2 ** failures, longest) * (0.5 + chance / 2);
 }

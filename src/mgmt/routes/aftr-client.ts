@@ -11,9 +11,10 @@ import type { Target } from '../../state/model.generated.ts';
 const ANSWER_MS = 10_000;
 /** Longer for what takes longer: an AFTR under load judges and stores some ten thousand routes a second. */
 const ANSWER_MS_PER_ROUTE = 0.5;
-const CONNECT_MS = 5_000;
+/** As long as the AFTR gives a handshake: under many at once it takes that. */
+const CONNECT_MS = 10_000;
 /** A connection without a message for so long is closed: an AFTR has room for some hundred, and more gateways than that. */
-const IDLE_MS = 1_000;
+const IDLE_MS = 100;
 /** Octets of an answer; refused routes are the longest part. */
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 const PATH = '/operations/gi-4over6:advertise-routes';
@@ -37,6 +38,9 @@ export class TargetRefusal extends Error {
     this.appTag = appTag;
   }
 }
+
+/** The AFTR is there, and ended the connection or was too slow: it has more to do than it can, and soon has room again. */
+export class CrowdedError extends Error {}
 
 /** Of this device, PEM. */
 export interface OwnCertificate {
@@ -98,7 +102,9 @@ export class AftrClient {
         readBody(response).then((text) => resolve({ status: response.statusCode ?? 0, body: text }), reject);
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`the AFTR has not answered within ${timeout} ms`)));
-      outgoing.on('error', reject);
+      outgoing.on('error', (error: Error & { readonly code?: string }) => {
+        reject(error.code === 'ECONNRESET' ? new CrowdedError(error.message, { cause: error }) : error);
+      });
       outgoing.once('close', () => this.#closeWhenIdle());
       outgoing.end(body);
     });
@@ -147,7 +153,7 @@ class PinnedAgent extends Agent {
       socket.destroy();
       created(error, socket);
     };
-    socket.setTimeout(CONNECT_MS, () => fail(new Error('the AFTR does not answer')));
+    socket.setTimeout(CONNECT_MS, () => fail(new CrowdedError('the AFTR does not answer')));
     socket.once('error', fail);
     socket.once('secureConnect', () => {
       socket.setTimeout(0);

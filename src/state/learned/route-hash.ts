@@ -3,40 +3,32 @@
  * ends of an advertisement make it of what they hold.
  */
 
-import { createHash } from 'node:crypto';
+import { DigestSum } from '../digest-sum.ts';
 import { formatNumber } from '../rows.ts';
 
-const MODULUS = 2n ** 256n;
-
 export class RouteHash {
-  #sum = 0n;
+  readonly #sum: DigestSum;
 
-  constructor(numbers: Iterable<number> = []) {
+  constructor(numbers: Iterable<number> = [], sum = new DigestSum()) {
+    this.#sum = sum;
     for (const number of numbers) this.add(number);
   }
 
   /** A route by its prefix number (see `prefixNumber`). */
   add(number: number): void {
-    this.#sum = (this.#sum + digestOf(number)) % MODULUS;
+    this.#sum.sum(formatNumber(number), 1);
   }
 
   subtract(number: number): void {
-    this.#sum = (this.#sum + MODULUS - digestOf(number)) % MODULUS;
+    this.#sum.sum(formatNumber(number), -1);
   }
 
   copy(): RouteHash {
-    const copy = new RouteHash();
-    copy.#sum = this.#sum;
-    return copy;
+    return new RouteHash([], new DigestSum(this.#sum.text));
   }
 
   /** As yang:hex-string has it: ab:cd:ef. */
   get text(): string {
-    const hex = this.#sum.toString(16).padStart(64, '0');
-    return (hex.match(/../g) ?? []).join(':');
+    return (this.#sum.text.match(/../g) ?? []).join(':');
   }
-}
-
-function digestOf(number: number): bigint {
-  return BigInt(`0x${createHash('sha256').update(formatNumber(number)).digest('hex')}`);
 }

@@ -1,12 +1,14 @@
 /** What a gateway tells, and that both ends agree in the end whatever gets lost. */
 
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../../src/address.ts';
 import { advertisedRoutes } from '../../../src/mgmt/routes/advertised.ts';
-import { Advertiser } from '../../../src/mgmt/routes/advertiser.ts';
+import { Advertiser, retryAfter } from '../../../src/mgmt/routes/advertiser.ts';
 import type { TargetAnswer } from '../../../src/mgmt/routes/aftr-client.ts';
-import { TargetRefusal } from '../../../src/mgmt/routes/aftr-client.ts';
+import { AftrClient, CrowdedError, TargetRefusal } from '../../../src/mgmt/routes/aftr-client.ts';
 import { RouteSession } from '../../../src/mgmt/routes/session.ts';
 import { ManagementError } from '../../../src/state/errors.ts';
 import { readConfiguration } from '../../../src/state/model.generated.ts';
@@ -312,5 +314,40 @@ test(`whatever is lost, both ends agree in the end (seed ${seed})`, async () => 
     await one.end(1_000);
   }
 });
+
+// [failures in a row, whether the AFTR has no room, chance, milliseconds until the next attempt]
+const retries: readonly (readonly [number, boolean, number, number])[] = [
+  [0, false, 0, 125],
+  [1, false, 1, 500],
+  [7, false, 1, 32_000],
+  [8, false, 1, 60_000],
+  [100, false, 0, 30_000],
+  [3, true, 1, 2_000],
+  [4, true, 1, 4_000],
+  [100, true, 0, 2_000],
+];
+for (const [failures, isCrowded, chance, expected] of retries) {
+  test(`${failures} failures${isCrowded ? ' at one without room' : ''}: again after ${expected} ms`, () =>
+    assert.is(retryAfter(failures, isCrowded, chance), expected));
+}
+
+for (const [what, pin] of [
+  ['by its certificate', 'AB:CD'],
+  ['by its authority', undefined],
+] as const) {
+  test(`one that ends connections has no room, one that is not there is another thing: known ${what}`, async () => {
+    const server = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const identity = { clientName: 'g', password: 'p', clientCertificate: undefined };
+    const target = { name: 'a', url: `https://127.0.0.1:${port}`, ...identity, serverCertificateFingerprint: pin };
+    const client = new AftrClient(target, { key: Buffer.alloc(0), cert: Buffer.alloc(0) });
+    const kindOf = (error: unknown) => error instanceof CrowdedError;
+    assert.is(await client.send({}).catch(kindOf), true);
+    await new Promise((resolve) => server.close(resolve));
+    assert.is(await client.send({}).catch(kindOf), false);
+    client.close();
+  });
+}
 
 test.run();
