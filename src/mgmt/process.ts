@@ -95,7 +95,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   datastores.addParticipant(events);
   const users = new Users(configuration);
   const { key, cert, authorities } = readTlsFiles(options.stateDir);
-  const routes = new RoutePart(datastores, { key, cert }, log);
+  const restconfLimits = { ...RESTCONF_LIMITS, ...options.restconfLimit };
+  const routes = new RoutePart(datastores, { key, cert }, restconfLimits.connections, log);
   datastores.onCommit(({ treeChanged }) => {
     if (treeChanged) users.forget();
   });
@@ -176,7 +177,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     cert,
     hosts: options.listen,
     port: options.restconfPort,
-    limits: { ...RESTCONF_LIMITS, ...options.restconfLimit },
+    limits: restconfLimits,
     log,
   });
   const { fronts } = netconf;

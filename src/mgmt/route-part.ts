@@ -7,7 +7,6 @@ import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
 import type { RouteSource, Softwire } from '../state/model.generated.ts';
 import type { RouteConditions } from './alarms/monitor.ts';
-import { LIMITS } from './restconf/limits.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
@@ -34,9 +33,10 @@ export class RoutePart {
   readonly #table: RouteTable;
   readonly #alarms = new RouteAlarms();
 
-  constructor(datastores: Datastores, certificate: OwnCertificate, log: Log) {
+  /** `connections` is how many gateways and others may be connected at once. */
+  constructor(datastores: Datastores, certificate: OwnCertificate, connections: number, log: Log) {
     this.#configuration = () => datastores.runningTree;
-    this.#users = new Users(this.#configuration, routeSourceEntry, LIMITS.connections);
+    this.#users = new Users(this.#configuration, routeSourceEntry, connections);
     const softwire = () => datastores.softwire;
     this.#softwire = softwire;
     this.#log = log;

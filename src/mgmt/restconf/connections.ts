@@ -28,6 +28,8 @@ const SWEEP_MS = { shortest: 10, longest: 500 };
 const TELL_MS = 60_000;
 /** What is refused in words has so much more time than what is cut off. */
 const GRACE_MS = 2_000;
+/** The body of a request that is answered may go on for so long: an answer has left by then. */
+const LINGER_MS = 200;
 
 export interface Connection {
   readonly source: string;
@@ -211,9 +213,11 @@ export class Connections {
     const timer = setTimeout(late, this.#limits.requestMs + GRACE_MS);
     const stop = () => clearTimeout(timer);
     stream.once('end', stop).once('close', stop);
-    // That of the response comes when the stream is closed.
+    // That of the response comes when the stream is closed. An end at once would go out before a short answer.
     stream.once('finish', () => {
-      if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+      const rest = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS);
+      stream.once('end', () => clearTimeout(rest)).once('close', () => clearTimeout(rest));
+      if (stream.readableEnded || stream.destroyed) clearTimeout(rest);
     });
   }
 

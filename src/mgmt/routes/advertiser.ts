@@ -70,7 +70,7 @@ export class Advertiser {
   /** The routes are these from now on. */
   set(wanted: ReadonlySet<number>): void {
     this.#wanted = wanted;
-    for (const number of this.#verdicts.keys()) if (!wanted.has(number)) this.#verdicts.delete(number);
+    this.#forgetVerdicts();
     if (this.#session && !this.#working) this.#workIn(GATHER_MS);
   }
 
@@ -80,12 +80,12 @@ export class Advertiser {
   }
 
   isAccepted(number: number): boolean {
-    return this.#verdicts.get(number) === '';
+    return this.#wanted.has(number) && this.#verdicts.get(number) === '';
   }
 
   /** Every route that the AFTR was told of, and why it is refused; '' when it is not. */
   verdicts(): [number, string][] {
-    return [...this.#verdicts].sort(([a], [b]) => a - b);
+    return [...this.#verdicts].filter(([number]) => this.#wanted.has(number)).sort(([a], [b]) => a - b);
   }
 
   /** A planned end: all routes are withdrawn, if the AFTR answers within `ms`. */
@@ -145,6 +145,7 @@ export class Advertiser {
     for (const number of gone) {
       session.told.delete(number);
       session.hash.subtract(number);
+      this.#verdicts.delete(number);
     }
     for (const number of fresh) {
       session.told.add(number);
@@ -186,8 +187,15 @@ export class Advertiser {
       if (reason !== undefined) this.#verdicts.set(number, reason);
       else if (taken.has(text)) this.#verdicts.set(number, '');
     }
-    for (const number of this.#verdicts.keys()) if (!this.#wanted.has(number)) this.#verdicts.delete(number);
+    this.#forgetVerdicts();
     this.#parts.onAnswer();
+  }
+
+  /** A route that goes and comes back before the AFTR is told of either keeps its verdict: it is not told of again. */
+  #forgetVerdicts(): void {
+    for (const number of this.#verdicts.keys()) {
+      if (!this.#wanted.has(number) && !this.#session?.told.has(number)) this.#verdicts.delete(number);
+    }
   }
 
   #succeeded(): void {
@@ -212,6 +220,7 @@ export class Advertiser {
     const problem = error instanceof Error ? error.message : String(error);
     const hasEnded = error instanceof TargetRefusal && ENDED.has(error.appTag) && this.#session !== undefined;
     this.#session = undefined;
+    this.#forgetVerdicts();
     if (problem !== this.problem) this.#parts.log(problem, false);
     this.problem = problem;
     this.state = 'failing';

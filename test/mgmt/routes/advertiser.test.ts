@@ -290,6 +290,24 @@ test('failures are tried again after longer and longer times, and told once', as
   await one.end(1_000);
 });
 
+test('a route that goes and comes back before the AFTR hears of it keeps its verdict', async () => {
+  const aftr = new FakeAftr();
+  const one = advertiser(aftr, routesOf(3));
+  await until(() => agrees(aftr, one, routesOf(3)));
+  const told = aftr.inputs.length;
+  one.set(routesOf(1));
+  assert.equal(
+    [0, 1, 2].map((i) => one.isAccepted([...routesOf(3)][i] ?? 0)),
+    [true, false, false],
+  );
+  assert.is(one.verdicts().length, 1);
+  one.set(routesOf(4));
+  await until(() => agrees(aftr, one, routesOf(4)));
+  const news = aftr.inputs.slice(told).flatMap((input) => (input.route ?? []) as readonly string[]);
+  assert.is(news.length, 1, 'only the fourth is news');
+  await one.end(1_000);
+});
+
 test(`whatever is lost, both ends agree in the end (seed ${seed})`, async () => {
   const numbers = random();
   const next = () => numbers() / 2 ** 32;
