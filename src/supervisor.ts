@@ -84,7 +84,6 @@ export async function run(options: RunOptions): Promise<number> {
         runDir,
         logDir,
         words: commandLine(options, stateDir, runDir),
-        ports: [options.netconfPort, options.netconfTlsPort, options.restconfPort],
         queues: options.queues,
         home: stateDir,
       },

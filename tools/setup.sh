@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 readonly DEBIAN_PACKAGES=(
   libyang2-dev libnetconf2-dev libyang2-tools libyuma-base yangcli yangdump python3-ncclient ansible openssh-client
-  iproute2 iputils-ping iperf3 nftables procps tcpdump traceroute curl clang-format g++ make python3
+  gobgpd frr iproute2 iputils-ping iperf3 nftables procps tcpdump traceroute curl clang-format g++ make python3
 )
 readonly ADDONS=(src/datapath/node-tuntap2 src/mgmt/netconf-server)
 readonly SERVICE_USER=gi4over6

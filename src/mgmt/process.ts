@@ -83,7 +83,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   datastores.addParticipant(events);
   const users = new Users(configuration);
   const { key, cert, authorities } = readTlsFiles(options.stateDir);
-  const routes = new RoutePart(datastores, { key, cert }, log);
+  const routes = new RoutePart(datastores, { key, cert }, options.runDir, log);
   datastores.onCommit(({ treeChanged }) => {
     if (treeChanged) users.forget();
   });

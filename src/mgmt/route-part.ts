@@ -7,6 +7,8 @@ import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
 import type { RouteSource, Softwire } from '../state/model.generated.ts';
 import type { RouteConditions } from './alarms/monitor.ts';
+import { BgpAlarms } from './bgp/bgp-alarms.ts';
+import { BgpSpeaker } from './bgp/speaker.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
@@ -29,8 +31,10 @@ export class RoutePart {
   readonly #log: Log;
   readonly #table: RouteTable;
   readonly #alarms = new RouteAlarms();
+  readonly #bgp: BgpSpeaker;
+  readonly #bgpAlarms = new BgpAlarms();
 
-  constructor(datastores: Datastores, certificate: OwnCertificate, log: Log) {
+  constructor(datastores: Datastores, certificate: OwnCertificate, runDir: string, log: Log) {
     this.#configuration = () => datastores.runningTree;
     this.#users = new Users(this.#configuration, routeSourceEntry);
     const softwire = () => datastores.softwire;
@@ -39,7 +43,19 @@ export class RoutePart {
     this.#table = new RouteTable(datastores);
     datastores.addParticipant(this.#table);
     this.sources = new RouteSources({ table: this.#table, softwire, log });
+    this.#bgp = new BgpSpeaker({
+      runDir,
+      softwire,
+      log,
+      sources: {
+        tell: (name, advertisement) => this.sources.tell(name, advertisement),
+        mark: (name, state, expires) => this.sources.mark(name, state, expires),
+        hasRoutes: (name) => this.sources.hasRoutes(name),
+      },
+    });
+    this.#bgp.onTold = (gateway) => this.#gateways.answered(gateway);
     this.#gateways = new AdvertisingGateways({
+      bgp: this.#bgp,
       store: datastores,
       softwire,
       certificate,
@@ -52,6 +68,7 @@ export class RoutePart {
     this.state = {
       sources: (aftr, asked) => routeSourceList(this.sources, aftr, asked),
       targets: (gateway, withRoutes) => this.#gateways.targets(gateway, withRoutes),
+      bgp: () => this.#bgp.state(),
       served: (gateway) => this.#gateways.served(gateway),
     };
     let before = datastores.softwire;
@@ -61,6 +78,7 @@ export class RoutePart {
       this.sources.configurationChanged(before);
       before = datastores.softwire;
       this.#gateways.follow();
+      this.#bgp.follow();
     });
   }
 
@@ -93,7 +111,10 @@ export class RoutePart {
       }),
     );
     const targets = softwire.gateway.flatMap(({ name }) => this.#gateways.sights(name));
-    return this.#alarms.conditions(sources, targets, steadyMs);
+    return {
+      ...this.#alarms.conditions(sources, targets, steadyMs),
+      ...this.#bgpAlarms.conditions(this.#bgp.sight(), steadyMs),
+    };
   }
 
   async start(): Promise<void> {
@@ -105,10 +126,11 @@ export class RoutePart {
         this.#log.error({ error: String(error) }, 'what was learned of routes could not be taken over');
       }
     }
+    this.#bgp.follow();
   }
 
   async close(): Promise<void> {
-    await this.#gateways.close();
+    await Promise.all([this.#gateways.close(), this.#bgp.close()]);
     this.sources.close();
     await this.#users.close();
   }
