@@ -170,7 +170,7 @@ test('a neighbor without the extended next hop capability: the session is up, no
   assert.match(String(entry(NEIGHBOR)['unusable-example']), 'no IPv6 next hop');
 });
 
-test('with a password at both ends there is a session, with one at one end or another one there is none', async () => {
+test('D128: with a password at both ends there is a session, with one at one end or another one there is none', async () => {
   await frr.stopBgp();
   configure({ bgp: { neighbor: [{ address: FRR, 'peer-as': 65001, password: 'secret' }] } });
   await frr.startBgp(bgpdConfiguration({ ...gateway, password: 'secret' }));
@@ -181,6 +181,28 @@ test('with a password at both ends there is a session, with one at one end or an
   await new Promise((resolve) => setTimeout(resolve, 5_000));
   assert.is.not(entry(NEIGHBOR)['session-state'], 'established');
   assert.equal(learned(), []);
+});
+
+test('D128: with TTL security at both ends there is a session, with it at one end there is none', async () => {
+  await frr.stopBgp();
+  assert.is(boxes.restconf('aftr', 'DELETE', `${NEIGHBOR}/password`).status, 204);
+  configure({ bgp: { neighbor: [{ ...neighbor, 'ttl-security': true }] } });
+  await frr.startBgp(bgpdConfiguration({ ...gateway, hasTtlSecurity: true }));
+  assert.ok(await hasLearned(SECOND_PREFIX, DEVICE_PREFIX), JSON.stringify(entry(NEIGHBOR)));
+  configure({ bgp: { neighbor: [{ ...neighbor, 'ttl-security': false }] } });
+  assert.ok(await until(LONG_MS, () => entry(NEIGHBOR)['session-state'] !== 'established'));
+  await new Promise((resolve) => setTimeout(resolve, 8_000));
+  assert.is.not(entry(NEIGHBOR)['session-state'], 'established');
+  configure({ bgp: { neighbor: [{ ...neighbor, 'ttl-security': true }] } });
+  assert.ok(await hasLearned(SECOND_PREFIX, DEVICE_PREFIX), JSON.stringify(entry(NEIGHBOR)));
+});
+
+test('D128: BGP is spoken over IPv6 only', () => {
+  const { output } = topology.run('aftr', ['ss', '-Hltn', 'sport = :179']);
+  assert.match(output, /\[::\]:179/);
+  const ipv4 = topology.run('aftr', ['bash', '-c', 'echo > /dev/tcp/127.0.0.1/179']);
+  assert.is.not(ipv4.status, 0, 'nothing listens on IPv4');
+  assert.is(topology.run('aftr', ['bash', '-c', 'echo > /dev/tcp/::1/179']).status, 0);
 });
 
 test('end', async () => {

@@ -92,12 +92,14 @@ export interface FrrNeighbor {
   readonly hasExtendedNextHop?: boolean;
   readonly password?: string;
   readonly restartTime?: number;
+  /** RFC 5082, for a neighbor on the same link. */
+  readonly hasTtlSecurity?: boolean;
 }
 
 /** The configuration of a bgpd with one neighbor. */
 export function bgpdConfiguration(neighbor: FrrNeighbor): string {
   const { localAs, routerId, address, peerAs, nextHop, networks = [], hasExtendedNextHop = true } = neighbor;
-  const { password, restartTime = 0 } = neighbor;
+  const { password, restartTime = 0, hasTtlSecurity = false } = neighbor;
   const lines = [
     `router bgp ${localAs}`,
     ` bgp router-id ${routerId}`,
@@ -115,6 +117,7 @@ export function bgpdConfiguration(neighbor: FrrNeighbor): string {
     ` neighbor ${address} timers 1 3`,
     ` neighbor ${address} timers connect 1`,
     ...(hasExtendedNextHop ? [` neighbor ${address} capability extended-nexthop`] : []),
+    ...(hasTtlSecurity ? [` neighbor ${address} ttl-security hops 1`] : []),
     ...(password === undefined ? [] : [` neighbor ${address} password ${password}`]),
     ' address-family ipv4 unicast',
     ...networks.map((network) => `  network ${network}`),

@@ -5,12 +5,10 @@
  *     a neighbor that can take IPv6 next hops (RFC 8950 section 4), and is named by a gateway    paths of that gateway
  *     any other                                                                               nothing
  *
- * Who can take them is known when the session is up, and forgotten when it is lost, since the neighbor may come back as another one. It is
- * remembered only for when GoBGP itself is started anew: what is announced must then be in its table and let out before the session
- * is up, or neighbors take the end of the first announcements for the end of the routes (RFC 4724 section 4.1).
+ * Who can take them is known only when a session is up, so nothing is let out before, and announcements follow its beginning. A neighbor that
+ * keeps routes of a lost session (RFC 4724) may hear the end of the announcements before them; one of this program waits for that.
  */
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Log } from '../../log.ts';
 import type { EngineClient } from './engine-client.ts';
 import { pathOf } from './paths.ts';
@@ -32,8 +30,6 @@ export interface Announced {
 }
 
 export interface ExporterParts {
-  /** Remembers who can take IPv6 next hops. */
-  readonly file: string;
   readonly log: Log;
   /** A gateway's routes are with a neighbor for the first time. */
   readonly onTold: (gateway: string) => void;
@@ -43,8 +39,8 @@ export class Exporter {
   readonly #parts: ExporterParts;
   readonly #gateways = new Map<string, Announced>();
   readonly #told = new Set<string>();
-  readonly #capable: Set<string>;
-  readonly #established = new Set<string>();
+  /** Neighbors whose session is up and can have IPv6 next hops. */
+  readonly #reached = new Set<string>();
   #client: EngineClient | undefined;
   #isOurs = false;
   /** What GoBGP has: next hop by prefix number, and next hops by neighbor. */
@@ -55,7 +51,6 @@ export class Exporter {
 
   constructor(parts: ExporterParts) {
     this.#parts = parts;
-    this.#capable = new Set(readNames(parts.file));
   }
 
   /** A gateway announces this; undefined for nothing any more. */
@@ -78,24 +73,11 @@ export class Exporter {
 
   /** A session is up, with or without the capability, or down. */
   session(address: string, isEstablished: boolean, hasIpv6NextHop = false): void {
-    if (isEstablished) this.#established.add(address);
-    else this.#established.delete(address);
-    // GoBGP that is gone has taken all sessions along.
-    if (!this.#client) return;
-    if (hasIpv6NextHop !== this.#capable.has(address)) {
-      if (hasIpv6NextHop) this.#capable.add(address);
-      else this.#capable.delete(address);
-      this.#remember();
-    }
+    const isReached = isEstablished && hasIpv6NextHop;
+    if (isReached === this.#reached.has(address)) return;
+    if (isReached) this.#reached.add(address);
+    else this.#reached.delete(address);
     this.#bringSoon();
-  }
-
-  #remember(): void {
-    try {
-      writeFileSync(this.#parts.file, JSON.stringify([...this.#capable]));
-    } catch (error) {
-      this.#parts.log.warn({ error: String(error) }, 'what BGP neighbors can do could not be noted');
-    }
   }
 
   /** A new GoBGP, which has nothing yet. */
@@ -113,7 +95,7 @@ export class Exporter {
 
   down(): void {
     this.#client = undefined;
-    this.#established.clear();
+    this.#reached.clear();
   }
 
   #bringSoon(): void {
@@ -139,14 +121,10 @@ export class Exporter {
     if (this.#isOurs) await this.#bringPolicies(client);
     for (const name of names) {
       const neighbors = this.#gateways.get(name)?.neighbors ?? [];
-      if (this.#told.has(name) || !neighbors.some((address) => this.#reaches(address))) continue;
+      if (this.#told.has(name) || !neighbors.some((address) => this.#reached.has(address))) continue;
       this.#told.add(name);
       this.#parts.onTold(name);
     }
-  }
-
-  #reaches(address: string): boolean {
-    return this.#established.has(address) && this.#capable.has(address);
   }
 
   async #bringPaths(client: EngineClient): Promise<void> {
@@ -166,7 +144,7 @@ export class Exporter {
 
   async #bringPolicies(client: EngineClient): Promise<void> {
     const wanted = new Map<string, string>();
-    for (const address of this.#capable) {
+    for (const address of this.#reached) {
       const hops = [...this.#gateways.values()].filter(({ neighbors }) => neighbors.includes(address));
       if (hops.length > 0) wanted.set(address, [...new Set(hops.map(({ nextHop }) => nextHop))].sort().join(' '));
     }
@@ -177,7 +155,7 @@ export class Exporter {
     await client.call('SetPolicies', policies(wanted));
     this.#let = wanted;
     for (const address of changed) {
-      if (!this.#established.has(address)) continue;
+      if (!this.#reached.has(address)) continue;
       await client.call('ResetPeer', { address, soft: true, direction: OUT });
     }
   }
@@ -185,7 +163,6 @@ export class Exporter {
   /** A planned end. */
   close(): void {
     this.#client = undefined;
-    rmSync(this.#parts.file, { force: true });
   }
 }
 
@@ -218,13 +195,4 @@ function isSame(a: Announced, b: Announced): boolean {
     return false;
   for (const number of a.routes) if (!b.routes.has(number)) return false;
   return true;
-}
-
-function readNames(file: string): string[] {
-  try {
-    const names: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return Array.isArray(names) ? names.map(String) : [];
-  } catch {
-    return [];
-  }
 }

@@ -28,8 +28,8 @@ const ASK_MS = 200;
 /** A neighbor that does not say when it has told all has done so by then; and one that does by then at the latest. */
 const TOLD_MS = 5_000;
 const LONGEST_TOLD_MS = 60_000;
-/** After it has told all: what is let out to us only when our capabilities are known comes just after that. */
-const SETTLE_MS = 1_000;
+/** After it has told all: a gateway of this program lets routes out when it knows our capabilities, which is just after that. */
+const SETTLE_MS = 3_000;
 const RETRY_MS = 5_000;
 
 /** Where routes go. */

@@ -1,6 +1,5 @@
 /** BGP of this device: its GoBGP, what gateways announce through it, and what route sources get of it. */
 
-import { join } from 'node:path';
 import { formatIpv6 } from '../../address.ts';
 import type { Log } from '../../log.ts';
 import type { Softwire } from '../../state/model.generated.ts';
@@ -11,7 +10,6 @@ import { Exporter } from './exporter.ts';
 import type { Sources } from './importer.ts';
 import { Importer } from './importer.ts';
 
-const CAPABLE_FILE = 'gobgp.neighbors.json';
 const ESTABLISHED = 6;
 /** By the numbers of GoBGP, as the model has them. */
 const SESSION_STATES = ['idle', 'idle', 'connect', 'active', 'open-sent', 'open-confirm', 'established'];
@@ -38,8 +36,7 @@ export class BgpSpeaker {
   constructor(parts: SpeakerParts) {
     const { runDir, sources, log, command } = parts;
     this.#parts = parts;
-    const file = join(runDir, CAPABLE_FILE);
-    this.#exporter = new Exporter({ file, log, onTold: (gateway) => this.onTold(gateway) });
+    this.#exporter = new Exporter({ log, onTold: (gateway) => this.onTold(gateway) });
     this.#importer = new Importer({
       sources,
       client: () => this.#link.client,

@@ -1,11 +1,15 @@
 // needs: addon, root
 /** BGP octet by octet: what of a neighbor's UPDATE becomes a route, and what a gateway's announcement is. GoBGP runs in between. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { attribute, BgpSpeaker } from '../../helpers/bgp-speaker.ts';
 import { enterOwnNetwork } from '../../helpers/own-network.ts';
+import { random, seed } from '../../helpers/random.ts';
 import type { ProgramBox } from '../../helpers/restconf-program.ts';
 import { startProgram } from '../../helpers/restconf-program.ts';
 
@@ -21,6 +25,7 @@ const TUNNEL_HEX = '20010db8000a00000000000000000001';
 const OTHER_HEX = '20010db8000000000000000000000099';
 const LINK_LOCAL_HEX = `fe80${'00'.repeat(13)}01`;
 const WAIT_MS = 20_000;
+const RANDOM_UPDATES = 700;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -173,6 +178,27 @@ for (const [what, attributes, isRoute] of cases) {
     }));
 }
 
+test(`D125: attributes of random octets: the session goes on, and other routes stay (seed ${seed})`, () =>
+  withSession(async (box, speaker) => {
+    const next = random();
+    const octets = (length: number) =>
+      Array.from({ length }, () => (next() % 256).toString(16).padStart(2, '0')).join('');
+    speaker.update([ORIGIN, AS_PATH, reach(TUNNEL_HEX, '1cc0000280')]);
+    await eventually('the steady route', async () => (await learned(box)) === STEADY);
+    // ORIGIN, AS_PATH, MULTI_EXIT_DISC, COMMUNITIES, EXTENDED COMMUNITIES, tunnel encapsulation, LARGE_COMMUNITY.
+    const kinds = ['4001', '4002', '8004', 'c008', 'c010', 'c017', 'c020'];
+    for (let round = 0; round < RANDOM_UPDATES; round++) {
+      const kind = kinds[round % kinds.length] ?? '';
+      const wrong = attribute(kind, octets(next() % 24));
+      const right = [ORIGIN, AS_PATH].filter((text) => !text.startsWith(kind));
+      speaker.update([...right, wrong, reach(TUNNEL_HEX)].sort((a, b) => (a.slice(2, 4) < b.slice(2, 4) ? -1 : 1)));
+    }
+    speaker.update([attribute('800f', `000101${NLRI}`)]);
+    speaker.update([ORIGIN, AS_PATH, reach(TUNNEL_HEX, '1cc0000240')]);
+    await eventually('what came last', async () => (await learned(box)) === `192.0.2.64/28 ${STEADY}`);
+    assert.not.ok(speaker.isClosed, speaker.notifications.join());
+  }));
+
 test('D116: a withdrawal in MP_UNREACH_NLRI and in the field of RFC 4271 is one', () =>
   withSession(async (box, speaker) => {
     speaker.update([ORIGIN, AS_PATH, reach(TUNNEL_HEX, `${NLRI}1cc0000280`)]);
@@ -233,6 +259,35 @@ test('D124: nothing of it goes to a neighbor without the capability', () =>
     false,
     GATEWAY,
   ));
+
+test('a GoBGP that its owner runs: its neighbors are followed, and announced to', async () => {
+  await program.run(async () => undefined);
+  const dir = mkdtempSync(join(tmpdir(), 'gi4over6-gobgp-'));
+  const [socket, file] = [join(dir, 'api.sock'), join(dir, 'gobgpd.toml')];
+  const families = '[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "ipv4-unicast"';
+  const own = `as = 65000\nrouter-id = "10.0.0.1"\nport = ${PORT}\nlocal-address-list = ["${OWN}"]`;
+  const one = `neighbor-address = "${OTHER}"\npeer-as = 65001\n[neighbors.transport.config]\npassive-mode = true`;
+  writeFileSync(file, `[global.config]\n${own}\n[[neighbors]]\n[neighbors.config]\n${one}\n${families}\n`);
+  const words = ['-f', file, `--api-hosts=unix://${socket}`, '--pprof-disable'];
+  const engine = spawn('gobgpd', words, { stdio: 'ignore' });
+  try {
+    const { bgp } = CONFIGURATION['gi-4over6:softwire'];
+    const more = { ...GATEWAY, bgp: { ...bgp, 'engine-socket': socket } };
+    await withSession(
+      async (box, speaker) => {
+        speaker.update(GOOD);
+        await eventually('the route', async () => (await learned(box)) === PREFIX);
+        await eventually('an announcement', () => speaker.updates.some((update) => update.includes('19cb007100')));
+      },
+      true,
+      more,
+    );
+    assert.is(engine.exitCode, null, 'it is not ended by who only uses it');
+  } finally {
+    engine.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
 
 test('the end', async () => {
   assert.is(await program.stop(), 0);
