@@ -42,7 +42,7 @@ export interface Sources {
 
 export interface ImporterParts {
   readonly sources: Sources;
-  readonly client: () => EngineClient | undefined;
+  readonly client: () => Pick<EngineClient, 'peers' | 'announcedBy'> | undefined;
   readonly log: Log;
   /** A session is up, with or without the capability of RFC 8950, or down. */
   readonly onSession: (address: string, isEstablished: boolean, hasIpv6NextHop?: boolean) => void;
@@ -333,7 +333,13 @@ export class Importer {
     else sources.mark(name, 'stale', new Date(Math.max(...times, Date.now())));
   }
 
-  /** What is so of a neighbor now. */
+  /** How the session with a neighbor is now. */
+  sessionOf(address: string): SessionReport {
+    const neighbor = this.#neighbors.get(address);
+    return { sessionState: neighbor?.sessionState ?? 1, hasIpv6NextHop: neighbor?.facts?.hasIpv6NextHop };
+  }
+
+  /** The same with what it announces, which is counted for this. */
   report(address: string): NeighborReport {
     const neighbor = this.#neighbors.get(address);
     const endpoints = new Set(
@@ -352,9 +358,8 @@ export class Importer {
       example = example === '' ? `${formatNumber(number)}: ${why}` : example;
     }
     return {
-      sessionState: neighbor?.sessionState ?? 1,
+      ...this.sessionOf(address),
       lastChange: neighbor?.lastChange,
-      hasIpv6NextHop: neighbor?.facts?.hasIpv6NextHop,
       routes,
       unusable,
       example,
@@ -369,12 +374,15 @@ export class Importer {
   }
 }
 
-export interface NeighborReport {
+export interface SessionReport {
   /** 1 is idle, 6 is established. */
   readonly sessionState: number;
-  readonly lastChange: Date | undefined;
   /** Undefined while the session is not established. */
   readonly hasIpv6NextHop: boolean | undefined;
+}
+
+export interface NeighborReport extends SessionReport {
+  readonly lastChange: Date | undefined;
   readonly routes: number;
   readonly unusable: number;
   /** Of what is not usable; '' when there is none. */

@@ -103,7 +103,7 @@ export class BgpSpeaker {
       isFailing: this.#link.state === 'failing',
       neighbors: this.#parts.softwire().bgp.neighbor.map((neighbor) => {
         const address = formatIpv6(neighbor.address);
-        const { sessionState, hasIpv6NextHop } = this.#importer.report(address);
+        const { sessionState, hasIpv6NextHop } = this.#importer.sessionOf(address);
         return { address, isEstablished: sessionState === ESTABLISHED, lacksIpv6NextHop: hasIpv6NextHop === false };
       }),
     };
