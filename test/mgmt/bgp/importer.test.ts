@@ -194,7 +194,7 @@ test('a loss that GoBGP keeps the routes of is stale for the restart time; one t
     box.importer.session(N1, ESTABLISHED);
     box.announce(N1, path(N1, 2, A));
     await box.has('s', 2);
-    box.paths.clear();
+    box.paths.set(N1, [path(N1, 2, A)]);
     box.importer.session(N1, IDLE);
     await box.has('s');
   }));
