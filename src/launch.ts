@@ -26,8 +26,6 @@ export interface LaunchOptions {
   readonly logDir?: string | undefined;
   /** What follows the role on the command line. */
   readonly words: readonly string[];
-  /** That management listens on; 0 is any. */
-  readonly ports: readonly number[];
   readonly queues: number;
   /** Added to the environment of both children. */
   readonly home: string;
@@ -187,7 +185,8 @@ export class Launcher {
 
   #capabilities(role: ChildRole): readonly string[] {
     if (role === 'datapath') return ['net_admin'];
-    return this.#options.ports.some((port) => port > 0 && port < 1024) ? ['net_bind_service'] : [];
+    // BGP has port 179, whatever ports the command line has.
+    return ['net_bind_service'];
   }
 
   #asUser(capabilities: readonly string[]): string[] {

@@ -90,7 +90,6 @@ export async function run(options: RunOptions): Promise<number> {
         runDir,
         logDir,
         words: commandLine({ ...options, urlDir }, stateDir, runDir),
-        ports: [options.netconfPort, options.netconfTlsPort, options.restconfPort],
         queues: options.queues,
         home: stateDir,
       },

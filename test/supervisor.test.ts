@@ -190,13 +190,6 @@ test('each child has its user, its capabilities and nothing more', async () => {
   });
 });
 
-test('management has no capability when its ports need none', async () => {
-  await withPlace(async ({ start }) => {
-    const { status } = await start().started('management');
-    assert.equal(capabilities(status), Array(5).fill(0n));
-  });
-});
-
 test('a child gets the whole command line', async () => {
   await withPlace(async ({ dir, start, options: { stateDir, runDir } }) => {
     const { words } = await start().started('datapath');

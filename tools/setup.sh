@@ -12,8 +12,10 @@ cd "$(dirname "$0")/.."
 
 readonly DEBIAN_PACKAGES=(
   libyang2-dev libnetconf2-dev libyang2-tools libyuma-base yangcli yangdump python3-ncclient ansible openssh-client
-  iproute2 iputils-ping iperf3 nftables procps tcpdump traceroute curl clang-format g++ make python3
+  gobgpd frr iproute2 iputils-ping iperf3 nftables procps tcpdump traceroute curl clang-format g++ make python3
 )
+# Packages that bring a service of their own name.
+readonly DAEMON_PACKAGES=(gobgpd frr)
 readonly ADDONS=(src/datapath/node-tuntap2 src/mgmt/netconf-server)
 readonly SERVICE_USER=gi4over6
 readonly WORK_DIR=build/setup
@@ -58,10 +60,22 @@ install_debian_packages() {
   ((EUID == 0)) || fail "root is needed to install Debian packages: ${missing[*]}"
   say "installing Debian packages: ${missing[*]}"
   local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
-  "${install[@]}" >"$LOG" 2>&1 </dev/null && return 0
-  say 'that failed with the package lists as they are; fetching new ones'
-  quietly apt-get update || fail 'apt-get update failed: is there a network and a package mirror?'
-  quietly "${install[@]}" || fail "apt-get could not install ${missing[*]}"
+  if ! "${install[@]}" >"$LOG" 2>&1 </dev/null; then
+    say 'that failed with the package lists as they are; fetching new ones'
+    quietly apt-get update || fail 'apt-get update failed: is there a network and a package mirror?'
+    quietly "${install[@]}" || fail "apt-get could not install ${missing[*]}"
+  fi
+  silence_services "${missing[@]}"
+}
+
+# The program and the tests start these daemons themselves; a service that has just come with its package would take BGP's port.
+silence_services() {
+  [[ -d /run/systemd/system ]] || return 0
+  local package
+  for package in "$@"; do
+    [[ " ${DAEMON_PACKAGES[*]} " == *" $package "* ]] || continue
+    systemctl disable --now "$package" >>"$LOG" 2>&1 || say "the service $package could not be turned off"
+  done
 }
 
 create_user() {

@@ -65,6 +65,7 @@ const WORDS: Readonly<Record<string, Readonly<Record<string, readonly [key: stri
     aftr: ['name', step('softwire', [], 'gi-4over6'), step('aftr')],
     state: ['', step('softwire', [], 'gi-4over6'), step('state')],
     user: ['name', step('system', [], 'ietf-system'), step('authentication'), step('user')],
+    bgp: ['', step('softwire', [], 'gi-4over6'), step('bgp')],
     nacm: ['', step('nacm', [], 'ietf-netconf-acm')],
   },
   aftr: {
@@ -78,6 +79,7 @@ const WORDS: Readonly<Record<string, Readonly<Record<string, readonly [key: stri
     'route-advertisement': ['', step('route-advertisement')],
   },
   'route-advertisement': { target: ['name', step('target')] },
+  bgp: { neighbor: ['address', step('neighbor')] },
   user: { 'authorized-key': ['name', step('authorized-key')] },
 };
 

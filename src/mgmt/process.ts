@@ -96,7 +96,15 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const users = new Users(configuration);
   const { key, cert, authorities } = readTlsFiles(options.stateDir);
   const restconfLimits = { ...RESTCONF_LIMITS, ...options.restconfLimit };
-  const routes = new RoutePart(datastores, { key, cert }, restconfLimits.connections, log);
+  const routes = new RoutePart(
+    datastores,
+    { key, cert },
+    {
+      runDir: options.runDir,
+      connections: restconfLimits.connections,
+      log,
+    },
+  );
   datastores.onCommit(({ treeChanged }) => {
     if (treeChanged) users.forget();
   });

@@ -7,6 +7,8 @@ import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
 import type { RouteSource, Softwire } from '../state/model.generated.ts';
 import type { RouteConditions } from './alarms/monitor.ts';
+import { BgpAlarms } from './bgp/bgp-alarms.ts';
+import { BgpSpeaker } from './bgp/speaker.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
@@ -17,6 +19,14 @@ import { routeSourceEntry, routeSourceList } from './routes/source-data.ts';
 import type { RouteState } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
 import { Users } from './users.ts';
+
+export interface RoutePartOptions {
+  /** For the socket of a GoBGP that we start. */
+  readonly runDir: string;
+  /** How many gateways and others may be connected at once. */
+  readonly connections: number;
+  readonly log: Log;
+}
 
 export class RoutePart {
   readonly sources: RouteSources;
@@ -32,9 +42,10 @@ export class RoutePart {
   readonly #log: Log;
   readonly #table: RouteTable;
   readonly #alarms = new RouteAlarms();
+  readonly #bgp: BgpSpeaker;
+  readonly #bgpAlarms = new BgpAlarms();
 
-  /** `connections` is how many gateways and others may be connected at once. */
-  constructor(datastores: Datastores, certificate: OwnCertificate, connections: number, log: Log) {
+  constructor(datastores: Datastores, certificate: OwnCertificate, { runDir, connections, log }: RoutePartOptions) {
     this.#configuration = () => datastores.runningTree;
     this.#users = new Users(this.#configuration, routeSourceEntry, connections);
     const softwire = () => datastores.softwire;
@@ -43,7 +54,19 @@ export class RoutePart {
     this.#table = new RouteTable(datastores);
     datastores.addParticipant(this.#table);
     this.sources = new RouteSources({ table: this.#table, softwire, log });
+    this.#bgp = new BgpSpeaker({
+      runDir,
+      softwire,
+      log,
+      sources: {
+        tell: (name, advertisement) => this.sources.tell(name, advertisement),
+        mark: (name, state, expires) => this.sources.mark(name, state, expires),
+        hasRoutes: (name) => this.sources.hasRoutes(name),
+      },
+    });
+    this.#bgp.onTold = (gateway) => this.#gateways.answered(gateway);
     this.#gateways = new AdvertisingGateways({
+      bgp: this.#bgp,
       store: datastores,
       softwire,
       certificate,
@@ -56,6 +79,7 @@ export class RoutePart {
     this.state = {
       sources: (aftr, asked) => routeSourceList(this.sources, aftr, asked),
       targets: (gateway, withRoutes) => this.#gateways.targets(gateway, withRoutes),
+      bgp: () => this.#bgp.state(),
       served: (gateway) => this.#gateways.served(gateway),
     };
     let before = datastores.softwire;
@@ -65,6 +89,7 @@ export class RoutePart {
       this.sources.configurationChanged(before);
       before = datastores.softwire;
       this.#gateways.follow();
+      this.#bgp.follow();
     });
   }
 
@@ -97,7 +122,10 @@ export class RoutePart {
       }),
     );
     const targets = softwire.gateway.flatMap(({ name }) => this.#gateways.sights(name));
-    return this.#alarms.conditions(sources, targets, steadyMs);
+    return {
+      ...this.#alarms.conditions(sources, targets, steadyMs),
+      ...this.#bgpAlarms.conditions(this.#bgp.sight(), steadyMs),
+    };
   }
 
   async start(): Promise<void> {
@@ -109,10 +137,11 @@ export class RoutePart {
         this.#log.error({ error: String(error) }, 'what was learned of routes could not be taken over');
       }
     }
+    this.#bgp.follow();
   }
 
   async close(): Promise<void> {
-    await this.#gateways.close();
+    await Promise.all([this.#gateways.close(), this.#bgp.close()]);
     this.sources.close();
     await this.#users.close();
   }

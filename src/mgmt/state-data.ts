@@ -89,6 +89,8 @@ export interface RouteState {
   readonly sources: (aftr: DataNode, asked: AskedSources) => readonly Json[];
   /** The list target of a gateway. */
   readonly targets: (gateway: string, withRoutes: boolean) => readonly Json[];
+  /** The container bgp. */
+  readonly bgp: () => Json;
   /** Prefixes that a gateway serves because they were accepted. */
   readonly served: (gateway: string) => readonly string[];
 }
@@ -152,6 +154,7 @@ export class StateData {
 
 const SOFTWIRE = '/gi-4over6:softwire';
 const TARGETS = `${SOFTWIRE}/gateway/route-advertisement/target`;
+const BGP = `${SOFTWIRE}/bgp/`;
 const SOURCES = `${SOFTWIRE}/aftr/route-source`;
 const GATEWAYS = `${SOFTWIRE}/aftr/softwire`;
 
@@ -358,6 +361,7 @@ async function softwireState(
         const sources = asksSources && { 'route-source': routes.sources(aftr, askedSources) };
         return { name, 'binding-table': table, softwire, ...sources, ...statisticsOf('aftr', name) };
       }),
+      ...(isAsked(({ path }) => path.startsWith(BGP)) && { bgp: routes.bgp() }),
       ...(asksState && {
         state: {
           'configured-version': String(view.version),

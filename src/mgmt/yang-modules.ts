@@ -36,6 +36,7 @@ function projectRoot(): string {
 
 /** Features of our own model that work. What stands behind another one is refused, and not in the generated model. */
 export const WORKING_FEATURES: readonly string[] = [
+  'bgp',
   'binding-notifications',
   'binding-statistics',
   'encapsulation-limit',

@@ -181,6 +181,11 @@ export interface RouteAdvertisement {
   readonly includePrefix: readonly Ipv4Prefix[];
   /** Routes of the kernel that lie in one of these are not advertised. */
   readonly excludePrefix: readonly Ipv4Prefix[];
+  /**
+   * Neighbors of /softwire/bgp that the routes are announced to, with the tunnel address as next hop. BGP brings no
+   * word of what an AFTR refuses: what is announced is served.
+   */
+  readonly bgpNeighbor: readonly Uint8Array[];
   /** An AFTR that is informed. */
   readonly target: readonly Target[];
 }
@@ -191,6 +196,7 @@ function readRouteAdvertisement(value: unknown): RouteAdvertisement {
     routeTable: arrayAt(node, 'route-table', Number),
     includePrefix: arrayAt(node, 'include-prefix', ipv4PrefixValue),
     excludePrefix: arrayAt(node, 'exclude-prefix', ipv4PrefixValue),
+    bgpNeighbor: arrayAt(node, 'bgp-neighbor', ipv6Value),
     target: arrayAt(node, 'target', readTarget),
   };
 }
@@ -375,6 +381,12 @@ export interface RouteSource {
    * source of this device has it.
    */
   readonly certificateFingerprint: string | undefined;
+  /**
+   * Neighbors of /softwire/bgp that carry its routes: those whose next hop, or tunnel egress endpoint where there is
+   * one, is gateway-ipv6-address. hold-time has no meaning for it, grace-time only after a start of this AFTR: the
+   * rest is that of the BGP session.
+   */
+  readonly bgpNeighbor: readonly Uint8Array[];
   /** Prefixes it may advertise, and all that lie in them. */
   readonly allowedPrefix: readonly Ipv4Prefix[];
   /** Most routes taken from it. In routes. */
@@ -395,6 +407,7 @@ function readRouteSource(value: unknown): RouteSource {
     gatewayIpv6Address: ipv6Value(node['gateway-ipv6-address']),
     password: leafAt(node, 'password', String, undefined),
     certificateFingerprint: leafAt(node, 'certificate-fingerprint', String, undefined),
+    bgpNeighbor: arrayAt(node, 'bgp-neighbor', ipv6Value),
     allowedPrefix: arrayAt(node, 'allowed-prefix', ipv4PrefixValue),
     maximumRoutes: leafAt(node, 'maximum-routes', Number, 1000),
     holdTime: leafAt(node, 'hold-time', Number, 90),
@@ -544,6 +557,82 @@ function readHistory(value: unknown): History {
   };
 }
 
+/** A BGP neighbor. */
+export interface Neighbor {
+  /** Its IPv6 address. */
+  readonly address: Uint8Array;
+  /** Its autonomous system. */
+  readonly peerAs: number;
+  /** Its TCP port. */
+  readonly peerPort: number;
+  /** Key of the TCP MD5 signatures of the session. Nobody reads it unless access control says so. */
+  readonly password: string | undefined;
+  /** Whether it is waited for, and not connected to. */
+  readonly passive: boolean;
+  /** Time without a message after which the session ends; the smaller one of both ends counts. In seconds. */
+  readonly holdTime: number;
+  /** How far away it may be: 1 is on the same link. */
+  readonly maximumHops: number;
+  /**
+   * Whether packets from farther away than maximum-hops are dropped by their hop limit. The neighbor must do so too.
+   */
+  readonly ttlSecurity: boolean;
+  /**
+   * What the neighbor is asked to keep routes for when the session is lost; 0 is without graceful restart. Routes of
+   * the neighbor are kept for as long as it asks for. In seconds.
+   */
+  readonly gracefulRestartTime: number;
+}
+
+function readNeighbor(value: unknown): Neighbor {
+  const node = value as JsonNode;
+  return {
+    address: ipv6Value(node.address),
+    peerAs: Number(node['peer-as']),
+    peerPort: leafAt(node, 'peer-port', Number, 179),
+    password: leafAt(node, 'password', String, undefined),
+    passive: leafAt(node, 'passive', Boolean, false),
+    holdTime: leafAt(node, 'hold-time', Number, 90),
+    maximumHops: leafAt(node, 'maximum-hops', Number, 1),
+    ttlSecurity: leafAt(node, 'ttl-security', Boolean, false),
+    gracefulRestartTime: leafAt(node, 'graceful-restart-time', Number, 120),
+  };
+}
+
+/**
+ * A BGP speaker for IPv4 routes with IPv6 next hops, over IPv6 only. It runs when there is a neighbor, which needs
+ * local-as and router-id.
+ */
+export interface Bgp {
+  /** Autonomous system of this device. */
+  readonly localAs: number | undefined;
+  /** BGP identifier of this device. */
+  readonly routerId: number | undefined;
+  /** TCP port that neighbors connect to. */
+  readonly localPort: number;
+  /** Addresses that neighbors connect to; all IPv6 addresses of this device when there is none. */
+  readonly localAddress: readonly Uint8Array[];
+  /**
+   * Unix socket of a GoBGP that is running and whose owner has configured it, with the neighbors, their policies and
+   * what else is here. Without it GoBGP is started and configured by this program.
+   */
+  readonly engineSocket: string | undefined;
+  /** A BGP neighbor. */
+  readonly neighbor: readonly Neighbor[];
+}
+
+function readBgp(value: unknown): Bgp {
+  const node = value as JsonNode;
+  return {
+    localAs: leafAt(node, 'local-as', Number, undefined),
+    routerId: leafAt(node, 'router-id', ipv4Value, undefined),
+    localPort: leafAt(node, 'local-port', Number, 179),
+    localAddress: arrayAt(node, 'local-address', ipv6Value),
+    engineSocket: leafAt(node, 'engine-socket', String, undefined),
+    neighbor: arrayAt(node, 'neighbor', readNeighbor),
+  };
+}
+
 /** Everything about softwires on this device. */
 export interface Softwire {
   /** A 4over6 gateway: the lwB4 data plane without NAPT44 in front of IPv4 end devices. */
@@ -552,6 +641,11 @@ export interface Softwire {
   readonly aftr: readonly Aftr[];
   /** How long the device remembers what was committed. The newest commit is always on record. */
   readonly history: History;
+  /**
+   * A BGP speaker for IPv4 routes with IPv6 next hops, over IPv6 only. It runs when there is a neighbor, which needs
+   * local-as and router-id.
+   */
+  readonly bgp: Bgp;
 }
 
 function readSoftwire(value: unknown): Softwire {
@@ -560,6 +654,7 @@ function readSoftwire(value: unknown): Softwire {
     gateway: arrayAt(node, 'gateway', readGateway),
     aftr: arrayAt(node, 'aftr', readAftr),
     history: readHistory(objectAt(node, 'history')),
+    bgp: readBgp(objectAt(node, 'bgp')),
   };
 }
 

@@ -18,6 +18,7 @@ import {
 } from '../address.ts';
 import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
+import { checkBgp } from './learned/bgp-rules.ts';
 import { checkRouteSources } from './learned/route-source-rules.ts';
 import { checkLimits, countPortSets } from './limits.ts';
 import type { Aftr, Binding, Gateway, Softwire } from './model.generated.ts';
@@ -81,6 +82,7 @@ class RuleChecker {
     );
     await this.#rows();
     for (const item of aftr) this.#sharedAddresses(item);
+    checkBgp(this.#input.after, { fault: (path, appTag, message) => this.#fault(path, appTag, message) });
     checkRouteSources(aftr, aftrPath, {
       fault: (path, appTag, message) => this.#fault(path, appTag, message),
       farEnd: (path, address) => this.#farEnd(path, address),

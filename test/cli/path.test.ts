@@ -56,6 +56,11 @@ const filters = [
     'a route source',
   ],
   [
+    'bgp neighbor 2001:db8::1 session-state',
+    `<softwire ${GI}><bgp><neighbor><address>2001:db8::1</address><session-state></session-state></neighbor></bgp></softwire>`,
+    'a BGP neighbor',
+  ],
+  [
     'gateway g route-advertisement target t session-state',
     `<softwire ${GI}><gateway><name>g</name><route-advertisement><target><name>t</name><session-state></session-state></target></route-advertisement></gateway></softwire>`,
     'an entry in a container',

@@ -67,7 +67,7 @@ for (const [why, steps, expected, isRunning] of cases) {
         denials: { operations: 0, dataWrites: 0, notifications: 0 },
         events: { created: new Date() },
         alarms: { state: () => ({}) },
-        routes: { sources: () => [], targets: () => [], served: () => [] },
+        routes: { sources: () => [], bgp: () => ({}), targets: () => [], served: () => [] },
       });
       const selection = pathSelection(
         steps.map(({ path, keys = [] }) => {

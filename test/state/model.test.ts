@@ -57,10 +57,29 @@ const TARGET = {
 const SOURCE = {
   password: undefined,
   certificateFingerprint: undefined,
+  bgpNeighbor: [],
   allowedPrefix: [],
   maximumRoutes: 1000,
   holdTime: 90,
   graceTime: 120,
+};
+
+const BGP = {
+  localAs: undefined,
+  routerId: undefined,
+  localPort: 179,
+  localAddress: [],
+  engineSocket: undefined,
+  neighbor: [],
+};
+const NEIGHBOR = {
+  peerPort: 179,
+  password: undefined,
+  passive: false,
+  holdTime: 90,
+  maximumHops: 1,
+  ttlSecurity: false,
+  gracefulRestartTime: 120,
 };
 
 const configurations = [
@@ -79,7 +98,7 @@ const configurations = [
           ipv4Address: undefined,
           servedPrefix: [],
           ...TUNNEL_DEFAULTS,
-          routeAdvertisement: { routeTable: [], includePrefix: [], excludePrefix: [], target: [] },
+          routeAdvertisement: { routeTable: [], includePrefix: [], excludePrefix: [], bgpNeighbor: [], target: [] },
         },
       ],
       aftr: [],
@@ -138,6 +157,7 @@ const configurations = [
               'route-table': [254, 100],
               'include-prefix': ['192.0.2.0/24'],
               'exclude-prefix': ['192.0.2.64/26'],
+              'bgp-neighbor': ['2001:db8::1'],
               target: [
                 { name: 'one', url: URL, 'client-name': 'g', password: 'secret' },
                 { name: 'two', url: URL, 'client-certificate': 'device', 'server-certificate-fingerprint': 'AB' },
@@ -200,6 +220,7 @@ const configurations = [
             routeTable: [254, 100],
             includePrefix: [{ address: 0xc0000200, length: 24 }],
             excludePrefix: [{ address: 0xc0000240, length: 26 }],
+            bgpNeighbor: [ipv6('2001:db8::1')],
             target: [
               { ...TARGET, name: 'one', clientName: 'g', password: 'secret' },
               { ...TARGET, name: 'two', clientCertificate: 'device', serverCertificateFingerprint: 'AB' },
@@ -294,10 +315,45 @@ const configurations = [
       ],
     },
   ],
+  [
+    'BGP',
+    {
+      'gi-4over6:softwire': {
+        bgp: {
+          'local-as': 65000,
+          'router-id': '192.0.2.1',
+          neighbor: [
+            { address: '2001:db8::1', 'peer-as': 65001 },
+            { address: '2001:db8::2', 'peer-as': 65001, password: 'x', 'ttl-security': true, 'maximum-hops': 2 },
+          ],
+        },
+      },
+    },
+    {
+      gateway: [],
+      aftr: [],
+      bgp: {
+        ...BGP,
+        localAs: 65000,
+        routerId: 0xc0000201,
+        neighbor: [
+          { ...NEIGHBOR, address: ipv6('2001:db8::1'), peerAs: 65001 },
+          {
+            ...NEIGHBOR,
+            address: ipv6('2001:db8::2'),
+            peerAs: 65001,
+            password: 'x',
+            ttlSecurity: true,
+            maximumHops: 2,
+          },
+        ],
+      },
+    },
+  ],
 ] as const;
 for (const [name, data, expected] of configurations) {
   const history = { maximumChanges: 2_000_000, maximumAge: undefined };
-  test(`configuration: ${name}`, () => assert.equal(readConfiguration(data), { ...expected, history }));
+  test(`configuration: ${name}`, () => assert.equal(readConfiguration(data), { bgp: BGP, ...expected, history }));
 }
 
 test('configuration: limits of history', () => {

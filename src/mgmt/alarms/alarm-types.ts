@@ -80,6 +80,18 @@ export const ALARM_TYPES = {
     severities: ['major'],
     cleared: 'the AFTR knows the routes, or is not to be told',
   },
+  'bgp-down': {
+    description:
+      'A BGP session is not established, or the BGP speaker does not run: no routes are exchanged. See session-state of the neighbor and last-problem of bgp, whether the neighbor runs and is reached, and whether both ends have the same password.',
+    severities: ['major'],
+    cleared: 'the session is established, or the neighbor is no longer configured',
+  },
+  'bgp-without-ipv6-next-hop': {
+    description:
+      'A BGP neighbor cannot exchange IPv4 routes with IPv6 next hops (RFC 8950): the session is up without any routes. Turn the extended next hop capability on there.',
+    severities: ['major'],
+    cleared: 'the neighbor has the capability, or its session is down',
+  },
 } as const satisfies Readonly<Record<string, AlarmType>>;
 
 export type AlarmTypeName = keyof typeof ALARM_TYPES;

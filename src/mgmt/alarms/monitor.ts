@@ -48,7 +48,13 @@ export interface MonitorParts {
   readonly tell: (event: Readonly<Record<string, unknown>>, time: Date) => void;
 }
 
-const ROUTE_ALARMS = ['routes-refused', 'route-source-silent', 'advertisement-failing'] as const;
+const ROUTE_ALARMS = [
+  'routes-refused',
+  'route-source-silent',
+  'advertisement-failing',
+  'bgp-down',
+  'bgp-without-ipv6-next-hop',
+] as const;
 /** What is so of routes that are advertised, by alarm type. */
 export type RouteConditions = Readonly<Record<(typeof ROUTE_ALARMS)[number], readonly Condition[]>>;
 

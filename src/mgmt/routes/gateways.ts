@@ -6,12 +6,13 @@
 import { formatIpv6 } from '../../address.ts';
 import type { Log } from '../../log.ts';
 import type { Learning, LearningStore, SharedLearning } from '../../state/learned/learning.ts';
-import { servedTable } from '../../state/learned/tables.ts';
+import { isInformed, servedTable } from '../../state/learned/tables.ts';
 import type { Gateway, Softwire, Target } from '../../state/model.generated.ts';
 import { encodeBinding } from '../../state/model.generated.ts';
 import { RowOverlay } from '../../state/overlay.ts';
 import type { Caller } from '../../state/request.ts';
 import { formatNumber, prefixNumber } from '../../state/rows.ts';
+import type { Announced } from '../bgp/exporter.ts';
 import type { KernelRoute } from './advertised.ts';
 import { advertisedRoutes } from './advertised.ts';
 import { Advertiser } from './advertiser.ts';
@@ -30,7 +31,14 @@ interface Informed {
   readonly advertiser: Advertiser;
 }
 
+/** The way over BGP: the routes of a gateway, and whether they have been told to a neighbor. */
+export interface BgpWay {
+  readonly announce: (gateway: string, announced: Announced | undefined) => void;
+  readonly isTold: (gateway: string) => boolean;
+}
+
 export interface GatewayParts {
+  readonly bgp: BgpWay;
   readonly store: LearningStore;
   readonly softwire: () => Softwire;
   /** What a target with client-certificate is shown. */
@@ -76,6 +84,7 @@ export class AdvertisingGateways {
       if (gateways.some((gateway) => gateway.name === name)) continue;
       for (const { advertiser } of targets.values()) void advertiser.end(END_MS);
       this.#informed.delete(name);
+      this.#parts.bgp.announce(name, undefined);
     }
     // Before the kernel was read, nothing is withdrawn.
     if (this.#kernel) for (const gateway of gateways) this.#followGateway(gateway, this.#kernel);
@@ -107,6 +116,11 @@ export class AdvertisingGateways {
       if (known) known.advertiser.set(wanted);
       else targets.set(target.name, this.#inform(gateway, target, wanted));
     }
+    this.#parts.bgp.announce(gateway.name, {
+      nextHop: formatIpv6(gateway.ipv6Address ?? new Uint8Array(16)),
+      neighbors: gateway.routeAdvertisement.bgpNeighbor.map((address) => formatIpv6(address)),
+      routes: wanted,
+    });
     this.#serve(gateway, wanted);
   }
 
@@ -115,7 +129,7 @@ export class AdvertisingGateways {
     const parts = {
       gateway: formatIpv6(gateway.ipv6Address ?? new Uint8Array(16)),
       client: new AftrClient(target, this.#parts.certificate),
-      onAnswer: () => this.#answered(gateway.name),
+      onAnswer: () => this.answered(gateway.name),
       log: (message: string, isGood: boolean) => {
         if (isGood) this.#parts.log.info(about, message);
         else this.#parts.log.warn({ ...about, problem: message }, 'routes could not be advertised: tried again');
@@ -125,7 +139,8 @@ export class AdvertisingGateways {
     return { made: madeFor(gateway, target), advertiser };
   }
 
-  #answered(name: string): void {
+  /** An AFTR has accepted or refused something, or a BGP neighbor was told of the routes for the first time. */
+  answered(name: string): void {
     const gateway = this.#parts.softwire().gateway.find((item) => item.name === name);
     if (gateway && this.#kernel) this.#serve(gateway, advertisedRoutes(gateway, this.#kernel));
   }
@@ -137,10 +152,15 @@ export class AdvertisingGateways {
       gateway.servedPrefix.map(({ ipv4Prefix: { address, length } }) => prefixNumber(address, length)),
     );
     const served = new Set<number>();
-    for (const number of wanted) {
-      if (!own.has(number) && advertisers.some((item) => item.isAccepted(number))) served.add(number);
-    }
     const before = this.#served.get(gateway.name) ?? new Set<number>();
+    // BGP brings no answers: what is told is served, and what an earlier run told of.
+    const { name, routeAdvertisement } = gateway;
+    const isTold = this.#parts.bgp.isTold(name);
+    const hasBgp = routeAdvertisement.bgpNeighbor.length > 0;
+    for (const number of wanted) {
+      const isAnnounced = hasBgp && (isTold || before.has(number));
+      if (!own.has(number) && (isAnnounced || advertisers.some((item) => item.isAccepted(number)))) served.add(number);
+    }
     if (isSame(before, served)) return;
     this.#served.set(gateway.name, served);
     this.#write(gateway, served, before.size + served.size).catch((error: unknown) => {
@@ -209,8 +229,9 @@ export class AdvertisingGateways {
   }
 }
 
-function isInforming({ enabled, ipv6Address, routeAdvertisement }: Gateway): boolean {
-  return enabled && ipv6Address !== undefined && routeAdvertisement.target.length > 0;
+function isInforming(gateway: Gateway): boolean {
+  const { enabled, ipv6Address } = gateway;
+  return enabled && ipv6Address !== undefined && isInformed(gateway);
 }
 
 function madeFor({ ipv6Address }: Gateway, target: Target): string {

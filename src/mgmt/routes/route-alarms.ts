@@ -26,6 +26,11 @@ export interface TargetSight {
   readonly isFailing: boolean;
 }
 
+type AdvertisementConditions = Pick<
+  RouteConditions,
+  'routes-refused' | 'route-source-silent' | 'advertisement-failing'
+>;
+
 interface Refusing {
   readonly text: string;
   readonly sinceMs: number;
@@ -37,7 +42,7 @@ export class RouteAlarms {
   readonly #failingSince = new Map<string, number>();
 
   /** What is wrong now; `nowMs` is of a clock that never goes back. */
-  conditions(sources: readonly SourceSight[], targets: readonly TargetSight[], nowMs: number): RouteConditions {
+  conditions(sources: readonly SourceSight[], targets: readonly TargetSight[], nowMs: number): AdvertisementConditions {
     return {
       'routes-refused': this.#refused(sources, nowMs),
       'route-source-silent': sources.filter(({ isStale }) => isStale).map(silent),

@@ -112,6 +112,30 @@ export class RouteSources {
     });
   }
 
+  /**
+   * What another protocol carries of a source, and itself knows when it is over: it says so by `mark`.
+   * @throws ManagementError of the commit
+   */
+  tell(name: string, advertisement: Advertisement): Promise<void> {
+    const source = this.#of(name);
+    const caller: Caller = { ...SYSTEM, user: name };
+    const told = source.turn.then(async () => {
+      await this.#parts.table.advertise(caller, name, advertisement);
+      source.lastHeard = new Date();
+    });
+    source.turn = told.catch(() => undefined);
+    return told;
+  }
+
+  /** How such a source is now; its stale routes are over at `expires`. */
+  mark(name: string, state: SourceState, expires?: Date): void {
+    const source = this.#of(name);
+    clearTimeout(source.timer);
+    source.state = state;
+    source.expires = expires;
+    source.problem = state === 'stale' ? 'the BGP sessions that carry its routes are lost' : '';
+  }
+
   async #take(caller: Caller, source: Source, message: SourceMessage): Promise<SourceAnswer> {
     const name = caller.user;
     const found = sourceOf(this.#parts.softwire(), name);
@@ -213,6 +237,11 @@ export class RouteSources {
       if (!this.#isClosed) work();
     }, seconds * SECOND_MS);
     source.timer.unref();
+  }
+
+  /** Whether it has any route, bound or refused. */
+  hasRoutes(name: string): boolean {
+    return this.#parts.table.hasRoutes(name);
   }
 
   report(name: string): SourceReport {

@@ -13,7 +13,7 @@ import { inSlices } from '../row-changes.ts';
 import type { RowSource } from '../rows.ts';
 import { prefixNumber } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { aftrOfTable, gatewayOfTable, isOperational, learnedTable } from './tables.ts';
+import { aftrOfTable, gatewayOfTable, isInformed, isOperational, learnedTable } from './tables.ts';
 import { refusalOf } from './trust.ts';
 
 /** More changed rows are not looked at one by one: all that is learned is. */
@@ -35,7 +35,7 @@ export async function reconcile(commit: Reconciled, overlay: RowOverlay): Promis
     const aftr = commit.after.aftr.find(({ name }) => name === aftrOfTable(table));
     const gateway = commit.after.gateway.find(({ name }) => name === gatewayOfTable(table));
     if (aftr) hasGone = (await reconcileAftr(commit, aftr, overlay)) || hasGone;
-    else if (!gateway || gateway.routeAdvertisement.target.length === 0) {
+    else if (!gateway || !isInformed(gateway)) {
       overlay.clear(table);
       hasGone = true;
     }

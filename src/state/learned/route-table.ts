@@ -168,6 +168,10 @@ export class RouteTable implements Participant {
     return found.sort(([a], [b]) => a - b);
   }
 
+  hasRoutes(name: string): boolean {
+    return (this.#sources.get(name)?.routes.size ?? 0) > 0;
+  }
+
   /** The source is not any more what it was: its bindings went with the commit that changed it. */
   forget(name: string): void {
     this.#sources.delete(name);

@@ -9,6 +9,7 @@
  * never in running's table and the learned one of an AFTR at the same time.
  */
 
+import type { Gateway } from '../model.generated.ts';
 import type { SealedRow } from '../rows.ts';
 import { RowSource } from '../rows.ts';
 
@@ -39,6 +40,11 @@ export function aftrOfTable(table: string): string | undefined {
 /** The gateway whose accepted prefixes a table holds; undefined for any other table. */
 export function gatewayOfTable(table: string): string | undefined {
   return table.endsWith(SERVED) ? table.slice(0, -SERVED.length) : undefined;
+}
+
+/** Whether a gateway informs anyone of its routes, and so serves more than it is configured to. */
+export function isInformed({ routeAdvertisement: { target, bgpNeighbor } }: Gateway): boolean {
+  return target.length + bgpNeighbor.length > 0;
 }
 
 /** Changed rows without those of operational tables. */

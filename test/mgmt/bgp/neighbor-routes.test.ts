@@ -1,0 +1,80 @@
+/** What a BGP neighbor announces, as it is used when its session comes, is lost and comes back. */
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { NeighborRoute } from '../../../src/mgmt/bgp/neighbor-routes.ts';
+import { NeighborRoutes } from '../../../src/mgmt/bgp/neighbor-routes.ts';
+
+const test = suite('neighbor-routes');
+
+const A = { endpoint: 'a', fault: '' };
+const B = { endpoint: 'b', fault: '' };
+const NOW = new Date(1_000_000);
+const all = (...routes: readonly (readonly [number, NeighborRoute])[]) => new Map(routes);
+
+/** A neighbor that is up with the routes 1 and 2, and which prefixes have changed since. */
+function up(): { readonly routes: NeighborRoutes; readonly changed: number[] } {
+  const changed: number[] = [];
+  const routes = new NeighborRoutes((number) => changed.push(number));
+  routes.established();
+  routes.update(1, A);
+  routes.synchronised(all([1, A], [2, A]));
+  assert.equal(changed, [1, 2]);
+  changed.length = 0;
+  return { routes, changed };
+}
+
+const held = (routes: NeighborRoutes) => [...routes.entries()].map(([number, { endpoint }]) => `${number}${endpoint}`);
+
+test('what is announced and withdrawn counts, what is said again is no change', () => {
+  const { routes, changed } = up();
+  routes.update(1, A);
+  assert.equal(changed, []);
+  routes.update(1, B);
+  routes.update(2, undefined);
+  routes.update(3, undefined);
+  assert.equal(changed, [1, 2]);
+  assert.equal(held(routes), ['1b']);
+});
+
+test('a farewell takes all', () => {
+  const { routes, changed } = up();
+  routes.lost(0, NOW);
+  assert.equal([routes.state, routes.size, changed], ['down', 0, [1, 2]]);
+});
+
+test('a loss keeps all until the time is over; a second loss makes it no longer', () => {
+  const { routes, changed } = up();
+  routes.lost(5_000, NOW);
+  assert.equal([routes.state, routes.size, changed], ['stale', 2, []]);
+  const end = routes.staleUntil?.getTime();
+  assert.is(end, NOW.getTime() + 5_000);
+  routes.established();
+  routes.lost(5_000, new Date(NOW.getTime() + 3_000));
+  assert.equal([routes.state, routes.staleUntil?.getTime()], ['stale', end]);
+  routes.drop();
+  assert.equal([routes.state, routes.size, routes.staleUntil], ['down', 0, undefined]);
+});
+
+test('a session that comes back: what comes counts at once, what does not come again goes when all is told', () => {
+  const { routes, changed } = up();
+  routes.lost(5_000, NOW);
+  routes.established();
+  routes.update(1, B);
+  routes.update(3, A);
+  assert.equal(held(routes), ['1b', '2a', '3a']);
+  routes.synchronised(all([1, B], [3, A]));
+  assert.equal(held(routes), ['1b', '3a']);
+  assert.equal(changed, [1, 3, 2]);
+  assert.equal([routes.state, routes.staleUntil], ['up', undefined]);
+  routes.lost(5_000, new Date(NOW.getTime() + 60_000));
+  assert.is(routes.staleUntil?.getTime(), NOW.getTime() + 65_000, 'after a whole session the time begins anew');
+});
+
+test('a loss of what was never up keeps nothing', () => {
+  const routes = new NeighborRoutes(() => undefined);
+  routes.lost(5_000, NOW);
+  assert.equal([routes.state, routes.staleUntil], ['down', undefined]);
+});
+
+test.run();
