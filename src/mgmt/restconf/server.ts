@@ -110,11 +110,13 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
     settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.parsedListOctets },
     maxHeaderListPairs: LIMITS.parsedFields,
   };
+  // Who waits for events hears of them at each keep-alive; idleness between requests is seen to by `Connections`.
+  const silenceMs = Math.max(limits.idleMs, 3 * LIMITS.keepAliveMs);
   const app = fastify({
     http2: true,
     https,
-    http2SessionTimeout: limits.idleMs,
-    connectionTimeout: limits.idleMs,
+    http2SessionTimeout: silenceMs,
+    connectionTimeout: silenceMs,
     bodyLimit: LIMITS.bodyOctets,
     rewriteUrl: () => '/',
     clientErrorHandler: refuseConnection,
