@@ -64,6 +64,11 @@ const CASES: readonly Case[] = [
     path: `${AFTR}/route-source[name='s']/gateway-ipv6-address`,
   },
   {
+    needed: '/gi-4over6:softwire/bgp/neighbor/peer-as',
+    data: { 'gi-4over6:softwire': { bgp: { neighbor: [{ address: GATEWAY }] } } },
+    path: `/gi-4over6:softwire/bgp/neighbor[address='${GATEWAY}']/peer-as`,
+  },
+  {
     needed: '/gi-4over6:softwire/gateway/route-advertisement/target?client-identity',
     data: target({ url: 'https://edge.example/' }),
     path: TARGET,

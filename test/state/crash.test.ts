@@ -49,7 +49,7 @@ function nextEdit(table: Table, next: () => number): { rows: Rows; after: Table 
 }
 
 /** What the store holds, its hash checked against its rows, and its change records against its last version. */
-function inspect(dir: string): { version: number; table: Table } {
+async function inspect(dir: string): Promise<{ version: number; table: Table }> {
   const found = verifyFile(join(dir, 'data.mdb'));
   assert.is(found.result, 'good', JSON.stringify(found));
   const reader = StoreReader.open(dir);
@@ -60,7 +60,7 @@ function inspect(dir: string): { version: number; table: Table } {
     assert.is(reader.contentHash(), hash.text, 'the content hash is that of the rows');
     assert.is(reader.counts().get('a') ?? 0, rows.length, 'the count is that of the rows');
     const version = reader.renew();
-    assert.ok(reader.changes(version - 1), 'the last commit left its record');
+    assert.ok(await reader.changes(version - 1), 'the last commit left its record');
     return { version, table: new Map(rows.map(({ binding }) => textOf(binding))) };
   } finally {
     reader.close();
@@ -104,7 +104,7 @@ test(`${KILLS} kills: every acknowledged commit is there, seed ${seed}`, async (
   let versions = 0;
   for (let kill = 0; kill < KILLS; kill++) {
     const possible = await live(dir, table, next);
-    const found = inspect(dir);
+    const found = await inspect(dir);
     assert.ok(
       possible.some((state) => sorted(state).join() === sorted(found.table).join()),
       `kill ${kill}: the table is none that an edit from the last acknowledged one on left`,

@@ -64,10 +64,10 @@ async function withStore(body: (file: string, dir: string) => Promise<void>): Pr
 }
 
 /** Every row as LMDB reads it, and the version. */
-function contentOf(dir: string): string {
+async function contentOf(dir: string): Promise<string> {
   const reader = StoreReader.open(dir);
   try {
-    return JSON.stringify([reader.renew(), reader.configuration(), [...reader.bindings()], reader.changes(1)]);
+    return JSON.stringify([reader.renew(), reader.configuration(), [...reader.bindings()], await reader.changes(1)]);
   } finally {
     reader.close();
   }
@@ -152,7 +152,7 @@ for (const { name, apply } of DAMAGE) {
     await withStore(async (file, dir) => {
       const next = random();
       const good = readFileSync(file);
-      const content = contentOf(dir);
+      const content = await contentOf(dir);
       const damagedDir = join(dir, 'damaged');
       mkdirSync(damagedDir);
       const damaged = join(damagedDir, 'data.mdb');
@@ -165,7 +165,7 @@ for (const { name, apply } of DAMAGE) {
           assert.ok(found.faults.every((fault) => fault.length > 10));
           continue;
         }
-        assert.is(contentOf(damagedDir), content, `damage ${count} was not seen`);
+        assert.is(await contentOf(damagedDir), content, `damage ${count} was not seen`);
         await assertTakesCommits(damagedDir, `after damage ${count}`);
       }
       assert.ok(refused > 0, 'no damage was refused');

@@ -9,6 +9,7 @@ import type { Issued, IssueOptions } from '../../helpers/certificates.ts';
 import { Certificates, certificateMap, fingerprintOf, mapEntry } from '../../helpers/certificates.ts';
 import { RawClient } from '../../helpers/netconf-client.ts';
 import { edit } from '../../helpers/netconf-requests.ts';
+import { eventually } from '../../helpers/program.ts';
 import { ADMIN, GUEST } from '../../helpers/restconf.ts';
 import type { ProgramBox } from '../../helpers/restconf-program.ts';
 import { startProgram } from '../../helpers/restconf-program.ts';
@@ -35,6 +36,8 @@ const MAP = certificateMap(
   mapEntry(1, fingerprintOf(root), 'san-dns-name'),
   mapEntry(2, fingerprintOf(root), 'common-name'),
 );
+/** The log may come behind the answer. */
+const LOG_MS = 10_000;
 const VERSIONS = ['--http1.1', '--http2'] as const;
 
 /** With the map in place. */
@@ -59,13 +62,10 @@ for (const version of VERSIONS) {
       const before = management.log().length;
       assert.is((await curl(AFTR, { ...patch, more: shown(guest, version) })).status, 403);
       assert.is((await curl(AFTR, { ...patch, more: shown(admin, version) })).status, 204);
-      const committed = management
-        .log()
-        .slice(before)
-        .split('\n')
-        .find((line) => line.includes('"committed"'));
-      assert.match(committed ?? '', '"user":"admin"');
-      assert.match(committed ?? '', '"face":"restconf"');
+      const lines = () => management.log().slice(before).split('\n');
+      const committed = await eventually(LOG_MS, async () => lines().find((line) => line.includes('"committed"')));
+      assert.match(committed, '"user":"admin"');
+      assert.match(committed, '"face":"restconf"');
     }));
 
   test(`${version}: without a certificate there is basic authentication as ever`, () =>
