@@ -207,7 +207,6 @@ export const CONTAINERS: ReadonlySet<string> = new Set([
   'nacm',
   'netconf',
   'netconf-state',
-  'notification',
   'on-change',
   'periodic',
   'reassembly',

@@ -93,6 +93,10 @@ export class RoutePart {
     });
   }
 
+  exists(name: string): boolean {
+    return this.#users.exists(name);
+  }
+
   /** As Users.verifyPassword, of a route source. */
   verifyPassword(name: string, password: string, client: string): Promise<boolean> {
     return this.#users.verifyPassword(name, password, client);

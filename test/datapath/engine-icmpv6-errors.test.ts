@@ -9,6 +9,7 @@ const test = suite('engine-icmpv6-errors');
 
 const G1 = '2001:db8:a::1';
 const G2 = '2001:db8:a::2';
+const G3 = '2001:db8:a::3';
 const AFTR = '2001:db8:b::1';
 const INTERNET = '203.0.113.80';
 const UNBOUND = ipv4({ src: '198.51.103.1', dst: INTERNET });
@@ -157,7 +158,11 @@ test('one gateway floods, an error to another still goes out (D97)', async () =>
   let flooded = 0;
   for (let ms = 0; ms < 10_000; ms += 50) {
     flooded += engine.run(flood, ms).length;
-    if (ms % 1_000 === 100) assert.is(engine.run([from(G2, UNBOUND)], ms).length, 1, `at ${ms} ms`);
+    // Sources share places by a hash that nobody knows: one of two may be where the flood is.
+    if (ms % 1_000 === 100) {
+      const others = [G2, G3].map((gateway) => engine.run([from(gateway, UNBOUND)], ms).length);
+      assert.ok(others.includes(1), `at ${ms} ms`);
+    }
   }
   // In the long run a source alone still has nearly the whole rate.
   assert.ok(flooded > 70 && flooded <= 120, `${flooded}`);

@@ -43,7 +43,7 @@ function callerOf(user: string, source: string): Caller {
 }
 
 /** Who may advertise routes. */
-export interface RouteSourceUsers extends Pick<Users, 'verifyPassword'> {
+export interface RouteSourceUsers extends Pick<Users, 'exists' | 'verifyPassword'> {
   /** The route source whose certificate has this SHA-256, as `AB:CD:EF`. */
   certified(fingerprint: string): string | undefined;
 }
@@ -60,6 +60,11 @@ export async function identifyRouteSource(
 ): Promise<Caller> {
   const name = certified ?? (await verifiedWords(sources, header(headers, 'authorization') ?? '', source))[0];
   return { ...callerOf(name, source), isRouteSource: true };
+}
+
+/** The name in the words of basic authentication; '' when there is none. */
+export function nameIn(headers: Headers): string {
+  return parseBasic(header(headers, 'authorization') ?? '')?.[0] ?? '';
 }
 
 /** Whom the first of two ways knows, else whom the second does. @throws RestconfFault 401 of the first when neither knows anybody */

@@ -18,7 +18,7 @@ import type { RestconfLimits } from '../../restconf-limits.ts';
 import type { Caller } from '../../state/request.ts';
 import type { CertificateUsers } from '../certificate-users.ts';
 import type { PasswordUsers, RouteSourceUsers } from './authentication.ts';
-import { authenticate, firstOf, identifyRouteSource } from './authentication.ts';
+import { authenticate, firstOf, identifyRouteSource, nameIn } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { longBody } from './body.ts';
@@ -230,6 +230,12 @@ class RestconfFace {
     const asUser = () => this.#userOf(raw, headers, ip);
     if (!isOperationPath(path, ADVERTISEMENT)) return asUser();
     const asSource = () => this.#routeSourceOf(raw, headers, ip);
+    const { users, routeSources } = this.#options;
+    const name = nameIn(headers);
+    // A name is tried where it stands, or a source with an old password would be slowed as a user, too.
+    const [isUser, isSource] = [users.exists(name), routeSources.exists(name)];
+    const isUnknown = name !== '' && !isUser && !isSource;
+    if (isSource !== isUser || isUnknown) return isSource || (isUnknown && method === 'POST') ? asSource() : asUser();
     return method === 'POST' ? firstOf(asSource, asUser) : firstOf(asUser, asSource);
   }
 

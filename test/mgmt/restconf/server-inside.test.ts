@@ -146,7 +146,7 @@ test('a taken port is one error that says so', () =>
             knownBy: () => undefined,
             rememberWords: () => undefined,
           },
-          routeSources: { verifyPassword: async () => false, certified: () => undefined },
+          routeSources: { exists: () => false, verifyPassword: async () => false, certified: () => undefined },
           key: '',
           cert: '',
           hosts: ['127.0.0.1'],
