@@ -81,7 +81,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   417: 'What is expected is not to be had',
   431: 'The header fields are too large',
   500: 'It failed; the log says more',
-  501: 'That is not implemented',
+  501: 'The server has no such method, option or coding',
 };
 
 /** Each with the body that says why; 304 has none. */
