@@ -114,6 +114,9 @@ export function settle(tree: DataNode): void {
   keepRowParents(tree);
 }
 
+/** What may take away all that is below a node. */
+const EMPTYING: ReadonlySet<Operation> = new Set<Operation>(['delete', 'remove', 'replace']);
+
 class Editor {
   readonly #target: EditTarget;
   readonly #authorize: Authorize | undefined;
@@ -136,6 +139,9 @@ class Editor {
 
   #applyNode(parent: DataNode, edit: DataNode, operation: Operation): void {
     const existing = parent.get(edit.id);
+    // Whether a container without presence is there may depend on what is hidden in it.
+    const isOpen = edit.schema.kind === 'container' && !edit.schema.presence;
+    if (isOpen && edit.operation && EMPTYING.has(operation)) this.#requireNothingHidden(existing ?? edit);
     // Asked only where it counts: for the container of a table, rows are counted.
     const exists = () => existing !== undefined && this.#hasContent(existing);
     if (operation === 'create' && exists())

@@ -141,6 +141,17 @@ const cases: readonly (readonly [
     [WITH, WITHOUT],
     'access-denied undefined: no right to delete all that may be below the top (1)',
   ],
+  ...(['delete', 'remove', 'replace'] as const).map(
+    (operation) =>
+      [
+        `${operation} of a container that is there for what is hidden in it`,
+        'merge',
+        [deny(`${SOFTWIRE}/gateway/reassembly/timeout`), PERMIT],
+        gateways({ name: 'g', reassembly: { '@operation': operation } }),
+        [gateways({ name: 'g', reassembly: { timeout: 9 } }), NO_LEAF],
+        `access-denied ${G}/reassembly: no right to delete all that may be below ${G}/reassembly (1)`,
+      ] as const,
+  ),
   ['what is beside it is edited', 'merge', ENTRY, gateways({ name: 'g', 'hop-limit': 3 }), [WITH, WITHOUT], 'ok'],
   ['and deleted', 'merge', ENTRY, gateways({ name: 'g', '@operation': 'delete' }), [WITH, WITHOUT], 'ok'],
   [

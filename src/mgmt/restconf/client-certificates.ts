@@ -57,6 +57,11 @@ export class ClientCertificates {
     return name;
   }
 
+  /** Whether the request's connection has a certificate, a good one or not. */
+  isShownOn(request: IncomingMessage | Http2ServerRequest): boolean {
+    return this.#shownOn(request) !== 'none';
+  }
+
   #goodOn(request: IncomingMessage | Http2ServerRequest): PresentedCertificate | undefined {
     const shown = this.#shownOn(request);
     if (shown === 'none') return undefined;

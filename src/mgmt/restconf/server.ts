@@ -231,7 +231,8 @@ class RestconfFace {
     if (!isOperationPath(path, ADVERTISEMENT)) return asUser();
     const asSource = () => this.#routeSourceOf(raw, headers, ip);
     const { users, routeSources } = this.#options;
-    const name = nameIn(headers);
+    // A certificate decides, whatever name comes with it.
+    const name = this.certificates?.isShownOn(raw) ? '' : nameIn(headers);
     // A name is tried where it stands, or a source with an old password would be slowed as a user, too.
     const [isUser, isSource] = [users.exists(name), routeSources.exists(name)];
     const isUnknown = name !== '' && !isUser && !isSource;

@@ -121,7 +121,7 @@ test('R70: times: the first request, the first one by a user, and idleness', () 
     const stream = streaming.ask('/restconf/streams/NETCONF/json');
     const idle = await openHttp2(port, '127.0.0.2');
     assert.is((await idle.ask('/restconf').answer).status, 200);
-    const keeping = setInterval(() => idle.session.ping(() => undefined), 100);
+    const keeping = setInterval(() => idle.session.destroyed || idle.session.ping(() => undefined), 100);
     const began = performance.now();
     await until(() => idle.isClosed);
     clearInterval(keeping);

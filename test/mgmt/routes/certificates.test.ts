@@ -109,6 +109,7 @@ test('a password does not make up for a certificate, nor is there one for who ha
     assert.is((await open(box, 9, undefined, PASSWORD)).status, 200);
     assert.is((await open(box, 9, nobody, PASSWORD)).status, 401);
     assert.is((await open(box, 9, own, PASSWORD)).status, 403);
+    assert.is((await open(box, 1, own, ADMIN)).status, 200, 'a certificate decides, whatever name comes with it');
     assert.is((await open(box, 1, undefined, 'g1:')).status, 401);
     assert.is((await open(box, 1, undefined, 'g1:undefined')).status, 401);
   }));
