@@ -59,6 +59,7 @@ import type { RowStatisticsMemory } from './row-statistics.ts';
 import { SlowBudget } from './slow-budget.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
+import { ofPacket } from './source-hash.ts';
 import { SourceRefusals } from './source-refusals.ts';
 import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
@@ -102,7 +103,8 @@ export class Engine {
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
   readonly #junk: Junk;
-  readonly #slowBudget: SlowBudget;
+  readonly #slowBudget = new SlowBudget();
+  readonly #seed: number;
   readonly #own: OwnAddresses;
   /** For the worker: what goes between workers, and when time is over. */
   readonly fragments: Fragments;
@@ -141,7 +143,7 @@ export class Engine {
       worker,
     });
     const replies = new Replies(memory.role, this.#table, this.#softwires, this.#encapsulation, budget, this.#own);
-    this.#slowBudget = new SlowBudget(seed);
+    this.#seed = seed;
     this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, {
       violations,
       replies,
@@ -194,7 +196,11 @@ export class Engine {
   }
 
   #decide(batch: Batch, k: number): void {
-    if (!this.#slowBudget.admits(batch, k) && this.#junk.drop(batch, k, this.#softwireOf[k] ?? 0)) return;
+    if (!this.#slowBudget.isPlenty) {
+      const hash = ofPacket(batch, k, this.#seed);
+      const isAdmitted = this.#slowBudget.admits(hash, batch.nowMs);
+      if (!isAdmitted && this.#junk.drop(batch, k, this.#softwireOf[k] ?? 0, hash)) return;
+    }
     this.#junk.noteAll(batch);
     this.#slowPath.decide(batch, k);
     this.#slowBudget.charge(batch.verdicts[k] ?? 0);

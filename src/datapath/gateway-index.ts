@@ -23,6 +23,7 @@ import {
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { sameFourWords } from './memory.ts';
+import { ofIpv6 } from './source-hash.ts';
 
 const HEAD_BITS = 20;
 
@@ -48,14 +49,16 @@ export class GatewayIndex {
     return this.#first(this.#head(instance, packet, w), instance, packet, w);
   }
 
-  /**
-   * Worker: `find` for `count` addresses, four words each, of instances; the answers are left in `found`. A step of all at a
-   * time: loops as short as these wait for memory of several together.
-   */
-  findAll(instances: Int32Array, addresses: Int32Array, count: number, found: Int32Array): void {
-    const heads = this.#heads;
-    for (let i = 0; i < count; i++) found[i] = heads[this.#head(instances[i] ?? 0, addresses, i << 2)] ?? 0;
-    for (let i = 0; i < count; i++) found[i] = this.#search(found[i] ?? 0, instances[i] ?? 0, addresses, i << 2);
+  /** Worker: the row that the chain begins with that `find` would walk, 0 when it is empty; `hash` is of the address and the seed. */
+  head(instance: number, hash: number): number {
+    return this.#heads[headOf(instance, hash)] ?? 0;
+  }
+
+  /** Worker: what `find` answers, walking from the row that `head` gave. */
+  search(from: number, instance: number, packet: Int32Array, w: number): number {
+    let row = from;
+    while (row !== 0 && !this.#leadsTo(row, instance, packet, w)) row = this.#next(row);
+    return row;
   }
 
   /** Gateways of an instance. */
@@ -170,13 +173,7 @@ export class GatewayIndex {
   }
 
   #first(head: number, instance: number, words: Int32Array, w: number): number {
-    return this.#search(this.#heads[head] ?? 0, instance, words, w);
-  }
-
-  #search(from: number, instance: number, words: Int32Array, w: number): number {
-    let row = from;
-    while (row !== 0 && !this.#leadsTo(row, instance, words, w)) row = this.#next(row);
-    return row;
+    return this.search(this.#heads[head] ?? 0, instance, words, w);
   }
 
   #leadsTo(row: number, instance: number, words: Int32Array, w: number): boolean {
@@ -184,11 +181,10 @@ export class GatewayIndex {
   }
 
   #head(instance: number, words: Int32Array, w: number): number {
-    let hash = this.#seed ^ instance;
-    for (let i = 0; i < 4; i++) {
-      hash = Math.imul(hash ^ (words[w + i] ?? 0), 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
-    return hash >>> (32 - HEAD_BITS);
+    return headOf(instance, ofIpv6(words, w, this.#seed));
   }
+}
+
+function headOf(instance: number, hash: number): number {
+  return Math.imul(hash ^ instance, 0x9e3779b1) >>> (32 - HEAD_BITS);
 }

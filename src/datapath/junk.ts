@@ -86,12 +86,12 @@ export class Junk {
 
   /**
    * Whether packet `k`, whose rows are looked up and whose row leads into `softwire`, is junk of these kinds; then it has
-   * its verdict and instance. False leaves it to the slow path.
+   * its verdict and instance. False leaves it to the slow path. `hash` is that of its source.
    */
-  drop(batch: Batch, k: number, softwire: number): boolean {
+  drop(batch: Batch, k: number, softwire: number, hash: number): boolean {
     const row = batch.rows[k] ?? 0;
     if (row !== 0 && !this.#softwires.isEnabled(softwire)) return false;
-    return batch.sides[k] === 4 ? this.#fromIpv4(batch, k, row) : this.#fromIpv6(batch, k, row);
+    return batch.sides[k] === 4 ? this.#fromIpv4(batch, k, row) : this.#fromIpv6(batch, k, row, hash);
   }
 
   #fromIpv4(batch: Batch, k: number, row: number): boolean {
@@ -110,7 +110,7 @@ export class Junk {
     return this.#end(batch, k, DROP_NO_BINDING, softwire);
   }
 
-  #fromIpv6(batch: Batch, k: number, row: number): boolean {
+  #fromIpv6(batch: Batch, k: number, row: number, hash: number): boolean {
     const { words } = batch;
     const w = (batch.at[k] ?? 0) >> 2;
     const inner = w + OUTER_WORDS;
@@ -130,9 +130,9 @@ export class Junk {
     }
     const source = swapWord(words[inner + SOURCE_WORD] ?? 0) >>> 0;
     if (row === 0 && this.#mayBeShared(source) && plainPort(words, inner, len - OUTER_LEN, true) < 0) return false;
-    if (row === 0) return this.#refuse(batch, k, DROP_UNBOUND_SOURCE, softwire, source);
+    if (row === 0) return this.#refuse(batch, k, DROP_UNBOUND_SOURCE, softwire, hash);
     const isBound = sameFourWords(words, w + OUTER_SOURCE_WORD, this.#table.rows, row << ROW_SHIFT);
-    return !isBound && this.#refuse(batch, k, DROP_SOURCE_MISMATCH, softwire, source);
+    return !isBound && this.#refuse(batch, k, DROP_SOURCE_MISMATCH, softwire, hash);
   }
 
   /** As `byLocal`; most of a flood comes to one tunnel address. */
@@ -149,20 +149,17 @@ export class Junk {
     return this.hasShared && this.#table.lookup(address) !== 0;
   }
 
-  /** `source` is the inner one. */
-  #refuse(batch: Batch, k: number, verdict: number, softwire: number, source: number): boolean {
+  #refuse(batch: Batch, k: number, verdict: number, softwire: number, hash: number): boolean {
     const w = (batch.at[k] ?? 0) >> 2;
     this.#end(batch, k, verdict, softwire);
-    this.#violations.noteLater(batch, k, this.#softwires.instance(softwire), w, source);
+    this.#violations.noteLater(k, batch.instances[k] ?? 0, hash);
     if (this.#isRefusalDue(batch.words, w, softwire)) this.#suppress(softwire, ABOUT_TUNNEL);
     return true;
   }
 
   /** What else RFC 4443 §2.4 (e) excludes is not plain. */
   #isRefusalDue(words: Int32Array, w: number, softwire: number): boolean {
-    return (
-      this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS) && this.#softwires.byLocal(words, w + OUTER_SOURCE_WORD) === 0
-    );
+    return this.#softwires.has(softwire, FLAG_ICMPV6_ERRORS) && !this.#softwires.isLocal(words, w + OUTER_SOURCE_WORD);
   }
 
   #suppress(softwire: number, kind: number): void {

@@ -12,13 +12,14 @@
  * A low word that passes 2^31 has its sign set, which alone is still the right figure; then the high word is raised, then
  * the sign is cleared. So a reader that sees a sign, or two different high words, looks again, and never sees a figure that falls.
  *
- * One worker alone adds plainly. Several share the words and add atomically: a lane for each would take 32 octets a row more.
+ * One worker alone adds plainly, so that nobody else may add to a row that is in use. Several share the words and add
+ * atomically: a lane for each would take 32 octets a row more.
  */
 
 import type { Batch } from './batch.ts';
 import { MAX_INSTANCES, ROW_INSTANCE_MASK, ROW_INSTANCE_SHIFT, ROW_SHIFT, ROW_SOFTWIRE } from './layout.ts';
 import type { Allocate } from './memory.ts';
-import { addToCount, readCount } from './shared-count.ts';
+import { addAlone, addToCount, readCount } from './shared-count.ts';
 import { DROP_SOURCE_MISMATCH, DROP_UNBOUND_SOURCE, HAIRPINNED } from './verdict.ts';
 
 const TRAFFIC_WORDS = 4;
@@ -179,6 +180,11 @@ export class RowCounters {
   #countRefused(row: number, packets: number, octets: number): void {
     if (row === 0) return;
     const word = row << REFUSED_SHIFT;
+    if (this.#isAlone) {
+      addAlone(this.#refused, word, packets);
+      addAlone(this.#refused, word + REFUSED_OCTETS, octets);
+      return;
+    }
     addToCount(this.#refused, word, packets);
     addToCount(this.#refused, word + REFUSED_OCTETS, octets);
   }
@@ -227,8 +233,11 @@ export class RowCounters {
 
   #addShared(word: number, amount: number): void {
     const before = Atomics.add(this.#low, word, amount);
+    const after = (before + amount) | 0;
     // Whoever sets the sign carries; what others add meanwhile stays.
-    if (before >= 0 && ((before + amount) | 0) < 0) this.#carry(word);
+    if (before >= 0 && after < 0) this.#carry(word);
+    // So long meanwhile that the sign is gone by itself: the other half is carried here.
+    else if (before < 0 && after >= 0) Atomics.add(this.#high, word, 1);
   }
 
   #carry(word: number): void {
@@ -267,29 +276,21 @@ export class RowCounters {
 
   /** Makes a row count from zero; the workers do not count for it, or are held. */
   clear(row: number): void {
-    for (const words of [this.#low, this.#high]) zero(words, row << TRAFFIC_SHIFT, TRAFFIC_WORDS);
+    this.#clearTraffic(row);
     zero(this.#refused, row << REFUSED_SHIFT, REFUSED_WORDS);
   }
 
-  /** Makes `to` go on where `from` is. */
-  copy(from: number, to: number): void {
+  /** Makes the traffic of `to` go on where that of `from` is, which is zero then. */
+  moveTraffic(from: number, to: number): void {
     for (const words of [this.#low, this.#high]) {
       const at = from << TRAFFIC_SHIFT;
       words.copyWithin(to << TRAFFIC_SHIFT, at, at + TRAFFIC_WORDS);
     }
-    if (this.refusals(from).packets > 0) this.inheritRefusals(from, to);
+    this.#clearTraffic(from);
   }
 
-  /** Adds the refusals of `from` to those of `to`. */
-  inheritRefusals(from: number, to: number): void {
-    const { packets, octets, lastSource, lastTime } = this.refusals(from);
-    if (packets === 0) return;
-    const word = to << REFUSED_SHIFT;
-    addToCount(this.#refused, word, packets);
-    addToCount(this.#refused, word + REFUSED_OCTETS, octets);
-    if (lastTime < (this.#refused[word + REFUSED_TIME] ?? 0)) return;
-    this.#refused[word + REFUSED_SOURCE] = lastSource;
-    this.#refused[word + REFUSED_TIME] = lastTime;
+  #clearTraffic(row: number): void {
+    for (const words of [this.#low, this.#high]) zero(words, row << TRAFFIC_SHIFT, TRAFFIC_WORDS);
   }
 
   #read(word: number): number {

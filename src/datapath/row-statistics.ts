@@ -13,7 +13,7 @@ import { GatewayIndex } from './gateway-index.ts';
 import { ROW_WORDS } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { isShared } from './port-sets.ts';
-import type { RowCountersMemory, RowTraffic } from './row-counters.ts';
+import type { RowCountersMemory, RowRefusals, RowTraffic } from './row-counters.ts';
 import { allocateRowCounters, RowCounters } from './row-counters.ts';
 import type { Softwires } from './softwires.ts';
 import type { RowWatcher, Table } from './table.ts';
@@ -44,6 +44,8 @@ export class RowStatistics implements RowWatcher {
   /** Traffic of rows that were removed, in another row of the same gateway; and when the first of them began, plus one. */
   readonly #inherited: Float64Array;
   readonly #inheritedSince: Uint32Array;
+  /** Likewise, for refused packets, which few gateways have. */
+  readonly #inheritedRefusals = new Map<number, RowRefusals>();
 
   /** `seed` is random. */
   constructor(table: Table, softwires: Softwires, workers: number, seed: number, allocate: Allocate) {
@@ -69,9 +71,8 @@ export class RowStatistics implements RowWatcher {
   replaced(from: number, to: number): void {
     const isSame = this.#gateways.instanceOf(from) === this.#gateways.instanceOf(to);
     if (!isSame || !this.#table.haveSameRemote(from, to)) return;
-    this.#counters.copy(from, to);
+    this.#counters.moveTraffic(from, to);
     this.#begun[to] = this.#begun[from] ?? 0;
-    this.#counters.clear(from);
   }
 
   retired(row: number): void {
@@ -138,7 +139,7 @@ export class RowStatistics implements RowWatcher {
       const own = this.#allTraffic(row);
       for (const name of TRAFFIC) traffic[name] += own[name];
       since = Math.min(since, this.#since(row));
-      const refused = this.#counters.refusals(row);
+      const refused = this.#refusals(row);
       if (refused.packets === 0) continue;
       violations.packets += refused.packets;
       violations.octets += refused.octets;
@@ -150,6 +151,7 @@ export class RowStatistics implements RowWatcher {
 
   #begin(row: number): void {
     this.#counters.clear(row);
+    this.#inheritedRefusals.delete(row);
     // A clock that is set back does not lead before the base.
     this.#begun[row] = Math.floor((performance.timeOrigin + performance.now() - this.#baseMs) / 100);
     if (this.#inheritedSince[row] === 0) return;
@@ -163,7 +165,17 @@ export class RowStatistics implements RowWatcher {
       this.#inherited[to * TRAFFIC.length + i] = (this.#inherited[to * TRAFFIC.length + i] ?? 0) + traffic[name];
     }
     this.#inheritedSince[to] = Math.min(this.#since(from), this.#since(to)) + 1;
-    this.#counters.inheritRefusals(from, to);
+    this.#inheritRefusals(from, to);
+  }
+
+  #inheritRefusals(from: number, to: number): void {
+    const refused = this.#refusals(from);
+    if (refused.packets === 0) return;
+    this.#inheritedRefusals.set(to, sumOf(refused, this.#inheritedRefusals.get(to)));
+  }
+
+  #refusals(row: number): RowRefusals {
+    return sumOf(this.#counters.refusals(row), this.#inheritedRefusals.get(row));
   }
 
   #allTraffic(row: number): RowTraffic {
@@ -187,4 +199,10 @@ export class RowStatistics implements RowWatcher {
   #timeOf(tenths: number): number {
     return this.#baseMs + tenths * 100;
   }
+}
+
+function sumOf(own: RowRefusals, inherited: RowRefusals | undefined): RowRefusals {
+  if (!inherited) return own;
+  const { lastTime, lastSource } = own.packets > 0 && own.lastTime >= inherited.lastTime ? own : inherited;
+  return { packets: own.packets + inherited.packets, octets: own.octets + inherited.octets, lastTime, lastSource };
 }

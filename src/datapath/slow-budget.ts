@@ -9,8 +9,6 @@
  *      from all others. Sources fall into slots by a keyed hash
  */
 
-import type { Batch } from './batch.ts';
-import { SOURCE_WORD } from './plain.ts';
 import {
   DROP_NO_BINDING,
   DROP_NO_INSTANCE,
@@ -26,7 +24,7 @@ const SLOW_BURST = 200;
 /** Each slot lets one packet through in so many milliseconds: 256 slots, 8 a millisecond. */
 const PERIOD_MS = 32;
 const SLOTS = 256;
-const OUTER_SOURCE_WORD = 2;
+const SLOT_SHIFT = 24;
 
 /** One for each verdict that junk can have. */
 const IS_JUNK = new Uint8Array(VERDICTS);
@@ -42,15 +40,9 @@ for (const verdict of [
 }
 
 export class SlowBudget {
-  readonly #seed: number;
   readonly #passedMs = new Float64Array(SLOTS).fill(-PERIOD_MS);
   #tokens = SLOW_BURST;
   #refilledMs = 0;
-
-  /** `seed` is secret. */
-  constructor(seed: number) {
-    this.#seed = seed | 0;
-  }
 
   /** With each batch. */
   refill(nowMs: number): void {
@@ -58,28 +50,21 @@ export class SlowBudget {
     this.#refilledMs = nowMs;
   }
 
-  /** Whether packet `k` takes the slow path though it may be junk. */
-  admits(batch: Batch, k: number): boolean {
-    if (this.#tokens >= 1) return true;
-    const slot = this.#slotOf(batch, k);
-    if (batch.nowMs - (this.#passedMs[slot] ?? 0) < PERIOD_MS) return false;
-    this.#passedMs[slot] = batch.nowMs;
+  /** Whether every packet takes the slow path for now. */
+  get isPlenty(): boolean {
+    return this.#tokens >= 1;
+  }
+
+  /** Whether a packet takes the slow path though it may be junk, while there is not plenty; `hash` is that of its source. */
+  admits(hash: number, nowMs: number): boolean {
+    const slot = hash >>> SLOT_SHIFT;
+    if (nowMs - (this.#passedMs[slot] ?? 0) < PERIOD_MS) return false;
+    this.#passedMs[slot] = nowMs;
     return true;
   }
 
   /** A packet had this verdict of the slow path. */
   charge(verdict: number): void {
     if (IS_JUNK[verdict] === 1 && this.#tokens >= 1) this.#tokens--;
-  }
-
-  #slotOf({ words, at, sides }: Batch, k: number): number {
-    const w = (at[k] ?? 0) >> 2;
-    const isIpv4 = sides[k] === 4;
-    const end = w + (isIpv4 ? SOURCE_WORD + 1 : OUTER_SOURCE_WORD + 4);
-    let hash = this.#seed;
-    for (let i = w + (isIpv4 ? SOURCE_WORD : OUTER_SOURCE_WORD); i < end; i++) {
-      hash = Math.imul(hash ^ (words[i] ?? 0), 0x9e3779b1) ^ (hash >>> 15);
-    }
-    return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) >>> 24;
   }
 }

@@ -79,7 +79,9 @@ const LIMITS = BY_LOCAL + BY_LOCAL_WORDS;
 const LIMIT_WORDS = 5;
 /** Flags that any enabled softwire has. */
 const ALL_FLAGS = LIMITS + (MAX_SOFTWIRES + 1) * LIMIT_WORDS;
-const TOTAL_WORDS = ALL_FLAGS + 1;
+/** A bit for the hash of each tunnel address: most other addresses are told from them without a search. */
+const LOCAL_FILTER = ALL_FLAGS + 1;
+const TOTAL_WORDS = LOCAL_FILTER + 1;
 
 export class Softwires {
   readonly memory: SharedArrayBuffer;
@@ -133,13 +135,17 @@ export class Softwires {
   index(): void {
     const highest = this.words[HIGHEST] ?? 0;
     const byLocal = new Int32Array(BY_LOCAL_WORDS);
+    let filter = 0;
     for (let s = highest; s >= 1; s--) {
       if (!this.isEnabled(s)) continue;
-      let place = placeOf(this.words, (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL);
+      const local = (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL;
+      filter |= 1 << bitOf(this.words, local);
+      let place = placeOf(this.words, local);
       while (byLocal[place] !== 0) place = (place + 1) % BY_LOCAL_WORDS;
       byLocal[place] = s;
     }
     this.words.set(byLocal, BY_LOCAL);
+    this.words[LOCAL_FILTER] = filter;
   }
 
   /** Replaces all pools; they do not overlap and are at most MAX_POOLS. Only while the workers are held. */
@@ -176,6 +182,11 @@ export class Softwires {
       const s = words[BY_LOCAL + place] ?? 0;
       if (s === 0 || sameFourWords(words, (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL, packet, w)) return s;
     }
+  }
+
+  /** Whether the four words of a packet at word `w` are a tunnel address: what `byLocal` says, sooner where it is none. */
+  isLocal(packet: Int32Array, w: number): boolean {
+    return (((this.words[LOCAL_FILTER] ?? 0) >>> bitOf(packet, w)) & 1) !== 0 && this.byLocal(packet, w) !== 0;
   }
 
   /** The first softwire whose instance has this ipv4-address; 0 when there is none. */
@@ -274,4 +285,9 @@ export class Softwires {
 function placeOf(words: Int32Array, w: number): number {
   const mixed = Math.imul((words[w] ?? 0) ^ Math.imul((words[w + 1] ?? 0) ^ (words[w + 2] ?? 0), 31), 31);
   return (Math.imul(mixed ^ (words[w + 3] ?? 0), 0x9e3779b1) >>> 16) % BY_LOCAL_WORDS;
+}
+
+/** Bit of LOCAL_FILTER for the IPv6 address at word `w`: of its last word, in which neighbours differ. */
+function bitOf(words: Int32Array, w: number): number {
+  return Math.imul(words[w + 3] ?? 0, 0x9e3779b1) >>> 27;
 }

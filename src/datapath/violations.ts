@@ -8,6 +8,8 @@
 
 import type { Batch } from './batch.ts';
 import { GatewayIndex } from './gateway-index.ts';
+import { swapWord } from './memory.ts';
+import { OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { RowCounters } from './row-counters.ts';
 import type { RowStatisticsMemory } from './row-statistics.ts';
 
@@ -17,20 +19,14 @@ export class Violations {
   readonly #counters: RowCounters | undefined;
   readonly #gateways: GatewayIndex | undefined;
 
-  /** Packets that are to be noted yet: how many; the number, instance, outer source, inner source and row of each. */
+  /** Packets that are to be noted yet: how many; the number of each, and the row that its search begins at or has found. */
   #pending = 0;
   readonly #places: Int32Array;
-  readonly #instances: Int32Array;
-  readonly #outerSources: Int32Array;
-  readonly #sources: Int32Array;
   readonly #rows: Int32Array;
 
   /** For batches of up to `capacity` packets. `rows` are those of the table; without memory, nothing is counted. */
   constructor(memory: RowStatisticsMemory | undefined, rows: Int32Array, capacity: number) {
     this.#places = new Int32Array(capacity);
-    this.#instances = new Int32Array(capacity);
-    this.#outerSources = new Int32Array(capacity << 2);
-    this.#sources = new Int32Array(capacity);
     this.#rows = new Int32Array(capacity);
     if (!memory) return;
     this.#counters = new RowCounters(memory.counters, rows);
@@ -46,29 +42,38 @@ export class Violations {
     this.#counters.noteRefused(row, source, batch.nowMs);
   }
 
-  /** The same, but done by `settle`. Each packet of a batch once. */
-  noteLater(batch: Batch, k: number, instance: number, w: number, source: number): void {
-    if (!this.#counters?.isCounting(instance)) return;
+  /**
+   * The same, but done by `settle`, for a packet whose inner header is right behind the outer one; `hash` is that of its outer
+   * source. Each of a batch once.
+   */
+  noteLater(k: number, instance: number, hash: number): void {
+    const gateways = this.#gateways;
+    if (!gateways || !this.#counters?.isCounting(instance)) return;
     const i = this.#pending++;
     this.#places[i] = k;
-    this.#instances[i] = instance;
-    // Here the header is in the cache; when all of a batch have been looked at it is not any more.
-    const from = w + OUTER_SOURCE_WORD;
-    for (let word = 0; word < 4; word++) this.#outerSources[(i << 2) + word] = batch.words[from + word] ?? 0;
-    this.#sources[i] = source;
+    // Nobody waits for this word yet: it comes while other packets are decided.
+    this.#rows[i] = gateways.head(instance, hash);
   }
 
   /** Notes what `noteLater` has put off. */
-  settle({ violators, nowMs }: Batch): void {
+  settle({ words, at, instances, violators, nowMs }: Batch): void {
     const count = this.#pending;
     if (count === 0 || !this.#counters || !this.#gateways) return;
     const rows = this.#rows;
-    this.#gateways.findAll(this.#instances, this.#outerSources, count, rows);
+    const places = this.#places;
+    for (let i = 0; i < count; i++) {
+      const k = places[i] ?? 0;
+      const outerSource = ((at[k] ?? 0) >> 2) + OUTER_SOURCE_WORD;
+      rows[i] = this.#gateways.search(rows[i] ?? 0, instances[k] ?? 0, words, outerSource);
+    }
     this.#counters.fetchRefused(rows, count);
     for (let i = 0; i < count; i++) {
+      const k = places[i] ?? 0;
       const row = rows[i] ?? 0;
-      violators[this.#places[i] ?? 0] = row;
-      if (row !== 0) this.#counters.noteRefused(row, (this.#sources[i] ?? 0) >>> 0, nowMs);
+      violators[k] = row;
+      if (row === 0) continue;
+      const innerSource = words[((at[k] ?? 0) >> 2) + OUTER_WORDS + SOURCE_WORD] ?? 0;
+      this.#counters.noteRefused(row, swapWord(innerSource) >>> 0, nowMs);
     }
     this.#pending = 0;
   }

@@ -4,8 +4,9 @@ import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
+import type { RowCountersMemory } from '../../src/datapath/row-counters.ts';
 import { allocateRowCounters, RowCounters } from '../../src/datapath/row-counters.ts';
-import { FORWARDED } from '../../src/datapath/verdict.ts';
+import { DROP_UNBOUND_SOURCE, FORWARDED } from '../../src/datapath/verdict.ts';
 import type { BindingText } from '../helpers/engine-case.ts';
 import { AFTR, BINDINGS, EngineUnderTest } from '../helpers/engine-case.ts';
 import { fragments } from '../helpers/fragments.ts';
@@ -237,6 +238,21 @@ test('clear-statistics begins all figures of the AFTR anew', async () => {
   assert.ok(sinceMs >= before + 200, `${before} to ${sinceMs}`);
 });
 
+test('violations that a gateway keeps from a binding it lost add up with newer ones, and are cleared with them', async () => {
+  const engine = await engineWith();
+  engine.run([up(G2, X)], performance.now());
+  await engine.configure([counting], [['198.51.101.0/24', G2]]);
+  const counters = () => gateway(engine, G2)?.counters;
+  assert.equal(counters()?.violations, { packets: 1, octets: U });
+  assert.is(counters()?.lastViolation?.ipv4Source, X);
+  engine.run([up(G2, SPECIAL)], performance.now() + 200);
+  assert.equal(counters()?.violations, { packets: 2, octets: 2 * U });
+  assert.is(counters()?.lastViolation?.ipv4Source, SPECIAL);
+  assert.ok(engine.forwarding.clearStatistics('br'));
+  assert.equal(counters()?.violations, { packets: 0, octets: 0 });
+  assert.is(counters()?.lastViolation, undefined);
+});
+
 test('nothing is counted while it is off, and what was counted before does not come back', async () => {
   const engine = await engineWith();
   engine.run([down(X)]);
@@ -299,46 +315,94 @@ test('octets carry over 2^31 and 2^32', () => {
   assert.is(counters.traffic(6).encapsulatedPackets, 0);
 });
 
-test('the sum of several workers is exact, and no reading falls', async () => {
-  const memory = allocateRowCounters(10, 2, allocateShared);
-  const counters = new RowCounters(memory, new Int32Array(100));
-  counters.setCounting([0]);
-  const rounds = 3_000;
+for (const workers of [1, 2]) {
+  test(`octets of refused packets carry over 2^31 and 2^32, counted by ${workers}`, () => {
+    const counters = new RowCounters(allocateRowCounters(10, workers, allocateShared), new Int32Array(100));
+    counters.setCounting([0]);
+    const batch = forwarded(0, 64, 65_535);
+    batch.verdicts.fill(DROP_UNBOUND_SOURCE);
+    batch.violators.fill(7);
+    for (let i = 1; i <= 2_100; i++) {
+      counters.countBatch(batch);
+      assert.is(counters.refusals(7).octets, i * 64 * 65_535);
+    }
+    assert.is(counters.refusals(7).packets, 2_100 * 64);
+    assert.is(counters.refusals(6).packets, 0);
+  });
+}
+
+/** Two workers that count batches of 64 packets of 65,535 octets for `rows` rows, one after the other. */
+async function countInWorkers(memory: RowCountersMemory, rows: number, rounds: number, meanwhile: () => void) {
   const source = `
     const { workerData, parentPort } = require('node:worker_threads');
     Promise.all([import(workerData.counters), import(workerData.batch)]).then(([{ RowCounters }, { Batch }]) => {
-      const counters = new RowCounters(workerData.memory, new Int32Array(100));
+      const counters = new RowCounters(workerData.memory, new Int32Array(8 * workerData.rows + 8));
       const batch = new Batch(64, 128);
       batch.count = 64;
       batch.sides.fill(4);
-      batch.rows.fill(3);
       batch.lengths.fill(65535);
-      for (let i = 0; i < workerData.rounds; i++) counters.countBatch(batch);
+      for (let row = 1; row <= workerData.rows; row++) {
+        batch.rows.fill(row);
+        for (let i = 0; i < workerData.rounds; i++) counters.countBatch(batch);
+      }
       parentPort.postMessage('done');
     });`;
   const modules = {
     counters: new URL('../../src/datapath/row-counters.js', import.meta.url).href,
     batch: new URL('../../src/datapath/batch.js', import.meta.url).href,
   };
-  const threads = [0, 1].map(() => new Worker(source, { eval: true, workerData: { ...modules, memory, rounds } }));
-  const done = Promise.all(threads.map((thread) => new Promise((resolve) => thread.once('message', resolve))));
-  let isRunning = true;
-  void done.then(() => {
-    isRunning = false;
-  });
-  let last = 0;
-  while (isRunning) {
-    for (let i = 0; i < 1_000; i++) {
-      const now = counters.traffic(3).encapsulatedOctets;
-      assert.ok(now >= last, `${last}, then ${now}`);
-      last = now;
-    }
+  const workerData = { ...modules, memory, rows, rounds };
+  const threads = [0, 1].map(() => new Worker(source, { eval: true, workerData }));
+  let running = threads.length;
+  for (const thread of threads) thread.once('exit', () => running--);
+  while (running > 0) {
+    meanwhile();
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const octets = 2 * rounds * 64 * 65_535;
-  assert.ok(octets > 2 ** 34);
-  assert.is(counters.traffic(3).encapsulatedOctets, octets);
-  assert.is(counters.traffic(3).encapsulatedPackets, 2 * rounds * 64);
+}
+
+const OCTETS_OF_BATCH = 64 * 65_535;
+
+test('the sum of several workers is exact over many carries', async () => {
+  const memory = allocateRowCounters(10, 2, allocateShared);
+  const counters = new RowCounters(memory, new Int32Array(100));
+  counters.setCounting([0]);
+  await countInWorkers(memory, 1, 3_000, () => undefined);
+  assert.ok(6_000 * OCTETS_OF_BATCH > 2 ** 34);
+  assert.is(counters.traffic(1).encapsulatedOctets, 6_000 * OCTETS_OF_BATCH);
+  assert.is(counters.traffic(1).encapsulatedPackets, 6_000 * 64);
+});
+
+test('no reading falls when a row of several workers carries', async () => {
+  const rows = 400;
+  const memory = allocateRowCounters(rows, 2, allocateShared);
+  const counters = new RowCounters(memory, new Int32Array(8 * rows + 8));
+  counters.setCounting([0]);
+  const first = 2 ** 31 - 10 * OCTETS_OF_BATCH;
+  for (let row = 1; row <= rows; row++) new Int32Array(memory.low)[4 * row + 1] = first;
+  const last = new Float64Array(rows + 1).fill(first);
+  await countInWorkers(memory, rows, 20, () => {
+    for (let row = 1; row <= rows; row++) {
+      const now = counters.traffic(row).encapsulatedOctets;
+      assert.ok(now >= (last[row] ?? 0), `row ${row}: ${last[row]}, then ${now}`);
+      last[row] = now;
+    }
+  });
+  for (let row = 1; row <= rows; row++) {
+    assert.is(counters.traffic(row).encapsulatedOctets, first + 40 * OCTETS_OF_BATCH);
+  }
+});
+
+test('a worker that is held up between setting the sign and carrying takes no half with it', () => {
+  const memory = allocateRowCounters(10, 2, allocateShared);
+  const counters = new RowCounters(memory, new Int32Array(100));
+  counters.setCounting([0]);
+  // As another worker leaves it that passed 2^31 and has not carried.
+  new Int32Array(memory.low)[4 * 7 + 1] = -OCTETS_OF_BATCH / 2;
+  counters.countBatch(forwarded(7, 64, 65_535));
+  // It goes on.
+  Atomics.add(new Int32Array(memory.high), 4 * 7 + 1, 1);
+  assert.is(counters.traffic(7).encapsulatedOctets, 2 ** 32 + OCTETS_OF_BATCH / 2);
 });
 
 test.run();
