@@ -223,6 +223,25 @@ test('a gateway: device, routes, rules and settings; all of it goes again', asyn
   assert.is(kernelState(), before.replaceAll(/^gi-.*\n/gm, ''));
 });
 
+test('served prefixes inside the subnet of a link stay there, as long as it is up', async () => {
+  const config = configuration({ served: ['198.51.100.10/32', '198.51.100.64/26', '192.0.2.0/24'] });
+  const way = (to: string) => ip(`route get ${to}`);
+  await withKernel(async (kernel) => {
+    await kernel.apply(config);
+    assert.match(way('198.51.100.10'), /^198.51.100.10 dev left /);
+    assert.match(way('198.51.100.100'), /^198.51.100.100 dev left /);
+    assert.match(way('192.0.2.10'), /^192.0.2.10 dev gi-gw /, 'no subnet holds it');
+    assert.equal(sentencesOf(await kernel.diagnose(config)).length, 1, 'only 192.0.2.0/24 has no way');
+    assert.is(spawnSync('ping', ['-c', '1', '-W', '5', '198.51.100.10'], { stdio: 'ignore' }).status, 0);
+    ip('link set left down');
+    await until('no way inwards', () => way('198.51.100.10').includes('gi-gw'));
+    ip('link set left up');
+    await until('the way inwards', () => way('198.51.100.10').includes('left'));
+    await kernel.apply(configuration({ served: ['192.0.2.0/24'] }));
+    assert.not.match(ip('route'), /198.51.100.10/);
+  });
+});
+
 test('an AFTR: pools and tunnel addresses lead to its device, with blackholes behind', async () => {
   await withKernel(async (kernel) => {
     await kernel.apply(configuration({ pools: ['192.0.2.0/24'], aftrTunnels: [AFTR_TUNNEL, '2001:db8:b::2'] }));
