@@ -10,6 +10,13 @@
 import type { Ipv4Prefix } from '../address.ts';
 import { inIpv4Prefix } from '../address.ts';
 
+/** Where the ICMPv4 messages of an instance come from. */
+export interface IcmpSource {
+  readonly ipv4Address: number | undefined;
+  /** Whether it sends errors. */
+  readonly sendsErrors: boolean;
+}
+
 export interface GatewayPart {
   readonly name: string;
   readonly ipv6Address: Uint8Array;
@@ -18,6 +25,7 @@ export interface GatewayPart {
   readonly ipv4Interfaces: readonly string[];
   readonly servedPrefixes: readonly Ipv4Prefix[];
   readonly payloadMtu: number;
+  readonly icmpSource: IcmpSource;
 }
 
 export interface AftrPart {
@@ -25,6 +33,7 @@ export interface AftrPart {
   readonly ipv6Addresses: readonly Uint8Array[];
   readonly pools: readonly Ipv4Prefix[];
   readonly payloadMtu: number;
+  readonly icmpSource: IcmpSource;
 }
 
 /** The enabled instances of both roles, with the name of each role's TUN device. */

@@ -70,12 +70,14 @@ function configuration({ tunnel = GATEWAY_TUNNEL, served, pools, aftrTunnels = [
     ipv4Interfaces: ['left'],
     servedPrefixes: (served ?? []).map(prefix),
     payloadMtu: 1460,
+    icmpSource: { ipv4Address: undefined, sendsErrors: false },
   };
   const aftr = {
     name: 'edge',
     ipv6Addresses: aftrTunnels.map(address),
     pools: (pools ?? []).map(prefix),
     payloadMtu: 1460,
+    icmpSource: { ipv4Address: undefined, sendsErrors: false },
   };
   return {
     gatewayDevice: 'gi-gw',
@@ -528,6 +530,21 @@ test('what keeps traffic from flowing is told in sentences, and only that', asyn
     );
     const [low, high] = ['ip link set right mtu 1400', 'ip link set right mtu 1500'].map((words) => words.split(' '));
     assert.match((await told(low ?? [], high ?? []))[0] ?? '', /^gateway home: right towards its AFTR has MTU 1400/);
+    const strange = { ipv4Address: 0xcb007163, sendsErrors: true };
+    const netlink = new Netlink();
+    const withStranger = {
+      ...both,
+      gateways: config.gateways.map((gateway) => ({ ...gateway, icmpSource: strange })),
+      aftrs: both.aftrs.map((aftr) => ({ ...aftr, icmpSource: { ...strange, ipv4Address: undefined } })),
+    };
+    const aboutSources = sentencesOf(await diagnose(withStranger, netlink));
+    netlink.close();
+    assert.ok(
+      aboutSources.some((sentence) =>
+        sentence.startsWith('gateway home: ipv4-address 203.0.113.99 is on no interface'),
+      ),
+    );
+    assert.ok(aboutSources.some((sentence) => sentence.startsWith('AFTR edge has no ipv4-address')));
     const drop =
       'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }';
     assert.match(
