@@ -256,13 +256,19 @@ export function isUnusableIpv6(octets: Uint8Array): boolean {
   return (octets[IPV6_LENGTH - 1] ?? 0) <= 1;
 }
 
-/** Martian IPv4 (RFC 1812 §5.3.7): 0/8, 127/8, 224/4 and 240/4 with the limited broadcast address. */
+/**
+ * Martian IPv4 (RFC 1812 §5.3.7): 0/8, 127/8, 224/4 and 240/4 with the limited broadcast address; and 169.254/16, link-local, which
+ * no router forwards (RFC 3927 §7).
+ */
 export function isMartianIpv4(address: number): boolean {
   const first = address >>> 24;
-  return first === 0 || first === 127 || first >= 224;
+  return first === 0 || first === 127 || first >= 224 || address >>> 16 === 0xa9fe;
 }
 
-/** Whether a prefix holds addresses no host can have; its ends tell, the martian blocks lie at the ends of larger ones. */
+/**
+ * Whether a prefix lies in martian addresses, or reaches into those at the ends of the larger blocks; one around 169.254/16 does
+ * not count.
+ */
 export function isMartianPrefix({ address, length }: Ipv4Prefix): boolean {
   return length === 0 || isMartianIpv4(address) || isMartianIpv4((address | ~ipv4Mask(length)) >>> 0);
 }

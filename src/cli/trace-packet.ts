@@ -23,6 +23,11 @@ const IN_TUNNEL = 4;
 const FRAGMENT = 44;
 /** Hop-by-hop options, routing, fragment and destination options. */
 const EXTENSIONS: readonly number[] = [0, 43, FRAGMENT, 60];
+const ICMP = 1;
+const ICMPV6 = 58;
+const OFFSET_MASK = 0x1fff;
+/** TCP, UDP, DCCP, SCTP and UDP-Lite. */
+const WITH_PORTS: readonly number[] = [6, 17, 33, 132, 136];
 const PROTOCOLS: Readonly<Record<number, string>> = {
   1: 'ICMP',
   6: 'TCP',
@@ -66,24 +71,36 @@ function checksum(octets: Buffer): number {
   return 0xffff - sum;
 }
 
-/** Addresses and protocol of a packet, or of what its first octets show. */
+/** Addresses, protocol and ports or ICMP type of a packet, or of what its first octets show. */
 export function describePacket(octets: Uint8Array): string {
   const packet = Buffer.from(octets);
   const version = (packet[0] ?? 0) >>> 4;
   if (version === 4 && packet.length >= IPV4_LEN) {
     const [source, destination] = [packet.readUInt32BE(12), packet.readUInt32BE(16)];
     const protocol = packet[9] ?? 0;
-    return `${formatIpv4(source)} > ${formatIpv4(destination)} ${PROTOCOLS[protocol] ?? `protocol ${protocol}`}`;
+    const name = PROTOCOLS[protocol] ?? `protocol ${protocol}`;
+    const isLater = (packet.readUInt16BE(6) & OFFSET_MASK) !== 0;
+    const payload = packet.subarray(((packet[0] ?? 0) & 15) * 4);
+    const more = isLater ? ' later fragment' : detailOf(protocol, payload);
+    return `${formatIpv4(source)} > ${formatIpv4(destination)} ${name}${more}`;
   }
   if (version === 6 && packet.length >= IPV6_LEN) {
     const ends = `${formatIpv6(packet, 8)} > ${formatIpv6(packet, 24)}`;
     const { next, at, isLater } = behindExtensions(packet);
     if (isLater) return `${ends} later fragment`;
-    if (next !== IN_TUNNEL) return `${ends} next header ${next}`;
     const inner = packet.subarray(at);
+    if (next === ICMPV6) return `${ends} ICMPv6${detailOf(ICMPV6, inner)}`;
+    if (next !== IN_TUNNEL) return `${ends} next header ${next}`;
     return inner.length < IPV4_LEN ? `${ends} IPv4` : `${ends} [${describePacket(inner)}]`;
   }
   return `${packet.length === 1 ? 'one octet that is' : `${packet.length} octets that are`} no IP packet`;
+}
+
+/** Type and code of an ICMP message, or ports, as far as they are there. */
+function detailOf(protocol: number, payload: Buffer): string {
+  if (payload.length < 4) return '';
+  if (protocol === ICMP || protocol === ICMPV6) return ` ${payload[0]}/${payload[1]}`;
+  return WITH_PORTS.includes(protocol) ? ` ${payload.readUInt16BE(0)} > ${payload.readUInt16BE(2)}` : '';
 }
 
 /** What follows the extension headers of an IPv6 packet, as far as they are there (RFC 8200 §4), and where. */

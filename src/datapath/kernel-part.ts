@@ -2,7 +2,7 @@
 
 import type { Refusal } from '../control.ts';
 import { Kernel } from '../kernel/kernel.ts';
-import type { KernelConfig } from '../kernel/plan.ts';
+import type { IcmpSource, KernelConfig } from '../kernel/plan.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
 import type { KernelPart } from './datapath.ts';
@@ -54,6 +54,7 @@ function kernelConfig(configuration: Configuration, devices: Readonly<Record<Rol
     aftrDevice: devices.aftr,
     gateways: configuration.gateway.flatMap((gateway) => {
       const { name, enabled, ipv6Address, aftrIpv6Address, ipv4Interface, servedPrefix, softwirePayloadMtu } = gateway;
+      const icmpSource = icmpSourceOf(gateway);
       if (!enabled || !ipv6Address || !aftrIpv6Address) return [];
       const servedPrefixes = servedPrefix.map(({ ipv4Prefix }) => ipv4Prefix);
       return [
@@ -64,21 +65,19 @@ function kernelConfig(configuration: Configuration, devices: Readonly<Record<Rol
           ipv4Interfaces: ipv4Interface,
           servedPrefixes,
           payloadMtu: softwirePayloadMtu,
+          icmpSource,
         },
       ];
     }),
-    aftrs: configuration.aftr.flatMap(
-      ({ name, enabled, ipv6Address, additionalIpv6Address, ipv4Pool, softwirePayloadMtu }) => {
-        if (!enabled || !ipv6Address) return [];
-        return [
-          {
-            name,
-            ipv6Addresses: [ipv6Address, ...additionalIpv6Address],
-            pools: ipv4Pool,
-            payloadMtu: softwirePayloadMtu,
-          },
-        ];
-      },
-    ),
+    aftrs: configuration.aftr.flatMap((aftr) => {
+      const { name, enabled, ipv6Address, additionalIpv6Address, ipv4Pool, softwirePayloadMtu } = aftr;
+      if (!enabled || !ipv6Address) return [];
+      const ipv6Addresses = [ipv6Address, ...additionalIpv6Address];
+      return [{ name, ipv6Addresses, pools: ipv4Pool, payloadMtu: softwirePayloadMtu, icmpSource: icmpSourceOf(aftr) }];
+    }),
   };
+}
+
+function icmpSourceOf({ ipv4Address, icmpPolicy }: Configuration['gateway' | 'aftr'][number]): IcmpSource {
+  return { ipv4Address, sendsErrors: icmpPolicy.icmpv4Errors.generateIcmpv4Errors };
 }

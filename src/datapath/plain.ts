@@ -36,8 +36,11 @@ export function isPlainIpv4(words: Int32Array, w: number, len: number): boolean 
   return sum === 0xffff && isHost(words[w + SOURCE_WORD] ?? 0) && isHost(words[w + DESTINATION_WORD] ?? 0);
 }
 
-/** Whether an address word is not martian (RFC 1812 §5.3.7). */
+/** 169.254 as the first half of an address word. */
+const LINK_LOCAL = 0xfea9;
+
+/** Whether an address word is not martian (RFC 1812 §5.3.7, RFC 3927 §7). */
 export function isHost(word: number): boolean {
   const first = word & 0xff;
-  return first !== 0 && first !== 127 && first < 224;
+  return first !== 0 && first !== 127 && first < 224 && (word & 0xffff) !== LINK_LOCAL;
 }

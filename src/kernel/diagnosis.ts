@@ -4,6 +4,7 @@ import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
 import type { Problem } from '../control.ts';
 import type { HostRefusal, HostState } from './checks.ts';
 import { linkName, octetsOf, readHost, refusals } from './checks.ts';
+import { icmpSourceFaults } from './icmp-source.ts';
 import type { Neighbour, Netlink } from './netlink.ts';
 import { silentNextHop } from './next-hop.ts';
 import { forwardBlocks, readRuleset } from './nftables.ts';
@@ -43,9 +44,11 @@ export async function diagnose(
       ...(await faultsTowardsDevices(gateway, config.gatewayDevice, host, netlink)),
     );
     found.push(...(await faultsTowardsAftr(gateway, host, netlink, unresolved)));
+    found.push(...sourceFaults(`gateway ${gateway.name}`, gateway, host));
   }
   for (const aftr of config.aftrs) {
     found.push(...noDefaultRoute(aftr, host), ...faultsTowardsGateways(aftr, host));
+    found.push(...sourceFaults(`AFTR ${aftr.name}`, aftr, host));
   }
   if (config.aftrs.length > 0) {
     const around = { links: host.links, device: config.aftrDevice, netlink, boundTo };
@@ -54,6 +57,10 @@ export async function diagnose(
   }
   if (ruleset) found.push(...forwardBlocks(ruleset, devices).map((sentence) => ({ sentence })));
   return found;
+}
+
+function sourceFaults(who: string, { icmpSource }: AftrPart | GatewayPart, host: HostState): Problem[] {
+  return icmpSourceFaults(who, icmpSource, host).map((sentence) => ({ sentence }));
 }
 
 /** An AFTR with several tunnel addresses goes on with the others. */
@@ -236,6 +243,6 @@ function narrowLink(
 ): Problem[] {
   const mtu = links.find((link) => link.index === index)?.mtu ?? Number.POSITIVE_INFINITY;
   if (mtu >= payloadMtu + HEADER_LENGTH) return [];
-  const sentence = `${who}: ${linkName(links, index)} ${which} has MTU ${mtu}, too little for softwire-payload-mtu ${payloadMtu} and ${HEADER_LENGTH} octets of header: larger packets go in fragments, which the far end drops as long as it does not reassemble; set softwire-payload-mtu to ${mtu - HEADER_LENGTH} or the MTU to ${payloadMtu + HEADER_LENGTH}`;
+  const sentence = `${who}: ${linkName(links, index)} ${which} has MTU ${mtu}, too little for softwire-payload-mtu ${payloadMtu} and ${HEADER_LENGTH} octets of header: larger packets go in fragments, which cost the far end work, and which one that does not reassemble drops; set softwire-payload-mtu to ${mtu - HEADER_LENGTH} or the MTU to ${payloadMtu + HEADER_LENGTH}`;
   return [{ sentence }];
 }

@@ -16,6 +16,7 @@ import type { LeadsTo } from './diagnosis.ts';
 import { diagnose } from './diagnosis.ts';
 import type { EgressMtus } from './egress.ts';
 import { ANYWHERE, egressMtus } from './egress.ts';
+import { inwardRoutes } from './inward.ts';
 import type { Link, Neighbour, Route, Rule } from './netlink.ts';
 import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL, routeText } from './netlink.ts';
 import { Monitor } from './netlink-socket.ts';
@@ -140,19 +141,19 @@ export class Kernel {
   }
 
   async #follow(config: KernelConfig): Promise<void> {
-    await this.#reconcile(planKernel(config));
+    await this.#reconcile(planKernel(config), config);
     const { link } = await this.#netlink.wayTo(ANYWHERE);
     this.#onEgress(egressMtus(config, await this.#netlink.links(), link));
   }
 
-  async #reconcile(plan: KernelPlan): Promise<void> {
+  async #reconcile(plan: KernelPlan, config?: KernelConfig): Promise<void> {
     try {
       const links = await this.#netlink.links();
       for (const device of plan.devices) await this.#prepareDevice(device, links);
       if (plan.devices.length > 0 && !isForwardingOn()) turnForwardingOn(await this.#advertisedLinks(links));
       const present = this.#own ?? (await this.#readOwn());
       this.#own = undefined;
-      const wanted = await this.#wanted(plan, links);
+      const wanted = await this.#wanted(plan, links, config);
       await this.#putMarks(plan);
       await this.#difference(wanted, present);
       if (!plan.marked) await this.#dropMarks();
@@ -192,7 +193,7 @@ export class Kernel {
     };
   }
 
-  async #wanted(plan: KernelPlan, links: readonly Link[]): Promise<Own> {
+  async #wanted(plan: KernelPlan, links: readonly Link[], config?: KernelConfig): Promise<Own> {
     const indexes = new Map(links.map(({ name, index }) => [name, index]));
     const addresses = await this.#netlink.addresses();
     this.#onAddresses(broadcastAddresses(addresses), hostAddresses(addresses));
@@ -202,7 +203,9 @@ export class Kernel {
       writeSetting(`ipv6/conf/${name}/proxy_ndp`, '1');
       writeSetting(`ipv6/neigh/${name}/proxy_delay`, '0');
     }
-    return { routes: plan.routes.map((route) => routeOf(route, indexes)), rules: plan.rules.map(ruleOf), proxies };
+    const inward = config ? inwardRoutes(config, addresses, links) : [];
+    const routes = [...inward, ...plan.routes.map((route) => routeOf(route, indexes))];
+    return { routes, rules: plan.rules.map(ruleOf), proxies };
   }
 
   async #difference(wanted: Own, present: Own): Promise<void> {

@@ -4,11 +4,18 @@
  *   AFTR      pool -> TUN, tunnel addresses -> TUN; a blackhole behind each
  *   gateway   from P look into main, its default route apart; then into our table, whose default leads to the TUN
  *             served prefixes: behind every other route of main to the TUN, whose engine tells the source that there is no
- *             way inwards; behind that a blackhole, so that it is never sent back out
+ *             way inwards; behind that a blackhole, so that it is never sent back out (those inside a subnet: inward.ts)
  */
 
 import type { Ipv4Prefix } from '../address.ts';
 import { inIpv4Prefix } from '../address.ts';
+
+/** Where the ICMPv4 messages of an instance come from. */
+export interface IcmpSource {
+  readonly ipv4Address: number | undefined;
+  /** Whether it sends errors. */
+  readonly sendsErrors: boolean;
+}
 
 export interface GatewayPart {
   readonly name: string;
@@ -18,6 +25,7 @@ export interface GatewayPart {
   readonly ipv4Interfaces: readonly string[];
   readonly servedPrefixes: readonly Ipv4Prefix[];
   readonly payloadMtu: number;
+  readonly icmpSource: IcmpSource;
 }
 
 export interface AftrPart {
@@ -25,6 +33,7 @@ export interface AftrPart {
   readonly ipv6Addresses: readonly Uint8Array[];
   readonly pools: readonly Ipv4Prefix[];
   readonly payloadMtu: number;
+  readonly icmpSource: IcmpSource;
 }
 
 /** The enabled instances of both roles, with the name of each role's TUN device. */
@@ -75,12 +84,14 @@ export const METRIC = 1;
 const BLACKHOLE_METRIC = 2_000_000_000;
 /** Worse than any route of others. */
 const LAST_METRIC = BLACKHOLE_METRIC - 1;
+/** Only better than that. */
+export const INWARD_METRIC = LAST_METRIC - 1;
 export const MAX_RULES = 64;
 const ALL: Ipv4Prefix = { address: 0, length: 0 };
 
 export function planKernel(config: KernelConfig): KernelPlan {
   const { gateways, aftrs, gatewayDevice, aftrDevice } = config;
-  const served = coveringPrefixes(gateways.flatMap(({ servedPrefixes }) => servedPrefixes));
+  const served = servedPrefixes(config);
   const pools = coveringPrefixes(aftrs.flatMap(({ pools: own }) => own));
   const isMarked = served.length > MAX_RULES;
   const tunnels = [
@@ -103,6 +114,11 @@ export function planKernel(config: KernelConfig): KernelPlan {
       ? { prefixes: served, links: [...new Set(gateways.flatMap(({ ipv4Interfaces }) => ipv4Interfaces))] }
       : undefined,
   };
+}
+
+/** What the gateways serve, in the fewest prefixes. */
+export function servedPrefixes({ gateways }: KernelConfig): Ipv4Prefix[] {
+  return coveringPrefixes(gateways.flatMap((gateway) => gateway.servedPrefixes));
 }
 
 function ipv4Route({ address, length }: Ipv4Prefix, table: number, device: string | undefined): PlannedRoute {

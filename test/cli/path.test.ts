@@ -70,6 +70,36 @@ const filters = [
     `<softwire ${GI}><aftr><name>a</name><statistics><ipv4-side></ipv4-side></statistics></aftr></softwire>`,
     'containers',
   ],
+  [
+    'aftr a softwire 2001:db8::1 path-mtu',
+    `<softwire ${GI}><aftr><name>a</name><softwire><gateway-ipv6-address>2001:db8::1</gateway-ipv6-address><path-mtu></path-mtu></softwire></aftr></softwire>`,
+    'a gateway as its AFTR sees it',
+  ],
+  [
+    'aftr a statistics ipv6-side drop no-binding',
+    `<softwire ${GI}><aftr><name>a</name><statistics><ipv6-side><drop><reason>no-binding</reason></drop></ipv6-side></statistics></aftr></softwire>`,
+    'drops for one reason',
+  ],
+  [
+    'gateway g statistics ipv4-side drop too-big',
+    `<softwire ${GI}><gateway><name>g</name><statistics><ipv4-side><drop><reason>too-big</reason></drop></ipv4-side></statistics></gateway></softwire>`,
+    'the same of a gateway',
+  ],
+  [
+    'aftr a route-source s learned-route 192.0.2.0/24',
+    `<softwire ${GI}><aftr><name>a</name><route-source><name>s</name><learned-route><ipv4-prefix>192.0.2.0/24</ipv4-prefix></learned-route></route-source></aftr></softwire>`,
+    'a route that became a binding',
+  ],
+  [
+    'aftr a route-source s refused-route 192.0.2.0/24',
+    `<softwire ${GI}><aftr><name>a</name><route-source><name>s</name><refused-route><ipv4-prefix>192.0.2.0/24</ipv4-prefix></refused-route></route-source></aftr></softwire>`,
+    'a route that was refused',
+  ],
+  [
+    'gateway g route-advertisement target t advertised-route 192.0.2.0/24',
+    `<softwire ${GI}><gateway><name>g</name><route-advertisement><target><name>t</name><advertised-route><ipv4-prefix>192.0.2.0/24</ipv4-prefix></advertised-route></target></route-advertisement></gateway></softwire>`,
+    'a route that is told',
+  ],
   ['state problem', `<softwire ${GI}><state><problem></problem></state></softwire>`, 'state'],
   [
     'user u',

@@ -23,7 +23,8 @@ await eventually(15_000, async () => (await gi('trace', '00')).code === 0 || und
 const ENDS4 = { src: '203.0.113.80', dst: '198.51.103.1', id: 0 };
 const inner = ipv4({ src: '203.0.113.80', dst: '198.51.103.1' });
 const tunnelled = ipv6({ payload: inner });
-const SENT = `2001:db8:a::1 > 2001:db8:b::1 [203.0.113.80 > 198.51.103.1 UDP], 203.0.113.80 > 198.51.103.1 UDP`;
+const PORTS = 'UDP 1000 > 2000';
+const SENT = `2001:db8:a::1 > 2001:db8:b::1 [203.0.113.80 > 198.51.103.1 ${PORTS}], 203.0.113.80 > 198.51.103.1 ${PORTS}`;
 const PORT_SET = { prefix: '198.51.103.1/32', psid: 0, remote: '2001:db8:a::5' };
 const BINDING = { prefix: '198.51.100.0/24', remote: '2001:db8:a::1' };
 
@@ -56,7 +57,7 @@ const END = { verdict: 'forwarded', reason: '', instance: 'edge' };
 for (const [what, role, row, text, json] of rows) {
   test(`${what} decides: traced`, async () => {
     datapath.traced = { role, end: 'forwarded', instance: 'edge', ...row, sent: [] };
-    const line = '203.0.113.80 > 198.51.103.1 UDP: forwarded by edge\n';
+    const line = `203.0.113.80 > 198.51.103.1 ${PORTS}: forwarded by edge\n`;
     assert.is(await ok('trace', inner), line + (text === '' ? '' : `  ${text}\n`));
     assert.equal(JSON.parse(await ok('trace', inner, '--json')), { ...END, ...json, sent: [] });
   });
@@ -78,7 +79,7 @@ for (const [what, role, row, text, json] of rows) {
     } as const;
     datapath.watched = { packets: Array.from({ length: 100 }, () => packet), missed: 0 };
     const ending = text === '' ? '' : `, ${text}`;
-    const line = `${time} 203.0.113.80 > 198.51.103.1 UDP, ${length} octets: forwarded by edge${ending}, sent ${SENT} and 1 more`;
+    const line = `${time} 203.0.113.80 > 198.51.103.1 ${PORTS}, ${length} octets: forwarded by edge${ending}, sent ${SENT} and 1 more`;
     const [first] = (await ok('trace', '--live', '198.51.103.1', '--seconds', '1')).split('\n');
     assert.is(first, line);
     const [firstJson = ''] = (await ok('trace', '--live', '198.51.103.1', '--seconds', '1', '--json')).split('\n');
@@ -123,21 +124,35 @@ const ENDS = '2001:db8:a::1 > 2001:db8:b::1';
 const WITH_LIMIT = '0400040104010100';
 /** [what, a tunnel packet, how it is told]. */
 const described: readonly (readonly [string, string, string])[] = [
-  ['an inner packet', ipv6({ payload: inner }), `${ENDS} [203.0.113.80 > 198.51.103.1 UDP]`],
+  ['an inner packet', ipv6({ payload: inner }), `${ENDS} [203.0.113.80 > 198.51.103.1 ${PORTS}]`],
   [
     'behind an encapsulation limit',
     ipv6({ nextHeader: 60, payload: WITH_LIMIT + inner }),
-    `${ENDS} [203.0.113.80 > 198.51.103.1 UDP]`,
+    `${ENDS} [203.0.113.80 > 198.51.103.1 ${PORTS}]`,
   ],
   [
     'in a first fragment',
     ipv6({ nextHeader: 44, payload: fragmentHeader(60, 0, 1) + WITH_LIMIT + inner }),
-    `${ENDS} [203.0.113.80 > 198.51.103.1 UDP]`,
+    `${ENDS} [203.0.113.80 > 198.51.103.1 ${PORTS}]`,
   ],
   ['a later fragment', ipv6({ nextHeader: 44, payload: fragmentHeader(4, 1, 0) + inner }), `${ENDS} later fragment`],
   ['options that are cut off', ipv6({ nextHeader: 60, payload: '0400' }), `${ENDS} next header 60`],
   ['an inner packet that is cut off', ipv6({ payload: '4500' }), `${ENDS} IPv4`],
-  ['ICMPv6', ipv6({ nextHeader: 58, payload: inner }), `${ENDS} next header 58`],
+  ['ICMPv6', ipv6({ nextHeader: 58, payload: '0105ffff00000000' }), `${ENDS} ICMPv6 1/5`],
+  ['ICMPv6 that is cut off', ipv6({ nextHeader: 58, payload: '0105' }), `${ENDS} ICMPv6`],
+  ['ports', ipv4({ ...ENDS4, protocol: 6, payload: '0050c00100000000' }), '203.0.113.80 > 198.51.103.1 TCP 80 > 49153'],
+  ['no ports', ipv4({ ...ENDS4, protocol: 47, payload: '0050c00100000000' }), '203.0.113.80 > 198.51.103.1 GRE'],
+  ['ICMP', ipv4({ ...ENDS4, protocol: 1, payload: '0304ffff00000000' }), '203.0.113.80 > 198.51.103.1 ICMP 3/4'],
+  [
+    'ports behind options',
+    ipv4({ ...ENDS4, options: '94040000', payload: '03e807d000080000' }),
+    '203.0.113.80 > 198.51.103.1 UDP 1000 > 2000',
+  ],
+  [
+    'a later IPv4 fragment',
+    ipv4({ ...ENDS4, offset: 1, payload: '03e807d000080000' }),
+    '203.0.113.80 > 198.51.103.1 UDP later fragment',
+  ],
 ];
 for (const [what, packet, text] of described) {
   test(`how a packet is told: ${what}`, async () => {

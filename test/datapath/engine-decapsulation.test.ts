@@ -102,17 +102,25 @@ addCases(test, 'aftr', [
   },
   {
     name: 'martian inner sources, the address of the AFTR itself among them (D41)',
-    in: ['0.1.2.3', '127.0.0.1', '224.0.0.1', '255.255.255.255', '203.0.113.1'].map((src) =>
+    in: ['0.1.2.3', '127.0.0.1', '169.254.0.1', '224.0.0.1', '255.255.255.255', '203.0.113.1'].map((src) =>
       fromGateway(ipv4({ ...up, src })),
     ),
     out: [],
-    counters: { 'ipv6 martian-ipv4-source': 5 },
+    counters: { 'ipv6 martian-ipv4-source': 6 },
   },
   {
     name: 'martian inner destinations',
-    in: ['0.1.2.3', '127.0.0.1', '224.0.0.1', '255.255.255.255'].map((dst) => fromGateway(ipv4({ ...up, dst }))),
+    in: ['0.1.2.3', '127.0.0.1', '169.254.169.254', '224.0.0.1', '255.255.255.255'].map((dst) =>
+      fromGateway(ipv4({ ...up, dst })),
+    ),
     out: [],
-    counters: { 'ipv6 martian-ipv4-destination': 4 },
+    counters: { 'ipv6 martian-ipv4-destination': 5 },
+  },
+  {
+    name: 'what stands beside link-local IPv4 is carried',
+    in: ['169.253.255.255', '169.255.0.0'].map((dst) => fromGateway(ipv4({ ...up, dst }))),
+    out: ['169.253.255.255', '169.255.0.0'].map((dst) => ipv4({ ...up, dst })),
+    counters: { 'ipv6 forwarded': 2 },
   },
   {
     name: 'an inner source route',

@@ -91,17 +91,19 @@ const gatewayCases: EngineCase[] = [
   },
   {
     name: 'a martian destination is dropped (D14)',
-    in: ['0.0.0.1', '127.0.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255'].map((dst) => ipv4({ src: DEVICE, dst })),
+    in: ['0.0.0.1', '127.0.0.1', '169.254.169.254', '224.0.0.1', '240.0.0.1', '255.255.255.255'].map((dst) =>
+      ipv4({ src: DEVICE, dst }),
+    ),
     out: [],
-    counters: { 'ipv4 martian-ipv4-destination': 5 },
+    counters: { 'ipv4 martian-ipv4-destination': 6 },
   },
   {
     name: 'a martian source is dropped (D14)',
-    in: ['0.0.0.1', '127.0.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255'].map((src) =>
+    in: ['0.0.0.1', '127.0.0.1', '169.254.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255'].map((src) =>
       ipv4({ src, dst: INTERNET }),
     ),
     out: [],
-    counters: { 'ipv4 martian-ipv4-source': 5 },
+    counters: { 'ipv4 martian-ipv4-source': 6 },
   },
   {
     name: 'loose and strict source routes are dropped, also behind other options (D16)',

@@ -193,11 +193,11 @@ function command(host: 'gateway' | 'aftr', ...words: string[]): { status: number
 test('trace says which rule decides and what would leave, and sends nothing (D139)', () => {
   const before = boxes.counter('aftr', 'ipv4-side', 'received-packets');
   const down = command('aftr', 'trace', '--from', '203.0.113.80', '--to', '198.51.100.10');
-  assert.match(down.output, /^203\.0\.113\.80 > 198\.51\.100\.10 UDP: forwarded by edge$/m);
+  assert.match(down.output, /^203\.0\.113\.80 > 198\.51\.100\.10 UDP 0 > 0: forwarded by edge$/m);
   assert.match(down.output, /decided by 198\.51\.100\.0\/24, bound to 2001:db8:a::1/);
   assert.match(
     down.output,
-    /would send 2001:db8:b::1 > 2001:db8:a::1 \[203\.0\.113\.80 > 198\.51\.100\.10 UDP\], 68 octets/,
+    /would send 2001:db8:b::1 > 2001:db8:a::1 \[203\.0\.113\.80 > 198\.51\.100\.10 UDP 0 > 0\], 68 octets/,
   );
   const tunnel = ['--tunnel-from', '2001:db8:a::9', '--tunnel-to', AFTR_TUNNEL];
   const spoofed = command('aftr', 'trace', '--from', '198.51.100.10', '--to', '203.0.113.80', ...tunnel, '--json');

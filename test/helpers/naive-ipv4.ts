@@ -58,9 +58,9 @@ export function hasSourceRoute({ octets, headerLength }: Inner): boolean {
   return false;
 }
 
-function isHost(address: number): boolean {
-  const first = address >>> 24;
-  return first !== 0 && first !== 127 && first < 224;
+export function isHost(address: number): boolean {
+  const [first, second] = [address >>> 24, (address >>> 16) & 255];
+  return first !== 0 && first !== 127 && first < 224 && !(first === 169 && second === 254);
 }
 
 export function isDontFragment(octets: Buffer): boolean {

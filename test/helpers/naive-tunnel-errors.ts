@@ -5,7 +5,7 @@
 
 import { encapsulate, outerLength } from './naive-encapsulation.ts';
 import type { Inner } from './naive-ipv4.ts';
-import { readHeader, sumOf, withHeaderSum } from './naive-ipv4.ts';
+import { isHost, readHeader, sumOf, withHeaderSum } from './naive-ipv4.ts';
 import { icmpv6Sum } from './naive-ipv6.ts';
 import type { NaiveAnswer, NaiveInstance, NaiveLead } from './naive-model.ts';
 import { DROPPED } from './naive-model.ts';
@@ -132,10 +132,7 @@ function relay(
 }
 
 function mayBeAnswered({ source, destination, fragmentOffset, protocol, message }: Inner): boolean {
-  const areHosts = [source, destination].every((address) => {
-    const first = address >>> 24;
-    return first !== 0 && first !== 127 && first < 224;
-  });
+  const areHosts = [source, destination].every(isHost);
   const isError = protocol === 1 && [3, 4, 5, 11, 12].includes(message[0] ?? 0);
   return areHosts && fragmentOffset === 0 && !isError;
 }

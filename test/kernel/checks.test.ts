@@ -28,8 +28,15 @@ function config(served: readonly string[], pools: readonly string[] = []): Kerne
     ipv4Interfaces: ['left'],
     servedPrefixes: served.map(prefix),
     payloadMtu: 1460,
+    icmpSource: { ipv4Address: undefined, sendsErrors: false },
   };
-  const aftr = { name: 'a', ipv6Addresses: [ipv6('2001:db8:c::1')], pools: pools.map(prefix), payloadMtu: 1460 };
+  const aftr = {
+    name: 'a',
+    ipv6Addresses: [ipv6('2001:db8:c::1')],
+    pools: pools.map(prefix),
+    payloadMtu: 1460,
+    icmpSource: { ipv4Address: undefined, sendsErrors: false },
+  };
   return {
     gatewayDevice: 'gi-gw',
     aftrDevice: 'gi-aftr',

@@ -20,12 +20,19 @@ function configuration(interfaces: readonly string[]): KernelConfig {
     aftrIpv6Address: ADDRESS,
     servedPrefixes: [],
     payloadMtu: 1_460,
+    icmpSource: { ipv4Address: undefined, sendsErrors: false },
   };
   return {
     gatewayDevice: 'gi-gw',
     aftrDevice: 'gi-aftr',
     gateways: [{ ...gateway, ipv4Interfaces: interfaces }],
-    aftrs: ['a', 'b'].map((name) => ({ name, ipv6Addresses: [ADDRESS], pools: [], payloadMtu: 1_460 })),
+    aftrs: ['a', 'b'].map((name) => ({
+      name,
+      ipv6Addresses: [ADDRESS],
+      pools: [],
+      payloadMtu: 1_460,
+      icmpSource: { ipv4Address: undefined, sendsErrors: false },
+    })),
   };
 }
 

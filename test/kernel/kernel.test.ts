@@ -70,12 +70,14 @@ function configuration({ tunnel = GATEWAY_TUNNEL, served, pools, aftrTunnels = [
     ipv4Interfaces: ['left'],
     servedPrefixes: (served ?? []).map(prefix),
     payloadMtu: 1460,
+    icmpSource: { ipv4Address: undefined, sendsErrors: false },
   };
   const aftr = {
     name: 'edge',
     ipv6Addresses: aftrTunnels.map(address),
     pools: (pools ?? []).map(prefix),
     payloadMtu: 1460,
+    icmpSource: { ipv4Address: undefined, sendsErrors: false },
   };
   return {
     gatewayDevice: 'gi-gw',
@@ -221,6 +223,25 @@ test('a gateway: device, routes, rules and settings; all of it goes again', asyn
     assert.match(ip('rule'), /4447:\s+from 198.51.100.0\/24 lookup 4446 proto 246/);
   });
   assert.is(kernelState(), before.replaceAll(/^gi-.*\n/gm, ''));
+});
+
+test('served prefixes inside the subnet of a link stay there, as long as it is up', async () => {
+  const config = configuration({ served: ['198.51.100.10/32', '198.51.100.64/26', '192.0.2.0/24'] });
+  const way = (to: string) => ip(`route get ${to}`);
+  await withKernel(async (kernel) => {
+    await kernel.apply(config);
+    assert.match(way('198.51.100.10'), /^198.51.100.10 dev left /);
+    assert.match(way('198.51.100.100'), /^198.51.100.100 dev left /);
+    assert.match(way('192.0.2.10'), /^192.0.2.10 dev gi-gw /, 'no subnet holds it');
+    assert.equal(sentencesOf(await kernel.diagnose(config)).length, 1, 'only 192.0.2.0/24 has no way');
+    assert.is(spawnSync('ping', ['-c', '1', '-W', '5', '198.51.100.10'], { stdio: 'ignore' }).status, 0);
+    ip('link set left down');
+    await until('no way inwards', () => way('198.51.100.10').includes('gi-gw'));
+    ip('link set left up');
+    await until('the way inwards', () => way('198.51.100.10').includes('left'));
+    await kernel.apply(configuration({ served: ['192.0.2.0/24'] }));
+    assert.not.match(ip('route'), /198.51.100.10/);
+  });
 });
 
 test('an AFTR: pools and tunnel addresses lead to its device, with blackholes behind', async () => {
@@ -509,6 +530,21 @@ test('what keeps traffic from flowing is told in sentences, and only that', asyn
     );
     const [low, high] = ['ip link set right mtu 1400', 'ip link set right mtu 1500'].map((words) => words.split(' '));
     assert.match((await told(low ?? [], high ?? []))[0] ?? '', /^gateway home: right towards its AFTR has MTU 1400/);
+    const strange = { ipv4Address: 0xcb007163, sendsErrors: true };
+    const netlink = new Netlink();
+    const withStranger = {
+      ...both,
+      gateways: config.gateways.map((gateway) => ({ ...gateway, icmpSource: strange })),
+      aftrs: both.aftrs.map((aftr) => ({ ...aftr, icmpSource: { ...strange, ipv4Address: undefined } })),
+    };
+    const aboutSources = sentencesOf(await diagnose(withStranger, netlink));
+    netlink.close();
+    assert.ok(
+      aboutSources.some((sentence) =>
+        sentence.startsWith('gateway home: ipv4-address 203.0.113.99 is on no interface'),
+      ),
+    );
+    assert.ok(aboutSources.some((sentence) => sentence.startsWith('AFTR edge has no ipv4-address')));
     const drop =
       'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }';
     assert.match(

@@ -63,6 +63,7 @@ function configuration(served: readonly string[], pools: readonly string[]): Ker
               ipv4Interfaces: ['left'],
               servedPrefixes: served.map(prefix),
               payloadMtu: 1460,
+              icmpSource: { ipv4Address: undefined, sendsErrors: false },
             },
           ],
     aftrs:
@@ -74,6 +75,7 @@ function configuration(served: readonly string[], pools: readonly string[]): Ker
               ipv6Addresses: [aftr ?? new Uint8Array(16)],
               pools: pools.map(prefix),
               payloadMtu: 1460,
+              icmpSource: { ipv4Address: undefined, sendsErrors: false },
             },
           ],
   };
