@@ -190,12 +190,17 @@ class DataReader {
       } else if (this.#options.edit && namespace === YANG_NAMESPACE && (name === 'key' || name === 'value')) {
         if (!this.#isPoint(element, node, name, path)) return false;
       } else {
-        const hint = name === 'operation' ? `; an operation needs the namespace ${NETCONF_NAMESPACE}` : '';
+        const hint = name === 'operation' ? this.#operationHint(namespace) : '';
         this.#fault('unknown-attribute', { path, message: `attribute ${name} of ${path} is unknown${hint}`, info });
         return false;
       }
     }
     return true;
+  }
+
+  #operationHint(namespace: string): string {
+    if (!this.#options.edit) return ' here; operations are for edit-config and edit-data';
+    return namespace === NETCONF_NAMESPACE ? '' : `; an operation needs the namespace ${NETCONF_NAMESPACE}`;
   }
 
   #default(node: DataNode, value: string, path: string, info: Readonly<Record<string, string>>): boolean {

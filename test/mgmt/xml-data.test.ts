@@ -95,6 +95,21 @@ test('without edit an operation is unknown', () => {
   ]);
 });
 
+test('what is said of an operation is true of it', () => {
+  const said = (attribute: string, edit: boolean) => {
+    try {
+      read(inAftr(`<hop-limit ${attribute}>1</hop-limit>`), edit);
+    } catch (error) {
+      return error instanceof Error ? error.message : '';
+    }
+    return 'nothing';
+  };
+  const elsewhere = ' is unknown here; operations are for edit-config and edit-data';
+  assert.match(said('nc:operation="delete"', false), elsewhere);
+  assert.match(said('operation="delete"', false), elsewhere);
+  assert.match(said('operation="delete"', true), ' is unknown; an operation needs the namespace urn:ietf:');
+});
+
 test('at most twenty faults are told', () => {
   const many = Array.from({ length: 50 }, (_, i) => `<x${i}/>`).join('');
   assert.is(faults(inAftr(many)).length, 20);
