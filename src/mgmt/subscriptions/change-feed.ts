@@ -105,6 +105,8 @@ export class ChangeFeed implements Feed {
     const { place, reading } = await source.whole(caller, this.#terms);
     this.#known = place;
     this.#lastMs = Date.now();
+    // A counter of patches begins anew with each whole selection (§3.7).
+    this.#patches = 0;
     if (this.#isClosed) reading.close();
     else host.send(pushUpdate(schema, host.id, reading, () => this.#out()));
   }

@@ -207,10 +207,16 @@ test('N96: resync sends the whole selection; not without sync-on-start, not of a
   withSessions(async (watcher, editor) => {
     const id = idIn(await watcher.rpc(ESTABLISH(datastore(TABLE) + onChange())));
     await watcher.receive();
-    await allOk(editor, edit(table(row(1))));
-    await watcher.receive();
+    const patchAfter = async (...rows: readonly string[]) => {
+      await allOk(editor, edit(table(rows.join(''))));
+      return /<patch-id>([^<]*)</.exec(await watcher.receive())?.[1];
+    };
+    assert.is(await patchAfter(row(1)), '0');
+    assert.is(await patchAfter(row(2)), '1');
     await allOk(watcher, RESYNC(id));
     assert.match(contentsOf(await watcher.receive()), /192\.0\.2\.1\/32/);
+    // RFC 8641 §3.7: counted anew behind a push-update.
+    assert.is(await patchAfter(row(3)), '0');
     const foreign = await editor.rpc(RESYNC(id));
     assert.is(outcome(foreign), 'invalid-value');
     assert.is(appTagOf(foreign), 'ietf-yang-push:no-such-subscription-resync');
