@@ -170,6 +170,7 @@ export class ChangeFeed implements Feed {
   }
 
   async #note(running: Running): Promise<void> {
+    if (this.#churn.isTooMuch) return;
     const { to, steps, close } = await this.#parts.source.between(this.#terms, this.#noted, running);
     try {
       if (steps) for (const edit of await editsOf(steps)) this.#churn.note(edit);

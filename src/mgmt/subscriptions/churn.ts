@@ -16,6 +16,11 @@ export class Churn {
     return this.#last.size === 0;
   }
 
+  /** Whether more changed than is remembered. */
+  get isTooMuch(): boolean {
+    return this.#isTooMuch;
+  }
+
   clear(): void {
     this.#last.clear();
     this.#isTooMuch = false;
