@@ -89,14 +89,15 @@ class DataReader {
     if (!module) {
       return this.#fault('unknown-namespace', {
         path,
-        message: `element ${element.name} in ${path || 'the top level'}: no module has the namespace '${element.namespace}'`,
+        message: `element ${element.name} in ${path || 'the top level'}: no module has the namespace '${element.namespace}'${meant(element, parent)}`,
         info: { 'bad-element': element.name, 'bad-namespace': element.namespace },
       });
     }
     const schema = parent.schema.child(element.name, module.name);
     const isData = schema && !['rpc', 'notification', 'action'].includes(schema.kind);
     if (schema && isData && (schema.config || this.#options.state)) return schema;
-    const why = schema && isData ? 'is state data and cannot be configured' : `is not in the schema of ${module.name}`;
+    const unknown = `is not in the schema of ${module.name}${meant(element, parent)}`;
+    const why = schema && isData ? 'is state data and cannot be configured' : unknown;
     return this.#fault('unknown-element', {
       path: `${path}/${parent.schema.module === module.name ? '' : `${module.name}:`}${element.name}`,
       message: `element ${element.name} in ${path || 'the top level'} ${why}`,
@@ -302,6 +303,12 @@ export function tagDefault(node: DataNode, path: string): string | undefined {
   }
   node.isDefault = schema.config;
   return undefined;
+}
+
+/** The namespace that was forgotten, where only it is wrong. */
+function meant({ name, namespace }: XmlElement, { schema }: DataNode): string {
+  const child = schema.children.find((one) => one.name === name && one.config && one.namespace !== namespace);
+  return child ? `; expected xmlns="${child.namespace}"` : '';
 }
 
 /** Whether an entry of that prefix came as a row. */

@@ -95,6 +95,25 @@ test('without edit an operation is unknown', () => {
   ]);
 });
 
+// [elements, what is said of the first]
+for (const [xml, said] of [
+  ['<softwire xmlns=""/>', `no module has the namespace ''; expected xmlns="urn:gi-4over6"`],
+  ['<softwire xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>', `of ietf-system; expected xmlns="urn:gi-4over6"`],
+  [`<softwire ${GI}><aftr xmlns=""><name>a</name></aftr></softwire>`, `''; expected xmlns="urn:gi-4over6"`],
+  [`<hardwire ${GI}/>`, 'element hardwire in the top level is not in the schema of gi-4over6'],
+  ['<hardwire xmlns=""/>', "element hardwire in the top level: no module has the namespace ''"],
+] as const) {
+  test(`a namespace that was forgotten is named: ${xml}`, () => {
+    try {
+      read(xml);
+      assert.unreachable();
+    } catch (error) {
+      assert.instance(error, ManagementError);
+      assert.ok(error instanceof Error && error.message.endsWith(said), String(error));
+    }
+  });
+}
+
 test('what is said of an operation is true of it', () => {
   const said = (attribute: string, edit: boolean) => {
     try {
