@@ -61,6 +61,19 @@ test('OpenSSH: requests from a file are answered although its input has ended', 
   );
 });
 
+for (const [what, input] of [
+  ['nothing at all', ''],
+  [
+    'a hello alone',
+    `<hello ${NC}><capabilities><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities></hello>]]>]]>`,
+  ],
+] as const) {
+  test(`N01: OpenSSH: whose input is ${what} reads the hello of the server`, async () => {
+    const { output } = await ssh(['admin@127.0.0.1', '-s', 'netconf'], input);
+    assert.match(output, /^<hello .*<session-id>\d+<\/session-id><\/hello>\]\]>\]\]>$/s);
+  });
+}
+
 for (const [words, what] of [
   [['admin@127.0.0.1', 'ls'], 'a command'],
   [['-tt', 'admin@127.0.0.1'], 'a shell'],
