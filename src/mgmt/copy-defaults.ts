@@ -17,14 +17,37 @@ export function reshapeFor(mode: WithDefaults | undefined): ((tree: DataNode) =>
   return undefined;
 }
 
+/** The same for a copy that goes into a file: what a reading in that mode shows, tags included. A tag that came is none of the data. */
+export function reshapeForFile(tree: DataNode, mode: WithDefaults | undefined): void {
+  const work = {
+    explicit: () => undefined,
+    trim: trimDefaults,
+    'report-all': writeDefaults,
+    'report-all-tagged': (node: DataNode) => writeDefaults(node, true),
+  }[mode ?? 'explicit'];
+  dropTagged(tree);
+  reshape(tree, work);
+}
+
 function reshape(tree: DataNode, work: (node: DataNode) => void): void {
   work(tree);
   settle(tree);
 }
 
-function writeDefaults(node: DataNode): void {
-  for (const { schema, value, type } of defaultChildren(node, false)) node.add(new DataNode(schema, value, type));
-  for (const child of node.childMap.values()) if (isInner(child)) writeDefaults(child);
+function dropTagged(node: DataNode): void {
+  for (const child of [...node.childMap.values()]) {
+    if (child.isDefault) node.remove(child.id);
+    else if (isInner(child)) dropTagged(child);
+  }
+}
+
+function writeDefaults(node: DataNode, isTagged = false): void {
+  for (const { schema, value, type } of defaultChildren(node, false)) {
+    const added = new DataNode(schema, value, type);
+    added.isDefault = isTagged && schema.isLeaf;
+    node.add(added);
+  }
+  for (const child of node.childMap.values()) if (isInner(child)) writeDefaults(child, isTagged);
 }
 
 function trimDefaults(node: DataNode): void {

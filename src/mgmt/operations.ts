@@ -366,7 +366,11 @@ export class Operations {
       },
     });
     // Whoever committed gets his answer first.
-    this.#datastores.onCommit(({ treeChanged }) => setImmediate(() => subscriptions.committed(treeChanged)));
+    this.#datastores.onCommit(({ treeChanged }) => {
+      const { version, tree, close } = this.#datastores.view('running');
+      close();
+      setImmediate(() => subscriptions.committed({ version, tree }, treeChanged));
+    });
     return subscriptions;
   }
 

@@ -89,14 +89,15 @@ class DataReader {
     if (!module) {
       return this.#fault('unknown-namespace', {
         path,
-        message: `element ${element.name} in ${path || 'the top level'}: no module has the namespace '${element.namespace}'`,
+        message: `element ${element.name} in ${path || 'the top level'}: no module has the namespace '${element.namespace}'${meant(element, parent)}`,
         info: { 'bad-element': element.name, 'bad-namespace': element.namespace },
       });
     }
     const schema = parent.schema.child(element.name, module.name);
     const isData = schema && !['rpc', 'notification', 'action'].includes(schema.kind);
     if (schema && isData && (schema.config || this.#options.state)) return schema;
-    const why = schema && isData ? 'is state data and cannot be configured' : `is not in the schema of ${module.name}`;
+    const unknown = `is not in the schema of ${module.name}${meant(element, parent)}`;
+    const why = schema && isData ? 'is state data and cannot be configured' : unknown;
     return this.#fault('unknown-element', {
       path: `${path}/${parent.schema.module === module.name ? '' : `${module.name}:`}${element.name}`,
       message: `element ${element.name} in ${path || 'the top level'} ${why}`,
@@ -190,12 +191,17 @@ class DataReader {
       } else if (this.#options.edit && namespace === YANG_NAMESPACE && (name === 'key' || name === 'value')) {
         if (!this.#isPoint(element, node, name, path)) return false;
       } else {
-        const hint = name === 'operation' ? `; an operation needs the namespace ${NETCONF_NAMESPACE}` : '';
+        const hint = name === 'operation' ? this.#operationHint(namespace) : '';
         this.#fault('unknown-attribute', { path, message: `attribute ${name} of ${path} is unknown${hint}`, info });
         return false;
       }
     }
     return true;
+  }
+
+  #operationHint(namespace: string): string {
+    if (!this.#options.edit) return ' here; operations are for edit-config and edit-data';
+    return namespace === NETCONF_NAMESPACE ? '' : `; an operation needs the namespace ${NETCONF_NAMESPACE}`;
   }
 
   #default(node: DataNode, value: string, path: string, info: Readonly<Record<string, string>>): boolean {
@@ -297,6 +303,12 @@ export function tagDefault(node: DataNode, path: string): string | undefined {
   }
   node.isDefault = schema.config;
   return undefined;
+}
+
+/** The namespace that was forgotten, where only it is wrong. */
+function meant({ name, namespace }: XmlElement, { schema }: DataNode): string {
+  const child = schema.children.find((one) => one.name === name && one.config && one.namespace !== namespace);
+  return child ? `; expected xmlns="${child.namespace}"` : '';
 }
 
 /** Whether an entry of that prefix came as a row. */

@@ -20,6 +20,8 @@ import type { XmlElement } from './xml.ts';
 const EDIT_NAMESPACES: readonly string[] = [
   'urn:ietf:params:xml:ns:netconf:base:1.0',
   'urn:ietf:params:xml:ns:yang:ietf-netconf-nmda',
+  // Clients write it without, too (netconf/bare-names.ts).
+  '',
 ];
 
 export interface XmlLimits {

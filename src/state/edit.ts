@@ -451,7 +451,7 @@ function prune(node: DataNode): void {
   for (const [id, child] of [...node.childMap]) {
     if (child.schema.isLeaf) continue;
     prune(child);
-    if (child.schema.kind === 'container' && !child.schema.presence && child.size === 0) node.remove(id);
+    if (child.schema.kind === 'container' && !child.schema.presence && child.size === 0 && !child.bulk) node.remove(id);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Requests of RFC 8639 and RFC 8641 that tests send over NETCONF. */
 
+import * as assert from 'uvu/assert';
 import { allOk, openLocal, withSessions } from './local-sessions.ts';
 import type { Management } from './management.ts';
 import type { RawClient } from './netconf-client.ts';
@@ -58,4 +59,23 @@ export function withWatcher(
       await withSessions(watch, 1, (watcher) => body(watcher as RawClient, editor as RawClient));
     },
   );
+}
+
+/** The edits of an update: operation, target, value. */
+export function editsOf(message: string): string[] {
+  assert.match(
+    message,
+    /^<notification .*<push-change-update .*<yang-patch xmlns="urn:ietf:params:xml:ns:yang:ietf-yang-push">|<yang-patch>/,
+  );
+  return [
+    ...message.matchAll(
+      /<edit><edit-id>\d+<\/edit-id><operation>(\w+)<\/operation><target>([^<]+)<\/target>(?:<value>(.*?)<\/value>)?<\/edit>/g,
+    ),
+  ].map(([, operation, target = '', value = '']) => {
+    const short = target.replace('/gi-4over6:softwire/aftr=a/binding-table/', '');
+    return `${operation} ${decodeURIComponent(short)} ${value
+      .replace(/<[^>]*>/g, ' ')
+      .trim()
+      .replace(/ +/g, ' ')}`.trim();
+  });
 }

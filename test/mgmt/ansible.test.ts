@@ -12,6 +12,8 @@ import { RawClient } from '../helpers/netconf-client.ts';
 
 const test = suite('ansible');
 const PLAYBOOKS = resolve('tools/ansible');
+/** A playbook that is written as the examples of the modules are. */
+const EXAMPLES = resolve('test/helpers/ansible-examples.yml');
 const PLAY_MS = 180_000;
 /** Characters of management's log that a failure shows. */
 const LOG_SHOWN = 3_000;
@@ -40,7 +42,8 @@ interface Played {
 
 /** Runs a playbook with extra variables. */
 function play(name: string, more: Readonly<Record<string, unknown>> = {}): Promise<Played> {
-  const words = ['-i', inventory, join(PLAYBOOKS, `${name}.yml`), '-e', JSON.stringify({ directory: dir, ...more })];
+  const file = name === EXAMPLES ? name : join(PLAYBOOKS, `${name}.yml`);
+  const words = ['-i', inventory, file, '-e', JSON.stringify({ directory: dir, ...more })];
   const env = {
     ...process.env,
     HOME: dir,
@@ -138,6 +141,12 @@ test('a backup, a binding that goes, the restore that brings it back, and who ho
   await assertPlayed({ changed: 1 }, 'restore');
   await assertPlayed({ changed: 0 }, 'restore');
   assert.match(await assertPlayed({ changed: 0 }, 'lookup', { address: '198.51.100.1' }), 'rack 7 &amp; 8');
+});
+
+test('what the examples of the modules write without namespace means what it says', async () => {
+  const examples = await assertPlayed({ changed: 1 }, EXAMPLES, { hop_limit: 33 });
+  for (const shown of ['<name>edge</name>', 'module ietf-netconf ']) assert.match(examples, shown);
+  await assertPlayed({ changed: 0 }, EXAMPLES, { hop_limit: 33 });
 });
 
 test('one binding over RESTCONF: new, as it is, with another gateway', async () => {

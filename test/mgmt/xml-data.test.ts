@@ -95,6 +95,40 @@ test('without edit an operation is unknown', () => {
   ]);
 });
 
+// [elements, what is said of the first]
+for (const [xml, said] of [
+  ['<softwire xmlns=""/>', `no module has the namespace ''; expected xmlns="urn:gi-4over6"`],
+  ['<softwire xmlns="urn:ietf:params:xml:ns:yang:ietf-system"/>', `of ietf-system; expected xmlns="urn:gi-4over6"`],
+  [`<softwire ${GI}><aftr xmlns=""><name>a</name></aftr></softwire>`, `''; expected xmlns="urn:gi-4over6"`],
+  [`<hardwire ${GI}/>`, 'element hardwire in the top level is not in the schema of gi-4over6'],
+  ['<hardwire xmlns=""/>', "element hardwire in the top level: no module has the namespace ''"],
+] as const) {
+  test(`a namespace that was forgotten is named: ${xml}`, () => {
+    try {
+      read(xml);
+      assert.unreachable();
+    } catch (error) {
+      assert.instance(error, ManagementError);
+      assert.ok(error instanceof Error && error.message.endsWith(said), String(error));
+    }
+  });
+}
+
+test('what is said of an operation is true of it', () => {
+  const said = (attribute: string, edit: boolean) => {
+    try {
+      read(inAftr(`<hop-limit ${attribute}>1</hop-limit>`), edit);
+    } catch (error) {
+      return error instanceof Error ? error.message : '';
+    }
+    return 'nothing';
+  };
+  const elsewhere = ' is unknown here; operations are for edit-config and edit-data';
+  assert.match(said('nc:operation="delete"', false), elsewhere);
+  assert.match(said('operation="delete"', false), elsewhere);
+  assert.match(said('operation="delete"', true), ' is unknown; an operation needs the namespace urn:ietf:');
+});
+
 test('at most twenty faults are told', () => {
   const many = Array.from({ length: 50 }, (_, i) => `<x${i}/>`).join('');
   assert.is(faults(inAftr(many)).length, 20);

@@ -9,6 +9,7 @@ import { NOTIFICATION_NAMESPACE } from '../events/notification.ts';
 import type { XmlElement } from '../xml.ts';
 import { escapeAttribute, serializeXml } from '../xml.ts';
 import { NETCONF_NAMESPACE } from '../xml-data.ts';
+import { inNamespaces } from './bare-names.ts';
 
 /** Refused from clients: no module has it. */
 export const REFERENCE_NAMESPACE = 'urn:gi-4over6:reference';
@@ -51,8 +52,8 @@ export function openEnvelope(rpc: XmlElement, schema: Schema): Envelope {
     });
   }
   requireNoText(rpc);
-  const [operation, second] = rpc.children;
-  if (!operation) {
+  const [found, second] = rpc.children;
+  if (!found) {
     throw new ManagementError('missing-element', {
       type: 'protocol',
       message: 'an rpc holds one operation, none came',
@@ -62,10 +63,12 @@ export function openEnvelope(rpc: XmlElement, schema: Schema): Envelope {
   if (second) {
     throw new ManagementError('bad-element', {
       type: 'protocol',
-      message: `an rpc holds one operation; ${second.name} came after ${operation.name}`,
+      message: `an rpc holds one operation; ${second.name} came after ${found.name}`,
       info: { 'bad-element': second.name },
     });
   }
+  // Inside an action stand data nodes, which say whose they are.
+  const operation = found.namespace === ACTION_NAMESPACE ? found : inNamespaces(found, rpc, isContent);
   const module = moduleOf(operation, schema);
   requireForm(operation, schema);
   if (module === '') requireInstance(operation);
@@ -75,7 +78,6 @@ export function openEnvelope(rpc: XmlElement, schema: Schema): Envelope {
 /** What libyang lets pass, or has no tag of RFC 6241 appendix A for. */
 function requireForm(element: XmlElement, schema: Schema): void {
   const { name, namespace } = element;
-  // It takes a parameter without namespace for one of the operation's; the handlers would not find it.
   const isKnown = namespace === ACTION_NAMESPACE || schema.moduleOfNamespace(namespace) !== undefined;
   if (!isKnown && namespace !== NETCONF_NAMESPACE) {
     const why = namespace === '' ? 'it has none' : `no module has '${namespace}'`;

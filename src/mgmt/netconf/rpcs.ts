@@ -2,7 +2,6 @@
 
 import type { CommitParameters } from '../../state/confirmed.ts';
 import { DataNode } from '../../state/data.ts';
-import type { ErrorTag } from '../../state/errors.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller, DatastoreName, EditRequest } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
@@ -24,7 +23,7 @@ import { editData, getData, namedDatastore, selectionIn } from './nmda.ts';
 import { partialLock, partialUnlock } from './partial-lock.ts';
 import type { SessionNotifications } from './subscription.ts';
 import { subscriptionIn } from './subscription.ts';
-import { deleteFile, fileNameOf, saveToFile, urlIn, withFile } from './url.ts';
+import { copyFile, deleteFile, fileNameOf, saveConfig, saveToFile, urlIn, withFile } from './url.ts';
 
 const WITH_DEFAULTS_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults';
 export const MONITORING_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring';
@@ -243,29 +242,38 @@ function commentIn(operation: XmlElement): string | undefined {
   return childElement(operation, 'comment', 'urn:gi-4over6')?.text;
 }
 
+/** copy-config to a url, from a url, a datastore or what came inline (RFC 6241 §7.3, §8.8.5.2). */
+async function copyToFile(
+  context: RpcContext,
+  operation: XmlElement,
+  from: string | undefined,
+  to: string,
+): Promise<void> {
+  const withDefaults = withDefaultsIn(operation);
+  if (from === undefined) {
+    const source = sourceIn(context.operations, operation);
+    if (typeof source === 'string') await saveToFile(context, to, source, withDefaults);
+    else await saveConfig(context, to, source, withDefaults);
+  } else if (fileNameOf(from) !== fileNameOf(to)) await copyFile(context, from, to, withDefaults);
+  else {
+    const message = `copy-config: source and target are both ${to}`;
+    throw new ManagementError('invalid-value', { type: 'protocol', message, info: { 'bad-element': 'url' } });
+  }
+}
+
 async function copyConfig(context: RpcContext, operation: XmlElement): Promise<RpcResult> {
   const { operations, caller } = context;
   const [from, to] = [urlIn(operation, 'source'), urlIn(operation, 'target')];
-  const withDefaults = withDefaultsIn(operation);
   if (to !== undefined) {
-    const isItself = from !== undefined && fileNameOf(from) === fileNameOf(to);
-    if (isItself) throw protocolFault('invalid-value', `copy-config: source and target are both ${to}`, 'url');
-    const source = childElement(operation, 'source');
-    if (from !== undefined || (source && childElement(source, 'config'))) {
-      throw protocolFault('operation-not-supported', 'copy-config to a url: the source is a datastore', 'source');
-    }
-    await saveToFile(context, to, datastoreIn(operation, 'source'), withDefaults);
+    await copyToFile(context, operation, from, to);
     return OK;
   }
   const target = datastoreIn(operation, 'target');
+  const withDefaults = withDefaultsIn(operation);
   const copy = (source: DatastoreName | DataNode) => operations.copy(caller, source, target, withDefaults);
   if (from === undefined) await copy(sourceIn(operations, operation));
   else await withFile(context, from, { edit: false }, copy);
   return OK;
-}
-
-function protocolFault(tag: ErrorTag, message: string, element: string): ManagementError {
-  return new ManagementError(tag, { type: 'protocol', message, info: { 'bad-element': element } });
 }
 
 async function editConfig(context: RpcContext, operation: XmlElement, contents: Contents): Promise<RpcResult> {

@@ -255,7 +255,8 @@ export class GuardedSession {
 
   #onLastOctet(): void {
     this.#isInputOver = true;
-    // Before the library's hello the messages wait.
+    // Before the library's hello the messages wait; it goes out in any case.
+    if (this.#sessionId === undefined) return;
     if (!this.#isWorking && this.#messages.length === 0) this.#finish();
   }
 
@@ -314,6 +315,7 @@ export class GuardedSession {
     reader.framing = 'chunked';
     this.#parts.transport.write(message + HELLO_END);
     if (this.#client.hasGreeted) this.#open(this.#sessionId);
+    else if (this.#isInputOver) this.#finish();
   }
 
   #open(session: number): void {

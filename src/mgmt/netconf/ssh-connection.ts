@@ -2,7 +2,7 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { AuthContext, Connection, PublicKeyAuthContext, ServerChannel, Session } from 'ssh2';
+import type { AuthContext, Connection, KeyboardAuthContext, PublicKeyAuthContext, ServerChannel, Session } from 'ssh2';
 import ssh2 from 'ssh2';
 import type { Log } from '../../log.ts';
 import type { NetconfLimits } from '../../netconf-limits.ts';
@@ -19,7 +19,7 @@ export interface SshConnectionParts {
   readonly onAuthenticated: () => void;
 }
 
-const METHODS = ['password', 'publickey'] as const;
+const METHODS = ['publickey', 'password', 'keyboard-interactive'] as const;
 /** After our farewell, until the socket is cut. */
 const FAREWELL_MS = 1_000;
 
@@ -61,11 +61,14 @@ export class SshConnection {
       return;
     }
     const { users, source, log } = this.#parts;
+    let isAbandoned = false;
+    // Another attempt came before the answers: this one is not answered (RFC 4256 §3.1, RFC 4252 §5.1).
+    if (method === 'keyboard-interactive') context.once('abort', () => (isAbandoned = true));
     const isGood = await isAuthentic(users, context, source).catch((error: unknown) => {
       log.error({ error, user: username }, 'authentication could not be carried out');
       return false;
     });
-    if (this.#user !== undefined) return;
+    if (this.#user !== undefined || isAbandoned) return;
     if (!isGood) {
       if (method !== 'none' && !isQuery(context)) log.warn({ user: username, source, method }, 'authentication failed');
       context.reject([...METHODS]);
@@ -107,8 +110,25 @@ function isQuery(context: AuthContext): boolean {
 }
 
 async function isAuthentic(users: Users, context: AuthContext, source: string): Promise<boolean> {
-  if (context.method === 'password') return users.verifyPassword(context.username, context.password, source);
+  const { username } = context;
+  if (context.method === 'password') return users.verifyPassword(username, context.password, source);
+  if (context.method === 'keyboard-interactive') {
+    const password = await askedPassword(context);
+    return password !== undefined && users.verifyPassword(username, password, source);
+  }
   return context.method === 'publickey' ? isKeyAuthentic(users, context) : false;
+}
+
+/** What is answered to the one question for a password (RFC 4256 §3.2, §3.4); undefined when it is not one answer. */
+function askedPassword(context: KeyboardAuthContext): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const prompt = { prompt: 'Password: ', echo: false };
+    context.prompt([prompt], (answers) => {
+      // ssh2 has an error here when the attempt is abandoned.
+      const [password, more] = Array.isArray(answers) ? answers : [];
+      resolve(more === undefined ? password : undefined);
+    });
+  });
 }
 
 /** A public key of the user, and the signature over it once the client sends one (RFC 4252 §7). */

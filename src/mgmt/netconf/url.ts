@@ -7,9 +7,14 @@
 import type { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { DatastoreName } from '../../state/request.ts';
+import type { RowPack } from '../../state/row-pack.ts';
+import type { SealedRow } from '../../state/rows.ts';
+import { reshapeForFile } from '../copy-defaults.ts';
 import { fileFault } from '../file-fault.ts';
 import type { Piece } from '../pause.ts';
 import type { WithDefaults } from '../reading.ts';
+import { rowSchema } from '../row-node.ts';
+import { WholeRows } from '../whole-rows.ts';
 import type { XmlElement } from '../xml.ts';
 import { childElement } from '../xml.ts';
 import { NETCONF_NAMESPACE, writeXml } from '../xml-data.ts';
@@ -101,6 +106,55 @@ export function saveToFile(
       reading.close();
     }
   });
+}
+
+/**
+ * Writes a whole configuration into a file: one that came in the message.
+ * @throws ManagementError access-denied; as `ConfigFiles.write`
+ */
+export function saveConfig(
+  context: RpcContext,
+  url: string,
+  tree: DataNode,
+  withDefaults: WithDefaults | undefined,
+): Promise<void> {
+  const name = fileNameOf(url);
+  return filesOf(context).files.inTurn(() => writeConfig(context, name, tree, withDefaults));
+}
+
+/** Writes what one file holds into another (RFC 6241 §7.3). @throws ManagementError as `withFile`, `saveConfig` */
+export function copyFile(
+  context: RpcContext,
+  from: string,
+  to: string,
+  withDefaults: WithDefaults | undefined,
+): Promise<void> {
+  const name = fileNameOf(to);
+  return withFile(context, from, { edit: false }, (tree) => writeConfig(context, name, tree, withDefaults));
+}
+
+/** In the turn of its request. */
+async function writeConfig(
+  context: RpcContext,
+  name: string,
+  tree: DataNode,
+  withDefaults: WithDefaults | undefined,
+): Promise<void> {
+  const mayReplace = context.operations.authorizeFiles(context.caller);
+  reshapeForFile(tree, withDefaults);
+  await filesOf(context).files.write(name, document(writeXml(tree.children(), bulkOf)), mayReplace);
+}
+
+/** Entries that came as rows. */
+function bulkOf(parent: DataNode): Iterable<DataNode> {
+  return parent.bulk ? new WholeRows(rowSchema(parent), parent, sealedRows(parent.bulk), false) : [];
+}
+
+function* sealedRows(rows: RowPack): Generator<SealedRow> {
+  for (const number of rows.numbers()) {
+    const value = rows.get(number);
+    if (value) yield { number, value };
+  }
 }
 
 function* document(data: Iterable<Piece>): Generator<Piece> {

@@ -8,16 +8,19 @@
  *   4. where more has changed than one update may tell, or it is not on record any more, the whole selection is sent again;
  *      where the receiver wants none, an update says that it is incomplete
  *
- * What came and went between two updates is not told. What the receiver may read no more is told as deleted, what he may read since as
- * created (§3.9).
+ * What changed within a dampening period and changed back is told by its last change (§3.3), as far as commits came one by one. What the
+ * receiver may read no more is told as deleted, what he may read since as created (§3.9).
  */
 
 import { MomentTimer } from '../moment-timer.ts';
+import type { PatchEdit, PatchStep } from '../patch.ts';
+import { Churn } from './churn.ts';
 import type { Feed } from './feed.ts';
+import { LIMITS } from './limits.ts';
 import type { PushFeedParts } from './periodic-feed.ts';
 import { awaitStop } from './periodic-feed.ts';
 import { firstEdit, incompleteUpdate, pushChangeUpdate, pushUpdate } from './push-messages.ts';
-import type { Place } from './push-source.ts';
+import type { Place, Running } from './push-source.ts';
 import type { OnChange, PushTerms, Terms } from './terms.ts';
 
 export class ChangeFeed implements Feed {
@@ -35,11 +38,17 @@ export class ChangeFeed implements Feed {
   /** When the last update was made. */
   #lastMs = 0;
   #patches = 0;
+  /** Commits since the last update, which were not looked at by themselves. */
+  #commits: Running[] = [];
+  readonly #churn = new Churn();
+  /** Up to where commits were looked at. */
+  #noted: Place;
 
   constructor(parts: PushFeedParts, trigger: OnChange) {
     this.#parts = parts;
     this.#terms = { ...parts.terms, trigger };
     this.#known = parts.source.place(parts.caller);
+    this.#noted = this.#known;
     this.#isSyncDue = trigger.syncOnStart;
   }
 
@@ -55,12 +64,15 @@ export class ChangeFeed implements Feed {
     if (terms.kind !== 'datastore' || terms.trigger.kind !== 'on-change') return;
     this.#terms = { ...terms, trigger: terms.trigger };
     // Of what the filter selects now the receiver may know nothing.
+    this.#forgetCommits(this.#noted);
+    this.#churn.giveUp();
     this.#isSyncDue ||= terms.trigger.syncOnStart;
     awaitStop(this.#stop, terms, this.#parts.host);
     this.#pump();
   }
 
-  committed(): void {
+  committed(running: Running): void {
+    if (this.#terms.trigger.dampeningMs > 0) this.#commits.push(running);
     this.#pump();
   }
 
@@ -91,6 +103,12 @@ export class ChangeFeed implements Feed {
       const due = this.#lastMs + this.#terms.trigger.dampeningMs;
       if (due > Date.now()) {
         this.#timer.set(due, () => this.#pump());
+        if (this.#commits.length < LIMITS.keptCommits) return;
+        this.#isBusy = true;
+        this.#noteCommits(Number.POSITIVE_INFINITY).then(
+          () => this.#out(),
+          (error: unknown) => this.#parts.host.fail(error),
+        );
         return;
       }
     }
@@ -105,22 +123,27 @@ export class ChangeFeed implements Feed {
     const { place, reading } = await source.whole(caller, this.#terms);
     this.#known = place;
     this.#lastMs = Date.now();
+    // A counter of patches begins anew with each whole selection (§3.7).
+    this.#patches = 0;
+    this.#forgetCommits(place);
     if (this.#isClosed) reading.close();
     else host.send(pushUpdate(schema, host.id, reading, () => this.#out()));
   }
 
   async #sendChanges(): Promise<void> {
     const { source, caller, schema, host } = this.#parts;
-    const { trigger } = this.#terms;
+    const { excluded, syncOnStart } = this.#terms.trigger;
     const { to, steps, close } = await source.since(caller, this.#terms, this.#known);
     const out = () => {
       close();
       this.#out();
     };
-    const edits = steps && (await firstEdit(steps, trigger.excluded).catch(closing(close)));
+    const told = steps && (await this.#withChurn(to, steps).catch(closing(close)));
+    const edits = told && (await firstEdit(told, excluded).catch(closing(close)));
     this.#known = to;
+    this.#forgetCommits(to);
     if (this.#isClosed || (steps && !edits)) return out();
-    if (!edits && trigger.syncOnStart) return this.#sendWhole();
+    if (!edits && syncOnStart) return this.#sendWhole();
     this.#lastMs = Date.now();
     const patch = this.#patches++;
     host.send(
@@ -128,10 +151,59 @@ export class ChangeFeed implements Feed {
     );
   }
 
+  /** The differences up to a place, and the last changes of what changed back on the way there. */
+  async #withChurn(to: Place, steps: Generator<PatchStep>): Promise<Generator<PatchStep>> {
+    await this.#noteCommits(to.version);
+    // One commit alone is the difference, and what is noted under other rights is not for these.
+    if (this.#noted.version === this.#known.version || this.#noted.rights.mark !== to.rights.mark) return steps;
+    await this.#note(to);
+    if (this.#churn.isEmpty) return steps;
+    return stepsOf(this.#churn.withDifferences(await editsOf(steps)));
+  }
+
+  /** Remembers what the commits before a version changed, each by itself. */
+  async #noteCommits(version: number): Promise<void> {
+    for (let next = this.#commits[0]; next && next.version < version && !this.#isClosed; next = this.#commits[0]) {
+      this.#commits.shift();
+      if (next.version > this.#noted.version) await this.#note(next);
+    }
+  }
+
+  async #note(running: Running): Promise<void> {
+    if (this.#churn.isTooMuch) return;
+    const { to, steps, close } = await this.#parts.source.between(this.#terms, this.#noted, running);
+    try {
+      if (steps) for (const edit of await editsOf(steps)) this.#churn.note(edit);
+      else this.#churn.giveUp();
+    } finally {
+      close();
+    }
+    this.#noted = to;
+  }
+
+  #forgetCommits(known: Place): void {
+    this.#commits = this.#commits.filter(({ version }) => version > known.version);
+    this.#churn.clear();
+    this.#noted = known;
+  }
+
   #out(): void {
     this.#isBusy = false;
     this.#pump();
   }
+}
+
+async function editsOf(steps: Iterable<PatchStep>): Promise<PatchEdit[]> {
+  const edits: PatchEdit[] = [];
+  for (const step of steps) {
+    if (step instanceof Promise) await step;
+    else edits.push(step);
+  }
+  return edits;
+}
+
+function* stepsOf(edits: readonly PatchEdit[]): Generator<PatchStep> {
+  yield* edits;
 }
 
 /** What to do with an error: it goes on, once what was open is closed. */

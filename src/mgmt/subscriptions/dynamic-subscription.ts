@@ -9,6 +9,7 @@ import type { Caller } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { Notification } from '../events/notification.ts';
 import type { Feed, FeedHost } from './feed.ts';
+import type { Running } from './push-source.ts';
 import { SUBSCRIBED } from './refusal.ts';
 import type { Terms } from './terms.ts';
 import { adopted } from './terms.ts';
@@ -95,8 +96,8 @@ export class DynamicSubscription implements FeedHost {
     this.#feed.modify(terms);
   }
 
-  committed(): void {
-    this.#feed.committed();
+  committed(running: Running): void {
+    this.#feed.committed(running);
   }
 
   resync(): boolean {

@@ -1,6 +1,7 @@
 /** What makes the notifications of one subscription, and what it is made for. */
 
 import type { Notification } from '../events/notification.ts';
+import type { Running } from './push-source.ts';
 import type { Terms } from './terms.ts';
 
 /** The subscription as its feed sees it. */
@@ -28,8 +29,8 @@ export interface Feed {
   resume(): void;
   /** Other terms of the same kind hold from now on. */
   modify(terms: Terms): void;
-  /** Running has changed. */
-  committed(): void;
+  /** Running has become this. */
+  committed(running: Running): void;
   /** The whole selection is to be sent; false where that cannot be. */
   resync(): boolean;
   close(): void;

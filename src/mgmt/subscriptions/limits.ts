@@ -13,6 +13,10 @@ export const LIMITS = {
   bindingsPerPeriod: 10_000,
   /** Rows of binding tables that one change update tells; above, the whole selection is sent. */
   changedRows: 10_000,
+  /** Changes that changed back which one change update tells; above, it tells the difference alone. */
+  churnEdits: 1_000,
+  /** Commits that a dampening period keeps before it looks at what they changed. */
+  keptCommits: 32,
   /** How long a subscription over RESTCONF waits for the GET of its events, in milliseconds. */
   waitMs: 60_000,
 } as const;

@@ -29,11 +29,15 @@ export interface PushRights {
   readonly mark: string;
 }
 
-/** A state of running, and what the receiver may read of it. */
-export interface Place {
+/** A state of running. */
+export interface Running {
   readonly version: number;
   /** Its small tree. */
   readonly tree: DataNode;
+}
+
+/** A state of running, and what the receiver may read of it. */
+export interface Place extends Running {
   readonly rights: PushRights;
 }
 
@@ -94,20 +98,37 @@ export class PushSource {
     const close = () => view.close();
     try {
       const to = this.#placeOf(view, caller);
-      const rows = await this.#rows(view, from.version);
+      const rows = await this.#rows(view, from.version, view.version);
       if (!rows) {
         close();
         return { to, steps: undefined, close: () => undefined };
       }
-      const { content, withDefaults = 'explicit', selection } = requestOf(terms);
       const isAlike = from.rights.mark === to.rights.mark;
-      const read = ({ tree, rights: { mayRead } }: Place, shown: View) =>
-        openReading(tree, shown, { content, withDefaults, selection, readsAll: false, mayRead });
       const before = isAlike ? sideOf(view, from.tree, rows, 'before') : viewBefore(view, from.tree, rows);
       const after = isAlike ? sideOf(view, to.tree, rows, 'after') : view;
-      const [old, fresh] = [read(from, before), read(to, after)];
+      const [old, fresh] = [readAt(terms, from, before), readAt(terms, to, after)];
       const steps = isAlike ? readingDifferences(old, fresh, from.tree, to.tree) : wholeDifferences(old, fresh);
       return { to, steps, close };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  }
+
+  /** What of the selection one commit after another changed, with the rights of `from`; undefined as for `since`. */
+  async between(terms: PushTerms, from: Place, running: Running): Promise<Differences> {
+    const view = this.#backend.view();
+    const close = () => view.close();
+    try {
+      const to = { ...running, rights: from.rights };
+      const rows = await this.#rows(view, from.version, to.version);
+      if (!rows) {
+        close();
+        return { to, steps: undefined, close: () => undefined };
+      }
+      const read = (place: Place, side: 'before' | 'after') =>
+        readAt(terms, place, sideOf(view, place.tree, rows, side));
+      return { to, steps: readingDifferences(read(from, 'before'), read(to, 'after'), from.tree, to.tree), close };
     } catch (error) {
       close();
       throw error;
@@ -133,10 +154,10 @@ export class PushSource {
     return LIMITS.periodCs * (1 + Math.floor(bindings / LIMITS.bindingsPerPeriod));
   }
 
-  #rows(view: View, from: number): Promise<RowDifferences | undefined> {
-    const key = `${from} ${view.version}`;
+  #rows(view: View, from: number, to: number): Promise<RowDifferences | undefined> {
+    const key = `${from} ${to}`;
     if (this.#last?.key === key) return this.#last.rows;
-    const rows = collectRows(view, from);
+    const rows = collectRows(view, from, to);
     this.#last = { key, rows };
     // Whoever asked is told of a failure; the next one tries again.
     rows.catch(() => {
@@ -144,6 +165,12 @@ export class PushSource {
     });
     return rows;
   }
+}
+
+/** The selection of a place, with the rows of `shown`. */
+function readAt(terms: PushTerms, { tree, rights: { mayRead } }: Place, shown: View): Reading {
+  const { content, withDefaults = 'explicit', selection } = requestOf(terms);
+  return openReading(tree, shown, { content, withDefaults, selection, readsAll: false, mayRead });
 }
 
 /** Of operational, defaults are shown as get-data shows them (RFC 8526 §3.1.1.2); changes of state are not told. */

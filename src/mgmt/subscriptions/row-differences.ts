@@ -14,13 +14,13 @@ import { LIMITS } from './limits.ts';
 /** By AFTR, by the number of the prefix, in key order. */
 export type RowDifferences = ReadonlyMap<string, ReadonlyMap<number, HistoricChange>>;
 
-/** What differs between `from` and the version of the view; undefined when it is too much, or not on record. */
-export async function collectRows(view: View, from: number): Promise<RowDifferences | undefined> {
+/** What differs between `from` and `to`, at most the version of the view; undefined when it is too much, or not on record. */
+export async function collectRows(view: View, from: number, to: number): Promise<RowDifferences | undefined> {
   const tables = new Map<string, Map<number, HistoricChange>>();
-  if (from === view.version) return tables;
-  if (view.history.oldest > from || touched(view, from) > LIMITS.changedRows) return undefined;
-  await view.gather(from, view.version);
-  await inSlices(view.changes(from, view.version), (change) => {
+  if (from === to) return tables;
+  if (view.history.oldest > from || touched(view, from, to) > LIMITS.changedRows) return undefined;
+  await view.gather(from, to);
+  await inSlices(view.changes(from, to), (change) => {
     const table = tables.get(change.instance) ?? new Map<number, HistoricChange>();
     tables.set(change.instance, table);
     table.set(change.number, change);
@@ -28,11 +28,12 @@ export async function collectRows(view: View, from: number): Promise<RowDifferen
   return tables;
 }
 
-/** How many rows the commits since a version have touched. */
-function touched({ history }: View, from: number): number {
+/** How many rows the commits behind one version, up to another, have touched. */
+function touched({ history }: View, from: number, to: number): number {
   let count = 0;
   for (const { version, tallies } of history.summaries()) {
     if (version <= from) break;
+    if (version > to) continue;
     for (const { added, changed, removed } of tallies.values()) count += added + changed + removed;
   }
   return count;

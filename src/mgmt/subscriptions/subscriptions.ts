@@ -16,7 +16,7 @@ import type { Feed, FeedHost } from './feed.ts';
 import type { ExpressionText, FilterContext } from './filters.ts';
 import { LIMITS } from './limits.ts';
 import { PeriodicFeed } from './periodic-feed.ts';
-import type { PushBackend } from './push-source.ts';
+import type { PushBackend, Running } from './push-source.ts';
 import { PushSource } from './push-source.ts';
 import { answering, Refusal, SUBSCRIBED } from './refusal.ts';
 import { subscriptionsState } from './state.ts';
@@ -156,9 +156,9 @@ export class Subscriptions {
     return subscription && ownerOf(subscription.caller) === ownerOf(caller) ? subscription : undefined;
   }
 
-  /** Running has changed. */
-  committed(treeChanged: boolean): void {
-    for (const { subscription } of [...this.#entries.values()]) subscription.committed();
+  /** Running has become this. */
+  committed(running: Running, treeChanged: boolean): void {
+    for (const { subscription } of [...this.#entries.values()]) subscription.committed(running);
     if (treeChanged) for (const entry of [...this.#entries.values()]) this.#followFilter(entry);
   }
 

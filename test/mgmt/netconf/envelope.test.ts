@@ -55,18 +55,18 @@ const faults = [
     'the namespace of our references',
   ],
   [
-    rpc('<edit-config><target><running/></target><config xmlns=""/></edit-config>'),
+    rpc('<action xmlns="urn:ietf:params:xml:ns:yang:1"><system xmlns=""/></action>'),
     'protocol',
     'unknown-namespace',
-    { 'bad-element': 'config', 'bad-namespace': '' },
-    'a parameter without namespace',
+    { 'bad-element': 'system', 'bad-namespace': '' },
+    'data of an action without namespace',
   ],
   [
-    `<n:rpc xmlns:n="${BASE}" message-id="1"><n:get-config><n:source><running/></n:source></n:get-config></n:rpc>`,
+    rpc('<edit-config><target xmlns="urn:x"><running/></target><config/></edit-config>'),
     'protocol',
     'unknown-namespace',
-    { 'bad-element': 'running', 'bad-namespace': '' },
-    'a parameter whose prefix was forgotten',
+    { 'bad-element': 'target', 'bad-namespace': 'urn:x' },
+    'a parameter in a namespace that no module has',
   ],
   [rpc('text<get/>'), 'protocol', 'bad-element', { 'bad-element': 'rpc' }, 'text before the operation'],
   [rpc('<get/>text'), 'protocol', 'bad-element', { 'bad-element': 'rpc' }, 'text behind it'],
@@ -144,6 +144,56 @@ test('the library gets references instead of contents', () => {
     shell('<get><filter type="subtree"><softwire xmlns="urn:gi-4over6"/></filter></get>'),
     `<get xmlns="${BASE}"><filter>${reference}</filter></get>`,
   );
+});
+
+/** [what came, what the library gets of it]; the contents keep the prefixes around them. */
+const reference = '<reference xmlns="urn:gi-4over6:reference">1</reference>';
+const bare = [
+  [
+    `<n:edit-config><n:target><n:running/></n:target><config xmlns:e="urn:e"/></n:edit-config>`,
+    `<n:edit-config xmlns:n="${BASE}"><n:target><n:running/></n:target><n:config xmlns:e="urn:e">${reference}</n:config></n:edit-config>`,
+  ],
+  [
+    '<n:copy-config><n:target><n:candidate/></n:target><n:source><config/></n:source></n:copy-config>',
+    `<n:copy-config xmlns:n="${BASE}"><n:target><n:candidate/></n:target><n:source><n:config>${reference}</n:config></n:source></n:copy-config>`,
+  ],
+  [
+    '<lock><target><candidate/></target></lock>',
+    `<n:lock xmlns:n="${BASE}"><n:target><n:candidate/></n:target></n:lock>`,
+  ],
+  [
+    '<get><filter type="xpath" select="/e:a" xmlns:e="urn:e"/></get>',
+    `<n:get xmlns:n="${BASE}"><n:filter xmlns:e="urn:e">${reference}</n:filter></n:get>`,
+  ],
+  [
+    '<get-schema xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><identifier xmlns="">x</identifier></get-schema>',
+    `<get-schema xmlns:n="${BASE}" xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><identifier>x</identifier></get-schema>`,
+  ],
+] as const;
+for (const [came, shell] of bare) {
+  test(`in no namespace is in that of what it stands in: ${came}`, () => {
+    const message = `<n:rpc xmlns:n="${BASE}" message-id="1">${came}</n:rpc>`;
+    assert.is(shellOf(openEnvelope(parseXml(message), schema).operation), shell);
+  });
+}
+
+test('contents are left as they came', () => {
+  const filter = '<filter><softwire><aftr xmlns:e="urn:e"/></softwire></filter>';
+  const message = `<n:rpc xmlns:n="${BASE}" message-id="1"><n:get>${filter}</n:get></n:rpc>`;
+  const [top] = openEnvelope(parseXml(message), schema).operation.children;
+  assert.is(top?.namespace, BASE);
+  assert.is(top?.children[0]?.namespace, '');
+  assert.is(top?.children[0]?.children[0]?.prefixes.e, 'urn:e');
+});
+
+test('many names without namespace share the declarations of their scope', () => {
+  const inside = `<get><a xmlns="" xmlns:e="urn:e">${'<b/>'.repeat(3)}</a></get>`;
+  const [top] = openEnvelope(parseXml(rpc(inside)), schema).operation.children;
+  assert.equal(top?.prefixes, { ...parseXml(rpc('')).prefixes, e: 'urn:e' });
+  for (const { namespace, prefixes } of top?.children ?? []) {
+    assert.is(namespace, BASE);
+    assert.is(prefixes, top?.prefixes);
+  }
 });
 
 test.run();

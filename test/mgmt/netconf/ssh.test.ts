@@ -61,6 +61,19 @@ test('OpenSSH: requests from a file are answered although its input has ended', 
   );
 });
 
+for (const [what, input] of [
+  ['nothing at all', ''],
+  [
+    'a hello alone',
+    `<hello ${NC}><capabilities><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities></hello>]]>]]>`,
+  ],
+] as const) {
+  test(`N01: OpenSSH: whose input is ${what} reads the hello of the server`, async () => {
+    const { output } = await ssh(['admin@127.0.0.1', '-s', 'netconf'], input);
+    assert.match(output, /^<hello .*<session-id>\d+<\/session-id><\/hello>\]\]>\]\]>$/s);
+  });
+}
+
 for (const [words, what] of [
   [['admin@127.0.0.1', 'ls'], 'a command'],
   [['-tt', 'admin@127.0.0.1'], 'a shell'],
@@ -72,6 +85,8 @@ for (const [words, what] of [
     assert.is(output, '');
   });
 }
+
+type KeyboardPrompt = Parameters<ssh2.KeyboardInteractiveAuthMethod['prompt']>;
 
 /** What happens to one connection whose every attempt fails: the number of attempts until it is closed. */
 function countAttempts(method: 'password' | 'keyboard-interactive'): Promise<number> {
@@ -87,15 +102,61 @@ function countAttempts(method: 'password' | 'keyboard-interactive'): Promise<num
       authHandler: (_left, _partial, next) => {
         attempts++;
         if (method === 'password') next({ type: 'password', username: 'nobody-here', password: `wrong ${attempts}` });
-        else next({ type: 'keyboard-interactive', username: 'nobody-here', prompt: () => undefined });
+        else {
+          const prompt = (...[, , , , answer]: KeyboardPrompt) => answer([`wrong ${attempts}`]);
+          next({ type: 'keyboard-interactive', username: 'nobody-here', prompt });
+        }
       },
     });
   });
 }
 
-test('keyboard-interactive is no way in, and attempts are limited', async () => {
+test('N113: attempts with keyboard-interactive are limited', async () => {
   assert.is(await countAttempts('keyboard-interactive'), NETCONF_LIMITS.attempts + 1);
 });
+
+/** Whether who answers so is let in, and what was asked. */
+function askedFor(answers: readonly string[]): Promise<readonly [boolean, string]> {
+  return new Promise((resolve) => {
+    const client = new ssh2.Client();
+    let asked = '';
+    let isFirst = true;
+    const prompt = (...[, , , prompts, answer]: KeyboardPrompt) => {
+      asked += prompts.map(({ prompt: text, echo }) => `${text}${echo}`).join();
+      answer([...answers]);
+    };
+    const end = (isIn: boolean) => {
+      client.end();
+      resolve([isIn, asked]);
+    };
+    client.on('error', () => undefined);
+    client.on('ready', () => end(true)).on('close', () => end(false));
+    client.connect({
+      host: '127.0.0.1',
+      port: management.netconfPort,
+      username: 'admin',
+      authHandler: (_left, _partial, next) => {
+        if (!isFirst) {
+          client.end();
+          return;
+        }
+        isFirst = false;
+        next({ type: 'keyboard-interactive', username: 'admin', prompt });
+      },
+    });
+  });
+}
+
+for (const [what, answers, isIn] of [
+  ['the password', () => [management.password], true],
+  ['another', () => ['wrong'], false],
+  ['nothing', () => [], false],
+  ['two answers', () => [management.password, 'more'], false],
+] as const) {
+  test(`N113: keyboard-interactive, answered with ${what}: ${isIn ? 'in' : 'refused'}`, async () => {
+    assert.equal(await askedFor(answers()), [isIn, 'Password: false']);
+  });
+}
 
 test('connections that never authenticate are limited by source, and a local session still works', async () => {
   const sockets: Socket[] = [];

@@ -320,14 +320,62 @@ fresh('32 files and no more; one that is there may be written again', async () =
   await allOk(client, remove('f0'), save('f32'));
 });
 
-fresh('source and target', async () => {
+const copyOf = (source: string, target: string, more = '') =>
+  `<copy-config><target>${target}</target><source>${source}</source>${more}</copy-config>`;
+
+fresh('source and target may not be the same file', async () => {
   await allOk(client, save('a'));
-  const copy = (source: string, target: string) =>
-    `<copy-config><target>${target}</target><source>${source}</source></copy-config>`;
-  assert.is(await told(copy(url('a'), '<url>file://localhost/a</url>')), 'invalid-value url');
-  assert.is(await told(copy(url('a'), url('b'))), 'operation-not-supported source');
-  assert.is(await told(copy(`<config>${AFTR}</config>`, url('b'))), 'operation-not-supported source');
+  assert.is(await told(copyOf(url('a'), '<url>file://localhost/a</url>')), 'invalid-value url');
   assert.equal(readdirSync(dir), ['a']);
+});
+
+fresh('a file is copied to a file, and a config that came inline', async () => {
+  const rows = Array.from({ length: 200 }, (_, i) => binding(`192.0.2.${i + 2}/32`, G)).join('');
+  await allOk(
+    client,
+    edit(table(rows + binding('192.0.2.0/32', G).replace('</bin', '<description>&lt;ä&gt;</description></bin'))),
+  );
+  await allOk(client, save('a'), copyOf(url('a'), url('b')), copyOf(`<config>${await data()}</config>`, url('c')));
+  const sorted = (name: string) => readFileSync(path(name), 'utf8').split('<binding>').sort();
+  assert.is(sorted('a').length, 203);
+  for (const name of ['b', 'c']) {
+    assert.equal(sorted(name), sorted('a'));
+    assert.is(statSync(path(name)).mode & 0o777, 0o600);
+    await allOk(client, restore(name, 'candidate'));
+    assert.is(await data('candidate'), await data());
+  }
+  // In the place of one that is there.
+  await allOk(client, copyOf('<config/>', url('b')));
+  assert.match(readFileSync(path('b'), 'utf8'), /<config [^>]*><\/config>\n$/);
+  assert.equal(readdirSync(dir).sort(), ['a', 'b', 'c']);
+});
+
+for (const mode of ['explicit', 'trim', 'report-all', 'report-all-tagged']) {
+  fresh(`a copy from a file to a file with ${mode} holds what a reading in that mode shows`, async () => {
+    await allOk(client, edit(AFTR.replace('</name>', '</name><hop-limit>64</hop-limit>')));
+    await allOk(client, save('a', withDefaults('report-all-tagged')), copyOf(url('a'), url('b'), withDefaults(mode)));
+    await allOk(client, save('c', withDefaults(mode)));
+    const parts = (name: string) => readFileSync(path(name), 'utf8').split(/(?=<)/).sort();
+    assert.equal(parts('b'), parts('c'));
+  });
+}
+
+fresh('what is wrong with a copy to a file leaves the file as it was', async () => {
+  put('bad', table('<colour/>'));
+  await allOk(client, save('a'));
+  const before = readFileSync(path('a'), 'utf8');
+  assert.is(await told(copyOf(url('bad'), url('a'))), 'unknown-element colour');
+  assert.is(await told(copyOf(`<config>${table('<colour/>')}</config>`, url('a'))), 'unknown-element colour');
+  assert.is(await told(copyOf(url('none'), url('a'))), 'invalid-value url');
+  assert.is(await told(copyOf(url('a'), url('../b'))), 'invalid-value url');
+  assert.is(readFileSync(path('a'), 'utf8'), before);
+});
+
+fresh('a password in clear text becomes its hash before it is in a file', async () => {
+  const user =
+    '<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system"><authentication><user><name>u</name><password>$0$clear</password></user></authentication></system>';
+  await allOk(client, copyOf(`<config>${user}</config>`, url('a')));
+  assert.match(readFileSync(path('a'), 'utf8'), /<password>\$6\$/);
 });
 
 fresh('a lock of another session holds for a file that becomes running', async () => {
@@ -356,6 +404,8 @@ fresh('N104: who may not read everything names no file; who may not delete one r
   for (const operation of [
     save('b'),
     save('a'),
+    copyOf(url('a'), url('b')),
+    copyOf('<config/>', url('b')),
     restore('a', 'candidate'),
     validate('a'),
     editBy('a'),
@@ -373,7 +423,9 @@ fresh('N104: who may not read everything names no file; who may not delete one r
   assert.is(outcome(await guest.rpc(editBy('c'))), 'access-denied');
   await allOk(client, rules(rule('delete', noDelete)));
   await allOk(guest, save('b'));
-  assert.is(await told(save('b'), guest), 'access-denied url');
+  for (const operation of [save('b'), copyOf(url('a'), url('b')), copyOf('<config/>', url('b'))]) {
+    assert.is(await told(operation, guest), 'access-denied url');
+  }
   assert.is(await told(remove('b'), guest), 'access-denied');
   await allOk(client, edit(nacm('<rule-list nc:operation="delete"><name>g</name></rule-list>')));
   guest.end();
