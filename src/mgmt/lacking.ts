@@ -29,6 +29,16 @@ export function missingChoices(node: DataNode): string[] {
   return [...needed].filter((choice) => lacksChoice(node, choice));
 }
 
+/** The nodes and the choices that a node lacks of its mandatory children, and what is there below it likewise (§7.6.5, §7.14.2). */
+export function missingBelow(node: DataNode): { readonly parent: DataNode; readonly name: string }[] {
+  const { children } = node.schema;
+  const own = children.filter((child) => child.dump.mandatory && lacksNode(node, child));
+  return [
+    ...own.map((child) => ({ parent: node, name: child.qualifiedName })),
+    ...[...node.childMap.values()].filter(({ schema }) => !schema.isLeaf).flatMap(missingBelow),
+  ];
+}
+
 /** A choice in a case counts only where something of that case is there. */
 function mandatoryChoices(node: DataNode, { dump: { choices = [] } }: SchemaNode): string[] {
   return choices.flatMap(([name, , isMandatory], level) =>

@@ -3,7 +3,7 @@
 import { DataNode } from '../../state/data.ts';
 import type { Caller } from '../../state/request.ts';
 import type { SchemaNode } from '../../state/schema.ts';
-import { requireChoices } from '../missing-input.ts';
+import { requireInput } from '../missing-input.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
@@ -36,7 +36,7 @@ export async function invoke(
     throw notFound(`there is no ${printDataPath(steps)} with an action ${schema.name}`);
   }
   if (schema.kind === 'rpc') operations.authorizeOperation(caller, schema.module, schema.name);
-  requireChoices(target, input);
+  requireInput(target, input);
   const subscribing = subscriptionOperation(schema);
   if (subscribing) return subscribing(operations, caller, input, request);
   const { output, rows, close } = await operations.action(caller, target, input);
