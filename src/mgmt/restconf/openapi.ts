@@ -6,9 +6,10 @@
 
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import { STREAM } from '../events/streams.ts';
+import { datastoresOf } from './datastore-resource.ts';
 import { EVENT_STREAM } from './media.ts';
 import { dataMethods, invocation, OBJECT, plainReads } from './openapi-methods.ts';
-import { FAULTS, json, PARAMETERS, parameterNamed, RESPONSES } from './openapi-parts.ts';
+import { datastoreParameter, FAULTS, json, PARAMETERS, parameterNamed, RESPONSES } from './openapi-parts.ts';
 import type { Json } from './openapi-schema.ts';
 import { componentsOf, isData } from './openapi-schema.ts';
 import { HOST_META, OPENAPI, operationsOf, ROOT } from './request.ts';
@@ -43,7 +44,7 @@ export function openApi(schema: Schema): string {
         basic: { type: 'http', scheme: 'basic' },
         certificate: { type: 'mutualTLS', description: 'A client certificate that is mapped to a user' },
       },
-      parameters: PARAMETERS,
+      parameters: { ...PARAMETERS, datastore: datastoreParameter(datastoresOf(schema)) },
       responses: RESPONSES,
       schemas: {
         errors: FAULTS,
