@@ -20,7 +20,7 @@ import { RestconfFault } from './fault.ts';
 import type { HeldBody } from './held-bodies.ts';
 import { HeldBodies } from './held-bodies.ts';
 import { LIMITS } from './limits.ts';
-import { refuseExpectation } from './refusals.ts';
+import { refuseExpectation, refuseTunnel } from './refusals.ts';
 
 /** How often times are looked at, at the most and at the least. */
 const SWEEP_MS = { shortest: 10, longest: 500 };
@@ -85,6 +85,7 @@ export class Connections {
       maxHeaderSize: LIMITS.parsedOctets,
     });
     server.on('checkExpectation', refuseExpectation);
+    server.on('connect', refuseTunnel);
     server.on('checkContinue', (request: Request, response: Http2ServerResponse | ServerResponse) => {
       this.#expectant.set(request, response);
       server.emit('request', request, response);
