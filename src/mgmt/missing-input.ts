@@ -2,7 +2,8 @@
 
 import type { DataNode } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
-import { missingBelow, missingChoices } from './lacking.ts';
+import type { SchemaNode } from '../state/schema.ts';
+import { missingBelow, missingChoices, oneOfChoice } from './lacking.ts';
 
 export function missingInput(operation: DataNode, name: string): ManagementError {
   const message = `${operation.schema.name} needs ${name}`;
@@ -15,17 +16,17 @@ export function missingInput(operation: DataNode, name: string): ManagementError
  */
 export function requireInput(operation: DataNode, input: DataNode): void {
   const [choice] = missingChoices(input);
-  if (choice !== undefined) throw missingChoice(operation, choice);
+  if (choice !== undefined) throw missingChoice(operation, input.schema, choice);
   const [missing] = missingBelow(input);
   if (missing) throw missingInput(operation, missing.name);
 }
 
-function missingChoice(operation: DataNode, choice: string): ManagementError {
+function missingChoice(operation: DataNode, input: SchemaNode, choice: string): ManagementError {
   return new ManagementError('missing-element', {
     type: operation.schema.kind === 'rpc' ? 'protocol' : 'application',
     appTag: 'missing-choice',
     path: operation.path,
-    message: `${operation.schema.name} needs one of the choice ${choice}`,
+    message: `${operation.schema.name} needs ${oneOfChoice(input, choice)}`,
     info: { 'missing-choice': choice },
   });
 }

@@ -3,6 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { oneOfChoice } from '../../src/mgmt/lacking.ts';
 import type { SchemaNode } from '../../src/state/schema.ts';
 import { outcome } from '../helpers/netconf-client.ts';
 import { edit, NC_PREFIX } from '../helpers/netconf-requests.ts';
@@ -296,6 +297,30 @@ test('N54: of several entries the one without its choice is named', () =>
     assert.equal(
       told.map(({ path }) => path),
       told.map(() => bare(`${AFTR}/route-source[name='two']`)),
+    );
+  }));
+
+/** [parent of the choice, its name, what an error says may stand there] */
+const CHOICES = [
+  [
+    '/gi-4over6:softwire/aftr/route-source',
+    'client-identity',
+    'one of password, certificate-fingerprint, bgp-neighbor',
+  ],
+  ['/ietf-subscribed-notifications:establish-subscription/input', 'target', 'one of stream, ietf-yang-push:datastore'],
+] as const;
+for (const [parent, choice, words] of CHOICES) {
+  test(`an error says what the choice ${choice} is between`, () =>
+    assert.is(oneOfChoice(schema.find(parent) ?? schema.root, choice), `${words} (choice ${choice})`));
+}
+
+test('RFC 7950 §15.6: the words of a refused configuration name the nodes, too', () =>
+  program.run(async ({ curl }) => {
+    const body = JSON.stringify({ 'gi-4over6:route-source': [{ name: 's', 'gateway-ipv6-address': GATEWAY }] });
+    const reply = await curl('/restconf/data/gi-4over6:softwire/aftr=a', { method: 'POST', body });
+    assert.match(
+      reply.body,
+      oneOfChoice(schema.find('/gi-4over6:softwire/aftr/route-source') ?? schema.root, 'client-identity'),
     );
   }));
 
