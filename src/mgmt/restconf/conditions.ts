@@ -69,6 +69,18 @@ export function requireUnchanged(
   }
 }
 
+/** Of what has this one tag and no time. @throws RestconfFault 412 */
+export function requireTag({ ifMatch }: Conditions, tag: string): void {
+  if (ifMatch !== undefined && !isAmong(ifMatch, [tag], false)) {
+    throw failed(`If-Match ${ifMatch}: the entity-tag is ${tag}`);
+  }
+}
+
+/** Whether the client has what has this tag. */
+export function sameTag({ ifNoneMatch }: Conditions, tag: string): boolean {
+  return ifNoneMatch !== undefined && isAmong(ifNoneMatch, [tag], true);
+}
+
 /** Of an operation or action, which has no representation, so that no entity-tag is its own (§13.1.1). @throws RestconfFault 412 */
 export function requireNoMatch({ ifMatch }: Conditions): void {
   if (ifMatch === undefined) return;

@@ -70,7 +70,7 @@ function fixedPaths(): [string, Json][] {
   const period = ['start-time', 'stop-time', 'filter'];
   return [
     [HOST_META, open(plainReads('Where RESTCONF is', { 'application/xrd+xml': {} }, []))],
-    [OPENAPI, plainReads('This description', { 'application/json': { schema: OBJECT } }, [])],
+    [OPENAPI, plainReads('This description', { 'application/json': { schema: OBJECT } }, ['304', '412'])],
     [ROOT, read('The API')],
     [`${ROOT}/yang-library-version`, read('Revision of the YANG library')],
     [`${ROOT}/operations`, read('Names of all operations')],
@@ -78,7 +78,7 @@ function fixedPaths(): [string, Json][] {
       `${ROOT}/modules/{file}`,
       {
         ...path('file', 'NAME.yang or NAME@REVISION.yang, as the YANG library gives them'),
-        ...plainReads('Text of a YANG module', { 'application/yang': text }, ['403', '404']),
+        ...plainReads('Text of a YANG module', { 'application/yang': text }, ['304', '403', '404', '412']),
       },
     ],
     ...(['json', 'xml'] as const).map((encoding): [string, Json] => [
