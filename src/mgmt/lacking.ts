@@ -29,6 +29,36 @@ export function missingChoices(node: DataNode): string[] {
   return [...needed].filter((choice) => lacksChoice(node, choice));
 }
 
+/** What may stand for a choice that a fault is about, in words; undefined where it is about none. */
+export function choiceInWords(root: SchemaNode, { path, choice }: Missing): string | undefined {
+  const parent = nodesOnTheWay(root, path).pop();
+  return choice === undefined || !parent ? undefined : oneOfChoice(parent, choice);
+}
+
+/** Of each case the nodes that it needs, or else all, nested choices aside. */
+export function oneOfChoice(parent: SchemaNode, choice: string): string {
+  const cases = new Map<string, SchemaNode[]>();
+  for (const child of parent.children) {
+    const [last] = child.dump.choices?.slice(-1) ?? [];
+    if (last?.[0] === choice) cases.set(last[1], [...(cases.get(last[1]) ?? []), child]);
+  }
+  const names = [...cases.values()].map((nodes) => {
+    const needed = nodes.filter(({ dump }) => dump.mandatory);
+    return (needed.length > 0 ? needed : nodes).map(({ qualifiedName }) => qualifiedName).join(' and ');
+  });
+  return `one of ${names.join(', ')} (choice ${choice})`;
+}
+
+/** The mandatory children that a node lacks, and what is there below it likewise (§7.6.5, §7.14.2). */
+export function missingBelow(node: DataNode): { readonly parent: DataNode; readonly name: string }[] {
+  const { children } = node.schema;
+  const own = children.filter((child) => child.dump.mandatory && lacksNode(node, child));
+  return [
+    ...own.map((child) => ({ parent: node, name: child.qualifiedName })),
+    ...[...node.childMap.values()].filter(({ schema }) => !schema.isLeaf).flatMap(missingBelow),
+  ];
+}
+
 /** A choice in a case counts only where something of that case is there. */
 function mandatoryChoices(node: DataNode, { dump: { choices = [] } }: SchemaNode): string[] {
   return choices.flatMap(([name, , isMandatory], level) =>

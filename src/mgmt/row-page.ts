@@ -16,6 +16,7 @@ import { orphan } from './defaults.ts';
 import type { Cursor, PageRequest, SortOrder } from './page.ts';
 import { compareValues, cursorNotFound, offsetOutOfRange, printCursor, sortLeaf } from './page.ts';
 import { leafText } from './row-leaf.ts';
+import { Smallest } from './smallest.ts';
 
 /** Rows that go out at once; whoever wants more follows the cursor. */
 export const MAX_PAGE_ROWS = 10_000;
@@ -148,7 +149,7 @@ class RowPageFinder {
     const order = (a: Sortable, b: Sortable) =>
       sign * (compareValues(a.value, b.value, sort) || a.row.number - b.row.number);
     const behind = new Smallest(order, offset + limit + 1);
-    const before = new Smallest((a, b) => order(b, a), limit);
+    const before = new Smallest<Sortable>((a, b) => order(b, a), limit);
     let count = 0;
     const textOf = this.#valueOf(sort);
     await this.#walk(false, undefined, (row) => {
@@ -158,10 +159,10 @@ class RowPageFinder {
       else behind.add(item);
       return true;
     });
-    const found = behind.items().slice(offset);
-    const skipped = behind.items().slice(0, offset);
+    const found = await behind.take();
+    const skipped = found.splice(0, offset);
     if (skipped.length < offset) throw offsetOutOfRange(offset, count);
-    const earlier = first ? before.items() : skipped.reverse().slice(0, limit);
+    const earlier = first ? await before.take() : skipped.slice(-limit).reverse();
     const rows = found.slice(0, limit).map(({ row }) => row);
     const passed = first ? before.count : offset;
     return {
@@ -299,33 +300,4 @@ function numberOfText(key: string): number {
 interface Sortable {
   readonly row: SealedRow;
   readonly value: string | undefined;
-}
-
-/** The first of many items in an order, as many as are asked for; twice as many are kept at most. */
-class Smallest {
-  readonly #order: (a: Sortable, b: Sortable) => number;
-  readonly #most: number;
-  #items: Sortable[] = [];
-  /** Nothing behind it is among them. */
-  #last: Sortable | undefined;
-  /** How many were added. */
-  count = 0;
-
-  constructor(order: (a: Sortable, b: Sortable) => number, most: number) {
-    this.#order = order;
-    this.#most = most;
-  }
-
-  add(item: Sortable): void {
-    this.count++;
-    if (this.#last && this.#order(item, this.#last) > 0) return;
-    this.#items.push(item);
-    if (this.#items.length < 2 * this.#most + 64) return;
-    this.#items = this.items();
-    this.#last = this.#items[this.#most - 1];
-  }
-
-  items(): Sortable[] {
-    return [...this.#items].sort(this.#order).slice(0, this.#most);
-  }
 }

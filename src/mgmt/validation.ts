@@ -13,7 +13,7 @@ import { ManagementError } from '../state/errors.ts';
 import { checkBindingLeaf } from '../state/model.generated.ts';
 import type { TreeValidation, ValueCheck } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
-import { lackingPaths } from './lacking.ts';
+import { choiceInWords, lackingPaths } from './lacking.ts';
 import { isTooLongPath, LONGEST_PATH_OCTETS } from './path-texts.ts';
 import { writeXml } from './xml-data.ts';
 import { withModuleNames } from './xpath/module-names.ts';
@@ -141,7 +141,10 @@ export function treeValidation(context: YangContext): TreeValidation {
   return (tree) => {
     const faults = context.validateConfig([...writeXml(tree.children())].join(''));
     const places = instancePlaces(tree, faults);
-    return faults.map((fault, index) => toError({ ...fault, path: places[index] ?? fault.path }));
+    return faults.map((fault, index) => {
+      const words = choiceInWords(tree.schema, { path: fault.path, choice: choiceOf(fault) });
+      return toError({ ...fault, path: places[index] ?? fault.path }, words && `expected ${words}`);
+    });
   };
 }
 
@@ -151,20 +154,23 @@ function instancePlaces(tree: DataNode, faults: readonly ValidationFault[]): (st
   return faults.map((fault) => {
     const { code, path, message } = fault;
     if (!MISSING.includes(code)) return undefined;
-    const choice = code === 'mandatory-choice' ? infoOf(fault)?.['missing-choice'] : undefined;
     const key = `${path} ${message}`;
-    const left = found.get(key) ?? lackingPaths(tree, { path, choice: choice?.toString() });
+    const left = found.get(key) ?? lackingPaths(tree, { path, choice: choiceOf(fault) });
     found.set(key, left);
     return left.shift();
   });
 }
 
+function choiceOf(fault: ValidationFault): string | undefined {
+  return fault.code === 'mandatory-choice' ? infoOf(fault)?.['missing-choice']?.toString() : undefined;
+}
+
 const MISSING: readonly string[] = ['mandatory', 'mandatory-choice', 'too-few'];
 
-function toError(fault: ValidationFault): ManagementError {
+function toError(fault: ValidationFault, message = fault.message): ManagementError {
   const [tag, appTag] = TAGS[fault.code] ?? ['operation-failed'];
   return new ManagementError(tag, {
-    message: fault.message,
+    message,
     path: fault.path === '' ? undefined : fault.path,
     appTag: fault.appTag ?? appTag,
     info: infoOf(fault),

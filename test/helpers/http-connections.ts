@@ -106,6 +106,8 @@ export interface Answer {
 export interface Asked {
   write(octets: string | Uint8Array): void;
   end(octets?: string): void;
+  /** Whether the body is asked for (RFC 9110 §15.2.1). */
+  readonly isInvited: boolean;
   /** Whether an answer has begun. */
   readonly isAnswered: boolean;
   /** Whether the stream is closed, by either side. */
@@ -151,6 +153,10 @@ function ask(session: ClientHttp2Session, fields: OutgoingHttpHeaders, isWhole: 
   let status = 0;
   let headers: Readonly<Record<string, unknown>> = {};
   let body = '';
+  let isInvited = false;
+  stream.on('continue', () => {
+    isInvited = true;
+  });
   stream.setEncoding('utf8').on('error', () => undefined);
   stream.on('response', (found) => {
     status = Number(found[':status']);
@@ -166,6 +172,9 @@ function ask(session: ClientHttp2Session, fields: OutgoingHttpHeaders, isWhole: 
   return {
     write: (octets) => void stream.write(octets),
     end: (octets = '') => void stream.end(octets),
+    get isInvited() {
+      return isInvited;
+    },
     get isAnswered() {
       return status !== 0;
     },

@@ -3,7 +3,9 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { oneOfChoice } from '../../src/mgmt/lacking.ts';
 import type { SchemaNode } from '../../src/state/schema.ts';
+import { outcome } from '../helpers/netconf-client.ts';
 import { edit, NC_PREFIX } from '../helpers/netconf-requests.ts';
 import type { ProgramBox } from '../helpers/restconf-program.ts';
 import { startProgram, xmlOf } from '../helpers/restconf-program.ts';
@@ -298,6 +300,30 @@ test('N54: of several entries the one without its choice is named', () =>
     );
   }));
 
+/** [parent of the choice, its name, what an error says may stand there] */
+const CHOICES = [
+  [
+    '/gi-4over6:softwire/aftr/route-source',
+    'client-identity',
+    'one of password, certificate-fingerprint, bgp-neighbor',
+  ],
+  ['/ietf-subscribed-notifications:establish-subscription/input', 'target', 'one of stream, ietf-yang-push:datastore'],
+] as const;
+for (const [parent, choice, words] of CHOICES) {
+  test(`an error says what the choice ${choice} is between`, () =>
+    assert.is(oneOfChoice(schema.find(parent) ?? schema.root, choice), `${words} (choice ${choice})`));
+}
+
+test('RFC 7950 §15.6: the words of a refused configuration name the nodes, too', () =>
+  program.run(async ({ curl }) => {
+    const body = JSON.stringify({ 'gi-4over6:route-source': [{ name: 's', 'gateway-ipv6-address': GATEWAY }] });
+    const reply = await curl('/restconf/data/gi-4over6:softwire/aftr=a', { method: 'POST', body });
+    assert.match(
+      reply.body,
+      oneOfChoice(schema.find('/gi-4over6:softwire/aftr/route-source') ?? schema.root, 'client-identity'),
+    );
+  }));
+
 /** Input of operations and actions without a mandatory choice. */
 const INPUTS = [
   ['establish-subscription', '', {}, 'target'],
@@ -316,6 +342,36 @@ for (const [name, xml, json, choice] of INPUTS) {
         ofXml(await netconf.rpc(`<${name} xmlns="urn:ietf:params:xml:ns:yang:${module}">${xml}</${name}>`)),
         expected,
       );
+    }));
+}
+
+/** [operation with its module, input over RESTCONF, the node that it lacks] */
+const LACKING_INPUTS = [
+  ['ietf-subscribed-notifications:delete-subscription', {}, 'id'],
+  ['ietf-subscribed-notifications:kill-subscription', {}, 'id'],
+  ['ietf-yang-push:resync-subscription', {}, 'id'],
+  ['ietf-nmda-compare:compare', { target: 'ietf-datastores:candidate' }, 'source'],
+  ['ietf-nmda-compare:compare', { source: 'ietf-datastores:candidate' }, 'target'],
+  ['gi-4over6:get-version', {}, 'version'],
+  ['gi-4over6:roll-back', {}, 'version'],
+  ['gi-4over6:lookup-address', {}, 'ipv4-address'],
+] as const;
+for (const [operation, input, name] of LACKING_INPUTS) {
+  test(`${operation} of ${JSON.stringify(input)} lacks ${name} over both faces (RFC 7950 §7.14.2)`, () =>
+    program.run(async ({ curl, netconf }) => {
+      const [module = '', local = ''] = operation.split(':');
+      const body = JSON.stringify({ [`${module}:input`]: input });
+      const reply = await curl(`/restconf/operations/${operation}`, { method: 'POST', body });
+      assert.equal([reply.status, reply.tag], [400, 'missing-element'], reply.body);
+      const [error] = JSON.parse(reply.body)['ietf-restconf:errors'].error;
+      assert.equal([error['error-path'], error['error-info']], [`/${operation}`, { 'bad-element': name }]);
+      const namespace = schema.module(module)?.namespace ?? '';
+      const leaves = Object.entries(input).map(([leaf, value]) => `<${leaf}>${value}</${leaf}>`);
+      const prefixes = 'xmlns:ietf-datastores="urn:ietf:params:xml:ns:yang:ietf-datastores"';
+      const rpc = `<${local} xmlns="${namespace}" ${prefixes}>${leaves.join('')}</${local}>`;
+      const told = await netconf.rpc(rpc);
+      assert.is(outcome(told), 'missing-element', told);
+      assert.match(told, `<bad-element>${name}</bad-element>`);
     }));
 }
 

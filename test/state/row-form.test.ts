@@ -29,6 +29,7 @@ const rows = [
   ['learned', { ...plain, origin: 'learned' }, `0109${GATEWAY}01`],
   ['with an AFTR address', { ...plain, aftrIpv6Address: Buffer.from(AFTR, 'hex') }, `010b${GATEWAY}${AFTR}00`],
   ['with a description', { ...plain, description: 'Zürich' }, `010d${GATEWAY}00075ac3bc7269636800`],
+  ['with a mark at its beginning', { ...plain, description: '\ufeffx' }, `010d${GATEWAY}0004efbbbf7800`],
   ['with an empty description', { ...plain, description: '' }, `010d${GATEWAY}000000`],
   [
     'with everything',

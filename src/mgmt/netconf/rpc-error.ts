@@ -4,6 +4,7 @@ import { damageRefusal } from '../../state/damage.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
 import { structureXml } from '../error-structure.ts';
+import { shortened, shownPath } from '../shortened.ts';
 import { escapeAttribute, escapeText } from '../xml.ts';
 import { NETCONF_NAMESPACE } from '../xml-data.ts';
 
@@ -20,11 +21,9 @@ function ownMistake(): ManagementError {
   return new ManagementError('operation-failed', { message: 'the server failed while it carried out the operation' });
 }
 
-/** Characters of a message or a name in an error, which may quote what the client sent; a path of more is left out. */
-const LONGEST = 1_024;
-
 function renderOne(fault: ManagementError, schema: Schema): string {
-  const { type, tag, appTag, path, message, info, structure } = fault;
+  const { type, tag, appTag, message, info, structure } = fault;
+  const path = shownPath(fault.path);
   const infos = Object.entries(info).flatMap(([name, value]) =>
     [value].flat().map((text) => renderInfo(name, text, schema)),
   );
@@ -35,7 +34,7 @@ function renderOne(fault: ManagementError, schema: Schema): string {
     element('error-tag', tag) +
     element('error-severity', 'error') +
     (appTag === undefined ? '' : element('error-app-tag', appTag)) +
-    (path === undefined || path === '' || path.length > LONGEST ? '' : renderPath('error-path', path, schema)) +
+    (path === undefined ? '' : renderPath('error-path', path, schema)) +
     `<error-message xml:lang="en">${escapeText(shortened(message))}</error-message>` +
     (infos.length === 0 ? '' : `<error-info>${infos.join('')}</error-info>`) +
     '</rpc-error>'
@@ -47,11 +46,6 @@ function renderInfo(name: string, text: string, schema: Schema): string {
   const inYang = `${name} xmlns="${YANG_NAMESPACE}"`;
   if (name === 'non-unique') return renderPath(name, shortened(text), schema, inYang);
   return `<${name === 'missing-choice' ? inYang : name}>${escapeText(shortened(text))}</${name}>`;
-}
-
-function shortened(text: string): string {
-  // A pair of surrogates stays together.
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, '')}...`;
 }
 
 function element(name: string, text: string): string {

@@ -69,7 +69,25 @@ export function requireUnchanged(
   }
 }
 
-/** The same and step 3, for methods that change something. @throws RestconfFault as `requireUnchanged` */
+/** Of what has this one tag and no time. @throws RestconfFault 412 */
+export function requireTag({ ifMatch }: Conditions, tag: string): void {
+  if (ifMatch !== undefined && !isAmong(ifMatch, [tag], false)) {
+    throw failed(`If-Match ${ifMatch}: the entity-tag is ${tag}`);
+  }
+}
+
+/** Whether the client has what has this tag. */
+export function sameTag({ ifNoneMatch }: Conditions, tag: string): boolean {
+  return ifNoneMatch !== undefined && isAmong(ifNoneMatch, [tag], true);
+}
+
+/** Of an operation or action, which has no representation, so that no entity-tag is its own (§13.1.1). @throws RestconfFault 412 */
+export function requireNoMatch({ ifMatch }: Conditions): void {
+  if (ifMatch === undefined) return;
+  throw failed(`If-Match ${ifMatch}: an operation has no entity-tag, and is not carried out under that condition`);
+}
+
+/** The same as `requireUnchanged` and step 3, for methods that change something. @throws RestconfFault as `requireUnchanged` */
 export function requireConditions(conditions: Conditions, edition: Edition | undefined, exists: boolean): void {
   requireUnchanged(conditions, edition, exists, FORMS);
   const { ifNoneMatch } = conditions;

@@ -20,7 +20,7 @@ import { RestconfFault } from './fault.ts';
 import type { HeldBody } from './held-bodies.ts';
 import { HeldBodies } from './held-bodies.ts';
 import { LIMITS } from './limits.ts';
-import { refuseExpectation } from './refusals.ts';
+import { refuseExpectation, refuseTunnel } from './refusals.ts';
 
 /** How often times are looked at, at the most and at the least. */
 const SWEEP_MS = { shortest: 10, longest: 500 };
@@ -57,6 +57,8 @@ export class Connections {
   /** By TLS socket, and by session of HTTP/2. */
   readonly #known = new WeakMap<object, Connection>();
   readonly #held = new WeakMap<Request, HeldBody>();
+  /** Requests whose client sends the body when it is told to, or when it is tired of waiting. */
+  readonly #expectant = new WeakMap<Request, Http2ServerResponse | ServerResponse>();
   readonly #sweep: NodeJS.Timeout;
   #refused = 0;
   #displaced = 0;
@@ -83,6 +85,11 @@ export class Connections {
       maxHeaderSize: LIMITS.parsedOctets,
     });
     server.on('checkExpectation', refuseExpectation);
+    server.on('connect', refuseTunnel);
+    server.on('checkContinue', (request: Request, response: Http2ServerResponse | ServerResponse) => {
+      this.#expectant.set(request, response);
+      server.emit('request', request, response);
+    });
     server.on('connection', (socket: Socket) => this.#accept(socket));
     server.prependListener('secureConnection', (socket: TLSSocket) => this.#know(socket, socket));
     server.on('session', (session) => {
@@ -121,8 +128,12 @@ export class Connections {
     throw new RestconfFault(400, 'malformed-message', { type: 'transport', message }, { connection: 'close' });
   }
 
-  /** Counts what the body of a request takes until it is answered; see HeldBodies. */
+  /**
+   * From here on the body of a request is taken, and its client told so who waits for that (RFC 9110 §10.1.1); what it takes until the
+   * request is answered is counted, see HeldBodies.
+   */
   hold(request: Request, giveUp: () => void): HeldBody {
+    this.#expectant.get(request)?.writeContinue();
     const connection = this.of(request);
     const held = this.#bodies.join(connection ?? request, connection?.source ?? '', giveUp);
     this.#held.set(request, held);

@@ -24,8 +24,16 @@ const MODULE = 'ietf-datastores';
  * @throws RestconfFault 404 for any that is not there, startup when it is off included
  */
 export function datastoreNamed(name: string, schema: Schema): DatastoreResource {
+  const known = datastoresOf(schema);
+  const found = known.find((datastore) => identityOf(datastore) === name);
+  if (found) return found;
+  throw notFound(`there is no datastore '${name}'; known here: ${known.map(identityOf).join(', ')}`);
+}
+
+/** Those that are there. */
+export function datastoresOf(schema: Schema): readonly DatastoreResource[] {
   const features = schema.module('ietf-netconf')?.features ?? [];
-  const known: readonly DatastoreResource[] = [
+  return [
     { name: 'running', isEditable: features.includes('writable-running') },
     { name: 'candidate', isEditable: true },
     // It is copied to.
@@ -33,11 +41,11 @@ export function datastoreNamed(name: string, schema: Schema): DatastoreResource 
     { name: 'intended', isEditable: false },
     { name: 'operational', isEditable: false },
   ];
-  const found = known.find((datastore) => `${MODULE}:${datastore.name}` === name);
-  if (found) return found;
-  throw notFound(
-    `there is no datastore '${name}'; known here: ${known.map((one) => `${MODULE}:${one.name}`).join(', ')}`,
-  );
+}
+
+/** The name with its module, as it stands in a path. */
+export function identityOf({ name }: DatastoreResource): string {
+  return `${MODULE}:${name}`;
 }
 
 /** The segments of the datastore below `{+restconf}`. */

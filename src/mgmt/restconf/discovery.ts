@@ -8,7 +8,9 @@ import { notFound } from './fault.ts';
 import type { Encoding } from './media.ts';
 import type { Reply } from './reply.ts';
 import { dataReply, RESTCONF_NAMESPACE } from './reply.ts';
+import type { Conditions } from './request.ts';
 import { operationsOf, ROOT } from './request.ts';
+import { tagged, textReply } from './text-reply.ts';
 
 /** Revision of ietf-yang-library that is served (§3.3.3). */
 export const YANG_LIBRARY_VERSION = '2019-01-04';
@@ -51,17 +53,18 @@ export function operationsResource(encoding: Encoding, schema: Schema): Reply {
 
 /**
  * The text of a module that is loaded (§3.7), for who may ask for it by get-schema (RFC 6022 §3.1).
- * @throws ManagementError access-denied; RestconfFault 404 when it is not loaded
+ * @throws ManagementError access-denied; RestconfFault 404 when it is not loaded, 412
  */
 export function moduleText(
   operations: Pick<RestconfOperations, 'authorizeOperation' | 'moduleText'>,
   caller: Caller,
   { name, revision }: { readonly name: string; readonly revision: string | undefined },
+  conditions: Conditions,
 ): Reply {
   operations.authorizeOperation(caller, 'ietf-netconf-monitoring', 'get-schema');
   try {
     const text = operations.moduleText(name, revision, 'yang');
-    return { status: 200, headers: { 'content-type': 'application/yang' }, body: [text] };
+    return textReply(conditions, tagged(text), 'application/yang');
   } catch (error) {
     if (error instanceof ManagementError && error.tag === 'invalid-value') throw notFound(error.message);
     throw error;

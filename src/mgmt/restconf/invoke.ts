@@ -3,11 +3,12 @@
 import { DataNode } from '../../state/data.ts';
 import type { Caller } from '../../state/request.ts';
 import type { SchemaNode } from '../../state/schema.ts';
-import { requireChoices } from '../missing-input.ts';
+import { requireInput } from '../missing-input.ts';
 import { pathSelection } from '../selection.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { readBody } from './body.ts';
+import { requireNoMatch } from './conditions.ts';
 import { subscriptionOperation } from './dynamic-subscription.ts';
 import { notFound } from './fault.ts';
 import type { Reply } from './reply.ts';
@@ -19,7 +20,7 @@ import { buildPath, findNode } from './target.ts';
 
 /**
  * Runs it: 200 with the output, or 204 without any.
- * @throws RestconfFault 404 when the action's parent is not there; ManagementError for a wrong input, or of the operation
+ * @throws RestconfFault 404 when the action's parent is not there, 412 for If-Match; ManagementError for a wrong input, or of the operation
  */
 export async function invoke(
   operations: RestconfOperations,
@@ -36,7 +37,8 @@ export async function invoke(
     throw notFound(`there is no ${printDataPath(steps)} with an action ${schema.name}`);
   }
   if (schema.kind === 'rpc') operations.authorizeOperation(caller, schema.module, schema.name);
-  requireChoices(target, input);
+  requireInput(target, input);
+  requireNoMatch(request.conditions);
   const subscribing = subscriptionOperation(schema);
   if (subscribing) return subscribing(operations, caller, input, request);
   const { output, rows, close } = await operations.action(caller, target, input);

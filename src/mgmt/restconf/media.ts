@@ -97,9 +97,9 @@ export function errorEncoding(headers: Headers): Encoding {
 
 /** @throws RestconfFault 406 when the client takes no event stream (RFC 8040 §6.3) */
 export function requireEventStream(headers: Headers): void {
-  const accept = header(headers, 'accept') ?? '';
-  if (accept.trim() === '' || quality(acceptedRanges(headers), EVENT_STREAM) > 0) return;
-  throw notAcceptable(`Accept '${accept}': this is a stream of ${EVENT_STREAM}`);
+  const ranges = acceptedRanges(headers);
+  if (ranges.length === 0 || quality(ranges, EVENT_STREAM) > 0) return;
+  throw notAcceptable(`Accept '${header(headers, 'accept')}': this is a stream of ${EVENT_STREAM}`);
 }
 
 /**
@@ -125,15 +125,16 @@ function notAcceptable(message: string): RestconfFault {
   return new RestconfFault(406, 'invalid-value', { message });
 }
 
+/** None where the client does not mind; empty elements of the list count for nothing (RFC 9110 §5.6.1.2). */
 function acceptedRanges(headers: Headers): readonly MediaRange[] {
-  return (header(headers, 'accept') ?? '').split(',').map(parseRange);
+  const elements = (header(headers, 'accept') ?? '').split(',');
+  return elements.filter((element) => element.trim() !== '').map(parseRange);
 }
 
 function preferredEncoding(headers: Headers): Encoding | undefined {
   const fallback = requestEncoding(headers);
-  const accept = header(headers, 'accept');
-  if (accept === undefined || accept.trim() === '') return fallback;
   const ranges = acceptedRanges(headers);
+  if (ranges.length === 0) return fallback;
   const [json, xml] = [quality(ranges, MEDIA_TYPES.json), quality(ranges, MEDIA_TYPES.xml)];
   if (json === 0 && xml === 0) return undefined;
   if (json === xml) return fallback;

@@ -139,8 +139,9 @@ export function invocation(node: SchemaNode): Json {
   const wrapped = (kind: string) => {
     const inner = node.children.find((child) => child.kind === kind && child.children.length > 0);
     const name = `${node.module}:${kind}`;
-    return inner && { type: 'object', required: [name], properties: { [name]: objectSchema(inner) } };
+    return inner && { type: 'object', required: [name], properties: { [name]: parameters(inner) } };
   };
+  const hasToCome = node.children.some((child) => child.kind === 'input' && child.children.some(isNeeded));
   const [input, output] = [wrapped('input'), wrapped('output')];
   const refusals = [...EVERY, ...OF_BODIES, '403', '404', '409', '412', '500'];
   const responses = {
@@ -148,8 +149,25 @@ export function invocation(node: SchemaNode): Json {
     204: { description: 'Done' },
     ...failures(refusals),
   };
-  const requestBody = input && { requestBody: { content: json(input) } };
+  const requestBody = input && { requestBody: { required: hasToCome, content: json(input) } };
   return { options: options(node.name), post: { ...said(node), ...requestBody, responses } };
+}
+
+/** What goes into an operation, or comes out of it. */
+function parameters(node: SchemaNode): Json {
+  const needed = node.kind === 'input' ? mandatoryIn(node) : [];
+  return { ...objectSchema(node), ...(needed.length > 0 && { required: needed }) };
+}
+
+/** Names of children that must be there whatever else is (RFC 7950 §7.14.2). */
+function mandatoryIn({ children }: SchemaNode): string[] {
+  return children.filter(({ dump }) => dump.mandatory && !dump.choices).map(({ qualifiedName }) => qualifiedName);
+}
+
+/** Whether it, or another case of its choice, must be there (RFC 7950 §7.9.4). */
+function isNeeded({ dump: { mandatory = false, choices = [] } }: SchemaNode): boolean {
+  const [choice] = choices;
+  return choice ? choice[2] : mandatory;
 }
 
 function summaryOf(node: SchemaNode | undefined): string {

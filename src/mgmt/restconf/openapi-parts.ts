@@ -1,5 +1,7 @@
 /** The parts of the OpenAPI description that do not come from the model: parameters, refusals and their body. */
 
+import type { DatastoreResource } from './datastore-resource.ts';
+import { identityOf } from './datastore-resource.ts';
 import { MEDIA_TYPES } from './media.ts';
 import type { Json } from './openapi-schema.ts';
 
@@ -52,17 +54,19 @@ export const PARAMETERS: Json = Object.fromEntries([
   parameter('if-modified-since', 'Only when there was a commit since (RFC 9110 §13.1.3)'),
   parameter('if-unmodified-since', 'Only when there was none since (RFC 9110 §13.1.4)'),
   parameter('edit-comment', 'Goes on record with the edit'),
-  [
-    'datastore',
-    {
-      name: 'datastore',
-      in: 'path',
-      required: true,
-      description: 'A datastore of NMDA (RFC 8527 §3.1); running and candidate are edited',
-      schema: oneOf(...['running', 'candidate', 'intended', 'operational'].map((name) => `ietf-datastores:${name}`)),
-    },
-  ],
 ]);
+
+/** The datastore in a path, of those that are there. */
+export function datastoreParameter(datastores: readonly DatastoreResource[]): Json {
+  const edited = datastores.filter(({ isEditable }) => isEditable).map(({ name }) => name);
+  return {
+    name: 'datastore',
+    in: 'path',
+    required: true,
+    description: `A datastore of NMDA (RFC 8527 §3.1); edits go to ${edited.join(' and ')}`,
+    schema: oneOf(...datastores.map(identityOf)),
+  };
+}
 
 const MEANINGS: Readonly<Record<string, string>> = {
   400: 'The request is wrong',

@@ -6,9 +6,10 @@
 
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import { STREAM } from '../events/streams.ts';
+import { datastoresOf } from './datastore-resource.ts';
 import { EVENT_STREAM } from './media.ts';
 import { dataMethods, invocation, OBJECT, plainReads } from './openapi-methods.ts';
-import { FAULTS, json, PARAMETERS, parameterNamed, RESPONSES } from './openapi-parts.ts';
+import { datastoreParameter, FAULTS, json, PARAMETERS, parameterNamed, RESPONSES } from './openapi-parts.ts';
 import type { Json } from './openapi-schema.ts';
 import { componentsOf, isData } from './openapi-schema.ts';
 import { HOST_META, OPENAPI, operationsOf, ROOT } from './request.ts';
@@ -43,7 +44,7 @@ export function openApi(schema: Schema): string {
         basic: { type: 'http', scheme: 'basic' },
         certificate: { type: 'mutualTLS', description: 'A client certificate that is mapped to a user' },
       },
-      parameters: PARAMETERS,
+      parameters: { ...PARAMETERS, datastore: datastoreParameter(datastoresOf(schema)) },
       responses: RESPONSES,
       schemas: {
         errors: FAULTS,
@@ -69,7 +70,7 @@ function fixedPaths(): [string, Json][] {
   const period = ['start-time', 'stop-time', 'filter'];
   return [
     [HOST_META, open(plainReads('Where RESTCONF is', { 'application/xrd+xml': {} }, []))],
-    [OPENAPI, plainReads('This description', { 'application/json': { schema: OBJECT } }, [])],
+    [OPENAPI, plainReads('This description', { 'application/json': { schema: OBJECT } }, ['304', '412'])],
     [ROOT, read('The API')],
     [`${ROOT}/yang-library-version`, read('Revision of the YANG library')],
     [`${ROOT}/operations`, read('Names of all operations')],
@@ -77,7 +78,7 @@ function fixedPaths(): [string, Json][] {
       `${ROOT}/modules/{file}`,
       {
         ...path('file', 'NAME.yang or NAME@REVISION.yang, as the YANG library gives them'),
-        ...plainReads('Text of a YANG module', { 'application/yang': text }, ['403', '404']),
+        ...plainReads('Text of a YANG module', { 'application/yang': text }, ['304', '403', '404', '412']),
       },
     ],
     ...(['json', 'xml'] as const).map((encoding): [string, Json] => [

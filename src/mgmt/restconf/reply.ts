@@ -10,6 +10,7 @@ import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
 import { structureJson, structureXml } from '../error-structure.ts';
 import type { Piece } from '../pause.ts';
+import { shortened, shownPath } from '../shortened.ts';
 import { escapeAttribute, escapeText } from '../xml.ts';
 import { writeXml } from '../xml-data.ts';
 import { RestconfFault } from './fault.ts';
@@ -130,18 +131,25 @@ function jsonErrors(error: ManagementError): string {
 
 /** The entries of the list `error` of an errors container. */
 export function jsonFaults(error: ManagementError): readonly Readonly<Record<string, unknown>>[] {
-  return error.faults.map((fault) => ({
-    'error-type': fault.type,
-    'error-tag': fault.tag,
-    ...(fault.appTag === undefined ? {} : { 'error-app-tag': fault.appTag }),
-    ...(fault.path ? { 'error-path': fault.path } : {}),
-    'error-message': fault.message,
-    ...infoMember(fault),
-  }));
+  return error.faults.map((fault) => {
+    const path = shownPath(fault.path);
+    return {
+      'error-type': fault.type,
+      'error-tag': fault.tag,
+      ...(fault.appTag === undefined ? {} : { 'error-app-tag': fault.appTag }),
+      ...(path === undefined ? {} : { 'error-path': path }),
+      'error-message': shortened(fault.message),
+      ...infoMember(fault),
+    };
+  });
 }
 
 function infoMember({ info, structure }: ManagementError): Readonly<Record<string, unknown>> {
-  const members = { ...info, ...(structure && structureJson(structure)) };
+  const texts = Object.entries(info).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? shortened(value) : value.map(shortened),
+  ]);
+  const members = { ...Object.fromEntries(texts), ...(structure && structureJson(structure)) };
   return Object.keys(members).length === 0 ? {} : { 'error-info': members };
 }
 
@@ -153,8 +161,11 @@ function xmlErrors(error: ManagementError, schema: Schema): string {
 export function xmlFaults(error: ManagementError, schema: Schema): string {
   const faults = error.faults.map((fault) => {
     const appTag = fault.appTag === undefined ? '' : leaf('error-app-tag', fault.appTag);
-    const path = fault.path ? leaf('error-path', fault.path, prefixesOf(fault.path, schema)) : '';
-    const info = Object.entries(fault.info).flatMap(([name, value]) => [value].flat().map((text) => leaf(name, text)));
+    const shown = shownPath(fault.path);
+    const path = shown === undefined ? '' : leaf('error-path', shown, prefixesOf(shown, schema));
+    const info = Object.entries(fault.info).flatMap(([name, value]) =>
+      [value].flat().map((text) => leaf(name, shortened(text))),
+    );
     if (fault.structure) info.push(structureXml(fault.structure, schema));
     return [
       '<error>',
@@ -162,7 +173,7 @@ export function xmlFaults(error: ManagementError, schema: Schema): string {
       leaf('error-tag', fault.tag),
       appTag,
       path,
-      leaf('error-message', fault.message),
+      leaf('error-message', shortened(fault.message)),
       info.length === 0 ? '' : `<error-info>${info.join('')}</error-info>`,
       '</error>',
     ].join('');

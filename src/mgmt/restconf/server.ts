@@ -44,6 +44,8 @@ import type { RestconfRequest } from './request.ts';
 import { allowHeaders, HOST_META, isOperationPath, parseRequest, splitTarget } from './request.ts';
 import type { Sender } from './send.ts';
 import { send } from './send.ts';
+import type { TaggedText } from './text-reply.ts';
+import { tagged, textReply } from './text-reply.ts';
 import { UserStreams } from './user-streams.ts';
 import { yangPatch } from './yang-patch.ts';
 
@@ -191,7 +193,7 @@ class RestconfFace {
   readonly #streams: OpenStreams;
   readonly #endless = new UserStreams();
   /** Made when it is asked for. */
-  #openApi: string | undefined;
+  #openApi: TaggedText | undefined;
   readonly #admitted = new WeakMap<Incoming, Admitted>();
 
   constructor(options: RestconfOptions) {
@@ -316,10 +318,10 @@ class RestconfFace {
       case 'host-meta':
         return hostMeta();
       case 'module':
-        return moduleText(operations, caller, resource);
+        return moduleText(operations, caller, resource, value.conditions);
       case 'openapi':
-        this.#openApi ??= openApi(operations.schema);
-        return { status: 200, headers: OPENAPI_HEADERS, body: [this.#openApi] };
+        this.#openApi ??= tagged(openApi(operations.schema));
+        return textReply(value.conditions, this.#openApi, 'application/json');
       case 'operations':
         return operationsResource(replyEncoding, operations.schema);
       case 'stream':
@@ -357,8 +359,6 @@ class RestconfFace {
     return { ...reply, headers };
   }
 }
-
-const OPENAPI_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache' };
 
 const BODILESS = ['GET', 'HEAD'];
 

@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BASIC, errorIn, openHttp2, openTls } from '../../helpers/http-connections.ts';
+import { BASIC, errorIn, openHttp2, openTls, until } from '../../helpers/http-connections.ts';
 import { startProgram } from '../../helpers/restconf-program.ts';
 
 const test = suite('restconf: message rules');
@@ -61,13 +61,52 @@ for (const [what, fields, version, octets, statuses] of framings) {
       await connection.timeToClose();
       const status = Number(connection.received.slice(9, 12));
       assert.ok(statuses.includes(status), connection.received);
-      if (status === 501 || status === 415) assert.match(connection.received, '<errors xmlns=');
-      else if (!isGood) assert.match(connection.received, '"error-tag":"malformed-message"');
+      if (!isGood) assert.match(connection.received, '<errors xmlns=');
+      if (status === 400) assert.match(connection.received, '<error-tag>malformed-message</error-tag>');
       const exists = (await curl(AFTR)).status;
       // A content coding changes no framing: what follows is a request.
       assert.is(exists, status === 415 ? 404 : 200);
     }));
 }
+
+const PUT = [`PUT ${AFTR}/enabled HTTP/1.1`, 'Host: a', `Content-Type: ${JSON_TYPE}`, 'Expect: 100-continue'];
+const AS_ADMIN = `Authorization: ${BASIC}`;
+/** [what, header fields, status] */
+const uninvited: readonly (readonly [string, readonly string[], number])[] = [
+  ['nobody', [LENGTH], 401],
+  ['a body that is too large', [AS_ADMIN, 'Content-Length: 999999999999'], 413],
+  ['a media type that is not taken', [AS_ADMIN, 'Content-Type: text/plain', LENGTH], 415],
+  ['a content coding', [AS_ADMIN, 'Content-Encoding: gzip', LENGTH], 415],
+];
+for (const [what, fields, status] of uninvited) {
+  test(`R69: ${what} with Expect: 100-continue is ${status} without being asked for the body (RFC 9110 §10.1.1)`, () =>
+    program.run(async ({ port }) => {
+      const connection = await openTls(port);
+      const isTyped = fields.some((field) => field.startsWith('Content-Type'));
+      const head = PUT.filter((field) => !isTyped || !field.startsWith('Content-Type'));
+      connection.write(`${[...head, ...fields].join('\r\n')}\r\n\r\n`);
+      // What comes behind would be the body to one, a request to another.
+      await connection.timeToClose();
+      assert.match(connection.received, new RegExp(`^HTTP/1.1 ${status} `));
+    }));
+}
+
+test('R69: a body that is taken is asked for, over both versions of HTTP', () =>
+  program.run(async ({ port, curl }) => {
+    const connection = await openTls(port);
+    connection.write(`${[...PUT, AS_ADMIN, LENGTH, 'Connection: close'].join('\r\n')}\r\n\r\n`);
+    await until(() => connection.received.startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
+    connection.write(BODY);
+    await connection.timeToClose();
+    assert.match(connection.received, 'HTTP/1.1 201 Created');
+    const client = await openHttp2(port);
+    const asked = client.ask(`${AFTR}/enabled`, { ':method': 'PUT', expect: '100-continue' }, false);
+    await until(() => asked.isInvited);
+    asked.end('{"gi-4over6:enabled":true}');
+    assert.is((await asked.answer).status, 204);
+    client.end();
+    assert.is((await curl(`${AFTR}/enabled`)).body, '{"gi-4over6:enabled":true}');
+  }));
 
 test('R13: a content coding over HTTP/2 is 415 and says what is taken (RFC 9110 §12.5.3)', () =>
   program.run(async ({ port }) => {

@@ -52,6 +52,21 @@ test('R66: each module of the library, imported ones too, comes from its locatio
     assert.ok(plain(got).includes(text.trim()), 'the same text over both faces');
   }));
 
+for (const path of ['/restconf/modules/gi-4over6.yang', '/restconf/openapi.json']) {
+  test(`${path} has an entity-tag of its own, which no commit changes`, () =>
+    program.run(async ({ curl, merge }) => {
+      const ask = (...headers: string[]) => curl(path, { headers: ['Accept: */*', ...headers] });
+      const { etag = '' } = (await ask()).headers;
+      assert.match(etag, /^"[\w-]{22}"$/);
+      await merge({ 'gi-4over6:softwire': { aftr: [{ name: 'a', 'hop-limit': 7 }] } });
+      const same = await ask(`If-None-Match: "x", W/${etag}`);
+      assert.equal([same.status, same.body, same.headers.etag], [304, '', etag]);
+      assert.is((await ask('If-None-Match: "x"')).status, 200);
+      assert.is((await ask(`If-Match: ${etag}`)).status, 200);
+      assert.equal((await ask('If-Match: "x"')).status, 412);
+    }));
+}
+
 /** What yangdump 2.13 cannot read, and who imports it: notifications inside lists (RFC 7950 §7.16), require-instance of a leafref (§9.9.3). */
 const BEYOND_YANGDUMP = [
   'gi-4over6-alarms',

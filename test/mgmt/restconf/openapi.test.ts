@@ -22,13 +22,17 @@ const program = await startProgram();
 const PATH = '/restconf/openapi.json';
 
 interface Operation {
+  readonly requestBody?: { readonly required?: boolean; readonly content?: Content };
   readonly responses: Readonly<Record<string, { readonly $ref?: string; readonly content?: Content }>>;
 }
 type Content = Readonly<Record<string, { readonly schema?: unknown }>>;
 interface Description {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly responses: Readonly<Record<string, { readonly content?: Content }>> };
+  readonly components: {
+    readonly parameters: Readonly<Record<string, { readonly schema: { readonly enum?: readonly string[] } }>>;
+    readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
+  };
 }
 
 const METHODS = ['get', 'head', 'options', 'post', 'put', 'patch', 'delete'];
@@ -120,6 +124,40 @@ test('it is OpenAPI 3.1, for every user and for nobody else', () =>
       (await box.curl(PATH, { method: 'PUT', headers: [`Content-Type: ${JSON_TYPE}`], body: '{}' })).status,
       405,
     );
+  }));
+
+test('R62: the datastores of its parameter are those that answer', () =>
+  program.run(async (box) => {
+    const { components } = await described(box);
+    const names = ['running', 'candidate', 'intended', 'operational'].map((name) => `ietf-datastores:${name}`);
+    assert.equal(components.parameters.datastore?.schema.enum, names);
+    for (const name of names) assert.is((await box.curl(`/restconf/ds/${name}?depth=1`)).status, 200, name);
+    assert.is((await box.curl('/restconf/ds/ietf-datastores:startup?depth=1')).status, 404);
+  }));
+
+test('an operation whose input is said to need something refuses an empty one, and no other does for that', () =>
+  connected(async (box, client) => {
+    const { paths } = await described(box);
+    const prefix = '/restconf/operations/';
+    const needy: string[] = [];
+    for (const path of Object.keys(paths).filter((one) => one.startsWith(prefix))) {
+      // These end the program.
+      if (path.includes('ietf-system:')) continue;
+      const { required = false, content } = paths[path]?.post?.requestBody ?? {};
+      const module = path.slice(prefix.length).split(':')[0] ?? '';
+      const schema = content?.[JSON_TYPE]?.schema as
+        | { properties?: Record<string, { required?: string[] }> }
+        | undefined;
+      const names = schema?.properties?.[`${module}:input`]?.required ?? [];
+      const body = JSON.stringify({ [`${module}:input`]: {} });
+      const reply = await client.ask(path, { method: 'POST', headers: { 'content-type': JSON_TYPE }, body });
+      assert.is(reply.tag === 'missing-element', required, `${path}: ${reply.body}`);
+      if (required) needy.push(path);
+      if (!required || reply.body.includes('missing-choice')) continue;
+      const [error] = JSON.parse(reply.body)['ietf-restconf:errors'].error;
+      assert.ok(names.includes(error['error-info']['bad-element']), `${path}: ${reply.body}`);
+    }
+    assert.ok(needy.length > 5, needy.join(' '));
   }));
 
 test('it has the whole model: each node of each module, in data and in the datastores, and each operation', () =>

@@ -350,6 +350,17 @@ for (const [what, body, tag] of badBodies) {
     }));
 }
 
+test('an error is short, however long the text is that it is about', () =>
+  program.run(async ({ curl }) => {
+    const long = 'x'.repeat(300_000);
+    const bodies = [`{"gi-4over6:aftr":[{"name":"a","${long}":1}]}`, `{"gi-4over6:aftr":[{"name":"${long}"}]}`];
+    for (const body of bodies) {
+      const reply = await curl('/restconf/data/gi-4over6:softwire/aftr=a', { method: 'PATCH', body });
+      assert.is(reply.status, 400);
+      assert.ok(reply.body.length < 4096, `${reply.body.length} octets`);
+    }
+  }));
+
 test('R49: nested too deep is too big', () =>
   program.run(async ({ curl }) => {
     const body = `{"gi-4over6:aftr":${'['.repeat(100_000)}`;

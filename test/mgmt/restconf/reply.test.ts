@@ -56,6 +56,20 @@ const ERROR = new ManagementError(
   [new ManagementError('invalid-value', { message: 'second', type: 'protocol' })],
 );
 
+test('what is quoted of a client is cut, and a path that is longer left out, in both encodings', () => {
+  const long = 'x'.repeat(5_000_000);
+  const detail = { message: long, path: `/a:${long}`, info: { 'bad-element': long, 'non-unique': [long, 'y'] } };
+  const error = new ManagementError('unknown-element', detail, [new ManagementError('invalid-value', detail)]);
+  const json = [...(errorReply(error, 'json', schema).body ?? [])].join('');
+  const cut = `${'x'.repeat(1024)}...`;
+  const [first, second] = JSON.parse(json)['ietf-restconf:errors'].error;
+  assert.equal([first['error-message'], first['error-path'], second['error-message']], [cut, undefined, cut]);
+  assert.equal(first['error-info'], { 'bad-element': cut, 'non-unique': [cut, 'y'] });
+  const xml = [...(errorReply(error, 'xml', schema).body ?? [])].join('');
+  assert.match(xml, `<error-message>${cut}</error-message><error-info><bad-element>${cut}</bad-element>`);
+  assert.not.match(xml, 'error-path');
+});
+
 test('the whole body in JSON', () => {
   const reply = errorReply(ERROR, 'json', schema);
   assert.is(reply.status, 412);

@@ -228,6 +228,8 @@ test('insert and point', () => {
 });
 
 const accepts = [
+  [', ,', undefined, 'json'],
+  [`,${XML_TYPE},`, undefined, 'xml'],
   [undefined, undefined, 'json'],
   ['*/*', undefined, 'json'],
   ['*/*', XML_TYPE, 'xml'],

@@ -473,6 +473,23 @@ test('the operation get-version: bindings too, in both encodings; a version is a
     }
   }));
 
+test('an operation under If-Match is not carried out, as nothing is the tag of one (RFC 9110 §13.1.1)', () =>
+  program.run(async (box) => {
+    const before = (await versions(box))[0]?.number;
+    await box.addBindings([B]);
+    for (const tag of ['"stale"', '*', await box.tag()]) {
+      const headers = [`If-Match: ${tag}`];
+      const body = `{"gi-4over6:input":{"version":"${before}"}}`;
+      const rolled = await box.curl('/restconf/operations/gi-4over6:roll-back', { method: 'POST', body, headers });
+      assert.equal(brief(rolled), [412, 'operation-failed'], tag);
+      const lookup = '{"gi-4over6:input":{"ipv4-address":"192.0.2.7"}}';
+      assert.is((await box.curl(`${AFTR}/lookup`, { method: 'POST', body: lookup, headers })).status, 412, tag);
+    }
+    assert.equal(await entries(box), [B]);
+    // The rest is as without.
+    assert.is((await box.curl(LIST, { method: 'POST', headers: ['If-None-Match: *'] })).status, 200);
+  }));
+
 test('edits of others are seen at once', () =>
   program.run(async ({ curl, merge }) => {
     await merge({ 'gi-4over6:softwire': { aftr: [{ name: 'a', 'hop-limit': 3 }] } });

@@ -67,6 +67,17 @@ test('R54: each method that edits leaves startup as running is then', () =>
     }
   }));
 
+test('the OpenAPI description has startup among the datastores', () =>
+  program.run(async ({ curl }) => {
+    const { components } = JSON.parse((await curl('/restconf/openapi.json')).body);
+    const names = ['running', 'candidate', 'startup', 'intended', 'operational'];
+    assert.equal(
+      components.parameters.datastore.schema.enum,
+      names.map((name) => `ietf-datastores:${name}`),
+    );
+    assert.is((await curl('/restconf/ds/ietf-datastores:startup?depth=1')).status, 200);
+  }));
+
 test('R54: a change of startup is told with that of running (RFC 6470 §2.1)', () =>
   program.run(async (box) => {
     const begin = new Date(Date.now() - 1).toISOString();
