@@ -45,7 +45,7 @@ export function refusals(config: KernelConfig, host: HostState): HostRefusal[] {
       const left = leftLinks(gateway, host);
       const refusal = { role: 'gateway' as const, name };
       return [
-        ...[...tunnelFaults([ipv6Address], facts), ...ownFarEnd(aftrIpv6Address, host)].map((message) => ({
+        ...[...tunnelFaults([ipv6Address], facts), ...(aftrIpv6Address ? ownFarEnd(aftrIpv6Address, host) : [])].map((message) => ({
           ...refusal,
           message,
           isTunnel: true,

@@ -93,6 +93,10 @@ export interface RouteState {
   readonly bgp: () => Json;
   /** Prefixes that a gateway serves because they were accepted. */
   readonly served: (gateway: string) => readonly string[];
+  /** The container learned-aftr of a gateway. */
+  readonly learnedAftr: (gateway: string) => Json | undefined;
+  /** What keeps gateways from having the right AFTR, in sentences. */
+  readonly problems: () => readonly string[];
 }
 
 export class StateData {
@@ -200,10 +204,15 @@ function merge(target: DataNode, source: DataNode): void {
     const twin = target.get(id);
     if (twin && !twin.schema.isLeaf) merge(twin, child);
     else {
-      if (!twin && child.schema.config) child.origin = child.leaf('origin') === 'learned' ? 'learned' : 'system';
+      if (!twin && child.schema.config) child.origin = isLearned(child) ? 'learned' : 'system';
       target.add(child);
     }
   }
+}
+
+/** Whether configuration that nobody wrote comes from the network: the AFTR of a gateway, and what says so itself. */
+function isLearned(node: DataNode): boolean {
+  return node.schema.path === `${SOFTWIRE}/gateway/aftr-ipv6-address` || node.leaf('origin') === 'learned';
 }
 
 /** draft-ietf-netconf-list-pagination-rc §3.1. */
@@ -336,6 +345,7 @@ async function softwireState(
     ...watch.problems,
     ...disk,
     ...behindProblem(datapath.behind),
+    ...routes.problems(),
     ...(status ? status.problems : [silence]),
   ];
   return {
@@ -345,8 +355,11 @@ async function softwireState(
         const target = asksTargets ? routes.targets(name, asksTold) : [];
         const advertisement = target.length > 0 && { 'route-advertisement': { target } };
         const served = isOperational && { 'served-prefix': routes.served(name).map(learnedPrefix) };
-        const state = gatewayState(learnedBy('gateway', name));
-        return { name, ...served, ...advertisement, ...statisticsOf('gateway', name), ...state };
+        const learnedAftr = routes.learnedAftr(name);
+        const state = gatewayState(learnedBy('gateway', name), learnedAftr);
+        const aftr = isOperational && learnedAftr?.['ipv6-address'];
+        const inUse = aftr !== undefined && aftr !== false && { 'aftr-ipv6-address': aftr };
+        return { name, ...inUse, ...served, ...advertisement, ...statisticsOf('gateway', name), ...state };
       }),
       aftr: (softwire?.entries('aftr') ?? []).map((aftr) => {
         const name = aftr.leaf('name') ?? '';
@@ -390,10 +403,11 @@ function learnedPrefix(prefix: string): Json {
   return { 'ipv4-prefix': prefix, origin: 'learned' };
 }
 
-function gatewayState(learned: InstanceLearned | undefined): Json {
+function gatewayState(learned: InstanceLearned | undefined, learnedAftr: Json | undefined): Json {
   const [pathMtu] = learned?.pathMtus ?? [];
   const refusal = learned?.sourceRefusal;
   const state = {
+    ...(learnedAftr && { 'learned-aftr': learnedAftr }),
     ...(pathMtu && { 'path-mtu': pathMtu.mtu }),
     ...(refusal && {
       'source-refusal': {
