@@ -13,7 +13,13 @@
 import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv6 } from '../address.ts';
 import { ContentHash } from '../state/content-hash.ts';
-import { aftrOfTable, gatewayOfAftrTable, gatewayOfTable, isOperational, withLearnedAftrs } from '../state/learned/tables.ts';
+import {
+  aftrOfTable,
+  gatewayOfAftrTable,
+  gatewayOfTable,
+  isOperational,
+  withLearnedAftrs,
+} from '../state/learned/tables.ts';
 import { BINDING_CAPACITY, MAX_PORT_SETS, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';

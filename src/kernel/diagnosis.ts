@@ -211,7 +211,8 @@ async function faultsTowardsAftr(
 ): Promise<Problem[]> {
   const { name, aftrIpv6Address } = gateway;
   const stops = { role: 'gateway' as const, name };
-  if (!aftrIpv6Address) return [{ sentence: `gateway ${name}: its AFTR is not known yet: see its learned-aftr`, stops }];
+  if (!aftrIpv6Address)
+    return [{ sentence: `gateway ${name}: its AFTR is not known yet: see its learned-aftr`, stops }];
   const text = formatIpv6(aftrIpv6Address);
   const way = await netlink.wayTo(aftrIpv6Address);
   // That its far end is this host itself is a refusal.

@@ -51,7 +51,11 @@ export class RoutePart {
   readonly #bgpAlarms = new BgpAlarms();
   readonly #aftrs: LearnedAftrs;
 
-  constructor(datastores: Datastores, certificate: OwnCertificate, { runDir, dhcpv6Dir, connections, log }: RoutePartOptions) {
+  constructor(
+    datastores: Datastores,
+    certificate: OwnCertificate,
+    { runDir, dhcpv6Dir, connections, log }: RoutePartOptions,
+  ) {
     this.#configuration = () => datastores.runningTree;
     this.#users = new Users(this.#configuration, routeSourceEntry, connections);
     const softwire = () => datastores.softwire;

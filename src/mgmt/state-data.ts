@@ -69,6 +69,8 @@ interface Source {
 /** With the state nodes that it fills, each the topmost. */
 interface KnownSource extends Source {
   readonly nodes: readonly SchemaNode[];
+  /** Leaves of the configuration that it fills in the operational state datastore. */
+  readonly inUse: readonly SchemaNode[];
 }
 
 export interface StateParts {
@@ -128,7 +130,11 @@ export class StateData {
       { path: '/ietf-alarms:alarms', read: () => alarms.state() },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
-    this.#sources = sources.map((source) => ({ ...source, nodes: stateNodesOf(schema, source.path) }));
+    const learned = schema.find(LEARNED_AFTR);
+    this.#sources = sources.map((source) => {
+      const inUse = learned && source.path === SOFTWIRE ? [learned] : [];
+      return { ...source, nodes: stateNodesOf(schema, source.path), inUse };
+    });
   }
 
   /** Whether bindings of an AFTR have statistics. */
@@ -148,7 +154,10 @@ export class StateData {
   /** A copy of `tree` with what the selection can want; the tree itself when that is nothing. */
   async addTo(tree: DataNode, context: StateContext): Promise<DataNode> {
     const { selection } = context;
-    const wanted = this.#sources.filter(({ nodes }) => nodes.some((node) => isWanted(selection, node)));
+    const wanted = this.#sources.filter(({ nodes, inUse }) => {
+      const asked = context.isOperational ? [...nodes, ...inUse] : nodes;
+      return asked.some((node) => isWanted(selection, node));
+    });
     if (wanted.length === 0) return tree;
     const copy = tree.clone();
     for (const { read } of wanted) merge(copy, treeFromJson(this.#schema, await read(context)));
@@ -157,6 +166,7 @@ export class StateData {
 }
 
 const SOFTWIRE = '/gi-4over6:softwire';
+const LEARNED_AFTR = `${SOFTWIRE}/gateway/aftr-ipv6-address`;
 const TARGETS = `${SOFTWIRE}/gateway/route-advertisement/target`;
 const BGP = `${SOFTWIRE}/bgp/`;
 const SOURCES = `${SOFTWIRE}/aftr/route-source`;
@@ -212,7 +222,7 @@ function merge(target: DataNode, source: DataNode): void {
 
 /** Whether configuration that nobody wrote comes from the network: the AFTR of a gateway, and what says so itself. */
 function isLearned(node: DataNode): boolean {
-  return node.schema.path === `${SOFTWIRE}/gateway/aftr-ipv6-address` || node.leaf('origin') === 'learned';
+  return node.schema.path === LEARNED_AFTR || node.leaf('origin') === 'learned';
 }
 
 /** draft-ietf-netconf-list-pagination-rc §3.1. */

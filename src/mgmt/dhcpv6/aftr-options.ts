@@ -145,7 +145,9 @@ function readAftrName(octets: Uint8Array): string {
 function readLabel(octets: Uint8Array): string {
   const text = String.fromCharCode(...octets).toLowerCase();
   if (!HOST_LABEL.test(text)) {
-    throw new OptionFault(`OPTION_AFTR_NAME has label ${JSON.stringify(text)}: expected letters, digits and inner hyphens`);
+    throw new OptionFault(
+      `OPTION_AFTR_NAME has label ${JSON.stringify(text)}: expected letters, digits and inner hyphens`,
+    );
   }
   return text;
 }

@@ -74,19 +74,17 @@ export class LearnedAftr {
   }
 
   #learn(news: AftrNews): void {
-    switch (news.kind) {
-      case 'malformed':
-        return this.#fail(`the DHCPv6 answer on ${this.link} is not used: ${news.problem}`);
-      case 'nothing':
-        return this.#forget(`the DHCPv6 server of ${this.link} tells of no AFTR (options 64, 90 and 96)`);
-      case 'addresses':
-        this.#stop();
-        return this.#use(news.addresses, news.toldBy, undefined, news.unused);
-      case 'name':
-        this.#stop();
-        this.#retryS = FIRST_RETRY_S;
-        if (this.name !== news.name || this.state !== 'learned') this.state = 'resolving';
-        this.#askFor(news.name);
+    if (news.kind === 'malformed') this.#fail(`the DHCPv6 answer on ${this.link} is not used: ${news.problem}`);
+    else if (news.kind === 'nothing') {
+      this.#forget(`the DHCPv6 server of ${this.link} tells of no AFTR (options 64, 90 and 96)`);
+    } else if (news.kind === 'addresses') {
+      this.#stop();
+      this.#use(news.addresses, news.toldBy, undefined, news.unused);
+    } else {
+      this.#stop();
+      this.#retryS = FIRST_RETRY_S;
+      if (this.name !== news.name || this.state !== 'learned') this.state = 'resolving';
+      this.#askFor(news.name);
     }
   }
 

@@ -149,17 +149,41 @@ const bad: readonly (readonly [why: string, hex: Parameters<typeof said>[0], pro
     { aftrName: `${name('x'.repeat(64))}00` },
     'OPTION_AFTR_NAME has a label of type or length 64: expected no compression',
   ],
-  ['a second name', { aftrName: `${name('a')}00${name('b')}00` }, 'OPTION_AFTR_NAME has octets behind its name: expected one name'],
-  ['an empty label in between', { aftrName: `${name('a')}00${name('b')}` }, 'OPTION_AFTR_NAME has octets behind its name: expected one name'],
-  ['256 octets', { aftrName: `${name(L63, L63, L63, 'x'.repeat(62))}00` }, 'OPTION_AFTR_NAME has 256 octets: a name has 255 at most'],
+  [
+    'a second name',
+    { aftrName: `${name('a')}00${name('b')}00` },
+    'OPTION_AFTR_NAME has octets behind its name: expected one name',
+  ],
+  [
+    'an empty label in between',
+    { aftrName: `${name('a')}00${name('b')}` },
+    'OPTION_AFTR_NAME has octets behind its name: expected one name',
+  ],
+  [
+    '256 octets',
+    { aftrName: `${name(L63, L63, L63, 'x'.repeat(62))}00` },
+    'OPTION_AFTR_NAME has 256 octets: a name has 255 at most',
+  ],
   ...['a b', 'a.b', '-a', 'a-', 'a_b', 'ä', '\0', 'a\n'].map((label) => {
     const text = Buffer.from(label).toString('latin1').toLowerCase();
     const problem = `OPTION_AFTR_NAME has label ${JSON.stringify(text)}: expected letters, digits and inner hyphens`;
     const length = Buffer.from(label).length.toString(16).padStart(2, '0');
-    return [`label ${JSON.stringify(label)}`, { aftrName: `${length}${Buffer.from(label).toString('hex')}00` }, problem] as const;
+    return [
+      `label ${JSON.stringify(label)}`,
+      { aftrName: `${length}${Buffer.from(label).toString('hex')}00` },
+      problem,
+    ] as const;
   }),
-  ['a bad name behind a good address', { s46Br: address(B1), aftrName: '00' }, 'OPTION_AFTR_NAME is the root: expected the name of a host'],
-  ['a bad address behind a good container', { s46ContLw: br(B1), s46Br: '' }, 'OPTION_S46_BR has 0 octets: expected 16, an IPv6 address'],
+  [
+    'a bad name behind a good address',
+    { s46Br: address(B1), aftrName: '00' },
+    'OPTION_AFTR_NAME is the root: expected the name of a host',
+  ],
+  [
+    'a bad address behind a good container',
+    { s46ContLw: br(B1), s46Br: '' },
+    'OPTION_S46_BR has 0 octets: expected 16, an IPv6 address',
+  ],
 ];
 
 for (const [why, hex, problem] of bad) test(`bad: ${why}`, () => assert.is(said(hex), problem));
@@ -171,7 +195,9 @@ test('octets at random: an answer or a sentence, never anything else', () => {
     return state >>> 24;
   };
   for (let round = 0; round < 20_000; round++) {
-    const some = Uint8Array.from({ length: next() % 60 }, (_, at) => (next() % 3 === 0 ? next() : [0, 90, 0, 16][at % 4] ?? 0));
+    const some = Uint8Array.from({ length: next() % 60 }, (_, at) =>
+      next() % 3 === 0 ? next() : ([0, 90, 0, 16][at % 4] ?? 0),
+    );
     for (const key of ['aftrName', 's46Br', 's46ContLw'] as const) {
       assert.ok(['addresses', 'name', 'malformed'].includes(aftrNewsOf({ [key]: some }).kind));
     }
