@@ -74,10 +74,10 @@ function alarms(): string[] {
 
 const hasAlarm = (what: RegExp) => alarms().some((line) => what.test(line));
 
-/** What the program's own words for operators say. */
-function status(): string {
+/** What a command for operators prints on the gateway. */
+function cli(...words: readonly string[]): string {
   const socket = ['--socket', join(boxes.gateway.runDir, 'netconf.sock')];
-  return topology.run('gateway', [process.execPath, PROGRAM, 'status', ...socket]).output;
+  return topology.run('gateway', [process.execPath, PROGRAM, ...words, ...socket]).output;
 }
 
 /** The AFTR answers at this tunnel address alone from now on. */
@@ -108,7 +108,7 @@ test('without an answer: it does not forward, says so, and lets nothing out in c
     'learning-state': 'waiting',
     'last-problem': 'the DHCPv6 client of right has told nothing yet',
   });
-  assert.match(status(), /Gateway rack: the DHCPv6 client of right has told nothing yet; it has no AFTR/);
+  assert.match(cli('status'), /Gateway rack: the DHCPv6 client of right has told nothing yet; it has no AFTR/);
   // A way out in clear, if anything took it.
   topology.ip('gateway', 'addr add 10.9.0.1/24 dev right');
   topology.ip('gateway', 'route add default via 10.9.0.2 dev right');
@@ -147,6 +147,7 @@ test('OPTION_S46_CONT_LW: learned, forwarded by, announced, and the alarms end',
   assert.ok(await until(LONG_MS, isReached));
   assert.ok(boxes.ping('device', INTERNET));
   assert.equal(learned(), [DEVICE_PREFIX]);
+  assert.match(cli('show', 'gateways'), AFTR_TUNNEL);
   assert.ok(await until(LONG_MS, () => !hasAlarm(/aftr-unknown|not-forwarding/)), alarms().join('\n'));
 });
 
@@ -177,7 +178,7 @@ test('an option that cannot be: an alarm, and the AFTR before stays', async () =
   const text = 'OPTION_S46_BR has ff0e::1: expected a unicast address that is not link-local; it stays with AFTR';
   assert.ok(await until(LONG_MS, () => hasAlarm(new RegExp(`aftr-unknown warning .*${text}`))), alarms().join('\n'));
   assert.is(learnedAftr()['learning-state'], 'failing');
-  assert.match(status(), text);
+  assert.match(cli('status'), text);
   assert.ok(isReached());
 });
 
