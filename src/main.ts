@@ -27,6 +27,7 @@ const STATE_DIR = '/var/lib/gi4over6';
 interface ProcessOptions {
   readonly stateDir: string;
   readonly runDir: string;
+  readonly dhcpv6Dir: string;
   readonly logDir?: string;
   readonly user: string;
   readonly netconfPort: number;
@@ -45,6 +46,7 @@ function processOptions(command: Command): Command {
   return command
     .option('--state-dir <dir>', 'where the store, keys and passwords live', STATE_DIR)
     .option('--run-dir <dir>', 'where the sockets live', '/run/gi4over6')
+    .option('--dhcpv6-dir <dir>', 'where the hook of the DHCPv6 client writes, for root alone', '/run/gi4over6-dhcpv6')
     .option('--log-dir <dir>', 'write the logs of both processes there instead of standard output')
     .option('--user <name>', 'unprivileged user of both processes', 'gi4over6')
     .option('--netconf-port <port>', 'NETCONF over SSH', wholeNumber(0, 65_535), 830)

@@ -30,6 +30,7 @@ import { RESTCONF_SETTINGS, type RestconfLimits } from './restconf-limits.ts';
 export interface RunOptions {
   readonly stateDir: string;
   readonly runDir: string;
+  readonly dhcpv6Dir: string;
   readonly logDir?: string;
   readonly user: string;
   readonly netconfPort: number;
@@ -136,7 +137,7 @@ function tellTraces(stateDir: string, log: Log): void {
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
   const { netconfPort, netconfTlsPort, restconfPort, listen, startup, writableRunning, queues, urlDir } = options;
   return [
-    ...['--state-dir', stateDir, '--run-dir', runDir],
+    ...['--state-dir', stateDir, '--run-dir', runDir, '--dhcpv6-dir', resolve(options.dhcpv6Dir)],
     ...['--netconf-port', `${netconfPort}`, '--netconf-tls-port', `${netconfTlsPort}`],
     ...['--restconf-port', `${restconfPort}`],
     ...['--listen', ...listen],

@@ -118,6 +118,7 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
     const options: RunOptions = {
       stateDir: join(dir, 'state'),
       runDir: join(dir, 'run'),
+      dhcpv6Dir: join(dir, 'dhcpv6'),
       user: 'gi4over6',
       netconfPort: 0,
       netconfTlsPort: 6513,
@@ -207,7 +208,8 @@ test('a child gets the whole command line', async () => {
     ];
     const limits = ['--netconf-limit', 'depth=50', '--netconf-limit', 'idle-ms=600000'];
     limits.push('--restconf-limit', 'connections=99');
-    assert.equal(words, ['--state-dir', stateDir, '--run-dir', runDir, ...ports, ...rest, ...limits]);
+    const dirs = ['--state-dir', stateDir, '--run-dir', runDir, '--dhcpv6-dir', join(dir, 'dhcpv6')];
+    assert.equal(words, [...dirs, ...ports, ...rest, ...limits]);
   });
 });
 

@@ -12,10 +12,10 @@ cd "$(dirname "$0")/.."
 
 readonly DEBIAN_PACKAGES=(
   libyang2-dev libnetconf2-dev libyang2-tools libyuma-base yangcli yangdump python3-ncclient ansible openssh-client
-  gobgpd frr iproute2 iputils-ping iperf3 nftables procps tcpdump traceroute curl clang-format g++ make python3
+  gobgpd frr dhcpcd-base kea-dhcp6-server iproute2 iputils-ping iperf3 nftables procps tcpdump traceroute curl clang-format g++ make python3
 )
 # Packages that bring a service of their own name.
-readonly DAEMON_PACKAGES=(gobgpd frr)
+readonly DAEMON_PACKAGES=(gobgpd frr kea-dhcp6-server)
 readonly ADDONS=(src/datapath/node-tuntap2 src/mgmt/netconf-server)
 readonly SERVICE_USER=gi4over6
 readonly WORK_DIR=build/setup
@@ -68,7 +68,7 @@ install_debian_packages() {
   silence_services "${missing[@]}"
 }
 
-# The program and the tests start these daemons themselves; a service that has just come with its package would take BGP's port.
+# The program and the tests start these daemons themselves; a service that has just come with its package would take their ports.
 silence_services() {
   [[ -d /run/systemd/system ]] || return 0
   local package

@@ -201,6 +201,7 @@ export const CONTAINERS: ReadonlySet<string> = new Set([
   'ipv4-side',
   'ipv6-side',
   'last-violation',
+  'learned-aftr',
   'locks',
   'management',
   'modules-state',

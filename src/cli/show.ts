@@ -153,7 +153,8 @@ export async function readSoftwire(client: NetconfClient, inside: string, option
 }
 
 async function gateways(client: NetconfClient, output: Output, options: ShowOptions): Promise<void> {
-  const wanted = '<name/><enabled/><ipv6-address/><aftr-ipv6-address/><served-prefix/>';
+  const learned = '<state><learned-aftr><ipv6-address/></learned-aftr></state>';
+  const wanted = `<name/><enabled/><ipv6-address/><aftr-ipv6-address/><served-prefix/>${learned}`;
   const softwire = await readSoftwire(client, `<gateway>${wanted}</gateway>`, options);
   const columns = ['name', 'enabled', 'ipv6-address', 'aftr-ipv6-address', 'served-prefixes'];
   const sink = rowSink(
@@ -163,11 +164,13 @@ async function gateways(client: NetconfClient, output: Output, options: ShowOpti
     options.json ?? false,
   );
   for (const gateway of nodesAt(softwire, 'gateway')) {
+    const [learnedAftr = {}] = nodesAt(gateway, 'state', 'learned-aftr');
     sink.row({
       name: textOf(gateway, 'name'),
       enabled: textOf(gateway, 'enabled') !== 'false',
       'ipv6-address': textOf(gateway, 'ipv6-address'),
-      'aftr-ipv6-address': textOf(gateway, 'aftr-ipv6-address'),
+      // The one in use, whether configured or learned.
+      'aftr-ipv6-address': textOf(gateway, 'aftr-ipv6-address') || textOf(learnedAftr, 'ipv6-address'),
       'served-prefixes': nodesAt(gateway, 'served-prefix').map((prefix) => textOf(prefix, 'ipv4-prefix')),
     });
   }

@@ -27,6 +27,8 @@ export interface InstancePlan extends IcmpPlan {
   readonly name: string;
   /** Enabled, with all addresses it needs. An instance that does not forward only keeps its counters. */
   readonly forwards: boolean;
+  /** It would forward, once its AFTR is known. */
+  readonly waitsForAftr?: boolean;
   /** Tunnel addresses; the first is the one that bindings mean when they name none. */
   readonly locals: readonly Uint8Array[];
   /** The only other end (a gateway's AFTR). */
@@ -75,9 +77,11 @@ export function planInstances(role: Role, configuration: Configuration): readonl
 
 function planGateway(gateway: Gateway): InstancePlan {
   const { ipv6Address, aftrIpv6Address } = gateway;
+  const isReady = gateway.enabled && ipv6Address !== undefined;
   return {
     ...planTunnel(gateway),
-    forwards: gateway.enabled && ipv6Address !== undefined && aftrIpv6Address !== undefined,
+    forwards: isReady && aftrIpv6Address !== undefined,
+    waitsForAftr: isReady && aftrIpv6Address === undefined && gateway.aftrFromDhcpv6 !== undefined,
     locals: ipv6Address ? [ipv6Address] : [],
     remote: aftrIpv6Address,
     countsBindings: false,

@@ -164,7 +164,7 @@ export class Datapath implements ControlHandlers {
   #instances(problems: readonly Problem[]): InstanceState[] {
     return ROLES.flatMap((role) => {
       const workers = this.#workers.has(role) ? [] : [`the workers do not run: ${this.#fault}`];
-      return (this.#parts.follower.forwarding(role)?.plans ?? []).map(({ name, forwards }) => {
+      return (this.#parts.follower.forwarding(role)?.plans ?? []).map(({ name, forwards, waitsForAftr = false }) => {
         const own = problems.filter(
           ({ stops }) => stops && (stops.role ?? role) === role && (stops.name ?? name) === name,
         );
@@ -172,8 +172,8 @@ export class Datapath implements ControlHandlers {
         return {
           role,
           name,
-          enabled: forwards,
-          ...(forwards && sentences.length > 0 && { problem: sentences.join('; ') }),
+          enabled: forwards || waitsForAftr,
+          ...((forwards || waitsForAftr) && sentences.length > 0 && { problem: sentences.join('; ') }),
         };
       });
     });

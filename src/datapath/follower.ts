@@ -13,7 +13,13 @@
 import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv6 } from '../address.ts';
 import { ContentHash } from '../state/content-hash.ts';
-import { aftrOfTable, gatewayOfTable, isOperational } from '../state/learned/tables.ts';
+import {
+  aftrOfTable,
+  gatewayOfAftrTable,
+  gatewayOfTable,
+  isOperational,
+  withLearnedAftrs,
+} from '../state/learned/tables.ts';
 import { BINDING_CAPACITY, MAX_PORT_SETS, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { readConfiguration } from '../state/model.generated.ts';
@@ -28,7 +34,10 @@ import type { WantedRow } from './forwarding.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Allocate } from './memory.ts';
 
-export type Store = Pick<StoreReader, 'renew' | 'configuration' | 'served' | 'bindings' | 'changes' | 'contentHash'>;
+export type Store = Pick<
+  StoreReader,
+  'renew' | 'configuration' | 'served' | 'learnedAftr' | 'bindings' | 'changes' | 'contentHash'
+>;
 
 export const ROLES: readonly Role[] = ['gateway', 'aftr'];
 
@@ -132,13 +141,15 @@ export class Follower {
 
   async #followTo(version: number): Promise<boolean> {
     const changes = this.#version < 0 ? undefined : await this.#store.changes(this.#version);
-    const isServedChanged = changes?.rows?.some(({ instance }) => gatewayOfTable(instance) !== undefined) ?? true;
-    const treeChanged = !changes || changes.treeChanged || isServedChanged;
+    const areGatewaysChanged = changes?.rows?.some(({ instance }) => isOfGateway(instance)) ?? true;
+    const treeChanged = !changes || changes.treeChanged || areGatewaysChanged;
     let isWhole = this.#isBehind || changes?.rows === undefined;
     let removeUnshared = (): void => undefined;
     if (treeChanged) {
       const before = this.#configuration;
-      this.#configuration = withServed(readConfiguration(this.#store.configuration()), this.#store.served());
+      const configured = readConfiguration(this.#store.configuration());
+      const withAftrs = withLearnedAftrs(configured, (gateway) => this.#store.learnedAftr(gateway));
+      this.#configuration = withServed(withAftrs, this.#store.served());
       this.#setInstances();
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
       this.#isBehind = isWhole;
@@ -263,6 +274,11 @@ async function withoutMoved(rows: readonly RowChange[]): Promise<readonly RowCha
     if (row.after || !row.before || !put.get(aftr)?.has(numberOf(row.before))) forwarded.push(row);
   });
   return forwarded;
+}
+
+/** Whether the rows of a table are part of what a gateway is, and not of a binding table. */
+function isOfGateway(table: string): boolean {
+  return gatewayOfTable(table) !== undefined || gatewayOfAftrTable(table) !== undefined;
 }
 
 /** The configuration with the prefixes that gateways serve because they were accepted. */

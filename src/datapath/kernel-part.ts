@@ -53,9 +53,10 @@ function kernelConfig(configuration: Configuration, devices: Readonly<Record<Rol
     gatewayDevice: devices.gateway,
     aftrDevice: devices.aftr,
     gateways: configuration.gateway.flatMap((gateway) => {
-      const { name, enabled, ipv6Address, aftrIpv6Address, ipv4Interface, servedPrefix, softwirePayloadMtu } = gateway;
+      const { name, enabled, ipv6Address, aftrIpv6Address, aftrFromDhcpv6 } = gateway;
+      const { ipv4Interface, servedPrefix, softwirePayloadMtu } = gateway;
       const icmpSource = icmpSourceOf(gateway);
-      if (!enabled || !ipv6Address || !aftrIpv6Address) return [];
+      if (!enabled || !ipv6Address || !(aftrIpv6Address || aftrFromDhcpv6)) return [];
       const servedPrefixes = servedPrefix.map(({ ipv4Prefix }) => ipv4Prefix);
       return [
         {

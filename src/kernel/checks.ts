@@ -45,11 +45,13 @@ export function refusals(config: KernelConfig, host: HostState): HostRefusal[] {
       const left = leftLinks(gateway, host);
       const refusal = { role: 'gateway' as const, name };
       return [
-        ...[...tunnelFaults([ipv6Address], facts), ...ownFarEnd(aftrIpv6Address, host)].map((message) => ({
-          ...refusal,
-          message,
-          isTunnel: true,
-        })),
+        ...[...tunnelFaults([ipv6Address], facts), ...(aftrIpv6Address ? ownFarEnd(aftrIpv6Address, host) : [])].map(
+          (message) => ({
+            ...refusal,
+            message,
+            isTunnel: true,
+          }),
+        ),
         ...servedPrefixes
           .flatMap((prefix) => coveredBy(prefix, 'served prefix', facts, left))
           .map((message) => ({ ...refusal, message, isTunnel: false })),

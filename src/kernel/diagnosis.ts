@@ -217,9 +217,11 @@ async function faultsTowardsAftr(
   unresolved: readonly Neighbour[],
 ): Promise<Problem[]> {
   const { name, aftrIpv6Address } = gateway;
+  const stops = { role: 'gateway' as const, name };
+  if (!aftrIpv6Address)
+    return [{ sentence: `gateway ${name}: its AFTR is not known yet: see its learned-aftr`, stops }];
   const text = formatIpv6(aftrIpv6Address);
   const way = await netlink.wayTo(aftrIpv6Address);
-  const stops = { role: 'gateway' as const, name };
   // That its far end is this host itself is a refusal.
   if (way.kind === 'local') return [];
   if (way.kind === 'none') return [{ sentence: `gateway ${name}: no IPv6 route leads to its AFTR ${text}`, stops }];

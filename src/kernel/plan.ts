@@ -20,7 +20,8 @@ export interface IcmpSource {
 export interface GatewayPart {
   readonly name: string;
   readonly ipv6Address: Uint8Array;
-  readonly aftrIpv6Address: Uint8Array;
+  /** Undefined as long as it is to be learned and is not known: what is served goes nowhere then, and not out in clear. */
+  readonly aftrIpv6Address: Uint8Array | undefined;
   /** Links towards the end devices. */
   readonly ipv4Interfaces: readonly string[];
   readonly servedPrefixes: readonly Ipv4Prefix[];

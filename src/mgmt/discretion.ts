@@ -18,6 +18,7 @@ const OWN_FAULTS: readonly string[] = [
   'unusable-ipv4-address',
   'missing-tunnel-address',
   'missing-aftr-address',
+  'two-aftr-addresses',
   'missing-pool',
   'martian-prefix',
   'must-violation',

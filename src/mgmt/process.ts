@@ -50,6 +50,7 @@ import { YANG_SEARCH_DIRS, type YangModule, yangModules } from './yang-modules.t
 export interface ManagementOptions {
   readonly stateDir: string;
   readonly runDir: string;
+  readonly dhcpv6Dir: string;
   readonly netconfPort: number;
   readonly netconfTlsPort: number;
   readonly restconfPort: number;
@@ -101,6 +102,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     { key, cert },
     {
       runDir: options.runDir,
+      dhcpv6Dir: options.dhcpv6Dir,
       connections: restconfLimits.connections,
       log,
     },

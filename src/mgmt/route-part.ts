@@ -5,10 +5,13 @@ import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
 import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
+import { withLearnedAftrs } from '../state/learned/tables.ts';
 import type { RouteSource, Softwire } from '../state/model.generated.ts';
 import type { RouteConditions } from './alarms/monitor.ts';
 import { BgpAlarms } from './bgp/bgp-alarms.ts';
 import { BgpSpeaker } from './bgp/speaker.ts';
+import { LearnedAftrs } from './dhcpv6/learned-aftrs.ts';
+import { lookUpName } from './dhcpv6/name-lookup.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
@@ -23,6 +26,8 @@ import { Users } from './users.ts';
 export interface RoutePartOptions {
   /** For the socket of a GoBGP that we start. */
   readonly runDir: string;
+  /** Where the hook of the DHCPv6 client writes. */
+  readonly dhcpv6Dir: string;
   /** How many gateways and others may be connected at once. */
   readonly connections: number;
   readonly log: Log;
@@ -44,8 +49,13 @@ export class RoutePart {
   readonly #alarms = new RouteAlarms();
   readonly #bgp: BgpSpeaker;
   readonly #bgpAlarms = new BgpAlarms();
+  readonly #aftrs: LearnedAftrs;
 
-  constructor(datastores: Datastores, certificate: OwnCertificate, { runDir, connections, log }: RoutePartOptions) {
+  constructor(
+    datastores: Datastores,
+    certificate: OwnCertificate,
+    { runDir, dhcpv6Dir, connections, log }: RoutePartOptions,
+  ) {
     this.#configuration = () => datastores.runningTree;
     this.#users = new Users(this.#configuration, routeSourceEntry, connections);
     const softwire = () => datastores.softwire;
@@ -65,10 +75,18 @@ export class RoutePart {
       },
     });
     this.#bgp.onTold = (gateway) => this.#gateways.answered(gateway);
+    this.#aftrs = new LearnedAftrs({
+      dir: dhcpv6Dir,
+      store: datastores,
+      softwire,
+      lookUp: lookUpName,
+      log,
+      onChange: () => this.#gateways.follow(),
+    });
     this.#gateways = new AdvertisingGateways({
       bgp: this.#bgp,
       store: datastores,
-      softwire,
+      softwire: () => withLearnedAftrs(datastores.softwire, (gateway) => this.#aftrs.address(gateway)),
       certificate,
       log,
       watch: (onRoutes) => {
@@ -81,6 +99,8 @@ export class RoutePart {
       targets: (gateway, withRoutes) => this.#gateways.targets(gateway, withRoutes),
       bgp: () => this.#bgp.state(),
       served: (gateway) => this.#gateways.served(gateway),
+      learnedAftr: (gateway) => this.#aftrs.state(gateway),
+      problems: () => this.#aftrs.problems(),
     };
     let before = datastores.softwire;
     datastores.onCommit(({ treeChanged }) => {
@@ -88,6 +108,7 @@ export class RoutePart {
       this.#users.forget();
       this.sources.configurationChanged(before);
       before = datastores.softwire;
+      this.#aftrs.follow();
       this.#gateways.follow();
       this.#bgp.follow();
     });
@@ -129,11 +150,12 @@ export class RoutePart {
     return {
       ...this.#alarms.conditions(sources, targets, steadyMs),
       ...this.#bgpAlarms.conditions(this.#bgp.sight(), steadyMs),
+      'aftr-unknown': this.#aftrs.conditions(steadyMs),
     };
   }
 
   async start(): Promise<void> {
-    for (const part of [this.sources, this.#gateways]) {
+    for (const part of [this.sources, this.#aftrs, this.#gateways]) {
       try {
         await part.start();
       } catch (error) {
@@ -145,6 +167,7 @@ export class RoutePart {
   }
 
   async close(): Promise<void> {
+    this.#aftrs.close();
     await Promise.all([this.#gateways.close(), this.#bgp.close()]);
     this.sources.close();
     await this.#users.close();

@@ -69,6 +69,8 @@ interface Source {
 /** With the state nodes that it fills, each the topmost. */
 interface KnownSource extends Source {
   readonly nodes: readonly SchemaNode[];
+  /** Leaves of the configuration that it fills in the operational state datastore. */
+  readonly inUse: readonly SchemaNode[];
 }
 
 export interface StateParts {
@@ -93,6 +95,10 @@ export interface RouteState {
   readonly bgp: () => Json;
   /** Prefixes that a gateway serves because they were accepted. */
   readonly served: (gateway: string) => readonly string[];
+  /** The container learned-aftr of a gateway. */
+  readonly learnedAftr: (gateway: string) => Json | undefined;
+  /** What keeps gateways from having the right AFTR, in sentences. */
+  readonly problems: () => readonly string[];
 }
 
 export class StateData {
@@ -124,7 +130,11 @@ export class StateData {
       { path: '/ietf-alarms:alarms', read: () => alarms.state() },
       { path: '/gi-4over6:store', read: () => storeState(storeCare) },
     ];
-    this.#sources = sources.map((source) => ({ ...source, nodes: stateNodesOf(schema, source.path) }));
+    const learned = schema.find(LEARNED_AFTR);
+    this.#sources = sources.map((source) => {
+      const inUse = learned && source.path === SOFTWIRE ? [learned] : [];
+      return { ...source, nodes: stateNodesOf(schema, source.path), inUse };
+    });
   }
 
   /** Whether bindings of an AFTR have statistics. */
@@ -144,7 +154,10 @@ export class StateData {
   /** A copy of `tree` with what the selection can want; the tree itself when that is nothing. */
   async addTo(tree: DataNode, context: StateContext): Promise<DataNode> {
     const { selection } = context;
-    const wanted = this.#sources.filter(({ nodes }) => nodes.some((node) => isWanted(selection, node)));
+    const wanted = this.#sources.filter(({ nodes, inUse }) => {
+      const asked = context.isOperational ? [...nodes, ...inUse] : nodes;
+      return asked.some((node) => isWanted(selection, node));
+    });
     if (wanted.length === 0) return tree;
     const copy = tree.clone();
     for (const { read } of wanted) merge(copy, treeFromJson(this.#schema, await read(context)));
@@ -153,6 +166,7 @@ export class StateData {
 }
 
 const SOFTWIRE = '/gi-4over6:softwire';
+const LEARNED_AFTR = `${SOFTWIRE}/gateway/aftr-ipv6-address`;
 const TARGETS = `${SOFTWIRE}/gateway/route-advertisement/target`;
 const BGP = `${SOFTWIRE}/bgp/`;
 const SOURCES = `${SOFTWIRE}/aftr/route-source`;
@@ -200,10 +214,15 @@ function merge(target: DataNode, source: DataNode): void {
     const twin = target.get(id);
     if (twin && !twin.schema.isLeaf) merge(twin, child);
     else {
-      if (!twin && child.schema.config) child.origin = child.leaf('origin') === 'learned' ? 'learned' : 'system';
+      if (!twin && child.schema.config) child.origin = isLearned(child) ? 'learned' : 'system';
       target.add(child);
     }
   }
+}
+
+/** Whether configuration that nobody wrote comes from the network: the AFTR of a gateway, and what says so itself. */
+function isLearned(node: DataNode): boolean {
+  return node.schema.path === LEARNED_AFTR || node.leaf('origin') === 'learned';
 }
 
 /** draft-ietf-netconf-list-pagination-rc §3.1. */
@@ -336,6 +355,7 @@ async function softwireState(
     ...watch.problems,
     ...disk,
     ...behindProblem(datapath.behind),
+    ...routes.problems(),
     ...(status ? status.problems : [silence]),
   ];
   return {
@@ -345,8 +365,11 @@ async function softwireState(
         const target = asksTargets ? routes.targets(name, asksTold) : [];
         const advertisement = target.length > 0 && { 'route-advertisement': { target } };
         const served = isOperational && { 'served-prefix': routes.served(name).map(learnedPrefix) };
-        const state = gatewayState(learnedBy('gateway', name));
-        return { name, ...served, ...advertisement, ...statisticsOf('gateway', name), ...state };
+        const learnedAftr = routes.learnedAftr(name);
+        const state = gatewayState(learnedBy('gateway', name), learnedAftr);
+        const aftr = isOperational && learnedAftr?.['ipv6-address'];
+        const inUse = aftr !== undefined && aftr !== false && { 'aftr-ipv6-address': aftr };
+        return { name, ...inUse, ...served, ...advertisement, ...statisticsOf('gateway', name), ...state };
       }),
       aftr: (softwire?.entries('aftr') ?? []).map((aftr) => {
         const name = aftr.leaf('name') ?? '';
@@ -390,10 +413,11 @@ function learnedPrefix(prefix: string): Json {
   return { 'ipv4-prefix': prefix, origin: 'learned' };
 }
 
-function gatewayState(learned: InstanceLearned | undefined): Json {
+function gatewayState(learned: InstanceLearned | undefined, learnedAftr: Json | undefined): Json {
   const [pathMtu] = learned?.pathMtus ?? [];
   const refusal = learned?.sourceRefusal;
   const state = {
+    ...(learnedAftr && { 'learned-aftr': learnedAftr }),
     ...(pathMtu && { 'path-mtu': pathMtu.mtu }),
     ...(refusal && {
       'source-refusal': {

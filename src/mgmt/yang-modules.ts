@@ -39,6 +39,7 @@ export const WORKING_FEATURES: readonly string[] = [
   'bgp',
   'binding-notifications',
   'binding-statistics',
+  'dhcpv6',
   'encapsulation-limit',
   'event-notifications',
   'icmp-policy',

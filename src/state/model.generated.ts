@@ -209,8 +209,13 @@ export interface Gateway {
   readonly enabled: boolean;
   /** Tunnel address of this gateway. It must not be configured on an interface. */
   readonly ipv6Address: Uint8Array | undefined;
-  /** Tunnel address of the AFTR. */
+  /** Tunnel address of the AFTR. In the operational state the one that is in use, whether configured or learned. */
   readonly aftrIpv6Address: Uint8Array | undefined;
+  /**
+   * Interface whose DHCPv6 client tells the AFTR, instead of aftr-ipv6-address. An enabled gateway has exactly one of
+   * both.
+   */
+  readonly aftrFromDhcpv6: string | undefined;
   /** Interfaces towards the end devices. */
   readonly ipv4Interface: readonly string[];
   /**
@@ -277,6 +282,7 @@ function readGateway(value: unknown): Gateway {
     enabled: leafAt(node, 'enabled', Boolean, true),
     ipv6Address: leafAt(node, 'ipv6-address', ipv6Value, undefined),
     aftrIpv6Address: leafAt(node, 'aftr-ipv6-address', ipv6Value, undefined),
+    aftrFromDhcpv6: leafAt(node, 'aftr-from-dhcpv6', String, undefined),
     ipv4Interface: arrayAt(node, 'ipv4-interface', String),
     ipv4Address: leafAt(node, 'ipv4-address', ipv4Value, undefined),
     servedPrefix: arrayAt(node, 'served-prefix', readServedPrefix),

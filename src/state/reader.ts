@@ -4,7 +4,7 @@ import type { Ipv4Prefix } from '../address.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
 import { History } from './history.ts';
-import { aftrOfTable, gatewayOfTable, isOperational } from './learned/tables.ts';
+import { aftrOfTable, gatewayOfTable, isOperational, learnedAftrTable, WHOLE_NUMBER } from './learned/tables.ts';
 import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
@@ -78,6 +78,12 @@ export class StoreReader {
       if (gateway !== undefined && rows > 0) served.set(gateway, [...this.#snapshot.bindings(table)]);
     }
     return served;
+  }
+
+  /** The AFTR that a gateway learned; undefined for one that learned none. */
+  learnedAftr(gateway: string): Uint8Array | undefined {
+    const row = this.#snapshot.sealed(learnedAftrTable(gateway), WHOLE_NUMBER);
+    return row && openRow(WHOLE_NUMBER, row).gatewayIpv6Address;
   }
 
   /** Every row of every table. */

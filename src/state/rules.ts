@@ -124,11 +124,20 @@ class RuleChecker {
     if (gateway.enabled && !gateway.ipv6Address) {
       this.#fault(path, 'missing-tunnel-address', `gateway ${gateway.name} is enabled but has no ipv6-address`);
     }
-    if (gateway.enabled && !gateway.aftrIpv6Address) {
-      this.#fault(path, 'missing-aftr-address', `gateway ${gateway.name} is enabled but has no aftr-ipv6-address`);
-    }
+    this.#aftrOf(gateway, path);
     if (gateway.aftrIpv6Address) this.#farEnd(`${path}/aftr-ipv6-address`, gateway.aftrIpv6Address);
     for (const { ipv4Prefix } of gateway.servedPrefix) this.#notMartian(servedPrefix(gateway, ipv4Prefix));
+  }
+
+  /** Exactly one way to know the AFTR; none is needed as long as the gateway is off. */
+  #aftrOf({ name, enabled, aftrIpv6Address, aftrFromDhcpv6 }: Gateway, path: string): void {
+    if (aftrIpv6Address && aftrFromDhcpv6 !== undefined) {
+      const message = `gateway ${name} has both aftr-ipv6-address and aftr-from-dhcpv6: expected one of them`;
+      this.#fault(`${path}/aftr-from-dhcpv6`, 'two-aftr-addresses', message);
+    } else if (enabled && !aftrIpv6Address && aftrFromDhcpv6 === undefined) {
+      const message = `gateway ${name} is enabled but has neither aftr-ipv6-address nor aftr-from-dhcpv6`;
+      this.#fault(path, 'missing-aftr-address', message);
+    }
   }
 
   #aftr(aftr: Aftr): void {

@@ -6,7 +6,7 @@ import { ROW_SHIFT } from '../../src/datapath/layout.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
-import { learnedTable, servedTable } from '../../src/state/learned/tables.ts';
+import { learnedAftrTable, learnedTable, servedTable } from '../../src/state/learned/tables.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
@@ -261,6 +261,34 @@ test('a gateway follows its served prefixes and its AFTR', async () => {
   await follower.follow();
   assert.is(leadsTo(follower, 'gateway', '192.0.2.255'), 'nothing');
   assert.equal(follower.forwarding('gateway')?.counters(), []);
+});
+
+test('a gateway that learns its AFTR: the row of its table is the far end, and what was learned counts for no other', async () => {
+  const { store, follower } = newFollower();
+  const { 'aftr-ipv6-address': _, ...unset } = GATEWAY;
+  const learning = { ...unset, 'aftr-from-dhcpv6': 'wan' };
+  const row = (remote: string) => ({ ...binding(['0.0.0.0/0', remote]), origin: 'learned' as const });
+  const instance = learnedAftrTable(GATEWAY.name);
+  const plan = () =>
+    follower.forwarding('gateway')?.plans.map(({ forwards, waitsForAftr }) => [forwards, waitsForAftr]);
+  store.commit({ softwire: { gateway: [learning] } });
+  await follower.follow();
+  assert.equal([leadsTo(follower, 'gateway', '198.51.100.9'), plan()], ['nothing', [[false, true]]]);
+  for (const remote of ['2001:db8:b::5', '2001:db8:b::6']) {
+    store.commit({ instance, put: [row(remote)] });
+    assert.ok(await follower.follow(), 'the kernel is told too');
+    assert.is(leadsTo(follower, 'gateway', '198.51.100.9'), path(remote, '2001:db8:a::1'));
+    assert.equal(plan(), [[true, false]]);
+  }
+  const fresh = new Follower(store, 1, allocateShared);
+  await fresh.follow();
+  assert.is(leadsTo(fresh, 'gateway', '198.51.100.9'), path('2001:db8:b::6', '2001:db8:a::1'));
+  store.commit({ instance, gone: [row('2001:db8:b::6')] });
+  await follower.follow();
+  assert.equal([leadsTo(follower, 'gateway', '198.51.100.9'), plan()], ['nothing', [[false, true]]]);
+  store.commit({ softwire: { gateway: [GATEWAY] }, instance, put: [row('2001:db8:b::5')] });
+  await follower.follow();
+  assert.is(leadsTo(follower, 'gateway', '198.51.100.9'), path('2001:db8:b::1', '2001:db8:a::1'));
 });
 
 test('instances come and go more often than there are numbers', async () => {

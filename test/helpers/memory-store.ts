@@ -2,7 +2,7 @@
 
 import type { Store } from '../../src/datapath/follower.ts';
 import { ContentHash } from '../../src/state/content-hash.ts';
-import { gatewayOfTable } from '../../src/state/learned/tables.ts';
+import { gatewayOfTable, learnedAftrTable } from '../../src/state/learned/tables.ts';
 import type { Binding } from '../../src/state/model.generated.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import type { ChangesSince } from '../../src/state/reader.ts';
@@ -66,6 +66,11 @@ export class MemoryStore implements Store {
       if (gateway !== undefined) served.set(gateway, [...(served.get(gateway) ?? []), binding]);
     }
     return served;
+  }
+
+  learnedAftr(gateway: string): Uint8Array | undefined {
+    const whole = { address: 0, length: 0 } as Binding;
+    return this.#rows.get(key(learnedAftrTable(gateway), whole))?.binding.gatewayIpv6Address;
   }
 
   *bindings(): Generator<Row> {

@@ -13,6 +13,7 @@ const { values } = parseArgs({
 process.exitCode = await runManagement({
   stateDir: values['state-dir'] ?? '',
   runDir: values['run-dir'] ?? '',
+  dhcpv6Dir: '/nonexistent',
   netconfPort: Number(values['netconf-port']),
   netconfTlsPort: 0,
   restconfPort: Number(values['restconf-port']),

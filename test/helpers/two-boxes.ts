@@ -32,16 +32,16 @@ export class TwoBoxes {
   readonly gateway: Instance;
   readonly aftr: Instance;
 
-  private constructor(topology: Topology) {
+  private constructor(topology: Topology, moreOfGateway: readonly string[]) {
     this.topology = topology;
-    this.gateway = topology.startInstance('gateway');
+    this.gateway = topology.startInstance('gateway', moreOfGateway);
     this.aftr = topology.startInstance('aftr');
   }
 
-  /** Both boxes up and answering, without configuration. */
-  static async start(prefix: string): Promise<TwoBoxes> {
+  /** Both boxes up and answering, without configuration; `moreOfGateway` are further options of the gateway's program. */
+  static async start(prefix: string, moreOfGateway: readonly string[] = []): Promise<TwoBoxes> {
     const topology = await Topology.create(prefix);
-    const boxes = new TwoBoxes(topology);
+    const boxes = new TwoBoxes(topology, moreOfGateway);
     const isUp = await until(START_MS, () => boxes.isUp('gateway') && boxes.isUp('aftr'));
     if (isUp) return boxes;
     const logs = ['gateway', 'aftr'].flatMap((host) =>

@@ -67,7 +67,14 @@ for (const [why, steps, expected, isRunning] of cases) {
         denials: { operations: 0, dataWrites: 0, notifications: 0 },
         events: { created: new Date() },
         alarms: { state: () => ({}) },
-        routes: { sources: () => [], bgp: () => ({}), targets: () => [], served: () => [] },
+        routes: {
+          sources: () => [],
+          bgp: () => ({}),
+          targets: () => [],
+          served: () => [],
+          learnedAftr: () => undefined,
+          problems: () => [],
+        },
       });
       const selection = pathSelection(
         steps.map(({ path, keys = [] }) => {

@@ -106,6 +106,21 @@ const trees: readonly (readonly [string, Json, readonly string[]])[] = [
     configuration({ gateway: [{ name: 'g' }] }),
     ["missing-tunnel-address gateway[name='g']", "missing-aftr-address gateway[name='g']"],
   ],
+  [
+    'a gateway that learns its AFTR',
+    configuration({ gateway: [{ name: 'g', 'ipv6-address': '2001:db8:a::1', 'aftr-from-dhcpv6': 'wan' }] }),
+    [],
+  ],
+  [
+    'a gateway with both ways to know its AFTR',
+    configuration({ gateway: [{ ...GATEWAY, 'aftr-from-dhcpv6': 'wan' }] }),
+    ["two-aftr-addresses gateway[name='g']/aftr-from-dhcpv6"],
+  ],
+  [
+    'also while it is off',
+    configuration({ gateway: [{ ...GATEWAY, enabled: false, 'aftr-from-dhcpv6': 'wan' }] }),
+    ["two-aftr-addresses gateway[name='g']/aftr-from-dhcpv6"],
+  ],
   ['a gateway that is off needs none', configuration({ gateway: [{ name: 'g', enabled: false }] }), []],
   [
     'pools that overlap across AFTRs',

@@ -80,6 +80,12 @@ export const ALARM_TYPES = {
     severities: ['major'],
     cleared: 'the AFTR knows the routes, or is not to be told',
   },
+  'aftr-unknown': {
+    description:
+      'A gateway that learns its AFTR by DHCPv6 has none and does not forward, or was told one that it cannot use and stays with the one before. See learned-aftr in its state, and whether the DHCPv6 client of the interface runs with the hook and the server tells the AFTR.',
+    severities: ['major', 'warning'],
+    cleared: 'the AFTR is known, or is not to be learned',
+  },
   'bgp-down': {
     description:
       'A BGP session is not established, or the BGP speaker does not run: no routes are exchanged. See session-state of the neighbor and last-problem of bgp, whether the neighbor runs and is reached, and whether both ends have the same password.',

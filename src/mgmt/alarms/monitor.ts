@@ -52,6 +52,7 @@ const ROUTE_ALARMS = [
   'routes-refused',
   'route-source-silent',
   'advertisement-failing',
+  'aftr-unknown',
   'bgp-down',
   'bgp-without-ipv6-next-hop',
 ] as const;

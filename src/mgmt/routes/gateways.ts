@@ -77,7 +77,9 @@ export class AdvertisingGateways {
   /** Brings everything to the configuration as it is now. */
   follow(): void {
     if (this.#isClosed) return;
-    const gateways = this.#parts.softwire().gateway.filter(isInforming);
+    // Without an AFTR, one that learns it forwards nothing and attracts nothing.
+    const { gateway: configured } = this.#parts.softwire();
+    const gateways = configured.filter((gateway) => isInforming(gateway) && gateway.aftrIpv6Address !== undefined);
     if (gateways.length > 0) this.#unwatch ??= this.#parts.watch((routes) => this.#setKernel(routes));
     else this.#stopWatching();
     for (const [name, targets] of this.#informed) {
@@ -234,8 +236,10 @@ function isInforming(gateway: Gateway): boolean {
   return enabled && ipv6Address !== undefined && isInformed(gateway);
 }
 
-function madeFor({ ipv6Address }: Gateway, target: Target): string {
-  return JSON.stringify([formatIpv6(ipv6Address ?? new Uint8Array(16)), target]);
+/** Another tunnel address, another AFTR or another target is told everything anew. */
+function madeFor({ ipv6Address, aftrIpv6Address }: Gateway, target: Target): string {
+  const ends = [ipv6Address, aftrIpv6Address].map((address) => formatIpv6(address ?? new Uint8Array(16)));
+  return JSON.stringify([ends, target]);
 }
 
 function isSame(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {

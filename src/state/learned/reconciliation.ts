@@ -13,7 +13,7 @@ import { inSlices } from '../row-changes.ts';
 import type { RowSource } from '../rows.ts';
 import { prefixNumber } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { aftrOfTable, gatewayOfTable, isInformed, isOperational, learnedTable } from './tables.ts';
+import { aftrOfTable, gatewayOfAftrTable, gatewayOfTable, isInformed, isOperational, learnedTable } from './tables.ts';
 import { refusalOf } from './trust.ts';
 
 /** More changed rows are not looked at one by one: all that is learned is. */
@@ -34,8 +34,9 @@ export async function reconcile(commit: Reconciled, overlay: RowOverlay): Promis
     if (rows === 0 || !isOperational(table)) continue;
     const aftr = commit.after.aftr.find(({ name }) => name === aftrOfTable(table));
     const gateway = commit.after.gateway.find(({ name }) => name === gatewayOfTable(table));
+    const learning = commit.after.gateway.find(({ name }) => name === gatewayOfAftrTable(table));
     if (aftr) hasGone = (await reconcileAftr(commit, aftr, overlay)) || hasGone;
-    else if (!gateway || !isInformed(gateway)) {
+    else if (!(gateway && isInformed(gateway)) && learning?.aftrFromDhcpv6 === undefined) {
       overlay.clear(table);
       hasGone = true;
     }

@@ -19,7 +19,7 @@ import { prefixNumber } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Learning, LearningStore, SharedLearning } from './learning.ts';
 import { prefixOf } from './reconciliation.ts';
-import { isOperational, learnedTable, servedTable } from './tables.ts';
+import { isOperational, learnedAftrTable, learnedTable, servedTable } from './tables.ts';
 import type { RouteRefusal } from './trust.ts';
 import { refusalOf } from './trust.ts';
 
@@ -366,7 +366,7 @@ class Judge {
 function clearLost({ head }: Snapshot, { aftr, gateway }: Softwire, overlay: RowOverlay): void {
   const tables = new Set([
     ...aftr.map(({ name }) => learnedTable(name)),
-    ...gateway.map(({ name }) => servedTable(name)),
+    ...gateway.flatMap(({ name }) => [servedTable(name), learnedAftrTable(name)]),
   ]);
   for (const [table, { rows }] of head?.tables ?? []) {
     if (rows > 0 && isOperational(table) && !tables.has(table)) overlay.clear(table);

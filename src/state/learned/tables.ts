@@ -3,18 +3,22 @@
  *
  *     `A learned`    bindings that an AFTR A learned
  *     `G served`     prefixes that a gateway G serves because its AFTR accepted them
+ *     `G aftr`       one row, of 0.0.0.0/0: the AFTR that a gateway G learned, where everything that is not served leads
  *
  * They are tables as all others, so that they are durable, have a history, and the datapath follows them by the change record
  * of each batch. No instance can have such a name, so nothing that goes by the AFTRs of a configuration meets them. A prefix is
  * never in running's table and the learned one of an AFTR at the same time.
  */
 
-import type { Gateway } from '../model.generated.ts';
+import type { Gateway, Softwire } from '../model.generated.ts';
 import type { SealedRow } from '../rows.ts';
 import { RowSource } from '../rows.ts';
 
 const LEARNED = ' learned';
 const SERVED = ' served';
+const AFTR = ' aftr';
+/** Number of the prefix 0.0.0.0/0. */
+export const WHOLE_NUMBER = 0;
 
 /** The table of the bindings that an AFTR learned. */
 export function learnedTable(aftr: string): string {
@@ -24,6 +28,28 @@ export function learnedTable(aftr: string): string {
 /** The table of the prefixes that a gateway serves because they were accepted. */
 export function servedTable(gateway: string): string {
   return gateway + SERVED;
+}
+
+/** The table of the AFTR that a gateway learned. */
+export function learnedAftrTable(gateway: string): string {
+  return gateway + AFTR;
+}
+
+/** The gateway whose AFTR a table holds; undefined for any other table. */
+export function gatewayOfAftrTable(table: string): string | undefined {
+  return table.endsWith(AFTR) ? table.slice(0, -AFTR.length) : undefined;
+}
+
+/** The configuration with the AFTRs that gateways learned in the place of those that are not configured. */
+export function withLearnedAftrs(
+  configuration: Softwire,
+  learned: (gateway: string) => Uint8Array | undefined,
+): Softwire {
+  if (configuration.gateway.every(({ aftrFromDhcpv6 }) => aftrFromDhcpv6 === undefined)) return configuration;
+  const gateway = configuration.gateway.map((item) => {
+    return item.aftrFromDhcpv6 === undefined ? item : { ...item, aftrIpv6Address: learned(item.name) };
+  });
+  return { ...configuration, gateway };
 }
 
 /** Whether a table is none of running's. */

@@ -68,6 +68,7 @@ test('D135: the inventory names each alarm type once, with its severities and wh
   const types = [...text.matchAll(/gi-4over6-alarms:([\w-]+)<\/alarm-type-id>/g)].map(([, name]) => name);
   assert.equal(types.sort(), [
     'advertisement-failing',
+    'aftr-unknown',
     'bgp-down',
     'bgp-without-ipv6-next-hop',
     'binding-table-near-limit',
