@@ -16,6 +16,7 @@ const GATEWAY = '2001:db8:12::1';
 const AFTR = '2001:db8:12::2';
 const ROUTE = `route add ${SECOND_PREFIX} via ${DEVICE}`;
 const NO_ROUTE = ROUTE.replace('add', 'del');
+const SECOND_TUNNEL = '2001:db8:a::77';
 const LONG_MS = 40_000;
 const RESTART_S = 20;
 
@@ -161,6 +162,18 @@ test('towards FRR: it gets the routes with the tunnel address as next hop, and t
   topology.ip('gateway', NO_ROUTE);
   assert.ok(await until(LONG_MS, () => !route().includes(GATEWAY_TUNNEL)), route());
   assert.match(frr.show(`show bgp ipv4 unicast ${DEVICE_PREFIX}`), GATEWAY_TUNNEL);
+});
+
+test('towards FRR, which takes several routes of a prefix: a second gateway tells it the same one, and each goes for itself', async () => {
+  const { 'served-prefix': _, ...gateway } = GATEWAY_CONFIGURATION;
+  const second = { ...gateway, name: 'second', 'ipv6-address': SECOND_TUNNEL };
+  configure('gateway', { gateway: [{ ...second, 'route-advertisement': { 'bgp-neighbor': [AFTR] } }] });
+  const shown = () => frr.show(`show bgp ipv4 unicast ${DEVICE_PREFIX}`);
+  const has = (address: string) => shown().includes(address);
+  assert.ok(await until(LONG_MS, () => has(GATEWAY_TUNNEL) && has(SECOND_TUNNEL)), shown());
+  assert.is(boxes.restconf('gateway', 'DELETE', `${SOFTWIRE}/gateway=second`).status, 204);
+  assert.ok(await until(LONG_MS, () => !has(SECOND_TUNNEL)), shown());
+  assert.ok(has(GATEWAY_TUNNEL), shown());
 });
 
 test('to a neighbor without the extended next hop capability nothing is announced, and there is an alarm', async () => {

@@ -14,13 +14,16 @@ export interface SpeakerOptions {
   readonly localAddress: string;
   readonly localAs: number;
   readonly hasExtendedNextHop?: boolean;
+  /** Whether it takes and sends several routes of one prefix (RFC 7911). */
+  readonly hasAddPath?: boolean;
 }
 
 const hex = (value: number, octets: number) => value.toString(16).padStart(2 * octets, '0');
 
-/** Multiprotocol IPv4 unicast, four-octet AS, and the extended next hop capability (RFC 8950 section 4). */
-function capabilities({ localAs, hasExtendedNextHop = true }: SpeakerOptions): string {
-  return `010400010001${`4104${hex(localAs, 4)}`}${hasExtendedNextHop ? '0506000100010002' : ''}`;
+/** Multiprotocol IPv4 unicast, four-octet AS, extended next hop (RFC 8950 section 4) and ADD-PATH (RFC 7911 section 4). */
+function capabilities({ localAs, hasExtendedNextHop = true, hasAddPath = false }: SpeakerOptions): string {
+  const some = `010400010001${`4104${hex(localAs, 4)}`}${hasExtendedNextHop ? '0506000100010002' : ''}`;
+  return hasAddPath ? `${some}450400010103` : some;
 }
 
 /** One attribute: flags and type, then its value. */

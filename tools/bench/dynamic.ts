@@ -2,8 +2,9 @@
  * Bench of dynamic configuration (row D127), as root. One AFTR in a network namespace of its own; its route sources are the
  * advertisers of the program in this process, over HTTPS, and in the end a gateway of the program in another namespace.
  *
- *   - 100,000 routes from one gateway: from nothing until all are accepted, which is durable and forwarded by
- *   - 1,000 gateways with 100 routes each, all at once
+ *   - 10,000, 100,000 and 1,000,000 routes from one gateway: from nothing until all are accepted, which is durable and forwarded by
+ *   - 1,000 gateways with 100 routes each, all at once. The AFTR has room for them all: the limits of its connections are raised,
+ *     or gateways without room would try again later, and that wait be measured
  *   - a gateway whose 1,000 routes come or go once a second, for a minute, beside packets to stable routes
  *   - from a route in the kernel of the gateway to the first packet that the AFTR forwards by it
  *
@@ -23,7 +24,10 @@ import { prefixesOf, tableJson } from './tables.ts';
 import { Traffic } from './traffic.ts';
 
 const ROUTES = 100_000;
+const FEW_ROUTES = 10_000;
+const MOST_ROUTES = 1_000_000;
 const GATEWAYS = 1_000;
+const LIMITS = [`connections=${2 * GATEWAYS}`, `unauthenticated=${2 * GATEWAYS}`];
 const FLAPPING = 1_000;
 const FLAP_SECONDS = 60;
 const RATE = 2_000;
@@ -39,22 +43,28 @@ const LONGEST_MS = 240_000;
 const QUIET = pino({ level: 'silent' });
 
 /** In their order: the many come last, since one that cannot take leave in time leaves routes behind. */
-export const DYNAMIC_PARTS = ['one', 'flap', 'kernel', 'many'] as const;
+export const DYNAMIC_PARTS = ['one', 'million', 'flap', 'kernel', 'many'] as const;
 export type DynamicPart = (typeof DYNAMIC_PARTS)[number];
 
 /** Runs parts of the bench, some minutes. Never returns outside its own namespace. */
 export async function benchDynamic(parts: readonly DynamicPart[] = DYNAMIC_PARTS): Promise<BenchResult[]> {
   enterOwnNetwork();
   const gateway = new KernelGateway();
-  const aftr = await Instance.start(`/tmp/gi4over6-bench-${process.pid}`, [], ['127.0.0.1', gateway.aftrAddress]);
+  const aftr = await Instance.start(
+    `/tmp/gi4over6-bench-${process.pid}`,
+    [],
+    ['127.0.0.1', gateway.aftrAddress],
+    [...LIMITS.flatMap((limit) => ['--restconf-limit', limit])],
+  );
   const bench = new DynamicBench(aftr);
   try {
     await bench.configure();
     const work: Readonly<Record<DynamicPart, () => Promise<void>>> = {
       one: async () => {
         await bench.baseline();
-        await bench.oneGateway();
+        for (const routes of [FEW_ROUTES, ROUTES]) await bench.oneGateway(routes);
       },
+      million: () => bench.oneGateway(MOST_ROUTES),
       flap: () => bench.flap(),
       kernel: () => bench.kernelChanges(gateway),
       many: () => bench.manyGateways(),
@@ -100,7 +110,7 @@ class DynamicBench {
   }
 
   #source(name: string, gateway: string) {
-    const rights = { 'allowed-prefix': ['16.0.0.0/4'], 'maximum-routes': ROUTES, 'hold-time': 300 };
+    const rights = { 'allowed-prefix': ['16.0.0.0/4'], 'maximum-routes': MOST_ROUTES, 'hold-time': 300 };
     return { name, 'gateway-ipv6-address': gateway, password: this.#hash, ...rights };
   }
 
@@ -115,16 +125,16 @@ class DynamicBench {
     await this.#aftr.waitUntilApplied();
   }
 
-  async oneGateway(): Promise<void> {
-    const routes = numbersOf(prefixesOf('dense', ROUTES));
+  async oneGateway(count: number): Promise<void> {
+    const routes = numbersOf(prefixesOf('dense', count));
     const begun = performance.now();
     const [advertiser] = this.#advertise([[0, routes]]);
     if (!advertiser) throw new Error('nothing advertises');
     await whole([[advertiser, routes]]);
-    this.#result(`dynamic.one-gateway.${ROUTES}`, performance.now() - begun, 'ms');
+    this.#result(`dynamic.one-gateway.${count}`, performance.now() - begun, 'ms');
     const read = () => this.#aftr.restconf('GET', `${AFTR}/route-source=g0/learned-route`, '', 200);
-    this.#result(`dynamic.one-gateway.read.${ROUTES}`, await timed(read), 'ms');
-    this.#result('dynamic.one-gateway.withdrawal', await timed(() => advertiser.end(LONGEST_MS)), 'ms');
+    this.#result(`dynamic.one-gateway.read.${count}`, await timed(read), 'ms');
+    this.#result(`dynamic.one-gateway.withdrawal.${count}`, await timed(() => advertiser.end(LONGEST_MS)), 'ms');
   }
 
   async manyGateways(): Promise<void> {

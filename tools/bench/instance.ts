@@ -48,11 +48,25 @@ export class Instance {
     this.#authorization = `Basic ${Buffer.from(`admin:${this.#password}`).toString('base64')}`;
   }
 
-  /** `through`: what the program's command begins with, such as entering a namespace. */
-  static async start(dir: string, through: readonly string[] = [], listen = ['127.0.0.1']): Promise<Instance> {
+  /** `through`: what the program's command begins with, such as entering a namespace; `options`: more words of `gi4over6 run`. */
+  static async start(
+    dir: string,
+    through: readonly string[] = [],
+    listen = ['127.0.0.1'],
+    options: readonly string[] = [],
+  ): Promise<Instance> {
     mkdirSync(dir, { mode: 0o755 });
     const words = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(dir, name)]);
-    const [first = '', ...more] = [...through, process.execPath, PROGRAM, 'run', ...words, '--listen', ...listen];
+    const [first = '', ...more] = [
+      ...through,
+      process.execPath,
+      PROGRAM,
+      'run',
+      ...words,
+      ...options,
+      '--listen',
+      ...listen,
+    ];
     const program = spawn(first, more, { stdio: 'ignore' });
     for (let tries = 0; ; tries++) {
       try {

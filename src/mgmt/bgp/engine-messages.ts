@@ -32,7 +32,9 @@ message MpGracefulRestartConfig { bool enabled = 1; }
 message MpGracefulRestartState { bool received = 2; bool end_of_rib_received = 4; }
 message MpGracefulRestart { MpGracefulRestartConfig config = 1; MpGracefulRestartState state = 2; }
 message AfiSafiConfig { Family family = 1; bool enabled = 2; }
-message AfiSafi { MpGracefulRestart mp_graceful_restart = 1; AfiSafiConfig config = 2; }
+message AddPathsConfig { bool receive = 1; uint32 send_max = 2; }
+message AddPaths { AddPathsConfig config = 1; }
+message AfiSafi { MpGracefulRestart mp_graceful_restart = 1; AfiSafiConfig config = 2; AddPaths add_paths = 10; }
 message PeerState { string neighbor_address = 5; uint32 session_state = 13; repeated Any remote_cap = 18; }
 message Peer {
   PeerConf conf = 2; EbgpMultihop ebgp_multihop = 3; PeerState state = 5; Timers timers = 6; Transport transport = 7;
@@ -46,6 +48,7 @@ message ResetPeerRequest { string address = 1; bool soft = 3; uint32 direction =
 
 message Path {
   Any nlri = 1; repeated Any pattrs = 2; bool is_withdraw = 5; Family family = 9; bool stale = 13; string neighbor_ip = 15;
+  uint32 identifier = 18;
 }
 message AddPathStreamRequest { uint32 table_type = 1; repeated Path paths = 3; }
 message ListPathRequest { uint32 table_type = 1; string name = 2; Family family = 3; }
@@ -61,8 +64,12 @@ message TableEvent { repeated Path paths = 2; }
 message WatchEventResponse { PeerEvent peer = 2; TableEvent table = 3; }
 
 message MatchSet { uint32 type = 1; string name = 2; }
-message Conditions { MatchSet neighbor_set = 2; uint32 route_type = 8; repeated string next_hop_in_list = 10; }
-message Actions { uint32 route_action = 1; }
+message Conditions {
+  MatchSet neighbor_set = 2; MatchSet community_set = 5; uint32 route_type = 8; repeated string next_hop_in_list = 10;
+}
+message CommunityAction { uint32 type = 1; repeated string communities = 2; }
+message NexthopAction { string address = 1; }
+message Actions { uint32 route_action = 1; CommunityAction community = 2; NexthopAction nexthop = 6; }
 message Statement { string name = 1; Conditions conditions = 2; Actions actions = 3; }
 message Policy { string name = 1; repeated Statement statements = 2; }
 message DefinedSet { uint32 defined_type = 1; string name = 2; repeated string list = 3; }
@@ -73,6 +80,7 @@ message SetPolicyAssignmentRequest { PolicyAssignment assignment = 1; }
 // In an Any.
 message IPAddressPrefix { uint32 prefix_len = 1; string prefix = 2; }
 message OriginAttribute { uint32 origin = 1; }
+message CommunitiesAttribute { repeated uint32 communities = 1; }
 message AsSegment { uint32 type = 1; repeated uint32 numbers = 2; }
 message AsPathAttribute { repeated AsSegment segments = 1; }
 message MpReachNLRIAttribute { Family family = 1; repeated string next_hops = 2; repeated Any nlris = 3; }
@@ -80,6 +88,8 @@ message TunnelEncapAttribute { repeated TunnelEncapTLV tlvs = 1; }
 message TunnelEncapTLV { uint32 type = 1; repeated Any tlvs = 2; }
 message TunnelEncapSubTLVEgressEndpoint { string address = 1; }
 message ExtendedNexthopCapability { repeated ExtendedNexthopCapabilityTuple tuples = 1; }
+message AddPathCapability { repeated AddPathCapabilityTuple tuples = 1; }
+message AddPathCapabilityTuple { Family family = 1; uint32 mode = 2; }
 message GracefulRestartCapability { uint32 flags = 1; uint32 time = 2; }
 message ExtendedNexthopCapabilityTuple { Family nlri_family = 1; Family nexthop_family = 2; }
 `);
@@ -103,6 +113,8 @@ export interface Path {
   readonly isWithdraw: boolean;
   readonly stale: boolean;
   readonly neighborIp: string;
+  /** Of several paths of one prefix (RFC 7911 section 3); 0 where the session has but one. */
+  readonly identifier: number;
 }
 
 export interface Peer {

@@ -1,9 +1,5 @@
 /**
- * What gateways announce over BGP. A path is in GoBGP's table for each prefix, with the tunnel address of the first gateway that has it as
- * next hop; which neighbor is told of it is said by an export policy, which lets nothing else out:
- *
- *     a neighbor that can take IPv6 next hops (RFC 8950 section 4), and is named by a gateway    paths of that gateway
- *     any other                                                                               nothing
+ * What gateways announce over BGP: which paths are in GoBGP's table (own-paths.ts), and which neighbor is told of them (export-policy.ts).
  *
  * Who can take them is known only when a session is up, so nothing is let out before, and announcements follow its beginning. A neighbor that
  * keeps routes of a lost session (RFC 4724) may hear the end of the announcements before them; one of this program waits for that.
@@ -11,14 +7,14 @@
 
 import type { Log } from '../../log.ts';
 import type { EngineClient } from './engine-client.ts';
+import { ASSIGNMENT, type LetOut, policies } from './export-policy.ts';
+import { type OwnPaths, pathChanges, pathsOf } from './own-paths.ts';
 import { pathOf } from './paths.ts';
+import type { PeerFacts } from './peer-request.ts';
 
-const NEIGHBOR_SET = 1;
-const LOCAL_ROUTES = 3;
-const [ACCEPT, REJECT] = [1, 2];
-const EXPORT = 2;
 const OUT = 1;
 const RETRY_MS = 2_000;
+const LARGEST_MARK = 0xffff;
 
 /** What one gateway announces. */
 export interface Announced {
@@ -29,6 +25,9 @@ export interface Announced {
   readonly routes: ReadonlySet<number>;
 }
 
+/** What the neighbor of a session is capable of. */
+export type Capable = Pick<PeerFacts, 'hasIpv6NextHop' | 'takesAllPaths'>;
+
 export interface ExporterParts {
   readonly log: Log;
   /** A gateway's routes are with a neighbor for the first time. */
@@ -37,15 +36,15 @@ export interface ExporterParts {
 
 export class Exporter {
   readonly #parts: ExporterParts;
-  readonly #gateways = new Map<string, Announced>();
+  readonly #gateways = new Map<string, Announced & { readonly mark: number }>();
   readonly #told = new Set<string>();
-  /** Neighbors whose session is up and can have IPv6 next hops. */
-  readonly #reached = new Set<string>();
+  /** Neighbors whose session is up and can have IPv6 next hops, and whether they take several paths of a prefix. */
+  readonly #reached = new Map<string, boolean>();
   #client: EngineClient | undefined;
   #isOurs = false;
-  /** What GoBGP has: next hop by prefix number, and next hops by neighbor. */
-  #paths = new Map<number, string>();
-  #let = new Map<string, string>();
+  /** What GoBGP has. */
+  #paths: OwnPaths = new Map();
+  #let = new Map<string, LetOut>();
   #turn: Promise<void> = Promise.resolve();
   #isDue = false;
 
@@ -61,9 +60,18 @@ export class Exporter {
       if (!this.#gateways.delete(gateway)) return;
     } else {
       if (before && isSame(before, announced)) return;
-      this.#gateways.set(gateway, announced);
+      const mark = before?.mark ?? this.#freeMark();
+      if (mark === undefined) return;
+      this.#gateways.set(gateway, { ...announced, mark });
     }
     this.#bringSoon();
+  }
+
+  /** The model has fewer gateways than there are marks. */
+  #freeMark(): number | undefined {
+    const taken = new Set([...this.#gateways.values()].map(({ mark }) => mark));
+    for (let mark = 1; mark <= LARGEST_MARK; mark++) if (!taken.has(mark)) return mark;
+    return undefined;
   }
 
   /** Whether the routes of a gateway have been with a neighbor. */
@@ -71,12 +79,12 @@ export class Exporter {
     return this.#told.has(gateway);
   }
 
-  /** A session is up, with or without the capability, or down. */
-  session(address: string, isEstablished: boolean, hasIpv6NextHop = false): void {
-    const isReached = isEstablished && hasIpv6NextHop;
-    if (isReached === this.#reached.has(address)) return;
-    if (isReached) this.#reached.add(address);
-    else this.#reached.delete(address);
+  /** A session is up, with what the neighbor is capable of, or down. */
+  session(address: string, capable?: Capable): void {
+    const takesAll = capable?.hasIpv6NextHop ? capable.takesAllPaths : undefined;
+    if (takesAll === this.#reached.get(address)) return;
+    if (takesAll === undefined) this.#reached.delete(address);
+    else this.#reached.set(address, takesAll);
     this.#bringSoon();
   }
 
@@ -128,28 +136,24 @@ export class Exporter {
   }
 
   async #bringPaths(client: EngineClient): Promise<void> {
-    const wanted = new Map<number, string>();
-    for (const { nextHop, routes } of this.#gateways.values()) {
-      for (const number of routes) if (!wanted.has(number)) wanted.set(number, nextHop);
-    }
-    const changes: object[] = [];
-    for (const [number, nextHop] of this.#paths) if (!wanted.has(number)) changes.push(pathOf(number, nextHop, true));
-    for (const [number, nextHop] of wanted) {
-      if (this.#paths.get(number) !== nextHop) changes.push(pathOf(number, nextHop, false));
-    }
+    const paths = pathsOf(this.#gateways.values(), this.#isOurs);
+    const changes = pathChanges(this.#paths, paths);
     if (changes.length === 0) return;
-    await client.addPaths(changes);
-    this.#paths = wanted;
+    await client.addPaths(changes.map(([path, isWithdrawn]) => pathOf(path, isWithdrawn)));
+    this.#paths = paths;
   }
 
   async #bringPolicies(client: EngineClient): Promise<void> {
-    const wanted = new Map<string, string>();
-    for (const address of this.#reached) {
-      const hops = [...this.#gateways.values()].filter(({ neighbors }) => neighbors.includes(address));
-      if (hops.length > 0) wanted.set(address, [...new Set(hops.map(({ nextHop }) => nextHop))].sort().join(' '));
+    const wanted = new Map<string, LetOut>();
+    for (const [address, takesAll] of this.#reached) {
+      const telling = [...this.#gateways.values()].filter(({ neighbors }) => neighbors.includes(address));
+      if (telling.length === 0) continue;
+      const nextHops = [...new Set(telling.map(({ nextHop }) => nextHop))].sort();
+      const shared = takesAll ? [] : telling.map(({ mark, nextHop }) => [mark, nextHop] as const);
+      wanted.set(address, { nextHops, shared });
     }
     const changed = [...new Set([...wanted.keys(), ...this.#let.keys()])].filter(
-      (address) => wanted.get(address) !== this.#let.get(address),
+      (address) => JSON.stringify(wanted.get(address)) !== JSON.stringify(this.#let.get(address)),
     );
     if (changed.length === 0) return;
     await client.call('SetPolicies', policies(wanted));
@@ -164,30 +168,6 @@ export class Exporter {
   close(): void {
     this.#client = undefined;
   }
-}
-
-const POLICY = 'gi4over6';
-const ASSIGNMENT = { name: 'global', direction: EXPORT, policies: [{ name: POLICY }], defaultAction: REJECT };
-
-/** The message SetPolicies: paths of our own with these next hops go to these neighbors, and nothing else anywhere. */
-function policies(letOut: ReadonlyMap<string, string>): object {
-  const rows = [...letOut].map(([address, hops], index) => ({
-    name: `${POLICY}-${index}`,
-    address,
-    hops: hops.split(' '),
-  }));
-  const definedSets = rows.map(({ name, address }) => ({ definedType: NEIGHBOR_SET, name, list: [`${address}/128`] }));
-  const statements = rows.map(({ name, hops }) => ({
-    name,
-    conditions: {
-      neighborSet: { type: 0, name },
-      routeType: LOCAL_ROUTES,
-      nextHopInList: hops.map((hop) => `${hop}/128`),
-    },
-    actions: { routeAction: ACCEPT },
-  }));
-  const last = { name: `${POLICY}-rest`, actions: { routeAction: REJECT } };
-  return { definedSets, policies: [{ name: POLICY, statements: [...statements, last] }] };
 }
 
 function isSame(a: Announced, b: Announced): boolean {

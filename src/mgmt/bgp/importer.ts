@@ -44,8 +44,8 @@ export interface ImporterParts {
   readonly sources: Sources;
   readonly client: () => Pick<EngineClient, 'peers' | 'announcedBy'> | undefined;
   readonly log: Log;
-  /** A session is up, with or without the capability of RFC 8950, or down. */
-  readonly onSession: (address: string, isEstablished: boolean, hasIpv6NextHop?: boolean) => void;
+  /** A session is up, with what the neighbor is capable of, or down. */
+  readonly onSession: (address: string, facts?: PeerFacts) => void;
 }
 
 interface Neighbor {
@@ -143,7 +143,7 @@ export class Importer {
       void this.#synchronise(address, neighbor);
     } else {
       neighbor.facts = undefined;
-      this.#parts.onSession(address, false);
+      this.#parts.onSession(address);
       void this.#lost(address, neighbor);
     }
     this.#flushSoon();
@@ -153,7 +153,9 @@ export class Importer {
     for (const path of paths) {
       const neighbor = this.#neighbors.get(canonical(path.neighborIp) ?? '');
       const route = announcementOf(path, this.#localAs);
-      if (neighbor && route) neighbor.routes.update(route.number, route.isWithdrawn ? undefined : route);
+      if (!neighbor || !route) continue;
+      if (route.isWithdrawn) neighbor.routes.remove(route.number, route.pathId);
+      else neighbor.routes.put(route.number, route);
     }
     this.#flushSoon();
   }
@@ -193,7 +195,7 @@ export class Importer {
       }
       const facts = await this.#facts(address);
       if (isOver()) return;
-      if (facts && !neighbor.facts) this.#parts.onSession(address, true, facts.hasIpv6NextHop);
+      if (facts && !neighbor.facts) this.#parts.onSession(address, facts);
       neighbor.facts = facts ?? neighbor.facts;
       const longestMs = facts?.tellsEnd ? LONGEST_TOLD_MS : TOLD_MS;
       if (facts?.hasToldAll) toldAt = Math.min(toldAt, performance.now() + SETTLE_MS);
@@ -202,11 +204,11 @@ export class Importer {
   }
 
   /** What is announced now, without what GoBGP keeps of an earlier session. */
-  #routesIn(paths: readonly Path[]): Map<number, NeighborRoute> {
-    const all = new Map<number, NeighborRoute>();
+  #routesIn(paths: readonly Path[]): Map<number, NeighborRoute[]> {
+    const all = new Map<number, NeighborRoute[]>();
     for (const path of paths) {
       const route = path.stale ? undefined : announcementOf(path, this.#localAs);
-      if (route && !route.isWithdrawn) all.set(route.number, route);
+      if (route && !route.isWithdrawn) all.set(route.number, [...(all.get(route.number) ?? []), route]);
     }
     return all;
   }
@@ -246,7 +248,7 @@ export class Importer {
       neighbor.facts = undefined;
       neighbor.session++;
       if (was) neighbor.lastChange = new Date();
-      this.#parts.onSession(address, false);
+      this.#parts.onSession(address);
       this.#keep(address, neighbor, 1_000 * neighbor.restartTime);
     }
   }
@@ -281,7 +283,12 @@ export class Importer {
   }
 
   #isWanted({ neighbors, endpoint }: Source, number: number): boolean {
-    return neighbors.some((address) => this.#neighbors.get(address)?.routes.get(number)?.endpoint === endpoint);
+    return neighbors.some((address) =>
+      this.#neighbors
+        .get(address)
+        ?.routes.get(number)
+        .some((route) => route.endpoint === endpoint),
+    );
   }
 
   #tellAll(name: string, source: Source): void {

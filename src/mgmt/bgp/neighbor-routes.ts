@@ -11,39 +11,50 @@ export type RoutesState = 'down' | 'stale' | 'synchronising' | 'up';
 
 /** The tunnel address of a route, or why it cannot be used. */
 export interface NeighborRoute {
+  /** Of several routes of one prefix (RFC 7911 section 3). */
+  readonly pathId: number;
   readonly endpoint: string | undefined;
   readonly fault: string;
 }
 
+const NO_ROUTES: readonly NeighborRoute[] = [];
+
 export class NeighborRoutes {
-  /** By prefix number (see `prefixNumber`). */
-  readonly #routes = new Map<number, NeighborRoute>();
+  /** By prefix number (see `prefixNumber`); at least one each. */
+  readonly #routes = new Map<number, readonly NeighborRoute[]>();
   readonly #onChange: (number: number) => void;
   state: RoutesState = 'down';
   staleUntil: Date | undefined;
 
-  /** `onChange` is called with each prefix whose route has changed. */
+  /** `onChange` is called with each prefix whose routes have changed. */
   constructor(onChange: (number: number) => void) {
     this.#onChange = onChange;
   }
 
-  get size(): number {
-    return this.#routes.size;
+  /** The routes of a prefix. */
+  get(number: number): readonly NeighborRoute[] {
+    return this.#routes.get(number) ?? NO_ROUTES;
   }
 
-  get(number: number): NeighborRoute | undefined {
-    return this.#routes.get(number);
+  *entries(): Generator<[number, NeighborRoute]> {
+    for (const [number, routes] of this.#routes) for (const route of routes) yield [number, route];
   }
 
-  entries(): IterableIterator<[number, NeighborRoute]> {
-    return this.#routes.entries();
+  /** A message of the session: a route that is announced. */
+  put(number: number, route: NeighborRoute): void {
+    const before = this.get(number).find(({ pathId }) => pathId === route.pathId);
+    if (before?.endpoint === route.endpoint && before?.fault === route.fault) return;
+    this.#set(number, [...this.get(number).filter((item) => item !== before), route]);
   }
 
-  /** A message of the session; undefined withdraws the route. */
-  update(number: number, route: NeighborRoute | undefined): void {
-    const before = this.#routes.get(number);
-    if (before?.endpoint === route?.endpoint && before?.fault === route?.fault) return;
-    if (route) this.#routes.set(number, route);
+  /** A route that is withdrawn. */
+  remove(number: number, pathId: number): void {
+    const left = this.get(number).filter((route) => route.pathId !== pathId);
+    if (left.length < this.get(number).length) this.#set(number, left);
+  }
+
+  #set(number: number, routes: readonly NeighborRoute[]): void {
+    if (routes.length > 0) this.#routes.set(number, routes);
     else this.#routes.delete(number);
     this.#onChange(number);
   }
@@ -53,9 +64,11 @@ export class NeighborRoutes {
   }
 
   /** All that the neighbor announces is this: what was kept beyond it goes. */
-  synchronised(all: ReadonlyMap<number, NeighborRoute>): void {
-    for (const number of [...this.#routes.keys()]) if (!all.has(number)) this.update(number, undefined);
-    for (const [number, route] of all) this.update(number, route);
+  synchronised(all: ReadonlyMap<number, readonly NeighborRoute[]>): void {
+    for (const [number, routes] of all) for (const route of routes) this.put(number, route);
+    for (const [number, { pathId }] of [...this.entries()]) {
+      if (!all.get(number)?.some((route) => route.pathId === pathId)) this.remove(number, pathId);
+    }
     this.state = 'up';
     this.staleUntil = undefined;
   }
@@ -74,6 +87,6 @@ export class NeighborRoutes {
   drop(): void {
     this.state = 'down';
     this.staleUntil = undefined;
-    for (const number of [...this.#routes.keys()]) this.update(number, undefined);
+    for (const number of [...this.#routes.keys()]) this.#set(number, NO_ROUTES);
   }
 }

@@ -8,12 +8,14 @@ import { anyOf, IPV4_UNICAST, namedIn } from './engine-messages.ts';
 /** Tunnel types of RFC 9012 that are IPv4 in IPv6: IP in IP, and IPv6 tunnel of the IANA registry. */
 const IP_IN_IP = 7;
 const IPV6_TUNNEL = 14;
-const INCOMPLETE = 2;
+const [IGP, INCOMPLETE] = [0, 2];
 
 /** A route that a neighbor announces, or withdraws. */
 export interface Announcement {
   /** See `prefixNumber`. */
   readonly number: number;
+  /** Which of several of one prefix (RFC 7911 section 3). */
+  readonly pathId: number;
   /** The tunnel address as text; what it is instead when there is none. */
   readonly endpoint: string | undefined;
   readonly isWithdrawn: boolean;
@@ -31,13 +33,20 @@ export function announcementOf(path: Path, localAs: number): Announcement | unde
   const prefix = nlri && parseIpv4Prefix(`${nlri.prefix}/${nlri.prefixLen}`);
   if (!prefix) return undefined;
   const number = prefixNumber(prefix.address, prefix.length);
-  if (path.isWithdraw) return { number, endpoint: undefined, isWithdrawn: true, fault: '' };
+  const pathId = path.identifier;
+  if (path.isWithdraw) return { number, pathId, endpoint: undefined, isWithdrawn: true, fault: '' };
   if (isLoop(path.pattrs, localAs)) {
-    return { number, endpoint: undefined, isWithdrawn: false, fault: 'its AS path holds the AS of this device' };
+    return {
+      number,
+      pathId,
+      endpoint: undefined,
+      isWithdrawn: false,
+      fault: 'its AS path holds the AS of this device',
+    };
   }
   const endpoint = egressEndpoint(path.pattrs) ?? nextHop(path.pattrs);
   const fault = endpoint === undefined ? 'it has no IPv6 next hop' : '';
-  return { number, endpoint, isWithdrawn: false, fault };
+  return { number, pathId, endpoint, isWithdrawn: false, fault };
 }
 
 function isLoop(attributes: readonly AnyMessage[], localAs: number): boolean {
@@ -68,15 +77,35 @@ export function canonical(text: string | undefined): string | undefined {
   return address && formatIpv6(address);
 }
 
-/** The path that announces a prefix (see `prefixNumber`) with a tunnel address as next hop and egress endpoint, or withdraws it. */
-export function pathOf(number: number, nextHop: string, isWithdraw: boolean): object {
+/** A path that is announced, or was. */
+export interface OwnPath {
+  /** See `prefixNumber`. */
+  readonly number: number;
+  /** Tells it from others of the same prefix (RFC 7911 section 3). */
+  readonly pathId: number;
+  readonly nextHop: string;
+  /** Also the egress endpoint of a tunnel; without it only the next hop says where packets go. */
+  readonly isEndpoint: boolean;
+  /** Goes before others of the same prefix. */
+  readonly isFirst: boolean;
+  readonly communities: readonly number[];
+}
+
+/** The path of one gateway: its tunnel address is next hop and egress endpoint. */
+export function gatewayPath(number: number, pathId: number, nextHop: string): OwnPath {
+  return { number, pathId, nextHop, isEndpoint: true, isFirst: false, communities: [] };
+}
+
+/** A path as GoBGP takes it, to be announced or withdrawn. */
+export function pathOf({ number, pathId, nextHop, ...path }: OwnPath, isWithdraw: boolean): object {
   const length = number % 64;
   const nlri = anyOf('IPAddressPrefix', { prefixLen: length, prefix: formatIpv4(Math.floor(number / 64)) });
   const endpoint = anyOf('TunnelEncapSubTLVEgressEndpoint', { address: nextHop });
   const pattrs = [
-    anyOf('OriginAttribute', { origin: INCOMPLETE }),
+    anyOf('OriginAttribute', { origin: path.isFirst ? IGP : INCOMPLETE }),
     anyOf('MpReachNLRIAttribute', { family: IPV4_UNICAST, nextHops: [nextHop], nlris: [nlri] }),
-    anyOf('TunnelEncapAttribute', { tlvs: [{ type: IP_IN_IP, tlvs: [endpoint] }] }),
+    ...(path.isEndpoint ? [anyOf('TunnelEncapAttribute', { tlvs: [{ type: IP_IN_IP, tlvs: [endpoint] }] })] : []),
+    ...(path.communities.length > 0 ? [anyOf('CommunitiesAttribute', { communities: path.communities })] : []),
   ];
-  return { nlri, pattrs, family: IPV4_UNICAST, isWithdraw };
+  return { nlri, pattrs, family: IPV4_UNICAST, identifier: pathId, isWithdraw };
 }

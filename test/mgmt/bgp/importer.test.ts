@@ -46,7 +46,7 @@ function softwire(sources: readonly SourceShape[], restartTime = 0) {
 function path(neighborIp: string, n: number, nextHop: string, more: Partial<Path> = {}): Path {
   const nlri = anyOf('IPAddressPrefix', { prefixLen: 24, prefix: `192.0.${n}.0` });
   const pattrs = [anyOf('MpReachNLRIAttribute', { nextHops: [nextHop] })];
-  return { nlri, pattrs, isWithdraw: false, stale: false, neighborIp, ...more };
+  return { nlri, pattrs, isWithdraw: false, stale: false, neighborIp, identifier: 0, ...more };
 }
 
 /** An importer and what it has made of its sources; `paths` is what GoBGP has of each neighbor. */
@@ -126,6 +126,19 @@ async function withBox(box: Box, body: (box: Box) => Promise<void>): Promise<voi
     box.importer.close();
   }
 }
+
+test('two routes of one prefix in a session are those of two sources, each for itself', () =>
+  withBox(new Box(), async (box) => {
+    box.importer.follow(softwire([S, { name: 't', address: B, neighbors: [N1] }]));
+    box.importer.session(N1, ESTABLISHED);
+    const [first, second] = [path(N1, 1, A, { identifier: 4 }), path(N1, 1, B, { identifier: 9 })];
+    box.announce(N1, first, second);
+    await box.has('s', 1);
+    await box.has('t', 1);
+    box.importer.paths([{ ...first, isWithdraw: true }]);
+    await box.has('s');
+    await box.has('t', 1);
+  }));
 
 test('a route is of the source that names the neighbor and has its endpoint, also when the source comes later', () =>
   withBox(new Box(), async (box) => {

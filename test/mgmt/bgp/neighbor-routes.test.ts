@@ -7,17 +7,19 @@ import { NeighborRoutes } from '../../../src/mgmt/bgp/neighbor-routes.ts';
 
 const test = suite('neighbor-routes');
 
-const A = { endpoint: 'a', fault: '' };
-const B = { endpoint: 'b', fault: '' };
+const A = { pathId: 0, endpoint: 'a', fault: '' };
+const B = { pathId: 0, endpoint: 'b', fault: '' };
+const SECOND = { pathId: 7, endpoint: 'c', fault: '' };
 const NOW = new Date(1_000_000);
-const all = (...routes: readonly (readonly [number, NeighborRoute])[]) => new Map(routes);
+const all = (...routes: readonly (readonly [number, ...NeighborRoute[]])[]) =>
+  new Map(routes.map(([number, ...list]) => [number, list]));
 
 /** A neighbor that is up with the routes 1 and 2, and which prefixes have changed since. */
 function up(): { readonly routes: NeighborRoutes; readonly changed: number[] } {
   const changed: number[] = [];
   const routes = new NeighborRoutes((number) => changed.push(number));
   routes.established();
-  routes.update(1, A);
+  routes.put(1, A);
   routes.synchronised(all([1, A], [2, A]));
   assert.equal(changed, [1, 2]);
   changed.length = 0;
@@ -28,40 +30,59 @@ const held = (routes: NeighborRoutes) => [...routes.entries()].map(([number, { e
 
 test('what is announced and withdrawn counts, what is said again is no change', () => {
   const { routes, changed } = up();
-  routes.update(1, A);
+  routes.put(1, A);
   assert.equal(changed, []);
-  routes.update(1, B);
-  routes.update(2, undefined);
-  routes.update(3, undefined);
+  routes.put(1, B);
+  routes.remove(2, 0);
+  routes.remove(3, 0);
   assert.equal(changed, [1, 2]);
   assert.equal(held(routes), ['1b']);
+});
+
+test('several routes of one prefix: each is announced and withdrawn for itself', () => {
+  const { routes, changed } = up();
+  routes.put(1, SECOND);
+  assert.equal(held(routes), ['1a', '1c', '2a']);
+  routes.put(1, SECOND);
+  routes.remove(1, 5);
+  assert.equal(changed, [1], 'what is said again, and what is not there, is no change');
+  routes.remove(1, 0);
+  assert.equal(held(routes), ['1c', '2a']);
+  routes.lost(5_000, NOW);
+  routes.established();
+  routes.put(1, A);
+  routes.synchronised(all([1, A]));
+  assert.equal(held(routes), ['1a'], 'of each, what does not come again goes');
+  routes.put(1, SECOND);
+  routes.drop();
+  assert.equal(held(routes), []);
 });
 
 test('a farewell takes all', () => {
   const { routes, changed } = up();
   routes.lost(0, NOW);
-  assert.equal([routes.state, routes.size, changed], ['down', 0, [1, 2]]);
+  assert.equal([routes.state, held(routes).length, changed], ['down', 0, [1, 2]]);
 });
 
 test('a loss keeps all until the time is over; a second loss makes it no longer', () => {
   const { routes, changed } = up();
   routes.lost(5_000, NOW);
-  assert.equal([routes.state, routes.size, changed], ['stale', 2, []]);
+  assert.equal([routes.state, held(routes).length, changed], ['stale', 2, []]);
   const end = routes.staleUntil?.getTime();
   assert.is(end, NOW.getTime() + 5_000);
   routes.established();
   routes.lost(5_000, new Date(NOW.getTime() + 3_000));
   assert.equal([routes.state, routes.staleUntil?.getTime()], ['stale', end]);
   routes.drop();
-  assert.equal([routes.state, routes.size, routes.staleUntil], ['down', 0, undefined]);
+  assert.equal([routes.state, held(routes).length, routes.staleUntil], ['down', 0, undefined]);
 });
 
 test('a session that comes back: what comes counts at once, what does not come again goes when all is told', () => {
   const { routes, changed } = up();
   routes.lost(5_000, NOW);
   routes.established();
-  routes.update(1, B);
-  routes.update(3, A);
+  routes.put(1, B);
+  routes.put(3, A);
   assert.equal(held(routes), ['1b', '2a', '3a']);
   routes.synchronised(all([1, B], [3, A]));
   assert.equal(held(routes), ['1b', '3a']);

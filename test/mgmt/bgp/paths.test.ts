@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../../src/address.ts';
 import type { AnyMessage, Path } from '../../../src/mgmt/bgp/engine-messages.ts';
 import { anyOf, decode, encode } from '../../../src/mgmt/bgp/engine-messages.ts';
-import { announcementOf, pathOf } from '../../../src/mgmt/bgp/paths.ts';
+import { announcementOf, gatewayPath, pathOf } from '../../../src/mgmt/bgp/paths.ts';
 import { prefixNumber } from '../../../src/state/rows.ts';
 
 const test = suite('paths');
@@ -19,7 +19,7 @@ const tunnel = (...tlvs: readonly (readonly [type: number, ...tlvs: readonly Any
 const asPath = (...numbers: readonly number[]) => anyOf('AsPathAttribute', { segments: [{ type: 2, numbers }] });
 
 function path(pattrs: readonly AnyMessage[], more: Partial<Path> = {}): Path {
-  return { nlri: NLRI, pattrs, isWithdraw: false, stale: false, neighborIp: '2001:db8::1', ...more };
+  return { nlri: NLRI, pattrs, isWithdraw: false, stale: false, neighborIp: '2001:db8::1', identifier: 0, ...more };
 }
 
 const cases: readonly (readonly [string, readonly AnyMessage[], string | undefined])[] = [
@@ -62,10 +62,11 @@ test('a withdrawal, and what is no IPv4 prefix', () => {
 test('what is announced is read back as it was', () => {
   const prefix = parseIpv4Prefix('198.51.100.128/25');
   const number = prefix ? prefixNumber(prefix.address, prefix.length) : 0;
+  const own = gatewayPath(number, 3, '2001:db8:a::1');
   const back = (isWithdraw: boolean) =>
-    announcementOf(decode('Path', encode('Path', pathOf(number, '2001:db8:a::1', isWithdraw))) as Path, LOCAL_AS);
-  assert.equal(back(false), { number, endpoint: '2001:db8:a::1', isWithdrawn: false, fault: '' });
-  assert.is(back(true)?.isWithdrawn, true);
+    announcementOf(decode('Path', encode('Path', pathOf(own, isWithdraw))) as Path, LOCAL_AS);
+  assert.equal(back(false), { number, pathId: 3, endpoint: '2001:db8:a::1', isWithdrawn: false, fault: '' });
+  assert.equal([back(true)?.isWithdrawn, back(true)?.pathId], [true, 3]);
 });
 
 test.run();

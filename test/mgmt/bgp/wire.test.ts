@@ -15,8 +15,11 @@ import { startProgram } from '../../helpers/restconf-program.ts';
 
 enterOwnNetwork();
 const test = suite('BGP on the wire');
-const [OWN, OTHER] = ['2001:db8:c::1', '2001:db8:c::2'];
-for (const words of ['link set lo up', ...[OWN, OTHER].map((address) => `addr add ${address}/128 dev lo nodad`)]) {
+const [OWN, OTHER, THIRD] = ['2001:db8:c::1', '2001:db8:c::2', '2001:db8:c::3'];
+for (const words of [
+  'link set lo up',
+  ...[OWN, OTHER, THIRD].map((address) => `addr add ${address}/128 dev lo nodad`),
+]) {
   spawnSync('ip', words.split(' '));
 }
 const PORT = 1790;
@@ -74,13 +77,14 @@ async function withSession(
   body: (box: ProgramBox, speaker: BgpSpeaker) => Promise<void>,
   hasExtendedNextHop = true,
   more: Json = {},
+  hasAddPath = false,
 ): Promise<void> {
   await program.run(async (box) => {
     await box.merge({ 'gi-4over6:softwire': { ...CONFIGURATION['gi-4over6:softwire'], ...more } });
     let speaker: BgpSpeaker | undefined;
     await eventually('a session', async () => {
       if (!speaker || speaker.isClosed) {
-        speaker = await BgpSpeaker.connect({ ...SPEAKER, hasExtendedNextHop }).catch(() => undefined);
+        speaker = await BgpSpeaker.connect({ ...SPEAKER, hasExtendedNextHop, hasAddPath }).catch(() => undefined);
       }
       return speaker?.isEstablished ?? false;
     });
@@ -258,6 +262,110 @@ test('D124: nothing of it goes to a neighbor without the capability', () =>
     },
     false,
     GATEWAY,
+  ));
+
+const [G] = GATEWAY.gateway;
+/** Two gateways of this device, so that 198.51.100.0/24, a route of its kernel, is of both: told to one neighbor each or both to one. */
+function twoGateways(first: readonly string[], second: readonly string[]): Json {
+  const links = ['link add va type veth peer name vb', 'link set va up', 'link set vb up'];
+  for (const words of [...links, 'addr replace 198.51.100.1/24 dev va']) spawnSync('ip', words.split(' '));
+  return {
+    bgp: {
+      ...CONFIGURATION['gi-4over6:softwire'].bgp,
+      neighbor: [neighbor, { ...neighbor, address: THIRD, 'peer-as': 65002 }],
+    },
+    gateway: [
+      { ...G, 'served-prefix': [], 'route-advertisement': { 'bgp-neighbor': first } },
+      {
+        ...G,
+        name: 'h',
+        'ipv6-address': '2001:db8:a::8',
+        'served-prefix': [],
+        'route-advertisement': { 'bgp-neighbor': second },
+      },
+    ],
+  };
+}
+const SECOND_HEX = '20010db8000a00000000000000000008';
+const SHARED_HEX = '18c63364';
+
+/** The end of MP_REACH_NLRI with one next hop and the shared prefix. */
+const reached = (nextHop: string, pathId = '') => `00010110${nextHop}00${pathId}${SHARED_HEX}`;
+
+test('of a prefix that two gateways have each neighbor hears the way of the gateway that tells it', () =>
+  withSession(
+    async (box, speaker) => {
+      let third: BgpSpeaker | undefined;
+      try {
+        await eventually('a second session', async () => {
+          const options = { ...SPEAKER, localAddress: THIRD, localAs: 65002 };
+          if (!third || third.isClosed) third = await BgpSpeaker.connect(options).catch(() => undefined);
+          return third?.isEstablished ?? false;
+        });
+        const heard = (who: BgpSpeaker | undefined) =>
+          who?.updates.filter((update) => update.includes(SHARED_HEX)) ?? [];
+        await eventually('both announcements', () => heard(speaker).length > 0 && heard(third).length > 0);
+        for (const [who, own, other] of [
+          [speaker, GATEWAY_HEX, SECOND_HEX],
+          [third, SECOND_HEX, GATEWAY_HEX],
+        ] as const) {
+          const last = heard(who).at(-1) ?? '';
+          assert.match(last, reached(own));
+          assert.not.match(heard(who).join(' '), other);
+          assert.not.match(heard(who).join(' '), 'c008', 'the marks of gateways stay here');
+        }
+        const path = '/restconf/data/gi-4over6:softwire/gateway=g';
+        assert.is((await box.curl(path, { method: 'DELETE' })).status, 204);
+        await eventually('its withdrawal', () => heard(speaker).at(-1) === `0004${SHARED_HEX}0000`);
+        await eventually('the egress endpoint of the other one', () => heard(third).at(-1)?.includes('c017') ?? false);
+        assert.match(heard(third).at(-1) ?? '', reached(SECOND_HEX));
+        assert.equal(
+          heard(third).filter((update) => update.startsWith(`0004${SHARED_HEX}`)),
+          [],
+          'never without',
+        );
+      } finally {
+        third?.close();
+      }
+    },
+    true,
+    twoGateways([OTHER], [THIRD]),
+  ));
+
+test('a neighbor that takes several routes of a prefix (RFC 7911) hears those of both gateways, and each goes for itself', () =>
+  withSession(
+    async (box, speaker) => {
+      const heard = () => speaker.updates.filter((update) => update.includes(SHARED_HEX)).join(' ');
+      await eventually('both', () => heard().includes(GATEWAY_HEX) && heard().includes(SECOND_HEX));
+      assert.not.match(heard(), '0100'.padEnd(32, '0'), 'nothing of the path of both');
+      assert.is((await box.curl('/restconf/data/gi-4over6:softwire/gateway=g', { method: 'DELETE' })).status, 204);
+      const pathId = heard()
+        .slice(0, heard().indexOf(GATEWAY_HEX) + GATEWAY_HEX.length + 10)
+        .slice(-8);
+      const withdrawn = `0008${pathId}${SHARED_HEX}0000`;
+      await eventually('a withdrawal', () => speaker.updates.includes(withdrawn));
+    },
+    true,
+    twoGateways([OTHER], [OTHER]),
+    true,
+  ));
+
+test('several routes of one prefix in a session are each of the source whose tunnel address they have (RFC 7911)', () =>
+  withSession(
+    async (box, speaker) => {
+      const [first, second] = ['00000005', '00000006'];
+      speaker.update([ORIGIN, AS_PATH, reach(OTHER_HEX, first + NLRI)]);
+      speaker.update([ORIGIN, AS_PATH, reach(TUNNEL_HEX, second + NLRI)]);
+      await eventually('the route', async () => (await learned(box)) === PREFIX);
+      speaker.update([attribute('800f', `000101${first}${NLRI}`)]);
+      speaker.update([ORIGIN, AS_PATH, reach(TUNNEL_HEX, `${first}1cc0000280`)]);
+      await eventually('what came last', async () => (await learned(box)) === `${PREFIX} ${STEADY}`);
+      speaker.update([attribute('800f', `000101${second}${NLRI}`)]);
+      await eventually('its end', async () => (await learned(box)) === STEADY);
+    },
+    true,
+    {},
+    true,
   ));
 
 test('a GoBGP that its owner runs: its neighbors are followed, and announced to', async () => {
