@@ -1,6 +1,6 @@
 /**
- * A queue of a TUN device as a PacketDevice, and the persistent devices themselves. The one file of the datapath that
- * knows node-tuntap2.
+ * A queue of a TUN device as a PacketDevice, and the persistent devices themselves. With huge-pages.ts the only
+ * file of the datapath that knows node-tuntap2.
  *
  * A device has as many queues as workers open; the kernel keeps the packets of a flow on one of them. The device stays
  * when the process ends, so that its routes do.

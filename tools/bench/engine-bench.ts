@@ -10,7 +10,9 @@ import { Counters } from '../../src/datapath/counters.ts';
 import { Engine } from '../../src/datapath/engine.ts';
 import type { WantedRow } from '../../src/datapath/forwarding.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateShared, swapWord } from '../../src/datapath/memory.ts';
+import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
+import type { Allocate } from '../../src/datapath/memory.ts';
+import { swapWord } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
@@ -53,11 +55,11 @@ export class EngineBench {
   readonly #pickedAddresses = new Int32Array(BATCH * PICKED_BATCHES);
   #round = 0;
 
-  constructor(bindings: number, shape: Shape) {
+  constructor(bindings: number, shape: Shape, allocate: Allocate = allocateInHugePages) {
     this.#bindings = bindings;
     this.#addresses = new Uint32Array(bindings);
     this.#lengths = new Uint8Array(bindings);
-    this.#forwarding = new Forwarding('aftr', 1, bindings, allocateShared);
+    this.#forwarding = new Forwarding('aftr', 1, bindings, allocate);
     const { engine, counters } = this.#forwarding.memory;
     this.#engine = new Engine(engine, BATCH, 0);
     this.#counters = new Counters(1, counters);
