@@ -39,6 +39,11 @@ export class TunDevice implements PacketDevice {
     return new TunDevice(queue, batch);
   }
 
+  /** Of the queue, for a bench that reads and writes it by other means. */
+  get descriptor(): number {
+    return this.#queue.descriptor;
+  }
+
   /** For `wakeTunDevice` from another thread. */
   get wakeDescriptor(): number {
     return this.#queue.wakeDescriptor;

@@ -12,13 +12,13 @@ import type { WantedRow } from '../../src/datapath/forwarding.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
 import type { Allocate } from '../../src/datapath/memory.ts';
-import { swapWord } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
 import { readConfiguration } from '../../src/state/model.generated.ts';
 import type { Forwarder } from './baseline.ts';
 import { loadBaseline } from './baseline.ts';
+import { writeTunnelWords, writeUdpWords } from './packets.ts';
 import type { Shape } from './tables.ts';
 import { POOLS, prefixesOf } from './tables.ts';
 
@@ -174,35 +174,22 @@ export class EngineBench {
       const word = (batch.at[k] ?? 0) >> 2;
       const bound = k % 10 < 10 - junk ? (this.#pickedAddresses[from + k] ?? 0) : FIRST_UNBOUND + pick;
       if (direction === 'encapsulation') {
-        writeIpv4Words(batch.words, word, 0x08_08_08_08, bound);
+        writeUdpWords(batch.words, word, PACKET_LEN, 0x08_08_08_08, bound);
         batch.lengths[k] = PACKET_LEN;
       } else {
-        this.#writeOuterWords(word, pick);
-        writeIpv4Words(batch.words, word + 10, bound, 0x08_08_08_08);
+        writeTunnelWords(batch.words, word, PACKET_LEN, gatewayOf(pick), AFTR_OCTETS);
+        writeUdpWords(batch.words, word + 10, PACKET_LEN, bound, 0x08_08_08_08);
         batch.lengths[k] = PACKET_LEN + 40;
       }
     }
   }
 
-  #writeOuterWords(word: number, pick: number): void {
-    const { words } = this.#batch;
-    words[word] = 0x60;
-    words[word + 1] = (PACKET_LEN << 8) | (4 << 16) | (64 << 24);
-    words[word + 2] = GATEWAY_WORDS[0] ?? 0;
-    words[word + 3] = GATEWAY_WORDS[1] ?? 0;
-    words[word + 4] = GATEWAY_WORDS[2] ?? 0;
-    words[word + 5] = swapWord(pick + 1);
-    for (let i = 0; i < 4; i++) words[word + 6 + i] = AFTR_WORDS[i] ?? 0;
-  }
-
   *#wanted(): Generator<WantedRow> {
     for (let i = 0; i < this.#bindings; i++) {
-      const gatewayIpv6Address = GATEWAY.slice();
-      new DataView(gatewayIpv6Address.buffer).setUint32(12, i + 1);
       const row = this.#forwarding.wantedBinding('br', {
         address: this.#addresses[i] ?? 0,
         length: this.#lengths[i] ?? 0,
-        gatewayIpv6Address,
+        gatewayIpv6Address: gatewayOf(i).slice(),
         aftrIpv6Address: undefined,
         description: undefined,
         origin: 'static',
@@ -213,19 +200,10 @@ export class EngineBench {
 }
 
 const GATEWAY = parseIpv6('2001:db8:a::') ?? new Uint8Array(16);
-const GATEWAY_WORDS = new Int32Array(GATEWAY.buffer);
-const AFTR_WORDS = new Int32Array((parseIpv6(AFTR) ?? new Uint8Array(16)).buffer);
+const AFTR_OCTETS = parseIpv6(AFTR) ?? new Uint8Array(16);
 
-function writeIpv4Words(words: Int32Array, word: number, source: number, destination: number): void {
-  const from = swapWord(source);
-  const to = swapWord(destination);
-  words[word] = 0x45 | (PACKET_LEN << 24);
-  words[word + 1] = 0;
-  words[word + 3] = from;
-  words[word + 4] = to;
-  const first = 0x45 + (PACKET_LEN << 8) + 64 + (17 << 8);
-  let sum = first + (from & 0xffff) + (from >>> 16) + (to & 0xffff) + (to >>> 16);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  words[word + 2] = 64 | (17 << 8) | ((~sum & 0xffff) << 16);
+/** The gateway of a binding; the octets are those of the next call, too. */
+function gatewayOf(binding: number): Uint8Array {
+  new DataView(GATEWAY.buffer).setUint32(12, binding + 1);
+  return GATEWAY;
 }
