@@ -5,6 +5,7 @@
  *   datapath   the engine in memory beside the same work in C++: packets a second at 1,000 and 1,000,000 bindings
  *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
+ *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
  *   restconf   RESTCONF: reads and writes of one binding and reads of pages beside a bare handler of the same HTTP stack (root)
@@ -43,6 +44,10 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     const wanted = names ? DYNAMIC_PARTS.filter((part) => names.includes(part)) : DYNAMIC_PARTS;
     if (names && wanted.length !== names.length) throw new UsageError(`--parts takes ${DYNAMIC_PARTS.join(', ')}`);
     return listed(await benchDynamic(wanted));
+  },
+  gate: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/gate.ts')).benchGate());
   },
   hostile: async (words) => {
     const { json, kinds } = optionsIn(words, { ...JSON_FILE, kinds: { type: 'string' } });

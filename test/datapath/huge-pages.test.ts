@@ -1,5 +1,7 @@
 // needs: addon
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { adviseHugePages } from 'node-tuntap2';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -31,6 +33,15 @@ for (const [name, isRandom, isHuge] of cases) {
     assert.is(words[1_024], 1);
   });
 }
+
+test('memory that is reached at random is as large as asked for and shared with workers', async () => {
+  const memory = allocateInHugePages(OCTETS, true);
+  assert.ok(memory.byteLength >= OCTETS);
+  const word = new Int32Array(memory);
+  const script = "const { workerData } = require('node:worker_threads'); new Int32Array(workerData)[7] = 4711;";
+  await once(new Worker(script, { eval: true, workerData: memory }), 'exit');
+  assert.is(word[7], 4711);
+});
 
 /** What this process has in huge pages. */
 function hugeKibibytes(): number {

@@ -22,6 +22,7 @@ export interface BenchResult {
 const FEW = 1_000;
 const MANY = 1_000_000;
 const ROUNDS = 151;
+const SHARE_ROUNDS = 75;
 /** Until the compiler has done its work, and caches are as they stay. */
 const WARM_UP = 30;
 const TARGET_MPPS = 8;
@@ -72,6 +73,16 @@ export function measureSpeed(bench: EngineBench, name: string, few?: EngineBench
     results.push(result(`datapath.${direction}.growth.${name}`, ratio(own, least), 'times', GROWTH_TARGET, 'at most'));
   }
   return results;
+}
+
+/** The engine's rate as a share of the baseline's, measured in a second. */
+export function measureShare(bench: EngineBench, direction: Direction): number {
+  const [own, baseline] = interleave(SHARE_ROUNDS, [
+    () => bench.timeEngine(direction),
+    () => bench.timeBaseline(direction),
+    () => Number.NaN,
+  ]);
+  return ratio(baseline, own);
 }
 
 /** What a packet costs that is counted for its binding, in packets that are not; and junk, counted for its gateway. */
