@@ -2,15 +2,17 @@
  * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }; what stands on the screen is
  * a line for each result, or the bench's own table.
  *
- *   datapath   the engine in memory: packets a second at 1,000 and 1,000,000 bindings
+ *   datapath   the engine in memory beside the same work in C++: packets a second at 1,000 and 1,000,000 bindings
  *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
+ *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
  *   restconf   RESTCONF: reads and writes of one binding and reads of pages beside a bare handler of the same HTTP stack (root)
  *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
  *   state      configuration through the faces of a running instance: edits, bulk loads, reads, memory (root; [--bindings N])
+ *   tun        the engine on a TUN device beside a bare C++ loop that reads each packet and writes it back (root)
  */
 
 import { execFileSync } from 'node:child_process';
@@ -43,6 +45,10 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     if (names && wanted.length !== names.length) throw new UsageError(`--parts takes ${DYNAMIC_PARTS.join(', ')}`);
     return listed(await benchDynamic(wanted));
   },
+  gate: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/gate.ts')).benchGate());
+  },
   hostile: async (words) => {
     const { json, kinds } = optionsIn(words, { ...JSON_FILE, kinds: { type: 'string' } });
     requireWritable('json', json);
@@ -62,6 +68,10 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     requireWritable('json', json);
     const sizes = bindings === undefined ? undefined : wholeNumbersOf('bindings', bindings, MIN_BINDINGS, MAX_BINDINGS);
     return listed(await (await import('./bench/state.ts')).benchState(sizes));
+  },
+  tun: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/tun.ts')).benchTun());
   },
 };
 

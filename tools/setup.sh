@@ -2,7 +2,7 @@
 # Brings a machine and a clone to the point where everything runs; says nothing and costs little when nothing is missing.
 #
 #   tools/setup.sh          Debian packages, user gi4over6, npm packages, addons, compiled TypeScript
-#   tools/setup.sh native   only the two addons
+#   tools/setup.sh native   only the addons
 #
 # 1. What a Debian package or root must give is looked up in one question each, and fetched only if missing.
 # 2. npm packages follow package-lock.json, addons the hash of their sources; both are remembered by stamps.
@@ -16,7 +16,7 @@ readonly DEBIAN_PACKAGES=(
 )
 # Packages that bring a service of their own name.
 readonly DAEMON_PACKAGES=(gobgpd frr kea-dhcp6-server)
-readonly ADDONS=(src/datapath/node-tuntap2 src/mgmt/netconf-server)
+readonly ADDONS=(src/datapath/node-tuntap2 src/mgmt/netconf-server tools/bench/native)
 readonly SERVICE_USER=gi4over6
 readonly WORK_DIR=build/setup
 readonly LOG="$WORK_DIR/setup.log"

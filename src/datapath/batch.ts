@@ -12,6 +12,7 @@ import { Settlements } from './settlements.ts';
 export const HEADROOM = 64;
 /** Words an output takes: offset and length of its head, offset and length of its body (0 when it is in one piece). */
 export const OUTPUT_WORDS = 4;
+export const OUTPUT_SHIFT = 2;
 /** Owner of what no packet of the batch has caused. */
 export const NO_OWNER = -1;
 /** Outputs more than one a packet: 54 fragments, for a path of 1,280 octets, of each of 64 packets of 65,535; and replies. */

@@ -48,21 +48,34 @@ export class Counters {
   }
 
   #countPlaces(lane: number, batch: Batch, from: number, to: number): void {
-    let cell = -1;
+    const { instances, sides, verdicts, lengths } = batch;
+    // Of the packets in a row that end alike.
+    let instance = 0;
+    let side = 0;
+    let verdict = 0;
     let packets = 0;
     let octets = 0;
     for (let k = from; k < to; k++) {
-      const next = this.#cell(lane, batch.instances[k] ?? 0, sideOf(batch, k), batch.verdicts[k] ?? 0);
-      if (next !== cell) {
-        if (packets > 0) this.#add(lane, cell, packets, octets);
-        cell = next;
+      if (instances[k] !== instance || sides[k] !== side || verdicts[k] !== verdict) {
+        this.#count(lane, instance, side, verdict, packets, octets);
+        instance = instances[k] ?? 0;
+        side = sides[k] ?? 0;
+        verdict = verdicts[k] ?? 0;
         packets = 0;
         octets = 0;
       }
       packets++;
-      octets += batch.lengths[k] ?? 0;
+      octets += lengths[k] ?? 0;
     }
-    if (packets > 0) this.#add(lane, cell, packets, octets);
+    this.#count(lane, instance, side, verdict, packets, octets);
+  }
+
+  /** Of a side as a batch has it: what is no IPv4 counts as IPv6. */
+  #count(lane: number, instance: number, version: number, verdict: number, packets: number, octets: number): void {
+    if (packets === 0) return;
+    const cell = this.#cell(lane, instance, version === 4 ? SIDE_IPV4 : SIDE_IPV6, verdict);
+    this.#add64(lane, cell, packets);
+    this.#add64(lane, cell + 2, octets);
   }
 
   /** Reader: the sum over all lanes. */
@@ -115,11 +128,6 @@ export class Counters {
     return lane * LANE_WORDS + LANE_HEADER + (instance * 2 + side) * SIDE_WORDS + verdict * WORDS;
   }
 
-  #add(lane: number, cell: number, packets: number, octets: number): void {
-    this.#add64(lane, cell, packets);
-    this.#add64(lane, cell + 2, octets);
-  }
-
   #add64(lane: number, word: number, amount: number): void {
     const words = this.#words;
     const low = ((words[word] ?? 0) >>> 0) + amount;
@@ -148,9 +156,4 @@ export class Counters {
     }
     for (let i = 0; i < seen.length; i++) sums[i] = (sums[i] ?? 0) + (seen[i] ?? 0);
   }
-}
-
-/** The side a packet was received on. What is no IPv4 counts as IPv6. */
-function sideOf(batch: Batch, k: number): number {
-  return (batch.sides[k] ?? 0) === 4 ? SIDE_IPV4 : SIDE_IPV6;
 }

@@ -6,17 +6,8 @@
 import type { Batch } from './batch.ts';
 import { flowLabelOf } from './flow-label.ts';
 import type { Identifications } from './identifications.ts';
-import {
-  FLAG_ECN_COMPATIBILITY,
-  FLAG_ENCAPSULATION_LIMIT,
-  FLAG_FLOW_LABEL,
-  FLAG_OUTER_FRAGMENTATION,
-  FLAG_PIPE,
-  ROW_SHIFT,
-  SOFTWIRE_FLAGS,
-  SOFTWIRE_SHIFT,
-} from './layout.ts';
-import { swapWord } from './memory.ts';
+import * as layout from './layout.ts';
+import * as memory from './memory.ts';
 import type { PathMtus } from './path-mtus.ts';
 import type { Softwires } from './softwires.ts';
 import { DROP_TOO_BIG, DROP_WRITE_FAILED } from './verdict.ts';
@@ -34,8 +25,13 @@ import { ENCAPSULATION_LIMIT_LEN, writeEncapsulationLimit } from './wire/ipv6-ex
 import { FRAGMENT_HEADER_LEN, writeFragmentHeader } from './wire/ipv6-fragment.ts';
 import { setU16 } from './wire/octets.ts';
 
+// Constants of this file, because what is imported is looked at again at each access (see fast-path.ts).
+const { swapWord } = memory;
+const { FLAG_ECN_COMPATIBILITY, FLAG_ENCAPSULATION_LIMIT, FLAG_FLOW_LABEL, FLAG_OUTER_FRAGMENTATION, FLAG_PIPE } =
+  layout;
+const { ROW_SHIFT, SOFTWIRE_FLAGS, SOFTWIRE_SHIFT } = layout;
+
 const HEADER_WORDS = IPV6_HEADER_LEN / 4;
-const REMOTE_WORD = 6;
 const MAX_PAYLOAD = 65_535;
 /** What `send` may put before an IPv4 packet. */
 export const ENCAPSULATION_ROOM = IPV6_HEADER_LEN + ENCAPSULATION_LIMIT_LEN;
@@ -76,26 +72,13 @@ export class Encapsulation {
     const template = softwire << SOFTWIRE_SHIFT;
     const flags = templates[template + SOFTWIRE_FLAGS] ?? 0;
     const inner = at >> 2;
-    const outer = inner - HEADER_WORDS - (options >> 2);
-    const payload = len + options;
     const word0 = words[inner] ?? 0;
-    let trafficClass = (word0 >>> 8) & 255;
-    if ((flags & (FLAG_PIPE | FLAG_ECN_COMPATIBILITY)) !== 0) {
-      trafficClass = this.#modedTrafficClass(trafficClass, flags, templates[template] ?? 0);
-    }
+    const trafficClass = modedTrafficClass((word0 >>> 8) & 255, flags, templates[template] ?? 0);
     const label =
       (flags & FLAG_FLOW_LABEL) !== 0 ? flowLabelOf(words, inner, (word0 & 15) << 2, len, this.#flowKey) : 0;
-    words[outer] = swapWord((6 << 28) | (trafficClass << 20) | label);
-    words[outer + 1] = (templates[template + 1] ?? 0) | (payload >>> 8) | ((payload & 255) << 8);
-    for (let i = 2; i < REMOTE_WORD; i++) words[outer + i] = templates[template + i] ?? 0;
-    const remote = row << ROW_SHIFT;
-    for (let i = 0; i < 4; i++) words[outer + REMOTE_WORD + i] = this.#rows[remote + i] ?? 0;
-  }
-
-  /** Traffic class in pipe mode (RFC 2983 §3.1) and in ECN compatibility mode (RFC 6040 §4.3). */
-  #modedTrafficClass(tos: number, flags: number, templateWord: number): number {
-    const dscp = (flags & FLAG_PIPE) !== 0 ? (swapWord(templateWord) >>> 20) & 0xfc : tos & 0xfc;
-    return dscp | ((flags & FLAG_ECN_COMPATIBILITY) !== 0 ? 0 : tos & 3);
+    const outer = inner - HEADER_WORDS - (options >> 2);
+    const fields = (trafficClass << 20) | label;
+    writeOuterHeader(words, outer, fields, len + options, templates, template, this.#rows, row);
   }
 
   /**
@@ -175,6 +158,39 @@ export class Encapsulation {
     }
     return true;
   }
+}
+
+/** Traffic class in pipe mode (RFC 2983 §3.1) and in ECN compatibility mode (RFC 6040 §4.3); otherwise the TOS octet. */
+export function modedTrafficClass(tos: number, flags: number, templateWord: number): number {
+  const dscp = (flags & FLAG_PIPE) !== 0 ? (swapWord(templateWord) >>> 20) & 0xfc : tos & 0xfc;
+  return dscp | ((flags & FLAG_ECN_COMPATIBILITY) !== 0 ? 0 : tos & 3);
+}
+
+/**
+ * Writes the outer header at word `outer`: traffic class and flow label as in its first word, length of the payload, what the
+ * template at word `t` has, and the far end of `row`.
+ */
+export function writeOuterHeader(
+  words: Int32Array,
+  outer: number,
+  fields: number,
+  payload: number,
+  templates: Int32Array,
+  t: number,
+  rows: Int32Array,
+  row: number,
+): void {
+  const remote = row << ROW_SHIFT;
+  words[outer] = swapWord((6 << 28) | fields);
+  words[outer + 1] = (templates[t + 1] ?? 0) | (payload >>> 8) | ((payload & 255) << 8);
+  words[outer + 2] = templates[t + 2] ?? 0;
+  words[outer + 3] = templates[t + 3] ?? 0;
+  words[outer + 4] = templates[t + 4] ?? 0;
+  words[outer + 5] = templates[t + 5] ?? 0;
+  words[outer + 6] = rows[remote] ?? 0;
+  words[outer + 7] = rows[remote + 1] ?? 0;
+  words[outer + 8] = rows[remote + 2] ?? 0;
+  words[outer + 9] = rows[remote + 3] ?? 0;
 }
 
 /** Octets of data in a fragment that is, behind its outer header, at most `most` octets long. */

@@ -3,8 +3,10 @@
  * them, ports. Fragments have none to show, so all fragments of a flow get the label of its addresses and protocol.
  */
 
-import { PROTOCOL_TCP, PROTOCOL_UDP } from './wire/ipv4.ts';
+import * as ipv4 from './wire/ipv4.ts';
 
+// Constants of this file, because what is imported is looked at again at each access (see fast-path.ts).
+const { PROTOCOL_TCP, PROTOCOL_UDP } = ipv4;
 const MORE_OR_OFFSET = 0xff3f0000 | 0;
 
 /**
@@ -20,8 +22,8 @@ export function flowLabelOf(words: Int32Array, w: number, header: number, len: n
   const ports = hasPorts ? (words[w + (header >> 2)] ?? 0) : 0;
   const sum =
     Math.imul((words[w + 3] ?? 0) ^ key, 0x9e3779b1) ^
-    Math.imul((words[w + 4] ?? 0) + key, 0x85ebca77) ^
-    Math.imul(ports + protocol, 0xc2b2ae3d);
+    Math.imul(((words[w + 4] ?? 0) + key) | 0, 0x85ebca77) ^
+    Math.imul((ports + protocol) | 0, 0xc2b2ae3d);
   const hash = mix(sum);
   const label = hash >>> 12;
   return label === 0 ? 1 : label;

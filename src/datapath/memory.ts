@@ -3,7 +3,8 @@
  * that it can one day be mapped kernel arrays; large blocks cost real memory only where they are touched.
  */
 
-export type Allocate = (octets: number) => SharedArrayBuffer;
+/** `isRandom` says that packets reach it at random, and that what is in use of it lies together. */
+export type Allocate = (octets: number, isRandom?: boolean) => SharedArrayBuffer;
 
 export const allocateShared: Allocate = (octets) => new SharedArrayBuffer(octets);
 

@@ -11,7 +11,10 @@
 
 import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
-import { DESTINATION_WORD, SOURCE_WORD } from './plain.ts';
+import * as plain from './plain.ts';
+
+// A constant of this file, because what is imported is looked at again at each access (see fast-path.ts).
+const { DESTINATION_WORD, SOURCE_WORD } = plain;
 
 const INSTANCE = 1;
 const BROADCAST = 2;

@@ -65,7 +65,7 @@ export interface RowRefusals {
 export function allocateRowCounters(rows: number, workers: number, allocate: Allocate): RowCountersMemory {
   return {
     counting: allocate((1 + MAX_INSTANCES) * 4),
-    low: allocate((rows + 1) * TRAFFIC_WORDS * 4),
+    low: allocate((rows + 1) * TRAFFIC_WORDS * 4, true),
     high: allocate((rows + 1) * TRAFFIC_WORDS * 4),
     refused: allocate((rows + 1) * REFUSED_WORDS * 4),
     baseMs: performance.timeOrigin + performance.now(),

@@ -99,9 +99,9 @@ export class Table extends TableReader {
     const rows = capacity + 65_536 + 2 * MAX_PORT_SETS;
     const blocks = 2 * rows + 2 * PORT_SET_BLOCKS * MAX_PORT_SETS;
     super({
-      first: allocate(FIRST_LEVEL_WORDS * 4),
-      blocks: allocate((blocks + 1) * BLOCK_WORDS * 4),
-      rows: allocate((rows + 1) * ROW_WORDS * 4),
+      first: allocate(FIRST_LEVEL_WORDS * 4, true),
+      blocks: allocate((blocks + 1) * BLOCK_WORDS * 4, true),
+      rows: allocate((rows + 1) * ROW_WORDS * 4, true),
     });
     this.capacity = capacity;
     this.rowPlaces = new FreeList(rows, epochs);

@@ -1,6 +1,6 @@
 /**
- * A queue of a TUN device as a PacketDevice, and the persistent devices themselves. The one file of the datapath that
- * knows node-tuntap2.
+ * A queue of a TUN device as a PacketDevice, and the persistent devices themselves. With huge-pages.ts the only
+ * file of the datapath that knows node-tuntap2.
  *
  * A device has as many queues as workers open; the kernel keeps the packets of a flow on one of them. The device stays
  * when the process ends, so that its routes do.
@@ -37,6 +37,11 @@ export class TunDevice implements PacketDevice {
     const queue = TunQueue.open({ name, descriptor });
     queue.attach(batch.buf, batch.lengths, batch.output);
     return new TunDevice(queue, batch);
+  }
+
+  /** Of the queue, for a bench that reads and writes it by other means. */
+  get descriptor(): number {
+    return this.#queue.descriptor;
   }
 
   /** For `wakeTunDevice` from another thread. */

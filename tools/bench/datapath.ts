@@ -1,21 +1,15 @@
 /**
- * Bench of the engine in memory: 64-octet packets of random bindings, both directions, without a device. What the loop
- * costs that fills the batch is measured in the same round and taken off. Absolute figures are for orientation; targets
- * come from design: 7.6 Mpps is what the fastest other lwAFTR does on the same machine with a million bindings.
+ * Bench of the engine in memory: 64-octet packets of random bindings over the tables that stand for reality, both
+ * directions, with all that is on by default, without a device.
+ *
+ * Rounds of the engine over a large table, of the same work in C++ there (tools/bench/native), and of the engine over 1,000
+ * bindings follow one another; ratios are of one round, and their median counts. Absolute figures are for orientation.
  */
 
 import { fileURLToPath } from 'node:url';
-import { parseIpv6 } from '../../src/address.ts';
-import { Batch } from '../../src/datapath/batch.ts';
-import { planInstances } from '../../src/datapath/configuration.ts';
-import { Counters } from '../../src/datapath/counters.ts';
-import { Engine } from '../../src/datapath/engine.ts';
-import type { WantedRow } from '../../src/datapath/forwarding.ts';
-import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateShared, swapWord } from '../../src/datapath/memory.ts';
-import { RowCounters } from '../../src/datapath/row-counters.ts';
-import { FORWARDED } from '../../src/datapath/verdict.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import type { Direction } from './engine-bench.ts';
+import { DIRECTIONS, EngineBench } from './engine-bench.ts';
+import type { Shape } from './tables.ts';
 
 export interface BenchResult {
   readonly id: string;
@@ -25,55 +19,121 @@ export interface BenchResult {
   readonly met: boolean | null;
 }
 
-const AFTR = '2001:db8:b::1';
-const BATCH = 256;
-const STRIDE = 2_048;
-const PACKET_LEN = 64;
-const ROUNDS = 9;
-const BATCHES = 2_000;
-/** What a batch takes at some 6 Mpps: the clock that limits in rate goes as on a busy device. */
-const MS_PER_BATCH = 0.04;
-const TARGET_MPPS = 7.6;
-const FIRST_ADDRESS = 0x0a_00_00_00;
-/** In the pool, above all that is bound. */
-const FIRST_UNBOUND = 0x0a_f0_00_00;
+const FEW = 1_000;
+const MANY = 1_000_000;
+const ROUNDS = 151;
+const SHARE_ROUNDS = 75;
+/** Until the compiler has done its work, and caches are as they stay. */
+const WARM_UP = 30;
+const TARGET_MPPS = 8;
+/** Of the rate of the same work in C++. */
+const BASELINE_TARGET = 0.8;
+/** Time of a packet with many bindings in the time with few. */
+const GROWTH_TARGET = 6;
 /** Of ten packets so many are bound to nothing. */
 const JUNK_OF_TEN = 9;
 /** What a packet may cost with so much junk, in packets that are all good. */
 const JUNK_TARGET = 2;
 
-type Direction = 'encapsulation' | 'decapsulation';
-
-/** Runs the whole bench; about ten seconds. */
+/** Runs the whole bench; about a minute. */
 export async function benchDatapath(): Promise<BenchResult[]> {
+  const few = new EngineBench(FEW, 'dense');
+  const results = [result(`datapath.load.dense-${FEW}`, await few.load(), 'ms', null)];
+  results.push(...measureSpeed(few, `dense-${FEW}`), ...measureCounting(few, `dense-${FEW}`));
+  for (const direction of DIRECTIONS) results.push(measureJunk(few, direction, `dense-${FEW}`));
+  for (const shape of ['dense', 'mixed', 'scattered'] as const) results.push(...(await measureShape(shape, few)));
+  return results;
+}
+
+async function measureShape(shape: Shape, few: EngineBench): Promise<BenchResult[]> {
+  const name = `${shape}-${MANY}`;
+  const bench = new EngineBench(MANY, shape);
+  const load = result(`datapath.load.${name}`, await bench.load(), 'ms', null);
+  const memory = result(`datapath.second-level.${name}`, bench.blockMebibytes(), 'MiB', 160, 'at most');
+  return [load, memory, ...measureSpeed(bench, name, few), ...measureCounting(bench, name)];
+}
+
+/** Rate, share of the baseline's rate, and with `few` the time in that of few bindings. */
+export function measureSpeed(bench: EngineBench, name: string, few?: EngineBench, rounds = ROUNDS): BenchResult[] {
   const results: BenchResult[] = [];
-  for (const [bindings, shape] of [
-    [1_000, 'dense'],
-    [1_000_000, 'dense'],
-    [1_000_000, 'scattered'],
-  ] as const) {
-    const bench = new EngineBench(bindings, shape);
-    const name = `${shape}-${bindings}`;
-    results.push(result(`datapath.load.${name}`, await bench.load(), 'ms', null));
-    for (const direction of ['encapsulation', 'decapsulation'] as const) {
-      const mpps = bench.measure(direction);
-      results.push(result(`datapath.${direction}.${name}`, mpps, 'Mpps', bindings === 1_000_000 ? TARGET_MPPS : null));
-    }
-    for (const direction of ['encapsulation', 'decapsulation'] as const) {
-      const ratio = bench.measureCounting(direction);
-      results.push(result(`datapath.${direction}.counting.${name}`, ratio, 'times', null));
-    }
-    results.push(result(`datapath.second-level.${name}`, bench.blockMebibytes(), 'MiB', 160, 'at most'));
-    // Junk that is counted for the gateway it comes from, which is looked for in memory as large as the table.
-    const counted = bench.measureJunk('decapsulation', true);
-    results.push(result(`datapath.decapsulation.junk-90.counting.${name}`, counted, 'times', JUNK_TARGET, 'at most'));
-    if (bindings > 1_000) continue;
-    for (const direction of ['encapsulation', 'decapsulation'] as const) {
-      const ratio = bench.measureJunk(direction);
-      results.push(result(`datapath.${direction}.junk-90.${name}`, ratio, 'times', JUNK_TARGET, 'at most'));
-    }
+  for (const direction of DIRECTIONS) {
+    bench.compare(direction);
+    const [own, baseline, least] = interleave(rounds, [
+      () => bench.timeEngine(direction),
+      () => bench.timeBaseline(direction),
+      () => few?.timeEngine(direction) ?? Number.NaN,
+    ]);
+    const [speed, share] = few ? [TARGET_MPPS, BASELINE_TARGET] : [null, null];
+    results.push(
+      result(`datapath.${direction}.${name}`, median(own.map((ns) => 1_000 / ns)), 'Mpps', speed),
+      result(`datapath.${direction}.c.${name}`, median(baseline.map((ns) => 1_000 / ns)), 'Mpps', null),
+      result(`datapath.${direction}.of-c.${name}`, ratio(baseline, own), 'times', share),
+    );
+    if (!few) continue;
+    results.push(result(`datapath.${direction}.growth.${name}`, ratio(own, least), 'times', GROWTH_TARGET, 'at most'));
   }
   return results;
+}
+
+/** The engine's rate as a share of the baseline's, measured in a second. */
+export function measureShare(bench: EngineBench, direction: Direction): number {
+  const [own, baseline] = interleave(SHARE_ROUNDS, [
+    () => bench.timeEngine(direction),
+    () => bench.timeBaseline(direction),
+    () => Number.NaN,
+  ]);
+  return ratio(baseline, own);
+}
+
+/** What a packet costs that is counted for its binding, in packets that are not; and junk, counted for its gateway. */
+function measureCounting(bench: EngineBench, name: string): BenchResult[] {
+  const results = DIRECTIONS.map((direction) => {
+    const [plain, counted] = interleave(ROUNDS, [
+      () => timeCounting(bench, direction, false, 0),
+      () => timeCounting(bench, direction, true, 0),
+      () => Number.NaN,
+    ]);
+    return result(`datapath.${direction}.counting.${name}`, ratio(counted, plain), 'times', null);
+  });
+  // It is looked for in memory as large as the table. These gateways have other bindings.
+  results.push(measureJunk(bench, 'decapsulation', `counting.${name}`, true));
+  bench.setCounting(false);
+  return results;
+}
+
+function timeCounting(bench: EngineBench, direction: Direction, isCounting: boolean, junk: number): number {
+  bench.setCounting(isCounting);
+  return bench.timeEngine(direction, junk);
+}
+
+/** What a packet costs when nine of ten are bound to nothing, in packets that are all bound. */
+function measureJunk(bench: EngineBench, direction: Direction, name: string, isCounting = false): BenchResult {
+  const [good, mixed] = interleave(ROUNDS, [
+    () => timeCounting(bench, direction, isCounting, 0),
+    () => timeCounting(bench, direction, isCounting, JUNK_OF_TEN),
+    () => Number.NaN,
+  ]);
+  return result(`datapath.${direction}.junk-90.${name}`, ratio(mixed, good), 'times', JUNK_TARGET, 'at most');
+}
+
+type Three<T> = readonly [T, T, T];
+
+/** What three measurements say round by round, those of the warm-up left out. */
+function interleave(rounds: number, [a, b, c]: Three<() => number>): Three<number[]> {
+  const times: Three<number[]> = [[], [], []];
+  for (let round = 0; round < rounds + WARM_UP; round++) {
+    const found = [a(), b(), c()];
+    if (round >= WARM_UP) for (const [i, list] of times.entries()) list.push(found[i] ?? Number.NaN);
+  }
+  return times;
+}
+
+function ratio(above: readonly number[], below: readonly number[]): number {
+  return median(above.map((value, round) => value / (below[round] ?? Number.NaN)));
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 function result(id: string, value: number, unit: string, target: number | null, kind?: 'at most'): BenchResult {
@@ -82,180 +142,8 @@ function result(id: string, value: number, unit: string, target: number | null, 
   return { id, value: rounded, unit, target, met };
 }
 
-class EngineBench {
-  readonly #bindings: number;
-  readonly #addressOf: (index: number) => number;
-  readonly #forwarding: Forwarding;
-  readonly #batch = new Batch(BATCH, STRIDE);
-  readonly #engine: Engine;
-  readonly #counters: Counters;
-  readonly #rowCounters: RowCounters;
-  /** Which bindings the packets belong to, so that filling costs little. */
-  readonly #picks = new Int32Array(BATCH * 4_096);
-
-  constructor(bindings: number, shape: 'dense' | 'scattered') {
-    this.#bindings = bindings;
-    this.#addressOf = shape === 'dense' ? (i) => FIRST_ADDRESS + i : (i) => FIRST_ADDRESS + i * 256 + ((i * 37) & 255);
-    this.#forwarding = new Forwarding('aftr', 1, bindings, allocateShared);
-    this.#engine = new Engine(this.#forwarding.memory.engine, BATCH, 0);
-    this.#counters = new Counters(1, this.#forwarding.memory.counters);
-    const { statistics, table } = this.#forwarding.memory.engine;
-    if (!statistics) throw new Error('bench: an AFTR has statistics');
-    this.#rowCounters = new RowCounters(statistics.counters, new Int32Array(table.rows));
-    let state = 1;
-    for (let i = 0; i < this.#picks.length; i++) {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      this.#picks[i] = Math.floor((state / 2 ** 32) * bindings);
-    }
-  }
-
-  /** Milliseconds to fill the table. */
-  async load(): Promise<number> {
-    this.#setCounting(false);
-    const start = performance.now();
-    await this.#forwarding.synchronize(this.#wanted(), () => Promise.resolve());
-    return performance.now() - start;
-  }
-
-  /** Whether packets are counted for each binding. */
-  #setCounting(isCounting: boolean): void {
-    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': ['10.0.0.0/8'], 'binding-counters': isCounting };
-    const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
-    this.#forwarding.setInstances(planInstances('aftr', configuration));
-  }
-
-  blockMebibytes(): number {
-    return this.#forwarding.table.blockOctets / 2 ** 20;
-  }
-
-  /** Million packets a second of engine and counters, the median of the rounds. */
-  measure(direction: Direction): number {
-    const costs: number[] = [];
-    for (let round = 0; round < ROUNDS + 2; round++) {
-      const filling = this.#time(direction, false);
-      const both = this.#time(direction, true);
-      if (round >= 2) costs.push(both - filling);
-    }
-    const median = costs.sort((a, b) => a - b)[costs.length >> 1] ?? 0;
-    return 1_000 / median;
-  }
-
-  /**
-   * What a packet costs when nine of ten are bound to nothing, in packets that are all bound: the median of rounds in
-   * which the two are measured one after the other. Those out of the tunnel come from gateways that have other bindings.
-   */
-  measureJunk(direction: Direction, isCounting = false): number {
-    this.#setCounting(isCounting);
-    const ratios: number[] = [];
-    for (let round = 0; round < ROUNDS + 2; round++) {
-      const good = this.#time(direction, true) - this.#time(direction, false);
-      const mixed = this.#time(direction, true, JUNK_OF_TEN) - this.#time(direction, false, JUNK_OF_TEN);
-      if (round >= 2) ratios.push(mixed / good);
-    }
-    this.#setCounting(false);
-    return ratios.sort((a, b) => a - b)[ratios.length >> 1] ?? Number.NaN;
-  }
-
-  /** What a packet costs that is counted for its binding, in packets that are not: the median of rounds, as above. */
-  measureCounting(direction: Direction): number {
-    const ratios: number[] = [];
-    for (let round = 0; round < ROUNDS + 2; round++) {
-      this.#setCounting(false);
-      const plain = this.#time(direction, true) - this.#time(direction, false);
-      this.#setCounting(true);
-      const counted = this.#time(direction, true) - this.#time(direction, false);
-      if (round >= 2) ratios.push(counted / plain);
-    }
-    this.#setCounting(false);
-    return ratios.sort((a, b) => a - b)[ratios.length >> 1] ?? Number.NaN;
-  }
-
-  /** Nanoseconds a packet; `junk` of ten are bound to nothing. */
-  #time(direction: Direction, process: boolean, junk = 0): number {
-    const batch = this.#batch;
-    const start = performance.now();
-    let forwarded = 0;
-    for (let i = 0; i < BATCHES; i++) {
-      this.#fill(direction, i, junk);
-      batch.nowMs = start + i * MS_PER_BATCH;
-      if (!process) continue;
-      this.#engine.process(batch);
-      this.#rowCounters.countBatch(batch);
-      this.#counters.countBatch(0, batch);
-      // Slot 0 is always good.
-      forwarded += batch.verdicts[junk === 0 ? i % BATCH : 0] === FORWARDED ? 1 : 0;
-    }
-    if (process && forwarded !== BATCHES) throw new Error(`bench: only ${forwarded} of ${BATCHES} were forwarded`);
-    return ((performance.now() - start) * 1e6) / (BATCHES * BATCH);
-  }
-
-  #fill(direction: Direction, round: number, junk: number): void {
-    const batch = this.#batch;
-    batch.count = BATCH;
-    const from = (round % 4_096) * BATCH;
-    for (let k = 0; k < BATCH; k++) {
-      const pick = this.#picks[from + k] ?? 0;
-      const word = (batch.at[k] ?? 0) >> 2;
-      const bound = k % 10 < 10 - junk ? this.#addressOf(pick) | 0 : FIRST_UNBOUND + pick;
-      if (direction === 'encapsulation') {
-        writeIpv4Words(batch.words, word, 0x08_08_08_08, bound);
-        batch.lengths[k] = PACKET_LEN;
-      } else {
-        this.#writeOuterWords(word, pick);
-        writeIpv4Words(batch.words, word + 10, bound, 0x08_08_08_08);
-        batch.lengths[k] = PACKET_LEN + 40;
-      }
-    }
-  }
-
-  #writeOuterWords(word: number, pick: number): void {
-    const { words } = this.#batch;
-    words[word] = 0x60;
-    words[word + 1] = (PACKET_LEN << 8) | (4 << 16) | (64 << 24);
-    words[word + 2] = GATEWAY_WORDS[0] ?? 0;
-    words[word + 3] = GATEWAY_WORDS[1] ?? 0;
-    words[word + 4] = GATEWAY_WORDS[2] ?? 0;
-    words[word + 5] = swapWord(pick + 1);
-    for (let i = 0; i < 4; i++) words[word + 6 + i] = AFTR_WORDS[i] ?? 0;
-  }
-
-  *#wanted(): Generator<WantedRow> {
-    for (let i = 0; i < this.#bindings; i++) {
-      const gatewayIpv6Address = GATEWAY.slice();
-      new DataView(gatewayIpv6Address.buffer).setUint32(12, i + 1);
-      const row = this.#forwarding.wantedBinding('br', {
-        address: this.#addressOf(i),
-        length: 32,
-        gatewayIpv6Address,
-        aftrIpv6Address: undefined,
-        description: undefined,
-        origin: 'static',
-      });
-      if (row) yield row;
-    }
-  }
-}
-
-const GATEWAY = parseIpv6('2001:db8:a::') ?? new Uint8Array(16);
-const GATEWAY_WORDS = new Int32Array(GATEWAY.buffer);
-const AFTR_WORDS = new Int32Array((parseIpv6(AFTR) ?? new Uint8Array(16)).buffer);
-
-function writeIpv4Words(words: Int32Array, word: number, source: number, destination: number): void {
-  const from = swapWord(source);
-  const to = swapWord(destination);
-  words[word] = 0x45 | (PACKET_LEN << 24);
-  words[word + 1] = 0;
-  words[word + 3] = from;
-  words[word + 4] = to;
-  const first = 0x45 + (PACKET_LEN << 8) + 64 + (17 << 8);
-  let sum = first + (from & 0xffff) + (from >>> 16) + (to & 0xffff) + (to >>> 16);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  words[word + 2] = 64 | (17 << 8) | ((~sum & 0xffff) << 16);
-}
-
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const results = await benchDatapath();
   if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-  else for (const { id, value, unit, target } of results) console.log(id.padEnd(46), value, unit, target ?? '');
+  else for (const { id, value, unit, target } of results) console.log(id.padEnd(52), value, unit, target ?? '');
 }

@@ -6,6 +6,7 @@
  * do. Anything on a device that is not open fails with EBADF.
  */
 
+export { adviseHugePages } from './memory.ts';
 export {
   createPersistent,
   type QueueOptions,

@@ -26,6 +26,8 @@ export interface Native {
   wake(descriptor: number): void;
   close(queue: QueueHandle): void;
 
+  adviseHugePages(memory: Int32Array): boolean;
+
   watch(descriptor: number, onReadable: () => void): WatchHandle;
   arm(watch: WatchHandle): void;
   unwatch(watch: WatchHandle): void;

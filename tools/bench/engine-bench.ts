@@ -1,0 +1,209 @@
+/**
+ * An AFTR's engine in memory, and the same work in C++ over the same tables and the same batch: packets of random bindings go
+ * through either. What is timed is one batch after the other, without what fills it.
+ */
+
+import { parseIpv6 } from '../../src/address.ts';
+import { Batch } from '../../src/datapath/batch.ts';
+import { planInstances } from '../../src/datapath/configuration.ts';
+import { Counters } from '../../src/datapath/counters.ts';
+import { Engine } from '../../src/datapath/engine.ts';
+import type { WantedRow } from '../../src/datapath/forwarding.ts';
+import { Forwarding } from '../../src/datapath/forwarding.ts';
+import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
+import type { Allocate } from '../../src/datapath/memory.ts';
+import { STRIDE } from '../../src/datapath/packet-device.ts';
+import { RowCounters } from '../../src/datapath/row-counters.ts';
+import { FORWARDED } from '../../src/datapath/verdict.ts';
+import { readConfiguration } from '../../src/state/model.generated.ts';
+import type { Forwarder } from './baseline.ts';
+import { loadBaseline } from './baseline.ts';
+import { writeTunnelWords, writeUdpWords } from './packets.ts';
+import type { Shape } from './tables.ts';
+import { POOLS, prefixesOf } from './tables.ts';
+
+export type Direction = 'encapsulation' | 'decapsulation';
+export const DIRECTIONS: readonly Direction[] = ['encapsulation', 'decapsulation'];
+
+const AFTR = '2001:db8:b::1';
+/** As a worker has it. */
+const BATCH = 64;
+const PACKET_LEN = 64;
+/** Batches of one time that is taken: a few milliseconds, so that what is compared finds the machine alike. */
+const BATCHES = 250;
+/** Batches of different packets, enough to reach all rows. */
+const PICKED_BATCHES = 16_384;
+/** What a batch takes at some 6 Mpps: the clock that limits in rate goes as on a busy device. */
+const MS_PER_BATCH = 0.01;
+/** In the pools, above all that is bound. */
+const FIRST_UNBOUND = 0x2f_00_00_00;
+
+export class EngineBench {
+  readonly #bindings: number;
+  /** First address and length of the prefix of each binding. */
+  readonly #addresses: Uint32Array;
+  readonly #lengths: Uint8Array;
+  readonly #forwarding: Forwarding;
+  readonly #batch = new Batch(BATCH, STRIDE);
+  readonly #engine: Engine;
+  readonly #counters: Counters;
+  readonly #rowCounters: RowCounters;
+  readonly #baseline = loadBaseline();
+  readonly #forwarder: Forwarder;
+  /** Which bindings the packets belong to, and their addresses, so that filling costs little. */
+  readonly #picks = new Int32Array(BATCH * PICKED_BATCHES);
+  readonly #pickedAddresses = new Int32Array(BATCH * PICKED_BATCHES);
+  #round = 0;
+
+  constructor(bindings: number, shape: Shape, allocate: Allocate = allocateInHugePages) {
+    this.#bindings = bindings;
+    this.#addresses = new Uint32Array(bindings);
+    this.#lengths = new Uint8Array(bindings);
+    this.#forwarding = new Forwarding('aftr', 1, bindings, allocate);
+    const { engine, counters } = this.#forwarding.memory;
+    this.#engine = new Engine(engine, BATCH, 0);
+    this.#counters = new Counters(1, counters);
+    const { statistics, table, softwires, ownAddresses, seed } = engine;
+    if (!statistics) throw new Error('bench: an AFTR has statistics');
+    this.#rowCounters = new RowCounters(statistics.counters, new Int32Array(table.rows));
+    const [first, blocks, rows] = [table.first, table.blocks, table.rows].map((memory) => new Int32Array(memory));
+    if (!first || !blocks || !rows) throw new Error('bench: a table has three levels');
+    const own = new Int32Array(ownAddresses);
+    const tables = { first, blocks, rows, softwires: new Int32Array(softwires), own };
+    this.#forwarder = this.#baseline.forwarder(tables, this.#batch, seed);
+    this.#pick(shape);
+  }
+
+  #pick(shape: Shape): void {
+    for (const [i, prefix] of prefixesOf(shape, this.#bindings).entries()) {
+      const [a = 0, b = 0, c = 0, d = 0, length = 0] = prefix.split(/[./]/).map(Number);
+      this.#addresses[i] = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+      this.#lengths[i] = length;
+    }
+    let state = 1;
+    for (let i = 0; i < this.#picks.length; i++) {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      const pick = Math.floor((state / 2 ** 32) * this.#bindings);
+      this.#picks[i] = pick;
+      const host = (state >>> 8) % 2 ** (32 - (this.#lengths[pick] ?? 0));
+      this.#pickedAddresses[i] = (this.#addresses[pick] ?? 0) + host;
+    }
+  }
+
+  /** Milliseconds to fill the table. */
+  async load(): Promise<number> {
+    this.setCounting(false);
+    const start = performance.now();
+    await this.#forwarding.synchronize(this.#wanted(), () => Promise.resolve());
+    return performance.now() - start;
+  }
+
+  /** Whether packets are counted for each binding. */
+  setCounting(isCounting: boolean): void {
+    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': POOLS, 'binding-counters': isCounting };
+    const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
+    this.#forwarding.setInstances(planInstances('aftr', configuration));
+  }
+
+  blockMebibytes(): number {
+    return this.#forwarding.table.blockOctets / 2 ** 20;
+  }
+
+  /** Nanoseconds a packet of engine and counters; `junk` of ten packets are bound to nothing. */
+  timeEngine(direction: Direction, junk = 0): number {
+    const batch = this.#batch;
+    const start = performance.now();
+    let spent = 0;
+    let forwarded = 0;
+    for (let i = 0; i < BATCHES; i++) {
+      this.#fill(direction, junk);
+      batch.nowMs = start + i * MS_PER_BATCH;
+      const before = performance.now();
+      this.#engine.process(batch);
+      this.#rowCounters.countBatch(batch);
+      this.#counters.countBatch(0, batch);
+      spent += performance.now() - before;
+      // Slot 0 is always good.
+      forwarded += batch.verdicts[junk === 0 ? i % BATCH : 0] === FORWARDED ? 1 : 0;
+    }
+    if (forwarded !== BATCHES) throw new Error(`bench: only ${forwarded} of ${BATCHES} were forwarded`);
+    return (spent * 1e6) / (BATCHES * BATCH);
+  }
+
+  /** Nanoseconds a packet of the same work in C++. */
+  timeBaseline(direction: Direction): number {
+    let spent = 0;
+    for (let i = 0; i < BATCHES; i++) {
+      this.#fill(direction, 0);
+      const before = performance.now();
+      const forwarded = this.#baseline.forward(this.#forwarder, BATCH);
+      spent += performance.now() - before;
+      if (forwarded !== BATCH) throw new Error(`bench: the baseline forwarded only ${forwarded} of ${BATCH}`);
+    }
+    return (spent * 1e6) / (BATCHES * BATCH);
+  }
+
+  /** What the baseline leaves of a batch, and what the engine does, differ in nothing. @throws Error when they do */
+  compare(direction: Direction): void {
+    this.#fill(direction, 0);
+    this.#baseline.forward(this.#forwarder, BATCH);
+    const expected = this.#sent(BATCH);
+    this.#round--;
+    this.#fill(direction, 0);
+    this.#engine.process(this.#batch);
+    if (this.#sent(this.#batch.outputs) !== expected)
+      throw new Error(`bench: ${direction} differs from the baseline's`);
+  }
+
+  #sent(outputs: number): string {
+    const { buf, output } = this.#batch;
+    let text = '';
+    for (let word = 0; word < outputs * 4; word += 4) {
+      const [at = 0, len = 0] = output.subarray(word, word + 2);
+      text += `${Buffer.from(buf.slice(at, at + len)).toString('hex')}\n`;
+    }
+    return text;
+  }
+
+  #fill(direction: Direction, junk: number): void {
+    const batch = this.#batch;
+    batch.count = BATCH;
+    const from = (this.#round++ % PICKED_BATCHES) * BATCH;
+    for (let k = 0; k < BATCH; k++) {
+      const pick = this.#picks[from + k] ?? 0;
+      const word = (batch.at[k] ?? 0) >> 2;
+      const bound = k % 10 < 10 - junk ? (this.#pickedAddresses[from + k] ?? 0) : FIRST_UNBOUND + pick;
+      if (direction === 'encapsulation') {
+        writeUdpWords(batch.words, word, PACKET_LEN, 0x08_08_08_08, bound);
+        batch.lengths[k] = PACKET_LEN;
+      } else {
+        writeTunnelWords(batch.words, word, PACKET_LEN, gatewayOf(pick), AFTR_OCTETS);
+        writeUdpWords(batch.words, word + 10, PACKET_LEN, bound, 0x08_08_08_08);
+        batch.lengths[k] = PACKET_LEN + 40;
+      }
+    }
+  }
+
+  *#wanted(): Generator<WantedRow> {
+    for (let i = 0; i < this.#bindings; i++) {
+      const row = this.#forwarding.wantedBinding('br', {
+        address: this.#addresses[i] ?? 0,
+        length: this.#lengths[i] ?? 0,
+        gatewayIpv6Address: gatewayOf(i).slice(),
+        aftrIpv6Address: undefined,
+        description: undefined,
+        origin: 'static',
+      });
+      if (row) yield row;
+    }
+  }
+}
+
+const GATEWAY = parseIpv6('2001:db8:a::') ?? new Uint8Array(16);
+const AFTR_OCTETS = parseIpv6(AFTR) ?? new Uint8Array(16);
+
+/** The gateway of a binding; the octets are those of the next call, too. */
+function gatewayOf(binding: number): Uint8Array {
+  new DataView(GATEWAY.buffer).setUint32(12, binding + 1);
+  return GATEWAY;
+}
