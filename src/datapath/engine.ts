@@ -194,6 +194,7 @@ export class Engine {
   }
 
   #decide(batch: Batch, k: number): void {
+    batch.complete(k);
     if (!this.#slowBudget.admits(batch, k) && this.#junk.drop(batch, k, this.#softwireOf[k] ?? 0)) return;
     this.#junk.noteAll(batch);
     this.#slowPath.decide(batch, k);
