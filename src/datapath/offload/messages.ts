@@ -11,7 +11,7 @@
  */
 
 import type { Batch } from '../batch.ts';
-import { OUTPUT_WORDS } from '../batch.ts';
+import { HEADROOM, OUTPUT_WORDS } from '../batch.ts';
 import { FORWARDED } from '../verdict.ts';
 import type { Run } from './coalescing.ts';
 import {
@@ -61,7 +61,8 @@ export class Messages {
   readonly #isAdded: Uint8Array;
   readonly #messageAt: Int32Array;
   readonly #runs: readonly OpenRun[];
-  #turn = 0;
+  /** Runs begun in this batch. */
+  #begun = 0;
   /** Where the header of a packet lies that is as it is. */
   readonly #plainAt: number;
   #words = 0;
@@ -115,7 +116,8 @@ export class Messages {
 
   #findRuns(): void {
     const { outputs, output, owners, sides, verdicts, capacity, buf, words } = this.#batch;
-    for (const open of this.#runs) open.run.isClosed = true;
+    if (this.#begun > 0) for (const open of this.#runs) open.run.isClosed = true;
+    this.#begun = 0;
     for (let o = 0; o < outputs; o++) {
       this.#following[o] = NONE;
       this.#isAdded[o] = 0;
@@ -124,7 +126,7 @@ export class Messages {
       const at = output[o * OUTPUT_WORDS] ?? 0;
       const len = output[o * OUTPUT_WORDS + 1] ?? 0;
       if (isSegment(buf, words, at, len)) this.#addSegment(o, k, at, len);
-      else this.#endRuns(at);
+      else if (this.#begun > 0) this.#endRuns(at);
     }
   }
 
@@ -148,8 +150,9 @@ export class Messages {
   #begin(o: number, at: number, len: number): void {
     let open = this.#runs[0];
     for (const other of this.#runs) if (other.run.isClosed) open = other;
-    if (!open?.run.isClosed) open = this.#runs[this.#turn++ % RUNS];
+    if (!open?.run.isClosed) open = this.#runs[this.#begun % RUNS];
     if (!open) return;
+    this.#begun++;
     beginRun(open.run, this.#batch.buf, at, len);
     open.first = o;
     open.last = o;
@@ -190,7 +193,25 @@ export class Messages {
     const k = owners[o] ?? NONE;
     if (this.#following[o] !== NONE) this.#writeRun(o, headAt, headLen);
     else if (k >= 0 && k < capacity && this.#marks.partials[k] !== 0) this.#writePartial(k, headAt, headLen);
+    else if (output[word + 3] === 0 && this.#hasFront(k, headAt)) this.#writeInPlace(headAt, headLen);
     else this.#writePlain(headAt, headLen, output[word + 2] ?? 0, output[word + 3] ?? 0);
+  }
+
+  /**
+   * Whether what is before `headAt` may be overwritten: in the slot of packet `k`, which was forwarded, it is headroom, or the end of
+   * an outer header that nobody asks for any more. A piece less to write.
+   */
+  #hasFront(k: number, headAt: number): boolean {
+    const { at, lengths, verdicts, capacity } = this.#batch;
+    if (this.keepsAll || k < 0 || k >= capacity || verdicts[k] !== FORWARDED) return false;
+    const from = headAt - (at[k] ?? 0);
+    return from >= vnet.VNET_HEADER_LEN - HEADROOM && from < (lengths[k] ?? 0);
+  }
+
+  #writeInPlace(headAt: number, headLen: number): void {
+    vnet.writePlain(this.#batch.words, (headAt - vnet.VNET_HEADER_LEN) >> 2);
+    this.#startMessage(1);
+    this.#addPiece(headAt - vnet.VNET_HEADER_LEN, vnet.VNET_HEADER_LEN + headLen);
   }
 
   #writePlain(headAt: number, headLen: number, bodyAt: number, bodyLen: number): void {
