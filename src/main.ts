@@ -37,6 +37,7 @@ interface ProcessOptions {
   readonly startup: boolean;
   readonly writableRunning: boolean;
   readonly queues: number;
+  readonly offloads: boolean;
   readonly urlDir?: string;
   readonly netconfLimit: Partial<NetconfLimits>;
   readonly restconfLimit: Partial<RestconfLimits>;
@@ -57,6 +58,7 @@ function processOptions(command: Command): Command {
     .option('--no-writable-running', 'NETCONF changes running by committing the candidate only')
     .option('--url-dir <dir>', 'NETCONF reads and writes configurations in its files, as file: URLs; none without it')
     .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1)
+    .option('--offloads', 'TCP goes in super-packets through the TUN devices, where the kernel has them', false)
     .option('--netconf-limit <name=value>', 'a limit of docs/limits.md; may come several times', netconfLimit, {})
     .option('--restconf-limit <name=value>', 'the same of RESTCONF', restconfLimit, {});
 }

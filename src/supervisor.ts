@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly startup: boolean;
   readonly writableRunning: boolean;
   readonly queues: number;
+  /** Whether TUN devices are opened with offloads. */
+  readonly offloads: boolean;
   /** Of the files that file: URLs name. */
   readonly urlDir?: string | undefined;
   /** Limits of the NETCONF face that are set. */
@@ -135,7 +137,8 @@ function tellTraces(stateDir: string, log: Log): void {
 }
 
 function commandLine(options: RunOptions, stateDir: string, runDir: string): string[] {
-  const { netconfPort, netconfTlsPort, restconfPort, listen, startup, writableRunning, queues, urlDir } = options;
+  const { netconfPort, netconfTlsPort, restconfPort, listen, startup, writableRunning, queues, offloads, urlDir } =
+    options;
   return [
     ...['--state-dir', stateDir, '--run-dir', runDir, '--dhcpv6-dir', resolve(options.dhcpv6Dir)],
     ...['--netconf-port', `${netconfPort}`, '--netconf-tls-port', `${netconfTlsPort}`],
@@ -144,6 +147,7 @@ function commandLine(options: RunOptions, stateDir: string, runDir: string): str
     ...(startup ? ['--startup'] : []),
     ...(writableRunning ? [] : ['--no-writable-running']),
     ...['--queues', `${queues}`],
+    ...(offloads ? ['--offloads'] : []),
     ...(urlDir === undefined ? [] : ['--url-dir', urlDir]),
     ...NETCONF_SETTINGS.words(options.netconfLimit),
     ...RESTCONF_SETTINGS.words(options.restconfLimit),

@@ -127,6 +127,7 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
       startup: true,
       writableRunning: false,
       queues: 2,
+      offloads: true,
       urlDir: join(dir, 'urls'),
       netconfLimit: { idleMs: 600_000, depth: 50 },
       restconfLimit: { connections: 99 },
@@ -203,6 +204,7 @@ test('a child gets the whole command line', async () => {
       '--no-writable-running',
       '--queues',
       '2',
+      '--offloads',
       '--url-dir',
       join(dir, 'urls'),
     ];

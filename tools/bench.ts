@@ -8,6 +8,7 @@
  *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
+ *   offloads   TCP through gateway and AFTR with and without offloads, beside kernel forwarding (root; [--seconds S] [--rounds N])
  *   restconf   RESTCONF: reads and writes of one binding and reads of pages beside a bare handler of the same HTTP stack (root)
  *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
@@ -57,6 +58,14 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
   netconf: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/netconf.ts')).benchNetconf());
+  },
+  offloads: async (words) => {
+    const text = { type: 'string' } as const;
+    const { json, seconds = '3', rounds = '5' } = optionsIn(words, { ...JSON_FILE, seconds: text, rounds: text });
+    requireWritable('json', json);
+    const [length = 0] = wholeNumbersOf('seconds', seconds, 1, 600);
+    const [count = 0] = wholeNumbersOf('rounds', rounds, 1, 1_000);
+    return listed(await (await import('./bench/offloads.ts')).benchOffloads(length, count));
   },
   restconf: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);

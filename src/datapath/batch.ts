@@ -21,6 +21,14 @@ const SCRATCH_OCTETS = 512 * 1_024;
 /** Packets of earlier batches that end in one batch. */
 const LATE_PACKETS = 64;
 
+/** A device that leaves for later what only few packets need: payload behind the headers, a whole checksum. */
+export interface Unfinished {
+  /** Makes packet `k` what it says it is. */
+  complete(k: number): void;
+  /** The same for all; and what is sent is left as it is, for somebody looks at it afterwards. */
+  completeAll(): void;
+}
+
 export class Batch {
   readonly capacity: number;
   /** Longest packet that fits a slot. */
@@ -57,15 +65,20 @@ export class Batch {
   readonly owners: Int32Array;
   /** Packets of earlier batches whose verdict is known now. */
   readonly settlements: Settlements;
+  /** Of whom gave the packets; undefined when they are all whole. */
+  unfinished: Unfinished | undefined;
+  /** Where the octets that the constructor was told of lie: memory of the device, in the same slab. */
+  readonly deviceAt: number;
   readonly #scratchFrom: number;
   #scratchAt: number;
 
-  /** For `capacity` packets at a stride of `stride` octets; the slab is made here. */
-  constructor(capacity: number, stride: number) {
+  /** For `capacity` packets at a stride of `stride` octets; the slab is made here, with `deviceOctets` for the device. */
+  constructor(capacity: number, stride: number, deviceOctets = 0) {
     this.capacity = capacity;
     this.slotOctets = stride - HEADROOM;
     this.settlements = new Settlements(capacity + LATE_PACKETS);
-    this.#scratchFrom = capacity * stride;
+    this.deviceAt = capacity * stride;
+    this.#scratchFrom = this.deviceAt + deviceOctets;
     this.#scratchAt = this.#scratchFrom;
     const slab = new ArrayBuffer(this.#scratchFrom + SCRATCH_OCTETS);
     this.buf = new Uint8Array(slab);
@@ -83,6 +96,11 @@ export class Batch {
     const outputs = capacity + SPARE_OUTPUTS;
     this.output = new Int32Array(outputs * OUTPUT_WORDS);
     this.owners = new Int32Array(outputs);
+  }
+
+  /** Makes packet `k` whole, before anything but the first headers of it is read or changed. */
+  complete(k: number): void {
+    this.unfinished?.complete(k);
   }
 
   /** Forgets the outputs of the batch before, and what ended late in it. */

@@ -166,6 +166,7 @@ export class Engine {
   }
 
   #decide(batch: Batch, k: number): void {
+    batch.complete(k);
     if (!this.#slowBudget.isPlenty) {
       const hash = ofPacket(batch, k, this.#seed);
       const isAdmitted = this.#slowBudget.admits(hash, batch.nowMs);

@@ -25,6 +25,8 @@ export interface DatapathOptions {
   readonly runDir: string;
   /** TUN queues of each role, one worker thread each. */
   readonly queues: number;
+  /** Whether those of all roles are opened with offloads. */
+  readonly offloads: boolean;
   /** Open descriptors of /dev/net/tun, for a process that may not open it. */
   readonly tunDescriptors: readonly number[];
 }
@@ -55,7 +57,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
       onAddresses: (broadcasts, hosts) => follower.setLinkAddresses(broadcasts, hosts),
       onEgress: (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus),
     }),
-    startWorkers: workerStarter(options.tunDescriptors, log),
+    startWorkers: workerStarter(options, log),
     endProcess: (reason) => {
       log.error({ reason }, 'the datapath ends, to be started anew');
       process.exit(EXIT_CRASH);
@@ -102,7 +104,7 @@ async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log): P
 }
 
 function workerStarter(
-  tunDescriptors: readonly number[],
+  { tunDescriptors, offloads }: DatapathOptions,
   log: Log,
 ): (role: Role, forwarding: Forwarding) => Promise<RunningWorkers> {
   const descriptors = [...tunDescriptors];
@@ -113,6 +115,7 @@ function workerStarter(
       device,
       memory,
       descriptors: descriptors.splice(0, memory.workers),
+      offloads,
       onCrash: (error) => crash(error, log),
     });
   };

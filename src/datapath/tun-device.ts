@@ -7,7 +7,8 @@
  */
 
 import { createPersistent, removePersistent, TunQueue, wake } from 'node-tuntap2';
-import { type Batch, HEADROOM } from './batch.ts';
+import { Batch, HEADROOM } from './batch.ts';
+import { DEVICE_OCTETS, OffloadDevice } from './offload/offload-device.ts';
 import { PACKET_MAX, type PacketDevice, READABLE, STRIDE, TIMEOUT, type WaitResult, WOKEN } from './packet-device.ts';
 
 export interface TunDeviceOptions {
@@ -60,13 +61,41 @@ export class TunDevice implements PacketDevice {
   }
 
   wait(timeoutMs: number): WaitResult {
-    const result = this.#queue.wait(timeoutMs);
-    return result === READABLE ? READABLE : result === WOKEN ? WOKEN : TIMEOUT;
+    return waitResult(this.#queue.wait(timeoutMs));
   }
 
   close(): void {
     this.#queue.close();
   }
+}
+
+function waitResult(result: number): WaitResult {
+  return result === READABLE ? READABLE : result === WOKEN ? WOKEN : TIMEOUT;
+}
+
+/** A queue as a worker uses it, and what `wakeTunDevice` takes. */
+export interface OpenedTun {
+  readonly device: PacketDevice;
+  readonly wakeDescriptor: number;
+}
+
+/** Opens a queue with a batch of `capacity` packets, with or without offloads. @throws Error as `TunDevice.open` does */
+export function openTun(options: TunDeviceOptions & { readonly offloads: boolean }, capacity: number): OpenedTun {
+  if (!options.offloads) {
+    const device = TunDevice.open(options, new Batch(capacity, STRIDE));
+    return { device, wakeDescriptor: device.wakeDescriptor };
+  }
+  const queue = TunQueue.open(options);
+  const device = new OffloadDevice(new Batch(capacity, STRIDE, DEVICE_OCTETS), ({ arena, lengths, pieces }) => {
+    queue.attach(arena, lengths, pieces);
+    return {
+      readBatch: (first, stride, most, max) => queue.readBatch(first, stride, most, max),
+      writeGathered: (count) => queue.writeGathered(count),
+      wait: (timeoutMs) => waitResult(queue.wait(timeoutMs)),
+      close: () => queue.close(),
+    };
+  });
+  return { device, wakeDescriptor: queue.wakeDescriptor };
 }
 
 /** Ends the `wait` of the device with that wake descriptor, from any thread of this process; nothing when it is closed. */

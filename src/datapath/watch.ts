@@ -84,6 +84,7 @@ export class Watch {
   keep(lane: number, batch: Batch): boolean {
     const address = this.#words[0] ?? 0;
     if (address === 0) return false;
+    batch.unfinished?.completeAll();
     this.#address = address;
     this.#count = 0;
     this.#later.length = 0;

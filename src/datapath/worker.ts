@@ -4,16 +4,16 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { Batch } from './batch.ts';
 import type { ForwardingMemory } from './forwarding.ts';
-import { STRIDE } from './packet-device.ts';
 import { Pump } from './pump.ts';
-import { TunDevice, wakeTunDevice } from './tun-device.ts';
+import { openTun, wakeTunDevice } from './tun-device.ts';
 
 /** What a worker is started with. */
 export interface WorkerOptions {
   readonly device: string;
   readonly descriptor: number | undefined;
+  /** Whether the kernel may hand over, and be handed, super-packets. */
+  readonly offloads: boolean;
   readonly worker: number;
   readonly memory: ForwardingMemory;
   /** One word: not 0 when the worker is to end. */
@@ -31,11 +31,12 @@ const BATCH = 64;
 const WAIT_MS = 500;
 
 function run(options: WorkerOptions): void {
-  const device = TunDevice.open({ name: options.device, descriptor: options.descriptor }, new Batch(BATCH, STRIDE));
+  const { descriptor, offloads } = options;
+  const { device, wakeDescriptor } = openTun({ name: options.device, descriptor, offloads }, BATCH);
   const pump = new Pump(device, options.memory, options.worker, wakeTunDevice);
-  pump.wakeDescriptor = device.wakeDescriptor;
+  pump.wakeDescriptor = wakeDescriptor;
   const stop = new Int32Array(options.stop);
-  const ready: WorkerReady = { wakeDescriptor: device.wakeDescriptor };
+  const ready: WorkerReady = { wakeDescriptor };
   parentPort?.postMessage(ready);
   while (Atomics.load(stop, 0) === 0) if (!pump.forwardBatch()) pump.wait(WAIT_MS);
   device.close();

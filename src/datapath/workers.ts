@@ -11,6 +11,8 @@ export interface WorkersOptions {
   readonly memory: ForwardingMemory;
   /** Open descriptors of /dev/net/tun, one a worker; a worker without one opens the file itself. */
   readonly descriptors: readonly number[];
+  /** Whether the kernel may leave segmentation and checksums to the workers, and they to the kernel. */
+  readonly offloads: boolean;
   /** A worker has ended that was not asked to. */
   readonly onCrash: (error: Error) => void;
 }
@@ -30,11 +32,12 @@ export class Workers {
    * Starts one thread for each worker of the memory; resolves when all have their queue. @throws what opening a queue
    * throws
    */
-  static async start({ device, memory, descriptors, onCrash }: WorkersOptions): Promise<Workers> {
+  static async start({ device, memory, descriptors, offloads, onCrash }: WorkersOptions): Promise<Workers> {
     const stop = new SharedArrayBuffer(4);
     const stopWord = new Int32Array(stop);
     const threads = Array.from({ length: memory.workers }, (_, worker) => {
-      const workerData: WorkerOptions = { device, memory, worker, stop, descriptor: descriptors[worker] };
+      const descriptor = descriptors[worker];
+      const workerData: WorkerOptions = { device, memory, worker, stop, descriptor, offloads };
       return new Worker(new URL('./worker.js', import.meta.url), { workerData });
     });
     const ready = await Promise.all(threads.map(readiness));

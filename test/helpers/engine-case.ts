@@ -234,7 +234,7 @@ export function comparable(packet: string): string {
 }
 
 /** Counters that are not zero, as `side end`: packets. */
-export function packetCounts(counters: readonly InstanceCounters[]): Record<string, number> {
+export function packetCounts(counters: readonly Pick<InstanceCounters, 'ipv4' | 'ipv6'>[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const instance of counters) {
     for (const side of ['ipv4', 'ipv6'] as const) {

@@ -9,7 +9,11 @@ import type { MemoryStore } from './memory-store.ts';
 
 const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 
-export function tunDatapath(store: MemoryStore, deviceOf: (role: Role) => string, queues = 1): Datapath {
+export function tunDatapath(
+  store: MemoryStore,
+  deviceOf: (role: Role) => string,
+  { queues = 1, offloads = false } = {},
+): Datapath {
   return new Datapath({
     follower: new Follower(store, queues, allocateShared),
     kernel: { check: async () => [], apply: async () => {}, diagnose: async () => [], remove: async () => {} },
@@ -18,6 +22,7 @@ export function tunDatapath(store: MemoryStore, deviceOf: (role: Role) => string
         device: deviceOf(role),
         memory,
         descriptors: [],
+        offloads,
         onCrash: (error) => {
           throw error;
         },

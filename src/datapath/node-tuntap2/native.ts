@@ -14,7 +14,7 @@ export interface WatchHandle {
 }
 
 export interface Native {
-  open(name: string, descriptor: number, persist: boolean): QueueHandle;
+  open(name: string, descriptor: number, persist: boolean, offloads: boolean): QueueHandle;
   name(queue: QueueHandle): string;
   descriptor(queue: QueueHandle): number;
   wakeDescriptor(queue: QueueHandle): number;
@@ -22,6 +22,7 @@ export interface Native {
   attach(queue: QueueHandle, arena: Uint8Array, lengths: Int32Array, outputs: Int32Array): void;
   readBatch(queue: QueueHandle, first: number, stride: number, capacity: number, max: number): number;
   writeBatch(queue: QueueHandle, count: number): number;
+  writeGathered(queue: QueueHandle, count: number): number;
   wait(queue: QueueHandle, timeoutMs: number): number;
   wake(descriptor: number): void;
   close(queue: QueueHandle): void;

@@ -20,6 +20,11 @@ export interface QueueOptions {
   readonly descriptor?: number | undefined;
   /** Whether the device stays when its last queue is closed. */
   readonly persist?: boolean | undefined;
+  /**
+   * Whether the kernel may leave checksums and segmentation (TCP over IPv4; UDP where it can) to the reader. Each packet read or
+   * written then has a struct virtio_net_hdr_v1, 12 octets, before it. The same for all queues of a device.
+   */
+  readonly offloads?: boolean | undefined;
 }
 
 /** One queue of a multi-queue TUN device (IFF_TUN, IFF_NO_PI, IFF_MULTI_QUEUE), never blocking but in `wait`. */
@@ -31,12 +36,12 @@ export class TunQueue {
   }
 
   /** Opens a queue; the device is made when there is none of that name. */
-  static open({ name, descriptor, persist }: QueueOptions): TunQueue {
+  static open({ name, descriptor, persist, offloads }: QueueOptions): TunQueue {
     const octets = Buffer.byteLength(name);
     if (octets === 0 || octets > NAME_MAX || name.includes('\0')) {
       throw new RangeError(`name of a device: expected 1 to ${NAME_MAX} characters, found '${name}'`);
     }
-    return new TunQueue(native().open(name, descriptor ?? -1, persist ?? false));
+    return new TunQueue(native().open(name, descriptor ?? -1, persist ?? false, offloads ?? false));
   }
 
   get name(): string {
@@ -81,6 +86,15 @@ export class TunQueue {
    */
   writeBatch(count: number): number {
     return native().writeBatch(this.#queue, count);
+  }
+
+  /**
+   * Writes `count` packets of any number of pieces up to 256: `outputs` holds for each, one behind the other, the number of its
+   * pieces, then offset and length of each. Returns how many the kernel took; of the others the number becomes -errno.
+   * @throws RangeError at the first packet outside the attached memory; those before it are written
+   */
+  writeGathered(count: number): number {
+    return native().writeGathered(this.#queue, count);
   }
 
   /**

@@ -114,6 +114,20 @@ export function setTos(buf: Uint8Array, at: number, value: number): void {
   setU16(buf, at + 10, updated(u16(buf, at + 10), word, u16(buf, at)));
 }
 
+/** Writes the checksum of the header as it is now; `words` are those of `buf`, and `at` is a multiple of four. */
+export function setHeaderChecksum(buf: Uint8Array, words: Int32Array, at: number): void {
+  const w = at >> 2;
+  const count = headerLength(buf, at) >> 2;
+  // The field itself is left out: the upper half of word 2.
+  let sum = (words[w + 2] ?? 0) & 0xffff;
+  for (let i = 0; i < count; i++) {
+    const word = i === 2 ? 0 : (words[w + i] ?? 0);
+    sum += (word & 0xffff) + (word >>> 16);
+  }
+  // The order of the octets in a word does not matter to the sum (RFC 1071 §2 (B)).
+  words[w + 2] = ((words[w + 2] ?? 0) & 0xffff) | (complement(sum) << 16);
+}
+
 /**
  * Writes a header without options, identification 0, DF set (RFC 6864 §4.1: an atomic packet), and its checksum.
  * `length` is the total length.

@@ -22,6 +22,15 @@ enum WaitResult { kTimeout = 0, kReadable = 1, kWoken = 2 };
 
 // Words of an output: offset and length of its head, offset and length of its body.
 constexpr int64_t kOutputWords = 4;
+// Most pieces of a gathered packet; the kernel takes up to 1,024.
+constexpr int32_t kMostPieces = 256;
+
+// What the kernel may leave undone (a value of TUNSETOFFLOAD each): checksums, segmentation of TCP over IPv4 with and
+// without marks of congestion; and that of UDP, which kernels before 6.2 do not know.
+constexpr unsigned long kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
+constexpr unsigned long kUdpOffloads = 0x20 | 0x40;
+// Octets of the header before each packet of a queue with offloads.
+constexpr int kVnetHeader = 12;
 
 // A typed array that stays attached between calls.
 struct Memory {
@@ -84,19 +93,29 @@ Queue* QueueOf(const Arguments& arguments, const char* call) {
   return nullptr;
 }
 
+// Tells the device what the kernel may leave undone; the name of the call that failed, or nullptr. A device that stays
+// keeps it, so it is said without offloads too.
+const char* SetOffloads(int fd, bool offloads) {
+  if (!offloads) return ioctl(fd, TUNSETOFFLOAD, 0UL) < 0 ? "TUNSETOFFLOAD" : nullptr;
+  if (ioctl(fd, TUNSETVNETHDRSZ, &kVnetHeader) < 0) return "TUNSETVNETHDRSZ";
+  if (ioctl(fd, TUNSETOFFLOAD, kOffloads | kUdpOffloads) == 0) return nullptr;
+  return ioctl(fd, TUNSETOFFLOAD, kOffloads) < 0 ? "TUNSETOFFLOAD" : nullptr;
+}
+
 // Attaches the descriptor to the device; the name of the call that failed, or nullptr.
-const char* AttachQueue(int fd, const std::string& name, bool persist, ifreq* request) {
+const char* AttachQueue(int fd, const std::string& name, bool persist, bool offloads, ifreq* request) {
   memset(request, 0, sizeof *request);
-  request->ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
+  request->ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE | (offloads ? IFF_VNET_HDR : 0);
   strncpy(request->ifr_name, name.c_str(), IFNAMSIZ - 1);
   if (ioctl(fd, TUNSETIFF, request) < 0) return "TUNSETIFF";
+  if (const char* failed = SetOffloads(fd, offloads)) return failed;
   if (persist && ioctl(fd, TUNSETPERSIST, 1) < 0) return "TUNSETPERSIST";
   if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return "fcntl";
   return nullptr;
 }
 
-// open(name, descriptor or -1, persist): a queue of a multi-queue TUN, without blocking, made when it is not there. A
-// descriptor that was handed over stays the caller's until this succeeds.
+// open(name, descriptor or -1, persist, offloads): a queue of a multi-queue TUN, without blocking, made when it is not
+// there. A descriptor that was handed over stays the caller's until this succeeds.
 napi_value Open(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   const std::string name = arguments.Text(0);
@@ -105,7 +124,7 @@ napi_value Open(napi_env env, napi_callback_info info) {
   if (wake < 0) return ThrowSystem(env, errno, "eventfd", name);
   const int fd = inherited < 0 ? open("/dev/net/tun", O_RDWR | O_CLOEXEC) : inherited;
   ifreq request;
-  const char* failed = fd < 0 ? "open" : AttachQueue(fd, name, arguments.Boolean(2), &request);
+  const char* failed = fd < 0 ? "open" : AttachQueue(fd, name, arguments.Boolean(2), arguments.Boolean(3), &request);
   if (failed) {
     const int error = errno;
     close(wake);
@@ -250,6 +269,52 @@ napi_value WriteBatch(napi_env env, napi_callback_info info) {
   return Number(env, written);
 }
 
+// Takes the pieces of a gathered packet, which begins `words` before the end; false when they are not all there.
+bool Gather(const Memory::Place& arena, const int32_t* message, int64_t words, iovec* pieces) {
+  const int32_t count = words > 0 ? message[0] : 0;
+  if (count < 1 || count > kMostPieces || words < 1 + 2 * int64_t{count}) return false;
+  for (int32_t i = 0; i < count; i++) {
+    const int32_t at = message[1 + 2 * i], length = message[2 + 2 * i];
+    if (!arena.Holds(at, length)) return false;
+    pieces[i] = {arena.data + at, static_cast<size_t>(length)};
+  }
+  return true;
+}
+
+// writeGathered(queue, count): outputs hold, for each packet, the number of its pieces, then offset and length of each.
+// Of a packet the kernel refuses, the number becomes -errno.
+napi_value WriteGathered(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  Queue* queue = QueueOf(arguments, "write");
+  if (!queue) return nullptr;
+  const int64_t count = arguments.Integer(1);
+  const Memory::Place arena = queue->arena.Resolve(env), words = queue->outputs.Resolve(env);
+  int32_t* message = reinterpret_cast<int32_t*>(words.data);
+  int64_t left = words.octets / 4;
+  int32_t written = 0;
+  iovec pieces[kMostPieces];
+  for (int64_t k = 0; k < count; k++) {
+    if (!Gather(arena, message, left, pieces)) {
+      return ThrowRange(env, "writeGathered: packet " + std::to_string(k) +
+                                 " has no pieces, too many, or some outside the " + "attached memory of " +
+                                 std::to_string(arena.octets) + " octets");
+    }
+    const int32_t number = message[0];
+    ssize_t sent;
+    do {
+      sent = number == 1 ? write(queue->fd, pieces[0].iov_base, pieces[0].iov_len) : writev(queue->fd, pieces, number);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+      message[0] = -errno;
+    } else {
+      written++;
+    }
+    message += 1 + 2 * number;
+    left -= 1 + 2 * number;
+  }
+  return Number(env, written);
+}
+
 // wait(queue, milliseconds): blocks this thread until a packet is there, somebody wakes it, or the time is over.
 napi_value Wait(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -304,6 +369,7 @@ void AddQueueFunctions(napi_env env, napi_value exports) {
   AddFunction(env, exports, "attach", Attach);
   AddFunction(env, exports, "readBatch", ReadBatch);
   AddFunction(env, exports, "writeBatch", WriteBatch);
+  AddFunction(env, exports, "writeGathered", WriteGathered);
   AddFunction(env, exports, "wait", Wait);
   AddFunction(env, exports, "wake", Wake);
   AddFunction(env, exports, "close", Close);
