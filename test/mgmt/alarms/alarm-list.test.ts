@@ -206,7 +206,7 @@ test('the state is of the schema, with every severity in the summary', () => {
   list.observe('datapath-behind', [is('/gi-4over6:softwire/state')], 1);
   list.observe('datapath-behind', [], 2);
   const alarms = treeFromJson(schema, alarmState(list)).child('alarms', 'ietf-alarms');
-  assert.is(alarms?.child('alarm-inventory')?.entries('alarm-type').length, 13);
+  assert.is(alarms?.child('alarm-inventory')?.entries('alarm-type').length, 14);
   assert.equal(
     alarms
       ?.child('summary')
