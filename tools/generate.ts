@@ -1,9 +1,13 @@
 /**
- * Generates src/state/model.generated.ts from yang/gi-4over6.yang: interfaces of the configuration, their reader from
- * RFC 7951 JSON with the defaults of the model, and the codec of the binding row.
+ * Generates from yang/gi-4over6.yang, below src/state:
  *
- *   node dist/tools/generate.js            writes the file
- *   node dist/tools/generate.js --check    fails when the file is not what would be written
+ *   model.generated.ts                   interfaces of the configuration
+ *   configuration-reader.generated.ts    their reader from RFC 7951 JSON with the defaults of the model
+ *   binding.generated.ts                 the binding: interface, codec of its row, checks of its leaves
+ *   drop-reasons.generated.ts            the names of the drop reasons
+ *
+ *   node dist/tools/generate.js            writes the files
+ *   node dist/tools/generate.js --check    fails when one is not what would be written
  */
 
 import { spawnSync } from 'node:child_process';
@@ -24,12 +28,13 @@ import {
   substatements,
 } from './yang-model.ts';
 
-const TARGET = 'src/state/model.generated.ts';
+const FOLDER = 'src/state';
 /** The list that is kept as rows and is no part of the small tree. */
 const ROW_LIST = 'binding';
 const ROW_KEY = 'ipv4-prefix';
 
-const output: string[] = [];
+const interfaces: string[] = [];
+const readers: string[] = [];
 /** Containers of a grouping that is used twice are written once. */
 const written = new Set<string>();
 
@@ -108,10 +113,11 @@ function writeNode(statement: YangStatement): string | undefined {
   const name = pascalCase(statement.tag);
   if (written.has(name)) return name;
   written.add(name);
-  output.push(comment(statement), `export interface ${name} {`);
-  for (const member of members) output.push(member.comment, `readonly ${member.name}: ${member.type};`);
-  output.push('}', '', `function read${name}(value: unknown): ${name} {`, 'const node = value as JsonNode;');
-  output.push('return {', ...members.map((member) => `${member.name}: ${member.value},`), '};', '}', '');
+  interfaces.push(comment(statement), `export interface ${name} {`);
+  for (const member of members) interfaces.push(member.comment, `readonly ${member.name}: ${member.type};`);
+  interfaces.push('}', '');
+  readers.push(`function read${name}(value: unknown): ${name} {`, 'const node = value as JsonNode;');
+  readers.push('return {', ...members.map((member) => `${member.name}: ${member.value},`), '};', '}', '');
   return name;
 }
 
@@ -146,8 +152,9 @@ function fieldsOf(list: YangStatement): Field[] {
 }
 
 /** The binding row: interface, encoder, decoder, checks of its leaves. */
-function writeRow(list: YangStatement): void {
+function bindingRow(list: YangStatement): string[] {
   const fields = fieldsOf(list);
+  const output = ['/** Number of the form in which rows are written. */', 'export const BINDING_FORMAT = 1;', ''];
   output.push(comment(list), 'export interface Binding {', '/** The prefix, host bits zero. */');
   output.push('readonly address: number;', '/** Its length, 0 to 32. */', 'readonly length: number;');
   for (const { leaf, name, type, isOptional } of fields) {
@@ -158,21 +165,19 @@ function writeRow(list: YangStatement): void {
     const names = (type.names ?? []).map((item) => `'${item}'`).join(', ');
     if (names !== '') output.push(`const ${nameList(name)} = [${names}] as const;`, '');
   }
-  writeEncoder(fields);
-  writeDecoder(fields);
-  writeChecks(fields);
+  return [...output, ...encoder(fields), ...decoder(fields), ...checks(fields)];
 }
 
 function nameList(name: string): string {
   return `${name.toUpperCase()}_NAMES`;
 }
 
-function writeEncoder(fields: readonly Field[]): void {
-  output.push(
+function encoder(fields: readonly Field[]): string[] {
+  const output = [
     '/**',
     ' * The value of a row in the store: format, presence bits, then the fields that are present:',
     ' *',
-  );
+  ];
   for (const { leaf, kind, bit } of fields) output.push(` *     ${leaf.tag.padEnd(24)}bit ${bit}  ${FORMS[kind]}`);
   output.push(' *', ' * and CRC-32C over key and value, four octets in network order.', ' */');
   output.push('export function encodeBinding(binding: Binding): Uint8Array {');
@@ -181,11 +186,11 @@ function writeEncoder(fields: readonly Field[]): void {
     if (kind === 'choice') output.push(`WRITER.octet(${bit}, ${nameList(name)}.indexOf(binding.${name}));`);
     else output.push(`WRITER.${kind}(${bit}, binding.${name});`);
   }
-  output.push('return WRITER.seal();', '}', '', 'const WRITER = new RowWriter();', '');
+  return [...output, 'return WRITER.seal();', '}', '', 'const WRITER = new RowWriter();', ''];
 }
 
-function writeDecoder(fields: readonly Field[]): void {
-  output.push('/** The row of a key and its value. @throws DamageError when the CRC or the form is wrong */');
+function decoder(fields: readonly Field[]): string[] {
+  const output = ['/** The row of a key and its value. @throws DamageError when the CRC or the form is wrong */'];
   output.push('export function decodeBinding(key: Uint8Array, value: Uint8Array): Binding {');
   output.push(
     'const row = new RowReader(key, value, BINDING_FORMAT);',
@@ -195,41 +200,55 @@ function writeDecoder(fields: readonly Field[]): void {
     const read = kind === 'choice' ? `row.choice(${nameList(name)})` : `row.${kind}()`;
     output.push(`const ${name} = ${isOptional ? `row.has(${bit}) ? ${read} : undefined` : read};`);
   }
-  output.push('row.end();', `return { address, length, ${fields.map(({ name }) => name).join(', ')} };`, '}', '');
+  return [
+    ...output,
+    'row.end();',
+    `return { address, length, ${fields.map(({ name }) => name).join(', ')} };`,
+    '}',
+    '',
+  ];
 }
 
-function writeChecks(fields: readonly Field[]): void {
-  output.push(
+function checks(fields: readonly Field[]): string[] {
+  const output = [
     '/** Canonical text of a leaf of a binding, or what was expected. @throws Error for a name it does not have */',
-  );
+  ];
   output.push('export function checkBindingLeaf(name: string, text: string): LeafCheck {', 'switch (name) {');
   output.push(`case '${ROW_KEY}':`, 'return checkIpv4Prefix(text);');
   for (const { leaf, name, type, kind } of fields) {
     const [min, max] = type.length ?? [0, 65_535];
-    const checks = {
+    const check = {
       text: `checkString(text, ${min}, ${max})`,
       choice: `checkEnumeration(text, ${nameList(name)})`,
       ipv6: 'checkIpv6(text)',
     };
-    output.push(`case '${leaf.tag}':`, `return ${checks[kind]};`);
+    output.push(`case '${leaf.tag}':`, `return ${check[kind]};`);
   }
-  output.push('default:', 'throw new Error(`a binding has no leaf $' + '{name}`);', '}', '}', '');
+  return [...output, 'default:', 'throw new Error(`a binding has no leaf $' + '{name}`);', '}', '}', ''];
 }
 
-// The file ------------------------------------------------------------------------------------------------------------
+// The files -----------------------------------------------------------------------------------------------------------
 
-const MODEL_VALUES = [
-  'arrayAt',
-  'checkEnumeration',
-  'checkIpv4Prefix',
-  'checkIpv6',
-  'checkString',
-  'ipv4PrefixValue',
-  'ipv4Value',
-  'ipv6Value',
-  'leafAt',
-  'objectAt',
-];
+/** What a generated file may need, by the module it comes from. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  './model-values.ts': [
+    'arrayAt',
+    'checkEnumeration',
+    'checkIpv4Prefix',
+    'checkIpv6',
+    'checkString',
+    'ipv4PrefixValue',
+    'ipv4Value',
+    'ipv6Value',
+    'leafAt',
+    'objectAt',
+  ],
+  './row-form.ts': ['prefixOfKey', 'RowReader', 'RowWriter'],
+};
+const TYPES: Readonly<Record<string, readonly string[]>> = {
+  '../address.ts': ['Ipv4Prefix'],
+  './model-values.ts': ['JsonNode', 'LeafCheck'],
+};
 
 function child(statement: YangStatement, name: string): YangStatement {
   const found = dataNodes(statement).find(({ tag }) => tag === name);
@@ -237,49 +256,63 @@ function child(statement: YangStatement, name: string): YangStatement {
   return found;
 }
 
-function generate(): string {
+/** Import statements for what `body` names of these modules. */
+function importsOf(body: string, modules: Readonly<Record<string, readonly string[]>>, keyword: string): string[] {
+  return Object.entries(modules).flatMap(([module, names]) => {
+    const used = names.filter((name) => new RegExp(`\\b${name}\\b`).test(body));
+    return used.length > 0 ? [`${keyword} { ${used.join(', ')} } from '${module}';`] : [];
+  });
+}
+
+/** A file of these lines, as it is written. `own` are the interfaces of model.generated.ts that it may name. */
+function fileOf(name: string, lines: readonly string[], own: readonly string[] = []): [name: string, text: string] {
+  const body = lines.join('\n');
+  const types = importsOf(body, { ...TYPES, './model.generated.ts': own }, 'import type');
+  const imports = [...types, ...importsOf(body, VALUES, 'import')].join('\n');
+  const title = '/** Generated from yang/gi-4over6.yang by tools/generate.ts; not to be edited. */';
+  return [name, formatted(name, `${title}\n\n${imports}\n\n${body}\n`)];
+}
+
+function dropReasons(): string[] {
+  const reasons = substatements(definition('typedef', 'drop-reason'), 'type').flatMap((type) =>
+    substatements(type, 'enum'),
+  );
+  const names = reasons.map(({ tag }) => `  '${tag}',`);
+  return ['/** In the order of the model. */', 'export const DROP_REASONS = [', ...names, '] as const;'];
+}
+
+function generate(): [name: string, text: string][] {
   const softwire = definition('container', 'softwire');
   writeNode(softwire);
-  output.push(
+  readers.push(
     '/** The configuration from RFC 7951 JSON (`{ "gi-4over6:softwire": ... }`) with the defaults of the model. */',
     'export function readConfiguration(data: unknown): Softwire {',
     `return readSoftwire(objectAt(data as JsonNode, 'gi-4over6:softwire'));`,
     '}',
-    '',
   );
-  writeRow(child(child(child(softwire, 'aftr'), 'binding-table'), ROW_LIST));
-  const reasons = substatements(definition('typedef', 'drop-reason'), 'type').flatMap((type) =>
-    substatements(type, 'enum'),
-  );
-  output.push('/** Names of the drop reasons, in the order of the model. */', 'export const DROP_REASONS = [');
-  output.push(...reasons.map(({ tag }) => `  '${tag}',`), '] as const;');
-  const body = output.join('\n');
-  const imports = MODEL_VALUES.filter((name) => new RegExp(`\\b${name}\\b`).test(body)).join(', ');
-  return `/** Generated from yang/gi-4over6.yang by tools/generate.ts; not to be edited. */
-
-import type { Ipv4Prefix } from '../address.ts';
-import type { JsonNode, LeafCheck } from './model-values.ts';
-import { ${imports} } from './model-values.ts';
-import { prefixOfKey, RowReader, RowWriter } from './row-form.ts';
-
-/** Number of the form in which rows are written. */
-export const BINDING_FORMAT = 1;
-
-${body}
-`;
+  const row = bindingRow(child(child(child(softwire, 'aftr'), 'binding-table'), ROW_LIST));
+  return [
+    fileOf('model.generated.ts', interfaces),
+    fileOf('configuration-reader.generated.ts', readers, [...written]),
+    fileOf('binding.generated.ts', row),
+    fileOf('drop-reasons.generated.ts', dropReasons()),
+  ];
 }
 
-function formatted(text: string): string {
-  const words = ['check', '--write', '--log-level=error', `--stdin-file-path=${TARGET}`];
+/** In the form of the project's sources, imports in order. */
+function formatted(name: string, text: string): string {
+  const words = ['check', '--write', '--log-level=error', `--stdin-file-path=${join(FOLDER, name)}`];
   const result = spawnSync(join('node_modules', '.bin', 'biome'), words, { input: text, encoding: 'utf8' });
   if (result.status !== 0)
-    throw new Error(`biome refused the generated file: ${result.stderr}`, { cause: result.error });
+    throw new Error(`biome refused the generated ${name}: ${result.stderr}`, { cause: result.error });
   return result.stdout;
 }
 
-const text = formatted(generate());
-if (!process.argv.includes('--check')) writeFileSync(TARGET, text);
-else if (readFileSync(TARGET, 'utf8') !== text) {
-  process.stderr.write(`${TARGET} is not what yang/gi-4over6.yang gives: run node dist/tools/generate.js\n`);
-  process.exitCode = 1;
+for (const [name, text] of generate()) {
+  const target = join(FOLDER, name);
+  if (!process.argv.includes('--check')) writeFileSync(target, text);
+  else if (readFileSync(target, 'utf8') !== text) {
+    process.stderr.write(`${target} is not what yang/gi-4over6.yang gives: run node dist/tools/generate.js\n`);
+    process.exitCode = 1;
+  }
 }

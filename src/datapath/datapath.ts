@@ -19,9 +19,9 @@ import type {
 } from '../control.ts';
 import { BINDING_COUNTERS } from '../control.ts';
 import type { Log } from '../log.ts';
+import { readConfiguration } from '../state/configuration-reader.generated.ts';
 import { BINDING_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
-import { readConfiguration } from '../state/model.generated.ts';
 import type { ControlHandlers } from './control-server.ts';
 import { EcnLog } from './ecn-log.ts';
 import type { Role } from './engine.ts';

@@ -12,6 +12,7 @@
 
 import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv6 } from '../address.ts';
+import { readConfiguration } from '../state/configuration-reader.generated.ts';
 import { ContentHash } from '../state/content-hash.ts';
 import {
   aftrOfTable,
@@ -22,7 +23,6 @@ import {
 } from '../state/learned/tables.ts';
 import { BINDING_CAPACITY, MAX_PORT_SETS, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
-import { readConfiguration } from '../state/model.generated.ts';
 import { DamageError } from '../state/model-values.ts';
 import type { StoreReader } from '../state/reader.ts';
 import type { RowChange } from '../state/request.ts';

@@ -20,7 +20,7 @@ import type {
   TraceRow,
   WatchResult,
 } from '../control.ts';
-import type { Binding } from '../state/model.generated.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import type { InstancePlan } from './configuration.ts';
 import { CounterReader } from './counter-reader.ts';
 import { Counters } from './counters.ts';

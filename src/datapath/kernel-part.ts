@@ -3,8 +3,8 @@
 import type { Refusal } from '../control.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { IcmpSource, KernelConfig } from '../kernel/plan.ts';
+import { readConfiguration } from '../state/configuration-reader.generated.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
-import { readConfiguration } from '../state/model.generated.ts';
 import type { KernelPart } from './datapath.ts';
 import type { Role } from './engine.ts';
 

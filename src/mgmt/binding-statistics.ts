@@ -4,8 +4,8 @@
  */
 
 import { BINDING_COUNTERS } from '../control.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import { DataNode } from '../state/data.ts';
-import type { Binding } from '../state/model.generated.ts';
 import { bindingToNode, prefixNumber } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import type { DatapathClient } from './datapath-client.ts';

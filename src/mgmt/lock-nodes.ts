@@ -1,10 +1,10 @@
 /** What the expressions of a partial lock select: configuration in running that the caller may read, and may write. */
 
 import { parseIpv4Prefix } from '../address.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import type { DataNode } from '../state/data.ts';
 import type { View } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
-import type { Binding } from '../state/model.generated.ts';
 import { MAX_LOCKED_NODES } from '../state/partial-locks.ts';
 import type { Authorize } from '../state/request.ts';
 import { bindingToNode, prefixNumber } from '../state/rows.ts';

@@ -4,11 +4,11 @@
  */
 
 import { formatIpv4Prefix, formatIpv6, parseIpv4 } from '../address.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import { DataNode } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { HeldBinding, History } from '../state/history.ts';
 import { longestMatchAt } from '../state/history.ts';
-import type { Binding } from '../state/model.generated.ts';
 import { bindingToNode } from '../state/rows.ts';
 import type { Schema } from '../state/schema.ts';
 import { BINDING_PATH } from '../state/schema.ts';

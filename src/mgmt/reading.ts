@@ -4,9 +4,9 @@
  */
 
 import { parseIpv4Prefix } from '../address.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import { DataNode, entryId, inPrintOrder } from '../state/data.ts';
 import type { View } from '../state/datastores.ts';
-import type { Binding } from '../state/model.generated.ts';
 import { bindingToNode, prefixNumber } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import type { Ask, BindingStatistics } from './binding-statistics.ts';

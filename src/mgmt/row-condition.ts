@@ -4,7 +4,7 @@
  * twentieth of the cost. What else there is in XPath has no such function.
  */
 
-import type { Binding } from '../state/model.generated.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import { leafEquals, leafText } from './row-leaf.ts';
 import type { Canonical } from './xpath/comparison.ts';

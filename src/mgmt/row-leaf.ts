@@ -1,7 +1,7 @@
 /** Leaves of a binding from the row itself: what is looked at of very many has no node made for it. */
 
 import { formatIpv4Prefix, formatIpv6, parseIpv6 } from '../address.ts';
-import type { Binding } from '../state/model.generated.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import type { SchemaNode } from '../state/schema.ts';
 
 /** The canonical text of a leaf; undefined when the binding has none. */

@@ -4,8 +4,8 @@
  */
 
 import { writeIpv4Prefix, writeIpv6 } from '../address.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import type { DataNode } from '../state/data.ts';
-import type { Binding } from '../state/model.generated.ts';
 import type { SealedRow } from '../state/rows.ts';
 import { openRow } from '../state/rows.ts';
 import type { SchemaNode } from '../state/schema.ts';

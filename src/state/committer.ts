@@ -3,6 +3,7 @@
 import type { CommitContent, StartupFate } from './commit.ts';
 import { readPending } from './commit.ts';
 import { validateConditional } from './conditional.ts';
+import { readConfiguration } from './configuration-reader.generated.ts';
 import type { Clock, ConfirmationEvent, PendingCommit, TakeBackReason } from './confirmed.ts';
 import { Confirmation, SYSTEM_CLOCK } from './confirmed.ts';
 import type { Draft } from './draft.ts';
@@ -14,7 +15,6 @@ import type { AnyLearning, Learning, SharedLearning } from './learned/learning.t
 import { reconcile } from './learned/reconciliation.ts';
 import { changesRunning } from './learned/tables.ts';
 import type { Softwire } from './model.generated.ts';
-import { readConfiguration } from './model.generated.ts';
 import { OverlaidRows } from './overlay.ts';
 import type { Head } from './records.ts';
 import type { Caller, Change, Commit, Participant, Tally, TreeValidation } from './request.ts';

@@ -3,9 +3,9 @@
  * not depend on order. Two devices with the same bindings have the same hash.
  */
 
+import type { Binding } from './binding.generated.ts';
+import { encodeBinding } from './binding.generated.ts';
 import { DigestSum } from './digest-sum.ts';
-import type { Binding } from './model.generated.ts';
-import { encodeBinding } from './model.generated.ts';
 import { prefixNumber } from './rows.ts';
 
 /** A sum that rows are added to and taken from. */

@@ -4,10 +4,10 @@
  */
 
 import { parseIpv4Prefix } from '../address.ts';
+import type { Binding } from './binding.generated.ts';
 import type { Operation } from './data.ts';
 import { DataNode, entryId } from './data.ts';
 import { ManagementError } from './errors.ts';
-import type { Binding } from './model.generated.ts';
 import type { RowOverlay } from './overlay.ts';
 import type { Authorize } from './request.ts';
 import { inSlices, isSameRow } from './row-changes.ts';

@@ -11,6 +11,7 @@
  */
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { Binding } from './binding.generated.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { clearLostTables } from './draft.ts';
@@ -18,7 +19,6 @@ import { keepRowParents } from './edit.ts';
 import { ManagementError } from './errors.ts';
 import { treeFromJson } from './json.ts';
 import { ActiveRows, aftrOfTable, isOperational, learnedTable } from './learned/tables.ts';
-import type { Binding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import { RowOverlay } from './overlay.ts';
 import type { ChangeSummary, Gap, Place } from './records.ts';

@@ -1,35 +1,11 @@
 /** Generated from yang/gi-4over6.yang by tools/generate.ts; not to be edited. */
 
 import type { Ipv4Prefix } from '../address.ts';
-import type { JsonNode, LeafCheck } from './model-values.ts';
-import {
-  arrayAt,
-  checkEnumeration,
-  checkIpv4Prefix,
-  checkIpv6,
-  checkString,
-  ipv4PrefixValue,
-  ipv4Value,
-  ipv6Value,
-  leafAt,
-  objectAt,
-} from './model-values.ts';
-import { prefixOfKey, RowReader, RowWriter } from './row-form.ts';
-
-/** Number of the form in which rows are written. */
-export const BINDING_FORMAT = 1;
 
 /** An IPv4 prefix behind this gateway; each end device has all ports. */
 export interface ServedPrefix {
   /** The prefix; host bits are set to zero. */
   readonly ipv4Prefix: Ipv4Prefix;
-}
-
-function readServedPrefix(value: unknown): ServedPrefix {
-  const node = value as JsonNode;
-  return {
-    ipv4Prefix: ipv4PrefixValue(node['ipv4-prefix']),
-  };
 }
 
 /** Limits of the reassembly of tunnel packets. */
@@ -53,17 +29,6 @@ export interface Reassembly {
   readonly alarmThreshold: number;
 }
 
-function readReassembly(value: unknown): Reassembly {
-  const node = value as JsonNode;
-  return {
-    timeout: leafAt(node, 'timeout', Number, 60),
-    maximumFragments: leafAt(node, 'maximum-fragments', Number, 20),
-    maximumPackets: leafAt(node, 'maximum-packets', Number, 10000),
-    maximumPacketsPerSource: leafAt(node, 'maximum-packets-per-source', Number, 100),
-    alarmThreshold: leafAt(node, 'alarm-threshold', Number, 80),
-  };
-}
-
 /** ICMPv4 messages. */
 export interface Icmpv4Errors {
   /** Whether ICMPv4 from the Internet is let in: at an AFTR on the IPv4 side, at a gateway out of the tunnel. */
@@ -84,16 +49,6 @@ export interface Icmpv4Errors {
   readonly icmpv4Burst: number;
 }
 
-function readIcmpv4Errors(value: unknown): Icmpv4Errors {
-  const node = value as JsonNode;
-  return {
-    allowIncomingIcmpv4: leafAt(node, 'allow-incoming-icmpv4', Boolean, true),
-    generateIcmpv4Errors: leafAt(node, 'generate-icmpv4-errors', Boolean, true),
-    icmpv4Rate: leafAt(node, 'icmpv4-rate', Number, 10),
-    icmpv4Burst: leafAt(node, 'icmpv4-burst', Number, 10),
-  };
-}
-
 /** ICMPv6 messages. */
 export interface Icmpv6Errors {
   /** Whether errors are sent about tunnel packets that end here. */
@@ -111,29 +66,12 @@ export interface Icmpv6Errors {
   readonly icmpv6Burst: number;
 }
 
-function readIcmpv6Errors(value: unknown): Icmpv6Errors {
-  const node = value as JsonNode;
-  return {
-    generateIcmpv6Errors: leafAt(node, 'generate-icmpv6-errors', Boolean, true),
-    icmpv6Rate: leafAt(node, 'icmpv6-rate', Number, 10),
-    icmpv6Burst: leafAt(node, 'icmpv6-burst', Number, 10),
-  };
-}
-
 /** What ICMP is let in and made. */
 export interface IcmpPolicy {
   /** ICMPv4 messages. */
   readonly icmpv4Errors: Icmpv4Errors;
   /** ICMPv6 messages. */
   readonly icmpv6Errors: Icmpv6Errors;
-}
-
-function readIcmpPolicy(value: unknown): IcmpPolicy {
-  const node = value as JsonNode;
-  return {
-    icmpv4Errors: readIcmpv4Errors(objectAt(node, 'icmpv4-errors')),
-    icmpv6Errors: readIcmpv6Errors(objectAt(node, 'icmpv6-errors')),
-  };
 }
 
 /** An AFTR that is informed. */
@@ -153,18 +91,6 @@ export interface Target {
    * absent.
    */
   readonly serverCertificateFingerprint: string | undefined;
-}
-
-function readTarget(value: unknown): Target {
-  const node = value as JsonNode;
-  return {
-    name: String(node.name),
-    url: String(node.url),
-    clientName: leafAt(node, 'client-name', String, undefined),
-    password: leafAt(node, 'password', String, undefined),
-    clientCertificate: leafAt(node, 'client-certificate', (value) => String(value) as 'device', undefined),
-    serverCertificateFingerprint: leafAt(node, 'server-certificate-fingerprint', String, undefined),
-  };
 }
 
 /**
@@ -188,17 +114,6 @@ export interface RouteAdvertisement {
   readonly bgpNeighbor: readonly Uint8Array[];
   /** An AFTR that is informed. */
   readonly target: readonly Target[];
-}
-
-function readRouteAdvertisement(value: unknown): RouteAdvertisement {
-  const node = value as JsonNode;
-  return {
-    routeTable: arrayAt(node, 'route-table', Number),
-    includePrefix: arrayAt(node, 'include-prefix', ipv4PrefixValue),
-    excludePrefix: arrayAt(node, 'exclude-prefix', ipv4PrefixValue),
-    bgpNeighbor: arrayAt(node, 'bgp-neighbor', ipv6Value),
-    target: arrayAt(node, 'target', readTarget),
-  };
 }
 
 /** A 4over6 gateway: the lwB4 data plane without NAPT44 in front of IPv4 end devices. */
@@ -275,45 +190,6 @@ export interface Gateway {
   readonly routeAdvertisement: RouteAdvertisement;
 }
 
-function readGateway(value: unknown): Gateway {
-  const node = value as JsonNode;
-  return {
-    name: String(node.name),
-    enabled: leafAt(node, 'enabled', Boolean, true),
-    ipv6Address: leafAt(node, 'ipv6-address', ipv6Value, undefined),
-    aftrIpv6Address: leafAt(node, 'aftr-ipv6-address', ipv6Value, undefined),
-    aftrFromDhcpv6: leafAt(node, 'aftr-from-dhcpv6', String, undefined),
-    ipv4Interface: arrayAt(node, 'ipv4-interface', String),
-    ipv4Address: leafAt(node, 'ipv4-address', ipv4Value, undefined),
-    servedPrefix: arrayAt(node, 'served-prefix', readServedPrefix),
-    softwirePayloadMtu: leafAt(node, 'softwire-payload-mtu', Number, 1460),
-    pathMtuLifetime: leafAt(node, 'path-mtu-lifetime', Number, 10),
-    hopLimit: leafAt(node, 'hop-limit', Number, 64),
-    trafficClassMode: leafAt(
-      node,
-      'traffic-class-mode',
-      (value) => String(value) as 'uniform' | 'pipe',
-      'uniform' as const,
-    ),
-    pipeDscp: leafAt(node, 'pipe-dscp', Number, 0),
-    ecnMode: leafAt(node, 'ecn-mode', (value) => String(value) as 'normal' | 'compatibility', 'normal' as const),
-    logEcnAnomalies: leafAt(node, 'log-ecn-anomalies', Boolean, true),
-    sourceRouteOptions: leafAt(
-      node,
-      'source-route-options',
-      (value) => String(value) as 'drop' | 'forward',
-      'drop' as const,
-    ),
-    flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
-    outerFragmentation: leafAt(node, 'outer-fragmentation', Boolean, true),
-    encapsulationLimit: leafAt(node, 'encapsulation-limit', Number, undefined),
-    tcpMssClamp: leafAt(node, 'tcp-mss-clamp', Number, undefined),
-    reassembly: readReassembly(objectAt(node, 'reassembly')),
-    icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
-    routeAdvertisement: readRouteAdvertisement(objectAt(node, 'route-advertisement')),
-  };
-}
-
 /** One subscriber. */
 export interface PortSet {
   /** Port set identifier, less than 2^psid-length. */
@@ -322,15 +198,6 @@ export interface PortSet {
   readonly b4Ipv6Address: Uint8Array;
   /** Tunnel address of the AFTR for this port set. */
   readonly aftrIpv6Address: Uint8Array | undefined;
-}
-
-function readPortSet(value: unknown): PortSet {
-  const node = value as JsonNode;
-  return {
-    psid: Number(node.psid),
-    b4Ipv6Address: ipv6Value(node['b4-ipv6-address']),
-    aftrIpv6Address: leafAt(node, 'aftr-ipv6-address', ipv6Value, undefined),
-  };
 }
 
 /**
@@ -348,16 +215,6 @@ export interface SharedAddress {
   readonly portSet: readonly PortSet[];
 }
 
-function readSharedAddress(value: unknown): SharedAddress {
-  const node = value as JsonNode;
-  return {
-    ipv4Address: ipv4Value(node['ipv4-address']),
-    psidOffset: leafAt(node, 'psid-offset', Number, 6),
-    psidLength: Number(node['psid-length']),
-    portSet: arrayAt(node, 'port-set', readPortSet),
-  };
-}
-
 /** Which gateway holds which IPv4 addresses. */
 export interface BindingTable {
   /**
@@ -365,13 +222,6 @@ export interface BindingTable {
    * sets; a commit that changes one is on record as other-configuration.
    */
   readonly sharedAddress: readonly SharedAddress[];
-}
-
-function readBindingTable(value: unknown): BindingTable {
-  const node = value as JsonNode;
-  return {
-    sharedAddress: arrayAt(node, 'shared-address', readSharedAddress),
-  };
 }
 
 /** A gateway that may advertise routes, and which. It is no management user: it can do this and nothing else. */
@@ -404,21 +254,6 @@ export interface RouteSource {
   readonly holdTime: number;
   /** Time for which stale bindings are forwarded by; then they are removed. In seconds. */
   readonly graceTime: number;
-}
-
-function readRouteSource(value: unknown): RouteSource {
-  const node = value as JsonNode;
-  return {
-    name: String(node.name),
-    gatewayIpv6Address: ipv6Value(node['gateway-ipv6-address']),
-    password: leafAt(node, 'password', String, undefined),
-    certificateFingerprint: leafAt(node, 'certificate-fingerprint', String, undefined),
-    bgpNeighbor: arrayAt(node, 'bgp-neighbor', ipv6Value),
-    allowedPrefix: arrayAt(node, 'allowed-prefix', ipv4PrefixValue),
-    maximumRoutes: leafAt(node, 'maximum-routes', Number, 1000),
-    holdTime: leafAt(node, 'hold-time', Number, 90),
-    graceTime: leafAt(node, 'grace-time', Number, 120),
-  };
 }
 
 /** An AFTR: holds the binding table and is the edge of the IPv4 Internet. */
@@ -502,48 +337,6 @@ export interface Aftr {
   readonly routeSource: readonly RouteSource[];
 }
 
-function readAftr(value: unknown): Aftr {
-  const node = value as JsonNode;
-  return {
-    name: String(node.name),
-    enabled: leafAt(node, 'enabled', Boolean, true),
-    ipv6Address: leafAt(node, 'ipv6-address', ipv6Value, undefined),
-    additionalIpv6Address: arrayAt(node, 'additional-ipv6-address', ipv6Value),
-    ipv4Address: leafAt(node, 'ipv4-address', ipv4Value, undefined),
-    ipv4Pool: arrayAt(node, 'ipv4-pool', ipv4PrefixValue),
-    softwireNumMax: leafAt(node, 'softwire-num-max', Number, undefined),
-    softwireNumThreshold: leafAt(node, 'softwire-num-threshold', Number, 90),
-    enableHairpinning: leafAt(node, 'enable-hairpinning', Boolean, true),
-    bindingCounters: leafAt(node, 'binding-counters', Boolean, false),
-    softwirePayloadMtu: leafAt(node, 'softwire-payload-mtu', Number, 1460),
-    pathMtuLifetime: leafAt(node, 'path-mtu-lifetime', Number, 10),
-    hopLimit: leafAt(node, 'hop-limit', Number, 64),
-    trafficClassMode: leafAt(
-      node,
-      'traffic-class-mode',
-      (value) => String(value) as 'uniform' | 'pipe',
-      'uniform' as const,
-    ),
-    pipeDscp: leafAt(node, 'pipe-dscp', Number, 0),
-    ecnMode: leafAt(node, 'ecn-mode', (value) => String(value) as 'normal' | 'compatibility', 'normal' as const),
-    logEcnAnomalies: leafAt(node, 'log-ecn-anomalies', Boolean, true),
-    sourceRouteOptions: leafAt(
-      node,
-      'source-route-options',
-      (value) => String(value) as 'drop' | 'forward',
-      'drop' as const,
-    ),
-    flowLabelMode: leafAt(node, 'flow-label-mode', (value) => String(value) as 'flow' | 'zero', 'flow' as const),
-    outerFragmentation: leafAt(node, 'outer-fragmentation', Boolean, true),
-    encapsulationLimit: leafAt(node, 'encapsulation-limit', Number, undefined),
-    tcpMssClamp: leafAt(node, 'tcp-mss-clamp', Number, undefined),
-    reassembly: readReassembly(objectAt(node, 'reassembly')),
-    icmpPolicy: readIcmpPolicy(objectAt(node, 'icmp-policy')),
-    bindingTable: readBindingTable(objectAt(node, 'binding-table')),
-    routeSource: arrayAt(node, 'route-source', readRouteSource),
-  };
-}
-
 /** How long the device remembers what was committed. The newest commit is always on record. */
 export interface History {
   /**
@@ -553,14 +346,6 @@ export interface History {
   readonly maximumChanges: number;
   /** Commits that are older are forgotten; without it, only the number counts. In days. */
   readonly maximumAge: number | undefined;
-}
-
-function readHistory(value: unknown): History {
-  const node = value as JsonNode;
-  return {
-    maximumChanges: leafAt(node, 'maximum-changes', Number, 2000000),
-    maximumAge: leafAt(node, 'maximum-age', Number, undefined),
-  };
 }
 
 /** A BGP neighbor. */
@@ -590,21 +375,6 @@ export interface Neighbor {
   readonly gracefulRestartTime: number;
 }
 
-function readNeighbor(value: unknown): Neighbor {
-  const node = value as JsonNode;
-  return {
-    address: ipv6Value(node.address),
-    peerAs: Number(node['peer-as']),
-    peerPort: leafAt(node, 'peer-port', Number, 179),
-    password: leafAt(node, 'password', String, undefined),
-    passive: leafAt(node, 'passive', Boolean, false),
-    holdTime: leafAt(node, 'hold-time', Number, 90),
-    maximumHops: leafAt(node, 'maximum-hops', Number, 1),
-    ttlSecurity: leafAt(node, 'ttl-security', Boolean, false),
-    gracefulRestartTime: leafAt(node, 'graceful-restart-time', Number, 120),
-  };
-}
-
 /**
  * A BGP speaker for IPv4 routes with IPv6 next hops, over IPv6 only. It runs when there is a neighbor, which needs
  * local-as and router-id.
@@ -627,18 +397,6 @@ export interface Bgp {
   readonly neighbor: readonly Neighbor[];
 }
 
-function readBgp(value: unknown): Bgp {
-  const node = value as JsonNode;
-  return {
-    localAs: leafAt(node, 'local-as', Number, undefined),
-    routerId: leafAt(node, 'router-id', ipv4Value, undefined),
-    localPort: leafAt(node, 'local-port', Number, 179),
-    localAddress: arrayAt(node, 'local-address', ipv6Value),
-    engineSocket: leafAt(node, 'engine-socket', String, undefined),
-    neighbor: arrayAt(node, 'neighbor', readNeighbor),
-  };
-}
-
 /** Everything about softwires on this device. */
 export interface Softwire {
   /** A 4over6 gateway: the lwB4 data plane without NAPT44 in front of IPv4 end devices. */
@@ -653,130 +411,3 @@ export interface Softwire {
    */
   readonly bgp: Bgp;
 }
-
-function readSoftwire(value: unknown): Softwire {
-  const node = value as JsonNode;
-  return {
-    gateway: arrayAt(node, 'gateway', readGateway),
-    aftr: arrayAt(node, 'aftr', readAftr),
-    history: readHistory(objectAt(node, 'history')),
-    bgp: readBgp(objectAt(node, 'bgp')),
-  };
-}
-
-/** The configuration from RFC 7951 JSON (`{ "gi-4over6:softwire": ... }`) with the defaults of the model. */
-export function readConfiguration(data: unknown): Softwire {
-  return readSoftwire(objectAt(data as JsonNode, 'gi-4over6:softwire'));
-}
-
-/**
- * One IPv4 address or prefix, all ports, and its gateway. Prefixes may lie in one another; the longest match
- * answers.
- */
-export interface Binding {
-  /** The prefix, host bits zero. */
-  readonly address: number;
-  /** Its length, 0 to 32. */
-  readonly length: number;
-  /** Tunnel address of the gateway. */
-  readonly gatewayIpv6Address: Uint8Array;
-  /** Tunnel address of the AFTR for this binding; ipv6-address of the AFTR when absent. */
-  readonly aftrIpv6Address: Uint8Array | undefined;
-  /** Free text. */
-  readonly description: string | undefined;
-  /** Where the binding comes from. */
-  readonly origin: 'static' | 'learned';
-}
-
-const ORIGIN_NAMES = ['static', 'learned'] as const;
-
-/**
- * The value of a row in the store: format, presence bits, then the fields that are present:
- *
- *     gateway-ipv6-address    bit 1  16 octets
- *     aftr-ipv6-address       bit 2  16 octets
- *     description             bit 4  two octets of length in network order, UTF-8
- *     origin                  bit 8  one octet, its place in the enumeration
- *
- * and CRC-32C over key and value, four octets in network order.
- */
-export function encodeBinding(binding: Binding): Uint8Array {
-  WRITER.begin(binding.address, binding.length, BINDING_FORMAT);
-  WRITER.ipv6(1, binding.gatewayIpv6Address);
-  WRITER.ipv6(2, binding.aftrIpv6Address);
-  WRITER.text(4, binding.description);
-  WRITER.octet(8, ORIGIN_NAMES.indexOf(binding.origin));
-  return WRITER.seal();
-}
-
-const WRITER = new RowWriter();
-
-/** The row of a key and its value. @throws DamageError when the CRC or the form is wrong */
-export function decodeBinding(key: Uint8Array, value: Uint8Array): Binding {
-  const row = new RowReader(key, value, BINDING_FORMAT);
-  const { address, length } = prefixOfKey(key);
-  const gatewayIpv6Address = row.ipv6();
-  const aftrIpv6Address = row.has(2) ? row.ipv6() : undefined;
-  const description = row.has(4) ? row.text() : undefined;
-  const origin = row.choice(ORIGIN_NAMES);
-  row.end();
-  return { address, length, gatewayIpv6Address, aftrIpv6Address, description, origin };
-}
-
-/** Canonical text of a leaf of a binding, or what was expected. @throws Error for a name it does not have */
-export function checkBindingLeaf(name: string, text: string): LeafCheck {
-  switch (name) {
-    case 'ipv4-prefix':
-      return checkIpv4Prefix(text);
-    case 'gateway-ipv6-address':
-      return checkIpv6(text);
-    case 'aftr-ipv6-address':
-      return checkIpv6(text);
-    case 'description':
-      return checkString(text, 0, 255);
-    case 'origin':
-      return checkEnumeration(text, ORIGIN_NAMES);
-    default:
-      throw new Error(`a binding has no leaf ${name}`);
-  }
-}
-
-/** Names of the drop reasons, in the order of the model. */
-export const DROP_REASONS = [
-  'malformed-ipv6',
-  'malformed-ipv4',
-  'not-for-us',
-  'unsupported-next-header',
-  'martian-outer-source',
-  'martian-ipv4-source',
-  'martian-ipv4-destination',
-  'source-route-option',
-  'no-binding',
-  'no-port',
-  'malformed-icmp',
-  'fragment-unplaced',
-  'source-mismatch',
-  'endpoint-mismatch',
-  'outside-served-prefix',
-  'wrong-aftr',
-  'ttl-expired',
-  'too-big',
-  'hairpin-disabled',
-  'same-gateway',
-  'ecn-inner-not-ect-outer-ce',
-  'unknown-destination-option',
-  'routing-header',
-  'extension-header-limit',
-  'reassembly-limit',
-  'reassembly-timeout',
-  'fragment-malformed',
-  'fragment-overlap',
-  'fragment-ecn-mismatch',
-  'icmp-not-relayed',
-  'icmp-error-mismatch',
-  'icmp-denied',
-  'link-layer-noise',
-  'loop-prevented',
-  'no-instance',
-  'write-failed',
-] as const;

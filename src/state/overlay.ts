@@ -5,7 +5,7 @@
  */
 
 import type { Ipv4Prefix } from '../address.ts';
-import type { Binding } from './model.generated.ts';
+import type { Binding } from './binding.generated.ts';
 import { isAscending, RowPack } from './row-pack.ts';
 import type { SealedRow } from './rows.ts';
 import { prefixNumber, RowSource, rowsBackUnder } from './rows.ts';

@@ -7,9 +7,9 @@
  */
 
 import { parseIpv4Prefix } from '../address.ts';
+import type { Binding } from './binding.generated.ts';
 import type { DataNode } from './data.ts';
 import { ManagementError } from './errors.ts';
-import type { Binding } from './model.generated.ts';
 import type { Caller, Change, DatastoreName, Participant } from './request.ts';
 import { bindingToNode, prefixNumber } from './rows.ts';
 import type { SchemaNode } from './schema.ts';

@@ -1,11 +1,11 @@
 /** The store as the datapath reads it: in a process of its own, read only, following commits by their change records. */
 
 import type { Ipv4Prefix } from '../address.ts';
+import type { Binding } from './binding.generated.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
 import { History } from './history.ts';
 import { aftrOfTable, gatewayOfTable, isOperational, learnedAftrTable, WHOLE_NUMBER } from './learned/tables.ts';
-import type { Binding } from './model.generated.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
 import { HistoricChange, inSlices } from './row-changes.ts';

@@ -2,9 +2,9 @@
  * Values that cross the border between the faces and the datastores: who asks, what is edited, what a commit changes.
  */
 
+import type { Binding } from './binding.generated.ts';
 import type { DataNode, Operation } from './data.ts';
 import type { ManagementError } from './errors.ts';
-import type { Binding } from './model.generated.ts';
 import type { SchemaNode } from './schema.ts';
 import type { Secrecy, Write } from './secrecy.ts';
 

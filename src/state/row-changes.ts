@@ -1,6 +1,6 @@
 /** What a draft changes of the rows of running, as an iterable: a million changes are never a million objects at once. */
 
-import type { Binding } from './model.generated.ts';
+import type { Binding } from './binding.generated.ts';
 import type { RowOverlay } from './overlay.ts';
 import { totalOf } from './records.ts';
 import type { RowChange, Tally } from './request.ts';

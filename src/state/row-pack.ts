@@ -3,8 +3,8 @@
  * others through a hash table of numbers. 40 to 60 octets a row, where a row as an object takes several hundred.
  */
 
-import type { Binding } from './model.generated.ts';
-import { encodeBinding } from './model.generated.ts';
+import type { Binding } from './binding.generated.ts';
+import { encodeBinding } from './binding.generated.ts';
 import { prefixNumber } from './rows.ts';
 
 /** Above this a buffer grows by as much each time, in octets. */

@@ -2,10 +2,10 @@
 
 import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv4Prefix, formatIpv6, inIpv4Prefix, parseIpv4Prefix, parseIpv6 } from '../address.ts';
+import type { Binding } from './binding.generated.ts';
+import { decodeBinding } from './binding.generated.ts';
 import { DataNode } from './data.ts';
 import { ManagementError } from './errors.ts';
-import type { Binding } from './model.generated.ts';
-import { decodeBinding } from './model.generated.ts';
 import { bindingKey } from './row-form.ts';
 import type { SchemaNode } from './schema.ts';
 

@@ -16,12 +16,13 @@ import {
   overlapIpv4,
   sameIpv6,
 } from '../address.ts';
+import type { Binding } from './binding.generated.ts';
 import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
 import { checkBgp } from './learned/bgp-rules.ts';
 import { checkRouteSources } from './learned/route-source-rules.ts';
 import { checkLimits, countPortSets } from './limits.ts';
-import type { Aftr, Binding, Gateway, Softwire } from './model.generated.ts';
+import type { Aftr, Gateway, Softwire } from './model.generated.ts';
 import type { RowChange } from './request.ts';
 import { inSlices } from './row-changes.ts';
 import type { RowSource } from './rows.ts';

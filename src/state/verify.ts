@@ -8,11 +8,11 @@
  * 4 µs of processor time a row.
  */
 
+import { decodeBinding } from './binding.generated.ts';
 import { ContentHash } from './content-hash.ts';
 import { crc32c } from './crc32c.ts';
 import { STORE_FORMAT } from './environment.ts';
 import { rowHistoryKey } from './history.ts';
-import { decodeBinding } from './model.generated.ts';
 import { DamageError } from './model-values.ts';
 import type { OnEntry } from './page-file.ts';
 import { PageFile } from './page-file.ts';

@@ -1,10 +1,10 @@
 /** A view: one datastore as it was at one moment, for whoever reads it. */
 
+import type { Binding } from './binding.generated.ts';
 import type { DataNode } from './data.ts';
 import type { History } from './history.ts';
 import type { KeptRows } from './kept-rows.ts';
 import { ActiveRows } from './learned/tables.ts';
-import type { Binding } from './model.generated.ts';
 import type { Edition } from './request.ts';
 import type { HistoricChange } from './row-changes.ts';
 import type { RowSource } from './rows.ts';

@@ -5,7 +5,7 @@ import { planInstances } from '../../src/datapath/configuration.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import {
   AFTR,
   assertPartition,

@@ -7,7 +7,7 @@ import { allocateShared } from '../../src/datapath/memory.ts';
 import type { WaitResult } from '../../src/datapath/packet-device.ts';
 import { MemoryDevice, STRIDE, TIMEOUT } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import { AFTR, assertPartition, BINDINGS, binding, packetCounts } from '../helpers/engine-case.ts';
 import { fragment, fragments } from '../helpers/fragments.ts';
 import { ipv4, udp } from '../helpers/packets.ts';

@@ -5,7 +5,7 @@ import { chunksIn } from '../../src/datapath/fragment-store.ts';
 import { STORE_OCTETS } from '../../src/datapath/reassembly.ts';
 import { ReassemblyGauges } from '../../src/datapath/reassembly-gauges.ts';
 import { reassemblyWarnings } from '../../src/datapath/reassembly-warnings.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import { AFTR } from '../helpers/engine-case.ts';
 
 /** Sentences about reassembly near its limits, of several AFTRs that share its memory (D69, D135). */

@@ -8,7 +8,7 @@ import { allocateShared, swapWord } from '../../src/datapath/memory.ts';
 import { MemoryDevice, STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import {
   AFTR,
   BINDINGS,

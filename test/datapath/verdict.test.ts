@@ -8,7 +8,7 @@ import {
   FIRST_DROP,
   VERDICTS,
 } from '../../src/datapath/verdict.ts';
-import { DROP_REASONS as MODEL_REASONS } from '../../src/state/model.generated.ts';
+import { DROP_REASONS as MODEL_REASONS } from '../../src/state/drop-reasons.generated.ts';
 
 const test = suite('verdict');
 

@@ -9,9 +9,9 @@
  */
 
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
+import type { Binding } from '../../src/state/binding.generated.ts';
 import { BULK_WRITE_ROWS } from '../../src/state/bulk-write.ts';
-import type { Binding } from '../../src/state/model.generated.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 
 export type Contents = ReadonlyMap<string, string>;
 /** What an edit sets; null for what it takes away. */

@@ -13,8 +13,8 @@ import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
-import type { Binding } from '../../src/state/model.generated.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import type { Binding } from '../../src/state/binding.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 
 export interface EngineCase {
   readonly name: string;

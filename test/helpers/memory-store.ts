@@ -1,9 +1,9 @@
 /** A store in memory, as the datapath reads it. */
 
 import type { Store } from '../../src/datapath/follower.ts';
+import type { Binding } from '../../src/state/binding.generated.ts';
 import { ContentHash } from '../../src/state/content-hash.ts';
 import { gatewayOfTable, learnedAftrTable } from '../../src/state/learned/tables.ts';
-import type { Binding } from '../../src/state/model.generated.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import type { ChangesSince } from '../../src/state/reader.ts';
 import type { RowChange } from '../../src/state/request.ts';

@@ -8,8 +8,8 @@ import { readFileSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
+import type { Binding } from '../../src/state/binding.generated.ts';
 import { ContentHash } from '../../src/state/content-hash.ts';
-import type { Binding } from '../../src/state/model.generated.ts';
 import { StoreReader } from '../../src/state/reader.ts';
 
 const reader = StoreReader.open(process.argv[2] ?? '');

@@ -3,11 +3,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkBindingLeaf } from '../../src/state/binding.generated.ts';
 import { DataNode } from '../../src/state/data.ts';
 import type { DatastoreOptions } from '../../src/state/datastores.ts';
 import { Datastores } from '../../src/state/datastores.ts';
 import { treeFromJson } from '../../src/state/json.ts';
-import { checkBindingLeaf } from '../../src/state/model.generated.ts';
 import type { Caller, EditRequest, ValueCheck } from '../../src/state/request.ts';
 import type { SchemaDump } from '../../src/state/schema.ts';
 import { Schema } from '../../src/state/schema.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Binding } from '../../src/state/binding.generated.ts';
+import { encodeBinding } from '../../src/state/binding.generated.ts';
 import { ContentHash } from '../../src/state/content-hash.ts';
-import type { Binding } from '../../src/state/model.generated.ts';
-import { encodeBinding } from '../../src/state/model.generated.ts';
 import { bindingKey } from '../../src/state/row-form.ts';
 import { random, seed } from '../helpers/random.ts';
 

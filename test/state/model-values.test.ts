@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv6 } from '../../src/address.ts';
-import { checkBindingLeaf } from '../../src/state/model.generated.ts';
+import { checkBindingLeaf } from '../../src/state/binding.generated.ts';
 import { random, seed } from '../helpers/random.ts';
 
 const test = suite('model-values');

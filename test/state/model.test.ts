@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv6 } from '../../src/address.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 
 const test = suite('model');
 

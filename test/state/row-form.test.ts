@@ -2,9 +2,9 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Binding } from '../../src/state/binding.generated.ts';
+import { decodeBinding, encodeBinding } from '../../src/state/binding.generated.ts';
 import { crc32c } from '../../src/state/crc32c.ts';
-import type { Binding } from '../../src/state/model.generated.ts';
-import { decodeBinding, encodeBinding } from '../../src/state/model.generated.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import { bindingKey, prefixOfKey } from '../../src/state/row-form.ts';
 import { random, seed } from '../helpers/random.ts';

@@ -9,7 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { valueCheck } from '../../src/mgmt/validation.ts';
 import { YANG_SEARCH_DIRS, yangModules } from '../../src/mgmt/yang-modules.ts';
-import { checkBindingLeaf } from '../../src/state/model.generated.ts';
+import { checkBindingLeaf } from '../../src/state/binding.generated.ts';
 import type { SchemaNode } from '../../src/state/schema.ts';
 import { Schema } from '../../src/state/schema.ts';
 import { random, seed } from '../helpers/random.ts';

@@ -15,7 +15,7 @@ import type { Allocate } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import type { Forwarder } from './baseline.ts';
 import { loadBaseline } from './baseline.ts';
 import { writeTunnelWords, writeUdpWords } from './packets.ts';

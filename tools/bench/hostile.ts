@@ -24,7 +24,7 @@ import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
 import { createPersistentTun, TunDevice } from '../../src/datapath/tun-device.ts';
 import { DROP_NOT_FOR_US, FORWARDED, HAIRPINNED, REPLIED, VERDICTS } from '../../src/datapath/verdict.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import type { BenchResult } from './datapath.ts';
 import type { HostileKind } from './hostile-kinds.ts';
 import {

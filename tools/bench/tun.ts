@@ -24,7 +24,7 @@ import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
 import { createPersistentTun, TunDevice } from '../../src/datapath/tun-device.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
-import { readConfiguration } from '../../src/state/model.generated.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import { loadBaseline } from './baseline.ts';
 import type { BenchResult } from './datapath.ts';
 import type { Direction } from './engine-bench.ts';

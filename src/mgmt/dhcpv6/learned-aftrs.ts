@@ -12,10 +12,10 @@
 
 import { formatIpv6, sameIpv6 } from '../../address.ts';
 import type { Log } from '../../log.ts';
+import { encodeBinding } from '../../state/binding.generated.ts';
 import type { LearningStore, SharedLearning } from '../../state/learned/learning.ts';
 import { learnedAftrTable, WHOLE_NUMBER } from '../../state/learned/tables.ts';
 import type { Gateway, Softwire } from '../../state/model.generated.ts';
-import { encodeBinding } from '../../state/model.generated.ts';
 import { RowOverlay } from '../../state/overlay.ts';
 import type { Caller } from '../../state/request.ts';
 import { openRow } from '../../state/rows.ts';

@@ -9,10 +9,10 @@
  */
 
 import { parseIpv4Prefix } from '../../address.ts';
+import type { Binding } from '../../state/binding.generated.ts';
 import type { DataNode, PageMarks } from '../../state/data.ts';
 import { entryId } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
-import type { Binding } from '../../state/model.generated.ts';
 import type { Caller } from '../../state/request.ts';
 import type { SealedRow } from '../../state/rows.ts';
 import { bindingToNode, openRow, prefixNumber } from '../../state/rows.ts';

@@ -5,10 +5,10 @@
 
 import { formatIpv6 } from '../../address.ts';
 import type { Log } from '../../log.ts';
+import { encodeBinding } from '../../state/binding.generated.ts';
 import type { Learning, LearningStore, SharedLearning } from '../../state/learned/learning.ts';
 import { isInformed, servedTable } from '../../state/learned/tables.ts';
 import type { Gateway, Softwire, Target } from '../../state/model.generated.ts';
-import { encodeBinding } from '../../state/model.generated.ts';
 import { RowOverlay } from '../../state/overlay.ts';
 import type { Caller } from '../../state/request.ts';
 import { formatNumber, prefixNumber } from '../../state/rows.ts';

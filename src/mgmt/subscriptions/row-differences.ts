@@ -3,8 +3,8 @@
  * has changed, however large the tables are. Either side of them can be read as a table of its own.
  */
 
+import type { Binding } from '../../state/binding.generated.ts';
 import type { DataNode } from '../../state/data.ts';
-import type { Binding } from '../../state/model.generated.ts';
 import type { HistoricChange } from '../../state/row-changes.ts';
 import { inSlices } from '../../state/row-changes.ts';
 import { prefixNumber } from '../../state/rows.ts';

@@ -9,8 +9,8 @@
  */
 
 import { sameIpv6 } from '../../address.ts';
+import { encodeBinding } from '../binding.generated.ts';
 import type { Aftr, RouteSource, Softwire } from '../model.generated.ts';
-import { encodeBinding } from '../model.generated.ts';
 import { OverlaidRows, RowOverlay } from '../overlay.ts';
 import type { Caller, Change, Participant } from '../request.ts';
 import { inSlices } from '../row-changes.ts';

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import type { Path, Peer } from '../../../src/mgmt/bgp/engine-messages.ts';
 import { anyOf } from '../../../src/mgmt/bgp/engine-messages.ts';
 import { Importer } from '../../../src/mgmt/bgp/importer.ts';
-import { readConfiguration } from '../../../src/state/model.generated.ts';
+import { readConfiguration } from '../../../src/state/configuration-reader.generated.ts';
 import { formatNumber } from '../../../src/state/rows.ts';
 
 const test = suite('importer');

@@ -10,8 +10,8 @@ import { Advertiser, retryAfter } from '../../../src/mgmt/routes/advertiser.ts';
 import type { TargetAnswer } from '../../../src/mgmt/routes/aftr-client.ts';
 import { AftrClient, CrowdedError, TargetRefusal } from '../../../src/mgmt/routes/aftr-client.ts';
 import { RouteSession } from '../../../src/mgmt/routes/session.ts';
+import { readConfiguration } from '../../../src/state/configuration-reader.generated.ts';
 import { ManagementError } from '../../../src/state/errors.ts';
-import { readConfiguration } from '../../../src/state/model.generated.ts';
 import { formatNumber, prefixNumber } from '../../../src/state/rows.ts';
 import { random, seed } from '../../helpers/random.ts';
 
