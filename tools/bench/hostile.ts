@@ -23,7 +23,14 @@ import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
 import { createPersistentTun, TunDevice } from '../../src/datapath/tun-device.ts';
-import { DROP_NOT_FOR_US, FORWARDED, HAIRPINNED, REPLIED, VERDICTS } from '../../src/datapath/verdict.ts';
+import {
+  DROP_LINK_LAYER_NOISE,
+  DROP_NOT_FOR_US,
+  FORWARDED,
+  HAIRPINNED,
+  REPLIED,
+  VERDICTS,
+} from '../../src/datapath/verdict.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import type { BenchResult } from './datapath.ts';
 import type { HostileKind } from './hostile-kinds.ts';
@@ -41,6 +48,8 @@ import { enterOwnNetwork } from './instance.ts';
 
 const TARGET = 2;
 const ROUNDS = 5;
+/** How often a round is repeated whose packets did not all reach the device. */
+const TRIES = 5;
 /** Packets of a round, that wait in the queue together. */
 const PACKETS = 4_800;
 const QUEUE = 5_000;
@@ -129,7 +138,7 @@ class HostileLab {
    * Processor milliseconds that the loop takes for a full queue: others on the machine do not count. @throws Error when a
    * good packet was lost, or a hostile one not
    */
-  #run(side: 4 | 6, hostile?: Mixture): number {
+  #run(side: 4 | 6, hostile?: Mixture, triesLeft = TRIES): number {
     const before = this.#counts(side);
     this.#fill(this.#good[side], hostile);
     const start = process.cpuUsage();
@@ -137,6 +146,8 @@ class HostileLab {
     const { user, system } = process.cpuUsage(start);
     const counts = this.#counts(side).map((count, i) => count - (before[i] ?? 0));
     const [all = 0, served = 0] = counts;
+    // The kernel loses some on their way to the device when it is busy.
+    if (all < PACKETS && triesLeft > 0) return this.#run(side, hostile, triesLeft - 1);
     const dropped = hostile && !hostile.kind.isServed ? (PACKETS / 10) * hostile.share : 0;
     if (all !== PACKETS || served !== PACKETS - dropped) {
       throw new Error(`${hostile?.kind.name ?? 'good'}: ${all} of ${PACKETS} came, ${served} were served`);
@@ -174,7 +185,8 @@ class HostileLab {
     const counts = this.#counters.readAll(INSTANCE, side === 4 ? SIDE_IPV4 : SIDE_IPV6);
     const of = (verdict: number) => counts[verdict]?.packets ?? 0;
     const all = Array.from({ length: VERDICTS }, (_, verdict) => of(verdict)).reduce((sum, count) => sum + count, 0);
-    return [all - of(DROP_NOT_FOR_US), of(FORWARDED) + of(HAIRPINNED) + of(REPLIED)];
+    const noise = of(DROP_NOT_FOR_US) + of(DROP_LINK_LAYER_NOISE);
+    return [all - noise, of(FORWARDED) + of(HAIRPINNED) + of(REPLIED)];
   }
 }
 

@@ -131,8 +131,9 @@ class TunLab {
     const start = process.cpuUsage();
     const copied = this.#baseline.copy(this.#device.descriptor);
     const spent = spentSince(start);
-    if (copied !== PACKETS) throw new Error(`tun: ${copied} of ${PACKETS} packets were copied`);
-    return (spent * 1e3) / PACKETS;
+    // What the kernel itself says on a link (MLD) is copied, too.
+    if (copied < PACKETS) throw new Error(`tun: ${copied} of ${PACKETS} packets were copied`);
+    return (spent * 1e3) / copied;
   }
 
   /** Fills the queue of the device with packets of random bindings. */
