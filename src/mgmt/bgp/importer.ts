@@ -31,6 +31,8 @@ const LONGEST_TOLD_MS = 60_000;
 /** After it has told all: a gateway of this program lets routes out when it knows our capabilities, which is just after that. */
 const SETTLE_MS = 3_000;
 const RETRY_MS = 5_000;
+/** As long as that GoBGP is asked what it keeps of a session that is lost. */
+const LONGEST_LOST_MS = 10_000;
 
 /** Where routes go. */
 export interface Sources {
@@ -216,11 +218,17 @@ export class Importer {
   /** GoBGP does not say whether a loss was a farewell; but it keeps the routes as stale when it was none. */
   async #lost(address: string, neighbor: Neighbor): Promise<void> {
     const { session } = neighbor;
+    const isOver = () => session !== neighbor.session || this.#isClosed;
     const facts = await this.#facts(address);
-    const paths = await this.#paths(address);
-    if (session !== neighbor.session) return;
-    // Without an answer GoBGP itself has gone.
-    if (paths) this.#keep(address, neighbor, paths.some(({ stale }) => stale) ? (facts?.restartMs ?? 0) : 0);
+    let paths = await this.#paths(address);
+    // It knows none of a neighbor that a change of the configuration has taken out and not put in again yet.
+    for (const begun = performance.now(); !paths && performance.now() - begun < LONGEST_LOST_MS && !isOver(); ) {
+      await new Promise((resolve) => setTimeout(resolve, ASK_MS).unref());
+      paths = await this.#paths(address);
+    }
+    if (isOver()) return;
+    const restartMs = paths ? (facts?.restartMs ?? 0) : 1_000 * neighbor.restartTime;
+    this.#keep(address, neighbor, !paths || paths.some(({ stale }) => stale) ? restartMs : 0);
   }
 
   #keep(address: string, neighbor: Neighbor, keepMs: number): void {

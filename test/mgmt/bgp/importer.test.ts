@@ -59,6 +59,8 @@ class Box {
   restartTime = 0;
   hasToldAll = true;
   failures = 0;
+  /** How often it does not say what a neighbor announces. */
+  silences = 0;
 
   constructor(earlier: Readonly<Record<string, readonly string[]>> = {}) {
     for (const [name, routes] of Object.entries(earlier)) this.routes.set(name, new Set(routes));
@@ -67,7 +69,10 @@ class Box {
       onSession: () => undefined,
       client: () => ({
         peers: async (address = '') => [this.#peer(address)],
-        announcedBy: async (address) => [...(this.paths.get(address) ?? [])],
+        announcedBy: async (address) => {
+          if (this.silences-- > 0) throw new Error('there is no such neighbor');
+          return [...(this.paths.get(address) ?? [])];
+        },
       }),
       sources: {
         hasRoutes: (name) => (this.routes.get(name)?.size ?? 0) > 0,
@@ -210,6 +215,19 @@ test('a loss that GoBGP keeps the routes of is stale for the restart time; one t
     box.paths.set(N1, [path(N1, 2, A)]);
     box.importer.session(N1, IDLE);
     await box.has('s');
+  }));
+
+test('a loss of which GoBGP does not say what it keeps at once is asked about again', () =>
+  withBox(new Box(), async (box) => {
+    box.importer.follow(softwire([S], 60));
+    box.importer.session(N1, ESTABLISHED);
+    box.announce(N1, path(N1, 1, A));
+    await box.has('s', 1);
+    box.paths.delete(N1);
+    box.silences = 2;
+    box.importer.session(N1, IDLE);
+    await box.has('s');
+    assert.is(box.states.get('s'), 'idle');
   }));
 
 test('GoBGP that ends keeps routes for the time that is configured, and none without graceful restart', () =>
