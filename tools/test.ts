@@ -1,5 +1,5 @@
 /**
- * The test runner: every compiled test file in a process of its own, one after the other.
+ * The test runner: every compiled test file in a process of its own, two at a time.
  *
  *   node dist/tools/test.js [--unit] [part of a file name]
  *
@@ -7,7 +7,8 @@
  * 2. `--unit` leaves out files whose first line is `// needs: addon` or `// needs: root`.
  * 3. uvu can end with exit code 0 although nothing ran, so a file passes only if it exits with 0, prints uvu's summary,
  *    passed equals total, total is not 0 and nothing was skipped.
- * 4. The last line is `N passed, N failed`. They count tests; a file with a fault but no failed test counts as one.
+ * 4. Two run at a time, but only one of those that need root: these make devices, namespaces and load.
+ * 5. The last line is `N passed, N failed`. They count tests; a file with a fault but no failed test counts as one.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -16,7 +17,9 @@ import { join } from 'node:path';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const FILE_LIMIT_MS = 10 * 60_000;
+const LANES = 2;
 const NEEDS = /^\/\/ needs: (addon|root)\b/;
+const NEEDS_ROOT = /^\/\/ needs: .*\broot\b/;
 const SUMMARY = /^\s*Total:\s+(\d+)\s+Passed:\s+(\d+)\s+Skipped:\s+(\d+)/gm;
 
 interface Outcome {
@@ -26,7 +29,7 @@ interface Outcome {
   readonly fault?: string;
 }
 
-let running: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 
 function readArguments(): { unit: boolean; filter: string } {
   let unit = false;
@@ -45,8 +48,12 @@ function selectSources(unit: boolean, filter: string): string[] {
     .filter((path) => path.endsWith('.test.ts'))
     .map((path) => join('test', path))
     .filter((path) => path.includes(filter))
-    .filter((path) => !unit || !NEEDS.test(readFileSync(join(PROJECT, path), 'utf8')))
+    .filter((path) => !unit || !NEEDS.test(textOf(path)))
     .sort();
+}
+
+function textOf(source: string): string {
+  return readFileSync(join(PROJECT, source), 'utf8');
 }
 
 interface Ending {
@@ -64,7 +71,7 @@ function runFile(compiled: string): Promise<Ending> {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  running = child;
+  running.add(child);
   let output = '';
   let late = false;
   for (const stream of [child.stdout, child.stderr]) {
@@ -84,7 +91,7 @@ function runFile(compiled: string): Promise<Ending> {
       killGroup(child);
       // What outlived the test held the pipe open; it is gone now, and the output ends.
       child.on('close', () => {
-        running = undefined;
+        running.delete(child);
         const how = late
           ? `did not end within ${FILE_LIMIT_MS / 60_000} minutes`
           : `ended with ${signal ?? `exit code ${code}`}`;
@@ -126,16 +133,25 @@ async function testSource(source: string): Promise<Outcome> {
   return outcome;
 }
 
+/** Takes from what is left until nothing is; the first lane begins with what needs root, the others leave that to it. */
+async function runLane(isFirst: boolean, alone: string[], others: string[], outcomes: Outcome[]): Promise<void> {
+  const next = () => (isFirst ? alone.shift() : undefined) ?? others.shift();
+  for (let source = next(); source !== undefined; source = next()) outcomes.push(await testSource(source));
+}
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (running) killGroup(running);
+    for (const child of running) killGroup(child);
     process.exit(signal === 'SIGINT' ? 130 : 143);
   });
 }
 
 const { unit, filter } = readArguments();
 const outcomes: Outcome[] = [];
-for (const source of selectSources(unit, filter)) outcomes.push(await testSource(source));
+const sources = selectSources(unit, filter);
+const alone = sources.filter((source) => NEEDS_ROOT.test(textOf(source)));
+const others = sources.filter((source) => !alone.includes(source));
+await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane === 0, alone, others, outcomes)));
 const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
 const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
 if (outcomes.length === 0) console.log('no test file was selected');
