@@ -90,6 +90,12 @@ const gatewayCases: EngineCase[] = [
     counters: { 'ipv4 malformed-ipv4': 7 },
   },
   {
+    name: 'a version that is neither 4 nor 6 is dropped, and counts with IPv6 (D13)',
+    in: [ipv4({ ...up, versionIhl: 0x55 })],
+    out: [],
+    counters: { 'ipv6 malformed-ipv6': 1 },
+  },
+  {
     name: 'a martian destination is dropped (D14)',
     in: ['0.0.0.1', '127.0.0.1', '169.254.169.254', '224.0.0.1', '240.0.0.1', '255.255.255.255'].map((dst) =>
       ipv4({ src: DEVICE, dst }),
