@@ -243,6 +243,17 @@ test('all fragments of a datagram have one label (D8)', async () => {
   assert.is(new Set(labels).size, 1);
 });
 
+test('what has no ports has one label for all packets between two addresses, whatever they begin with (D8)', async () => {
+  const engine = await engineFor('gateway', { 'flow-label-mode': 'flow' });
+  const labelOf = (protocol: number, payload: string, dst = INTERNET): string =>
+    (engine.run([ipv4({ ...up, dst, protocol, payload })])[0] ?? '').slice(3, 8);
+  for (const protocol of [1, 47, 50, 132, 253]) {
+    const one = labelOf(protocol, '03e807d000080000');
+    assert.is(labelOf(protocol, '03e807d100080000'), one, `protocol ${protocol}`);
+    assert.is.not(labelOf(protocol, '03e807d000080000', '203.0.113.81'), one, `protocol ${protocol}`);
+  }
+});
+
 test('an empty table drops everything (D143)', async () => {
   const engine = await engineFor('gateway', { 'served-prefix': [] });
   assert.equal(engine.run([ipv4(up), toGateway(ipv4(down))]), []);

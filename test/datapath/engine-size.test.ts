@@ -93,6 +93,14 @@ addCases(test, 'gateway', [
   },
 ]);
 
+test('all outer fragments have one flow label (D58)', async () => {
+  const engine = await engineFor('gateway', { 'softwire-payload-mtu': 600, 'flow-label-mode': 'flow' });
+  const labels = engine.run([sized(1_480, false)]).map((packet) => packet.slice(3, 8));
+  assert.is(labels.length, 3);
+  assert.is(new Set(labels).size, 1);
+  assert.is.not(labels[0], '00000');
+});
+
 test('an error about 1,480 octets has 576 (D89)', () => {
   assert.is(tooBigFor(1_240, sized(1_480, true)).length / 2, 576);
 });
