@@ -240,7 +240,7 @@ function addTracing(program: Command): void {
     .option('--ttl <hops>', 'with this TTL instead of 64', wholeNumber(0, 255))
     .option('--tunnel-from <address>', 'out of the tunnel, from this IPv6 address')
     .option('--tunnel-to <address>', 'to this tunnel address')
-    .option('--live <address>', 'packets from or to this IPv4 address as they come')
+    .option('--live <address>', 'packets from or to this IPv4 address as they come, and ICMPv6 errors about them')
     .option('--seconds <seconds>', 'with --live: how long instead of 60', wholeNumber(1, 3_600))
     .option('--json', 'for programs; with --live, one object a line')
     .action((packet: string | undefined, options: SocketOption & TraceOptions) =>

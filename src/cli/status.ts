@@ -10,7 +10,8 @@ import { readSoftwire } from './show.ts';
 
 const WANTED =
   '<state/><gateway><name/><enabled/><aftr-ipv6-address/><served-prefix/></gateway>' +
-  '<aftr><name/><enabled/><binding-table><bindings/><last-change/><version/><content-hash/></binding-table></aftr>';
+  '<aftr><name/><enabled/><binding-table><bindings/><last-change/><version/><content-hash/>' +
+  '<shared-address><ipv4-address/></shared-address></binding-table></aftr>';
 
 interface Instance {
   readonly role: 'gateway' | 'aftr';
@@ -18,6 +19,8 @@ interface Instance {
   readonly enabled: boolean;
   /** Served prefixes or bindings. */
   readonly entries: number;
+  /** Addresses that port sets share; they are no bindings. */
+  readonly sharedAddresses: number;
   readonly contentHash: string;
 }
 
@@ -63,6 +66,7 @@ function instanceOf(role: Instance['role'], node: ReplyNode): Instance {
     name: textOf(node, 'name'),
     enabled: textOf(node, 'enabled') !== 'false',
     entries: role === 'gateway' ? nodesAt(node, 'served-prefix').length : Number(textOf(table, 'bindings') || 0),
+    sharedAddresses: nodesAt(table, 'shared-address').length,
     contentHash: textOf(table, 'content-hash'),
   };
 }
@@ -83,11 +87,11 @@ function reasons({ problems, instances, appliedVersion, configuredVersion, candi
       'No gateway and no AFTR is configured: add one with `gi4over6 set gateway NAME ...` or `... aftr NAME`.',
     );
   }
-  for (const { role, name, enabled, entries } of instances) {
+  for (const { role, name, enabled, entries, sharedAddresses } of instances) {
     const what = `${label(role)} ${name}`;
     if (!enabled) found.push(`${what} is disabled: \`gi4over6 set ${role} ${name} enabled true --commit\`.`);
     else if (entries === 0 && role === 'gateway') found.push(`${what} serves no prefix: no IPv4 traffic is its own.`);
-    else if (entries === 0) found.push(`${what} has no bindings: it drops whatever comes.`);
+    else if (entries + sharedAddresses === 0) found.push(`${what} has no bindings: it drops whatever comes.`);
   }
   return found;
 }
@@ -110,9 +114,10 @@ export async function status(client: NetconfClient, output: Output, json: boolea
     const who = `user ${printable(user)}${session === 0 ? '' : ` in session ${session}`}`;
     output.line(`A confirmed commit of ${who} is pending. ${fate(confirmedCommit)}`);
   }
-  for (const { role, name, enabled, entries } of instances) {
+  for (const { role, name, enabled, entries, sharedAddresses } of instances) {
     const count = role === 'gateway' ? plural(entries, 'served prefix', 'served prefixes') : plural(entries, 'binding');
-    output.line(`${label(role)} ${printable(name)}: ${enabled ? 'enabled' : 'disabled'}, ${count}.`);
+    const shared = sharedAddresses === 0 ? '' : `, ${plural(sharedAddresses, 'shared address', 'shared addresses')}`;
+    output.line(`${label(role)} ${printable(name)}: ${enabled ? 'enabled' : 'disabled'}, ${count}${shared}.`);
   }
   output.line(why.length === 0 ? 'Nothing keeps traffic from flowing.' : 'What keeps traffic from flowing:');
   for (const reason of why) output.line(`  - ${printable(reason)}`);

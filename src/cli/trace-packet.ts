@@ -25,6 +25,13 @@ const FRAGMENT = 44;
 const EXTENSIONS: readonly number[] = [0, 43, FRAGMENT, 60];
 const ICMP = 1;
 const ICMPV6 = 58;
+const ICMP_LEN = 8;
+/** Types of errors: RFC 792, RFC 1812 §4.3.2.7; those of ICMPv6 are all below 128 (RFC 4443 §2.1). */
+const ICMP_ERRORS: readonly number[] = [3, 4, 5, 11, 12];
+const FIRST_INFORMATIONAL = 128;
+const UNREACHABLE = 3;
+const FRAGMENTATION_NEEDED = 4;
+const PACKET_TOO_BIG = 2;
 const OFFSET_MASK = 0x1fff;
 /** TCP, UDP, DCCP, SCTP and UDP-Lite. */
 const WITH_PORTS: readonly number[] = [6, 17, 33, 132, 136];
@@ -81,7 +88,7 @@ export function describePacket(octets: Uint8Array): string {
     const name = PROTOCOLS[protocol] ?? `protocol ${protocol}`;
     const isLater = (packet.readUInt16BE(6) & OFFSET_MASK) !== 0;
     const payload = packet.subarray(((packet[0] ?? 0) & 15) * 4);
-    const more = isLater ? ' later fragment' : detailOf(protocol, payload);
+    const more = isLater ? ' later fragment' : detailOf(protocol, payload) + quoteOf(protocol, payload);
     return `${formatIpv4(source)} > ${formatIpv4(destination)} ${name}${more}`;
   }
   if (version === 6 && packet.length >= IPV6_LEN) {
@@ -89,7 +96,7 @@ export function describePacket(octets: Uint8Array): string {
     const { next, at, isLater } = behindExtensions(packet);
     if (isLater) return `${ends} later fragment`;
     const inner = packet.subarray(at);
-    if (next === ICMPV6) return `${ends} ICMPv6${detailOf(ICMPV6, inner)}`;
+    if (next === ICMPV6) return `${ends} ICMPv6${detailOf(ICMPV6, inner)}${quoteOf(ICMPV6, inner)}`;
     if (next !== IN_TUNNEL) return `${ends} next header ${next}`;
     return inner.length < IPV4_LEN ? `${ends} IPv4` : `${ends} [${describePacket(inner)}]`;
   }
@@ -101,6 +108,19 @@ function detailOf(protocol: number, payload: Buffer): string {
   if (payload.length < 4) return '';
   if (protocol === ICMP || protocol === ICMPV6) return ` ${payload[0]}/${payload[1]}`;
   return WITH_PORTS.includes(protocol) ? ` ${payload.readUInt16BE(0)} > ${payload.readUInt16BE(2)}` : '';
+}
+
+/** What an ICMP error is about, as far as it is there: the MTU of a link, and the packet that it quotes. */
+function quoteOf(protocol: number, message: Buffer): string {
+  const [type = 0, code = 0] = message;
+  const isIcmpv6 = protocol === ICMPV6;
+  const isError = isIcmpv6 ? type < FIRST_INFORMATIONAL : protocol === ICMP && ICMP_ERRORS.includes(type);
+  if (!isError || message.length < ICMP_LEN) return '';
+  const isTooBig = isIcmpv6 ? type === PACKET_TOO_BIG : type === UNREACHABLE && code === FRAGMENTATION_NEEDED;
+  const mtu = isIcmpv6 ? message.readUInt32BE(4) : message.readUInt16BE(6);
+  const quote = message.subarray(ICMP_LEN);
+  const hasHeader = quote.length >= (isIcmpv6 ? IPV6_LEN : IPV4_LEN) && (quote[0] ?? 0) >>> 4 === (isIcmpv6 ? 6 : 4);
+  return (isTooBig ? ` with MTU ${mtu}` : '') + (hasHeader ? ` about ${describePacket(quote)}` : '');
 }
 
 /** What follows the extension headers of an IPv6 packet, as far as they are there (RFC 8200 §4), and where. */

@@ -2,7 +2,7 @@
  * Packets of one IPv4 address as they are decided, for a trace of live traffic: workers leave the headers, the verdict and
  * what left for it of each in shared memory, the control thread takes them out.
  *
- *   1. before a batch is decided, packets of the address leave their headers
+ *   1. before a batch is decided, packets of the address leave their headers, and so do ICMPv6 errors that quote one
  *   2. after it they get their verdict; and packets are added that were decided in it and came in another shape, or before:
  *      tunnel packets that the last fragment made whole, and fragments that had waited for the ports of the first one
  *
@@ -21,9 +21,10 @@ import { OUTPUT_WORDS } from './batch.ts';
 import { ROW_SHIFT } from './layout.ts';
 import { DESTINATION_WORD, SOURCE_WORD } from './plain.ts';
 import { HELD } from './verdict.ts';
-import { innerPacketAt } from './wire/inner-packet.ts';
+import { isErrorType } from './wire/icmpv6.ts';
+import { innerPacketAt, quotedPacketAt } from './wire/inner-packet.ts';
 import { IPV4_HEADER_LEN, totalLength } from './wire/ipv4.ts';
-import { IPV6_HEADER_LEN, payloadLength } from './wire/ipv6.ts';
+import { IPV6_HEADER_LEN, NEXT_HEADER_ICMPV6, payloadLength } from './wire/ipv6.ts';
 import type { Walk } from './wire/ipv6-extensions.ts';
 import { newWalk, WALK_DONE, WALK_FRAGMENT, walkExtensions } from './wire/ipv6-extensions.ts';
 import { u8 } from './wire/octets.ts';
@@ -124,7 +125,7 @@ export class Watch {
     Atomics.store(words, base + WRITTEN, first + count);
   }
 
-  /** A packet that is whole, or has its verdict, only now: from its inner header on, if it is of the address. */
+  /** A packet that is whole, or has its verdict, only now: from its inner header on, or whole as an ICMPv6 error. */
   #keepDecided(lane: number, batch: Batch, k: number, address: number): void {
     const at = batch.at[k] ?? 0;
     const isInner = batch.sides[k] === 6;
@@ -133,7 +134,8 @@ export class Watch {
     const known = batch.inners[k] ?? -1;
     const inner = known >= 0 ? known : innerAt(batch, k, len, this.#walk);
     if (!isOf(batch, inner, address)) return;
-    this.#keepPacket(lane, batch, k, totalLength(batch.buf, inner), batch.sides[k] ?? 0, inner);
+    if (inner !== known && isError(batch.buf, this.#walk)) this.#keepPacket(lane, batch, k, len, 6);
+    else this.#keepPacket(lane, batch, k, totalLength(batch.buf, inner), batch.sides[k] ?? 0, inner);
   }
 
   #addEnd(slot: number, batch: Batch, k: number, rows: Int32Array): void {
@@ -235,14 +237,22 @@ function sideOf({ at, words }: Batch, k: number): number {
 }
 
 /**
- * The IPv4 header of packet `k` of `len` octets, in the tunnel that of the inner packet; -1 when none is there. A later
- * fragment of a tunnel packet has none to be seen, and leaves WALK_FRAGMENT as the end of `walk`.
+ * The IPv4 header of packet `k` of `len` octets, in the tunnel that of the inner packet or of the one that an ICMPv6 error
+ * quotes; -1 when none is there. A later fragment of a tunnel packet has none to be seen, and leaves WALK_FRAGMENT as the
+ * end of `walk`.
  */
 function innerAt(batch: Batch, k: number, len: number, walk: Walk): number {
   const at = batch.at[k] ?? 0;
   walk.end = WALK_DONE;
-  const inner = sideOf(batch, k) === 4 ? at : innerPacketAt(batch.buf, at, len, walk);
+  walk.nextHeader = 0;
+  let inner = sideOf(batch, k) === 4 ? at : innerPacketAt(batch.buf, at, len, walk);
+  if (inner < 0 && isError(batch.buf, walk)) inner = quotedPacketAt(batch.buf, walk.at, at + len);
   return inner + IPV4_HEADER_LEN > at + len ? -1 : inner;
+}
+
+/** Whether `walk` ended at an ICMPv6 error; there may be nothing of it. */
+function isError(buf: Uint8Array, walk: Walk): boolean {
+  return walk.end === WALK_DONE && walk.nextHeader === NEXT_HEADER_ICMPV6 && isErrorType(u8(buf, walk.at));
 }
 
 /** Whether the packet with this IPv4 header is from or to the address. */

@@ -155,7 +155,7 @@ class RuleChecker {
       this.#fault(
         `${path}/softwire-num-max`,
         'too-many-bindings',
-        `AFTR ${aftr.name} would have ${count} bindings, softwire-num-max is ${aftr.softwireNumMax}`,
+        `AFTR ${aftr.name} would have ${count} bindings and port sets, softwire-num-max is ${aftr.softwireNumMax}`,
       );
     }
   }

@@ -53,6 +53,23 @@ const row = (psid: number, b4: string) => ({
   'aftr-ipv6-address': '',
 });
 
+fresh('status: port sets are no bindings, but with them alone an AFTR does not drop whatever comes', async () => {
+  assert.match(await ok('status'), 'AFTR a: enabled, 1 binding, 1 shared address.');
+  await ok('delete', 'aftr', 'a', 'binding', '192.0.2.0/28', '--commit');
+  const without = await ok('status');
+  assert.match(without, 'AFTR a: enabled, 0 bindings, 1 shared address.');
+  assert.not.match(without, 'has no bindings');
+  await ok('delete', ...SHARED, '--commit');
+  const empty = await ok('status');
+  assert.match(empty, 'AFTR a: enabled, 0 bindings.');
+  assert.match(empty, 'AFTR a has no bindings: it drops whatever comes.');
+});
+
+fresh('softwire-num-max is said to count port sets, too', async () => {
+  await ok('set', 'aftr', 'a', 'softwire-num-max', '2');
+  assert.match(await refused(1, 'commit'), 'would have 3 bindings and port sets, softwire-num-max is 2');
+});
+
 fresh('set, get, show and delete', async () => {
   assert.equal(JSON.parse(await ok('show', 'port-sets', '--json')), [row(52, B4), row(53, OTHER_B4)]);
   assert.match(await ok('show', 'port-sets'), /a\s+192\.0\.2\.100\s+52\s+6\s+8\s+2001:db8:c::34\s+-/);

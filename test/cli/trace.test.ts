@@ -140,9 +140,43 @@ const described: readonly (readonly [string, string, string])[] = [
   ['an inner packet that is cut off', ipv6({ payload: '4500' }), `${ENDS} IPv4`],
   ['ICMPv6', ipv6({ nextHeader: 58, payload: '0105ffff00000000' }), `${ENDS} ICMPv6 1/5`],
   ['ICMPv6 that is cut off', ipv6({ nextHeader: 58, payload: '0105' }), `${ENDS} ICMPv6`],
+  [
+    'Packet Too Big',
+    ipv6({ nextHeader: 58, payload: `0200ffff00000578${tunnelled.slice(0, 2 * 64)}` }),
+    `${ENDS} ICMPv6 2/0 with MTU 1400 about ${ENDS} [203.0.113.80 > 198.51.103.1 ${PORTS}]`,
+  ],
+  [
+    'a quote of less than a header',
+    ipv6({ nextHeader: 58, payload: '0200ffff000005786000' }),
+    `${ENDS} ICMPv6 2/0 with MTU 1400`,
+  ],
+  [
+    'an echo request in IPv6',
+    ipv6({ nextHeader: 58, payload: `8000ffff00000578${tunnelled}` }),
+    `${ENDS} ICMPv6 128/0`,
+  ],
+  [
+    'fragmentation needed',
+    ipv4({ ...ENDS4, protocol: 1, payload: `0304ffff00000550${inner.slice(0, 2 * 28)}` }),
+    `203.0.113.80 > 198.51.103.1 ICMP 3/4 with MTU 1360 about 203.0.113.80 > 198.51.103.1 ${PORTS}`,
+  ],
+  [
+    'a quote without ports',
+    ipv4({ ...ENDS4, protocol: 1, payload: `0b00ffff00000000${inner.slice(0, 2 * 20)}` }),
+    '203.0.113.80 > 198.51.103.1 ICMP 11/0 about 203.0.113.80 > 198.51.103.1 UDP',
+  ],
+  [
+    'an echo reply',
+    ipv4({ ...ENDS4, protocol: 1, payload: `0000ffff00000000${inner}` }),
+    '203.0.113.80 > 198.51.103.1 ICMP 0/0',
+  ],
   ['ports', ipv4({ ...ENDS4, protocol: 6, payload: '0050c00100000000' }), '203.0.113.80 > 198.51.103.1 TCP 80 > 49153'],
   ['no ports', ipv4({ ...ENDS4, protocol: 47, payload: '0050c00100000000' }), '203.0.113.80 > 198.51.103.1 GRE'],
-  ['ICMP', ipv4({ ...ENDS4, protocol: 1, payload: '0304ffff00000000' }), '203.0.113.80 > 198.51.103.1 ICMP 3/4'],
+  [
+    'ICMP',
+    ipv4({ ...ENDS4, protocol: 1, payload: '0304ffff00000000' }),
+    '203.0.113.80 > 198.51.103.1 ICMP 3/4 with MTU 0',
+  ],
   [
     'ports behind options',
     ipv4({ ...ENDS4, options: '94040000', payload: '03e807d000080000' }),

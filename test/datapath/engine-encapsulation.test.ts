@@ -90,6 +90,12 @@ const gatewayCases: EngineCase[] = [
     counters: { 'ipv4 malformed-ipv4': 7 },
   },
   {
+    name: 'a version that is neither 4 nor 6 is dropped, and counts with IPv6 (D13)',
+    in: [ipv4({ ...up, versionIhl: 0x55 })],
+    out: [],
+    counters: { 'ipv6 malformed-ipv6': 1 },
+  },
+  {
     name: 'a martian destination is dropped (D14)',
     in: ['0.0.0.1', '127.0.0.1', '169.254.169.254', '224.0.0.1', '240.0.0.1', '255.255.255.255'].map((dst) =>
       ipv4({ src: DEVICE, dst }),
@@ -235,6 +241,17 @@ test('all fragments of a datagram have one label (D8)', async () => {
   ];
   const labels = engine.run(fragments).map((packet) => packet.slice(3, 8));
   assert.is(new Set(labels).size, 1);
+});
+
+test('what has no ports has one label for all packets between two addresses, whatever they begin with (D8)', async () => {
+  const engine = await engineFor('gateway', { 'flow-label-mode': 'flow' });
+  const labelOf = (protocol: number, payload: string, dst = INTERNET): string =>
+    (engine.run([ipv4({ ...up, dst, protocol, payload })])[0] ?? '').slice(3, 8);
+  for (const protocol of [1, 47, 50, 132, 253]) {
+    const one = labelOf(protocol, '03e807d000080000');
+    assert.is(labelOf(protocol, '03e807d100080000'), one, `protocol ${protocol}`);
+    assert.is.not(labelOf(protocol, '03e807d000080000', '203.0.113.81'), one, `protocol ${protocol}`);
+  }
 });
 
 test('an empty table drops everything (D143)', async () => {

@@ -26,15 +26,18 @@ function fragments(inner: string, piece: number, more: Parameters<typeof ipv6>[0
 }
 
 const tooBig = sized(1_461, true);
-const report = ipv4({
-  src: '198.51.100.1',
-  dst: DEVICE,
-  tos: 0xc0,
-  id: 0,
-  df: true,
-  protocol: 1,
-  payload: icmpv4(3, 4, `000005b4${tooBig.slice(0, 2 * 548)}`),
-});
+/** 3/4 of 576 octets, whatever is larger. */
+const tooBigFor = (payloadMtu: number, offender: string): string =>
+  ipv4({
+    src: '198.51.100.1',
+    dst: DEVICE,
+    tos: 0xc0,
+    id: 0,
+    df: true,
+    protocol: 1,
+    payload: icmpv4(3, 4, `0000${hex16(payloadMtu)}${offender.slice(0, 2 * 548)}`),
+  });
+const AT_1280 = { 'softwire-payload-mtu': 1_240 };
 
 addCases(test, 'gateway', [
   {
@@ -46,7 +49,7 @@ addCases(test, 'gateway', [
   {
     name: 'one octet more with DF: 3/4 with the payload MTU, straight to the end device (D56)',
     in: [tooBig],
-    out: [report],
+    out: [tooBigFor(1_460, tooBig)],
     counters: { 'ipv4 too-big': 1 },
   },
   {
@@ -54,6 +57,25 @@ addCases(test, 'gateway', [
     in: [sized(1_461, false)],
     out: fragments(sized(1_461, false), 1_448),
     counters: { 'ipv4 forwarded': 1 },
+  },
+  {
+    name: 'a path of 1,280: 1,240 octets pass whole, 1,241 without DF do not, 1,480 go in two fragments (D54, D55)',
+    configuration: AT_1280,
+    in: [sized(1_240, true), sized(1_240, false), sized(1_241, false), sized(1_480, false)],
+    out: [
+      toAftr(sized(1_240, true)),
+      toAftr(sized(1_240, false)),
+      ...fragments(sized(1_241, false), 1_232),
+      ...fragments(sized(1_480, false), 1_232),
+    ],
+    counters: { 'ipv4 forwarded': 4 },
+  },
+  {
+    name: 'a path of 1,280: 1,241 and 1,480 octets with DF are told 1,240, in errors of 576 octets (D56, D89)',
+    configuration: AT_1280,
+    in: [sized(1_241, true), sized(1_480, true)],
+    out: [tooBigFor(1_240, sized(1_241, true)), tooBigFor(1_240, sized(1_480, true))],
+    counters: { 'ipv4 too-big': 2 },
   },
   {
     name: 'many fragments, each with the same traffic class and hop limit (D58)',
@@ -70,6 +92,18 @@ addCases(test, 'gateway', [
     counters: { 'ipv4 forwarded': 1 },
   },
 ]);
+
+test('all outer fragments have one flow label (D58)', async () => {
+  const engine = await engineFor('gateway', { 'softwire-payload-mtu': 600, 'flow-label-mode': 'flow' });
+  const labels = engine.run([sized(1_480, false)]).map((packet) => packet.slice(3, 8));
+  assert.is(labels.length, 3);
+  assert.is(new Set(labels).size, 1);
+  assert.is.not(labels[0], '00000');
+});
+
+test('an error about 1,480 octets has 576 (D89)', () => {
+  assert.is(tooBigFor(1_240, sized(1_480, true)).length / 2, 576);
+});
 
 test('identifications of fragments differ, and neighbours do not follow each other (D59)', async () => {
   const engine = await engineFor('gateway');

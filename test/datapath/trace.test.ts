@@ -325,6 +325,75 @@ for (const [name, packet, end] of placedCases) {
   });
 }
 
+const aboutIt = ipv6({ src: '2001:db8:b::1', dst: '2001:db8:a::1', payload: ipv4({ src: INTERNET, dst: DEVICE }) });
+const withHeaders = ipv6({
+  src: '2001:db8:b::1',
+  dst: '2001:db8:a::1',
+  nextHeader: 44,
+  payload: fragmentHeader(60, 0, 1) + WITH_LIMIT + ipv4({ src: INTERNET, dst: DEVICE }),
+});
+const report = (type: number, quoted: string, rest = '00000000'): string =>
+  ipv6({
+    src: '2001:db8:99::1',
+    nextHeader: 58,
+    payload: icmpv6('2001:db8:99::1', '2001:db8:b::1', type, 0, rest + quoted),
+  });
+const laterQuoted = ipv6({ nextHeader: 44, payload: fragmentHeader(4, 38, 0) + inner });
+
+/** [what, an ICMPv6 message to the AFTR, its reason or end; undefined when it is not shown]. */
+const quotingCases = [
+  ['unreachable, relayed', report(1, aboutIt), 'forwarded'],
+  ['hop limit exceeded, relayed', report(3, aboutIt), 'forwarded'],
+  ['Packet Too Big that is not believed', report(2, aboutIt, '00000578'), 'icmp-not-relayed'],
+  ['behind headers of ours', report(1, withHeaders), 'icmp-not-relayed'],
+  ['about somebody else', report(1, ipv6({ payload: ipv4({ src: INTERNET, dst: '198.51.100.11' }) })), undefined],
+  ['of a quote that is cut off in the inner header', report(1, aboutIt.slice(0, 2 * 59)), undefined],
+  ['of a quote that ends with the inner header', report(1, aboutIt.slice(0, 2 * 60)), 'icmp-not-relayed'],
+  ['about a later fragment', report(1, laterQuoted), undefined],
+  ['about no IPv6 packet', report(1, `4${aboutIt.slice(1)}`), undefined],
+  ['an echo request', report(128, aboutIt), undefined],
+] as const;
+for (const [name, packet, end] of quotingCases) {
+  test(`live: an ICMPv6 error that quotes a packet of the address: ${name} (D139)`, async () => {
+    const { forwarding } = await engineFor('aftr');
+    const run = pumpOver(forwarding);
+    run([ipv6({ payload: inner })]);
+    forwarding.setWatched(0xc6_33_64_0a);
+    run([packet]);
+    const expected = end === undefined ? [] : [[['ipv6', end, packet.length / 2, end === 'forwarded' ? 1 : 0], packet]];
+    const seen = forwarding.takeWatched().packets;
+    assert.equal(
+      seen.map((one) => [[one.side, one.reason ?? one.end, one.length, one.sentPackets], one.header]),
+      expected.map(([what, octets]) => [what, octets?.slice(0, 256)]),
+    );
+  });
+}
+
+test('live: an ICMPv6 error in fragments: the first one, then how the whole ended', async () => {
+  const { forwarding } = await engineFor('aftr');
+  const run = pumpOver(forwarding);
+  forwarding.setWatched(0xc6_33_64_0a);
+  const quoted = ipv6({
+    src: '2001:db8:b::1',
+    dst: '2001:db8:a::1',
+    payload: ipv4({ src: INTERNET, dst: DEVICE, payload: udp(600) }),
+  });
+  const whole = report(1, quoted);
+  const message = whole.slice(80);
+  const piece = (payload: string, offset: number, more: 0 | 1): string =>
+    ipv6({ src: '2001:db8:99::1', nextHeader: 44, payload: fragmentHeader(58, offset, more) + payload });
+  const first = piece(message.slice(0, 2 * 400), 0, 1);
+  run([first]);
+  run([piece(message.slice(2 * 400), 50, 0)]);
+  assert.equal(
+    forwarding.takeWatched().packets.map(({ end, length, sentPackets, header }) => [end, length, sentPackets, header]),
+    [
+      ['held', first.length / 2, 0, first.slice(0, 256)],
+      ['forwarded', whole.length / 2, 1, whole.slice(0, 256)],
+    ],
+  );
+});
+
 for (const [role, name, packet] of cases) {
   test(`live as traced: ${role}: ${name}`, async () => {
     const { forwarding } = await engineFor(role);

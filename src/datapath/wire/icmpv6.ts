@@ -38,6 +38,11 @@ export function isLinkMessage(buf: Uint8Array, at: number): boolean {
   return (type >= FIRST_LINK_TYPE && type <= LAST_LINK_TYPE) || type === MLDV2_REPORT;
 }
 
+/** Whether a message of this type is an error. */
+export function isErrorType(type: number): boolean {
+  return type < FIRST_INFORMATIONAL;
+}
+
 /**
  * Whether the `len` octets at `at`, in the packet whose IPv6 header is at `headerAt`, are an echo request with a
  * correct checksum.
@@ -48,7 +53,7 @@ export function isIcmpv6EchoRequest(buf: Uint8Array, headerAt: number, at: numbe
 
 /** The same for an error. */
 export function isIcmpv6Error(buf: Uint8Array, headerAt: number, at: number, len: number): boolean {
-  return len >= ICMPV6_HEADER_LEN && u8(buf, at) < FIRST_INFORMATIONAL && hasValidSum(buf, headerAt, at, len);
+  return len >= ICMPV6_HEADER_LEN && isErrorType(u8(buf, at)) && hasValidSum(buf, headerAt, at, len);
 }
 
 function hasValidSum(buf: Uint8Array, headerAt: number, at: number, len: number): boolean {
