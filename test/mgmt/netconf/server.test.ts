@@ -4,6 +4,7 @@ import ssh2 from 'ssh2';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { shaCrypt } from '../../../src/sha-crypt.ts';
+import { outcomes } from '../../helpers/local-sessions.ts';
 import type { Management } from '../../helpers/management.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
@@ -22,13 +23,6 @@ async function withClient(management: Management, body: (client: RawClient) => P
   } finally {
     client.end();
   }
-}
-
-/** What a client gets for each operation in turn. */
-async function outcomes(client: RawClient, operations: readonly string[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const operation of operations) found.push(outcome(await client.rpc(operation)));
-  return found;
 }
 
 // One management process for the whole file; the last test ends it.
