@@ -119,6 +119,29 @@ for (const [permitted, expected] of [
   });
 }
 
+test('N108 N111 N119: where all defaults permit, what is default-deny-all is denied still, and close-session never', () =>
+  withUser('', async (root, user) => {
+    const defaults = (action: string) =>
+      nacm(['read', 'write', 'exec'].map((what) => `<${what}-default>${action}</${what}-default>`).join(''));
+    assert.is(outcome(await root.rpc(edit(defaults('permit')))), 'ok');
+    const id = /<session-id>(\d+)</.exec(root.hello)?.[1];
+    const SYSTEM = 'xmlns="urn:ietf:params:xml:ns:yang:ietf-system"';
+    const found = await outcomes(user, [
+      '<discard-changes/>',
+      `<kill-session><session-id>${id}</session-id></kill-session>`,
+      '<delete-config><target><startup/></target></delete-config>',
+      `<system-restart ${SYSTEM}/>`,
+      `<system-shutdown ${SYSTEM}/>`,
+      edit(nacm('<enable-nacm>false</enable-nacm>')),
+    ]);
+    assert.equal(found, ['ok', ...Array<string>(5).fill('access-denied')]);
+    const read = await user.rpc(getConfig());
+    assert.match(read, '<ipv4-pool>');
+    assert.not.match(read, '<nacm');
+    assert.is(outcome(await root.rpc(edit(defaults('deny')))), 'ok');
+    assert.equal(await outcomes(user, ['<discard-changes/>', '<close-session/>']), ['access-denied', 'ok']);
+  }));
+
 test('N106: one node that is denied refuses the whole edit', () =>
   withUser(path('some', BINDINGS, 'create') + EXECUTE, async (root, user) => {
     const both = table(binding(P, G1)).replace('<binding-table>', '<hop-limit>9</hop-limit><binding-table>');

@@ -79,7 +79,7 @@ for (const [words, what] of [
   [['-tt', 'admin@127.0.0.1'], 'a shell'],
   [['admin@127.0.0.1', '-s', 'sftp'], 'another subsystem'],
 ] as const) {
-  test(`OpenSSH: ${what} is refused`, async () => {
+  test(`N112: OpenSSH: ${what} is refused`, async () => {
     const { code, output } = await ssh(words);
     assert.is.not(code, 0);
     assert.is(output, '');
