@@ -59,6 +59,13 @@ export async function allOk(client: RawClient, ...operations: readonly string[])
   for (const operation of operations) assert.is(outcome(await client.rpc(operation)), 'ok', operation);
 }
 
+/** What comes of operations in turn. */
+export async function outcomes(client: RawClient, operations: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const operation of operations) found.push(outcome(await client.rpc(operation)));
+  return found;
+}
+
 /** Until no lock of running is left that a session which has ended had. */
 export async function untilUnlocked(management: Management): Promise<void> {
   const client = await openLocal(management);

@@ -43,7 +43,7 @@ export type Resource =
   | { readonly kind: 'operation'; readonly schema: SchemaNode }
   /** An event stream, §6.3. */
   | { readonly kind: 'stream'; readonly encoding: Encoding }
-  /** The notifications of a dynamic subscription (RFC 8650 §3.4). */
+  /** The notifications of a dynamic subscription (RFC 8650 §3). */
   | { readonly kind: 'subscription'; readonly id: number }
   /** Without `ds`, the one of RFC 8040. */
   | { readonly kind: 'datastore'; readonly ds?: DatastoreResource }

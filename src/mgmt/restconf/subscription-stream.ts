@@ -1,5 +1,5 @@
 /**
- * The notifications of one dynamic subscription as server-sent events (RFC 8650 §3.4). What is short goes out at once; a long one is
+ * The notifications of one dynamic subscription as server-sent events (RFC 8650 §3). What is short goes out at once; a long one is
  * made while the client takes it, and what comes meanwhile waits behind it. When the connection ends, so does the subscription.
  */
 

@@ -37,6 +37,27 @@ test('a million bindings are loaded', async () => {
   assert.is(outcome(await client.receive(WAIT_MS)), 'ok');
 });
 
+for (const [how, filter] of [
+  [
+    'XPath',
+    `<filter type="xpath" xmlns:p="urn:gi-4over6" select="/p:softwire/p:aftr/p:binding-table/p:binding[p:ipv4-prefix='${address(700_000)}']"/>`,
+  ],
+  ['subtree', `<filter>${table(`<binding><ipv4-prefix>${address(700_000)}</ipv4-prefix></binding>`)}</filter>`],
+] as const) {
+  test(`N34: one of a million by its key, by ${how}, comes in less than 50 ms`, async () => {
+    const times: number[] = [];
+    for (let turn = 0; turn < 9; turn++) {
+      const began = performance.now();
+      const reply = await client.rpc(getConfig(filter));
+      times.push(performance.now() - began);
+      assert.is(reply.match(/<binding>/g)?.length, 1);
+      assert.match(reply, address(700_000));
+    }
+    // The best of nine: what others have this machine do is not what is asked.
+    assert.ok(Math.min(...times) < 50, `${times.map((time) => time.toFixed(1))} ms`);
+  });
+}
+
 /** MiB of the management process, without the pages of the store, which it shares with the system. */
 function resident(): number {
   const pid = /"pid":(\d+)/.exec(management.log())?.[1];

@@ -79,7 +79,7 @@ for (const [words, what] of [
   [['-tt', 'admin@127.0.0.1'], 'a shell'],
   [['admin@127.0.0.1', '-s', 'sftp'], 'another subsystem'],
 ] as const) {
-  test(`OpenSSH: ${what} is refused`, async () => {
+  test(`N112: OpenSSH: ${what} is refused`, async () => {
     const { code, output } = await ssh(words);
     assert.is.not(code, 0);
     assert.is(output, '');
@@ -113,6 +113,50 @@ function countAttempts(method: 'password' | 'keyboard-interactive'): Promise<num
 
 test('N113: attempts with keyboard-interactive are limited', async () => {
   assert.is(await countAttempts('keyboard-interactive'), NETCONF_LIMITS.attempts + 1);
+});
+
+/** What is done at the first question of keyboard-interactive, with the client that was asked; resolves when its connection is closed. */
+function atQuestion(act: (client: ssh2.Client) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const client = new ssh2.Client();
+    client.on('error', () => undefined);
+    client.on('close', () => resolve());
+    client.connect({
+      host: '127.0.0.1',
+      port: management.netconfPort,
+      username: 'admin',
+      authHandler: (_left, _partial, next) => {
+        next({ type: 'keyboard-interactive', username: 'admin', prompt: () => act(client) });
+      },
+    });
+  });
+}
+
+/** Asks for another attempt in place of an answer, which ssh2's client cannot: its packets stand behind this name. */
+function askAgain(client: ssh2.Client): void {
+  (client as unknown as { _protocol: { authKeyboard(user: string): void } })._protocol.authKeyboard('admin');
+}
+
+test('N113: who is gone before he answers harms nobody, and leaves no connection behind', async () => {
+  const other = (await RawClient.ssh(management.netconfPort, 'admin', { privateKey: String(pair.private) })).greet(
+    '1.1',
+  );
+  // More of them than may be unauthenticated at once.
+  for (let turn = 0; turn < 2 * NETCONF_LIMITS.unauthenticatedPerSource; turn++) {
+    await atQuestion((client) => client.destroy());
+  }
+  assert.is(outcome(await other.rpc(GET)), 'data');
+  other.end();
+  assert.equal(await askedFor([management.password]), [true, 'Password: false']);
+});
+
+test('N113: each attempt that is given up for another counts', async () => {
+  let questions = 0;
+  await atQuestion((client) => {
+    questions++;
+    askAgain(client);
+  });
+  assert.is(questions, NETCONF_LIMITS.attempts);
 });
 
 /** Whether who answers so is let in, and what was asked. */
