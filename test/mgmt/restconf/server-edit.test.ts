@@ -150,7 +150,7 @@ const BELOW_NOTHING: readonly (readonly [how: string, path: string, CurlOptions,
 ];
 
 for (const [how, path, options, status] of BELOW_NOTHING) {
-  test(`RFC 7950 \u00a77.5.1: ${how} below containers that are there since they always are`, () =>
+  test(`RFC 7950 §7.5.1: ${how} below containers that are there since they always are`, () =>
     program.run(async ({ curl }) => {
       assert.equal(JSON.parse((await curl(ICMP)).body), { 'gi-4over6:icmpv4-errors': {} });
       const reply = await curl(path, options);
