@@ -23,6 +23,8 @@ import { NetconfStatistics } from './netconf-statistics.ts';
 import type { OriginOptions } from './origin.ts';
 import type { Content, Reading, ReadOptions, WithDefaults } from './reading.ts';
 import { openCountedReading, openReading } from './reading.ts';
+import type { TableRights } from './row-rights.ts';
+import { tableRights } from './row-rights.ts';
 import type { AnySelection } from './selection.ts';
 import type { SessionInfo, StateData } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
@@ -65,8 +67,10 @@ export interface ReadRequest {
 type ReadRights = Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone'>;
 
 /** A datastore at one moment, as one caller may read it. */
-export interface Moment extends ReadRights {
+export interface Moment extends Pick<ReadRights, 'mayRead'> {
   readonly view: View;
+  /** What the caller sees of the rows of a table that he may read. */
+  readonly ofRows: (table: DataNode) => TableRights;
   /** A reading of it, with rows as `shown` has them; closing it closes the view. */
   open(request: ReadRequest, shown?: View): Promise<Reading>;
 }
@@ -147,7 +151,10 @@ export class Operations {
     const configured = this.#datastores.view(datastore);
     const view = isOperational ? configured.active : configured;
     const rights = this.#reading(caller);
-    return { view, ...rights, open: (request, shown = view) => this.#open(caller, rights, request, view, shown) };
+    const { mayRead } = rights;
+    const ofCaller = this.#access.rightsOf(caller);
+    const ofRows = (table: DataNode) => tableRights(ofCaller, table);
+    return { view, mayRead, ofRows, open: (request, shown = view) => this.#open(caller, rights, request, view, shown) };
   }
 
   async #open(caller: Caller, rights: ReadRights, request: ReadRequest, view: View, shown: View): Promise<Reading> {

@@ -1,0 +1,46 @@
+/** What a user sees of the rows of a table, told from their numbers where his rules allow that. */
+
+import { parseIpv4Prefix } from '../address.ts';
+import { DataNode } from '../state/data.ts';
+import { formatNumber, prefixNumber } from '../state/rows.ts';
+import type { Rights } from './access.ts';
+import type { RowRights } from './access-coverage.ts';
+import { orphan } from './defaults.ts';
+import { rowSchema } from './row-node.ts';
+
+export interface TableRights {
+  readonly rows: RowRights;
+  /** Where that is some, and rules name rows by their prefix alone. */
+  readonly named?: NamedRows | undefined;
+  readonly mayRead: (node: DataNode) => boolean;
+}
+
+export interface NamedRows {
+  /** By the number of the prefix, whether he sees the row. */
+  readonly seen: ReadonlyMap<number, boolean>;
+  /** Whether he sees all others. */
+  readonly others: boolean;
+}
+
+/** Of the rows below a table that he may read. */
+export function tableRights(rights: Rights, table: DataNode): TableRights {
+  const list = rowSchema(table);
+  const rows = rights.rowRights(list, table);
+  const mayRead = (node: DataNode) => rights.may(node, 'read');
+  const keys = rows === 'some' ? rights.namedKeys(list, table) : undefined;
+  const leaf = list.child(list.keys[0] ?? '');
+  if (!keys || !leaf) return { rows, mayRead };
+  const mayReadRow = (key?: string) => {
+    const entry = orphan(new DataNode(list), table);
+    if (key !== undefined) entry.add(new DataNode(leaf, key));
+    return mayRead(entry);
+  };
+  const seen = new Map<number, boolean>();
+  for (const key of keys) {
+    const prefix = parseIpv4Prefix(key);
+    const number = prefix && prefixNumber(prefix.address, prefix.length);
+    // No row has a prefix that is written otherwise.
+    if (number !== undefined && formatNumber(number) === key) seen.set(number, mayReadRow(key));
+  }
+  return { rows, named: { seen, others: mayReadRow() }, mayRead };
+}
