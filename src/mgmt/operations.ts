@@ -22,7 +22,7 @@ import { nodesToLock } from './lock-nodes.ts';
 import { NetconfStatistics } from './netconf-statistics.ts';
 import type { OriginOptions } from './origin.ts';
 import type { Content, Reading, ReadOptions, WithDefaults } from './reading.ts';
-import { openCountedReading, openReading } from './reading.ts';
+import { openSlicedReading } from './reading.ts';
 import type { TableRights } from './row-rights.ts';
 import { tableRights } from './row-rights.ts';
 import type { AnySelection } from './selection.ts';
@@ -64,7 +64,7 @@ export interface ReadRequest {
   readonly asNodes?: boolean;
 }
 
-type ReadRights = Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone'>;
+type ReadRights = Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone' | 'ofRows'>;
 
 /** A datastore at one moment, as one caller may read it. */
 export interface Moment extends Pick<ReadRights, 'mayRead'> {
@@ -181,11 +181,10 @@ export class Operations {
       maxDepth: request.maxDepth,
       origins: request.origins,
       ...rights,
-      ...(request.asNodes && { readsAll: false }),
+      ...(request.asNodes && { readsAll: false, ofRows: undefined }),
     };
     const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
-    if (!statistics) return openReading(source, shown, options);
-    return openCountedReading(source, shown, options, statistics);
+    return openSlicedReading(source, shown, options, statistics);
   }
 
   /**
@@ -319,6 +318,7 @@ export class Operations {
       readsAll: false,
       mayRead: (node) => rights.may(node, 'read'),
       readsNone: (schema, above) => rights.readsNone(schema, above),
+      ofRows: (table) => tableRights(rights, table),
     };
   }
 

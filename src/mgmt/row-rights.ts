@@ -1,8 +1,10 @@
 /** What a user sees of the rows of a table, told from their numbers where his rules allow that. */
 
 import { parseIpv4Prefix } from '../address.ts';
+import type { Binding } from '../state/binding.generated.ts';
 import { DataNode } from '../state/data.ts';
-import { formatNumber, prefixNumber } from '../state/rows.ts';
+import { formatNumber, openRow, prefixNumber } from '../state/rows.ts';
+import type { View } from '../state/view.ts';
 import type { Rights } from './access.ts';
 import type { RowRights } from './access-coverage.ts';
 import { orphan } from './defaults.ts';
@@ -43,4 +45,23 @@ export function tableRights(rights: Rights, table: DataNode): TableRights {
     if (number !== undefined && formatNumber(number) === key) seen.set(number, mayReadRow(key));
   }
   return { rows, named: { seen, others: mayReadRow() }, mayRead };
+}
+
+/** Those of a table that may be seen, as far as that is known without a node: where all others are hidden, it costs no look at them. */
+export function* seenBindings(view: View, aftr: string, named: NamedRows | undefined): Generator<Binding> {
+  if (!named) {
+    yield* view.bindings(aftr);
+    return;
+  }
+  const { seen, others } = named;
+  if (others) {
+    for (const binding of view.bindings(aftr)) {
+      if (seen.get(prefixNumber(binding.address, binding.length)) ?? true) yield binding;
+    }
+    return;
+  }
+  for (const number of [...seen.keys()].sort((a, b) => a - b)) {
+    const value = seen.get(number) ? view.sealed(aftr, number) : undefined;
+    if (value) yield openRow(number, value);
+  }
 }
