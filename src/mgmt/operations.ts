@@ -181,6 +181,8 @@ export class Operations {
       maxDepth: request.maxDepth,
       origins: request.origins,
       ...rights,
+      // Chosen rows go out in their order.
+      ...(shown !== view && { ofRows: undefined }),
       ...(request.asNodes && { readsAll: false, ofRows: undefined }),
     };
     const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
