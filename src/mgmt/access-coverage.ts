@@ -42,6 +42,32 @@ export function coverageOf(set: RuleSet, schema: SchemaNode, above: DataNode, ac
   return permits ? 'all' : 'none';
 }
 
+/** What a user sees of the entries of a list: all of each, each but not all of it, some, none. */
+export type RowRights = 'whole' | 'each' | 'some' | 'none';
+
+/** Of the entries that `list` could have below `above`. */
+export function rowRightsOf(set: RuleSet, list: SchemaNode, above: DataNode): RowRights {
+  const coverage = coverageOf(set, list, above, 'read');
+  if (coverage !== 'all') return coverage;
+  return readsEvery(set, list, above) ? 'whole' : 'each';
+}
+
+/**
+ * The keys that rules about reading name of the entries that a list of one key could have below `above`: all others are permitted or
+ * denied alike. Undefined where rules name entries by something else.
+ */
+export function namedKeys(set: RuleSet, list: SchemaNode, above: DataNode): string[] | undefined {
+  const chain = chainOf(list, above);
+  const names: string[] = [];
+  for (const { path, isFor } of set.rules) {
+    if (!isFor(list.module, 'read') || matches(path, chain) !== 'some') continue;
+    const [predicate, ...more] = path?.[chain.length - 1]?.predicates ?? [];
+    if (!predicate || more.length > 0 || list.keys.length !== 1 || predicate.name !== list.keys[0]) return undefined;
+    names.push(predicate.value);
+  }
+  return names;
+}
+
 /** Whether every possible instance of `schema` below `above` may be read, with all that could be below it. */
 export function readsEvery(set: RuleSet, schema: SchemaNode, above: DataNode): boolean {
   if (coverageOf(set, schema, above, 'read') !== 'all') return false;

@@ -7,8 +7,8 @@ import type { DataNode } from '../state/data.ts';
 import type { Caller } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import type { Secrecy, Write } from '../state/secrecy.ts';
-import type { RuleSet } from './access-coverage.ts';
-import { coverageOf, mayHide, readsEvery } from './access-coverage.ts';
+import type { RowRights, RuleSet } from './access-coverage.ts';
+import { coverageOf, mayHide, namedKeys, readsEvery, rowRightsOf } from './access-coverage.ts';
 import type { PathStep } from './path.ts';
 import { parsePath } from './path.ts';
 
@@ -54,6 +54,10 @@ export interface Rights extends Secrecy {
   readonly readingMark: string;
   /** Whether nothing that could be below `above` of this schema may be read. */
   readsNone(schema: SchemaNode, above: DataNode): boolean;
+  /** What may be read of the entries that a list could have below `above`, which may be read itself. */
+  rowRights(list: SchemaNode, above: DataNode): RowRights;
+  /** Where that is some: the keys by which rules tell entries from each other; undefined when there are other ways. */
+  namedKeys(list: SchemaNode, above: DataNode): readonly string[] | undefined;
 }
 
 /** How often something was denied since the program started (§3.5.2, the leaves of container nacm). */
@@ -117,6 +121,8 @@ const EVERYTHING: Rights = {
   isHidden: () => false,
   readsEvery: () => true,
   readsNone: () => false,
+  rowRights: () => 'whole',
+  namedKeys: () => [],
   mayHide: () => false,
   countDenial: () => undefined,
 };
@@ -194,6 +200,14 @@ class RuleRights implements Rights {
 
   readsNone(schema: SchemaNode, above: DataNode): boolean {
     return coverageOf(this.#ruleSet, schema, above, 'read') === 'none';
+  }
+
+  rowRights(list: SchemaNode, above: DataNode): RowRights {
+    return this.readsAll ? 'whole' : rowRightsOf(this.#ruleSet, list, above);
+  }
+
+  namedKeys(list: SchemaNode, above: DataNode): string[] | undefined {
+    return namedKeys(this.#ruleSet, list, above);
   }
 
   mayHide(node: DataNode): boolean {

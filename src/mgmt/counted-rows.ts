@@ -1,4 +1,7 @@
-/** Rows on their way out that are joined by their statistics: some thousand are asked for while those before them go out. */
+/**
+ * Rows on their way out that take time between them: those that are joined by their statistics, of which some thousand are asked for while
+ * those before them go out, and those of which it is looked at what goes out.
+ */
 
 import { BINDING_COUNTERS } from '../control.ts';
 import type { DataNode } from '../state/data.ts';
@@ -40,6 +43,22 @@ export function* counted<Item>(
     }
   } finally {
     source.return?.();
+  }
+}
+
+/** How long items are looked at before others have their turn. */
+const SLICE_MS = 10;
+const LOOK_EVERY = 64;
+
+/** Items without statistics: a step gives an item, or what to wait for, so that others have their turn however few of them go out. */
+export function* sliced<Item>(items: Iterable<Item>): Generator<Counted<Item> | Promise<void>> {
+  let began = performance.now();
+  let count = 0;
+  for (const item of items) {
+    yield { item, values: undefined, at: 0 };
+    if (++count % LOOK_EVERY !== 0 || performance.now() - began < SLICE_MS) continue;
+    yield new Promise((resolve) => setImmediate(resolve));
+    began = performance.now();
   }
 }
 

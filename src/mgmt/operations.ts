@@ -22,7 +22,9 @@ import { nodesToLock } from './lock-nodes.ts';
 import { NetconfStatistics } from './netconf-statistics.ts';
 import type { OriginOptions } from './origin.ts';
 import type { Content, Reading, ReadOptions, WithDefaults } from './reading.ts';
-import { openCountedReading, openReading } from './reading.ts';
+import { openSlicedReading } from './reading.ts';
+import type { TableRights } from './row-rights.ts';
+import { tableRights } from './row-rights.ts';
 import type { AnySelection } from './selection.ts';
 import type { SessionInfo, StateData } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
@@ -62,11 +64,13 @@ export interface ReadRequest {
   readonly asNodes?: boolean;
 }
 
-type ReadRights = Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone'>;
+type ReadRights = Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone' | 'ofRows'>;
 
 /** A datastore at one moment, as one caller may read it. */
-export interface Moment extends ReadRights {
+export interface Moment extends Pick<ReadRights, 'mayRead'> {
   readonly view: View;
+  /** What the caller sees of the rows of a table that he may read. */
+  readonly ofRows: (table: DataNode) => TableRights;
   /** A reading of it, with rows as `shown` has them; closing it closes the view. */
   open(request: ReadRequest, shown?: View): Promise<Reading>;
 }
@@ -147,7 +151,10 @@ export class Operations {
     const configured = this.#datastores.view(datastore);
     const view = isOperational ? configured.active : configured;
     const rights = this.#reading(caller);
-    return { view, ...rights, open: (request, shown = view) => this.#open(caller, rights, request, view, shown) };
+    const { mayRead } = rights;
+    const ofCaller = this.#access.rightsOf(caller);
+    const ofRows = (table: DataNode) => tableRights(ofCaller, table);
+    return { view, mayRead, ofRows, open: (request, shown = view) => this.#open(caller, rights, request, view, shown) };
   }
 
   async #open(caller: Caller, rights: ReadRights, request: ReadRequest, view: View, shown: View): Promise<Reading> {
@@ -174,11 +181,12 @@ export class Operations {
       maxDepth: request.maxDepth,
       origins: request.origins,
       ...rights,
-      ...(request.asNodes && { readsAll: false }),
+      // Chosen rows go out in their order.
+      ...(shown !== view && { ofRows: undefined }),
+      ...(request.asNodes && { readsAll: false, ofRows: undefined }),
     };
     const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
-    if (!statistics) return openReading(source, shown, options);
-    return openCountedReading(source, shown, options, statistics);
+    return openSlicedReading(source, shown, options, statistics);
   }
 
   /**
@@ -312,6 +320,7 @@ export class Operations {
       readsAll: false,
       mayRead: (node) => rights.may(node, 'read'),
       readsNone: (schema, above) => rights.readsNone(schema, above),
+      ofRows: (table) => tableRights(rights, table),
     };
   }
 

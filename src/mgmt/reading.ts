@@ -12,11 +12,13 @@ import type { SchemaNode } from '../state/schema.ts';
 import type { Ask, BindingStatistics } from './binding-statistics.ts';
 import { addStatistics } from './binding-statistics.ts';
 import type { Counted } from './counted-rows.ts';
-import { CountedRows, counted } from './counted-rows.ts';
+import { CountedRows, counted, sliced } from './counted-rows.ts';
 import { defaultChildren, hasDefaults, orphan } from './defaults.ts';
 import type { OriginOptions } from './origin.ts';
 import { originOf, shownOrigin } from './origin.ts';
 import { rowInstance, rowSchema } from './row-node.ts';
+import type { TableRights } from './row-rights.ts';
+import { seenBindings } from './row-rights.ts';
 import type { AnySelection, SelectionPart } from './selection.ts';
 import { fixedKeys, innerParts } from './selection.ts';
 import { WholeRows } from './whole-rows.ts';
@@ -56,17 +58,19 @@ export interface ReadOptions {
   readonly mayRead: (node: DataNode) => boolean;
   /** Whether he may read none of a list, whatever its entries: then it is not read, or the time that takes would tell its size. */
   readonly readsNone?: ((list: SchemaNode, above: DataNode) => boolean) | undefined;
+  /** What he sees of the rows of a table that he may read, where more is known of that than from `mayRead`. */
+  readonly ofRows?: ((table: DataNode) => TableRights) | undefined;
 }
 
 /**
- * The same with the statistics of bindings, which are asked for as far as they are wanted. What the first pass finds missing is
- * fetched, and the answer made anew; tables go out with their statistics a batch at a time.
+ * The same in slices, so that others have their turn, and with the statistics of bindings, which are asked for as far as they are wanted.
+ * What the first pass finds missing is fetched, and the answer made anew; tables go out with their statistics a batch at a time.
  */
-export async function openCountedReading(
+export async function openSlicedReading(
   source: DataNode,
   view: View,
   options: ReadOptions,
-  statistics: BindingStatistics,
+  statistics?: BindingStatistics,
 ): Promise<Reading> {
   const keysOf = function* (aftr: string): Generator<number> {
     for (const { number } of view.sealedRows(aftr)) yield number;
@@ -75,8 +79,9 @@ export async function openCountedReading(
   for (;;) {
     const pass = { statistics, tables };
     const reading = fillReading(source, view, options, pass);
-    for (const rows of statistics.isComplete ? tables.rows.values() : []) await rows.begin();
-    if (!statistics.isComplete) {
+    const isComplete = statistics?.isComplete ?? true;
+    for (const rows of isComplete ? tables.rows.values() : []) await rows.begin();
+    if (statistics && !isComplete) {
       await statistics.fetch(keysOf);
       tables = { rows: new Map(), isOld: false };
     } else if (tables.isOld || ![...tables.rows.values()].some(({ isEmpty }) => isEmpty)) return reading;
@@ -89,7 +94,7 @@ export function openReading(source: DataNode, view: View, options: ReadOptions):
   return fillReading(source, view, options, undefined);
 }
 
-/** Tables whose entries are joined by their statistics, by the node above the entries. */
+/** Tables whose entries take time between them, by the node above the entries. */
 interface CountedTables {
   readonly rows: Map<DataNode, CountedRows<unknown>>;
   /** Whether they were begun in an earlier pass, so that it is known which have no entries. */
@@ -97,7 +102,7 @@ interface CountedTables {
 }
 
 interface CountedPass {
-  readonly statistics: BindingStatistics;
+  readonly statistics: BindingStatistics | undefined;
   readonly tables: CountedTables;
 }
 
@@ -188,7 +193,7 @@ class ReadingBuilder {
     const aftr = rowInstance(table);
     if (this.#options.readsNone?.(rowSchema(table), table)) return;
     // Without them the pass is done anew.
-    if (this.#looksAtStatistics(selection) && !this.#pass?.statistics.knowsTable(aftr)) return;
+    if (this.#looksAtStatistics(selection) && !this.#pass?.statistics?.knowsTable(aftr)) return;
     const start = { address: Math.floor(from / 64), length: from % 64 };
     for (const binding of this.#view.bindings(aftr, start)) {
       const row = this.#visible(table, binding, selection);
@@ -212,12 +217,12 @@ class ReadingBuilder {
   }
 
   #looksAtStatistics(selection: XPathSelection): boolean {
-    return this.#pass !== undefined && selection.looksAtStatistics;
+    return this.#pass?.statistics !== undefined && selection.looksAtStatistics;
   }
 
   /** A binding with its statistics, where they are counted and known. */
   #entry(schema: SchemaNode, table: DataNode, binding: Binding): DataNode {
-    const entry = this.#pass?.statistics.entry(schema, rowInstance(table), binding) ?? bindingToNode(schema, binding);
+    const entry = this.#pass?.statistics?.entry(schema, rowInstance(table), binding) ?? bindingToNode(schema, binding);
     return orphan(entry, table);
   }
 
@@ -235,24 +240,22 @@ class ReadingBuilder {
     const asker = statistics.asker(aftr);
     const keyOf = (hit: Hit) => (isKnown || hit.nodes[0] !== hit.row ? Number.NaN : hitNumber(hit));
     const ask: Ask = async (keys) => (keys.every(Number.isNaN) ? undefined : asker(keys));
-    return this.#countedRows(table, hits, keyOf, ask, ({ item, values, at }) => {
+    return this.#pausingRows(table, counted(hits, keyOf, ask), ({ item, values, at }) => {
       if (item.nodes[0] === item.row && !isKnown) addStatistics(item.row.data, values, at);
       return entryOf(item);
     });
   }
 
-  /** Rows with their statistics; those of an earlier pass where it has begun them. */
-  #countedRows<Item>(
+  /** Rows that take time; those of an earlier pass where it has begun them. */
+  #pausingRows<Item>(
     table: DataNode,
-    items: Iterable<Item>,
-    keyOf: (item: Item) => number,
-    ask: Ask,
+    steps: Iterable<Counted<Item> | Promise<void>>,
     finish: (counted: Counted<Item>) => DataNode | undefined,
   ): Iterable<DataNode> {
     const tables = this.#pass?.tables.rows ?? new Map<DataNode, CountedRows<unknown>>();
     const known = tables.get(table);
     if (known) return known;
-    const rows = new CountedRows(rowSchema(table), counted(items, keyOf, ask), finish);
+    const rows = new CountedRows(rowSchema(table), steps, finish);
     tables.set(table, rows as CountedRows<unknown>);
     return rows;
   }
@@ -321,7 +324,7 @@ class ReadingBuilder {
     if (this.#candidates(node, undefined).some(shows)) return true;
     const schema = node.schema.children.find((child) => child.rows);
     if (!schema || this.#options.readsNone?.(schema, node)) return false;
-    for (const binding of this.#view.bindings(rowInstance(node))) {
+    for (const binding of this.#bindings(node)) {
       if (this.#options.mayRead(orphan(bindingToNode(schema, binding), node))) return true;
     }
     return false;
@@ -402,7 +405,7 @@ class ReadingBuilder {
 
   /**
    * Takes rows that go out below `target`; whether there are any. For that the first is read now, unless all go out whole; of
-   * those that wait for their statistics it is known in a later pass.
+   * those that take time it is known in a later pass.
    */
   #addRows(target: DataNode, rows: Iterable<DataNode>): boolean {
     if (rows instanceof WholeRows || rows instanceof CountedRows) {
@@ -417,12 +420,19 @@ class ReadingBuilder {
   }
 
   /** Whether entries go out as they are: nothing is filtered, hidden or added. */
-  #isWhole(schema: SchemaNode, parts: readonly SelectionPart[] | undefined, level: number, reach: number): boolean {
+  #isWhole(
+    source: DataNode,
+    schema: SchemaNode,
+    parts: readonly SelectionPart[] | undefined,
+    level: number,
+    reach: number,
+  ): boolean {
     const { content, withDefaults, readsAll, origins } = this.#options;
     const addsDefaults = withDefaults === 'report-all' || withDefaults === 'report-all-tagged';
     const isPlain = content !== 'nonconfig' && !(addsDefaults && hasDefaults(schema)) && !origins?.isWanted;
     const isAsked = parts === undefined || parts.some(({ whole, matches }) => whole && matches.length === 0);
-    return readsAll && isPlain && isAsked && level < reach;
+    const readsWhole = readsAll || this.#options.ofRows?.(source).rows === 'whole';
+    return readsWhole && isPlain && isAsked && level < reach;
   }
 
   #rows(
@@ -437,33 +447,35 @@ class ReadingBuilder {
     const { statistics } = this.#pass ?? {};
     const ask = statistics?.isCounted(instance) ? statistics.asker(instance) : undefined;
     const reach = this.#reach(parts, level, limit);
-    if (this.#isWhole(schema, parts, level, reach) && (!ask || level + 1 < reach)) {
+    if (this.#isWhole(source, schema, parts, level, reach) && (!ask || level + 1 < reach)) {
       if (this.#view.isEmpty(instance)) return [];
       const { content, origins } = this.#options;
       const rows = this.#view.passingRows(instance);
       return new WholeRows(schema, source, rows, content === 'all', ask, origins?.isShown);
     }
-    if (!ask) return this.#copiedRows(schema, source, instance, parts, level, limit);
+    const bindings = this.#bindings(source);
     const keyOf = ({ address, length }: Binding) => prefixNumber(address, length);
-    return this.#countedRows(source, this.#view.bindings(instance), keyOf, ask, ({ item, values, at }) => {
+    const finish = ({ item, values, at }: Counted<Binding>) => {
       const entry = bindingToNode(schema, item);
-      addStatistics(entry, values, at);
+      if (ask) addStatistics(entry, values, at);
       return this.#copy(orphan(entry, source), parts, level, limit);
-    });
+    };
+    if (this.#pass) return this.#pausingRows(source, ask ? counted(bindings, keyOf, ask) : sliced(bindings), finish);
+    return copies(bindings, finish);
   }
 
-  *#copiedRows(
-    schema: SchemaNode,
-    source: DataNode,
-    instance: string,
-    parts: readonly SelectionPart[] | undefined,
-    level: number,
-    limit: number,
-  ): Generator<DataNode> {
-    for (const binding of this.#view.bindings(instance)) {
-      const entry = this.#copy(orphan(bindingToNode(schema, binding), source), parts, level, limit);
-      if (entry) yield entry;
-    }
+  #bindings(table: DataNode): Iterable<Binding> {
+    return seenBindings(this.#view, rowInstance(table), this.#options.ofRows?.(table).named);
+  }
+}
+
+function* copies(
+  bindings: Iterable<Binding>,
+  copyOf: (item: Counted<Binding>) => DataNode | undefined,
+): Generator<DataNode> {
+  for (const item of bindings) {
+    const entry = copyOf({ item, values: undefined, at: 0 });
+    if (entry) yield entry;
   }
 }
 

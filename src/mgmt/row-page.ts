@@ -16,6 +16,7 @@ import { orphan } from './defaults.ts';
 import type { Cursor, PageRequest, SortOrder } from './page.ts';
 import { compareValues, cursorNotFound, offsetOutOfRange, printCursor, sortLeaf } from './page.ts';
 import { leafText } from './row-leaf.ts';
+import type { TableRights } from './row-rights.ts';
 import { Smallest } from './smallest.ts';
 
 /** Rows that go out at once; whoever wants more follows the cursor. */
@@ -33,9 +34,8 @@ export interface RowTable {
   readonly instance: string;
   /** The node above the rows. */
   readonly table: DataNode;
-  /** Whether the caller sees each row. */
-  readonly readsAll: boolean;
-  readonly mayRead: (node: DataNode) => boolean;
+  /** What the caller sees of it. */
+  readonly rights: TableRights;
   /** Whether the rows are those of the version of the view: then cursors carry their rank. */
   readonly isVersioned: boolean;
 }
@@ -103,9 +103,9 @@ class RowPageFinder {
     offset: number,
   ): Promise<{ readonly first: number | undefined; readonly before?: readonly SealedRow[] }> {
     const { limit, isBackwards, where, whereKeys } = this.#page;
-    const { readsAll, view, instance } = this.#table;
+    const { view, instance } = this.#table;
     if (offset === 0) return { first: undefined, before: [] };
-    if (readsAll && !where && !whereKeys) {
+    if (this.#seesEach && !where && !whereKeys) {
       const count = view.count(instance);
       if (offset > count) throw offsetOutOfRange(offset, count);
       return { first: await this.#nth(offset) };
@@ -182,9 +182,9 @@ class RowPageFinder {
    */
   async #walk(isBackwards: boolean, from: number | undefined, take: (row: SealedRow) => boolean): Promise<void> {
     const { view, instance } = this.#table;
-    const { whereKeys } = this.#page;
-    const rows = whereKeys
-      ? this.#keyed(whereKeys, isBackwards, from)
+    const keys = this.#keys();
+    const rows = keys
+      ? this.#keyed(keys, isBackwards, from)
       : isBackwards
         ? view.sealedRowsBack(instance, from)
         : view.sealedRows(instance, from);
@@ -201,12 +201,29 @@ class RowPageFinder {
   /** Whether `where` takes a node for each row. */
   get #isByNode(): boolean {
     const { where, whereRow } = this.#page;
-    return where !== undefined && !(this.#table.readsAll && whereRow);
+    return where !== undefined && !(this.#seesWhole && whereRow);
   }
 
-  *#keyed(keys: readonly string[], isBackwards: boolean, from?: number): Generator<SealedRow> {
+  get #seesWhole(): boolean {
+    return this.#table.rights.rows === 'whole';
+  }
+
+  get #seesEach(): boolean {
+    return this.#seesWhole || this.#table.rights.rows === 'each';
+  }
+
+  /** The numbers of all rows that may be wanted, where there is no need to look at others: the time it takes would tell of them. */
+  #keys(): Iterable<number> | undefined {
+    const { rows, named } = this.#table.rights;
+    const { whereKeys } = this.#page;
+    if (rows === 'none') return [];
+    if (whereKeys) return whereKeys.map(numberOfText);
+    return named && !named.others ? named.seen.keys() : undefined;
+  }
+
+  *#keyed(keys: Iterable<number>, isBackwards: boolean, from?: number): Generator<SealedRow> {
     const sign = isBackwards ? -1 : 1;
-    const numbers = [...new Set(keys.map(numberOfText))].sort((a, b) => sign * (a - b));
+    const numbers = [...new Set(keys)].sort((a, b) => sign * (a - b));
     for (const number of numbers) {
       const value = this.#table.view.sealed(this.#table.instance, number);
       if (value && (from === undefined || sign * (number - from) >= 0)) yield { number, value };
@@ -214,12 +231,14 @@ class RowPageFinder {
   }
 
   #isWanted(row: SealedRow): boolean {
-    const { readsAll, mayRead } = this.#table;
     const { where, whereRow } = this.#page;
-    if (readsAll && !where) return true;
-    if (readsAll && whereRow) return whereRow(openRow(row.number, row.value));
+    const { named, mayRead } = this.#table.rights;
+    if (named && !(named.seen.get(row.number) ?? named.others)) return false;
+    const isSeen = this.#seesEach || named !== undefined;
+    if (isSeen && !where) return true;
+    if (this.#seesWhole && whereRow) return whereRow(openRow(row.number, row.value));
     const entry = this.#entry(row);
-    return (readsAll || mayRead(entry)) && (!where || where(entry));
+    return (isSeen || mayRead(entry)) && (!where || where(entry));
   }
 
   #entry({ number, value }: SealedRow): DataNode {
@@ -241,13 +260,12 @@ class RowPageFinder {
 
   /** What the caller does not see sorts nothing, or the order would tell of it. */
   #valueOf(sort: SortOrder): (row: SealedRow) => string | undefined {
-    const { readsAll, mayRead } = this.#table;
     const [leaf, ...more] = sort.path;
-    const text = readsAll && leaf && more.length === 0 ? leafText(leaf) : undefined;
+    const text = this.#seesWhole && leaf && more.length === 0 ? leafText(leaf) : undefined;
     if (text) return ({ number, value }) => text(openRow(number, value));
     return (row) => {
       const found = sortLeaf(this.#entry(row), sort);
-      return found && (readsAll || mayRead(found)) ? found.value : undefined;
+      return found && (this.#seesWhole || this.#table.rights.mayRead(found)) ? found.value : undefined;
     };
   }
 
@@ -265,7 +283,7 @@ class RowPageFinder {
   }
 
   get #isCounted(): boolean {
-    return this.#table.readsAll && this.#table.isVersioned && !this.#page.where;
+    return this.#seesEach && this.#table.isVersioned && !this.#page.where;
   }
 
   /** How many rows stand before the cursor's; undefined where that was in another version, or counts rows that are not seen. */

@@ -93,17 +93,19 @@ function canonical(schema: SchemaNode, element: XmlElement, check: ValueCheck): 
   return 'value' in checked ? checked.value : undefined;
 }
 
-/** One path and, below its target, either everything or the given parts (RESTCONF `fields`). */
+/**
+ * One path and, below its target, either everything or the given parts (RESTCONF `fields`). A container without presence is there
+ * wherever it could be, in others of its kind, too (RFC 7950 §7.5.1).
+ */
 export function pathSelection(steps: readonly SelectionStep[], below?: readonly SelectionPart[]): Selection {
   let parts: readonly SelectionPart[] | undefined = below;
+  let always = true;
   for (const [index, { schema, keys }] of [...steps.entries()].reverse()) {
     const isTarget = index === steps.length - 1;
     const matches =
       schema.kind === 'leaf-list' ? keys.map((value) => ({ leaf: schema, value })) : keyMatches(schema, keys);
-    const isOpen = schema.kind === 'container' && !schema.presence;
-    parts = [
-      { schema, always: isTarget && isOpen, whole: isTarget && parts === undefined, matches, children: parts ?? [] },
-    ];
+    always &&= schema.kind === 'container' && !schema.presence;
+    parts = [{ schema, always, whole: isTarget && parts === undefined, matches, children: parts ?? [] }];
   }
   return { parts: parts ?? [], base: steps.length };
 }

@@ -24,7 +24,7 @@ function conditionOf(where: string): ReturnType<typeof pageRequest> {
 
 function pageOf(name: string, value: string): ReturnType<typeof pageRequest> {
   const source = {
-    children: (node: Parameters<RowTable['mayRead']>[0]) => node.children(),
+    children: (node: Parameters<RowTable['rights']['mayRead']>[0]) => node.children(),
     rows: () => [],
     row: () => undefined,
   };
@@ -124,7 +124,7 @@ test('everything else takes a node', () => {
 function tableOf(view: View): RowTable {
   const table = view.tree.child('softwire', 'gi-4over6')?.entries('aftr')[0]?.child('binding-table');
   if (!table) throw new Error('no table');
-  return { view, instance: 'a', table, isVersioned: true, readsAll: true, mayRead: () => true };
+  return { view, instance: 'a', table, isVersioned: true, rights: { rows: 'whole', mayRead: () => true } };
 }
 
 const many = (count: number) =>
@@ -147,7 +147,7 @@ test(`what takes a node is asked of ${MAX_JUDGED_ROWS} rows at most`, () =>
     assert.is(await find("description='nowhere'"), 0);
     assert.is(await find("contains(ipv4-prefix,'.1.134.160/')"), 1);
     // Who may not read all leaves is answered by nodes.
-    const hidden = { ...rows, readsAll: false };
+    const hidden = { ...rows, rights: { rows: 'each', mayRead: () => true } } as const;
     const page = findRowPage(hidden, { ...conditionOf("description='nowhere'"), limit: 10 });
     assert.is(await page.catch((error: unknown) => (error instanceof ManagementError ? error.tag : error)), 'too-big');
     view.close();

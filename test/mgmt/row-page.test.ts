@@ -1,11 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseIpv4Prefix } from '../../src/address.ts';
 import type { Cursor, PageRequest, SortOrder } from '../../src/mgmt/page.ts';
 import { pageOf, parseCursor, printCursor } from '../../src/mgmt/page.ts';
 import { findRowPage, MAX_PAGE_ROWS } from '../../src/mgmt/row-page.ts';
+import type { TableRights } from '../../src/mgmt/row-rights.ts';
 import type { DataNode } from '../../src/state/data.ts';
 import { ManagementError } from '../../src/state/errors.ts';
-import { bindingToNode, formatNumber } from '../../src/state/rows.ts';
+import { bindingToNode, formatNumber, prefixNumber } from '../../src/state/rows.ts';
 import type { View } from '../../src/state/view.ts';
 import { random, seed } from '../helpers/random.ts';
 import { aftr, binding, OPERATOR, request, schema, softwire, withDatastores } from '../helpers/state.ts';
@@ -39,11 +41,12 @@ function counting(view: View): { readonly counted: View; readonly reads: () => n
   return { counted: Object.assign(Object.create(view) as View, counted), reads: () => reads };
 }
 
-function tableOf(view: View, mayRead?: (node: DataNode) => boolean) {
+const WHOLE: TableRights = { rows: 'whole', mayRead: () => true };
+
+function tableOf(view: View, rights = WHOLE) {
   const table = view.tree.child('softwire', 'gi-4over6')?.entries('aftr')[0]?.child('binding-table');
   if (!table) throw new Error('no table');
-  const rights = { readsAll: mayRead === undefined, mayRead: mayRead ?? (() => true) };
-  return { view, instance: 'a', table, isVersioned: true, ...rights };
+  return { view, instance: 'a', table, isVersioned: true, rights };
 }
 
 const keysOf = (cursor: string | undefined) => (cursor === undefined ? undefined : parseCursor(cursor)?.keys[0]);
@@ -91,10 +94,10 @@ test('an offset is passed over in the store; a key in where is a keyed read', ()
     await datastores.edit(OPERATOR, request(aftr()));
     const whole = { name: 'a', 'ipv4-pool': ['10.0.0.0/8'], 'binding-table': { binding: many(3_000) } };
     await datastores.edit(OPERATOR, request(softwire(whole)));
-    const cost = async (page: Partial<PageRequest>) => {
+    const cost = async (page: Partial<PageRequest>, rights?: TableRights) => {
       const view = datastores.view('running');
       const { counted, reads } = counting(view);
-      const { rows } = await findRowPage(tableOf(counted), { ...PLAIN, ...page });
+      const { rows } = await findRowPage(tableOf(counted, rights), { ...PLAIN, ...page });
       view.close();
       return [rows.length, reads()];
     };
@@ -106,6 +109,15 @@ test('an offset is passed over in the store; a key in where is a keyed read', ()
     assert.is(found, 1);
     assert.ok(reads <= 4, `${reads} rows`);
     assert.equal(await cost({ limit: Number.POSITIVE_INFINITY }), [3_000, 3_000]);
+    assert.equal(await cost({ offset: 2_000 }, { rows: 'each', mayRead: () => true }), [10, 11 + 10], 'who sees each');
+    const none = { rows: 'none', mayRead: () => false } as const;
+    assert.equal(await cost({}, none), [0, 0], 'who sees none');
+    assert.is(await tagOf(cost({ offset: 1 }, none)), 'offset-out-of-range');
+    const seen = new Map([[numberOf('10.0.2.0/32'), true]]);
+    const one = { rows: 'some', named: { seen, others: false }, mayRead: () => assert.unreachable() as never } as const;
+    const [own, looked = 0] = await cost({}, one);
+    assert.is(own, 1);
+    assert.ok(looked <= 4, `${looked} rows for who sees one`);
   }));
 
 test(`no page has more than ${MAX_PAGE_ROWS} rows: the cursor leads on`, () =>
@@ -130,6 +142,28 @@ function sortBy(name: string): SortOrder {
   return { path: [leaf], compare: byText, locale: 'C' };
 }
 
+const EACH: TableRights = { rows: 'each', mayRead: () => true };
+const BY_GATEWAY: TableRights = {
+  rows: 'some',
+  mayRead: (node) => node.leaf('gateway-ipv6-address') !== '2001:db8::3',
+};
+
+/** Some rows, among them one that is not there, are seen or not; all others as `others` says. */
+function named(others: boolean, below: (limit: number) => number): TableRights {
+  const keys = Array.from({ length: 20 }, () => `192.0.2.${below(64) * 3}/32`);
+  const seen = new Map(keys.map((key) => [numberOf(key), below(2) === 0]));
+  const mayRead = (node: DataNode) => {
+    const entry = node.schema.kind === 'list' ? node : node.parent;
+    return seen.get(numberOf(entry?.leaf('ipv4-prefix') ?? '')) ?? others;
+  };
+  return { rows: 'some', named: { seen, others }, mayRead };
+}
+
+function numberOf(key: string): number {
+  const prefix = parseIpv4Prefix(key);
+  return prefix ? prefixNumber(prefix.address, prefix.length) : -1;
+}
+
 test(`random pages are those of the list at hand, seed ${seed}`, async () => {
   const next = random();
   const below = (limit: number) => next() % limit;
@@ -147,8 +181,8 @@ test(`random pages are those of the list at hand, seed ${seed}`, async () => {
     for (let round = 0; round < 400; round++) {
       const view = datastores.view(pick(['running', 'candidate']));
       const entries = [...view.bindings('a')].map((row) => bindingToNode(list, row));
-      const isSeen = pick([undefined, (node: DataNode) => node.leaf('gateway-ipv6-address') !== '2001:db8::3']);
-      const visible = isSeen ? entries.filter(isSeen) : entries;
+      const rights = pick([WHOLE, EACH, BY_GATEWAY, named(true, below), named(false, below)]);
+      const visible = rights.rows === 'some' ? entries.filter(rights.mayRead) : entries;
       const wanted = `d${below(8)}`;
       const page: PageRequest = {
         list,
@@ -174,11 +208,11 @@ test(`random pages are those of the list at hand, seed ${seed}`, async () => {
         ];
       } catch (error) {
         if (!(error instanceof ManagementError)) throw error;
-        assert.is(await tagOf(findRowPage(tableOf(view, isSeen), asked)), error.appTag, told);
+        assert.is(await tagOf(findRowPage(tableOf(view, rights), asked)), error.appTag, told);
         view.close();
         continue;
       }
-      const found = await findRowPage(tableOf(view, isSeen), asked);
+      const found = await findRowPage(tableOf(view, rights), asked);
       const { remaining, next: behind, previous } = found.marks;
       const numbers = found.rows.map(({ number }) => formatNumber(number));
       assert.equal([numbers, remaining !== undefined, keysOf(behind), keysOf(previous)], expected, told);

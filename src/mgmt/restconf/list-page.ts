@@ -76,13 +76,14 @@ async function readRows(
   steps: readonly PathStep[],
   page: PageRequest,
 ): Promise<ListPage> {
-  const { view, readsAll, mayRead } = moment;
+  const { view } = moment;
   const parents = steps.slice(0, -1);
   const table = readableNode(moment, parents);
   if (!table) throw notFound(`there is no ${printDataPath(steps)}`);
   const instance = rowInstance(table);
   const isVersioned = wanted.datastore === 'running';
-  const { rows, marks } = await findRowPage({ view, instance, table, readsAll, mayRead, isVersioned }, page);
+  const rights = moment.ofRows(table);
+  const { rows, marks } = await findRowPage({ view, instance, table, rights, isVersioned }, page);
   const reading = await moment.open(wanted, withRows(view, rows));
   return { reading, entries: marked(targetNodes(reading, steps), marks) };
 }

@@ -29,6 +29,8 @@ import { decode, parseDataPath } from './resource-path.ts';
 export type Method = 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export type Resource =
+  /** The server in general (RFC 9110 §9.3.7). */
+  | { readonly kind: 'server' }
   /** `{+restconf}` itself, §3.3. */
   | { readonly kind: 'api' }
   | { readonly kind: 'yang-library-version' }
@@ -203,6 +205,7 @@ function originOf(authority: string): string {
 function parseResource(path: string, schema: Schema, check: ValueCheck): Resource {
   // One slash at the end is forgiven.
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  if (path === '*') return { kind: 'server' };
   if (trimmed === ROOT) return { kind: 'api' };
   if (trimmed === OPENAPI) return { kind: 'openapi' };
   if (path === HOST_META) return { kind: 'host-meta' };
@@ -285,6 +288,8 @@ function parseOperation(segments: readonly string[], schema: Schema): Resource {
 export function allowedMethods(resource: Resource): readonly Method[] {
   if (datastoreOf(resource)?.isEditable === false) return READ_METHODS;
   switch (resource.kind) {
+    case 'server':
+      return ['OPTIONS'];
     case 'operation':
     case 'action':
       return ['OPTIONS', 'POST'];
@@ -303,12 +308,18 @@ export function allowedMethods(resource: Resource): readonly Method[] {
  * Header fields that tell a client what the resource can do (§4.1, RFC 5789 §3.1). What `allowedMethods` has more is for a 400 that says
  * what is wrong: a list without its keys is edited by its entries, and a key leaf not at all.
  */
-export function allowHeaders(resource: Resource): Record<string, string> {
+function allowHeaders(resource: Resource): Record<string, string> {
   const isFixed = resource.kind === 'data' && (isWholeList(resource) || resource.schema.isKey);
   const allowed = isFixed ? READ_METHODS : allowedMethods(resource);
   const allow = { allow: allowed.join(', ') };
   if (!allowed.includes('PATCH')) return allow;
   return { ...allow, 'accept-patch': PATCH_TYPES };
+}
+
+/** What OPTIONS says: of the server in general, all that any resource takes. */
+export function optionsHeaders(resource: Resource): Record<string, string> {
+  if (resource.kind !== 'server') return allowHeaders(resource);
+  return { allow: METHODS.join(', '), 'accept-patch': PATCH_TYPES };
 }
 
 function methodNotAllowed(method: string, resource: Resource): RestconfFault {

@@ -41,7 +41,7 @@ import { refuseConnection } from './refusals.ts';
 import type { Reply } from './reply.ts';
 import { errorReply, statusOf, toManagementError } from './reply.ts';
 import type { RestconfRequest } from './request.ts';
-import { allowHeaders, HOST_META, isOperationPath, parseRequest, splitTarget } from './request.ts';
+import { HOST_META, isOperationPath, optionsHeaders, parseRequest, splitTarget } from './request.ts';
 import type { Sender } from './send.ts';
 import { send } from './send.ts';
 import type { TaggedText } from './text-reply.ts';
@@ -309,7 +309,7 @@ class RestconfFace {
   #handle({ caller, value, body = new Uint8Array() }: Admitted): Reply | Promise<Reply> {
     const { resource, method, replyEncoding } = value;
     const { operations } = this.#options;
-    if (method === 'OPTIONS') return { status: 200, headers: allowHeaders(resource) };
+    if (method === 'OPTIONS') return { status: 200, headers: optionsHeaders(resource) };
     switch (resource.kind) {
       case 'api':
         return apiResource(replyEncoding);

@@ -238,6 +238,20 @@ test('R05: OPTIONS of each kind of resource says what it takes, and no more', ()
     }
   }));
 
+test('R05: OPTIONS * is answered for the server as a whole, over both versions, to users; nothing else is asked of it (RFC 9110 §9.3.7)', () =>
+  program.run(async ({ curl }) => {
+    for (const version of ['--http1.1', '--http2']) {
+      const more = ['--request-target', '*', version];
+      const { status, headers, body } = await curl('', { method: 'OPTIONS', more });
+      assert.equal([status, headers.allow, body], [200, 'GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE', ''], version);
+      assert.match(headers['accept-patch'] ?? '', 'application/yang-patch+json');
+      assert.is((await curl('', { method: 'OPTIONS', user: '', more })).status, 401, version);
+    }
+    // HTTP/2 has no such request (RFC 9113 §8.3.1): its library ends the stream.
+    const got = await curl('', { more: ['--request-target', '*', '--http1.1'] });
+    assert.equal([got.status, got.tag, got.headers.allow], [405, 'operation-not-supported', 'OPTIONS']);
+  }));
+
 test('R30 R47: advertise-routes is to a user what any other operation is', () =>
   program.run(async ({ curl }) => {
     for (const path of ['gi-4over6:advertise-routes', 'gi-4over6:advertise-routes/', 'gi-4over6%3Aadvertise-routes']) {

@@ -376,6 +376,44 @@ test(
 );
 
 test(
+  'R65: who sees each binding has pages and counts as who sees all; who sees some by their prefixes has a list of these',
+  run(async (box) => {
+    const guest = async (query: string) => shownIn((await box.curl(`${LIST}?${query}`, { user: GUEST })).body);
+    for (const query of ['limit=3&offset=5', 'limit=3', "where=description='d3'", 'sort-by=description&limit=3']) {
+      assert.equal(await guest(query), await page(box, query), query);
+    }
+    const path = (end: string) =>
+      `<path xmlns:gi="urn:gi-4over6">/gi:softwire/gi:aftr${end}</path><access-operations>read</access-operations>`;
+    const permit = (name: string, end: string) =>
+      `<rule><name>${name}</name>${path(end)}<action>permit</action></rule>`;
+    const deny = (name: string, end: string) => `<rule><name>${name}</name>${path(end)}<action>deny</action></rule>`;
+    const row = (octet: number) => `/gi:binding-table/gi:binding[gi:ipv4-prefix='192.0.2.${octet}/32']`;
+    const rules = (...all: readonly string[]) =>
+      box.done(
+        edit(`<nacm xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-acm" xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0"><rule-list nc:operation="replace"><name>guest</name><group>guest</group>
+      ${all.join('')}<rule><name>read</name><access-operations>read</access-operations><action>permit</action></rule></rule-list></nacm>`),
+      );
+    await rules(deny('words', '/gi:binding-table/gi:binding/gi:description'));
+    assert.equal(await guest('limit=3&offset=5'), await page(box, 'limit=3&offset=5'), 'each');
+    assert.equal((await guest("where=description='d3'")).entries, '');
+    assert.equal((await guest('sort-by=description&limit=3')).entries, '0 1 2');
+    await rules(
+      permit('a', row(4)),
+      permit('b', row(9)),
+      permit('c', row(77)),
+      deny('all', '/gi:binding-table/gi:binding'),
+    );
+    assert.equal(await guest(''), { entries: '4 9', marks: {} });
+    assert.equal((await guest('offset=1')).entries, '9');
+    assert.equal((await guest('direction=backwards&limit=1')).entries, '9');
+    assert.is((await box.curl(`${LIST}?offset=3`, { user: GUEST })).status, 416);
+    await rules(deny('all', '/gi:binding-table/gi:binding'));
+    assert.equal(await guest('limit=4'), { entries: '', marks: {} });
+    assert.is((await box.curl(`${LIST}?offset=1`, { user: GUEST })).status, 416);
+  }),
+);
+
+test(
   'R65: the capabilities say it',
   run(async ({ curl }) => {
     const { body } = await curl('/restconf/data/ietf-restconf-monitoring:restconf-state/capabilities');

@@ -89,6 +89,7 @@ const badPaths = [
   ['POST', `${AFTR}/lookup/input`, 400, 'invalid-value', 'below an action'],
   ['POST', '/restconf/operations/ietf-netconf:get-config', 404, 'invalid-value', 'an operation of NETCONF only'],
   ['POST', '/restconf/operations/x/y', 404, 'invalid-value', 'below an operation'],
+  ['GET', '*', 405, 'operation-not-supported', 'what is asked of the server in general'],
   ['DELETE', '/restconf/data', 405, 'operation-not-supported', 'DELETE of the datastore'],
   ['POST', '/restconf', 405, 'operation-not-supported', 'POST to the API'],
   ['POST', `${AFTR}/enabled`, 405, 'operation-not-supported', 'POST to a leaf'],

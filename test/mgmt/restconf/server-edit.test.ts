@@ -126,6 +126,46 @@ test('PUT of a container, a leaf and the datastore', () =>
     assert.equal(await entries(box), [B]);
   }));
 
+const ICMP = `${AFTR}/icmp-policy/icmpv4-errors`;
+const rate = (value: number) => ({ 'gi-4over6:icmpv4-rate': value });
+const rates = { 'gi-4over6:icmpv4-errors': { 'icmpv4-rate': 7 } };
+const withPatch = { 'ietf-yang-patch:yang-patch': { 'patch-id': 'p', edit: [mergeOf('/icmpv4-rate', rate(7))] } };
+
+function mergeOf(target: string, value: unknown): Record<string, unknown> {
+  return { 'edit-id': 'e', operation: 'merge', target, value };
+}
+
+/** Edits below two containers without presence that hold nothing; what stands there afterwards is the same. */
+const BELOW_NOTHING: readonly (readonly [how: string, path: string, CurlOptions, status: number])[] = [
+  ['PUT of a leaf', `${ICMP}/icmpv4-rate`, { method: 'PUT', body: JSON.stringify(rate(7)) }, 201],
+  ['PUT of a container', ICMP, { method: 'PUT', body: JSON.stringify(rates) }, 204],
+  ['POST', ICMP, { method: 'POST', body: JSON.stringify(rate(7)) }, 201],
+  ['PATCH', ICMP, { method: 'PATCH', body: JSON.stringify(rates) }, 204],
+  [
+    'YANG Patch',
+    ICMP,
+    { method: 'PATCH', body: JSON.stringify(withPatch), headers: ['Content-Type: application/yang-patch+json'] },
+    200,
+  ],
+];
+
+for (const [how, path, options, status] of BELOW_NOTHING) {
+  test(`RFC 7950 §7.5.1: ${how} below containers that are there since they always are`, () =>
+    program.run(async ({ curl }) => {
+      assert.equal(JSON.parse((await curl(ICMP)).body), { 'gi-4over6:icmpv4-errors': {} });
+      const reply = await curl(path, options);
+      assert.is(reply.status, status, reply.body);
+      assert.equal(JSON.parse((await curl(ICMP)).body), rates);
+      assert.is(
+        (await curl(path.replace('aftr=a', 'aftr=b'), options)).status,
+        404,
+        'no entry of a list is always there',
+      );
+      assert.is((await curl(ICMP, { method: 'DELETE' })).status, 204);
+      assert.is((await curl(ICMP, { method: 'DELETE' })).status, 409, 'there is nothing to delete');
+    }));
+}
+
 test('PATCH merges and never creates its target', () =>
   program.run(async (box) => {
     const { curl } = box;
