@@ -55,8 +55,9 @@ export class NaiveEngine {
     const isOn = ({ instance }: { readonly instance: NaiveInstance }): boolean => instance.isEnabled;
     const [rows, shared] = [table.rows.filter(isOn), table.shared.filter(isOn)];
     const instances = table.instances.filter(({ isEnabled }) => isEnabled);
-    // The longest first: the first that holds an address is the longest match.
-    const longestFirst = rows.toSorted((a, b) => b.prefix.length - a.prefix.length);
+    // The longest first: the first that holds an address is the longest match, of gateways that share it the first one.
+    const place = ({ instance }: { readonly instance: NaiveInstance }): number => table.instances.indexOf(instance);
+    const longestFirst = rows.toSorted((a, b) => b.prefix.length - a.prefix.length || place(a) - place(b));
     this.#table = { ...table, instances, shared, rows: longestFirst };
     if (steps) this.counts.step(steps.filter(({ row }) => isOn(row)));
     else this.counts.follow({ ...table, rows, shared });
