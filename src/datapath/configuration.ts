@@ -58,6 +58,8 @@ export interface InstancePlan extends IcmpPlan {
   readonly pools: readonly Ipv4Prefix[];
   /** What a gateway serves: each is a row of its table. */
   readonly servedPrefixes: readonly Ipv4Prefix[];
+  /** How many of these, the first ones, it is configured to serve; the others it learned. */
+  readonly configuredPrefixes: number;
   /** Addresses of an AFTR that subscribers share by port sets. */
   readonly sharedAddresses: readonly SharedAddress[];
 }
@@ -70,12 +72,17 @@ export interface IcmpPlan {
   readonly icmpv6Burst: number;
 }
 
-/** The instances of one role. */
-export function planInstances(role: Role, configuration: Configuration): readonly InstancePlan[] {
-  return role === 'gateway' ? configuration.gateway.map(planGateway) : configuration.aftr.map(planAftr);
+/** The instances of one role; `configured` is the configuration without what gateways learned to serve. */
+export function planInstances(
+  role: Role,
+  configuration: Configuration,
+  configured = configuration,
+): readonly InstancePlan[] {
+  if (role === 'aftr') return configuration.aftr.map(planAftr);
+  return configuration.gateway.map((gateway, i) => planGateway(gateway, configured.gateway[i] ?? gateway));
 }
 
-function planGateway(gateway: Gateway): InstancePlan {
+function planGateway(gateway: Gateway, configured: Gateway): InstancePlan {
   const { ipv6Address, aftrIpv6Address } = gateway;
   const isReady = gateway.enabled && ipv6Address !== undefined;
   return {
@@ -87,6 +94,7 @@ function planGateway(gateway: Gateway): InstancePlan {
     countsBindings: false,
     pools: [],
     servedPrefixes: gateway.servedPrefix.map(({ ipv4Prefix }) => ipv4Prefix),
+    configuredPrefixes: configured.servedPrefix.length,
     sharedAddresses: [],
   };
 }
@@ -102,13 +110,21 @@ function planAftr(aftr: Aftr): InstancePlan {
     countsBindings: aftr.bindingCounters,
     pools: aftr.ipv4Pool,
     servedPrefixes: [],
+    configuredPrefixes: 0,
     sharedAddresses: aftr.bindingTable.sharedAddress,
   };
 }
 
 type TunnelPlan = Omit<
   InstancePlan,
-  'forwards' | 'locals' | 'remote' | 'countsBindings' | 'pools' | 'servedPrefixes' | 'sharedAddresses'
+  | 'forwards'
+  | 'locals'
+  | 'remote'
+  | 'countsBindings'
+  | 'pools'
+  | 'servedPrefixes'
+  | 'configuredPrefixes'
+  | 'sharedAddresses'
 >;
 
 function planTunnel(tunnel: Gateway | Aftr): TunnelPlan {

@@ -114,7 +114,7 @@ export class Engine {
       budget,
     });
     this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals, gateways);
-    this.#stages = new Stages(memory.role, this.#table, capacity);
+    this.#stages = new Stages(memory.role, this.#table, this.#softwires, capacity);
     this.#fastPath = new FastPath(memory, capacity, {
       table: this.#table,
       softwires: this.#softwires,

@@ -30,7 +30,7 @@ import { inSlices } from '../state/row-changes.ts';
 import { prefixNumber } from '../state/rows.ts';
 import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
-import type { WantedRow } from './forwarding.ts';
+import type { WantedRow } from './table.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Allocate } from './memory.ts';
 
@@ -150,7 +150,7 @@ export class Follower {
       const configured = readConfiguration(this.#store.configuration());
       const withAftrs = withLearnedAftrs(configured, (gateway) => this.#store.learnedAftr(gateway));
       this.#configuration = withServed(withAftrs, this.#store.served());
-      this.#setInstances();
+      this.#setInstances(withAftrs);
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
       this.#isBehind = isWhole;
       await this.#synchronizeGateways();
@@ -165,9 +165,10 @@ export class Follower {
     return treeChanged;
   }
 
-  #setInstances(): void {
+  /** `configured` is the configuration without what gateways learned to serve. */
+  #setInstances(configured: Configuration): void {
     for (const role of ROLES) {
-      const plans = planInstances(role, this.#configuration);
+      const plans = planInstances(role, this.#configuration, configured);
       if (plans.length > 0 && !this.#forwarding.has(role)) {
         const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY + MAX_PORT_SETS;
         this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#allocate));
@@ -178,8 +179,7 @@ export class Follower {
   }
 
   async #synchronizeGateways(): Promise<void> {
-    const gateways = this.#forwarding.get('gateway');
-    await gateways?.synchronize(gateways.wantedServedPrefixes(), pause);
+    await this.#forwarding.get('gateway')?.synchronizeServedPrefixes(pause);
   }
 
   async #synchronizeBindings(): Promise<void> {

@@ -14,7 +14,6 @@ import type {
   BindingCounters,
   InstanceCounters,
   InstanceLearned,
-  LearnedPathMtu,
   SourceRefusal,
   TraceResult,
   TraceRow,
@@ -38,8 +37,7 @@ import { swapWord } from './memory.ts';
 import { Numbers } from './numbers.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { PACKET_MAX } from './packet-device.ts';
-import type { LearnedMtu } from './path-mtus.ts';
-import { PathMtus } from './path-mtus.ts';
+import { PathMtus, smallestOfEach } from './path-mtus.ts';
 import { isShared } from './port-sets.ts';
 import { STORE_OCTETS } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
@@ -48,13 +46,14 @@ import type { RoleObservation } from './role-observation.ts';
 import { observeRole } from './role-observation.ts';
 import { rowAnswer } from './row-answer.ts';
 import { RowStatistics } from './row-statistics.ts';
+import { ServedPrefixes } from './served-prefixes.ts';
 import type { WantedSharedAddress } from './shared-addresses.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
 import type { Refusals } from './source-refusals.ts';
 import { SourceRefusals } from './source-refusals.ts';
-import type { Target } from './table.ts';
+import type { Target, WantedRow } from './table.ts';
 import { Table } from './table.ts';
 import { tracePacket } from './trace.ts';
 import { ViolationLog } from './violation-log.ts';
@@ -67,12 +66,6 @@ export interface ForwardingMemory {
   readonly epochs: SharedArrayBuffer;
   readonly watch: SharedArrayBuffer;
   readonly workers: number;
-}
-
-/** One row as it is wanted: a served prefix, or a binding. */
-export interface WantedRow {
-  readonly prefix: Ipv4Prefix;
-  readonly target: Target;
 }
 
 interface Tunnel {
@@ -90,6 +83,7 @@ export class Forwarding {
   readonly memory: ForwardingMemory;
   readonly table: Table;
   readonly #shared: SharedAddresses;
+  readonly #served: ServedPrefixes;
   /** Of an AFTR. */
   readonly #statistics: RowStatistics | undefined;
   readonly #epochs: Epochs;
@@ -120,6 +114,7 @@ export class Forwarding {
     this.#epochs = new Epochs(workers);
     this.table = new Table(capacity, this.#epochs, allocate);
     this.#shared = new SharedAddresses(this.table);
+    this.#served = new ServedPrefixes(this.table);
     this.#softwires = new Softwires(allocate);
     this.#own = new OwnAddresses(allocate);
     const counters = new Counters(workers);
@@ -299,13 +294,21 @@ export class Forwarding {
     }
   }
 
-  /** The rows of all served prefixes. */
-  *wantedServedPrefixes(): Generator<WantedRow> {
-    for (const plan of this.#plans) {
-      const [tunnel] = this.#tunnels.get(plan.name) ?? [];
-      if (!tunnel || !plan.remote) continue;
-      const target = { remote: plan.remote, softwire: tunnel.softwire };
-      for (const prefix of plan.servedPrefixes) yield { prefix, target };
+  /** Makes the rows of a gateway role those of all served prefixes, as `synchronize`. */
+  async synchronizeServedPrefixes(pause: () => Promise<void>): Promise<void> {
+    this.#refused = await this.#served.synchronize(this.#wantedServedPrefixes(), pause);
+  }
+
+  /** What gateways are configured for comes first, so that packets leave by it. */
+  *#wantedServedPrefixes(): Generator<WantedRow> {
+    for (const isConfigured of [true, false]) {
+      for (const { name, remote, servedPrefixes, configuredPrefixes: count } of this.#plans) {
+        const [tunnel] = this.#tunnels.get(name) ?? [];
+        if (!tunnel || !remote) continue;
+        const target = { remote, softwire: tunnel.softwire };
+        const prefixes = isConfigured ? servedPrefixes.slice(0, count) : servedPrefixes.slice(count);
+        for (const prefix of prefixes) yield { prefix, target };
+      }
     }
   }
 
@@ -469,16 +472,6 @@ export class Forwarding {
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
     }
   }
-}
-
-/** By far end: an AFTR may reach one from several addresses. */
-function smallestOfEach(mtus: readonly LearnedMtu[]): LearnedPathMtu[] {
-  const found = new Map<string, number>();
-  for (const { remote, mtu } of mtus) {
-    const address = formatIpv6(remote);
-    found.set(address, Math.min(mtu, found.get(address) ?? mtu));
-  }
-  return [...found].map(([remote, mtu]) => ({ remote, mtu }));
 }
 
 function refusalOf({ count, lastMs, lastIpv4Source }: Refusals, nowMs: number): SourceRefusal {

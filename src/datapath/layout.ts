@@ -9,6 +9,8 @@
  *                                                instance << 22   5 prefix   6 next row of a chain of gateways or of the
  *                                                rows of one   7 previous or first other row of the gateway
  *                                                (gateway-index.ts); instance, 6 and 7 at an AFTR only
+ *     row at a gateway                           6 row of another gateway that serves the same addresses
+ *                                                (served-prefixes.ts); in row 0: whether any row has another
  *     row of a shared address                    0-3 all ones   4 SHARED_FLAG | prefix length << 16   5 prefix
  *                                                6 psid-offset | psid-length << 8   7 its port sets
  *     port sets, blocks                          four bits of the PSID a level, highest first: a block, then a row;
@@ -35,6 +37,7 @@ export const ROW_PREFIX = 5;
 export const ROW_PSID_BITS = 6;
 export const ROW_PORT_SETS = 7;
 export const ROW_NEXT = 6;
+export const ROW_OTHER = 6;
 export const ROW_PREVIOUS = 7;
 export const ROW_OTHERS = 7;
 export const SOFTWIRE_MASK = 0xffff;

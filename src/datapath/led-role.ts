@@ -24,7 +24,7 @@ export function ledRole(packet: Uint8Array, memoryOf: (role: Role) => EngineMemo
   if (version !== 4 || packet.length < IPV4_HEADER_LEN) return undefined;
   if (aftr && new Softwires(aftr.softwires).poolSoftwire(ipv4.destination(packet, 0)) !== 0) return 'aftr';
   if (!gateway) return undefined;
-  const lookups = new Lookups(new TableReader(gateway.table), new Softwires(gateway.softwires));
+  const lookups = new Lookups('gateway', new TableReader(gateway.table), new Softwires(gateway.softwires));
   return [ipv4.destination(packet, 0), ipv4.source(packet, 0)].some((address) => lookups.rowOf(address) !== 0)
     ? 'gateway'
     : undefined;

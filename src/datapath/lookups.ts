@@ -3,34 +3,45 @@
  * slow path, which looks everything up again.
  */
 
-import { ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
+import type { Role } from './engine.ts';
+import { ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
 import { sameFourWords } from './memory.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
 import { IPV6_DESTINATION, IPV6_SOURCE } from './wire/ipv6.ts';
 
 export class Lookups {
+  readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
 
-  constructor(table: TableReader, softwires: Softwires) {
+  constructor(role: Role, table: TableReader, softwires: Softwires) {
+    this.#isGateway = role === 'gateway';
     this.#table = table;
     this.#softwires = softwires;
   }
 
-  /** Row of an address; 0 also while the softwire of the row is being taken out of use. */
+  /** Row of an address; 0 also while the softwire of the row is being taken out of use, and no other gateway serves it. */
   rowOf(address: number): number {
-    const row = this.#table.lookup(address);
-    return row !== 0 && this.#softwires.isEnabled(this.softwireOf(row)) ? row : 0;
+    let row = this.#table.lookup(address);
+    while (row !== 0 && !this.#softwires.isEnabled(this.softwireOf(row))) row = this.#otherThan(row);
+    return row;
+  }
+
+  /** The row by which one gateway of several serves an address; 0 when it does not. */
+  rowOfInstance(address: number, instance: number): number {
+    let row = this.rowOf(address);
+    while (row !== 0 && this.#softwires.instance(this.softwireOf(row)) !== instance) row = this.#otherThan(row);
+    return row;
+  }
+
+  /** At a gateway, the next row for the addresses of this one (served-prefixes.ts). */
+  #otherThan(row: number): number {
+    return this.#isGateway ? (this.#table.rows[(row << ROW_SHIFT) + ROW_OTHER] ?? 0) : 0;
   }
 
   softwireOf(row: number): number {
     return (this.#table.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
-  }
-
-  leadsToInstance(address: number, instance: number): boolean {
-    const row = this.rowOf(address);
-    return row !== 0 && this.#softwires.instance(this.softwireOf(row)) === instance;
   }
 
   /** Whether the outer source of the packet at `outer` is the remote address of a row. */

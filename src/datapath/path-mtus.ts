@@ -15,6 +15,8 @@
  * one that reports without end keeps at most one entry in a full set from others.
  */
 
+import { formatIpv6 } from '../address.ts';
+import type { LearnedPathMtu } from '../control.ts';
 import { MAX_SOFTWIRES, ROW_SHIFT, SOFTWIRE_MASK, SOFTWIRE_PAYLOAD_MTU, SOFTWIRE_SHIFT } from './layout.ts';
 import type { Softwires } from './softwires.ts';
 import { tryLock, unlock } from './spin-lock.ts';
@@ -199,4 +201,14 @@ export class PathMtus {
 
 function tenths(ms: number): number {
   return Math.floor(ms / 100);
+}
+
+/** By far end: an AFTR may reach one from several addresses. */
+export function smallestOfEach(mtus: readonly LearnedMtu[]): LearnedPathMtu[] {
+  const found = new Map<string, number>();
+  for (const { remote, mtu } of mtus) {
+    const address = formatIpv6(remote);
+    found.set(address, Math.min(mtu, found.get(address) ?? mtu));
+  }
+  return [...found].map(([remote, mtu]) => ({ remote, mtu }));
 }

@@ -153,7 +153,7 @@ export class SlowPath {
   constructor(parts: SlowPathParts) {
     this.#isGateway = parts.role === 'gateway';
     this.#softwires = parts.softwires;
-    this.#lookups = new Lookups(parts.table, parts.softwires);
+    this.#lookups = new Lookups(parts.role, parts.table, parts.softwires);
     this.#own = parts.own;
     this.#encapsulation = parts.encapsulation;
     this.#echo = new Echo(parts.softwires, parts.pathMtus, parts.encapsulation);
@@ -221,7 +221,8 @@ export class SlowPath {
       packet.row = found;
       packet.softwire = this.#lookups.softwireOf(found);
     }
-    if (this.#isGateway && this.#lookups.leadsToInstance(destination, this.#softwires.instance(packet.softwire))) {
+    const instance = this.#softwires.instance(packet.softwire);
+    if (this.#isGateway && this.#lookups.rowOfInstance(destination, instance) !== 0) {
       this.#replies.sendError(batch, packet.k, at, HOST_UNREACHABLE, 0, packet.softwire, NO_ROW);
       return DROP_LOOP_PREVENTED;
     }
@@ -348,12 +349,12 @@ export class SlowPath {
     const destination = ipv4.destination(buf, packet.at);
     const instance = this.#softwires.instance(packet.softwire);
     const isOwn = destination === this.#softwires.ipv4Address(packet.softwire);
-    packet.row = this.#lookups.rowOf(destination);
-    if (packet.row === 0 && !isOwn) return DROP_OUTSIDE_SERVED_PREFIX;
-    if (packet.row !== 0 && this.#softwires.instance(this.#lookups.softwireOf(packet.row)) !== instance) {
-      return DROP_ENDPOINT_MISMATCH;
+    packet.row = this.#lookups.rowOfInstance(destination, instance);
+    if (packet.row === 0) {
+      if (this.#lookups.rowOf(destination) !== 0) return DROP_ENDPOINT_MISMATCH;
+      if (!isOwn) return DROP_OUTSIDE_SERVED_PREFIX;
     }
-    if (this.#lookups.leadsToInstance(ipv4.source(buf, packet.at), instance)) return DROP_LOOP_PREVENTED;
+    if (this.#lookups.rowOfInstance(ipv4.source(buf, packet.at), instance) !== 0) return DROP_LOOP_PREVENTED;
     if (!this.#passesEcn(packet, instance)) return DROP_ECN;
     if (this.#isDenied(buf, packet.at, packet.softwire)) return DROP_ICMP_DENIED;
     return isOwn ? this.#throughTunnelToItself(batch, packet) : this.#toIpv4(batch, packet);

@@ -5,6 +5,7 @@
  *   1. side and addresses of each packet    2. words of the /24s
  *   3. words of the /28s    4. words of the addresses, each only where the word before leads to a block
  *   5. softwires of the rows, which brings the rows into the cache
+ *   6. where port sets or several gateways share addresses: which of them it is
  *
  * Its loops call nothing that is not put in their place, keep the arrays in locals, and go on by four packets: the compiler
  * looks at an array once a turn of a loop, and the processor, which looks ahead some two hundred instructions, finds more
@@ -14,16 +15,20 @@
 import type { Batch } from './batch.ts';
 import type { Role } from './engine.ts';
 import * as layout from './layout.ts';
+import * as memory from './memory.ts';
 import * as plain from './plain.ts';
 import { portSetRow } from './port-sets.ts';
 import { plainPort } from './ports.ts';
+import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
 
 // Constants of this file, because what is imported is looked at again at each access (see fast-path.ts).
-const { BLOCK_SHIFT, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK } = layout;
+const { BLOCK_SHIFT, ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_LOCAL, SOFTWIRE_MASK, SOFTWIRE_SHIFT } = layout;
+const { sameFourWords } = memory;
 const { DESTINATION_WORD, OUTER_LEN, OUTER_WORDS, SOURCE_WORD } = plain;
 /** Packets of one turn of a loop. */
 const TURN = 4;
+const OUTER_DESTINATION = 6;
 const INNER_SOURCE = OUTER_WORDS + SOURCE_WORD;
 const INNER_DESTINATION = OUTER_WORDS + DESTINATION_WORD;
 
@@ -34,14 +39,16 @@ export class Stages {
   hasShared = false;
   readonly #isGateway: boolean;
   readonly #table: TableReader;
+  readonly #templates: Int32Array;
   /** Looked-up addresses of a batch as words of the packet: the address in the table, and the other one. */
   readonly #keys: Int32Array;
   readonly #otherKeys: Int32Array;
 
   /** For batches of up to `capacity` packets. */
-  constructor(role: Role, table: TableReader, capacity: number) {
+  constructor(role: Role, table: TableReader, softwires: Softwires, capacity: number) {
     this.#isGateway = role === 'gateway';
     this.#table = table;
+    this.#templates = softwires.words;
     this.softwires = new Int32Array(capacity);
     this.#keys = new Int32Array(capacity);
     this.#otherKeys = new Int32Array(capacity);
@@ -59,6 +66,7 @@ export class Stages {
     else otherRows.fill(0, 0, count);
     this.hasShared = this.#readRows(rows, count) < 0;
     if (this.hasShared) this.#choosePortSets(batch);
+    if (this.#isGateway && this.#table.rows[ROW_OTHER] !== 0) this.#chooseGateways(batch);
   }
 
   /** 0 when no packet has another address to look up. */
@@ -168,6 +176,26 @@ export class Stages {
       all |= word | word1 | word2 | word3;
     }
     return all;
+  }
+
+  /** From rows of gateways that packets leave through to those of the gateways that packets came to, where these serve them. */
+  #chooseGateways({ words, at, sides, rows, count }: Batch): void {
+    const tableRows = this.#table.rows;
+    const templates = this.#templates;
+    const { softwires } = this;
+    for (let k = 0; k < count; k++) {
+      if (sides[k] === 4) continue;
+      const local = ((at[k] ?? 0) >> 2) + OUTER_DESTINATION;
+      let row = rows[k] ?? 0;
+      let s = softwires[k] ?? 0;
+      while (row !== 0 && !sameFourWords(words, local, templates, (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL)) {
+        row = tableRows[(row << ROW_SHIFT) + ROW_OTHER] ?? 0;
+        s = (tableRows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
+      }
+      if (row === 0) continue;
+      rows[k] = row;
+      softwires[k] = s;
+    }
   }
 
   /** From rows of shared addresses to those of port sets; 0, for the slow path, where no port is plain to see. */

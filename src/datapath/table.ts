@@ -75,6 +75,12 @@ export interface Target {
   readonly softwire: number;
 }
 
+/** One row as it is wanted: a served prefix of a gateway, or a binding. */
+export interface WantedRow {
+  readonly prefix: Ipv4Prefix;
+  readonly target: Target;
+}
+
 /** Who is told of rows that lead to a gateway: those of shared addresses do not. */
 export interface RowWatcher {
   /** A row was written that nothing leads to yet. */
@@ -179,16 +185,18 @@ export class Table extends TableReader {
 
   /** Makes a written row that of its prefix, and gives back the one that was there. */
   place(row: number, prefix: number, length: number): void {
+    const old = this.swap(row, prefix, length);
+    if (old !== 0) this.retireRow(old);
+  }
+
+  /** Makes a written row that of its prefix; the one that was there, to be given back by `retireRow`, or 0. */
+  swap(row: number, prefix: number, length: number): number {
     const old = this.#index.find(prefix, length);
     if (old !== 0) this.#index.remove(prefix, length);
     this.#index.add(row, prefix, length);
     this.#paint(prefix, length, old, row);
-    if (old !== 0) this.#replace(old, row);
-  }
-
-  #replace(old: number, row: number): void {
-    if (!isShared(this, old) && !isShared(this, row)) this.watcher?.replaced(old, row);
-    this.retireRow(old);
+    if (old !== 0 && !isShared(this, old) && !isShared(this, row)) this.watcher?.replaced(old, row);
+    return old;
   }
 
   /** Gives back a row that nothing leads to any more. */
@@ -202,7 +210,7 @@ export class Table extends TableReader {
     const row = this.#index.find(prefix, length);
     if (row === 0) return false;
     this.#index.remove(prefix, length);
-    this.#paint(prefix, length, row, this.#covering(prefix, length));
+    this.#paint(prefix, length, row, this.covering(prefix, length));
     if (length > 28) this.#collapse(this.blocks, this.#blockWord(prefix));
     if (length > 24) this.#collapse(this.first, prefix >>> 8);
     this.retireRow(row);
@@ -221,8 +229,8 @@ export class Table extends TableReader {
     return row;
   }
 
-  /** Row of the longest shorter prefix that holds this one. */
-  #covering(prefix: number, length: number): number {
+  /** Row of the longest shorter prefix that holds this one; 0 when none does. */
+  covering(prefix: number, length: number): number {
     for (let shorter = length - 1; shorter > 0; shorter--) {
       if (!this.#index.hasLength(shorter)) continue;
       const row = this.#index.find((prefix & ipv4Mask(shorter)) >>> 0, shorter);

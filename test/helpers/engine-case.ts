@@ -133,9 +133,9 @@ export class EngineUnderTest {
     this.forwarding.setInstances(planInstances(this.#role, configuration));
     const removeUnshared = this.forwarding.putSharedAddresses();
     const rows = bindings.map(({ instance, text }) => this.forwarding.wantedBinding(instance, binding(text)));
-    const wanted =
-      this.#role === 'gateway' ? this.forwarding.wantedServedPrefixes() : rows.filter((row) => row !== undefined);
-    await this.forwarding.synchronize(wanted, () => Promise.resolve());
+    const wanted = rows.filter((row) => row !== undefined);
+    if (this.#role === 'gateway') await this.forwarding.synchronizeServedPrefixes(() => Promise.resolve());
+    else await this.forwarding.synchronize(wanted, () => Promise.resolve());
     removeUnshared();
     this.forwarding.releaseNumbers();
   }

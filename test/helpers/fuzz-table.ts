@@ -104,7 +104,9 @@ function randomPrefix(role: Role, instance: NaiveInstance, next: Next): Ipv4Pref
   if (role === 'aftr' && chance(8, next)) return { address: sharedAddress(instance, next), length: 32 };
   const length = pick([16, 20, 24, 24, 27, 28, 30, 32, 32, 32], next);
   // Few third octets, so that prefixes lie in each other.
-  const address = FIRST_NET + (numberOf(instance) << 16) + ((next() % 4) << 8) + (next() & 255);
+  // What several gateways learned, each serves.
+  const net = role === 'gateway' && chance(3, next) ? next() % 3 : numberOf(instance);
+  const address = FIRST_NET + (net << 16) + ((next() % 4) << 8) + (next() & 255);
   return { address: (address & ipv4Mask(length)) >>> 0, length };
 }
 
@@ -131,8 +133,10 @@ function withPortSets(shared: NaiveShared, count: number, next: Next): NaiveShar
 
 /** With a binding in the place of what has its prefix, or its address. */
 function withRow(table: NaiveTable, row: NaiveRow): NaiveTable {
-  const rows = new Map(table.rows.map((one) => [prefixOf(one), one]));
-  rows.set(prefixOf(row), row);
+  // An AFTR has a prefix once.
+  const keyOf = (one: NaiveRow) => (one.instance.remote ? `${one.instance.name} ${prefixOf(one)}` : prefixOf(one));
+  const rows = new Map(table.rows.map((one) => [keyOf(one), one]));
+  rows.set(keyOf(row), row);
   const shared = table.shared.filter(({ address }) => row.prefix.length < 32 || address !== row.prefix.address);
   return { ...table, rows: [...rows.values()], shared };
 }

@@ -55,8 +55,9 @@ export class NaiveEngine {
     const isOn = ({ instance }: { readonly instance: NaiveInstance }): boolean => instance.isEnabled;
     const [rows, shared] = [table.rows.filter(isOn), table.shared.filter(isOn)];
     const instances = table.instances.filter(({ isEnabled }) => isEnabled);
-    // The longest first: the first that holds an address is the longest match.
-    const longestFirst = rows.toSorted((a, b) => b.prefix.length - a.prefix.length);
+    // The longest first: the first that holds an address is the longest match, of gateways that share it the first one.
+    const place = ({ instance }: { readonly instance: NaiveInstance }): number => table.instances.indexOf(instance);
+    const longestFirst = rows.toSorted((a, b) => b.prefix.length - a.prefix.length || place(a) - place(b));
     this.#table = { ...table, instances, shared, rows: longestFirst };
     if (steps) this.counts.step(steps.filter(({ row }) => isOn(row)));
     else this.counts.follow({ ...table, rows, shared });
@@ -119,7 +120,7 @@ export class NaiveEngine {
     const lead = this.#leadOf(end, inner, arrival);
     if (lead === 'waits') return HELD;
     if (typeof lead === 'string') return DROPPED;
-    if (this.#isGateway && this.#rowOf(inner.destination)?.instance === lead.instance) return DROPPED;
+    if (this.#isGateway && this.#servedBy(lead.instance, inner.destination)) return DROPPED;
     if (!this.#isGateway && isDenied(inner, lead.instance)) return DROPPED;
     if (inner.ttl === 0) return DROPPED;
     return this.#through(lead, inner.octets, arrival.nowMs, { end: 'forwarded', to: lead });
@@ -177,9 +178,9 @@ export class NaiveEngine {
   #atGateway(instance: NaiveInstance, arrival: Arrival, inner: Inner, leaving: Buffer | undefined): NaiveAnswer {
     const { source, nowMs } = arrival;
     if (!source || !instance.remote?.equals(source) || !leaving) return DROPPED;
-    const row = this.#rowOf(inner.destination);
-    if (row && row.instance !== instance) return DROPPED;
-    if (this.#rowOf(inner.source)?.instance === instance || isDenied(inner, instance)) return DROPPED;
+    const row = this.#servedBy(instance, inner.destination);
+    if (!row && this.#rowOf(inner.destination)) return DROPPED;
+    if (this.#servedBy(instance, inner.source) || isDenied(inner, instance)) return DROPPED;
     if (inner.destination === instance.ipv4Address) return this.#toItself(inner, leaving, row, nowMs);
     return row ? toIpv4(leaving, instance, undefined) : DROPPED;
   }
@@ -255,6 +256,11 @@ export class NaiveEngine {
 
   #rowOf(address: number): NaiveLead | undefined {
     return this.#table.rows.find(({ prefix }) => inIpv4Prefix(address, prefix));
+  }
+
+  /** Of gateways that serve the same address, what leads through this one. */
+  #servedBy(instance: NaiveInstance, address: number): NaiveLead | undefined {
+    return this.#table.rows.find((row) => row.instance === instance && inIpv4Prefix(address, row.prefix));
   }
 
   /** Whose an address is to which no row leads: of an AFTR by its pools; of a gateway, that which serves it. */

@@ -8,7 +8,7 @@ import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { Counters } from '../../src/datapath/counters.ts';
 import { Engine } from '../../src/datapath/engine.ts';
-import type { WantedRow } from '../../src/datapath/forwarding.ts';
+import type { WantedRow } from '../../src/datapath/table.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
 import type { Allocate } from '../../src/datapath/memory.ts';

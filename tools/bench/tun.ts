@@ -17,7 +17,7 @@ import { parseIpv6 } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { Counters, SIDE_IPV4, SIDE_IPV6 } from '../../src/datapath/counters.ts';
-import type { WantedRow } from '../../src/datapath/forwarding.ts';
+import type { WantedRow } from '../../src/datapath/table.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
