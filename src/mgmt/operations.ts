@@ -16,6 +16,7 @@ import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
 import { reshapeFor } from './copy-defaults.ts';
 import { discreet, hideState, mayReach } from './discretion.ts';
+import type { EntryList, EntryLists } from './entry-list.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
 import { nodesToLock } from './lock-nodes.ts';
@@ -67,8 +68,18 @@ type ReadRights = Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone'>;
 /** A datastore at one moment, as one caller may read it. */
 export interface Moment extends ReadRights {
   readonly view: View;
-  /** A reading of it, with rows as `shown` has them; closing it closes the view. */
-  open(request: ReadRequest, shown?: View): Promise<Reading>;
+  /** A reading of it, with rows as `shown` has them and this list in the place of that of its schema; closing it closes the view. */
+  open(request: ReadRequest, shown?: View, list?: EntryList): Promise<Reading>;
+  /** As StateData.entryList. */
+  entryList(above: DataNode, list: EntryList['schema']): EntryList | undefined;
+}
+
+const NO_LISTS: EntryLists = new Map();
+
+interface Shown {
+  readonly view: View;
+  readonly shown: View;
+  readonly list: EntryList | undefined;
 }
 
 export class Operations {
@@ -147,14 +158,24 @@ export class Operations {
     const configured = this.#datastores.view(datastore);
     const view = isOperational ? configured.active : configured;
     const rights = this.#reading(caller);
-    return { view, ...rights, open: (request, shown = view) => this.#open(caller, rights, request, view, shown) };
+    return {
+      view,
+      ...rights,
+      open: (request, shown = view, list = undefined) => this.#open(caller, rights, request, { view, shown, list }),
+      entryList: (above, list) => this.#state.entryList(above, list),
+    };
   }
 
-  async #open(caller: Caller, rights: ReadRights, request: ReadRequest, view: View, shown: View): Promise<Reading> {
+  async #open(
+    caller: Caller,
+    rights: ReadRights,
+    request: ReadRequest,
+    { view, shown, list }: Shown,
+  ): Promise<Reading> {
     const { selection, content } = request;
-    const source =
+    const { tree: source, lists } =
       content === 'config'
-        ? view.tree
+        ? { tree: view.tree, lists: NO_LISTS }
         : await this.#state.addTo(view.tree, {
             view,
             selection,
@@ -174,6 +195,7 @@ export class Operations {
       maxDepth: request.maxDepth,
       origins: request.origins,
       ...rights,
+      lists: list ? replaced(lists, list) : lists,
       ...(request.asNodes && { readsAll: false }),
     };
     const statistics = content === 'config' ? undefined : this.#state.bindingStatistics(view, selection);
@@ -388,6 +410,11 @@ export class Operations {
     const rights = this.#access.rightsOf(caller);
     return rights.writesAll ? undefined : authorizeBy(rights);
   }
+}
+
+function replaced(lists: EntryLists, list: EntryList): EntryLists {
+  const own = (known: EntryList) => (known.schema === list.schema ? list : known);
+  return new Map(Array.from(lists, ([above, below]) => [above, below.map(own)]));
 }
 
 function authorizeBy(rights: Rights): Authorize {

@@ -12,7 +12,8 @@ import { randomInt } from 'node:crypto';
 import { formatIpv6, sameIpv6 } from '../../address.ts';
 import type { Log } from '../../log.ts';
 import { ManagementError } from '../../state/errors.ts';
-import type { Advertisement, Refused, RouteNews, RouteTable } from '../../state/learned/route-table.ts';
+import type { KeptRoutes, Refused, RouteKind } from '../../state/learned/known-routes.ts';
+import type { Advertisement, RouteNews, RouteTable } from '../../state/learned/route-table.ts';
 import { sourceOf } from '../../state/learned/route-table.ts';
 import type { Softwire } from '../../state/model.generated.ts';
 import type { Caller } from '../../state/request.ts';
@@ -170,8 +171,7 @@ export class RouteSources {
     const told = new Set(advertisement.routes);
     const accepted = news.accepted.filter((number) => !told.has(number));
     if (!advertisement.isWhole) return { ...news, accepted };
-    const refused = table.routes(name).flatMap(([number, state]) => (state ? [[number, state.reason] as const] : []));
-    return { accepted, refused };
+    return { accepted, refused: [...table.refused(name)] };
   }
 
   #sessionOf(source: Source, id: string): RouteSession {
@@ -250,9 +250,14 @@ export class RouteSources {
     return { state, lastHeard, expires, problem, refusals: table.refusals(name) };
   }
 
-  /** As RouteTable.routes. */
-  routes(name: string, numbers?: readonly number[]): [number, Refused | undefined][] {
-    return this.#parts.table.routes(name, numbers);
+  /** As RouteTable.kept. */
+  kept(name: string, kind: RouteKind): KeptRoutes {
+    return this.#parts.table.kept(name, kind);
+  }
+
+  /** As RouteTable.refusal. */
+  refusal(name: string, number: number): Refused | undefined {
+    return this.#parts.table.refusal(name, number);
   }
 
   close(): void {
