@@ -152,7 +152,11 @@ export class RouteSources {
       return { session: source.opened.id, sequence: 0, holdTime, accepted: [], refused: [] };
     }
     const session = this.#sessionOf(source, message.session);
-    if (message.isClose) return this.#close(caller, source, session, holdTime);
+    if (message.isClose) {
+      session.checkEnd(message);
+      await this.#close(caller, source);
+      return { session: session.id, sequence: message.sequence, holdTime, ...NO_NEWS };
+    }
     const step = session.take(message);
     const news = step ? await this.#advertise(caller, name, step.advertisement) : NO_NEWS;
     step?.taken();
@@ -180,11 +184,11 @@ export class RouteSources {
     throw refusal('unknown-session', `session ${id} is none that is there: open a new one`);
   }
 
-  async #close(caller: Caller, source: Source, session: RouteSession, holdTime: number): Promise<SourceAnswer> {
+  async #close(caller: Caller, source: Source): Promise<void> {
     await this.#parts.table.withdrawAll(caller, caller.user);
     this.#becomeIdle(source);
+    source.opened = undefined;
     this.#parts.log.info({ source: caller.user }, 'a route source has withdrawn all its routes');
-    return { session: session.id, sequence: session.sequence, holdTime, ...NO_NEWS };
   }
 
   #heard(name: string, source: Source, holdTime: number): void {
@@ -227,7 +231,6 @@ export class RouteSources {
     clearTimeout(source.timer);
     source.state = 'idle';
     source.session = undefined;
-    source.opened = undefined;
     source.expires = undefined;
   }
 
