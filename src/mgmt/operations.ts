@@ -9,13 +9,14 @@ import type { Datastores, View } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { PartialLock } from '../state/partial-locks.ts';
 import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck } from '../state/request.ts';
-import type { Schema } from '../state/schema.ts';
+import type { Schema, SchemaNode } from '../state/schema.ts';
 import type { Write } from '../state/secrecy.ts';
 import type { AccessControl, Rights } from './access.ts';
 import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
 import { reshapeFor } from './copy-defaults.ts';
 import { discreet, hideState, mayReach } from './discretion.ts';
+import type { EntryList, EntryLists } from './entry-list.ts';
 import type { EventStreams, SubscriptionRequest } from './events/streams.ts';
 import type { Sink, Subscription } from './events/subscription.ts';
 import { nodesToLock } from './lock-nodes.ts';
@@ -70,9 +71,19 @@ type ReadRights = Pick<ReadOptions, 'readsAll' | 'mayRead' | 'readsNone' | 'ofRo
 export interface Moment extends Pick<ReadRights, 'mayRead'> {
   readonly view: View;
   /** What the caller sees of the rows of a table that he may read. */
-  readonly ofRows: (table: DataNode) => TableRights;
-  /** A reading of it, with rows as `shown` has them; closing it closes the view. */
-  open(request: ReadRequest, shown?: View): Promise<Reading>;
+  readonly ofRows: (table: DataNode, list?: SchemaNode) => TableRights;
+  /** A reading of it, with rows as `shown` has them and this list in the place of that of its schema; closing it closes the view. */
+  open(request: ReadRequest, shown?: View, list?: EntryList): Promise<Reading>;
+  /** As StateData.entryList. */
+  entryList(above: DataNode, list: EntryList['schema']): EntryList | undefined;
+}
+
+const NO_LISTS: EntryLists = new Map();
+
+interface Shown {
+  readonly view: View;
+  readonly shown: View;
+  readonly list: EntryList | undefined;
 }
 
 export class Operations {
@@ -153,15 +164,25 @@ export class Operations {
     const rights = this.#reading(caller);
     const { mayRead } = rights;
     const ofCaller = this.#access.rightsOf(caller);
-    const ofRows = (table: DataNode) => tableRights(ofCaller, table);
-    return { view, mayRead, ofRows, open: (request, shown = view) => this.#open(caller, rights, request, view, shown) };
+    return {
+      view,
+      mayRead,
+      ofRows: (table, list) => tableRights(ofCaller, table, list),
+      open: (request, shown = view, list = undefined) => this.#open(caller, rights, request, { view, shown, list }),
+      entryList: (above, list) => this.#state.entryList(above, list),
+    };
   }
 
-  async #open(caller: Caller, rights: ReadRights, request: ReadRequest, view: View, shown: View): Promise<Reading> {
+  async #open(
+    caller: Caller,
+    rights: ReadRights,
+    request: ReadRequest,
+    { view, shown, list }: Shown,
+  ): Promise<Reading> {
     const { selection, content } = request;
-    const source =
+    const { tree: source, lists } =
       content === 'config'
-        ? view.tree
+        ? { tree: view.tree, lists: NO_LISTS }
         : await this.#state.addTo(view.tree, {
             view,
             selection,
@@ -181,6 +202,7 @@ export class Operations {
       maxDepth: request.maxDepth,
       origins: request.origins,
       ...rights,
+      lists: list ? replaced(lists, list) : lists,
       // Chosen rows go out in their order.
       ...(shown !== view && { ofRows: undefined }),
       ...(request.asNodes && { readsAll: false, ofRows: undefined }),
@@ -320,7 +342,7 @@ export class Operations {
       readsAll: false,
       mayRead: (node) => rights.may(node, 'read'),
       readsNone: (schema, above) => rights.readsNone(schema, above),
-      ofRows: (table) => tableRights(rights, table),
+      ofRows: (table, list) => tableRights(rights, table, list),
     };
   }
 
@@ -397,6 +419,11 @@ export class Operations {
     const rights = this.#access.rightsOf(caller);
     return rights.writesAll ? undefined : authorizeBy(rights);
   }
+}
+
+function replaced(lists: EntryLists, list: EntryList): EntryLists {
+  const own = (known: EntryList) => (known.schema === list.schema ? list : known);
+  return new Map(Array.from(lists, ([above, below]) => [above, below.map(own)]));
 }
 
 function authorizeBy(rights: Rights): Authorize {

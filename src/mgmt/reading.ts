@@ -14,6 +14,8 @@ import { addStatistics } from './binding-statistics.ts';
 import type { Counted } from './counted-rows.ts';
 import { CountedRows, counted, sliced } from './counted-rows.ts';
 import { defaultChildren, hasDefaults, orphan } from './defaults.ts';
+import type { EntryList, EntryLists } from './entry-list.ts';
+import { ListsBelow } from './entry-list.ts';
 import type { OriginOptions } from './origin.ts';
 import { originOf, shownOrigin } from './origin.ts';
 import { rowInstance, rowSchema } from './row-node.ts';
@@ -56,10 +58,12 @@ export interface ReadOptions {
   readonly readsAll: boolean;
   /** Whether the caller may read this node; ancestors were asked before. */
   readonly mayRead: (node: DataNode) => boolean;
+  /** Lists below nodes of the source that are not part of it. */
+  readonly lists?: EntryLists | undefined;
   /** Whether he may read none of a list, whatever its entries: then it is not read, or the time that takes would tell its size. */
   readonly readsNone?: ((list: SchemaNode, above: DataNode) => boolean) | undefined;
   /** What he sees of the rows of a table that he may read, where more is known of that than from `mayRead`. */
-  readonly ofRows?: ((table: DataNode) => TableRights) | undefined;
+  readonly ofRows?: ((table: DataNode, list: SchemaNode) => TableRights) | undefined;
 }
 
 /**
@@ -157,6 +161,65 @@ class ReadingBuilder {
     }
     const rowSchema = source.schema.children.find((child) => child.rows);
     if (rowSchema) this.#fillRows(rowSchema, source, target, parts, level, limit);
+    const walked: Iterable<DataNode>[] = [];
+    for (const list of this.#options.lists?.get(source) ?? []) {
+      const entries = this.#fillList(list, source, target, parts, level, limit);
+      if (entries) walked.push(entries);
+    }
+    if (walked.length > 0) this.rows.set(target, new ListsBelow(walked));
+  }
+
+  /** Entries of a list that are named become part of `target`; of all of them, what there is to walk. */
+  #fillList(
+    list: EntryList,
+    source: DataNode,
+    target: DataNode,
+    parts: readonly SelectionPart[] | undefined,
+    level: number,
+    limit: number,
+  ): Iterable<DataNode> | undefined {
+    const { schema } = list;
+    const here = parts?.filter((part) => part.schema === schema);
+    if (here?.length === 0 || this.#options.readsNone?.(schema, source)) return undefined;
+    const fixed = here?.map(fixedKeys);
+    const isWhole = this.#isWhole(source, schema, here, level, this.#reach(here, level, limit));
+    if (!fixed?.every((keys) => keys !== undefined)) {
+      return begun(
+        this.#entries(list, source, (number) => {
+          return isWhole ? list.printed(number) : this.#listEntry(list, number, source, here, level, limit);
+        }),
+      );
+    }
+    for (const [key = ''] of fixed) {
+      const number = list.number(key);
+      const isThere = number !== undefined && list.rows.sealed('', number) !== undefined;
+      const entry = isThere ? this.#listEntry(list, number, source, here, level, limit) : undefined;
+      if (entry) target.add(entry);
+    }
+    return undefined;
+  }
+
+  #listEntry(
+    list: EntryList,
+    number: number,
+    source: DataNode,
+    parts: readonly SelectionPart[] | undefined,
+    level: number,
+    limit: number,
+  ): DataNode | undefined {
+    const entry = list.entry(number);
+    return entry && this.#copy(orphan(entry, source), parts, level, limit);
+  }
+
+  *#entries(
+    { rows }: EntryList,
+    source: DataNode,
+    entryOf: (number: number) => DataNode | undefined,
+  ): Generator<DataNode> {
+    for (const { number } of rows.sealedRows('')) {
+      const entry = entryOf(number);
+      if (entry) yield orphan(entry, source);
+    }
   }
 
   /** Copies what an expression selects. It is evaluated over what would go out without it; trim hides, and selects nothing. */
@@ -182,7 +245,13 @@ class ReadingBuilder {
   }
 
   #visibleChildren(node: DataNode): DataNode[] {
-    return inPrintOrder(this.#candidates(node, undefined)).filter((child) => this.#isVisible(child));
+    const children = this.#candidates(node, undefined);
+    // An expression has each entry as a node: it is held by the work it may do, not by slices.
+    for (const list of this.#options.lists?.get(node) ?? []) {
+      if (this.#options.readsNone?.(list.schema, node)) continue;
+      for (const entry of this.#entries(list, node, (number) => list.entry(number))) children.push(entry);
+    }
+    return inPrintOrder(children).filter((child) => this.#isVisible(child));
   }
 
   #isVisible(node: DataNode): boolean {
@@ -308,7 +377,7 @@ class ReadingBuilder {
     this.#fill(child, copy, here && innerParts(here), level + 1, limit);
     const partly = here !== undefined && !here.some(({ whole }) => whole);
     if (copy.size > (partly ? 0 : this.#keyCount(child, copy))) return this.#withKeys(child, copy);
-    if (this.rows.has(copy) || here?.some(({ always }) => always)) return this.#marked(child, copy);
+    if (this.rows.has(copy) || here?.some(({ always }) => always)) return this.#withKeys(child, copy);
     const stays =
       schema.presence ||
       (schema.kind === 'list' && this.#options.content !== 'nonconfig') ||
@@ -324,7 +393,7 @@ class ReadingBuilder {
     if (this.#candidates(node, undefined).some(shows)) return true;
     const schema = node.schema.children.find((child) => child.rows);
     if (!schema || this.#options.readsNone?.(schema, node)) return false;
-    for (const binding of this.#bindings(node)) {
+    for (const binding of this.#bindings(node, schema)) {
       if (this.#options.mayRead(orphan(bindingToNode(schema, binding), node))) return true;
     }
     return false;
@@ -413,10 +482,9 @@ class ReadingBuilder {
       if (!isEmpty) this.rows.set(target, rows);
       return !isEmpty;
     }
-    const rest = rows[Symbol.iterator]();
-    const first = rest.next();
-    if (!first.done) this.rows.set(target, resume(first.value, rest));
-    return !first.done;
+    const entries = begun(rows);
+    if (entries) this.rows.set(target, entries);
+    return entries !== undefined;
   }
 
   /** Whether entries go out as they are: nothing is filtered, hidden or added. */
@@ -431,7 +499,7 @@ class ReadingBuilder {
     const addsDefaults = withDefaults === 'report-all' || withDefaults === 'report-all-tagged';
     const isPlain = content !== 'nonconfig' && !(addsDefaults && hasDefaults(schema)) && !origins?.isWanted;
     const isAsked = parts === undefined || parts.some(({ whole, matches }) => whole && matches.length === 0);
-    const readsWhole = readsAll || this.#options.ofRows?.(source).rows === 'whole';
+    const readsWhole = readsAll || this.#options.ofRows?.(source, schema).rows === 'whole';
     return readsWhole && isPlain && isAsked && level < reach;
   }
 
@@ -453,7 +521,7 @@ class ReadingBuilder {
       const rows = this.#view.passingRows(instance);
       return new WholeRows(schema, source, rows, content === 'all', ask, origins?.isShown);
     }
-    const bindings = this.#bindings(source);
+    const bindings = this.#bindings(source, schema);
     const keyOf = ({ address, length }: Binding) => prefixNumber(address, length);
     const finish = ({ item, values, at }: Counted<Binding>) => {
       const entry = bindingToNode(schema, item);
@@ -464,8 +532,8 @@ class ReadingBuilder {
     return copies(bindings, finish);
   }
 
-  #bindings(table: DataNode): Iterable<Binding> {
-    return seenBindings(this.#view, rowInstance(table), this.#options.ofRows?.(table).named);
+  #bindings(table: DataNode, list: SchemaNode): Iterable<Binding> {
+    return seenBindings(this.#view, rowInstance(table), this.#options.ofRows?.(table, list).named);
   }
 }
 
@@ -489,6 +557,13 @@ function* hitEntries(hits: Iterable<Hit>, entryOf: (hit: Hit) => DataNode | unde
 function hitNumber({ row }: Hit): number {
   const prefix = parseIpv4Prefix(row.data.leaf('ipv4-prefix') ?? '');
   return prefix ? prefixNumber(prefix.address, prefix.length) : 0;
+}
+
+/** The same entries, of which the first is made now; undefined when there are none. */
+function begun(rows: Iterable<DataNode>): Iterable<DataNode> | undefined {
+  const rest = rows[Symbol.iterator]();
+  const first = rest.next();
+  return first.done ? undefined : resume(first.value, rest);
 }
 
 function* resume(first: DataNode, rest: Iterator<DataNode>): Generator<DataNode> {

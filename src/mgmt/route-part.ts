@@ -18,7 +18,7 @@ import type { Merge } from './routes/operations.ts';
 import { routeOperations } from './routes/operations.ts';
 import { RouteAlarms } from './routes/route-alarms.ts';
 import { RouteSources } from './routes/route-sources.ts';
-import { routeSourceEntry, routeSourceList } from './routes/source-data.ts';
+import { routeLists, routeSourceEntry, routeSourceList } from './routes/source-data.ts';
 import type { RouteState } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
 import { Users } from './users.ts';
@@ -95,7 +95,8 @@ export class RoutePart {
       },
     });
     this.state = {
-      sources: (aftr, asked) => routeSourceList(this.sources, aftr, asked),
+      sources: (aftr, names) => routeSourceList(this.sources, aftr, names),
+      sourceRoutes: (source) => routeLists(this.sources, source),
       targets: (gateway, withRoutes) => this.#gateways.targets(gateway, withRoutes),
       bgp: () => this.#bgp.state(),
       served: (gateway) => this.#gateways.served(gateway),

@@ -1,12 +1,13 @@
 /**
- * A part of a binding table. In the order of its keys it is found by a seek, so that each page of a million rows costs what the
+ * A part of a binding table, or of another list that is not at hand. In the order of its keys it is found by a seek, so that each page of a million rows costs what the
  * page holds; the store itself passes over the rows of an offset, `where` looks at rows until it has enough, and another order takes one
  * pass over the table, of which no more is kept than may go out. All of it in slices, others have their turn between. What is
  * looked at of each row has no node, where the condition and the rights allow that; otherwise there is a limit of rows.
  */
 
 import { parseIpv4Prefix } from '../address.ts';
-import type { DataNode, PageMarks } from '../state/data.ts';
+import type { PageMarks } from '../state/data.ts';
+import { DataNode } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
 import { Slice } from '../state/row-changes.ts';
 import type { SealedRow } from '../state/rows.ts';
@@ -29,9 +30,11 @@ export const MAX_JUDGED_ROWS = 100_000;
 const SKIPPED_AT_ONCE = 4_096;
 
 export interface RowTable {
-  readonly view: View;
+  readonly view: Pick<View, 'version' | 'sealed' | 'sealedRows' | 'sealedRowsBack' | 'nth' | 'count'>;
   /** Name of the AFTR. */
   readonly instance: string;
+  /** The entry of a row, without a parent; undefined for bindings, which are their rows. */
+  readonly entryOf?: ((number: number) => DataNode | undefined) | undefined;
   /** The node above the rows. */
   readonly table: DataNode;
   /** What the caller sees of it. */
@@ -242,7 +245,10 @@ class RowPageFinder {
   }
 
   #entry({ number, value }: SealedRow): DataNode {
-    return orphan(bindingToNode(this.#page.list, openRow(number, value)), this.#table.table);
+    const { entryOf, table } = this.#table;
+    // One that has gone meanwhile has no leaves, and does not go out.
+    const entry = entryOf ? (entryOf(number) ?? new DataNode(this.#page.list)) : undefined;
+    return orphan(entry ?? bindingToNode(this.#page.list, openRow(number, value)), table);
   }
 
   #isThere(number: number): boolean {

@@ -24,9 +24,8 @@ export interface NamedRows {
   readonly others: boolean;
 }
 
-/** Of the rows below a table that he may read. */
-export function tableRights(rights: Rights, table: DataNode): TableRights {
-  const list = rowSchema(table);
+/** Of the rows below a table that he may read, or of the entries of another list there that are found by the number of a prefix. */
+export function tableRights(rights: Rights, table: DataNode, list = rowSchema(table)): TableRights {
   const rows = rights.rowRights(list, table);
   const mayRead = (node: DataNode) => rights.may(node, 'read');
   const keys = rows === 'some' ? rights.namedKeys(list, table) : undefined;

@@ -18,10 +18,12 @@ import type { Denials } from './access.ts';
 import type { AlarmWatch } from './alarms/alarm-watch.ts';
 import { BindingStatistics } from './binding-statistics.ts';
 import type { Behind, DatapathClient } from './datapath-client.ts';
+import type { EntryList, EntryLists } from './entry-list.ts';
 import { netconfStreams, restconfStream } from './events/stream-state.ts';
 import type { EventStreams } from './events/streams.ts';
 import type { NetconfStatistics, RpcCounters } from './netconf-statistics.ts';
-import type { AskedSources } from './routes/source-data.ts';
+import type { AskedKeys } from './routes/source-data.ts';
+import { chosen } from './routes/source-data.ts';
 import type { AnySelection } from './selection.ts';
 import { askedKeys, isWanted } from './selection.ts';
 import { softwireList } from './softwire-list.ts';
@@ -87,8 +89,10 @@ export interface StateParts {
 
 /** What is told of routes that are advertised, by instance of the small tree. */
 export interface RouteState {
-  /** The list route-source of an AFTR: entries that are asked for. */
-  readonly sources: (aftr: DataNode, asked: AskedSources) => readonly Json[];
+  /** The list route-source of an AFTR: entries that are asked for, without their routes. */
+  readonly sources: (aftr: DataNode, names: AskedKeys) => readonly Json[];
+  /** The routes of an entry of route-source. */
+  readonly sourceRoutes: (source: DataNode) => readonly EntryList[];
   /** The list target of a gateway. */
   readonly targets: (gateway: string, withRoutes: boolean) => readonly Json[];
   /** The container bgp. */
@@ -106,12 +110,14 @@ export class StateData {
   /** Of a binding. */
   readonly #statistics: SchemaNode | undefined;
   readonly #datapath: Datapath;
+  readonly #routes: RouteState;
   readonly #sources: readonly KnownSource[];
 
   constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms, routes }: StateParts) {
     this.#schema = schema;
     this.#statistics = schema.find(`${BINDING_PATH}/statistics`);
     this.#datapath = datapath;
+    this.#routes = routes;
     const library = withLocations(withDatastores(schema, JSON.parse(context.yangLibrary().json) as Json));
     const softwireNodes = stateNodesOf(schema, SOFTWIRE);
     const sources: Source[] = [
@@ -151,17 +157,37 @@ export class StateData {
     return names.size === 0 ? undefined : new BindingStatistics(this.#datapath, (aftr) => names.has(aftr));
   }
 
-  /** A copy of `tree` with what the selection can want; the tree itself when that is nothing. */
-  async addTo(tree: DataNode, context: StateContext): Promise<DataNode> {
+  /** A copy of `tree` with what the selection can want, and the lists below its nodes; the tree itself when that is nothing. */
+  async addTo(tree: DataNode, context: StateContext): Promise<{ readonly tree: DataNode; readonly lists: EntryLists }> {
     const { selection } = context;
     const wanted = this.#sources.filter(({ nodes, inUse }) => {
       const asked = context.isOperational ? [...nodes, ...inUse] : nodes;
       return asked.some((node) => isWanted(selection, node));
     });
-    if (wanted.length === 0) return tree;
+    if (wanted.length === 0) return { tree, lists: new Map() };
     const copy = tree.clone();
     for (const { read } of wanted) merge(copy, treeFromJson(this.#schema, await read(context)));
-    return copy;
+    return { tree: copy, lists: this.#listsIn(copy, selection) };
+  }
+
+  #listsIn(tree: DataNode, selection: AnySelection | undefined): EntryLists {
+    const lists = new Map<DataNode, readonly EntryList[]>();
+    const sources = this.#schema.find(SOURCES);
+    if (!sources?.children.some((node) => node.isStreamed && isWanted(selection, node))) return lists;
+    const names = askedKeys(selection, sources);
+    for (const aftr of tree.child('softwire', 'gi-4over6')?.entries('aftr') ?? []) {
+      for (const source of chosen(aftr, names)) {
+        const wanted = this.#routes.sourceRoutes(source).filter(({ schema }) => isWanted(selection, schema));
+        lists.set(source, wanted);
+      }
+    }
+    return lists;
+  }
+
+  /** A list of state below a node of the configuration; undefined for one that is part of the tree. */
+  entryList(above: DataNode, list: SchemaNode): EntryList | undefined {
+    if (above.schema.path !== SOURCES) return undefined;
+    return this.#routes.sourceRoutes(above).find(({ schema }) => schema === list);
   }
 }
 
@@ -323,15 +349,8 @@ async function softwireState(
   const asksTargets = isAsked(({ parent }) => parent?.path === TARGETS);
   const asksTold = isAsked(({ parent, kind }) => parent?.path === TARGETS && kind === 'list');
   const asksSources = isAsked(({ parent }) => parent?.path === SOURCES);
-  const sources = nodes.find(({ path }) => path === SOURCES);
-  const routeLists = nodes.filter((node) => node.parent?.path === SOURCES && node.kind === 'list');
-  const askedSources: AskedSources = {
-    names: sources && askedKeys(selection, sources),
-    routes: askedRoutes(
-      selection,
-      routeLists.filter((node) => isWanted(selection, node)),
-    ),
-  };
+  const sources = nodes.find(({ parent }) => parent?.path === SOURCES)?.parent;
+  const askedSources = sources && askedKeys(selection, sources);
   const gateways = nodes.find(({ path }) => path === GATEWAYS);
   const [status, counters = [], learned = [], softwires = []] = await Promise.all([
     asksState ? datapath.status() : undefined,
@@ -400,13 +419,6 @@ async function softwireState(
       }),
     },
   };
-}
-
-/** Which routes, bound or refused, could be wanted. */
-function askedRoutes(selection: AnySelection | undefined, lists: readonly SchemaNode[]): AskedSources['routes'] {
-  if (lists.length === 0) return undefined;
-  const keys = lists.map((list) => askedKeys(selection, list));
-  return { prefixes: keys.every((some) => some !== undefined) ? keys.flat() : undefined };
 }
 
 function learnedPrefix(prefix: string): Json {

@@ -12,6 +12,7 @@ import { ManagementError } from '../state/errors.ts';
 import type { ValueCheck } from '../state/request.ts';
 import { prefixNumber } from '../state/rows.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
+import { LeavesNode } from './entry-list.ts';
 import { insertionPoint, pointAttribute } from './insertion-point.ts';
 import { markAttributes } from './page-marks.ts';
 import type { Piece } from './pause.ts';
@@ -409,7 +410,7 @@ function insideOf(schema: SchemaNode): string {
 export function elementText(node: DataNode, outer = ''): string {
   const { schema } = node;
   const open = `${schema.name}${declaration(node, outer)}`;
-  if (node instanceof RowNode) return `<${open}>${node.print(XML_ROWS)}</${schema.name}>`;
+  if (node instanceof RowNode || node instanceof LeavesNode) return `<${open}>${node.print(XML_ROWS)}</${schema.name}>`;
   if (schema.isLeaf) {
     return node.value === '' ? `<${open}/>` : `<${open}>${escapeText(valueText(node))}</${schema.name}>`;
   }

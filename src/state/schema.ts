@@ -72,6 +72,13 @@ export interface SchemaDump {
   readonly nodes: readonly SchemaNodeDump[];
 }
 
+/** Parent and name of lists that may be as long as a table and are none. */
+const STREAMED: ReadonlySet<string> = new Set([
+  'yang-patch edit',
+  'route-source learned-route',
+  'route-source refused-route',
+]);
+
 /** What all nodes of a schema know of its modules. */
 export interface ModuleFacts {
   /** Of every module by its name, those without data nodes too: they may have identities. */
@@ -92,7 +99,7 @@ export class SchemaNode {
   readonly order: number;
   /** True for the lists kept as ordered rows in the store, never as a tree (the binding table). */
   readonly rows: boolean;
-  /** True for lists of outputs whose entries are made while they are sent. */
+  /** True for lists of state and outputs whose entries are made while they are sent. */
   readonly isStreamed: boolean;
   readonly facts: ModuleFacts;
   readonly #byName = new Map<string, SchemaNode>();
@@ -109,7 +116,7 @@ export class SchemaNode {
     this.parent = parent;
     this.namespace = namespace;
     this.rows = rows;
-    this.isStreamed = dump.name === 'edit' && parent?.name === 'yang-patch';
+    this.isStreamed = STREAMED.has(`${parent?.name} ${dump.name}`);
     this.order = parent ? parent.children.length : 0;
     if (parent) {
       parent.children.push(this);

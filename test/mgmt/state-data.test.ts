@@ -69,6 +69,7 @@ for (const [why, steps, expected, isRunning] of cases) {
         alarms: { state: () => ({}) },
         routes: {
           sources: () => [],
+          sourceRoutes: () => [],
           bgp: () => ({}),
           targets: () => [],
           served: () => [],
@@ -87,7 +88,7 @@ for (const [why, steps, expected, isRunning] of cases) {
       const statistics = new NetconfStatistics();
       const subscriptions = () => ({});
       const about = { view, selection, datastores, sessions: [], capabilities: [], statistics, subscriptions };
-      const tree = await state.addTo(view.tree, about);
+      const { tree } = await state.addTo(view.tree, about);
       assert.equal(asked, expected);
       assert.is(tree === view.tree, isRunning);
       view.close();

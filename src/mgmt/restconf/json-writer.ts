@@ -5,6 +5,7 @@
 
 import type { DataNode, Origin } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
+import { LeavesNode } from '../entry-list.ts';
 import { markMembers } from '../page-marks.ts';
 import type { Piece } from '../pause.ts';
 import { Pause } from '../pause.ts';
@@ -88,7 +89,7 @@ function* withRows(node: DataNode, entries: Iterable<DataNode>): Generator<DataN
 /** The JSON value of one node, rows left out. */
 export function jsonText(node: DataNode): string {
   const { schema } = node;
-  if (node instanceof RowNode) {
+  if (node instanceof RowNode || node instanceof LeavesNode) {
     const about = new MemberWriter(false).about(node);
     return `{${about}${node.print(JSON_ROWS).slice(about === '' ? 1 : 0)}}`;
   }

@@ -18,6 +18,8 @@ import type { SealedRow } from '../../state/rows.ts';
 import { bindingToNode, openRow, prefixNumber } from '../../state/rows.ts';
 import type { View } from '../../state/view.ts';
 import { orphan } from '../defaults.ts';
+import type { EntryList } from '../entry-list.ts';
+import { withEntries } from '../entry-list.ts';
 import type { Moment, ReadRequest } from '../operations.ts';
 import type { PageRequest } from '../page.ts';
 import { hasCursors, pageOf } from '../page.ts';
@@ -61,6 +63,9 @@ export async function readListPage(
   try {
     const page = pageRequest(operations, list, query, entrySource(moment, asked));
     const wanted = { ...asked, selection: pathSelection(steps, fields) };
+    const above = readableNode(moment, steps.slice(0, -1));
+    const entries = above && moment.entryList(above, list);
+    if (entries) return await readEntries(moment, wanted, steps, page, { above, entries });
     return list.rows
       ? await readRows(moment, wanted, steps, page)
       : await readSmall(moment, wanted, steps, page, fields !== undefined || asked.depth !== undefined);
@@ -86,6 +91,21 @@ async function readRows(
   const { rows, marks } = await findRowPage({ view, instance, table, rights, isVersioned }, page);
   const reading = await moment.open(wanted, withRows(view, rows));
   return { reading, entries: marked(targetNodes(reading, steps), marks) };
+}
+
+/** A list that is made as it is read. */
+async function readEntries(
+  moment: Moment,
+  wanted: ReadRequest,
+  steps: readonly PathStep[],
+  page: PageRequest,
+  { above, entries }: { readonly above: DataNode; readonly entries: EntryList },
+): Promise<ListPage> {
+  const rights = moment.ofRows(above, entries.schema);
+  const rows = { view: entries.rows, instance: '', table: above, entryOf: entries.entry, isVersioned: true };
+  const found = await findRowPage({ ...rows, rights }, page);
+  const reading = await moment.open(wanted, moment.view, withEntries(entries, found.rows));
+  return { reading, entries: marked(targetNodes(reading, steps), found.marks) };
 }
 
 async function readSmall(

@@ -2,6 +2,7 @@
 
 import type { DataNode } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
+import { ListsBelow } from '../entry-list.ts';
 import { Pause } from '../pause.ts';
 
 /** Takes what is too much out of the lists below a node of an answer; the first entry of each says how much that is. */
@@ -23,8 +24,12 @@ export function limitSublists(node: DataNode, limit: number): void {
   for (const { first, count } of counts.values()) if (count > limit) first.page = { remaining: count - limit };
 }
 
-/** The first rows of a table; how many are left is not counted. */
+/** The first rows of each list; how many are left is not counted. */
 export function* limitRows(rows: Iterable<DataNode>, limit: number): Generator<DataNode> {
+  for (const list of rows instanceof ListsBelow ? rows.lists : [rows]) yield* limitList(list, limit);
+}
+
+function* limitList(rows: Iterable<DataNode>, limit: number): Generator<DataNode> {
   const held: DataNode[] = [];
   let count = 0;
   let isMore = false;

@@ -1,9 +1,12 @@
 /** advertise-routes and promote: from nodes of the model to messages of route sources, and back. */
 
-import { formatIpv4Prefix, parseIpv4Prefix, parseIpv6 } from '../../address.ts';
+import { parseIpv4Prefix, parseIpv6 } from '../../address.ts';
 import { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
+import { prefixOf } from '../../state/learned/reconciliation.ts';
 import type { Caller } from '../../state/request.ts';
+import { inSlices } from '../../state/row-changes.ts';
+import { RowPack } from '../../state/row-pack.ts';
 import { formatNumber, prefixNumber } from '../../state/rows.ts';
 import { outputOf, withLeaves } from '../actions.ts';
 import { missingInput } from '../missing-input.ts';
@@ -104,24 +107,29 @@ async function promote(
   const aftr = source?.parent;
   const name = source?.leaf('name') ?? '';
   const asked = input.leaf('ipv4-prefix');
-  const bound = sources.routes(name).filter(([, state]) => state === undefined);
-  const promoted = asked === undefined ? bound : bound.filter(([number]) => formatNumber(number) === canonical(asked));
-  if (asked !== undefined && promoted.length === 0) {
+  const prefix = asked === undefined ? undefined : parseIpv4Prefix(asked);
+  const { numbers } = sources.kept(name, 'bound');
+  const only = prefix && prefixNumber(prefix.address, prefix.length);
+  if (asked !== undefined && (only === undefined || !numbers.sealed(name, only))) {
     const message = `${asked} is no route that was learned from ${name}`;
     throw new ManagementError('data-missing', { path: source?.path, message });
   }
-  const gateway = gatewayOf(root, aftr?.leaf('name') ?? '', name);
+  const gatewayIpv6Address = parseIpv6(gatewayOf(root, aftr?.leaf('name') ?? '', name) ?? '');
+  if (!gatewayIpv6Address) {
+    throw new ManagementError('data-missing', { path: source?.path, message: `there is no route source ${name}` });
+  }
+  const leaves = { gatewayIpv6Address, aftrIpv6Address: undefined, description: undefined, origin: 'static' } as const;
+  const promoted = new RowPack();
+  const promoteOne = (number: number) => promoted.putBinding({ ...prefixOf(number), ...leaves });
+  if (only !== undefined) promoteOne(only);
+  else await inSlices(numbers.sealedRows(name), ({ number }) => promoteOne(number));
   const tree = new DataNode(root.schema);
   const softwire = tree.add(new DataNode(childOf(tree, 'softwire', 'gi-4over6')));
   const entry = softwire.add(withLeaves(new DataNode(childOf(softwire, 'aftr')), { name: aftr?.leaf('name') }));
   const table = entry.add(new DataNode(childOf(entry, 'binding-table')));
-  const schema = childOf(table, 'binding');
-  for (const [number] of promoted) {
-    const leaves = { 'ipv4-prefix': formatNumber(number), 'gateway-ipv6-address': gateway };
-    table.add(withLeaves(new DataNode(schema), leaves));
-  }
-  if (promoted.length > 0) await merge(caller, tree);
-  return withLeaves(new DataNode(outputOf(action)), { bindings: String(promoted.length) });
+  table.bulk = promoted;
+  if (promoted.size > 0) await merge(caller, tree);
+  return withLeaves(new DataNode(outputOf(action)), { bindings: String(promoted.size) });
 }
 
 function childOf(node: DataNode, name: string, module?: string) {
@@ -134,9 +142,4 @@ function gatewayOf(root: DataNode, aftr: string, source: string): string | undef
   const aftrs = root.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
   const sources = aftrs.find((item) => item.leaf('name') === aftr)?.entries('route-source') ?? [];
   return sources.find((item) => item.leaf('name') === source)?.leaf('gateway-ipv6-address');
-}
-
-function canonical(text: string): string {
-  const prefix = parseIpv4Prefix(text);
-  return prefix ? formatIpv4Prefix(prefix.address, prefix.length) : text;
 }

@@ -12,7 +12,8 @@ import { randomInt } from 'node:crypto';
 import { formatIpv6, sameIpv6 } from '../../address.ts';
 import type { Log } from '../../log.ts';
 import { ManagementError } from '../../state/errors.ts';
-import type { Advertisement, Refused, RouteNews, RouteTable } from '../../state/learned/route-table.ts';
+import type { KeptRoutes, Refused, RouteKind } from '../../state/learned/known-routes.ts';
+import type { Advertisement, RouteNews, RouteTable } from '../../state/learned/route-table.ts';
 import { sourceOf } from '../../state/learned/route-table.ts';
 import type { Softwire } from '../../state/model.generated.ts';
 import type { Caller } from '../../state/request.ts';
@@ -151,7 +152,11 @@ export class RouteSources {
       return { session: source.opened.id, sequence: 0, holdTime, accepted: [], refused: [] };
     }
     const session = this.#sessionOf(source, message.session);
-    if (message.isClose) return this.#close(caller, source, session, holdTime);
+    if (message.isClose) {
+      session.checkEnd(message);
+      await this.#close(caller, source);
+      return { session: session.id, sequence: message.sequence, holdTime, ...NO_NEWS };
+    }
     const step = session.take(message);
     const news = step ? await this.#advertise(caller, name, step.advertisement) : NO_NEWS;
     step?.taken();
@@ -170,8 +175,7 @@ export class RouteSources {
     const told = new Set(advertisement.routes);
     const accepted = news.accepted.filter((number) => !told.has(number));
     if (!advertisement.isWhole) return { ...news, accepted };
-    const refused = table.routes(name).flatMap(([number, state]) => (state ? [[number, state.reason] as const] : []));
-    return { accepted, refused };
+    return { accepted, refused: [...table.refused(name)] };
   }
 
   #sessionOf(source: Source, id: string): RouteSession {
@@ -180,11 +184,11 @@ export class RouteSources {
     throw refusal('unknown-session', `session ${id} is none that is there: open a new one`);
   }
 
-  async #close(caller: Caller, source: Source, session: RouteSession, holdTime: number): Promise<SourceAnswer> {
+  async #close(caller: Caller, source: Source): Promise<void> {
     await this.#parts.table.withdrawAll(caller, caller.user);
     this.#becomeIdle(source);
+    source.opened = undefined;
     this.#parts.log.info({ source: caller.user }, 'a route source has withdrawn all its routes');
-    return { session: session.id, sequence: session.sequence, holdTime, ...NO_NEWS };
   }
 
   #heard(name: string, source: Source, holdTime: number): void {
@@ -227,7 +231,6 @@ export class RouteSources {
     clearTimeout(source.timer);
     source.state = 'idle';
     source.session = undefined;
-    source.opened = undefined;
     source.expires = undefined;
   }
 
@@ -250,9 +253,14 @@ export class RouteSources {
     return { state, lastHeard, expires, problem, refusals: table.refusals(name) };
   }
 
-  /** As RouteTable.routes. */
-  routes(name: string, numbers?: readonly number[]): [number, Refused | undefined][] {
-    return this.#parts.table.routes(name, numbers);
+  /** As RouteTable.kept. */
+  kept(name: string, kind: RouteKind): KeptRoutes {
+    return this.#parts.table.kept(name, kind);
+  }
+
+  /** As RouteTable.refusal. */
+  refusal(name: string, number: number): Refused | undefined {
+    return this.#parts.table.refusal(name, number);
   }
 
   close(): void {

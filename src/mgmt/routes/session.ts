@@ -74,6 +74,13 @@ export class RouteSession {
     return this.#step(message, parts);
   }
 
+  /** Looks at a message that ends the session and says nothing else. @throws as `take` */
+  checkEnd({ sequence, hasMore, routes, withdrawn }: RouteMessage): void {
+    this.#requireNext(sequence);
+    const found = [hasMore && 'more', routes.length > 0 && 'route', withdrawn.length > 0 && 'withdrawn'].find(Boolean);
+    if (found) throw refusal('malformed', `expected no routes beside close, found ${found}`);
+  }
+
   #drop(): void {
     this.#staged = [];
     this.#stagedRoutes = 0;

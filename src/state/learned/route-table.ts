@@ -17,21 +17,17 @@ import { inSlices } from '../row-changes.ts';
 import type { RowSource } from '../rows.ts';
 import { prefixNumber } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
+import type { KeptRoutes, Refused, RouteKind } from './known-routes.ts';
+import { KnownRoutes } from './known-routes.ts';
 import type { Learning, LearningStore, SharedLearning } from './learning.ts';
 import { prefixOf } from './reconciliation.ts';
 import { isOperational, learnedAftrTable, learnedTable, servedTable } from './tables.ts';
 import type { RouteRefusal } from './trust.ts';
 import { refusalOf } from './trust.ts';
 
-export interface Refused {
-  readonly reason: RouteRefusal;
-  readonly time: Date;
-}
-
 /** Of one source. */
 interface Advertised {
-  /** By prefix number (see `prefixNumber`); undefined for a route that is bound. */
-  routes: Map<number, Refused | undefined>;
+  routes: KnownRoutes;
   /** Routes whose state the source was not told of yet. */
   news: Set<number>;
   refusals: number;
@@ -56,6 +52,7 @@ export interface RouteNews {
 const GATHER_MS = 50;
 /** Reasons that end when another source withdraws. */
 const FREED: ReadonlySet<RouteRefusal> = new Set(['other-source', 'too-many']);
+const NO_ROUTES = new KnownRoutes();
 const NOBODY: Caller = { user: 'system', session: 0, face: 'system' };
 
 export class RouteTable implements Participant {
@@ -159,13 +156,22 @@ export class RouteTable implements Participant {
     return { accepted, refused };
   }
 
-  /** All routes of a source, or those of `numbers`, in key order: undefined for one that is bound. */
-  routes(name: string, numbers?: readonly number[]): [number, Refused | undefined][] {
-    const routes = this.#sources.get(name)?.routes;
-    if (!routes) return [];
-    const chosen = numbers ? [...new Set(numbers)].filter((number) => routes.has(number)) : undefined;
-    const found = chosen?.map((number): [number, Refused | undefined] => [number, routes.get(number)]) ?? [...routes];
-    return found.sort(([a], [b]) => a - b);
+  /** The routes of a source that are bound or refused, as they are now, in key order. */
+  kept(name: string, kind: RouteKind): KeptRoutes {
+    return (this.#sources.get(name)?.routes ?? NO_ROUTES).kept(kind);
+  }
+
+  /** Why a route is refused now; undefined for any other. */
+  refusal(name: string, number: number): Refused | undefined {
+    return this.#sources.get(name)?.routes.get(number);
+  }
+
+  /** All routes of a source that are refused, in key order. */
+  *refused(name: string): Generator<readonly [number, RouteRefusal]> {
+    for (const { number } of this.kept(name, 'refused').numbers.sealedRows(name)) {
+      const state = this.refusal(name, number);
+      if (state) yield [number, state.reason];
+    }
   }
 
   hasRoutes(name: string): boolean {
@@ -264,7 +270,12 @@ export class RouteTable implements Participant {
   }
 
   #of(name: string): Advertised {
-    const known = this.#sources.get(name) ?? { routes: new Map(), news: new Set(), refusals: 0, reasons: new Map() };
+    const known = this.#sources.get(name) ?? {
+      routes: new KnownRoutes(),
+      news: new Set(),
+      refusals: 0,
+      reasons: new Map(),
+    };
     this.#sources.set(name, known);
     return known;
   }

@@ -59,9 +59,15 @@ async function entry({ curl }: ProgramBox, path: string): Promise<Json> {
   return list[0] ?? {};
 }
 
-async function learned(box: ProgramBox): Promise<string> {
-  const routes = ((await entry(box, 'aftr=a/route-source=s'))['learned-route'] ?? []) as readonly Json[];
+async function learned(box: ProgramBox, source = 's'): Promise<string> {
+  const routes = ((await entry(box, `aftr=a/route-source=${source}`))['learned-route'] ?? []) as readonly Json[];
   return routes.map((route) => route['ipv4-prefix']).join(' ');
+}
+
+/** Each refused route of a source, with the reason. */
+async function refused(box: ProgramBox, source: string): Promise<string> {
+  const routes = ((await entry(box, `aftr=a/route-source=${source}`))['refused-route'] ?? []) as readonly Json[];
+  return routes.map((route) => `${route['ipv4-prefix']} ${route.reason}`).join(' ');
 }
 
 async function eventually(what: string, is: () => boolean | Promise<boolean>): Promise<void> {
@@ -366,6 +372,62 @@ test('several routes of one prefix in a session are each of the source whose tun
     true,
     {},
     true,
+  ));
+
+/** Two sources, each with a neighbor of its own. */
+const TWO_SOURCES = {
+  bgp: {
+    ...CONFIGURATION['gi-4over6:softwire'].bgp,
+    neighbor: [neighbor, { ...neighbor, address: THIRD, 'peer-as': 65002 }],
+  },
+  aftr: [
+    {
+      name: 'a',
+      'route-source': [
+        { name: 's', 'gateway-ipv6-address': TUNNEL, 'bgp-neighbor': [OTHER], 'allowed-prefix': ['192.0.2.0/24'] },
+        {
+          name: 't',
+          'gateway-ipv6-address': '2001:db8::99',
+          'bgp-neighbor': [THIRD],
+          'allowed-prefix': ['192.0.2.0/24'],
+        },
+      ],
+    },
+  ],
+};
+
+test('of two sources with one prefix the first keeps it, whatever its AS path, with an alarm; given up, it is that of the other', () =>
+  withSession(
+    async (box, speaker) => {
+      let third: BgpSpeaker | undefined;
+      try {
+        await eventually('a second session', async () => {
+          const options = { ...SPEAKER, localAddress: THIRD, localAs: 65002 };
+          if (!third || third.isClosed) third = await BgpSpeaker.connect(options).catch(() => undefined);
+          return third?.isEstablished ?? false;
+        });
+        const long = attribute('4002', '02030000fde90000fde90000fde9');
+        speaker.update([ORIGIN, long, reach(TUNNEL_HEX)]);
+        await eventually('the route of the first', async () => (await learned(box)) === PREFIX);
+        third?.update([ORIGIN, attribute('4002', '02010000fdea'), reach(OTHER_HEX)]);
+        third?.update([ORIGIN, attribute('4002', '02010000fdea'), reach(OTHER_HEX, `1cc0000280`)]);
+        await eventually('the refusal', async () => (await refused(box, 't')) === `${PREFIX} other-source`);
+        assert.equal([await learned(box), await refused(box, 's')], [PREFIX, '']);
+        await eventually('its other route', async () => (await learned(box, 't')) === STEADY);
+        assert.is((await entry(box, 'aftr=a/route-source=t')).refusals, '1');
+        const alarms = async () => (await box.curl('/restconf/data/ietf-alarms:alarms/alarm-list')).body;
+        await eventually('the alarm', async () => (await alarms()).includes('routes-refused'));
+        assert.match(await alarms(), /route-source\[[^\]]*name='t'\]/);
+        assert.match(await alarms(), /are refused \(other-source\)/);
+        speaker.update([attribute('800f', `000101${NLRI}`)]);
+        await eventually('its change of hands', async () => (await learned(box, 't')) === `${PREFIX} ${STEADY}`);
+        assert.equal([await learned(box), await refused(box, 't')], ['', '']);
+      } finally {
+        third?.close();
+      }
+    },
+    true,
+    TWO_SOURCES,
   ));
 
 test('a GoBGP that its owner runs: its neighbors are followed, and announced to', async () => {

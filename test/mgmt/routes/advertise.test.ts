@@ -225,6 +225,14 @@ const refusedMessages: readonly (readonly [string, (session: string) => Json, st
     (session) => ({ session, sequence: '2', route: ['192.0.2.16/28'], 'gateway-ipv6-address': '2001:db8:a::2' }),
     'other-tunnel-address',
   ],
+  ['an end that was told of before', (session) => ({ session, sequence: '1', close: [null] }), 'replayed'],
+  ['an end that leaves a message out', (session) => ({ session, sequence: '3', close: [null] }), 'out-of-order'],
+  ['an end of a session that nobody opened', () => ({ session: '1', sequence: '2', close: [null] }), 'unknown-session'],
+  [
+    'an end beside routes',
+    (session) => ({ session, sequence: '2', close: [null], route: ['192.0.2.16/28'] }),
+    'malformed',
+  ],
   ['open beside routes', () => ({ open: [null], route: ['192.0.2.16/28'] }), ''],
 ];
 for (const [why, message, appTag] of refusedMessages) {
@@ -318,9 +326,13 @@ test('a silent source becomes stale after its hold time, and its bindings go aft
     assert.equal(await operational(box), ['192.0.2.0/28 learned'], 'stale bindings are forwarded by');
     const [route] = (await sourceState(box))['learned-route'] as readonly Json[];
     assert.ok(typeof route?.expires === 'string');
+    const { session } = await accepted(box, { open: [null] });
     await eventually(async () => (await operational(box)).length === 0);
     assert.equal(await operational(box), []);
     assert.is((await sourceState(box))['session-state'], 'idle');
+    const all = { route: ['192.0.2.0/28'], 'content-hash': hashOf('192.0.2.0/28') };
+    await accepted(box, { session, sequence: '1', ...all });
+    assert.equal(await operational(box), ['192.0.2.0/28 learned'], 'one that was opened before goes on');
   }));
 
 test('a restart of the AFTR keeps learned bindings as stale, and a new session takes them over', () =>

@@ -54,7 +54,10 @@ const whole = (...prefixes: readonly string[]) => ({ isWhole: true, routes: numb
 
 /** Each route with why it is refused, or `bound`. */
 function states(table: RouteTable, name: string): string[] {
-  return table.routes(name).map(([number, state]) => `${formatNumber(number)} ${state?.reason ?? 'bound'}`);
+  const numbers = (['bound', 'refused'] as const).flatMap((kind) => [...table.kept(name, kind).numbers.sealedRows('')]);
+  return numbers
+    .sort((a, b) => a.number - b.number)
+    .map(({ number }) => `${formatNumber(number)} ${table.refusal(name, number)?.reason ?? 'bound'}`);
 }
 
 /** The bindings in force. */
