@@ -2,6 +2,8 @@
  * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }; what stands on the screen is
  * a line for each result, or the bench's own table.
  *
+ *   change     forwarding while a thousand bindings change a second, and beside nine tenths of junk (root; [--bindings N]
+ *              [--seconds S] [--rounds N])
  *   datapath   the engine in memory beside the same work in C++: packets a second at 1,000 and 1,000,000 bindings
  *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
@@ -33,6 +35,21 @@ const MAX_BINDINGS = 4_000_000;
 
 /** Each takes its options. */
 const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Report>>> = {
+  change: async (words) => {
+    const text = { type: 'string' } as const;
+    const { json, ...more } = optionsIn(words, { ...JSON_FILE, bindings: text, seconds: text, rounds: text });
+    requireWritable('json', json);
+    const { benchChange, CHANGE_BINDINGS } = await import('./bench/change.ts');
+    const [bindings = 0] = wholeNumbersOf(
+      'bindings',
+      more.bindings ?? `${CHANGE_BINDINGS}`,
+      MIN_BINDINGS,
+      MAX_BINDINGS,
+    );
+    const [seconds = 0] = wholeNumbersOf('seconds', more.seconds ?? '5', 1, 600);
+    const [rounds = 0] = wholeNumbersOf('rounds', more.rounds ?? '3', 1, 1_000);
+    return listed(await benchChange(bindings, seconds, rounds));
+  },
   datapath: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/datapath.ts')).benchDatapath());
