@@ -1,6 +1,7 @@
 /**
- * Bench of forwarding while its table changes, and beside junk: the running program as AFTR with a million bindings, on one core,
- * between two ports of a load generator on the other (load/). Frames of 64 octets, each direction by itself.
+ * Bench of forwarding while its table changes, and beside junk: the running program as AFTR with a million bindings
+ * between two ports of a load generator (load/), on two cores. One is the datapath's, the other the generator's, which leaves what it
+ * does not need; management and its clients run where the scheduler puts them. Frames of 64 octets, each direction by itself.
  *
  * 1. The most that passes without loss is looked for, above and below: that is the maximum.
  * 2. At 80 % of it, in turns without and with edits: ten commits of 100 bindings a second over NETCONF, and beside them as many
@@ -27,8 +28,6 @@ const GAP_MS = 20;
 const TRIAL_S = 0.5;
 const SEARCH = { precision: 0.05, maxSteps: 8, tries: 3, maxConfirmations: 8 };
 const OVERLOADED_SHARE = 0.05;
-/** Of the rate that was asked for, what must have been sent for the trial to say something of it. */
-const OFFERED_SHARE = 0.97;
 const EDITS: EditPlan = { bulk: 10, netconf: Number.POSITIVE_INFINITY, restconf: Number.POSITIVE_INFINITY };
 const JUNK_EDITS: EditPlan = { bulk: 0, netconf: 5 };
 const JUNK_OF_TEN = 9;
@@ -77,15 +76,18 @@ class ChangeBench {
     await this.#junk(direction);
   }
 
+  /** Frames a second of the fastest trial that lost none: the generator may offer less than it was asked for. */
   async #findMost(direction: Direction, ceiling: number): Promise<number> {
-    const { rate } = await findThroughput({ ...SEARCH, ceiling }, async (rate) => {
+    let most = 0;
+    await findThroughput({ ...SEARCH, ceiling }, async (rate) => {
       const { sent, received, seconds } = await this.#send(direction, rate, TRIAL_S);
       if (sent - received > OVERLOADED_SHARE * sent) return 'overloaded';
       if (received < sent) return 'lossy';
-      return sent / seconds < OFFERED_SHARE * rate ? 'unoffered' : 'clean';
+      most = Math.max(most, sent / seconds);
+      return 'clean';
     });
-    if (rate === 0) throw new Error(`change: nothing passes ${direction} without loss`);
-    return rate;
+    if (most === 0) throw new Error(`change: nothing passes ${direction} without loss`);
+    return most;
   }
 
   async #change(direction: Direction, rate: number): Promise<void> {

@@ -3,6 +3,7 @@
  * RFC 8219 (rfc8219/lab.ts). Traffic is for every 128th binding, edits are of the others.
  */
 
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatIpv4 } from '../../../src/address.ts';
@@ -10,6 +11,7 @@ import { ipv4, ipv6, udp } from '../../../test/helpers/packets.ts';
 import { Instance, sleep } from '../instance.ts';
 import { DEVICE_MAC, TESTER_MAC } from '../rfc8219/frames.ts';
 import type { Lab } from '../rfc8219/lab.ts';
+import { DEVICE_CORE } from '../rfc8219/lab.ts';
 import { bindingXml, gateway, prefixesOf } from '../tables.ts';
 
 export type Direction = 'upstream' | 'downstream';
@@ -25,6 +27,8 @@ export const TRAFFIC_STEP = 128;
 const MOST_FLOWS = 8_192;
 /** Of each edit-config that loads the table. */
 const ROWS_AT_ONCE = 100_000;
+/** As Lab.enter, with room before it for the process that the program itself puts first. */
+const COME_EARLY = 'renice -n -10 $$ >/dev/null; echo -20 2>/dev/null >/proc/self/autogroup; exec "$@"';
 const ETHERNET = 14;
 /** A frame of 64 octets without its FCS, on the IPv4 side. */
 const [PLAIN_FRAME, TUNNEL_FRAME] = [60, 100];
@@ -50,10 +54,16 @@ export class BusyAftr {
     lab.addTesterNeighbour('aftr', 'v4', FAR_V4);
     lab.addTesterNeighbour('aftr', 'v6', FAR_V6);
     lab.ip('aftr', `-6 route add ${GATEWAYS} via ${FAR_V6}`);
-    const instance = await Instance.start(join(lab.dir, 'aftr'), lab.enter('aftr'));
+    const instance = await Instance.start(join(lab.dir, 'aftr'), enter(lab));
     const started = new BusyAftr(lab, instance, bindings);
+    started.pinDatapath();
     await started.#load();
     return started;
+  }
+
+  /** The core of forwarding is nobody else's to take: the generator has the other one. */
+  pinDatapath(): void {
+    execFileSync('taskset', ['-acp', `${DEVICE_CORE}`, `${this.#instance.pid('datapath')}`], { stdio: 'ignore' });
   }
 
   get instance(): Instance {
@@ -68,7 +78,7 @@ export class BusyAftr {
   async restart(): Promise<number> {
     await this.#instance.halt();
     const began = performance.timeOrigin + performance.now();
-    this.#instance = await Instance.start(this.#instance.dir, this.lab.enter('aftr'));
+    this.#instance = await Instance.start(this.#instance.dir, enter(this.lab));
     return began;
   }
 
@@ -120,6 +130,12 @@ export class BusyAftr {
     await sleep(downMs);
     this.lab.ip('tester', `link set ${port} up`);
   }
+}
+
+/** What the command of the program begins with. */
+function enter(lab: Lab): string[] {
+  const first = ['setsid', 'sh', '-c', COME_EARLY, 'sh'];
+  return [...first, 'ip', 'netns', 'exec', lab.namespace('aftr')];
 }
 
 function frame(direction: Direction, bound: string, from: string): string {

@@ -5,6 +5,7 @@
 //
 // 1. A file holds two 32-bit words, number and length of the frames, and then the frames. RATE is frames a second and
 //    stream, 0 as fast as it goes. Whoever is late by more than LATE_NS does not catch up: a burst is not that rate.
+//    With nothing to do it sleeps: what is left of its core is for others.
 // 2. What comes with RX_PROTOCOL and RX_LEN octets to RX_LINK is counted, with the kernel's time of its arrival.
 // 3. A gap is a time of GAP_MS and more without an arrival. `ownMs` is the longest time meanwhile in which the
 // generator
@@ -21,6 +22,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,9 +48,10 @@ constexpr unsigned TAKEN_AT_ONCE = 256;
 constexpr int SEND_BUFFER = 64 << 20;
 constexpr int64_t MS = 1000000;
 constexpr int64_t SECOND = 1000 * MS;
-constexpr int64_t LATE_NS = MS / 2;
+constexpr int64_t LATE_NS = MS;
 constexpr int64_t DRAIN_NS = SECOND / 2;
 constexpr int64_t WATCH_NS = 5 * MS;
+constexpr int64_t PAUSE_NS = MS / 20;
 
 [[noreturn]] void fail(const char* what) {
   perror(what);
@@ -128,7 +131,8 @@ class Stream {
     rate_ = rate;
   }
 
-  void sendDue(int64_t time) {
+  /** Whether there was something to send. */
+  bool sendDue(int64_t time) {
     uint64_t count = BATCH;
     if (rate_ > 0) {
       const uint64_t most = std::max<uint64_t>(1, static_cast<uint64_t>(rate_ * LATE_NS * 1e-9));
@@ -139,7 +143,7 @@ class Stream {
         due = most;
         late_++;
       }
-      if (due <= paced_) return;
+      if (due <= paced_) return false;
       count = std::min<uint64_t>(due - paced_, BATCH);
     }
     for (unsigned k = 0; k < count; k++) {
@@ -149,13 +153,14 @@ class Stream {
     // A link that is down is one of the things that happen to it.
     const bool isUsual = errno == EAGAIN || errno == ENOBUFS || errno == EINTR || errno == ENETDOWN || errno == ENXIO;
     if (done < 0 && !isUsual) fail("sendmmsg");
-    if (done <= 0) return;
+    if (done <= 0) return true;
     sent_ += static_cast<uint64_t>(done);
     paced_ += static_cast<uint64_t>(done);
     const int64_t sentAt = now();
     if (sentAt - lastSentNs_ >= KEPT_PAUSE_NS) pauses_.add(lastSentNs_, sentAt);
     lastSentNs_ = sentAt;
     pauses_.open(sentAt);
+    return true;
   }
 
   /** Takes what has come, a bounded number. */
@@ -312,13 +317,15 @@ int main(int count, char** words) {
     streams.push_back(new Stream(parts));
   }
   std::thread(watchCore, atoi(words[3]), std::ref(machine)).detach();
+  prctl(PR_SET_TIMERSLACK, 1);
   const int64_t start = now();
   int64_t nextLine = start + SECOND, nextLook = start;
   for (Stream* stream : streams) stream->start(start, rate);
   for (;;) {
     const int64_t time = now();
+    bool isIdle = true;
     for (Stream* stream : streams) {
-      stream->sendDue(time);
+      isIdle = !stream->sendDue(time) && isIdle;
       stream->receive(gapNs, machine);
     }
     if (time >= nextLine) {
@@ -329,6 +336,8 @@ int main(int count, char** words) {
       if (isInputOver()) break;
       nextLook = time + MS;
     }
+    const timespec pause{0, PAUSE_NS};
+    if (isIdle) nanosleep(&pause, nullptr);
   }
   const int64_t sentUntil = now();
   while (now() < sentUntil + DRAIN_NS) {
