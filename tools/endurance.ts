@@ -16,13 +16,21 @@ const MEMORY_MEBIBYTES = 64;
 
 function tell({ load, edits, events, stalls, outages, growth, recovered }: EnduranceReport): boolean {
   for (const [i, { sent, received }] of load.streams.entries()) {
-    console.log(`${i === 0 ? 'downstream' : 'upstream'}: ${received} of ${sent} packets in ${Math.round(load.seconds)} s`);
+    console.log(
+      `${i === 0 ? 'downstream' : 'upstream'}: ${received} of ${sent} packets in ${Math.round(load.seconds)} s`,
+    );
   }
   for (const [kind, { commits, bindings, p50, longest }] of Object.entries(edits.kinds)) {
-    console.log(`${kind}: ${commits} commits, ${bindings} bindings, p50 ${p50.toFixed(1)}, longest ${longest.toFixed(1)} ms`);
+    console.log(
+      `${kind}: ${commits} commits, ${bindings} bindings, p50 ${p50.toFixed(1)}, longest ${longest.toFixed(1)} ms`,
+    );
   }
-  console.log(`${events.length} events, traffic came back after ${recovered}; the longest outages, ms: ${JSON.stringify(outages)}`);
-  console.log(`memory grew by ${growth.map((mebibytes) => mebibytes.toFixed(1)).join(' and ')} MiB (management, datapath)`);
+  console.log(
+    `${events.length} events, traffic came back after ${recovered}; the longest outages, ms: ${JSON.stringify(outages)}`,
+  );
+  console.log(
+    `memory grew by ${growth.map((mebibytes) => mebibytes.toFixed(1)).join(' and ')} MiB (management, datapath)`,
+  );
   for (const stall of stalls) console.log(`STALL of more than ${STALL_MS} ms: ${JSON.stringify(stall)}`);
   const isFlat = growth.every((mebibytes) => mebibytes < MEMORY_MEBIBYTES);
   const isWell = stalls.length === 0 && isFlat && recovered === events.length;

@@ -70,7 +70,8 @@ export async function endure(aftr: BusyAftr, plan: EndurancePlan): Promise<Endur
     await sleep(plan.eventMs);
     const kind = KINDS[turn % KINDS.length] ?? 'restart';
     const fromMs = Date.now();
-    const happen = kind === 'restart' ? restartDatapath(aftr) : aftr.flap(kind === 'flap-ipv4' ? 'aftr4' : 'aftr6', FLAP_MS);
+    const happen =
+      kind === 'restart' ? restartDatapath(aftr) : aftr.flap(kind === 'flap-ipv4' ? 'aftr4' : 'aftr6', FLAP_MS);
     await happen;
     if (await comesAgain(generator)) recovered++;
     events.push({ kind, fromMs, untilMs: Date.now() });
