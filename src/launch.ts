@@ -10,6 +10,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 
 export type ChildRole = 'management' | 'datapath';
@@ -37,6 +38,8 @@ export interface Answer {
   readonly text: string;
 }
 
+/** Niceness that the datapath is before the supervisor and management. */
+const DATAPATH_AHEAD = 10;
 const TUN_FILE = '/dev/net/tun';
 const ROLES_WITH_TUN = 2;
 /** How often a role may open its device anew in one life of the datapath. */
@@ -138,11 +141,13 @@ export class Launcher {
         role,
         ...words,
       ];
-      return spawn(command, rest, {
+      const child = spawn(command, rest, {
         cwd: '/',
         env: { ...process.env, HOME: home, USER: this.#user.name, GI4OVER6_TUN_FDS: numbers },
         stdio: ['ignore', log ?? 'inherit', log ?? 'inherit', ...tuns],
       });
+      if (role === 'datapath') putFirst(child);
+      return child;
     } finally {
       for (const descriptor of tuns) closeSync(descriptor);
       if (log !== undefined) closeSync(log);
@@ -238,6 +243,16 @@ export class Launcher {
     if (this.#isReadable(way)) return way;
     const advice = `run \`chmod -R o+rX ${project}\`, or move it to a place like /opt`;
     throw environmentFault('PROGRAM_UNREADABLE', `user ${this.#user.name} cannot read ${project}: ${advice}`);
+  }
+}
+
+/** Where a core is short, packets do not wait for management. Without CAP_SYS_NICE they are equals. */
+function putFirst({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, Math.max(constants.priority.PRIORITY_HIGHEST, getPriority() - DATAPATH_AHEAD));
+  } catch {
+    // The right is missing, or the child has ended, which its exit tells.
   }
 }
 

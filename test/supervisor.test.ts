@@ -15,7 +15,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -189,6 +189,16 @@ test('each child has its user, its capabilities and nothing more', async () => {
     assert.equal(management.tuns, []);
     assert.equal(new Set(datapath.tuns), new Set(['/dev/net/tun']));
     assert.ok((datapath.tuns?.length ?? 0) >= 6);
+  });
+});
+
+test('the datapath comes before management where a core is short', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start();
+    const [management, datapath] = [await supervised.started('management'), await supervised.started('datapath')];
+    const niceness = [management, datapath].map(({ pid }) => getPriority(pid));
+    const own = getPriority();
+    assert.equal(niceness, [own, Math.max(constants.priority.PRIORITY_HIGHEST, own - 10)]);
   });
 });
 

@@ -2,6 +2,8 @@
  * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }; what stands on the screen is
  * a line for each result, or the bench's own table.
  *
+ *   change     forwarding while a thousand bindings change a second, and beside nine tenths of junk (root; [--bindings N]
+ *              [--seconds S] [--rounds N])
  *   datapath   the engine in memory beside the same work in C++: packets a second at 1,000 and 1,000,000 bindings
  *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
@@ -12,6 +14,7 @@
  *   restconf   RESTCONF: reads and writes of one binding and reads of pages beside a bare handler of the same HTTP stack (root)
  *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
+ *   start      from the start of the program on a full store until it forwards (root; [--bindings N] [--rounds N])
  *   state      configuration through the faces of a running instance: edits, bulk loads, reads, memory (root; [--bindings N])
  *   tun        the engine on a TUN device beside a bare C++ loop that reads each packet and writes it back (root)
  */
@@ -33,6 +36,17 @@ const MAX_BINDINGS = 4_000_000;
 
 /** Each takes its options. */
 const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Report>>> = {
+  change: async (words) => {
+    const text = { type: 'string' } as const;
+    const { json, ...more } = optionsIn(words, { ...JSON_FILE, bindings: text, seconds: text, rounds: text });
+    requireWritable('json', json);
+    const { benchChange, CHANGE_BINDINGS } = await import('./bench/change.ts');
+    const asked = more.bindings ?? `${CHANGE_BINDINGS}`;
+    const [bindings = 0] = wholeNumbersOf('bindings', asked, MIN_BINDINGS, MAX_BINDINGS);
+    const [seconds = 0] = wholeNumbersOf('seconds', more.seconds ?? '5', 1, 600);
+    const [rounds = 0] = wholeNumbersOf('rounds', more.rounds ?? '3', 1, 1_000);
+    return listed(await benchChange(bindings, seconds, rounds));
+  },
   datapath: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/datapath.ts')).benchDatapath());
@@ -72,6 +86,16 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     return listed(await (await import('./bench/restconf.ts')).benchRestconf());
   },
   rfc8219: async (words) => (await import('./bench/rfc8219.ts')).benchRfc8219(words),
+  start: async (words) => {
+    const text = { type: 'string' } as const;
+    const { json, ...more } = optionsIn(words, { ...JSON_FILE, bindings: text, rounds: text });
+    requireWritable('json', json);
+    const { benchStart, START_BINDINGS } = await import('./bench/start.ts');
+    const asked = more.bindings ?? `${START_BINDINGS}`;
+    const [bindings = 0] = wholeNumbersOf('bindings', asked, MIN_BINDINGS, MAX_BINDINGS);
+    const [rounds = 0] = wholeNumbersOf('rounds', more.rounds ?? '3', 1, 1_000);
+    return listed(await benchStart(bindings, rounds));
+  },
   state: async (words) => {
     const { json, bindings } = optionsIn(words, { ...JSON_FILE, bindings: { type: 'string' } });
     requireWritable('json', json);

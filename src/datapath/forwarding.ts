@@ -312,11 +312,13 @@ export class Forwarding {
     }
   }
 
-  /** Adds or replaces one row; a row that is so already is left alone. */
-  put({ prefix, target }: WantedRow): void {
-    const row = this.table.find(prefix.address, prefix.length);
-    if (row !== 0 && this.table.leadsTo(row, target)) return;
-    if (!this.table.put(prefix.address, prefix.length, target)) this.#refused++;
+  /** Adds or replaces one row; a row that is so already is left alone. Gives the row, 0 when the table is full. */
+  put({ prefix: { address, length }, target }: WantedRow): number {
+    const there = this.table.find(address, length);
+    if (there !== 0 && this.table.leadsTo(there, target)) return there;
+    const row = this.table.putOver(there, address, length, target);
+    if (row === 0) this.#refused++;
+    return row;
   }
 
   /** Removes the row of an AFTR; one that another AFTR has put there meanwhile stays: the prefix has changed hands. */
@@ -339,8 +341,7 @@ export class Forwarding {
     const kept = new Uint8Array(this.table.rows.length / 8 + 1);
     let rows = 0;
     for (const row of wanted) {
-      this.put(row);
-      kept[this.table.find(row.prefix.address, row.prefix.length)] = 1;
+      kept[this.put(row)] = 1;
       if (++rows % SLICE_ROWS === 0) await pause();
     }
     for (const row of this.table.rowsInUse()) {

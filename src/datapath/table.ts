@@ -177,10 +177,16 @@ export class Table extends TableReader {
    */
   put(prefix: number, length: number, target: Target): boolean {
     if (length < 1 || length > 32) throw new RangeError(`table: prefix length ${length} is not 1 to 32`);
-    const old = this.#index.find(prefix, length);
-    if (old === 0 && this.size >= this.capacity) return false;
-    this.place(this.writeRow(prefix, length, target), prefix, length);
-    return true;
+    return this.putOver(this.#index.find(prefix, length), prefix, length, target) !== 0;
+  }
+
+  /** The same for who knows the row that is there, 0 when none is; gives the new row, 0 when the table is full. */
+  putOver(old: number, prefix: number, length: number, target: Target): number {
+    if (old === 0 && this.size >= this.capacity) return 0;
+    const row = this.writeRow(prefix, length, target);
+    this.#swapFor(old, row, prefix, length);
+    if (old !== 0) this.retireRow(old);
+    return row;
   }
 
   /** Makes a written row that of its prefix, and gives back the one that was there. */
@@ -192,11 +198,15 @@ export class Table extends TableReader {
   /** Makes a written row that of its prefix; the one that was there, to be given back by `retireRow`, or 0. */
   swap(row: number, prefix: number, length: number): number {
     const old = this.#index.find(prefix, length);
+    this.#swapFor(old, row, prefix, length);
+    return old;
+  }
+
+  #swapFor(old: number, row: number, prefix: number, length: number): void {
     if (old !== 0) this.#index.remove(prefix, length);
     this.#index.add(row, prefix, length);
     this.#paint(prefix, length, old, row);
     if (old !== 0 && !isShared(this, old) && !isShared(this, row)) this.watcher?.replaced(old, row);
-    return old;
   }
 
   /** Gives back a row that nothing leads to any more. */
@@ -221,8 +231,7 @@ export class Table extends TableReader {
   writeRow(prefix: number, length: number, target: Target): number {
     const row = this.rowPlaces.take();
     const at = row << ROW_SHIFT;
-    const octets = new DataView(target.remote.buffer, target.remote.byteOffset, 16);
-    for (let i = 0; i < 4; i++) this.rows[at + i] = octets.getInt32(4 * i, true);
+    for (let i = 0; i < 16; i++) this.octets[4 * at + i] = target.remote[i] ?? 0;
     this.rows[at + ROW_SOFTWIRE] = target.softwire | (length << LENGTH_SHIFT);
     this.rows[at + ROW_PREFIX] = prefix;
     if (target.softwire !== 0) this.watcher?.written(row);

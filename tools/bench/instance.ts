@@ -48,14 +48,14 @@ export class Instance {
     this.#authorization = `Basic ${Buffer.from(`admin:${this.#password}`).toString('base64')}`;
   }
 
-  /** `through`: what the program's command begins with, such as entering a namespace; `options`: more words of `gi4over6 run`. */
+  /** On what an earlier one left in the folder. `through`: what the program's command begins with, such as entering a namespace; `options`: more words of `gi4over6 run`. */
   static async start(
     dir: string,
     through: readonly string[] = [],
     listen = ['127.0.0.1'],
     options: readonly string[] = [],
   ): Promise<Instance> {
-    mkdirSync(dir, { mode: 0o755 });
+    mkdirSync(dir, { recursive: true, mode: 0o755 });
     const words = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(dir, name)]);
     const [first = '', ...more] = [
       ...through,
@@ -81,7 +81,14 @@ export class Instance {
     }
   }
 
+  /** Ends the program and removes its folder. */
   async stop(): Promise<void> {
+    await this.halt();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** Ends the program; another can start on its folder. */
+  async halt(): Promise<void> {
     this.#client.close();
     this.#sshClient?.close();
     this.#ssh.end();
@@ -91,7 +98,6 @@ export class Instance {
       this.#program.kill('SIGTERM');
       await ended;
     }
-    rmSync(this.dir, { recursive: true, force: true });
   }
 
   get sshPort(): number {
