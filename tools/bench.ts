@@ -2,13 +2,15 @@
  * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }; what stands on the screen is
  * a line for each result, or the bench's own table.
  *
+ *   cores      two queues on two cores beside one on one (root)
  *   datapath   the engine in memory beside the same work in C++: packets a second at 1,000 and 1,000,000 bindings
  *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
  *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
- *   offloads   TCP through gateway and AFTR with and without offloads, beside kernel forwarding (root; [--seconds S] [--rounds N])
+ *   offloads   TCP and UDP through gateway and AFTR with and without offloads, beside an engine in C++, the kernel's
+ *              own tunnel and plain forwarding (root; [--seconds S] [--rounds N])
  *   restconf   RESTCONF: reads and writes of one binding and reads of pages beside a bare handler of the same HTTP stack (root)
  *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
@@ -33,6 +35,10 @@ const MAX_BINDINGS = 4_000_000;
 
 /** Each takes its options. */
 const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Report>>> = {
+  cores: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/cores.ts')).benchCores());
+  },
   datapath: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/datapath.ts')).benchDatapath());

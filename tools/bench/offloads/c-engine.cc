@@ -1,12 +1,12 @@
-// A 4over6 engine as one would write it in C++ without offloads: one packet read, one packet written, a small table. What
-// the engine is compared with where a bare loop would not do, as packets must come out of the tunnel again.
+// A 4over6 engine as one would write it in C++ without offloads: one packet read, one packet written, a small table.
+// What the engine is compared with where a bare loop would not do, as packets must come out of the tunnel again.
 //
 //   c-engine gateway|aftr DEVICE OWN-IPV6 PREFIX/LENGTH PEER-IPV6 [PREFIX/LENGTH PEER-IPV6]...
 //
-// The table leads from the IPv4 addresses of end devices to the other end of the tunnel: a gateway looks the source of what it
-// encapsulates up, an AFTR the destination. It checks what must be (versions, lengths, header checksum, TTL, that a packet comes
-// from the end of the tunnel that its inner address is bound to) and takes DSCP, ECN and flow label along; what does not pass is
-// dropped. Until its input ends; `ready` is printed when the device is there.
+// The table leads from the IPv4 addresses of end devices to the other end of the tunnel: a gateway looks the source of
+// what it encapsulates up, an AFTR the destination. It checks what must be (versions, lengths, header checksum, TTL,
+// that a packet comes from the end of the tunnel that its inner address is bound to) and takes DSCP, ECN and flow label
+// along; what does not pass is dropped. Until its input ends; `ready` is printed when the device is there.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -60,7 +60,8 @@ bool IsGoodIpv4(const unsigned char* ip, ssize_t len) {
 
 uint32_t FlowLabel(const unsigned char* ip, ssize_t len) {
   const bool has_ports = (ip[9] == 6 || ip[9] == 17) && ((ip[6] & 0x3f) | ip[7]) == 0 && len >= 24;
-  uint32_t x = Word(ip + 12) * 0x9e3779b1u ^ Word(ip + 16) * 0x85ebca77u ^ (has_ports ? Word(ip + 20) : 0) * 0xc2b2ae3du;
+  uint32_t x =
+      Word(ip + 12) * 0x9e3779b1u ^ Word(ip + 16) * 0x85ebca77u ^ (has_ports ? Word(ip + 20) : 0) * 0xc2b2ae3du;
   x = (x ^ x >> 16) * 0x85ebca6bu;
   return (x ^ x >> 13) & 0xfffff;
 }

@@ -1,10 +1,12 @@
 // UDP of the benches, one of
 //
 //   udp-probe echo PORT                             sends each datagram back
-//   udp-probe ask ADDRESS PORT COUNT PAUSE-US       sends one, waits for it, pauses, as often as that; prints the round trips that
+//   udp-probe ask ADDRESS PORT COUNT PAUSE-US       sends one, waits for it, pauses, as often as that; prints the round
+//   trips that
 //                                                   were not lost, in nanoseconds, as JSON: {"sent":N,"ns":[...]}
 //   udp-probe count PORT                            receives until its input ends; prints {"datagrams":N,"octets":N}
-//   udp-probe flood ADDRESS PORT SECONDS SIZE       sends datagrams of SIZE octets, as many in a call as UDP_SEGMENT takes, as
+//   udp-probe flood ADDRESS PORT SECONDS SIZE       sends datagrams of SIZE octets, as many in a call as UDP_SEGMENT
+//   takes, as
 //                                                   fast as it can; prints {"datagrams":N}
 //
 // `echo` and `count` print `ready` first; `echo` ends with its input, too.
@@ -140,8 +142,10 @@ int Flood(char** words) {
   const int64_t end = Now() + static_cast<int64_t>(seconds * 1e9);
   int64_t datagrams = 0;
   while (Now() < end) {
-    if (send(fd, buffer, static_cast<size_t>(count * size), 0) >= 0) datagrams += count;
-    else if (errno != ENOBUFS && errno != ECONNREFUSED) Fail("send");
+    if (send(fd, buffer, static_cast<size_t>(count * size), 0) >= 0)
+      datagrams += count;
+    else if (errno != ENOBUFS && errno != ECONNREFUSED)
+      Fail("send");
   }
   printf("{\"datagrams\":%lld}\n", static_cast<long long>(datagrams));
   return 0;
@@ -155,6 +159,8 @@ int main(int count, char** words) {
   if (is("ask", 6)) return Ask(words + 2);
   if (is("count", 3)) return Count(words[2]);
   if (is("flood", 6)) return Flood(words + 2);
-  fprintf(stderr, "usage: udp-probe echo PORT | ask ADDRESS PORT COUNT PAUSE-US | count PORT | flood ADDRESS PORT SECONDS SIZE\n");
+  fprintf(
+      stderr,
+      "usage: udp-probe echo PORT | ask ADDRESS PORT COUNT PAUSE-US | count PORT | flood ADDRESS PORT SECONDS SIZE\n");
   return 2;
 }
