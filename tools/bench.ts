@@ -8,6 +8,7 @@
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
  *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
+ *   latency    a single packet through idle gateway and AFTR and back, beside an engine in C++ and kernel forwarding (root)
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
  *   offloads   TCP and UDP through gateway and AFTR with and without offloads, beside an engine in C++, the kernel's
  *              own tunnel and plain forwarding (root; [--seconds S] [--rounds N])
@@ -60,6 +61,10 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     const { json, kinds } = optionsIn(words, { ...JSON_FILE, kinds: { type: 'string' } });
     requireWritable('json', json);
     return listed(await (await import('./bench/hostile.ts')).benchHostile(kinds?.split(',')));
+  },
+  latency: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/latency.ts')).benchLatency());
   },
   netconf: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);

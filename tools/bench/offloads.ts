@@ -18,7 +18,7 @@ import { buildTopology, DEVICE_NS, INTERNET, INTERNET_NS } from '../../test/help
 import type { BenchResult } from './datapath.ts';
 import { nativeProgram } from './native-program.ts';
 import type { Candidate } from './offloads/candidates.ts';
-import { prepareSeg6, withCandidate } from './offloads/candidates.ts';
+import { prepareRouter, withCandidate } from './offloads/candidates.ts';
 
 /** What a candidate carries; the measurements are in megabits a second of payload. */
 type Load = 'upstream' | 'downstream' | 'udp';
@@ -73,7 +73,7 @@ const PORT = 5_300;
 export async function benchOffloads(seconds: number, rounds: number): Promise<BenchResult[]> {
   enterOwnNetwork();
   buildTopology();
-  prepareSeg6(DEVICE_NS);
+  prepareRouter(DEVICE_NS);
   const measured = new Map<string, number[]>();
   for (let round = 0; round < rounds; round++) {
     for (const candidate of new Set(PARTS.flatMap(({ candidates }) => candidates))) {

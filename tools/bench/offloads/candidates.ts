@@ -17,6 +17,8 @@ import { nativeProgram } from '../native-program.ts';
 export type Candidate = 'kernel' | 'seg6' | 'c' | 'off' | 'on' | 'c-aftr' | 'off-aftr' | 'on-aftr';
 
 const DEVICES = '198.51.100.0/24';
+/** As the program sets it (src/kernel). */
+const TUN_QUEUE = 1_000;
 const [GATEWAY_TUNNEL, AFTR_TUNNEL] = ['2001:db8:a::1', '2001:db8:b::1'];
 const [ENCAPSULATE_UP, ENCAPSULATE_DOWN] = [
   `encap seg6 mode encap.red segs ${AFTR_TUNNEL}`,
@@ -28,8 +30,8 @@ const [ENCAPSULATE_UP, ENCAPSULATE_DOWN] = [
  */
 const [DEVICE_HOP, INTERNET_HOP] = ['198.18.0.2', '198.18.1.2'];
 
-/** What seg6 needs, once, in the topology that is there. */
-export function prepareSeg6(deviceNamespace: string): void {
+/** What the topology that is there needs for all candidates, once: addresses for seg6, and queues as long as the program's. */
+export function prepareRouter(deviceNamespace: string): void {
   for (const [link, namespace, router, hop] of [
     ['left', deviceNamespace, '198.18.0.1', DEVICE_HOP],
     ['right', INTERNET_NS, '198.18.1.1', INTERNET_HOP],
@@ -40,6 +42,7 @@ export function prepareSeg6(deviceNamespace: string): void {
   ip(`route add ${INTERNET_HOP}/32 dev right table 100`);
   ip(`route add ${DEVICE_HOP}/32 dev left table 101`);
   ip(`sr tunsrc set ${GATEWAY_TUNNEL}`);
+  for (const device of ['gi-gw', 'gi-aftr']) ip(`link set ${device} txqueuelen ${TUN_QUEUE}`);
 }
 
 /** Runs a body while this carries the packets. */
