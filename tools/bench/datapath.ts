@@ -21,10 +21,10 @@ export interface BenchResult {
 
 const FEW = 1_000;
 const MANY = 1_000_000;
-const ROUNDS = 151;
+const ROUNDS = 61;
 const SHARE_ROUNDS = 75;
 /** Until the compiler has done its work, and caches are as they stay. */
-const WARM_UP = 30;
+const WARM_UP = 15;
 const TARGET_MPPS = 8;
 /** Of the rate of the same work in C++. */
 const BASELINE_TARGET = 0.8;
@@ -35,7 +35,7 @@ const JUNK_OF_TEN = 9;
 /** What a packet may cost with so much junk, in packets that are all good. */
 const JUNK_TARGET = 2;
 
-/** Runs the whole bench; about a minute. */
+/** Runs the whole bench; less than two minutes. */
 export async function benchDatapath(): Promise<BenchResult[]> {
   const few = new EngineBench(FEW, 'dense');
   const results = [result(`datapath.load.dense-${FEW}`, await few.load(), 'ms', null)];

@@ -16,7 +16,7 @@ import type { Candidate } from './offloads/candidates.ts';
 import { prepareRouter, withCandidate } from './offloads/candidates.ts';
 
 const CANDIDATES: readonly Candidate[] = ['kernel', 'seg6', 'c', 'off', 'on'];
-const ROUNDS = 9;
+const ROUNDS = 7;
 /** Of a round. */
 const PACKETS = 600;
 /** The first ones find caches as the flood left them. */
@@ -28,8 +28,11 @@ const PORT = 5_301;
 const PERCENTILES = { p50: 0.5, p99: 0.99 } as const;
 type Percentile = keyof typeof PERCENTILES;
 const NAMES = Object.keys(PERCENTILES) as Percentile[];
-/** In the time of the engine in C++. A batch that waited would cost far more. */
-const TARGET = 1.25;
+/**
+ * In the time of the engine in C++. Each of the four passages has some microseconds of code that is not in the caches; a batch that
+ * waited would cost far more.
+ */
+const TARGET = 1.5;
 
 type Latency = Readonly<Record<Percentile, number>>;
 
