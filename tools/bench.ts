@@ -72,7 +72,7 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
   },
   offloads: async (words) => {
     const text = { type: 'string' } as const;
-    const { json, seconds = '3', rounds = '5' } = optionsIn(words, { ...JSON_FILE, seconds: text, rounds: text });
+    const { json, seconds = '2', rounds = '5' } = optionsIn(words, { ...JSON_FILE, seconds: text, rounds: text });
     requireWritable('json', json);
     const [length = 0] = wholeNumbersOf('seconds', seconds, 1, 600);
     const [count = 0] = wholeNumbersOf('rounds', rounds, 1, 1_000);
