@@ -31,6 +31,9 @@ for (const [candidate, gateway, aftr] of [
   ['c-aftr', false, true],
   ['off-aftr', false, true],
   ['on-aftr', false, true],
+  ['c-gateway', true, false],
+  ['off-gateway', true, false],
+  ['on-gateway', true, false],
 ] as const satisfies readonly (readonly [Candidate, boolean, boolean])[]) {
   test(`${candidate}: pings both ways, ${gateway ? '' : 'not '}through gi-gw, ${aftr ? '' : 'not '}through gi-aftr`, () =>
     withCandidate(candidate, async () => {

@@ -6,7 +6,8 @@
  *     c         gateway and AFTR as c-engine.cc, a process each: one packet read, one written
  *     off, on   gateway and AFTR of this project, a worker thread each, without and with offloads
  *     c-aftr, off-aftr, on-aftr   as above, but the AFTR alone: the gateway's part is the kernel's (seg6). Upstream is
- *               decapsulation alone, apart from the acknowledgements
+ *               decapsulation alone, apart from what is answered
+ *     c-gateway, off-gateway, on-gateway   the other way round: upstream is encapsulation alone
  */
 
 import type { ChildProcess } from 'node:child_process';
@@ -14,7 +15,8 @@ import { spawn } from 'node:child_process';
 import { INTERNET_NS, ip, withDatapath, withoutTunnel } from '../../../test/helpers/tun-router.ts';
 import { nativeProgram } from '../native-program.ts';
 
-export type Candidate = 'kernel' | 'seg6' | 'c' | 'off' | 'on' | 'c-aftr' | 'off-aftr' | 'on-aftr';
+type Engine = 'c' | 'off' | 'on';
+export type Candidate = 'kernel' | 'seg6' | Engine | `${Engine}-aftr` | `${Engine}-gateway`;
 
 const DEVICES = '198.51.100.0/24';
 /** As the program sets it (src/kernel). */
@@ -41,27 +43,25 @@ export function prepareRouter(deviceNamespace: string): void {
   }
   ip(`route add ${INTERNET_HOP}/32 dev right table 100`);
   ip(`route add ${DEVICE_HOP}/32 dev left table 101`);
-  ip(`sr tunsrc set ${GATEWAY_TUNNEL}`);
   for (const device of ['gi-gw', 'gi-aftr']) ip(`link set ${device} txqueuelen ${TUN_QUEUE}`);
 }
 
 /** Runs a body while this carries the packets. */
 export async function withCandidate(candidate: Candidate, body: () => Promise<void>): Promise<void> {
-  switch (candidate) {
-    case 'kernel':
-      return withoutTunnel(body);
-    case 'seg6':
-      return withRoutes([GATEWAY_BY_KERNEL, AFTR_BY_KERNEL], body);
-    case 'c':
-      return withEngines([startGateway, startAftr], body);
-    case 'c-aftr':
-      return withRoutes([GATEWAY_BY_KERNEL], () => withEngines([startAftr], body));
-    case 'off-aftr':
-    case 'on-aftr':
-      return withRoutes([GATEWAY_BY_KERNEL], () => withDatapath({ offloads: candidate === 'on-aftr' }, body));
-    default:
-      return withDatapath({ offloads: candidate === 'on' }, body);
-  }
+  if (candidate === 'kernel') return withoutTunnel(body);
+  const [engine, alone] = candidate.split('-');
+  const isSeg6 = engine === 'seg6';
+  const byKernel = [
+    ...(alone === 'aftr' || isSeg6 ? [GATEWAY_BY_KERNEL] : []),
+    ...(alone === 'gateway' || isSeg6 ? [AFTR_BY_KERNEL] : []),
+  ];
+  const starts = [...(alone === 'aftr' ? [] : [startGateway]), ...(alone === 'gateway' ? [] : [startAftr])];
+  // The kernel knows one outer source only. Who is alone asks for that of the other end.
+  ip(`sr tunsrc set ${alone === 'gateway' ? AFTR_TUNNEL : GATEWAY_TUNNEL}`);
+  if (isSeg6) return withRoutes(byKernel, body);
+  return withRoutes(byKernel, () =>
+    engine === 'c' ? withEngines(starts, body) : withDatapath({ offloads: engine === 'on' }, body),
+  );
 }
 
 /** Routes that take the place of those to a TUN device, and these. */
