@@ -4,13 +4,16 @@
  *
  *   change     forwarding while a thousand bindings change a second, and beside nine tenths of junk (root; [--bindings N]
  *              [--seconds S] [--rounds N])
+ *   cores      two queues on two cores beside one on one (root)
  *   datapath   the engine in memory beside the same work in C++: packets a second at 1,000 and 1,000,000 bindings
  *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
  *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
+ *   latency    a single packet through idle gateway and AFTR and back, beside an engine in C++ and kernel forwarding (root)
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
- *   offloads   TCP through gateway and AFTR with and without offloads, beside kernel forwarding (root; [--seconds S] [--rounds N])
+ *   offloads   TCP and UDP through gateway and AFTR with and without offloads, beside an engine in C++, the kernel's
+ *              own tunnel and plain forwarding (root; [--seconds S] [--rounds N])
  *   restconf   RESTCONF: reads and writes of one binding and reads of pages beside a bare handler of the same HTTP stack (root)
  *   rfc8219    an AFTR, a gateway and both in namespaces: throughput without loss and latency, thirteen frame sizes (root;
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
@@ -47,6 +50,10 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     const [rounds = 0] = wholeNumbersOf('rounds', more.rounds ?? '3', 1, 1_000);
     return listed(await benchChange(bindings, seconds, rounds));
   },
+  cores: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/cores.ts')).benchCores());
+  },
   datapath: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/datapath.ts')).benchDatapath());
@@ -69,13 +76,17 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     requireWritable('json', json);
     return listed(await (await import('./bench/hostile.ts')).benchHostile(kinds?.split(',')));
   },
+  latency: async (words) => {
+    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    return listed(await (await import('./bench/latency.ts')).benchLatency());
+  },
   netconf: async (words) => {
     requireWritable('json', optionsIn(words, JSON_FILE).json);
     return listed(await (await import('./bench/netconf.ts')).benchNetconf());
   },
   offloads: async (words) => {
     const text = { type: 'string' } as const;
-    const { json, seconds = '3', rounds = '5' } = optionsIn(words, { ...JSON_FILE, seconds: text, rounds: text });
+    const { json, seconds = '2', rounds = '5' } = optionsIn(words, { ...JSON_FILE, seconds: text, rounds: text });
     requireWritable('json', json);
     const [length = 0] = wholeNumbersOf('seconds', seconds, 1, 600);
     const [count = 0] = wholeNumbersOf('rounds', rounds, 1, 1_000);

@@ -49,6 +49,28 @@ for (const [capacity, why] of [
   });
 }
 
+for (const [hint, capacity, most, why] of [
+  [500, 480, 8, 'a little high'],
+  [500, 530, 8, 'a little low'],
+  [800, 200, 12, 'far too high'],
+  [100, 900, 12, 'far too low'],
+  [990, 500, 12, 'so near the ceiling that nothing is tried above it'],
+  [0, 500, 12, 'of a search that found nothing'],
+] as const) {
+  test(`a hint of ${hint} for a capacity of ${capacity}, ${why}: found as without one, in ${most} trials at most`, async () => {
+    const { found } = await search({ hint, precision: 0.03 }, upTo(capacity));
+    assert.is(found.limitedBy, 'device');
+    assert.ok(found.rate <= capacity && found.rate >= capacity * 0.95, `${found.rate}`);
+    assert.ok(found.trials <= most, `${found.trials} trials`);
+  });
+}
+
+test('a hint for a device faster than the tester: the ceiling all the same', async () => {
+  const { found, rates } = await search({ hint: 500 }, upTo(5_000));
+  assert.equal(found, { rate: 1_000, limitedBy: 'tester', trials: 3 });
+  assert.equal(rates, [540, 1_000, 1_000]);
+});
+
 test('a device faster than the tester: the ceiling, twice, and said so', async () => {
   const { found, rates } = await search({}, upTo(5_000));
   assert.equal(found, { rate: 1_000, limitedBy: 'tester', trials: 2 });

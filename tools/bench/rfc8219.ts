@@ -120,6 +120,8 @@ class Sweep {
   readonly #tester: Tester;
   /** Frames a second and direction, by size and direction. */
   readonly #ceilings = new Map<string, number>();
+  /** What a device passed last, by device and direction: most of a frame costs the same whatever its size. */
+  readonly #found = new Map<string, number>();
 
   constructor(plan: SweepPlan, tester: Tester) {
     this.#plan = plan;
@@ -160,8 +162,11 @@ class Sweep {
     for (const direction of DIRECTION_NAMES) {
       for (const device of devices) {
         const ceiling = this.#ceilings.get(`${size} ${direction}`) ?? 0;
-        const cell = await measureCell(this.#tester, { device, direction, size, gateways }, ceiling, this.#plan.effort);
+        const name = `${device.name} ${direction}`;
+        const range = { ceiling, hint: this.#found.get(name) };
+        const cell = await measureCell(this.#tester, { device, direction, size, gateways }, range, this.#plan.effort);
         this.cells.push(cell);
+        this.#found.set(name, cell.framesPerSecond / (direction === 'both' ? 2 : 1));
         const { framesPerSecond, trials, typicalUs } = cell;
         const figures = `${Math.round(framesPerSecond)} frames/s in ${trials} trials, ${Math.round(typicalUs)} µs`;
         this.#plan.progress(`${device.name} ${gateways} ${size} ${direction}: ${figures}`);

@@ -12,35 +12,32 @@
  * A million bindings, everything on that is on by default.
  */
 
-import { execFileSync } from 'node:child_process';
-import { parseIpv6 } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
-import { planInstances } from '../../src/datapath/configuration.ts';
 import { Counters, SIDE_IPV4, SIDE_IPV6 } from '../../src/datapath/counters.ts';
-import type { WantedRow } from '../../src/datapath/table.ts';
-import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
+import type { Forwarding } from '../../src/datapath/forwarding.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
-import { createPersistentTun, TunDevice } from '../../src/datapath/tun-device.ts';
+import { TunDevice } from '../../src/datapath/tun-device.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
-import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import { loadBaseline } from './baseline.ts';
 import type { BenchResult } from './datapath.ts';
 import type { Direction } from './engine-bench.ts';
 import { DIRECTIONS } from './engine-bench.ts';
 import { enterOwnNetwork } from './instance.ts';
-import { writeTunnelWords, writeUdpWords } from './packets.ts';
+import { layOut, loadForwarding, TunFeed } from './tun-feed.ts';
 
-const AFTR = '2001:db8:b::1';
-const BINDINGS = 1_000_000;
-const FIRST_ADDRESS = 0x0a_00_00_00;
 const SIZES = [64, 512, 1_400] as const;
 /** As a worker has it. */
 const BATCH = 64;
 /** Packets of a round, that wait in the queue together. */
 const PACKETS = 4_096;
-const QUEUE = 5_000;
+const PLACE = {
+  device: 'gi-aftr',
+  aftr: '2001:db8:b::1',
+  network: 10,
+  bindings: 1_000_000,
+  queueLength: 5_000,
+} as const;
 const ROUNDS = 41;
 const WARM_UP = 6;
 /** Of the rate of the bare loop. */
@@ -60,26 +57,18 @@ class TunLab {
   readonly #counters: Counters;
   readonly #device: TunDevice;
   readonly #pump: Pump;
-  readonly #feed: TunDevice;
+  readonly #feed = new TunFeed();
   readonly #baseline = loadBaseline();
-  /** Binding of the next packet. */
-  #pick = 1;
 
   private constructor(forwarding: Forwarding) {
     this.#counters = new Counters(1, forwarding.memory.counters);
-    this.#device = TunDevice.open({ name: 'gi-aftr' }, new Batch(BATCH, STRIDE));
-    this.#feed = TunDevice.open({ name: 'feed' }, new Batch(BATCH, STRIDE));
+    this.#device = TunDevice.open({ name: PLACE.device }, new Batch(BATCH, STRIDE));
     this.#pump = new Pump(this.#device, forwarding.memory, 0, () => undefined);
   }
 
   static async start(): Promise<TunLab> {
-    const forwarding = new Forwarding('aftr', 1, BINDINGS, allocateInHugePages);
-    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': ['10.0.0.0/8'] };
-    const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
-    forwarding.setInstances(planInstances('aftr', configuration));
-    await forwarding.synchronize(wantedRows(forwarding), () => Promise.resolve());
-    layOut();
-    return new TunLab(forwarding);
+    layOut([PLACE]);
+    return new TunLab(await loadForwarding(PLACE, 1));
   }
 
   close(): void {
@@ -116,7 +105,7 @@ class TunLab {
   /** Nanoseconds a packet. @throws Error when one was not forwarded */
   #timeEngine(direction: Direction, size: number): number {
     const before = this.#forwarded(direction);
-    this.#fill(direction, size);
+    this.#feed.fill(PLACE, direction, size, PACKETS);
     const start = process.cpuUsage();
     while (this.#pump.forwardBatch());
     const spent = spentSince(start);
@@ -127,7 +116,7 @@ class TunLab {
 
   /** As of the engine. */
   #timeBare(direction: Direction, size: number): number {
-    this.#fill(direction, size);
+    this.#feed.fill(PLACE, direction, size, PACKETS);
     const start = process.cpuUsage();
     const copied = this.#baseline.copy(this.#device.descriptor);
     const spent = spentSince(start);
@@ -136,73 +125,10 @@ class TunLab {
     return (spent * 1e3) / copied;
   }
 
-  /** Fills the queue of the device with packets of random bindings. */
-  #fill(direction: Direction, size: number): void {
-    const { batch } = this.#feed;
-    for (let sent = 0; sent < PACKETS; sent += BATCH) {
-      batch.clearOutputs();
-      for (let slot = 0; slot < BATCH; slot++) {
-        const pick = this.#nextPick();
-        const at = batch.at[slot] ?? 0;
-        if (direction === 'encapsulation') {
-          writeUdpWords(batch.words, at >> 2, size, 0x08_08_08_08, FIRST_ADDRESS + pick);
-          batch.send(slot, at, size);
-        } else {
-          writeTunnelWords(batch.words, at >> 2, size, gatewayOf(pick), AFTR_OCTETS);
-          writeUdpWords(batch.words, (at >> 2) + 10, size, FIRST_ADDRESS + pick, 0x08_08_08_08);
-          batch.send(slot, at, size + 40);
-        }
-      }
-      if (this.#feed.writeBatch() !== BATCH) throw new Error('the device that feeds did not take all');
-    }
-  }
-
-  #nextPick(): number {
-    this.#pick = (Math.imul(this.#pick, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((this.#pick / 2 ** 32) * BINDINGS);
-  }
-
   #forwarded(direction: Direction): number {
     const side = direction === 'encapsulation' ? SIDE_IPV4 : SIDE_IPV6;
     return this.#counters.read(INSTANCE, side, FORWARDED).packets;
   }
-}
-
-const AFTR_OCTETS = parseIpv6(AFTR) ?? new Uint8Array(16);
-const GATEWAY = parseIpv6('2001:db8:a::') ?? new Uint8Array(16);
-
-/** The gateway of a binding; the octets are those of the next call, too. */
-function gatewayOf(pick: number): Uint8Array {
-  new DataView(GATEWAY.buffer).setUint32(12, pick + 1);
-  return GATEWAY;
-}
-
-function* wantedRows(forwarding: Forwarding): Generator<WantedRow> {
-  const fixed = { length: 32, aftrIpv6Address: undefined, description: undefined, origin: 'static' } as const;
-  for (let i = 0; i < BINDINGS; i++) {
-    const binding = { address: FIRST_ADDRESS + i, gatewayIpv6Address: gatewayOf(i).slice(), ...fixed };
-    const row = forwarding.wantedBinding('br', binding);
-    if (row) yield row;
-  }
-}
-
-/** Devices and routes, and that what is written to gi-aftr ends there. */
-function layOut(): void {
-  for (const name of ['feed', 'gi-aftr']) createPersistentTun(name);
-  const settings = ['ipv4.ip_forward', 'ipv6.conf.all.forwarding'].map((name) => `net.${name}=1`);
-  const off = ['all', 'default', 'feed', 'gi-aftr'].map((name) => `net.ipv4.conf.${name}.rp_filter=0`);
-  const quiet = ['feed', 'gi-aftr'].map((name) => `net.ipv6.conf.${name}.addr_gen_mode=1`);
-  execFileSync('sysctl', ['-qw', ...settings, ...off, ...quiet]);
-  for (const words of [
-    `link set gi-aftr mtu 65535 txqueuelen ${QUEUE} up`,
-    'link set feed mtu 65535 up',
-    `-6 route add ${AFTR}/128 dev gi-aftr`,
-    'route add 10.0.0.0/8 dev gi-aftr',
-  ]) {
-    execFileSync('ip', words.split(' '));
-  }
-  const drop = 'add chain netdev bench in { type filter hook ingress device "gi-aftr" priority 0; policy drop; }';
-  execFileSync('nft', ['-f', '-'], { input: `add table netdev bench\n${drop}\n` });
 }
 
 /** Microseconds of this process: others on the machine do not count. */

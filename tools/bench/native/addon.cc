@@ -77,7 +77,8 @@ napi_value Copy(napi_env env, napi_callback_info info) {
   int32_t descriptor = -1, packets = 0;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   napi_get_value_int32(env, argument, &descriptor);
-  static unsigned char packet[65536];
+  // Of each thread its own: several may copy at once.
+  unsigned char packet[65536];
   ssize_t len;
   while ((len = read(descriptor, packet, sizeof packet)) > 0) {
     packets += write(descriptor, packet, static_cast<size_t>(len)) == len ? 1 : 0;

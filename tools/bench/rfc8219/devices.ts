@@ -12,10 +12,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Instance } from '../instance.ts';
+import { nativeProgram } from '../native-program.ts';
 import { bindingXml } from '../tables.ts';
 import { AFTR_ADDRESS, BINDINGS, BOUND_PREFIX, boundAddress, gatewayAddress, INTERNET_ADDRESS } from './frames.ts';
 import type { Lab } from './lab.ts';
-import { nativeProgram } from './native.ts';
 import type { Device } from './tester.ts';
 
 export interface RunningDevice extends Device {
@@ -63,7 +63,7 @@ export function kernelForwarding(lab: Lab): RunningDevice {
 export async function cLoop(lab: Lab): Promise<RunningDevice> {
   addDevice(lab, 'loop');
   addIpv6OnV4(lab, 'loop');
-  const [program = '', ...words] = [...lab.enter('loop'), nativeProgram('tun-copy'), 'copy0'];
+  const [program = '', ...words] = [...lab.enter('loop'), nativeProgram('rfc8219/tun-copy'), 'copy0'];
   const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await new Promise<void>((resolve, reject) => {

@@ -81,12 +81,17 @@ export async function testerLimit(tester: Tester, { direction, ...load }: CellLo
   return offeredOf(results) / results.length;
 }
 
-/** @param ceiling frames a second and direction above which is not searched */
-export async function measureCell(tester: Tester, cell: CellLoad, ceiling: number, effort: Effort): Promise<Cell> {
+/** Frames a second and direction: none above `ceiling` is tried, and the search begins around `hint`. */
+export interface SearchRange {
+  readonly ceiling: number;
+  readonly hint?: number | undefined;
+}
+
+export async function measureCell(tester: Tester, cell: CellLoad, range: SearchRange, effort: Effort): Promise<Cell> {
   const { direction, ...rest } = cell;
   const load: Load = { ...rest, directions: DIRECTIONS[direction] };
   const { precision, tries } = effort;
-  const search = { ceiling, precision, tries, maxSteps: MAX_STEPS, maxConfirmations: MAX_CONFIRMATIONS };
+  const search = { ...range, precision, tries, maxSteps: MAX_STEPS, maxConfirmations: MAX_CONFIRMATIONS };
   const latencyPlan = (rate: number) => trialPlan(rate, effort.latencySeconds, effort, TAGGED_FRAMES);
   const streams: StreamResult[][] = [];
   const found = await findThroughput(search, async (rate, isConfirmation) => {

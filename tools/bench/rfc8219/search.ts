@@ -10,8 +10,10 @@
 export type Outcome = 'clean' | 'lossy' | 'overloaded' | 'unoffered';
 
 export interface SearchPlan {
-  /** No rate above it is tried; the first trial is there. */
+  /** No rate above it is tried. */
   readonly ceiling: number;
+  /** A rate that the device may pass, as it did with like frames: the search begins around it. Without one it begins at the ceiling. */
+  readonly hint?: number | undefined;
   /** The search ends when it knows the rate to this part of itself. */
   readonly precision: number;
   readonly maxSteps: number;
@@ -30,6 +32,8 @@ export interface Found {
 }
 
 const BACK_OFF = 0.95;
+/** Where a search with a hint begins, in parts of it. */
+const AROUND_HINT = [1.08, 0.92] as const;
 
 /**
  * Finds the throughput; the last trial is always a clean one at the rate that is returned. Confirming trials may be longer than
@@ -51,19 +55,29 @@ export async function findThroughput(
   };
   let low = 0;
   let high = plan.ceiling;
-  let above = await judge(high, plan.tries);
-  if (above === 'clean') low = high;
-  for (let step = 1; step < plan.maxSteps && high - low > plan.precision * high; step++) {
-    const middle = (low + high) / 2;
-    const outcome = await judge(middle, plan.tries);
+  let above: Outcome = 'unoffered';
+  const narrow = async (rate: number): Promise<void> => {
+    const outcome = await judge(rate, plan.tries);
     if (outcome === 'clean') {
-      low = middle;
+      low = rate;
     } else {
-      high = middle;
+      high = rate;
       above = outcome;
     }
+  };
+  let steps = 0;
+  for (const part of AROUND_HINT) {
+    const rate = part * (plan.hint ?? 0);
+    if (rate <= low || rate >= high) continue;
+    await narrow(rate);
+    steps++;
   }
-  const limitedBy = above === 'lossy' || above === 'overloaded' ? 'device' : 'tester';
+  if (high === plan.ceiling) {
+    await narrow(high);
+    steps++;
+  }
+  while (steps++ < plan.maxSteps && high - low > plan.precision * high) await narrow((low + high) / 2);
+  const limitedBy = (['lossy', 'overloaded'] as Outcome[]).includes(above) ? 'device' : 'tester';
   for (let i = 0; i < plan.maxConfirmations && low > 0; i++) {
     trials++;
     if ((await trial(low, true)) === 'clean') return { rate: low, limitedBy, trials };

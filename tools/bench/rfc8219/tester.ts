@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { nativeProgram } from '../native-program.ts';
 import type { Direction, Form } from './frames.ts';
 import { flows, frameLength, tagOffset } from './frames.ts';
 import type { Lab } from './lab.ts';
-import { nativeProgram } from './native.ts';
 import type { Outcome } from './search.ts';
 
 /** What goes in at one port of a device and comes out at the other. */
@@ -81,7 +81,7 @@ export class Tester {
     this.#trial = (this.#trial % 0xffff) + 1;
     const numbers = [plan.frames, plan.rate, plan.drainMs, plan.tags, this.#trial].map(String);
     const streams = load.directions.map((direction) => this.#stream(load, direction));
-    const [program = '', ...words] = [...this.#lab.enter('tester'), nativeProgram('frame-tester')];
+    const [program = '', ...words] = [...this.#lab.enter('tester'), nativeProgram('rfc8219/frame-tester')];
     const child = spawn(program, [...words, ...numbers, ...streams], {
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: TRIAL_LIMIT_MS,
