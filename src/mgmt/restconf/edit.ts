@@ -132,15 +132,28 @@ export class Editor {
   }
 
   /** Whether the target is there. @throws ManagementError when a precondition fails or something is not there that must be */
-  async #mayGoOn(caller: Caller, { conditions, resource }: RestconfRequest, plan: Plan): Promise<boolean> {
+  async #mayGoOn(caller: Caller, { conditions, method, resource }: RestconfRequest, plan: Plan): Promise<boolean> {
     const ds = datastoreOf(resource);
     const look = (steps: readonly PathStep[]) => lookAt(this.#operations, caller, steps, editTarget(ds));
     const { exists, ...edition } = await look(plan.target);
-    if (!exists && plan.mustExist) throw notFound(`there is no ${printDataPath(plan.target)}`);
-    const parent = plan.target.slice(0, -1);
+    const isImplied = isImplicit(plan.target.at(-1)) && method !== 'DELETE';
+    if (!exists && plan.mustExist && !isImplied) throw notFound(`there is no ${printDataPath(plan.target)}`);
+    const parent = holderOf(plan.target);
     if (!exists && !(await look(parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
     // Last, as they count for nothing where the answer is another refusal (RFC 9110 §13.2.1).
     requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
     return exists;
   }
+}
+
+/** Whether a step is to a container without presence, which is there with what holds it (RFC 7950 §7.5.1). */
+function isImplicit(step: PathStep | undefined): boolean {
+  return step?.schema.kind === 'container' && !step.schema.presence;
+}
+
+/** The nearest node around a target that must be there for it to be made. */
+function holderOf(target: readonly PathStep[]): readonly PathStep[] {
+  const holder = target.slice(0, -1);
+  while (isImplicit(holder.at(-1))) holder.pop();
+  return holder;
 }

@@ -240,6 +240,25 @@ test('RFC 7951 §4: names at the top of a body have their module', () =>
     }
   }));
 
+const RATE = '{"gi-4over6:icmpv4-rate":5}';
+for (const [method, path, body, status] of [
+  ['PUT', '/icmp-policy/icmpv4-errors/icmpv4-rate', RATE, 201],
+  ['PUT', '/icmp-policy/icmpv4-errors', '{"gi-4over6:icmpv4-errors":{"icmpv4-rate":5}}', 201],
+  ['POST', '/icmp-policy/icmpv4-errors', RATE, 201],
+  ['PATCH', '/icmp-policy/icmpv4-errors', '{"gi-4over6:icmpv4-errors":{"icmpv4-rate":5}}', 204],
+] as const) {
+  test(`${method} ${path}: containers without presence are there with their AFTR, and not without it`, () =>
+    program.run(async ({ curl }) => {
+      const reply = await curl(AFTR + path, { method, body });
+      assert.is(reply.status, status, reply.body);
+      const rate = JSON.parse((await curl(`${AFTR}/icmp-policy?content=config`)).body);
+      assert.equal(rate, { 'gi-4over6:icmp-policy': { 'icmpv4-errors': { 'icmpv4-rate': 5 } } });
+      const nowhere = await curl(`${SOFTWIRE}/aftr=b${path}`, { method, body });
+      assert.equal(brief(nowhere), [404, 'invalid-value']);
+      assert.is((await curl(`${AFTR}/icmp-policy/icmpv6-errors/icmpv6-rate`, { method: 'DELETE' })).status, 404);
+    }));
+}
+
 const AFTR_B = '{"gi-4over6:aftr":[{"name":"b"}]}';
 const wrong: readonly (readonly [
   why: string,
