@@ -3,7 +3,7 @@
  * library answers as libnetconf2 does; libyang's check of operations is left out.
  */
 
-import type { Duplex } from 'node:stream';
+import type { Duplex, DuplexOptions } from 'node:stream';
 import { duplexPair } from 'node:stream';
 import { pino } from 'pino';
 import { AccessControl } from '../../src/mgmt/access.ts';
@@ -61,6 +61,9 @@ export interface GuardOptions {
   readonly silent?: boolean;
   readonly version?: '1.0' | '1.1';
   readonly bindings?: number;
+  readonly farewell?: () => void;
+  /** How much the transport takes unread. */
+  readonly buffers?: DuplexOptions;
 }
 
 const NO_STATE = {
@@ -74,11 +77,12 @@ export async function withGuard(options: GuardOptions, body: (guarded: Guarded) 
     await fill(datastores, options.bindings ?? 1);
     const log = EventLog.inMemory();
     const { operations, openReadings } = countedOperations(datastores, log);
-    const [transport, client] = duplexPair();
+    const [transport, client] = duplexPair(options.buffers);
     const [library, libraryEnd] = duplexPair();
     const events: string[] = [];
     const guard = new GuardedSession({
       transport,
+      farewell: options.farewell,
       library,
       user: 'root',
       face: 'local',

@@ -115,25 +115,32 @@ export class Sender {
     for (const piece of pieces) {
       if (piece instanceof Promise) {
         await piece;
+        // What the pieces are made from was closed with the session.
+        if (this.#isGone) return false;
         continue;
       }
       gathered += piece;
       if (gathered.length < GATHER) continue;
-      if (!(await this.#write(framePiece(gathered, this.framing)))) return false;
+      if (!(await this.#write(framePiece(gathered, this.framing))) || this.#isGone) return false;
       gathered = '';
       // A client that reads as fast as this writes must not hold up the others.
       if (performance.now() - began < SLICE_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
+      if (this.#isGone) return false;
       began = performance.now();
     }
     return this.#write(Buffer.concat([framePiece(gathered, this.framing), frameEnd(this.framing)]));
+  }
+
+  get #isGone(): boolean {
+    return this.#transport.destroyed || !this.#transport.writable;
   }
 
   /** Whether the transport took it. */
   async #write(octets: Buffer): Promise<boolean> {
     const transport = this.#transport;
     this.hasBegun = true;
-    if (transport.destroyed || !transport.writable) return false;
+    if (this.#isGone) return false;
     if (transport.write(octets)) return true;
     return new Promise((resolve) => {
       const settle = (isTaken: boolean) => {

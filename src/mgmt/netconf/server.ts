@@ -65,6 +65,7 @@ export interface NetconfListening {
 /** A client that is authenticated. */
 export interface Client {
   readonly transport: Duplex;
+  readonly farewell?: () => void;
   readonly user: string;
   readonly kind: SessionInfo['transport'];
   readonly source: string | undefined;
@@ -153,7 +154,7 @@ class Sessions {
   }
 
   open(client: Client): void {
-    const { transport, user, kind, source } = client;
+    const { transport, farewell, user, kind, source } = client;
     const refusal = this.#refusal(client);
     if (refusal !== undefined) {
       this.#options.log.warn({ user, source }, refusal);
@@ -167,6 +168,7 @@ class Sessions {
     statistics.sessions++;
     const guard = new GuardedSession({
       transport,
+      farewell,
       library: new Socket({ fd, readable: true, writable: true }),
       user,
       face: kind === 'local' ? 'local' : 'netconf',

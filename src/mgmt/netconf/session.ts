@@ -52,6 +52,8 @@ export interface Ending {
 
 export interface SessionParts {
   readonly transport: Duplex;
+  /** What the transport says besides when a session ends in order, before its end. */
+  readonly farewell?: (() => void) | undefined;
   /** Our end of the pair whose other end the library has. */
   readonly library: Duplex;
   readonly user: string;
@@ -418,7 +420,15 @@ export class GuardedSession {
   /** Lets out what was written, then ends. */
   #finish(): void {
     if (this.#isEnded) return;
-    this.#parts.transport.end(() => this.end());
+    const { transport, farewell } = this.#parts;
+    const leave = () => transport.end(() => this.end());
+    // Behind the last answer: who gets it earlier may take it for the end.
+    if (farewell)
+      transport.write('', () => {
+        farewell();
+        leave();
+      });
+    else leave();
     setTimeout(() => this.end(), LAST_WORDS_MS).unref();
   }
 }

@@ -100,7 +100,9 @@ export class SshConnection {
       channel.on('close', () => {
         if (--this.#channels === 0) this.#awaitChannel();
       });
-      this.#parts.open({ transport: channel, user, kind: 'netconf-ssh', source: this.#parts.source });
+      // Without a status OpenSSH's client ends as if something had gone wrong (RFC 4254 §6.10).
+      const farewell = () => channel.exit(0);
+      this.#parts.open({ transport: channel, farewell, user, kind: 'netconf-ssh', source: this.#parts.source });
     });
   }
 }

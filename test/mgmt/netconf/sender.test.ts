@@ -45,6 +45,36 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
+/** Longer than the sender writes at a stretch. */
+function* slow(): Generator<string> {
+  const end = performance.now() + 20;
+  while (performance.now() < end);
+  yield 'a'.repeat(70_000);
+}
+
+// [when the client goes, what is sent until then]: what comes behind is made from what was closed with the session.
+for (const [when, before] of [
+  ['while a piece is waited for', () => ['a', turn()]],
+  ['while others have their turn', slow],
+] as const) {
+  for (const how of ['destroy', 'end'] as const) {
+    test(`a client that goes ${when} (${how}): no further piece is asked for`, async () => {
+      const [transport, client] = duplexPair();
+      client.resume();
+      const sender = new Sender(transport, 10_000, () => assert.unreachable('the client reads'));
+      let isAsked = false;
+      function* pieces(): Generator<string | Promise<void>> {
+        setImmediate(() => transport[how]());
+        yield* before();
+        isAsked = true;
+        yield 'b';
+      }
+      assert.is(await sender.send(pieces()), false);
+      assert.not.ok(isAsked);
+    });
+  }
+}
+
 test('long messages go out one after the other; short ones and a reply behind the one under way', async () => {
   const { sender, messages } = pair();
   const done: string[] = [];

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Guarded, GuardOptions } from '../../helpers/guard.ts';
@@ -207,6 +208,33 @@ guarded('close-session: ok, then the end; what came after it is not carried out'
   await until(() => events.length === 2);
   assert.equal(events, ['open 7', 'end 7']);
   assert.is(seen.length, 1);
+});
+
+test('close-session: what the transport says besides comes behind the answer, also to who reads it late', async () => {
+  let said = 0;
+  const buffers = { readableHighWaterMark: 1, writableHighWaterMark: 65_536 };
+  await withGuard({ silent: true, buffers, farewell: () => said++ }, async ({ client, seen, until, isEnded }) => {
+    client.write(clientHello('1.1') + chunked(rpc(1, CLOSE)));
+    await until(() => seen.length === 1);
+    await sleep(50);
+    assert.is(said, 0);
+    let text = '';
+    client.on('data', (octets: Buffer) => {
+      if (said === 0) text += octets.toString();
+    });
+    await until(isEnded);
+    assert.is(said, 1);
+    assert.ok(text.endsWith(chunked(reply(1, OK))), text);
+  });
+});
+
+test('a session that does not end in order has no word besides', async () => {
+  let said = 0;
+  await withGuard({ farewell: () => said++ }, async ({ client, until, isEnded }) => {
+    client.write(`${clientHello('1.1')}\n#0\n`);
+    await until(isEnded);
+    assert.is(said, 0);
+  });
 });
 
 guarded('a client that sends nothing more still gets its answers', async ({ client, messages, until, isEnded }) => {

@@ -61,6 +61,18 @@ test('OpenSSH: requests from a file are answered although its input has ended', 
   );
 });
 
+for (const [what, end, expected] of [
+  ['close-session', `<rpc ${NC} message-id="1"><close-session/></rpc>]]>]]>\n`, 0],
+  ['the end of its input', '', 0],
+  ['what is no request', ']]>]]>\n#0\n', 255],
+] as const) {
+  test(`N22: OpenSSH ends with ${expected} after ${what}`, async () => {
+    const version = expected === 0 ? '1.0' : '1.1';
+    const hello = `<hello ${NC}><capabilities><capability>urn:ietf:params:netconf:base:${version}</capability></capabilities></hello>]]>]]>\n`;
+    assert.is((await ssh(['admin@127.0.0.1', '-s', 'netconf'], hello + end)).code, expected);
+  });
+}
+
 for (const [what, input] of [
   ['nothing at all', ''],
   [
@@ -256,15 +268,19 @@ test('round trips take no time of Nagle', async () => {
   const client = (await RawClient.ssh(management.netconfPort, 'admin', { privateKey: String(pair.private) })).greet(
     '1.1',
   );
-  const start = performance.now();
-  for (let turn = 0; turn < 50; turn++) assert.is(outcome(await client.rpc(GET)), 'data');
-  const each = (performance.now() - start) / 50;
+  const times: number[] = [];
+  for (let turn = 0; turn < 50; turn++) {
+    const start = performance.now();
+    assert.is(outcome(await client.rpc(GET)), 'data');
+    times.push(performance.now() - start);
+  }
   client.end();
-  assert.ok(each < 20, `${each.toFixed(1)} ms each; without TCP_NODELAY it is more than 40`);
+  // The best: a busy machine makes others longer, and without TCP_NODELAY each takes more than 40 ms.
+  assert.ok(Math.min(...times) < 20, times.map((time) => time.toFixed(1)).join());
 });
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 5_000; !(await condition()); await new Promise((resolve) => setTimeout(resolve, 10))) {
+  for (const end = Date.now() + 20_000; !(await condition()); await new Promise((resolve) => setTimeout(resolve, 10))) {
     if (Date.now() > end) throw new Error(`never happened: ${condition}`);
   }
 }
