@@ -16,7 +16,7 @@ const AUTHORITY = /^(?:\[[\w:.~%!$&'()*+,;=-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$
 
 /**
  * Counts what came, alike in HTTP/1.1 and HTTP/2: the parser's own limits are wider and differ. Two Host fields may be read differently
- * by a proxy and by us (RFC 9112 §3.2); only HTTP/1.0 may have none.
+ * by a proxy and by us (RFC 9112 §3.2), as may two that say who it is or what the body is; only HTTP/1.0 may have no Host.
  * A body is taken as it comes: what a proxy would take for gzip must not be read as anything else.
  * @throws RestconfFault 414 for the URL, 431 for the header fields, 415 for a content coding; 501 for a transfer coding and 400
  *   malformed-message, which end a connection of HTTP/1.1
@@ -27,7 +27,7 @@ export function requireSound(message: Message, url: string): void {
     const text = `the URL has ${url.length} octets; at most ${LIMITS.urlOctets} are allowed`;
     throw new RestconfFault(414, 'too-big', { message: text });
   }
-  let hosts = 0;
+  let [hosts, authorizations, types] = [0, 0, 0];
   let octets = 0;
   const transfer: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -36,6 +36,8 @@ export function requireSound(message: Message, url: string): void {
     octets += name.length + value.length;
     if (name.length === CONTENT_CODING.length && name.toLowerCase() === CONTENT_CODING) requireIdentity(value);
     if (name.length === TRANSFER_CODING.length && name.toLowerCase() === TRANSFER_CODING) transfer.push(value);
+    if (name.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION) authorizations++;
+    if (name.length === CONTENT_TYPE.length && name.toLowerCase() === CONTENT_TYPE) types++;
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
     hosts++;
     if (!AUTHORITY.test(value)) throw malformed(httpVersionMajor, 'header field Host names no host');
@@ -45,12 +47,15 @@ export function requireSound(message: Message, url: string): void {
     throw new RestconfFault(431, 'too-big', { type: 'transport', message: text });
   }
   if (transfer.length > 0) requireChunked(message, transfer);
-  if (hosts > 1) throw malformed(httpVersionMajor, 'header field Host came more than once');
+  const repeated = hosts > 1 ? 'Host' : authorizations > 1 ? 'Authorization' : types > 1 ? 'Content-Type' : undefined;
+  if (repeated !== undefined) throw malformed(httpVersionMajor, `header field ${repeated} came more than once`);
   if (hosts === 0 && httpVersionMajor === 1 && httpVersionMinor > 0) {
     throw malformed(httpVersionMajor, 'header field Host is missing');
   }
 }
 
+const AUTHORIZATION = 'authorization';
+const CONTENT_TYPE = 'content-type';
 const CONTENT_CODING = 'content-encoding';
 const TRANSFER_CODING = 'transfer-encoding';
 

@@ -55,7 +55,8 @@ function answerTo({ code, reason }: ParseError, text: string): Answer {
       if (method === undefined) break;
       return notImplemented(`the method ${method}: it is not known`);
     case 'HPE_INVALID_VERSION': {
-      if (version === undefined) break;
+      // What is wrong is behind it: a line that does not end in CR LF, say.
+      if (version === undefined || version === 'HTTP/1.1' || version === 'HTTP/1.0') break;
       const message = `${version}: expected HTTP/1.1 or HTTP/2`;
       return { status: '505 HTTP Version Not Supported', tag: 'operation-not-supported', message };
     }

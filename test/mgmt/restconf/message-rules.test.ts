@@ -108,6 +108,28 @@ test('R69: a body that is taken is asked for, over both versions of HTTP', () =>
     assert.is((await curl(`${AFTR}/enabled`)).body, '{"gi-4over6:enabled":true}');
   }));
 
+/** Fields that a proxy and a server may each take another one of (RFC 9110 §5.3). */
+const TWICE = [
+  ['Authorization', [`Authorization: ${BASIC}`, 'Authorization: Basic bm9ib2R5Ong=']],
+  ['Content-Type', [`Content-Type: ${JSON_TYPE}`, `content-type: ${XML}`]],
+] as const;
+for (const [name, fields] of TWICE) {
+  test(`R13 R67: ${name} comes once, over both versions of HTTP`, () =>
+    program.run(async ({ curl, tag }) => {
+      const before = await tag();
+      for (const version of ['--http1.1', '--http2']) {
+        const user = name === 'Authorization' ? { user: '' } : {};
+        const put = { method: 'PUT', body: BODY, headers: fields, more: [version], ...user };
+        const reply = await curl(`${AFTR}/enabled`, put);
+        assert.equal([reply.status, reply.tag], [400, 'malformed-message'], version);
+        assert.match(reply.body, `header field ${name} came more than once`);
+        const once = await curl(`${AFTR}/enabled`, { ...user, headers: fields.slice(0, 1), more: [version] });
+        assert.is(once.status, 200, once.body);
+      }
+      assert.is(await tag(), before);
+    }));
+}
+
 test('R13: a content coding over HTTP/2 is 415 and says what is taken (RFC 9110 §12.5.3)', () =>
   program.run(async ({ port }) => {
     const client = await openHttp2(port);

@@ -18,6 +18,7 @@ const refused: readonly (readonly [string, string, string, number, string])[] = 
   ['a method in small letters', `get ${DATA} HTTP/1.1`, '', 501, 'operation-not-supported'],
   ['CONNECT', 'CONNECT a:99 HTTP/1.1', '', 501, 'operation-not-supported'],
   ['another version', `GET ${DATA} HTTP/3.7`, '', 505, 'operation-not-supported'],
+  ['a line that ends in LF alone', `GET ${DATA} HTTP/1.1\nX: a`, '', 400, 'malformed-message'],
   ['a field without colon', `GET ${DATA} HTTP/1.1`, 'nothing\r\n', 400, 'malformed-message'],
   ['two lengths', `PUT ${DATA} HTTP/1.1`, 'Content-Length: 1\r\nContent-Length: 2\r\n', 400, 'malformed-message'],
   ['a coding that has no end', `PUT ${DATA} HTTP/1.1`, 'Transfer-Encoding: gzip\r\n', 400, 'malformed-message'],
