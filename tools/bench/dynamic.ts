@@ -2,7 +2,8 @@
  * Bench of dynamic configuration (row D127), as root. One AFTR in a network namespace of its own; its route sources are the
  * advertisers of the program in this process, over HTTPS, and in the end a gateway of the program in another namespace.
  *
- *   - 10,000, 100,000 and 1,000,000 routes from one gateway: from nothing until all are accepted, which is durable and forwarded by
+ *   - 10,000, 100,000 and 1,000,000 routes from one gateway: from nothing until all are accepted, which is durable and forwarded by;
+ *     then all of them read, while others ask for one leaf again and again, and a page from their middle
  *   - 1,000 gateways with 100 routes each, all at once. The AFTR has room for them all: the limits of its connections are raised,
  *     or gateways without room would try again later, and that wait be measured
  *   - a gateway whose 1,000 routes come or go once a second, for a minute, beside packets to stable routes
@@ -40,6 +41,9 @@ const STABLE_FIRST = 0x10_00_00_00;
 const FLAP_FIRST = 0x11_00_00_00;
 const AFTR = '/restconf/data/gi-4over6:softwire/aftr=edge';
 const LONGEST_MS = 240_000;
+/** What others ask for. */
+const SMALL =
+  '<get-config><source><running/></source><filter><softwire xmlns="urn:gi-4over6"><aftr><name/></aftr></softwire></filter></get-config>';
 const QUIET = pino({ level: 'silent' });
 
 /** In their order: the many come last, since one that cannot take leave in time leaves routes behind. */
@@ -132,9 +136,27 @@ class DynamicBench {
     if (!advertiser) throw new Error('nothing advertises');
     await whole([[advertiser, routes]]);
     this.#result(`dynamic.one-gateway.${count}`, performance.now() - begun, 'ms');
-    const read = () => this.#aftr.restconf('GET', `${AFTR}/route-source=g0/learned-route`, '', 200);
-    this.#result(`dynamic.one-gateway.read.${count}`, await timed(read), 'ms');
+    const list = `${AFTR}/route-source=g0/learned-route`;
+    const reading = timed(() => this.#aftr.restconf('GET', list, '', 200));
+    const [readMs, longestMs] = await this.#longestBeside(reading);
+    this.#result(`dynamic.one-gateway.read.${count}`, readMs, 'ms');
+    this.#result(`dynamic.one-gateway.read.others.${count}`, longestMs, 'ms');
+    const page = () => this.#aftr.restconf('GET', `${list}?limit=100&offset=${count / 2}`, '', 200);
+    this.#result(`dynamic.one-gateway.read.page.${count}`, await timed(page), 'ms');
     this.#result(`dynamic.one-gateway.withdrawal.${count}`, await timed(() => advertiser.end(LONGEST_MS)), 'ms');
+  }
+
+  /** What a work comes to, and the longest time that others waited for an answer meanwhile. */
+  async #longestBeside(work: Promise<number>): Promise<readonly [number, number]> {
+    let isDone = false;
+    const done = work.finally(() => {
+      isDone = true;
+    });
+    let longestMs = 0;
+    while (!isDone) {
+      longestMs = Math.max(longestMs, await timed(() => this.#aftr.netconf(SMALL)));
+    }
+    return [await done, longestMs];
   }
 
   async manyGateways(): Promise<void> {

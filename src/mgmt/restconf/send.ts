@@ -9,6 +9,8 @@ import type { Piece } from '../pause.ts';
 import { LIMITS } from './limits.ts';
 import type { Reply } from './reply.ts';
 
+const SLICE_MS = 10;
+
 /** The part of fastify's reply that is needed, whatever the HTTP version. */
 export interface Sender {
   code(status: number): unknown;
@@ -69,11 +71,16 @@ function streamOf(
   // Each piece is asked for when the client has taken about as much before.
   async function* all(): AsyncGenerator<string> {
     yield* begun;
+    let began = performance.now();
     try {
       for (const piece of rest) {
         deadline.refresh();
         if (piece instanceof Promise) await piece;
         else yield piece;
+        // A client that reads as fast as this is made must not hold up the others.
+        if (performance.now() - began < SLICE_MS) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        began = performance.now();
       }
     } catch (error) {
       tellDamage(error);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,7 +12,10 @@ const UNREAD_MS = 400;
 const PIECE = 'x'.repeat(LIMITS.chunkCharacters);
 
 /** An answer of so many pieces, as it is handed to the connection. */
-async function answerOf(pieces: number): Promise<{ readonly body: Readable; readonly closed: () => number }> {
+async function answerOf(
+  pieces: number,
+  work: () => void = () => undefined,
+): Promise<{ readonly body: Readable; readonly closed: () => number }> {
   let [sent, closed]: [unknown, number] = [undefined, 0];
   const sender = {
     code: () => undefined,
@@ -21,7 +24,13 @@ async function answerOf(pieces: number): Promise<{ readonly body: Readable; read
       sent = payload;
     },
   };
-  const reply = { status: 200, headers: {}, body: Array.from({ length: pieces }, () => PIECE), close: () => closed++ };
+  function* body() {
+    for (let at = 0; at < pieces; at++) {
+      work();
+      yield PIECE;
+    }
+  }
+  const reply = { status: 200, headers: {}, body: body(), close: () => closed++ };
   await send(sender, reply, UNREAD_MS);
   assert.instance(sent, Readable);
   return { body: sent as Readable, closed: () => closed };
@@ -38,6 +47,30 @@ test('a client that is slow and steady gets all of it, however long it takes', a
   assert.ok(performance.now() - began > 2 * UNREAD_MS);
   assert.is(characters, 40 * PIECE.length);
   assert.is(closed(), 1);
+});
+
+test('a client that takes all at once does not hold up the others', async () => {
+  const work = () => {
+    for (const end = performance.now() + 12; performance.now() < end; );
+  };
+  const { body } = await answerOf(30, work);
+  let turns = 0;
+  let isOver = false;
+  const count = () => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  body.pipe(
+    new Writable({
+      write(_piece, _encoding, done) {
+        done();
+      },
+    }),
+  );
+  setImmediate(count);
+  await once(body, 'end');
+  isOver = true;
+  assert.ok(turns >= 25, `${turns} turns`);
 });
 
 test('a client that stops is cut off, and the reading ends', async () => {
