@@ -26,7 +26,7 @@ function tell({ load, edits, events, stalls, outages, growth, recovered }: Endur
     );
   }
   console.log(
-    `${events.length} events, traffic came back after ${recovered}; the longest outages, ms: ${JSON.stringify(outages)}`,
+    `${events.length} events, traffic came back after ${recovered}; the longest until packets came again, ms: ${JSON.stringify(outages)}`,
   );
   console.log(
     `memory grew by ${growth.map((mebibytes) => mebibytes.toFixed(1)).join(' and ')} MiB (management, datapath)`,

@@ -18,7 +18,7 @@ const MEMORY_MEBIBYTES = 96;
 /** What is longer cannot be the scheduler of a busy machine. */
 const LONG_STALL_MS = 2_000;
 
-const EVENT: Happening = { kind: 'restart', fromMs: 10_000, untilMs: 11_000 };
+const EVENT: Happening = { kind: 'restart', fromMs: 10_000, backMs: 10_000, untilMs: 11_000 };
 const gap = (atMs: number, lengthMs: number, ownMs = 0, machineMs = 0): Gap => ({ atMs, lengthMs, ownMs, machineMs });
 
 for (const [name, given, stalls, outage] of [
@@ -26,8 +26,8 @@ for (const [name, given, stalls, outage] of [
   ['the generator sent nothing meanwhile', gap(1_000, 150, 60), 0, 0],
   ['the core was taken away meanwhile', gap(1_000, 150, 0, 60), 0, 0],
   ['the generator slept for a part of it', gap(1_000, 500, 300, 100), 1, 0],
-  ['it lasts from before an event', gap(9_900, 700), 0, 700],
-  ['it begins soon after an event', gap(11_900, 200), 0, 200],
+  ['it lasts from before an event', gap(9_900, 700), 0, 600],
+  ['it begins soon after an event', gap(11_900, 200), 0, 2_100],
   ['it begins long after an event', gap(12_100, 200), 1, 0],
 ] as const) {
   test(`a gap: ${name}`, () => {

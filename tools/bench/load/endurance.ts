@@ -33,6 +33,8 @@ export interface Happening {
   readonly kind: EventKind;
   /** Since 1970. */
   readonly fromMs: number;
+  /** When the link was there again; of a restart when the datapath was killed. */
+  readonly backMs: number;
   readonly untilMs: number;
 }
 
@@ -41,7 +43,7 @@ export interface EnduranceReport {
   readonly edits: EditReport;
   readonly events: readonly Happening[];
   readonly stalls: readonly Gap[];
-  /** The longest time without an arrival around events of each kind, in milliseconds. */
+  /** The longest time from `backMs` until packets came again, by kind of event, in milliseconds. */
   readonly outages: Readonly<Record<EventKind, number>>;
   /** How much more the last quarter takes than the second one, MiB. */
   readonly growth: readonly [management: number, datapath: number];
@@ -73,8 +75,9 @@ export async function endure(aftr: BusyAftr, plan: EndurancePlan): Promise<Endur
     const happen =
       kind === 'restart' ? restartDatapath(aftr) : aftr.flap(kind === 'flap-ipv4' ? 'aftr4' : 'aftr6', FLAP_MS);
     await happen;
+    const backMs = kind === 'restart' ? fromMs : Date.now();
     if (await comesAgain(generator)) recovered++;
-    events.push({ kind, fromMs, untilMs: Date.now() });
+    events.push({ kind, fromMs, backMs, untilMs: Date.now() });
     plan.progress(`${kind}: ${Date.now() - fromMs} ms`);
   }
   await sleep(Math.max(0, end - performance.now()));
@@ -96,7 +99,7 @@ export function judgeGaps(
     const event = events.find(
       ({ fromMs, untilMs }) => gap.atMs < untilMs + EVENT_REST_MS && gap.atMs + gap.lengthMs > fromMs,
     );
-    if (event) outages[event.kind] = Math.max(outages[event.kind], gap.lengthMs);
+    if (event) outages[event.kind] = Math.max(outages[event.kind], gap.atMs + gap.lengthMs - event.backMs);
     else if (gap.lengthMs - Math.max(gap.ownMs, gap.machineMs) > STALL_MS) stalls.push(gap);
   }
   return { stalls, outages };
