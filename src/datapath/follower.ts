@@ -30,9 +30,9 @@ import { inSlices } from '../state/row-changes.ts';
 import { prefixNumber } from '../state/rows.ts';
 import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
-import type { WantedRow } from './table.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Allocate } from './memory.ts';
+import type { WantedRow } from './table.ts';
 
 export type Store = Pick<
   StoreReader,

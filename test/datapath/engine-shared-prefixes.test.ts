@@ -2,10 +2,10 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { EngineUnderTest, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
+import { formatIpv4, inIpv4Prefix } from '../../src/address.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
-import { formatIpv4, inIpv4Prefix } from '../../src/address.ts';
+import { EngineUnderTest, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
 import type { Ipv4Fields } from '../helpers/packets.ts';
 import { ipv4, ipv6 } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
@@ -201,7 +201,9 @@ test(`random prefixes of three gateways come and go: each takes exactly what it 
     return { address, length };
   };
   for (let round = 0; round < 150; round++) {
-    const served = [1, 2, 3].slice(0, 1 + below(3)).map((i) => ({ i, list: Array.from({ length: below(12) }, randomPrefix) }));
+    const served = [1, 2, 3]
+      .slice(0, 1 + below(3))
+      .map((i) => ({ i, list: Array.from({ length: below(12) }, randomPrefix) }));
     const texts = served.map(({ i, list }) => {
       const distinct = new Set(list.map(({ address, length }) => `${formatIpv4(address)}/${length}`));
       return gateway(i, ...distinct);

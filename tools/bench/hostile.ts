@@ -17,11 +17,11 @@ import { parseIpv4, parseIpv6 } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { Counters, SIDE_IPV4, SIDE_IPV6 } from '../../src/datapath/counters.ts';
-import type { WantedRow } from '../../src/datapath/table.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
+import type { WantedRow } from '../../src/datapath/table.ts';
 import { createPersistentTun, TunDevice } from '../../src/datapath/tun-device.ts';
 import {
   DROP_LINK_LAYER_NOISE,
