@@ -144,7 +144,7 @@ export class Topology {
   }
 
   /** Starts the program in a namespace; `ready` tells when it answers. Logs go to `path(host, 'log')`. */
-  startInstance(host: 'gateway' | 'aftr', more: readonly string[] = []): Instance {
+  startInstance(host: HostName, more: readonly string[] = []): Instance {
     const stateDir = this.path(host, 'state');
     const runDir = this.path(host, 'run');
     mkdirSync(this.path(host), { recursive: true, mode: 0o755 });

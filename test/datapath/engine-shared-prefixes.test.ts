@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatIpv4, inIpv4Prefix } from '../../src/address.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
+import { ROW_OTHER } from '../../src/datapath/layout.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import { EngineUnderTest, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
 import type { Ipv4Fields } from '../helpers/packets.ts';
@@ -182,6 +183,7 @@ test('while one of two takes over a lot of prefixes and gives them back, no pack
     await engine.forwarding.synchronizeServedPrefixes(look);
     engine.forwarding.releaseNumbers();
     assert.ok(pauses >= 4, `${pauses} pauses`);
+    assert.is(engine.forwarding.table.rows[ROW_OTHER] !== 0, firstTakes, 'nothing is asked for when nothing is shared');
     await look();
     assert.equal(
       engine.run(ups),

@@ -61,6 +61,12 @@ const good: readonly (readonly [why: string, hex: Parameters<typeof said>[0], ex
     { s46ContLw: br(B1) + option(92, 'fffffffe00') },
     `s46-container ${B1} (OPTION_S46_V4V6BIND gives 255.255.255.254: ${NOT_USED})`,
   ],
+  [
+    'beside an IPv4 address with an IPv6 prefix of 128 bits',
+    { s46ContLw: br(B1) + option(92, `c000020180${address(B2)}`) },
+    `s46-container ${B1} (OPTION_S46_V4V6BIND gives 192.0.2.1: ${NOT_USED})`,
+  ],
+  ['an empty option at the end', { s46ContLw: br(B1) + option(999, '') }, `s46-container ${B1}`],
   ['an address by itself', { s46Br: address(B1) }, `s46-br ${B1}`],
   ['a name', { aftrName: `${name('aftr', 'example', 'net')}00` }, 'aftr-name aftr.example.net'],
   ['a name of one label', { aftrName: `${name('aftr')}00` }, 'aftr-name aftr'],
@@ -187,6 +193,13 @@ const bad: readonly (readonly [why: string, hex: Parameters<typeof said>[0], pro
 ];
 
 for (const [why, hex, problem] of bad) test(`bad: ${why}`, () => assert.is(said(hex), problem));
+
+test('an address is of the answer that told it, and not of a buffer that is used again', () => {
+  const s46Br = octets(address(B1));
+  const news = aftrNewsOf({ s46Br });
+  s46Br.fill(0);
+  assert.equal(news.kind === 'addresses' && news.addresses.map((one) => formatIpv6(one)), [B1]);
+});
 
 test('octets at random: an answer or a sentence, never anything else', () => {
   let state = 0x9e3779b9;
