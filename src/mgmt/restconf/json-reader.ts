@@ -8,6 +8,7 @@ import { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { ValueCheck } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
+import { plainPath } from '../path-texts.ts';
 import { isAmongRows, isOtherCase, tagDefault } from '../xml-data.ts';
 import type { JsonObject, JsonValue } from './json-text.ts';
 import { BulkArray, describeJson, isJsonArray, isJsonObject, JsonNumber, printJson } from './json-text.ts';
@@ -151,7 +152,7 @@ class JsonReader {
     if (!found || !kinds.includes(found.kind)) {
       return this.#wrongKind(schema, value, parent, [...new Set(kinds)].map((kind) => KIND_NAMES[kind]).join(' or '));
     }
-    const checked = this.#check(schema, found.text);
+    const checked = this.#check(schema, plainPath(schema, found.text));
     if ('value' in checked) return new DataNode(schema, checked.value, checked.type);
     const parentPath = schema.isKey ? parent.pathWith(schema.name, found.text) : parent.path;
     const path = `${parentPath}/${schema.qualifiedName}`;

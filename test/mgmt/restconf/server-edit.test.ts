@@ -258,6 +258,33 @@ for (const [method, path, body, status] of [
       assert.is((await curl(`${AFTR}/icmp-policy/icmpv6-errors/icmpv6-rate`, { method: 'DELETE' })).status, 404);
     }));
 }
+/** [as it comes, as it is read] */
+const RULE_PATHS = [
+  ['/gi-4over6:softwire/gateway', '/gi-4over6:softwire/gateway'],
+  ['/gi-4over6:softwire/gi-4over6:gateway', '/gi-4over6:softwire/gateway'],
+  [
+    "/ietf-netconf-acm:nacm/ietf-netconf-acm:rule-list[ietf-netconf-acm:name='/x:a/x:b']/ietf-netconf-acm:group",
+    "/ietf-netconf-acm:nacm/rule-list[name='/x:a/x:b']/group",
+  ],
+  [
+    '/ietf-subscribed-notifications:filters/ietf-yang-push:selection-filter/ietf-yang-push:filter-id',
+    '/ietf-subscribed-notifications:filters/ietf-yang-push:selection-filter/filter-id',
+  ],
+] as const;
+test('R48: a path in a body names its module where that changes (RFC 7951 §6.11), or at each name', () =>
+  program.run(async ({ curl }) => {
+    const url = `${DATA}/ietf-netconf-acm:nacm/rule-list=guest/rule=p`;
+    for (const [path, expected] of RULE_PATHS) {
+      const body = JSON.stringify({ 'ietf-netconf-acm:rule': [{ name: 'p', path, action: 'deny' }] });
+      const reply = await curl(url, { method: 'PUT', body });
+      assert.ok([201, 204].includes(reply.status), `${path}: ${reply.body}`);
+      assert.equal(JSON.parse((await curl(`${url}/path`)).body), { 'ietf-netconf-acm:path': expected });
+    }
+    for (const path of ['/gi-4over6:softwire/ietf-system:gateway', '/softwire', '/gi-4over6:gi-4over6:softwire']) {
+      const body = JSON.stringify({ 'ietf-netconf-acm:rule': [{ name: 'p', path, action: 'deny' }] });
+      assert.equal(brief(await curl(url, { method: 'PUT', body })), [400, 'invalid-value'], path);
+    }
+  }));
 
 const AFTR_B = '{"gi-4over6:aftr":[{"name":"b"}]}';
 const wrong: readonly (readonly [
