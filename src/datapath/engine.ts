@@ -19,6 +19,7 @@
  * when it hairpins.
  */
 
+import type { Room, WasmMemory } from './arena.ts';
 import type { Batch } from './batch.ts';
 import { Encapsulation } from './encapsulation.ts';
 import { Events } from './events.ts';
@@ -52,9 +53,13 @@ export type Role = 'gateway' | 'aftr';
 /** What an engine reads and others write. */
 export interface EngineMemory {
   readonly role: Role;
+  /** In which table, softwires and own addresses lie, and the batches that the engine is given. */
+  readonly memory: WasmMemory;
+  /** Of the control thread. */
+  readonly tracing: Room;
   readonly table: TableMemory;
-  readonly softwires: SharedArrayBuffer;
-  readonly ownAddresses: SharedArrayBuffer;
+  readonly softwires: Int32Array;
+  readonly ownAddresses: Int32Array;
   readonly events: SharedArrayBuffer;
   readonly workers: number;
   readonly icmpBudget: SharedArrayBuffer;

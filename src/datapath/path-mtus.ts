@@ -15,7 +15,8 @@
  * one that reports without end keeps at most one entry in a full set from others.
  */
 
-import { MAX_SOFTWIRES, ROW_SHIFT, SOFTWIRE_MASK, SOFTWIRE_PAYLOAD_MTU, SOFTWIRE_SHIFT } from './layout.ts';
+import { MAX_SOFTWIRES } from '../state/limits.ts';
+import { ROW_SHIFT, SOFTWIRE_MASK, SOFTWIRE_PAYLOAD_MTU, SOFTWIRE_SHIFT } from './layout.ts';
 import type { Softwires } from './softwires.ts';
 import { tryLock, unlock } from './spin-lock.ts';
 import { IPV6_MINIMUM_MTU } from './wire/ipv6.ts';

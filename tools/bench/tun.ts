@@ -19,7 +19,6 @@ import { planInstances } from '../../src/datapath/configuration.ts';
 import { Counters, SIDE_IPV4, SIDE_IPV6 } from '../../src/datapath/counters.ts';
 import type { WantedRow } from '../../src/datapath/forwarding.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
 import { createPersistentTun, TunDevice } from '../../src/datapath/tun-device.ts';
@@ -67,13 +66,13 @@ class TunLab {
 
   private constructor(forwarding: Forwarding) {
     this.#counters = new Counters(1, forwarding.memory.counters);
-    this.#device = TunDevice.open({ name: 'gi-aftr' }, new Batch(BATCH, STRIDE));
+    this.#device = TunDevice.open({ name: 'gi-aftr' }, new Batch(BATCH, STRIDE, 0, forwarding.allocate));
     this.#feed = TunDevice.open({ name: 'feed' }, new Batch(BATCH, STRIDE));
     this.#pump = new Pump(this.#device, forwarding.memory, 0, () => undefined);
   }
 
   static async start(): Promise<TunLab> {
-    const forwarding = new Forwarding('aftr', 1, BINDINGS, allocateInHugePages);
+    const forwarding = new Forwarding('aftr', 1, BINDINGS, 'huge');
     const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': ['10.0.0.0/8'] };
     const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
     forwarding.setInstances(planInstances('aftr', configuration));
