@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Brings a machine and a clone to the point where everything runs; says nothing and costs little when nothing is missing.
 #
-#   tools/setup.sh          Debian packages, user gi4over6, npm packages, addons, compiled TypeScript
-#   tools/setup.sh native   only the addons
+#   tools/setup.sh          Debian packages, user gi4over6, npm packages, addons, fast path, compiled TypeScript
+#   tools/setup.sh native   only the addons and the fast path
 #
 # 1. What a Debian package or root must give is looked up in one question each, and fetched only if missing.
-# 2. npm packages follow package-lock.json, addons the hash of their sources; both are remembered by stamps.
+# 2. npm packages follow package-lock.json, addons and fast path the hash of their sources; all are remembered by stamps.
 # 3. A lock keeps two runs in one clone apart.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,6 +17,10 @@ readonly DEBIAN_PACKAGES=(
 # Packages that bring a service of their own name.
 readonly DAEMON_PACKAGES=(gobgpd frr kea-dhcp6-server)
 readonly ADDONS=(src/datapath/node-tuntap2 src/mgmt/netconf-server tools/bench/native)
+# The fast path, in AssemblyScript: a WebAssembly module over memory that threads share. It takes constants of layout.ts.
+readonly FAST_PATH=src/datapath/fast-path
+readonly FAST_PATH_SOURCES=("$FAST_PATH"/*.ts src/datapath/layout.ts tools/setup.sh node_modules/assemblyscript/package.json)
+readonly WASM_FEATURES=(--enable-simd --enable-threads --enable-bulk-memory)
 readonly SERVICE_USER=gi4over6
 readonly WORK_DIR=build/setup
 readonly LOG="$WORK_DIR/setup.log"
@@ -117,6 +121,22 @@ build_addon() {
   printf '%s\n' "$hash" >"$stamp"
 }
 
+# binaryen puts every function in the place of its calls: the fast path has none left.
+build_fast_path() {
+  local hash out=dist/$FAST_PATH.wasm stamp=dist/$FAST_PATH.sources
+  hash=$(sha256sum "${FAST_PATH_SOURCES[@]}")
+  [[ -f $stamp && -f $out && $(<"$stamp") == "$hash" ]] && return 0
+  say "building $FAST_PATH"
+  mkdir -p "$(dirname "$out")"
+  local features=(--enable threads --enable bulk-memory --enable simd)
+  local memory=(--importMemory --sharedMemory --maximumMemory 65536)
+  quietly node_modules/.bin/asc "$FAST_PATH/index.ts" -o "$WORK_DIR/fast-path.wasm" -O3 --noAssert --runtime stub "${memory[@]}" "${features[@]}" ||
+    fail "$FAST_PATH does not compile"
+  quietly node_modules/.bin/wasm-opt "$WORK_DIR/fast-path.wasm" -O4 -aimfs 1000 "${WASM_FEATURES[@]}" -o "$out" ||
+    fail "$FAST_PATH cannot be optimised"
+  printf '%s\n' "$hash" >"$stamp"
+}
+
 compile() {
   node_modules/.bin/tsc -b || fail 'the TypeScript sources do not compile'
   chmod +x dist/src/main.js
@@ -135,6 +155,7 @@ main() {
   fi
   local addon
   for addon in "${ADDONS[@]}"; do build_addon "$addon"; done
+  build_fast_path
   (($# == 1)) || compile
 }
 

@@ -6,6 +6,8 @@
  * lies in the scratch area at the end.
  */
 
+import type { Allocate } from './memory.ts';
+import { allocateShared, octetsOf } from './memory.ts';
 import { Settlements } from './settlements.ts';
 
 /** Octets free before each packet: outer header, fragment header, and what the device puts before a packet. */
@@ -52,6 +54,11 @@ export class Batch {
   /** Row that decided each packet, and the row of the other gateway when it hairpinned; without meaning for a drop. */
   readonly rows: Int32Array;
   readonly otherRows: Int32Array;
+  /** Addresses of each packet that lead to these rows, as words of the packet. */
+  readonly keys: Int32Array;
+  readonly otherKeys: Int32Array;
+  /** Softwire of the row that was looked up for each packet. */
+  readonly softwires: Int32Array;
   /** Row of the gateway that a refused packet came from; 0 when it is not counted. Only where the slow path or junk decided. */
   readonly violators: Int32Array;
   /**
@@ -72,30 +79,36 @@ export class Batch {
   readonly #scratchFrom: number;
   #scratchAt: number;
 
-  /** For `capacity` packets at a stride of `stride` octets; the slab is made here, with `deviceOctets` for the device. */
-  constructor(capacity: number, stride: number, deviceOctets = 0) {
+  /**
+   * For `capacity` packets at a stride of `stride` octets, with `deviceOctets` for the device in the same slab; for an engine,
+   * in the memory of its role.
+   */
+  constructor(capacity: number, stride: number, deviceOctets = 0, allocate: Allocate = allocateShared) {
     this.capacity = capacity;
     this.slotOctets = stride - HEADROOM;
     this.settlements = new Settlements(capacity + LATE_PACKETS);
     this.deviceAt = capacity * stride;
     this.#scratchFrom = this.deviceAt + deviceOctets;
     this.#scratchAt = this.#scratchFrom;
-    const slab = new ArrayBuffer(this.#scratchFrom + SCRATCH_OCTETS);
-    this.buf = new Uint8Array(slab);
-    this.words = new Int32Array(slab);
+    this.words = allocate(this.#scratchFrom + SCRATCH_OCTETS);
+    this.buf = octetsOf(this.words);
     const places = capacity + LATE_PACKETS;
-    this.at = Int32Array.from({ length: places }, (_, slot) => slot * stride + HEADROOM);
-    this.lengths = new Int32Array(places);
-    this.verdicts = new Uint8Array(places);
-    this.sides = new Uint8Array(places);
-    this.instances = new Int32Array(places);
-    this.rows = new Int32Array(places);
-    this.otherRows = new Int32Array(places);
+    this.at = allocate(places * 4);
+    for (let slot = 0; slot < places; slot++) this.at[slot] = slot * stride + HEADROOM;
+    this.lengths = allocate(places * 4);
+    this.verdicts = octetsOf(allocate((places + 3) & ~3));
+    this.sides = octetsOf(allocate((places + 3) & ~3));
+    this.instances = allocate(places * 4);
+    this.rows = allocate(places * 4);
+    this.otherRows = allocate(places * 4);
+    this.keys = allocate(places * 4);
+    this.otherKeys = allocate(places * 4);
+    this.softwires = allocate(places * 4);
     this.violators = new Int32Array(places);
     this.inners = new Int32Array(places);
     const outputs = capacity + SPARE_OUTPUTS;
-    this.output = new Int32Array(outputs * OUTPUT_WORDS);
-    this.owners = new Int32Array(outputs);
+    this.output = allocate(outputs * OUTPUT_WORDS * 4);
+    this.owners = allocate(outputs * 4);
   }
 
   /** Makes packet `k` whole, before anything but the first headers of it is read or changed. */

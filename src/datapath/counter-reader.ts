@@ -1,13 +1,13 @@
 /** Counters of instances for the control channel: sums over the workers since counting of an instance began. */
 
 import type { ErrorCounters, InstanceCounters, SideCounters, Traffic } from '../control.ts';
+import { MAX_INSTANCES } from '../state/limits.ts';
 import type { Counters } from './counters.ts';
 import { SIDE_IPV4, SIDE_IPV6 } from './counters.ts';
 import type { Role } from './engine.ts';
 import type { Events } from './events.ts';
 import type { IcmpBudget } from './icmp-budget.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS } from './icmp-budget.ts';
-import { MAX_INSTANCES } from './layout.ts';
 import {
   DROP_SOURCE_MISMATCH,
   DROP_UNBOUND_SOURCE,

@@ -10,8 +10,8 @@
  * 0, and lane 0 is read first: it may be held a moment longer, but is never missing.
  */
 
+import { MAX_INSTANCES } from '../state/limits.ts';
 import type { Batch } from './batch.ts';
-import { MAX_INSTANCES } from './layout.ts';
 import { COUNTED_ANEW } from './settlements.ts';
 import { HELD, VERDICTS } from './verdict.ts';
 

@@ -11,8 +11,8 @@
  * push out nobody but strangers. An address is invented faster than a binding.
  */
 
+import { MAX_INSTANCES } from '../state/limits.ts';
 import type { KeyedHash } from './keyed-hash.ts';
-import { MAX_INSTANCES } from './layout.ts';
 
 const LEVELS = 32;
 const ADDRESS_WORDS = 4;

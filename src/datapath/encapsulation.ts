@@ -4,10 +4,9 @@
  */
 
 import type { Batch } from './batch.ts';
-import { flowLabelOf } from './flow-label.ts';
+import type { FastPath } from './fast-path.ts';
 import type { Identifications } from './identifications.ts';
-import * as layout from './layout.ts';
-import * as memory from './memory.ts';
+import { FLAG_ENCAPSULATION_LIMIT, FLAG_OUTER_FRAGMENTATION } from './layout.ts';
 import type { PathMtus } from './path-mtus.ts';
 import type { Softwires } from './softwires.ts';
 import { DROP_TOO_BIG, DROP_WRITE_FAILED } from './verdict.ts';
@@ -25,13 +24,6 @@ import { ENCAPSULATION_LIMIT_LEN, writeEncapsulationLimit } from './wire/ipv6-ex
 import { FRAGMENT_HEADER_LEN, writeFragmentHeader } from './wire/ipv6-fragment.ts';
 import { setU16 } from './wire/octets.ts';
 
-// Constants of this file, because what is imported is looked at again at each access (see fast-path.ts).
-const { swapWord } = memory;
-const { FLAG_ECN_COMPATIBILITY, FLAG_ENCAPSULATION_LIMIT, FLAG_FLOW_LABEL, FLAG_OUTER_FRAGMENTATION, FLAG_PIPE } =
-  layout;
-const { ROW_SHIFT, SOFTWIRE_FLAGS, SOFTWIRE_SHIFT } = layout;
-
-const HEADER_WORDS = IPV6_HEADER_LEN / 4;
 const MAX_PAYLOAD = 65_535;
 /** What `send` may put before an IPv4 packet. */
 export const ENCAPSULATION_ROOM = IPV6_HEADER_LEN + ENCAPSULATION_LIMIT_LEN;
@@ -42,43 +34,16 @@ export class Encapsulation {
   /** Why the last packet that was not sent was not. */
   refusal = DROP_TOO_BIG;
   readonly #softwires: Softwires;
-  readonly #rows: Int32Array;
+  readonly #fastPath: FastPath;
   readonly #pathMtus: PathMtus;
-  readonly #flowKey: number;
   readonly #identifications: Identifications;
 
-  /** `seed` is random and the same in all workers: a flow keeps its label whatever queue it came by. */
-  constructor(
-    softwires: Softwires,
-    rows: Int32Array,
-    pathMtus: PathMtus,
-    seed: number,
-    identifications: Identifications,
-  ) {
+  /** `fastPath` is that of the engine, whose outer headers are the only ones. */
+  constructor(softwires: Softwires, fastPath: FastPath, pathMtus: PathMtus, identifications: Identifications) {
     this.#softwires = softwires;
-    this.#rows = rows;
+    this.#fastPath = fastPath;
     this.#pathMtus = pathMtus;
-    this.#flowKey = seed | 0;
     this.#identifications = identifications;
-  }
-
-  /**
-   * Writes the outer header before the IPv4 packet of `len` octets at `at`, with room for `options` octets between them, to
-   * the other end that `row` names.
-   */
-  writeHeader(batch: Batch, at: number, len: number, options: number, softwire: number, row: number): void {
-    const words = batch.words;
-    const templates = this.#softwires.words;
-    const template = softwire << SOFTWIRE_SHIFT;
-    const flags = templates[template + SOFTWIRE_FLAGS] ?? 0;
-    const inner = at >> 2;
-    const word0 = words[inner] ?? 0;
-    const trafficClass = modedTrafficClass((word0 >>> 8) & 255, flags, templates[template] ?? 0);
-    const label =
-      (flags & FLAG_FLOW_LABEL) !== 0 ? flowLabelOf(words, inner, (word0 & 15) << 2, len, this.#flowKey) : 0;
-    const outer = inner - HEADER_WORDS - (options >> 2);
-    const fields = (trafficClass << 20) | label;
-    writeOuterHeader(words, outer, fields, len + options, templates, template, this.#rows, row);
   }
 
   /**
@@ -92,7 +57,7 @@ export class Encapsulation {
     this.refusal = DROP_TOO_BIG;
     if (len > payloadMtu && !this.#mayCut(len, softwire)) return false;
     const options = this.#writeOptions(batch, at, softwire);
-    this.writeHeader(batch, at, len, options, softwire, row);
+    this.#fastPath.writeHeader(batch, at, len, options, softwire, row);
     if (options > 0) setNextHeader(batch.buf, at - options - IPV6_HEADER_LEN, NEXT_HEADER_DESTINATION);
     if (len > payloadMtu) return this.sendFragments(batch, k, at - options, len + options, payloadMtu + options);
     batch.send(k, at - options - IPV6_HEADER_LEN, len + options + IPV6_HEADER_LEN);
@@ -158,39 +123,6 @@ export class Encapsulation {
     }
     return true;
   }
-}
-
-/** Traffic class in pipe mode (RFC 2983 §3.1) and in ECN compatibility mode (RFC 6040 §4.3); otherwise the TOS octet. */
-export function modedTrafficClass(tos: number, flags: number, templateWord: number): number {
-  const dscp = (flags & FLAG_PIPE) !== 0 ? (swapWord(templateWord) >>> 20) & 0xfc : tos & 0xfc;
-  return dscp | ((flags & FLAG_ECN_COMPATIBILITY) !== 0 ? 0 : tos & 3);
-}
-
-/**
- * Writes the outer header at word `outer`: traffic class and flow label as in its first word, length of the payload, what the
- * template at word `t` has, and the far end of `row`.
- */
-export function writeOuterHeader(
-  words: Int32Array,
-  outer: number,
-  fields: number,
-  payload: number,
-  templates: Int32Array,
-  t: number,
-  rows: Int32Array,
-  row: number,
-): void {
-  const remote = row << ROW_SHIFT;
-  words[outer] = swapWord((6 << 28) | fields);
-  words[outer + 1] = (templates[t + 1] ?? 0) | (payload >>> 8) | ((payload & 255) << 8);
-  words[outer + 2] = templates[t + 2] ?? 0;
-  words[outer + 3] = templates[t + 3] ?? 0;
-  words[outer + 4] = templates[t + 4] ?? 0;
-  words[outer + 5] = templates[t + 5] ?? 0;
-  words[outer + 6] = rows[remote] ?? 0;
-  words[outer + 7] = rows[remote + 1] ?? 0;
-  words[outer + 8] = rows[remote + 2] ?? 0;
-  words[outer + 9] = rows[remote + 3] ?? 0;
 }
 
 /** Octets of data in a fragment that is, behind its outer header, at most `most` octets long. */

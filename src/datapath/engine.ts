@@ -19,6 +19,7 @@
  * when it hairpins.
  */
 
+import type { Room, WasmMemory } from './arena.ts';
 import type { Batch } from './batch.ts';
 import { Encapsulation } from './encapsulation.ts';
 import { Events } from './events.ts';
@@ -40,7 +41,6 @@ import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
 import { ofPacket } from './source-hash.ts';
 import { SourceRefusals } from './source-refusals.ts';
-import { Stages } from './stages.ts';
 import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
 import { TunnelErrors } from './tunnel-errors.ts';
@@ -52,9 +52,13 @@ export type Role = 'gateway' | 'aftr';
 /** What an engine reads and others write. */
 export interface EngineMemory {
   readonly role: Role;
+  /** In which table, softwires and own addresses lie, and the batches that the engine is given. */
+  readonly memory: WasmMemory;
+  /** Of the control thread. */
+  readonly tracing: Room;
   readonly table: TableMemory;
-  readonly softwires: SharedArrayBuffer;
-  readonly ownAddresses: SharedArrayBuffer;
+  readonly softwires: Int32Array;
+  readonly ownAddresses: Int32Array;
   readonly events: SharedArrayBuffer;
   readonly workers: number;
   readonly icmpBudget: SharedArrayBuffer;
@@ -82,7 +86,6 @@ export class Engine {
   readonly #own: OwnAddresses;
   /** For the worker: what goes between workers, and when time is over. */
   readonly fragments: Fragments;
-  readonly #stages: Stages;
   readonly #fastPath: FastPath;
 
   /** For batches of up to `capacity` packets, in worker number `worker`. */
@@ -93,7 +96,13 @@ export class Engine {
     this.#own = new OwnAddresses(memory.ownAddresses);
     this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, seed, memory.pathMtus);
     const identifications = new Identifications(memory.identificationKey, worker);
-    this.#encapsulation = new Encapsulation(this.#softwires, this.#table.rows, this.#pathMtus, seed, identifications);
+    this.#fastPath = new FastPath(memory, {
+      table: this.#table,
+      softwires: this.#softwires,
+      own: this.#own,
+      pathMtus: this.#pathMtus,
+    });
+    this.#encapsulation = new Encapsulation(this.#softwires, this.#fastPath, this.#pathMtus, identifications);
     const budget = new IcmpBudget(seed, memory.icmpBudget);
     const gateways = gatewaysOf(memory, this.#table);
     const errors = new Icmpv6Errors(this.#softwires, budget, gateways);
@@ -114,14 +123,6 @@ export class Engine {
       budget,
     });
     this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals, gateways);
-    this.#stages = new Stages(memory.role, this.#table, this.#softwires, capacity);
-    this.#fastPath = new FastPath(memory, capacity, {
-      table: this.#table,
-      softwires: this.#softwires,
-      own: this.#own,
-      pathMtus: this.#pathMtus,
-      softwireOf: this.#stages.softwires,
-    });
   }
 
   #newSlowPath(
@@ -149,17 +150,14 @@ export class Engine {
 
   /** Decides every packet of the batch: leaves its verdict and instance, and the outputs. */
   process(batch: Batch): void {
+    this.#fastPath.enter(batch);
     batch.clearOutputs();
     this.#slowBudget.refill(batch.nowMs);
     this.fragments.expire(batch);
-    this.#stages.lookUp(batch);
-    this.#fastPath.begin(batch);
-    this.#junk.hasShared = this.#stages.hasShared;
-    for (let k = 0; k < batch.count; ) {
-      const side = batch.sides[k] ?? 0;
-      k = side === 4 ? this.#fastPath.encapsulate(batch, k) : this.#fastPath.decapsulate(batch, k);
-      // One of the same side has ended the run because it is not plain.
-      if (k < batch.count && (batch.sides[k] === 4) === (side === 4)) this.#decide(batch, k++);
+    this.#fastPath.lookUp(batch);
+    this.#junk.hasShared = this.#fastPath.hasShared;
+    for (let k = this.#fastPath.forward(batch, 0); k < batch.count; k = this.#fastPath.forward(batch, k + 1)) {
+      this.#decide(batch, k);
     }
     this.#junk.settle(batch);
     this.#slowPath.decideLate(batch);
@@ -170,7 +168,7 @@ export class Engine {
     if (!this.#slowBudget.isPlenty) {
       const hash = ofPacket(batch, k, this.#seed);
       const isAdmitted = this.#slowBudget.admits(hash, batch.nowMs);
-      if (!isAdmitted && this.#junk.drop(batch, k, this.#stages.softwires[k] ?? 0, hash)) return;
+      if (!isAdmitted && this.#junk.drop(batch, k, batch.softwires[k] ?? 0, hash)) return;
     }
     this.#junk.noteAll(batch);
     this.#slowPath.decide(batch, k);

@@ -5,7 +5,7 @@
  *     lane: one word an instance: ECN combinations that mean danger (RFC 6040 §4.2), modulo 2^32
  */
 
-import { MAX_INSTANCES } from './layout.ts';
+import { MAX_INSTANCES } from '../state/limits.ts';
 
 export class Events {
   readonly memory: SharedArrayBuffer;

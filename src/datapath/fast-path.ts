@@ -1,230 +1,204 @@
 /**
- * The fast path: plain good packets that follow one another in a batch, from the same side. Each method goes on until a
- * packet is something else, which it leaves as it was, and returns its number.
+ * The engine's side of the fast path: a WebAssembly module (fast-path/, in AssemblyScript) that looks up a batch and forwards the plain
+ * good packets in it. It reads and writes the memory of the role, in which tables and batch have their places already, so that a call
+ * costs nothing but itself.
  *
- * The loops keep the arrays in locals and call only what is small enough to be put in their place: then the compiler looks
- * at an array once a run, not at each access, which is more than half of what a packet costs.
+ *   1. `lookUp` finds side, rows and softwire of every packet
+ *   2. `forward` goes on until a packet is something else, which it leaves as it was
  */
 
-import * as batches from './batch.ts';
-import * as congestion from './ecn.ts';
-import * as headers from './encapsulation.ts';
+import { readFileSync } from 'node:fs';
+import type { WasmMemory } from './arena.ts';
+import type { Batch } from './batch.ts';
+import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import type { EngineMemory } from './engine.ts';
-import * as labels from './flow-label.ts';
 import * as layout from './layout.ts';
-import * as memory from './memory.ts';
-import * as owned from './own-addresses.ts';
+import { sameFourWords } from './memory.ts';
+import { ANY_OWN, NO_HOSTS, type OwnAddresses, touchesOwn } from './own-addresses.ts';
 import type { PathMtus } from './path-mtus.ts';
-import * as plain from './plain.ts';
+import { OUTER_LEN, OUTER_WORDS } from './plain.ts';
+import { portSetRow } from './port-sets.ts';
+import { plainPort } from './ports.ts';
 import type { Softwires } from './softwires.ts';
 import type { TableReader } from './table.ts';
-import * as verdicts from './verdict.ts';
-import * as ipv4 from './wire/ipv4.ts';
 
-// What is imported is looked at again at each access, in compiled code too; a constant of this file is compiled in.
-const { OUTPUT_SHIFT } = batches;
-const { decapsulatedEcn, ECN_DROP } = congestion;
-const { modedTrafficClass, writeOuterHeader } = headers;
-const { flowLabelOf } = labels;
-const { sameFourWords } = memory;
-const { ANY_OWN, NO_HOSTS, touchesOwn } = owned;
-const { isPlainIpv4, isPlainOuter, OUTER_LEN, OUTER_WORDS, setTosWord } = plain;
-const { FORWARDED } = verdicts;
-const { PROTOCOL_ICMP, PROTOCOL_TCP } = ipv4;
-const { EGRESS_MTU_MASK, ROW_SHIFT, SOFTWIRE_SHIFT } = layout;
-const { SOFTWIRE_FLAGS, SOFTWIRE_INSTANCE, SOFTWIRE_LOCAL, SOFTWIRE_PAYLOAD_MTU, SOFTWIRE_SIZES } = layout;
-const { FLAG_DENY_ICMPV4, FLAG_ECN_COMPATIBILITY, FLAG_ENCAPSULATION_LIMIT, FLAG_FLOW_LABEL } = layout;
-const { FLAG_MSS_CLAMP, FLAG_PIPE } = layout;
+const { ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_LOCAL, SOFTWIRE_MASK, SOFTWIRE_SHIFT } = layout;
 
-const IPV4_LEN = 20;
-/** Word of the TCP flags, behind an IPv4 header without options, and the flag in their octet. */
-const TCP_FLAGS_WORD = 8;
-const SYN = 2;
-const MODES = FLAG_PIPE | FLAG_ECN_COMPATIBILITY;
+/** What the module exports; what each is for stands there. */
+interface Exports {
+  setTables(first: number, blocks: number, rows: number, softwires: number, ownAddresses: number): void;
+  setRole(isGateway: boolean, flowKey: number, ecnLow: number, ecnHigh: number): void;
+  setPackets(slab: number, at: number, lengths: number, sides: number): void;
+  setLookups(keys: number, otherKeys: number, rows: number, otherRows: number, softwires: number): void;
+  setEnds(verdicts: number, instances: number, output: number, owners: number): void;
+  lookUp(count: number): number;
+  forward(from: number, count: number, outputs: number, isTrusted: boolean): number;
+  writeHeader(place: number, len: number, options: number, softwire: number, row: number): void;
+  labelOf(place: number, len: number): number;
+}
 
-/** What the fast path reads. */
+/** The little of it that is used here; the types of Node.js leave it out. */
+declare const WebAssembly: {
+  readonly Module: new (octets: Uint8Array) => object;
+  readonly Instance: new (
+    module: object,
+    imports: { readonly env: { readonly memory: WasmMemory } },
+  ) => { readonly exports: Exports };
+};
+
+/** An answer of `forward`: number of a packet, whether there is a doubt about it, outputs. */
+const PLACE_MASK = 0x7fff;
+const DOUBT = 0x8000;
+const OUTPUTS_SHIFT = 16;
+/** Word of the destination in an IPv6 header. */
+const OUTER_DESTINATION = 6;
+/** Most packets of a batch, so that the answer has room for them. */
+const MOST = PLACE_MASK;
+
+let compiled: object | undefined;
+
+/** @throws Error code FAST_PATH_MISSING when it is not built */
+function loadModule(): object {
+  const url = new URL('./fast-path.wasm', import.meta.url);
+  try {
+    compiled ??= new WebAssembly.Module(readFileSync(url));
+  } catch (cause) {
+    const message = `the fast path is not built (expected ${url.pathname}): run \`npm run build:native\``;
+    throw Object.assign(new Error(message, { cause }), { code: 'FAST_PATH_MISSING' });
+  }
+  return compiled;
+}
+
+/** What doubts are asked of, and rows chosen by. */
 export interface FastPathParts {
   readonly table: TableReader;
   readonly softwires: Softwires;
-  readonly own: owned.OwnAddresses;
+  readonly own: OwnAddresses;
   readonly pathMtus: PathMtus;
-  /** Softwire of the row of each packet. */
-  readonly softwireOf: Int32Array;
 }
 
 export class FastPath {
+  /** Whether a packet of the batch goes to or comes from a shared address. */
+  hasShared = false;
   readonly #isGateway: boolean;
-  readonly #flowKey: number;
-  readonly #rows: Int32Array;
-  readonly #templates: Int32Array;
-  readonly #own: Int32Array;
-  readonly #softwireOf: Int32Array;
-  readonly #softwires: Softwires;
-  readonly #pathMtus: PathMtus;
-  /** Of each packet, 1 when nothing in it asks for the slow path. */
-  readonly #isPlain: Uint8Array;
-  /** Whether some softwire does more to a good packet than is done here. */
-  #isSpecial = false;
-  /** Whether an instance does not let ICMPv4 in. */
-  #deniesIcmp = false;
-  /** One of the two. */
-  #asksMore = false;
+  readonly #memory: WasmMemory;
+  readonly #exports: Exports;
+  readonly #parts: FastPathParts;
+  #batch: Batch | undefined;
 
-  /** For batches of up to `capacity` packets. */
-  constructor(
-    { role, seed }: EngineMemory,
-    capacity: number,
-    { table, softwires, own, pathMtus, softwireOf }: FastPathParts,
-  ) {
+  /** @throws Error code FAST_PATH_MISSING when it is not built */
+  constructor({ role, memory, table, softwires, ownAddresses, seed }: EngineMemory, parts: FastPathParts) {
     this.#isGateway = role === 'gateway';
-    this.#flowKey = seed | 0;
-    this.#rows = table.rows;
-    this.#templates = softwires.words;
-    this.#own = own.words;
-    this.#softwireOf = softwireOf;
-    this.#softwires = softwires;
-    this.#pathMtus = pathMtus;
-    this.#isPlain = new Uint8Array(capacity);
+    this.#memory = memory;
+    this.#parts = parts;
+    this.#exports = new WebAssembly.Instance(loadModule(), { env: { memory } }).exports;
+    const places = [table.first, table.blocks, table.rows, softwires, ownAddresses].map((area) => this.#placeOf(area));
+    const [first = 0, blocks = 0, rows = 0, softwiresAt = 0, ownAt = 0] = places;
+    this.#exports.setTables(first, blocks, rows, softwiresAt, ownAt);
+    this.#exports.setRole(this.#isGateway, seed, leavingEcn(0), leavingEcn(2));
   }
 
-  /** Looks, once a batch, whether any softwire asks for more, and which packets are plain, whatever the table says of them. */
-  begin(batch: batches.Batch): void {
-    this.#isSpecial = this.#softwires.anyHas(FLAG_ENCAPSULATION_LIMIT | FLAG_MSS_CLAMP);
-    this.#deniesIcmp = this.#softwires.anyHas(FLAG_DENY_ICMPV4);
-    this.#asksMore = this.#isSpecial || this.#deniesIcmp;
-    const { words, at, lengths, sides, count } = batch;
-    const own = this.#own;
-    const isPlain = this.#isPlain;
+  /** Tells the module where a batch lies, if it is another one than before. @throws RangeError when it lies in other memory */
+  enter(batch: Batch): void {
+    if (batch === this.#batch) return;
+    if (batch.capacity > MOST) throw new RangeError(`batch: expected at most ${MOST} packets, found ${batch.capacity}`);
+    const at = (area: Int32Array | Uint8Array): number => this.#placeOf(area);
+    const { setPackets, setLookups, setEnds } = this.#exports;
+    setPackets(at(batch.words), at(batch.at), at(batch.lengths), at(batch.sides));
+    setLookups(at(batch.keys), at(batch.otherKeys), at(batch.rows), at(batch.otherRows), at(batch.softwires));
+    setEnds(at(batch.verdicts), at(batch.instances), at(batch.output), at(batch.owners));
+    this.#batch = batch;
+  }
+
+  /** Leaves the side, the rows and the softwire of every packet. */
+  lookUp(batch: Batch): void {
+    this.hasShared = this.#exports.lookUp(batch.count) < 0;
+    if (this.hasShared) this.#choosePortSets(batch);
+    if (this.#isGateway && this.#parts.table.rows[ROW_OTHER] !== 0) this.#chooseGateways(batch);
+  }
+
+  /** Forwards packets from number `from` on; the first that is not plain and good, or behind the last. */
+  forward(batch: Batch, from: number): number {
+    let answer = this.#exports.forward(from, batch.count, batch.outputs, false);
+    while ((answer & DOUBT) !== 0 && this.#isGood(batch, answer & PLACE_MASK)) {
+      answer = this.#exports.forward(answer & PLACE_MASK, batch.count, answer >>> OUTPUTS_SHIFT, true);
+    }
+    batch.outputs = answer >>> OUTPUTS_SHIFT;
+    return answer & PLACE_MASK;
+  }
+
+  /** Writes the outer header before the IPv4 packet of `len` octets at `at`, `options` octets before it, to the far end of `row`. */
+  writeHeader(batch: Batch, at: number, len: number, options: number, softwire: number, row: number): void {
+    this.enter(batch);
+    this.#exports.writeHeader(at, len, options, softwire, row);
+  }
+
+  /** The flow label of the IPv4 packet of `len` octets at `at`. */
+  flowLabelOf(batch: Batch, at: number, len: number): number {
+    this.enter(batch);
+    return this.#exports.labelOf(at, len);
+  }
+
+  /** Whether a plain packet in doubt is good: it is none of this device's, and fits its far end although not every one. */
+  #isGood({ words, at, lengths, sides, rows, softwires, nowMs }: Batch, k: number): boolean {
+    const { own, pathMtus } = this.#parts;
+    const w = (at[k] ?? 0) >> 2;
+    if (sides[k] !== 4) return !touchesOwn(own.words, words, w + OUTER_WORDS, ANY_OWN);
+    const isBig = (lengths[k] ?? 0) > pathMtus.payloadMtu(softwires[k] ?? 0, rows[k] ?? 0, nowMs);
+    return !isBig && !touchesOwn(own.words, words, w, NO_HOSTS);
+  }
+
+  /** From rows of gateways that packets leave through to those of the gateways that packets came to, where these serve them. */
+  #chooseGateways({ words, at, sides, rows, softwires, count }: Batch): void {
+    const tableRows = this.#parts.table.rows;
+    const templates = this.#parts.softwires.words;
     for (let k = 0; k < count; k++) {
-      const w = (at[k] ?? 0) >> 2;
-      const len = lengths[k] ?? 0;
-      const isOuter = sides[k] !== 4;
-      const inner = isOuter ? w + OUTER_WORDS : w;
-      const hops = (words[inner + 2] ?? 0) & 0xff;
-      // From IPv4 the kernel takes a hop before; into it, after.
-      const isGood =
-        (!isOuter || isPlainOuter(words, w, len)) &&
-        isPlainIpv4(words, inner, isOuter ? len - OUTER_LEN : len) &&
-        hops > (isOuter ? 1 : 0) &&
-        !touchesOwn(own, words, inner, isOuter ? ANY_OWN : NO_HOSTS);
-      isPlain[k] = isGood ? 1 : 0;
+      if (sides[k] === 4) continue;
+      const local = ((at[k] ?? 0) >> 2) + OUTER_DESTINATION;
+      let row = rows[k] ?? 0;
+      let s = softwires[k] ?? 0;
+      while (row !== 0 && !sameFourWords(words, local, templates, (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL)) {
+        row = tableRows[(row << ROW_SHIFT) + ROW_OTHER] ?? 0;
+        s = (tableRows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
+      }
+      if (row === 0) continue;
+      rows[k] = row;
+      softwires[k] = s;
     }
   }
 
-  /** Packets from IPv4, from number `from` on; the first that is not plain, or from the other side, or beyond the last. */
-  encapsulate(batch: batches.Batch, from: number): number {
-    const { words, at, lengths, sides, rows, otherRows, verdicts, instances, output, owners, count } = batch;
-    const templates = this.#templates;
-    const tableRows = this.#rows;
-    const isPlain = this.#isPlain;
-    const softwireOf = this.#softwireOf;
-    const flowKey = this.#flowKey | 0;
-    const asksMore = this.#asksMore === true;
-    let slot = batch.outputs | 0;
-    let k = from | 0;
-    for (; k < count && sides[k] === 4; k++) {
-      const row = rows[k] ?? 0;
-      if (row === 0 || otherRows[k] !== 0 || isPlain[k] !== 1) break;
-      const len = lengths[k] ?? 0;
-      const place = at[k] ?? 0;
-      const w = place >> 2;
-      const s = (softwireOf[k] ?? 0) << SOFTWIRE_SHIFT;
-      const isSeldom = asksMore || len > (templates[s + SOFTWIRE_PAYLOAD_MTU] ?? 0);
-      if (isSeldom && !this.#mayPass(batch, w, len, s, row)) break;
-      const flags = templates[s + SOFTWIRE_FLAGS] ?? 0;
-      let trafficClass = ((words[w] ?? 0) >>> 8) & 0xff;
-      if ((flags & MODES) !== 0) trafficClass = modedTrafficClass(trafficClass, flags, templates[s] ?? 0);
-      const label = (flags & FLAG_FLOW_LABEL) !== 0 ? flowLabelOf(words, w, IPV4_LEN, len, flowKey) : 0;
-      writeOuterHeader(words, w - OUTER_WORDS, (trafficClass << 20) | label, len, templates, s, tableRows, row);
-      const word = slot << OUTPUT_SHIFT;
-      output[word] = place - OUTER_LEN;
-      output[word + 1] = len + OUTER_LEN;
-      output[word + 2] = 0;
-      output[word + 3] = 0;
-      owners[slot] = k;
-      slot++;
-      verdicts[k] = FORWARDED;
-      instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
+  /** From rows of shared addresses to those of port sets; 0, for the slow path, where no port is plain to see. */
+  #choosePortSets({ words, at, lengths, sides, rows, softwires, count }: Batch): void {
+    const { table } = this.#parts;
+    const tableRows = table.rows;
+    for (let k = 0; k < count; k++) {
+      const shared = rows[k] ?? 0;
+      if ((tableRows[(shared << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) >= 0) continue;
+      const isInner = sides[k] !== 4;
+      const w = ((at[k] ?? 0) >> 2) + (isInner ? OUTER_WORDS : 0);
+      const port = plainPort(words, w, (lengths[k] ?? 0) - (isInner ? OUTER_LEN : 0), isInner);
+      const row = port < 0 ? 0 : portSetRow(table, shared, port);
+      rows[k] = row;
+      softwires[k] = (tableRows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
     }
-    batch.outputs = slot;
-    return k;
   }
 
-  /** Packets from IPv6, as `encapsulate`. */
-  decapsulate(batch: batches.Batch, from: number): number {
-    const { words, at, lengths, sides, rows, otherRows, verdicts, instances, output, owners, count } = batch;
-    const templates = this.#templates;
-    const tableRows = this.#rows;
-    const isPlain = this.#isPlain;
-    const softwireOf = this.#softwireOf;
-    const asksMore = this.#asksMore === true;
-    let slot = batch.outputs | 0;
-    let k = from | 0;
-    for (; k < count && sides[k] !== 4; k++) {
-      const row = rows[k] ?? 0;
-      if (row === 0 || otherRows[k] !== 0 || isPlain[k] !== 1) break;
-      const len = (lengths[k] ?? 0) - OUTER_LEN;
-      const place = at[k] ?? 0;
-      const w = place >> 2;
-      const inner = w + OUTER_WORDS;
-      const s = (softwireOf[k] ?? 0) << SOFTWIRE_SHIFT;
-      if (!sameFourWords(words, w + 2, tableRows, row << ROW_SHIFT)) break;
-      if (!sameFourWords(words, w + 6, templates, s + SOFTWIRE_LOCAL)) break;
-      if (len > ((templates[s + SOFTWIRE_SIZES] ?? 0) & EGRESS_MTU_MASK)) break;
-      if (asksMore && !this.#mayLeave(words, inner, s)) break;
-      const word0 = words[w] ?? 0;
-      const tos = ((words[inner] ?? 0) >>> 8) & 0xff;
-      const trafficClass = ((word0 & 0xf) << 4) | ((word0 >>> 12) & 0xf);
-      const ecn = decapsulatedEcn(tos, trafficClass);
-      if (ecn >= ECN_DROP) break;
-      const dscp = ((templates[s + SOFTWIRE_FLAGS] ?? 0) & FLAG_PIPE) !== 0 ? tos : trafficClass;
-      const leaving = (dscp & 0xfc) | ecn;
-      if (leaving !== tos) setTosWord(words, inner, leaving);
-      const word = slot << OUTPUT_SHIFT;
-      output[word] = place + OUTER_LEN;
-      output[word + 1] = len;
-      output[word + 2] = 0;
-      output[word + 3] = 0;
-      owners[slot] = k;
-      slot++;
-      verdicts[k] = FORWARDED;
-      instances[k] = templates[s + SOFTWIRE_INSTANCE] ?? 0;
-    }
-    batch.outputs = slot;
-    return k;
-  }
-
-  /**
-   * What is above what every far end takes may still fit this one; ICMP may be denied; some packets need more than is done
-   * here. Asked of few packets or none, so it has no place in the loop.
-   */
-  #mayPass(batch: batches.Batch, w: number, len: number, s: number, row: number): boolean {
-    if (len > this.#pathMtus.payloadMtu(s >> SOFTWIRE_SHIFT, row, batch.nowMs)) return false;
-    if (this.#isSpecial && this.#needsMore(batch.words, w, s, FLAG_ENCAPSULATION_LIMIT)) return false;
-    return !this.#deniesIcmp || this.#isGateway || !isIcmp(batch.words, w);
-  }
-
-  #mayLeave(words: Int32Array, inner: number, s: number): boolean {
-    if (this.#isSpecial && this.#needsMore(words, inner, s, 0)) return false;
-    return !this.#deniesIcmp || !this.#isGateway || !isIcmp(words, inner);
-  }
-
-  /** Whether softwire `s` has one of `flags`, or clamps and the packet of at least an IPv4 header at word `w` is TCP. */
-  #needsMore(words: Int32Array, w: number, s: number, flags: number): boolean {
-    const own = this.#templates[s + SOFTWIRE_FLAGS] ?? 0;
-    if ((own & flags) !== 0) return true;
-    return (own & FLAG_MSS_CLAMP) !== 0 && isTcpSyn(words, w);
+  /** Where a part of the memory begins in it. */
+  #placeOf({ buffer, byteOffset, byteLength }: Int32Array | Uint8Array): number {
+    // A buffer from before a growth is another object over the same memory.
+    const whole = this.#memory.buffer;
+    const isPart = buffer === whole || (byteOffset > 0 && byteOffset + byteLength <= whole.byteLength);
+    if (!isPart) throw new RangeError('the batch does not lie in the memory of its engine');
+    return byteOffset;
   }
 }
 
-/** Whether the IPv4 packet at word `w` is ICMP. */
-function isIcmp(words: Int32Array, w: number): boolean {
-  return (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_ICMP;
-}
-
-/** Whether the IPv4 packet without options at word `w` may be a TCP SYN; of a later fragment it does not matter. */
-function isTcpSyn(words: Int32Array, w: number): boolean {
-  return (
-    (((words[w + 2] ?? 0) >>> 8) & 0xff) === PROTOCOL_TCP && (((words[w + TCP_FLAGS_WORD] ?? 0) >>> 8) & SYN) !== 0
-  );
+/** ECN fields that leave, of the inner ones `from` and the next, for the module: four bits each, 15 for the slow path. */
+function leavingEcn(from: number): number {
+  let bits = 0;
+  for (let pair = 0; pair < 8; pair++) {
+    const ecn = decapsulatedEcn(from + (pair >> 2), pair & 3);
+    bits |= (ecn >= ECN_DROP ? 15 : ecn) << (4 * pair);
+  }
+  return bits;
 }

@@ -28,10 +28,10 @@ import type { StoreReader } from '../state/reader.ts';
 import type { RowChange } from '../state/request.ts';
 import { inSlices } from '../state/row-changes.ts';
 import { prefixNumber } from '../state/rows.ts';
+import type { Pages } from './arena.ts';
 import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
 import { Forwarding } from './forwarding.ts';
-import type { Allocate } from './memory.ts';
 import type { WantedRow } from './table.ts';
 
 export type Store = Pick<
@@ -49,7 +49,7 @@ const NOTHING = readConfiguration({});
 export class Follower {
   readonly #store: Store;
   readonly #workers: number;
-  readonly #allocate: Allocate;
+  readonly #pages: Pages;
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
   /** Whether the tables may lack rows of the configuration: reading them all anew was begun and did not come to its end. */
@@ -66,10 +66,10 @@ export class Follower {
   /** The version of the store in which damage was met. */
   #damagedVersion = -1;
 
-  constructor(store: Store, workers: number, allocate: Allocate) {
+  constructor(store: Store, workers: number, pages: Pages) {
     this.#store = store;
     this.#workers = workers;
-    this.#allocate = allocate;
+    this.#pages = pages;
   }
 
   /** The version that is applied; -1 before the first. */
@@ -171,7 +171,7 @@ export class Follower {
       const plans = planInstances(role, this.#configuration, configured);
       if (plans.length > 0 && !this.#forwarding.has(role)) {
         const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY + MAX_PORT_SETS;
-        this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#allocate));
+        this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#pages));
       }
       this.#forwarding.get(role)?.setInstances(plans);
       this.#forwarding.get(role)?.setLinkAddresses(this.#broadcasts, this.#hosts);

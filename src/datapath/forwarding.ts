@@ -20,6 +20,9 @@ import type {
   WatchResult,
 } from '../control.ts';
 import type { Binding } from '../state/binding.generated.ts';
+import { MAX_INSTANCES, MAX_SOFTWIRES } from '../state/limits.ts';
+import type { Pages, Room } from './arena.ts';
+import { Arena } from './arena.ts';
 import type { InstancePlan } from './configuration.ts';
 import { CounterReader } from './counter-reader.ts';
 import { Counters } from './counters.ts';
@@ -30,7 +33,6 @@ import { Events } from './events.ts';
 import { allocateRings } from './fragment-ring.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
 import { IDENTIFICATION_KEY_LEN } from './identifications.ts';
-import { MAX_INSTANCES, MAX_SOFTWIRES } from './layout.ts';
 import { livePackets } from './live-packets.ts';
 import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
@@ -66,6 +68,8 @@ export interface ForwardingMemory {
   readonly epochs: SharedArrayBuffer;
   readonly watch: SharedArrayBuffer;
   readonly workers: number;
+  /** Where each worker has its batch. */
+  readonly rooms: readonly Room[];
 }
 
 interface Tunnel {
@@ -77,10 +81,16 @@ interface Tunnel {
 const HOLD_MS = 50;
 /** Rows applied in one piece before others get the control thread. */
 const SLICE_ROWS = 5_000;
+/** Batches of 64 packets, with as much again for a device with offloads, and what the engine makes itself. */
+const WORKER_ROOM = 10 * 1024 * 1024;
+/** A batch of one packet, and a copy of the tunnel addresses. */
+const TRACE_ROOM = 1024 * 1024;
 
 export class Forwarding {
   readonly role: Role;
   readonly memory: ForwardingMemory;
+  /** For a batch that is used in this thread. */
+  readonly allocate: Allocate;
   readonly table: Table;
   readonly #shared: SharedAddresses;
   readonly #served: ServedPrefixes;
@@ -109,8 +119,11 @@ export class Forwarding {
   /** Bindings that found the table full. */
   #refused = 0;
 
-  constructor(role: Role, workers: number, capacity: number, allocate: Allocate) {
+  constructor(role: Role, workers: number, capacity: number, pages: Pages) {
     this.role = role;
+    const arena = new Arena(pages);
+    const { allocate } = arena;
+    this.allocate = allocate;
     this.#epochs = new Epochs(workers);
     this.table = new Table(capacity, this.#epochs, allocate);
     this.#shared = new SharedAddresses(this.table);
@@ -129,9 +142,11 @@ export class Forwarding {
     this.memory = {
       engine: {
         role,
+        memory: arena.memory,
+        tracing: arena.room(TRACE_ROOM),
         table: this.table.memory,
-        softwires: this.#softwires.memory,
-        ownAddresses: this.#own.memory,
+        softwires: this.#softwires.words,
+        ownAddresses: this.#own.words,
         events: events.memory,
         workers,
         icmpBudget: this.#icmpBudget.memory,
@@ -152,6 +167,7 @@ export class Forwarding {
       epochs: this.#epochs.memory,
       watch: this.#watch.memory,
       workers,
+      rooms: Array.from({ length: workers }, () => arena.room(WORKER_ROOM)),
     };
   }
 

@@ -28,7 +28,7 @@ import { ofIpv6 } from './source-hash.ts';
 const HEAD_BITS = 20;
 
 export class GatewayIndex {
-  readonly memory: SharedArrayBuffer;
+  readonly memory: Int32Array;
   readonly #heads: Int32Array;
   readonly #rows: Int32Array;
   readonly #seed: number;
@@ -37,9 +37,9 @@ export class GatewayIndex {
   #highest = 0;
 
   /** Over the memory of another thread, or over new memory; `rows` are those of the table, `seed` is random. */
-  constructor(from: SharedArrayBuffer | Allocate, rows: Int32Array, seed: number) {
+  constructor(from: Int32Array | Allocate, rows: Int32Array, seed: number) {
     this.memory = typeof from === 'function' ? from(4 << HEAD_BITS) : from;
-    this.#heads = new Int32Array(this.memory);
+    this.#heads = this.memory;
     this.#rows = rows;
     this.#seed = seed | 0;
   }

@@ -23,7 +23,7 @@
  */
 
 import type { ErrorCounters } from '../control.ts';
-import { MAX_INSTANCES } from './layout.ts';
+import { MAX_INSTANCES } from '../state/limits.ts';
 import { addOne, addToCount, readCount } from './shared-count.ts';
 import { tryLock, unlock } from './spin-lock.ts';
 

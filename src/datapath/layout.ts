@@ -58,8 +58,6 @@ export const SOFTWIRE_IPV4_ADDRESS = 13;
 export const SOFTWIRE_SIZES = 14;
 export const EGRESS_MTU_MASK = 0xffff;
 export const MSS_SHIFT = 16;
-/** Tunnel addresses a role can have. */
-export { MAX_SOFTWIRES } from '../state/limits.ts';
 
 /** This tunnel address is in use. */
 export const FLAG_ENABLED = 1;
@@ -85,6 +83,3 @@ export const FLAG_OUTER_FRAGMENTATION = 1 << 8;
 export const FLAG_ENCAPSULATION_LIMIT = 1 << 9;
 /** TCP segment sizes are lowered. */
 export const FLAG_MSS_CLAMP = 1 << 10;
-
-/** Instances a role can count for. */
-export { MAX_INSTANCES } from '../state/limits.ts';

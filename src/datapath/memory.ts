@@ -3,10 +3,19 @@
  * that it can one day be mapped kernel arrays; large blocks cost real memory only where they are touched.
  */
 
-/** `isRandom` says that packets reach it at random, and that what is in use of it lies together. */
-export type Allocate = (octets: number, isRandom?: boolean) => SharedArrayBuffer;
+/**
+ * So many octets (a multiple of four) as zeroed words of shared memory, which may be a part of a larger one: a view is handed to other
+ * threads, never its buffer. `isRandom` says that packets reach it at random, and that what is in use of it lies together.
+ */
+export type Allocate = (octets: number, isRandom?: boolean) => Int32Array;
 
-export const allocateShared: Allocate = (octets) => new SharedArrayBuffer(octets);
+/** Memory of its own. */
+export const allocateShared: Allocate = (octets) => new Int32Array(new SharedArrayBuffer(octets));
+
+/** The same memory in octets. */
+export function octetsOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
 
 /** Multi-octet fields of packets are compared and copied as whole words, in the order they have in memory. */
 export function assertLittleEndian(): void {

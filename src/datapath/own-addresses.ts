@@ -37,13 +37,11 @@ const PLACE_SHIFT = 18;
 const WORDS = FILTER_WORDS + 2 * PLACES;
 
 export class OwnAddresses {
-  readonly memory: SharedArrayBuffer;
   readonly words: Int32Array;
 
   /** Over the memory of another thread, or over new memory of the allocator. */
-  constructor(from: SharedArrayBuffer | Allocate) {
-    this.memory = typeof from === 'function' ? from(WORDS * 4) : from;
-    this.words = new Int32Array(this.memory);
+  constructor(from: Int32Array | Allocate) {
+    this.words = typeof from === 'function' ? from(WORDS * 4) : from;
   }
 
   /** Replaces all addresses (unsigned numbers, none of them 0). Only while the workers are held. */

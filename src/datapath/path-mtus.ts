@@ -17,7 +17,8 @@
 
 import { formatIpv6 } from '../address.ts';
 import type { LearnedPathMtu } from '../control.ts';
-import { MAX_SOFTWIRES, ROW_SHIFT, SOFTWIRE_MASK, SOFTWIRE_PAYLOAD_MTU, SOFTWIRE_SHIFT } from './layout.ts';
+import { MAX_SOFTWIRES } from '../state/limits.ts';
+import { ROW_SHIFT, SOFTWIRE_MASK, SOFTWIRE_PAYLOAD_MTU, SOFTWIRE_SHIFT } from './layout.ts';
 import type { Softwires } from './softwires.ts';
 import { tryLock, unlock } from './spin-lock.ts';
 import { IPV6_MINIMUM_MTU } from './wire/ipv6.ts';

@@ -14,7 +14,6 @@ import { Datapath } from './datapath.ts';
 import type { Role } from './engine.ts';
 import { Follower } from './follower.ts';
 import type { Forwarding } from './forwarding.ts';
-import { allocateInHugePages } from './huge-pages.ts';
 import { kernelPart } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
 import { createPersistentTun } from './tun-device.ts';
@@ -50,7 +49,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
   const store = await openStore(join(options.stateDir, 'store'), ending.signal, log);
   if (!store) return;
-  const follower = new Follower(store, options.queues, allocateInHugePages);
+  const follower = new Follower(store, options.queues, 'huge');
   const datapath = new Datapath({
     follower,
     kernel: kernelPart(TUN_NAMES, {

@@ -37,7 +37,7 @@ export class Pump {
     this.#engine = new Engine(memory.engine, device.batch.capacity, worker);
     this.#counters = new Counters(memory.workers, memory.counters);
     const { statistics, table } = memory.engine;
-    this.#rows = new Int32Array(table.rows);
+    this.#rows = table.rows;
     this.#rowCounters = statistics && new RowCounters(statistics.counters, this.#rows);
     this.#epochs = new Epochs(memory.workers, memory.epochs);
     this.#watch = new Watch(memory.workers, memory.watch);

@@ -4,7 +4,7 @@
  *     word n: datagrams of instance n in reassembly     last word: chunks of memory in use
  */
 
-import { MAX_INSTANCES } from './layout.ts';
+import { MAX_INSTANCES } from '../state/limits.ts';
 
 const CHUNKS = MAX_INSTANCES;
 

@@ -16,8 +16,9 @@
  * atomically: a lane for each would take 32 octets a row more.
  */
 
+import { MAX_INSTANCES } from '../state/limits.ts';
 import type { Batch } from './batch.ts';
-import { MAX_INSTANCES, ROW_INSTANCE_MASK, ROW_INSTANCE_SHIFT, ROW_SHIFT, ROW_SOFTWIRE } from './layout.ts';
+import { ROW_INSTANCE_MASK, ROW_INSTANCE_SHIFT, ROW_SHIFT, ROW_SOFTWIRE } from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { addAlone, addToCount, readCount } from './shared-count.ts';
 import { DROP_SOURCE_MISMATCH, DROP_UNBOUND_SOURCE, HAIRPINNED } from './verdict.ts';
@@ -36,10 +37,10 @@ const NO_SIGN = 0x7fff_ffff;
 const PATIENCE = 1_000_000;
 
 export interface RowCountersMemory {
-  readonly counting: SharedArrayBuffer;
-  readonly low: SharedArrayBuffer;
-  readonly high: SharedArrayBuffer;
-  readonly refused: SharedArrayBuffer;
+  readonly counting: Int32Array;
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  readonly refused: Int32Array;
   /** From where times are counted: milliseconds of Date.now(). */
   readonly baseMs: number;
   readonly workers: number;
@@ -91,10 +92,10 @@ export class RowCounters {
 
   constructor(memory: RowCountersMemory, rows: Int32Array) {
     this.memory = memory;
-    this.#counting = new Int32Array(memory.counting);
-    this.#low = new Int32Array(memory.low);
-    this.#high = new Int32Array(memory.high);
-    this.#refused = new Int32Array(memory.refused);
+    this.#counting = memory.counting;
+    this.#low = memory.low;
+    this.#high = memory.high;
+    this.#refused = memory.refused;
     this.#rows = rows;
     this.#isAlone = memory.workers === 1;
     this.#offsetMs = performance.timeOrigin - memory.baseMs;

@@ -21,7 +21,7 @@ import type { RowWatcher, Table } from './table.ts';
 /** What workers write and read. */
 export interface RowStatisticsMemory {
   readonly counters: RowCountersMemory;
-  readonly gateways: SharedArrayBuffer;
+  readonly gateways: Int32Array;
   /** Random. */
   readonly seed: number;
 }
@@ -56,9 +56,9 @@ export class RowStatistics implements RowWatcher {
     this.#counters = new RowCounters(counters, table.rows);
     this.#gateways = new GatewayIndex(allocate, table.rows, seed);
     this.#baseMs = counters.baseMs;
-    this.#begun = new Uint32Array(allocate((rows + 1) * 4));
-    this.#inherited = new Float64Array(allocate((rows + 1) * TRAFFIC.length * 8));
-    this.#inheritedSince = new Uint32Array(allocate((rows + 1) * 4));
+    this.#begun = new Uint32Array(new SharedArrayBuffer((rows + 1) * 4));
+    this.#inherited = new Float64Array(new SharedArrayBuffer((rows + 1) * TRAFFIC.length * 8));
+    this.#inheritedSince = new Uint32Array(new SharedArrayBuffer((rows + 1) * 4));
     this.memory = { counters, gateways: this.#gateways.memory, seed };
     table.watcher = this;
   }

@@ -6,13 +6,12 @@
  * sends by stays until its number is another's.
  */
 
-import { MAX_POOLS } from '../state/limits.ts';
+import { MAX_POOLS, MAX_SOFTWIRES } from '../state/limits.ts';
 import {
   EGRESS_MTU_MASK,
   FLAG_ENABLED,
   FLAG_ENCAPSULATION_LIMIT,
   FLAG_PIPE,
-  MAX_SOFTWIRES,
   MSS_SHIFT,
   SOFTWIRE_FLAGS,
   SOFTWIRE_INSTANCE,
@@ -24,7 +23,7 @@ import {
   SOFTWIRE_WORDS,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
-import { sameFourWords, swapWord } from './memory.ts';
+import { octetsOf, sameFourWords, swapWord } from './memory.ts';
 import { IPV6_DESTINATION, IPV6_HEADER_LEN, IPV6_SOURCE, NEXT_HEADER_IPV4, writeIpv6Fields } from './wire/ipv6.ts';
 import { ENCAPSULATION_LIMIT_LEN } from './wire/ipv6-extensions.ts';
 
@@ -84,16 +83,14 @@ const LOCAL_FILTER = ALL_FLAGS + 1;
 const TOTAL_WORDS = LOCAL_FILTER + 1;
 
 export class Softwires {
-  readonly memory: SharedArrayBuffer;
   readonly words: Int32Array;
   /** The same memory in octets: the outer header of softwire s begins at s * SOFTWIRE_OCTETS. */
   readonly octets: Uint8Array;
 
   /** Over the memory of another thread, or over new memory of the allocator. */
-  constructor(from: SharedArrayBuffer | Allocate) {
-    this.memory = typeof from === 'function' ? from(TOTAL_WORDS * 4) : from;
-    this.words = new Int32Array(this.memory);
-    this.octets = new Uint8Array(this.memory);
+  constructor(from: Int32Array | Allocate) {
+    this.words = typeof from === 'function' ? from(TOTAL_WORDS * 4) : from;
+    this.octets = octetsOf(this.words);
   }
 
   /** Writes softwire `s` (1 to MAX_SOFTWIRES); undefined takes it out of use. Only while the workers are held. */

@@ -5,7 +5,7 @@
  *     instance, words:   0-1 how often   2 inner source of the last   3 unused       doubles: when the last came
  */
 
-import { MAX_INSTANCES } from './layout.ts';
+import { MAX_INSTANCES } from '../state/limits.ts';
 import { addOne, readCount } from './shared-count.ts';
 
 const SOURCE = 2;

@@ -26,15 +26,15 @@ import {
   SOFTWIRE_MASK,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
-import { sameFourWords } from './memory.ts';
+import { octetsOf, sameFourWords } from './memory.ts';
 import { isShared } from './port-sets.ts';
 import { PrefixIndex } from './prefix-index.ts';
 
 /** The shared memory of a table, for `TableReader` in another thread. */
 export interface TableMemory {
-  readonly first: SharedArrayBuffer;
-  readonly blocks: SharedArrayBuffer;
-  readonly rows: SharedArrayBuffer;
+  readonly first: Int32Array;
+  readonly blocks: Int32Array;
+  readonly rows: Int32Array;
 }
 
 /** Rows looked at for far ends: a status must not walk a million. */
@@ -51,10 +51,10 @@ export class TableReader {
 
   constructor(memory: TableMemory) {
     this.memory = memory;
-    this.first = new Int32Array(memory.first);
-    this.blocks = new Int32Array(memory.blocks);
-    this.rows = new Int32Array(memory.rows);
-    this.octets = new Uint8Array(memory.rows);
+    this.first = memory.first;
+    this.blocks = memory.blocks;
+    this.rows = memory.rows;
+    this.octets = octetsOf(memory.rows);
   }
 
   /** The row of the longest prefix that holds `address` (unsigned); 0 when none does. */

@@ -4,10 +4,12 @@
  */
 
 import type { PacketEnd, TraceResult, TraceRow } from '../control.ts';
+import { allocateIn, clearRoom } from './arena.ts';
 import { Batch, OUTPUT_WORDS } from './batch.ts';
 import type { EngineMemory } from './engine.ts';
 import { Engine } from './engine.ts';
 import { Events } from './events.ts';
+import type { Allocate } from './memory.ts';
 import { PACKET_MAX, STRIDE } from './packet-device.ts';
 import type { RowCountersMemory } from './row-counters.ts';
 import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, HELD, REPLIED } from './verdict.ts';
@@ -37,14 +39,16 @@ export function tracePacket(
   nameOf: (instance: number) => string | undefined,
   rowAnswer: (row: number) => TraceRow,
 ): TraceResult {
-  const batch = new Batch(1, STRIDE);
+  clearRoom(memory.tracing);
+  const allocate = allocateIn(memory.tracing);
+  const batch = new Batch(1, STRIDE, 0, allocate);
   batch.nowMs = performance.now();
   const from = batch.at[0] ?? 0;
   const octets = packet.subarray(0, PACKET_MAX);
   batch.buf.set(octets, from);
   batch.lengths[0] = octets.length;
   batch.count = 1;
-  new Engine(withoutEffect(memory), 1, 0).process(batch);
+  new Engine(withoutEffect(memory, allocate), 1, 0).process(batch);
   const { end, reason } = endOf(batch.verdicts[0] ?? 0);
   const isSomebodys = reason === undefined || !NOBODYS.includes(reason);
   const instance = isSomebodys ? nameOf(batch.instances[0] ?? 0) : undefined;
@@ -62,14 +66,16 @@ export function tracePacket(
  * The same memory, with what the engine writes to replaced by memory that is forgotten: what it learned and what errors it may
  * still send are as now. Of fragments none is there.
  */
-function withoutEffect(memory: EngineMemory): EngineMemory {
+function withoutEffect(memory: EngineMemory, allocate: Allocate): EngineMemory {
   const { statistics } = memory;
   const { gauges, rings } = memory.fragments;
+  const softwires = allocate(memory.softwires.byteLength);
+  softwires.set(memory.softwires);
   return {
     ...memory,
     events: new Events(1).memory,
     workers: 1,
-    softwires: memory.softwires.slice(0),
+    softwires,
     icmpBudget: memory.icmpBudget.slice(0),
     pathMtus: memory.pathMtus.slice(0),
     sourceRefusals: memory.sourceRefusals.slice(0),
@@ -81,7 +87,7 @@ function withoutEffect(memory: EngineMemory): EngineMemory {
 
 /** The same counters, of which an engine is told that no instance is counted. */
 function countingNothing(counters: RowCountersMemory): RowCountersMemory {
-  return { ...counters, counting: new SharedArrayBuffer(counters.counting.byteLength) };
+  return { ...counters, counting: new Int32Array(counters.counting.length) };
 }
 
 function outputOf(batch: Batch, slot: number): string {

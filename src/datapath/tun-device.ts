@@ -1,5 +1,5 @@
 /**
- * A queue of a TUN device as a PacketDevice, and the persistent devices themselves. With huge-pages.ts the only
+ * A queue of a TUN device as a PacketDevice, and the persistent devices themselves. With arena.ts the only
  * file of the datapath that knows node-tuntap2.
  *
  * A device has as many queues as workers open; the kernel keeps the packets of a flow on one of them. The device stays
@@ -8,6 +8,7 @@
 
 import { createPersistent, removePersistent, TunQueue, wake } from 'node-tuntap2';
 import { Batch, HEADROOM } from './batch.ts';
+import type { Allocate } from './memory.ts';
 import { DEVICE_OCTETS, OffloadDevice } from './offload/offload-device.ts';
 import { PACKET_MAX, type PacketDevice, READABLE, STRIDE, TIMEOUT, type WaitResult, WOKEN } from './packet-device.ts';
 
@@ -79,22 +80,29 @@ export interface OpenedTun {
   readonly wakeDescriptor: number;
 }
 
-/** Opens a queue with a batch of `capacity` packets, with or without offloads. @throws Error as `TunDevice.open` does */
-export function openTun(options: TunDeviceOptions & { readonly offloads: boolean }, capacity: number): OpenedTun {
+/** Opens a queue with or without offloads, with a batch of `capacity` packets in this memory. @throws Error as `TunDevice.open` does */
+export function openTun(
+  options: TunDeviceOptions & { readonly offloads: boolean },
+  capacity: number,
+  allocate: Allocate,
+): OpenedTun {
   if (!options.offloads) {
-    const device = TunDevice.open(options, new Batch(capacity, STRIDE));
+    const device = TunDevice.open(options, new Batch(capacity, STRIDE, 0, allocate));
     return { device, wakeDescriptor: device.wakeDescriptor };
   }
   const queue = TunQueue.open(options);
-  const device = new OffloadDevice(new Batch(capacity, STRIDE, DEVICE_OCTETS), ({ arena, lengths, pieces }) => {
-    queue.attach(arena, lengths, pieces);
-    return {
-      readBatch: (first, stride, most, max) => queue.readBatch(first, stride, most, max),
-      writeGathered: (count) => queue.writeGathered(count),
-      wait: (timeoutMs) => waitResult(queue.wait(timeoutMs)),
-      close: () => queue.close(),
-    };
-  });
+  const device = new OffloadDevice(
+    new Batch(capacity, STRIDE, DEVICE_OCTETS, allocate),
+    ({ arena, lengths, pieces }) => {
+      queue.attach(arena, lengths, pieces);
+      return {
+        readBatch: (first, stride, most, max) => queue.readBatch(first, stride, most, max),
+        writeGathered: (count) => queue.writeGathered(count),
+        wait: (timeoutMs) => waitResult(queue.wait(timeoutMs)),
+        close: () => queue.close(),
+      };
+    },
+  );
   return { device, wakeDescriptor: queue.wakeDescriptor };
 }
 

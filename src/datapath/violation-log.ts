@@ -9,7 +9,7 @@
  * that source, and the inner source of its newest packet.
  */
 
-import { MAX_INSTANCES } from './layout.ts';
+import { MAX_INSTANCES } from '../state/limits.ts';
 import { sameFourWords, swapWord } from './memory.ts';
 
 /** Sources that are told apart between two takes, in each worker. */

@@ -4,6 +4,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { allocateIn } from './arena.ts';
 import type { ForwardingMemory } from './forwarding.ts';
 import { Pump } from './pump.ts';
 import { openTun, wakeTunDevice } from './tun-device.ts';
@@ -31,9 +32,11 @@ const BATCH = 64;
 const WAIT_MS = 500;
 
 function run(options: WorkerOptions): void {
-  const { descriptor, offloads } = options;
-  const { device, wakeDescriptor } = openTun({ name: options.device, descriptor, offloads }, BATCH);
-  const pump = new Pump(device, options.memory, options.worker, wakeTunDevice);
+  const { descriptor, offloads, memory, worker } = options;
+  const room = memory.rooms[worker];
+  if (!room) throw new RangeError(`worker: there is none of number ${worker}`);
+  const { device, wakeDescriptor } = openTun({ name: options.device, descriptor, offloads }, BATCH, allocateIn(room));
+  const pump = new Pump(device, memory, worker, wakeTunDevice);
   pump.wakeDescriptor = wakeDescriptor;
   const stop = new Int32Array(options.stop);
   const ready: WorkerReady = { wakeDescriptor };

@@ -5,7 +5,6 @@ import type { Problem } from '../../src/control.ts';
 import type { KernelPart } from '../../src/datapath/datapath.ts';
 import { Datapath } from '../../src/datapath/datapath.ts';
 import { Follower } from '../../src/datapath/follower.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
 import { BINDING_CAPACITY } from '../../src/state/limits.ts';
 import { AFTR, binding, GATEWAY } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
@@ -27,7 +26,7 @@ class Recorded {
   readonly datapath: Datapath;
 
   constructor() {
-    const follower = new Follower(this.store, 1, allocateShared);
+    const follower = new Follower(this.store, 1, 'small');
     this.datapath = new Datapath({
       follower,
       kernel: {

@@ -147,7 +147,7 @@ const SOFTWIRE = {
 /** Looks at softwire 1 until told to stop; posts how often a word of its outer header, instance or sizes was zero. */
 const READER = `
   const { parentPort, workerData } = require('node:worker_threads');
-  const words = new Int32Array(workerData.memory);
+  const words = workerData.memory;
   const stop = new Int32Array(workerData.stop);
   let looks = 0, zeros = 0;
   parentPort.postMessage('begun');
@@ -162,7 +162,7 @@ test('a worker that was not held in time reads a whole outer header at every ste
   const softwires = new Softwires(allocateShared);
   softwires.set(1, SOFTWIRE);
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(READER, { eval: true, workerData: { memory: softwires.memory, stop: stop.buffer } });
+  const worker = new Worker(READER, { eval: true, workerData: { memory: softwires.words, stop: stop.buffer } });
   const next = () => new Promise((resolve) => worker.once('message', resolve));
   try {
     await next();

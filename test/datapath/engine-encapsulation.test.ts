@@ -1,6 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { flowLabelOf } from '../../src/datapath/flow-label.ts';
+import { Batch } from '../../src/datapath/batch.ts';
+import { FastPath } from '../../src/datapath/fast-path.ts';
+import type { Forwarding } from '../../src/datapath/forwarding.ts';
+import { OwnAddresses } from '../../src/datapath/own-addresses.ts';
+import { STRIDE } from '../../src/datapath/packet-device.ts';
+import { PathMtus } from '../../src/datapath/path-mtus.ts';
+import { Softwires } from '../../src/datapath/softwires.ts';
+import { TableReader } from '../../src/datapath/table.ts';
 import type { EngineCase } from '../helpers/engine-case.ts';
 import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
 import { hex8, icmpv4, ipv4, ipv6, udp } from '../helpers/packets.ts';
@@ -219,13 +226,25 @@ test('a flow has the same label with IPv4 options, which stand before its ports 
   assert.ok(labels.size > 90, `${labels.size} labels`);
 });
 
-test('no flow is without a label (D7)', () => {
-  const words = new Int32Array(new Uint8Array(Buffer.from(ipv4({ ...up, protocol: 47, payload: '' }), 'hex')).buffer);
+/** The fast path of the engine of a forwarding, with a key of flow labels that is always the same. */
+function fastPathOf({ memory: { engine } }: Forwarding): FastPath {
+  const [table, own] = [new TableReader(engine.table), new OwnAddresses(engine.ownAddresses)];
+  const softwires = new Softwires(engine.softwires);
+  const pathMtus = new PathMtus(softwires, table.rows, engine.seed, engine.pathMtus);
+  return new FastPath({ ...engine, seed: 0x5eed }, { table, softwires, own, pathMtus });
+}
+
+test('no flow is without a label (D7)', async () => {
+  const { forwarding } = await engineFor('gateway');
+  const fastPath = fastPathOf(forwarding);
+  const batch = new Batch(1, STRIDE, 0, forwarding.allocate);
+  const at = batch.at[0] ?? 0;
+  batch.buf.set(Buffer.from(ipv4({ ...up, protocol: 47, payload: '' }), 'hex'), at);
   let [least, most] = [0xfffff, 0];
   // Of sixteen million addresses about sixteen come to a hash that begins with twenty zero bits.
   for (let address = 0; address < 1 << 24; address++) {
-    words[4] = address;
-    const label = flowLabelOf(words, 0, 20, 20, 0x5eed);
+    batch.words[(at >> 2) + 4] = address;
+    const label = fastPath.flowLabelOf(batch, at, 20);
     least = Math.min(least, label);
     most = Math.max(most, label);
   }

@@ -3,7 +3,6 @@ import * as assert from 'uvu/assert';
 import { parseIpv4 } from '../../src/address.ts';
 import { Follower } from '../../src/datapath/follower.ts';
 import { ROW_SHIFT } from '../../src/datapath/layout.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
 import { learnedAftrTable, learnedTable, servedTable } from '../../src/state/learned/tables.ts';
@@ -35,7 +34,7 @@ const path = (remote: string, local: string): string => `${ipv6Address(remote)} 
 
 function newFollower(): { store: MemoryStore; follower: Follower } {
   const store = new MemoryStore();
-  return { store, follower: new Follower(store, 1, allocateShared) };
+  return { store, follower: new Follower(store, 1, 'small') };
 }
 
 test('rows and tree of the first version, and the hash of the store', async () => {
@@ -280,7 +279,7 @@ test('a gateway that learns its AFTR: the row of its table is the far end, and w
     assert.is(leadsTo(follower, 'gateway', '198.51.100.9'), path(remote, '2001:db8:a::1'));
     assert.equal(plan(), [[true, false]]);
   }
-  const fresh = new Follower(store, 1, allocateShared);
+  const fresh = new Follower(store, 1, 'small');
   await fresh.follow();
   assert.is(leadsTo(fresh, 'gateway', '198.51.100.9'), path('2001:db8:b::6', '2001:db8:a::1'));
   store.commit({ instance, gone: [row('2001:db8:b::6')] });
@@ -323,7 +322,7 @@ test(`random commits of every size end where a fresh start does (seed ${seed})`,
     if (round % 3 === 0) await follower.follow();
   }
   await follower.follow();
-  const fresh = new Follower(store, 1, allocateShared);
+  const fresh = new Follower(store, 1, 'small');
   await fresh.follow();
   for (let i = 0; i < 1_024; i++) {
     const address = `198.51.${100 + (i >> 8)}.${i & 255}`;

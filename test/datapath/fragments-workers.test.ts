@@ -3,7 +3,6 @@ import * as assert from 'uvu/assert';
 import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
 import type { WaitResult } from '../../src/datapath/packet-device.ts';
 import { MemoryDevice, STRIDE, TIMEOUT } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
@@ -45,7 +44,7 @@ interface Workers {
 }
 
 async function start(count: number): Promise<Workers> {
-  const forwarding = new Forwarding('aftr', count, 100, allocateShared);
+  const forwarding = new Forwarding('aftr', count, 100, 'small');
   forwarding.setInstances(planInstances('aftr', readConfiguration({ 'gi-4over6:softwire': { aftr: [AFTR] } })));
   const rows = BINDINGS.map((text) => forwarding.wantedBinding('br', binding(text)));
   await forwarding.synchronize(
@@ -54,7 +53,7 @@ async function start(count: number): Promise<Workers> {
   );
   const woken: number[] = [];
   const workers = Array.from({ length: count }, (_, worker) => {
-    const device = new SleepyDevice(new Batch(64, STRIDE));
+    const device = new SleepyDevice(new Batch(64, STRIDE, 0, forwarding.allocate));
     const pump = new Pump(device, forwarding.memory, worker, (descriptor) => woken.push(descriptor));
     pump.wakeDescriptor = WAKE + worker;
     return { device, pump };

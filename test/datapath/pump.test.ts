@@ -25,7 +25,7 @@ class RefusingDevice extends MemoryDevice {
 
 test('more packets than a batch holds all come out, in order', async () => {
   const { forwarding } = await engineFor('gateway');
-  const device = new MemoryDevice(new Batch(8, STRIDE));
+  const device = new MemoryDevice(new Batch(8, STRIDE, 0, forwarding.allocate));
   const pump = new Pump(device, forwarding.memory, 0, () => {});
   device.push(...new Array<Uint8Array>(20).fill(octets(IN)));
   const batches = [0, 1, 2, 3].map(() => pump.forwardBatch());
@@ -39,7 +39,7 @@ test('more packets than a batch holds all come out, in order', async () => {
 
 test('what the kernel refuses is a drop, and counted once', async () => {
   const { forwarding } = await engineFor('gateway');
-  const device = new RefusingDevice(new Batch(8, STRIDE));
+  const device = new RefusingDevice(new Batch(8, STRIDE, 0, forwarding.allocate));
   const pump = new Pump(device, forwarding.memory, 0, () => {});
   device.push(...new Array<Uint8Array>(6).fill(octets(IN)));
   pump.forwardBatch();
@@ -48,7 +48,7 @@ test('what the kernel refuses is a drop, and counted once', async () => {
 
 test('a refused ICMP error leaves the reason of its packet', async () => {
   const { forwarding } = await engineFor('gateway');
-  const device = new RefusingDevice(new Batch(8, STRIDE));
+  const device = new RefusingDevice(new Batch(8, STRIDE, 0, forwarding.allocate));
   const pump = new Pump(device, forwarding.memory, 0, () => {});
   const big = ipv4({ src: '198.51.100.10', dst: '203.0.113.80', df: true, payload: '00'.repeat(1_500) });
   device.push(octets(big), octets(big));
@@ -60,7 +60,7 @@ test('a fragment that waits for its first one ends in time, though no packet com
   const portSet = { psid: 0x34, 'b4-ipv6-address': '2001:db8:c::34' };
   const shared = { 'ipv4-address': '198.51.103.9', 'psid-length': 8, 'port-set': [portSet] };
   const { forwarding } = await engineFor('aftr', { 'binding-table': { 'shared-address': [shared] } });
-  const batch = new Batch(8, STRIDE);
+  const batch = new Batch(8, STRIDE, 0, forwarding.allocate);
   const engine = new Engine(forwarding.memory.engine, 8, 0);
   const later = octets(ipv4({ src: '203.0.113.80', dst: '198.51.103.9', offset: 3, payload: 'cd'.repeat(24) }));
   batch.buf.set(later, batch.at[0]);

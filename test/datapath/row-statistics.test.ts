@@ -379,7 +379,7 @@ test('no reading falls when a row of several workers carries', async () => {
   const counters = new RowCounters(memory, new Int32Array(8 * rows + 8));
   counters.setCounting([0]);
   const first = 2 ** 31 - 10 * OCTETS_OF_BATCH;
-  for (let row = 1; row <= rows; row++) new Int32Array(memory.low)[4 * row + 1] = first;
+  for (let row = 1; row <= rows; row++) memory.low[4 * row + 1] = first;
   const last = new Float64Array(rows + 1).fill(first);
   await countInWorkers(memory, rows, 20, () => {
     for (let row = 1; row <= rows; row++) {
@@ -398,10 +398,10 @@ test('a worker that is held up between setting the sign and carrying takes no ha
   const counters = new RowCounters(memory, new Int32Array(100));
   counters.setCounting([0]);
   // As another worker leaves it that passed 2^31 and has not carried.
-  new Int32Array(memory.low)[4 * 7 + 1] = -OCTETS_OF_BATCH / 2;
+  memory.low[4 * 7 + 1] = -OCTETS_OF_BATCH / 2;
   counters.countBatch(forwarded(7, 64, 65_535));
   // It goes on.
-  Atomics.add(new Int32Array(memory.high), 4 * 7 + 1, 1);
+  Atomics.add(memory.high, 4 * 7 + 1, 1);
   assert.is(counters.traffic(7).encapsulatedOctets, 2 ** 32 + OCTETS_OF_BATCH / 2);
 });
 

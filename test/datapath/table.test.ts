@@ -26,7 +26,7 @@ function target(id: number): { remote: Uint8Array; softwire: number } {
 /** The id of the target an address leads to; 0 for none. */
 function idAt(table: TableReader, address: number): number {
   const row = table.lookup(address);
-  return row === 0 ? 0 : new DataView(table.memory.rows).getUint32((row << ROW_SHIFT) * 4 + 12);
+  return row === 0 ? 0 : new DataView(table.rows.buffer).getUint32((row << ROW_SHIFT) * 4 + 12);
 }
 
 /** The naive twin: every prefix in a map, longest first. */
@@ -146,7 +146,7 @@ test('a row that was replaced keeps its content until the worker passes a batch 
   table.put(0x0a_00_00_01, 32, target(1));
   epochs.enter(WORKER);
   const held = table.lookup(0x0a_00_00_01);
-  const content = () => new DataView(table.memory.rows).getUint32((held << ROW_SHIFT) * 4 + 12);
+  const content = () => new DataView(table.rows.buffer).getUint32((held << ROW_SHIFT) * 4 + 12);
   for (let id = 2; id < 5_000; id++) table.put(0x0a_00_00_01, 32, target(id));
   assert.is(content(), 1);
   epochs.leave(WORKER);

@@ -4,7 +4,7 @@ import type { TraceRow } from '../../src/control.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateShared, swapWord } from '../../src/datapath/memory.ts';
+import { swapWord } from '../../src/datapath/memory.ts';
 import { MemoryDevice, STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
@@ -246,7 +246,7 @@ async function worker() {
 }
 
 function pumpOver(forwarding: Forwarding, worker = 0) {
-  const device = new MemoryDevice(new Batch(64, STRIDE));
+  const device = new MemoryDevice(new Batch(64, STRIDE, 0, forwarding.allocate));
   const pump = new Pump(device, forwarding.memory, worker, () => {});
   return (packets: readonly string[]) => {
     device.push(...packets.map(octets));
@@ -468,7 +468,7 @@ for (const [name, leaves, sentPackets] of [
 }
 
 test('live: fragments that another worker hands to worker 0 are shown there alone', async () => {
-  const forwarding = new Forwarding('aftr', 2, 1_000, allocateShared);
+  const forwarding = new Forwarding('aftr', 2, 1_000, 'small');
   forwarding.setInstances(planInstances('aftr', readConfiguration({ 'gi-4over6:softwire': { aftr: [AFTR] } })));
   const rows = BINDINGS.flatMap((text) => forwarding.wantedBinding('br', binding(text)) ?? []);
   await forwarding.synchronize(rows, () => Promise.resolve());

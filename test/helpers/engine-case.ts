@@ -10,7 +10,6 @@ import type { Role } from '../../src/datapath/engine.ts';
 import { Engine } from '../../src/datapath/engine.ts';
 import { Epochs } from '../../src/datapath/epochs.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
 import type { Binding } from '../../src/state/binding.generated.ts';
@@ -104,12 +103,12 @@ export class EngineUnderTest {
 
   constructor(role: Role, capacity = 10_000, batch = 64) {
     this.#role = role;
-    this.forwarding = new Forwarding(role, 1, capacity, allocateShared);
-    this.batch = new InterruptedBatch(batch, STRIDE);
+    this.forwarding = new Forwarding(role, 1, capacity, 'small');
+    this.batch = new InterruptedBatch(batch, STRIDE, 0, this.forwarding.allocate);
     this.#engine = new Engine(this.forwarding.memory.engine, batch, 0);
     this.#counters = new Counters(1, this.forwarding.memory.counters);
     const { statistics, table } = this.forwarding.memory.engine;
-    this.#rowCounters = statistics && new RowCounters(statistics.counters, new Int32Array(table.rows));
+    this.#rowCounters = statistics && new RowCounters(statistics.counters, table.rows);
   }
 
   /** Applies a configuration, with the bindings in the table of the first AFTR. */

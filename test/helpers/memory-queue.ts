@@ -1,6 +1,7 @@
 /** A queue of a device with offloads, in memory: packets with their headers in and out, as hexadecimal text. */
 
 import { Batch } from '../../src/datapath/batch.ts';
+import type { Allocate } from '../../src/datapath/memory.ts';
 import type { GatheringQueue, QueueMemory } from '../../src/datapath/offload/offload-device.ts';
 import { DEVICE_OCTETS, OffloadDevice } from '../../src/datapath/offload/offload-device.ts';
 import { READABLE, STRIDE, TIMEOUT } from '../../src/datapath/packet-device.ts';
@@ -59,9 +60,14 @@ export class MemoryQueue implements GatheringQueue {
   }
 }
 
-/** A device over such a queue, for batches of `capacity` packets. */
-export function memoryOffloadDevice(capacity: number): { readonly queue: MemoryQueue; readonly device: OffloadDevice } {
+/** A device over such a queue, for batches of `capacity` packets in this memory. */
+export function memoryOffloadDevice(
+  capacity: number,
+  allocate: Allocate,
+): { readonly queue: MemoryQueue; readonly device: OffloadDevice } {
   const queue = new MemoryQueue();
-  const device = new OffloadDevice(new Batch(capacity, STRIDE, DEVICE_OCTETS), (memory) => queue.attach(memory));
+  const device = new OffloadDevice(new Batch(capacity, STRIDE, DEVICE_OCTETS, allocate), (memory) =>
+    queue.attach(memory),
+  );
   return { queue, device };
 }

@@ -3,7 +3,6 @@
 import { Datapath } from '../../src/datapath/datapath.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { Follower } from '../../src/datapath/follower.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
 import { Workers } from '../../src/datapath/workers.ts';
 import type { MemoryStore } from './memory-store.ts';
 
@@ -15,7 +14,7 @@ export function tunDatapath(
   { queues = 1, offloads = false } = {},
 ): Datapath {
   return new Datapath({
-    follower: new Follower(store, queues, allocateShared),
+    follower: new Follower(store, queues, 'small'),
     kernel: { check: async () => [], apply: async () => {}, diagnose: async () => [], remove: async () => {} },
     startWorkers: (role, { memory }) =>
       Workers.start({

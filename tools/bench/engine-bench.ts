@@ -4,13 +4,12 @@
  */
 
 import { parseIpv6 } from '../../src/address.ts';
+import type { Pages } from '../../src/datapath/arena.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { Counters } from '../../src/datapath/counters.ts';
 import { Engine } from '../../src/datapath/engine.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
-import type { Allocate } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
 import type { WantedRow } from '../../src/datapath/table.ts';
@@ -44,7 +43,7 @@ export class EngineBench {
   readonly #addresses: Uint32Array;
   readonly #lengths: Uint8Array;
   readonly #forwarding: Forwarding;
-  readonly #batch = new Batch(BATCH, STRIDE);
+  readonly #batch: Batch;
   readonly #engine: Engine;
   readonly #counters: Counters;
   readonly #rowCounters: RowCounters;
@@ -55,21 +54,19 @@ export class EngineBench {
   readonly #pickedAddresses = new Int32Array(BATCH * PICKED_BATCHES);
   #round = 0;
 
-  constructor(bindings: number, shape: Shape, allocate: Allocate = allocateInHugePages) {
+  constructor(bindings: number, shape: Shape, pages: Pages = 'huge') {
     this.#bindings = bindings;
     this.#addresses = new Uint32Array(bindings);
     this.#lengths = new Uint8Array(bindings);
-    this.#forwarding = new Forwarding('aftr', 1, bindings, allocate);
+    this.#forwarding = new Forwarding('aftr', 1, bindings, pages);
+    this.#batch = new Batch(BATCH, STRIDE, 0, this.#forwarding.allocate);
     const { engine, counters } = this.#forwarding.memory;
     this.#engine = new Engine(engine, BATCH, 0);
     this.#counters = new Counters(1, counters);
     const { statistics, table, softwires, ownAddresses, seed } = engine;
     if (!statistics) throw new Error('bench: an AFTR has statistics');
-    this.#rowCounters = new RowCounters(statistics.counters, new Int32Array(table.rows));
-    const [first, blocks, rows] = [table.first, table.blocks, table.rows].map((memory) => new Int32Array(memory));
-    if (!first || !blocks || !rows) throw new Error('bench: a table has three levels');
-    const own = new Int32Array(ownAddresses);
-    const tables = { first, blocks, rows, softwires: new Int32Array(softwires), own };
+    this.#rowCounters = new RowCounters(statistics.counters, table.rows);
+    const tables = { ...table, softwires, own: ownAddresses };
     this.#forwarder = this.#baseline.forwarder(tables, this.#batch, seed);
     this.#pick(shape);
   }

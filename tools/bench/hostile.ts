@@ -18,7 +18,6 @@ import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { Counters, SIDE_IPV4, SIDE_IPV6 } from '../../src/datapath/counters.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { Pump } from '../../src/datapath/pump.ts';
 import type { WantedRow } from '../../src/datapath/table.ts';
@@ -93,13 +92,13 @@ class HostileLab {
   private constructor(forwarding: Forwarding) {
     this.#forwarding = forwarding;
     this.#counters = new Counters(1, forwarding.memory.counters);
-    this.#device = TunDevice.open({ name: 'gi-aftr' }, new Batch(BATCH, STRIDE));
+    this.#device = TunDevice.open({ name: 'gi-aftr' }, new Batch(BATCH, STRIDE, 0, forwarding.allocate));
     this.#feed = TunDevice.open({ name: 'feed' }, new Batch(BATCH, STRIDE));
     this.#pump = new Pump(this.#device, forwarding.memory, 0, () => undefined);
   }
 
   static async start(): Promise<HostileLab> {
-    const forwarding = new Forwarding('aftr', 1, 2 * BINDINGS, allocateShared);
+    const forwarding = new Forwarding('aftr', 1, 2 * BINDINGS, 'small');
     configure(forwarding, false);
     forwarding.putSharedAddresses();
     await forwarding.synchronize(wantedRows(forwarding), () => Promise.resolve());

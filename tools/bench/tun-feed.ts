@@ -11,7 +11,6 @@ import { parseIpv6 } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
-import { allocateInHugePages } from '../../src/datapath/huge-pages.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import type { WantedRow } from '../../src/datapath/table.ts';
 import { createPersistentTun, TunDevice } from '../../src/datapath/tun-device.ts';
@@ -37,7 +36,7 @@ const HOST = 0x08_08_08_08;
 
 /** The tables of an AFTR with all bindings of the place. */
 export async function loadForwarding({ aftr, network, bindings }: Place, workers: number): Promise<Forwarding> {
-  const forwarding = new Forwarding('aftr', workers, bindings, allocateInHugePages);
+  const forwarding = new Forwarding('aftr', workers, bindings, 'huge');
   const instance = { name: 'br', 'ipv6-address': aftr, 'ipv4-pool': [`${network}.0.0.0/8`] };
   const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [instance] } });
   forwarding.setInstances(planInstances('aftr', configuration));

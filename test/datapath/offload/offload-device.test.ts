@@ -4,6 +4,8 @@ import { parseIpv4 } from '../../../src/address.ts';
 import type { InstanceCounters } from '../../../src/control.ts';
 import { Batch } from '../../../src/datapath/batch.ts';
 import type { Role } from '../../../src/datapath/engine.ts';
+import type { Forwarding } from '../../../src/datapath/forwarding.ts';
+import { allocateShared } from '../../../src/datapath/memory.ts';
 import type { PacketDevice } from '../../../src/datapath/packet-device.ts';
 import { MemoryDevice, READABLE, STRIDE, TIMEOUT } from '../../../src/datapath/packet-device.ts';
 import { Pump } from '../../../src/datapath/pump.ts';
@@ -78,11 +80,9 @@ const INTERNET = '203.0.113.80';
 async function through(
   device: PacketDevice,
   take: () => readonly string[],
-  role: Role,
-  configuration: Readonly<Record<string, unknown>>,
+  forwarding: Forwarding,
   isWatched: boolean,
 ): Promise<Outcome> {
-  const { forwarding } = await engineFor(role, configuration);
   const pump = new Pump(device, forwarding.memory, 0, () => {});
   if (isWatched) forwarding.setWatched(parseIpv4(INTERNET) ?? 0);
   const trace: unknown[] = [];
@@ -104,13 +104,17 @@ async function both(
   arrivals: readonly Arrival[],
   { configuration = {}, capacity = 16, isWatched = false } = {},
 ): Promise<{ offloaded: Outcome; single: Outcome }> {
-  const { queue, device } = memoryOffloadDevice(capacity);
+  const [{ forwarding }, { forwarding: other }] = [
+    await engineFor(role, configuration),
+    await engineFor(role, configuration),
+  ];
+  const { queue, device } = memoryOffloadDevice(capacity, forwarding.allocate);
   queue.waiting.push(...arrivals.map(({ handed }) => handed));
-  const memory = new MemoryDevice(new Batch(capacity, STRIDE));
+  const memory = new MemoryDevice(new Batch(capacity, STRIDE, 0, other.allocate));
   memory.push(...arrivals.flatMap(({ single }) => single).map((hex) => new Uint8Array(Buffer.from(hex, 'hex'))));
   const taken = (): string[] => memory.take().map((packet) => Buffer.from(packet).toString('hex'));
-  const offloaded = await through(device, () => queue.written, role, configuration, isWatched);
-  const single = await through(memory, taken, role, configuration, isWatched);
+  const offloaded = await through(device, () => queue.written, forwarding, isWatched);
+  const single = await through(memory, taken, other, isWatched);
   return {
     offloaded: { ...offloaded, out: offloaded.written.flatMap(onTheWire).map(comparable) },
     single: { ...single, out: single.written.map(comparable) },
@@ -337,8 +341,8 @@ test('a live trace tells of packets as if they had come so', async () => {
 });
 
 test('a message that is refused: all packets in it are', async () => {
-  const { queue, device } = memoryOffloadDevice(16);
   const { forwarding } = await engineFor('gateway');
+  const { queue, device } = memoryOffloadDevice(16, forwarding.allocate);
   const pump = new Pump(device, forwarding.memory, 0, () => {});
   queue.waiting.push(...[...tunnelled(DOWN, 1_000, 'vouched'), superPacket(UP, FIT)].map(({ handed }) => handed));
   queue.refused.add(0).add(2);
@@ -352,7 +356,7 @@ test('a message that is refused: all packets in it are', async () => {
 });
 
 test('what does not fit the batch waits: the device can be read at once', () => {
-  const { queue, device } = memoryOffloadDevice(2);
+  const { queue, device } = memoryOffloadDevice(2, allocateShared);
   queue.waiting.push(superPacket(UP, FIT).handed);
   assert.is(device.wait(1_000), READABLE);
   assert.is(device.readBatch(), 2);
