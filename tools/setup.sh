@@ -3,6 +3,7 @@
 #
 #   tools/setup.sh          Debian packages, user gi4over6, npm packages, addons, fast path, compiled TypeScript
 #   tools/setup.sh native   only the addons and the fast path
+#   tools/setup.sh fast-path   only that
 #
 # 1. What a Debian package or root must give is looked up in one question each, and fetched only if missing.
 # 2. npm packages follow package-lock.json, addons and fast path the hash of their sources; all are remembered by stamps.
@@ -143,20 +144,23 @@ compile() {
 }
 
 main() {
-  [[ $# -eq 0 || ($# -eq 1 && $1 == native) ]] || fail "expected no argument or 'native', got: $*"
+  local what=${1-all}
+  [[ $# -le 1 && $what =~ ^(all|native|fast-path)$ ]] || fail "expected no argument, 'native' or 'fast-path', got: $*"
   mkdir -p "$WORK_DIR" || fail "cannot write in $PWD: the clone must belong to you"
   exec 9>"$WORK_DIR/lock"
   flock -w 900 9 || fail 'another setup has been running in this clone for 15 minutes: stop it, then run this again'
   check_node
-  if (($# == 0)); then
+  if [[ $what == all ]]; then
     install_debian_packages
     create_user
     install_npm_packages
   fi
-  local addon
-  for addon in "${ADDONS[@]}"; do build_addon "$addon"; done
+  if [[ $what != fast-path ]]; then
+    local addon
+    for addon in "${ADDONS[@]}"; do build_addon "$addon"; done
+  fi
   build_fast_path
-  (($# == 1)) || compile
+  if [[ $what == all ]]; then compile; fi
 }
 
 main "$@"
