@@ -1,5 +1,6 @@
 /** Dynamic configuration, built for the management process: route sources of AFTRs, and gateways that follow the kernel's routes. */
 
+import { join } from 'node:path';
 import { RouteWatch } from '../kernel/route-watch.ts';
 import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
@@ -13,17 +14,22 @@ import { BgpSpeaker } from './bgp/speaker.ts';
 import { LearnedAftrs } from './dhcpv6/learned-aftrs.ts';
 import { lookUpName } from './dhcpv6/name-lookup.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
+import { CertifiedSources } from './routes/certified-sources.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
 import { routeOperations } from './routes/operations.ts';
 import { RouteAlarms } from './routes/route-alarms.ts';
 import { RouteSources } from './routes/route-sources.ts';
 import { routeLists, routeSourceEntry, routeSourceList } from './routes/source-data.ts';
+import { StaleMoments } from './routes/stale-moments.ts';
 import type { RouteState } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
 import { Users } from './users.ts';
 
 export interface RoutePartOptions {
+  readonly stateDir: string;
+  /** Whether clients are asked for certificates. */
+  readonly asksCertificates: boolean;
   /** For the socket of a GoBGP that we start. */
   readonly runDir: string;
   /** Where the hook of the DHCPv6 client writes. */
@@ -50,11 +56,12 @@ export class RoutePart {
   readonly #bgp: BgpSpeaker;
   readonly #bgpAlarms = new BgpAlarms();
   readonly #aftrs: LearnedAftrs;
+  readonly #certified: CertifiedSources;
 
   constructor(
     datastores: Datastores,
     certificate: OwnCertificate,
-    { runDir, dhcpv6Dir, connections, log }: RoutePartOptions,
+    { stateDir, asksCertificates, runDir, dhcpv6Dir, connections, log }: RoutePartOptions,
   ) {
     this.#configuration = () => datastores.runningTree;
     this.#users = new Users(this.#configuration, routeSourceEntry, connections);
@@ -63,7 +70,9 @@ export class RoutePart {
     this.#log = log;
     this.#table = new RouteTable(datastores);
     datastores.addParticipant(this.#table);
-    this.sources = new RouteSources({ table: this.#table, softwire, log });
+    const moments = new StaleMoments(join(stateDir, 'stale-sources.json'), log);
+    this.sources = new RouteSources({ table: this.#table, softwire, moments, log });
+    this.#certified = new CertifiedSources(asksCertificates, softwire, log);
     this.#bgp = new BgpSpeaker({
       runDir,
       softwire,
@@ -101,12 +110,13 @@ export class RoutePart {
       bgp: () => this.#bgp.state(),
       served: (gateway) => this.#gateways.served(gateway),
       learnedAftr: (gateway) => this.#aftrs.state(gateway),
-      problems: () => this.#aftrs.problems(),
+      problems: () => [...this.#aftrs.problems(), ...this.#certified.problems()],
     };
     let before = datastores.softwire;
     datastores.onCommit(({ treeChanged }) => {
       if (!treeChanged) return;
       this.#users.forget();
+      this.#certified.follow();
       this.sources.configurationChanged(before);
       before = datastores.softwire;
       this.#aftrs.follow();
@@ -165,6 +175,7 @@ export class RoutePart {
       }
     }
     this.#bgp.follow();
+    this.#certified.follow();
   }
 
   async close(): Promise<void> {
