@@ -8,6 +8,7 @@ import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
 import { withLearnedAftrs } from '../state/learned/tables.ts';
 import type { RouteSource, Softwire } from '../state/model.generated.ts';
+import type { Condition } from './alarms/alarm-list.ts';
 import type { RouteConditions } from './alarms/monitor.ts';
 import { BgpAlarms } from './bgp/bgp-alarms.ts';
 import { BgpSpeaker } from './bgp/speaker.ts';
@@ -25,6 +26,9 @@ import { StaleMoments } from './routes/stale-moments.ts';
 import type { RouteState } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
 import { Users } from './users.ts';
+
+/** Alarms that status tells one by one. */
+const TOLD_ALARMS = 5;
 
 export interface RoutePartOptions {
   readonly stateDir: string;
@@ -57,6 +61,8 @@ export class RoutePart {
   readonly #bgpAlarms = new BgpAlarms();
   readonly #aftrs: LearnedAftrs;
   readonly #certified: CertifiedSources;
+  /** Alarms that say why routes are not there, in sentences. */
+  #alarmed: readonly string[] = [];
 
   constructor(
     datastores: Datastores,
@@ -110,7 +116,12 @@ export class RoutePart {
       bgp: () => this.#bgp.state(),
       served: (gateway) => this.#gateways.served(gateway),
       learnedAftr: (gateway) => this.#aftrs.state(gateway),
-      problems: () => [...this.#aftrs.problems(), ...this.#certified.problems()],
+      problems: () => [
+        ...this.#aftrs.problems(),
+        ...this.#certified.problems(),
+        ...this.#gateways.problems(),
+        ...this.#alarmed,
+      ],
     };
     let before = datastores.softwire;
     datastores.onCommit(({ treeChanged }) => {
@@ -158,9 +169,12 @@ export class RoutePart {
       }),
     );
     const targets = softwire.gateway.flatMap(({ name }) => this.#gateways.sights(name));
+    const advertised = this.#alarms.conditions(sources, targets, steadyMs);
+    const bgp = this.#bgpAlarms.conditions(this.#bgp.sight(), steadyMs);
+    this.#alarmed = sentences([...advertised['route-source-silent'], ...Object.values(bgp).flat()]);
     return {
-      ...this.#alarms.conditions(sources, targets, steadyMs),
-      ...this.#bgpAlarms.conditions(this.#bgp.sight(), steadyMs),
+      ...advertised,
+      ...bgp,
       'aftr-unknown': this.#aftrs.conditions(steadyMs),
     };
   }
@@ -184,4 +198,10 @@ export class RoutePart {
     this.sources.close();
     await this.#users.close();
   }
+}
+
+function sentences(conditions: readonly Condition[]): string[] {
+  const told = conditions.slice(0, TOLD_ALARMS).map(({ resource, text }) => `${resource}: ${text}.`);
+  const left = conditions.length - told.length;
+  return left === 0 ? told : [...told, `${left} more of them: see the alarm list.`];
 }
