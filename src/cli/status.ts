@@ -9,7 +9,8 @@ import { fate, pendingIn } from './pending.ts';
 import { readSoftwire } from './show.ts';
 
 const WANTED =
-  '<state/><gateway><name/><enabled/><aftr-ipv6-address/><served-prefix/></gateway>' +
+  '<state/><gateway><name/><enabled/><aftr-ipv6-address/><served-prefix/>' +
+  '<route-advertisement><target><name/></target><bgp-neighbor/></route-advertisement></gateway>' +
   '<aftr><name/><enabled/><binding-table><bindings/><last-change/><version/><content-hash/>' +
   '<shared-address><ipv4-address/></shared-address></binding-table></aftr>';
 
@@ -17,8 +18,10 @@ interface Instance {
   readonly role: 'gateway' | 'aftr';
   readonly name: string;
   readonly enabled: boolean;
-  /** Served prefixes or bindings. */
+  /** Served prefixes that are configured, or bindings. */
   readonly entries: number;
+  /** Of a gateway: whether it serves the routes of its kernel, too, as far as an AFTR accepts them. */
+  readonly advertises: boolean;
   /** Addresses that port sets share; they are no bindings. */
   readonly sharedAddresses: number;
   readonly contentHash: string;
@@ -61,11 +64,13 @@ export async function readProblems(client: NetconfClient): Promise<string[]> {
 
 function instanceOf(role: Instance['role'], node: ReplyNode): Instance {
   const [table = {}] = nodesAt(node, 'binding-table');
+  const [advertisement = {}] = nodesAt(node, 'route-advertisement');
   return {
     role,
     name: textOf(node, 'name'),
     enabled: textOf(node, 'enabled') !== 'false',
     entries: role === 'gateway' ? nodesAt(node, 'served-prefix').length : Number(textOf(table, 'bindings') || 0),
+    advertises: nodesAt(advertisement, 'target').length + textsOf(advertisement, 'bgp-neighbor').length > 0,
     sharedAddresses: nodesAt(table, 'shared-address').length,
     contentHash: textOf(table, 'content-hash'),
   };
@@ -87,9 +92,10 @@ function reasons({ problems, instances, appliedVersion, configuredVersion, candi
       'No gateway and no AFTR is configured: add one with `gi4over6 set gateway NAME ...` or `... aftr NAME`.',
     );
   }
-  for (const { role, name, enabled, entries, sharedAddresses } of instances) {
+  for (const { role, name, enabled, entries, advertises, sharedAddresses } of instances) {
     const what = `${label(role)} ${name}`;
     if (!enabled) found.push(`${what} is disabled: \`gi4over6 set ${role} ${name} enabled true --commit\`.`);
+    else if (advertises) continue;
     else if (entries === 0 && role === 'gateway') found.push(`${what} serves no prefix: no IPv4 traffic is its own.`);
     else if (entries + sharedAddresses === 0) found.push(`${what} has no bindings: it drops whatever comes.`);
   }
@@ -114,10 +120,11 @@ export async function status(client: NetconfClient, output: Output, json: boolea
     const who = `user ${printable(user)}${session === 0 ? '' : ` in session ${session}`}`;
     output.line(`A confirmed commit of ${who} is pending. ${fate(confirmedCommit)}`);
   }
-  for (const { role, name, enabled, entries, sharedAddresses } of instances) {
+  for (const { role, name, enabled, entries, advertises, sharedAddresses } of instances) {
     const count = role === 'gateway' ? plural(entries, 'served prefix', 'served prefixes') : plural(entries, 'binding');
     const shared = sharedAddresses === 0 ? '' : `, ${plural(sharedAddresses, 'shared address', 'shared addresses')}`;
-    output.line(`${label(role)} ${printable(name)}: ${enabled ? 'enabled' : 'disabled'}, ${count}${shared}.`);
+    const routes = advertises ? ', and its routes that an AFTR accepts' : '';
+    output.line(`${label(role)} ${printable(name)}: ${enabled ? 'enabled' : 'disabled'}, ${count}${shared}${routes}.`);
   }
   output.line(why.length === 0 ? 'Nothing keeps traffic from flowing.' : 'What keeps traffic from flowing:');
   for (const reason of why) output.line(`  - ${printable(reason)}`);

@@ -5,9 +5,11 @@
  * disturbed by a change is asked for again.
  */
 
+import { readFileSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import type { NetlinkMessage, NetlinkSocket } from 'netlink';
 import { createNetlink, Flags, FlagsGet, MessageType, Protocol, parseError, rt } from 'netlink';
+import { ignoreNetlinkLoss } from 'node-tuntap2';
 
 const ANSWER_MS = 5_000;
 const DUMP_TRIES = 10;
@@ -18,7 +20,10 @@ const BUFFERS = { recvBufferSize: RECEIVE_BUFFER, sendBufferSize: 0 };
 const NFTABLES_GROUP = 7;
 const AF_INET = 2;
 const GATHER_MS = 50;
-const REOPEN_MS = 1_000;
+/** After news it is looked whether some were lost, this much later. */
+const LOSS_MS = 1_000;
+/** Columns of /proc/net/netlink. */
+const [PROTOCOL_COLUMN, PORT_COLUMN, DROPS_COLUMN] = [1, 2, 8];
 
 export type Body = Uint8Array | Uint8Array[];
 
@@ -81,12 +86,27 @@ export class RequestSocket {
 
   #open(): NetlinkSocket {
     if (this.#socket) return this.#socket;
-    const socket = createNetlink(Protocol.ROUTE, { ...BUFFERS });
     // A lost answer ends by the time limit of its request.
-    socket.on('error', () => undefined);
-    this.#socket = socket;
-    return socket;
+    this.#socket = openSocket(Protocol.ROUTE, () => undefined);
+    return this.#socket;
   }
+}
+
+/** The library ends the process when the kernel tells it of a loss by an error on the socket, so that it never may. */
+function openSocket(protocol: Protocol, onError: () => void, options: { readonly ref?: boolean } = {}): NetlinkSocket {
+  const socket = createNetlink(protocol, { ...BUFFERS, ...options });
+  socket.on('error', onError);
+  ignoreNetlinkLoss(protocol, socket.address().port);
+  return socket;
+}
+
+/** How many messages found no room in the socket's buffer so far. */
+function lossesOf(protocol: Protocol, port: number): number {
+  const lines = readFileSync('/proc/net/netlink', 'utf8').split('\n');
+  const fields = lines
+    .map((line) => line.trim().split(/\s+/))
+    .find((line) => Number(line[PROTOCOL_COLUMN]) === protocol && Number(line[PORT_COLUMN]) === port);
+  return Number(fields?.[DROPS_COLUMN] ?? 0);
 }
 
 function payloads(messages: readonly NetlinkMessage[], what: string): Buffer[] {
@@ -98,14 +118,15 @@ function payloads(messages: readonly NetlinkMessage[], what: string): Buffer[] {
   return messages.filter(({ type }) => type !== MessageType.ERROR).map(({ data }) => data);
 }
 
-/** Calls `onNews` when links, IPv4 addresses or IPv4 routes may have changed, lost news included; what it returns ends that. */
+/**
+ * Calls `onNews` when links, IPv4 addresses or IPv4 routes may have changed; what it returns ends that. News are lost only while others
+ * wait to be read, and those are told after it: who reads the tables then misses nothing.
+ */
 export function watchIpv4(onNews: () => void): () => void {
-  const socket = createNetlink(Protocol.ROUTE, { ...BUFFERS, ref: false });
+  const socket = openSocket(Protocol.ROUTE, onNews, { ref: false });
   const { LINK, IPV4_IFADDR, IPV4_ROUTE } = rt.MulticastGroups;
   for (const group of [LINK, IPV4_IFADDR, IPV4_ROUTE]) socket.addMembership(group);
   socket.on('message', onNews);
-  // News came faster than they were read, and some are lost.
-  socket.on('error', onNews);
   return () => socket.close();
 }
 
@@ -117,6 +138,7 @@ export class Monitor {
   readonly #protocol: number;
   readonly #onChange: () => void;
   readonly #sockets: NetlinkSocket[] = [];
+  readonly #lossTimers = new Set<NodeJS.Timeout>();
   #gathering: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -133,17 +155,29 @@ export class Monitor {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#gathering);
+    for (const timer of this.#lossTimers) clearTimeout(timer);
     for (const socket of this.#sockets) socket.close();
   }
 
   #watch(protocol: Protocol, groups: readonly number[], concerns: (message: NetlinkMessage) => boolean): void {
-    const socket = createNetlink(protocol, { ...BUFFERS, ref: false });
+    const socket = openSocket(protocol, () => this.#tellSoon(LOSS_MS), { ref: false });
+    const { port } = socket.address();
     for (const group of groups) socket.addMembership(group);
+    let losses = 0;
+    let timer: NodeJS.Timeout | undefined;
+    const look = () => {
+      if (timer) this.#lossTimers.delete(timer);
+      timer = undefined;
+      const now = lossesOf(protocol, port);
+      if (now !== losses) this.#tellSoon(GATHER_MS);
+      losses = now;
+    };
     socket.on('message', (messages) => {
       if (messages.some(concerns)) this.#tellSoon(GATHER_MS);
+      if (timer || this.#closed) return;
+      timer = setTimeout(look, LOSS_MS).unref();
+      this.#lossTimers.add(timer);
     });
-    // News came faster than they were read: some are lost. The socket goes on.
-    socket.on('error', () => this.#tellSoon(REOPEN_MS));
     this.#sockets.push(socket);
   }
 

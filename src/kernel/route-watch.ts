@@ -23,6 +23,8 @@ const REST_FACTOR = 2;
 /** Readings without news: what no news told of. */
 const REFRESH_MS = 30_000;
 const RETRY_MS = 1_000;
+/** More than the lengths of prefixes. */
+const LENGTHS = 64;
 
 export class RouteWatch {
   readonly #onRoutes: (routes: readonly Ipv4Route[]) => void;
@@ -66,7 +68,7 @@ export class RouteWatch {
     const begun = performance.now();
     try {
       const routes = await this.#netlink.routes(4);
-      if (!this.#isClosed) this.#onRoutes(routes.filter(isOfOthers).map(plain));
+      if (!this.#isClosed) this.#onRoutes(followed(routes));
     } catch (error) {
       if (!this.#isClosed) this.#onFault(error instanceof Error ? error.message : String(error));
       this.#earliestMs = performance.now() + RETRY_MS;
@@ -79,11 +81,27 @@ export class RouteWatch {
   }
 }
 
-/** What leads to a softwire carries our protocol number. */
-function isOfOthers({ kind, protocol }: Route): boolean {
-  return kind === 'unicast' && protocol !== PROTOCOL;
+/**
+ * Unicast routes that the kernel goes by: of those to one prefix in one table the one of the least metric, so that none counts that
+ * stands behind a blackhole or an unreachable route. What leads to a softwire carries our protocol number.
+ */
+export function followed(routes: readonly Route[]): Ipv4Route[] {
+  const tables = new Map<number, Map<number, Route>>();
+  for (const route of routes) {
+    if (route.protocol === PROTOCOL) continue;
+    const best = tables.get(route.table) ?? new Map<number, Route>();
+    tables.set(route.table, best);
+    const key = addressOf(route) * LENGTHS + route.length;
+    const other = best.get(key);
+    if (!other || route.metric < other.metric) best.set(key, route);
+  }
+  return [...tables.values()].flatMap((best) => [...best.values()].filter(({ kind }) => kind === 'unicast').map(plain));
 }
 
-function plain({ table, octets, length }: Route): Ipv4Route {
-  return { table, address: Buffer.from(octets).readUInt32BE(0), length };
+function addressOf({ octets }: Route): number {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).readUInt32BE(0);
+}
+
+function plain(route: Route): Ipv4Route {
+  return { table: route.table, address: addressOf(route), length: route.length };
 }

@@ -101,6 +101,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     datastores,
     { key, cert },
     {
+      stateDir: options.stateDir,
+      asksCertificates: authorities !== undefined,
       runDir: options.runDir,
       dhcpv6Dir: options.dhcpv6Dir,
       connections: restconfLimits.connections,

@@ -1,5 +1,6 @@
 /** Dynamic configuration, built for the management process: route sources of AFTRs, and gateways that follow the kernel's routes. */
 
+import { join } from 'node:path';
 import { RouteWatch } from '../kernel/route-watch.ts';
 import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
@@ -7,23 +8,32 @@ import type { Datastores } from '../state/datastores.ts';
 import { RouteTable } from '../state/learned/route-table.ts';
 import { withLearnedAftrs } from '../state/learned/tables.ts';
 import type { RouteSource, Softwire } from '../state/model.generated.ts';
+import type { Condition } from './alarms/alarm-list.ts';
 import type { RouteConditions } from './alarms/monitor.ts';
 import { BgpAlarms } from './bgp/bgp-alarms.ts';
 import { BgpSpeaker } from './bgp/speaker.ts';
 import { LearnedAftrs } from './dhcpv6/learned-aftrs.ts';
 import { lookUpName } from './dhcpv6/name-lookup.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
+import { CertifiedSources } from './routes/certified-sources.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
 import { routeOperations } from './routes/operations.ts';
 import { RouteAlarms } from './routes/route-alarms.ts';
 import { RouteSources } from './routes/route-sources.ts';
 import { routeLists, routeSourceEntry, routeSourceList } from './routes/source-data.ts';
+import { StaleMoments } from './routes/stale-moments.ts';
 import type { RouteState } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
 import { Users } from './users.ts';
 
+/** Alarms that status tells one by one. */
+const TOLD_ALARMS = 5;
+
 export interface RoutePartOptions {
+  readonly stateDir: string;
+  /** Whether clients are asked for certificates. */
+  readonly asksCertificates: boolean;
   /** For the socket of a GoBGP that we start. */
   readonly runDir: string;
   /** Where the hook of the DHCPv6 client writes. */
@@ -50,11 +60,14 @@ export class RoutePart {
   readonly #bgp: BgpSpeaker;
   readonly #bgpAlarms = new BgpAlarms();
   readonly #aftrs: LearnedAftrs;
+  readonly #certified: CertifiedSources;
+  /** Alarms that say why routes are not there, in sentences. */
+  #alarmed: readonly string[] = [];
 
   constructor(
     datastores: Datastores,
     certificate: OwnCertificate,
-    { runDir, dhcpv6Dir, connections, log }: RoutePartOptions,
+    { stateDir, asksCertificates, runDir, dhcpv6Dir, connections, log }: RoutePartOptions,
   ) {
     this.#configuration = () => datastores.runningTree;
     this.#users = new Users(this.#configuration, routeSourceEntry, connections);
@@ -63,7 +76,9 @@ export class RoutePart {
     this.#log = log;
     this.#table = new RouteTable(datastores);
     datastores.addParticipant(this.#table);
-    this.sources = new RouteSources({ table: this.#table, softwire, log });
+    const moments = new StaleMoments(join(stateDir, 'stale-sources.json'), log);
+    this.sources = new RouteSources({ table: this.#table, softwire, moments, log });
+    this.#certified = new CertifiedSources(asksCertificates, softwire, log);
     this.#bgp = new BgpSpeaker({
       runDir,
       softwire,
@@ -101,12 +116,18 @@ export class RoutePart {
       bgp: () => this.#bgp.state(),
       served: (gateway) => this.#gateways.served(gateway),
       learnedAftr: (gateway) => this.#aftrs.state(gateway),
-      problems: () => this.#aftrs.problems(),
+      problems: () => [
+        ...this.#aftrs.problems(),
+        ...this.#certified.problems(),
+        ...this.#gateways.problems(),
+        ...this.#alarmed,
+      ],
     };
     let before = datastores.softwire;
     datastores.onCommit(({ treeChanged }) => {
       if (!treeChanged) return;
       this.#users.forget();
+      this.#certified.follow();
       this.sources.configurationChanged(before);
       before = datastores.softwire;
       this.#aftrs.follow();
@@ -148,9 +169,12 @@ export class RoutePart {
       }),
     );
     const targets = softwire.gateway.flatMap(({ name }) => this.#gateways.sights(name));
+    const advertised = this.#alarms.conditions(sources, targets, steadyMs);
+    const bgp = this.#bgpAlarms.conditions(this.#bgp.sight(), steadyMs);
+    this.#alarmed = sentences([...advertised['route-source-silent'], ...Object.values(bgp).flat()]);
     return {
-      ...this.#alarms.conditions(sources, targets, steadyMs),
-      ...this.#bgpAlarms.conditions(this.#bgp.sight(), steadyMs),
+      ...advertised,
+      ...bgp,
       'aftr-unknown': this.#aftrs.conditions(steadyMs),
     };
   }
@@ -165,6 +189,7 @@ export class RoutePart {
       }
     }
     this.#bgp.follow();
+    this.#certified.follow();
   }
 
   async close(): Promise<void> {
@@ -173,4 +198,10 @@ export class RoutePart {
     this.sources.close();
     await this.#users.close();
   }
+}
+
+function sentences(conditions: readonly Condition[]): string[] {
+  const told = conditions.slice(0, TOLD_ALARMS).map(({ resource, text }) => `${resource}: ${text}.`);
+  const left = conditions.length - told.length;
+  return left === 0 ? told : [...told, `${left} more of them: see the alarm list.`];
 }

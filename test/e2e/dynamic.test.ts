@@ -73,6 +73,11 @@ function learned(): string[] {
   return routes.map((route) => String(route['ipv4-prefix']));
 }
 
+function statusOf(host: 'gateway' | 'aftr'): string {
+  const socket = ['--socket', join(boxes[host].runDir, 'netconf.sock')];
+  return topology.run(host, [process.execPath, PROGRAM, 'status', ...socket]).output;
+}
+
 const isReached = (target: string) => boxes.ping('internet', target, ['-c', '1', '-W', '1']);
 
 /** How long it takes from a change of the kernel until pings to the target say so, in milliseconds. */
@@ -102,6 +107,8 @@ test('a gateway that informs the AFTR: connected prefixes of its kernel are boun
   const { 'session-state': state, 'advertised-route': routes } = entry('gateway', TARGET);
   assert.is(state, 'established');
   assert.equal(routes, [{ 'ipv4-prefix': DEVICE_PREFIX, accepted: true }]);
+  assert.match(statusOf('gateway'), /Gateway rack: enabled, 0 served prefixes, and its routes that an AFTR accepts/);
+  assert.not.match(statusOf('gateway'), /serves no prefix/);
 });
 
 test('a route added behind the gateway is reached from the Internet within a second, and deleted it is gone', async () => {
@@ -241,6 +248,8 @@ for (const [what, change, problem] of [
     assert.is(boxes.configure('gateway', { name: 'rack', ...change }).status, 204);
     assert.ok(await until(LONG_MS, () => problem.test(String(entry('gateway', TARGET)['last-problem']))));
     assert.is(entry('gateway', TARGET)['session-state'], 'failing');
+    assert.match(statusOf('gateway'), /Gateway rack: the AFTR of target edge cannot be informed of its routes: /);
+    assert.match(statusOf('gateway'), problem);
     assert.is(boxes.configure('gateway', { name: 'rack', ...advertisement('secret') }).status, 204);
     assert.ok(await until(2 * LONG_MS, () => isReached(DEVICE)));
   });

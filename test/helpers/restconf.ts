@@ -104,7 +104,8 @@ function rule(name: string, more: Readonly<Record<string, unknown>>): Record<str
 
 /** State data of a device that has none. */
 const NO_STATE = {
-  addTo: async (tree: unknown) => tree,
+  addTo: async (tree: unknown) => ({ tree, lists: new Map() }),
+  entryList: () => undefined,
   countsBindings: () => false,
   bindingStatistics: () => undefined,
 } as unknown as StateData;

@@ -10,7 +10,12 @@ const SOURCES = join(import.meta.dirname, '../../../tools/bench');
 let dir: string | undefined;
 const built = new Map<string, string>();
 
-type Program = 'rfc8219/frame-tester' | 'rfc8219/tun-copy' | 'offloads/c-engine' | 'offloads/udp-probe';
+type Program =
+  | 'load/load-generator'
+  | 'offloads/c-engine'
+  | 'offloads/udp-probe'
+  | 'rfc8219/frame-tester'
+  | 'rfc8219/tun-copy';
 
 /** Path of a program, removed at the end of this process. @throws Error when g++ cannot build it */
 export function nativeProgram(name: Program): string {
@@ -18,7 +23,7 @@ export function nativeProgram(name: Program): string {
   if (there !== undefined) return there;
   dir ??= newDirectory();
   const file = join(dir, basename(name));
-  execFileSync('g++', ['-std=c++17', '-O2', '-o', file, join(SOURCES, `${name}.cc`)], { stdio: 'inherit' });
+  execFileSync('g++', ['-std=c++17', '-O2', '-pthread', '-o', file, join(SOURCES, `${name}.cc`)], { stdio: 'inherit' });
   built.set(name, file);
   return file;
 }

@@ -7,6 +7,7 @@
  */
 
 export { adviseHugePages } from './memory.ts';
+export { ignoreNetlinkLoss } from './netlink.ts';
 export {
   createPersistent,
   type QueueOptions,

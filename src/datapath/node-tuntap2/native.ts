@@ -28,6 +28,7 @@ export interface Native {
   close(queue: QueueHandle): void;
 
   adviseHugePages(memory: Int32Array): boolean;
+  ignoreNetlinkLoss(protocol: number, port: number): boolean;
 
   watch(descriptor: number, onReadable: () => void): WatchHandle;
   arm(watch: WatchHandle): void;

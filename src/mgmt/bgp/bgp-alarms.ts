@@ -47,7 +47,7 @@ export class BgpAlarms {
 
 function textOf(resource: string): string {
   if (resource === ROOT) return 'GoBGP does not run: see last-problem';
-  return 'the BGP session is not established: see whether the neighbor runs, is reached and has the same password';
+  return 'the BGP session is not established: see whether the neighbor runs, is reached, and has the same AS numbers and password';
 }
 
 function pathOf(address: string): string {

@@ -8,6 +8,9 @@ import { header } from './media.ts';
 
 export type PasswordUsers = Pick<Users, 'exists' | 'verifyPassword' | 'knownBy' | 'rememberWords'>;
 
+const UNKNOWN_SOURCE =
+  'expected user and password by HTTP basic authentication; a route source may show its client certificate instead, which this device ' +
+  'asks for only where it has a keys/client-ca.crt';
 const CHALLENGE = { 'www-authenticate': 'Basic realm="gi4over6", charset="UTF-8"' };
 
 /**
@@ -58,7 +61,9 @@ export async function identifyRouteSource(
   headers: Headers,
   source: string,
 ): Promise<Caller> {
-  const name = certified ?? (await verifiedWords(sources, header(headers, 'authorization') ?? '', source))[0];
+  const words = header(headers, 'authorization') ?? '';
+  if (certified === undefined && words === '') throw unauthorized(UNKNOWN_SOURCE);
+  const name = certified ?? (await verifiedWords(sources, words, source))[0];
   return { ...callerOf(name, source), isRouteSource: true };
 }
 

@@ -222,6 +222,16 @@ export class AdvertisingGateways {
     });
   }
 
+  /** Which AFTRs cannot be informed, in sentences. */
+  problems(): string[] {
+    return [...this.#informed].flatMap(([gateway, targets]) => {
+      const failing = [...targets].filter(([, { advertiser }]) => advertiser.state === 'failing');
+      return failing.map(([name, { advertiser }]) => {
+        return `Gateway ${gateway}: the AFTR of target ${name} cannot be informed of its routes: ${advertiser.problem}.`;
+      });
+    });
+  }
+
   /** A planned end of this process: all is withdrawn. */
   async close(): Promise<void> {
     this.#isClosed = true;

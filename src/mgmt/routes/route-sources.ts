@@ -3,7 +3,8 @@
  *
  *     idle          nothing of it is bound
  *     established   it advertises; each message begins hold-time anew
- *     stale         it is silent, or this process was started anew: forwarded by for grace-time, then withdrawn
+ *     stale         it is silent, or this process was started anew: forwarded by for grace-time, then withdrawn; a restart does not
+ *                   begin that time anew
  *
  * Messages of one source are taken one after the other.
  */
@@ -19,6 +20,7 @@ import type { Softwire } from '../../state/model.generated.ts';
 import type { Caller } from '../../state/request.ts';
 import type { RouteMessage } from './session.ts';
 import { RouteSession, refusal } from './session.ts';
+import type { StaleMoments } from './stale-moments.ts';
 
 /** Session numbers are integers of a double. */
 const SESSIONS = 2 ** 48 - 1;
@@ -67,6 +69,7 @@ export interface SourceReport {
 export interface RouteSourceParts {
   readonly table: RouteTable;
   readonly softwire: () => Softwire;
+  readonly moments: Pick<StaleMoments, 'of' | 'keep' | 'close'>;
   readonly log: Log;
 }
 
@@ -79,9 +82,11 @@ export class RouteSources {
     this.#parts = parts;
   }
 
-  /** What an earlier run learned is stale from now on. */
+  /** What an earlier run learned is stale: from now on, or since it was so then. */
   async start(): Promise<void> {
-    for (const name of await this.#parts.table.resume()) this.#becomeStale(name, 'this AFTR has been started anew');
+    for (const name of await this.#parts.table.resume()) {
+      this.#becomeStale(name, 'this AFTR has been started anew', this.#parts.moments.of(name));
+    }
   }
 
   /** The commit that changed the configuration: sources that are gone or have another tunnel address are forgotten. */
@@ -92,6 +97,7 @@ export class RouteSources {
       if (isSame && old.aftr.name === now.aftr.name) continue;
       clearTimeout(source.timer);
       this.#sources.delete(name);
+      this.#parts.moments.keep(name, undefined);
       this.#parts.table.forget(name);
     }
   }
@@ -133,7 +139,7 @@ export class RouteSources {
     const source = this.#of(name);
     clearTimeout(source.timer);
     source.state = state;
-    source.expires = expires;
+    this.#expires(name, source, expires);
     source.problem = state === 'stale' ? 'the BGP sessions that carry its routes are lost' : '';
   }
 
@@ -186,7 +192,7 @@ export class RouteSources {
 
   async #close(caller: Caller, source: Source): Promise<void> {
     await this.#parts.table.withdrawAll(caller, caller.user);
-    this.#becomeIdle(source);
+    this.#becomeIdle(caller.user, source);
     source.opened = undefined;
     this.#parts.log.info({ source: caller.user }, 'a route source has withdrawn all its routes');
   }
@@ -195,21 +201,25 @@ export class RouteSources {
     if (source.state !== 'established') this.#parts.log.info({ source: name }, 'a route source advertises');
     source.state = 'established';
     source.lastHeard = new Date();
-    source.expires = undefined;
+    this.#expires(name, source, undefined);
     source.problem = '';
     this.#after(source, holdTime, () => this.#becomeStale(name, `nothing was heard of it for ${holdTime} seconds`));
   }
 
-  #becomeStale(name: string, why: string): void {
+  /** `latest` bounds its time: no clock that was wrong then makes it longer. */
+  #becomeStale(name: string, why: string, latest?: Date): void {
     const source = this.#of(name);
     const { holdTime = 0, graceTime = 0 } = sourceOf(this.#parts.softwire(), name)?.source ?? {};
     // After a start it has the time to be heard of again first.
-    const seconds = source.state === 'established' ? graceTime : holdTime + graceTime;
+    const longest = source.state === 'established' ? graceTime : holdTime + graceTime;
+    const nowMs = Date.now();
+    const expires = new Date(Math.min(nowMs + longest * SECOND_MS, latest?.getTime() ?? Number.POSITIVE_INFINITY));
+    const seconds = Math.max(0, expires.getTime() - nowMs) / SECOND_MS;
     this.#parts.log.warn({ source: name, seconds, why }, 'routes of a source are stale');
     source.state = 'stale';
     source.session = undefined;
     source.problem = why;
-    source.expires = new Date(Date.now() + seconds * SECOND_MS);
+    this.#expires(name, source, expires);
     this.#after(source, seconds, () => this.#expire(name, source));
   }
 
@@ -218,7 +228,7 @@ export class RouteSources {
       if (source.state !== 'stale' || this.#isClosed) return;
       try {
         await this.#parts.table.withdrawAll(SYSTEM, name);
-        this.#becomeIdle(source);
+        this.#becomeIdle(name, source);
         this.#parts.log.warn({ source: name }, 'stale routes of a source were removed');
       } catch (error) {
         this.#parts.log.error({ source: name, error: String(error) }, 'stale routes could not be removed: tried again');
@@ -227,11 +237,16 @@ export class RouteSources {
     });
   }
 
-  #becomeIdle(source: Source): void {
+  #becomeIdle(name: string, source: Source): void {
     clearTimeout(source.timer);
     source.state = 'idle';
     source.session = undefined;
-    source.expires = undefined;
+    this.#expires(name, source, undefined);
+  }
+
+  #expires(name: string, source: Source, expires: Date | undefined): void {
+    source.expires = expires;
+    this.#parts.moments.keep(name, expires);
   }
 
   #after(source: Source, seconds: number, work: () => void): void {
@@ -266,6 +281,7 @@ export class RouteSources {
   close(): void {
     this.#isClosed = true;
     for (const { timer } of this.#sources.values()) clearTimeout(timer);
+    this.#parts.moments.close();
   }
 
   #of(name: string): Source {

@@ -243,7 +243,7 @@ test('RFC 7951 §4: names at the top of a body have their module', () =>
 const RATE = '{"gi-4over6:icmpv4-rate":5}';
 for (const [method, path, body, status] of [
   ['PUT', '/icmp-policy/icmpv4-errors/icmpv4-rate', RATE, 201],
-  ['PUT', '/icmp-policy/icmpv4-errors', '{"gi-4over6:icmpv4-errors":{"icmpv4-rate":5}}', 201],
+  ['PUT', '/icmp-policy/icmpv4-errors', '{"gi-4over6:icmpv4-errors":{"icmpv4-rate":5}}', 204],
   ['POST', '/icmp-policy/icmpv4-errors', RATE, 201],
   ['PATCH', '/icmp-policy/icmpv4-errors', '{"gi-4over6:icmpv4-errors":{"icmpv4-rate":5}}', 204],
 ] as const) {

@@ -357,6 +357,48 @@ test('a restart of the AFTR keeps learned bindings as stale, and a new session t
     assert.equal(fresh['learned-route'], [{ 'ipv4-prefix': '192.0.2.16/28' }, { 'ipv4-prefix': '192.0.2.32/28' }]);
   }));
 
+test('the time of stale routes does not begin anew at each restart of the AFTR', () =>
+  withSources(async (box) => {
+    const times = { 'hold-time': 3, 'grace-time': 12 };
+    await box.merge({
+      'gi-4over6:softwire': { aftr: [{ name: 'a', 'route-source': [source('g1', GATEWAY, times)] }] },
+    });
+    const expires = async () =>
+      ((await sourceState(box))['learned-route'] as readonly Json[] | undefined)?.[0]?.expires;
+    await begin(box, '192.0.2.0/28');
+    await box.management.restart('SIGKILL');
+    const first = await expires();
+    assert.type(first, 'string');
+    await box.management.restart('SIGKILL');
+    assert.is(await expires(), first);
+    await begin(box, '192.0.2.0/28');
+    await box.management.restart('SIGTERM');
+    const second = await expires();
+    assert.ok(String(second) > String(first), `${second}: it has been heard of since`);
+    await box.management.restart('SIGKILL', [], async () => {
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, Date.parse(String(second)) - Date.now())));
+    });
+    await eventually(async () => (await expires()) === undefined);
+    assert.is(await expires(), undefined, 'it was over while nothing ran');
+    assert.ok(Date.now() - Date.parse(String(second)) < 14_000, 'at once, not after another hold and grace time');
+  }));
+
+test('a source known by a certificate, where none is asked for: status and answer say so', () =>
+  program.run(async (box) => {
+    const { password: _none, ...known } = source('g1', GATEWAY, {
+      'certificate-fingerprint': Array(32).fill('AB').join(':'),
+    });
+    await box.merge({
+      'gi-4over6:softwire': { aftr: [{ name: 'a', 'route-source': [known] }] },
+    });
+    const { body } = await box.curl('/restconf/data/gi-4over6:softwire/state?content=nonconfig', { user: ADMIN });
+    assert.match(body, /Route source g1 of AFTR a is to be known by its certificate.*client-ca\.crt/);
+    assert.match(box.management.log(), 'route sources cannot be known');
+    const reply = await post(box, { open: [null] }, '');
+    assert.is(reply.status, 401);
+    assert.match(reply.body, 'client-ca.crt');
+  }));
+
 test('stop', async () => {
   assert.is(await program.stop(), 0);
 });

@@ -15,13 +15,9 @@
 // CLOCK_REALTIME.
 // 5. When its input ends it sends no more, waits DRAIN_NS for late frames, and writes the last line.
 
-#include <arpa/inet.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,13 +34,12 @@
 #include <thread>
 #include <vector>
 
+#include "../packet-link.h"
+
 namespace {
 
 constexpr unsigned BATCH = 64;
-constexpr unsigned RING_FRAMES = 65536;
 constexpr unsigned RING_FRAME_LEN = 128;
-constexpr unsigned RING_BLOCK_LEN = 1 << 20;
-constexpr unsigned TAKEN_AT_ONCE = 256;
 constexpr int SEND_BUFFER = 64 << 20;
 constexpr int64_t MS = 1000000;
 constexpr int64_t SECOND = 1000 * MS;
@@ -52,17 +47,6 @@ constexpr int64_t LATE_NS = MS;
 constexpr int64_t DRAIN_NS = SECOND / 2;
 constexpr int64_t WATCH_NS = 5 * MS;
 constexpr int64_t PAUSE_NS = MS / 20;
-
-[[noreturn]] void fail(const char* what) {
-  perror(what);
-  exit(1);
-}
-
-int64_t now() {
-  timespec time;
-  clock_gettime(CLOCK_REALTIME, &time);
-  return time.tv_sec * SECOND + time.tv_nsec;
-}
 
 /** Pauses, the last of them open; the longest part of one that lies in a span can be asked for. One thread adds,
  * another asks. */
@@ -98,28 +82,13 @@ class Pauses {
 /** Only what is as long as this is worth keeping: many short pauses would push out long ones. */
 constexpr int64_t KEPT_PAUSE_NS = 10 * MS;
 
-int openLink(const std::string& link, uint16_t protocol) {
-  int fd = socket(AF_PACKET, SOCK_RAW, 0);
-  if (fd < 0) fail("socket");
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(protocol);
-  address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-  if (address.sll_ifindex == 0) fail(link.c_str());
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) fail("bind");
-  return fd;
-}
-
 /** What is sent on one port and comes back on the other. */
 class Stream {
  public:
   explicit Stream(const std::vector<std::string>& words) : receivedLen_(std::stoul(words[4])) {
     readFrames(words[1]);
-    openReceiver(words[2], words[3] == "6" ? ETH_P_IPV6 : ETH_P_IP);
-    sender_ = openLink(words[0], 0);
-    const int on = 1;
-    setsockopt(sender_, SOL_SOCKET, SO_SNDBUFFORCE, &SEND_BUFFER, sizeof SEND_BUFFER);
-    setsockopt(sender_, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
+    ring_.open(words[2], words[3] == "6" ? ETH_P_IPV6 : ETH_P_IP);
+    sender_ = openSendingLink(words[0], SEND_BUFFER);
     for (unsigned k = 0; k < BATCH; k++) {
       messages_[k].msg_hdr.msg_iov = &vectors_[k];
       messages_[k].msg_hdr.msg_iovlen = 1;
@@ -165,18 +134,13 @@ class Stream {
 
   /** Takes what has come, a bounded number. */
   void receive(int64_t gapNs, const Pauses& machine) {
-    for (unsigned i = 0; i < TAKEN_AT_ONCE; i++) {
-      auto* header = reinterpret_cast<tpacket2_hdr*>(ring_ + static_cast<size_t>(next_) * RING_FRAME_LEN);
-      if (!(__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) return;
-      if (header->tp_len == receivedLen_) {
-        received_++;
-        const int64_t at = header->tp_sec * SECOND + header->tp_nsec;
-        if (at - lastReceivedNs_ >= gapNs) note(lastReceivedNs_, at, machine);
-        lastReceivedNs_ = std::max(lastReceivedNs_, at);
-      }
-      __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-      next_ = (next_ + 1) % RING_FRAMES;
-    }
+    ring_.drain([&](const tpacket2_hdr& header) {
+      if (header.tp_len != receivedLen_) return;
+      received_++;
+      const int64_t at = header.tp_sec * SECOND + header.tp_nsec;
+      if (at - lastReceivedNs_ >= gapNs) note(lastReceivedNs_, at, machine);
+      lastReceivedNs_ = std::max(lastReceivedNs_, at);
+    });
   }
 
   /** Whether a gap at the end is one: what the sender did not send cannot come. */
@@ -185,10 +149,7 @@ class Stream {
   }
 
   void print() {
-    tpacket_stats kernel{};
-    socklen_t len = sizeof kernel;
-    getsockopt(receiver_, SOL_PACKET, PACKET_STATISTICS, &kernel, &len);
-    overruns_ += kernel.tp_drops;
+    overruns_ += ring_.takeOverruns();
     printf("{\"sent\":%llu,\"received\":%llu,\"overruns\":%llu,\"late\":%llu,\"gaps\":[%s]}", number(sent_),
            number(received_), number(overruns_), number(late_), gaps_.c_str());
     gaps_.clear();
@@ -218,35 +179,13 @@ class Stream {
     fclose(in);
   }
 
-  void openReceiver(const std::string& link, uint16_t protocol) {
-    receiver_ = openLink(link, 0);
-    int version = TPACKET_V2;
-    if (setsockopt(receiver_, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0) fail("PACKET_VERSION");
-    tpacket_req ring{};
-    ring.tp_block_size = RING_BLOCK_LEN;
-    ring.tp_block_nr = RING_FRAMES * RING_FRAME_LEN / RING_BLOCK_LEN;
-    ring.tp_frame_size = RING_FRAME_LEN;
-    ring.tp_frame_nr = RING_FRAMES;
-    if (setsockopt(receiver_, SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) < 0) fail("PACKET_RX_RING");
-    const size_t len = static_cast<size_t>(RING_FRAMES) * RING_FRAME_LEN;
-    void* memory = mmap(nullptr, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, receiver_, 0);
-    if (memory == MAP_FAILED) fail("mmap");
-    ring_ = static_cast<uint8_t*>(memory);
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(protocol);
-    address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-    if (bind(receiver_, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) fail("bind");
-  }
-
   const uint32_t receivedLen_;
   uint32_t count_ = 0, length_ = 0;
   std::vector<uint8_t> frames_;
   iovec vectors_[BATCH] = {};
   mmsghdr messages_[BATCH] = {};
-  int sender_ = -1, receiver_ = -1;
-  uint8_t* ring_ = nullptr;
-  uint32_t next_ = 0;
+  int sender_ = -1;
+  PacketRing<RING_FRAME_LEN> ring_;
   double rate_ = 0;
   int64_t startNs_ = 0, lastSentNs_ = 0, lastReceivedNs_ = 0;
   uint64_t sent_ = 0, paced_ = 0, received_ = 0, overruns_ = 0, late_ = 0;

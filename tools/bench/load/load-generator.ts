@@ -1,11 +1,9 @@
 /** `load-generator.cc` as a child: traffic for as long as it is wanted. What its words and fields mean stands there. */
 
 import type { ChildProcess } from 'node:child_process';
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { nativeProgram } from '../native-program.ts';
 import type { Lab } from '../rfc8219/lab.ts';
 import { DEVICE_CORE } from '../rfc8219/lab.ts';
 
@@ -41,9 +39,6 @@ export interface LoadPlan {
   readonly streams: readonly string[];
 }
 
-const SOURCE = join(import.meta.dirname, '../../../../tools/bench/load/load-generator.cc');
-let program: string | undefined;
-
 export class LoadGenerator {
   /** What has come so far, the newest last. */
   readonly lines: LoadLine[] = [];
@@ -66,8 +61,7 @@ export class LoadGenerator {
   }
 
   static start(lab: Lab, { rate, gapMs, streams }: LoadPlan): LoadGenerator {
-    program ??= build();
-    const [first = '', ...words] = [...lab.enter('tester'), program];
+    const [first = '', ...words] = [...lab.enter('tester'), nativeProgram('load/load-generator')];
     return new LoadGenerator(
       spawn(first, [...words, `${rate}`, `${gapMs}`, `${DEVICE_CORE}`, ...streams], {
         stdio: ['pipe', 'pipe', 'inherit'],
@@ -83,13 +77,4 @@ export class LoadGenerator {
     if (!last) throw new Error('load-generator said nothing');
     return last;
   }
-}
-
-/** @throws Error when g++ cannot build it */
-function build(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'gi4over6-load-'));
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
-  const file = join(dir, 'load-generator');
-  execFileSync('g++', ['-std=c++17', '-O2', '-pthread', '-o', file, SOURCE], { stdio: 'inherit' });
-  return file;
 }

@@ -17,11 +17,7 @@
 //    8219's tagged frames.
 // 5. When all are sent it waits for late ones: until all are there, but DRAIN_MS at most. Then one line of JSON.
 
-#include <arpa/inet.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,13 +30,12 @@
 #include <string>
 #include <vector>
 
+#include "../packet-link.h"
+
 namespace {
 
 constexpr unsigned BATCH = 64;
-constexpr unsigned RING_FRAMES = 65536;
 constexpr unsigned RING_FRAME_LEN = 256;
-constexpr unsigned RING_BLOCK_LEN = 1 << 20;
-constexpr unsigned DRAIN_AT_ONCE = 256;
 constexpr int SEND_BUFFER = 256 << 20;
 constexpr int64_t LATE_NS = 500000;
 constexpr unsigned MAX_FRAME_LEN = 16384;
@@ -60,29 +55,6 @@ struct __attribute__((packed)) Tag {
 };
 static_assert(sizeof(Tag) == 18);
 
-[[noreturn]] void fail(const char* what) {
-  perror(what);
-  exit(1);
-}
-
-int64_t now() {
-  timespec time;
-  clock_gettime(CLOCK_REALTIME, &time);
-  return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
-int openLink(const std::string& link, uint16_t protocol) {
-  int fd = socket(AF_PACKET, SOCK_RAW, 0);
-  if (fd < 0) fail("socket");
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(protocol);
-  address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-  if (address.sll_ifindex == 0) fail(link.c_str());
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) fail("bind");
-  return fd;
-}
-
 /** One direction: what is sent on one port and comes back on the other. */
 class Stream {
  public:
@@ -92,7 +64,7 @@ class Stream {
     receivedLen_ = static_cast<uint32_t>(std::stoul(words[5]));
     tagAt_ = static_cast<uint32_t>(std::stoul(words[6]));
     readFlows(words[1]);
-    openReceiver(words[3], words[4] == "6" ? ETH_P_IPV6 : ETH_P_IP);
+    ring_.open(words[3], words[4] == "6" ? ETH_P_IPV6 : ETH_P_IP);
     openSender(words[0]);
   }
 
@@ -123,22 +95,13 @@ class Stream {
 
   /** Takes what has come, a bounded number. */
   void receive() {
-    for (unsigned i = 0; i < DRAIN_AT_ONCE; i++) {
-      auto* header = reinterpret_cast<tpacket2_hdr*>(ring_ + static_cast<size_t>(next_) * RING_FRAME_LEN);
-      if (!(__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) return;
-      count(*header);
-      __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-      next_ = (next_ + 1) % RING_FRAMES;
-    }
+    ring_.drain([&](const tpacket2_hdr& header) { count(header); });
   }
 
   void print() {
-    tpacket_stats kernel{};
-    socklen_t len = sizeof kernel;
-    getsockopt(receiver_, SOL_PACKET, PACKET_STATISTICS, &kernel, &len);
     std::sort(tagged_.begin(), tagged_.end());
     printf("{\"sent\":%u,\"received\":%u,\"duplicates\":%u,\"reordered\":%u,\"foreign\":%u,\"overruns\":%u,", sent_,
-           received_, duplicates_, reordered_, foreign_, kernel.tp_drops);
+           received_, duplicates_, reordered_, foreign_, ring_.takeOverruns());
     printf("\"stalls\":%u,\"seconds\":%.6f,", stalls_, static_cast<double>(lastSentNs_ - firstSentNs_) * 1e-9);
     printf("\"tagged\":%zu,\"typicalNs\":%lld,\"worstCaseNs\":%lld,", tagged_.size(), rank(0.5), rank(0.999));
     printf("\"leastNs\":%lld,\"p999Ns\":%lld}", received_ == 0 ? 0LL : static_cast<long long>(leastNs_), step(0.999));
@@ -160,32 +123,8 @@ class Stream {
     fclose(in);
   }
 
-  void openReceiver(const std::string& link, uint16_t protocol) {
-    receiver_ = openLink(link, 0);
-    int version = TPACKET_V2;
-    if (setsockopt(receiver_, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0) fail("PACKET_VERSION");
-    tpacket_req ring{};
-    ring.tp_block_size = RING_BLOCK_LEN;
-    ring.tp_block_nr = RING_FRAMES * RING_FRAME_LEN / RING_BLOCK_LEN;
-    ring.tp_frame_size = RING_FRAME_LEN;
-    ring.tp_frame_nr = RING_FRAMES;
-    if (setsockopt(receiver_, SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) < 0) fail("PACKET_RX_RING");
-    const size_t len = static_cast<size_t>(RING_FRAMES) * RING_FRAME_LEN;
-    void* memory = mmap(nullptr, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, receiver_, 0);
-    if (memory == MAP_FAILED) fail("mmap");
-    ring_ = static_cast<uint8_t*>(memory);
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(protocol);
-    address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-    if (bind(receiver_, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) fail("bind");
-  }
-
   void openSender(const std::string& link) {
-    sender_ = openLink(link, 0);
-    const int on = 1;
-    setsockopt(sender_, SOL_SOCKET, SO_SNDBUFFORCE, &SEND_BUFFER, sizeof SEND_BUFFER);
-    setsockopt(sender_, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
+    sender_ = openSendingLink(link, SEND_BUFFER);
     const uint32_t left = frameLen_ - headerLen_ - sizeof(Tag);
     slots_.resize(static_cast<size_t>(BATCH) * (headerLen_ + sizeof(Tag)));
     for (unsigned k = 0; k < BATCH; k++) {
@@ -272,9 +211,8 @@ class Stream {
   uint8_t padding_[MAX_FRAME_LEN] = {};
   iovec vectors_[BATCH][2] = {};
   mmsghdr messages_[BATCH] = {};
-  int sender_ = -1, receiver_ = -1;
-  uint8_t* ring_ = nullptr;
-  uint32_t next_ = 0;
+  int sender_ = -1;
+  PacketRing<RING_FRAME_LEN> ring_;
   double rate_ = 0;
   int64_t startNs_ = 0, firstSentNs_ = 0, lastSentNs_ = 0, leastNs_ = INT64_MAX;
   uint32_t sent_ = 0, nextTag_ = 0, stalls_ = 0;

@@ -22,6 +22,7 @@ void AddFunction(napi_env env, napi_value exports, const char* name, napi_callba
 static napi_value Init(napi_env env, napi_value exports) {
   AddDeviceFunctions(env, exports);
   AddMemoryFunctions(env, exports);
+  AddNetlinkFunctions(env, exports);
   AddQueueFunctions(env, exports);
   AddWatchFunctions(env, exports);
   return exports;

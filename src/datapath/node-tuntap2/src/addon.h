@@ -41,6 +41,7 @@ napi_value Text(napi_env env, const std::string& text);
 
 void AddDeviceFunctions(napi_env env, napi_value exports);
 void AddMemoryFunctions(napi_env env, napi_value exports);
+void AddNetlinkFunctions(napi_env env, napi_value exports);
 void AddQueueFunctions(napi_env env, napi_value exports);
 void AddWatchFunctions(napi_env env, napi_value exports);
 void AddFunction(napi_env env, napi_value exports, const char* name, napi_callback callback);
