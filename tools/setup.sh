@@ -19,7 +19,7 @@ readonly DAEMON_PACKAGES=(gobgpd frr kea-dhcp6-server)
 readonly ADDONS=(src/datapath/node-tuntap2 src/mgmt/netconf-server tools/bench/native)
 # The fast path, in AssemblyScript: a WebAssembly module over memory that threads share. It takes constants of layout.ts.
 readonly FAST_PATH=src/datapath/fast-path
-readonly FAST_PATH_SOURCES=("$FAST_PATH"/*.ts src/datapath/layout.ts tools/setup.sh node_modules/assemblyscript/package.json)
+readonly FAST_PATH_SOURCES=("$FAST_PATH"/*.ts src/datapath/{batch-layout,layout}.ts tools/setup.sh node_modules/assemblyscript/package.json)
 readonly WASM_FEATURES=(--enable-simd --enable-threads --enable-bulk-memory)
 readonly SERVICE_USER=gi4over6
 readonly WORK_DIR=build/setup

@@ -224,7 +224,7 @@ test('a flow has the same label with IPv4 options, which stand before its ports 
 function fastPathOf({ memory: { engine } }: Forwarding): FastPath {
   const [table, own] = [new TableReader(engine.table), new OwnAddresses(engine.ownAddresses)];
   const pathMtus = new PathMtus(new Softwires(engine.softwires), table.rows, engine.seed, engine.pathMtus);
-  return new FastPath({ ...engine, seed: 0x5eed }, { table, own, pathMtus });
+  return new FastPath({ ...engine, seed: 0x5eed }, 0, { table, own, pathMtus });
 }
 
 test('no flow is without a label (D7)', async () => {

@@ -65,7 +65,7 @@ class TunLab {
   #pick = 1;
 
   private constructor(forwarding: Forwarding) {
-    this.#counters = new Counters(1, forwarding.memory.counters);
+    this.#counters = new Counters(1, forwarding.memory.engine.counters);
     this.#device = TunDevice.open({ name: 'gi-aftr' }, new Batch(BATCH, STRIDE, 0, forwarding.allocate));
     this.#feed = TunDevice.open({ name: 'feed' }, new Batch(BATCH, STRIDE));
     this.#pump = new Pump(this.#device, forwarding.memory, 0, () => undefined);

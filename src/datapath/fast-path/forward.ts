@@ -10,6 +10,18 @@
  */
 
 import {
+  AT,
+  FORWARDED,
+  INSTANCES,
+  LENGTHS,
+  OTHER_ROWS,
+  OWNERS,
+  ROWS,
+  SIDES,
+  SOFTWIRES,
+  VERDICTS,
+} from '../batch-layout.ts';
+import {
   EGRESS_MTU_MASK,
   FLAG_ENCAPSULATION_LIMIT,
   FLAG_MSS_CLAMP,
@@ -24,26 +36,8 @@ import {
 } from '../layout.ts';
 import { IPV4_LEN, isIcmp, isPlainIpv4, isPlainOuter, isTcpSyn, mayTouchOwn, OUTER_LEN, setTos } from './headers.ts';
 import { writeOuter } from './outer-header.ts';
-import {
-  at,
-  instances,
-  leavingEcn,
-  lengths,
-  otherRows,
-  output,
-  owners,
-  rareIn,
-  rareOut,
-  rows,
-  sides,
-  slab,
-  softwires,
-  tableRows,
-  templates,
-  verdicts,
-} from './places.ts';
+import { entries, leavingEcn, outputs, rareIn, rareOut, slab, tableRows, templates } from './places.ts';
 
-const FORWARDED: u8 = 0;
 /** ECN fields below that leave. */
 const ECN_DROP: u32 = 4;
 /** The answer: number of a packet, this flag when it is good if it touches no own address and is not too big, and 65,536 an output. */
@@ -53,44 +47,60 @@ const DOUBT: u32 = 0x8000;
  * From packet `from` of `count` on, with so many outputs already there. `isTrusted` says that a doubt about the first one was asked
  * about and is none.
  */
-export function forward(from: u32, count: u32, outputs: u32, isTrusted: bool): u32 {
-  const trusted = isTrusted ? from : count;
-  let slot = outputs;
-  for (let k = from; k < count; k++) {
-    const k4 = k << 2;
-    const row = load<u32>(rows + k4);
-    if (row === 0 || load<u32>(otherRows + k4) !== 0) return (slot << 16) | k;
-    const place = load<u32>(at + k4);
-    const len = load<u32>(lengths + k4);
-    const packet = slab + place;
-    const far = tableRows + (row << (ROW_SHIFT + 2));
-    const template = templates + (load<u32>(softwires + k4) << (SOFTWIRE_SHIFT + 2));
-    const isOuter = load<u8>(sides + k) !== 4;
+export function forward(from: u32, count: u32, sentBefore: u32, isTrusted: bool): u32 {
+  // A global is read again at each access, a local is not.
+  const packets = slab;
+  const first = entries;
+  const table = tableRows;
+  const templatesAt = templates;
+  const rare = rareIn;
+  const end = first + (count << 2);
+  const start = first + (from << 2);
+  const trusted = isTrusted ? start : end;
+  let sent = outputs + (sentBefore << 4);
+  let owner = outputs + OWNERS + (sentBefore << 2);
+  let doubt: u32 = 0;
+  let e = start;
+  for (; e < end; e += 4) {
+    const row = load<u32>(e, ROWS);
+    if (row === 0 || load<u32>(e, OTHER_ROWS) !== 0) break;
+    const place = load<u32>(e, AT);
+    const len = load<u32>(e, LENGTHS);
+    const packet = packets + place;
+    const far = table + (row << (ROW_SHIFT + 2));
+    const template = templatesAt + (load<u32>(e, SOFTWIRES) << (SOFTWIRE_SHIFT + 2));
+    const isOuter = load<u32>(e, SIDES) !== 4;
     const header: u32 = isOuter ? OUTER_LEN : 0;
     const ip = packet + header;
     // From IPv4 the kernel takes a hop before; into it, after.
-    if (!isPlainIpv4(ip, len - header, isOuter ? 1 : 0)) return (slot << 16) | k;
-    const sent = output + (slot << 4);
+    if (!isPlainIpv4(ip, len - header, isOuter ? 1 : 0)) break;
     if (isOuter) {
-      if (!mayLeave(packet, ip, len, far, template)) return (slot << 16) | k;
-      if (mayTouchOwn(ip) && k !== trusted) return (slot << 16) | DOUBT | k;
-      if (!leave(packet, ip, template)) return (slot << 16) | k;
+      if (!mayLeave(packet, ip, len, far, template)) break;
+      if (mayTouchOwn(ip) && e !== trusted) {
+        doubt = DOUBT;
+        break;
+      }
+      if (!leave(packet, ip, template)) break;
       store<u64>(sent, ((<u64>(len - OUTER_LEN)) << 32) | (place + OUTER_LEN));
     } else {
       const flags = load<u32>(template, SOFTWIRE_FLAGS * 4);
-      if ((flags & rareIn) !== 0 && needsMore(ip, flags & rareIn)) return (slot << 16) | k;
+      if ((flags & rare) !== 0 && needsMore(ip, flags & rare)) break;
       const isBig = <i32>len > load<i32>(template, SOFTWIRE_PAYLOAD_MTU * 4);
-      if ((isBig || mayTouchOwn(ip)) && k !== trusted) return (slot << 16) | DOUBT | k;
+      if ((isBig || mayTouchOwn(ip)) && e !== trusted) {
+        doubt = DOUBT;
+        break;
+      }
       writeOuter(ip - OUTER_LEN, ip, IPV4_LEN, len, 0, template, far);
       store<u64>(sent, ((<u64>(len + OUTER_LEN)) << 32) | (place - OUTER_LEN));
     }
     store<u64>(sent, 0, 8);
-    store<u32>(owners + (slot << 2), k);
-    slot++;
-    store<u8>(verdicts + k, FORWARDED);
-    store<u32>(instances + k4, load<u32>(template, SOFTWIRE_INSTANCE * 4));
+    store<u32>(owner, <u32>(e - first) >> 2);
+    sent += 16;
+    owner += 4;
+    store<u32>(e, FORWARDED, VERDICTS);
+    store<u32>(e, load<u32>(template, SOFTWIRE_INSTANCE * 4), INSTANCES);
   }
-  return (slot << 16) | count;
+  return ((<u32>(sent - outputs)) << 12) | doubt | (<u32>(e - first) >> 2);
 }
 
 /** Whether a packet whose softwire has one of these flags needs what they stand for. */

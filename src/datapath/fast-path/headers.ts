@@ -46,9 +46,10 @@ export function isPlainIpv4(ip: usize, len: u32, hops: u32): bool {
   const destination = load<u32>(ip, DESTINATION);
   const word2 = load<u32>(ip, 8);
   const sum = <u64>word0 + <u64>load<u32>(ip, 4) + <u64>word2 + <u64>source + <u64>destination;
-  // The three parts come to at most two and a half times all ones, so one carry is enough.
-  const folded = <u32>(sum & 0xffff) + <u32>((sum >> 16) & 0xffff) + <u32>(sum >> 32);
-  if ((folded & 0xffff) + (folded >> 16) !== 0xffff) return false;
+  // The high half of a word and itself turned round is the sum of its halves with their carry. Where the carry of the addition before
+  // is lost, the word is small, and the answer no.
+  const folded = <u32>sum + <u32>(sum >> 32);
+  if (folded + rotl<u32>(folded, 16) < 0xffff0000) return false;
   return (word2 & 0xff) > hops && isHost(source) && isHost(destination);
 }
 
