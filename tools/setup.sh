@@ -121,7 +121,7 @@ build_addon() {
   printf '%s\n' "$hash" >"$stamp"
 }
 
-# binaryen puts every function in the place of its calls: the fast path has none left.
+# binaryen puts small functions in the place of their calls, which asc does with some only.
 build_fast_path() {
   local hash out=dist/$FAST_PATH.wasm stamp=dist/$FAST_PATH.sources
   hash=$(sha256sum "${FAST_PATH_SOURCES[@]}")
@@ -132,7 +132,7 @@ build_fast_path() {
   local memory=(--importMemory --sharedMemory --maximumMemory 65536)
   quietly node_modules/.bin/asc "$FAST_PATH/index.ts" -o "$WORK_DIR/fast-path.wasm" -O3 --noAssert --runtime stub "${memory[@]}" "${features[@]}" ||
     fail "$FAST_PATH does not compile"
-  quietly node_modules/.bin/wasm-opt "$WORK_DIR/fast-path.wasm" -O4 -aimfs 1000 "${WASM_FEATURES[@]}" -o "$out" ||
+  quietly node_modules/.bin/wasm-opt "$WORK_DIR/fast-path.wasm" -O4 -aimfs 140 "${WASM_FEATURES[@]}" -o "$out" ||
     fail "$FAST_PATH cannot be optimised"
   printf '%s\n' "$hash" >"$stamp"
 }

@@ -9,27 +9,23 @@ const CELL: u32 = 16;
 /** Counts packets `from` to `to`, the last one left out. Those that end alike in a row are added in one step. */
 export function count(from: u32, to: u32): void {
   const end = entries + (to << 2);
-  let instance: u32 = 0;
-  let side: u32 = 0;
-  let verdict: u32 = 0;
-  let packets: u32 = 0;
-  let octets: u32 = 0;
-  for (let e = entries + (from << 2); e < end; e += 4) {
-    const own = load<u32>(e, INSTANCES);
-    const ownSide = load<u32>(e, SIDES);
-    const ownVerdict = load<u32>(e, VERDICTS);
-    if (((own ^ instance) | (ownSide ^ side) | (ownVerdict ^ verdict)) !== 0) {
-      if (packets !== 0) add(instance, side, verdict, packets, octets);
-      instance = own;
-      side = ownSide;
-      verdict = ownVerdict;
-      packets = 0;
-      octets = 0;
-    }
-    packets++;
-    octets += load<u32>(e, LENGTHS);
+  for (let e = entries + (from << 2); e < end; ) {
+    const instance = load<u32>(e, INSTANCES);
+    const side = load<u32>(e, SIDES);
+    const verdict = load<u32>(e, VERDICTS);
+    const start = e;
+    let octets: u32 = 0;
+    do {
+      octets += load<u32>(e, LENGTHS);
+      e += 4;
+    } while (
+      e < end &&
+      load<u32>(e, INSTANCES) === instance &&
+      load<u32>(e, SIDES) === side &&
+      load<u32>(e, VERDICTS) === verdict
+    );
+    add(instance, side, verdict, <u32>(e - start) >> 2, octets);
   }
-  if (packets !== 0) add(instance, side, verdict, packets, octets);
 }
 
 /** Of a side as a batch has it: what is no IPv4 counts as IPv6. */

@@ -26,29 +26,34 @@ import {
 } from './places.ts';
 
 /**
+ * Octets of the entries of four packets, which the loops go on by: the compiler asks in each turn whether it is to stop. Behind the
+ * last packet stand the entries of an earlier batch, which lead to as good places as those of this one.
+ */
+const TURN: usize = 16;
+
+/**
  * Leaves the side, the rows and the softwire of each of `count` packets. Below 0 when a row is that of a shared address. What a
  * malformed packet leads to here is never used: fast and slow path check before they trust a row.
  */
 export function lookUp(count: u32): i32 {
   const end = entries + (count << 2);
-  const leads = readAddresses(end);
-  if ((leads & 2) !== 0) lookUpOther(end);
+  const beyond: usize = OTHER_KEYS - KEYS;
+  const others = readAddresses(end);
+  follow(entries, end);
+  if (others !== 0) follow(entries + beyond, end + beyond);
   else memory.fill(entries + OTHER_ROWS, 0, count << 2);
-  if ((leads & 1) !== 0 && followBlocks(entries, end, 26) < 0) followBlocks(entries, end, 22);
   return readRows(end);
 }
 
-/** Bit 0: a word of the /24s leads to a block. Bit 1: some packet has another address to look up. */
+/** Sides and addresses. 0 when no packet has another address to look up. */
 function readAddresses(end: usize): u32 {
   // A global is read again at each access, a local is not.
   const packets = slab;
-  const firstAt = first;
   const key4 = keyOfIpv4;
   const key6: u32 = <u32>(keyOfIpv6 - key4);
   const other4 = otherOfIpv4;
   const other6: u32 = <u32>(otherOfIpv6 - other4);
   const mask4 = otherMask;
-  let words: i32 = 0;
   let others: u32 = 0;
   for (let e = entries; e < end; e += 4) {
     const packet = packets + load<u32>(e, AT);
@@ -59,57 +64,80 @@ function readAddresses(end: usize): u32 {
     const key = load<u32>(packet + key4 + <usize>(isOuter & key6));
     const other = load<u32>(packet + other4 + <usize>(isOuter & other6)) & (isOuter | mask4);
     store<u32>(e, key, KEYS);
+    store<u32>(e, slash24Of(key), ROWS);
+    store<u32>(e, slash24Of(other), OTHER_ROWS);
     store<u32>(e, other, OTHER_KEYS);
     others |= other;
-    const word = load<i32>(firstAt + slash24Of(key));
-    store<i32>(e, word, ROWS);
-    words |= word;
   }
-  return (words < 0 ? 1 : 0) | (others !== 0 ? 2 : 0);
+  return others;
 }
 
-/** The other addresses, as the first ones. */
-function lookUpOther(end: usize): void {
+/** From addresses to rows. KEYS and ROWS are as far apart as OTHER_KEYS and OTHER_ROWS. */
+function follow(from: usize, end: usize): void {
+  if (readFirst(from, end) < 0 && followBlocks(from, end, 26) < 0) followBlocks(from, end, 22);
+}
+
+/** Below 0 when one of the words leads to a block. */
+function readFirst(from: usize, end: usize): i32 {
   const firstAt = first;
   let words: i32 = 0;
-  for (let e = entries; e < end; e += 4) {
-    const word = load<i32>(firstAt + slash24Of(load<u32>(e, OTHER_KEYS)));
-    store<i32>(e, word, OTHER_ROWS);
-    words |= word;
+  for (let e = from; e < end; e += TURN) {
+    words |= readSlash24(firstAt, e);
+    words |= readSlash24(firstAt, e + 4);
+    words |= readSlash24(firstAt, e + 8);
+    words |= readSlash24(firstAt, e + 12);
   }
-  const beyond: usize = OTHER_KEYS - KEYS;
-  if (words < 0 && followBlocks(entries + beyond, end + beyond, 26) < 0)
-    followBlocks(entries + beyond, end + beyond, 22);
+  return words;
+}
+
+function readSlash24(firstAt: usize, e: usize): i32 {
+  const word = load<i32>(firstAt + load<u32>(e, ROWS));
+  store<i32>(e, word, ROWS);
+  return word;
 }
 
 /**
  * From words that lead to a block to those of it that four bits of the address name, which begin two bits above `shift`. Below 0
- * when one of these leads to a block. KEYS and ROWS are as far apart as OTHER_KEYS and OTHER_ROWS.
+ * when one of these leads to a block.
  */
 function followBlocks(from: usize, end: usize, shift: u32): i32 {
   const blocksAt = blocks;
   let words: i32 = 0;
-  for (let e = from; e < end; e += 4) {
-    const known = load<i32>(e, ROWS);
-    const next = blocksAt - ((<usize>known) << (BLOCK_SHIFT + 2)) + ((load<u32>(e, KEYS) >> shift) & 60);
-    // What leads to no block is read again where it is.
-    const word = load<i32>(select<usize>(next, e + ROWS, known < 0));
-    store<i32>(e, word, ROWS);
-    words |= word;
+  for (let e = from; e < end; e += TURN) {
+    words |= followBlock(blocksAt, e, shift);
+    words |= followBlock(blocksAt, e + 4, shift);
+    words |= followBlock(blocksAt, e + 8, shift);
+    words |= followBlock(blocksAt, e + 12, shift);
   }
   return words;
+}
+
+function followBlock(blocksAt: usize, e: usize, shift: u32): i32 {
+  const known = load<i32>(e, ROWS);
+  const next = blocksAt - ((<usize>known) << (BLOCK_SHIFT + 2)) + ((load<u32>(e, KEYS) >> shift) & 60);
+  // What leads to no block is read again where it is.
+  const word = load<i32>(select<usize>(next, e + ROWS, known < 0));
+  store<i32>(e, word, ROWS);
+  return word;
 }
 
 /** Below 0 when one of the rows is that of a shared address (SHARED_FLAG is the sign). */
 function readRows(end: usize): i32 {
   const table = tableRows;
   let words: i32 = 0;
-  for (let e = entries; e < end; e += 4) {
-    const word = load<i32>(table + (load<u32>(e, ROWS) << (ROW_SHIFT + 2)), ROW_SOFTWIRE * 4);
-    store<i32>(e, word & SOFTWIRE_MASK, SOFTWIRES);
-    words |= word;
+  for (let e = entries; e < end; e += TURN) {
+    words |= readRow(table, e);
+    words |= readRow(table, e + 4);
+    words |= readRow(table, e + 8);
+    words |= readRow(table, e + 12);
   }
   return words;
+}
+
+function readRow(table: usize, e: usize): i32 {
+  const word = load<i32>(table + (load<u32>(e, ROWS) << (ROW_SHIFT + 2)), ROW_SOFTWIRE * 4);
+  store<i32>(e, word & SOFTWIRE_MASK, SOFTWIRES);
+  return word;
 }
 
 /** Octets from the first level to the word of the /24 of an address, which is a word of a packet. */
