@@ -6,22 +6,18 @@
  * lies in the scratch area at the end.
  */
 
+import * as layout from './batch-layout.ts';
+import { OUTPUT_WORDS } from './batch-layout.ts';
 import type { Allocate } from './memory.ts';
 import { allocateShared, octetsOf } from './memory.ts';
 import { Settlements } from './settlements.ts';
 
 /** Octets free before each packet: outer header, fragment header, and what the device puts before a packet. */
 export const HEADROOM = 64;
-/** Words an output takes: offset and length of its head, offset and length of its body (0 when it is in one piece). */
-export const OUTPUT_WORDS = 4;
-export const OUTPUT_SHIFT = 2;
+export { OUTPUT_WORDS } from './batch-layout.ts';
 /** Owner of what no packet of the batch has caused. */
 export const NO_OWNER = -1;
-/** Outputs more than one a packet: 54 fragments, for a path of 1,280 octets, of each of 64 packets of 65,535; and replies. */
-const SPARE_OUTPUTS = 4_096;
 const SCRATCH_OCTETS = 512 * 1_024;
-/** Packets of earlier batches that end in one batch. */
-const LATE_PACKETS = 64;
 
 /** A device that leaves for later what only few packets need: payload behind the headers, a whole checksum. */
 export interface Unfinished {
@@ -44,19 +40,18 @@ export class Batch {
   late = 0;
   /** Milliseconds of a clock that never goes back. */
   nowMs = 0;
+  /** All arrays of which the fast path knows where they lie (batch-layout.ts). */
+  readonly entries: Int32Array;
   readonly at: Int32Array;
   readonly lengths: Int32Array;
-  readonly verdicts: Uint8Array;
+  readonly verdicts: Int32Array;
   /** Version nibble each packet came with: decapsulation may overwrite it. */
-  readonly sides: Uint8Array;
+  readonly sides: Int32Array;
   /** Instance each packet counts for. */
   readonly instances: Int32Array;
   /** Row that decided each packet, and the row of the other gateway when it hairpinned; without meaning for a drop. */
   readonly rows: Int32Array;
   readonly otherRows: Int32Array;
-  /** Addresses of each packet that lead to these rows, as words of the packet. */
-  readonly keys: Int32Array;
-  readonly otherKeys: Int32Array;
   /** Softwire of the row that was looked up for each packet. */
   readonly softwires: Int32Array;
   /** Row of the gateway that a refused packet came from; 0 when it is not counted. Only where the slow path or junk decided. */
@@ -81,34 +76,39 @@ export class Batch {
 
   /**
    * For `capacity` packets at a stride of `stride` octets, with `deviceOctets` for the device in the same slab; for an engine,
-   * in the memory of its role.
+   * in the memory of its role. @throws RangeError for more than MOST_PACKETS
    */
   constructor(capacity: number, stride: number, deviceOctets = 0, allocate: Allocate = allocateShared) {
+    if (capacity > layout.MOST_PACKETS) {
+      throw new RangeError(`batch: expected at most ${layout.MOST_PACKETS} packets, found ${capacity}`);
+    }
     this.capacity = capacity;
     this.slotOctets = stride - HEADROOM;
-    this.settlements = new Settlements(capacity + LATE_PACKETS);
+    this.settlements = new Settlements(capacity + layout.LATE_PACKETS);
     this.deviceAt = capacity * stride;
     this.#scratchFrom = this.deviceAt + deviceOctets;
     this.#scratchAt = this.#scratchFrom;
     this.words = allocate(this.#scratchFrom + SCRATCH_OCTETS);
     this.buf = octetsOf(this.words);
-    const places = capacity + LATE_PACKETS;
-    this.at = allocate(places * 4);
+    const places = capacity + layout.LATE_PACKETS;
+    const entries = allocate(layout.ENTRIES_OCTETS);
+    const array = (from: number): Int32Array => entries.subarray(from >> 2, (from >> 2) + places);
+    this.entries = entries;
+    this.at = array(layout.AT);
     for (let slot = 0; slot < places; slot++) this.at[slot] = slot * stride + HEADROOM;
-    this.lengths = allocate(places * 4);
-    this.verdicts = octetsOf(allocate((places + 3) & ~3));
-    this.sides = octetsOf(allocate((places + 3) & ~3));
-    this.instances = allocate(places * 4);
-    this.rows = allocate(places * 4);
-    this.otherRows = allocate(places * 4);
-    this.keys = allocate(places * 4);
-    this.otherKeys = allocate(places * 4);
-    this.softwires = allocate(places * 4);
+    this.lengths = array(layout.LENGTHS);
+    this.verdicts = array(layout.VERDICTS);
+    this.sides = array(layout.SIDES);
+    this.instances = array(layout.INSTANCES);
+    this.rows = array(layout.ROWS);
+    this.otherRows = array(layout.OTHER_ROWS);
+    this.softwires = array(layout.SOFTWIRES);
     this.violators = new Int32Array(places);
     this.inners = new Int32Array(places);
-    const outputs = capacity + SPARE_OUTPUTS;
-    this.output = allocate(outputs * OUTPUT_WORDS * 4);
-    this.owners = allocate(outputs * 4);
+    const outputs = capacity + layout.SPARE_OUTPUTS;
+    const sent = allocate(layout.OUTPUTS_OCTETS);
+    this.output = sent.subarray(0, outputs * OUTPUT_WORDS);
+    this.owners = sent.subarray(layout.OWNERS >> 2, (layout.OWNERS >> 2) + outputs);
   }
 
   /** Makes packet `k` whole, before anything but the first headers of it is read or changed. */
@@ -142,7 +142,7 @@ export class Batch {
    * there is none. Its other fields are for the caller to fill.
    */
   addLate(octets: number): number {
-    if (this.late === LATE_PACKETS || !this.hasRoom(1, HEADROOM + octets)) return -1;
+    if (this.late === layout.LATE_PACKETS || !this.hasRoom(1, HEADROOM + octets)) return -1;
     const k = this.capacity + this.late++;
     this.at[k] = this.takeScratch(HEADROOM + octets) + HEADROOM;
     this.inners[k] = -1;

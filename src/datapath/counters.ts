@@ -1,7 +1,7 @@
 /**
  * Counters in shared memory: packets and octets by instance, side and verdict. Each is two 32-bit words; each worker
  * has a lane of its own, and readers add the lanes up. What was received is the sum of the verdicts, since every packet
- * has exactly one.
+ * has exactly one. Workers count in the fast path (fast-path/counts.ts).
  *
  *     lane: sequence word, unused word, then [instance][side][verdict] of four words: packets low, high, octets low, high
  *
@@ -12,6 +12,7 @@
 
 import { MAX_INSTANCES } from '../state/limits.ts';
 import type { Batch } from './batch.ts';
+import type { Allocate } from './memory.ts';
 import { COUNTED_ANEW } from './settlements.ts';
 import { HELD, VERDICTS } from './verdict.ts';
 
@@ -21,7 +22,10 @@ export const SIDE_IPV6 = 1;
 const WORDS = 4;
 const LANE_HEADER = 2;
 const SIDE_WORDS = VERDICTS * WORDS;
-const LANE_WORDS = LANE_HEADER + MAX_INSTANCES * 2 * SIDE_WORDS;
+/** Octets of what is counted for a side of an instance, and from the sequence word of a lane to the first of them. */
+export const SIDE_OCTETS = SIDE_WORDS * 4;
+export const LANE_HEADER_OCTETS = LANE_HEADER * 4;
+export const LANE_WORDS = LANE_HEADER + MAX_INSTANCES * 2 * SIDE_WORDS;
 
 export interface Count {
   readonly packets: number;
@@ -29,53 +33,14 @@ export interface Count {
 }
 
 export class Counters {
-  readonly memory: SharedArrayBuffer;
-  readonly #words: Int32Array;
+  /** The memory, for another thread. */
+  readonly words: Int32Array;
   readonly #lanes: number;
 
-  /** Of `lanes` workers; `memory` is that of another thread's Counters, or new memory that is all zero. */
-  constructor(lanes: number, memory?: SharedArrayBuffer) {
-    this.memory = memory ?? new SharedArrayBuffer(lanes * LANE_WORDS * 4);
-    this.#words = new Int32Array(this.memory);
+  /** Of `lanes` workers, over the memory of another thread, or over new memory of the allocator. */
+  constructor(lanes: number, from: Int32Array | Allocate) {
+    this.words = typeof from === 'function' ? from(lanes * LANE_WORDS * 4) : from;
     this.#lanes = lanes;
-  }
-
-  /** Worker: counts each packet of a batch by its verdict. Packets that end alike in a row are added in one step. */
-  countBatch(lane: number, batch: Batch): void {
-    this.#countPlaces(lane, batch, 0, batch.count);
-    if (batch.late > 0) this.#countPlaces(lane, batch, batch.capacity, batch.capacity + batch.late);
-    if (batch.settlements.count > 0) this.#settle(lane, batch);
-  }
-
-  #countPlaces(lane: number, batch: Batch, from: number, to: number): void {
-    const { instances, sides, verdicts, lengths } = batch;
-    // Of the packets in a row that end alike.
-    let instance = 0;
-    let side = 0;
-    let verdict = 0;
-    let packets = 0;
-    let octets = 0;
-    for (let k = from; k < to; k++) {
-      if (instances[k] !== instance || sides[k] !== side || verdicts[k] !== verdict) {
-        this.#count(lane, instance, side, verdict, packets, octets);
-        instance = instances[k] ?? 0;
-        side = sides[k] ?? 0;
-        verdict = verdicts[k] ?? 0;
-        packets = 0;
-        octets = 0;
-      }
-      packets++;
-      octets += lengths[k] ?? 0;
-    }
-    this.#count(lane, instance, side, verdict, packets, octets);
-  }
-
-  /** Of a side as a batch has it: what is no IPv4 counts as IPv6. */
-  #count(lane: number, instance: number, version: number, verdict: number, packets: number, octets: number): void {
-    if (packets === 0) return;
-    const cell = this.#cell(lane, instance, version === 4 ? SIDE_IPV4 : SIDE_IPV6, verdict);
-    this.#add64(lane, cell, packets);
-    this.#add64(lane, cell + 2, octets);
   }
 
   /** Reader: the sum over all lanes. */
@@ -93,10 +58,11 @@ export class Counters {
     }));
   }
 
-  /** Worker: held packets leave HELD, all those of a batch in one step to a reader. */
-  #settle(lane: number, batch: Batch): void {
+  /** Worker: held packets leave HELD, all those of a batch in one step to a reader. Then they are forgotten. */
+  settle(lane: number, batch: Batch): void {
+    if (batch.settlements.count === 0) return;
     const { owners, verdicts, instances, sides, packets, octets, count } = batch.settlements;
-    Atomics.add(this.#words, lane * LANE_WORDS, 1);
+    Atomics.add(this.words, lane * LANE_WORDS, 1);
     for (let i = 0; i < count; i++) {
       const instance = instances[i] ?? 0;
       const owner = owners[i] ?? 0;
@@ -106,7 +72,7 @@ export class Counters {
       if (verdict === COUNTED_ANEW) continue;
       this.#move(this.#cell(lane, instance, side, verdict), packets[i] ?? 0, octets[i] ?? 0);
     }
-    Atomics.add(this.#words, lane * LANE_WORDS, 1);
+    Atomics.add(this.words, lane * LANE_WORDS, 1);
     batch.settlements.count = 0;
   }
 
@@ -117,7 +83,7 @@ export class Counters {
 
   /** Adds a signed amount, with the sequence word odd. */
   #move64(word: number, amount: number): void {
-    const words = this.#words;
+    const words = this.words;
     const low = ((words[word] ?? 0) >>> 0) + amount;
     const carry = Math.floor(low / 0x1_0000_0000);
     words[word] = low | 0;
@@ -128,23 +94,9 @@ export class Counters {
     return lane * LANE_WORDS + LANE_HEADER + (instance * 2 + side) * SIDE_WORDS + verdict * WORDS;
   }
 
-  #add64(lane: number, word: number, amount: number): void {
-    const words = this.#words;
-    const low = ((words[word] ?? 0) >>> 0) + amount;
-    if (low < 0x1_0000_0000) {
-      words[word] = low;
-      return;
-    }
-    const sequence = lane * LANE_WORDS;
-    Atomics.add(words, sequence, 1);
-    Atomics.store(words, word, low | 0);
-    Atomics.add(words, word + 1, 1);
-    Atomics.add(words, sequence, 1);
-  }
-
   /** Adds what one lane says from `cell` on to `sums`. Exact up to 2^53; HELD of one lane may be below zero. */
   #addLane(sums: Float64Array, lane: number, cell: number): void {
-    const words = this.#words;
+    const words = this.words;
     const seen = new Float64Array(sums.length);
     for (;;) {
       const sequence = Atomics.load(words, lane * LANE_WORDS);

@@ -21,6 +21,7 @@
 
 import type { Room, WasmMemory } from './arena.ts';
 import type { Batch } from './batch.ts';
+import { Counters } from './counters.ts';
 import { Encapsulation } from './encapsulation.ts';
 import { Events } from './events.ts';
 import { FastPath } from './fast-path.ts';
@@ -59,6 +60,7 @@ export interface EngineMemory {
   readonly table: TableMemory;
   readonly softwires: Int32Array;
   readonly ownAddresses: Int32Array;
+  readonly counters: Int32Array;
   readonly events: SharedArrayBuffer;
   readonly workers: number;
   readonly icmpBudget: SharedArrayBuffer;
@@ -87,16 +89,20 @@ export class Engine {
   /** For the worker: what goes between workers, and when time is over. */
   readonly fragments: Fragments;
   readonly #fastPath: FastPath;
+  readonly #counters: Counters;
+  readonly #worker: number;
 
   /** For batches of up to `capacity` packets, in worker number `worker`. */
   constructor(memory: EngineMemory, capacity: number, worker: number) {
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
+    this.#counters = new Counters(memory.workers, memory.counters);
+    this.#worker = worker;
     const { seed } = memory;
     this.#own = new OwnAddresses(memory.ownAddresses);
     this.#pathMtus = new PathMtus(this.#softwires, this.#table.rows, seed, memory.pathMtus);
     const identifications = new Identifications(memory.identificationKey, worker);
-    this.#fastPath = new FastPath(memory, {
+    this.#fastPath = new FastPath(memory, worker, {
       table: this.#table,
       softwires: this.#softwires,
       own: this.#own,
@@ -161,6 +167,12 @@ export class Engine {
     }
     this.#junk.settle(batch);
     this.#slowPath.decideLate(batch);
+  }
+
+  /** Counts how each packet of a batch ended, when its outputs are sent; then what it settled is forgotten. */
+  count(batch: Batch): void {
+    this.#fastPath.count(batch);
+    this.#counters.settle(this.#worker, batch);
   }
 
   #decide(batch: Batch, k: number): void {

@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs';
 import type { WasmMemory } from './arena.ts';
 import type { Batch } from './batch.ts';
+import { LANE_HEADER_OCTETS, LANE_WORDS, SIDE_OCTETS } from './counters.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import type { EngineMemory } from './engine.ts';
 import * as layout from './layout.ts';
@@ -28,11 +29,11 @@ const { ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_LOCAL, SOFTWIRE_MASK, SOFTW
 interface Exports {
   setTables(first: number, blocks: number, rows: number, softwires: number, ownAddresses: number): void;
   setRole(isGateway: boolean, flowKey: number, ecnLow: number, ecnHigh: number): void;
-  setPackets(slab: number, at: number, lengths: number, sides: number): void;
-  setLookups(keys: number, otherKeys: number, rows: number, otherRows: number, softwires: number): void;
-  setEnds(verdicts: number, instances: number, output: number, owners: number): void;
+  setCounters(sequence: number, cells: number, sideOctets: number): void;
+  setBatch(slab: number, entries: number, outputs: number): void;
   lookUp(count: number): number;
   forward(from: number, count: number, outputs: number, isTrusted: boolean): number;
+  count(from: number, to: number): void;
   writeHeader(place: number, len: number, options: number, softwire: number, row: number): void;
   labelOf(place: number, len: number): number;
 }
@@ -52,8 +53,6 @@ const DOUBT = 0x8000;
 const OUTPUTS_SHIFT = 16;
 /** Word of the destination in an IPv6 header. */
 const OUTER_DESTINATION = 6;
-/** Most packets of a batch, so that the answer has room for them. */
-const MOST = PLACE_MASK;
 
 let compiled: object | undefined;
 
@@ -86,8 +85,9 @@ export class FastPath {
   readonly #parts: FastPathParts;
   #batch: Batch | undefined;
 
-  /** @throws Error code FAST_PATH_MISSING when it is not built */
-  constructor({ role, memory, table, softwires, ownAddresses, seed }: EngineMemory, parts: FastPathParts) {
+  /** In worker number `worker`. @throws Error code FAST_PATH_MISSING when it is not built */
+  constructor(engine: EngineMemory, worker: number, parts: FastPathParts) {
+    const { role, memory, table, softwires, ownAddresses, counters, seed } = engine;
     this.#isGateway = role === 'gateway';
     this.#memory = memory;
     this.#parts = parts;
@@ -95,18 +95,18 @@ export class FastPath {
     const places = [table.first, table.blocks, table.rows, softwires, ownAddresses].map((area) => this.#placeOf(area));
     const [first = 0, blocks = 0, rows = 0, softwiresAt = 0, ownAt = 0] = places;
     this.#exports.setTables(first, blocks, rows, softwiresAt, ownAt);
+    const lane = this.#placeOf(counters) + worker * LANE_WORDS * 4;
+    this.#exports.setCounters(lane, lane + LANE_HEADER_OCTETS, SIDE_OCTETS);
     this.#exports.setRole(this.#isGateway, seed, leavingEcn(0), leavingEcn(2));
   }
 
   /** Tells the module where a batch lies, if it is another one than before. @throws RangeError when it lies in other memory */
   enter(batch: Batch): void {
     if (batch === this.#batch) return;
-    if (batch.capacity > MOST) throw new RangeError(`batch: expected at most ${MOST} packets, found ${batch.capacity}`);
-    const at = (area: Int32Array | Uint8Array): number => this.#placeOf(area);
-    const { setPackets, setLookups, setEnds } = this.#exports;
-    setPackets(at(batch.words), at(batch.at), at(batch.lengths), at(batch.sides));
-    setLookups(at(batch.keys), at(batch.otherKeys), at(batch.rows), at(batch.otherRows), at(batch.softwires));
-    setEnds(at(batch.verdicts), at(batch.instances), at(batch.output), at(batch.owners));
+    const [slab = 0, entries = 0, outputs = 0] = [batch.words, batch.entries, batch.output].map((area) =>
+      this.#placeOf(area),
+    );
+    this.#exports.setBatch(slab, entries, outputs);
     this.#batch = batch;
   }
 
@@ -125,6 +125,13 @@ export class FastPath {
     }
     batch.outputs = answer >>> OUTPUTS_SHIFT;
     return answer & PLACE_MASK;
+  }
+
+  /** Counts each packet of a batch, and those of earlier batches that ended in it, by its instance, side and verdict. */
+  count(batch: Batch): void {
+    this.enter(batch);
+    this.#exports.count(0, batch.count);
+    if (batch.late > 0) this.#exports.count(batch.capacity, batch.capacity + batch.late);
   }
 
   /** Writes the outer header before the IPv4 packet of `len` octets at `at`, `options` octets before it, to the far end of `row`. */
@@ -184,7 +191,7 @@ export class FastPath {
   }
 
   /** Where a part of the memory begins in it. */
-  #placeOf({ buffer, byteOffset, byteLength }: Int32Array | Uint8Array): number {
+  #placeOf({ buffer, byteOffset, byteLength }: Int32Array): number {
     // A buffer from before a growth is another object over the same memory.
     const whole = this.#memory.buffer;
     const isPart = buffer === whole || (byteOffset > 0 && byteOffset + byteLength <= whole.byteLength);

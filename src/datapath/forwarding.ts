@@ -64,7 +64,6 @@ import { Watch } from './watch.ts';
 /** What a worker needs, to hand over to its thread. */
 export interface ForwardingMemory {
   readonly engine: EngineMemory;
-  readonly counters: SharedArrayBuffer;
   readonly epochs: SharedArrayBuffer;
   readonly watch: SharedArrayBuffer;
   readonly workers: number;
@@ -130,7 +129,7 @@ export class Forwarding {
     this.#served = new ServedPrefixes(this.table);
     this.#softwires = new Softwires(allocate);
     this.#own = new OwnAddresses(allocate);
-    const counters = new Counters(workers);
+    const counters = new Counters(workers, allocate);
     const events = new Events(workers);
     this.#watch = new Watch(workers);
     const seed = randomBytes(4).readInt32LE();
@@ -147,6 +146,7 @@ export class Forwarding {
         table: this.table.memory,
         softwires: this.#softwires.words,
         ownAddresses: this.#own.words,
+        counters: counters.words,
         events: events.memory,
         workers,
         icmpBudget: this.#icmpBudget.memory,
@@ -163,7 +163,6 @@ export class Forwarding {
         },
         statistics: this.#statistics?.memory,
       },
-      counters: counters.memory,
       epochs: this.#epochs.memory,
       watch: this.#watch.memory,
       workers,

@@ -6,7 +6,6 @@
 
 import type { Batch } from './batch.ts';
 import { OUTPUT_WORDS } from './batch.ts';
-import { Counters } from './counters.ts';
 import { Engine } from './engine.ts';
 import { Epochs } from './epochs.ts';
 import type { ForwardingMemory } from './forwarding.ts';
@@ -21,7 +20,6 @@ export class Pump {
   readonly #device: PacketDevice;
   readonly #worker: number;
   readonly #engine: Engine;
-  readonly #counters: Counters;
   /** At an AFTR. */
   readonly #rowCounters: RowCounters | undefined;
   readonly #epochs: Epochs;
@@ -35,7 +33,6 @@ export class Pump {
     this.#device = device;
     this.#worker = worker;
     this.#engine = new Engine(memory.engine, device.batch.capacity, worker);
-    this.#counters = new Counters(memory.workers, memory.counters);
     const { statistics, table } = memory.engine;
     this.#rows = table.rows;
     this.#rowCounters = statistics && new RowCounters(statistics.counters, this.#rows);
@@ -83,7 +80,7 @@ export class Pump {
     this.#engine.process(batch);
     if (this.#device.writeBatch() < batch.outputs) markUnsent(batch);
     this.#rowCounters?.countBatch(batch);
-    this.#counters.countBatch(this.#worker, batch);
+    this.#engine.count(batch);
     if (isWatched) this.#watch.finish(this.#worker, batch, this.#rows);
     this.#epochs.leave(this.#worker);
     const sleeper = this.#engine.fragments.publish();

@@ -3,7 +3,7 @@
  * `drop-reason` of yang/gi-4over6.yang; a test compares the two lists.
  */
 
-export const FORWARDED = 0;
+export { FORWARDED } from './batch-layout.ts';
 export const HAIRPINNED = 1;
 export const REPLIED = 2;
 /** It waits: a fragment until its packet is whole or given up; then it gets another verdict. */

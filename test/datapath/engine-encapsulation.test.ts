@@ -231,7 +231,7 @@ function fastPathOf({ memory: { engine } }: Forwarding): FastPath {
   const [table, own] = [new TableReader(engine.table), new OwnAddresses(engine.ownAddresses)];
   const softwires = new Softwires(engine.softwires);
   const pathMtus = new PathMtus(softwires, table.rows, engine.seed, engine.pathMtus);
-  return new FastPath({ ...engine, seed: 0x5eed }, { table, softwires, own, pathMtus });
+  return new FastPath({ ...engine, seed: 0x5eed }, 0, { table, softwires, own, pathMtus });
 }
 
 test('no flow is without a label (D7)', async () => {

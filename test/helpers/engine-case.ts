@@ -5,7 +5,6 @@ import { parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
 import type { InstanceCounters, SideCounters } from '../../src/control.ts';
 import { Batch, OUTPUT_WORDS } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
-import { Counters } from '../../src/datapath/counters.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { Engine } from '../../src/datapath/engine.ts';
 import { Epochs } from '../../src/datapath/epochs.ts';
@@ -97,7 +96,6 @@ export class EngineUnderTest {
   readonly forwarding: Forwarding;
   readonly batch: InterruptedBatch;
   readonly #engine: Engine;
-  readonly #counters: Counters;
   readonly #rowCounters: RowCounters | undefined;
   readonly #role: Role;
 
@@ -106,7 +104,6 @@ export class EngineUnderTest {
     this.forwarding = new Forwarding(role, 1, capacity, 'small');
     this.batch = new InterruptedBatch(batch, STRIDE, 0, this.forwarding.allocate);
     this.#engine = new Engine(this.forwarding.memory.engine, batch, 0);
-    this.#counters = new Counters(1, this.forwarding.memory.counters);
     const { statistics, table } = this.forwarding.memory.engine;
     this.#rowCounters = statistics && new RowCounters(statistics.counters, table.rows);
   }
@@ -159,7 +156,7 @@ export class EngineUnderTest {
     }
     this.#engine.process(batch);
     this.#rowCounters?.countBatch(batch);
-    this.#counters.countBatch(0, batch);
+    this.#engine.count(batch);
   }
 
   /**

@@ -7,7 +7,6 @@ import { parseIpv6 } from '../../src/address.ts';
 import type { Pages } from '../../src/datapath/arena.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
-import { Counters } from '../../src/datapath/counters.ts';
 import { Engine } from '../../src/datapath/engine.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
@@ -45,7 +44,6 @@ export class EngineBench {
   readonly #forwarding: Forwarding;
   readonly #batch: Batch;
   readonly #engine: Engine;
-  readonly #counters: Counters;
   readonly #rowCounters: RowCounters;
   readonly #baseline = loadBaseline();
   readonly #forwarder: Forwarder;
@@ -60,9 +58,8 @@ export class EngineBench {
     this.#lengths = new Uint8Array(bindings);
     this.#forwarding = new Forwarding('aftr', 1, bindings, pages);
     this.#batch = new Batch(BATCH, STRIDE, 0, this.#forwarding.allocate);
-    const { engine, counters } = this.#forwarding.memory;
+    const { engine } = this.#forwarding.memory;
     this.#engine = new Engine(engine, BATCH, 0);
-    this.#counters = new Counters(1, counters);
     const { statistics, table, softwires, ownAddresses, seed } = engine;
     if (!statistics) throw new Error('bench: an AFTR has statistics');
     this.#rowCounters = new RowCounters(statistics.counters, table.rows);
@@ -118,7 +115,7 @@ export class EngineBench {
       const before = performance.now();
       this.#engine.process(batch);
       this.#rowCounters.countBatch(batch);
-      this.#counters.countBatch(0, batch);
+      this.#engine.count(batch);
       spent += performance.now() - before;
       // Slot 0 is always good.
       forwarded += batch.verdicts[junk === 0 ? i % BATCH : 0] === FORWARDED ? 1 : 0;

@@ -91,7 +91,7 @@ class HostileLab {
 
   private constructor(forwarding: Forwarding) {
     this.#forwarding = forwarding;
-    this.#counters = new Counters(1, forwarding.memory.counters);
+    this.#counters = new Counters(1, forwarding.memory.engine.counters);
     this.#device = TunDevice.open({ name: 'gi-aftr' }, new Batch(BATCH, STRIDE, 0, forwarding.allocate));
     this.#feed = TunDevice.open({ name: 'feed' }, new Batch(BATCH, STRIDE));
     this.#pump = new Pump(this.#device, forwarding.memory, 0, () => undefined);

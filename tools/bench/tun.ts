@@ -61,7 +61,7 @@ class TunLab {
   readonly #baseline = loadBaseline();
 
   private constructor(forwarding: Forwarding) {
-    this.#counters = new Counters(1, forwarding.memory.counters);
+    this.#counters = new Counters(1, forwarding.memory.engine.counters);
     this.#device = TunDevice.open({ name: PLACE.device }, new Batch(BATCH, STRIDE, 0, forwarding.allocate));
     this.#pump = new Pump(this.#device, forwarding.memory, 0, () => undefined);
   }

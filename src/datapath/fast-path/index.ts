@@ -1,6 +1,7 @@
 /** What fast-path.ts calls. */
 
+export { count } from './counts';
 export { forward } from './forward';
 export { lookUp } from './look-up';
 export { labelOf, writeHeader } from './outer-header';
-export { setEnds, setLookups, setPackets, setRole, setTables } from './places';
+export { setBatch, setCounters, setRole, setTables } from './places';

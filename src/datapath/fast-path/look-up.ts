@@ -10,101 +10,134 @@
  * So stages have no branch that depends on a packet.
  */
 
+import { AT, KEYS, OTHER_KEYS, OTHER_ROWS, ROWS, SIDES, SOFTWIRES } from '../batch-layout.ts';
 import { BLOCK_SHIFT, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK } from '../layout.ts';
 import {
-  at,
   blocks,
+  entries,
   first,
   keyOfIpv4,
   keyOfIpv6,
-  keys,
-  otherKeys,
   otherMask,
   otherOfIpv4,
   otherOfIpv6,
-  otherRows,
-  rows,
-  sides,
   slab,
-  softwires,
   tableRows,
 } from './places.ts';
+
+/**
+ * Octets of the entries of four packets, which the loops go on by: the compiler asks in each turn whether it is to stop. Behind the
+ * last packet stand the entries of an earlier batch, which lead to as good places as those of this one.
+ */
+const TURN: usize = 16;
 
 /**
  * Leaves the side, the rows and the softwire of each of `count` packets. Below 0 when a row is that of a shared address. What a
  * malformed packet leads to here is never used: fast and slow path check before they trust a row.
  */
 export function lookUp(count: u32): i32 {
-  const end = count << 2;
-  const leads = readAddresses(end);
-  if (leads & 2) followOther(end);
-  else memory.fill(otherRows, 0, end);
-  if (leads & 1) follow(keys, rows, end);
+  const end = entries + (count << 2);
+  const beyond: usize = OTHER_KEYS - KEYS;
+  const others = readAddresses(end);
+  follow(entries, end);
+  if (others !== 0) follow(entries + beyond, end + beyond);
+  else memory.fill(entries + OTHER_ROWS, 0, count << 2);
   return readRows(end);
 }
 
-/** Bit 0: a word of the /24s leads to a block. Bit 1: some packet has another address to look up. */
+/** Sides and addresses. 0 when no packet has another address to look up. */
 function readAddresses(end: usize): u32 {
-  let words: i32 = 0;
+  // A global is read again at each access, a local is not.
+  const packets = slab;
+  const key4 = keyOfIpv4;
+  const key6: u32 = <u32>(keyOfIpv6 - key4);
+  const other4 = otherOfIpv4;
+  const other6: u32 = <u32>(otherOfIpv6 - other4);
+  const mask4 = otherMask;
   let others: u32 = 0;
-  for (let k: usize = 0; k < end; k += 4) {
-    const packet = slab + load<u32>(at + k);
-    const side = load<u8>(packet) >> 4;
-    const isIpv4 = side === 4;
-    store<u8>(sides + (k >> 2), side);
-    const key = load<u32>(packet + select(keyOfIpv4, keyOfIpv6, isIpv4));
-    const other = load<u32>(packet + select(otherOfIpv4, otherOfIpv6, isIpv4)) & select(otherMask, -1, isIpv4);
-    store<u32>(keys + k, key);
-    store<u32>(otherKeys + k, other);
+  for (let e = entries; e < end; e += 4) {
+    const packet = packets + load<u32>(e, AT);
+    const side: u32 = load<u8>(packet) >> 4;
+    store<u32>(e, side, SIDES);
+    // All ones for what does not come from IPv4.
+    const isOuter = -u32(side !== 4);
+    const key = load<u32>(packet + key4 + <usize>(isOuter & key6));
+    const other = load<u32>(packet + other4 + <usize>(isOuter & other6)) & (isOuter | mask4);
+    store<u32>(e, key, KEYS);
+    store<u32>(e, slash24Of(key), ROWS);
+    store<u32>(e, slash24Of(other), OTHER_ROWS);
+    store<u32>(e, other, OTHER_KEYS);
     others |= other;
-    const word = load<i32>(first + slash24Of(key));
-    store<i32>(rows + k, word);
-    words |= word;
   }
-  return (words < 0 ? 1 : 0) | (others !== 0 ? 2 : 0);
+  return others;
 }
 
-function followOther(end: usize): void {
+/** From addresses to rows. KEYS and ROWS are as far apart as OTHER_KEYS and OTHER_ROWS. */
+function follow(from: usize, end: usize): void {
+  if (readFirst(from, end) < 0 && followBlocks(from, end, 26) < 0) followBlocks(from, end, 22);
+}
+
+/** Below 0 when one of the words leads to a block. */
+function readFirst(from: usize, end: usize): i32 {
+  const firstAt = first;
   let words: i32 = 0;
-  for (let k: usize = 0; k < end; k += 4) {
-    const word = load<i32>(first + slash24Of(load<u32>(otherKeys + k)));
-    store<i32>(otherRows + k, word);
-    words |= word;
+  for (let e = from; e < end; e += TURN) {
+    words |= readSlash24(firstAt, e);
+    words |= readSlash24(firstAt, e + 4);
+    words |= readSlash24(firstAt, e + 8);
+    words |= readSlash24(firstAt, e + 12);
   }
-  if (words < 0) follow(otherKeys, otherRows, end);
+  return words;
 }
 
-/** From words that lead to blocks to rows. */
-function follow(from: usize, to: usize, end: usize): void {
-  if (followBlocks(from, to, end, 28) < 0) followBlocks(from, to, end, 24);
+function readSlash24(firstAt: usize, e: usize): i32 {
+  const word = load<i32>(firstAt + load<u32>(e, ROWS));
+  store<i32>(e, word, ROWS);
+  return word;
 }
 
 /**
- * From words that lead to a block to those of it that four bits of the address name, which begin at `shift`. Below 0 when
- * one of these leads to a block.
+ * From words that lead to a block to those of it that four bits of the address name, which begin two bits above `shift`. Below 0
+ * when one of these leads to a block.
  */
-function followBlocks(from: usize, to: usize, end: usize, shift: u32): i32 {
+function followBlocks(from: usize, end: usize, shift: u32): i32 {
+  const blocksAt = blocks;
   let words: i32 = 0;
-  for (let k: usize = 0; k < end; k += 4) {
-    const known = load<i32>(to + k);
-    const next = blocks + ((<usize>-known) << (BLOCK_SHIFT + 2)) + (((load<u32>(from + k) >> shift) & 15) << 2);
-    // What leads to no block is read again where it is.
-    const word = load<i32>(select(next, to + k, known < 0));
-    store<i32>(to + k, word);
-    words |= word;
+  for (let e = from; e < end; e += TURN) {
+    words |= followBlock(blocksAt, e, shift);
+    words |= followBlock(blocksAt, e + 4, shift);
+    words |= followBlock(blocksAt, e + 8, shift);
+    words |= followBlock(blocksAt, e + 12, shift);
   }
   return words;
+}
+
+function followBlock(blocksAt: usize, e: usize, shift: u32): i32 {
+  const known = load<i32>(e, ROWS);
+  const next = blocksAt - ((<usize>known) << (BLOCK_SHIFT + 2)) + ((load<u32>(e, KEYS) >> shift) & 60);
+  // What leads to no block is read again where it is.
+  const word = load<i32>(select<usize>(next, e + ROWS, known < 0));
+  store<i32>(e, word, ROWS);
+  return word;
 }
 
 /** Below 0 when one of the rows is that of a shared address (SHARED_FLAG is the sign). */
 function readRows(end: usize): i32 {
+  const table = tableRows;
   let words: i32 = 0;
-  for (let k: usize = 0; k < end; k += 4) {
-    const word = load<i32>(tableRows + (load<u32>(rows + k) << (ROW_SHIFT + 2)), ROW_SOFTWIRE * 4);
-    store<i32>(softwires + k, word & SOFTWIRE_MASK);
-    words |= word;
+  for (let e = entries; e < end; e += TURN) {
+    words |= readRow(table, e);
+    words |= readRow(table, e + 4);
+    words |= readRow(table, e + 8);
+    words |= readRow(table, e + 12);
   }
   return words;
+}
+
+function readRow(table: usize, e: usize): i32 {
+  const word = load<i32>(table + (load<u32>(e, ROWS) << (ROW_SHIFT + 2)), ROW_SOFTWIRE * 4);
+  store<i32>(e, word & SOFTWIRE_MASK, SOFTWIRES);
+  return word;
 }
 
 /** Octets from the first level to the word of the /24 of an address, which is a word of a packet. */

@@ -30,20 +30,15 @@ export let otherMask: u32 = 0;
 export let rareIn: u32 = 0;
 export let rareOut: u32 = 0;
 
-/** The batch: packets, then an entry for each packet, then one for each output. */
+/** The batch: packets, then what is known of each, then what is to be sent (batch-layout.ts). */
 export let slab: usize = 0;
-export let at: usize = 0;
-export let lengths: usize = 0;
-export let sides: usize = 0;
-export let verdicts: usize = 0;
-export let instances: usize = 0;
-export let rows: usize = 0;
-export let otherRows: usize = 0;
-export let keys: usize = 0;
-export let otherKeys: usize = 0;
-export let softwires: usize = 0;
-export let output: usize = 0;
-export let owners: usize = 0;
+export let entries: usize = 0;
+export let outputs: usize = 0;
+
+/** Counters of the worker: sequence word, first cell, octets of the cells of a side (counters.ts). */
+export let sequence: usize = 0;
+export let cells: usize = 0;
+export let sideOctets: u32 = 0;
 
 export function setTables(
   firstAt: usize,
@@ -57,6 +52,12 @@ export function setTables(
   tableRows = rowsAt;
   templates = softwiresAt;
   ownFilter = ownAddressesAt;
+}
+
+export function setCounters(sequenceAt: usize, cellsAt: usize, octets: u32): void {
+  sequence = sequenceAt;
+  cells = cellsAt;
+  sideOctets = octets;
 }
 
 /** The role of the engine; an AFTR does not ask where a packet from the IPv4 Internet comes from. */
@@ -74,30 +75,8 @@ export function setRole(isGateway: bool, key: u32, ecnLow: u32, ecnHigh: u32): v
   leavingEcn = ((<u64>ecnHigh) << 32) | ecnLow;
 }
 
-export function setPackets(slabAt: usize, atAt: usize, lengthsAt: usize, sidesAt: usize): void {
+export function setBatch(slabAt: usize, entriesAt: usize, outputsAt: usize): void {
   slab = slabAt;
-  at = atAt;
-  lengths = lengthsAt;
-  sides = sidesAt;
-}
-
-export function setLookups(
-  keysAt: usize,
-  otherKeysAt: usize,
-  rowsAt: usize,
-  otherRowsAt: usize,
-  softwiresAt: usize,
-): void {
-  keys = keysAt;
-  otherKeys = otherKeysAt;
-  rows = rowsAt;
-  otherRows = otherRowsAt;
-  softwires = softwiresAt;
-}
-
-export function setEnds(verdictsAt: usize, instancesAt: usize, outputAt: usize, ownersAt: usize): void {
-  verdicts = verdictsAt;
-  instances = instancesAt;
-  output = outputAt;
-  owners = ownersAt;
+  entries = entriesAt;
+  outputs = outputsAt;
 }

@@ -18,8 +18,8 @@ struct Batch {
   uint32_t* words;
   const int32_t* at;
   const int32_t* lengths;
-  uint8_t* verdicts;
-  uint8_t* sides;
+  int32_t* verdicts;
+  int32_t* sides;
   int32_t* instances;
   int32_t* rows;
   int32_t* output;

@@ -1,0 +1,35 @@
+/**
+ * Where the arrays of a batch lie, for TypeScript and for the fast path: distances that its compiler knows cost nothing.
+ *
+ *     entries, from their beginning   an array of 32-bit words for each name, one word a packet
+ *     outputs, from their beginning   OUTPUT_WORDS words an output; then, from OWNERS on, a word an output
+ */
+
+/** Packets of a batch at most; and packets of earlier batches that end in one. */
+export const MOST_PACKETS = 512;
+export const LATE_PACKETS = 64;
+/** Octets of an array: not so many that the words of one packet all fall into the same sets of the cache. */
+const ARRAY = (MOST_PACKETS + LATE_PACKETS) * 4;
+
+export const AT = 0;
+export const LENGTHS = ARRAY;
+export const SIDES = 2 * ARRAY;
+export const VERDICTS = 3 * ARRAY;
+export const INSTANCES = 4 * ARRAY;
+export const ROWS = 5 * ARRAY;
+export const OTHER_ROWS = 6 * ARRAY;
+export const KEYS = 7 * ARRAY;
+export const OTHER_KEYS = 8 * ARRAY;
+export const SOFTWIRES = 9 * ARRAY;
+export const ENTRIES_OCTETS = 10 * ARRAY;
+
+/** The verdict of what the fast path sends. */
+export const FORWARDED = 0;
+
+/** Words an output takes: offset and length of its head, offset and length of its body (0 when it is in one piece). */
+export const OUTPUT_WORDS = 4;
+/** Outputs more than one a packet: 54 fragments, for a path of 1,280 octets, of each of 64 packets of 65,535; and replies. */
+export const SPARE_OUTPUTS = 4_096;
+const OUTPUTS = MOST_PACKETS + SPARE_OUTPUTS;
+export const OWNERS = OUTPUTS * OUTPUT_WORDS * 4;
+export const OUTPUTS_OCTETS = OWNERS + OUTPUTS * 4;
