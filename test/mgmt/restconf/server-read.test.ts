@@ -279,8 +279,12 @@ test('R31 R32 R35: entity-tag and time are of the configuration: new with each c
     assert.ok(Date.parse(before.headers['last-modified'] ?? '') > 0);
     assert.is(before.headers['cache-control'], 'no-cache');
     for (const path of [AFTR, TABLE, `${AFTR}/ipv6-address`, `${AFTR}/ipv4-pool=192.0.2.0%2F24`]) {
-      const { etag, 'last-modified': modified } = (await curl(path, { method: 'HEAD' })).headers;
-      assert.equal([etag, modified], [before.headers.etag, before.headers['last-modified']], path);
+      const {
+        etag,
+        'last-modified': modified,
+        'cache-control': caching,
+      } = (await curl(path, { method: 'HEAD' })).headers;
+      assert.equal([etag, modified, caching], [before.headers.etag, before.headers['last-modified'], 'no-cache'], path);
     }
     const seen = new Set([before.headers.etag]);
     const assertNew = async (why: string) => {
@@ -307,6 +311,20 @@ test('R31 R32 R35: entity-tag and time are of the configuration: new with each c
       counted['ietf-netconf-acm:denied-operations'],
     );
     assert.ok(seen.has((await curl(DATA, { method: 'HEAD' })).headers.etag), 'a change of state');
+  }));
+
+test('R35: no answer with data may be kept without asking: state, a page, XML, one that changed nothing', () =>
+  program.run(async ({ curl }) => {
+    const { etag } = (await curl(`${AFTR}/ipv6-address`)).headers;
+    for (const [path, ...headers] of [
+      [`${AFTR}/statistics`],
+      [`${TABLE}/binding?limit=1`],
+      [AFTR, `Accept: ${XML_TYPE}`],
+      [`${AFTR}/ipv6-address`, `If-None-Match: ${etag}`],
+    ]) {
+      const reply = await curl(path ?? '', { headers });
+      assert.is(reply.headers['cache-control'], 'no-cache', path);
+    }
   }));
 
 test('304 for what did not change, when it is configuration only', () =>
