@@ -3,6 +3,7 @@
 #
 #   tools/setup.sh          Debian packages, user gi4over6, npm packages, addons, fast path, compiled TypeScript
 #   tools/setup.sh native   only the addons and the fast path
+#   tools/setup.sh fast-path   only that
 #
 # 1. What a Debian package or root must give is looked up in one question each, and fetched only if missing.
 # 2. npm packages follow package-lock.json, addons and fast path the hash of their sources; all are remembered by stamps.
@@ -130,7 +131,7 @@ build_fast_path() {
   mkdir -p "$(dirname "$out")"
   local features=(--enable threads --enable bulk-memory --enable simd)
   local memory=(--importMemory --sharedMemory --maximumMemory 65536)
-  quietly node_modules/.bin/asc "$FAST_PATH/index.ts" -o "$WORK_DIR/fast-path.wasm" -O3 --noAssert --runtime stub "${memory[@]}" "${features[@]}" ||
+  quietly node_modules/.bin/asc "$FAST_PATH/exports.ts" -o "$WORK_DIR/fast-path.wasm" -O3 --noAssert --runtime stub "${memory[@]}" "${features[@]}" ||
     fail "$FAST_PATH does not compile"
   quietly node_modules/.bin/wasm-opt "$WORK_DIR/fast-path.wasm" -O4 -aimfs 140 "${WASM_FEATURES[@]}" -o "$out" ||
     fail "$FAST_PATH cannot be optimised"
@@ -143,7 +144,7 @@ compile() {
 }
 
 main() {
-  [[ $# -eq 0 || ($# -eq 1 && $1 == native) ]] || fail "expected no argument or 'native', got: $*"
+  [[ $# -eq 0 || ($# -eq 1 && ($1 == native || $1 == fast-path)) ]] || fail "expected no argument, 'native' or 'fast-path', got: $*"
   mkdir -p "$WORK_DIR" || fail "cannot write in $PWD: the clone must belong to you"
   exec 9>"$WORK_DIR/lock"
   flock -w 900 9 || fail 'another setup has been running in this clone for 15 minutes: stop it, then run this again'
@@ -154,7 +155,7 @@ main() {
     install_npm_packages
   fi
   local addon
-  for addon in "${ADDONS[@]}"; do build_addon "$addon"; done
+  [[ ${1:-} == fast-path ]] || for addon in "${ADDONS[@]}"; do build_addon "$addon"; done
   build_fast_path
   (($# == 1)) || compile
 }
