@@ -131,7 +131,7 @@ build_fast_path() {
   mkdir -p "$(dirname "$out")"
   local features=(--enable threads --enable bulk-memory --enable simd)
   local memory=(--importMemory --sharedMemory --maximumMemory 65536)
-  quietly node_modules/.bin/asc "$FAST_PATH/index.ts" -o "$WORK_DIR/fast-path.wasm" -O3 --noAssert --runtime stub "${memory[@]}" "${features[@]}" ||
+  quietly node_modules/.bin/asc "$FAST_PATH/exports.ts" -o "$WORK_DIR/fast-path.wasm" -O3 --noAssert --runtime stub "${memory[@]}" "${features[@]}" ||
     fail "$FAST_PATH does not compile"
   quietly node_modules/.bin/wasm-opt "$WORK_DIR/fast-path.wasm" -O4 -aimfs 140 "${WASM_FEATURES[@]}" -o "$out" ||
     fail "$FAST_PATH cannot be optimised"

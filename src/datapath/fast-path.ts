@@ -62,7 +62,7 @@ function loadModule(): object {
   try {
     compiled ??= new WebAssembly.Module(readFileSync(url));
   } catch (cause) {
-    const message = `the fast path is not built (expected ${url.pathname}): run \`npm run build:native\``;
+    const message = `the fast path is not built (expected ${url.pathname}): run \`npm run build\``;
     throw Object.assign(new Error(message, { cause }), { code: 'FAST_PATH_MISSING' });
   }
   return compiled;

@@ -2,9 +2,9 @@
  * The table looked up for a whole batch in stages, so that cache misses of different packets overlap: a stage goes over all
  * packets with as little as it can, and what it waits for is waited for together.
  *
- *   1. side and addresses of each packet, and words of the /24s    2. words of the /28s
- *   3. words of the addresses, each only where the word before leads to a block    4. softwires of the rows, which brings the
- *   rows into the cache
+ *   1. side and addresses of each packet    2. words of the /24s
+ *   3. words of the /28s    4. words of the addresses, each only where the word before leads to a block
+ *   5. softwires of the rows, which brings the rows into the cache
  *
  * The processor looks some hundred instructions ahead: the fewer a packet takes, the more of them are waited for together.
  * So stages have no branch that depends on a packet.
@@ -45,7 +45,7 @@ export function lookUp(count: u32): i32 {
   return readRows(end);
 }
 
-/** Sides and addresses. 0 when no packet has another address to look up. */
+/** Sides and addresses, and in place of rows where the words of /24s are. 0 when no packet has another address to look up. */
 function readAddresses(end: usize): u32 {
   // A global is read again at each access, a local is not.
   const packets = slab;
@@ -72,7 +72,7 @@ function readAddresses(end: usize): u32 {
   return others;
 }
 
-/** From addresses to rows. KEYS and ROWS are as far apart as OTHER_KEYS and OTHER_ROWS. */
+/** From addresses and where the words of /24s are to rows. KEYS and ROWS are as far apart as OTHER_KEYS and OTHER_ROWS. */
 function follow(from: usize, end: usize): void {
   if (readFirst(from, end) < 0 && followBlocks(from, end, 26) < 0) followBlocks(from, end, 22);
 }
