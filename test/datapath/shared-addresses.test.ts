@@ -111,8 +111,8 @@ test(`random changes are as those of a map, and leave nothing behind (seed ${see
   checkAll();
   for (const address of addresses.keys()) shared.remove(address);
   assert.equal([table.size, shared.size, [...shared.rows()].length], [0, 0, 0]);
-  // What waits for the workers is taken back at 1,024: a leak of the many changes before would show above it.
-  for (const places of [table.rowPlaces, table.blockPlaces]) assert.ok(places.used < 1_100, `${places.used}`);
+  // What waits for the workers is taken back at 1,024, and one change may leave many blocks: a leak of 20,000 changes would be far above that.
+  for (const places of [table.rowPlaces, table.blockPlaces]) assert.ok(places.used < 2_048, `${places.used}`);
 });
 
 test('a binding takes the place of a shared address, and the other way round', () => {
