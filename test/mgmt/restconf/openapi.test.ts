@@ -202,7 +202,10 @@ test('what is read has a status and a body as described, and HEAD the same statu
       if (reply.status === 200) answered++;
       const head = await ask(url, { method: 'HEAD', headers });
       check(path, 'head', head);
-      if (!isEvents) assert.is(head.status, reply.status, path);
+      // State comes and goes meanwhile, the first alarm does.
+      const statuses = head.status === reply.status ? [] : [reply.status, (await ask(url, { headers })).status];
+      if (!isEvents && statuses.length > 0)
+        assert.ok(statuses.includes(head.status), `${path}: ${head.status}, ${statuses}`);
       check(path, 'options', await ask(filled(path), { method: 'OPTIONS', headers }));
     });
     assert.ok(answered > 200, `${answered} resources were there`);
