@@ -8,13 +8,12 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Ipv4Prefix } from '../address.ts';
-import { formatIpv4, formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
+import { formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
 import type {
   AftrSoftwires,
   BindingCounters,
   InstanceCounters,
   InstanceLearned,
-  SourceRefusal,
   TraceResult,
   TraceRow,
   WatchResult,
@@ -33,13 +32,14 @@ import { Events } from './events.ts';
 import { allocateRings } from './fragment-ring.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
 import { IDENTIFICATION_KEY_LEN } from './identifications.ts';
+import { refusalOf, smallestOfEach } from './learned-state.ts';
 import { livePackets } from './live-packets.ts';
 import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
 import { Numbers } from './numbers.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { PACKET_MAX } from './packet-device.ts';
-import { PathMtus, smallestOfEach } from './path-mtus.ts';
+import { PathMtus } from './path-mtus.ts';
 import { isShared } from './port-sets.ts';
 import { STORE_OCTETS } from './reassembly.ts';
 import { ReassemblyGauges } from './reassembly-gauges.ts';
@@ -53,7 +53,6 @@ import type { WantedSharedAddress } from './shared-addresses.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
-import type { Refusals } from './source-refusals.ts';
 import { SourceRefusals } from './source-refusals.ts';
 import type { Target, WantedRow } from './table.ts';
 import { Table } from './table.ts';
@@ -488,11 +487,6 @@ export class Forwarding {
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
     }
   }
-}
-
-function refusalOf({ count, lastMs, lastIpv4Source }: Refusals, nowMs: number): SourceRefusal {
-  const lastTime = new Date(Date.now() - (nowMs - lastMs)).toISOString();
-  return { packets: count, lastTime, lastIpv4Source: formatIpv4(lastIpv4Source) };
 }
 
 function softwireKey(plan: InstancePlan, local: Uint8Array): string {

@@ -15,8 +15,6 @@
  * one that reports without end keeps at most one entry in a full set from others.
  */
 
-import { formatIpv6 } from '../address.ts';
-import type { LearnedPathMtu } from '../control.ts';
 import { MAX_SOFTWIRES } from '../state/limits.ts';
 import { ROW_SHIFT, SOFTWIRE_MASK, SOFTWIRE_PAYLOAD_MTU, SOFTWIRE_SHIFT } from './layout.ts';
 import type { Softwires } from './softwires.ts';
@@ -202,14 +200,4 @@ export class PathMtus {
 
 function tenths(ms: number): number {
   return Math.floor(ms / 100);
-}
-
-/** By far end: an AFTR may reach one from several addresses. */
-export function smallestOfEach(mtus: readonly LearnedMtu[]): LearnedPathMtu[] {
-  const found = new Map<string, number>();
-  for (const { remote, mtu } of mtus) {
-    const address = formatIpv6(remote);
-    found.set(address, Math.min(mtu, found.get(address) ?? mtu));
-  }
-  return [...found].map(([remote, mtu]) => ({ remote, mtu }));
 }
