@@ -5,7 +5,7 @@
  *      overlap (one pass over a million bindings costs 196 ns a packet, stages 54 to 64 ns)
  *   2. a plain good packet takes the fast path: header checks, source check, outer header on or off
  *   3. anything else takes the slow path (slow-path.ts), which decides by the same rules from the beginning
- *   4. when too much junk takes it (slow-budget.ts), what is plainly junk is dropped without it (junk.ts)
+ *   4. when too much junk takes it (slow-budget.ts), what is plainly junk is dropped on the fast path (fast-path/junk.ts)
  *
  * Both roles are one: a table row names the IPv6 address of the other end and the softwire to it. They differ in which
  * IPv4 address is looked up:
@@ -40,7 +40,6 @@ import type { RowStatisticsMemory } from './row-statistics.ts';
 import { SlowBudget } from './slow-budget.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
-import { ofPacket } from './source-hash.ts';
 import { SourceRefusals } from './source-refusals.ts';
 import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
@@ -61,6 +60,8 @@ export interface EngineMemory {
   readonly softwires: Int32Array;
   readonly ownAddresses: Int32Array;
   readonly counters: Int32Array;
+  /** Of each worker (slow-budget.ts). */
+  readonly admissions: Int32Array;
   readonly events: SharedArrayBuffer;
   readonly workers: number;
   readonly icmpBudget: SharedArrayBuffer;
@@ -84,7 +85,6 @@ export class Engine {
   readonly #slowPath: SlowPath;
   readonly #junk: Junk;
   readonly #slowBudget = new SlowBudget();
-  readonly #seed: number;
   readonly #own: OwnAddresses;
   /** For the worker: what goes between workers, and when time is over. */
   readonly fragments: Fragments;
@@ -105,7 +105,6 @@ export class Engine {
     this.#fastPath = new FastPath(memory, worker, {
       table: this.#table,
       softwires: this.#softwires,
-      own: this.#own,
       pathMtus: this.#pathMtus,
     });
     this.#encapsulation = new Encapsulation(this.#softwires, this.#fastPath, this.#pathMtus, identifications);
@@ -122,12 +121,7 @@ export class Engine {
       worker,
     });
     const replies = new Replies(memory.role, this.#table, this.#softwires, this.#encapsulation, budget, this.#own);
-    this.#seed = seed;
-    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, {
-      violations,
-      replies,
-      budget,
-    });
+    this.#junk = new Junk(violations, budget);
     this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals, gateways);
   }
 
@@ -161,10 +155,7 @@ export class Engine {
     this.#slowBudget.refill(batch.nowMs);
     this.fragments.expire(batch);
     this.#fastPath.lookUp(batch);
-    this.#junk.hasShared = this.#fastPath.hasShared;
-    for (let k = this.#fastPath.forward(batch, 0); k < batch.count; k = this.#fastPath.forward(batch, k + 1)) {
-      this.#decide(batch, k);
-    }
+    for (let k = this.#forward(batch, 0); k < batch.count; k = this.#forward(batch, k + 1)) this.#decide(batch, k);
     this.#junk.settle(batch);
     this.#slowPath.decideLate(batch);
   }
@@ -175,14 +166,13 @@ export class Engine {
     this.#counters.settle(this.#worker, batch);
   }
 
+  #forward(batch: Batch, from: number): number {
+    return this.#fastPath.forward(batch, from, !this.#slowBudget.isPlenty);
+  }
+
   #decide(batch: Batch, k: number): void {
     batch.complete(k);
-    if (!this.#slowBudget.isPlenty) {
-      const hash = ofPacket(batch, k, this.#seed);
-      const isAdmitted = this.#slowBudget.admits(hash, batch.nowMs);
-      if (!isAdmitted && this.#junk.drop(batch, k, batch.softwires[k] ?? 0, hash)) return;
-    }
-    this.#junk.noteAll(batch);
+    this.#junk.noteViolations(batch);
     this.#slowPath.decide(batch, k);
     this.#slowBudget.charge(batch.verdicts[k] ?? 0);
   }

@@ -7,26 +7,26 @@
  */
 
 import type { Batch } from './batch.ts';
+import { KEYS, REFUSED } from './batch-layout.ts';
 import { GatewayIndex } from './gateway-index.ts';
+import { OUTER_WORDS, SOURCE_WORD } from './header-words.ts';
 import { swapWord } from './memory.ts';
-import { OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { RowCounters } from './row-counters.ts';
 import type { RowStatisticsMemory } from './row-statistics.ts';
 
 const OUTER_SOURCE_WORD = 2;
+const REFUSED_WORD = REFUSED >> 2;
+const HASH_WORD = KEYS >> 2;
 
 export class Violations {
   readonly #counters: RowCounters | undefined;
   readonly #gateways: GatewayIndex | undefined;
 
-  /** Packets that are to be noted yet: how many; the number of each, and the row that its search begins at or has found. */
-  #pending = 0;
-  readonly #places: Int32Array;
+  /** Of the packets that are noted together, the rows that their searches begin at or have found. */
   readonly #rows: Int32Array;
 
   /** For batches of up to `capacity` packets. `rows` are those of the table; without memory, nothing is counted. */
   constructor(memory: RowStatisticsMemory | undefined, rows: Int32Array, capacity: number) {
-    this.#places = new Int32Array(capacity);
     this.#rows = new Int32Array(capacity);
     if (!memory) return;
     this.#counters = new RowCounters(memory.counters, rows);
@@ -43,38 +43,29 @@ export class Violations {
   }
 
   /**
-   * The same, but done by `settle`, for a packet whose inner header is right behind the outer one; `hash` is that of its outer
-   * source. Each of a batch once.
+   * The same for the `count` packets that the fast path has refused, whose inner header is right behind the outer one; their numbers
+   * are in the batch, and with them the hash of the outer source.
    */
-  noteLater(k: number, instance: number, hash: number): void {
-    const gateways = this.#gateways;
-    if (!gateways || !this.#counters?.isCounting(instance)) return;
-    const i = this.#pending++;
-    this.#places[i] = k;
-    // Nobody waits for this word yet: it comes while other packets are decided.
-    this.#rows[i] = gateways.head(instance, hash);
-  }
-
-  /** Notes what `noteLater` has put off. */
-  settle({ words, at, instances, violators, nowMs }: Batch): void {
-    const count = this.#pending;
-    if (count === 0 || !this.#counters || !this.#gateways) return;
+  noteAll({ entries, words, at, instances, violators, nowMs }: Batch, count: number): void {
+    if (!this.#counters || !this.#gateways) return;
     const rows = this.#rows;
-    const places = this.#places;
     for (let i = 0; i < count; i++) {
-      const k = places[i] ?? 0;
+      const k = entries[REFUSED_WORD + i] ?? 0;
+      rows[i] = this.#gateways.head(instances[k] ?? 0, entries[HASH_WORD + k] ?? 0);
+    }
+    for (let i = 0; i < count; i++) {
+      const k = entries[REFUSED_WORD + i] ?? 0;
       const outerSource = ((at[k] ?? 0) >> 2) + OUTER_SOURCE_WORD;
       rows[i] = this.#gateways.search(rows[i] ?? 0, instances[k] ?? 0, words, outerSource);
     }
     this.#counters.fetchRefused(rows, count);
     for (let i = 0; i < count; i++) {
-      const k = places[i] ?? 0;
+      const k = entries[REFUSED_WORD + i] ?? 0;
       const row = rows[i] ?? 0;
       violators[k] = row;
       if (row === 0) continue;
       const innerSource = words[((at[k] ?? 0) >> 2) + OUTER_WORDS + SOURCE_WORD] ?? 0;
       this.#counters.noteRefused(row, swapWord(innerSource) >>> 0, nowMs);
     }
-    this.#pending = 0;
   }
 }

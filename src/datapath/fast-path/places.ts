@@ -13,12 +13,20 @@ export let tableRows: usize = 0;
 export let templates: usize = 0;
 /** Own addresses: the filter, which stands first. */
 export let ownFilter: usize = 0;
+/** Of the softwires besides: how many there are at most, pools with their number, which softwire has a tunnel address, a filter of these. */
+export let highestSoftwire: usize = 0;
+export let poolCount: usize = 0;
+export let pools: usize = 0;
+export let byLocal: usize = 0;
+export let byLocalMask: u32 = 0;
+export let localFilter: usize = 0;
 
-/** Key of the hash of flow labels. */
+/** Key of hashes: of flow labels, and of where a packet comes from. */
 export let flowKey: u32 = 0;
 /** What ECN field leaves a tunnel, or 15 for the slow path: four bits for each pair of inner and outer field. */
 export let leavingEcn: u64 = 0;
 
+export let isGatewayRole: bool = false;
 /** Where a packet has the address that the table is asked for, and the other one: from IPv4, and from IPv6. */
 export let keyOfIpv4: usize = 0;
 export let keyOfIpv6: usize = 0;
@@ -39,6 +47,18 @@ export let outputs: usize = 0;
 export let sequence: usize = 0;
 export let cells: usize = 0;
 export let sideOctets: u32 = 0;
+/** Of the worker: when junk of each slot of sources was looked at in full. */
+export let admissions: usize = 0;
+/** Which instances have rows that are counted; 0 where none ever is. */
+export let counting: usize = 0;
+
+/** Verdicts of junk. */
+export let noBinding: u32 = 0;
+export let noInstance: u32 = 0;
+export let outsideServedPrefix: u32 = 0;
+export let unboundSource: u32 = 0;
+export let sourceMismatch: u32 = 0;
+export let wrongAftr: u32 = 0;
 
 export function setTables(
   firstAt: usize,
@@ -54,6 +74,43 @@ export function setTables(
   ownFilter = ownAddressesAt;
 }
 
+export function setSoftwires(
+  highestAt: usize,
+  poolCountAt: usize,
+  poolsAt: usize,
+  byLocalAt: usize,
+  byLocalWords: u32,
+  localFilterAt: usize,
+): void {
+  highestSoftwire = highestAt;
+  poolCount = poolCountAt;
+  pools = poolsAt;
+  byLocal = byLocalAt;
+  byLocalMask = byLocalWords - 1;
+  localFilter = localFilterAt;
+}
+
+export function setJunk(admissionsAt: usize, countingAt: usize): void {
+  admissions = admissionsAt;
+  counting = countingAt;
+}
+
+export function setVerdicts(
+  binding: u32,
+  instance: u32,
+  servedPrefix: u32,
+  source: u32,
+  mismatch: u32,
+  aftr: u32,
+): void {
+  noBinding = binding;
+  noInstance = instance;
+  outsideServedPrefix = servedPrefix;
+  unboundSource = source;
+  sourceMismatch = mismatch;
+  wrongAftr = aftr;
+}
+
 export function setCounters(sequenceAt: usize, cellsAt: usize, octets: u32): void {
   sequence = sequenceAt;
   cells = cellsAt;
@@ -62,6 +119,7 @@ export function setCounters(sequenceAt: usize, cellsAt: usize, octets: u32): voi
 
 /** The role of the engine; an AFTR does not ask where a packet from the IPv4 Internet comes from. */
 export function setRole(isGateway: bool, key: u32, ecnLow: u32, ecnHigh: u32): void {
+  isGatewayRole = isGateway;
   const address = isGateway ? SOURCE : DESTINATION;
   const other = isGateway ? DESTINATION : SOURCE;
   keyOfIpv4 = address;
