@@ -36,7 +36,9 @@ import { Junk } from './junk.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { PathMtus } from './path-mtus.ts';
 import { Replies } from './replies.ts';
+import { RowCounters } from './row-counters.ts';
 import type { RowStatisticsMemory } from './row-statistics.ts';
+import { SettledRows } from './settled-rows.ts';
 import { SlowBudget } from './slow-budget.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
@@ -84,6 +86,8 @@ export class Engine {
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
   readonly #junk: Junk;
+  /** At an AFTR. */
+  readonly #settledRows: SettledRows | undefined;
   readonly #slowBudget = new SlowBudget();
   readonly #own: OwnAddresses;
   /** For the worker: what goes between workers, and when time is over. */
@@ -92,8 +96,8 @@ export class Engine {
   readonly #counters: Counters;
   readonly #worker: number;
 
-  /** For batches of up to `capacity` packets, in worker number `worker`. */
-  constructor(memory: EngineMemory, capacity: number, worker: number) {
+  /** In worker number `worker`. */
+  constructor(memory: EngineMemory, worker: number) {
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
     this.#counters = new Counters(memory.workers, memory.counters);
@@ -112,7 +116,7 @@ export class Engine {
     const gateways = gatewaysOf(memory, this.#table);
     const errors = new Icmpv6Errors(this.#softwires, budget, gateways);
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker, gateways);
-    const violations = new Violations(memory.statistics, this.#table.rows, capacity);
+    const violations = new Violations(memory.statistics, this.#table.rows);
     const refusals = new GatewayRefusals({
       softwires: this.#softwires,
       errors,
@@ -121,7 +125,9 @@ export class Engine {
       worker,
     });
     const replies = new Replies(memory.role, this.#table, this.#softwires, this.#encapsulation, budget, this.#own);
-    this.#junk = new Junk(violations, budget);
+    const rowCounters = memory.statistics && new RowCounters(memory.statistics.counters);
+    this.#settledRows = rowCounters && new SettledRows(rowCounters, this.#fastPath, this.#table.rows);
+    this.#junk = new Junk(this.#fastPath, budget, rowCounters);
     this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals, gateways);
   }
 
@@ -163,6 +169,7 @@ export class Engine {
   /** Counts how each packet of a batch ended, when its outputs are sent; then what it settled is forgotten. */
   count(batch: Batch): void {
     this.#fastPath.count(batch);
+    this.#settledRows?.count(batch);
     this.#counters.settle(this.#worker, batch);
   }
 

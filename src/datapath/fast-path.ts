@@ -13,12 +13,14 @@ import type { Batch } from './batch.ts';
 import { LANE_HEADER_OCTETS, LANE_WORDS, SIDE_OCTETS } from './counters.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import type { EngineMemory } from './engine.ts';
+import { HEAD_SHIFT } from './gateway-index.ts';
 import { OUTER_LEN, OUTER_WORDS } from './header-words.ts';
 import * as layout from './layout.ts';
 import { sameFourWords } from './memory.ts';
 import type { PathMtus } from './path-mtus.ts';
 import { portSetRow } from './port-sets.ts';
 import { plainPort } from './ports.ts';
+import type { RowStatisticsMemory } from './row-statistics.ts';
 import { ADMISSIONS_OCTETS } from './slow-budget.ts';
 import type { Softwires } from './softwires.ts';
 import { BY_LOCAL, BY_LOCAL_WORDS, HIGHEST, LOCAL_FILTER, POOL_COUNT, POOLS } from './softwires.ts';
@@ -30,9 +32,10 @@ import {
   DROP_SOURCE_MISMATCH,
   DROP_UNBOUND_SOURCE,
   DROP_WRONG_AFTR,
+  HAIRPINNED,
 } from './verdict.ts';
 
-const { ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_LOCAL, SOFTWIRE_MASK, SOFTWIRE_SHIFT } = layout;
+const { FROM_GATEWAY, ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_LOCAL, SOFTWIRE_MASK, SOFTWIRE_SHIFT } = layout;
 
 /** What the module exports; what each is for stands there. */
 interface Exports {
@@ -49,8 +52,18 @@ interface Exports {
     byLocalWords: number,
     localFilter: number,
   ): void;
-  setJunk(admissions: number, counting: number): void;
+  setAdmissions(admissions: number): void;
+  setRowCounters(
+    counting: number,
+    low: number,
+    high: number,
+    refused: number,
+    isAlone: boolean,
+    gatewayHeads: number,
+    gatewayShift: number,
+  ): void;
   setVerdicts(
+    hairpinned: number,
     noBinding: number,
     noInstance: number,
     outsideServedPrefix: number,
@@ -60,6 +73,9 @@ interface Exports {
   ): void;
   forward(from: number, count: number, outputs: number, isTrusted: boolean, junkMs: number): number;
   count(from: number, to: number): void;
+  addTraffic(row: number, direction: number, packets: number, octets: number): void;
+  addRefused(row: number, packets: number, octets: number): void;
+  noteRefused(tenths: number): void;
   writeHeader(place: number, len: number, options: number, softwire: number, row: number): void;
   labelOf(place: number, len: number): number;
 }
@@ -136,9 +152,10 @@ export class FastPath {
       LOCAL_FILTER,
     ].map((word) => softwiresAt + word * 4);
     this.#exports.setSoftwires(highest, poolCount, pools, byLocal, BY_LOCAL_WORDS, filter);
-    const counting = statistics ? this.#placeOf(statistics.counters.counting) : 0;
-    this.#exports.setJunk(this.#placeOf(admissions) + worker * ADMISSIONS_OCTETS, counting);
+    this.#exports.setAdmissions(this.#placeOf(admissions) + worker * ADMISSIONS_OCTETS);
+    if (statistics) this.#setRowCounters(statistics);
     this.#exports.setVerdicts(
+      HAIRPINNED,
       DROP_NO_BINDING,
       DROP_NO_INSTANCE,
       DROP_OUTSIDE_SERVED_PREFIX,
@@ -146,6 +163,13 @@ export class FastPath {
       DROP_SOURCE_MISMATCH,
       DROP_WRONG_AFTR,
     );
+  }
+
+  #setRowCounters({ counters, gateways }: RowStatisticsMemory): void {
+    const { counting, low, high, refused, workers } = counters;
+    const places = [counting, low, high, refused, gateways].map((area) => this.#placeOf(area));
+    const [countingAt = 0, lowAt = 0, highAt = 0, refusedAt = 0, headsAt = 0] = places;
+    this.#exports.setRowCounters(countingAt, lowAt, highAt, refusedAt, workers === 1, headsAt, HEAD_SHIFT);
   }
 
   /** Tells the module where a batch lies, if it is another one than before. @throws RangeError when it lies in other memory */
@@ -175,11 +199,29 @@ export class FastPath {
     return answer & PLACE_MASK;
   }
 
-  /** Counts each packet of a batch, and those of earlier batches that ended in it, by its instance, side and verdict. */
+  /**
+   * Counts each packet of a batch, and those of earlier batches that ended in it, by its instance, side and verdict; and for its row,
+   * where these are counted.
+   */
   count(batch: Batch): void {
     this.enter(batch);
     this.#exports.count(0, batch.count);
     if (batch.late > 0) this.#exports.count(batch.capacity, batch.capacity + batch.late);
+  }
+
+  /** Counts for a row what went to its gateway, or came from it. */
+  addTraffic(row: number, direction: 'to' | 'from', packets: number, octets: number): void {
+    this.#exports.addTraffic(row, direction === 'to' ? 0 : FROM_GATEWAY * 4, packets, octets);
+  }
+
+  /** Counts what the gateway that a row stands for has sent that was refused; nothing for row 0. */
+  addRefused(row: number, packets: number, octets: number): void {
+    this.#exports.addRefused(row, packets, octets);
+  }
+
+  /** Finds whose the packets are that were refused since the last call, and notes the inner source and the moment of each. */
+  noteRefused(tenths: number): void {
+    this.#exports.noteRefused(tenths);
   }
 
   /** Writes the outer header before the IPv4 packet of `len` octets at `at`, `options` octets before it, to the far end of `row`. */

@@ -108,3 +108,14 @@ export const POOL_WORDS = 3;
 export const ADMISSION_SLOTS = 256;
 export const ADMISSION_SHIFT = 24;
 export const ADMISSION_MS = 32;
+
+/** Counters of rows, in words (row-counters.ts): of each half, by row and direction, packets and octets. */
+export const TRAFFIC_WORDS = 4;
+export const TRAFFIC_SHIFT = 2;
+export const FROM_GATEWAY = 2;
+/** Refused packets of a gateway, by the row that stands for it. */
+export const REFUSED_WORDS = 8;
+export const REFUSED_SHIFT = 3;
+export const REFUSED_OCTETS = 2;
+export const REFUSED_SOURCE = 4;
+export const REFUSED_TIME = 5;

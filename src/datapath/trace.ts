@@ -49,7 +49,7 @@ export function tracePacket(
   batch.buf.set(octets, from);
   batch.lengths[0] = octets.length;
   batch.count = 1;
-  new Engine(withoutEffect(memory, allocate), 1, 0).process(batch);
+  new Engine(withoutEffect(memory, allocate), 0).process(batch);
   const { end, reason } = endOf(batch.verdicts[0] ?? 0);
   const isSomebodys = reason === undefined || !NOBODYS.includes(reason);
   const instance = isSomebodys ? nameOf(batch.instances[0] ?? 0) : undefined;

@@ -10,7 +10,6 @@ import { planInstances } from '../../src/datapath/configuration.ts';
 import { Engine } from '../../src/datapath/engine.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
-import { RowCounters } from '../../src/datapath/row-counters.ts';
 import type { WantedRow } from '../../src/datapath/table.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
@@ -47,7 +46,6 @@ export class EngineBench {
   readonly #forwarding: Forwarding;
   readonly #batch: Batch;
   readonly #engine: Engine;
-  readonly #rowCounters: RowCounters;
   readonly #baseline = loadBaseline();
   readonly #forwarder: Forwarder;
   /** Which bindings the packets belong to, and their addresses, so that filling costs little. */
@@ -63,10 +61,8 @@ export class EngineBench {
     this.#forwarding = new Forwarding('aftr', 1, bindings, pages);
     this.#batch = new Batch(BATCH, STRIDE, 0, this.#forwarding.allocate);
     const { engine } = this.#forwarding.memory;
-    this.#engine = new Engine(engine, BATCH, 0);
-    const { statistics, table, softwires, ownAddresses, seed } = engine;
-    if (!statistics) throw new Error('bench: an AFTR has statistics');
-    this.#rowCounters = new RowCounters(statistics.counters, table.rows);
+    this.#engine = new Engine(engine, 0);
+    const { table, softwires, ownAddresses, seed } = engine;
     const tables = { ...table, softwires, own: ownAddresses };
     this.#forwarder = this.#baseline.forwarder(tables, this.#batch, seed);
     this.#pick(shape);
@@ -118,7 +114,6 @@ export class EngineBench {
       batch.nowMs = this.#nowMs;
       const before = performance.now();
       this.#engine.process(batch);
-      this.#rowCounters.countBatch(batch);
       this.#engine.count(batch);
       spent += performance.now() - before;
       // Slot 0 is always good.

@@ -17,6 +17,8 @@ import { ownFilter } from './places.ts';
 /** Octets of the headers without options. */
 export const OUTER_LEN: u32 = 40;
 export const IPV4_LEN: u32 = 20;
+/** The source in an IPv6 header. */
+export const OUTER_SOURCE: usize = 8;
 /** Addresses in an IPv4 header. */
 export const SOURCE: usize = 12;
 export const DESTINATION: usize = 16;

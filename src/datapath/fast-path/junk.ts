@@ -9,11 +9,8 @@
 import {
   AT,
   INSTANCES,
-  KEYS,
   LENGTHS,
   OTHER_ROWS,
-  REFUSED,
-  REFUSED_COUNT,
   ROWS,
   SIDES,
   SOFTWIRES,
@@ -46,6 +43,7 @@ import {
   MOST,
   NEXT_HEADER_IPV4,
   OUTER_LEN,
+  OUTER_SOURCE,
   SOURCE,
   sumOf,
   swap,
@@ -54,7 +52,6 @@ import {
 import { hasRow, hasShared } from './look-up.ts';
 import {
   admissions,
-  counting,
   entries,
   flowKey,
   isGatewayRole,
@@ -67,10 +64,10 @@ import {
   unboundSource,
   wrongAftr,
 } from './places.ts';
+import { refuse } from './row-counts.ts';
 import { firstInstance, hasLocal, isLocal, poolSoftwire, softwireAt, templateOf } from './softwires.ts';
 
-/** Places in an IPv6 header. */
-const OUTER_SOURCE: usize = 8;
+/** In an IPv6 header. */
 const OUTER_DESTINATION: usize = 24;
 /** The other end that a gateway's softwire has. */
 const SOFTWIRE_REMOTE: usize = 24;
@@ -151,7 +148,7 @@ export function dropFromIpv6(from: usize, end: usize): usize {
     if (lastSoftwire === 0) break;
     const template = templateOf(lastSoftwire);
     const far = isGatewayRole ? template + SOFTWIRE_REMOTE : tableRows + (row << (ROW_SHIFT + 2));
-    const isFromFar = !v128.any_true(v128.xor(v128.load(outer, 8), v128.load(far)));
+    const isFromFar = !v128.any_true(v128.xor(v128.load(outer, OUTER_SOURCE), v128.load(far)));
     if (row !== 0 && isFromFar) break;
     if (row === 0 && hasShared && !isGatewayRole && hasRow(source) && !hasPlainPort(inner, len)) break;
     const hash = hashOf(outer + OUTER_SOURCE);
@@ -244,15 +241,6 @@ function admits(hash: u32): bool {
   store<f64>(slot, nowMs);
   isAdmitted = true;
   return true;
-}
-
-/** That its inner source is not bound to it, where it is counted whose packets are refused. */
-function refuse(e: usize, instance: u32, hash: u32): void {
-  if (load<u32>(counting + (instance << 2), 4) === 0) return;
-  const count = load<u32>(entries, REFUSED_COUNT);
-  store<u32>(entries + (count << 2), <u32>(e - entries) >> 2, REFUSED);
-  store<u32>(e, hash, KEYS);
-  store<u32>(entries, count + 1, REFUSED_COUNT);
 }
 
 /** That an error is suppressed. */

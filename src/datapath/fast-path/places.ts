@@ -3,6 +3,7 @@
  * no part of the memory, so nothing that packets make the module write can change it.
  */
 
+import { AT } from '../batch-layout.ts';
 import { FLAG_DENY_ICMPV4, FLAG_ENCAPSULATION_LIMIT, FLAG_MSS_CLAMP } from '../layout.ts';
 import { DESTINATION, OUTER_LEN, SOURCE } from './headers.ts';
 
@@ -49,10 +50,21 @@ export let cells: usize = 0;
 export let sideOctets: u32 = 0;
 /** Of the worker: when junk of each slot of sources was looked at in full. */
 export let admissions: usize = 0;
-/** Which instances have rows that are counted; 0 where none ever is. */
+/**
+ * Counters of rows (row-counters.ts): which instances have some that are counted, 0 where none ever has; the two halves of counts; refused
+ * packets; and whether this worker alone writes them. Chains of the rows of gateways (gateway-index.ts), and how far a hash is shifted
+ * to name one.
+ */
 export let counting: usize = 0;
+export let low: usize = 0;
+export let high: usize = 0;
+export let refused: usize = 0;
+export let isAlone: bool = false;
+export let gatewayHeads: usize = 0;
+export let gatewayShift: u32 = 0;
 
-/** Verdicts of junk. */
+/** The last verdict of what is sent; then those of junk. */
+export let hairpinned: u32 = 0;
 export let noBinding: u32 = 0;
 export let noInstance: u32 = 0;
 export let outsideServedPrefix: u32 = 0;
@@ -90,12 +102,30 @@ export function setSoftwires(
   localFilter = localFilterAt;
 }
 
-export function setJunk(admissionsAt: usize, countingAt: usize): void {
+export function setAdmissions(admissionsAt: usize): void {
   admissions = admissionsAt;
+}
+
+export function setRowCounters(
+  countingAt: usize,
+  lowAt: usize,
+  highAt: usize,
+  refusedAt: usize,
+  isOneWorker: bool,
+  gatewayHeadsAt: usize,
+  gatewayHeadsShift: u32,
+): void {
   counting = countingAt;
+  low = lowAt;
+  high = highAt;
+  refused = refusedAt;
+  isAlone = isOneWorker;
+  gatewayHeads = gatewayHeadsAt;
+  gatewayShift = gatewayHeadsShift;
 }
 
 export function setVerdicts(
+  turned: u32,
   binding: u32,
   instance: u32,
   servedPrefix: u32,
@@ -103,6 +133,7 @@ export function setVerdicts(
   mismatch: u32,
   aftr: u32,
 ): void {
+  hairpinned = turned;
   noBinding = binding;
   noInstance = instance;
   outsideServedPrefix = servedPrefix;
@@ -137,4 +168,9 @@ export function setBatch(slabAt: usize, entriesAt: usize, outputsAt: usize): voi
   slab = slabAt;
   entries = entriesAt;
   outputs = outputsAt;
+}
+
+/** Where the packet of an entry lies. */
+export function packetAt(e: usize): usize {
+  return slab + load<u32>(e, AT);
 }
