@@ -1,7 +1,8 @@
 /**
  * Where the arrays of a batch lie, for TypeScript and for the fast path: distances that its compiler knows cost nothing.
  *
- *     entries, from their beginning   an array of 32-bit words for each name, one word a packet
+ *     entries, from their beginning   an array of 32-bit words for each name, one word a packet; then, from NOTES on, how many words of
+ *                                     REFUSED and of SUPPRESSED are filled
  *     outputs, from their beginning   OUTPUT_WORDS words an output; then, from OWNERS on, a word an output
  */
 
@@ -21,7 +22,16 @@ export const OTHER_ROWS = 6 * ARRAY;
 export const KEYS = 7 * ARRAY;
 export const OTHER_KEYS = 8 * ARRAY;
 export const SOFTWIRES = 9 * ARRAY;
-export const ENTRIES_OCTETS = 10 * ARRAY;
+export const VIOLATORS = 10 * ARRAY;
+/** What is noted of junk: numbers of packets that are refused, each with the hash of its outer source in KEYS. */
+export const REFUSED = 11 * ARRAY;
+/** And of errors that are suppressed, as many as are of one instance and side after the other: its instance, its side, their number. */
+export const SUPPRESSED = 12 * ARRAY;
+export const SUPPRESSED_WORDS = 3;
+export const NOTES = 12 * ARRAY + SUPPRESSED_WORDS * ARRAY;
+export const REFUSED_COUNT = NOTES;
+export const SUPPRESSED_COUNT = NOTES + 4;
+export const ENTRIES_OCTETS = NOTES + 64;
 
 /** The verdict of what the fast path sends. */
 export const FORWARDED = 0;

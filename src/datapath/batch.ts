@@ -103,7 +103,7 @@ export class Batch {
     this.rows = array(layout.ROWS);
     this.otherRows = array(layout.OTHER_ROWS);
     this.softwires = array(layout.SOFTWIRES);
-    this.violators = new Int32Array(places);
+    this.violators = array(layout.VIOLATORS);
     this.inners = new Int32Array(places);
     const outputs = capacity + layout.SPARE_OUTPUTS;
     const sent = allocate(layout.OUTPUTS_OCTETS);

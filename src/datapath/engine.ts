@@ -5,7 +5,7 @@
  *      overlap (one pass over a million bindings costs 196 ns a packet, stages 54 to 64 ns)
  *   2. a plain good packet takes the fast path: header checks, source check, outer header on or off
  *   3. anything else takes the slow path (slow-path.ts), which decides by the same rules from the beginning
- *   4. when too much junk takes it (slow-budget.ts), what is plainly junk is dropped without it (junk.ts)
+ *   4. when too much junk takes it (slow-budget.ts), what is plainly junk is dropped on the fast path (fast-path/junk.ts)
  *
  * Both roles are one: a table row names the IPv6 address of the other end and the softwire to it. They differ in which
  * IPv4 address is looked up:
@@ -36,11 +36,12 @@ import { Junk } from './junk.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { PathMtus } from './path-mtus.ts';
 import { Replies } from './replies.ts';
+import { RowCounters } from './row-counters.ts';
 import type { RowStatisticsMemory } from './row-statistics.ts';
+import { SettledRows } from './settled-rows.ts';
 import { SlowBudget } from './slow-budget.ts';
 import { SlowPath } from './slow-path.ts';
 import { Softwires } from './softwires.ts';
-import { ofPacket } from './source-hash.ts';
 import { SourceRefusals } from './source-refusals.ts';
 import type { TableMemory } from './table.ts';
 import { TableReader } from './table.ts';
@@ -61,6 +62,8 @@ export interface EngineMemory {
   readonly softwires: Int32Array;
   readonly ownAddresses: Int32Array;
   readonly counters: Int32Array;
+  /** Of each worker (slow-budget.ts). */
+  readonly admissions: Int32Array;
   readonly events: SharedArrayBuffer;
   readonly workers: number;
   readonly icmpBudget: SharedArrayBuffer;
@@ -83,8 +86,9 @@ export class Engine {
   readonly #encapsulation: Encapsulation;
   readonly #slowPath: SlowPath;
   readonly #junk: Junk;
+  /** At an AFTR. */
+  readonly #settledRows: SettledRows | undefined;
   readonly #slowBudget = new SlowBudget();
-  readonly #seed: number;
   readonly #own: OwnAddresses;
   /** For the worker: what goes between workers, and when time is over. */
   readonly fragments: Fragments;
@@ -92,8 +96,8 @@ export class Engine {
   readonly #counters: Counters;
   readonly #worker: number;
 
-  /** For batches of up to `capacity` packets, in worker number `worker`. */
-  constructor(memory: EngineMemory, capacity: number, worker: number) {
+  /** In worker number `worker`. */
+  constructor(memory: EngineMemory, worker: number) {
     this.#table = new TableReader(memory.table);
     this.#softwires = new Softwires(memory.softwires);
     this.#counters = new Counters(memory.workers, memory.counters);
@@ -105,7 +109,6 @@ export class Engine {
     this.#fastPath = new FastPath(memory, worker, {
       table: this.#table,
       softwires: this.#softwires,
-      own: this.#own,
       pathMtus: this.#pathMtus,
     });
     this.#encapsulation = new Encapsulation(this.#softwires, this.#fastPath, this.#pathMtus, identifications);
@@ -113,7 +116,7 @@ export class Engine {
     const gateways = gatewaysOf(memory, this.#table);
     const errors = new Icmpv6Errors(this.#softwires, budget, gateways);
     this.fragments = new Fragments(memory.fragments, this.#softwires, errors, worker, gateways);
-    const violations = new Violations(memory.statistics, this.#table.rows, capacity);
+    const violations = new Violations(memory.statistics, this.#table.rows);
     const refusals = new GatewayRefusals({
       softwires: this.#softwires,
       errors,
@@ -122,12 +125,9 @@ export class Engine {
       worker,
     });
     const replies = new Replies(memory.role, this.#table, this.#softwires, this.#encapsulation, budget, this.#own);
-    this.#seed = seed;
-    this.#junk = new Junk(memory.role, this.#table, this.#softwires, this.#own, {
-      violations,
-      replies,
-      budget,
-    });
+    const rowCounters = memory.statistics && new RowCounters(memory.statistics.counters);
+    this.#settledRows = rowCounters && new SettledRows(rowCounters, this.#fastPath, this.#table.rows);
+    this.#junk = new Junk(this.#fastPath, budget, rowCounters);
     this.#slowPath = this.#newSlowPath(memory, worker, replies, errors, refusals, gateways);
   }
 
@@ -161,10 +161,7 @@ export class Engine {
     this.#slowBudget.refill(batch.nowMs);
     this.fragments.expire(batch);
     this.#fastPath.lookUp(batch);
-    this.#junk.hasShared = this.#fastPath.hasShared;
-    for (let k = this.#fastPath.forward(batch, 0); k < batch.count; k = this.#fastPath.forward(batch, k + 1)) {
-      this.#decide(batch, k);
-    }
+    for (let k = this.#forward(batch, 0); k < batch.count; k = this.#forward(batch, k + 1)) this.#decide(batch, k);
     this.#junk.settle(batch);
     this.#slowPath.decideLate(batch);
   }
@@ -172,17 +169,17 @@ export class Engine {
   /** Counts how each packet of a batch ended, when its outputs are sent; then what it settled is forgotten. */
   count(batch: Batch): void {
     this.#fastPath.count(batch);
+    this.#settledRows?.count(batch);
     this.#counters.settle(this.#worker, batch);
+  }
+
+  #forward(batch: Batch, from: number): number {
+    return this.#fastPath.forward(batch, from, !this.#slowBudget.isPlenty);
   }
 
   #decide(batch: Batch, k: number): void {
     batch.complete(k);
-    if (!this.#slowBudget.isPlenty) {
-      const hash = ofPacket(batch, k, this.#seed);
-      const isAdmitted = this.#slowBudget.admits(hash, batch.nowMs);
-      if (!isAdmitted && this.#junk.drop(batch, k, batch.softwires[k] ?? 0, hash)) return;
-    }
-    this.#junk.noteAll(batch);
+    this.#junk.noteViolations(batch);
     this.#slowPath.decide(batch, k);
     this.#slowBudget.charge(batch.verdicts[k] ?? 0);
   }

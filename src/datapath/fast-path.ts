@@ -4,7 +4,7 @@
  * costs nothing but itself.
  *
  *   1. `lookUp` finds side, rows and softwire of every packet
- *   2. `forward` goes on until a packet is something else, which it leaves as it was
+ *   2. `forward` goes on until a packet is something else, which it leaves as it was; in a flood of junk it drops that as well
  */
 
 import { readFileSync } from 'node:fs';
@@ -13,17 +13,29 @@ import type { Batch } from './batch.ts';
 import { LANE_HEADER_OCTETS, LANE_WORDS, SIDE_OCTETS } from './counters.ts';
 import { decapsulatedEcn, ECN_DROP } from './ecn.ts';
 import type { EngineMemory } from './engine.ts';
+import { HEAD_SHIFT } from './gateway-index.ts';
+import { OUTER_LEN, OUTER_WORDS } from './header-words.ts';
 import * as layout from './layout.ts';
 import { sameFourWords } from './memory.ts';
-import { ANY_OWN, NO_HOSTS, type OwnAddresses, touchesOwn } from './own-addresses.ts';
 import type { PathMtus } from './path-mtus.ts';
-import { OUTER_LEN, OUTER_WORDS } from './plain.ts';
 import { portSetRow } from './port-sets.ts';
 import { plainPort } from './ports.ts';
+import type { RowStatisticsMemory } from './row-statistics.ts';
+import { ADMISSIONS_OCTETS } from './slow-budget.ts';
 import type { Softwires } from './softwires.ts';
+import { BY_LOCAL, BY_LOCAL_WORDS, HIGHEST, LOCAL_FILTER, POOL_COUNT, POOLS } from './softwires.ts';
 import type { TableReader } from './table.ts';
+import {
+  DROP_NO_BINDING,
+  DROP_NO_INSTANCE,
+  DROP_OUTSIDE_SERVED_PREFIX,
+  DROP_SOURCE_MISMATCH,
+  DROP_UNBOUND_SOURCE,
+  DROP_WRONG_AFTR,
+  HAIRPINNED,
+} from './verdict.ts';
 
-const { ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_LOCAL, SOFTWIRE_MASK, SOFTWIRE_SHIFT } = layout;
+const { FROM_GATEWAY, ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_LOCAL, SOFTWIRE_MASK, SOFTWIRE_SHIFT } = layout;
 
 /** What the module exports; what each is for stands there. */
 interface Exports {
@@ -32,8 +44,38 @@ interface Exports {
   setCounters(sequence: number, cells: number, sideOctets: number): void;
   setBatch(slab: number, entries: number, outputs: number): void;
   lookUp(count: number): number;
-  forward(from: number, count: number, outputs: number, isTrusted: boolean): number;
+  setSoftwires(
+    highest: number,
+    poolCount: number,
+    pools: number,
+    byLocal: number,
+    byLocalWords: number,
+    localFilter: number,
+  ): void;
+  setAdmissions(admissions: number): void;
+  setRowCounters(
+    counting: number,
+    low: number,
+    high: number,
+    refused: number,
+    isAlone: boolean,
+    gatewayHeads: number,
+    gatewayShift: number,
+  ): void;
+  setVerdicts(
+    hairpinned: number,
+    noBinding: number,
+    noInstance: number,
+    outsideServedPrefix: number,
+    unboundSource: number,
+    sourceMismatch: number,
+    wrongAftr: number,
+  ): void;
+  forward(from: number, count: number, outputs: number, isTrusted: boolean, junkMs: number): number;
   count(from: number, to: number): void;
+  addTraffic(row: number, direction: number, packets: number, octets: number): void;
+  addRefused(row: number, packets: number, octets: number): void;
+  noteRefused(tenths: number): void;
   writeHeader(place: number, len: number, options: number, softwire: number, row: number): void;
   labelOf(place: number, len: number): number;
 }
@@ -51,6 +93,8 @@ declare const WebAssembly: {
 const PLACE_MASK = 0x7fff;
 const DOUBT = 0x8000;
 const OUTPUTS_SHIFT = 16;
+/** Stands for the moment where junk is not dropped. */
+const KEEPS_JUNK = -1;
 /** Word of the destination in an IPv6 header. */
 const OUTER_DESTINATION = 6;
 
@@ -72,13 +116,10 @@ function loadModule(): object {
 export interface FastPathParts {
   readonly table: TableReader;
   readonly softwires: Softwires;
-  readonly own: OwnAddresses;
   readonly pathMtus: PathMtus;
 }
 
 export class FastPath {
-  /** Whether a packet of the batch goes to or comes from a shared address. */
-  hasShared = false;
   readonly #isGateway: boolean;
   readonly #memory: WasmMemory;
   readonly #exports: Exports;
@@ -98,6 +139,37 @@ export class FastPath {
     const lane = this.#placeOf(counters) + worker * LANE_WORDS * 4;
     this.#exports.setCounters(lane, lane + LANE_HEADER_OCTETS, SIDE_OCTETS);
     this.#exports.setRole(this.#isGateway, seed, leavingEcn(0), leavingEcn(2));
+    this.#setJunk(engine, worker, softwiresAt);
+  }
+
+  /** Tells the module what it judges junk by. */
+  #setJunk({ admissions, statistics }: EngineMemory, worker: number, softwiresAt: number): void {
+    const [highest = 0, poolCount = 0, pools = 0, byLocal = 0, filter = 0] = [
+      HIGHEST,
+      POOL_COUNT,
+      POOLS,
+      BY_LOCAL,
+      LOCAL_FILTER,
+    ].map((word) => softwiresAt + word * 4);
+    this.#exports.setSoftwires(highest, poolCount, pools, byLocal, BY_LOCAL_WORDS, filter);
+    this.#exports.setAdmissions(this.#placeOf(admissions) + worker * ADMISSIONS_OCTETS);
+    if (statistics) this.#setRowCounters(statistics);
+    this.#exports.setVerdicts(
+      HAIRPINNED,
+      DROP_NO_BINDING,
+      DROP_NO_INSTANCE,
+      DROP_OUTSIDE_SERVED_PREFIX,
+      DROP_UNBOUND_SOURCE,
+      DROP_SOURCE_MISMATCH,
+      DROP_WRONG_AFTR,
+    );
+  }
+
+  #setRowCounters({ counters, gateways }: RowStatisticsMemory): void {
+    const { counting, low, high, refused, workers } = counters;
+    const places = [counting, low, high, refused, gateways].map((area) => this.#placeOf(area));
+    const [countingAt = 0, lowAt = 0, highAt = 0, refusedAt = 0, headsAt = 0] = places;
+    this.#exports.setRowCounters(countingAt, lowAt, highAt, refusedAt, workers === 1, headsAt, HEAD_SHIFT);
   }
 
   /** Tells the module where a batch lies, if it is another one than before. @throws RangeError when it lies in other memory */
@@ -112,26 +184,44 @@ export class FastPath {
 
   /** Leaves the side, the rows and the softwire of every packet. */
   lookUp(batch: Batch): void {
-    this.hasShared = this.#exports.lookUp(batch.count) < 0;
-    if (this.hasShared) this.#choosePortSets(batch);
+    if (this.#exports.lookUp(batch.count) < 0) this.#choosePortSets(batch);
     if (this.#isGateway && this.#parts.table.rows[ROW_OTHER] !== 0) this.#chooseGateways(batch);
   }
 
-  /** Forwards packets from number `from` on; the first that is not plain and good, or behind the last. */
-  forward(batch: Batch, from: number): number {
-    let answer = this.#exports.forward(from, batch.count, batch.outputs, false);
-    while ((answer & DOUBT) !== 0 && this.#isGood(batch, answer & PLACE_MASK)) {
-      answer = this.#exports.forward(answer & PLACE_MASK, batch.count, answer >>> OUTPUTS_SHIFT, true);
+  /** Forwards packets from number `from` on, and may drop junk; the first that is neither, or behind the last. */
+  forward(batch: Batch, from: number, dropsJunk: boolean): number {
+    const junkMs = dropsJunk ? batch.nowMs : KEEPS_JUNK;
+    let answer = this.#exports.forward(from, batch.count, batch.outputs, false, junkMs);
+    while ((answer & DOUBT) !== 0 && this.#fits(batch, answer & PLACE_MASK)) {
+      answer = this.#exports.forward(answer & PLACE_MASK, batch.count, answer >>> OUTPUTS_SHIFT, true, junkMs);
     }
     batch.outputs = answer >>> OUTPUTS_SHIFT;
     return answer & PLACE_MASK;
   }
 
-  /** Counts each packet of a batch, and those of earlier batches that ended in it, by its instance, side and verdict. */
+  /**
+   * Counts each packet of a batch, and those of earlier batches that ended in it, by its instance, side and verdict; and for its row,
+   * where these are counted.
+   */
   count(batch: Batch): void {
     this.enter(batch);
     this.#exports.count(0, batch.count);
     if (batch.late > 0) this.#exports.count(batch.capacity, batch.capacity + batch.late);
+  }
+
+  /** Counts for a row what went to its gateway, or came from it. */
+  addTraffic(row: number, direction: 'to' | 'from', packets: number, octets: number): void {
+    this.#exports.addTraffic(row, direction === 'to' ? 0 : FROM_GATEWAY * 4, packets, octets);
+  }
+
+  /** Counts what the gateway that a row stands for has sent that was refused; nothing for row 0. */
+  addRefused(row: number, packets: number, octets: number): void {
+    this.#exports.addRefused(row, packets, octets);
+  }
+
+  /** Finds whose the packets are that were refused since the last call, and notes the inner source and the moment of each. */
+  noteRefused(tenths: number): void {
+    this.#exports.noteRefused(tenths);
   }
 
   /** Writes the outer header before the IPv4 packet of `len` octets at `at`, `options` octets before it, to the far end of `row`. */
@@ -146,13 +236,9 @@ export class FastPath {
     return this.#exports.labelOf(at, len);
   }
 
-  /** Whether a plain packet in doubt is good: it is none of this device's, and fits its far end although not every one. */
-  #isGood({ words, at, lengths, sides, rows, softwires, nowMs }: Batch, k: number): boolean {
-    const { own, pathMtus } = this.#parts;
-    const w = (at[k] ?? 0) >> 2;
-    if (sides[k] !== 4) return !touchesOwn(own.words, words, w + OUTER_WORDS, ANY_OWN);
-    const isBig = (lengths[k] ?? 0) > pathMtus.payloadMtu(softwires[k] ?? 0, rows[k] ?? 0, nowMs);
-    return !isBig && !touchesOwn(own.words, words, w, NO_HOSTS);
+  /** Whether a plain packet from IPv4 fits its far end although not every one. */
+  #fits({ lengths, rows, softwires, nowMs }: Batch, k: number): boolean {
+    return (lengths[k] ?? 0) <= this.#parts.pathMtus.payloadMtu(softwires[k] ?? 0, rows[k] ?? 0, nowMs);
   }
 
   /** From rows of gateways that packets leave through to those of the gateways that packets came to, where these serve them. */

@@ -51,6 +51,7 @@ import { RowStatistics } from './row-statistics.ts';
 import { ServedPrefixes } from './served-prefixes.ts';
 import type { WantedSharedAddress } from './shared-addresses.ts';
 import { SharedAddresses } from './shared-addresses.ts';
+import { allocateAdmissions } from './slow-budget.ts';
 import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
 import { SourceRefusals } from './source-refusals.ts';
@@ -146,6 +147,7 @@ export class Forwarding {
         softwires: this.#softwires.words,
         ownAddresses: this.#own.words,
         counters: counters.words,
+        admissions: allocateAdmissions(workers, allocate),
         events: events.memory,
         workers,
         icmpBudget: this.#icmpBudget.memory,

@@ -26,6 +26,8 @@ import { sameFourWords } from './memory.ts';
 import { ofIpv6 } from './source-hash.ts';
 
 const HEAD_BITS = 20;
+/** What shifts a hash, which is mixed with its instance, to the number of a chain. */
+export const HEAD_SHIFT = 32 - HEAD_BITS;
 
 export class GatewayIndex {
   readonly memory: Int32Array;
@@ -47,18 +49,6 @@ export class GatewayIndex {
   /** Worker: the row that stands for the gateway at the four words at `w` of a packet; 0 when the instance has none. */
   find(instance: number, packet: Int32Array, w: number): number {
     return this.#first(this.#head(instance, packet, w), instance, packet, w);
-  }
-
-  /** Worker: the row that the chain begins with that `find` would walk, 0 when it is empty; `hash` is of the address and the seed. */
-  head(instance: number, hash: number): number {
-    return this.#heads[headOf(instance, hash)] ?? 0;
-  }
-
-  /** Worker: what `find` answers, walking from the row that `head` gave. */
-  search(from: number, instance: number, packet: Int32Array, w: number): number {
-    let row = from;
-    while (row !== 0 && !this.#leadsTo(row, instance, packet, w)) row = this.#next(row);
-    return row;
   }
 
   /** Gateways of an instance. */
@@ -173,7 +163,9 @@ export class GatewayIndex {
   }
 
   #first(head: number, instance: number, words: Int32Array, w: number): number {
-    return this.search(this.#heads[head] ?? 0, instance, words, w);
+    let row = this.#heads[head] ?? 0;
+    while (row !== 0 && !this.#leadsTo(row, instance, words, w)) row = this.#next(row);
+    return row;
   }
 
   #leadsTo(row: number, instance: number, words: Int32Array, w: number): boolean {
@@ -186,5 +178,5 @@ export class GatewayIndex {
 }
 
 function headOf(instance: number, hash: number): number {
-  return Math.imul(hash ^ instance, 0x9e3779b1) >>> (32 - HEAD_BITS);
+  return Math.imul(hash ^ instance, 0x9e3779b1) >>> HEAD_SHIFT;
 }

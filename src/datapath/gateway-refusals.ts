@@ -4,9 +4,9 @@
  */
 
 import type { Batch } from './batch.ts';
+import { SOURCE_WORD } from './header-words.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import { SOURCE_REFUSED } from './icmpv6-errors.ts';
-import { SOURCE_WORD } from './plain.ts';
 import type { Softwires } from './softwires.ts';
 import type { ViolationLog } from './violation-log.ts';
 import type { Violations } from './violations.ts';

@@ -83,3 +83,39 @@ export const FLAG_OUTER_FRAGMENTATION = 1 << 8;
 export const FLAG_ENCAPSULATION_LIMIT = 1 << 9;
 /** TCP segment sizes are lowered. */
 export const FLAG_MSS_CLAMP = 1 << 10;
+
+/** Own addresses, in words: a filter, then a hash table with two words a place: the address (wire), its kinds (own-addresses.ts). */
+export const OWN_FILTER_WORDS = 1_024;
+export const OWN_PLACES = 16_384;
+export const OWN_HASH_FACTOR = 0x9e3779b1;
+/** Ten high bits of a hash name the word of the filter, the next five the bit in it: a shift counts modulo 32. */
+export const OWN_WORD_SHIFT = 22;
+export const OWN_BIT_SHIFT = 17;
+/** The high bits of a hash name the first place to look at. */
+export const OWN_PLACE_SHIFT = 18;
+export const OWN_INSTANCE = 1;
+export const OWN_BROADCAST = 2;
+export const OWN_HOST = 4;
+/** Kinds that the destination of a packet is asked for, and the source of one from the IPv4 side. */
+export const NO_HOSTS = OWN_INSTANCE | OWN_BROADCAST;
+/** Kinds that the inner source of a packet from a tunnel is asked for. */
+export const ANY_OWN = NO_HOSTS | OWN_HOST;
+
+/** Pools of softwires, in words: first address, last address, softwire; in their order. */
+export const POOL_WORDS = 3;
+
+/** Junk of which source is looked at in full (slow-budget.ts): doubles, when the last one of each slot was; the high bits of a hash name it. */
+export const ADMISSION_SLOTS = 256;
+export const ADMISSION_SHIFT = 24;
+export const ADMISSION_MS = 32;
+
+/** Counters of rows, in words (row-counters.ts): of each half, by row and direction, packets and octets. */
+export const TRAFFIC_WORDS = 4;
+export const TRAFFIC_SHIFT = 2;
+export const FROM_GATEWAY = 2;
+/** Refused packets of a gateway, by the row that stands for it. */
+export const REFUSED_WORDS = 8;
+export const REFUSED_SHIFT = 3;
+export const REFUSED_OCTETS = 2;
+export const REFUSED_SOURCE = 4;
+export const REFUSED_TIME = 5;

@@ -9,32 +9,23 @@
  * up exactly, so nothing else takes the slow path, however many addresses the device has.
  */
 
+import {
+  OWN_BIT_SHIFT,
+  OWN_BROADCAST,
+  OWN_FILTER_WORDS,
+  OWN_HASH_FACTOR,
+  OWN_HOST,
+  OWN_INSTANCE,
+  OWN_PLACE_SHIFT,
+  OWN_PLACES,
+  OWN_WORD_SHIFT,
+} from './layout.ts';
 import type { Allocate } from './memory.ts';
 import { swapWord } from './memory.ts';
-import * as plain from './plain.ts';
 
-// A constant of this file, because what is imported is looked at again at each access (see fast-path.ts).
-const { DESTINATION_WORD, SOURCE_WORD } = plain;
-
-const INSTANCE = 1;
-const BROADCAST = 2;
-const HOST = 4;
-/** Kinds that the destination of a packet is asked for, and the source of one from the IPv4 side. */
-export const NO_HOSTS = INSTANCE | BROADCAST;
-/** Kinds that the inner source of a packet from a tunnel is asked for. */
-export const ANY_OWN = INSTANCE | BROADCAST | HOST;
-
-const FILTER_WORDS = 1_024;
-const HASH_FACTOR = 0x9e3779b1;
-/** The ten high bits of a hash name the word, the next five the bit in it: a shift counts modulo 32. */
-const WORD_SHIFT = 22;
-const BIT_SHIFT = 17;
-/** Addresses of a kind beyond that are left out: no device has so many IPv4 subnets of its own. */
+/** Addresses of a kind beyond that are left out: no device has so many IPv4 subnets of its own. Places are twice as many as all. */
 const MOST = 4_096;
-/** Places are twice as many as addresses, and the high bits of a hash name the first one. */
-const PLACES = 16_384;
-const PLACE_SHIFT = 18;
-const WORDS = FILTER_WORDS + 2 * PLACES;
+const WORDS = OWN_FILTER_WORDS + 2 * OWN_PLACES;
 
 export class OwnAddresses {
   readonly words: Int32Array;
@@ -47,66 +38,50 @@ export class OwnAddresses {
   /** Replaces all addresses (unsigned numbers, none of them 0). Only while the workers are held. */
   set(instances: readonly number[], broadcasts: readonly number[], hosts: readonly number[]): void {
     const words = new Int32Array(WORDS);
-    for (const address of instances) add(words, address, INSTANCE);
-    for (const address of broadcasts.slice(0, MOST)) add(words, address, BROADCAST);
-    for (const address of hosts.slice(0, MOST)) add(words, address, HOST);
+    for (const address of instances) add(words, address, OWN_INSTANCE);
+    for (const address of broadcasts.slice(0, MOST)) add(words, address, OWN_BROADCAST);
+    for (const address of hosts.slice(0, MOST)) add(words, address, OWN_HOST);
     // In one piece: an address that stays is found at every moment.
     this.words.set(words);
   }
 
   /** Whether the address (unsigned) is the ipv4-address of an instance. */
   isInstance(address: number): boolean {
-    return (kindsOf(this.words, swapWord(address)) & INSTANCE) !== 0;
+    return (kindsOf(this.words, swapWord(address)) & OWN_INSTANCE) !== 0;
   }
 
   /** Whether the address (unsigned) is the broadcast address of a link of this device. */
   isBroadcast(address: number): boolean {
-    return (kindsOf(this.words, swapWord(address)) & BROADCAST) !== 0;
+    return (kindsOf(this.words, swapWord(address)) & OWN_BROADCAST) !== 0;
   }
 
   /** Whether the address (unsigned) is one that this device has on a link. */
   isHost(address: number): boolean {
-    return (kindsOf(this.words, swapWord(address)) & HOST) !== 0;
+    return (kindsOf(this.words, swapWord(address)) & OWN_HOST) !== 0;
   }
-}
-
-/**
- * Whether the source of the IPv4 packet at word `w` of `packet` is of one of `sourceKinds` in the words `own` of
- * OwnAddresses, or its destination one of NO_HOSTS.
- */
-export function touchesOwn(own: Int32Array, packet: Int32Array, w: number, sourceKinds: number): boolean {
-  const source = Math.imul(packet[w + SOURCE_WORD] ?? 0, HASH_FACTOR);
-  const destination = Math.imul(packet[w + DESTINATION_WORD] ?? 0, HASH_FACTOR);
-  const bySource = (own[source >>> WORD_SHIFT] ?? 0) >>> (source >>> BIT_SHIFT);
-  const byDestination = (own[destination >>> WORD_SHIFT] ?? 0) >>> (destination >>> BIT_SHIFT);
-  return ((bySource | byDestination) & 1) !== 0 && isOwn(own, packet, w, sourceKinds);
-}
-
-function isOwn(own: Int32Array, packet: Int32Array, w: number, sourceKinds: number): boolean {
-  const bySource = kindsOf(own, packet[w + SOURCE_WORD] ?? 0) & sourceKinds;
-  return (bySource | (kindsOf(own, packet[w + DESTINATION_WORD] ?? 0) & NO_HOSTS)) !== 0;
 }
 
 /** The kinds of an address (word of a packet); 0 when it is none of these. */
 function kindsOf(own: Int32Array, word: number): number {
-  const hash = Math.imul(word, HASH_FACTOR);
-  if ((((own[hash >>> WORD_SHIFT] ?? 0) >>> (hash >>> BIT_SHIFT)) & 1) === 0) return 0;
+  const hash = Math.imul(word, OWN_HASH_FACTOR);
+  if ((((own[hash >>> OWN_WORD_SHIFT] ?? 0) >>> (hash >>> OWN_BIT_SHIFT)) & 1) === 0) return 0;
   return own[placeOf(own, word, hash) + 1] ?? 0;
 }
 
 function add(own: Int32Array, address: number, kind: number): void {
   const word = swapWord(address);
-  const hash = Math.imul(word, HASH_FACTOR);
+  const hash = Math.imul(word, OWN_HASH_FACTOR);
   const place = placeOf(own, word, hash);
   own[place] = word;
   own[place + 1] = (own[place + 1] ?? 0) | kind;
-  const filter = hash >>> WORD_SHIFT;
-  own[filter] = (own[filter] ?? 0) | (1 << (hash >>> BIT_SHIFT));
+  const filter = hash >>> OWN_WORD_SHIFT;
+  own[filter] = (own[filter] ?? 0) | (1 << (hash >>> OWN_BIT_SHIFT));
 }
 
 /** The word of the place of an address, or of the free one where it would be: 0 marks one, and is nobody's address. */
 function placeOf(own: Int32Array, word: number, hash: number): number {
-  let place = hash >>> PLACE_SHIFT;
-  while (own[FILTER_WORDS + 2 * place] !== word && own[FILTER_WORDS + 2 * place] !== 0) place = (place + 1) % PLACES;
-  return FILTER_WORDS + 2 * place;
+  let place = hash >>> OWN_PLACE_SHIFT;
+  while (own[OWN_FILTER_WORDS + 2 * place] !== word && own[OWN_FILTER_WORDS + 2 * place] !== 0)
+    place = (place + 1) % OWN_PLACES;
+  return OWN_FILTER_WORDS + 2 * place;
 }

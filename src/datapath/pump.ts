@@ -12,7 +12,6 @@ import type { ForwardingMemory } from './forwarding.ts';
 import { NO_WAKE } from './fragment-ring.ts';
 import type { PacketDevice, WaitResult } from './packet-device.ts';
 import { TIMEOUT } from './packet-device.ts';
-import { RowCounters } from './row-counters.ts';
 import { DROP_WRITE_FAILED, FIRST_DROP } from './verdict.ts';
 import { Watch } from './watch.ts';
 
@@ -20,8 +19,6 @@ export class Pump {
   readonly #device: PacketDevice;
   readonly #worker: number;
   readonly #engine: Engine;
-  /** At an AFTR. */
-  readonly #rowCounters: RowCounters | undefined;
   readonly #epochs: Epochs;
   readonly #watch: Watch;
   /** Of the table. */
@@ -32,10 +29,8 @@ export class Pump {
   constructor(device: PacketDevice, memory: ForwardingMemory, worker: number, wake: (descriptor: number) => void) {
     this.#device = device;
     this.#worker = worker;
-    this.#engine = new Engine(memory.engine, device.batch.capacity, worker);
-    const { statistics, table } = memory.engine;
-    this.#rows = table.rows;
-    this.#rowCounters = statistics && new RowCounters(statistics.counters, this.#rows);
+    this.#engine = new Engine(memory.engine, worker);
+    this.#rows = memory.engine.table.rows;
     this.#epochs = new Epochs(memory.workers, memory.epochs);
     this.#watch = new Watch(memory.workers, memory.watch);
     this.#wake = wake;
@@ -79,7 +74,6 @@ export class Pump {
     const isWatched = this.#watch.keep(this.#worker, batch);
     this.#engine.process(batch);
     if (this.#device.writeBatch() < batch.outputs) markUnsent(batch);
-    this.#rowCounters?.countBatch(batch);
     this.#engine.count(batch);
     if (isWatched) this.#watch.finish(this.#worker, batch, this.#rows);
     this.#epochs.leave(this.#worker);

@@ -115,7 +115,7 @@ export class Replies {
   }
 
   /** Whether the instance of `softwire` may send an error about the packet at `at`, apart from the rate. */
-  isDue(buf: Uint8Array, at: number, softwire: number): boolean {
+  #isDue(buf: Uint8Array, at: number, softwire: number): boolean {
     const isAble = this.#softwires.ipv4Address(softwire) !== 0 && this.#softwires.has(softwire, FLAG_ICMPV4_ERRORS);
     return isAble && this.#isBetweenHosts(buf, at) && mayBeAnswered(buf, at);
   }
@@ -139,7 +139,7 @@ export class Replies {
     row: number,
     kind: number,
   ): boolean {
-    if (!this.isDue(batch.buf, at, about)) return false;
+    if (!this.#isDue(batch.buf, at, about)) return false;
     const largest = row === NO_ROW ? LARGEST_ERROR : this.#encapsulation.largest(batch, through, row);
     const quoted = Math.min(available, Math.min(largest, LARGEST_ERROR) - IPV4_HEADER_LEN - ICMPV4_HEADER_LEN);
     if (quoted < Math.min(available, headerLength(batch.buf, at) + LEAST_QUOTED)) return false;

@@ -53,7 +53,7 @@ export class RowStatistics implements RowWatcher {
     this.#softwires = softwires;
     const rows = table.rows.length / ROW_WORDS - 1;
     const counters = allocateRowCounters(rows, workers, allocate);
-    this.#counters = new RowCounters(counters, table.rows);
+    this.#counters = new RowCounters(counters);
     this.#gateways = new GatewayIndex(allocate, table.rows, seed);
     this.#baseMs = counters.baseMs;
     this.#begun = new Uint32Array(new SharedArrayBuffer((rows + 1) * 4));

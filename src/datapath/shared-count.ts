@@ -14,14 +14,6 @@ export function addToCount(words: Int32Array, word: number, amount: number): voi
   if (high > 0) Atomics.add(words, word + 1, high);
 }
 
-/** Adds an amount of less than 2^31 to the count at a word that no other thread adds to. */
-export function addAlone(words: Int32Array, word: number, amount: number): void {
-  const before = words[word] ?? 0;
-  const after = (before + amount) | 0;
-  words[word] = after;
-  if (after >>> 0 < before >>> 0) words[word + 1] = (words[word + 1] ?? 0) + 1;
-}
-
 /** The count at a word; exact up to 2^53. */
 export function readCount(words: Int32Array, word: number): number {
   for (;;) {

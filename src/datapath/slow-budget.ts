@@ -1,14 +1,16 @@
 /**
- * How many packets may take the slow path only to be found junk (junk.ts): about half a microsecond each, so that 28,000
+ * How many packets may take the slow path only to be found junk (fast-path/junk.ts): about half a microsecond each, so that 28,000
  * a second, in all, are less than two hundredths of a core. ICMP errors about junk are limited to far less, so that who
  * is told is the same.
  *
  *   1. SLOW_PER_MS for all. What is forwarded, answered, held, or dropped for a reason that takes the slow path to find
  *      anyway, costs nothing: it would not be cheaper elsewhere
- *   2. beyond that, the first packet of each source in a period, or one source could keep the slow path, and the errors,
- *      from all others. Sources fall into slots by a keyed hash
+ *   2. beyond that, the first one of each source in 32 ms, or one source could keep the slow path, and the errors, from all
+ *      others. Sources fall into 256 slots by a keyed hash, 8 a millisecond
  */
 
+import { ADMISSION_MS, ADMISSION_SLOTS } from './layout.ts';
+import type { Allocate } from './memory.ts';
 import {
   DROP_NO_BINDING,
   DROP_NO_INSTANCE,
@@ -21,11 +23,8 @@ import {
 
 const SLOW_PER_MS = 20;
 const SLOW_BURST = 200;
-/** Each slot lets one packet through in so many milliseconds: 256 slots, 8 a millisecond. */
-const PERIOD_MS = 32;
-const SLOTS = 256;
-const SLOT_SHIFT = 24;
-
+/** Octets of a worker. */
+export const ADMISSIONS_OCTETS = ADMISSION_SLOTS * 8;
 /** One for each verdict that junk can have. */
 const IS_JUNK = new Uint8Array(VERDICTS);
 for (const verdict of [
@@ -39,8 +38,14 @@ for (const verdict of [
   IS_JUNK[verdict] = 1;
 }
 
+/** When junk of the sources of each slot was last looked at in full, in the memory of the role, for each worker. */
+export function allocateAdmissions(workers: number, allocate: Allocate): Int32Array {
+  const words = allocate(workers * ADMISSIONS_OCTETS);
+  new Float64Array(words.buffer, words.byteOffset, workers * ADMISSION_SLOTS).fill(-ADMISSION_MS);
+  return words;
+}
+
 export class SlowBudget {
-  readonly #passedMs = new Float64Array(SLOTS).fill(-PERIOD_MS);
   #tokens = SLOW_BURST;
   #refilledMs = 0;
 
@@ -53,14 +58,6 @@ export class SlowBudget {
   /** Whether every packet takes the slow path for now. */
   get isPlenty(): boolean {
     return this.#tokens >= 1;
-  }
-
-  /** Whether a packet takes the slow path though it may be junk, while there is not plenty; `hash` is that of its source. */
-  admits(hash: number, nowMs: number): boolean {
-    const slot = hash >>> SLOT_SHIFT;
-    if (nowMs - (this.#passedMs[slot] ?? 0) < PERIOD_MS) return false;
-    this.#passedMs[slot] = nowMs;
-    return true;
   }
 
   /** A packet had this verdict of the slow path. */

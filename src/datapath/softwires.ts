@@ -13,6 +13,7 @@ import {
   FLAG_ENCAPSULATION_LIMIT,
   FLAG_PIPE,
   MSS_SHIFT,
+  POOL_WORDS,
   SOFTWIRE_FLAGS,
   SOFTWIRE_INSTANCE,
   SOFTWIRE_IPV4_ADDRESS,
@@ -67,19 +68,18 @@ export interface Pool {
 }
 
 const HEADER_WORDS = (MAX_SOFTWIRES + 1) * SOFTWIRE_WORDS;
-const HIGHEST = HEADER_WORDS;
-const POOL_COUNT = HEADER_WORDS + 1;
-const POOLS = HEADER_WORDS + 2;
-const POOL_WORDS = 3;
+export const HIGHEST = HEADER_WORDS;
+export const POOL_COUNT = HEADER_WORDS + 1;
+export const POOLS = HEADER_WORDS + 2;
 /** By hash of the tunnel address: number of a softwire, in this place or one of the next; 0 ends the search. */
-const BY_LOCAL = POOLS + MAX_POOLS * POOL_WORDS;
-const BY_LOCAL_WORDS = 4 * MAX_SOFTWIRES;
+export const BY_LOCAL = POOLS + MAX_POOLS * POOL_WORDS;
+export const BY_LOCAL_WORDS = 4 * MAX_SOFTWIRES;
 const LIMITS = BY_LOCAL + BY_LOCAL_WORDS;
 const LIMIT_WORDS = 5;
 /** Flags that any enabled softwire has. */
 const ALL_FLAGS = LIMITS + (MAX_SOFTWIRES + 1) * LIMIT_WORDS;
 /** A bit for the hash of each tunnel address: most other addresses are told from them without a search. */
-const LOCAL_FILTER = ALL_FLAGS + 1;
+export const LOCAL_FILTER = ALL_FLAGS + 1;
 const TOTAL_WORDS = LOCAL_FILTER + 1;
 
 export class Softwires {
@@ -179,11 +179,6 @@ export class Softwires {
       const s = words[BY_LOCAL + place] ?? 0;
       if (s === 0 || sameFourWords(words, (s << SOFTWIRE_SHIFT) + SOFTWIRE_LOCAL, packet, w)) return s;
     }
-  }
-
-  /** Whether the four words of a packet at word `w` are a tunnel address: what `byLocal` says, sooner where it is none. */
-  isLocal(packet: Int32Array, w: number): boolean {
-    return (((this.words[LOCAL_FILTER] ?? 0) >>> bitOf(packet, w)) & 1) !== 0 && this.byLocal(packet, w) !== 0;
   }
 
   /** The first softwire whose instance has this ipv4-address; 0 when there is none. */

@@ -1,18 +1,7 @@
 /**
- * A hash of where a packet comes from: computed once a packet, and used for all that is looked up by its source. Nobody who
- * does not know the seed can choose sources that share one.
+ * A hash of the IPv6 address that a packet comes from, by which all is looked up that is known of a source; fast-path/junk.ts computes
+ * the same one. Nobody who does not know the seed can choose sources that share one.
  */
-
-import type { Batch } from './batch.ts';
-import { SOURCE_WORD } from './plain.ts';
-
-const OUTER_SOURCE_WORD = 2;
-
-/** Of packet `k`, whose version is known: of its outer source (`ofIpv6`), or of its source when it is no tunnel packet. */
-export function ofPacket({ words, at, sides }: Batch, k: number, seed: number): number {
-  const w = (at[k] ?? 0) >> 2;
-  return sides[k] === 4 ? spread(mixed(seed, words[w + SOURCE_WORD] ?? 0)) : ofIpv6(words, w + OUTER_SOURCE_WORD, seed);
-}
 
 /** Of the IPv6 address at word `w`. */
 export function ofIpv6(words: Int32Array, w: number, seed: number): number {

@@ -12,6 +12,7 @@ import { Events } from './events.ts';
 import type { Allocate } from './memory.ts';
 import { PACKET_MAX, STRIDE } from './packet-device.ts';
 import type { RowCountersMemory } from './row-counters.ts';
+import { allocateAdmissions } from './slow-budget.ts';
 import { dropReason, FIRST_DROP, FORWARDED, HAIRPINNED, HELD, REPLIED } from './verdict.ts';
 
 const ENDS: PacketEnd[] = [];
@@ -48,7 +49,7 @@ export function tracePacket(
   batch.buf.set(octets, from);
   batch.lengths[0] = octets.length;
   batch.count = 1;
-  new Engine(withoutEffect(memory, allocate), 1, 0).process(batch);
+  new Engine(withoutEffect(memory, allocate), 0).process(batch);
   const { end, reason } = endOf(batch.verdicts[0] ?? 0);
   const isSomebodys = reason === undefined || !NOBODYS.includes(reason);
   const instance = isSomebodys ? nameOf(batch.instances[0] ?? 0) : undefined;
@@ -75,19 +76,20 @@ function withoutEffect(memory: EngineMemory, allocate: Allocate): EngineMemory {
     ...memory,
     events: new Events(1).memory,
     workers: 1,
+    admissions: allocateAdmissions(1, allocate),
     softwires,
     icmpBudget: memory.icmpBudget.slice(0),
     pathMtus: memory.pathMtus.slice(0),
     sourceRefusals: memory.sourceRefusals.slice(0),
     violations: memory.violations.slice(0),
-    statistics: statistics && { ...statistics, counters: countingNothing(statistics.counters) },
+    statistics: statistics && { ...statistics, counters: countingNothing(statistics.counters, allocate) },
     fragments: { ...memory.fragments, gauges: gauges.slice(0), rings: rings.slice(0) },
   };
 }
 
 /** The same counters, of which an engine is told that no instance is counted. */
-function countingNothing(counters: RowCountersMemory): RowCountersMemory {
-  return { ...counters, counting: new Int32Array(counters.counting.length) };
+function countingNothing(counters: RowCountersMemory, allocate: Allocate): RowCountersMemory {
+  return { ...counters, counting: allocate(counters.counting.byteLength) };
 }
 
 function outputOf(batch: Batch, slot: number): string {

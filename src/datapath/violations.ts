@@ -1,15 +1,10 @@
 /**
  * Which gateway a packet came from that is refused because its inner source is not bound to it. Sources that no binding names are
  * not remembered: who invents addresses takes no memory.
- *
- * In a flood each packet would wait for memory three times, one after the other: for the head of a chain, for the row, and for its
- * counters. Those of a batch are noted together, a step of all at a time: a tenth of what a packet of such a flood costs.
  */
 
 import type { Batch } from './batch.ts';
 import { GatewayIndex } from './gateway-index.ts';
-import { swapWord } from './memory.ts';
-import { OUTER_WORDS, SOURCE_WORD } from './plain.ts';
 import { RowCounters } from './row-counters.ts';
 import type { RowStatisticsMemory } from './row-statistics.ts';
 
@@ -19,17 +14,10 @@ export class Violations {
   readonly #counters: RowCounters | undefined;
   readonly #gateways: GatewayIndex | undefined;
 
-  /** Packets that are to be noted yet: how many; the number of each, and the row that its search begins at or has found. */
-  #pending = 0;
-  readonly #places: Int32Array;
-  readonly #rows: Int32Array;
-
-  /** For batches of up to `capacity` packets. `rows` are those of the table; without memory, nothing is counted. */
-  constructor(memory: RowStatisticsMemory | undefined, rows: Int32Array, capacity: number) {
-    this.#places = new Int32Array(capacity);
-    this.#rows = new Int32Array(capacity);
+  /** `rows` are those of the table; without memory, nothing is counted. */
+  constructor(memory: RowStatisticsMemory | undefined, rows: Int32Array) {
     if (!memory) return;
-    this.#counters = new RowCounters(memory.counters, rows);
+    this.#counters = new RowCounters(memory.counters);
     this.#gateways = new GatewayIndex(memory.gateways, rows, memory.seed);
   }
 
@@ -40,41 +28,5 @@ export class Violations {
     if (row === 0) return;
     batch.violators[k] = row;
     this.#counters.noteRefused(row, source, batch.nowMs);
-  }
-
-  /**
-   * The same, but done by `settle`, for a packet whose inner header is right behind the outer one; `hash` is that of its outer
-   * source. Each of a batch once.
-   */
-  noteLater(k: number, instance: number, hash: number): void {
-    const gateways = this.#gateways;
-    if (!gateways || !this.#counters?.isCounting(instance)) return;
-    const i = this.#pending++;
-    this.#places[i] = k;
-    // Nobody waits for this word yet: it comes while other packets are decided.
-    this.#rows[i] = gateways.head(instance, hash);
-  }
-
-  /** Notes what `noteLater` has put off. */
-  settle({ words, at, instances, violators, nowMs }: Batch): void {
-    const count = this.#pending;
-    if (count === 0 || !this.#counters || !this.#gateways) return;
-    const rows = this.#rows;
-    const places = this.#places;
-    for (let i = 0; i < count; i++) {
-      const k = places[i] ?? 0;
-      const outerSource = ((at[k] ?? 0) >> 2) + OUTER_SOURCE_WORD;
-      rows[i] = this.#gateways.search(rows[i] ?? 0, instances[k] ?? 0, words, outerSource);
-    }
-    this.#counters.fetchRefused(rows, count);
-    for (let i = 0; i < count; i++) {
-      const k = places[i] ?? 0;
-      const row = rows[i] ?? 0;
-      violators[k] = row;
-      if (row === 0) continue;
-      const innerSource = words[((at[k] ?? 0) >> 2) + OUTER_WORDS + SOURCE_WORD] ?? 0;
-      this.#counters.noteRefused(row, swapWord(innerSource) >>> 0, nowMs);
-    }
-    this.#pending = 0;
   }
 }

@@ -18,8 +18,8 @@
 
 import type { Batch } from './batch.ts';
 import { OUTPUT_WORDS } from './batch.ts';
+import { DESTINATION_WORD, SOURCE_WORD } from './header-words.ts';
 import { ROW_SHIFT } from './layout.ts';
-import { DESTINATION_WORD, SOURCE_WORD } from './plain.ts';
 import { HELD } from './verdict.ts';
 import { isErrorType } from './wire/icmpv6.ts';
 import { innerPacketAt, quotedPacketAt } from './wire/inner-packet.ts';

@@ -16,7 +16,7 @@ function twoWorkers() {
   const forwarding = new Forwarding('aftr', 2, 1, 'small');
   const { engine } = forwarding.memory;
   const batch = new Batch(64, 128, 0, forwarding.allocate);
-  const workers = [0, 1].map((worker) => new Engine(engine, 64, worker));
+  const workers = [0, 1].map((worker) => new Engine(engine, worker));
   return {
     counters: new Counters(2, engine.counters),
     /** Counts packets as an engine leaves them: [instance, version, verdict, octets]. */

@@ -1,15 +1,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Batch } from '../../src/datapath/batch.ts';
-import { FastPath } from '../../src/datapath/fast-path.ts';
-import type { Forwarding } from '../../src/datapath/forwarding.ts';
-import { OwnAddresses } from '../../src/datapath/own-addresses.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
-import { PathMtus } from '../../src/datapath/path-mtus.ts';
-import { Softwires } from '../../src/datapath/softwires.ts';
-import { TableReader } from '../../src/datapath/table.ts';
 import type { EngineCase } from '../helpers/engine-case.ts';
 import { addCases, engineFor, packetCounts } from '../helpers/engine-case.ts';
+import { fastPathOf } from '../helpers/fast-path.ts';
 import { hex8, icmpv4, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
 const test = suite('engine-encapsulation');
@@ -225,14 +220,6 @@ test('a flow has the same label with IPv4 options, which stand before its ports 
   const labels = new Set(Array.from({ length: 100 }, (_, i) => labelOf(1_000 + i, '94040000')));
   assert.ok(labels.size > 90, `${labels.size} labels`);
 });
-
-/** The fast path of the engine of a forwarding, with a key of flow labels that is always the same. */
-function fastPathOf({ memory: { engine } }: Forwarding): FastPath {
-  const [table, own] = [new TableReader(engine.table), new OwnAddresses(engine.ownAddresses)];
-  const softwires = new Softwires(engine.softwires);
-  const pathMtus = new PathMtus(softwires, table.rows, engine.seed, engine.pathMtus);
-  return new FastPath({ ...engine, seed: 0x5eed }, 0, { table, softwires, own, pathMtus });
-}
 
 test('no flow is without a label (D7)', async () => {
   const { forwarding } = await engineFor('gateway');

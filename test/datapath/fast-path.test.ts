@@ -24,7 +24,7 @@ async function gateway(): Promise<EngineUnderTest> {
 
 test('a batch that lies in other memory is refused', () => {
   const { memory } = new Forwarding('gateway', 1, 1, 'small');
-  const engine = new Engine(memory.engine, 1, 0);
+  const engine = new Engine(memory.engine, 0);
   for (const allocate of [allocateShared, new Forwarding('gateway', 1, 1, 'small').allocate]) {
     assert.throws(() => engine.process(new Batch(1, STRIDE, 0, allocate)), /does not lie in the memory of its engine/);
   }

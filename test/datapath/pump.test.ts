@@ -61,7 +61,7 @@ test('a fragment that waits for its first one ends in time, though no packet com
   const shared = { 'ipv4-address': '198.51.103.9', 'psid-length': 8, 'port-set': [portSet] };
   const { forwarding } = await engineFor('aftr', { 'binding-table': { 'shared-address': [shared] } });
   const batch = new Batch(8, STRIDE, 0, forwarding.allocate);
-  const engine = new Engine(forwarding.memory.engine, 8, 0);
+  const engine = new Engine(forwarding.memory.engine, 0);
   const later = octets(ipv4({ src: '203.0.113.80', dst: '198.51.103.9', offset: 3, payload: 'cd'.repeat(24) }));
   batch.buf.set(later, batch.at[0]);
   batch.lengths[0] = later.length;

@@ -3,12 +3,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
-import { allocateShared } from '../../src/datapath/memory.ts';
+import type { FastPath } from '../../src/datapath/fast-path.ts';
+import { Forwarding } from '../../src/datapath/forwarding.ts';
 import type { RowCountersMemory } from '../../src/datapath/row-counters.ts';
-import { allocateRowCounters, RowCounters } from '../../src/datapath/row-counters.ts';
+import { RowCounters } from '../../src/datapath/row-counters.ts';
 import { DROP_UNBOUND_SOURCE, FORWARDED } from '../../src/datapath/verdict.ts';
 import type { BindingText } from '../helpers/engine-case.ts';
 import { AFTR, BINDINGS, EngineUnderTest } from '../helpers/engine-case.ts';
+import { fastPathOf } from '../helpers/fast-path.ts';
 import { fragments } from '../helpers/fragments.ts';
 import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
 
@@ -292,9 +294,26 @@ test('trace counts nothing', async () => {
   assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 0, 0]);
 });
 
+/** Counting alone, of so many workers, of which this is the first one: instance 0 is counted. */
+interface Counting {
+  readonly forwarding: Forwarding;
+  readonly memory: RowCountersMemory;
+  readonly counters: RowCounters;
+  readonly fastPath: FastPath;
+}
+
+function countingOf(workers: number): Counting {
+  const forwarding = new Forwarding('aftr', workers, 10, 'small');
+  const memory = forwarding.memory.engine.statistics?.counters;
+  if (!memory) throw new Error('an AFTR has statistics');
+  const counters = new RowCounters(memory);
+  counters.setCounting([0]);
+  return { forwarding, memory, counters, fastPath: fastPathOf(forwarding) };
+}
+
 /** A batch of packets that were forwarded to the gateway of a row. */
-function forwarded(row: number, packets: number, octets: number): Batch {
-  const batch = new Batch(packets, 128);
+function forwarded({ forwarding }: Counting, row: number, packets: number, octets: number): Batch {
+  const batch = new Batch(packets, 128, 0, forwarding.allocate);
   batch.count = packets;
   batch.sides.fill(4);
   batch.verdicts.fill(FORWARDED);
@@ -303,56 +322,73 @@ function forwarded(row: number, packets: number, octets: number): Batch {
   return batch;
 }
 
-test('octets carry over 2^31 and 2^32', () => {
-  const counters = new RowCounters(allocateRowCounters(10, 1, allocateShared), new Int32Array(100));
-  counters.setCounting([0]);
-  const batch = forwarded(7, 64, 65_535);
-  for (let i = 1; i <= 2_100; i++) {
-    counters.countBatch(batch);
-    assert.is(counters.traffic(7).encapsulatedOctets, i * 64 * 65_535);
-  }
-  assert.is(counters.traffic(7).encapsulatedPackets, 2_100 * 64);
-  assert.is(counters.traffic(6).encapsulatedPackets, 0);
-});
-
 for (const workers of [1, 2]) {
-  test(`octets of refused packets carry over 2^31 and 2^32, counted by ${workers}`, () => {
-    const counters = new RowCounters(allocateRowCounters(10, workers, allocateShared), new Int32Array(100));
-    counters.setCounting([0]);
-    const batch = forwarded(0, 64, 65_535);
+  test(`octets carry over 2^31 and 2^32, counted by one of ${workers}`, () => {
+    const counting = countingOf(workers);
+    const { counters, fastPath } = counting;
+    const batch = forwarded(counting, 7, 64, 65_535);
+    for (let i = 1; i <= 2_100; i++) {
+      fastPath.count(batch);
+      assert.is(counters.traffic(7).encapsulatedOctets, i * 64 * 65_535);
+    }
+    fastPath.addTraffic(7, 'to', 3, 2 ** 31 - 1);
+    assert.is(counters.traffic(7).encapsulatedOctets, 2_100 * 64 * 65_535 + 2 ** 31 - 1);
+    assert.is(counters.traffic(7).encapsulatedPackets, 2_100 * 64 + 3);
+    assert.is(counters.traffic(6).encapsulatedPackets, 0);
+  });
+
+  test(`octets of refused packets carry over 2^31 and 2^32, counted by one of ${workers}`, () => {
+    const counting = countingOf(workers);
+    const { counters, fastPath } = counting;
+    const batch = forwarded(counting, 0, 64, 65_535);
     batch.verdicts.fill(DROP_UNBOUND_SOURCE);
     batch.violators.fill(7);
     for (let i = 1; i <= 2_100; i++) {
-      counters.countBatch(batch);
+      fastPath.count(batch);
       assert.is(counters.refusals(7).octets, i * 64 * 65_535);
     }
     assert.is(counters.refusals(7).packets, 2_100 * 64);
     assert.is(counters.refusals(6).packets, 0);
   });
+
+  test(`packets count beyond 2^31, counted by one of ${workers}`, () => {
+    const counting = countingOf(workers);
+    const { counters, fastPath, memory } = counting;
+    memory.low[4 * 7] = 0x7fff_fff0;
+    fastPath.count(forwarded(counting, 7, 64, 64));
+    assert.is(counters.traffic(7).encapsulatedPackets, 0x7fff_fff0 + 64);
+    assert.is(counters.traffic(7).encapsulatedOctets, 64 * 64);
+  });
 }
 
 /** Two workers that count batches of 64 packets of 65,535 octets for `rows` rows, one after the other. */
-async function countInWorkers(memory: RowCountersMemory, rows: number, rounds: number, meanwhile: () => void) {
+async function countInWorkers(
+  { forwarding: { memory } }: Counting,
+  rows: number,
+  rounds: number,
+  meanwhile: () => void,
+) {
   const source = `
     const { workerData, parentPort } = require('node:worker_threads');
-    Promise.all([import(workerData.counters), import(workerData.batch)]).then(([{ RowCounters }, { Batch }]) => {
-      const counters = new RowCounters(workerData.memory, new Int32Array(8 * workerData.rows + 8));
-      const batch = new Batch(64, 128);
+    const { memory, worker, rows, rounds, modules } = workerData;
+    Promise.all(modules.map((module) => import(module))).then(([{ FastPath }, { Batch }, { allocateIn }]) => {
+      const fastPath = new FastPath(memory.engine, worker, {});
+      const batch = new Batch(64, 128, 0, allocateIn(memory.rooms[worker]));
       batch.count = 64;
       batch.sides.fill(4);
       batch.lengths.fill(65535);
-      for (let row = 1; row <= workerData.rows; row++) {
+      for (let row = 1; row <= rows; row++) {
         batch.rows.fill(row);
-        for (let i = 0; i < workerData.rounds; i++) counters.countBatch(batch);
+        for (let i = 0; i < rounds; i++) fastPath.count(batch);
       }
       parentPort.postMessage('done');
     });`;
-  const modules = {
-    counters: new URL('../../src/datapath/row-counters.js', import.meta.url).href,
-    batch: new URL('../../src/datapath/batch.js', import.meta.url).href,
-  };
-  const workerData = { ...modules, memory, rows, rounds };
-  const threads = [0, 1].map(() => new Worker(source, { eval: true, workerData }));
+  const modules = ['fast-path', 'batch', 'arena'].map(
+    (name) => new URL(`../../src/datapath/${name}.js`, import.meta.url).href,
+  );
+  const threads = [0, 1].map(
+    (worker) => new Worker(source, { eval: true, workerData: { memory, worker, rows, rounds, modules } }),
+  );
   let running = threads.length;
   for (const thread of threads) thread.once('exit', () => running--);
   while (running > 0) {
@@ -364,24 +400,21 @@ async function countInWorkers(memory: RowCountersMemory, rows: number, rounds: n
 const OCTETS_OF_BATCH = 64 * 65_535;
 
 test('the sum of several workers is exact over many carries', async () => {
-  const memory = allocateRowCounters(10, 2, allocateShared);
-  const counters = new RowCounters(memory, new Int32Array(100));
-  counters.setCounting([0]);
-  await countInWorkers(memory, 1, 3_000, () => undefined);
+  const counting = countingOf(2);
+  await countInWorkers(counting, 1, 3_000, () => undefined);
   assert.ok(6_000 * OCTETS_OF_BATCH > 2 ** 34);
-  assert.is(counters.traffic(1).encapsulatedOctets, 6_000 * OCTETS_OF_BATCH);
-  assert.is(counters.traffic(1).encapsulatedPackets, 6_000 * 64);
+  assert.is(counting.counters.traffic(1).encapsulatedOctets, 6_000 * OCTETS_OF_BATCH);
+  assert.is(counting.counters.traffic(1).encapsulatedPackets, 6_000 * 64);
 });
 
 test('no reading falls when a row of several workers carries', async () => {
   const rows = 400;
-  const memory = allocateRowCounters(rows, 2, allocateShared);
-  const counters = new RowCounters(memory, new Int32Array(8 * rows + 8));
-  counters.setCounting([0]);
+  const counting = countingOf(2);
+  const { counters, memory } = counting;
   const first = 2 ** 31 - 10 * OCTETS_OF_BATCH;
   for (let row = 1; row <= rows; row++) memory.low[4 * row + 1] = first;
   const last = new Float64Array(rows + 1).fill(first);
-  await countInWorkers(memory, rows, 20, () => {
+  await countInWorkers(counting, rows, 20, () => {
     for (let row = 1; row <= rows; row++) {
       const now = counters.traffic(row).encapsulatedOctets;
       assert.ok(now >= (last[row] ?? 0), `row ${row}: ${last[row]}, then ${now}`);
@@ -394,12 +427,11 @@ test('no reading falls when a row of several workers carries', async () => {
 });
 
 test('a worker that is held up between setting the sign and carrying takes no half with it', () => {
-  const memory = allocateRowCounters(10, 2, allocateShared);
-  const counters = new RowCounters(memory, new Int32Array(100));
-  counters.setCounting([0]);
+  const counting = countingOf(2);
+  const { counters, fastPath, memory } = counting;
   // As another worker leaves it that passed 2^31 and has not carried.
   memory.low[4 * 7 + 1] = -OCTETS_OF_BATCH / 2;
-  counters.countBatch(forwarded(7, 64, 65_535));
+  fastPath.count(forwarded(counting, 7, 64, 65_535));
   // It goes on.
   Atomics.add(memory.high, 4 * 7 + 1, 1);
   assert.is(counters.traffic(7).encapsulatedOctets, 2 ** 32 + OCTETS_OF_BATCH / 2);

@@ -10,7 +10,6 @@ import { Engine } from '../../src/datapath/engine.ts';
 import { Epochs } from '../../src/datapath/epochs.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
-import { RowCounters } from '../../src/datapath/row-counters.ts';
 import type { Binding } from '../../src/state/binding.generated.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 
@@ -96,16 +95,13 @@ export class EngineUnderTest {
   readonly forwarding: Forwarding;
   readonly batch: InterruptedBatch;
   readonly #engine: Engine;
-  readonly #rowCounters: RowCounters | undefined;
   readonly #role: Role;
 
   constructor(role: Role, capacity = 10_000, batch = 64) {
     this.#role = role;
     this.forwarding = new Forwarding(role, 1, capacity, 'small');
     this.batch = new InterruptedBatch(batch, STRIDE, 0, this.forwarding.allocate);
-    this.#engine = new Engine(this.forwarding.memory.engine, batch, 0);
-    const { statistics, table } = this.forwarding.memory.engine;
-    this.#rowCounters = statistics && new RowCounters(statistics.counters, table.rows);
+    this.#engine = new Engine(this.forwarding.memory.engine, 0);
   }
 
   /** Applies a configuration, with the bindings in the table of the first AFTR. */
@@ -155,7 +151,6 @@ export class EngineUnderTest {
       batch.lengths[k] = packet.length;
     }
     this.#engine.process(batch);
-    this.#rowCounters?.countBatch(batch);
     this.#engine.count(batch);
   }
 

@@ -1,7 +1,11 @@
-/** Counting packets by instance, side and verdict: packets and octets of 64 bits each, as counters.ts has them. */
+/**
+ * Counting packets by instance, side and verdict: packets and octets of 64 bits each, as counters.ts has them; and by their rows, where
+ * these are counted.
+ */
 
-import { INSTANCES, LENGTHS, SIDES, VERDICTS } from '../batch-layout.ts';
-import { cells, entries, sequence, sideOctets } from './places.ts';
+import { FORWARDED, INSTANCES, LENGTHS, SIDES, VERDICTS } from '../batch-layout.ts';
+import { cells, entries, hairpinned, sequence, sideOctets, sourceMismatch, unboundSource } from './places.ts';
+import { countForwarded, countRefused, counts, countsAny, countTurned, directionOf, endRefused } from './row-counts.ts';
 
 /** Octets of the two counts of a verdict. */
 const CELL: u32 = 16;
@@ -9,6 +13,7 @@ const CELL: u32 = 16;
 /** Counts packets `from` to `to`, the last one left out. Those that end alike in a row are added in one step. */
 export function count(from: u32, to: u32): void {
   const end = entries + (to << 2);
+  const hasRows = countsAny();
   for (let e = entries + (from << 2); e < end; ) {
     const instance = load<u32>(e, INSTANCES);
     const side = load<u32>(e, SIDES);
@@ -25,6 +30,18 @@ export function count(from: u32, to: u32): void {
       load<u32>(e, VERDICTS) === verdict
     );
     add(instance, side, verdict, <u32>(e - start) >> 2, octets);
+    if (hasRows) countRows(start, e, instance, side, verdict);
+  }
+  if (hasRows) endRefused();
+}
+
+/** Of packets that end alike. */
+function countRows(from: usize, end: usize, instance: u32, version: u32, verdict: u32): void {
+  if (verdict <= hairpinned) {
+    if (verdict !== FORWARDED) countTurned(from, end);
+    if (counts(instance)) countForwarded(from, end, directionOf(version));
+  } else if (verdict === sourceMismatch || verdict === unboundSource) {
+    countRefused(from, end);
   }
 }
 

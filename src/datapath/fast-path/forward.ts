@@ -25,11 +25,13 @@ import {
   VERDICTS,
 } from '../batch-layout.ts';
 import {
+  ANY_OWN,
   EGRESS_MTU_MASK,
   FLAG_ENCAPSULATION_LIMIT,
   FLAG_FLOW_LABEL,
   FLAG_MSS_CLAMP,
   FLAG_PIPE,
+  NO_HOSTS,
   ROW_SHIFT,
   SOFTWIRE_FLAGS,
   SOFTWIRE_INSTANCE,
@@ -58,15 +60,16 @@ import {
   SOURCE,
   setTos,
   sumOf,
+  touchesOwn,
 } from './headers.ts';
+import { beginJunk, dropFromIpv4, dropFromIpv6, isAdmitted } from './junk.ts';
 import { writeOuter } from './outer-header.ts';
 import { entries, leavingEcn, outputs, rareIn, rareOut, slab, tableRows, templates } from './places.ts';
 
 /** ECN fields below that leave. */
 const ECN_DROP: u32 = 4;
 /**
- * In the answer: there is a doubt about the packet it stops at, which is good if it touches no own address and is not too big for
- * its far end.
+ * In the answer: there is a doubt about the packet it stops at, which is good if it is not too big for its far end.
  */
 const DOUBT: u32 = 0x8000;
 
@@ -79,19 +82,26 @@ let trusted: usize = 0;
 
 /**
  * From packet `from` of `count` on, with so many outputs already there. `isTrusted` says that a doubt about the first one was asked
- * about and is none. The answer: number of the packet that it stops at, DOUBT, and 65,536 an output.
+ * about and is none. With `junkMs`, the moment in milliseconds, from 0 on, junk is dropped, too. The answer: number of the packet that
+ * it stops at, DOUBT, and 65,536 an output.
  */
-export function forward(from: u32, count: u32, sentBefore: u32, isTrusted: bool): u32 {
+export function forward(from: u32, count: u32, sentBefore: u32, isTrusted: bool, junkMs: f64): u32 {
   const end = entries + (count << 2);
   let e = entries + (from << 2);
   trusted = isTrusted ? e : 0;
   sent = sentBefore;
   doubt = 0;
+  beginJunk(junkMs);
   while (e < end) {
     const isIpv4 = load<u32>(e, SIDES) === 4;
     e = isIpv4 ? encapsulate(e, end) : decapsulate(e, end);
+    if (e === end) break;
+    if ((load<u32>(e, SIDES) === 4) !== isIpv4) continue;
     // One of the same side has ended the run because it is not plain.
-    if (e === end || (load<u32>(e, SIDES) === 4) === isIpv4) break;
+    if (junkMs < 0 || doubt !== 0) break;
+    const junk = e;
+    e = isIpv4 ? dropFromIpv4(e, end) : dropFromIpv6(e, end);
+    if (e === junk || isAdmitted) break;
   }
   return (sent << 16) | doubt | (<u32>(e - entries) >> 2);
 }
@@ -132,7 +142,8 @@ function encapsulate(from: usize, end: usize): usize {
     }
     const isBig = u32(<i32>len > load<i32>(template, SOFTWIRE_PAYLOAD_MTU * 4));
     if (((filterOf(source) | filterOf(destination) | isBig) & 1) !== 0) {
-      if (isInDoubt(e)) break;
+      if (touchesOwn(source, destination, NO_HOSTS)) break;
+      if (isBig !== 0 && isInDoubt(e)) break;
     }
     const label: u32 =
       (flags & FLAG_FLOW_LABEL) !== 0
@@ -192,7 +203,7 @@ function decapsulate(from: usize, end: usize): usize {
       if (needsMore(ip, flags & rareOut)) break;
     }
     if (((filterOf(source) | filterOf(destination)) & 1) !== 0) {
-      if (isInDoubt(e)) break;
+      if (touchesOwn(source, destination, ANY_OWN)) break;
     }
     const tos = (word0 >> 8) & 0xff;
     const trafficClass = ((outer & 0xf) << 4) | (outer >> 12);

@@ -3,11 +3,22 @@
  * for the slow path.
  */
 
+import {
+  NO_HOSTS,
+  OWN_BIT_SHIFT,
+  OWN_FILTER_WORDS,
+  OWN_HASH_FACTOR,
+  OWN_PLACE_SHIFT,
+  OWN_PLACES,
+  OWN_WORD_SHIFT,
+} from '../layout.ts';
 import { ownFilter } from './places.ts';
 
 /** Octets of the headers without options. */
 export const OUTER_LEN: u32 = 40;
 export const IPV4_LEN: u32 = 20;
+/** The source in an IPv6 header. */
+export const OUTER_SOURCE: usize = 8;
 /** Addresses in an IPv4 header. */
 export const SOURCE: usize = 12;
 export const DESTINATION: usize = 16;
@@ -28,8 +39,6 @@ const PROTOCOL_TCP: u32 = 6;
 /** Behind an IPv4 header without options: the octet of the TCP flags. */
 const TCP_FLAGS: usize = 33;
 const SYN: u32 = 2;
-/** As in own-addresses.ts: ten high bits of a hash name the word, the next five the bit. */
-const HASH_FACTOR: u32 = 0x9e3779b1;
 
 /** A word with its octets reversed: between a number and what a packet holds. */
 export function swap(word: u32): u32 {
@@ -52,10 +61,34 @@ export function sumOf(word0: u32, word1: u32, word2: u32, source: u32, destinati
   return folded + rotl<u32>(folded, 16);
 }
 
-/** Odd when an address may be one that ends here; then own-addresses.ts knows. */
+/** Odd when an address may be one that ends here; then `touchesOwn` knows. */
 export function filterOf(address: u32): u32 {
-  const hash = address * HASH_FACTOR;
-  return load<u32>(ownFilter + ((hash >> 22) << 2)) >> (hash >> 17);
+  const hash = address * <u32>OWN_HASH_FACTOR;
+  return load<u32>(ownFilter + ((hash >> OWN_WORD_SHIFT) << 2)) >> (hash >> OWN_BIT_SHIFT);
+}
+
+/** Whether the source is an own address of one of these kinds, or the destination one of NO_HOSTS. */
+export function touchesOwn(source: u32, destination: u32, sourceKinds: u32): bool {
+  return ((kindsOf(source) & sourceKinds) | (kindsOf(destination) & NO_HOSTS)) !== 0;
+}
+
+/** Kinds of an address; 0 when it is none of this device's. Half of the places at least are free, which ends the search. */
+function kindsOf(address: u32): u32 {
+  if ((filterOf(address) & 1) === 0) return 0;
+  const places = ownFilter + OWN_FILTER_WORDS * 4;
+  let place: u32 = (address * <u32>OWN_HASH_FACTOR) >> OWN_PLACE_SHIFT;
+  let known = load<u32>(places + (place << 3));
+  while (known !== address && known !== 0) {
+    place = (place + 1) & (OWN_PLACES - 1);
+    known = load<u32>(places + (place << 3));
+  }
+  return load<u32>(places + (place << 3), 4);
+}
+
+/** Whether an address is not martian. */
+export function isHost(address: u32): bool {
+  const first = address & 0xff;
+  return first - 1 < MULTICAST - 1 && first !== LOOPBACK && (address & LINK_LOCAL_MASK) !== LINK_LOCAL;
 }
 
 export function isIcmp(ip: usize): bool {

@@ -31,6 +31,9 @@ import {
  */
 const TURN: usize = 16;
 
+/** Whether the row of a packet of the batch is that of a shared address. */
+export let hasShared: bool = false;
+
 /**
  * Leaves the side, the rows and the softwire of each of `count` packets. Below 0 when a row is that of a shared address. What a
  * malformed packet leads to here is never used: fast and slow path check before they trust a row.
@@ -42,7 +45,17 @@ export function lookUp(count: u32): i32 {
   follow(entries, end);
   if (others !== 0) follow(entries + beyond, end + beyond);
   else memory.fill(entries + OTHER_ROWS, 0, count << 2);
-  return readRows(end);
+  const words = readRows(end);
+  hasShared = words < 0;
+  return words;
+}
+
+/** Whether an address of a packet has a row: the longest prefix that holds it. */
+export function hasRow(key: u32): bool {
+  let word = load<i32>(first + slash24Of(key));
+  if (word < 0) word = load<i32>(blocks - ((<usize>word) << (BLOCK_SHIFT + 2)) + ((key >> 26) & 60));
+  if (word < 0) word = load<i32>(blocks - ((<usize>word) << (BLOCK_SHIFT + 2)) + ((key >> 22) & 60));
+  return word !== 0;
 }
 
 /** Sides and addresses, and in place of rows where the words of /24s are. 0 when no packet has another address to look up. */

@@ -3,6 +3,7 @@
  * no part of the memory, so nothing that packets make the module write can change it.
  */
 
+import { AT } from '../batch-layout.ts';
 import { FLAG_DENY_ICMPV4, FLAG_ENCAPSULATION_LIMIT, FLAG_MSS_CLAMP } from '../layout.ts';
 import { DESTINATION, OUTER_LEN, SOURCE } from './headers.ts';
 
@@ -13,12 +14,20 @@ export let tableRows: usize = 0;
 export let templates: usize = 0;
 /** Own addresses: the filter, which stands first. */
 export let ownFilter: usize = 0;
+/** Of the softwires besides: how many there are at most, pools with their number, which softwire has a tunnel address, a filter of these. */
+export let highestSoftwire: usize = 0;
+export let poolCount: usize = 0;
+export let pools: usize = 0;
+export let byLocal: usize = 0;
+export let byLocalMask: u32 = 0;
+export let localFilter: usize = 0;
 
-/** Key of the hash of flow labels. */
+/** Key of hashes: of flow labels, and of where a packet comes from. */
 export let flowKey: u32 = 0;
 /** What ECN field leaves a tunnel, or 15 for the slow path: four bits for each pair of inner and outer field. */
 export let leavingEcn: u64 = 0;
 
+export let isGatewayRole: bool = false;
 /** Where a packet has the address that the table is asked for, and the other one: from IPv4, and from IPv6. */
 export let keyOfIpv4: usize = 0;
 export let keyOfIpv6: usize = 0;
@@ -39,6 +48,29 @@ export let outputs: usize = 0;
 export let sequence: usize = 0;
 export let cells: usize = 0;
 export let sideOctets: u32 = 0;
+/** Of the worker: when junk of each slot of sources was looked at in full. */
+export let admissions: usize = 0;
+/**
+ * Counters of rows (row-counters.ts): which instances have some that are counted, 0 where none ever has; the two halves of counts; refused
+ * packets; and whether this worker alone writes them. Chains of the rows of gateways (gateway-index.ts), and how far a hash is shifted
+ * to name one.
+ */
+export let counting: usize = 0;
+export let low: usize = 0;
+export let high: usize = 0;
+export let refused: usize = 0;
+export let isAlone: bool = false;
+export let gatewayHeads: usize = 0;
+export let gatewayShift: u32 = 0;
+
+/** The last verdict of what is sent; then those of junk. */
+export let hairpinned: u32 = 0;
+export let noBinding: u32 = 0;
+export let noInstance: u32 = 0;
+export let outsideServedPrefix: u32 = 0;
+export let unboundSource: u32 = 0;
+export let sourceMismatch: u32 = 0;
+export let wrongAftr: u32 = 0;
 
 export function setTables(
   firstAt: usize,
@@ -54,6 +86,62 @@ export function setTables(
   ownFilter = ownAddressesAt;
 }
 
+export function setSoftwires(
+  highestAt: usize,
+  poolCountAt: usize,
+  poolsAt: usize,
+  byLocalAt: usize,
+  byLocalWords: u32,
+  localFilterAt: usize,
+): void {
+  highestSoftwire = highestAt;
+  poolCount = poolCountAt;
+  pools = poolsAt;
+  byLocal = byLocalAt;
+  byLocalMask = byLocalWords - 1;
+  localFilter = localFilterAt;
+}
+
+export function setAdmissions(admissionsAt: usize): void {
+  admissions = admissionsAt;
+}
+
+export function setRowCounters(
+  countingAt: usize,
+  lowAt: usize,
+  highAt: usize,
+  refusedAt: usize,
+  isOneWorker: bool,
+  gatewayHeadsAt: usize,
+  gatewayHeadsShift: u32,
+): void {
+  counting = countingAt;
+  low = lowAt;
+  high = highAt;
+  refused = refusedAt;
+  isAlone = isOneWorker;
+  gatewayHeads = gatewayHeadsAt;
+  gatewayShift = gatewayHeadsShift;
+}
+
+export function setVerdicts(
+  turned: u32,
+  binding: u32,
+  instance: u32,
+  servedPrefix: u32,
+  source: u32,
+  mismatch: u32,
+  aftr: u32,
+): void {
+  hairpinned = turned;
+  noBinding = binding;
+  noInstance = instance;
+  outsideServedPrefix = servedPrefix;
+  unboundSource = source;
+  sourceMismatch = mismatch;
+  wrongAftr = aftr;
+}
+
 export function setCounters(sequenceAt: usize, cellsAt: usize, octets: u32): void {
   sequence = sequenceAt;
   cells = cellsAt;
@@ -62,6 +150,7 @@ export function setCounters(sequenceAt: usize, cellsAt: usize, octets: u32): voi
 
 /** The role of the engine; an AFTR does not ask where a packet from the IPv4 Internet comes from. */
 export function setRole(isGateway: bool, key: u32, ecnLow: u32, ecnHigh: u32): void {
+  isGatewayRole = isGateway;
   const address = isGateway ? SOURCE : DESTINATION;
   const other = isGateway ? DESTINATION : SOURCE;
   keyOfIpv4 = address;
@@ -79,4 +168,9 @@ export function setBatch(slabAt: usize, entriesAt: usize, outputsAt: usize): voi
   slab = slabAt;
   entries = entriesAt;
   outputs = outputsAt;
+}
+
+/** Where the packet of an entry lies. */
+export function packetAt(e: usize): usize {
+  return slab + load<u32>(e, AT);
 }
