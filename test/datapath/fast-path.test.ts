@@ -7,7 +7,7 @@ import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
-import { EngineUnderTest, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
+import { AFTR, binding, EngineUnderTest, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
 import { ipv4, ipv6 } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
 
@@ -49,6 +49,26 @@ test('sides may alternate, and what is no IPv4 counts as IPv6', async () => {
     'ipv6 forwarded': 3,
     'ipv6 malformed-ipv6': 1,
   });
+});
+
+test('what an earlier batch left behind the packets of a batch leads nowhere', async () => {
+  const engine = new EngineUnderTest('aftr', 263_000);
+  const instance = { ...AFTR, 'ipv4-pool': ['1.0.0.0/8', '10.0.0.0/8'] };
+  await engine.configure([instance], [['1.0.0.0/8', '2001:db8:a::1']]);
+  const target = engine.forwarding.wantedBinding('br', binding(['10.0.0.0/32', '2001:db8:a::2']))?.target;
+  assert.ok(target);
+  // Row numbers that, taken for octets of the first level, are at the /24s of 1.0.0.0/8.
+  for (let host = 0x0a000000, row = 0; row < 0x40004; host++) {
+    row = engine.forwarding.put({ prefix: { address: host, length: 32 }, target });
+  }
+  for (let back = 0; back < 4; back++) {
+    const last = 0x40000 - back;
+    const packet = ipv4({ src: '192.0.2.1', dst: `10.${last >> 16}.${(last >> 8) & 255}.${last & 255}` });
+    for (let count = 1; count <= 4; count++) {
+      assert.is(engine.run(Array.from({ length: 8 }, () => packet)).length, 8);
+      assert.is(engine.run(Array.from({ length: count }, () => packet)).length, count);
+    }
+  }
 });
 
 /** Octets before a packet that may be written: its outer header. */

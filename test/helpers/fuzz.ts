@@ -94,7 +94,9 @@ export class Fuzz {
     while (this.tally.packets < until) {
       if (this.tally.packets >= this.#until) await this.#begin();
       else if (this.#left-- === 0) await this.#change();
-      const sent = Array.from({ length: BATCH }, () => randomPacket(this.#table, this.#role, this.#pieces, this.#next));
+      // The lookup goes on by several packets: the last ones may be fewer.
+      const length = chance(4, this.#next) ? 1 + (this.#next() % BATCH) : BATCH;
+      const sent = Array.from({ length }, () => randomPacket(this.#table, this.#role, this.#pieces, this.#next));
       this.#batch(sent);
       this.#goOn();
     }

@@ -5,7 +5,7 @@ import type { HostName, Instance } from '../../tools/topology.ts';
 import { AFTR_TUNNEL, DEVICE_PREFIX, GATEWAY_TUNNEL, SECOND_PREFIX, Topology, until } from '../../tools/topology.ts';
 
 const RESTCONF_PORT = 8443;
-const START_MS = 30_000;
+const START_MS = 120_000;
 const SOFTWIRE = '/restconf/data/gi-4over6:softwire';
 
 export const GATEWAY_CONFIGURATION = {

@@ -26,8 +26,8 @@ import {
 } from './places.ts';
 
 /**
- * Octets of the entries of four packets, which the loops go on by: the compiler asks in each turn whether it is to stop. Behind the
- * last packet stand the entries of an earlier batch, which lead to as good places as those of this one.
+ * Octets of the entries of four packets, which the loops go on by: the compiler asks in each turn whether it is to stop. So up to three
+ * entries behind the last packet are gone through as well.
  */
 const TURN: usize = 16;
 
@@ -42,6 +42,7 @@ export function lookUp(count: u32): i32 {
   const end = entries + (count << 2);
   const beyond: usize = OTHER_KEYS - KEYS;
   const others = readAddresses(end);
+  endTurn(end);
   follow(entries, end);
   if (others !== 0) follow(entries + beyond, end + beyond);
   else memory.fill(entries + OTHER_ROWS, 0, count << 2);
@@ -83,6 +84,12 @@ function readAddresses(end: usize): u32 {
     others |= other;
   }
   return others;
+}
+
+/** What an earlier batch left behind the last packet are rows, which say nothing of where words are: makes them lead to the first /24. */
+function endTurn(end: usize): void {
+  v128.store(end, i64x2.splat(0), ROWS);
+  v128.store(end, i64x2.splat(0), OTHER_ROWS);
 }
 
 /** From addresses and where the words of /24s are to rows. KEYS and ROWS are as far apart as OTHER_KEYS and OTHER_ROWS. */

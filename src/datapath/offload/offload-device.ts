@@ -17,6 +17,9 @@ import type { Batch, Unfinished } from '../batch.ts';
 import { HEADROOM } from '../batch.ts';
 import type { PacketDevice, WaitResult } from '../packet-device.ts';
 import { PACKET_MAX, READABLE, STRIDE } from '../packet-device.ts';
+import { IPV4_HEADER_LEN } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LEN } from '../wire/ipv6.ts';
+import { u8 } from '../wire/octets.ts';
 import { Marks } from './marks.ts';
 import { Messages } from './messages.ts';
 import { completeChecksum } from './partial-checksum.ts';
@@ -110,7 +113,9 @@ export class OffloadDevice implements PacketDevice, Unfinished {
     }
     at[k] = from;
     lengths[k] = len;
-    this.#marks.partials[k] = isPartial ? (start << 16) | offset : 0;
+    const isLate = isPartial && start + offset >= firstChecksum(buf, from);
+    if (isPartial && !isLate) completeChecksum(buf, from, len, start, offset);
+    this.#marks.partials[k] = isLate ? (start << 16) | offset : 0;
     this.#marks.vouched[k] = (flags & vnet.DATA_VALID) === 0 ? 0 : 1;
     this.#next++;
     return true;
@@ -173,4 +178,13 @@ export class OffloadDevice implements PacketDevice, Unfinished {
   close(): void {
     this.#queue.close();
   }
+}
+
+/**
+ * Where the first checksum may be that is not completed before the engine decides: that of UDP behind an IPv4 header, in the tunnel or
+ * not. A guest of this machine chooses the place freely, and what is before that, ports at the latest, is decided by.
+ */
+function firstChecksum(buf: Uint8Array, at: number): number {
+  const header = u8(buf, at) >>> 4 === 4 ? 0 : IPV6_HEADER_LEN;
+  return header + IPV4_HEADER_LEN + vnet.UDP_CHECKSUM_OFFSET;
 }

@@ -21,7 +21,7 @@ import {
   TCP_FIELDS,
   transportPacket,
 } from '../../helpers/naive-segments.ts';
-import { ipv6, udp } from '../../helpers/packets.ts';
+import { checksumOf, hex16, ipv4, ipv6, udp } from '../../helpers/packets.ts';
 import { random, seed } from '../../helpers/random.ts';
 
 const test = suite('offload-device');
@@ -139,6 +139,35 @@ function byFlow(packets: readonly string[]): Map<string, string[]> {
 }
 
 const FIT = 1_420;
+/** Ports 1,232 to 1,235 and others are those of the port set. */
+const SHARED = {
+  'binding-table': {
+    'shared-address': [
+      {
+        'ipv4-address': '198.51.103.9',
+        'psid-length': 8,
+        'port-set': [{ psid: 0x34, 'b4-ipv6-address': '2001:db8:c::34' }],
+      },
+    ],
+  },
+};
+
+/** From the subscriber of the port set, with a source port that is handed over as a checksum to complete, which makes it another one. */
+function withPortCompleted(from: number, to: number): Arrival {
+  const packet = (port: number, word: number): string =>
+    ipv4({
+      src: '198.51.103.9',
+      dst: '203.0.113.80',
+      payload: `${hex16(port)}01bb000a0000${hex16(word)}`,
+    });
+  const word = (checksumOf(packet(from, 0).slice(40)) + 0xffff - to) % 0xffff;
+  const tunnelled = (payload: string): string => ipv6({ src: '2001:db8:c::34', dst: '2001:db8:b::1', payload });
+  return {
+    handed: offloadHeader(1, 0, 0, 0, 60, 0) + tunnelled(packet(from, word)),
+    single: [tunnelled(packet(to, word))],
+  };
+}
+
 const cases: readonly {
   readonly name: string;
   readonly role?: Role;
@@ -187,23 +216,22 @@ const cases: readonly {
   {
     name: 'to a port set',
     role: 'aftr',
-    configuration: {
-      'binding-table': {
-        'shared-address': [
-          {
-            'ipv4-address': '198.51.103.9',
-            'psid-length': 8,
-            'port-set': [{ psid: 0x34, 'b4-ipv6-address': '2001:db8:c::34' }],
-          },
-        ],
-      },
-    },
+    configuration: SHARED,
     in: [
       superPacket({ ...DOWN, dst: '198.51.103.9', destination: 1_232 }, FIT),
       superPacket({ ...DOWN, dst: '198.51.103.9', destination: 1_236 }, FIT),
     ],
     messages: 3,
     counters: { 'ipv4 forwarded': 3, 'ipv4 no-binding': 3 },
+  },
+  {
+    name: 'a port that is said to be a checksum is completed before it decides',
+    role: 'aftr',
+    configuration: SHARED,
+    in: [withPortCompleted(1_232, 40_000), withPortCompleted(40_000, 1_233)],
+    // And what the subscriber is told.
+    messages: 2,
+    counters: { 'ipv6 forwarded': 1, 'ipv6 no-binding': 1 },
   },
   {
     name: 'a checksum that is left stays left',
