@@ -27,8 +27,6 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
-import ssh2 from 'ssh2';
 import { shaCrypt } from './sha-crypt.ts';
 
 const FIRST_USER = 'admin';
@@ -51,7 +49,7 @@ export async function prepareFirstStart({ stateDir, ...owner }: FirstStartOption
   ownDirectory(stateDir, owner);
   const keys = join(stateDir, 'keys');
   ownDirectory(keys, owner);
-  createHostKey(keys, owner);
+  await createHostKey(keys, owner);
   await createCertificate(keys, owner);
   if (hasStore(stateDir) || existsSync(join(stateDir, 'first-start.json'))) return false;
   createFirstUser(stateDir, owner);
@@ -98,17 +96,19 @@ function hasStore(stateDir: string): boolean {
   return (file !== undefined && file.size > 0) || existsSync(join(stateDir, 'store-state.json'));
 }
 
-function createHostKey(keys: string, owner: Owner): void {
+async function createHostKey(keys: string, owner: Owner): Promise<void> {
   const file = join(keys, 'ssh_host_ed25519_key');
   if (existsSync(file)) return;
-  createFile(file, usableHostKey(), owner);
+  createFile(file, await usableHostKey(), owner);
 }
 
 /** A host key that ssh2 can read: of those it makes itself, about 4 in 1,000 it cannot. */
-export function usableHostKey(generate = () => ssh2.utils.generateKeyPairSync('ed25519').private): string {
+export async function usableHostKey(generate?: () => string): Promise<string> {
+  // Only a first start needs it, and every start would wait for it.
+  const { utils } = (await import('ssh2')).default;
   for (;;) {
-    const key = generate();
-    if (!(ssh2.utils.parseKey(key) instanceof Error)) return key;
+    const key = generate?.() ?? utils.generateKeyPairSync('ed25519').private;
+    if (!(utils.parseKey(key) instanceof Error)) return key;
   }
 }
 
@@ -117,6 +117,7 @@ async function createCertificate(keys: string, owner: Owner): Promise<void> {
   const [keyFile, certificateFile] = [join(keys, 'tls.key'), join(keys, 'tls.crt')];
   if (existsSync(keyFile) && existsSync(certificateFile)) return;
   const [name, notAfterDate] = [hostname(), new Date()];
+  const { generate } = await import('selfsigned');
   notAfterDate.setFullYear(notAfterDate.getFullYear() + CERTIFICATE_YEARS);
   const made = await generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',

@@ -18,6 +18,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adviceFor, childrenOf, claim, identityOf, withAdvice } from './claim.ts';
+import { isClosedAsNoted } from './closed-note.ts';
 import { EXIT_CONFIGURATION, EXIT_RESTART, EXIT_SHUTDOWN } from './exit-codes.ts';
 import { ownDirectory, prepareFirstStart, tracesOfStore } from './first-start.ts';
 import type { Answer, ChildRole, ServiceUser } from './launch.ts';
@@ -52,7 +53,8 @@ export interface RunOptions {
   readonly program?: string;
 }
 
-const ROLES: readonly ChildRole[] = ['management', 'datapath'];
+/** Forwarding does not wait for management. */
+const ROLES: readonly ChildRole[] = ['datapath', 'management'];
 /** How a child ends that met damage of the store: it says so, or LMDB takes it along. */
 const ENDS_OF_DAMAGE: readonly (number | string)[] = [EXIT_CONFIGURATION, 'SIGSEGV', 'SIGBUS', 'SIGABRT'];
 const FIRST_DELAY_MS = 100;
@@ -119,8 +121,9 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-/** @throws Error with code STORE_DAMAGED, whose message names the newest good backup */
+/** Of a store that was closed well nothing is to be read. @throws Error with code STORE_DAMAGED, whose message names the newest good backup */
 async function requireGoodStore(launcher: Launcher, stateDir: string): Promise<void> {
+  if (isClosedAsNoted(stateDir)) return;
   const { code, text } = await launcher.ask(verifyWords(stateDir));
   if (code !== 0) throw environmentFault('STORE_DAMAGED', text);
 }

@@ -37,6 +37,7 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/restconf-limits.ts', 'leaves'],
   ['src/limit-settings.ts', 'leaves'],
   ['src/claim.ts', 'leaves'],
+  ['src/closed-note.ts', 'leaves'],
   ['src/control.ts', 'leaves'],
   ['src/sha-crypt.ts', 'leaves'],
 ];

@@ -16,11 +16,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { constants, getPriority, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { STATE_FILE, stampOf, stateText } from '../src/closed-note.ts';
 import type { RunOptions } from '../src/supervisor.ts';
 
 const test = suite('supervisor');
@@ -416,6 +417,32 @@ test('a damaged store is refused before anybody opens it, and no first user is m
     assert.equal(supervised.texts, ['STORE_DAMAGED: data.mdb is damaged: restore X']);
     assert.not.ok(supervised.lines.some(({ msg }) => msg === 'started'));
     assert.not.ok(existsSync(join(stateDir, 'first-start.json')));
+  });
+});
+
+test('a store that was closed well is not verified, one that changed since is', async () => {
+  await withPlace(async ({ start, options: { stateDir } }) => {
+    const first = start();
+    await first.started('management');
+    await first.stop();
+    const file = join(stateDir, 'store/data.mdb');
+    mkdirSync(dirname(file));
+    writeFileSync(file, 'as it was closed');
+    writeFileSync(join(stateDir, STATE_FILE), stateText(stampOf(file) ?? ''));
+    const refuses = { TEST_VERIFY_FIRST: 'data.mdb is damaged: restore X' };
+    const second = start({}, refuses);
+    await second.started('management');
+    await second.stop();
+    for (const change of [
+      () => writeFileSync(file, 'as somebody wrote it'),
+      () => {
+        writeFileSync(join(stateDir, STATE_FILE), stateText(stampOf(file) ?? ''));
+        mkdirSync(join(stateDir, 'store/2'));
+      },
+    ]) {
+      change();
+      assert.is(await start({}, refuses).exit, 78);
+    }
   });
 });
 

@@ -190,10 +190,15 @@ function encoder(fields: readonly Field[]): string[] {
 }
 
 function decoder(fields: readonly Field[]): string[] {
-  const output = ['/** The row of a key and its value. @throws DamageError when the CRC or the form is wrong */'];
-  output.push('export function decodeBinding(key: Uint8Array, value: Uint8Array): Binding {');
+  const output = [
+    '/**',
+    ' * The row of a key and its value; its addresses stand in `room` as far as that goes, 16 octets each, else in memory of their own.',
+    ' * @throws DamageError when the CRC or the form is wrong',
+    ' */',
+    'export function decodeBinding(key: Uint8Array, value: Uint8Array, room: readonly Uint8Array[] = []): Binding {',
+  ];
   output.push(
-    'const row = new RowReader(key, value, BINDING_FORMAT);',
+    'const row = new RowReader(key, value, BINDING_FORMAT, room);',
     'const { address, length } = prefixOfKey(key);',
   );
   for (const { name, isOptional, bit, kind } of fields) {

@@ -36,7 +36,7 @@ import type { WantedRow } from './table.ts';
 
 export type Store = Pick<
   StoreReader,
-  'renew' | 'configuration' | 'served' | 'learnedAftr' | 'bindings' | 'changes' | 'contentHash'
+  'renew' | 'configuration' | 'served' | 'learnedAftr' | 'passingBindings' | 'changes' | 'contentHash'
 >;
 
 export const ROLES: readonly Role[] = ['gateway', 'aftr'];
@@ -50,6 +50,7 @@ export class Follower {
   readonly #store: Store;
   readonly #workers: number;
   readonly #pages: Pages;
+  readonly #onForwarding: (role: Role, forwarding: Forwarding) => void;
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
   /** Whether the tables may lack rows of the configuration: reading them all anew was begun and did not come to its end. */
@@ -66,7 +67,14 @@ export class Follower {
   /** The version of the store in which damage was met. */
   #damagedVersion = -1;
 
-  constructor(store: Store, workers: number, pages: Pages) {
+  /** `onForwarding` is told what a role forwards by when it gets its first instance, before a row is read. */
+  constructor(
+    store: Store,
+    workers: number,
+    pages: Pages,
+    onForwarding: (role: Role, forwarding: Forwarding) => void = () => undefined,
+  ) {
+    this.#onForwarding = onForwarding;
     this.#store = store;
     this.#workers = workers;
     this.#pages = pages;
@@ -171,7 +179,9 @@ export class Follower {
       const plans = planInstances(role, this.#configuration, configured);
       if (plans.length > 0 && !this.#forwarding.has(role)) {
         const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY + MAX_PORT_SETS;
-        this.#forwarding.set(role, new Forwarding(role, this.#workers, capacity, this.#pages));
+        const forwarding = new Forwarding(role, this.#workers, capacity, this.#pages);
+        this.#forwarding.set(role, forwarding);
+        this.#onForwarding(role, forwarding);
       }
       this.#forwarding.get(role)?.setInstances(plans);
       this.#forwarding.get(role)?.setLinkAddresses(this.#broadcasts, this.#hosts);
@@ -186,7 +196,8 @@ export class Follower {
     const aftrs = this.#forwarding.get('aftr');
     this.#hash = undefined;
     this.#isBehind = true;
-    await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
+    if (aftrs?.bindings === 0) await aftrs.load(this.#store.passingBindings(), aftrOfTable, pause);
+    else await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
     this.#isBehind = false;
     this.#damage = '';
     // Without a sum, nothing is said to be equal to the store.
@@ -200,7 +211,7 @@ export class Follower {
   async #sum(): Promise<void> {
     const hash = new ContentHash();
     let rows = 0;
-    for (const { instance, binding } of this.#store.bindings()) {
+    for (const { instance, binding } of this.#store.passingBindings()) {
       hash.addBinding(instance, binding);
       if (++rows % SLICE_ROWS === 0) await pause();
     }
@@ -214,7 +225,7 @@ export class Follower {
   }
 
   *#wantedBindings(aftrs: Forwarding): Generator<WantedRow> {
-    for (const { instance, binding } of this.#store.bindings()) {
+    for (const { instance, binding } of this.#store.passingBindings()) {
       const aftr = aftrOfTable(instance);
       const row = aftr === undefined ? undefined : aftrs.wantedBinding(aftr, binding);
       if (row) yield row;

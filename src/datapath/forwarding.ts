@@ -20,6 +20,7 @@ import type {
 } from '../control.ts';
 import type { Binding } from '../state/binding.generated.ts';
 import { MAX_INSTANCES, MAX_SOFTWIRES } from '../state/limits.ts';
+import { prefixNumber } from '../state/rows.ts';
 import type { Pages, Room } from './arena.ts';
 import { Arena } from './arena.ts';
 import type { InstancePlan } from './configuration.ts';
@@ -363,6 +364,33 @@ export class Forwarding {
     for (const row of this.table.rowsInUse()) {
       if (kept[row] === 1 || isShared(this.table, row)) continue;
       this.remove(this.table.prefixOf(row));
+      if (++rows % SLICE_ROWS === 0) await pause();
+    }
+  }
+
+  /**
+   * The same while there is no binding in the table: without a look for rows that are there, and row by row in the order of the
+   * prefixes, which is that of their memory. `aftrOf` says whose a table is; undefined for one that nothing is forwarded by.
+   */
+  async load(
+    bindings: Iterable<{ readonly instance: string; readonly binding: Binding }>,
+    aftrOf: (instance: string) => string | undefined,
+    pause: () => Promise<void>,
+  ): Promise<void> {
+    this.#refused = 0;
+    let [last, rows] = [-1, 0];
+    let table: string | undefined;
+    let aftr: string | undefined;
+    for (const { instance, binding } of bindings) {
+      if (instance !== table) [table, aftr] = [instance, aftrOf(instance)];
+      const { address, length, gatewayIpv6Address, aftrIpv6Address } = binding;
+      const target = aftr === undefined ? undefined : this.#target(aftr, gatewayIpv6Address, aftrIpv6Address);
+      if (!target) continue;
+      const number = prefixNumber(address, length);
+      // What stands before the last one may be there from another table.
+      if (number <= last || this.#shared.has(address)) this.put({ prefix: binding, target });
+      else if (this.table.append(address, length, target) === 0) this.#refused++;
+      last = Math.max(last, number);
       if (++rows % SLICE_ROWS === 0) await pause();
     }
   }

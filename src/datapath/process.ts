@@ -13,11 +13,11 @@ import type { RunningWorkers } from './datapath.ts';
 import { Datapath } from './datapath.ts';
 import type { Role } from './engine.ts';
 import { Follower } from './follower.ts';
-import type { Forwarding } from './forwarding.ts';
+import type { ForwardingMemory } from './forwarding.ts';
 import { kernelPart } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
 import { createPersistentTun } from './tun-device.ts';
-import { Workers } from './workers.ts';
+import { PreparedWorkers } from './workers.ts';
 
 export interface DatapathOptions {
   readonly stateDir: string;
@@ -49,14 +49,15 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
   const store = await openStore(join(options.stateDir, 'store'), ending.signal, log);
   if (!store) return;
-  const follower = new Follower(store, options.queues, 'huge');
+  const starter = new WorkerStarter(options, log);
+  const follower = new Follower(store, options.queues, 'huge', (role, { memory }) => starter.prepare(role, memory));
   const datapath = new Datapath({
     follower,
     kernel: kernelPart(TUN_NAMES, {
       onAddresses: (broadcasts, hosts) => follower.setLinkAddresses(broadcasts, hosts),
       onEgress: (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus),
     }),
-    startWorkers: workerStarter(options, log),
+    startWorkers: (role, { memory }) => starter.start(role, memory),
     endProcess: (reason) => {
       log.error({ reason }, 'the datapath ends, to be started anew');
       process.exit(EXIT_CRASH);
@@ -102,22 +103,38 @@ async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log): P
   }
 }
 
-function workerStarter(
-  { tunDescriptors, offloads }: DatapathOptions,
-  log: Log,
-): (role: Role, forwarding: Forwarding) => Promise<RunningWorkers> {
-  const descriptors = [...tunDescriptors];
-  return (role, { memory }) => {
-    const device = TUN_NAMES[role];
-    createPersistentTun(device, descriptors.shift());
-    return Workers.start({
-      device,
+class WorkerStarter {
+  readonly #descriptors: number[];
+  readonly #offloads: boolean;
+  readonly #log: Log;
+  readonly #prepared = new Map<Role, PreparedWorkers>();
+
+  constructor({ tunDescriptors, offloads }: DatapathOptions, log: Log) {
+    this.#descriptors = [...tunDescriptors];
+    this.#offloads = offloads;
+    this.#log = log;
+  }
+
+  /** Has the threads of a role load what they need meanwhile. */
+  prepare(role: Role, memory: ForwardingMemory): PreparedWorkers {
+    const prepared = new PreparedWorkers({
+      device: TUN_NAMES[role],
       memory,
-      descriptors: descriptors.splice(0, memory.workers),
-      offloads,
-      onCrash: (error) => crash(error, log),
+      descriptors: this.#descriptors.splice(0, memory.workers),
+      offloads: this.#offloads,
+      onCrash: (error) => crash(error, this.#log),
     });
-  };
+    this.#prepared.set(role, prepared);
+    return prepared;
+  }
+
+  async start(role: Role, memory: ForwardingMemory): Promise<RunningWorkers> {
+    createPersistentTun(TUN_NAMES[role], this.#descriptors.shift());
+    const prepared = this.#prepared.get(role) ?? this.prepare(role, memory);
+    // A thread begins once: another try has others.
+    this.#prepared.delete(role);
+    return prepared.start();
+  }
 }
 
 /** Forwarding that is half there is worse than none: the supervisor starts the process anew. */

@@ -39,6 +39,8 @@ export class RowStatistics implements RowWatcher {
   readonly #counters: RowCounters;
   readonly #gateways: GatewayIndex;
   readonly #baseMs: number;
+  /** Rows above it never began to count: all that is kept of them is zero. */
+  #highest = 0;
   /** When each row began to count, in tenths of a second since the base. */
   readonly #begun: Uint32Array;
   /** Traffic of rows that were removed, in another row of the same gateway; and when the first of them began, plus one. */
@@ -150,10 +152,14 @@ export class RowStatistics implements RowWatcher {
   }
 
   #begin(row: number): void {
-    this.#counters.clear(row);
-    this.#inheritedRefusals.delete(row);
     // A clock that is set back does not lead before the base.
     this.#begun[row] = Math.floor((performance.timeOrigin + performance.now() - this.#baseMs) / 100);
+    if (row > this.#highest) {
+      this.#highest = row;
+      return;
+    }
+    this.#counters.clear(row);
+    this.#inheritedRefusals.delete(row);
     if (this.#inheritedSince[row] === 0) return;
     this.#inheritedSince[row] = 0;
     this.#inherited.fill(0, row * TRAFFIC.length, (row + 1) * TRAFFIC.length);

@@ -52,6 +52,10 @@ export class SharedAddresses {
     return this.#addresses.size;
   }
 
+  has(address: number): boolean {
+    return this.#addresses.has(address);
+  }
+
   /** The addresses there are. They may be removed on the way. */
   addresses(): Iterable<number> {
     return this.#addresses.keys();

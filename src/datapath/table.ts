@@ -189,6 +189,15 @@ export class Table extends TableReader {
     return row;
   }
 
+  /** Adds a prefix that is not there; its row, or 0 when the table is full. */
+  append(prefix: number, length: number, target: Target): number {
+    if (this.size >= this.capacity) return 0;
+    const row = this.writeRow(prefix, length, target);
+    this.#index.add(row, prefix, length);
+    this.#paint(prefix, length, 0, row);
+    return row;
+  }
+
   /** Makes a written row that of its prefix, and gives back the one that was there. */
   place(row: number, prefix: number, length: number): void {
     const old = this.swap(row, prefix, length);

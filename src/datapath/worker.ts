@@ -1,5 +1,5 @@
 /**
- * A worker thread: one queue of a TUN device. It blocks in the native wait, so it has no messages and no timers; it is
+ * A worker thread: one queue of a TUN device, from the moment on that it is told to begin. It blocks in the native wait, so it has no messages and no timers; it is
  * stopped by a word in shared memory and a wake.
  */
 
@@ -8,6 +8,7 @@ import { allocateIn } from './arena.ts';
 import type { ForwardingMemory } from './forwarding.ts';
 import { Pump } from './pump.ts';
 import { openTun, wakeTunDevice } from './tun-device.ts';
+import { BEGIN, STOP } from './worker-orders.ts';
 
 /** What a worker is started with. */
 export interface WorkerOptions {
@@ -17,8 +18,8 @@ export interface WorkerOptions {
   readonly offloads: boolean;
   readonly worker: number;
   readonly memory: ForwardingMemory;
-  /** One word: not 0 when the worker is to end. */
-  readonly stop: SharedArrayBuffer;
+  /** Words of worker-orders.ts. */
+  readonly orders: SharedArrayBuffer;
 }
 
 /** The one message a worker sends: it is ready, and how it is woken. */
@@ -33,15 +34,16 @@ const WAIT_MS = 500;
 
 function run(options: WorkerOptions): void {
   const { descriptor, offloads, memory, worker } = options;
+  const orders = new Int32Array(options.orders);
+  Atomics.wait(orders, BEGIN, 0);
   const room = memory.rooms[worker];
   if (!room) throw new RangeError(`worker: there is none of number ${worker}`);
   const { device, wakeDescriptor } = openTun({ name: options.device, descriptor, offloads }, BATCH, allocateIn(room));
   const pump = new Pump(device, memory, worker, wakeTunDevice);
   pump.wakeDescriptor = wakeDescriptor;
-  const stop = new Int32Array(options.stop);
   const ready: WorkerReady = { wakeDescriptor };
   parentPort?.postMessage(ready);
-  while (Atomics.load(stop, 0) === 0) if (!pump.forwardBatch()) pump.wait(WAIT_MS);
+  while (Atomics.load(orders, STOP) === 0) if (!pump.forwardBatch()) pump.wait(WAIT_MS);
   device.close();
 }
 

@@ -1,9 +1,13 @@
-/** The worker threads of one role: started together, stopped together, and never one missing unnoticed. */
+/**
+ * The worker threads of one role: started together, stopped together, and never one missing unnoticed. What a thread has to load it
+ * loads while the tables are read: it is made ready first, and begins when it is told.
+ */
 
 import { Worker } from 'node:worker_threads';
 import type { ForwardingMemory } from './forwarding.ts';
 import { wakeTunDevice } from './tun-device.ts';
 import type { WorkerOptions, WorkerReady } from './worker.ts';
+import { BEGIN, ORDERS_OCTETS, STOP } from './worker-orders.ts';
 
 export interface WorkersOptions {
   /** Name of the TUN device. */
@@ -17,46 +21,69 @@ export interface WorkersOptions {
   readonly onCrash: (error: Error) => void;
 }
 
-export class Workers {
-  readonly #wakeDescriptors: readonly number[];
-  readonly #stop: Int32Array;
-  readonly #ended: Promise<unknown>;
+/** Threads that have opened nothing yet. As long as they only wait they do not keep the process. */
+export class PreparedWorkers {
+  readonly #threads: readonly Worker[];
+  readonly #ready: Promise<readonly WorkerReady[]>;
+  readonly #orders = new Int32Array(new SharedArrayBuffer(ORDERS_OCTETS));
+  readonly #device: string;
+  readonly #onCrash: (error: Error) => void;
 
-  private constructor(threads: readonly Worker[], wakeDescriptors: readonly number[], stop: Int32Array) {
-    this.#wakeDescriptors = wakeDescriptors;
-    this.#stop = stop;
-    this.#ended = Promise.all(threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve))));
-  }
-
-  /**
-   * Starts one thread for each worker of the memory; resolves when all have their queue. @throws what opening a queue
-   * throws
-   */
-  static async start({ device, memory, descriptors, offloads, onCrash }: WorkersOptions): Promise<Workers> {
-    const stop = new SharedArrayBuffer(4);
-    const stopWord = new Int32Array(stop);
-    const threads = Array.from({ length: memory.workers }, (_, worker) => {
-      const descriptor = descriptors[worker];
-      const workerData: WorkerOptions = { device, memory, worker, stop, descriptor, offloads };
+  /** Makes one thread for each worker of the memory. */
+  constructor({ device, memory, descriptors, offloads, onCrash }: WorkersOptions) {
+    this.#device = device;
+    this.#onCrash = onCrash;
+    this.#threads = Array.from({ length: memory.workers }, (_, worker) => {
+      const { buffer: orders } = this.#orders as { buffer: SharedArrayBuffer };
+      const workerData: WorkerOptions = { device, memory, worker, orders, descriptor: descriptors[worker], offloads };
       return new Worker(new URL('./worker.js', import.meta.url), { workerData });
     });
-    const ready = await Promise.all(threads.map(readiness));
-    for (const thread of threads) {
-      thread.on('error', onCrash);
+    this.#ready = Promise.all(this.#threads.map(readiness));
+    // Told by `start`.
+    this.#ready.catch(() => undefined);
+    for (const thread of this.#threads) thread.unref();
+  }
+
+  /** Has them begin; resolves when all have their queue. Once only. @throws what opening a queue throws */
+  async start(): Promise<Workers> {
+    for (const thread of this.#threads) thread.ref();
+    Atomics.store(this.#orders, BEGIN, 1);
+    Atomics.notify(this.#orders, BEGIN);
+    const ready = await this.#ready;
+    for (const thread of this.#threads) {
+      thread.on('error', this.#onCrash);
       thread.on('exit', () => {
-        if (Atomics.load(stopWord, 0) === 0) onCrash(new Error(`a worker of ${device} has ended`));
+        if (Atomics.load(this.#orders, STOP) === 0) this.#onCrash(new Error(`a worker of ${this.#device} has ended`));
       });
     }
     return new Workers(
-      threads,
+      this.#threads,
       ready.map(({ wakeDescriptor }) => wakeDescriptor),
-      stopWord,
+      this.#orders,
     );
+  }
+}
+
+export class Workers {
+  readonly #wakeDescriptors: readonly number[];
+  readonly #orders: Int32Array;
+  readonly #ended: Promise<unknown>;
+
+  /** Of threads that run; see PreparedWorkers. */
+  constructor(threads: readonly Worker[], wakeDescriptors: readonly number[], orders: Int32Array) {
+    this.#wakeDescriptors = wakeDescriptors;
+    this.#orders = orders;
+    this.#ended = Promise.all(threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve))));
+  }
+
+  /** Makes threads and starts them. @throws what opening a queue throws */
+  static start(options: WorkersOptions): Promise<Workers> {
+    return new PreparedWorkers(options).start();
   }
 
   /** Ends the threads at their next batch boundary; resolves when all queues are closed. */
   async stop(): Promise<void> {
-    Atomics.store(this.#stop, 0, 1);
+    Atomics.store(this.#orders, STOP, 1);
     for (const descriptor of this.#wakeDescriptors) wakeTunDevice(descriptor);
     await this.#ended;
   }

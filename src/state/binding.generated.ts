@@ -49,9 +49,12 @@ export function encodeBinding(binding: Binding): Uint8Array {
 
 const WRITER = new RowWriter();
 
-/** The row of a key and its value. @throws DamageError when the CRC or the form is wrong */
-export function decodeBinding(key: Uint8Array, value: Uint8Array): Binding {
-  const row = new RowReader(key, value, BINDING_FORMAT);
+/**
+ * The row of a key and its value; its addresses stand in `room` as far as that goes, 16 octets each, else in memory of their own.
+ * @throws DamageError when the CRC or the form is wrong
+ */
+export function decodeBinding(key: Uint8Array, value: Uint8Array, room: readonly Uint8Array[] = []): Binding {
+  const row = new RowReader(key, value, BINDING_FORMAT, room);
   const { address, length } = prefixOfKey(key);
   const gatewayIpv6Address = row.ipv6();
   const aftrIpv6Address = row.has(2) ? row.ipv6() : undefined;

@@ -22,10 +22,22 @@ export interface ChangesSince {
   readonly rows: readonly RowChange[] | undefined;
 }
 
+/** A row and the table it is of. */
+export interface StoredBinding {
+  readonly instance: string;
+  readonly binding: Binding;
+}
+
+const NO_BINDING: Binding = {
+  ...{ address: 0, length: 0, gatewayIpv6Address: new Uint8Array(16), aftrIpv6Address: undefined },
+  ...{ description: undefined, origin: 'static' },
+};
+
 export class StoreReader {
   readonly #dir: string;
   #environment: Environment;
   #snapshot: Snapshot;
+  readonly #room = [new Uint8Array(16), new Uint8Array(16)];
 
   private constructor(dir: string, environment: Environment) {
     this.#dir = dir;
@@ -87,10 +99,22 @@ export class StoreReader {
   }
 
   /** Every row of every table. */
-  *bindings(): Generator<{ readonly instance: string; readonly binding: Binding }> {
+  *bindings(): Generator<StoredBinding> {
     for (const instance of this.#snapshot.head?.tables.keys() ?? []) {
       for (const { number, value } of this.#snapshot.passingRows(instance)) {
         yield { instance, binding: openRow(number, value) };
+      }
+    }
+  }
+
+  /** The same for whoever is done with one before he asks for the next, which is written over it: a third quicker. */
+  *passingBindings(): Generator<StoredBinding> {
+    const row: { instance: string; binding: Binding } = { instance: '', binding: NO_BINDING };
+    for (const instance of this.#snapshot.head?.tables.keys() ?? []) {
+      row.instance = instance;
+      for (const { number, value } of this.#snapshot.passingRows(instance)) {
+        row.binding = openRow(number, value, this.#room);
+        yield row;
       }
     }
   }

@@ -94,10 +94,12 @@ export class RowReader {
   readonly #octets: Uint8Array;
   readonly #end: number;
   readonly #present: number;
+  readonly #room: readonly Uint8Array[];
+  #addresses = 0;
   #at = HEAD_LENGTH;
 
-  /** Checks the value under `key`. @throws DamageError when the CRC or the format is wrong */
-  constructor(key: Uint8Array, value: Uint8Array, format: number) {
+  /** Checks the value under `key`; addresses go to `room`, as far as it goes. @throws DamageError when the CRC or the format is wrong */
+  constructor(key: Uint8Array, value: Uint8Array, format: number, room: readonly Uint8Array[]) {
     const end = value.length - CRC_LENGTH;
     if (end < HEAD_LENGTH || crc32c(value, crc32c(key), 0, end) !== uint32At(value, end)) {
       throw new DamageError(
@@ -106,6 +108,7 @@ export class RowReader {
     }
     if (value[0] !== format) throw new DamageError(`a stored row has form ${value[0]}, this program knows ${format}`);
     this.#octets = value;
+    this.#room = room;
     this.#end = end;
     this.#present = value[1] ?? 0;
   }
@@ -116,7 +119,7 @@ export class RowReader {
 
   ipv6(): Uint8Array {
     const from = this.#take(16);
-    const address = new Uint8Array(16);
+    const address = this.#room[this.#addresses++] ?? new Uint8Array(16);
     for (let i = 0; i < 16; i++) address[i] = this.#octets[from + i] ?? 0;
     return address;
   }

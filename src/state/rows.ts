@@ -111,15 +111,15 @@ export function numberOfKey(key: Uint8Array, at: number): number {
   return ((high * 256 + (key[at + 2] ?? 0)) * 256 + (key[at + 3] ?? 0)) * 64 + (key[at + 4] ?? 0);
 }
 
-/** @throws DamageError when the value's CRC or form is wrong */
-export function openRow(number: number, value: Uint8Array): Binding {
+/** Its addresses stand in `room` as far as that goes (`decodeBinding`). @throws DamageError when the value's CRC or form is wrong */
+export function openRow(number: number, value: Uint8Array, room?: readonly Uint8Array[]): Binding {
   const address = Math.floor(number / 64);
   scratchKey[0] = address >>> 24;
   scratchKey[1] = address >>> 16;
   scratchKey[2] = address >>> 8;
   scratchKey[3] = address;
   scratchKey[4] = number % 64;
-  return decodeBinding(scratchKey, value);
+  return decodeBinding(scratchKey, value, room);
 }
 
 const scratchKey = new Uint8Array(5);

@@ -8,7 +8,6 @@
  * store-state.json is there from the first commit on: without it there never was a store.
  */
 
-import type { BigIntStats } from 'node:fs';
 import {
   closeSync,
   fstatSync,
@@ -18,16 +17,17 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { STATE_FILE, stampOf, stateText } from '../closed-note.ts';
 import { readFileHead } from './file-head.ts';
 import { generationDir, generations, STORE_FILE } from './generations.ts';
 import { syncPath } from './sync.ts';
 
-export const STATE_FILE = 'store-state.json';
+export { STATE_FILE } from '../closed-note.ts';
+
 const BACKUP_NAME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-v(\d+)(-automatic)?\.mdb$/;
 
 export function storeDir(stateDir: string): string {
@@ -156,16 +156,6 @@ function writeOver(path: string, content: string): boolean {
   } catch {
     return false;
   }
-}
-
-function stateText(state: string): string {
-  return `${JSON.stringify({ store: state })}\n`;
-}
-
-/** What changes when somebody writes to the file. */
-function stampOf(path: string): string | undefined {
-  const found: BigIntStats | undefined = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found && `closed ${found.ino} ${found.size} ${found.mtimeNs}`;
 }
 
 /** The file has its new content or its old one, whatever happens. */

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseIpv4 } from '../../src/address.ts';
+import { formatIpv4, ipv4Mask, parseIpv4 } from '../../src/address.ts';
+import type { AftrSoftwires } from '../../src/control.ts';
 import { Follower } from '../../src/datapath/follower.ts';
 import { ROW_SHIFT } from '../../src/datapath/layout.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
@@ -49,6 +50,46 @@ test('rows and tree of the first version, and the hash of the store', async () =
   assert.equal([follower.version, follower.contentHash], [1, store.contentHash()]);
   assert.not.ok(await follower.follow(), 'nothing new');
 });
+
+test('all rows read at once lead where they do row by row: nested, of two AFTRs, in any order, beside shared addresses', async () => {
+  const next = random();
+  const shared = { 'ipv4-address': '192.0.2.77', 'psid-offset': 6, 'psid-length': 1 };
+  const portSet = [{ psid: 0, 'b4-ipv6-address': '2001:db8:a::77' }];
+  const softwire = { aftr: [{ ...AFTR, 'shared-address': [{ ...shared, 'port-set': portSet }] }, OTHER] };
+  const rows = Array.from({ length: 400 }, () => {
+    const length = 16 + (next() % 17);
+    const address = (((parseIpv4('192.0.0.0') ?? 0) + (next() % 1_024)) & ipv4Mask(length)) >>> 0;
+    return binding([`${formatIpv4(address)}/${length}`, `2001:db8:a::${(1 + (next() % 200)).toString(16)}`]);
+  });
+  for (const isSorted of [true, false]) {
+    const [atOnce, byRow] = [newFollower(), newFollower()];
+    if (isSorted) rows.sort((a, b) => a.address - b.address || a.length - b.length);
+    for (const { store } of [atOnce, byRow]) store.commit({ softwire });
+    await byRow.follower.follow();
+    for (const [index, row] of rows.entries()) {
+      const instance = index < 200 ? 'br' : 'br2';
+      atOnce.store.commit({ instance, put: [row] });
+      byRow.store.commit({ instance, put: [row] });
+      await byRow.follower.follow();
+    }
+    await atOnce.follower.follow();
+    const tables = [atOnce, byRow].map(({ follower }) => follower.forwarding('aftr'));
+    assert.is(tables[0]?.bindings, tables[1]?.bindings);
+    for (let offset = 0; offset < 1_024; offset++) {
+      const address = formatIpv4((parseIpv4('192.0.0.0') ?? 0) + offset);
+      const [found, expected] = [atOnce, byRow].map(({ follower }) => leadsTo(follower, 'aftr', address));
+      assert.is(found, expected, address);
+    }
+    const gateways = tables.map((forwarding) => JSON.stringify(forwarding?.aftrSoftwires().map(gatewaysOf)));
+    assert.is(gateways[0], gateways[1]);
+    await Promise.all([atOnce, byRow].map(({ follower }) => follower.summed));
+    assert.is(atOnce.follower.contentHash, byRow.follower.contentHash);
+  }
+});
+
+function gatewaysOf({ name, softwires }: AftrSoftwires): unknown {
+  return [name, ...softwires.map(({ remote, bindings }) => `${remote} ${bindings}`).sort()];
+}
 
 for (const isTakenFirst of [false, true]) {
   test(`a prefix that moves to another AFTR stays, taken ${isTakenFirst ? 'first' : 'last'}`, async () => {

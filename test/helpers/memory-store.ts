@@ -73,7 +73,7 @@ export class MemoryStore implements Store {
     return this.#rows.get(key(learnedAftrTable(gateway), whole))?.binding.gatewayIpv6Address;
   }
 
-  *bindings(): Generator<Row> {
+  *passingBindings(): Generator<Row> {
     yield* this.#rows.values();
     // The last one cannot be read.
     if (this.damaged === 'rows' || ++this.#readings >= this.damagedReading) throw new DamageError('a row');

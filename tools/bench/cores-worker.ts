@@ -8,6 +8,7 @@
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { allocateIn } from '../../src/datapath/arena.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import type { ForwardingMemory } from '../../src/datapath/forwarding.ts';
 import type { PacketDevice } from '../../src/datapath/packet-device.ts';
@@ -22,6 +23,8 @@ export interface CoresWorkerData {
   readonly worker: number;
   /** Four words: told, done, packets, bare. */
   readonly words: SharedArrayBuffer;
+  /** What went wrong, in UTF-8 up to a zero: the bench waits for words, and no event reaches it meanwhile. */
+  readonly fault: SharedArrayBuffer;
   readonly times: SharedArrayBuffer;
 }
 
@@ -33,8 +36,24 @@ export const END = -1;
 /** As a worker has it. */
 const BATCH = 64;
 
-function run({ device: name, memory, worker, words: shared, times: sharedTimes }: CoresWorkerData): void {
-  const device = TunDevice.open({ name }, new Batch(BATCH, STRIDE));
+function run(data: CoresWorkerData): void {
+  try {
+    forward(data);
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const octets = new Uint8Array(data.fault);
+    octets.set(Buffer.from(text).subarray(0, octets.length - 1));
+    const words = new Int32Array(data.words);
+    Atomics.add(words, DONE, 1);
+    Atomics.notify(words, DONE);
+    throw error;
+  }
+}
+
+function forward({ device: name, memory, worker, words: shared, times: sharedTimes }: CoresWorkerData): void {
+  const room = memory.rooms[worker];
+  if (!room) throw new RangeError(`cores: there is no worker of number ${worker}`);
+  const device = TunDevice.open({ name }, new Batch(BATCH, STRIDE, 0, allocateIn(room)));
   let packets = 0;
   const counting: PacketDevice = {
     batch: device.batch,

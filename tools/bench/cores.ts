@@ -123,8 +123,11 @@ function byProcessor([one, two]: Pair): number {
   return one.processor / (two.processor * two.largestShare);
 }
 
+const FAULT_OCTETS = 4_096;
+
 interface Started {
   readonly thread: Worker;
+  readonly fault: SharedArrayBuffer;
   readonly words: Int32Array;
   readonly times: BigInt64Array;
 }
@@ -139,7 +142,7 @@ class Queues {
     this.#workers = workers;
   }
 
-  /** Fills the queues, then has the workers empty them. @throws Error when not all came out */
+  /** Fills the queues, then has the workers empty them. @throws Error when not all came out, or with that of a worker */
   turn(feed: TunFeed, direction: Direction, size: number, isBare: boolean): Turn {
     const filling = process.cpuUsage();
     feed.fill(this.#place, direction, size, TURN);
@@ -155,6 +158,7 @@ class Queues {
       if (Atomics.wait(words, DONE, this.#turns - 1, TURN_LIMIT_MS) === 'timed-out')
         throw new Error('cores: a worker hangs');
     }
+    for (const { fault } of this.#workers) throwFault(fault);
     const processor = spentSince(start);
     const packets = this.#workers.map(({ words }) => words[PACKETS] ?? 0);
     const all = packets.reduce((sum, count) => sum + count, 0);
@@ -191,14 +195,20 @@ async function startWorkers(place: Place, count: number): Promise<Started[]> {
 async function startWorker(device: string, memory: ForwardingMemory, worker: number): Promise<Started> {
   const words = new SharedArrayBuffer(16);
   const times = new SharedArrayBuffer(16);
-  const workerData: CoresWorkerData = { device, memory, worker, words, times };
+  const fault = new SharedArrayBuffer(FAULT_OCTETS);
+  const workerData: CoresWorkerData = { device, memory, worker, words, times, fault };
   const thread = new Worker(new URL('./cores-worker.js', import.meta.url), { workerData });
   const id = await new Promise<number>((resolve, reject) => {
     thread.once('message', resolve);
     thread.once('error', reject);
   });
   execFileSync('taskset', ['-pc', `${worker}`, `${id}`], { stdio: 'ignore' });
-  return { thread, words: new Int32Array(words), times: new BigInt64Array(times) };
+  return { thread, fault, words: new Int32Array(words), times: new BigInt64Array(times) };
+}
+
+function throwFault(fault: SharedArrayBuffer): void {
+  const octets = Buffer.from(fault);
+  if (octets[0] !== 0) throw new Error(`cores: a worker has died: ${octets.toString('utf8', 0, octets.indexOf(0))}`);
 }
 
 function result(id: string, value: number, unit: string): BenchResult {
