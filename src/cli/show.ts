@@ -154,9 +154,10 @@ export async function readSoftwire(client: NetconfClient, inside: string, option
 
 async function gateways(client: NetconfClient, output: Output, options: ShowOptions): Promise<void> {
   const learned = '<state><learned-aftr><ipv6-address/></learned-aftr></state>';
-  const wanted = `<name/><enabled/><ipv6-address/><aftr-ipv6-address/><served-prefix/>${learned}`;
+  const routes = '<route-advertisement><served-routes/></route-advertisement>';
+  const wanted = `<name/><enabled/><ipv6-address/><aftr-ipv6-address/><served-prefix/>${routes}${learned}`;
   const softwire = await readSoftwire(client, `<gateway>${wanted}</gateway>`, options);
-  const columns = ['name', 'enabled', 'ipv6-address', 'aftr-ipv6-address', 'served-prefixes'];
+  const columns = ['name', 'enabled', 'ipv6-address', 'aftr-ipv6-address', 'served-prefixes', 'served-routes'];
   const sink = rowSink(
     output,
     columns,
@@ -172,6 +173,7 @@ async function gateways(client: NetconfClient, output: Output, options: ShowOpti
       // The one in use, whether configured or learned.
       'aftr-ipv6-address': textOf(gateway, 'aftr-ipv6-address') || textOf(learnedAftr, 'ipv6-address'),
       'served-prefixes': nodesAt(gateway, 'served-prefix').map((prefix) => textOf(prefix, 'ipv4-prefix')),
+      'served-routes': counter(textOf(nodesAt(gateway, 'route-advertisement')[0] ?? {}, 'served-routes')),
     });
   }
   sink.finish();

@@ -10,7 +10,7 @@ import { readSoftwire } from './show.ts';
 
 const WANTED =
   '<state/><gateway><name/><enabled/><aftr-ipv6-address/><served-prefix/>' +
-  '<route-advertisement><target><name/></target><bgp-neighbor/></route-advertisement></gateway>' +
+  '<route-advertisement><target><name/></target><bgp-neighbor/><served-routes/></route-advertisement></gateway>' +
   '<aftr><name/><enabled/><binding-table><bindings/><last-change/><version/><content-hash/>' +
   '<shared-address><ipv4-address/></shared-address></binding-table></aftr>';
 
@@ -20,8 +20,9 @@ interface Instance {
   readonly enabled: boolean;
   /** Served prefixes that are configured, or bindings. */
   readonly entries: number;
-  /** Of a gateway: whether it serves the routes of its kernel, too, as far as an AFTR accepts them. */
+  /** Of a gateway: whether it serves the routes of its kernel, too, as far as an AFTR accepts them; and how many it does. */
   readonly advertises: boolean;
+  readonly servedRoutes: number;
   /** Addresses that port sets share; they are no bindings. */
   readonly sharedAddresses: number;
   readonly contentHash: string;
@@ -71,6 +72,7 @@ function instanceOf(role: Instance['role'], node: ReplyNode): Instance {
     enabled: textOf(node, 'enabled') !== 'false',
     entries: role === 'gateway' ? nodesAt(node, 'served-prefix').length : Number(textOf(table, 'bindings') || 0),
     advertises: nodesAt(advertisement, 'target').length + textsOf(advertisement, 'bgp-neighbor').length > 0,
+    servedRoutes: Number(textOf(advertisement, 'served-routes') || 0),
     sharedAddresses: nodesAt(table, 'shared-address').length,
     contentHash: textOf(table, 'content-hash'),
   };
@@ -120,10 +122,10 @@ export async function status(client: NetconfClient, output: Output, json: boolea
     const who = `user ${printable(user)}${session === 0 ? '' : ` in session ${session}`}`;
     output.line(`A confirmed commit of ${who} is pending. ${fate(confirmedCommit)}`);
   }
-  for (const { role, name, enabled, entries, advertises, sharedAddresses } of instances) {
+  for (const { role, name, enabled, entries, advertises, servedRoutes, sharedAddresses } of instances) {
     const count = role === 'gateway' ? plural(entries, 'served prefix', 'served prefixes') : plural(entries, 'binding');
     const shared = sharedAddresses === 0 ? '' : `, ${plural(sharedAddresses, 'shared address', 'shared addresses')}`;
-    const routes = advertises ? ', and its routes that an AFTR accepts' : '';
+    const routes = advertises ? `, and ${plural(servedRoutes, 'route')} of its kernel` : '';
     output.line(`${label(role)} ${printable(name)}: ${enabled ? 'enabled' : 'disabled'}, ${count}${shared}${routes}.`);
   }
   output.line(why.length === 0 ? 'Nothing keeps traffic from flowing.' : 'What keeps traffic from flowing:');

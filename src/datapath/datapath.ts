@@ -38,8 +38,6 @@ const FOUND_MS = 60_000;
 const WATCH_MS = 5_000;
 /** Drops that say no more than that a packet is not for this role. */
 const FOR_ANOTHER_ROLE: readonly string[] = ['no-instance', 'not-for-us', 'outside-served-prefix'];
-/** Gateways whose way is looked up for a status. */
-const LOOKED_GATEWAYS = 16;
 
 /** The kernel's part: links, routes, rules. */
 export interface KernelPart {
@@ -47,17 +45,20 @@ export interface KernelPart {
   check(configuration: Configuration): Promise<readonly Refusal[]>;
   /** Makes the kernel lead the traffic of this configuration to the TUN devices. */
   apply(configuration: Configuration): Promise<void>;
-  /**
-   * What in the kernel keeps traffic from flowing; `gateways` are some that bindings lead to, `boundTo` is one by its IPv4
-   * address, `leadsTo` whether one of them is at an IPv6 address.
-   */
-  diagnose(
-    gateways: readonly Uint8Array[],
-    boundTo: (ipv4: number) => Uint8Array | undefined,
-    leadsTo: (ipv6: Uint8Array) => boolean,
-  ): Promise<readonly Problem[]>;
+  /** What in the kernel keeps traffic from flowing. */
+  diagnose(bound: BoundGateways): Promise<readonly Problem[]>;
   /** Takes back all that was set, and the devices of these roles. */
   remove(roles: readonly Role[]): Promise<void>;
+}
+
+/** The gateways that bindings lead to. */
+export interface BoundGateways {
+  /** About `count` from a place on, and the place after them; 0 is the first place, and what follows the last one. */
+  some(from: number, count: number): { readonly gateways: readonly Uint8Array[]; readonly next: number };
+  /** The one that an IPv4 address is bound to. */
+  boundTo(ipv4: number): Uint8Array | undefined;
+  /** Whether one of them is at an IPv6 address. */
+  leadsTo(ipv6: Uint8Array): boolean;
 }
 
 /** Worker threads of a role that run. */
@@ -118,8 +119,7 @@ export class Datapath implements ControlHandlers {
 
   async status(): Promise<DatapathStatus> {
     const { follower } = this.#parts;
-    const gateways = follower.forwarding('aftr')?.someRemotes(LOOKED_GATEWAYS) ?? [];
-    const { problems, isKnown } = await this.#diagnose(gateways);
+    const { problems, isKnown } = await this.#diagnose();
     return {
       pid: process.pid,
       version: this.#applied,
@@ -136,18 +136,13 @@ export class Datapath implements ControlHandlers {
    * A look at the kernel that takes too long or fails must not hide that packets are forwarded. Where there are very many routes
    * each takes too long: then the last one that ended is told.
    */
-  async #diagnose(gateways: readonly Uint8Array[]): Promise<{ problems: readonly Problem[]; isKnown: boolean }> {
+  async #diagnose(): Promise<{ problems: readonly Problem[]; isKnown: boolean }> {
     const late = new Promise<readonly Problem[]>((resolve) => {
       const sentence = 'looking at the kernel takes long: ask again';
       setTimeout(() => resolve([{ sentence }]), DIAGNOSIS_MS).unref();
     });
-    const aftr = () => this.#parts.follower.forwarding('aftr');
-    const leadsTo = (ipv6: Uint8Array) =>
-      aftr()
-        ?.aftrSoftwires([formatIpv6(ipv6)])
-        .some(({ softwires }) => softwires.length > 0) ?? false;
     const found = this.#parts.kernel
-      .diagnose(gateways, (ipv4) => aftr()?.remoteOf(ipv4), leadsTo)
+      .diagnose(this.#boundGateways())
       .then((problems) => {
         this.#found = { problems, atMs: performance.now() };
         return problems;
@@ -158,6 +153,16 @@ export class Datapath implements ControlHandlers {
     if (last?.problems === problems) return { problems, isKnown: true };
     const isKnown = last !== undefined && performance.now() - last.atMs < FOUND_MS;
     return { problems: isKnown ? [...problems, ...last.problems] : problems, isKnown };
+  }
+
+  #boundGateways(): BoundGateways {
+    const aftr = () => this.#parts.follower.forwarding('aftr');
+    const ledTo = (ipv6: Uint8Array) => aftr()?.aftrSoftwires([formatIpv6(ipv6)]) ?? [];
+    return {
+      some: (from, count) => aftr()?.someGateways(from, count) ?? { gateways: [], next: 0 },
+      boundTo: (ipv4) => aftr()?.remoteOf(ipv4),
+      leadsTo: (ipv6) => ledTo(ipv6).some(({ softwires }) => softwires.length > 0),
+    };
   }
 
   /** Which instances forward, and why others do not. */

@@ -187,18 +187,16 @@ export class Forwarding {
     return this.table.size - this.#shared.size;
   }
 
-  /** Far ends of rows, each once, at most `count` of bindings and as many of port sets. */
-  someRemotes(count: number): Uint8Array[] {
-    return [
-      ...this.table.remotesOf(this.table.rowsInUse(), count),
-      ...this.table.remotesOf(this.#shared.rows(), count),
-    ];
+  /** Gateways of bindings and port sets from a place on; see `GatewayIndex.some`. */
+  someGateways(from: number, count: number): { readonly gateways: Uint8Array[]; readonly next: number } {
+    const { rows, next } = this.#statistics?.someGateways(from, count) ?? { rows: [], next: 0 };
+    return { gateways: rows.map((row) => this.table.remoteAt(row)), next };
   }
 
-  /** Far end of the binding that holds an address. */
+  /** Far end of the binding that holds an address; none of a shared one. */
   remoteOf(ipv4: number): Uint8Array | undefined {
     const row = this.table.lookup(ipv4);
-    return row === 0 ? undefined : this.table.remotesOf([row], 1)[0];
+    return row === 0 || isShared(this.table, row) ? undefined : this.table.remoteAt(row);
   }
 
   /** Runs `body` with no packet being decided. */

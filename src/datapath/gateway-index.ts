@@ -125,6 +125,19 @@ export class GatewayIndex {
     }
   }
 
+  /**
+   * Control thread: a row of each gateway of all instances from a place on, until they are `count` or, where gateways share a place,
+   * a few more; and the place after them, 0 when no more follow. As long as none comes or goes, all have been there by then.
+   */
+  some(from: number, count: number): { readonly rows: readonly number[]; readonly next: number } {
+    const rows: number[] = [];
+    for (let head = from; head < this.#heads.length; head++) {
+      if (rows.length >= count) return { rows, next: head };
+      for (let row = this.#heads[head] ?? 0; row !== 0; row = this.#next(row)) rows.push(row);
+    }
+    return { rows, next: 0 };
+  }
+
   /** The rows of a gateway, first the one that stands for it. */
   #rowsOf(known: number): number[] {
     const found = [known];

@@ -43,7 +43,7 @@ export function kernelPart(
       applied = kernelConfig(configuration, devices);
       await kernel.apply(applied);
     },
-    diagnose: (gateways, boundTo, leadsTo) => kernel.diagnose(applied, gateways, boundTo, leadsTo),
+    diagnose: (bound) => kernel.diagnose(applied, bound),
     remove: (roles) => kernel.remove(roles.map((role) => devices[role])),
   };
 }

@@ -5,6 +5,7 @@
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AFTR_DEVICE, GATEWAY_DEVICE } from '../kernel/plan.ts';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
 import { StoreReader } from '../state/reader.ts';
@@ -31,7 +32,7 @@ export interface DatapathOptions {
 }
 
 /** The TUN device of each role. */
-export const TUN_NAMES: Readonly<Record<Role, string>> = { gateway: 'gi-gw', aftr: 'gi-aftr' };
+export const TUN_NAMES: Readonly<Record<Role, string>> = { gateway: GATEWAY_DEVICE, aftr: AFTR_DEVICE };
 
 const STORE_RETRY_MS = 200;
 /** How soon a commit is seen that management did not tell of; also how long a snapshot of the store is held at most. */

@@ -82,6 +82,11 @@ export class RowStatistics implements RowWatcher {
     if (other !== 0) this.#inherit(row, other);
   }
 
+  /** Rows of gateways from a place on; see `GatewayIndex.some`. */
+  someGateways(from: number, count: number): { readonly rows: readonly number[]; readonly next: number } {
+    return this.#gateways.some(from, count);
+  }
+
   /**
    * Makes the instances that are counted those given; one that was not starts from zero. `hold` runs what it is given with
    * no packet being decided.

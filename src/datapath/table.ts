@@ -37,9 +37,6 @@ export interface TableMemory {
   readonly rows: Int32Array;
 }
 
-/** Rows looked at for far ends: a status must not walk a million. */
-const LOOKED_ROWS = 1_000;
-
 /** A table as workers see it. The hot path reads the three arrays itself, a batch at a time. */
 export class TableReader {
   readonly memory: TableMemory;
@@ -141,17 +138,9 @@ export class Table extends TableReader {
     return { address: (this.rows[word + ROW_PREFIX] ?? 0) >>> 0, length: this.#lengthOf(row) };
   }
 
-  /** Far ends of some of these rows, each once, at most `count` of them. */
-  remotesOf(rows: Iterable<number>, count: number): Uint8Array[] {
-    const found = new Map<string, Uint8Array>();
-    let looked = 0;
-    for (const row of rows) {
-      if (found.size === count || looked++ === LOOKED_ROWS) break;
-      if (isShared(this, row)) continue;
-      const octets = this.octets.slice(row * ROW_WORDS * 4, row * ROW_WORDS * 4 + 16);
-      found.set(octets.join(), octets);
-    }
-    return [...found.values()];
+  /** Far end of a row, that of no shared address as a whole: 16 octets. */
+  remoteAt(row: number): Uint8Array {
+    return this.octets.slice(row * ROW_WORDS * 4, row * ROW_WORDS * 4 + 16);
   }
 
   /** Number of the softwire a row leads into. */

@@ -4,32 +4,27 @@ import { formatIpv4Prefix, formatIpv6 } from '../address.ts';
 import type { Problem } from '../control.ts';
 import type { HostRefusal, HostState } from './checks.ts';
 import { linkName, octetsOf, readHost, refusals } from './checks.ts';
+import type { BoundGateways, LeadsTo } from './gateway-round.ts';
+import { GatewayRound, NO_GATEWAYS } from './gateway-round.ts';
 import { icmpSourceFaults } from './icmp-source.ts';
 import type { Neighbour, Netlink } from './netlink.ts';
-import { silentNextHop } from './next-hop.ts';
+import { NO_ANSWER, silentNextHop } from './next-hop.ts';
 import { forwardBlocks, readRuleset } from './nftables.ts';
 import type { AftrPart, GatewayPart, KernelConfig } from './plan.ts';
 import { planKernel } from './plan.ts';
-import type { BoundTo, Surroundings } from './recursion.ts';
-import { recursionOf } from './recursion.ts';
 import { readSetting, sysctlName } from './settings.ts';
 
 /** Octets of the outer header. */
 const HEADER_LENGTH = 40;
-const NO_ANSWER = 'does not answer neighbour discovery: see whether it is up and on that link';
 /** Served prefixes whose way is looked up. */
 const MOST_LOOKUPS = 64;
 
-/**
- * Empty when nothing stands in the way. `gateways` are some that the AFTRs' bindings lead to; `boundTo` and `leadsTo` are
- * about all of these bindings.
- */
+/** Empty when nothing stands in the way. `round` goes on with `bound`, the gateways that the AFTRs' bindings lead to. */
 export async function diagnose(
   config: KernelConfig,
   netlink: Netlink,
-  gateways: readonly Uint8Array[] = [],
-  boundTo: BoundTo = () => undefined,
-  leadsTo: LeadsTo = () => false,
+  bound: BoundGateways = NO_GATEWAYS,
+  round: GatewayRound = new GatewayRound(),
 ): Promise<Problem[]> {
   if (config.gateways.length + config.aftrs.length === 0) return [];
   const host = await readHost(netlink);
@@ -51,9 +46,9 @@ export async function diagnose(
     found.push(...sourceFaults(`AFTR ${aftr.name}`, aftr, host));
   }
   if (config.aftrs.length > 0) {
-    const around = { links: host.links, device: config.aftrDevice, netlink, boundTo };
-    found.push(...ownGateways(host, leadsTo));
-    found.push(...(await unreachedGateways(gateways, around, netlink, unresolved)));
+    const around = { links: host.links, device: config.aftrDevice, netlink };
+    found.push(...ownGateways(host, bound.leadsTo));
+    found.push(...(await round.look(bound, around, unresolved)));
   }
   if (ruleset) found.push(...forwardBlocks(ruleset, devices).map((sentence) => ({ sentence })));
   return found;
@@ -69,9 +64,6 @@ function refused({ aftrs }: KernelConfig, { message, role, name, isTunnel }: Hos
   return { sentence: message, ...(isTunnel && !hasOthers && { stops: { role, name } }) };
 }
 
-/** Whether a binding leads to this IPv6 address. */
-export type LeadsTo = (ipv6: Uint8Array) => boolean;
-
 /** RFC 2473 §4.1.2: no tunnel ends on the node where it begins. Bindings change without the host being asked, so it is told. */
 function ownGateways({ links, addresses }: HostState, leadsTo: LeadsTo): Problem[] {
   const own = addresses.filter(({ octets }) => octets.length === 16 && leadsTo(octets));
@@ -79,30 +71,6 @@ function ownGateways({ links, addresses }: HostState, leadsTo: LeadsTo): Problem
     const text = `gateway ${formatIpv6(octets)}, which bindings name, is configured on ${linkName(links, link)} of this host`;
     return { sentence: `${text}: their tunnel would end where it begins` };
   });
-}
-
-/** As long as one of them is reached, something is forwarded. */
-async function unreachedGateways(
-  gateways: readonly Uint8Array[],
-  around: Surroundings,
-  netlink: Netlink,
-  unresolved: readonly Neighbour[],
-): Promise<Problem[]> {
-  const sentences: string[] = [];
-  for (const gateway of gateways) {
-    const way = await netlink.wayTo(gateway);
-    const silent = silentNextHop(way, gateway, around.links, unresolved);
-    const recursion = await recursionOf(gateway, around);
-    const text = formatIpv6(gateway);
-    if (way.kind === 'none') sentences.push(`no IPv6 route leads to gateway ${text}, which bindings name`);
-    else if (recursion)
-      sentences.push(
-        `gateway ${text} is reached through softwires, which lead to it: ${recursion}; route it another way`,
-      );
-    else if (silent) sentences.push(`${silent}, the next hop to gateway ${text}, ${NO_ANSWER}`);
-  }
-  const stops = sentences.length === gateways.length ? { stops: { role: 'aftr' as const } } : {};
-  return sentences.map((sentence) => ({ sentence, ...stops }));
 }
 
 function missingDevices(config: KernelConfig, devices: readonly string[], { links }: HostState): Problem[] {

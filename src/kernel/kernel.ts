@@ -12,10 +12,11 @@ import type { Problem } from '../control.ts';
 import { broadcastAddresses, hostAddresses } from './broadcasts.ts';
 import type { HostRefusal } from './checks.ts';
 import { readHost, refusals } from './checks.ts';
-import type { LeadsTo } from './diagnosis.ts';
 import { diagnose } from './diagnosis.ts';
 import type { EgressMtus } from './egress.ts';
 import { ANYWHERE, egressMtus } from './egress.ts';
+import type { BoundGateways } from './gateway-round.ts';
+import { GatewayRound, NO_GATEWAYS } from './gateway-round.ts';
 import { inwardRoutes } from './inward.ts';
 import type { Link, Neighbour, Route, Rule } from './netlink.ts';
 import { ADVERTISED_PROTOCOL, Netlink, PROTOCOL, routeText } from './netlink.ts';
@@ -24,7 +25,6 @@ import { hasMarks, loadMarks, marksText, removeMarks } from './nftables.ts';
 import { heldByOthers, onLinkNeighbours } from './on-link.ts';
 import type { KernelConfig, KernelPlan, PlannedRoute, PlannedRule } from './plan.ts';
 import { planKernel } from './plan.ts';
-import type { BoundTo } from './recursion.ts';
 import { isForwardingOn, turnForwardingOn, writeSetting } from './settings.ts';
 
 const TUN_MTU = 65_535;
@@ -51,6 +51,7 @@ export class Kernel {
   /** Why the last comparison did not end. */
   #fault = '';
   #diagnosis: { readonly at: number; readonly problems: Promise<Problem[]> } | undefined;
+  readonly #round = new GatewayRound();
   #last: Promise<unknown> = Promise.resolve();
 
   readonly #onEgress: (mtus: EgressMtus) => void;
@@ -85,15 +86,10 @@ export class Kernel {
   }
 
   /** What keeps the traffic of this configuration from flowing; kept for a short while. */
-  async diagnose(
-    config: KernelConfig,
-    gateways: readonly Uint8Array[] = [],
-    boundTo: BoundTo = () => undefined,
-    leadsTo: LeadsTo = () => false,
-  ): Promise<Problem[]> {
+  async diagnose(config: KernelConfig, bound: BoundGateways = NO_GATEWAYS): Promise<Problem[]> {
     const now = performance.now();
     if (!this.#diagnosis || now - this.#diagnosis.at > DIAGNOSIS_MS) {
-      this.#diagnosis = { at: now, problems: diagnose(config, this.#netlink, gateways, boundTo, leadsTo) };
+      this.#diagnosis = { at: now, problems: diagnose(config, this.#netlink, bound, this.#round) };
     }
     const problems = await this.#diagnosis.problems;
     return this.#fault === ''

@@ -123,9 +123,19 @@ function payloads(messages: readonly NetlinkMessage[], what: string): Buffer[] {
  * wait to be read, and those are told after it: who reads the tables then misses nothing.
  */
 export function watchIpv4(onNews: () => void): () => void {
-  const socket = openSocket(Protocol.ROUTE, onNews, { ref: false });
   const { LINK, IPV4_IFADDR, IPV4_ROUTE } = rt.MulticastGroups;
-  for (const group of [LINK, IPV4_IFADDR, IPV4_ROUTE]) socket.addMembership(group);
+  return watchGroups([LINK, IPV4_IFADDR, IPV4_ROUTE], onNews);
+}
+
+/** As `watchIpv4`, for all that leads packets of either family. */
+export function watchWays(onNews: () => void): () => void {
+  const { LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_ROUTE, IPV6_ROUTE, IPV4_RULE, IPV6_RULE } = rt.MulticastGroups;
+  return watchGroups([LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_ROUTE, IPV6_ROUTE, IPV4_RULE, IPV6_RULE], onNews);
+}
+
+function watchGroups(groups: readonly number[], onNews: () => void): () => void {
+  const socket = openSocket(Protocol.ROUTE, onNews, { ref: false });
+  for (const group of groups) socket.addMembership(group);
   socket.on('message', onNews);
   return () => socket.close();
 }

@@ -4,6 +4,8 @@ import { formatIpv6, sameIpv6 } from '../address.ts';
 import { linkName } from './checks.ts';
 import type { Link, Neighbour, Way } from './netlink.ts';
 
+export const NO_ANSWER = 'does not answer neighbour discovery: see whether it is up and on that link';
+
 /**
  * The next hop of packets to `destination` when it is among those that do not answer, as `ADDRESS on LINK`; undefined when it
  * answers, or when nothing was sent to it for a while.

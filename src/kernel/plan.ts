@@ -37,6 +37,10 @@ export interface AftrPart {
   readonly icmpSource: IcmpSource;
 }
 
+/** The TUN devices. */
+export const GATEWAY_DEVICE = 'gi-gw';
+export const AFTR_DEVICE = 'gi-aftr';
+
 /** The enabled instances of both roles, with the name of each role's TUN device. */
 export interface KernelConfig {
   readonly gatewayDevice: string;

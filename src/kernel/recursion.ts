@@ -34,17 +34,10 @@ export async function recursionOf(gateway: Uint8Array, around: Surroundings): Pr
   const met = [gateway];
   let address = gateway;
   for (let step = 0; step < MOST_STEPS; step++) {
-    const way = await netlink.wayTo(address);
-    const link = way.kind === 'link' ? links.find(({ index }) => index === way.link) : undefined;
-    if (!link) return undefined;
-    if (link.name !== device) {
-      const far = farEnd(link, way, address);
-      if (!far) return undefined;
-      address = far;
-      continue;
-    }
-    if (address.length === 16) return `its IPv6 route leads to ${device}, into a softwire itself`;
-    const far = numberOf(address);
+    const entry = await softwireEntry(address, around);
+    if (!entry) return undefined;
+    if (entry.length === 16) return `its IPv6 route leads to ${device}, into a softwire itself`;
+    const far = numberOf(entry);
     const bound = boundTo(far);
     if (!bound) return undefined;
     if (met.some((other) => sameIpv6(other, bound))) {
@@ -53,6 +46,23 @@ export async function recursionOf(gateway: Uint8Array, around: Surroundings): Pr
     }
     met.push(bound);
     address = bound;
+  }
+  return undefined;
+}
+
+/** The address with which the way to a gateway enters the softwires, of either family; undefined for a way that does not. */
+export async function softwireEntry(
+  gateway: Uint8Array,
+  { links, device, netlink }: Omit<Surroundings, 'boundTo'>,
+): Promise<Uint8Array | undefined> {
+  let address = gateway;
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const way = await netlink.wayTo(address);
+    const link = way.kind === 'link' ? links.find(({ index }) => index === way.link) : undefined;
+    if (link?.name === device) return address;
+    const far = link && farEnd(link, way, address);
+    if (!far) return undefined;
+    address = far;
   }
   return undefined;
 }

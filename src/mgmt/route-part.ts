@@ -1,6 +1,8 @@
 /** Dynamic configuration, built for the management process: route sources of AFTRs, and gateways that follow the kernel's routes. */
 
 import { join } from 'node:path';
+import { NextHopWatch } from '../kernel/next-hop-watch.ts';
+import { AFTR_DEVICE } from '../kernel/plan.ts';
 import { RouteWatch } from '../kernel/route-watch.ts';
 import type { Log } from '../log.ts';
 import type { DataNode } from '../state/data.ts';
@@ -61,6 +63,7 @@ export class RoutePart {
   readonly #bgpAlarms = new BgpAlarms();
   readonly #aftrs: LearnedAftrs;
   readonly #certified: CertifiedSources;
+  readonly #nextHops: NextHopWatch;
   /** Alarms that say why routes are not there, in sentences. */
   #alarmed: readonly string[] = [];
 
@@ -76,6 +79,11 @@ export class RoutePart {
     this.#log = log;
     this.#table = new RouteTable(datastores);
     datastores.addParticipant(this.#table);
+    this.#nextHops = new NextHopWatch(
+      AFTR_DEVICE,
+      (entries) => this.#table.setNextHops(entries),
+      (error) => log.error({ error }, 'the ways to gateways could not be looked at'),
+    );
     const moments = new StaleMoments(join(stateDir, 'stale-sources.json'), log);
     this.sources = new RouteSources({ table: this.#table, softwire, moments, log });
     this.#certified = new CertifiedSources(asksCertificates, softwire, log);
@@ -115,6 +123,7 @@ export class RoutePart {
       targets: (gateway, withRoutes) => this.#gateways.targets(gateway, withRoutes),
       bgp: () => this.#bgp.state(),
       served: (gateway) => this.#gateways.served(gateway),
+      servedCount: (gateway) => this.#gateways.servedCount(gateway),
       learnedAftr: (gateway) => this.#aftrs.state(gateway),
       problems: () => [
         ...this.#aftrs.problems(),
@@ -133,7 +142,13 @@ export class RoutePart {
       this.#aftrs.follow();
       this.#gateways.follow();
       this.#bgp.follow();
+      this.#followNextHops();
     });
+  }
+
+  #followNextHops(): void {
+    const sources = this.#softwire().aftr.flatMap(({ enabled, routeSource }) => (enabled ? routeSource : []));
+    this.#nextHops.follow(sources.map(({ gatewayIpv6Address }) => gatewayIpv6Address));
   }
 
   exists(name: string): boolean {
@@ -190,9 +205,11 @@ export class RoutePart {
     }
     this.#bgp.follow();
     this.#certified.follow();
+    this.#followNextHops();
   }
 
   async close(): Promise<void> {
+    this.#nextHops.close();
     this.#aftrs.close();
     await Promise.all([this.#gateways.close(), this.#bgp.close()]);
     this.sources.close();

@@ -99,6 +99,7 @@ export interface RouteState {
   readonly bgp: () => Json;
   /** Prefixes that a gateway serves because they were accepted. */
   readonly served: (gateway: string) => readonly string[];
+  readonly servedCount: (gateway: string) => number;
   /** The container learned-aftr of a gateway. */
   readonly learnedAftr: (gateway: string) => Json | undefined;
   /** What keeps gateways from having the right AFTR, in sentences. */
@@ -382,7 +383,11 @@ async function softwireState(
       gateway: (softwire?.entries('gateway') ?? []).map((gateway) => {
         const name = gateway.leaf('name') ?? '';
         const target = asksTargets ? routes.targets(name, asksTold) : [];
-        const advertisement = target.length > 0 && { 'route-advertisement': { target } };
+        const advertises = gateway.child('route-advertisement') !== undefined;
+        const routesServed = { 'served-routes': routes.servedCount(name) };
+        const advertisement = advertises && {
+          'route-advertisement': { ...routesServed, ...(target.length > 0 && { target }) },
+        };
         const served = isOperational && { 'served-prefix': routes.served(name).map(learnedPrefix) };
         const learnedAftr = routes.learnedAftr(name);
         const state = gatewayState(learnedBy('gateway', name), learnedAftr);

@@ -93,7 +93,9 @@ test('the diagnosis knows gateways of bindings, and whose an address is', async 
   store.commit({ softwire: { aftr: [AFTR] }, put: [BINDING] });
   await datapath.follow();
   const seen: (string | undefined)[] = [];
-  recorded.diagnosis = async (gateways, boundTo, leadsTo) => {
+  recorded.diagnosis = async ({ some, boundTo, leadsTo }) => {
+    const { gateways, next } = some(0, 16);
+    assert.is(next, 0);
     const others = [BINDING.gatewayIpv6Address.map((octet) => octet ^ 1), BINDING.gatewayIpv6Address];
     assert.equal(others.map(leadsTo), [false, true]);
     const inside = [BINDING.address, (BINDING.address ^ 0x8000_0000) >>> 0].map(boundTo);

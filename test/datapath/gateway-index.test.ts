@@ -47,6 +47,24 @@ test('each of 8,000 gateways is found, though the one before it in its chain has
   assert.is(index.find(4, addressOf(0), 0), 0, 'of another instance');
 });
 
+test('each of 8,000 gateways of two instances has its turn, about 16 at a time', () => {
+  const gateways = 8_000;
+  const { index, write } = indexOver(gateways * 2);
+  for (let row = 1; row <= gateways * 2; row++) {
+    write(row, row % gateways);
+    index.add(row, row % 2);
+  }
+  const seen = new Set<number>();
+  let from = 0;
+  do {
+    const { rows, next } = index.some(from, 16);
+    assert.ok(rows.length > 0 && rows.length < 30, `${rows.length} at once`);
+    for (const row of rows) seen.add(row % gateways);
+    from = next;
+  } while (from !== 0);
+  assert.is(seen.size, gateways);
+});
+
 test(`rows that come and go, in three instances, against sets (seed ${seed})`, () => {
   const rows = 20_000;
   const { index, write } = indexOver(rows);

@@ -107,7 +107,10 @@ test('a gateway that informs the AFTR: connected prefixes of its kernel are boun
   const { 'session-state': state, 'advertised-route': routes } = entry('gateway', TARGET);
   assert.is(state, 'established');
   assert.equal(routes, [{ 'ipv4-prefix': DEVICE_PREFIX, accepted: true }]);
-  assert.match(statusOf('gateway'), /Gateway rack: enabled, 0 served prefixes, and its routes that an AFTR accepts/);
+  assert.match(statusOf('gateway'), /Gateway rack: enabled, 0 served prefixes, and 1 route of its kernel\./);
+  const gateways = ['--socket', join(boxes.gateway.runDir, 'netconf.sock'), '--json'];
+  const shown = topology.run('gateway', [process.execPath, PROGRAM, 'show', 'gateways', ...gateways]).output;
+  assert.is((JSON.parse(shown) as readonly Json[])[0]?.['served-routes'], 1);
   assert.not.match(statusOf('gateway'), /serves no prefix/);
 });
 
@@ -165,6 +168,24 @@ for (const protocol of ['static', 'rip', 'ospf', 'bgp']) {
     assert.ok(await until(LONG_MS, () => learned().length === 1));
   });
 }
+
+test('D129: routes of a gateway that would be reached through softwires are refused as long as it would be', async () => {
+  const way = `-6 route add ${GATEWAY_TUNNEL}/128 dev gi-aftr`;
+  const verdict = () => JSON.stringify(entry('gateway', TARGET)['advertised-route']);
+  topology.ip('aftr', way);
+  try {
+    assert.ok(await until(LONG_MS, () => learned().length === 0));
+    assert.ok(await until(LONG_MS, () => verdict().includes('recursive-next-hop')), verdict());
+    assert.match(
+      JSON.stringify(entry('aftr', SOURCE)),
+      `"ipv4-prefix":"${DEVICE_PREFIX}","reason":"recursive-next-hop"`,
+    );
+  } finally {
+    topology.ip('aftr', way.replace('add', 'del'));
+  }
+  assert.ok(await until(LONG_MS, () => learned().join() === DEVICE_PREFIX));
+  assert.ok(await until(LONG_MS, () => isReached(DEVICE)));
+});
 
 test('what is accepted is served as long as it is: in operational with its origin, and in no configuration', async () => {
   topology.ip('gateway', ROUTE);

@@ -9,6 +9,8 @@ import { formatIpv6, parseIpv4Prefix, parseIpv6, sameIpv6 } from '../../src/addr
 import type { Problem } from '../../src/control.ts';
 import { diagnose } from '../../src/kernel/diagnosis.ts';
 import type { EgressMtus } from '../../src/kernel/egress.ts';
+import type { BoundGateways } from '../../src/kernel/gateway-round.ts';
+import { NO_GATEWAYS } from '../../src/kernel/gateway-round.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { Netlink } from '../../src/kernel/netlink.ts';
 import type { KernelConfig } from '../../src/kernel/plan.ts';
@@ -52,6 +54,12 @@ function prefix(text: string) {
 
 function address(text: string): Uint8Array {
   return parseIpv6(text) ?? new Uint8Array(16);
+}
+
+/** Bindings lead to these gateways. */
+function leadingTo(...gateways: readonly Uint8Array[]): BoundGateways {
+  const leadsTo = (ipv6: Uint8Array) => gateways.some((gateway) => sameIpv6(gateway, ipv6));
+  return { ...NO_GATEWAYS, some: () => ({ gateways, next: 0 }), leadsTo };
 }
 
 interface Wish {
@@ -517,7 +525,7 @@ test('what keeps traffic from flowing is told in sentences, and only that', asyn
     ip(`route del ${ipv4Default}`);
     ip('-6 route del default');
     const unknown = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
-    const sentences = sentencesOf(await diagnose(both, withGateways, [known, unknown]));
+    const sentences = sentencesOf(await diagnose(both, withGateways, leadingTo(known, unknown)));
     ip('-6 route add default via 2001:db8:12::80');
     ip(`route add ${ipv4Default}`);
     withGateways.close();
@@ -572,7 +580,7 @@ test('D129: a gateway whose IPv6 route leads into a softwire; the tunnels over I
     await kernel.apply(config);
     const told = async () => {
       const netlink = new Netlink();
-      const problems = await diagnose(config, netlink, [address('2001:db8:cafe::1')]);
+      const problems = await diagnose(config, netlink, leadingTo(address('2001:db8:cafe::1')));
       netlink.close();
       return problems.filter(({ sentence }) => sentence.startsWith('gateway '));
     };
@@ -596,15 +604,9 @@ test('a binding whose gateway is this host itself is told of, one address of man
     const mine = own.find(({ link: at, octets }) => at === link?.index && octets[0] === 0x20)?.octets;
     assert.ok(mine);
     const told = async (to: Uint8Array) =>
-      sentencesOf(
-        await diagnose(
-          config,
-          netlink,
-          [],
-          () => undefined,
-          (ipv6) => sameIpv6(ipv6, to),
-        ),
-      ).filter((sentence) => sentence.includes('would end'));
+      sentencesOf(await diagnose(config, netlink, { ...NO_GATEWAYS, leadsTo: (ipv6) => sameIpv6(ipv6, to) })).filter(
+        (sentence) => sentence.includes('would end'),
+      );
     const text = `gateway ${formatIpv6(mine)}, which bindings name, is configured on right of this host: their tunnel would end where it begins`;
     assert.equal(await told(mine), [text]);
     assert.equal(await told(address('2001:db8:cafe::1')), []);
@@ -647,7 +649,7 @@ test('what keeps an instance from forwarding at all is told from what does not',
     const whom = async (set: string, unset: string): Promise<string> => {
       const netlink = new Netlink();
       execFileSync('sh', ['-c', set]);
-      const problems = await diagnose(config, netlink, [gateway]);
+      const problems = await diagnose(config, netlink, leadingTo(gateway));
       execFileSync('sh', ['-c', unset]);
       netlink.close();
       const stops = problems.flatMap((problem) => problem.stops ?? []);

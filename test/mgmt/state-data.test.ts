@@ -73,6 +73,7 @@ for (const [why, steps, expected, isRunning] of cases) {
           bgp: () => ({}),
           targets: () => [],
           served: () => [],
+          servedCount: () => 0,
           learnedAftr: () => undefined,
           problems: () => [],
         },

@@ -233,16 +233,16 @@ export class Importer {
 
   #keep(address: string, neighbor: Neighbor, keepMs: number): void {
     const { routes } = neighbor;
-    routes.lost(keepMs, new Date());
+    const leftMs = routes.lost(keepMs, { wallMs: Date.now(), steadyMs: performance.now() });
     clearTimeout(neighbor.timer);
-    const { staleUntil } = routes;
-    if (staleUntil) {
+    if (leftMs !== undefined) {
+      const { staleUntil } = routes;
       this.#parts.log.warn({ neighbor: address, staleUntil }, 'routes of a BGP neighbor are stale');
       neighbor.timer = setTimeout(() => {
         if (routes.state !== 'stale') return;
         routes.drop();
         this.#flushSoon();
-      }, staleUntil.getTime() - Date.now());
+      }, leftMs);
       neighbor.timer.unref();
     }
     this.#flushSoon();

@@ -17,13 +17,22 @@ export interface NeighborRoute {
   readonly fault: string;
 }
 
+/** A moment, by the clock of the day and by one that is never set. */
+export interface LossTime {
+  readonly wallMs: number;
+  readonly steadyMs: number;
+}
+
 const NO_ROUTES: readonly NeighborRoute[] = [];
 
 export class NeighborRoutes {
   /** By prefix number (see `prefixNumber`); at least one each. */
   readonly #routes = new Map<number, readonly NeighborRoute[]>();
   readonly #onChange: (number: number) => void;
+  /** When what is stale goes, on the clock that is never set. */
+  #endMs: number | undefined;
   state: RoutesState = 'down';
+  /** As far as it is known to the clock of the day. */
   staleUntil: Date | undefined;
 
   /** `onChange` is called with each prefix whose routes have changed. */
@@ -71,22 +80,29 @@ export class NeighborRoutes {
     }
     this.state = 'up';
     this.staleUntil = undefined;
+    this.#endMs = undefined;
   }
 
-  /** The session is lost; `keepMs` is how long its routes are kept, 0 for not at all. A second loss does not make it longer. */
-  lost(keepMs: number, now: Date): void {
+  /**
+   * The session is lost; `keepMs` is how long its routes are kept, 0 for not at all. A second loss does not make it longer, wherever
+   * the clock of the day was set meanwhile. Returns for how long they are still kept; undefined when they are not.
+   */
+  lost(keepMs: number, { wallMs, steadyMs }: LossTime): number | undefined {
     if (keepMs <= 0 || this.state === 'down') {
       this.drop();
-      return;
+      return undefined;
     }
-    if (this.state === 'stale') return;
-    this.staleUntil ??= new Date(now.getTime() + keepMs);
+    this.#endMs ??= steadyMs + keepMs;
+    const leftMs = Math.max(0, this.#endMs - steadyMs);
+    this.staleUntil = new Date(wallMs + leftMs);
     this.state = 'stale';
+    return leftMs;
   }
 
   drop(): void {
     this.state = 'down';
     this.staleUntil = undefined;
+    this.#endMs = undefined;
     for (const number of [...this.#routes.keys()]) this.#set(number, NO_ROUTES);
   }
 }

@@ -196,6 +196,11 @@ export class AdvertisingGateways {
     return [...(this.#served.get(name) ?? [])].sort((a, b) => a - b).map(formatNumber);
   }
 
+  /** How many those are. */
+  servedCount(name: string): number {
+    return this.#served.get(name)?.size ?? 0;
+  }
+
   /** The list target of a gateway, as RFC 7951 JSON; with `withRoutes` the routes of each. */
   targets(name: string, withRoutes: boolean): Json[] {
     return [...(this.#informed.get(name) ?? [])].map(([target, { advertiser }]) => {

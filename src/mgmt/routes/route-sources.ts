@@ -53,7 +53,8 @@ interface Source {
   lastHeard: Date | undefined;
   expires: Date | undefined;
   problem: string;
-  timer: NodeJS.Timeout | undefined;
+  /** Prevents what the time is for that runs. */
+  cancel: () => void;
   turn: Promise<unknown>;
 }
 
@@ -71,15 +72,34 @@ export interface RouteSourceParts {
   readonly softwire: () => Softwire;
   readonly moments: Pick<StaleMoments, 'of' | 'keep' | 'close'>;
   readonly log: Log;
+  readonly clock?: SourceClock;
 }
+
+/** The two clocks of the sources: what is waited for does not ask the clock of the day, which may be set meanwhile. */
+export interface SourceClock {
+  /** The clock of the day, for what is told and for what outlives a restart. */
+  readonly wallMs: () => number;
+  /** Calls `work` in so many milliseconds; what it returns prevents that. */
+  readonly after: (ms: number, work: () => void) => () => void;
+}
+
+const OWN_CLOCK: SourceClock = {
+  wallMs: Date.now,
+  after: (ms, work) => {
+    const timer = setTimeout(work, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
 
 export class RouteSources {
   readonly #parts: RouteSourceParts;
+  readonly #clock: SourceClock;
   readonly #sources = new Map<string, Source>();
   #isClosed = false;
 
   constructor(parts: RouteSourceParts) {
     this.#parts = parts;
+    this.#clock = parts.clock ?? OWN_CLOCK;
   }
 
   /** What an earlier run learned is stale: from now on, or since it was so then. */
@@ -95,7 +115,7 @@ export class RouteSources {
       const [old, now] = [sourceOf(before, name), sourceOf(this.#parts.softwire(), name)];
       const isSame = old && now && sameIpv6(old.source.gatewayIpv6Address, now.source.gatewayIpv6Address);
       if (isSame && old.aftr.name === now.aftr.name) continue;
-      clearTimeout(source.timer);
+      source.cancel();
       this.#sources.delete(name);
       this.#parts.moments.keep(name, undefined);
       this.#parts.table.forget(name);
@@ -128,7 +148,7 @@ export class RouteSources {
     const caller: Caller = { ...SYSTEM, user: name };
     const told = source.turn.then(async () => {
       await this.#parts.table.advertise(caller, name, advertisement);
-      source.lastHeard = new Date();
+      source.lastHeard = new Date(this.#clock.wallMs());
     });
     source.turn = told.catch(() => undefined);
     return told;
@@ -137,7 +157,7 @@ export class RouteSources {
   /** How such a source is now; its stale routes are over at `expires`. */
   mark(name: string, state: SourceState, expires?: Date): void {
     const source = this.#of(name);
-    clearTimeout(source.timer);
+    source.cancel();
     source.state = state;
     this.#expires(name, source, expires);
     source.problem = state === 'stale' ? 'the BGP sessions that carry its routes are lost' : '';
@@ -200,7 +220,7 @@ export class RouteSources {
   #heard(name: string, source: Source, holdTime: number): void {
     if (source.state !== 'established') this.#parts.log.info({ source: name }, 'a route source advertises');
     source.state = 'established';
-    source.lastHeard = new Date();
+    source.lastHeard = new Date(this.#clock.wallMs());
     this.#expires(name, source, undefined);
     source.problem = '';
     this.#after(source, holdTime, () => this.#becomeStale(name, `nothing was heard of it for ${holdTime} seconds`));
@@ -212,7 +232,7 @@ export class RouteSources {
     const { holdTime = 0, graceTime = 0 } = sourceOf(this.#parts.softwire(), name)?.source ?? {};
     // After a start it has the time to be heard of again first.
     const longest = source.state === 'established' ? graceTime : holdTime + graceTime;
-    const nowMs = Date.now();
+    const nowMs = this.#clock.wallMs();
     const expires = new Date(Math.min(nowMs + longest * SECOND_MS, latest?.getTime() ?? Number.POSITIVE_INFINITY));
     const seconds = Math.max(0, expires.getTime() - nowMs) / SECOND_MS;
     this.#parts.log.warn({ source: name, seconds, why }, 'routes of a source are stale');
@@ -238,7 +258,7 @@ export class RouteSources {
   }
 
   #becomeIdle(name: string, source: Source): void {
-    clearTimeout(source.timer);
+    source.cancel();
     source.state = 'idle';
     source.session = undefined;
     this.#expires(name, source, undefined);
@@ -250,11 +270,10 @@ export class RouteSources {
   }
 
   #after(source: Source, seconds: number, work: () => void): void {
-    clearTimeout(source.timer);
-    source.timer = setTimeout(() => {
+    source.cancel();
+    source.cancel = this.#clock.after(seconds * SECOND_MS, () => {
       if (!this.#isClosed) work();
-    }, seconds * SECOND_MS);
-    source.timer.unref();
+    });
   }
 
   /** Whether it has any route, bound or refused. */
@@ -280,7 +299,7 @@ export class RouteSources {
 
   close(): void {
     this.#isClosed = true;
-    for (const { timer } of this.#sources.values()) clearTimeout(timer);
+    for (const { cancel } of this.#sources.values()) cancel();
     this.#parts.moments.close();
   }
 
@@ -292,7 +311,7 @@ export class RouteSources {
       lastHeard: undefined,
       expires: undefined,
       problem: '',
-      timer: undefined,
+      cancel: () => undefined,
       turn: Promise.resolve(),
     };
     this.#sources.set(name, known);

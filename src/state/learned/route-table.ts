@@ -9,21 +9,20 @@
  */
 
 import { sameIpv6 } from '../../address.ts';
-import { encodeBinding } from '../binding.generated.ts';
 import type { Aftr, RouteSource, Softwire } from '../model.generated.ts';
-import { OverlaidRows, RowOverlay } from '../overlay.ts';
+import { RowOverlay } from '../overlay.ts';
 import type { Caller, Change, Participant } from '../request.ts';
 import { inSlices } from '../row-changes.ts';
 import type { RowSource } from '../rows.ts';
 import { prefixNumber } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { Judge } from './judge.ts';
 import type { KeptRoutes, Refused, RouteKind } from './known-routes.ts';
 import { KnownRoutes } from './known-routes.ts';
 import type { Learning, LearningStore, SharedLearning } from './learning.ts';
-import { prefixOf } from './reconciliation.ts';
+import type { NextHops } from './next-hops.ts';
 import { isOperational, learnedAftrTable, learnedTable, servedTable } from './tables.ts';
 import type { RouteRefusal } from './trust.ts';
-import { refusalOf } from './trust.ts';
 
 /** Of one source. */
 interface Advertised {
@@ -61,6 +60,8 @@ export class RouteTable implements Participant {
   #isJudgingSoon = false;
   /** Whether a commit has taken bound routes, so that those are looked at as well. */
   #hasLost = false;
+  /** Tunnel addresses whose ways enter the softwires. */
+  #nextHops: NextHops = new Map();
   /** Called when something else than an advertisement changed the state of routes. */
   onNews: (source: string) => void = () => undefined;
 
@@ -81,7 +82,7 @@ export class RouteTable implements Participant {
       for (const aftr of softwire.aftr) {
         const numbers = this.#takeOver(aftr, base, overlay);
         for (const source of aftr.routeSource) {
-          const judge = new Judge(aftr, source, base, overlay, this.#of(source.name).routes);
+          const judge = new Judge(aftr, source, base, overlay, this.#of(source.name).routes, this.#nextHops);
           await inSlices(numbers.get(source.name) ?? [], (number) => judge.put(number));
           judges.push([source.name, judge]);
         }
@@ -120,7 +121,7 @@ export class RouteTable implements Participant {
       const overlay = new RowOverlay();
       if (!found) return { overlay, done: () => undefined };
       const known = this.#of(name).routes;
-      const judge = new Judge(found.aftr, found.source, rows, overlay, known);
+      const judge = new Judge(found.aftr, found.source, rows, overlay, known, this.#nextHops);
       const routes = new Set(advertisement.routes);
       const gone = advertisement.isWhole
         ? [...known.keys()].filter((number) => !routes.has(number))
@@ -193,10 +194,17 @@ export class RouteTable implements Participant {
     return Array.from(reasons, ([reason]) => reason).sort();
   }
 
+  /** The kernel's ways to tunnel addresses are these from now on: routes are judged anew. */
+  setNextHops(hops: NextHops): void {
+    this.#nextHops = hops;
+    if (this.#sources.size > 0) this.#judgeSoon();
+  }
+
   /** A commit of running may have taken routes, and may let in others. */
   async prepare({ treeChanged, tallies }: Change): Promise<() => Promise<void>> {
     const tables = [...tallies.keys()];
-    const concerns = treeChanged || tables.some((table) => !isOperational(table));
+    // With a next hop behind the softwires, any binding may be on its way.
+    const concerns = treeChanged || this.#nextHops.size > 0 || tables.some((table) => !isOperational(table));
     const hasGone = [...tallies.values()].some(({ changed, removed }) => changed + removed > 0);
     const hasLost = treeChanged || hasGone || tables.some(isOperational);
     return async () => {
@@ -233,9 +241,10 @@ export class RouteTable implements Participant {
           this.#sources.delete(name);
           continue;
         }
-        const judge = new Judge(found.aftr, found.source, base, overlay, routes);
+        const judge = new Judge(found.aftr, found.source, base, overlay, routes, this.#nextHops);
+        await judge.putRecursive();
         await inSlices(routes, ([number, state]) => {
-          if (state !== undefined || (asksAll && !judge.isOwn(number))) judge.put(number);
+          if (state !== undefined || (asksAll && !judge.states.has(number) && !judge.isOwn(number))) judge.put(number);
         });
         judges.push([name, judge]);
       }
@@ -287,90 +296,6 @@ function count(reasons: Map<RouteRefusal, number>, reason: RouteRefusal | undefi
   const number = (reasons.get(reason) ?? 0) + step;
   if (number > 0) reasons.set(reason, number);
   else reasons.delete(reason);
-}
-
-/** Judges routes of one source in one turn of the queue: what is bound goes into the overlay. */
-class Judge {
-  /** Routes whose state is new. */
-  readonly states = new Map<number, Refused | undefined>();
-  readonly withdrawn: number[] = [];
-  readonly #aftr: Aftr;
-  readonly #source: RouteSource;
-  readonly #table: string;
-  readonly #rows: RowSource;
-  readonly #overlay: RowOverlay;
-  readonly #known: ReadonlyMap<number, Refused | undefined>;
-  readonly #now = new Date();
-  readonly #hasStatic: boolean;
-  /** How many may be added yet. */
-  #room: number;
-  /** How many are accepted. */
-  #own: number;
-
-  constructor(
-    aftr: Aftr,
-    source: RouteSource,
-    base: RowSource,
-    overlay: RowOverlay,
-    known: ReadonlyMap<number, Refused | undefined>,
-  ) {
-    this.#aftr = aftr;
-    this.#source = source;
-    this.#table = learnedTable(aftr.name);
-    this.#rows = new OverlaidRows(base, overlay);
-    this.#overlay = overlay;
-    this.#known = known;
-    this.#hasStatic = base.count(aftr.name) > 0;
-    const bound = base.count(aftr.name) + this.#rows.count(this.#table);
-    this.#room = (aftr.softwireNumMax ?? Number.POSITIVE_INFINITY) - bound;
-    this.#own = 0;
-    for (const state of known.values()) if (state === undefined) this.#own++;
-  }
-
-  withdraw(number: number): void {
-    if (!this.#known.has(number)) return;
-    this.withdrawn.push(number);
-    if (this.isOwn(number)) this.#remove(number);
-    if (this.#known.get(number) === undefined) this.#own--;
-  }
-
-  put(number: number): void {
-    const isKnown = this.#known.has(number);
-    const before = this.#known.get(number);
-    const isAccepted = isKnown && before === undefined;
-    const isBound = this.isOwn(number);
-    // An operator's binding of the same prefix: it is the route's, or refusalOf has a word against it.
-    const isStatic = this.#hasStatic && this.#rows.sealed(this.#aftr.name, number) !== undefined;
-    const hasRoom = isBound || isStatic || this.#room >= 1;
-    const isFull = !hasRoom || this.#own - (isAccepted ? 1 : 0) >= this.#source.maximumRoutes;
-    const refusal = refusalOf(this.#aftr, this.#source, prefixOf(number), this.#rows, this.#hasStatic);
-    const reason = refusal ?? (isFull ? 'too-many' : undefined);
-    this.#own += (reason === undefined ? 1 : 0) - (isAccepted ? 1 : 0);
-    if (isBound && (reason !== undefined || isStatic)) this.#remove(number);
-    if (!isBound && !isStatic && reason === undefined) this.#add(number);
-    if (isKnown && before?.reason === reason) return;
-    this.states.set(number, reason === undefined ? undefined : { reason, time: this.#now });
-  }
-
-  /** Whether a route is a binding of this source. */
-  isOwn(number: number): boolean {
-    const { address, length } = prefixOf(number);
-    const binding = this.#rows.binding(this.#table, address, length);
-    return binding !== undefined && sameIpv6(binding.gatewayIpv6Address, this.#source.gatewayIpv6Address);
-  }
-
-  #add(number: number): void {
-    const { gatewayIpv6Address } = this.#source;
-    const leaves = { aftrIpv6Address: undefined, description: undefined, origin: 'learned' } as const;
-    const value = encodeBinding({ ...prefixOf(number), gatewayIpv6Address, ...leaves });
-    this.#overlay.putSealed(this.#table, number, value);
-    this.#room--;
-  }
-
-  #remove(number: number): void {
-    this.#overlay.deleteNumber(this.#table, number);
-    this.#room++;
-  }
 }
 
 /** Tables whose AFTR or gateway is gone. */

@@ -7,7 +7,8 @@
  *      the route, which then needs no row of its own
  *   4. no shared address in it
  *   5. not bound by another source: the first that was accepted keeps it
- *   6. within maximum-routes and softwire-num-max
+ *   6. not one that its own next hop would be reached by    next-hops.ts
+ *   7. within maximum-routes and softwire-num-max
  *
  * Conflicts with static bindings are found by the order of rows: a prefix that holds the route by at most 33 keyed reads, one inside
  * it by a walk that ends at the first of another gateway.
@@ -28,6 +29,7 @@ export type RouteRefusal =
   | 'bound-already'
   | 'shared-address'
   | 'other-source'
+  | 'recursive-next-hop'
   | 'too-many';
 
 /**

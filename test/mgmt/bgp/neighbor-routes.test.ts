@@ -10,7 +10,9 @@ const test = suite('neighbor-routes');
 const A = { pathId: 0, endpoint: 'a', fault: '' };
 const B = { pathId: 0, endpoint: 'b', fault: '' };
 const SECOND = { pathId: 7, endpoint: 'c', fault: '' };
-const NOW = new Date(1_000_000);
+const NOW = { wallMs: 1_000_000, steadyMs: 5_000 };
+/** So much later, with the clock of the day set by `jumpMs`. */
+const later = (ms: number, jumpMs = 0) => ({ wallMs: NOW.wallMs + ms + jumpMs, steadyMs: NOW.steadyMs + ms });
 const all = (...routes: readonly (readonly [number, ...NeighborRoute[]])[]) =>
   new Map(routes.map(([number, ...list]) => [number, list]));
 
@@ -69,13 +71,25 @@ test('a loss keeps all until the time is over; a second loss makes it no longer'
   routes.lost(5_000, NOW);
   assert.equal([routes.state, held(routes).length, changed], ['stale', 2, []]);
   const end = routes.staleUntil?.getTime();
-  assert.is(end, NOW.getTime() + 5_000);
+  assert.is(end, NOW.wallMs + 5_000);
   routes.established();
-  routes.lost(5_000, new Date(NOW.getTime() + 3_000));
+  assert.is(routes.lost(5_000, later(3_000)), 2_000);
   assert.equal([routes.state, routes.staleUntil?.getTime()], ['stale', end]);
   routes.drop();
   assert.equal([routes.state, held(routes).length, routes.staleUntil], ['down', 0, undefined]);
 });
+
+for (const jumpMs of [-3_600_000, 3_600_000]) {
+  test(`a clock that is set by ${jumpMs / 1_000} s between two losses changes nothing of the time routes are kept`, () => {
+    const { routes } = up();
+    assert.is(routes.lost(5_000, NOW), 5_000);
+    routes.established();
+    assert.is(routes.lost(5_000, later(3_000, jumpMs)), 2_000);
+    assert.is(routes.staleUntil?.getTime(), NOW.wallMs + jumpMs + 5_000, 'told by the clock as it is set');
+    routes.established();
+    assert.is(routes.lost(5_000, later(9_000, jumpMs)), 0);
+  });
+}
 
 test('a session that comes back: what comes counts at once, what does not come again goes when all is told', () => {
   const { routes, changed } = up();
@@ -88,8 +102,8 @@ test('a session that comes back: what comes counts at once, what does not come a
   assert.equal(held(routes), ['1b', '3a']);
   assert.equal(changed, [1, 3, 2]);
   assert.equal([routes.state, routes.staleUntil], ['up', undefined]);
-  routes.lost(5_000, new Date(NOW.getTime() + 60_000));
-  assert.is(routes.staleUntil?.getTime(), NOW.getTime() + 65_000, 'after a whole session the time begins anew');
+  routes.lost(5_000, later(60_000));
+  assert.is(routes.staleUntil?.getTime(), NOW.wallMs + 65_000, 'after a whole session the time begins anew');
 });
 
 test('a loss of what was never up keeps nothing', () => {

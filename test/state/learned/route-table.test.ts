@@ -234,6 +234,79 @@ test('learned bindings are in no part of running, and in history: when, and unti
     assert.equal(active(datastores), [], 'rolling back brings back nothing that was learned');
   }));
 
+/** Waits for routes to be judged anew. */
+async function becomes(table: RouteTable, name: string, expected: readonly string[]): Promise<void> {
+  await eventually(() => states(table, name).join() === expected.join());
+  assert.equal(states(table, name), expected);
+}
+
+const FAR = 0xc000020a; // 192.0.2.10
+const FAR_2 = 0xc0000214; // 192.0.2.20
+const NO_HOP = 'recursive-next-hop';
+
+test('D129: a route by which its own next hop would be reached is refused, the others of its source are not', () =>
+  withTable(async (table, datastores) => {
+    table.setNextHops(new Map([[G1, FAR]]));
+    await table.advertise(CALLER, 'g1', whole('192.0.2.0/28', '192.0.2.16/28'));
+    assert.equal(states(table, 'g1'), [`192.0.2.0/28 ${NO_HOP}`, '192.0.2.16/28 bound']);
+    assert.equal(active(datastores), [`192.0.2.16/28 ${G1} learned`]);
+    await table.advertise({ ...CALLER, user: 'g2' }, 'g2', whole('192.0.2.0/28'));
+    assert.equal(states(table, 'g2'), ['192.0.2.0/28 bound'], 'another gateway is a way');
+    await table.advertise({ ...CALLER, user: 'g2' }, 'g2', whole());
+    table.setNextHops(new Map());
+    await becomes(table, 'g1', ['192.0.2.0/28 bound', '192.0.2.16/28 bound']);
+    table.setNextHops(new Map([[G1, FAR]]));
+    await becomes(table, 'g1', [`192.0.2.0/28 ${NO_HOP}`, '192.0.2.16/28 bound']);
+    table.setNextHops(new Map([[G1, 'itself']]));
+    await becomes(table, 'g1', [`192.0.2.0/28 ${NO_HOP}`, `192.0.2.16/28 ${NO_HOP}`]);
+    assert.equal(active(datastores), []);
+  }));
+
+test('D129: the longest prefix says by what a next hop is reached, whatever comes and goes', () =>
+  withTable(async (table) => {
+    table.setNextHops(new Map([[G1, FAR]]));
+    const second = { ...CALLER, user: 'g2' };
+    await table.advertise(second, 'g2', whole('192.0.2.8/29'));
+    await table.advertise(CALLER, 'g1', whole('192.0.2.0/28'));
+    assert.equal(states(table, 'g1'), ['192.0.2.0/28 bound']);
+    await table.advertise(second, 'g2', whole());
+    await becomes(table, 'g1', [`192.0.2.0/28 ${NO_HOP}`]);
+    await table.advertise(second, 'g2', whole('192.0.2.10/32'));
+    await becomes(table, 'g1', ['192.0.2.0/28 bound']);
+  }));
+
+test('D129: of two gateways of which each is reached through the other one is refused, and stays so', () =>
+  withTable(async (table, datastores) => {
+    table.setNextHops(
+      new Map([
+        [G1, FAR],
+        [G2, FAR_2],
+      ]),
+    );
+    await table.advertise(CALLER, 'g1', whole('192.0.2.16/28'));
+    await table.advertise({ ...CALLER, user: 'g2' }, 'g2', whole('192.0.2.0/28'));
+    assert.equal([states(table, 'g1'), states(table, 'g2')], [['192.0.2.16/28 bound'], [`192.0.2.0/28 ${NO_HOP}`]]);
+    const { version } = datastores.head();
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'softwire-num-max': 1_000 })));
+    await table.advertise(CALLER, 'g1', whole('192.0.2.16/28', '192.0.2.32/28'));
+    assert.ok(datastores.head().version > version);
+    assert.equal(states(table, 'g2'), [`192.0.2.0/28 ${NO_HOP}`]);
+    await table.advertise(CALLER, 'g1', whole());
+    await becomes(table, 'g2', ['192.0.2.0/28 bound']);
+  }));
+
+test('D129: with a next hop behind a binding of the operator no route of its source is usable', () =>
+  withTable(async (table, datastores) => {
+    await table.advertise(CALLER, 'g1', whole('192.0.2.16/28'));
+    const rows = { 'binding-table': { binding: [binding('192.0.2.10/32', G1)] } };
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', ...rows })));
+    table.setNextHops(new Map([[G1, FAR]]));
+    await becomes(table, 'g1', [`192.0.2.16/28 ${NO_HOP}`]);
+    const gone = { 'ipv4-prefix': '192.0.2.10/32', '@operation': 'delete' };
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': { binding: [gone] } })));
+    await becomes(table, 'g1', ['192.0.2.16/28 bound']);
+  }));
+
 test('a new table takes over what an earlier run learned', () =>
   withTable(async (table, datastores) => {
     await table.advertise(CALLER, 'g1', whole('192.0.2.1/32', '192.0.2.2/32'));
