@@ -32,7 +32,7 @@ export function readRow(
   if (!row) return undefined;
   requireUnchanged(conditions, row.edition, true, [replyEncoding]);
   const text = entryText(replyEncoding, new RowNode(last.schema, number, row.value, true));
-  return dataReply(replyEncoding, [text], editionHeaders(row.edition, replyEncoding));
+  return dataReply(replyEncoding, text, editionHeaders(row.edition, replyEncoding));
 }
 
 /** With its state in the answer, no condition of the request makes it a shorter one. */
