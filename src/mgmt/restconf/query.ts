@@ -2,7 +2,7 @@
 
 import type { Insert } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
-import type { Content, WithDefaults } from '../reading.ts';
+import type { Content, WithDefaults } from '../read-options.ts';
 import type { SelectionPart } from '../selection.ts';
 import { badRequest, RestconfFault } from './fault.ts';
 import { parseFields } from './fields.ts';
