@@ -8,7 +8,8 @@ import type { Schema } from '../state/schema.ts';
 import type { Rights } from './access.ts';
 import { lookUpAddress, lookup } from './lookup.ts';
 import type { ReadRequest } from './operations.ts';
-import type { Reading, ReadOptions } from './reading.ts';
+import type { ReadOptions } from './read-options.ts';
+import type { Reading } from './reading.ts';
 import type { AnySelection } from './selection.ts';
 import { compareDatastores, compareVersions, getVersion, listVersions, rollBack, withView } from './versions.ts';
 

@@ -3,7 +3,7 @@
 import { DataNode } from '../state/data.ts';
 import { settle } from '../state/edit.ts';
 import { defaultChildren } from './defaults.ts';
-import type { WithDefaults } from './reading.ts';
+import type { WithDefaults } from './read-options.ts';
 
 /**
  * What is done to the small tree of a copy, which is changed in place; undefined for nothing. The target takes what a reading of the

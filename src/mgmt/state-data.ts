@@ -113,6 +113,11 @@ export class StateData {
   readonly #datapath: Datapath;
   readonly #routes: RouteState;
   readonly #sources: readonly KnownSource[];
+  /** What `countsBindings` found last: it is asked at each read of one binding. */
+  #lastCounted: { readonly tree?: DataNode; readonly aftr: string; readonly isCounted: boolean } = {
+    aftr: '',
+    isCounted: false,
+  };
 
   constructor({ schema, context, datapath, storeCare, watch, denials, events, alarms, routes }: StateParts) {
     this.#schema = schema;
@@ -146,8 +151,12 @@ export class StateData {
 
   /** Whether bindings of an AFTR have statistics. */
   countsBindings({ runningTree }: Pick<Datastores, 'runningTree'>, aftr: string): boolean {
-    const node = runningTree.child('softwire', 'gi-4over6')?.entry('aftr', [aftr]);
-    return this.#statistics !== undefined && node !== undefined && countsBindings(node);
+    if (this.#lastCounted.tree !== runningTree || this.#lastCounted.aftr !== aftr) {
+      const node = runningTree.child('softwire', 'gi-4over6')?.entry('aftr', [aftr]);
+      const isCounted = this.#statistics !== undefined && node !== undefined && countsBindings(node);
+      this.#lastCounted = { tree: runningTree, aftr, isCounted };
+    }
+    return this.#lastCounted.isCounted;
   }
 
   /** What gives the statistics of bindings; undefined when nobody wants or counts them. */

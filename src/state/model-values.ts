@@ -4,7 +4,7 @@
  */
 
 import type { Ipv4Prefix } from '../address.ts';
-import { formatIpv4Prefix, formatIpv6, parseIpv4, parseIpv4Prefix, parseIpv6 } from '../address.ts';
+import { formatIpv4Prefix, formatIpv6, parseIpv4, parseIpv4Prefix, parseIpv6, readIpv4Prefix } from '../address.ts';
 
 export type JsonNode = Readonly<Record<string, unknown>>;
 
@@ -55,6 +55,8 @@ function known<Value>(parsed: Value | undefined, value: unknown): Value {
 export type LeafCheck = { readonly value: string } | { readonly message: string };
 
 export function checkIpv4Prefix(text: string): LeafCheck {
+  // What this reads has no other spelling.
+  if (readIpv4Prefix(text, 0, text.length) >= 0) return { value: text };
   const prefix = parseIpv4Prefix(text);
   if (prefix) return { value: formatIpv4Prefix(prefix.address, prefix.length) };
   return { message: `expected an IPv4 prefix such as 192.0.2.0/24, found '${shown(text)}'` };

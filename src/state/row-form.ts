@@ -20,7 +20,13 @@ const ENCODER = new TextEncoder();
 
 /** The key of a prefix: sorted by address, a shorter prefix before a longer one. */
 export function bindingKey(address: number, length: number): Uint8Array {
-  return Uint8Array.of(address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255, length);
+  const key = new Uint8Array(KEY_LENGTH);
+  key[0] = address >>> 24;
+  key[1] = address >>> 16;
+  key[2] = address >>> 8;
+  key[3] = address;
+  key[4] = length;
+  return key;
 }
 
 /** The prefix of a key. */

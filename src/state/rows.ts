@@ -97,7 +97,11 @@ export function keyOfNumber(number: number): Uint8Array {
 
 /** The key of a row: its table's number, then the key of its prefix. */
 export function rowKey(table: number, key: Uint8Array): Buffer {
-  return Buffer.of(table >>> 8, table & 255, key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0, key[4] ?? 0);
+  const octets = Buffer.allocUnsafe(7);
+  octets[0] = table >>> 8;
+  octets[1] = table;
+  for (let at = 0; at < 5; at++) octets[at + 2] = key[at] ?? 0;
+  return octets;
 }
 
 /** Stands before the keys of all rows of a table. */

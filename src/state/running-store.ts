@@ -42,6 +42,7 @@ interface Running {
   readonly tree: DataNode;
   readonly softwire: Softwire;
   readonly head: Head;
+  readonly edition: Edition;
 }
 
 /** Of work in the queue, in milliseconds of `performance.now`. */
@@ -109,7 +110,7 @@ export class RunningStore {
   }
 
   get edition(): Edition {
-    return editionOf(this.head);
+    return this.#running.edition;
   }
 
   /** The store as it is now; to be closed. */
@@ -184,7 +185,7 @@ export class RunningStore {
       const { head } = snapshot;
       if (!head) throw new DamageError('it has no head');
       const json = snapshot.tree('running') ?? {};
-      return { tree: this.#treeFrom(json), softwire: readConfiguration(json), head };
+      return { tree: this.#treeFrom(json), softwire: readConfiguration(json), head, edition: editionOf(head) };
     } finally {
       snapshot.close();
     }
@@ -245,7 +246,7 @@ export class RunningStore {
    */
   async write(
     write: Omit<StoreWrite, 'retention'>,
-    after: Omit<Running, 'head'> = this.#running,
+    after: Pick<Running, 'tree' | 'softwire'> = this.#running,
     bulk?: BulkWrite,
   ): Promise<Head> {
     const retention = retentionOf(after.softwire);
@@ -254,7 +255,10 @@ export class RunningStore {
         ? bulk.finish(this.head, write.commit, { pending: write.pending, retention })
         : writeCommit(this.#environment, { ...write, retention }),
     );
-    this.#wrote({ tree: after.tree, softwire: after.softwire, head }, write.commit !== undefined);
+    this.#wrote(
+      { tree: after.tree, softwire: after.softwire, head, edition: editionOf(head) },
+      write.commit !== undefined,
+    );
     return head;
   }
 
@@ -262,7 +266,7 @@ export class RunningStore {
   async writeAll(commits: readonly CommitContent[]): Promise<readonly Head[]> {
     const heads = await this.#attempt(() => writeCommits(this.#environment, commits, retentionOf(this.softwire)));
     const head = heads.at(-1) ?? this.head;
-    this.#wrote({ ...this.#running, head }, true);
+    this.#wrote({ ...this.#running, head, edition: editionOf(head) }, true);
     return heads;
   }
 

@@ -170,7 +170,9 @@ export class SchemaNode {
 
   /** A child by name; `module` is needed only where two modules give one name. */
   child(name: string, module?: string): SchemaNode | undefined {
-    return this.#byName.get(module === undefined ? name : `${module}:${name}`);
+    const first = this.#byName.get(name);
+    if (module === undefined || (first?.dump.module === module && first.dump.name === name)) return first;
+    return this.#byName.get(`${module}:${name}`);
   }
 
   /** RFC 7951 name: with its module at the top and where the module changes. */

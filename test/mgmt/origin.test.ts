@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { ReadOptions } from '../../src/mgmt/reading.ts';
+import type { ReadOptions } from '../../src/mgmt/read-options.ts';
 import { openReading } from '../../src/mgmt/reading.ts';
 import { writeJson } from '../../src/mgmt/restconf/json-writer.ts';
 import type { AnySelection } from '../../src/mgmt/selection.ts';

@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../src/address.ts';
-import type { Reading, ReadOptions } from '../../src/mgmt/reading.ts';
+import type { ReadOptions } from '../../src/mgmt/read-options.ts';
+import type { Reading } from '../../src/mgmt/reading.ts';
 import { openReading, openSlicedReading } from '../../src/mgmt/reading.ts';
 import { writeJson } from '../../src/mgmt/restconf/json-writer.ts';
 import type { NamedRows, TableRights } from '../../src/mgmt/row-rights.ts';

@@ -24,6 +24,7 @@ const https = {
 const FIELDS = {
   'content-type': 'application/yang-data+json',
   'cache-control': 'no-cache',
+  vary: 'accept, content-type',
   etag: '"1-mgwh0n00"',
   'last-modified': 'Thu, 01 Jan 1970 00:00:00 GMT',
 };

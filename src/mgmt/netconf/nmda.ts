@@ -10,7 +10,7 @@ import type { DatastoreName, EditRequest } from '../../state/request.ts';
 import type { Schema } from '../../state/schema.ts';
 import type { Operations, ReadRequest } from '../operations.ts';
 import type { OriginOptions } from '../origin.ts';
-import type { WithDefaults } from '../reading.ts';
+import type { WithDefaults } from '../read-options.ts';
 import type { AnySelection } from '../selection.ts';
 import { subtreeSelection } from '../selection.ts';
 import type { XmlElement } from '../xml.ts';

@@ -12,7 +12,7 @@ import type { SealedRow } from '../../state/rows.ts';
 import { reshapeForFile } from '../copy-defaults.ts';
 import { fileFault } from '../file-fault.ts';
 import type { Piece } from '../pause.ts';
-import type { WithDefaults } from '../reading.ts';
+import type { WithDefaults } from '../read-options.ts';
 import { rowSchema } from '../row-node.ts';
 import { WholeRows } from '../whole-rows.ts';
 import type { XmlElement } from '../xml.ts';

@@ -127,9 +127,16 @@ function notAcceptable(message: string): RestconfFault {
 
 /** None where the client does not mind; empty elements of the list count for nothing (RFC 9110 §5.6.1.2). */
 function acceptedRanges(headers: Headers): readonly MediaRange[] {
-  const elements = (header(headers, 'accept') ?? '').split(',');
-  return elements.filter((element) => element.trim() !== '').map(parseRange);
+  const text = header(headers, 'accept') ?? '';
+  if (text !== lastAccept.text) {
+    const elements = text.split(',').filter((element) => element.trim() !== '');
+    lastAccept = { text, ranges: elements.map(parseRange) };
+  }
+  return lastAccept.ranges;
 }
+
+/** What was accepted last: requests in a row are mostly of one client. */
+let lastAccept: { readonly text: string; readonly ranges: readonly MediaRange[] } = { text: '', ranges: [] };
 
 function preferredEncoding(headers: Headers): Encoding | undefined {
   const fallback = requestEncoding(headers);
@@ -142,7 +149,8 @@ function preferredEncoding(headers: Headers): Encoding | undefined {
 }
 
 function requestEncoding(headers: Headers): Encoding {
-  const type = header(headers, 'content-type')?.toLowerCase() ?? '';
+  const type = header(headers, 'content-type')?.toLowerCase();
+  if (type === undefined) return 'json';
   return [MEDIA_TYPES.xml, YANG_PATCH_TYPES.xml].some((xml) => type.startsWith(xml)) ? 'xml' : 'json';
 }
 

@@ -57,10 +57,9 @@ export function documentSchema(node: SchemaNode): Json {
 }
 
 /** The schemas of a node and of all below it that are referred to, by name. */
-export function componentsOf(node: SchemaNode): [string, Json][] {
-  const inner = node.children.filter(isData).flatMap(componentsOf);
-  if (node.isLeaf || (node.kind !== 'container' && node.kind !== 'list')) return inner;
-  return [[componentName(node), objectSchema(node)], ...inner];
+export function* componentsOf(node: SchemaNode): Generator<readonly [name: string, schema: Json]> {
+  if (node.kind === 'container' || node.kind === 'list') yield [componentName(node), objectSchema(node)];
+  for (const child of node.children) if (isData(child)) yield* componentsOf(child);
 }
 
 /** A container, an entry, or the input or output of an operation. */

@@ -14,17 +14,19 @@ import type { Json } from './openapi-schema.ts';
 import { componentsOf, isData } from './openapi-schema.ts';
 import { HOST_META, OPENAPI, operationsOf, ROOT } from './request.ts';
 
+/** A member of an object. */
+type Named = readonly [name: string, value: Json];
+
 const OWN_MODULE = 'gi-4over6';
 const DESCRIPTION =
   'RESTCONF (RFC 8040) of all modules. XML is answered as JSON is. A method that a path does not list is answered by 405, with Allow.';
 
-/** The description as text; of one schema it is always the same. */
-export function openApi(schema: Schema): string {
+/** The description as text; of one schema it is always the same. In pieces, each of one path or less, as it is far too long for one step. */
+export function* openApi(schema: Schema): Generator<string> {
   const { revision = '' } = schema.module(OWN_MODULE) ?? {};
   const tops = schema.root.children.filter(isData);
   const operations = operationsOf(schema);
-  const invoked = [...operations, ...tops.flatMap(actionsBelow)];
-  return JSON.stringify({
+  const head = {
     openapi: '3.1.0',
     info: {
       title: 'gi4over6: gateway and AFTR of Gateway-Initiated 4over6',
@@ -33,26 +35,49 @@ export function openApi(schema: Schema): string {
     },
     servers: [{ url: '/' }],
     security: [{ basic: [] }, { certificate: [] }],
-    paths: Object.fromEntries([
-      ...fixedPaths(),
-      ...datastorePaths(tops, `${ROOT}/data`, []),
-      ...datastorePaths(tops, `${ROOT}/ds/{datastore}`, [parameterNamed('datastore')]),
-      ...operations.map((node) => [`${ROOT}/operations/${node.qualifiedName}`, invocation(node)]),
-    ]),
-    components: {
-      securitySchemes: {
-        basic: { type: 'http', scheme: 'basic' },
-        certificate: { type: 'mutualTLS', description: 'A client certificate that is mapped to a user' },
-      },
-      parameters: { ...PARAMETERS, datastore: datastoreParameter(datastoresOf(schema)) },
-      responses: RESPONSES,
-      schemas: {
-        errors: FAULTS,
-        ...Object.fromEntries(tops.flatMap(componentsOf)),
-        ...Object.fromEntries(invoked.flatMap((node) => node.children.flatMap(componentsOf))),
-      },
+  };
+  const components = {
+    securitySchemes: {
+      basic: { type: 'http', scheme: 'basic' },
+      certificate: { type: 'mutualTLS', description: 'A client certificate that is mapped to a user' },
     },
-  });
+    parameters: { ...PARAMETERS, datastore: datastoreParameter(datastoresOf(schema)) },
+    responses: RESPONSES,
+  };
+  yield `${unended(head)},"paths":`;
+  yield* objectOf(pathsOf(tops, operations));
+  yield `,"components":${unended(components)},"schemas":`;
+  yield* objectOf(schemasOf(tops, operations));
+  yield '}}';
+}
+
+/** An object as text, to be gone on with. */
+function unended(value: Json): string {
+  return JSON.stringify(value).slice(0, -1);
+}
+
+function* objectOf(members: Iterable<Named>): Generator<string> {
+  let before = '{';
+  for (const [name, value] of members) {
+    yield `${before}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    before = ',';
+  }
+  yield '}';
+}
+
+function* pathsOf(tops: readonly SchemaNode[], operations: readonly SchemaNode[]): Generator<Named> {
+  yield* fixedPaths();
+  yield* datastorePaths(tops, `${ROOT}/data`, []);
+  yield* datastorePaths(tops, `${ROOT}/ds/{datastore}`, [parameterNamed('datastore')]);
+  for (const node of operations) yield [`${ROOT}/operations/${node.qualifiedName}`, invocation(node)];
+}
+
+function* schemasOf(tops: readonly SchemaNode[], operations: readonly SchemaNode[]): Generator<Named> {
+  yield ['errors', FAULTS];
+  for (const node of tops) yield* componentsOf(node);
+  for (const { children } of [...operations, ...tops.flatMap(actionsBelow)]) {
+    for (const child of children) yield* componentsOf(child);
+  }
 }
 
 function actionsBelow(node: SchemaNode): SchemaNode[] {
@@ -60,7 +85,7 @@ function actionsBelow(node: SchemaNode): SchemaNode[] {
 }
 
 /** Resources that are there whatever the model says. */
-function fixedPaths(): [string, Json][] {
+function fixedPaths(): Named[] {
   const read = (summary: string) => plainReads(summary, json(OBJECT), []);
   const text = { schema: { type: 'string' } };
   const events = { [EVENT_STREAM]: text };
@@ -81,10 +106,12 @@ function fixedPaths(): [string, Json][] {
         ...plainReads('Text of a YANG module', { 'application/yang': text }, ['304', '403', '404', '412']),
       },
     ],
-    ...(['json', 'xml'] as const).map((encoding): [string, Json] => [
-      `${ROOT}/streams/${STREAM}/${encoding}`,
-      plainReads(`Events in ${encoding.toUpperCase()}`, events, ['409'], period),
-    ]),
+    ...(['json', 'xml'] as const).map(
+      (encoding): Named => [
+        `${ROOT}/streams/${STREAM}/${encoding}`,
+        plainReads(`Events in ${encoding.toUpperCase()}`, events, ['409'], period),
+      ],
+    ),
     [
       `${ROOT}/subscriptions/{id}`,
       {
@@ -103,33 +130,34 @@ function open(methods: Json): Json {
 }
 
 /** A datastore and all resources in it. */
-function datastorePaths(tops: readonly SchemaNode[], root: string, keys: readonly Json[]): [string, Json][] {
+function* datastorePaths(tops: readonly SchemaNode[], root: string, keys: readonly Json[]): Generator<Named> {
   const place = { inDatastore: keys.length > 0 };
-  const datastore: [string, Json] = [root, { ...shared(keys), ...dataMethods({ node: undefined, ...place }) }];
-  return [datastore, ...tops.flatMap((node) => dataPaths(node, `${root}/${node.module}:${node.name}`, keys, place))];
+  yield [root, { ...shared(keys), ...dataMethods({ node: undefined, ...place }) }];
+  for (const node of tops) yield* dataPaths(node, `${root}/${node.module}:${node.name}`, keys, place);
 }
 
 /** The paths of a data node and of all below it; `keys` are the parameters of the path so far. */
-function dataPaths(
+function* dataPaths(
   node: SchemaNode,
   path: string,
   keys: readonly Json[],
   place: { readonly inDatastore: boolean },
-): [string, Json][] {
-  // Operational has them alone, where `{+restconf}/data` is the same (RFC 8527 §3.1).
-  if (node.kind === 'action') return place.inDatastore ? [] : [[path, { ...shared(keys), ...invocation(node) }]];
-  if (!isData(node)) return [];
-  const below = (at: string, all: readonly Json[]) =>
-    node.children.flatMap((child) => dataPaths(child, `${at}/${child.qualifiedName}`, all, place));
-  if (!node.isList) return [[path, { ...shared(keys), ...dataMethods({ node, ...place }) }], ...below(path, keys)];
-  const whole: [string, Json] = [path, { ...shared(keys), ...dataMethods({ node, ...place, isWholeList: true }) }];
+): Generator<Named> {
+  if (node.kind === 'action') {
+    // Operational has them alone, where `{+restconf}/data` is the same (RFC 8527 §3.1).
+    if (!place.inDatastore) yield [path, { ...shared(keys), ...invocation(node) }];
+    return;
+  }
+  if (!isData(node)) return;
+  yield [path, { ...shared(keys), ...dataMethods({ node, ...place, isWholeList: node.isList }) }];
   // Values of leaf-lists of state may repeat, and entries without a key have no path.
-  if (node.kind === 'list' && node.keys.length === 0) return [whole];
+  if (node.kind === 'list' && node.keys.length === 0) return;
   const names = node.kind === 'leaf-list' ? ['value'] : node.keys;
   const own = names.map((name) => pathParameter(node, name));
-  const entry = `${path}=${own.map(({ name }) => `{${name}}`).join(',')}`;
   const parameters = [...keys, ...own];
-  return [whole, [entry, { ...shared(parameters), ...dataMethods({ node, ...place }) }], ...below(entry, parameters)];
+  const entry = node.isList ? `${path}=${own.map(({ name }) => `{${name}}`).join(',')}` : path;
+  if (node.isList) yield [entry, { ...shared(parameters), ...dataMethods({ node, ...place }) }];
+  for (const child of node.children) yield* dataPaths(child, `${entry}/${child.qualifiedName}`, parameters, place);
 }
 
 function shared(keys: readonly Json[]): Json {

@@ -2,7 +2,7 @@
 
 import type { Insert } from '../../state/data.ts';
 import type { SchemaNode } from '../../state/schema.ts';
-import type { Content, WithDefaults } from '../reading.ts';
+import type { Content, WithDefaults } from '../read-options.ts';
 import type { SelectionPart } from '../selection.ts';
 import { badRequest, RestconfFault } from './fault.ts';
 import { parseFields } from './fields.ts';
@@ -28,6 +28,18 @@ export interface Query {
   readonly point: string | undefined;
 }
 
+const NO_QUERY: Query = {
+  content: 'all',
+  depth: undefined,
+  fields: undefined,
+  withDefaults: undefined,
+  withOrigin: false,
+  page: undefined,
+  sublistLimit: Number.POSITIVE_INFINITY,
+  insert: undefined,
+  point: undefined,
+};
+
 const READ_PARAMETERS = ['content', 'depth', 'fields', 'with-defaults'];
 const WITHOUT_VALUE = ['with-origin'];
 const PAGINATION: readonly string[] = [...PAGE_PARAMETERS, SUBLIST_LIMIT];
@@ -52,6 +64,7 @@ export function parseQuery(
     isWholeList = false,
   }: { readonly isOperational?: boolean; readonly isWholeList?: boolean } = {},
 ): Query {
+  if (text === '') return NO_QUERY;
   // A datastore is no entry that could have a place (§4.8.5); what POST makes in it may be one.
   const hasPlace = !(method === 'PUT' && target?.isRoot);
   const known = (target && hasPlace && PARAMETERS[method]) || [];

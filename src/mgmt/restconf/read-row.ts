@@ -3,9 +3,8 @@
  * takes more than the row (a query, rules of access, statistics, an entry that is not there) goes the ordinary way, with the same answer.
  */
 
-import { parseIpv4Prefix } from '../../address.ts';
+import { readIpv4Prefix } from '../../address.ts';
 import type { Caller } from '../../state/request.ts';
-import { prefixNumber } from '../../state/rows.ts';
 import { RowNode } from '../row-node.ts';
 import type { RestconfOperations } from './backend.ts';
 import { editionHeaders, requireUnchanged } from './conditions.ts';
@@ -24,15 +23,16 @@ export function readRow(
 ): Reply | undefined {
   const last = steps[steps.length - 1];
   if (!last?.schema.rows || datastoreOf(resource) || !isPlain(query)) return undefined;
-  const prefix = parseIpv4Prefix(last.keys[0] ?? '');
+  // A key is canonical.
+  const [key = ''] = last.keys;
+  const number = readIpv4Prefix(key, 0, key.length);
   const aftr = steps.findLast((step) => step !== last && step.schema.kind === 'list')?.keys[0];
-  if (!prefix || aftr === undefined) return undefined;
-  const number = prefixNumber(prefix.address, prefix.length);
+  if (number < 0 || aftr === undefined) return undefined;
   const row = operations.row(caller, aftr, number);
   if (!row) return undefined;
   requireUnchanged(conditions, row.edition, true, [replyEncoding]);
   const text = entryText(replyEncoding, new RowNode(last.schema, number, row.value, true));
-  return dataReply(replyEncoding, [text], editionHeaders(row.edition, replyEncoding));
+  return dataReply(replyEncoding, text, editionHeaders(row.edition, replyEncoding));
 }
 
 /** With its state in the answer, no condition of the request makes it a shorter one. */

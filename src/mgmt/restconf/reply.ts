@@ -23,8 +23,8 @@ export const RESTCONF_NAMESPACE = 'urn:ietf:params:xml:ns:yang:ietf-restconf';
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Text in pieces; made while it is sent, so that it may need what `close` ends. */
-  readonly body?: Iterable<Piece>;
+  /** A text, which is sent at once; or text in pieces, made while it is sent, so that it may need what `close` ends. */
+  readonly body?: string | Iterable<Piece>;
   /** Octets in place of a body, for as long as the client takes them. */
   readonly stream?: Readable;
   /** Called once when the body is sent or given up. */
@@ -50,7 +50,7 @@ export function entryText(encoding: Encoding, entry: DataNode): string {
 export const CACHE_HEADERS = { 'cache-control': 'no-cache', vary: 'accept, content-type' } as const;
 
 /** A body in the encoding. */
-export function dataReply(encoding: Encoding, body: Iterable<Piece>, headers: Reply['headers'] = {}): Reply {
+export function dataReply(encoding: Encoding, body: string | Iterable<Piece>, headers: Reply['headers'] = {}): Reply {
   return {
     status: 200,
     headers: { 'content-type': MEDIA_TYPES[encoding], ...CACHE_HEADERS, ...headers },
@@ -94,7 +94,7 @@ export function statusOf(error: ManagementError): number {
 export function errorReply(error: ManagementError, encoding: Encoding, schema: Schema): Reply {
   const text = encoding === 'json' ? jsonErrors(error) : xmlErrors(error, schema);
   const headers = error instanceof RestconfFault ? error.headers : {};
-  return { ...dataReply(encoding, [text], headers), status: statusOf(error) };
+  return { ...dataReply(encoding, text, headers), status: statusOf(error) };
 }
 
 /** Anything thrown as a ManagementError; what is no error of a client's becomes operation-failed without its message. */

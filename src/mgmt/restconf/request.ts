@@ -87,6 +87,7 @@ export interface RestconfRequest {
 
 export const ROOT = '/restconf';
 export const OPENAPI = `${ROOT}/openapi.json`;
+const OPERATIONS = `${ROOT}/operations/`;
 export const HOST_META = '/.well-known/host-meta';
 
 /** Operations of NETCONF itself have no meaning here (RFC 8040 §1.3: datastores, locks and sessions are implicit). */
@@ -109,8 +110,8 @@ export function operationsOf(schema: Schema): SchemaNode[] {
 
 /** Whether a path is that of the operation, before anybody is known who may ask more. */
 export function isOperationPath(path: string, name: string): boolean {
-  const [, segment] = new RegExp(`^${ROOT}/operations/([^/]+)/?$`).exec(path) ?? [];
-  if (segment === undefined) return false;
+  if (!path.startsWith(OPERATIONS)) return false;
+  const segment = path.slice(OPERATIONS.length, path.endsWith('/') ? -1 : undefined);
   try {
     return decodeURIComponent(segment) === name;
   } catch {

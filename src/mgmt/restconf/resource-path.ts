@@ -36,10 +36,13 @@ export function parseDataPath(
   check: ValueCheck,
   from: SchemaNode = schema.root,
 ): DataPath {
-  const steps: PathStep[] = [];
-  let parent = from;
-  for (const [index, segment] of segments.entries()) {
+  const known = lastWay.isOf(segments, schema, check, from) ? lastWay.steps : [];
+  const steps = [...known];
+  let parent = known[known.length - 1]?.schema ?? from;
+  for (let index = known.length; index < segments.length; index++) {
+    const segment = segments[index] ?? '';
     const isLast = index === segments.length - 1;
+    if (isLast && index > known.length) lastWay = new Way(segments.slice(0, -1), steps.slice(), schema, check, from);
     const equals = segment.indexOf('=');
     const name = decodeSegment(equals < 0 ? segment : segment.slice(0, equals));
     const node = findChild(name, parent, schema);
@@ -55,6 +58,41 @@ export function parseDataPath(
   }
   return { steps, action: undefined };
 }
+
+/** Steps of a path without its end. */
+class Way {
+  readonly steps: readonly PathStep[];
+  readonly #segments: readonly string[];
+  readonly #schema: Schema | undefined;
+  readonly #check: ValueCheck | undefined;
+  readonly #from: SchemaNode | undefined;
+
+  constructor(
+    segments: readonly string[],
+    steps: readonly PathStep[],
+    schema?: Schema,
+    check?: ValueCheck,
+    from?: SchemaNode,
+  ) {
+    this.steps = steps;
+    this.#segments = segments;
+    this.#schema = schema;
+    this.#check = check;
+    this.#from = from;
+  }
+
+  /** Whether a path leads this way, and on by one segment. */
+  isOf(segments: readonly string[], schema: Schema, check: ValueCheck, from: SchemaNode): boolean {
+    const length = this.#segments.length;
+    if (segments.length !== length + 1 || this.#schema !== schema) return false;
+    if (this.#check !== check || this.#from !== from) return false;
+    for (let index = 0; index < length; index++) if (segments[index] !== this.#segments[index]) return false;
+    return true;
+  }
+}
+
+/** That of the last path: requests in a row are mostly about entries of one list. */
+let lastWay = new Way([], []);
 
 /** The steps from the root to a data node. */
 export function stepsTo(node: DataNode): PathStep[] {
@@ -134,20 +172,8 @@ interface CheckedKey {
   readonly type: string;
 }
 
-/** The last key that was found right of each leaf, and who found it: requests in a row are mostly about one instance. */
-const lastRight = new WeakMap<
-  SchemaNode,
-  { readonly check: ValueCheck; readonly text: string; readonly key: CheckedKey }
->();
-
 function checkKey(leaf: SchemaNode | undefined, text: string, check: ValueCheck): CheckedKey {
-  const last = leaf && lastRight.get(leaf);
-  if (last?.text === text && last.check === check) return last.key;
   const result = leaf ? check(leaf, text) : { message: 'the schema has no such key' };
-  if ('value' in result) {
-    const { value, type } = result;
-    if (leaf) lastRight.set(leaf, { check, text, key: { value, type } });
-    return { value, type };
-  }
+  if ('value' in result) return { value: result.value, type: result.type };
   throw badRequest(`key ${leaf?.name ?? ''} '${text}': ${result.message}`);
 }

@@ -24,19 +24,32 @@ export interface Sender {
  * @throws whatever making the first part of the body throws; after that, a failure breaks the connection off
  */
 export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unreadMs): unknown {
-  const { status, headers, body, close } = reply;
-  const once = closeOnce(close);
-  const pieces = gather(body ?? []);
+  const { body = '', close, stream } = reply;
+  if (typeof body !== 'string') return sendPieces(sender, reply, body, unreadMs);
+  close?.();
+  begin(sender, reply);
+  return stream ? sender.send(stream) : sendText(sender, body);
+}
+
+function begin(sender: Sender, { status, headers }: Reply): void {
+  sender.code(status);
+  sender.headers(headers);
+}
+
+function sendText(sender: Sender, text: string): undefined {
+  // As octets: to a string fastify would add a charset, which these media types do not have.
+  sender.send(text === '' ? undefined : Buffer.from(text, 'utf8'));
+}
+
+function sendPieces(sender: Sender, reply: Reply, body: Iterable<Piece>, unreadMs: number): unknown {
+  const once = closeOnce(reply.close);
+  const pieces = gather(body);
   const begun: string[] = [];
   const go = (isWhole: boolean) => {
-    sender.code(status);
-    sender.headers(headers);
-    if (reply.stream) return sender.send(reply.stream);
+    begin(sender, reply);
     if (!isWhole) return sender.send(streamOf(begun, pieces, once, unreadMs));
     once();
-    // As octets: to a string fastify would add a charset, which these media types do not have.
-    sender.send(begun.length === 0 ? undefined : Buffer.from(begun.join(''), 'utf8'));
-    return undefined;
+    return sendText(sender, begun.join(''));
   };
   const fail = (error: unknown): never => {
     once();
@@ -44,7 +57,7 @@ export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unr
   };
   let isWhole: boolean | Promise<boolean>;
   try {
-    isWhole = begin(pieces, begun);
+    isWhole = readTwo(pieces, begun);
   } catch (error) {
     return fail(error);
   }
@@ -52,10 +65,10 @@ export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unr
 }
 
 /** Reads two pieces into `begun`; whether these are all. @throws what making them throws */
-function begin(pieces: Iterator<Piece, undefined>, begun: string[]): boolean | Promise<boolean> {
+function readTwo(pieces: Iterator<Piece, undefined>, begun: string[]): boolean | Promise<boolean> {
   while (begun.length < 2) {
     const { value, done = false } = pieces.next();
-    if (value instanceof Promise) return value.then(() => begin(pieces, begun));
+    if (value instanceof Promise) return value.then(() => readTwo(pieces, begun));
     if (done) return true;
     if (value !== undefined) begun.push(value);
   }

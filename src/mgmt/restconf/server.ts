@@ -40,12 +40,12 @@ import { readResource } from './read.ts';
 import { refuseConnection } from './refusals.ts';
 import type { Reply } from './reply.ts';
 import { errorReply, statusOf, toManagementError } from './reply.ts';
-import type { RestconfRequest } from './request.ts';
+import type { Conditions, RestconfRequest } from './request.ts';
 import { HOST_META, isOperationPath, optionsHeaders, parseRequest, splitTarget } from './request.ts';
 import type { Sender } from './send.ts';
 import { send } from './send.ts';
 import type { TaggedText } from './text-reply.ts';
-import { tagged, textReply } from './text-reply.ts';
+import { taggedInSlices, textReply } from './text-reply.ts';
 import { UserStreams } from './user-streams.ts';
 import { yangPatch } from './yang-patch.ts';
 
@@ -193,7 +193,7 @@ class RestconfFace {
   readonly #streams: OpenStreams;
   readonly #endless = new UserStreams();
   /** Made when it is asked for. */
-  #openApi: TaggedText | undefined;
+  #openApi: Promise<TaggedText> | undefined;
   readonly #admitted = new WeakMap<Incoming, Admitted>();
 
   constructor(options: RestconfOptions) {
@@ -320,8 +320,7 @@ class RestconfFace {
       case 'module':
         return moduleText(operations, caller, resource, value.conditions);
       case 'openapi':
-        this.#openApi ??= tagged(openApi(operations.schema));
-        return textReply(value.conditions, this.#openApi, 'application/json');
+        return this.#describe(value.conditions);
       case 'operations':
         return operationsResource(replyEncoding, operations.schema);
       case 'stream':
@@ -338,6 +337,11 @@ class RestconfFace {
         if (value.isYangPatch) return yangPatch(operations, caller, value, body);
         return this.#editor.edit(caller, value, body);
     }
+  }
+
+  async #describe(conditions: Conditions): Promise<Reply> {
+    this.#openApi ??= taggedInSlices(openApi(this.#options.operations.schema));
+    return textReply(conditions, await this.#openApi, 'application/json');
   }
 
   usersChanged(): void {

@@ -6,7 +6,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { EntryLists } from '../../../src/mgmt/entry-list.ts';
-import type { ReadOptions } from '../../../src/mgmt/reading.ts';
+import type { ReadOptions } from '../../../src/mgmt/read-options.ts';
 import { openReading } from '../../../src/mgmt/reading.ts';
 import { writeJson } from '../../../src/mgmt/restconf/json-writer.ts';
 import { routeLists } from '../../../src/mgmt/routes/source-data.ts';

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AccessControl } from '../../../src/mgmt/access.ts';
-import type { ReadOptions } from '../../../src/mgmt/reading.ts';
+import type { ReadOptions } from '../../../src/mgmt/read-options.ts';
 import { openReading } from '../../../src/mgmt/reading.ts';
 import { parseXml } from '../../../src/mgmt/xml.ts';
 import { writeXml } from '../../../src/mgmt/xml-data.ts';
