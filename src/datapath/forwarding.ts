@@ -8,7 +8,6 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Ipv4Prefix } from '../address.ts';
-import { formatIpv6, ipv4Mask, sameIpv6 } from '../address.ts';
 import type {
   AftrSoftwires,
   BindingCounters,
@@ -19,7 +18,7 @@ import type {
   WatchResult,
 } from '../control.ts';
 import type { Binding } from '../state/binding.generated.ts';
-import { MAX_INSTANCES, MAX_SOFTWIRES } from '../state/limits.ts';
+import { MAX_INSTANCES } from '../state/limits.ts';
 import { prefixNumber } from '../state/rows.ts';
 import type { Pages, Room } from './arena.ts';
 import { Arena } from './arena.ts';
@@ -50,16 +49,16 @@ import { observeRole } from './role-observation.ts';
 import { rowAnswer } from './row-answer.ts';
 import { RowStatistics } from './row-statistics.ts';
 import { ServedPrefixes } from './served-prefixes.ts';
-import type { WantedSharedAddress } from './shared-addresses.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import { allocateAdmissions } from './slow-budget.ts';
-import type { Pool } from './softwires.ts';
 import { Softwires } from './softwires.ts';
 import { SourceRefusals } from './source-refusals.ts';
-import type { Target, WantedRow } from './table.ts';
+import type { WantedRow } from './table.ts';
 import { Table } from './table.ts';
 import { tracePacket } from './trace.ts';
+import { TunnelAddresses } from './tunnel-addresses.ts';
 import { ViolationLog } from './violation-log.ts';
+import { poolsOf, wantedServedPrefixes, wantedSharedAddresses } from './wanted-rows.ts';
 import { Watch } from './watch.ts';
 
 /** What a worker needs, to hand over to its thread. */
@@ -70,11 +69,6 @@ export interface ForwardingMemory {
   readonly workers: number;
   /** Where each worker has its batch. */
   readonly rooms: readonly Room[];
-}
-
-interface Tunnel {
-  readonly local: Uint8Array;
-  readonly softwire: number;
 }
 
 /** Workers reach their batch boundary within this time, or the change is made row by row. */
@@ -107,15 +101,13 @@ export class Forwarding {
   readonly #refusals = new SourceRefusals();
   readonly #violations: ViolationLog;
   readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
-  readonly #softwireNumbers = new Numbers(1, MAX_SOFTWIRES);
+  readonly #tunnels = new TunnelAddresses();
   /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
   #egressMtus: ReadonlyMap<string, number> = new Map();
   #plans: readonly InstancePlan[] = [];
   /** Broadcast addresses of the links of this device, and its addresses on them. */
   #broadcasts: readonly number[] = [];
   #hosts: readonly number[] = [];
-  /** Tunnel addresses in use with their softwire numbers, by instance; the main one first. */
-  #tunnels = new Map<string, readonly Tunnel[]>();
   /** Bindings that found the table full. */
   #refused = 0;
 
@@ -218,11 +210,9 @@ export class Forwarding {
     const forwarding = assigned.filter(({ plan }) => plan.forwards);
     const counted = assigned.filter(({ plan }) => plan.countsBindings).map(({ instance }) => instance);
     this.#statistics?.setCounting(counted, (body) => this.hold(body));
-    const wanted = new Set(forwarding.flatMap(({ plan }) => plan.locals.map((local) => softwireKey(plan, local))));
+    const inUse = forwarding.map(({ plan }) => plan);
     this.hold(() => {
-      for (const key of this.#softwireNumbers.keys()) {
-        if (!wanted.has(key)) this.#softwires.set(this.#softwireNumbers.numberOf(key) ?? 0, undefined);
-      }
+      for (const softwire of this.#tunnels.unwanted(inUse)) this.#softwires.set(softwire, undefined);
       for (const { plan, instance } of forwarding) {
         this.#icmpBudget.setLimits(instance, ICMPV4_ERRORS, plan.icmpv4Rate, plan.icmpv4Burst);
         this.#icmpBudget.setLimits(instance, ICMPV6_ERRORS, plan.icmpv6Rate, plan.icmpv6Burst);
@@ -230,11 +220,11 @@ export class Forwarding {
       }
       this.#softwires.index();
       this.#pathMtus.refresh(performance.now());
-      this.#softwires.setPools(forwarding.flatMap(({ plan }) => poolsOf(plan, this.#tunnelsOf(plan))));
+      this.#softwires.setPools(inUse.flatMap((plan) => poolsOf(plan, this.#tunnels)));
       this.#plans = plans;
       this.#writeOwn();
     });
-    this.#tunnels = new Map(forwarding.map(({ plan }) => [plan.name, this.#tunnelsOf(plan)]));
+    this.#tunnels.use(inUse);
   }
 
   /**
@@ -261,23 +251,13 @@ export class Forwarding {
   releaseNumbers(): void {
     const names = new Set(this.#plans.map(({ name }) => name));
     this.#instances.keepOnly(names);
-    const forwarding = this.#plans.filter(({ forwards }) => forwards);
-    this.#softwireNumbers.keepOnly(
-      new Set(forwarding.flatMap((plan) => plan.locals.map((local) => softwireKey(plan, local)))),
-    );
+    this.#tunnels.keepOnly(this.#plans.filter(({ forwards }) => forwards));
   }
 
   /** The row that a binding of an AFTR asks for; undefined while that AFTR or its address is not in use. */
   wantedBinding(instance: string, binding: Binding): WantedRow | undefined {
-    const target = this.#target(instance, binding.gatewayIpv6Address, binding.aftrIpv6Address);
+    const target = this.#tunnels.target(instance, binding.gatewayIpv6Address, binding.aftrIpv6Address);
     return target && { prefix: { address: binding.address, length: binding.length }, target };
-  }
-
-  /** Where an AFTR sends what is for `remote`, from the tunnel address `named`; undefined while it has no such address. */
-  #target(instance: string, remote: Uint8Array, named: Uint8Array | undefined): Target | undefined {
-    const tunnels = this.#tunnels.get(instance) ?? [];
-    const tunnel = named ? tunnels.find(({ local }) => sameIpv6(local, named)) : tunnels[0];
-    return tunnel && { remote, softwire: tunnel.softwire };
   }
 
   /**
@@ -285,7 +265,9 @@ export class Forwarding {
    * called when the bindings that may take their places are there.
    */
   putSharedAddresses(): () => void {
-    const wanted = new Map([...this.#wantedSharedAddresses()].map((shared) => [shared.address, shared]));
+    const wanted = new Map(
+      [...wantedSharedAddresses(this.#plans, this.#tunnels)].map((shared) => [shared.address, shared]),
+    );
     if (wanted.size === 0 && this.#shared.size === 0) return () => undefined;
     this.hold(() => {
       for (const shared of wanted.values()) if (!this.#shared.put(shared)) this.#refused++;
@@ -295,36 +277,9 @@ export class Forwarding {
     };
   }
 
-  *#wantedSharedAddresses(): Generator<WantedSharedAddress> {
-    for (const { name, forwards, sharedAddresses } of this.#plans) {
-      if (!forwards) continue;
-      for (const { ipv4Address, psidOffset, psidLength, portSet } of sharedAddresses) {
-        const portSets = new Map<number, Target>();
-        for (const { psid, b4Ipv6Address, aftrIpv6Address } of portSet) {
-          const target = this.#target(name, b4Ipv6Address, aftrIpv6Address);
-          if (target) portSets.set(psid, target);
-        }
-        yield { address: ipv4Address, psidOffset, psidLength, portSets };
-      }
-    }
-  }
-
   /** Makes the rows of a gateway role those of all served prefixes, as `synchronize`. */
   async synchronizeServedPrefixes(pause: () => Promise<void>): Promise<void> {
-    this.#refused = await this.#served.synchronize(this.#wantedServedPrefixes(), pause);
-  }
-
-  /** What gateways are configured for comes first, so that packets leave by it. */
-  *#wantedServedPrefixes(): Generator<WantedRow> {
-    for (const isConfigured of [true, false]) {
-      for (const { name, remote, servedPrefixes, configuredPrefixes: count } of this.#plans) {
-        const [tunnel] = this.#tunnels.get(name) ?? [];
-        if (!tunnel || !remote) continue;
-        const target = { remote, softwire: tunnel.softwire };
-        const prefixes = isConfigured ? servedPrefixes.slice(0, count) : servedPrefixes.slice(count);
-        for (const prefix of prefixes) yield { prefix, target };
-      }
-    }
+    this.#refused = await this.#served.synchronize(wantedServedPrefixes(this.#plans, this.#tunnels), pause);
   }
 
   /** Adds or replaces one row; a row that is so already is left alone. Gives the row, 0 when the table is full. */
@@ -339,7 +294,7 @@ export class Forwarding {
   /** Removes the row of an AFTR; one that another AFTR has put there meanwhile stays: the prefix has changed hands. */
   removeOf(instance: string, prefix: Ipv4Prefix): void {
     const row = this.table.find(prefix.address, prefix.length);
-    const own = this.#tunnels.get(instance) ?? [];
+    const own = this.#tunnels.of(instance);
     if (row !== 0 && own.some(({ softwire }) => softwire === this.table.softwireOf(row))) this.remove(prefix);
   }
 
@@ -474,7 +429,7 @@ export class Forwarding {
   learned(nowMs: number): InstanceLearned[] {
     const mtus = this.#pathMtus.learned(nowMs);
     return this.#plans.map(({ name }) => {
-      const own = new Set((this.#tunnels.get(name) ?? []).map(({ softwire }) => softwire));
+      const own = new Set(this.#tunnels.of(name).map(({ softwire }) => softwire));
       const refusals = this.#refusals.read(this.#instanceOf(name));
       return {
         role: this.role,
@@ -483,13 +438,6 @@ export class Forwarding {
         ...(refusals && { sourceRefusal: refusalOf(refusals, nowMs) }),
       };
     });
-  }
-
-  #tunnelsOf(plan: InstancePlan): Tunnel[] {
-    return plan.locals.map((local) => ({
-      local,
-      softwire: this.#softwireNumbers.assign(softwireKey(plan, local)),
-    }));
   }
 
   #instanceOf(name: string): number {
@@ -507,24 +455,11 @@ export class Forwarding {
       plan;
     const egressMtu = Math.min(PACKET_MAX, this.#egressMtus.get(plan.name) ?? PACKET_MAX);
     const sizes = { payloadMtu, mssClamp, egressMtu };
-    for (const local of plan.locals) {
+    for (const { local, softwire: number } of this.#tunnels.ofPlan(plan)) {
       const modes = { flags, hopLimit, pipeDscp, encapsulationLimit };
       const softwire = { instance, local, ipv4Address, reassembly, ...modes, ...sizes };
-      const number = this.#softwireNumbers.assign(softwireKey(plan, local));
       this.#pathMtus.configure(number, payloadMtu, plan.pathMtuLifetimeMs);
       this.#softwires.set(number, remote ? { ...softwire, remote } : softwire);
     }
   }
-}
-
-function softwireKey(plan: InstancePlan, local: Uint8Array): string {
-  return `${plan.name} ${formatIpv6(local)}`;
-}
-
-function poolsOf(plan: InstancePlan, [tunnel]: readonly Tunnel[]): Pool[] {
-  return plan.pools.map(({ address, length }) => ({
-    first: address,
-    last: (address | ~ipv4Mask(length)) >>> 0,
-    softwire: tunnel?.softwire ?? 0,
-  }));
 }

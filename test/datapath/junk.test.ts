@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Role } from '../../src/datapath/engine.ts';
 import type { EngineUnderTest } from '../helpers/engine-case.ts';
 import { engineFor, packetCounts } from '../helpers/engine-case.ts';
-import { ipv4, ipv6 } from '../helpers/packets.ts';
+import { ipv4, ipv6, udp } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
 
 /** Junk beyond the limit of the slow path ends as it does on the slow path, and good packets go on. */
@@ -118,6 +118,15 @@ test('what is dropped as junk has its errors counted as suppressed, and the next
     assert.ok(sent >= 13 && sent <= 20, `${sent} sent`);
   }
   assert.is(engine.run([refused], 1_001).length, 1);
+});
+
+test('of a flood to a port of a shared address that nobody has nobody is told, nor would be', async () => {
+  const portSet = { psid: 0x34, 'b4-ipv6-address': G2 };
+  const shared = { 'ipv4-address': '198.51.103.9', 'psid-offset': 6, 'psid-length': 8, 'port-set': [portSet] };
+  const engine = await engineFor('aftr', { 'binding-table': { 'shared-address': [shared] } });
+  flood(engine, ipv4({ src: INTERNET, dst: '198.51.103.9', payload: udp(8, 2_000, 1_000) }));
+  assert.equal(packetCounts(engine.counters()), { 'ipv4 no-binding': 64_000 });
+  assert.is(errorsOf(engine), 0);
 });
 
 test('good packets in a flood of junk all go through, and the slow ones among them', async () => {
