@@ -337,7 +337,7 @@ export class Forwarding {
     for (const { instance, binding } of bindings) {
       if (instance !== table) [table, aftr] = [instance, aftrOf(instance)];
       const { address, length, gatewayIpv6Address, aftrIpv6Address } = binding;
-      const target = aftr === undefined ? undefined : this.#target(aftr, gatewayIpv6Address, aftrIpv6Address);
+      const target = aftr === undefined ? undefined : this.#tunnels.target(aftr, gatewayIpv6Address, aftrIpv6Address);
       if (!target) continue;
       const number = prefixNumber(address, length);
       // What stands before the last one may be there from another table.
