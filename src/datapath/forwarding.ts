@@ -114,6 +114,8 @@ export class Forwarding {
   #hosts: readonly number[] = [];
   /** Tunnel addresses in use with their softwire numbers, by instance; the main one first. */
   #tunnels = new Map<string, readonly Tunnel[]>();
+  /** Epoch of the last change of tunnel addresses. */
+  #changedIn = 0;
   /** Bindings that found the table full. */
   #refused = 0;
 
@@ -232,6 +234,7 @@ export class Forwarding {
       this.#softwires.setPools(forwarding.flatMap(({ plan }) => poolsOf(plan, this.#tunnelsOf(plan))));
       this.#plans = plans;
       this.#writeOwn();
+      this.#changedIn = this.#epochs.advance();
     });
     this.#tunnels = new Map(forwarding.map(({ plan }) => [plan.name, this.#tunnelsOf(plan)]));
   }
@@ -256,10 +259,14 @@ export class Forwarding {
     );
   }
 
-  /** Gives the numbers of what is no longer configured free again; its rows are gone. */
+  /**
+   * Gives the numbers of what is no longer configured free again; its rows are gone. While a worker may still send by a tunnel
+   * address that went out of use, numbers of these are kept until another change.
+   */
   releaseNumbers(): void {
     const names = new Set(this.#plans.map(({ name }) => name));
     this.#instances.keepOnly(names);
+    if (!this.#epochs.hasPassed(this.#changedIn)) return;
     const forwarding = this.#plans.filter(({ forwards }) => forwards);
     this.#softwireNumbers.keepOnly(
       new Set(forwarding.flatMap((plan) => plan.locals.map((local) => softwireKey(plan, local)))),
