@@ -108,6 +108,8 @@ export class Forwarding {
   /** Broadcast addresses of the links of this device, and its addresses on them. */
   #broadcasts: readonly number[] = [];
   #hosts: readonly number[] = [];
+  /** Epoch of the last change of tunnel addresses. */
+  #changedIn = 0;
   /** Bindings that found the table full. */
   #refused = 0;
 
@@ -223,6 +225,7 @@ export class Forwarding {
       this.#softwires.setPools(inUse.flatMap((plan) => poolsOf(plan, this.#tunnels)));
       this.#plans = plans;
       this.#writeOwn();
+      this.#changedIn = this.#epochs.advance();
     });
     this.#tunnels.use(inUse);
   }
@@ -247,10 +250,14 @@ export class Forwarding {
     );
   }
 
-  /** Gives the numbers of what is no longer configured free again; its rows are gone. */
+  /**
+   * Gives the numbers of what is no longer configured free again; its rows are gone. While a worker may still send by a tunnel
+   * address that went out of use, numbers of these are kept until another change.
+   */
   releaseNumbers(): void {
     const names = new Set(this.#plans.map(({ name }) => name));
     this.#instances.keepOnly(names);
+    if (!this.#epochs.hasPassed(this.#changedIn)) return;
     this.#tunnels.keepOnly(this.#plans.filter(({ forwards }) => forwards));
   }
 

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { planInstances } from '../../src/datapath/configuration.ts';
 import type { Role } from '../../src/datapath/engine.ts';
+import { Epochs } from '../../src/datapath/epochs.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
@@ -27,6 +28,25 @@ function change(engine: EngineUnderTest, role: Role, instances: readonly object[
   const configuration = readConfiguration({ 'gi-4over6:softwire': { [role]: instances } });
   engine.forwarding.setInstances(planInstances(role, configuration));
 }
+
+test('a worker that is still in a batch may send by a tunnel address out of use: no other gets its number', () => {
+  const { forwarding } = new EngineUnderTest('aftr');
+  const worker = new Epochs(1, forwarding.memory.epochs);
+  const numberOf = (address: string): number | undefined => {
+    const aftr = { ...QUIET_AFTR, 'ipv6-address': address, 'additional-ipv6-address': [] };
+    const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
+    forwarding.setInstances(planInstances('aftr', configuration));
+    forwarding.releaseNumbers();
+    return forwarding.wantedBinding('br', binding(['198.51.100.0/24', '2001:db8:a::1']))?.target.softwire;
+  };
+  const first = numberOf('2001:db8:b::1');
+  worker.enter(0);
+  const numbers = [first, numberOf('2001:db8:b::2'), numberOf('2001:db8:b::3')];
+  assert.is(new Set(numbers).size, 3, numbers.join());
+  worker.leave(0);
+  numberOf('2001:db8:b::4');
+  assert.is(numberOf('2001:db8:b::5'), first);
+});
 
 /** Configuration changed to, an inner address of a binding, its gateway and its AFTR address, and what is counted. */
 const changes = [
