@@ -238,6 +238,7 @@ export class Follower {
     const forwarded = await withoutMoved(rows);
     if (!aftrs || forwarded.length === 0) return;
     if (forwarded.length <= HELD_ROWS) {
+      for (const row of forwarded) touchRow(aftrs, row);
       aftrs.hold(() => {
         for (const row of forwarded) applyRow(aftrs, row);
       });
@@ -255,6 +256,12 @@ export class Follower {
     if (before) this.#hash?.subtractBinding(instance, before);
     if (after) this.#hash?.addBinding(instance, after);
   }
+}
+
+/** What a change is about to read and write, so that no packet waits while memory comes that was not touched for long, or never. */
+function touchRow(aftrs: Forwarding, { instance, before, after }: RowChange): void {
+  const row = after ?? before;
+  if (row) aftrs.touch(aftrOfTable(instance) ?? instance, row, row.gatewayIpv6Address);
 }
 
 function applyRow(aftrs: Forwarding, { instance, before, after }: RowChange): void {

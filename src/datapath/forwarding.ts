@@ -298,6 +298,11 @@ export class Forwarding {
     return row;
   }
 
+  /** Touches what a change of a row is about to read and write: the row that is there, and what is kept of the gateways before and after. */
+  touch(instance: string, { address, length }: Ipv4Prefix, gateway: Uint8Array): void {
+    this.#statistics?.touch(this.table.find(address, length), this.#instances.numberOf(instance) ?? 0, gateway);
+  }
+
   /** Removes the row of an AFTR; one that another AFTR has put there meanwhile stays: the prefix has changed hands. */
   removeOf(instance: string, prefix: Ipv4Prefix): void {
     const row = this.table.find(prefix.address, prefix.length);

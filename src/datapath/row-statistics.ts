@@ -88,6 +88,23 @@ export class RowStatistics implements RowWatcher {
   }
 
   /**
+   * Reads and writes, as it is, what a change of the row to a gateway will: with a million rows most of that is in no cache, and some
+   * in pages that the system has yet to give. 0: a row to come.
+   */
+  touch(row: number, instance: number, gateway: Uint8Array): void {
+    const places = this.#gateways.someRowsTo(instance, gateway);
+    if (row !== 0 && !isShared(this.#table, row)) places.push(row, ...this.#gateways.neighboursOf(row));
+    for (const place of places) {
+      this.#counters.traffic(place);
+      this.#counters.refusals(place);
+      const word = place * TRAFFIC.length;
+      this.#inherited[word] = this.#inherited[word] ?? 0;
+      this.#inheritedSince[place] = this.#inheritedSince[place] ?? 0;
+      this.#begun[place] = this.#begun[place] ?? 0;
+    }
+  }
+
+  /**
    * Makes the instances that are counted those given; one that was not starts from zero. `hold` runs what it is given with
    * no packet being decided.
    */
