@@ -68,6 +68,7 @@ const badPaths = [
   ['GET', '/restconf/nothing', 404, 'invalid-value', 'unknown child'],
   ['GET', '/restconf/yang-library-version/x', 404, 'invalid-value', 'below a leaf'],
   ['GET', '/restconf/data//gi-4over6:softwire', 400, 'invalid-value', 'empty segment'],
+  ['GET', '/restconf/data//', 400, 'invalid-value', 'nothing but an empty segment'],
   ['GET', '/restconf/data/softwire', 400, 'invalid-value', 'no module at the top'],
   ['GET', '/restconf/data/nothing:softwire', 404, 'invalid-value', 'unknown module'],
   ['GET', '/restconf/data/gi-4over6:nothing', 404, 'invalid-value', 'unknown name'],
