@@ -40,7 +40,9 @@ export function requireSound(message: Message, url: string): void {
     if (name.length === CONTENT_TYPE.length && name.toLowerCase() === CONTENT_TYPE) types++;
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
     hosts++;
+    if (value === lastHost) continue;
     if (!AUTHORITY.test(value)) throw malformed(httpVersionMajor, 'header field Host names no host');
+    lastHost = value;
   }
   if (octets > LIMITS.headerOctets) {
     const text = `the header fields have ${octets} octets; at most ${LIMITS.headerOctets} are allowed`;
@@ -53,6 +55,9 @@ export function requireSound(message: Message, url: string): void {
     throw malformed(httpVersionMajor, 'header field Host is missing');
   }
 }
+
+/** The last that names a host: most requests come to one. */
+let lastHost: string | undefined;
 
 const AUTHORIZATION = 'authorization';
 const CONTENT_TYPE = 'content-type';

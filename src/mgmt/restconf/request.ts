@@ -23,8 +23,8 @@ import {
 } from './media.ts';
 import type { Query, StreamQuery } from './query.ts';
 import { parseQuery, parseStreamQuery } from './query.ts';
-import type { PathStep } from './resource-path.ts';
-import { decode, parseDataPath } from './resource-path.ts';
+import type { DataPath, PathStep } from './resource-path.ts';
+import { decode, parseDataPath, parseDataText } from './resource-path.ts';
 
 export type Method = 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -88,6 +88,7 @@ export interface RestconfRequest {
 export const ROOT = '/restconf';
 export const OPENAPI = `${ROOT}/openapi.json`;
 const OPERATIONS = `${ROOT}/operations/`;
+const DATA = `${ROOT}/data`;
 export const HOST_META = '/.well-known/host-meta';
 
 /** Operations of NETCONF itself have no meaning here (RFC 8040 §1.3: datastores, locks and sessions are implicit). */
@@ -212,11 +213,15 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   if (path === HOST_META) return { kind: 'host-meta' };
   if (!trimmed.startsWith(`${ROOT}/`))
     throw notFound(`no resource ${path}: the entry point is ${ROOT}, see ${HOST_META}`);
+  if (trimmed === DATA) return { kind: 'datastore' };
+  if (trimmed.startsWith(`${DATA}/`)) {
+    return dataResource(parseDataText(trimmed.slice(DATA.length + 1), schema, check));
+  }
   const [top = '', ...segments] = trimmed.slice(ROOT.length + 1).split('/');
-  if (top === 'data') return parseData(segments, schema, check);
   if (top === 'ds') {
     const [name = '', ...below] = segments;
-    return parseData(below, schema, check, datastoreNamed(decode(name), schema));
+    const ds = datastoreNamed(decode(name), schema);
+    return dataResource(parseDataPath(below, schema, check), ds);
   }
   if (top === 'operations') return parseOperation(segments, schema);
   if (top === 'streams') return parseStream(path, segments);
@@ -228,8 +233,7 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   throw notFound(`no resource ${path}: ${ROOT} holds data, ds, operations and yang-library-version`);
 }
 
-function parseData(segments: readonly string[], schema: Schema, check: ValueCheck, ds?: DatastoreResource): Resource {
-  const { steps, action } = parseDataPath(segments, schema, check);
+function dataResource({ steps, action }: DataPath, ds?: DatastoreResource): Resource {
   const inDatastore = ds && { ds };
   if (action && ds && ds.name !== 'operational') {
     throw notFound(`the action ${action.name} is there in ietf-datastores:operational only (RFC 8527 §3.1)`);

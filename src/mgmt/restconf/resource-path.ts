@@ -9,7 +9,8 @@
 
 import type { DataNode } from '../../state/data.ts';
 import type { ValueCheck } from '../../state/request.ts';
-import type { Schema, SchemaNode } from '../../state/schema.ts';
+import type { Schema } from '../../state/schema.ts';
+import { SchemaNode } from '../../state/schema.ts';
 import type { SelectionStep } from '../selection.ts';
 import { badRequest, notFound } from './fault.ts';
 import { isYangText } from './yang-text.ts';
@@ -36,63 +37,60 @@ export function parseDataPath(
   check: ValueCheck,
   from: SchemaNode = schema.root,
 ): DataPath {
-  const known = lastWay.isOf(segments, schema, check, from) ? lastWay.steps : [];
-  const steps = [...known];
-  let parent = known[known.length - 1]?.schema ?? from;
-  for (let index = known.length; index < segments.length; index++) {
-    const segment = segments[index] ?? '';
-    const isLast = index === segments.length - 1;
-    if (isLast && index > known.length) lastWay = new Way(segments.slice(0, -1), steps.slice(), schema, check, from);
-    const equals = segment.indexOf('=');
-    const name = decodeSegment(equals < 0 ? segment : segment.slice(0, equals));
-    const node = findChild(name, parent, schema);
-    if (node.kind === 'rpc') {
-      throw badRequest(`${node.qualifiedName} is an operation: POST to {+restconf}/operations/${node.qualifiedName}`);
-    }
-    if (node.kind === 'action') {
-      if (isLast && equals < 0) return { steps, action: node };
-      throw badRequest(`nothing may follow the action ${node.name}`);
-    }
-    steps.push(stepOf(node, equals < 0 ? undefined : segment.slice(equals + 1), isLast, check));
-    parent = node;
+  const steps: PathStep[] = [];
+  let parent = from;
+  for (const [index, segment] of segments.entries()) {
+    const found = parseSegment(segment, index === segments.length - 1, parent, schema, check);
+    if (found instanceof SchemaNode) return { steps, action: found };
+    steps.push(found);
+    parent = found.schema;
   }
   return { steps, action: undefined };
 }
 
-/** Steps of a path without its end. */
-class Way {
-  readonly steps: readonly PathStep[];
-  readonly #segments: readonly string[];
-  readonly #schema: Schema | undefined;
-  readonly #check: ValueCheck | undefined;
-  readonly #from: SchemaNode | undefined;
-
-  constructor(
-    segments: readonly string[],
-    steps: readonly PathStep[],
-    schema?: Schema,
-    check?: ValueCheck,
-    from?: SchemaNode,
-  ) {
-    this.steps = steps;
-    this.#segments = segments;
-    this.#schema = schema;
-    this.#check = check;
-    this.#from = from;
+/** The same of one text, with slashes between the segments. */
+export function parseDataText(text: string, schema: Schema, check: ValueCheck): DataPath {
+  const slash = text.lastIndexOf('/');
+  const way = slash < 0 ? '' : text.slice(0, slash);
+  if (slash < 0 || way !== lastWay.text || schema !== lastWay.schema || check !== lastWay.check) {
+    const path = parseDataPath(text.split('/'), schema, check);
+    if (slash >= 0 && !path.action) lastWay = { text: way, steps: path.steps.slice(0, -1), schema, check };
+    return path;
   }
-
-  /** Whether a path leads this way, and on by one segment. */
-  isOf(segments: readonly string[], schema: Schema, check: ValueCheck, from: SchemaNode): boolean {
-    const length = this.#segments.length;
-    if (segments.length !== length + 1 || this.#schema !== schema) return false;
-    if (this.#check !== check || this.#from !== from) return false;
-    for (let index = 0; index < length; index++) if (segments[index] !== this.#segments[index]) return false;
-    return true;
-  }
+  const { steps } = lastWay;
+  const parent = steps[steps.length - 1]?.schema ?? schema.root;
+  const found = parseSegment(text.slice(slash + 1), true, parent, schema, check);
+  return found instanceof SchemaNode ? { steps, action: found } : { steps: [...steps, found], action: undefined };
 }
 
-/** That of the last path: requests in a row are mostly about entries of one list. */
-let lastWay = new Way([], []);
+/** The way to the resource that was found last, without its end: requests in a row are mostly about entries of one list. */
+let lastWay: {
+  readonly text: string;
+  readonly steps: readonly PathStep[];
+  readonly schema?: Schema;
+  readonly check?: ValueCheck;
+} = { text: '', steps: [] };
+
+/** One step further than `parent`, or an action of it. */
+function parseSegment(
+  segment: string,
+  isLast: boolean,
+  parent: SchemaNode,
+  schema: Schema,
+  check: ValueCheck,
+): PathStep | SchemaNode {
+  const equals = segment.indexOf('=');
+  const name = decodeSegment(equals < 0 ? segment : segment.slice(0, equals));
+  const node = findChild(name, parent, schema);
+  if (node.kind === 'rpc') {
+    throw badRequest(`${node.qualifiedName} is an operation: POST to {+restconf}/operations/${node.qualifiedName}`);
+  }
+  if (node.kind === 'action') {
+    if (isLast && equals < 0) return node;
+    throw badRequest(`nothing may follow the action ${node.name}`);
+  }
+  return stepOf(node, equals < 0 ? undefined : segment.slice(equals + 1), isLast, check);
+}
 
 /** The steps from the root to a data node. */
 export function stepsTo(node: DataNode): PathStep[] {

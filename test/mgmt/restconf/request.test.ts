@@ -68,6 +68,7 @@ const badPaths = [
   ['GET', '/restconf/nothing', 404, 'invalid-value', 'unknown child'],
   ['GET', '/restconf/yang-library-version/x', 404, 'invalid-value', 'below a leaf'],
   ['GET', '/restconf/data//gi-4over6:softwire', 400, 'invalid-value', 'empty segment'],
+  ['GET', '/restconf/data//', 400, 'invalid-value', 'nothing but an empty segment'],
   ['GET', '/restconf/data/softwire', 400, 'invalid-value', 'no module at the top'],
   ['GET', '/restconf/data/nothing:softwire', 404, 'invalid-value', 'unknown module'],
   ['GET', '/restconf/data/gi-4over6:nothing', 404, 'invalid-value', 'unknown name'],
@@ -110,6 +111,28 @@ const badPaths = [
 for (const [method, url, status, tag, why] of badPaths) {
   test(`${method} ${url.slice(0, 80)}: ${why}`, () => assertFault(() => parse(method, url), status, tag));
 }
+
+test('what a path is does not depend on the one before', () => {
+  const outcome = (method: string, url: string) => {
+    try {
+      return describe(parse(method, url));
+    } catch (error) {
+      return error instanceof RestconfFault ? `${error.status} ${error.message}` : String(error);
+    }
+  };
+  const all = [...goodPaths.map(([url]) => ['GET', url] as const), ...badPaths];
+  const alone = all.map(([method, url]) => {
+    parse('GET', '/restconf');
+    parse('GET', '/restconf/data/ietf-system:system/authentication');
+    return outcome(method, url);
+  });
+  for (const [before, url] of all) {
+    for (const [index, one] of all.entries()) {
+      outcome(before, url);
+      assert.is(outcome(one[0], one[1]), alone[index], `${one[1]} after ${url}`);
+    }
+  }
+});
 
 function faultOf(work: () => unknown, status: number, tag: string): RestconfFault {
   try {

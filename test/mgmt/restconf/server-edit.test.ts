@@ -359,7 +359,31 @@ for (const [why, method, path, body, status, tag] of wrong) {
     }));
 }
 
-test('paths of faults name the entry the URL leads to', () =>
+const XML_WRONG: readonly (readonly [why: string, method: string, path: string, body: string, tag: string])[] = [
+  ['R21: nothing', 'POST', SOFTWIRE, '', 'malformed-message'],
+  ['R21: white space', 'POST', SOFTWIRE, ' ', 'malformed-message'],
+  [
+    'R21: two siblings',
+    'POST',
+    SOFTWIRE,
+    '<aftr xmlns="urn:gi-4over6"><name>b</name></aftr><gateway xmlns="urn:gi-4over6"><name>b</name></gateway>',
+    'malformed-message',
+  ],
+  ['R24: another key', 'PUT', AFTR, '<aftr xmlns="urn:gi-4over6"><name>b</name></aftr>', 'invalid-value'],
+  ['R27: another key', 'PATCH', AFTR, '<aftr xmlns="urn:gi-4over6"><name>b</name></aftr>', 'invalid-value'],
+];
+for (const [why, method, path, body, tag] of XML_WRONG) {
+  test(`${why} in XML: ${method} is 400 ${tag}`, () =>
+    program.run(async ({ curl, tag: tagOf }) => {
+      const before = await tagOf();
+      const reply = await curl(path, { method, body, headers: [`Content-Type: ${XML_TYPE}`] });
+      assert.is(reply.status, 400, reply.body);
+      assert.match(reply.body, `<error-tag>${tag}</error-tag>`);
+      assert.is(await tagOf(), before);
+    }));
+}
+
+test('R14: paths of faults name the entry the URL leads to', () =>
   program.run(async ({ curl }) => {
     const { body } = await curl(TABLE, { method: 'POST', body: bindingBody({ 'gateway-ipv6-address': 'x' }) });
     const path =
@@ -373,6 +397,17 @@ test('paths of faults name the entry the URL leads to', () =>
       'error-info': { 'bad-element': 'gateway-ipv6-address' },
     });
     assert.ok(message.startsWith(`${path}: `), message);
+    const inXml = await curl(TABLE, {
+      method: 'POST',
+      body: bindingBody({ 'gateway-ipv6-address': 'x' }),
+      headers: [`Accept: ${XML_TYPE}`],
+    });
+    assert.is(
+      inXml.body.replace(/<error-message>.*<\/error-message>/, ''),
+      '<errors xmlns="urn:ietf:params:xml:ns:yang:ietf-restconf"><error><error-type>application</error-type>' +
+        `<error-tag>invalid-value</error-tag><error-path xmlns:gi-4over6="urn:gi-4over6">${path}</error-path>` +
+        '<error-info><bad-element>gateway-ipv6-address</bad-element></error-info></error></errors>',
+    );
   }));
 
 test('user-ordered lists: insert and point', () =>
@@ -436,6 +471,39 @@ test('preconditions: a false one changes nothing', () =>
     const modified = (await curl(B_URL)).headers['last-modified'];
     assert.is((await put(`If-Unmodified-Since: ${modified}`)).status, 204);
   }));
+
+const OTHER = '192.0.2.128/25';
+/** An edit by each method, and what is there afterwards. */
+const EDITS: readonly (readonly [method: string, path: string, body: string | undefined, status: number])[] = [
+  ['POST', TABLE, bindingBody().replace(B['ipv4-prefix'], OTHER), 201],
+  ['PUT', B_URL, bindingBody({ description: 'x' }), 204],
+  ['PATCH', AFTR, '{"gi-4over6:aftr":[{"name":"a","hop-limit":9}]}', 204],
+  ['DELETE', B_URL, undefined, 204],
+];
+for (const [method, path, body, status] of EDITS) {
+  test(`R33 R34: ${method} of ${path} under false conditions changes nothing, under true ones it is made`, () =>
+    program.run(async (box) => {
+      await box.addBindings([B]);
+      const read = async () => JSON.parse((await box.curl(`${DATA}?content=config`)).body);
+      const before = await read();
+      const { etag, 'last-modified': modified } = (await box.curl(DATA)).headers;
+      const options = { method, ...(body !== undefined && { body }) };
+      const falseOnes = [
+        'If-Match: "other"',
+        `If-Match: W/${etag}`,
+        'If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT',
+      ];
+      for (const header of [...falseOnes, `If-None-Match: ${etag}`, 'If-None-Match: *']) {
+        const reply = await box.curl(path, { ...options, headers: [header] });
+        assert.equal(brief(reply), [412, 'operation-failed'], header);
+        assert.equal(await read(), before, header);
+      }
+      const trueOnes = [`If-Match: "other", ${etag}`, `If-Unmodified-Since: ${modified}`];
+      const reply = await box.curl(path, { ...options, headers: trueOnes });
+      assert.is(reply.status, status, reply.body);
+      assert.not.equal(await read(), before);
+    }));
+}
 
 test('of two edits under one entity-tag one wins', () =>
   program.run(async ({ curl, addBindings }) => {

@@ -27,12 +27,13 @@ function json(reply: CurlReply): unknown {
   return JSON.parse(reply.body);
 }
 
-test('host-meta needs no user', () =>
+test('R01: host-meta needs no user', () =>
   program.run(async ({ curl }) => {
     const reply = await curl('/.well-known/host-meta', { user: '', headers: ['Accept: application/xrd+xml'] });
     assert.is(reply.status, 200);
     assert.is(reply.headers['content-type'], 'application/xrd+xml');
-    assert.match(reply.body, '<Link rel="restconf" href="/restconf"/>');
+    const xrd = 'http://docs.oasis-open.org/ns/xri/xrd-1.0';
+    assert.is(reply.body, `<XRD xmlns="${xrd}"><Link rel="restconf" href="/restconf"/></XRD>`);
   }));
 
 /** Of our model, in its order. */
@@ -53,7 +54,7 @@ const OPERATIONS = [
   'trace-live',
 ];
 
-test('the API and its leaves, in both encodings', () =>
+test('R02 R03 R04: the API and its leaves, in both encodings', () =>
   program.run(async ({ curl }) => {
     const api = { data: {}, operations: {}, 'yang-library-version': '2019-01-04' };
     assert.equal(json(await curl('/restconf')), { 'ietf-restconf:restconf': api });
@@ -74,14 +75,15 @@ test('the API and its leaves, in both encodings', () =>
     const version = await curl('/restconf/yang-library-version', xml);
     assert.is(version.body, `<yang-library-version xmlns="${RC}">2019-01-04</yang-library-version>`);
     assert.is(version.headers['content-type'], XML_TYPE);
-    assert.match((await curl('/restconf', xml)).body, `<restconf xmlns="${RC}"><data/><operations/>`);
+    const inside = '<data/><operations/><yang-library-version>2019-01-04</yang-library-version>';
+    assert.is((await curl('/restconf', xml)).body, `<restconf xmlns="${RC}">${inside}</restconf>`);
     assert.is(
       (await curl('/restconf/operations', xml)).body,
       `<operations xmlns="${RC}">${SYSTEM}<compare xmlns="urn:ietf:params:xml:ns:yang:ietf-nmda-compare"/>${SUBSCRIPTIONS.map((name) => `<${name} xmlns="urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications"/>`).join('')}<resync-subscription xmlns="urn:ietf:params:xml:ns:yang:ietf-yang-push"/>${OPERATIONS.map((name) => `<${name} xmlns="urn:gi-4over6"/>`).join('')}</operations>`,
     );
   }));
 
-test('resources in JSON: the target stands at the top', () =>
+test('R08 R10: resources in JSON: the target stands at the top', () =>
   program.run(async ({ curl, addBindings }) => {
     await addBindings(BINDINGS);
     const table = { binding: BINDINGS };
@@ -108,7 +110,7 @@ test('resources in JSON: the target stands at the top', () =>
     assert.equal(await get(`${DATA}/gi-4over6:softwire/aftr`), { 'gi-4over6:aftr': [aftr] });
   }));
 
-test('resources in XML', () =>
+test('R08 R10: resources in XML', () =>
   program.run(async ({ curl, addBindings }) => {
     await addBindings(BINDINGS);
     const get = (path: string) => curl(`${path}?content=config`, { headers: [`Accept: ${XML_TYPE}`] });
@@ -124,6 +126,14 @@ test('resources in XML', () =>
         `<binding>${binding('192.0.2.128/25', '2001:db8:a::2')}</binding-table>`,
     );
     assert.match((await get(DATA)).body, new RegExp(`^<data xmlns="${RC}">.*</data>$`));
+    assert.is(
+      (await get(`${AFTR}/ipv6-address`)).body,
+      '<ipv6-address xmlns="urn:gi-4over6">2001:db8:b::1</ipv6-address>',
+    );
+    assert.is(
+      (await get(`${AFTR}/ipv4-pool=192.0.2.0%2F24`)).body,
+      '<ipv4-pool xmlns="urn:gi-4over6">192.0.2.0/24</ipv4-pool>',
+    );
     const several = await get(`${TABLE}/binding`);
     assert.is(several.status, 400);
     assert.match(several.body, '<error-tag>invalid-value</error-tag>');
