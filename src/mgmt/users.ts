@@ -2,7 +2,8 @@
  * Who may come in: the users of ietf-system (RFC 7317 §3.5), for SSH, RESTCONF basic authentication and the console.
  *
  * A password check goes this way:
- * 1. a source with failures behind it waits its turn, twice as long for each failure;
+ * 1. a source with failures behind it waits its turn, twice as long for each failure, but not for a remembered password of a user
+ *    with none;
  * 2. a password verified less than five minutes ago is known by its HMAC under a key of this process;
  * 3. else a worker thread compares it with the hash; an unknown user costs the same time;
  * 4. a failure is noted for the source, a success forgives the failures of that user from there.
@@ -99,6 +100,7 @@ export class Users {
    */
   async verifyPassword(user: string, password: string, source: string): Promise<boolean> {
     const from = sourceGroup(source);
+    if (this.#needNotWait(from, user, password)) return true;
     if (!(await this.#turn(from))) return false;
     const entry = this.#entry(user);
     if (this.#isRemembered(entry, user, password)) {
@@ -174,6 +176,20 @@ export class Users {
     return true;
   }
 
+  /**
+   * Whether a user comes in without waiting for the failures of others from there: with the password that is remembered, and as long as
+   * nothing of this user's failed. A first attempt with another password ends that before it is judged: guesses that wait and right ones
+   * that do not could be told apart.
+   */
+  #needNotWait(from: string, user: string, password: string): boolean {
+    const failures = this.#sources.get(from)?.failures;
+    // '' may be anybody.
+    if (!failures || failures.has(user) || failures.has('') || !this.#remembered.has(user)) return false;
+    if (this.#isRemembered(this.#entry(user), user, password)) return true;
+    failures.set(countedAs(failures, user), 0);
+    return false;
+  }
+
   /** What stands for words that hold a password: a hash that only this process can make, and that never leaves it. */
   #wordsKey(words: string): string {
     return hash('sha256', `${this.#wordsSalt}${words}`, 'base64');
@@ -210,8 +226,7 @@ export class Users {
   #fail(from: string, user: string): void {
     const now = Date.now();
     const source = this.#sources.get(from) ?? { failures: new Map(), total: 0, next: 0, lastUsed: now };
-    const isNew = !source.failures.has(user) && source.failures.size >= USER_LIMITS.usersPerSource;
-    const name = isNew ? '' : user;
+    const name = countedAs(source.failures, user);
     source.failures.set(name, (source.failures.get(name) ?? 0) + 1);
     source.total++;
     source.lastUsed = now;
@@ -240,6 +255,11 @@ function userEntry(root: DataNode, user: string): DataNode | undefined {
   const authentication = root.child('system', 'ietf-system')?.child('authentication');
   const schema = authentication?.schema.child('user');
   return schema && authentication?.get(entryId(schema, [user]));
+}
+
+/** The name under which failures of a user are counted. */
+function countedAs(failures: ReadonlyMap<string, number>, user: string): string {
+  return !failures.has(user) && failures.size >= USER_LIMITS.usersPerSource ? '' : user;
 }
 
 function waitAfter(failures: number): number {

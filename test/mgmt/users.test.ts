@@ -187,8 +187,61 @@ test('a success forgives the failures of its user only', () =>
     assert.ok(forgiven < USER_LIMITS.firstWaitMs, `${forgiven} ms`);
     for (let i = 0; i < 2; i++) await users.verifyPassword('mallory', 'x', '192.0.2.1');
     await users.verifyPassword('alice', 'secret', '192.0.2.1');
-    const slowed = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    const slowed = await timed(() => users.verifyPassword('mallory', 'x', '192.0.2.1'));
     assert.ok(slowed >= USER_LIMITS.firstWaitMs * 1.5, `${slowed} ms`);
+  }));
+
+/** Which of two attempts answers first: the one under test, or one that its source makes wait. */
+async function isFirst(attempt: () => Promise<boolean>, waiting: () => Promise<unknown>): Promise<boolean> {
+  const others = waiting().then(() => 'waiting');
+  const first = await Promise.race([attempt().then(() => 'attempt'), others]);
+  await others;
+  return first === 'attempt';
+}
+
+test('a remembered password does not wait for the failures of others from there', () =>
+  withUsers(async (users) => {
+    const from = '192.0.2.1';
+    const mallory = () => users.verifyPassword('mallory', 'x', from);
+    assert.ok(await users.verifyPassword('alice', 'secret', from));
+    for (let i = 0; i < 3; i++) await mallory();
+    const alice = (password: string) => () => users.verifyPassword('alice', password, from);
+    assert.ok(await isFirst(alice('secret'), mallory));
+    assert.ok(await isFirst(alice('secret'), mallory), 'as often as it comes');
+  }));
+
+test('of a user with a failure from there nothing is known at once, so a guess that is wrong looks like one that is right', () =>
+  withUsers(async (users) => {
+    const from = '192.0.2.1';
+    const mallory = () => users.verifyPassword('mallory', 'x', from);
+    const alice = (password: string) => () => users.verifyPassword('alice', password, from);
+    assert.ok(await users.verifyPassword('alice', 'secret', from));
+    for (let i = 0; i < 2; i++) await mallory();
+    // The guess waits, and the right password behind it, while neither is judged.
+    const guess = alice('guess')();
+    const order: string[] = [];
+    const right = alice('secret')().then(() => order.push('right'));
+    await guess.then(() => order.push('guess'));
+    await right;
+    assert.equal(order, ['guess', 'right']);
+    assert.ok(await isFirst(alice('secret'), mallory), 'the right password forgave the guess');
+  }));
+
+test('where failures are no longer counted by user, each password waits', () =>
+  withUsers(async (users) => {
+    const from = '192.0.2.1';
+    assert.ok(await users.verifyPassword('alice', 'secret', from));
+    // At the same time, from a source without failures: none of these waits.
+    const names = Array.from({ length: USER_LIMITS.usersPerSource + 1 }, (_, index) => `user-${index}`);
+    await Promise.all(names.map((name) => users.verifyPassword(name, 'x', from)));
+    let isJudged = false;
+    const attempt = users.verifyPassword('alice', 'secret', from).then(() => {
+      isJudged = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.not.ok(isJudged);
+    await users.close();
+    await attempt;
   }));
 
 test('attempts of one source at the same time wait behind each other and at last fail at once', () =>

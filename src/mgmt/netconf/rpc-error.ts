@@ -4,8 +4,9 @@ import { damageRefusal } from '../../state/damage.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
 import { structureXml } from '../error-structure.ts';
+import { prefixedPath } from '../prefixed-path.ts';
 import { shortened, shownPath } from '../shortened.ts';
-import { escapeAttribute, escapeText } from '../xml.ts';
+import { escapeText } from '../xml.ts';
 import { NETCONF_NAMESPACE } from '../xml-data.ts';
 
 const YANG_NAMESPACE = 'urn:ietf:params:xml:ns:yang:1';
@@ -52,22 +53,7 @@ function element(name: string, text: string): string {
   return `<${name}>${escapeText(text)}</${name}>`;
 }
 
-/** The path with every step prefixed and the prefixes declared (an XPath expression has no default namespace). */
 function renderPath(name: string, path: string, schema: Schema, head = name): string {
-  const declared = new Map<string, string>();
-  let module = '';
-  // Steps: names outside quotes, with an optional module in front; predicates name keys of the step's module.
-  const text = path.replace(
-    /('[^']*'|"[^"]*")|([/[])([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)/g,
-    (whole, quoted, mark, prefix, step) => {
-      if (quoted !== undefined) return whole;
-      if (prefix !== undefined) module = prefix.slice(0, -1);
-      const known = schema.module(module);
-      if (!known) return whole;
-      declared.set(known.prefix, known.namespace);
-      return `${mark}${known.prefix}:${step}`;
-    },
-  );
-  const declarations = [...declared].map(([prefix, namespace]) => ` xmlns:${prefix}="${escapeAttribute(namespace)}"`);
-  return `<${head}${declarations.join('')}>${escapeText(text)}</${name}>`;
+  const { text, declarations } = prefixedPath(path, schema);
+  return `<${head}${declarations}>${escapeText(text)}</${name}>`;
 }

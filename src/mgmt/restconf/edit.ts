@@ -8,7 +8,9 @@
  */
 
 import type { DataNode } from '../../state/data.ts';
+import { ManagementError } from '../../state/errors.ts';
 import type { Caller, EditRequest } from '../../state/request.ts';
+import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
 import { readBody } from './body.ts';
@@ -36,6 +38,8 @@ interface Plan {
   readonly mustExist: boolean;
   /** Steps to the created resource, for Location. */
   readonly created?: readonly PathStep[];
+  /** A key that was to be created: an entry has its keys as long as it is there. */
+  readonly taken?: SchemaNode;
 }
 
 export class Editor {
@@ -87,6 +91,8 @@ export class Editor {
   async #create(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array | LongBody): Promise<Plan> {
     const { root, last } = buildPath(this.#operations.schema, steps);
     const child = await this.#single(request, last, body);
+    if (child.schema.isKey)
+      return { edit: { tree: root, defaultOperation: 'none' }, target: steps, mustExist: true, taken: child.schema };
     child.operation = 'create';
     this.#place(child, request.query, steps);
     last.add(child);
@@ -142,6 +148,7 @@ export class Editor {
     if (!exists && !(await look(parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
     // Last, as they count for nothing where the answer is another refusal (RFC 9110 §13.2.1).
     requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
+    if (plan.taken) throw keyExists(plan.target, plan.taken, this.#operations.schema);
     return exists;
   }
 }
@@ -149,6 +156,15 @@ export class Editor {
 /** Whether a step is to a container without presence, which is there with what holds it (RFC 7950 §7.5.1). */
 function isImplicit(step: PathStep | undefined): boolean {
   return step?.schema.kind === 'container' && !step.schema.presence;
+}
+
+/** §4.4.1, of a key of an entry. */
+function keyExists(entry: readonly PathStep[], { name }: SchemaNode, schema: Schema): ManagementError {
+  const path = `${buildPath(schema, entry).last.path}/${name}`;
+  return new ManagementError('data-exists', {
+    path,
+    message: `${path} exists already: an entry is made with its keys`,
+  });
 }
 
 /** The nearest node around a target that must be there for it to be made. */

@@ -47,7 +47,9 @@ async function readTree(
   request: RestconfRequest,
   steps: readonly PathStep[],
 ): Promise<Reply> {
-  const { depth, fields } = request.query;
+  const { depth } = request.query;
+  // The target alone has nothing that could be chosen (RFC 8040 §4.8.2).
+  const fields = depth === 1 ? undefined : request.query.fields;
   const selection = steps.length === 0 && !fields ? undefined : pathSelection(steps, fields);
   const ofDatastore = readRequestOf(datastoreOf(request.resource), request.query, steps[steps.length - 1]?.schema);
   const asked = { selection, depth, ...ofDatastore };

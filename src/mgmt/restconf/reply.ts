@@ -10,8 +10,9 @@ import { ManagementError } from '../../state/errors.ts';
 import type { Schema } from '../../state/schema.ts';
 import { structureJson, structureXml } from '../error-structure.ts';
 import type { Piece } from '../pause.ts';
+import { prefixedPath } from '../prefixed-path.ts';
 import { shortened, shownPath } from '../shortened.ts';
-import { escapeAttribute, escapeText } from '../xml.ts';
+import { escapeText } from '../xml.ts';
 import { writeXml } from '../xml-data.ts';
 import { RestconfFault } from './fault.ts';
 import { jsonText, writeJson } from './json-writer.ts';
@@ -162,7 +163,7 @@ export function xmlFaults(error: ManagementError, schema: Schema): string {
   const faults = error.faults.map((fault) => {
     const appTag = fault.appTag === undefined ? '' : leaf('error-app-tag', fault.appTag);
     const shown = shownPath(fault.path);
-    const path = shown === undefined ? '' : leaf('error-path', shown, prefixesOf(shown, schema));
+    const path = shown === undefined ? '' : pathLeaf(shown, schema);
     const info = Object.entries(fault.info).flatMap(([name, value]) =>
       [value].flat().map((text) => leaf(name, shortened(text))),
     );
@@ -185,11 +186,7 @@ function leaf(name: string, value: string, attributes = ''): string {
   return `<${name}${attributes}>${escapeText(value)}</${name}>`;
 }
 
-/** Declarations of the module names that the path uses as prefixes. */
-function prefixesOf(path: string, schema: Schema): string {
-  const names = new Set([...path.matchAll(/[/[]([A-Za-z_][\w.-]*):/g)].map(([, name = '']) => name));
-  return [...names]
-    .map((name) => [name, schema.module(name)?.namespace] as const)
-    .map(([name, namespace]) => (namespace === undefined ? '' : ` xmlns:${name}="${escapeAttribute(namespace)}"`))
-    .join('');
+function pathLeaf(path: string, schema: Schema): string {
+  const { text, declarations } = prefixedPath(path, schema);
+  return leaf('error-path', text, declarations);
 }

@@ -43,7 +43,9 @@ export function readYangPatch(raw: RawData): YangPatch {
   const ids = new Set<string>();
   const edits = patch.items('edit').map((item, index) => {
     const edit = readEdit(rawOf(item, PATCH_PATH, 'edit'), index + 1);
-    if (ids.has(edit.id)) throw fault('bad-element', PATCH_PATH, 'edit-id', `two edits have the edit-id '${edit.id}'`);
+    if (ids.has(edit.id)) {
+      throw fault('bad-element', `${PATCH_PATH}/edit`, 'edit-id', `two edits have the edit-id '${edit.id}'`);
+    }
     ids.add(edit.id);
     return edit;
   });

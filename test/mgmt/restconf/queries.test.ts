@@ -118,6 +118,8 @@ const goodQueries: readonly (readonly [row: string, url: string, expected: unkno
     `${AFTR}?content=config&fields=ipv6-address;binding-table&depth=2`,
     { 'gi-4over6:aftr': [{ name: 'a', 'ipv6-address': '2001:db8:b::1', 'binding-table': {} }] },
   ],
+  ['R38 with R37', `${AFTR}?fields=ipv6-address&depth=1`, { 'gi-4over6:aftr': [{ name: 'a' }] }],
+  ['R38 with R37', `${TABLE}?fields=binding/ipv4-prefix&depth=1`, { 'gi-4over6:binding-table': {} }],
   ['R41', `${GATEWAY}?fields=hop-limit;enabled&with-defaults=explicit`, gateway({ enabled: false })],
   ['R41', `${GATEWAY}?fields=hop-limit;enabled`, gateway({ enabled: false })],
   ['R41', `${GATEWAY}?fields=hop-limit;enabled&with-defaults=trim`, gateway({ enabled: false })],

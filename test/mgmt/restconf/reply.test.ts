@@ -100,7 +100,7 @@ test('the whole body in XML', () => {
     text,
     '<errors xmlns="urn:ietf:params:xml:ns:yang:ietf-restconf"><error><error-type>application</error-type>' +
       '<error-tag>operation-failed</error-tag><error-app-tag>outside-pool</error-app-tag>' +
-      '<error-path xmlns:gi-4over6="urn:gi-4over6">/gi-4over6:softwire/aftr[name=\'a&lt;\']/binding-table</error-path>' +
+      '<error-path xmlns:gi="urn:gi-4over6">/gi:softwire/gi:aftr[gi:name=\'a&lt;\']/gi:binding-table</error-path>' +
       '<error-message>no pool &amp; no binding</error-message>' +
       '<error-info><bad-element>binding</bad-element></error-info></error>' +
       '<error><error-type>protocol</error-type><error-tag>invalid-value</error-tag>' +

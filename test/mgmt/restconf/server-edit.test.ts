@@ -410,6 +410,23 @@ test('R14: paths of faults name the entry the URL leads to', () =>
     );
   }));
 
+test('R20: a key leaf is there with its entry (§4.4.1)', () =>
+  program.run(async ({ curl, tag }) => {
+    const before = await tag();
+    for (const name of ['a', 'b']) {
+      const { status, body } = await curl(AFTR, { method: 'POST', body: `{"gi-4over6:name":"${name}"}` });
+      assert.is(status, 409, body);
+      const [{ 'error-message': _, ...error }] = JSON.parse(body)['ietf-restconf:errors'].error;
+      const path = "/gi-4over6:softwire/aftr[name='a']/name";
+      assert.equal(error, { 'error-type': 'application', 'error-tag': 'data-exists', 'error-path': path });
+    }
+    const none = await curl(`${SOFTWIRE}/aftr=b`, { method: 'POST', body: '{"gi-4over6:name":"b"}' });
+    assert.is(none.status, 404, none.body);
+    const changed = { method: 'POST', body: '{"gi-4over6:name":"a"}', headers: ['If-Match: "x"'] };
+    assert.is((await curl(AFTR, changed)).status, 412);
+    assert.is(await tag(), before);
+  }));
+
 test('user-ordered lists: insert and point', () =>
   program.run(async ({ curl }) => {
     const nacm = `${DATA}/ietf-netconf-acm:nacm`;

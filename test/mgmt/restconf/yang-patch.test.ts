@@ -320,6 +320,15 @@ for (const [what, body, status, tag] of malformed) {
     }));
 }
 
+test('R61: the fault of an edit-id that comes twice is told where it is', () =>
+  program.run(async (box) => {
+    const { body } = await send(box, TABLE, patchOf([CREATE, { ...CREATE, operation: 'merge' }]));
+    assert.is(
+      JSON.parse(body)['ietf-restconf:errors'].error[0]['error-path'],
+      '/ietf-yang-patch:yang-patch/edit/edit-id',
+    );
+  }));
+
 const xmlPatch = (edit: string) => `<yang-patch xmlns="${YP}"><patch-id>p &amp; q</patch-id>${edit}</yang-patch>`;
 const xmlEdit = (operation: string, target: string, value: string) =>
   `<edit><edit-id>e</edit-id><operation> ${operation} </operation><target>${target}</target>${value}</edit>`;
@@ -340,7 +349,8 @@ test('R60: in XML, answered in XML', () =>
     const again = await patch();
     assert.is(again.status, 409);
     const path = `/gi-4over6:softwire/aftr[name='a']/binding-table/binding[ipv4-prefix='192.0.2.2/32']`;
-    const error = `<error><error-type>application</error-type><error-tag>data-exists</error-tag><error-path xmlns:gi-4over6="urn:gi-4over6">${path}</error-path><error-message>${path} exists already and was to be created</error-message></error>`;
+    const prefixed = `/gi:softwire/gi:aftr[gi:name='a']/gi:binding-table/gi:binding[gi:ipv4-prefix='192.0.2.2/32']`;
+    const error = `<error><error-type>application</error-type><error-tag>data-exists</error-tag><error-path xmlns:gi="urn:gi-4over6">${prefixed}</error-path><error-message>${path} exists already and was to be created</error-message></error>`;
     assert.is(
       again.body,
       status(`<edit-status><edit><edit-id>e</edit-id><errors>${error}</errors></edit></edit-status>`),
