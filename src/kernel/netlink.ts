@@ -50,6 +50,8 @@ export interface Route {
   readonly link: number;
   readonly metric: number;
   readonly protocol: number;
+  /** Only packets of this type of service go by it; 0 for all. */
+  readonly tos?: number;
   /** Next hop, when there is one. */
   readonly gateway: Uint8Array | undefined;
 }
@@ -309,6 +311,7 @@ function routeOf(family: Family, { data, attrs }: rt.RouteMessage): Route {
     link: kind === 'blackhole' ? 0 : (attrs.oif ?? 0),
     metric: attrs.priority ?? 0,
     protocol: typeof data.protocol === 'string' ? rt.RouteProtocol[data.protocol] : (data.protocol ?? 0),
+    tos: data.tos ?? 0,
     gateway: attrs.gateway,
   };
 }

@@ -25,6 +25,8 @@ const REFRESH_MS = 30_000;
 const RETRY_MS = 1_000;
 /** More than the lengths of prefixes. */
 const LENGTHS = 64;
+/** More than any metric. */
+const METRICS = 2 ** 32;
 
 export class RouteWatch {
   readonly #onRoutes: (routes: readonly Ipv4Route[]) => void;
@@ -83,7 +85,8 @@ export class RouteWatch {
 
 /**
  * Unicast routes that the kernel goes by: of those to one prefix in one table the one of the least metric, so that none counts that
- * stands behind a blackhole or an unreachable route. What leads to a softwire carries our protocol number.
+ * stands behind a blackhole or an unreachable route. Routes of a type of service, by which only some packets go, count where there is no
+ * other to the prefix. What leads to a softwire carries our protocol number.
  */
 export function followed(routes: readonly Route[]): Ipv4Route[] {
   const tables = new Map<number, Map<number, Route>>();
@@ -93,9 +96,13 @@ export function followed(routes: readonly Route[]): Ipv4Route[] {
     tables.set(route.table, best);
     const key = addressOf(route) * LENGTHS + route.length;
     const other = best.get(key);
-    if (!other || route.metric < other.metric) best.set(key, route);
+    if (!other || rankOf(route) < rankOf(other)) best.set(key, route);
   }
   return [...tables.values()].flatMap((best) => [...best.values()].filter(({ kind }) => kind === 'unicast').map(plain));
+}
+
+function rankOf({ tos = 0, metric }: Route): number {
+  return tos === 0 ? metric : METRICS + metric;
 }
 
 function addressOf({ octets }: Route): number {

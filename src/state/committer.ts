@@ -199,7 +199,7 @@ export class Committer {
     const { overlay, done } = await work(base, softwire);
     const draft = { tree, treeTouched: false, base: tree, overlay };
     await this.commit(caller, draft, base, { comment, isReturn: true });
-    done();
+    await done();
   }
 
   async #learnGroup(base: Snapshot, learnings: readonly SharedLearning[]): Promise<void> {
@@ -233,7 +233,7 @@ export class Committer {
       const commit = commits[index];
       if (commit) await this.#tell(head, commit, judged, written);
     }
-    for (const { done } of made) done();
+    for (const { done } of made) await done();
   }
 
   /** What an earlier process left pending: without a token, or when its time is over, it is taken back. */

@@ -49,6 +49,13 @@ const cases: readonly (readonly [name: string, routes: readonly Route[], expecte
     [route(0, 'unicast', 5), route(0, 'blackhole', 0, { length: 27 })],
     ['254 192.0.2.0/26'],
   ],
+  ['a type of service alone', [route(0, 'unicast', 0, { tos: 16 })], ['254 192.0.2.0/26']],
+  [
+    'blackhole of a type of service before it',
+    [route(0, 'blackhole', 0, { tos: 16 }), route(0, 'unicast', 9)],
+    ['254 192.0.2.0/26'],
+  ],
+  ['blackhole beside a type of service', [route(0, 'unicast', 0, { tos: 16 }), route(0, 'blackhole', 9)], []],
   ['blackhole to its neighbour', [route(64, 'unicast', 5), route(0, 'blackhole', 0)], ['254 192.0.2.64/26']],
 ];
 

@@ -8,6 +8,7 @@
  */
 
 import { RouteHash } from '../../state/learned/route-hash.ts';
+import { inSlices } from '../../state/row-changes.ts';
 import { formatNumber } from '../../state/rows.ts';
 import type { AftrClient, TargetAnswer } from './aftr-client.ts';
 import { CrowdedError, TargetRefusal } from './aftr-client.ts';
@@ -165,7 +166,7 @@ export class Advertiser {
       );
       const end = at < lines.length ? { more: [null] } : { 'content-hash': session.hash.text };
       const answer = await this.#send(session, { ...lists, ...end }, lines.length);
-      if (at >= lines.length) this.#answered(answer, fresh, isNew);
+      if (at >= lines.length) await this.#answered(answer, fresh, isNew);
     } while (at < lines.length);
   }
 
@@ -175,18 +176,27 @@ export class Advertiser {
     return client.send({ 'gateway-ipv6-address': gateway, session: session.id, sequence, ...message }, routes);
   }
 
-  #answered({ accepted = [], refused = [] }: TargetAnswer, told: readonly number[], isNew: boolean): void {
-    if (isNew) this.#verdicts.clear();
+  async #answered(
+    { accepted = [], refused = [] }: TargetAnswer,
+    told: readonly number[],
+    isNew: boolean,
+  ): Promise<void> {
     const byText = new Map(refused.map((entry) => [entry['ipv4-prefix'], entry.reason]));
     const taken = new Set(accepted);
-    for (const number of told) this.#verdicts.set(number, '');
-    for (const number of this.#session?.told ?? []) {
-      if (byText.size === 0 && taken.size === 0) break;
+    // All that is known stays so until it is known anew, so that what is served does not go and come back.
+    const before = isNew ? new Set(this.#verdicts.keys()) : undefined;
+    await inSlices(told, (number) => {
+      before?.delete(number);
+      this.#verdicts.set(number, byText.get(formatNumber(number)) ?? '');
+    });
+    for (const number of before ?? []) this.#verdicts.delete(number);
+    const isOther = byText.size + taken.size > 0;
+    await inSlices(isOther ? (this.#session?.told ?? []) : [], (number) => {
       const text = formatNumber(number);
       const reason = byText.get(text);
       if (reason !== undefined) this.#verdicts.set(number, reason);
       else if (taken.has(text)) this.#verdicts.set(number, '');
-    }
+    });
     this.#forgetVerdicts();
     this.#parts.onAnswer();
   }

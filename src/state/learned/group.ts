@@ -7,7 +7,7 @@ import type { Tally } from '../request.ts';
 import { HistoricChange, RowChanges } from '../row-changes.ts';
 import type { ChangeWork, NewRows } from '../row-write.ts';
 import type { RowSource } from '../rows.ts';
-import type { SharedLearning } from './learning.ts';
+import type { Learned, SharedLearning } from './learning.ts';
 
 /** Changed rows with their values, table by table in key order: they stay as they are whatever becomes of the rows they were read from. */
 export class KeptChanges implements Iterable<HistoricChange>, NewRows {
@@ -79,7 +79,7 @@ class GroupRows extends OverlaidRows {
 export interface Made {
   readonly learning: SharedLearning;
   readonly changes: KeptChanges;
-  readonly done: () => void;
+  readonly done: Learned['done'];
 }
 
 /** @throws what one of them throws; nothing has changed then */

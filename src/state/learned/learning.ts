@@ -6,10 +6,10 @@ import type { Caller } from '../request.ts';
 import type { RowSource } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
 
-/** What a work in the queue makes of the operational tables; `done` is called when it is durable and applied. */
+/** What a work in the queue makes of the operational tables; `done` is called when it is durable and applied, and waited for. */
 export interface Learned {
   readonly overlay: RowOverlay;
-  readonly done: () => void;
+  readonly done: () => void | Promise<void>;
 }
 
 /** Who wants a change of operational tables, and what is on record of it. */

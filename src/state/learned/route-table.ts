@@ -87,8 +87,8 @@ export class RouteTable implements Participant {
           judges.push([source.name, judge]);
         }
       }
-      const done = () => {
-        for (const [name, judge] of judges) this.#learned(name, judge);
+      const done = async () => {
+        for (const [name, judge] of judges) await this.#learned(name, judge);
       };
       return { overlay, done };
     };
@@ -248,34 +248,34 @@ export class RouteTable implements Participant {
         });
         judges.push([name, judge]);
       }
-      const done = () => {
-        for (const [name, judge] of judges) this.#judged(name, judge);
+      const done = async () => {
+        for (const [name, judge] of judges) await this.#judged(name, judge);
       };
       return { overlay, done };
     };
     await this.#store.learn({ caller: NOBODY, comment: 'routes judged anew', work });
   }
 
-  #judged(name: string, judge: Judge): void {
+  async #judged(name: string, judge: Judge): Promise<void> {
     if (judge.states.size === 0) return;
-    this.#learned(name, judge);
+    await this.#learned(name, judge);
     this.onNews(name);
   }
 
-  #learned(name: string, { states, withdrawn }: Judge): void {
+  async #learned(name: string, { states, withdrawn }: Judge): Promise<void> {
     const known = this.#of(name);
-    for (const number of withdrawn) {
+    await inSlices(withdrawn, (number) => {
       count(known.reasons, known.routes.get(number)?.reason, -1);
       known.routes.delete(number);
       known.news.delete(number);
-    }
-    for (const [number, state] of states) {
+    });
+    await inSlices(states, ([number, state]) => {
       count(known.reasons, known.routes.get(number)?.reason, -1);
       count(known.reasons, state?.reason, 1);
       known.routes.set(number, state);
       known.news.add(number);
       if (state) known.refusals++;
-    }
+    });
   }
 
   #of(name: string): Advertised {

@@ -307,6 +307,29 @@ test('D129: with a next hop behind a binding of the operator no route of its sou
     await becomes(table, 'g1', ['192.0.2.16/28 bound']);
   }));
 
+test('what became of very many routes is noted in slices: others have their turn meanwhile', () =>
+  withTable(async (table, datastores) => {
+    const all = 50_000;
+    const pool = ['10.0.0.0/8'];
+    const more = { 'ipv4-pool': pool, 'route-source': [{ ...source('g1', G1), 'maximum-routes': all }] };
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', ...more })));
+    const routes = Array.from({ length: all }, (_, i) => prefixNumber(0x0a00_0000 + i, 32));
+    const advertised = table.advertise(CALLER, 'g1', { isWhole: true, routes, withdrawn: [] });
+    let isOver = false;
+    const end = advertised.finally(() => {
+      isOver = true;
+    });
+    let partly = 0;
+    while (!isOver) {
+      const count = table.kept('g1', 'bound').numbers.count();
+      if (count > 0 && count < all) partly++;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await end;
+    assert.is(table.kept('g1', 'bound').numbers.count(), all);
+    assert.ok(partly > 1, `seen while it was noted ${partly} times`);
+  }));
+
 test('a new table takes over what an earlier run learned', () =>
   withTable(async (table, datastores) => {
     await table.advertise(CALLER, 'g1', whole('192.0.2.1/32', '192.0.2.2/32'));
