@@ -405,7 +405,8 @@ test('R14: paths of faults name the entry the URL leads to', () =>
     assert.is(
       inXml.body.replace(/<error-message>.*<\/error-message>/, ''),
       '<errors xmlns="urn:ietf:params:xml:ns:yang:ietf-restconf"><error><error-type>application</error-type>' +
-        `<error-tag>invalid-value</error-tag><error-path xmlns:gi-4over6="urn:gi-4over6">${path}</error-path>` +
+        '<error-tag>invalid-value</error-tag><error-path xmlns:gi="urn:gi-4over6">/gi:softwire/gi:aftr[gi:name=\'a\']' +
+        "/gi:binding-table/gi:binding[gi:ipv4-prefix='192.0.2.0/25']/gi:gateway-ipv6-address</error-path>" +
         '<error-info><bad-element>gateway-ipv6-address</bad-element></error-info></error></errors>',
     );
   }));
