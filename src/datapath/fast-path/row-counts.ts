@@ -155,8 +155,8 @@ function add64(word: usize, amount: u32): void {
 }
 
 /**
- * Notes in the batch that packet `e` of an instance is refused, `hash` that of its outer source: where the search for its gateway begins.
- * Nobody waits for this word yet: it comes while other packets are decided.
+ * Notes in the batch that packet `e` of an instance is refused, `hash` that of its outer source, and where the search for its gateway
+ * begins. That word is not read yet: between all else that is asked of packets, one would wait for it after the other.
  */
 export function refuse(e: usize, instance: u32, hash: u32): void {
   if (!counts(instance)) return;
@@ -164,7 +164,7 @@ export function refuse(e: usize, instance: u32, hash: u32): void {
   store<u32>(entries + (count << 2), <u32>(e - entries), REFUSED);
   store<u32>(entries, count + 1, REFUSED_COUNT);
   const head = ((hash ^ instance) * 0x9e3779b1) >> gatewayShift;
-  store<u32>(e, load<u32>(gatewayHeads + (head << 2)), VIOLATORS);
+  store<u32>(e, gatewayHeads + (head << 2), VIOLATORS);
 }
 
 /**
@@ -173,6 +173,10 @@ export function refuse(e: usize, instance: u32, hash: u32): void {
  */
 export function noteRefused(tenths: u32): void {
   const end = entries + (load<u32>(entries, REFUSED_COUNT) << 2);
+  for (let i = entries; i < end; i += 4) {
+    const e = entries + load<u32>(i, REFUSED);
+    store<u32>(e, load<u32>(load<u32>(e, VIOLATORS)), VIOLATORS);
+  }
   for (let i = entries; i < end; i += 4) {
     const e = entries + load<u32>(i, REFUSED);
     store<u32>(e, gatewayFrom(load<u32>(e, VIOLATORS), load<u32>(e, INSTANCES), packetAt(e) + OUTER_SOURCE), VIOLATORS);
