@@ -20,7 +20,9 @@ async function login(port: number, credentials: string): Promise<HttpConnection>
 const statusOf = ({ received }: HttpConnection) => Number(received.slice(9, 12));
 
 test('R67: behind too many guesses a right password is 503, not 401: the queue has no room for it', () =>
-  withRestconf(async ({ port }) => {
+  withRestconf(async ({ port, curl }) => {
+    const { paths } = JSON.parse((await curl('/restconf/openapi.json', { headers: ['Accept: */*'] })).body);
+    assert.ok(paths['/restconf'].get.responses['503'], 'it is described');
     const guesses = await Promise.all(Array.from({ length: 10 }, (_, at) => login(port, `user${at}:x`)));
     await until(() => guesses.every((guess) => statusOf(guess) === 401));
     // Each waits 10 s longer than the one before.
