@@ -35,14 +35,20 @@ export function choiceInWords(root: SchemaNode, { path, choice }: Missing): stri
   return choice === undefined || !parent ? undefined : oneOfChoice(parent, choice);
 }
 
-/** Of each case the nodes that it needs, or else all, nested choices aside. */
+/** Of each case the nodes that it needs, or else all, those of nested choices only where it has no others. */
 export function oneOfChoice(parent: SchemaNode, choice: string): string {
-  const cases = new Map<string, SchemaNode[]>();
+  const cases = new Map<string, { readonly own: SchemaNode[]; readonly nested: SchemaNode[] }>();
   for (const child of parent.children) {
-    const [last] = child.dump.choices?.slice(-1) ?? [];
-    if (last?.[0] === choice) cases.set(last[1], [...(cases.get(last[1]) ?? []), child]);
+    const choices = child.dump.choices ?? [];
+    const level = choices.findIndex(([name]) => name === choice);
+    const name = choices[level]?.[1];
+    if (name === undefined) continue;
+    const nodes = cases.get(name) ?? { own: [], nested: [] };
+    (level === choices.length - 1 ? nodes.own : nodes.nested).push(child);
+    cases.set(name, nodes);
   }
-  const names = [...cases.values()].map((nodes) => {
+  const names = [...cases.values()].map(({ own: nodes, nested }) => {
+    if (nodes.length === 0) return nested.map(({ qualifiedName }) => qualifiedName).join(', ');
     const needed = nodes.filter(({ dump }) => dump.mandatory);
     return (needed.length > 0 ? needed : nodes).map(({ qualifiedName }) => qualifiedName).join(' and ');
   });

@@ -17,12 +17,12 @@ export interface PasswordVerdict {
 }
 
 const WORKERS = 2;
-/** Tasks waiting or in work; one more is answered with false. At 15 ms each this is half a second of waiting. */
+/** Tasks waiting or in work; one more is not judged. At 15 ms each this is half a second of waiting. */
 const MAX_TASKS = 64;
 
 interface Thread {
   readonly worker: Worker;
-  readonly tasks: Map<number, (matches: boolean) => void>;
+  readonly tasks: Map<number, (matches: boolean | undefined) => void>;
 }
 
 export class PasswordPool {
@@ -34,10 +34,10 @@ export class PasswordPool {
     this.#maxTasks = maxTasks;
   }
 
-  /** Whether the password has this hash; false also when the pool is overloaded or the thread died. */
-  matches(password: string, hash: string): Promise<boolean> {
+  /** Whether the password has this hash; undefined when the pool is overloaded or the thread died. */
+  matches(password: string, hash: string): Promise<boolean | undefined> {
     const thread = this.#freest();
-    if (thread.tasks.size * WORKERS >= this.#maxTasks) return Promise.resolve(false);
+    if (thread.tasks.size * WORKERS >= this.#maxTasks) return Promise.resolve(undefined);
     const id = ++this.#lastId;
     return new Promise((resolve) => {
       if (thread.tasks.size === 0) thread.worker.ref();
@@ -71,7 +71,7 @@ export class PasswordPool {
     worker.on('exit', () => {
       const at = this.#threads.indexOf(thread);
       if (at >= 0) this.#threads.splice(at, 1);
-      for (const resolve of thread.tasks.values()) resolve(false);
+      for (const resolve of thread.tasks.values()) resolve(undefined);
       thread.tasks.clear();
     });
     this.#threads.push(thread);

@@ -27,6 +27,7 @@ import { routeLists, routeSourceEntry, routeSourceList } from './routes/source-d
 import { StaleMoments } from './routes/stale-moments.ts';
 import type { RouteState } from './state-data.ts';
 import type { StoreOperation } from './store-care.ts';
+import type { Verdict } from './users.ts';
 import { Users } from './users.ts';
 
 /** Alarms that status tells one by one. */
@@ -155,9 +156,9 @@ export class RoutePart {
     return this.#users.exists(name);
   }
 
-  /** As Users.verifyPassword, of a route source. */
-  verifyPassword(name: string, password: string, client: string): Promise<boolean> {
-    return this.#users.verifyPassword(name, password, client);
+  /** As Users.judgePassword, of a route source. */
+  judgePassword(name: string, password: string, client: string): Promise<Verdict> {
+    return this.#users.judgePassword(name, password, client);
   }
 
   /** The route source whose certificate has this SHA-256, in any case. */

@@ -6,7 +6,7 @@
  *    with none;
  * 2. a password verified less than five minutes ago is known by its HMAC under a key of this process;
  * 3. else a worker thread compares it with the hash; an unknown user costs the same time;
- * 4. a failure is noted for the source, a success forgives the failures of that user from there.
+ * 4. a failure is noted for the source, a success forgives the failures of that user from there; where too much waits, nothing is judged.
  */
 
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -24,7 +24,7 @@ export const USER_LIMITS = {
   /** Wait after the first failure of a source; it doubles with each further one. */
   firstWaitMs: 100,
   longestWaitMs: 10_000,
-  /** An attempt that would have to wait longer than this in the queue of its source fails at once. */
+  /** An attempt that would have to wait longer than this in the queue of its source is refused at once, unjudged. */
   longestQueueMs: 30_000,
   /** A source without attempts for this long starts afresh. */
   sourceForgottenMs: 10 * 60_000,
@@ -42,6 +42,9 @@ export interface AuthorizedKey {
   /** The key blob of RFC 4253 §6.6. */
   readonly data: Buffer;
 }
+
+/** What comes of an attempt; `busy` when it was not judged, since the source or the pool has too much waiting. */
+export type Verdict = 'right' | 'wrong' | 'busy';
 
 interface Remembered {
   readonly user: string;
@@ -99,25 +102,31 @@ export class Users {
    * error: unknown user, no password, a hash other than `$5$` and `$6$`, a source or pool with too much waiting.
    */
   async verifyPassword(user: string, password: string, source: string): Promise<boolean> {
+    return (await this.judgePassword(user, password, source)) === 'right';
+  }
+
+  /** The same, with what was not judged apart. */
+  async judgePassword(user: string, password: string, source: string): Promise<Verdict> {
     const from = sourceGroup(source);
-    if (this.#needNotWait(from, user, password)) return true;
-    if (!(await this.#turn(from))) return false;
+    if (this.#needNotWait(from, user, password)) return 'right';
+    if (!(await this.#turn(from))) return 'busy';
     const entry = this.#entry(user);
     if (this.#isRemembered(entry, user, password)) {
       this.#forgive(from, user);
-      return true;
+      return 'right';
     }
     const hash = entry?.leaf('password');
     const matches = await this.#pool.matches(password, hash ?? this.#dummyHash());
+    if (matches === undefined) return 'busy';
     if (!entry || hash === undefined || !matches || this.#entry(user)?.leaf('password') !== hash) {
       this.#fail(from, user);
-      return false;
+      return 'wrong';
     }
     const until = Date.now() + USER_LIMITS.rememberedMs;
     const [configuration, mac] = [this.#configuration(), this.#mac(user, password)];
     this.#remembered.set(user, { user, entry: fingerprint(entry), configuration, mac, until });
     this.#forgive(from, user);
-    return true;
+    return 'right';
   }
 
   /**

@@ -172,7 +172,7 @@ export class DataNode {
   /** The path of a list entry one of whose keys is not taken: with the text that came for it. */
   pathWith(key: string, text: string): string {
     const predicates = this.#keyPredicates((name) => (name === key ? text : this.leaf(name)));
-    return `${this.parent?.path ?? ''}/${this.schema.qualifiedName}${predicates}`;
+    return this.parent ? `${this.parent.path}/${this.schema.qualifiedName}${predicates}` : this.path;
   }
 
   /** The predicates of `path`: keys of a list entry, the value of a leaf-list entry. */

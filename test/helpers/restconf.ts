@@ -153,7 +153,7 @@ export async function withRestconf(body: (box: Box) => Promise<void>): Promise<v
       const server = await startRestconf({
         operations,
         users,
-        routeSources: { exists: () => false, verifyPassword: async () => false, certified: () => undefined },
+        routeSources: { exists: () => false, judgePassword: async () => 'wrong' as const, certified: () => undefined },
         key,
         cert,
         hosts: ['127.0.0.1'],

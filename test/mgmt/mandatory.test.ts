@@ -308,6 +308,11 @@ const CHOICES = [
     'one of password, certificate-fingerprint, bgp-neighbor',
   ],
   ['/ietf-subscribed-notifications:establish-subscription/input', 'target', 'one of stream, ietf-yang-push:datastore'],
+  [
+    '/ietf-subscribed-notifications:modify-subscription/input',
+    'target',
+    'one of stream-filter-name, stream-subtree-filter, stream-xpath-filter, ietf-yang-push:datastore',
+  ],
 ] as const;
 for (const [parent, choice, words] of CHOICES) {
   test(`an error says what the choice ${choice} is between`, () =>

@@ -244,6 +244,27 @@ test('where failures are no longer counted by user, each password waits', () =>
     await attempt;
   }));
 
+test('what the queue of a source has no room for is not judged, and so not wrong', () =>
+  withUsers(async (users) => {
+    await Promise.all(Array.from({ length: 10 }, () => users.judgePassword('mallory', 'x', '192.0.2.1')));
+    // These wait for 10 s each.
+    for (let i = 0; i < 5; i++) void users.judgePassword('mallory', 'x', '192.0.2.1');
+    assert.is(await users.judgePassword('alice', 'secret', '192.0.2.1'), 'busy');
+    assert.is(await users.verifyPassword('alice', 'secret', '192.0.2.1'), false);
+    assert.is(await users.judgePassword('alice', 'secret', '192.0.2.2'), 'right');
+    assert.is(await users.judgePassword('bob', 'secret', '192.0.2.2'), 'wrong');
+  }));
+
+test('what the pool has no room for is no failure', () =>
+  withUsers(async (users) => {
+    const all = Array.from({ length: 100 }, () => users.judgePassword('alice', 'secret', '192.0.2.1'));
+    const verdicts = await Promise.all(all);
+    assert.equal([...new Set(verdicts)].sort(), ['busy', 'right']);
+    assert.is(await users.judgePassword('alice', 'secret', '192.0.2.1'), 'right');
+    users.rememberWords('words', 'alice', 'secret');
+    assert.is(users.knownBy('words', '192.0.2.1'), 'alice', 'nothing failed');
+  }));
+
 test('attempts of one source at the same time wait behind each other and at last fail at once', () =>
   withUsers(async (users) => {
     for (let i = 0; i < 3; i++) await users.verifyPassword('mallory', 'x', '192.0.2.1');

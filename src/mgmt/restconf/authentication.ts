@@ -2,20 +2,22 @@
 
 import type { Caller } from '../../state/request.ts';
 import type { Users } from '../users.ts';
+import { USER_LIMITS } from '../users.ts';
 import { RestconfFault } from './fault.ts';
 import type { Headers } from './media.ts';
 import { header } from './media.ts';
 
-export type PasswordUsers = Pick<Users, 'exists' | 'verifyPassword' | 'knownBy' | 'rememberWords'>;
+export type PasswordUsers = Pick<Users, 'exists' | 'judgePassword' | 'knownBy' | 'rememberWords'>;
 
 const UNKNOWN_SOURCE =
   'expected user and password by HTTP basic authentication; a route source may show its client certificate instead, which this device ' +
   'asks for only where it has a keys/client-ca.crt';
+const BUSY = 503;
 const CHALLENGE = { 'www-authenticate': 'Basic realm="gi4over6", charset="UTF-8"' };
 
 /**
  * Who sends the request; `source` is the client's address. At once when the password is remembered.
- * @throws RestconfFault 401 access-denied, the same for an unknown user and a wrong password
+ * @throws RestconfFault 401 access-denied, the same for an unknown user and a wrong password; 503 resource-denied when it was not judged
  */
 export function authenticate(users: PasswordUsers, headers: Headers, source: string): Caller | Promise<Caller> {
   const words = header(headers, 'authorization') ?? '';
@@ -30,14 +32,16 @@ async function verified(users: PasswordUsers, words: string, source: string): Pr
 }
 
 async function verifiedWords(
-  users: Pick<Users, 'verifyPassword'>,
+  users: Pick<Users, 'judgePassword'>,
   words: string,
   source: string,
 ): Promise<readonly [user: string, password: string]> {
   const credentials = parseBasic(words);
   if (!credentials) throw unauthorized('expected user and password by HTTP basic authentication');
   const [user, password] = credentials;
-  if (!(await users.verifyPassword(user, password, source))) throw unauthorized('user or password is wrong');
+  const verdict = await users.judgePassword(user, password, source);
+  if (verdict === 'busy') throw busy();
+  if (verdict !== 'right') throw unauthorized('user or password is wrong');
   return credentials;
 }
 
@@ -46,7 +50,7 @@ function callerOf(user: string, source: string): Caller {
 }
 
 /** Who may advertise routes. */
-export interface RouteSourceUsers extends Pick<Users, 'exists' | 'verifyPassword'> {
+export interface RouteSourceUsers extends Pick<Users, 'exists' | 'judgePassword'> {
   /** The route source whose certificate has this SHA-256, as `AB:CD:EF`. */
   certified(fingerprint: string): string | undefined;
 }
@@ -56,7 +60,7 @@ export interface RouteSourceUsers extends Pick<Users, 'exists' | 'verifyPassword
  * without one there is the password. @throws RestconfFault as above
  */
 export async function identifyRouteSource(
-  sources: Pick<Users, 'verifyPassword'>,
+  sources: Pick<Users, 'judgePassword'>,
   certified: string | undefined,
   headers: Headers,
   source: string,
@@ -72,7 +76,7 @@ export function nameIn(headers: Headers): string {
   return parseBasic(header(headers, 'authorization') ?? '')?.[0] ?? '';
 }
 
-/** Whom the first of two ways knows, else whom the second does. @throws RestconfFault 401 of the first when neither knows anybody */
+/** Whom the first of two ways knows, else whom the second does. @throws RestconfFault of the first when neither knows anybody: 401, or 503 when one did not judge */
 export async function firstOf(
   first: () => Caller | Promise<Caller>,
   second: () => Caller | Promise<Caller>,
@@ -84,7 +88,7 @@ export async function firstOf(
     return await Promise.resolve()
       .then(second)
       .catch((other: unknown) => {
-        throw other instanceof RestconfFault ? error : other;
+        throw other instanceof RestconfFault && other.status !== BUSY ? error : other;
       });
   }
 }
@@ -100,4 +104,10 @@ function parseBasic(text: string): readonly [user: string, password: string] | u
 /** 401 access-denied with the challenge. */
 export function unauthorized(message: string): RestconfFault {
   return new RestconfFault(401, 'access-denied', { message }, CHALLENGE);
+}
+
+function busy(): RestconfFault {
+  const message = 'too many logins from this address wait to be judged: try again later';
+  const headers = { 'retry-after': `${Math.ceil(USER_LIMITS.longestWaitMs / 1000)}` };
+  return new RestconfFault(BUSY, 'resource-denied', { message }, headers);
 }

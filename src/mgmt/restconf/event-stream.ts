@@ -13,6 +13,7 @@ import { Readable } from 'node:stream';
 import { parseDateTime } from '../../date-time.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
+import type { EventFilter } from '../events/filter.ts';
 import { textFilter } from '../events/filter.ts';
 import type { Notification } from '../events/notification.ts';
 import { notificationXml } from '../events/notification.ts';
@@ -75,9 +76,19 @@ export class OpenStreams {
   #request({ start, stop, filter }: StreamQuery): SubscriptionRequest {
     const times = { start: timeOf('start-time', start), stop: timeOf('stop-time', stop) };
     checkTimes(times, ['start-time', 'stop-time']);
-    const { schema, check } = this.#operations;
     const { unreadMs } = this.#limits;
-    return { ...times, unreadMs, filter: filter === undefined ? undefined : textFilter(schema, check, filter) };
+    return { ...times, unreadMs, filter: filter === undefined ? undefined : this.#filter(filter) };
+  }
+
+  #filter(text: string): EventFilter {
+    const { schema, check } = this.#operations;
+    try {
+      return textFilter(schema, check, text);
+    } catch (error) {
+      // An expression knows itself as the attribute that NETCONF has it in.
+      if (!(error instanceof ManagementError) || error.info['bad-attribute'] === undefined) throw error;
+      throw badRequest(`query parameter filter: ${error.message}`);
+    }
   }
 }
 

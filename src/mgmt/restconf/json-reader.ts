@@ -220,8 +220,13 @@ class JsonReader {
   }
 
   #annotate(name: string, annotations: JsonValue, node: DataNode | undefined, parentPath: string): void {
-    const entries = isJsonObject(annotations) ? [...annotations] : [['', annotations] as const];
-    for (const [annotation, value] of entries) {
+    if (!isJsonObject(annotations)) {
+      const message = `annotations in ${name}: expected an object, ${describeJson(annotations)} came`;
+      const info = { 'bad-attribute': name, 'bad-element': name.slice(1) };
+      this.#fault('bad-attribute', { path: parentPath, message, info });
+      return;
+    }
+    for (const [annotation, value] of annotations) {
       const info = { 'bad-attribute': annotation, 'bad-element': name.slice(1) };
       if (annotation !== WITH_DEFAULTS_ANNOTATION) {
         const message = `annotation "${annotation}" in ${name} is unknown`;

@@ -7,8 +7,15 @@ import { LIMITS } from './limits.ts';
 export interface Message {
   readonly httpVersionMajor: number;
   readonly httpVersionMinor: number;
+  /** In HTTP/2 alone. */
+  readonly stream?: unknown;
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[];
+}
+
+/** Whether it came in HTTP/2, whatever version the octets of a request line name. */
+export function isHttp2({ httpVersionMajor, stream }: Message): boolean {
+  return httpVersionMajor === 2 && stream !== undefined;
 }
 
 /** RFC 9110 §7.2 and RFC 3986 §3.2.2, §3.2.3: a name or address and a port, or nothing. */
@@ -18,11 +25,12 @@ const AUTHORITY = /^(?:\[[\w:.~%!$&'()*+,;=-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$
  * Counts what came, alike in HTTP/1.1 and HTTP/2: the parser's own limits are wider and differ. Two Host fields may be read differently
  * by a proxy and by us (RFC 9112 §3.2), as may two that say who it is or what the body is; only HTTP/1.0 may have no Host.
  * A body is taken as it comes: what a proxy would take for gzip must not be read as anything else.
- * @throws RestconfFault 414 for the URL, 431 for the header fields, 415 for a content coding; 501 for a transfer coding and 400
- *   malformed-message, which end a connection of HTTP/1.1
+ * @throws RestconfFault 414 for the URL, 431 for the header fields, 415 for a content coding; 505 for the version, 501 for a transfer
+ *   coding and 400 malformed-message, which end a connection of HTTP/1.1
  */
 export function requireSound(message: Message, url: string): void {
   const { httpVersionMajor, httpVersionMinor, rawHeaders } = message;
+  if (httpVersionMajor !== 1 && !isHttp2(message)) throw otherVersion(message);
   if (url.length > LIMITS.urlOctets) {
     const text = `the URL has ${url.length} octets; at most ${LIMITS.urlOctets} are allowed`;
     throw new RestconfFault(414, 'too-big', { message: text });
@@ -87,6 +95,12 @@ function codingsIn(field: string): string[] {
     .split(',')
     .map((coding) => coding.trim().toLowerCase())
     .filter((coding) => coding !== '');
+}
+
+/** RFC 9110 §15.6.6: Node's parser takes a few more versions than there are over HTTP/1.1. */
+function otherVersion({ httpVersionMajor, httpVersionMinor }: Message): RestconfFault {
+  const message = `HTTP/${httpVersionMajor}.${httpVersionMinor}: expected HTTP/1.1 or HTTP/2`;
+  return new RestconfFault(505, 'operation-not-supported', { type: 'transport', message }, { connection: 'close' });
 }
 
 function malformed(httpVersionMajor: number, message: string): RestconfFault {

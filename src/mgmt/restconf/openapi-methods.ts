@@ -10,7 +10,7 @@ import type { Method, Resource } from './request.ts';
 import { allowedMethods } from './request.ts';
 
 /** Refusals of every request, before anything is looked at: what HTTP says in it, who it is, what he accepts. */
-const EVERY = ['400', '401', '406', '414', '415', '417', '431', '501'];
+const EVERY = ['400', '401', '406', '414', '415', '417', '431', '501', '503'];
 /** Of a body that is too large, or does not come in time. */
 const OF_BODIES = ['408', '413'];
 const CONDITIONS = ['if-match', 'if-none-match', 'if-unmodified-since'];
@@ -90,7 +90,7 @@ function options(summary: string): Json {
     summary,
     responses: {
       200: { description: 'What it takes', headers: fields },
-      ...failures(EVERY),
+      ...failures([...EVERY, '404']),
     },
   };
 }

@@ -86,6 +86,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   431: 'The header fields are too large',
   500: 'It failed; the log says more',
   501: 'The server has no such method, option or coding',
+  503: 'Too many logins of this address wait; Retry-After says when to come again',
 };
 
 /** Each with the body that says why; 304 has none. */

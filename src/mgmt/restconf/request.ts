@@ -197,8 +197,24 @@ export function splitTarget(target: string): {
   const [whole = '', authority] = target.startsWith('/') ? [] : (/^https?:\/\/([^/?#]+)/i.exec(target) ?? []);
   const rest = target.slice(whole.length);
   const mark = rest.indexOf('?');
-  return { path: mark < 0 ? rest : rest.slice(0, mark), query: mark < 0 ? '' : rest.slice(mark + 1), authority };
+  return {
+    path: plainPath(mark < 0 ? rest : rest.slice(0, mark)),
+    query: mark < 0 ? '' : rest.slice(mark + 1),
+    authority,
+  };
 }
+
+/** RFC 3986 §6.2.2.2: `%64` is the d of `/restconf/data`. What stands below that is decoded piece by piece. */
+function plainPath(path: string): string {
+  if (path.startsWith(`${DATA}/`) || !path.includes('%')) return path;
+  return path.replace(/%[0-9a-f]{2}/gi, (octet) => {
+    const character = String.fromCharCode(Number.parseInt(octet.slice(1), 16));
+    return UNRESERVED.test(character) ? character : octet;
+  });
+}
+
+/** RFC 3986 §2.3. */
+const UNRESERVED = /[A-Za-z0-9._~-]/;
 
 function originOf(authority: string): string {
   return `https://${/^[\w.:[\]-]+$/.test(authority) ? authority : 'localhost'}`;

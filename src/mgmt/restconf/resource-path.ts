@@ -124,20 +124,25 @@ function decodeSegment(text: string): string {
 
 /** @throws RestconfFault 400 for anything but percent-encoded UTF-8 of characters a YANG string may hold */
 export function decode(text: string): string {
+  let decoded = text;
   try {
-    const decoded = text.includes('%') ? decodeURIComponent(text) : text;
-    if (isYangText(decoded)) return decoded;
+    if (text.includes('%')) decoded = decodeURIComponent(text);
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
+    throw badRequest(`'${text}' is not percent-encoded UTF-8 text (RFC 3986 §2.1)`);
   }
-  throw badRequest(`'${text}' is not percent-encoded UTF-8 text (RFC 3986 §2.1)`);
+  if (isYangText(decoded)) return decoded;
+  throw badRequest(`'${text}' holds a character that no YANG string has (RFC 7950 §9.4)`);
 }
 
 /** RFC 8040 §3.5.3: a module name is needed at the top and where the module changes. */
 function findChild(name: string, parent: SchemaNode, schema: Schema): SchemaNode {
   const colon = name.indexOf(':');
   const module = colon < 0 ? parent.module : name.slice(0, colon);
-  if (module === '') throw badRequest(`'${name}' at the top of a path needs its module: expected module:${name}`);
+  if (module === '') {
+    const local = name.slice(colon + 1);
+    throw badRequest(`'${name}' at the top of a path needs its module: expected module:${local}`);
+  }
   const node = parent.child(name.slice(colon + 1), module);
   if (node && node.kind !== 'notification' && node.kind !== 'input' && node.kind !== 'output') return node;
   const where = parent.path || 'the top level';

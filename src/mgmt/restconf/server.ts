@@ -34,7 +34,7 @@ import { invoke } from './invoke.ts';
 import { LIMITS } from './limits.ts';
 import type { Headers } from './media.ts';
 import { errorEncoding } from './media.ts';
-import { requireSound } from './message-rules.ts';
+import { isHttp2, requireSound } from './message-rules.ts';
 import { openApi } from './openapi.ts';
 import { readResource } from './read.ts';
 import { refuseConnection } from './refusals.ts';
@@ -129,7 +129,7 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
   app.addContentTypeParser('*', (request: Incoming, payload: Readable) => face.takeBody(request, payload));
   app.setErrorHandler((error, request, reply) => {
     // HTTP/2 has no such header field (RFC 9113 §8.2.2); fastify sets it with 413.
-    if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection');
+    if (isHttp2(request.raw)) reply.removeHeader('connection');
     if (isUnknownMethod(error)) return face.readOrRefuse(request, reply);
     return send(reply, face.refuse(error, request));
   });
@@ -357,7 +357,7 @@ class RestconfFace {
     const { log, operations } = this.#options;
     if (error !== thrown && statusOf(error) === 500) log.error({ err: thrown }, 'RESTCONF request failed');
     const reply = shaped(request, errorReply(error, errorEncoding(request.headers), operations.schema));
-    if (request.raw.httpVersionMajor === 1) return reply;
+    if (!isHttp2(request.raw)) return reply;
     // HTTP/2 has no such header field (RFC 9113 §8.2.2).
     const { connection: _, ...headers } = reply.headers;
     return { ...reply, headers };

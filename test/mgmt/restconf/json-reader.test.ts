@@ -104,7 +104,7 @@ const bad = [
   [aftr('"ipv4-pool":"192.0.2.0/24"'), 'invalid-value', `${A}/ipv4-pool`, 'string for a leaf-list'],
   [aftr('"ipv4-pool":["x","x"]'), 'bad-element', `${A}/ipv4-pool[.='x']`, 'value twice'],
   [aftr('"enabled":true,"@enabled":{"a:b":1}'), 'unknown-attribute', A, 'unknown annotation'],
-  [aftr('"enabled":true,"@enabled":1'), 'unknown-attribute', A, 'annotation that is no object'],
+  [aftr('"enabled":true,"@enabled":1'), 'bad-attribute', A, 'annotation that is no object'],
   [aftr(`"@enabled":${DEFAULT}`), 'bad-attribute', A, 'annotation of a node that did not come'],
   [aftr(`"@nothing":${DEFAULT}`), 'unknown-element', `${A}/nothing`, 'annotation of a node that is not in the schema'],
   [

@@ -256,14 +256,16 @@ const PROVOKED: Readonly<
       ? [filled(path), { headers: { 'content-type': 'text/nothing' }, body: '{}' }]
       : undefined,
   404: (path, method) =>
-    ['get', 'head', 'delete'].includes(method) && path.includes('/gi-4over6:softwire/aftr={aftr-name}')
-      ? [
-          filled(path)
-            .replace('aftr=a', 'aftr=nowhere')
-            .replace(/\/name$/, ''),
-          {},
-        ]
-      : undefined,
+    method === 'options' && path.startsWith('/restconf/ds/{')
+      ? [path.replace(/^\/restconf\/ds\/[^/]*/, '/restconf/ds/nowhere').replace(/\{[^}]*\}/g, 'a'), {}]
+      : ['get', 'head', 'delete'].includes(method) && path.includes('/gi-4over6:softwire/aftr={aftr-name}')
+        ? [
+            filled(path)
+              .replace('aftr=a', 'aftr=nowhere')
+              .replace(/\/name$/, ''),
+            {},
+          ]
+        : undefined,
   403: (path, method) =>
     ['put', 'delete'].includes(method) && path === '/restconf/data/gi-4over6:softwire/aftr={aftr-name}/binding-table'
       ? [filled(path), { user: GUEST }]

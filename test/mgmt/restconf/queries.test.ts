@@ -225,6 +225,9 @@ const badPaths: readonly (readonly [row: string, url: string, status: number])[]
   ['R43', `${TABLE}/binding=192.0.2.0/25`, 400],
   ['R43', `${TABLE}/binding=nonsense`, 400],
   ['R43', `${DATA}//gi-4over6:softwire`, 400],
+  ['R43', '/restconf%2Fdata', 404],
+  ['R43', '/restconf/%2564ata', 404],
+  ['R43', '/restconf/%zzdata', 404],
   ['R43', `${SOFTWIRE}/__proto__`, 404],
   ['R44', `${DATA}/softwire`, 400],
   ['R44', `${DATA}/nothing:softwire`, 404],
@@ -237,6 +240,8 @@ const goodPaths: readonly (readonly [row: string, url: string])[] = [
   ['R43', `${TABLE}/binding=192.0.2.9%2F25`],
   ['R43', `${DATA}/gi-4over6%3Asoftwire/aftr=%61`],
   ['R43', `${AFTR}/`],
+  ['R43', '/%72estconf/%64ata/gi-4over6:softwire/aftr=a'],
+  ['R43', '/restconf/%6fperations'],
   ['R44', `${DATA}/gi-4over6:softwire/gi-4over6:aftr=a/gi-4over6:ipv6-address`],
   ['R44', `${AFTR}/ipv6-address`],
 ];

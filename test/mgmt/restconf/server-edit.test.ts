@@ -402,11 +402,12 @@ test('R14: paths of faults name the entry the URL leads to', () =>
       body: bindingBody({ 'gateway-ipv6-address': 'x' }),
       headers: [`Accept: ${XML_TYPE}`],
     });
+    const prefixed =
+      "/gi:softwire/gi:aftr[gi:name='a']/gi:binding-table/gi:binding[gi:ipv4-prefix='192.0.2.0/25']/gi:gateway-ipv6-address";
     assert.is(
       inXml.body.replace(/<error-message>.*<\/error-message>/, ''),
       '<errors xmlns="urn:ietf:params:xml:ns:yang:ietf-restconf"><error><error-type>application</error-type>' +
-        '<error-tag>invalid-value</error-tag><error-path xmlns:gi="urn:gi-4over6">/gi:softwire/gi:aftr[gi:name=\'a\']' +
-        "/gi:binding-table/gi:binding[gi:ipv4-prefix='192.0.2.0/25']/gi:gateway-ipv6-address</error-path>" +
+        `<error-tag>invalid-value</error-tag><error-path xmlns:gi="urn:gi-4over6">${prefixed}</error-path>` +
         '<error-info><bad-element>gateway-ipv6-address</bad-element></error-info></error></errors>',
     );
   }));
@@ -426,6 +427,18 @@ test('R20: a key leaf is there with its entry (§4.4.1)', () =>
     const changed = { method: 'POST', body: '{"gi-4over6:name":"a"}', headers: ['If-Match: "x"'] };
     assert.is((await curl(AFTR, changed)).status, 412);
     assert.is(await tag(), before);
+  }));
+
+test('a key leaf with a wrong value: error-path has the parents', () =>
+  program.run(async ({ curl }) => {
+    const path = "/gi-4over6:softwire/aftr[name='a']/name";
+    const inJson = await curl(AFTR, { method: 'POST', body: '{"gi-4over6:name":"é"}' });
+    assert.is(inJson.status, 400, inJson.body);
+    assert.is(JSON.parse(inJson.body)['ietf-restconf:errors'].error[0]['error-path'], path);
+    const headers = [`Content-Type: ${XML_TYPE}`, `Accept: ${JSON_TYPE}`];
+    const inXml = await curl(AFTR, { method: 'POST', body: '<name xmlns="urn:gi-4over6">é</name>', headers });
+    assert.is(inXml.status, 400, inXml.body);
+    assert.is(JSON.parse(inXml.body)['ietf-restconf:errors'].error[0]['error-path'], path);
   }));
 
 test('user-ordered lists: insert and point', () =>

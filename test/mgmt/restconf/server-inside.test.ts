@@ -142,11 +142,15 @@ test('a taken port is one error that says so', () =>
           operations,
           users: {
             exists: () => true,
-            verifyPassword: async () => false,
+            judgePassword: async () => 'wrong' as const,
             knownBy: () => undefined,
             rememberWords: () => undefined,
           },
-          routeSources: { exists: () => false, verifyPassword: async () => false, certified: () => undefined },
+          routeSources: {
+            exists: () => false,
+            judgePassword: async () => 'wrong' as const,
+            certified: () => undefined,
+          },
           key: '',
           cert: '',
           hosts: ['127.0.0.1'],

@@ -203,6 +203,12 @@ for (const [name, path, more, status] of refused) {
   });
 }
 
+test('R59: the fault of a filter speaks of no attribute of NETCONF', async () => {
+  const [, body = ''] = (await curl(`${STREAM}?filter=((`, ['-i']).end()).split('\r\n\r\n');
+  const [error] = JSON.parse(body)['ietf-restconf:errors'].error;
+  assert.equal([error['error-tag'], error['error-info']], ['invalid-value', undefined], body);
+});
+
 test('R59: a replay between two times ends by itself', async () => {
   await done(edit(AFTR));
   await new Promise((resolve) => setTimeout(resolve, 20));
