@@ -88,6 +88,10 @@ export class AdvertisingGateways {
       this.#informed.delete(name);
       this.#parts.bgp.announce(name, undefined);
     }
+    // The commit that ended the advertisement has cleared the table (see reconcile).
+    for (const name of this.#served.keys()) {
+      if (!configured.some((gateway) => gateway.name === name && isInformed(gateway))) this.#served.delete(name);
+    }
     // Before the kernel was read, nothing is withdrawn.
     if (this.#kernel) for (const gateway of gateways) this.#followGateway(gateway, this.#kernel);
   }
