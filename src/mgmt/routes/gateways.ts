@@ -231,12 +231,15 @@ export class AdvertisingGateways {
     });
   }
 
-  /** Which AFTRs cannot be informed, in sentences. */
+  /** Which AFTRs cannot be informed, or take nothing, in sentences. */
   problems(): string[] {
     return [...this.#informed].flatMap(([gateway, targets]) => {
-      const failing = [...targets].filter(([, { advertiser }]) => advertiser.state === 'failing');
-      return failing.map(([name, { advertiser }]) => {
-        return `Gateway ${gateway}: the AFTR of target ${name} cannot be informed of its routes: ${advertiser.problem}.`;
+      return [...targets].flatMap(([name, { advertiser }]) => {
+        const { state, problem } = advertiser;
+        const target = `Gateway ${gateway}: the AFTR of target ${name}`;
+        if (state === 'failing') return [`${target} cannot be informed of its routes: ${problem}.`];
+        const reasons = advertiser.whyNone();
+        return reasons.length === 0 ? [] : [`${target} takes none of its routes (${reasons.join(', ')}).`];
       });
     });
   }
