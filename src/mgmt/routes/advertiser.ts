@@ -89,6 +89,17 @@ export class Advertiser {
     return [...this.#verdicts].filter(([number]) => this.#wanted.has(number)).sort(([a], [b]) => a - b);
   }
 
+  /** Why routes are refused, where the AFTR was told of some and takes none of them; empty otherwise. */
+  whyNone(): string[] {
+    const reasons = new Set<string>();
+    for (const [number, reason] of this.#verdicts) {
+      if (!this.#wanted.has(number)) continue;
+      if (reason === '') return [];
+      reasons.add(reason);
+    }
+    return [...reasons].sort();
+  }
+
   /** A planned end: all routes are withdrawn, if the AFTR answers within `ms`. */
   async end(ms: number): Promise<void> {
     this.#isEnding = true;

@@ -88,6 +88,10 @@ export class AdvertisingGateways {
       this.#informed.delete(name);
       this.#parts.bgp.announce(name, undefined);
     }
+    // The commit that ended the advertisement has cleared the table (see reconcile).
+    for (const name of this.#served.keys()) {
+      if (!configured.some((gateway) => gateway.name === name && isInformed(gateway))) this.#served.delete(name);
+    }
     // Before the kernel was read, nothing is withdrawn.
     if (this.#kernel) for (const gateway of gateways) this.#followGateway(gateway, this.#kernel);
   }
@@ -227,12 +231,15 @@ export class AdvertisingGateways {
     });
   }
 
-  /** Which AFTRs cannot be informed, in sentences. */
+  /** Which AFTRs cannot be informed, or take nothing, in sentences. */
   problems(): string[] {
     return [...this.#informed].flatMap(([gateway, targets]) => {
-      const failing = [...targets].filter(([, { advertiser }]) => advertiser.state === 'failing');
-      return failing.map(([name, { advertiser }]) => {
-        return `Gateway ${gateway}: the AFTR of target ${name} cannot be informed of its routes: ${advertiser.problem}.`;
+      return [...targets].flatMap(([name, { advertiser }]) => {
+        const { state, problem } = advertiser;
+        const target = `Gateway ${gateway}: the AFTR of target ${name}`;
+        if (state === 'failing') return [`${target} cannot be informed of its routes: ${problem}.`];
+        const reasons = advertiser.whyNone();
+        return reasons.length === 0 ? [] : [`${target} takes none of its routes (${reasons.join(', ')}).`];
       });
     });
   }

@@ -223,7 +223,10 @@ export class RouteSources {
     source.lastHeard = new Date(this.#clock.wallMs());
     this.#expires(name, source, undefined);
     source.problem = '';
-    this.#after(source, holdTime, () => this.#becomeStale(name, `nothing was heard of it for ${holdTime} seconds`));
+    this.#after(source, holdTime, () => {
+      const why = source.problem === '' ? 'nothing was heard of it' : `${source.problem}; nothing of it was taken`;
+      this.#becomeStale(name, `${why} for ${holdTime} seconds`);
+    });
   }
 
   /** `latest` bounds its time: no clock that was wrong then makes it longer. */

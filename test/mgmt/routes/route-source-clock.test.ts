@@ -78,7 +78,10 @@ interface Aftr {
   readonly clock: Clock;
   /** One more message of the source. */
   hear(): Promise<void>;
+  /** A message that is not taken. */
+  hearOther(): Promise<void>;
   state(): string;
+  problem(): string;
   restart(): Promise<void>;
   /** Whether its route is bound; the removal that is under way is waited for. */
   isBound(): Promise<boolean>;
@@ -111,7 +114,16 @@ async function withSource(work: (aftr: Aftr) => Promise<void>): Promise<void> {
     await work({
       clock,
       hear,
+      hearOther: async () => {
+        const message = { kind: 'open', gateway: parseIpv6('2001:db8:a::2') ?? new Uint8Array(16) } as const;
+        const isTaken = await sources.take(CALLER, message).then(
+          () => true,
+          () => false,
+        );
+        assert.not.ok(isTaken);
+      },
       state: () => sources.report('g').state,
+      problem: () => sources.report('g').problem,
       restart: async () => {
         sources.close();
         clock.restarted();
@@ -174,6 +186,22 @@ test('a clock that goes on while the AFTR is down, set or not, is the time that 
     assert.equal([state(), await isBound()], ['stale', true]);
     clock.pass(1);
     assert.is(await isBound(), false);
+  }));
+
+test('a source that is silent is stale for that', () =>
+  withSource(async ({ clock, hear, hearOther, problem }) => {
+    await hearOther();
+    await hear();
+    clock.pass(HOLD_S);
+    assert.is(problem(), `nothing was heard of it for ${HOLD_S} seconds`);
+  }));
+
+test('a source of which nothing is taken any more is stale with the reason', () =>
+  withSource(async ({ clock, hearOther, state, problem }) => {
+    await hearOther();
+    clock.pass(HOLD_S);
+    assert.is(state(), 'stale');
+    assert.match(problem(), /2001:db8:a::2 came; nothing of it was taken for 90 seconds$/);
   }));
 
 test.run();
