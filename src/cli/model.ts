@@ -139,6 +139,7 @@ export const NUMBERS: ReadonlySet<string> = new Set([
   'remote-port',
   'route-table',
   'routes',
+  'served-routes',
   'session-id',
   'softwire-num-max',
   'softwire-num-threshold',

@@ -11,8 +11,15 @@ import type { Reply } from './reply.ts';
 
 const SLICE_MS = 10;
 
+/** A connection as far as it is needed here. */
+export interface Connection {
+  readonly destroyed: boolean;
+  once(event: 'close', listener: () => void): unknown;
+}
+
 /** The part of fastify's reply that is needed, whatever the HTTP version. */
 export interface Sender {
+  readonly request: { readonly raw: { readonly httpVersionMajor: number; readonly socket: Connection } };
   code(status: number): unknown;
   headers(headers: Readonly<Record<string, string>>): unknown;
   send(payload?: unknown): unknown;
@@ -47,7 +54,7 @@ function sendPieces(sender: Sender, reply: Reply, body: Iterable<Piece>, unreadM
   const begun: string[] = [];
   const go = (isWhole: boolean) => {
     begin(sender, reply);
-    if (!isWhole) return sender.send(streamOf(begun, pieces, once, unreadMs));
+    if (!isWhole) return sender.send(endWithConnection(sender, streamOf(begun, pieces, once, unreadMs)));
     once();
     return sendText(sender, begun.join(''));
   };
@@ -110,6 +117,28 @@ function streamOf(
     close();
   });
   return stream;
+}
+
+/** Bodies that are sent or wait for their turn, by connection. */
+const unsent = new WeakMap<Connection, Set<Readable>>();
+
+/** Ends a body with its connection: Node closes none of HTTP/1.1 whose turn in a pipeline has not come. */
+function endWithConnection({ request }: Sender, stream: Readable): Readable {
+  const { httpVersionMajor, socket } = request.raw;
+  if (httpVersionMajor !== 1) return stream;
+  if (socket.destroyed) return stream.destroy();
+  const bodies = unsent.get(socket) ?? bodiesOf(socket);
+  bodies.add(stream);
+  return stream.once('close', () => bodies.delete(stream));
+}
+
+function bodiesOf(connection: Connection): Set<Readable> {
+  const bodies = new Set<Readable>();
+  unsent.set(connection, bodies);
+  connection.once('close', () => {
+    for (const body of bodies) body.destroy();
+  });
+  return bodies;
 }
 
 /** The same text in pieces of at least LIMITS.chunkCharacters, the last one apart; what is to be waited for in between. */

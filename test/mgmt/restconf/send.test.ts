@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
@@ -11,13 +11,24 @@ const test = suite('restconf send');
 const UNREAD_MS = 400;
 const PIECE = 'x'.repeat(LIMITS.chunkCharacters);
 
+class OpenConnection extends EventEmitter {
+  destroyed = false;
+
+  end(): void {
+    this.destroyed = true;
+    this.emit('close');
+  }
+}
+
 /** An answer of so many pieces, as it is handed to the connection. */
 async function answerOf(
   pieces: number,
   work: () => void = () => undefined,
+  socket = new OpenConnection(),
 ): Promise<{ readonly body: Readable; readonly closed: () => number }> {
   let [sent, closed]: [unknown, number] = [undefined, 0];
   const sender = {
+    request: { raw: { httpVersionMajor: 1, socket } },
     code: () => undefined,
     headers: () => undefined,
     send: (payload: unknown) => {
@@ -83,6 +94,26 @@ test('a client that stops is cut off, and the reading ends', async () => {
   body.read();
   await sleep(3 * UNREAD_MS);
   assert.match(String(fault), /left its answer unread for 400 ms/);
+  assert.is(closed(), 1);
+});
+
+test('what waits for its turn in a pipeline ends with the connection', async () => {
+  const socket = new OpenConnection();
+  const answers = [];
+  for (let i = 0; i < 3; i++) answers.push(await answerOf(40, undefined, socket));
+  assert.is(socket.listenerCount('close'), 1);
+  const ended = answers.map(({ body }) => once(body, 'close'));
+  socket.end();
+  await Promise.all(ended);
+  for (const { closed } of answers) assert.is(closed(), 1);
+});
+
+test('an answer to who has gone is begun no more', async () => {
+  const socket = new OpenConnection();
+  socket.end();
+  const { body, closed } = await answerOf(40, undefined, socket);
+  assert.is(body.destroyed, true);
+  if (closed() === 0) await once(body, 'close');
   assert.is(closed(), 1);
 });
 
