@@ -88,8 +88,9 @@ const COPY_WITH_STARTUP = /<source><startup\/>|<target><startup\/><\/target><sou
 
 /**
  * Whether a request may be made. Before a copy between startup, which the guest may have deleted or overwritten, and another datastore
- * running is saved there: else the copy would take away what is hidden, or bring it, and RFC 8341 §3.2.6 wants that refused where there
- * is something. It cannot be while the guest has a lock.
+ * running is saved there: else a copy from it would take away what is hidden, and RFC 8341 §3.2.6 wants that refused where there is
+ * something; and one of the candidate into it would create what is hidden, which is refused too, and tells that it is there: a known
+ * fault (N105 in RFC-COMPLIANCE.md), not a rule. It cannot be while the guest has a lock.
  */
 async function isFit(asked: Asked): Promise<boolean> {
   if (asked.face !== 'netconf' || !COPY_WITH_STARTUP.test(asked.operation)) return true;
