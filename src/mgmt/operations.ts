@@ -242,7 +242,7 @@ export class Operations {
 
   async deleteConfig(caller: Caller, target: DatastoreName): Promise<void> {
     if (target === 'startup') {
-      await this.#datastores.deleteStartup(caller);
+      await this.#datastores.deleteStartup(caller, this.#authorize(caller));
       return this.#onStartupChanged(caller);
     }
     throw new ManagementError('operation-not-supported', {

@@ -19,7 +19,7 @@ import { createStore } from './creation.ts';
 import type { DataNode } from './data.ts';
 import type { DatastoreOptions } from './datastore-options.ts';
 import type { Draft } from './draft.ts';
-import { aftrNames, authorizeDifference, copyDraft, editDraft, emptyDraft, rowChanges } from './draft.ts';
+import { authorizeDifference, copyDraft, deleteSoftwire, editDraft, emptyDraft, rowChanges } from './draft.ts';
 import type { Environment, StoreSize } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
@@ -50,6 +50,7 @@ import { RowChanges } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import type { HeldFile } from './running-store.ts';
 import { RunningStore } from './running-store.ts';
+import { askReplacement, ofHidden } from './secrecy.ts';
 import type { Snapshot } from './snapshot.ts';
 import { startupDraft } from './startup.ts';
 import type { View } from './view.ts';
@@ -289,6 +290,7 @@ export class Datastores {
       if (target === 'running') this.#isByCandidate(caller);
       this.#locks.requireFree(caller, target);
       const setCandidate = this.#candidate.begin();
+      if (authorize && typeof source !== 'string') askReplacement(this.#store.tree, source, authorize);
       const draft = await this.#sourceDraft(source, base);
       if (reshape) {
         reshape(draft.tree);
@@ -313,8 +315,17 @@ export class Datastores {
     });
   }
 
-  /** Asks about what a copy changes in its target (RFC 8341 §3.2.7), which may differ from running. */
+  /**
+   * Asks about what a copy changes in its target (RFC 8341 §3.2.6), which may differ from running. Of what the user may not read startup
+   * may become what running has, since he could save running as well: that asks for no right to data, and tells nothing.
+   */
   async #authorizeCopy(draft: Draft, target: DatastoreName, base: Snapshot, authorize: Authorize): Promise<void> {
+    if (target !== 'startup' || !authorize.secrecy) return this.#authorizeChange(draft, target, base, authorize);
+    await this.#authorizeChange(draft, 'startup', base, ofHidden(authorize, false));
+    await this.#authorizeChange(draft, 'running', base, ofHidden(authorize, true));
+  }
+
+  async #authorizeChange(draft: Draft, target: DatastoreName, base: Snapshot, authorize: Authorize): Promise<void> {
     const before = await this.#sourceDraft(target, base);
     const rows = new OverlaidRows(base, before.overlay);
     const overlay = overlayBetween(base, before.overlay, draft.overlay);
@@ -322,14 +333,16 @@ export class Datastores {
     authorizeDifference({ ...draft, treeTouched: true }, before.tree, changes, authorize);
   }
 
-  /** delete-config of startup: at the next boot the device begins without softwires, its users stay. */
-  deleteStartup(caller: Caller): Promise<void> {
+  /**
+   * delete-config of startup: at the next boot the device begins without softwires, its users stay.
+   * @throws ManagementError access-denied where softwires may be hidden that the user may not delete
+   */
+  deleteStartup(caller: Caller, authorize?: Authorize): Promise<void> {
     return this.#change(async (base) => {
       this.#requireStartup();
       this.#locks.requireFree(caller, 'startup');
       const draft = this.#draft(undefined);
-      for (const instance of aftrNames(draft.tree)) draft.overlay.clear(instance);
-      draft.tree.remove(draft.tree.child('softwire', 'gi-4over6')?.id ?? '');
+      deleteSoftwire(draft, authorize);
       await this.#store.write({ startup: { tree: treeToJson(draft.tree), rows: await rowChanges(draft, base) } });
     });
   }

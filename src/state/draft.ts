@@ -8,7 +8,7 @@ import type { Authorize, RowChange } from './request.ts';
 import { RowChanges, Slice } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, NoRows } from './rows.ts';
-import { requireRight } from './secrecy.ts';
+import { requireNothingHidden, requireRight } from './secrecy.ts';
 
 export interface Draft {
   tree: DataNode;
@@ -42,6 +42,18 @@ export function clearLostTables(overlay: RowOverlay, running: DataNode, tree: Da
 export function aftrNames(tree: DataNode): string[] {
   const aftrs = tree.child('softwire', 'gi-4over6')?.entries('aftr') ?? [];
   return aftrs.map((aftr) => aftr.leaf('name') ?? '');
+}
+
+/**
+ * Deletes all softwires with their rows from a draft that is running.
+ * @throws ManagementError access-denied where something may be hidden in them that the user may not delete
+ */
+export function deleteSoftwire({ tree, overlay }: Draft, authorize: Authorize | undefined): void {
+  const schema = tree.schema.child('softwire', 'gi-4over6');
+  // Asked of any softwires, not of those that are there: or the answer would tell of them.
+  if (schema) requireNothingHidden(new DataNode(tree.schema).add(new DataNode(schema)), authorize);
+  for (const instance of aftrNames(tree)) overlay.clear(instance);
+  tree.remove(tree.child('softwire', 'gi-4over6')?.id ?? '');
 }
 
 /** Applies an edit, or several in turn, to the draft, which is half changed when it throws. */
@@ -101,7 +113,7 @@ export function authorizeDifference(
   }
 }
 
-/** One row: the entry when it comes or goes, else each leaf that differs. */
+/** One row: the entry with all it has when it comes or goes, else each leaf that differs. */
 function authorizeRow(table: DataNode, { before, after }: RowChange, authorize: Authorize): void {
   const schema = table.schema.children.find((child) => child.rows);
   const [old, fresh] = [before, after].map((binding) => {
@@ -115,8 +127,14 @@ function authorizeRow(table: DataNode, { before, after }: RowChange, authorize: 
       if (twin?.value !== leaf.value) requireRight(leaf, twin ? 'update' : 'create', authorize, false);
     }
     for (const [id, leaf] of old.childMap) if (!fresh.get(id)) requireRight(leaf, 'delete', authorize, false);
-  } else if (fresh) requireRight(fresh, 'create', authorize, false);
-  else if (old) requireRight(old, 'delete', authorize, false);
+  } else if (fresh) requireWhole(fresh, 'create', authorize);
+  else if (old) requireWhole(old, 'delete', authorize);
+}
+
+function requireWhole(entry: DataNode, operation: 'create' | 'delete', authorize: Authorize): void {
+  requireRight(entry, operation, authorize, false);
+  for (const leaf of entry.childMap.values())
+    if (leaf.schema.config && !leaf.schema.isKey) requireRight(leaf, operation, authorize, false);
 }
 
 /** All containers of tables in a tree. */

@@ -15,7 +15,7 @@ import type { RowPack } from './row-pack.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
-import { askBlindly, requireNothingHidden, requireRight } from './secrecy.ts';
+import { askBlindly, askReplacement, requireNothingHidden, requireRight } from './secrecy.ts';
 
 export interface EditTarget {
   /** The tree, which is changed in place. */
@@ -83,8 +83,8 @@ export function makeEdit(
   authorize?: Authorize,
 ): boolean {
   if (authorize) {
-    if (defaultOperation === 'replace') requireNothingHidden(target.tree, authorize);
-    askBlindly(edit, defaultOperation, authorize);
+    if (defaultOperation === 'replace') askReplacement(target.tree, edit, authorize);
+    else askBlindly(edit, defaultOperation, authorize);
   }
   return editTree(target, edit, defaultOperation, authorize, true);
 }

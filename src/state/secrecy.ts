@@ -43,6 +43,20 @@ function needed(operation: Operation, isLast: boolean): readonly Write[] {
   return isLast ? (operation === 'merge' ? ['update', 'create'] : ANY) : [];
 }
 
+/** An authorization that is asked about nodes that the user may read, or about those that he may not read, and permits the others. */
+export function ofHidden(authorize: Authorize, isHidden: boolean): Authorize {
+  const { secrecy } = authorize;
+  const asked = (node: DataNode, write: Write) =>
+    (shown(node, authorize) !== node) !== isHidden || authorize(node, write);
+  return Object.assign(asked, { secrecy });
+}
+
+/** As `askBlindly` for a whole configuration in the place of a tree, a root too. @throws ManagementError access-denied */
+export function askReplacement(tree: DataNode, edit: DataNode, authorize: Authorize): void {
+  requireNothingHidden(tree, authorize);
+  askBlindly(edit, 'replace', authorize);
+}
+
 /** Asks for the rights to all hidden nodes of an edit, a root. @throws ManagementError access-denied */
 export function askBlindly(edit: DataNode, operation: Operation, authorize: Authorize): void {
   const { secrecy } = authorize;

@@ -13,7 +13,7 @@ import { outcome } from '../helpers/netconf-client.ts';
 import { edit } from '../helpers/netconf-requests.ts';
 import { probingRequest } from '../helpers/probing-requests.ts';
 import { random, seed } from '../helpers/random.ts';
-import type { Asked, RuleText, World } from '../helpers/two-worlds.ts';
+import type { RuleText, World } from '../helpers/two-worlds.ts';
 import {
   answer,
   BY_THE_CLOCK,
@@ -83,21 +83,6 @@ async function notifications(subscriber: RawClient): Promise<string[]> {
   }
 }
 
-/** From startup, and into it from the candidate. */
-const COPY_WITH_STARTUP = /<source><startup\/>|<target><startup\/><\/target><source><candidate\/>/;
-
-/**
- * Whether a request may be made. Before a copy between startup, which the guest may have deleted or overwritten, and another datastore
- * running is saved there: else a copy from it would take away what is hidden, and RFC 8341 §3.2.6 wants that refused where there is
- * something; and one of the candidate into it would create what is hidden, which is refused too, and tells that it is there: a known
- * fault (N105 in RFC-COMPLIANCE.md), not a rule. It cannot be while the guest has a lock.
- */
-async function isFit(asked: Asked): Promise<boolean> {
-  if (asked.face !== 'netconf' || !COPY_WITH_STARTUP.test(asked.operation)) return true;
-  const replies = await inBoth(({ root }) => root.rpc(SAVE));
-  return replies.every((reply) => outcome(reply) === 'ok');
-}
-
 async function round(roundSeed: number): Promise<string> {
   const next = random(roundSeed);
   const places = somePlaces(next);
@@ -116,7 +101,6 @@ async function round(roundSeed: number): Promise<string> {
     for (const client of subscribers) assert.is(outcome(await client.rpc(SUBSCRIBE)), 'ok');
     for (let sent = 0; sent < REQUESTS; sent++) {
       const asked = probingRequest(next, oldest, newest);
-      if (!(await isFit(asked))) continue;
       const answers = await inBoth((world, index) => answer(world, guests[index] as RawClient, asked));
       sameAnswers(roundSeed, asked, answers);
       if (/<ok\/>|<data|^20\d/.test(answers[0] ?? '')) isGood++;

@@ -8,7 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { RawClient } from '../../helpers/netconf-client.ts';
 import { outcome } from '../../helpers/netconf-client.ts';
-import { binding, copy, edit, GI, getConfig, lock, table } from '../../helpers/netconf-requests.ts';
+import { binding, copy, edit, GI, getConfig, lock, NC_PREFIX, nacm, table } from '../../helpers/netconf-requests.ts';
 import { editData } from '../../helpers/nmda-requests.ts';
 import type { Asked, RuleText } from '../../helpers/two-worlds.ts';
 import { answer, begin, closeWorld, done, guestOf, newestVersion, openWorld, SAVE } from '../../helpers/two-worlds.ts';
@@ -16,6 +16,7 @@ import { answer, begin, closeWorld, done, guestOf, newestVersion, openWorld, SAV
 const test = suite('ways to change running');
 
 const BINDINGS = '/gi:softwire/gi:aftr/gi:binding-table/gi:binding';
+const PASSWORDS = '/sys:system/sys:authentication/sys:user/sys:password';
 const RULES: readonly RuleText[] = [
   ['create', 'permit', BINDINGS],
   ['exec', 'permit'],
@@ -25,11 +26,15 @@ const PREFIX = '192.0.2.9/32';
 const MORE = table(binding(PREFIX, '2001:db8:a::9'));
 const HOPS = `<softwire ${GI}><aftr><name>a</name><hop-limit>9</hop-limit></aftr></softwire>`;
 
+const DELETE_STARTUP = '<delete-config><target><startup/></target></delete-config>';
+
 const world = await openWorld();
+// Else the user could not replace a whole configuration.
+await done(world, edit(nacm(`<rule-list ${NC_PREFIX} nc:operation="remove"><name>secrets</name></rule-list>`)));
 
 /** Runs a body with a fresh configuration and the user's session. */
-async function withGuest(body: (guest: RawClient) => Promise<void>): Promise<void> {
-  await begin(world, RULES, []);
+async function withGuest(body: (guest: RawClient) => Promise<void>, rules = RULES): Promise<void> {
+  await begin(world, rules, []);
   const guest = await guestOf(world);
   try {
     await body(guest);
@@ -152,6 +157,77 @@ test('N107: roll-back of the candidate asks as well, and discard-changes and sav
     assert.is(outcome(await guest.rpc(copy('<candidate/>', 'startup'))), 'ok', 'no difference');
     await inCandidate(HOPS.replace('>9<', '>8<'));
     assert.is(outcome(await guest.rpc(copy('<candidate/>', 'startup'))), 'access-denied');
+  }));
+
+test('N107: a whole configuration that leaves what is hidden as it is is refused as one that changes it, or copies would find it by guessing', () =>
+  withGuest(
+    async (guest) => {
+      const config = await whole(MORE);
+      const wrong = config.replace(/(<password>)[^<]+/, '$1$0$guess');
+      assert.not.equal(wrong, config);
+      const replies = [];
+      for (const source of [config, wrong]) {
+        for (const target of ['running', 'candidate', 'startup']) {
+          const reply = await guest.rpc(copy(`<config>${source}</config>`, target));
+          assert.is(outcome(reply), 'access-denied');
+          replies.push(reply.replace(/message-id="\d+"/, ''));
+        }
+      }
+      assert.is(new Set(replies).size, 1, replies.join('\n'));
+    },
+    [['*', 'deny', PASSWORDS], ...RULES],
+  ));
+
+test('N107: into startup a user copies the candidate with what he may not read, as long as that is as in running', () =>
+  withGuest(
+    async (guest) => {
+      const described = table(
+        `<binding><ipv4-prefix>192.0.2.1/32</ipv4-prefix><description>secret</description></binding>`,
+      );
+      await done(world, edit(described), DELETE_STARTUP);
+      assert.is(outcome(await guest.rpc(copy('<candidate/>', 'startup'))), 'ok');
+      assert.match(await world.root.rpc(getConfig('', 'startup')), 'secret');
+      await inCandidate(described.replace('secret', 'other'));
+      assert.is(outcome(await guest.rpc(copy('<candidate/>', 'startup'))), 'access-denied');
+      assert.match(await world.root.rpc(getConfig('', 'startup')), 'secret');
+    },
+    [
+      ['*', 'deny', `${BINDINGS}/gi:description`],
+      ['*', 'permit', '/gi:softwire'],
+      ['read exec', 'permit'],
+    ],
+  ));
+
+test('N107: who may create bindings, but no descriptions, commits none with one', () =>
+  withGuest(
+    async (guest) => {
+      await inCandidate(MORE.replace('</binding>', '<description>x</description></binding>'));
+      for (const operation of ['<commit/>', copy('<candidate/>', 'running')])
+        assert.is(outcome(await guest.rpc(operation)), 'access-denied');
+      assert.is(await isChanged(), false);
+    },
+    [['create', 'deny', `${BINDINGS}/gi:description`], ...RULES],
+  ));
+
+for (const [what, content] of [
+  ['there is', table('<binding><ipv4-prefix>192.0.2.1/32</ipv4-prefix><description>secret</description></binding>')],
+  ['could be', ''],
+] as const) {
+  test(`N107: delete-config of startup is refused where ${what} something in the softwires that may be neither read nor deleted`, () =>
+    withGuest(
+      async (guest) => {
+        if (content) await done(world, edit(content), SAVE);
+        assert.is(outcome(await guest.rpc(DELETE_STARTUP)), 'access-denied');
+        assert.match(await world.root.rpc(getConfig('', 'startup')), '192.0.2.1/32');
+      },
+      [['read', 'deny', `${BINDINGS}/gi:description`], ...RULES],
+    ));
+}
+
+test('N107: delete-config of startup by who reads it takes the right to execute it alone', () =>
+  withGuest(async (guest) => {
+    assert.is(outcome(await guest.rpc(DELETE_STARTUP)), 'ok');
+    assert.not.match(await world.root.rpc(getConfig('', 'startup')), '192.0.2.1/32');
   }));
 
 test('N107: a commit that is not confirmed is taken back when its session ends, whatever right that would need', () =>
