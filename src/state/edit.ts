@@ -5,6 +5,7 @@
 
 import { parseIpv4Prefix } from '../address.ts';
 import type { Binding } from './binding.generated.ts';
+import { hasContent, instanceOf } from './content.ts';
 import type { Operation } from './data.ts';
 import { DataNode, entryId } from './data.ts';
 import { ManagementError } from './errors.ts';
@@ -143,10 +144,11 @@ class Editor {
     const isOpen = edit.schema.kind === 'container' && !edit.schema.presence;
     if (isOpen && edit.operation && EMPTYING.has(operation)) this.#requireNothingHidden(existing ?? edit);
     // Asked only where it counts: for the container of a table, rows are counted.
-    const exists = () => existing !== undefined && this.#hasContent(existing);
-    if (operation === 'create' && exists())
+    const { rows } = this.#target;
+    const secrecy = this.#isNamed ? this.#authorize?.secrecy : undefined;
+    if (operation === 'create' && existing && hasContent(existing, rows, secrecy))
       throw fault('data-exists', parent, edit, 'exists already and was to be created');
-    if (operation === 'delete' && !exists())
+    if (operation === 'delete' && !(existing && hasContent(existing, rows)))
       throw fault('data-missing', parent, edit, 'does not exist and was to be deleted');
     if (operation === 'none') this.#walk(parent, edit, existing);
     else if (operation === 'move') this.#move(parent, edit, existing);
@@ -186,7 +188,8 @@ class Editor {
       const node = existing ?? place(parent, new DataNode(schema), edit);
       if (!existing) {
         this.touched = true;
-        this.#require(node, 'create');
+        // Whether a container without presence is there may depend on what is hidden in it: only what comes into it is asked about.
+        if (schema.kind !== 'container' || schema.presence) this.#require(node, 'create');
       }
       if (operation === 'replace') {
         if (existing) this.#requireNothingHidden(node);
@@ -363,13 +366,6 @@ class Editor {
     }
     for (const child of node.childMap.values()) if (!child.schema.isLeaf) this.#clearRows(child);
   }
-
-  /** A container without presence exists when it holds something; anything else when it is there. */
-  #hasContent(node: DataNode): boolean {
-    if (node.schema.kind !== 'container' || node.schema.presence) return true;
-    if (node.schema.children.some((child) => child.rows) && this.#target.rows.count(instanceOf(node)) > 0) return true;
-    return [...node.childMap.values()].some((child) => this.#hasContent(child));
-  }
 }
 
 /**
@@ -436,14 +432,6 @@ function place(parent: DataNode, node: DataNode, edit?: DataNode): DataNode {
 function fault(tag: 'data-exists' | 'data-missing', parent: DataNode, edit: DataNode, what: string): ManagementError {
   const path = `${parent.path}/${edit.schema.qualifiedName}${edit.predicates()}`;
   return new ManagementError(tag, { path, message: `${path} ${what}` });
-}
-
-/** The AFTR whose table a node is or belongs to. */
-export function instanceOf(node: DataNode): string {
-  for (let at: DataNode | undefined = node; at; at = at.parent) {
-    if (at.schema.kind === 'list') return at.keyValues()[0] ?? '';
-  }
-  return '';
 }
 
 /** Removes containers without presence that hold nothing. */

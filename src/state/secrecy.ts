@@ -25,6 +25,8 @@ export interface Secrecy {
   holds(node: DataNode, write: Write): boolean;
   /** Whether all that may ever be below `above` of this schema may be read, whatever is below that included. */
   readsEvery(schema: SchemaNode, above: DataNode): boolean;
+  /** Whether nothing of this schema that may ever be below `above` may be read. */
+  readsNone(schema: SchemaNode, above: DataNode): boolean;
   /** Whether something may be below the node that the user may neither read nor delete. */
   mayHide(node: DataNode): boolean;
   /** Counts a denial that no single right is the reason for. */

@@ -2,11 +2,12 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Binding } from '../../src/state/binding.generated.ts';
 import { authorizeDifference, emptyDraft } from '../../src/state/draft.ts';
-import { applyEdit } from '../../src/state/edit.ts';
+import { applyEdit, keepRowParents } from '../../src/state/edit.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { treeFromJson } from '../../src/state/json.ts';
-import { RowOverlay } from '../../src/state/overlay.ts';
+import { OverlaidRows, RowOverlay } from '../../src/state/overlay.ts';
 import type { Authorize } from '../../src/state/request.ts';
 import { NoRows } from '../../src/state/rows.ts';
 import type { GuestRule } from '../helpers/guest-rights.ts';
@@ -25,6 +26,11 @@ const HIDDEN = { name: 'h', 'hop-limit': 7, 'ipv4-interface': ['left'] };
 const ENTRY = [deny(`${SOFTWIRE}/gateway[name='h']`), PERMIT];
 const LEAF = [deny(`${SOFTWIRE}/gateway/hop-limit`), PERMIT];
 
+const MEMORY: readonly GuestRule[] = [
+  { path: `${SOFTWIRE}/gateway/reassembly/maximum-packets`, operations: 'create', action: 'permit' },
+  { operations: 'read', action: 'permit' },
+];
+
 function authorizeFor(rules: readonly GuestRule[]): { readonly authorize: Authorize; readonly asked: string[] } {
   const rights = guestRights(...rules);
   const asked: string[] = [];
@@ -38,6 +44,7 @@ function authorizeFor(rules: readonly GuestRule[]): { readonly authorize: Author
     isHidden: rights.isHidden.bind(rights),
     holds: rights.holds.bind(rights),
     readsEvery: rights.readsEvery.bind(rights),
+    readsNone: rights.readsNone.bind(rights),
     mayHide: rights.mayHide.bind(rights),
     countDenial,
   };
@@ -50,9 +57,12 @@ function outcomeOf(
   edit: Json,
   rules: readonly GuestRule[],
   operation: 'merge' | 'replace' | 'none',
+  overlay = new RowOverlay(),
 ): string {
   const { authorize, asked } = authorizeFor(rules);
-  const target = { tree: treeFromJson(schema, base), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
+  const root = treeFromJson(schema, base);
+  keepRowParents(root);
+  const target = { tree: root, rows: new OverlaidRows(new NoRows(), overlay), overlay, merges: [] };
   try {
     applyEdit(target, tree(edit), operation, authorize);
   } catch (error) {
@@ -152,6 +162,22 @@ const cases: readonly (readonly [
         `access-denied ${G}/reassembly: no right to delete all that may be below ${G}/reassembly (1)`,
       ] as const,
   ),
+  [
+    'create of a container that is there for what is hidden in it',
+    'merge',
+    [deny(`${SOFTWIRE}/gateway/reassembly/timeout`), PERMIT],
+    gateways({ name: 'g', reassembly: { '@operation': 'create' } }),
+    [gateways({ name: 'g', reassembly: { timeout: 9 } }), NO_LEAF],
+    'ok',
+  ],
+  [
+    'a leaf in such a container by who may create no more',
+    'merge',
+    [deny(`${SOFTWIRE}/gateway/reassembly/timeout`), ...MEMORY],
+    gateways({ name: 'g', reassembly: { 'maximum-packets': 70_000 } }),
+    [gateways({ name: 'g', reassembly: { timeout: 9 } }), NO_LEAF],
+    'ok',
+  ],
   ['what is beside it is edited', 'merge', ENTRY, gateways({ name: 'g', 'hop-limit': 3 }), [WITH, WITHOUT], 'ok'],
   ['and deleted', 'merge', ENTRY, gateways({ name: 'g', '@operation': 'delete' }), [WITH, WITHOUT], 'ok'],
   [
@@ -171,6 +197,33 @@ for (const [what, operation, rules, edit, worlds, expected] of cases) {
     ),
   );
 }
+
+test('create of a table: it exists where a row may be read', () => {
+  const row = (last: number): Binding => ({
+    address: 0xc0000200 + last,
+    length: 32,
+    gatewayIpv6Address: new Uint8Array(16).fill(1),
+    aftrIpv6Address: undefined,
+    description: undefined,
+    origin: 'static',
+  });
+  const list = `${SOFTWIRE}/aftr/binding-table/binding`;
+  const hidden = [deny(`${list}[ipv4-prefix='192.0.2.2/32']`), PERMIT];
+  const edit = { 'gi-4over6:softwire': { aftr: [{ name: 'a', 'binding-table': { '@operation': 'create' } }] } };
+  const base = { 'gi-4over6:softwire': { aftr: [{ name: 'a' }] } };
+  const outcomes = [[], [2], [2, 3]].map((lasts) =>
+    [hidden, [deny(list), PERMIT], [PERMIT]].map((rules) => {
+      const overlay = new RowOverlay();
+      for (const last of lasts) overlay.put('a', row(last));
+      return outcomeOf(base, edit, rules, 'merge', overlay).split(' ')[0];
+    }),
+  );
+  assert.equal(outcomes, [
+    ['ok', 'ok', 'ok'],
+    ['ok', 'ok', 'data-exists'],
+    ['data-exists', 'ok', 'data-exists'],
+  ]);
+});
 
 test('a place beside a hidden entry is a place beside none', () => {
   const lists = (...names: readonly string[]): Json => ({
