@@ -176,11 +176,14 @@ test('what is refused and came in fragments is counted with all of them (D132)',
   assert.equal(gateway(engine, G2)?.counters?.violations, { packets: pieces.length, octets });
 });
 
-test('junk that is dropped without the slow path is counted as well', async () => {
-  const engine = await engineWith();
-  for (let i = 0; i < 20; i++) engine.run(new Array<string>(60).fill(up(G2, X)), 0);
-  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 1_200, octets: 1_200 * U });
-});
+for (const workers of [1, 2]) {
+  test(`junk that is dropped without the slow path is counted as well, by one worker of ${workers}`, async () => {
+    const engine = new EngineUnderTest('aftr', 10_000, 64, workers);
+    await engine.configure([counting], BINDINGS);
+    for (let i = 0; i < 20; i++) engine.run(new Array<string>(60).fill(up(G2, X)), 0);
+    assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 1_200, octets: 1_200 * U });
+  });
+}
 
 test('of a flood from gateways of which some share a chain, each packet is counted for its gateway', async () => {
   // Of so many some 16 pairs share one of 2^20 chains.
