@@ -116,8 +116,9 @@ export class Batch {
     this.unfinished?.complete(k);
   }
 
-  /** Forgets the outputs of the batch before, and what ended late in it. */
+  /** Forgets the outputs of the batch before, what ended late in it, and whose packets it had refused. */
   clearOutputs(): void {
+    this.entries[layout.HAS_VIOLATORS >> 2] = 0;
     this.outputs = 0;
     this.late = 0;
     this.#scratchAt = this.#scratchFrom;

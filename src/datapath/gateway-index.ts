@@ -40,7 +40,7 @@ export class GatewayIndex {
 
   /** Over the memory of another thread, or over new memory; `rows` are those of the table, `seed` is random. */
   constructor(from: Int32Array | Allocate, rows: Int32Array, seed: number) {
-    this.memory = typeof from === 'function' ? from(4 << HEAD_BITS) : from;
+    this.memory = typeof from === 'function' ? from(4 << HEAD_BITS, true) : from;
     this.#heads = this.memory;
     this.#rows = rows;
     this.#seed = seed | 0;

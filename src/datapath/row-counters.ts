@@ -66,7 +66,7 @@ export function allocateRowCounters(rows: number, workers: number, allocate: All
     counting: allocate((1 + MAX_INSTANCES) * 4),
     low: allocate((rows + 1) * TRAFFIC_WORDS * 4, true),
     high: allocate((rows + 1) * TRAFFIC_WORDS * 4),
-    refused: allocate((rows + 1) * REFUSED_WORDS * 4),
+    refused: allocate((rows + 1) * REFUSED_WORDS * 4, true),
     baseMs: performance.timeOrigin + performance.now(),
     workers,
   };

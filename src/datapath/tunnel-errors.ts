@@ -18,7 +18,8 @@
 
 import type { Batch } from './batch.ts';
 import type { Role } from './engine.ts';
-import { FLAG_ENCAPSULATION_LIMIT, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK, SOFTWIRE_SHIFT } from './layout.ts';
+import { FLAG_ENCAPSULATION_LIMIT, ROW_SHIFT, SOFTWIRE_SHIFT } from './layout.ts';
+import { Lookups } from './lookups.ts';
 import type { PathMtus } from './path-mtus.ts';
 import { isShared, portSetRow } from './port-sets.ts';
 import type { Ports } from './ports.ts';
@@ -74,6 +75,7 @@ export class TunnelErrors {
   readonly #isGateway: boolean;
   readonly #table: TableReader;
   readonly #softwires: Softwires;
+  readonly #lookups: Lookups;
   readonly #replies: Replies;
   readonly #pathMtus: PathMtus;
   readonly #refusals: SourceRefusals;
@@ -91,6 +93,7 @@ export class TunnelErrors {
     this.#isGateway = role === 'gateway';
     this.#table = table;
     this.#softwires = softwires;
+    this.#lookups = new Lookups(role, table, softwires);
     this.#replies = replies;
     this.#pathMtus = pathMtus;
     this.#refusals = refusals;
@@ -121,7 +124,7 @@ export class TunnelErrors {
 
   /** Whether the quoted packet is one that goes out by its row. */
   #isOurs(buf: Uint8Array, { packet, inner, row, softwire, error, outer }: Quote): boolean {
-    if (row === 0 || this.#softwireOf(row) !== softwire || !hasLengthOfInner(buf, packet, inner)) return false;
+    if (row === 0 || this.#lookups.softwireOf(row) !== softwire || !hasLengthOfInner(buf, packet, inner)) return false;
     const local = (softwire << SOFTWIRE_SHIFT) * 4 + ipv6.IPV6_SOURCE;
     if (!ipv6.sameAddress(buf, packet + ipv6.IPV6_SOURCE, this.#softwires.octets, local)) return false;
     const remote = (row << ROW_SHIFT) * 4;
@@ -171,7 +174,7 @@ export class TunnelErrors {
     if (this.#softwires.byIpv4Address(source) !== 0) return DROP_ICMP_NOT_RELAYED;
     const available = Math.min(ipv4.totalLength(buf, inner), end - inner);
     const row = this.#isGateway ? NO_ROW : this.#rowOf(buf, quote, true);
-    const through = row === NO_ROW ? softwire : this.#softwireOf(row);
+    const through = row === NO_ROW ? softwire : this.#lookups.softwireOf(row);
     const sent = this.#replies.sendErrorFrom(batch, k, inner, available, code, mtu, softwire, through, row);
     if (!sent) return DROP_ICMP_NOT_RELAYED;
     // It is no traffic of a binding, and what was looked up at its octets means nothing.
@@ -181,22 +184,20 @@ export class TunnelErrors {
 
   /**
    * Row of one end of the quoted packet, that of the port set where the address is shared; 0 also while its softwire is
-   * being taken out of use.
+   * being taken out of use, and no other gateway serves it.
    */
   #rowOf(buf: Uint8Array, { inner, end }: Quote, bySource: boolean): number {
-    const found = this.#table.lookup(bySource ? ipv4.source(buf, inner) : ipv4.destination(buf, inner));
-    const row = found !== 0 && isShared(this.#table, found) ? this.#portSetOf(buf, inner, end, bySource, found) : found;
-    return row !== 0 && this.#softwires.isEnabled(this.#softwireOf(row)) ? row : 0;
+    const address = bySource ? ipv4.source(buf, inner) : ipv4.destination(buf, inner);
+    const found = this.#table.lookup(address);
+    if (found === 0 || !isShared(this.#table, found)) return this.#lookups.rowOf(address);
+    const row = this.#portSetOf(buf, inner, end, bySource, found);
+    return row !== 0 && this.#softwires.isEnabled(this.#lookups.softwireOf(row)) ? row : 0;
   }
 
   #portSetOf(buf: Uint8Array, inner: number, end: number, bySource: boolean, shared: number): number {
     const ports = this.#ports;
     if (findPortsOfQuote(buf, inner, end - inner, ports) !== PORTS_FOUND) return 0;
     return portSetRow(this.#table, shared, bySource ? ports.source : ports.destination);
-  }
-
-  #softwireOf(row: number): number {
-    return (this.#table.rows[(row << ROW_SHIFT) + ROW_SOFTWIRE] ?? 0) & SOFTWIRE_MASK;
   }
 }
 

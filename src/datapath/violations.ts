@@ -4,11 +4,13 @@
  */
 
 import type { Batch } from './batch.ts';
+import { HAS_VIOLATORS } from './batch-layout.ts';
 import { GatewayIndex } from './gateway-index.ts';
 import { RowCounters } from './row-counters.ts';
 import type { RowStatisticsMemory } from './row-statistics.ts';
 
 const OUTER_SOURCE_WORD = 2;
+const HAS_VIOLATORS_WORD = HAS_VIOLATORS >> 2;
 
 export class Violations {
   readonly #counters: RowCounters | undefined;
@@ -27,6 +29,7 @@ export class Violations {
     const row = this.#gateways?.find(instance, batch.words, w + OUTER_SOURCE_WORD) ?? 0;
     if (row === 0) return;
     batch.violators[k] = row;
+    batch.entries[HAS_VIOLATORS_WORD] = 1;
     this.#counters.noteRefused(row, source, batch.nowMs);
   }
 }

@@ -8,7 +8,7 @@ import { ROW_OTHER } from '../../src/datapath/layout.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import { EngineUnderTest, GATEWAY, packetCounts } from '../helpers/engine-case.ts';
 import type { Ipv4Fields } from '../helpers/packets.ts';
-import { ipv4, ipv6 } from '../helpers/packets.ts';
+import { icmpv6, ipv4, ipv6 } from '../helpers/packets.ts';
 import { random, seed } from '../helpers/random.ts';
 
 const test = suite('engine-shared-prefixes');
@@ -153,6 +153,21 @@ test('what a gateway is configured to serve leaves through it, whichever other o
   await forwarding.synchronizeServedPrefixes(() => Promise.resolve());
   const up = ipv4({ src: DEVICE, dst: INTERNET });
   assert.equal(engine.run([up]), [into(2, up)]);
+});
+
+test('an error about a packet that left by the second while the first goes out of use is relayed, before the rows follow', async () => {
+  const loud = (i: number) => ({ ...gateway(i, P), 'icmp-policy': {} });
+  const engine = new EngineUnderTest('gateway');
+  await engine.configure([loud(1), loud(2)]);
+  const off = readConfiguration({ 'gi-4over6:softwire': { gateway: [{ ...loud(1), enabled: false }, loud(2)] } });
+  engine.forwarding.setInstances(planInstances('gateway', off));
+  const up = ipv4({ src: DEVICE, dst: INTERNET });
+  assert.equal(engine.run([up]), [into(2, up)]);
+  const [router, local] = ['2001:db8:99::1', '2001:db8:a::2'];
+  const payload = icmpv6(router, local, 3, 0, `00000000${into(2, up)}`);
+  assert.is(engine.run([ipv6({ src: router, dst: local, nextHeader: 58, payload })]).length, 1);
+  const counts = packetCounts(engine.counters().filter(({ name }) => name === 'gw2'));
+  assert.equal(counts, { 'ipv4 forwarded': 1, 'ipv6 forwarded': 1 });
 });
 
 test('while one of two takes over a lot of prefixes and gives them back, no packet of the other is lost', async () => {

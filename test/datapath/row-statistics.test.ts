@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
+import { HAS_VIOLATORS } from '../../src/datapath/batch-layout.ts';
 import type { FastPath } from '../../src/datapath/fast-path.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import type { RowCountersMemory } from '../../src/datapath/row-counters.ts';
@@ -175,10 +176,36 @@ test('what is refused and came in fragments is counted with all of them (D132)',
   assert.equal(gateway(engine, G2)?.counters?.violations, { packets: pieces.length, octets });
 });
 
-test('junk that is dropped without the slow path is counted as well', async () => {
-  const engine = await engineWith();
-  for (let i = 0; i < 20; i++) engine.run(new Array<string>(60).fill(up(G2, X)), 0);
-  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 1_200, octets: 1_200 * U });
+for (const workers of [1, 2]) {
+  test(`junk that is dropped without the slow path is counted as well, by one worker of ${workers}`, async () => {
+    const engine = new EngineUnderTest('aftr', 10_000, 64, workers);
+    await engine.configure([counting], BINDINGS);
+    for (let i = 0; i < 20; i++) engine.run(new Array<string>(60).fill(up(G2, X)), 0);
+    assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 1_200, octets: 1_200 * U });
+  });
+}
+
+test('of a flood from gateways of which some share a chain, each packet is counted for its gateway', async () => {
+  // Of so many some 16 pairs share one of 2^20 chains.
+  const remotes = Array.from({ length: 6_000 }, (_, i) => `2001:db8:c::${(i + 1).toString(16)}`);
+  const addressOf = (i: number) => `198.51.${i >> 8}.${i & 255}`;
+  const bindings = remotes.map((remote, i): BindingText => [`${addressOf(i)}/32`, remote]);
+  const engine = await engineWith(bindings);
+  // Time 0 would say that there is none.
+  const nowMs = performance.now() + 1_000;
+  for (let i = 0; i < 5; i++) engine.run(new Array<string>(60).fill(up(G1, INTERNET)), nowMs);
+  for (let from = 0; from < remotes.length; from += 60) {
+    const packets = remotes.slice(from, from + 60).map((remote, i) => up(remote, addressOf(from + i + 1)));
+    engine.run(packets, nowMs);
+    engine.run([...packets, up('2001:db8:d::1', X)], nowMs);
+  }
+  const [{ softwires = [] } = {}] = engine.forwarding.aftrSoftwires();
+  assert.is(softwires.length, remotes.length);
+  for (const { remote, counters } of softwires) {
+    const i = remotes.indexOf(remote);
+    const told = [counters?.violations, counters?.lastViolation?.ipv4Source];
+    assert.equal(told, [{ packets: 2, octets: 2 * U }, addressOf(i + 1)], remote);
+  }
 });
 
 test('changes of other bindings leave the figures alone; a row that is used again begins at zero', async () => {
@@ -343,6 +370,7 @@ for (const workers of [1, 2]) {
     const batch = forwarded(counting, 0, 64, 65_535);
     batch.verdicts.fill(DROP_UNBOUND_SOURCE);
     batch.violators.fill(7);
+    batch.entries[HAS_VIOLATORS >> 2] = 1;
     for (let i = 1; i <= 2_100; i++) {
       fastPath.count(batch);
       assert.is(counters.refusals(7).octets, i * 64 * 65_535);

@@ -97,9 +97,9 @@ export class EngineUnderTest {
   readonly #engine: Engine;
   readonly #role: Role;
 
-  constructor(role: Role, capacity = 10_000, batch = 64) {
+  constructor(role: Role, capacity = 10_000, batch = 64, workers = 1) {
     this.#role = role;
-    this.forwarding = new Forwarding(role, 1, capacity, 'small');
+    this.forwarding = new Forwarding(role, workers, capacity, 'small');
     this.batch = new InterruptedBatch(batch, STRIDE, 0, this.forwarding.allocate);
     this.#engine = new Engine(this.forwarding.memory.engine, 0);
   }

@@ -3,7 +3,7 @@
  * these are counted.
  */
 
-import { FORWARDED, INSTANCES, LENGTHS, SIDES, VERDICTS } from '../batch-layout.ts';
+import { FORWARDED, HAS_VIOLATORS, INSTANCES, LENGTHS, SIDES, VERDICTS } from '../batch-layout.ts';
 import { cells, entries, hairpinned, sequence, sideOctets, sourceMismatch, unboundSource } from './places.ts';
 import { countForwarded, countRefused, counts, countsAny, countTurned, directionOf, endRefused } from './row-counts.ts';
 
@@ -40,7 +40,7 @@ function countRows(from: usize, end: usize, instance: u32, version: u32, verdict
   if (verdict <= hairpinned) {
     if (verdict !== FORWARDED) countTurned(from, end);
     if (counts(instance)) countForwarded(from, end, directionOf(version));
-  } else if (verdict === sourceMismatch || verdict === unboundSource) {
+  } else if (load<u32>(entries, HAS_VIOLATORS) !== 0 && (verdict === sourceMismatch || verdict === unboundSource)) {
     countRefused(from, end);
   }
 }

@@ -64,7 +64,7 @@ import {
   unboundSource,
   wrongAftr,
 } from './places.ts';
-import { refuse } from './row-counts.ts';
+import { counts, endNotes, nextNote, refuse } from './row-counts.ts';
 import { firstInstance, hasLocal, isLocal, poolSoftwire, softwireAt, templateOf } from './softwires.ts';
 
 /** In an IPv6 header. */
@@ -122,7 +122,7 @@ export function dropFromIpv4(from: usize, end: usize): usize {
     const template = templateOf(softwire);
     const instance = load<u32>(template, SOFTWIRE_INSTANCE * 4);
     // About a port of a shared address that nobody has, the slow path tells nobody either.
-    if (!isShared && isErrorDue(ip, len, template)) suppress(instance, 4);
+    if (!isShared && isErrorDue(ip, len, template)) suppress(instance, 4, 1);
     endWith(e, noBinding, instance);
   }
   return e;
@@ -130,6 +130,12 @@ export function dropFromIpv4(from: usize, end: usize): usize {
 
 /** The same for packets from IPv6. */
 export function dropFromIpv6(from: usize, end: usize): usize {
+  let softwire = lastSoftwire;
+  let template = templateOf(softwire);
+  let instance = load<u32>(template, SOFTWIRE_INSTANCE * 4);
+  let isCounted = counts(instance);
+  let untold: u32 = 0;
+  let note = nextNote();
   let e = from;
   for (; e < end; e += 4) {
     if (load<u32>(e, SIDES) === 4) break;
@@ -142,22 +148,28 @@ export function dropFromIpv6(from: usize, end: usize): usize {
     const source = load<u32>(inner, SOURCE);
     if (mayBeMartian(load<u32>(outer, OUTER_SOURCE))) break;
     if (touchesOwn(source, load<u32>(inner, DESTINATION), ANY_OWN)) break;
-    if (lastSoftwire === 0 || !hasLocal(lastSoftwire, outer + OUTER_DESTINATION)) {
-      lastSoftwire = softwireAt(outer + OUTER_DESTINATION);
+    if (softwire === 0 || !hasLocal(softwire, outer + OUTER_DESTINATION)) {
+      suppress(instance, 6, untold);
+      untold = 0;
+      softwire = softwireAt(outer + OUTER_DESTINATION);
+      template = templateOf(softwire);
+      instance = load<u32>(template, SOFTWIRE_INSTANCE * 4);
+      isCounted = counts(instance);
     }
-    if (lastSoftwire === 0) break;
-    const template = templateOf(lastSoftwire);
+    if (softwire === 0) break;
     const far = isGatewayRole ? template + SOFTWIRE_REMOTE : tableRows + (row << (ROW_SHIFT + 2));
     const isFromFar = !v128.any_true(v128.xor(v128.load(outer, OUTER_SOURCE), v128.load(far)));
     if (row !== 0 && isFromFar) break;
     if (row === 0 && hasShared && !isGatewayRole && hasRow(source) && !hasPlainPort(inner, len)) break;
     const hash = hashOf(outer + OUTER_SOURCE);
     if (admits(hash)) break;
-    const instance = load<u32>(template, SOFTWIRE_INSTANCE * 4);
     if (!isGatewayRole) {
       endWith(e, row === 0 ? unboundSource : sourceMismatch, instance);
-      refuse(e, instance, hash);
-      if (isRefusalDue(outer, template)) suppress(instance, 6);
+      if (isCounted) {
+        refuse(note, e, instance, hash);
+        note += 4;
+      }
+      untold += u32(isRefusalDue(outer, template));
     } else if (isFromFar) {
       endWith(e, outsideServedPrefix, instance);
     } else {
@@ -165,6 +177,9 @@ export function dropFromIpv6(from: usize, end: usize): usize {
       endWith(e, wrongAftr, instance);
     }
   }
+  suppress(instance, 6, untold);
+  endNotes(note);
+  lastSoftwire = softwire;
   return e;
 }
 
@@ -243,18 +258,19 @@ function admits(hash: u32): bool {
   return true;
 }
 
-/** That an error is suppressed. */
-function suppress(instance: u32, side: u32): void {
+/** That so many errors are suppressed. */
+function suppress(instance: u32, side: u32, errors: u32): void {
+  if (errors === 0) return;
   const count = load<u32>(entries, SUPPRESSED_COUNT);
   const last = entries + (count - 1) * (SUPPRESSED_WORDS * 4);
   if (count > 0 && load<u32>(last, SUPPRESSED) === instance && load<u32>(last, SUPPRESSED + 4) === side) {
-    store<u32>(last, load<u32>(last, SUPPRESSED + 8) + 1, SUPPRESSED + 8);
+    store<u32>(last, load<u32>(last, SUPPRESSED + 8) + errors, SUPPRESSED + 8);
     return;
   }
   const next = last + SUPPRESSED_WORDS * 4;
   store<u32>(next, instance, SUPPRESSED);
   store<u32>(next, side, SUPPRESSED + 4);
-  store<u32>(next, 1, SUPPRESSED + 8);
+  store<u32>(next, errors, SUPPRESSED + 8);
   store<u32>(entries, count + 1, SUPPRESSED_COUNT);
 }
 

@@ -10,7 +10,7 @@
  * So stages have no branch that depends on a packet.
  */
 
-import { AT, KEYS, OTHER_KEYS, OTHER_ROWS, ROWS, SIDES, SOFTWIRES } from '../batch-layout.ts';
+import { AT, KEYS, OTHER_KEYS, OTHER_ROWS, ROWS, SIDES, SOFTWIRES, TURN } from '../batch-layout.ts';
 import { BLOCK_SHIFT, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_MASK } from '../layout.ts';
 import {
   blocks,
@@ -24,12 +24,6 @@ import {
   slab,
   tableRows,
 } from './places.ts';
-
-/**
- * Octets of the entries of four packets, which the loops go on by: the compiler asks in each turn whether it is to stop. So up to three
- * entries behind the last packet are gone through as well.
- */
-const TURN: usize = 16;
 
 /** Whether the row of a packet of the batch is that of a shared address. */
 export let hasShared: bool = false;

@@ -1,6 +1,18 @@
 /** Counting packets by row and direction, and refused ones by the row of their gateway, as row-counters.ts has them. */
 
-import { INSTANCES, LENGTHS, OTHER_ROWS, REFUSED, REFUSED_COUNT, ROWS, VIOLATORS } from '../batch-layout.ts';
+import {
+  FOLLOWING,
+  HAS_VIOLATORS,
+  INSTANCES,
+  LENGTHS,
+  OTHER_ROWS,
+  REFUSED,
+  REFUSED_COUNT,
+  ROWS,
+  SOUGHT,
+  TURN,
+  VIOLATORS,
+} from '../batch-layout.ts';
 import {
   FROM_GATEWAY,
   REFUSED_OCTETS,
@@ -143,53 +155,90 @@ export function addRefused(row: u32, packets: u32, octets: u32): void {
   add64(word + REFUSED_OCTETS * 4, octets);
 }
 
+/** One worker alone adds both words with one store, so that no reader sees a low one that has carried beside a high one that has not. */
 function add64(word: usize, amount: u32): void {
-  let before: u32;
   if (isAlone) {
-    before = load<u32>(word);
-    store<u32>(word, before + amount);
-  } else {
-    before = atomic.add<u32>(word, amount);
+    store<u64>(word, load<u64>(word) + amount);
+    return;
   }
+  const before = atomic.add<u32>(word, amount);
   if (before + amount < before) atomic.add<u32>(word, 1, 4);
 }
 
 /**
- * Notes in the batch that packet `e` of an instance is refused, `hash` that of its outer source, and where the search for its gateway
- * begins. That word is not read yet: between all else that is asked of packets, one would wait for it after the other.
+ * Notes in the batch, at place `note`, that packet `e` of an instance is refused, `hash` that of its outer source, and where the search for
+ * its gateway begins. That word is not read yet: between all else that is asked of packets, one would wait for it after the other.
  */
-export function refuse(e: usize, instance: u32, hash: u32): void {
-  if (!counts(instance)) return;
-  const count = load<u32>(entries, REFUSED_COUNT);
-  store<u32>(entries + (count << 2), <u32>(e - entries), REFUSED);
-  store<u32>(entries, count + 1, REFUSED_COUNT);
-  const head = ((hash ^ instance) * 0x9e3779b1) >> gatewayShift;
-  store<u32>(e, gatewayHeads + (head << 2), VIOLATORS);
+export function refuse(note: usize, e: usize, instance: u32, hash: u32): void {
+  store<u32>(note, <u32>(e - entries), REFUSED);
+  store<u32>(note, ((hash ^ instance) * 0x9e3779b1) >> gatewayShift, SOUGHT);
+}
+
+/** Place of the next note. */
+export function nextNote(): usize {
+  return entries + (load<u32>(entries, REFUSED_COUNT) << 2);
+}
+
+/** Notes go up to this place. */
+export function endNotes(end: usize): void {
+  store<u32>(entries, <u32>(end - entries) >> 2, REFUSED_COUNT);
 }
 
 /**
  * Finds the gateways of the packets that are noted, and writes what their last inner source is, and that it came at the moment
- * `tenths`: a step of all at a time, so that what they wait for is waited for together. Inner headers are right behind outer ones.
+ * `tenths`; one worker alone counts them there, too.
+ *
+ *   1. first row of the chain of each packet    2. the row behind that    3. what is behind that, which brings it into the cache
+ *   4. the row of the gateway    5. counts of it, which brings them into the cache    6. what is written
+ *
+ * As in look-up.ts, what waits for memory has no branch that depends on a packet, so that it is waited for together, and up to three
+ * notes behind the last one are gone through as well: those lead to the first chain.
  */
 export function noteRefused(tenths: u32): void {
-  const end = entries + (load<u32>(entries, REFUSED_COUNT) << 2);
+  const end = nextNote();
+  v128.store(end, i64x2.splat(0), SOUGHT);
+  readAll(end, SOUGHT, gatewayHeads, 2, SOUGHT);
+  readAll(end, SOUGHT, tableRows + ROW_NEXT * 4, ROW_SHIFT + 2, FOLLOWING);
+  readAll(end, FOLLOWING, tableRows + ROW_NEXT * 4, ROW_SHIFT + 2, FOLLOWING);
+  findGateways(end);
+  readAll(end, SOUGHT, refused, REFUSED_SHIFT + 2, FOLLOWING);
+  for (let i = entries; i < end; i += 4) {
+    const row = load<u32>(i, SOUGHT);
+    if (row !== 0) noteViolation(entries + load<u32>(i, REFUSED), row, tenths);
+  }
+  endNotes(entries);
+}
+
+/** From numbers of words that stand `1 << shift` octets apart to the words, of each note. */
+function readAll(end: usize, numbers: usize, words: usize, shift: u32, to: usize): void {
+  for (let i = entries; i < end; i += TURN) {
+    store<u32>(i + to, load<u32>(words + (load<u32>(i + numbers) << shift)));
+    store<u32>(i + to, load<u32>(words + (load<u32>(i + numbers, 4) << shift)), 4);
+    store<u32>(i + to, load<u32>(words + (load<u32>(i + numbers, 8) << shift)), 8);
+    store<u32>(i + to, load<u32>(words + (load<u32>(i + numbers, 12) << shift)), 12);
+  }
+}
+
+function findGateways(end: usize): void {
   for (let i = entries; i < end; i += 4) {
     const e = entries + load<u32>(i, REFUSED);
-    store<u32>(e, load<u32>(load<u32>(e, VIOLATORS)), VIOLATORS);
+    store<u32>(i, gatewayFrom(load<u32>(i, SOUGHT), load<u32>(e, INSTANCES), packetAt(e) + OUTER_SOURCE), SOUGHT);
   }
-  for (let i = entries; i < end; i += 4) {
-    const e = entries + load<u32>(i, REFUSED);
-    store<u32>(e, gatewayFrom(load<u32>(e, VIOLATORS), load<u32>(e, INSTANCES), packetAt(e) + OUTER_SOURCE), VIOLATORS);
-  }
-  for (let i = entries; i < end; i += 4) {
-    const e = entries + load<u32>(i, REFUSED);
-    const row = load<u32>(e, VIOLATORS);
-    if (row === 0) continue;
-    const word = refused + (row << (REFUSED_SHIFT + 2));
-    store<u32>(word, swap(load<u32>(packetAt(e), <usize>OUTER_LEN + SOURCE)), REFUSED_SOURCE * 4);
-    store<u32>(word, tenths, REFUSED_TIME * 4);
-  }
-  store<u32>(entries, 0, REFUSED_COUNT);
+}
+
+/** The gateway of `row` has sent packet `e`, whose inner header is right behind the outer one. */
+function noteViolation(e: usize, row: u32, tenths: u32): void {
+  const word = refused + (row << (REFUSED_SHIFT + 2));
+  store<u32>(word, swap(load<u32>(packetAt(e), <usize>OUTER_LEN + SOURCE)), REFUSED_SOURCE * 4);
+  store<u32>(word, tenths, REFUSED_TIME * 4);
+  if (isAlone) addRefused(row, 1, load<u32>(e, LENGTHS));
+  else noteViolator(e, row);
+}
+
+/** Of several workers each counts with the batch: packets of one gateway that follow each other are added in one step. */
+function noteViolator(e: usize, row: u32): void {
+  store<u32>(e, row, VIOLATORS);
+  store<u32>(entries, 1, HAS_VIOLATORS);
 }
 
 /** From a row of a chain on, the one that stands for the gateway of an instance with the 16 octets at `address`; 0 for none. */
