@@ -6,7 +6,7 @@
  *      headers of its own (segmentation.ts) in a slot of the batch, its payload left where it is. What does not fit the batch waits
  *      for the next one
  *   3. the fast path reads and changes no more than headers. For whoever does, `complete` puts the payload behind the headers and
- *      completes the checksum
+ *      completes the checksum; of a super-packet of IPv6 that is done at once
  *   4. TCP segments for the IPv4 side that follow each other become one super-packet again (coalescing.ts); everything is written in
  *      pieces, a header first
  *
