@@ -212,6 +212,22 @@ test('a binding goes on when its AFTR address changes, and begins anew with anot
   assert.equal(gatewayFigures(engine, G3), [0, 0, 0, 0]);
 });
 
+test('a binding has counted since it began, also when its AFTR address changes', async () => {
+  const engine = await engineWith();
+  const sinceOf = (prefix: string): number => {
+    const { address, length } = parseIpv4Prefix(prefix) ?? { address: 0, length: 0 };
+    return engine.forwarding.bindingCounters('br', address, length)?.sinceMs ?? 0;
+  };
+  const since = sinceOf('198.51.100.0/24');
+  // Until a binding that begins now has another time.
+  for (let host = 0, newest = since; newest === since; host = (host + 1) % 256) {
+    await engine.configure([counting], [...BINDINGS, [`198.51.103.${host}/32`, G3]]);
+    newest = sinceOf(`198.51.103.${host}/32`);
+  }
+  await engine.configure([counting], [['198.51.100.0/24', G1, '2001:db8:b::2']]);
+  assert.is(sinceOf('198.51.100.0/24'), since);
+});
+
 test('what a worker adds while the row of a binding is replaced counts once for its gateway', async () => {
   const engine = await engineWith();
   engine.run([down(X), down(X)]);
