@@ -147,21 +147,19 @@ export class RowCounters {
 
   /** Makes a row count from zero; the workers do not count for it, or are held. */
   clear(row: number): void {
-    this.#clearTraffic(row);
+    for (const words of [this.#low, this.#high]) zero(words, row << TRAFFIC_SHIFT, TRAFFIC_WORDS);
     zero(this.#refused, row << REFUSED_SHIFT, REFUSED_WORDS);
   }
 
-  /** Makes the traffic of `to` go on where that of `from` is, which is zero then. */
-  moveTraffic(from: number, to: number): void {
-    for (const words of [this.#low, this.#high]) {
-      const at = from << TRAFFIC_SHIFT;
-      words.copyWithin(to << TRAFFIC_SHIFT, at, at + TRAFFIC_WORDS);
-    }
-    this.#clearTraffic(from);
-  }
-
-  #clearTraffic(row: number): void {
-    for (const words of [this.#low, this.#high]) zero(words, row << TRAFFIC_SHIFT, TRAFFIC_WORDS);
+  /** Makes the traffic of `to`, which nothing leads to yet, begin with what that of `from` is; gives that. */
+  copyTraffic(from: number, to: number): RowTraffic {
+    const traffic = this.traffic(from);
+    const cell = to << TRAFFIC_SHIFT;
+    this.#write(cell, traffic.encapsulatedPackets);
+    this.#write(cell + 1, traffic.encapsulatedOctets);
+    this.#write(cell + FROM_GATEWAY, traffic.decapsulatedPackets);
+    this.#write(cell + FROM_GATEWAY + 1, traffic.decapsulatedOctets);
+    return traffic;
   }
 
   #read(word: number): number {
@@ -171,6 +169,13 @@ export class RowCounters {
       const isSettled = low >= 0 && high === Atomics.load(this.#high, word);
       if (isSettled || tries === PATIENCE) return (high >>> 0) * HALF + (low >>> 0);
     }
+  }
+
+  /** Of a word that is zero. */
+  #write(word: number, count: number): void {
+    if (count === 0) return;
+    this.#high[word] = Math.floor(count / HALF);
+    this.#low[word] = count % HALF;
   }
 }
 

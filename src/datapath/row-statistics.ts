@@ -48,6 +48,8 @@ export class RowStatistics implements RowWatcher {
   readonly #inheritedSince: Uint32Array;
   /** Likewise, for refused packets, which few gateways have. */
   readonly #inheritedRefusals = new Map<number, RowRefusals>();
+  /** The row that another one takes the place of, and what that has of its traffic. */
+  #replaced: { readonly row: number; readonly traffic: RowTraffic } | undefined;
 
   /** `seed` is random. */
   constructor(table: Table, softwires: Softwires, workers: number, seed: number, allocate: Allocate) {
@@ -73,13 +75,15 @@ export class RowStatistics implements RowWatcher {
   replaced(from: number, to: number): void {
     const isSame = this.#gateways.instanceOf(from) === this.#gateways.instanceOf(to);
     if (!isSame || !this.#table.haveSameRemote(from, to)) return;
-    this.#counters.moveTraffic(from, to);
+    // Workers may still be at `from`: nobody else writes what they add to.
+    this.#replaced = { row: from, traffic: this.#counters.copyTraffic(from, to) };
     this.#begun[to] = this.#begun[from] ?? 0;
   }
 
   retired(row: number): void {
     const other = this.#gateways.remove(row);
     if (other !== 0) this.#inherit(row, other);
+    this.#replaced = undefined;
   }
 
   /** Rows of gateways from a place on; see `GatewayIndex.some`. */
@@ -189,8 +193,10 @@ export class RowStatistics implements RowWatcher {
 
   #inherit(from: number, to: number): void {
     const traffic = this.#allTraffic(from);
+    const copied = this.#replaced?.row === from ? this.#replaced.traffic : undefined;
     for (const [i, name] of TRAFFIC.entries()) {
-      this.#inherited[to * TRAFFIC.length + i] = (this.#inherited[to * TRAFFIC.length + i] ?? 0) + traffic[name];
+      const word = to * TRAFFIC.length + i;
+      this.#inherited[word] = (this.#inherited[word] ?? 0) + traffic[name] - (copied?.[name] ?? 0);
     }
     this.#inheritedSince[to] = Math.min(this.#since(from), this.#since(to)) + 1;
     this.#inheritRefusals(from, to);

@@ -82,7 +82,7 @@ export interface WantedRow {
 export interface RowWatcher {
   /** A row was written that nothing leads to yet. */
   written(row: number): void;
-  /** `to` has taken the place of `from` in the table. */
+  /** `to`, which nothing leads to yet, takes the place of `from`, which is retired next. */
   replaced(from: number, to: number): void;
   /** Nothing leads to the row any more; workers may still be at it. */
   retired(row: number): void;
@@ -203,8 +203,8 @@ export class Table extends TableReader {
   #swapFor(old: number, row: number, prefix: number, length: number): void {
     if (old !== 0) this.#index.remove(prefix, length);
     this.#index.add(row, prefix, length);
-    this.#paint(prefix, length, old, row);
     if (old !== 0 && !isShared(this, old) && !isShared(this, row)) this.watcher?.replaced(old, row);
+    this.#paint(prefix, length, old, row);
   }
 
   /** Gives back a row that nothing leads to any more. */

@@ -83,6 +83,16 @@ for (const [name, next, inner, gateway, aftr, reason] of changes) {
   });
 }
 
+test('a flood whose inner source has a row out of use is of nobody, as the slow path says', async () => {
+  const engine = new EngineUnderTest('aftr');
+  await engine.configure([QUIET_AFTR], BINDINGS);
+  change(engine, 'aftr', [{ ...QUIET_AFTR, 'additional-ipv6-address': [] }]);
+  const inner = ipv4({ src: '198.51.102.5', dst: OUTSIDE });
+  const packets = new Array<string>(64).fill(ipv6({ src: '2001:db8:a::9', dst: '2001:db8:b::1', payload: inner }));
+  for (let round = 0; round < 10; round++) engine.run(packets);
+  assert.equal(packetCounts(engine.counters()), { 'ipv6 no-binding': 640 });
+});
+
 test('port sets of an AFTR with another tunnel address lead nowhere before they are taken away', async () => {
   const portSet = [{ psid: 0x34, 'b4-ipv6-address': '2001:db8:c::34' }];
   const shared = [{ 'ipv4-address': '198.51.103.9', 'psid-length': 8, 'port-set': portSet }];

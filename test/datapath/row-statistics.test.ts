@@ -6,8 +6,10 @@ import { Batch } from '../../src/datapath/batch.ts';
 import { HAS_VIOLATORS } from '../../src/datapath/batch-layout.ts';
 import type { FastPath } from '../../src/datapath/fast-path.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
+import { TRAFFIC_SHIFT } from '../../src/datapath/layout.ts';
 import type { RowCountersMemory } from '../../src/datapath/row-counters.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
+import type { RowWatcher } from '../../src/datapath/table.ts';
 import { DROP_UNBOUND_SOURCE, FORWARDED } from '../../src/datapath/verdict.ts';
 import type { BindingText } from '../helpers/engine-case.ts';
 import { AFTR, BINDINGS, EngineUnderTest } from '../helpers/engine-case.ts';
@@ -235,6 +237,54 @@ test('a binding goes on when its AFTR address changes, and begins anew with anot
   assert.equal(bindingFigures(engine, '198.51.101.0/24'), [0, 0, 0, 0]);
   assert.is(gateway(engine, G2), undefined);
   assert.equal(gatewayFigures(engine, G3), [0, 0, 0, 0]);
+});
+
+test('a binding has counted since it began, also when its AFTR address changes', async () => {
+  const engine = await engineWith();
+  const sinceOf = (prefix: string): number => {
+    const { address, length } = parseIpv4Prefix(prefix) ?? { address: 0, length: 0 };
+    return engine.forwarding.bindingCounters('br', address, length)?.sinceMs ?? 0;
+  };
+  const since = sinceOf('198.51.100.0/24');
+  // Until a binding that begins now has another time.
+  for (let host = 0, newest = since; newest === since; host = (host + 1) % 256) {
+    await engine.configure([counting], [...BINDINGS, [`198.51.103.${host}/32`, G3]]);
+    newest = sinceOf(`198.51.103.${host}/32`);
+  }
+  await engine.configure([counting], [['198.51.100.0/24', G1, '2001:db8:b::2']]);
+  assert.is(sinceOf('198.51.100.0/24'), since);
+});
+
+test('what a worker adds while the row of a binding is replaced counts once for its gateway', async () => {
+  const engine = await engineWith();
+  engine.run([down(X), down(X)]);
+  const { table, memory } = engine.forwarding;
+  const low = memory.engine.statistics?.counters.low ?? new Int32Array(0);
+  const watcher = table.watcher as RowWatcher;
+  table.watcher = {
+    written: (row) => watcher.written(row),
+    replaced: (from, to) => {
+      // A worker has read the count before, and writes it one higher after.
+      const read = low[from << TRAFFIC_SHIFT] ?? 0;
+      watcher.replaced(from, to);
+      low[from << TRAFFIC_SHIFT] = read + 1;
+    },
+    retired: (row) => watcher.retired(row),
+  };
+  await engine.configure([counting], [['198.51.100.0/24', G1, '2001:db8:b::2']]);
+  assert.is(bindingFigures(engine, '198.51.100.0/24')?.[0], 2);
+  assert.equal(gatewayFigures(engine, G1), [3, 2 * D, 0, 0]);
+});
+
+test('a count above 2^31 goes on when the AFTR address of the binding changes', async () => {
+  const engine = await engineWith();
+  engine.run([down(X)]);
+  const { table, memory } = engine.forwarding;
+  const cell = table.find(parseIpv4Prefix('198.51.100.0/24')?.address ?? 0, 24) << TRAFFIC_SHIFT;
+  const { low, high } = memory.engine.statistics?.counters ?? {};
+  for (const half of [low, high]) half?.set([5], cell + 1);
+  await engine.configure([counting], [['198.51.100.0/24', G1, '2001:db8:b::2']]);
+  assert.equal(bindingFigures(engine, '198.51.100.0/24'), [1, 5 * 2 ** 31 + 5, 0, 0]);
 });
 
 test('the sums of a gateway do not fall when it loses a binding; they are gone with the last one', async () => {

@@ -17,7 +17,7 @@ const WAIT_MS = 60_000;
 
 const boxes = await TwoBoxes.start(`gi4over6-alarms-${process.pid}`);
 const { topology } = boxes;
-boxes.configureBoth();
+await boxes.configureBoth();
 
 type Host = 'gateway' | 'aftr';
 type Json = Readonly<Record<string, unknown>>;

@@ -23,7 +23,7 @@ const BOX_OF_AFTR = '203.0.113.1';
 
 const boxes = await TwoBoxes.start(`gi4over6-icmp-${process.pid}`);
 const { topology } = boxes;
-boxes.configureBoth();
+await boxes.configureBoth();
 
 type Host = 'gateway' | 'aftr';
 

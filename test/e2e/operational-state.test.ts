@@ -74,8 +74,8 @@ function quiet(found: unknown): Leaves {
 
 const started = Date.now() - 60_000;
 
-test('known traffic', () => {
-  boxes.configureBoth();
+test('known traffic', async () => {
+  await boxes.configureBoth();
   // The gateway serves more than the AFTR binds to it: an end device there is refused.
   const bound = `${DEVICE}/32`;
   const binding = { 'ipv4-prefix': bound, 'gateway-ipv6-address': GATEWAY_TUNNEL };

@@ -45,7 +45,7 @@ while time.monotonic() < end:
 
 const boxes = await TwoBoxes.start(`gi4over6-scan-${process.pid}`);
 const { topology } = boxes;
-boxes.configureBoth();
+await boxes.configureBoth();
 
 interface Errors {
   readonly sent: number;

@@ -88,9 +88,9 @@ test('both processes have only the rights they need', () => {
   assert.is(BigInt(`0x${field(datapath, 'CapBnd')}`), NET_ADMIN);
 });
 
-test('without configuration nothing flows; with it, both ways', () => {
+test('without configuration nothing flows; with it, both ways', async () => {
   assert.not(boxes.ping('device', INTERNET, ['-c', '1', '-W', '1']));
-  boxes.configureBoth();
+  await boxes.configureBoth();
   assert.ok(boxes.ping('device', INTERNET));
   assert.ok(boxes.ping('internet', DEVICE));
 });

@@ -71,7 +71,8 @@ export class TwoBoxes {
     return this.restconf(host, 'PATCH', SOFTWIRE, { 'gi-4over6:softwire': { [host]: [entry] } });
   }
 
-  configureBoth(): void {
+  /** Resolves when both forward by it: a datapath that was not in time is started anew. */
+  async configureBoth(): Promise<void> {
     for (const [host, entry] of [
       ['gateway', GATEWAY_CONFIGURATION],
       ['aftr', AFTR_CONFIGURATION],
@@ -79,6 +80,14 @@ export class TwoBoxes {
       const { status, body } = this.configure(host, entry);
       if (status !== 204) throw new Error(`${host}: ${status} ${body}`);
     }
+    const isInForce = await until(START_MS, () => this.#isInForce('gateway') && this.#isInForce('aftr'));
+    if (!isInForce) throw new Error('the configuration is not in force');
+  }
+
+  #isInForce(host: 'gateway' | 'aftr'): boolean {
+    const { body } = this.restconf(host, 'GET', `${SOFTWIRE}/state?content=nonconfig`);
+    const leaf = (name: string): string | undefined => new RegExp(`"${name}":"(\\d+)"`).exec(body)?.[1];
+    return leaf('applied-version') !== undefined && leaf('applied-version') === leaf('configured-version');
   }
 
   ping(host: HostName, target: string, more: readonly string[] = ['-c', '2', '-i', '0.2', '-W', '2']): boolean {

@@ -6,7 +6,7 @@
  *      headers of its own (segmentation.ts) in a slot of the batch, its payload left where it is. What does not fit the batch waits
  *      for the next one
  *   3. the fast path reads and changes no more than headers. For whoever does, `complete` puts the payload behind the headers and
- *      completes the checksum
+ *      completes the checksum; of a super-packet of IPv6 that is done at once
  *   4. TCP segments for the IPv4 side that follow each other become one super-packet again (coalescing.ts); everything is written in
  *      pieces, a header first
  *
@@ -134,6 +134,8 @@ export class OffloadDevice implements PacketDevice, Unfinished {
     this.#marks.bodyAt[k] = packet.at + headers + offset;
     this.#marks.bodyLen[k] = piece;
     this.#offset = offset + piece;
+    // A guest of this machine says where the headers end. Behind an IPv6 header the engine looks further than that.
+    if (u8(buf, packet.at) >>> 4 !== 4) this.complete(k);
     if (headers + this.#offset === packet.len) {
       this.#offset = -1;
       this.#next++;

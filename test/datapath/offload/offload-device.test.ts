@@ -368,6 +368,29 @@ test('a live trace tells of packets as if they had come so', async () => {
   }
 });
 
+test('a super-packet whose headers end amid the inner header is decided by what it brings, not by what was there before', async () => {
+  const { forwarding } = await engineFor('aftr');
+  const { queue, device } = memoryOffloadDevice(2, forwarding.allocate);
+  const pump = new Pump(device, forwarding.memory, 0, () => {});
+  const inner = (src: string): string =>
+    ipv4({ src, dst: INTERNET, id: 40, df: true, protocol: 253, payload: 'ab'.repeat(20) });
+  const [own, foreign] = [inner('198.51.100.10'), inner('198.51.101.20')];
+  const outer = (payload: string): string =>
+    ipv6({ src: '2001:db8:a::1', dst: '2001:db8:b::1', nextHeader: 4, payload });
+  // Two packets of 80 octets: behind their headers come twelve octets of the first, then another whole inner one.
+  const whole = (packet: string): string => outer(packet + packet.slice(56));
+  const cut = (packet: string): string => outer(`${packet.slice(0, 12)}4020${packet.slice(16).repeat(2)}`);
+  queue.waiting.push(offloadHeader(1, 5, 68, 12, 60, 6) + whole(own));
+  while (pump.forwardBatch());
+  queue.waiting.push(offloadHeader(1, 5, 48, 32, 40, 6) + cut(foreign));
+  while (pump.forwardBatch());
+  assert.equal(
+    queue.written.flatMap(onTheWire).filter((packet) => packet.slice(24, 32) === 'c6336514'),
+    [],
+  );
+  assert.equal(packetCounts(forwarding.counters()), { 'ipv6 forwarded': 2, 'ipv6 malformed-ipv4': 2 });
+});
+
 test('a message that is refused: all packets in it are', async () => {
   const { forwarding } = await engineFor('gateway');
   const { queue, device } = memoryOffloadDevice(16, forwarding.allocate);
