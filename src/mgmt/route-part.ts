@@ -25,7 +25,7 @@ import { RouteAlarms } from './routes/route-alarms.ts';
 import { RouteSources } from './routes/route-sources.ts';
 import { routeLists, routeSourceEntry, routeSourceList } from './routes/source-data.ts';
 import { StaleMoments } from './routes/stale-moments.ts';
-import type { RouteState } from './state-data.ts';
+import type { RouteState } from './softwire-state.ts';
 import type { StoreOperation } from './store-care.ts';
 import type { Verdict } from './users.ts';
 import { Users } from './users.ts';
