@@ -245,7 +245,12 @@ export interface RouteSource {
   readonly bgpNeighbor: readonly Uint8Array[];
   /** Prefixes it may advertise, and all that lie in them. */
   readonly allowedPrefix: readonly Ipv4Prefix[];
-  /** Most routes taken from it. In routes. */
+  /**
+   * Most routes taken from it; what it advertises beyond them is refused route by route, and taken when there is
+   * room. That holds for 1,000 routes of each source, and for 100,000 more of all sources together. Over RESTCONF a
+   * source that advertises still more is refused whole, as last-problem says: what is bound of it becomes stale
+   * after hold-time and is removed after grace-time. In routes.
+   */
   readonly maximumRoutes: number;
   /**
    * Time without an advertisement after which its bindings are stale. It says at least three times as often that it

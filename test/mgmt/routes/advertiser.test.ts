@@ -12,6 +12,7 @@ import { AftrClient, CrowdedError, TargetRefusal } from '../../../src/mgmt/route
 import { RouteSession } from '../../../src/mgmt/routes/session.ts';
 import { readConfiguration } from '../../../src/state/configuration-reader.generated.ts';
 import { ManagementError } from '../../../src/state/errors.ts';
+import type { Advertisement } from '../../../src/state/learned/route-table.ts';
 import { formatNumber, prefixNumber } from '../../../src/state/rows.ts';
 import { random, seed } from '../../helpers/random.ts';
 
@@ -131,7 +132,7 @@ class FakeAftr {
     const fault = this.faults();
     if (fault === 'request') throw new Error('lost on the way');
     this.inputs.push(input);
-    const answer = this.#take(input);
+    const answer = await this.#take(input);
     if (fault === 'answer') throw new Error('the answer was lost');
     return answer;
   }
@@ -144,9 +145,9 @@ class FakeAftr {
     this.#sessions = [];
   }
 
-  #take(input: Json): TargetAnswer {
+  async #take(input: Json): Promise<TargetAnswer> {
     if (input.open) {
-      this.#sessions.unshift(new RouteSession(String(this.inputs.length), 100_000));
+      this.#sessions.unshift(new RouteSession(String(this.inputs.length)));
       return { session: this.#sessions[0]?.id ?? '', sequence: '0', 'hold-time': this.holdTime };
     }
     const session = this.#sessions.find(({ id }) => id === input.session);
@@ -164,9 +165,9 @@ class FakeAftr {
     if (message.isClose) this.routes.clear();
     if (message.isClose) return { session: session.id, sequence: '0', 'hold-time': this.holdTime };
     try {
-      const step = session.take(message);
+      const step = await session.take(message, 100_000);
       if (step) this.#apply(step.advertisement);
-      step?.taken();
+      await step?.taken();
       const refused = step ? this.#refused(step.advertisement.isWhole) : [];
       return { session: session.id, sequence: String(session.sequence), 'hold-time': this.holdTime, refused };
     } catch (error) {
@@ -175,15 +176,7 @@ class FakeAftr {
     }
   }
 
-  #apply({
-    isWhole,
-    routes,
-    withdrawn,
-  }: {
-    isWhole: boolean;
-    routes: readonly number[];
-    withdrawn: readonly number[];
-  }): void {
+  #apply({ isWhole, routes, withdrawn }: Advertisement): void {
     if (isWhole) this.routes.clear();
     for (const number of withdrawn) this.routes.delete(number);
     for (const number of routes) this.routes.set(number, isTaken(number));
@@ -272,6 +265,21 @@ test('a burst of changes is told together', async () => {
   for (let count = 2; count <= 500; count++) one.set(routesOf(count));
   await until(() => agrees(aftr, one, routesOf(500)));
   assert.ok(aftr.inputs.length - before <= 2, `${aftr.inputs.length - before} messages`);
+  await one.end(1_000);
+});
+
+test('very many routes are looked at in slices: others have their turn meanwhile', async () => {
+  const aftr = new FakeAftr();
+  const all = routesOf(65_536);
+  const one = advertiser(aftr, all);
+  await until(() => aftr.inputs.length === 1);
+  let turns = 0;
+  while (aftr.inputs.length === 1) {
+    turns++;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // One is that of the AFTR itself.
+  assert.ok(turns > 2, `${turns} turns between the session and its first routes`);
   await one.end(1_000);
 });
 
