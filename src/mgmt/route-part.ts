@@ -17,6 +17,7 @@ import { BgpSpeaker } from './bgp/speaker.ts';
 import { LearnedAftrs } from './dhcpv6/learned-aftrs.ts';
 import { lookUpName } from './dhcpv6/name-lookup.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
+import { AftrClient } from './routes/aftr-client.ts';
 import { CertifiedSources } from './routes/certified-sources.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
@@ -111,7 +112,7 @@ export class RoutePart {
       bgp: this.#bgp,
       store: datastores,
       softwire: () => withLearnedAftrs(datastores.softwire, (gateway) => this.#aftrs.address(gateway)),
-      certificate,
+      clientFor: (target) => new AftrClient(target, certificate),
       log,
       watch: (onRoutes) => {
         const watch = new RouteWatch(onRoutes, (error) => log.error({ error }, 'the kernel routes could not be read'));

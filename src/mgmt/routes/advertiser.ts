@@ -49,6 +49,7 @@ interface Session {
 
 export class Advertiser {
   readonly #parts: AdvertiserParts;
+  #client: AdvertiserParts['client'];
   #wanted: ReadonlySet<number>;
   /** What was wanted when the AFTR was told last, all of it. */
   #known: ReadonlySet<number> | undefined;
@@ -69,6 +70,7 @@ export class Advertiser {
   /** `accepted` is what the AFTR took in an earlier run: it stays so until the AFTR says otherwise. */
   constructor(parts: AdvertiserParts, wanted: ReadonlySet<number>, accepted: Iterable<number>) {
     this.#parts = parts;
+    this.#client = parts.client;
     this.#wanted = wanted;
     for (const number of accepted) if (wanted.has(number)) this.#verdicts.set(number, '');
     this.#workIn(0);
@@ -78,6 +80,17 @@ export class Advertiser {
   set(wanted: ReadonlySet<number>): void {
     this.#wanted = wanted;
     if (this.#session && !this.#working) this.#workIn(GATHER_MS);
+  }
+
+  /** The same AFTR is talked to by this client from now on: the session goes on, so that nothing is withdrawn. */
+  use(client: AdvertiserParts['client']): void {
+    const before = this.#client;
+    this.#client = client;
+    // What is under way ends as it began.
+    void Promise.resolve(this.#working).then(() => before.close());
+    // One that failed may have failed for what is mended by this.
+    this.#failures = 0;
+    this.#workIn(0);
   }
 
   /** Whether the AFTR knows the newest routes, none still under way. */
@@ -111,7 +124,7 @@ export class Advertiser {
     clearTimeout(this.#timer);
     const late = new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
     await Promise.race([this.#withdraw(), late]);
-    this.#parts.client.close();
+    this.#client.close();
   }
 
   async #withdraw(): Promise<void> {
@@ -149,7 +162,7 @@ export class Advertiser {
 
   async #open(): Promise<Session> {
     if (this.state !== 'failing') this.state = 'connecting';
-    const answer = await this.#parts.client.send({ 'gateway-ipv6-address': this.#parts.gateway, open: [null] });
+    const answer = await this.#client.send({ 'gateway-ipv6-address': this.#parts.gateway, open: [null] });
     const holdMs = 1_000 * answer['hold-time'];
     return { id: answer.session, sequence: 0, holdMs, told: new Set(), hash: new RouteHash() };
   }
@@ -190,8 +203,8 @@ export class Advertiser {
 
   async #send(session: Session, message: Readonly<Record<string, unknown>>, routes = 0): Promise<TargetAnswer> {
     const sequence = String(++session.sequence);
-    const { gateway, client } = this.#parts;
-    return client.send({ 'gateway-ipv6-address': gateway, session: session.id, sequence, ...message }, routes);
+    const { gateway } = this.#parts;
+    return this.#client.send({ 'gateway-ipv6-address': gateway, session: session.id, sequence, ...message }, routes);
   }
 
   async #answered(

@@ -299,6 +299,44 @@ test('failures are tried again after longer and longer times, and told once', as
   await one.end(1_000);
 });
 
+test('another client mends what failed without waiting for the next attempt, and in the same session', async () => {
+  const aftr = new FakeAftr();
+  const one = advertiser(aftr, routesOf(3));
+  await until(() => agrees(aftr, one, routesOf(3)));
+  const told = aftr.inputs.length;
+  let refusals = 0;
+  const refused = {
+    send: async (): Promise<TargetAnswer> => {
+      refusals++;
+      throw new TargetRefusal('another password', '');
+    },
+    close: () => undefined,
+  };
+  one.use(refused);
+  await until(() => refusals > 3);
+  assert.is(one.state, 'failing');
+  let tried: 'at once' | 'late' | undefined;
+  const mended = {
+    send: (input: Json) => {
+      tried ??= 'at once';
+      return aftr.send(input);
+    },
+    close: () => aftr.close(),
+  };
+  one.use(mended);
+  // The next attempt would have been after 2,000 ms. Timers are called in their order, however late.
+  const late = setTimeout(() => {
+    tried ??= 'late';
+  }, 1_000);
+  await until(() => tried !== undefined);
+  clearTimeout(late);
+  assert.is(tried, 'at once');
+  await until(() => agrees(aftr, one, routesOf(3)));
+  const since = aftr.inputs.slice(told).filter((input) => input.close || input.withdrawn);
+  assert.equal(since, [], 'nothing was withdrawn');
+  await one.end(1_000);
+});
+
 test('why routes are refused is told where none is taken', async () => {
   const aftr = new FakeAftr();
   const all = routesOf(4);
