@@ -132,6 +132,7 @@ export class RoutePart {
         ...this.#certified.problems(),
         ...this.#gateways.problems(),
         ...this.#alarmed,
+        ...this.#unbound(),
       ],
     };
     let before = datastores.softwire;
@@ -151,6 +152,19 @@ export class RoutePart {
   #followNextHops(): void {
     const sources = this.#softwire().aftr.flatMap(({ enabled, routeSource }) => (enabled ? routeSource : []));
     this.#nextHops.follow(sources.map(({ gatewayIpv6Address }) => gatewayIpv6Address));
+  }
+
+  /** Route sources that advertise routes of which none is bound, in sentences. */
+  #unbound(): string[] {
+    const found = this.#softwire().aftr.flatMap(({ name: aftr, enabled, routeSource }) => {
+      return (enabled ? routeSource : []).flatMap(({ name }): Condition[] => {
+        const reasons = this.#table.reasons(name);
+        if (reasons.length === 0 || this.sources.kept(name, 'bound').numbers.count() > 0) return [];
+        const text = `none of its routes is bound (${reasons.join(', ')})`;
+        return [{ resource: `AFTR ${aftr}: route source ${name}`, severity: 'warning', text }];
+      });
+    });
+    return sentences(found, 'see refused-route of each');
   }
 
   exists(name: string): boolean {
@@ -219,8 +233,9 @@ export class RoutePart {
   }
 }
 
-function sentences(conditions: readonly Condition[]): string[] {
+/** `where` says where those are that are not told. */
+function sentences(conditions: readonly Condition[], where = 'see the alarm list'): string[] {
   const told = conditions.slice(0, TOLD_ALARMS).map(({ resource, text }) => `${resource}: ${text}.`);
   const left = conditions.length - told.length;
-  return left === 0 ? told : [...told, `${left} more of them: see the alarm list.`];
+  return left === 0 ? told : [...told, `${left} more of them: ${where}.`];
 }

@@ -205,12 +205,18 @@ export class AdvertisingGateways {
 
   /** The prefixes a gateway serves because they were accepted, as text. */
   served(name: string): string[] {
-    return [...(this.#served.get(name) ?? [])].sort((a, b) => a - b).map(formatNumber);
+    return [...this.#servedNow(name)].sort((a, b) => a - b).map(formatNumber);
   }
 
   /** How many those are. */
   servedCount(name: string): number {
-    return this.#served.get(name)?.size ?? 0;
+    return this.#servedNow(name).size;
+  }
+
+  /** One that is disabled serves nothing, though its table is kept for when it is enabled. */
+  #servedNow(name: string): ReadonlySet<number> {
+    const isEnabled = this.#parts.softwire().gateway.some((gateway) => gateway.name === name && gateway.enabled);
+    return (isEnabled ? this.#served.get(name) : undefined) ?? new Set();
   }
 
   /** The list target of a gateway, as RFC 7951 JSON; with `withRoutes` the routes of each. */

@@ -163,6 +163,7 @@ export class RouteSources {
   mark(name: string, state: SourceState, expires?: Date): void {
     const source = this.#of(name);
     source.cancel();
+    if (state === 'established' && source.state !== state) source.lastHeard = new Date(this.#clock.wallMs());
     source.state = state;
     this.#expires(name, source, expires);
     source.problem = state === 'stale' ? 'the BGP sessions that carry its routes are lost' : '';

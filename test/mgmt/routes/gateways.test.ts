@@ -28,7 +28,8 @@ function configured(advertisement: Readonly<Record<string, unknown>>): Softwire 
   return readConfiguration({ 'gi-4over6:softwire': { gateway: [gateway] } });
 }
 
-const BY_BGP = configured({ 'route-advertisement': { 'bgp-neighbor': ['2001:db8:12::2'] } });
+const ADVERTISED = { 'route-advertisement': { 'bgp-neighbor': ['2001:db8:12::2'] } };
+const BY_BGP = configured(ADVERTISED);
 const NOT_AT_ALL = configured({});
 
 test('an advertisement that ends and begins again serves the same routes again', async () => {
@@ -62,6 +63,16 @@ test('an advertisement that ends and begins again serves the same routes again',
   await gateways.start();
   await settled();
   assert.is(rows.size, 1);
+
+  softwire = configured({ ...ADVERTISED, enabled: false });
+  gateways.follow();
+  await settled();
+  assert.equal([gateways.servedCount('g'), gateways.served('g')], [0, []], 'none while it is disabled');
+  assert.is(rows.size, 1, 'the table is kept');
+  softwire = BY_BGP;
+  gateways.follow();
+  await settled();
+  assert.equal([gateways.servedCount('g'), gateways.served('g')], [1, ['192.0.2.0/24']]);
 
   softwire = NOT_AT_ALL;
   // As the commit does (see reconcile).
