@@ -375,11 +375,12 @@ test('a restart of the AFTR keeps learned bindings as stale, and a new session t
 
 test('the time of stale routes does not begin anew at each restart of the AFTR', () =>
   withSources(async (box) => {
-    const keepFor = (grace: number) => {
+    // Over RESTCONF: a restart ends the session that `merge` has.
+    const keepFor = async (grace: number) => {
       const times = { 'hold-time': 3, 'grace-time': grace };
-      return box.merge({
-        'gi-4over6:softwire': { aftr: [{ name: 'a', 'route-source': [source('g1', GATEWAY, times)] }] },
-      });
+      const body = JSON.stringify({ 'gi-4over6:route-source': [source('g1', GATEWAY, times)] });
+      const { status } = await box.curl(`${AFTR}/route-source=g1`, { method: 'PATCH', body });
+      assert.is(status, 204);
     };
     await keepFor(600);
     const expires = async () =>
