@@ -17,6 +17,7 @@ import { BgpSpeaker } from './bgp/speaker.ts';
 import { LearnedAftrs } from './dhcpv6/learned-aftrs.ts';
 import { lookUpName } from './dhcpv6/name-lookup.ts';
 import type { OwnCertificate } from './routes/aftr-client.ts';
+import { AftrClient } from './routes/aftr-client.ts';
 import { CertifiedSources } from './routes/certified-sources.ts';
 import { AdvertisingGateways } from './routes/gateways.ts';
 import type { Merge } from './routes/operations.ts';
@@ -25,7 +26,7 @@ import { RouteAlarms } from './routes/route-alarms.ts';
 import { RouteSources } from './routes/route-sources.ts';
 import { routeLists, routeSourceEntry, routeSourceList } from './routes/source-data.ts';
 import { StaleMoments } from './routes/stale-moments.ts';
-import type { RouteState } from './state-data.ts';
+import type { RouteState } from './softwire-state.ts';
 import type { StoreOperation } from './store-care.ts';
 import type { Verdict } from './users.ts';
 import { Users } from './users.ts';
@@ -111,7 +112,7 @@ export class RoutePart {
       bgp: this.#bgp,
       store: datastores,
       softwire: () => withLearnedAftrs(datastores.softwire, (gateway) => this.#aftrs.address(gateway)),
-      certificate,
+      clientFor: (target) => new AftrClient(target, certificate),
       log,
       watch: (onRoutes) => {
         const watch = new RouteWatch(onRoutes, (error) => log.error({ error }, 'the kernel routes could not be read'));
@@ -131,6 +132,7 @@ export class RoutePart {
         ...this.#certified.problems(),
         ...this.#gateways.problems(),
         ...this.#alarmed,
+        ...this.#unbound(),
       ],
     };
     let before = datastores.softwire;
@@ -150,6 +152,19 @@ export class RoutePart {
   #followNextHops(): void {
     const sources = this.#softwire().aftr.flatMap(({ enabled, routeSource }) => (enabled ? routeSource : []));
     this.#nextHops.follow(sources.map(({ gatewayIpv6Address }) => gatewayIpv6Address));
+  }
+
+  /** Route sources that advertise routes of which none is bound, in sentences. */
+  #unbound(): string[] {
+    const found = this.#softwire().aftr.flatMap(({ name: aftr, enabled, routeSource }) => {
+      return (enabled ? routeSource : []).flatMap(({ name }): Condition[] => {
+        const reasons = this.#table.reasons(name);
+        if (reasons.length === 0 || this.sources.kept(name, 'bound').numbers.count() > 0) return [];
+        const text = `none of its routes is bound (${reasons.join(', ')})`;
+        return [{ resource: `AFTR ${aftr}: route source ${name}`, severity: 'warning', text }];
+      });
+    });
+    return sentences(found, 'see refused-route of each');
   }
 
   exists(name: string): boolean {
@@ -218,8 +233,9 @@ export class RoutePart {
   }
 }
 
-function sentences(conditions: readonly Condition[]): string[] {
+/** `where` says where those are that are not told. */
+function sentences(conditions: readonly Condition[], where = 'see the alarm list'): string[] {
   const told = conditions.slice(0, TOLD_ALARMS).map(({ resource, text }) => `${resource}: ${text}.`);
   const left = conditions.length - told.length;
-  return left === 0 ? told : [...told, `${left} more of them: see the alarm list.`];
+  return left === 0 ? told : [...told, `${left} more of them: ${where}.`];
 }

@@ -245,7 +245,12 @@ export interface RouteSource {
   readonly bgpNeighbor: readonly Uint8Array[];
   /** Prefixes it may advertise, and all that lie in them. */
   readonly allowedPrefix: readonly Ipv4Prefix[];
-  /** Most routes taken from it. In routes. */
+  /**
+   * Most routes taken from it; what it advertises beyond them is refused route by route, and taken when there is
+   * room. That holds for 1,000 routes of each source, and for 100,000 more of all sources together. Over RESTCONF a
+   * source that advertises still more is refused whole, as last-problem says: what is bound of it becomes stale
+   * after hold-time and is removed after grace-time. In routes.
+   */
   readonly maximumRoutes: number;
   /**
    * Time without an advertisement after which its bindings are stale. It says at least three times as often that it
@@ -283,9 +288,10 @@ export interface Aftr {
   /** Whether traffic between two gateways goes through this AFTR. */
   readonly enableHairpinning: boolean;
   /**
-   * Whether packets and octets are counted for each binding and each gateway. While they are, the datapath works
-   * about a tenth more for a packet with a thousand bindings, up to a half more with a million, and takes up to 40
-   * octets more memory for a binding; while not, their statistics are absent.
+   * Whether packets and octets are counted for each binding and each gateway. While they are, the datapath works more
+   * for a packet, about a tenth with 1,000 bindings, a quarter to nearly a half with a million, whose counters are
+   * too many for its caches; and it takes up to 40 octets more memory for a binding. While not, their statistics are
+   * absent.
    */
   readonly bindingCounters: boolean;
   /**

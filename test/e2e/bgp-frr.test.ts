@@ -177,11 +177,21 @@ test('D128: with a password at both ends there is a session, with one at one end
   assert.ok(await hasLearned(SECOND_PREFIX, DEVICE_PREFIX), JSON.stringify(entry(NEIGHBOR)));
   await frr.stopBgp();
   assert.ok(await hasLearned());
-  await frr.startBgp(bgpdConfiguration({ ...gateway, password: 'other' }));
-  await new Promise((resolve) => setTimeout(resolve, 5_000));
-  assert.is.not(entry(NEIGHBOR)['session-state'], 'established');
-  assert.equal(learned(), []);
+  for (const password of ['other', undefined]) {
+    await frr.startBgp(bgpdConfiguration({ ...gateway, ...(password !== undefined && { password }) }));
+    await hasNoSession(5);
+    await frr.stopBgp();
+  }
 });
+
+/** Both ends try meanwhile: at the start, and every five seconds at most. */
+async function hasNoSession(seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assert.is.not(entry(NEIGHBOR)['session-state'], 'established');
+    assert.equal(learned(), []);
+  }
+}
 
 test('D128: with TTL security at both ends there is a session, with it at one end there is none', async () => {
   await frr.stopBgp();
@@ -200,6 +210,11 @@ test('D128: with TTL security at both ends there is a session, with it at one en
   }
   configure({ bgp: { neighbor: [{ ...neighbor, 'ttl-security': true }] } });
   assert.ok(await hasLearned(SECOND_PREFIX, DEVICE_PREFIX), JSON.stringify(entry(NEIGHBOR)));
+  await frr.stopBgp();
+  assert.ok(await hasLearned());
+  // What FRR sends has a hop limit of 1.
+  await frr.startBgp(bgpdConfiguration(gateway));
+  await hasNoSession(8);
 });
 
 test('D128: BGP is spoken over IPv6 only', () => {

@@ -109,7 +109,8 @@ export class Importer {
       if (there.has(name)) continue;
       this.#sources.delete(name);
       // One that is known in another way now begins anew.
-      if (this.#parts.sources.hasRoutes(name)) this.#tell(name, { isWhole: true, routes: [], withdrawn: [] });
+      if (this.#parts.sources.hasRoutes(name))
+        this.#tell(name, { isWhole: true, routes: new Set(), withdrawn: new Set() });
       this.#parts.sources.mark(name, 'idle');
     }
     this.#flushSoon();
@@ -309,21 +310,21 @@ export class Importer {
     source.told = wanted;
     source.isWhole = true;
     if (wanted.size > 0 || this.#parts.sources.hasRoutes(name)) {
-      this.#tell(name, { isWhole: true, routes: [...wanted], withdrawn: [] });
+      this.#tell(name, { isWhole: true, routes: new Set(wanted), withdrawn: new Set() });
     }
   }
 
   #tellChanges(name: string, source: Source): void {
-    const routes: number[] = [];
-    const withdrawn: number[] = [];
+    const routes = new Set<number>();
+    const withdrawn = new Set<number>();
     for (const number of this.#changed) {
       const isWanted = this.#isWanted(source, number);
       if (isWanted === source.told.has(number)) continue;
       if (isWanted) source.told.add(number);
       else source.told.delete(number);
-      (isWanted ? routes : withdrawn).push(number);
+      (isWanted ? routes : withdrawn).add(number);
     }
-    if (routes.length + withdrawn.length > 0) this.#tell(name, { isWhole: false, routes, withdrawn });
+    if (routes.size + withdrawn.size > 0) this.#tell(name, { isWhole: false, routes, withdrawn });
   }
 
   #tell(name: string, advertisement: Advertisement): void {

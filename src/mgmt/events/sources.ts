@@ -6,7 +6,7 @@
 import type { ConfirmationEvent } from '../../state/confirmed.ts';
 import { aftrOfTable, changesRunning } from '../../state/learned/tables.ts';
 import type { Caller, Change, Participant, Tally } from '../../state/request.ts';
-import { colons } from '../state-data.ts';
+import { colons } from '../softwire-state.ts';
 import type { ConfigEdit } from './config-edits.ts';
 import { configEdits } from './config-edits.ts';
 import type { EventLog } from './event-log.ts';

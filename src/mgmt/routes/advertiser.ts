@@ -7,9 +7,10 @@
  *      failure and is never the same for two gateways
  */
 
+import { parseIpv4Prefix } from '../../address.ts';
 import { RouteHash } from '../../state/learned/route-hash.ts';
 import { inSlices } from '../../state/row-changes.ts';
-import { formatNumber } from '../../state/rows.ts';
+import { formatNumber, prefixNumber } from '../../state/rows.ts';
 import type { AftrClient, TargetAnswer } from './aftr-client.ts';
 import { CrowdedError, TargetRefusal } from './aftr-client.ts';
 
@@ -48,9 +49,15 @@ interface Session {
 
 export class Advertiser {
   readonly #parts: AdvertiserParts;
+  #client: AdvertiserParts['client'];
   #wanted: ReadonlySet<number>;
+  /** What was wanted when the AFTR was told last, all of it. */
+  #known: ReadonlySet<number> | undefined;
   #session: Session | undefined;
-  /** By route that the AFTR was told of: why it is refused, '' when it is not. */
+  /**
+   * By route that the AFTR was told of: why it is refused, '' when it is not. One that goes and comes back before the AFTR is told of
+   * either keeps its verdict: it is not told of again.
+   */
   readonly #verdicts = new Map<number, string>();
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<void> | undefined;
@@ -63,6 +70,7 @@ export class Advertiser {
   /** `accepted` is what the AFTR took in an earlier run: it stays so until the AFTR says otherwise. */
   constructor(parts: AdvertiserParts, wanted: ReadonlySet<number>, accepted: Iterable<number>) {
     this.#parts = parts;
+    this.#client = parts.client;
     this.#wanted = wanted;
     for (const number of accepted) if (wanted.has(number)) this.#verdicts.set(number, '');
     this.#workIn(0);
@@ -71,13 +79,23 @@ export class Advertiser {
   /** The routes are these from now on. */
   set(wanted: ReadonlySet<number>): void {
     this.#wanted = wanted;
-    this.#forgetVerdicts();
     if (this.#session && !this.#working) this.#workIn(GATHER_MS);
+  }
+
+  /** The same AFTR is talked to by this client from now on: the session goes on, so that nothing is withdrawn. */
+  use(client: AdvertiserParts['client']): void {
+    const before = this.#client;
+    this.#client = client;
+    // What is under way ends as it began.
+    void Promise.resolve(this.#working).then(() => before.close());
+    // One that failed may have failed for what is mended by this.
+    this.#failures = 0;
+    this.#workIn(0);
   }
 
   /** Whether the AFTR knows the newest routes, none still under way. */
   get isSettled(): boolean {
-    return !this.#working && this.#isKnown();
+    return !this.#working && this.#known === this.#wanted;
   }
 
   isAccepted(number: number): boolean {
@@ -106,7 +124,7 @@ export class Advertiser {
     clearTimeout(this.#timer);
     const late = new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
     await Promise.race([this.#withdraw(), late]);
-    this.#parts.client.close();
+    this.#client.close();
   }
 
   async #withdraw(): Promise<void> {
@@ -144,7 +162,7 @@ export class Advertiser {
 
   async #open(): Promise<Session> {
     if (this.state !== 'failing') this.state = 'connecting';
-    const answer = await this.#parts.client.send({ 'gateway-ipv6-address': this.#parts.gateway, open: [null] });
+    const answer = await this.#client.send({ 'gateway-ipv6-address': this.#parts.gateway, open: [null] });
     const holdMs = 1_000 * answer['hold-time'];
     return { id: answer.session, sequence: 0, holdMs, told: new Set(), hash: new RouteHash() };
   }
@@ -152,71 +170,62 @@ export class Advertiser {
   /** All that the AFTR does not know of, at least that nothing has changed. */
   async #tell(session: Session, isNew: boolean): Promise<void> {
     const wanted = this.#wanted;
-    const gone = [...session.told].filter((number) => !wanted.has(number));
-    const fresh = [...wanted].filter((number) => !session.told.has(number));
-    for (const number of gone) {
+    const gone: number[] = [];
+    await inSlices(session.told, (number) => {
+      if (wanted.has(number)) return;
+      gone.push(number);
       session.told.delete(number);
       session.hash.subtract(number);
       this.#verdicts.delete(number);
-    }
-    for (const number of fresh) {
+    });
+    const fresh: number[] = [];
+    await inSlices(wanted, (number) => {
+      if (session.told.has(number)) return;
+      fresh.push(number);
       session.told.add(number);
       session.hash.add(number);
-    }
-    const lines = [
-      ...gone.map((number) => ['withdrawn', number] as const),
-      ...fresh.map((number) => ['route', number] as const),
-    ];
+    });
+    const lines = gone.length + fresh.length;
     let at = 0;
     do {
-      const part = lines.slice(at, at + PART_ROUTES);
-      at += PART_ROUTES;
-      const named = (name: string) => part.filter(([of]) => of === name).map(([, number]) => formatNumber(number));
-      const lists = Object.fromEntries(
-        ['route', 'withdrawn'].map((name) => [name, named(name)]).filter(([, list]) => list?.length),
-      );
-      const end = at < lines.length ? { more: [null] } : { 'content-hash': session.hash.text };
-      const answer = await this.#send(session, { ...lists, ...end }, lines.length);
-      if (at >= lines.length) await this.#answered(answer, fresh, isNew);
-    } while (at < lines.length);
+      const end = at + PART_ROUTES;
+      const lists = {
+        ...named('withdrawn', gone.slice(at, end)),
+        ...named('route', fresh.slice(Math.max(0, at - gone.length), Math.max(0, end - gone.length))),
+      };
+      at = end;
+      const rest = at < lines ? { more: [null] } : { 'content-hash': session.hash.text };
+      const answer = await this.#send(session, { ...lists, ...rest }, lines);
+      if (at >= lines) await this.#answered(session, answer, fresh, isNew);
+    } while (at < lines);
+    this.#known = wanted;
   }
 
   async #send(session: Session, message: Readonly<Record<string, unknown>>, routes = 0): Promise<TargetAnswer> {
     const sequence = String(++session.sequence);
-    const { gateway, client } = this.#parts;
-    return client.send({ 'gateway-ipv6-address': gateway, session: session.id, sequence, ...message }, routes);
+    const { gateway } = this.#parts;
+    return this.#client.send({ 'gateway-ipv6-address': gateway, session: session.id, sequence, ...message }, routes);
   }
 
   async #answered(
+    session: Session,
     { accepted = [], refused = [] }: TargetAnswer,
-    told: readonly number[],
+    fresh: readonly number[],
     isNew: boolean,
   ): Promise<void> {
-    const byText = new Map(refused.map((entry) => [entry['ipv4-prefix'], entry.reason]));
-    const taken = new Set(accepted);
+    const { told } = session;
+    const news = new Map<number, string>();
+    await inSlices(accepted, (text) => news.set(numberOf(text), ''));
+    await inSlices(refused, (entry) => news.set(numberOf(entry['ipv4-prefix']), entry.reason));
+    await inSlices(fresh, (number) => this.#verdicts.set(number, news.get(number) ?? ''));
+    await inSlices(news, ([number, reason]) => {
+      if (told.has(number)) this.#verdicts.set(number, reason);
+    });
     // All that is known stays so until it is known anew, so that what is served does not go and come back.
-    const before = isNew ? new Set(this.#verdicts.keys()) : undefined;
-    await inSlices(told, (number) => {
-      before?.delete(number);
-      this.#verdicts.set(number, byText.get(formatNumber(number)) ?? '');
+    await inSlices(isNew ? this.#verdicts.keys() : [], (number) => {
+      if (!told.has(number)) this.#verdicts.delete(number);
     });
-    for (const number of before ?? []) this.#verdicts.delete(number);
-    const isOther = byText.size + taken.size > 0;
-    await inSlices(isOther ? (this.#session?.told ?? []) : [], (number) => {
-      const text = formatNumber(number);
-      const reason = byText.get(text);
-      if (reason !== undefined) this.#verdicts.set(number, reason);
-      else if (taken.has(text)) this.#verdicts.set(number, '');
-    });
-    this.#forgetVerdicts();
     this.#parts.onAnswer();
-  }
-
-  /** A route that goes and comes back before the AFTR is told of either keeps its verdict: it is not told of again. */
-  #forgetVerdicts(): void {
-    for (const number of this.#verdicts.keys()) {
-      if (!this.#wanted.has(number) && !this.#session?.told.has(number)) this.#verdicts.delete(number);
-    }
   }
 
   #succeeded(): void {
@@ -226,22 +235,14 @@ export class Advertiser {
     this.lastAnswer = new Date();
     this.#failures = 0;
     const holdMs = this.#session?.holdMs ?? 0;
-    this.#workIn(this.#isKnown() ? holdMs / KEEPALIVES : GATHER_MS);
-  }
-
-  /** Whether the AFTR knows the newest routes. */
-  #isKnown(): boolean {
-    const told = this.#session?.told;
-    if (told?.size !== this.#wanted.size) return false;
-    for (const number of this.#wanted) if (!told.has(number)) return false;
-    return true;
+    this.#workIn(this.#known === this.#wanted ? holdMs / KEEPALIVES : GATHER_MS);
   }
 
   #failed(error: unknown): void {
     const problem = error instanceof Error ? error.message : String(error);
     const hasEnded = error instanceof TargetRefusal && ENDED.has(error.appTag) && this.#session !== undefined;
     this.#session = undefined;
-    this.#forgetVerdicts();
+    this.#known = undefined;
     if (problem !== this.problem) this.#parts.log(problem, false);
     this.problem = problem;
     this.state = 'failing';
@@ -249,6 +250,17 @@ export class Advertiser {
     const { random = Math.random } = this.#parts;
     this.#workIn(retryAfter(this.#failures, error instanceof CrowdedError, random()));
   }
+}
+
+/** A list of a message, which is left out where it is empty. */
+function named(list: 'route' | 'withdrawn', numbers: readonly number[]): Readonly<Record<string, readonly string[]>> {
+  return numbers.length > 0 ? { [list]: numbers.map(formatNumber) } : {};
+}
+
+/** -1 for what is no prefix, which is no route that anybody was told of. */
+function numberOf(text: string): number {
+  const prefix = parseIpv4Prefix(text);
+  return prefix ? prefixNumber(prefix.address, prefix.length) : -1;
 }
 
 /** Milliseconds until the next attempt: twice as long with each failure, half of it by chance (0 to below 1). */

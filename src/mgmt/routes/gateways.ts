@@ -15,9 +15,8 @@ import { formatNumber, prefixNumber } from '../../state/rows.ts';
 import type { Announced } from '../bgp/exporter.ts';
 import type { KernelRoute } from './advertised.ts';
 import { advertisedRoutes } from './advertised.ts';
+import type { AdvertiserParts } from './advertiser.ts';
 import { Advertiser } from './advertiser.ts';
-import type { OwnCertificate } from './aftr-client.ts';
-import { AftrClient } from './aftr-client.ts';
 import type { TargetSight } from './route-alarms.ts';
 
 const END_MS = 2_000;
@@ -28,6 +27,8 @@ type Json = Readonly<Record<string, unknown>>;
 interface Informed {
   /** What the advertiser was made for. */
   readonly made: string;
+  /** What its client was made for. */
+  proof: string;
   readonly advertiser: Advertiser;
 }
 
@@ -41,8 +42,8 @@ export interface GatewayParts {
   readonly bgp: BgpWay;
   readonly store: LearningStore;
   readonly softwire: () => Softwire;
-  /** What a target with client-certificate is shown. */
-  readonly certificate: OwnCertificate;
+  /** Talks to the AFTR of a target. */
+  readonly clientFor: (target: Target) => AdvertiserParts['client'];
   readonly log: Log;
   /** Follows the kernel; called once there is something to advertise. What it returns ends it. */
   readonly watch: (onRoutes: (routes: readonly KernelRoute[]) => void) => () => void;
@@ -119,7 +120,7 @@ export class AdvertisingGateways {
     }
     for (const target of configured) {
       const known = targets.get(target.name);
-      if (known) known.advertiser.set(wanted);
+      if (known) this.#goOn(known, target, wanted);
       else targets.set(target.name, this.#inform(gateway, target, wanted));
     }
     this.#parts.bgp.announce(gateway.name, {
@@ -130,11 +131,18 @@ export class AdvertisingGateways {
     this.#serve(gateway, wanted);
   }
 
+  #goOn(known: Informed, target: Target, wanted: ReadonlySet<number>): void {
+    const proof = proofOf(target);
+    if (known.proof !== proof) known.advertiser.use(this.#parts.clientFor(target));
+    known.proof = proof;
+    known.advertiser.set(wanted);
+  }
+
   #inform(gateway: Gateway, target: Target, wanted: ReadonlySet<number>): Informed {
     const about = { gateway: gateway.name, target: target.name };
     const parts = {
       gateway: formatIpv6(gateway.ipv6Address ?? new Uint8Array(16)),
-      client: new AftrClient(target, this.#parts.certificate),
+      client: this.#parts.clientFor(target),
       onAnswer: () => this.answered(gateway.name),
       log: (message: string, isGood: boolean) => {
         if (isGood) this.#parts.log.info(about, message);
@@ -142,7 +150,7 @@ export class AdvertisingGateways {
       },
     };
     const advertiser = new Advertiser(parts, wanted, this.#served.get(gateway.name) ?? []);
-    return { made: madeFor(gateway, target), advertiser };
+    return { made: madeFor(gateway, target), proof: proofOf(target), advertiser };
   }
 
   /** An AFTR has accepted or refused something, or a BGP neighbor was told of the routes for the first time. */
@@ -197,12 +205,18 @@ export class AdvertisingGateways {
 
   /** The prefixes a gateway serves because they were accepted, as text. */
   served(name: string): string[] {
-    return [...(this.#served.get(name) ?? [])].sort((a, b) => a - b).map(formatNumber);
+    return [...this.#servedNow(name)].sort((a, b) => a - b).map(formatNumber);
   }
 
   /** How many those are. */
   servedCount(name: string): number {
-    return this.#served.get(name)?.size ?? 0;
+    return this.#servedNow(name).size;
+  }
+
+  /** One that is disabled serves nothing, though its table is kept for when it is enabled. */
+  #servedNow(name: string): ReadonlySet<number> {
+    const isEnabled = this.#parts.softwire().gateway.some((gateway) => gateway.name === name && gateway.enabled);
+    return (isEnabled ? this.#served.get(name) : undefined) ?? new Set();
   }
 
   /** The list target of a gateway, as RFC 7951 JSON; with `withRoutes` the routes of each. */
@@ -258,10 +272,15 @@ function isInforming(gateway: Gateway): boolean {
   return enabled && ipv6Address !== undefined && isInformed(gateway);
 }
 
-/** Another tunnel address, another AFTR or another target is told everything anew. */
-function madeFor({ ipv6Address, aftrIpv6Address }: Gateway, target: Target): string {
+/** Another tunnel address, another AFTR or another route source of it: all is withdrawn, and what takes its place is told everything. */
+function madeFor({ ipv6Address, aftrIpv6Address }: Gateway, { url, clientName, clientCertificate }: Target): string {
   const ends = [ipv6Address, aftrIpv6Address].map((address) => formatIpv6(address ?? new Uint8Array(16)));
-  return JSON.stringify([ends, target]);
+  return JSON.stringify([ends, url, clientName ?? null, clientCertificate ?? null]);
+}
+
+/** What proves one end to the other: another one leaves them who they are. */
+function proofOf({ password, serverCertificateFingerprint }: Target): string {
+  return JSON.stringify([password ?? null, serverCertificateFingerprint ?? null]);
 }
 
 function isSame(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {

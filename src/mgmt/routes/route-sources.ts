@@ -16,16 +16,19 @@ import { ManagementError } from '../../state/errors.ts';
 import type { KeptRoutes, Refused, RouteKind } from '../../state/learned/known-routes.ts';
 import type { Advertisement, RouteNews, RouteTable } from '../../state/learned/route-table.ts';
 import { sourceOf } from '../../state/learned/route-table.ts';
+import type { RouteRefusal } from '../../state/learned/trust.ts';
 import type { Softwire } from '../../state/model.generated.ts';
 import type { Caller } from '../../state/request.ts';
+import { inSlices } from '../../state/row-changes.ts';
 import type { RouteMessage } from './session.ts';
 import { RouteSession, refusal } from './session.ts';
 import type { StaleMoments } from './stale-moments.ts';
 
 /** Session numbers are integers of a double. */
 const SESSIONS = 2 ** 48 - 1;
-/** Routes beyond maximum-routes that are remembered as refused. */
-const REFUSED_ROUTES = 1_000;
+/** Routes beyond maximum-routes that are remembered, most of them as refused: of each source, and of all together beside those. */
+const OWN_BEYOND = 1_000;
+const SHARED_BEYOND = 100_000;
 const SECOND_MS = 1_000;
 /** When the store did not take a withdrawal. */
 const RETRY_S = 10;
@@ -44,6 +47,8 @@ export interface SourceAnswer extends RouteNews {
   /** Seconds. */
   readonly holdTime: number;
 }
+
+type FoundSource = NonNullable<ReturnType<typeof sourceOf>>;
 
 interface Source {
   state: SourceState;
@@ -158,6 +163,7 @@ export class RouteSources {
   mark(name: string, state: SourceState, expires?: Date): void {
     const source = this.#of(name);
     source.cancel();
+    if (state === 'established' && source.state !== state) source.lastHeard = new Date(this.#clock.wallMs());
     source.state = state;
     this.#expires(name, source, expires);
     source.problem = state === 'stale' ? 'the BGP sessions that carry its routes are lost' : '';
@@ -167,14 +173,14 @@ export class RouteSources {
     const name = caller.user;
     const found = sourceOf(this.#parts.softwire(), name);
     if (!found) throw refusal('unknown-session', `there is no route source ${name}`);
-    const { gatewayIpv6Address, maximumRoutes, holdTime } = found.source;
+    const { gatewayIpv6Address, holdTime } = found.source;
     if (!sameIpv6(gatewayIpv6Address, message.gateway)) {
       const [own, other] = [gatewayIpv6Address, message.gateway].map((address) => formatIpv6(address));
       const text = `route source ${name} advertises for tunnel address ${own}, ${other} came`;
       throw new ManagementError('access-denied', { appTag: 'other-tunnel-address', message: text });
     }
     if (message.kind === 'open') {
-      source.opened = new RouteSession(String(randomInt(1, SESSIONS)), maximumRoutes + REFUSED_ROUTES);
+      source.opened = new RouteSession(String(randomInt(1, SESSIONS)));
       return { session: source.opened.id, sequence: 0, holdTime, accepted: [], refused: [] };
     }
     const session = this.#sessionOf(source, message.session);
@@ -183,9 +189,9 @@ export class RouteSources {
       await this.#close(caller, source);
       return { session: session.id, sequence: message.sequence, holdTime, ...NO_NEWS };
     }
-    const step = session.take(message);
+    const step = await session.take(message, this.#most(found));
     const news = step ? await this.#advertise(caller, name, step.advertisement) : NO_NEWS;
-    step?.taken();
+    await step?.taken();
     if (session === source.opened && session.isWhole) {
       source.session = session;
       source.opened = undefined;
@@ -198,10 +204,26 @@ export class RouteSources {
   async #advertise(caller: Caller, name: string, advertisement: Advertisement): Promise<RouteNews> {
     const { table } = this.#parts;
     const news = await table.advertise(caller, name, advertisement);
-    const told = new Set(advertisement.routes);
-    const accepted = news.accepted.filter((number) => !told.has(number));
-    if (!advertisement.isWhole) return { ...news, accepted };
-    return { accepted, refused: [...table.refused(name)] };
+    const { isWhole, routes } = advertisement;
+    const accepted: number[] = [];
+    await inSlices(news.accepted, (number) => {
+      if (!routes.has(number)) accepted.push(number);
+    });
+    if (!isWhole) return { ...news, accepted };
+    const refused: (readonly [number, RouteRefusal])[] = [];
+    await inSlices(table.refused(name), (route) => refused.push(route));
+    return { accepted, refused };
+  }
+
+  /** Routes that are remembered of a source at most. */
+  #most({ source: { name, maximumRoutes } }: FoundSource): number {
+    let shared = SHARED_BEYOND;
+    for (const [other, { session, opened }] of this.#sources) {
+      if (other === name) continue;
+      const held = Math.max(session?.held ?? 0, opened?.held ?? 0);
+      if (held > OWN_BEYOND) shared -= beyond(held, sourceOf(this.#parts.softwire(), other)?.source.maximumRoutes ?? 0);
+    }
+    return maximumRoutes + OWN_BEYOND + Math.max(0, shared);
   }
 
   #sessionOf(source: Source, id: string): RouteSession {
@@ -320,6 +342,10 @@ export class RouteSources {
     this.#sources.set(name, known);
     return known;
   }
+}
+
+function beyond(held: number, maximumRoutes: number): number {
+  return Math.max(0, held - maximumRoutes - OWN_BEYOND);
 }
 
 const NO_NEWS: RouteNews = { accepted: [], refused: [] };

@@ -12,6 +12,7 @@
 import { ManagementError } from '../../state/errors.ts';
 import { RouteHash } from '../../state/learned/route-hash.ts';
 import type { Advertisement } from '../../state/learned/route-table.ts';
+import { inSlices } from '../../state/row-changes.ts';
 
 /** A message of advertise-routes in a session. */
 export interface RouteMessage {
@@ -24,15 +25,14 @@ export interface RouteMessage {
   readonly contentHash: string | undefined;
 }
 
-/** What a whole message does; to be told with `taken` when it is done. */
+/** What a whole message does; to be told with `taken` when it is done, and waited for. */
 export interface Step {
   readonly advertisement: Advertisement;
-  readonly taken: () => void;
+  readonly taken: () => Promise<void>;
 }
 
 export class RouteSession {
   readonly id: string;
-  readonly #maximum: number;
   #sequence = 0;
   /** Whether all routes were told of. */
   #isWhole = false;
@@ -41,10 +41,8 @@ export class RouteSession {
   #staged: RouteMessage[] = [];
   #stagedRoutes = 0;
 
-  /** `maximum` routes are remembered at most. */
-  constructor(id: string, maximum: number) {
+  constructor(id: string) {
     this.id = id;
-    this.#maximum = maximum;
   }
 
   /** Number of the last message that was taken. */
@@ -56,13 +54,27 @@ export class RouteSession {
     return this.#isWhole;
   }
 
-  /** What the next message does; undefined for a part of one that goes on. @throws ManagementError with one of the app-tags above */
-  take(message: RouteMessage): Step | undefined {
+  /** How many routes are remembered of it. */
+  get held(): number {
+    return Math.max(this.#routes.size, this.#stagedRoutes);
+  }
+
+  /**
+   * What the next message does, which is found in slices; undefined for a part of one that goes on. No two may be taken at once.
+   * `maximum` routes are remembered at most.
+   * @throws ManagementError with one of the app-tags above
+   */
+  async take(message: RouteMessage, maximum: number): Promise<Step | undefined> {
     this.#requireNext(message.sequence);
     this.#stagedRoutes += message.routes.length + message.withdrawn.length;
-    if (this.#stagedRoutes > 2 * this.#maximum) {
+    // What a message may withdraw and tell at most, with room for parts that say things twice.
+    if (this.#stagedRoutes > 2 * maximum) {
+      const found = this.#stagedRoutes;
       this.#drop();
-      throw refusal('malformed', `expected at most ${this.#maximum} routes in a session, found more`);
+      throw refusal(
+        'malformed',
+        `expected at most ${maximum} routes (see maximum-routes), found ${found} in one message`,
+      );
     }
     this.#staged.push(message);
     if (message.hasMore) {
@@ -71,7 +83,7 @@ export class RouteSession {
     }
     const parts = this.#staged;
     this.#drop();
-    return this.#step(message, parts);
+    return this.#step(message, parts, maximum);
   }
 
   /** Looks at a message that ends the session and says nothing else. @throws as `take` */
@@ -96,10 +108,8 @@ export class RouteSession {
     );
   }
 
-  #step(last: RouteMessage, parts: readonly RouteMessage[]): Step {
-    const withdrawn = parts.flatMap((part) => part.withdrawn);
-    const added = parts.flatMap((part) => part.routes);
-    if (!this.#isWhole && withdrawn.length > 0) {
+  async #step(last: RouteMessage, parts: readonly RouteMessage[], maximum: number): Promise<Step> {
+    if (!this.#isWhole && parts.some(({ withdrawn }) => withdrawn.length > 0)) {
       throw refusal(
         'malformed',
         'expected all routes in the first message of a session, found some that are withdrawn',
@@ -108,34 +118,38 @@ export class RouteSession {
     const hash = this.#hash.copy();
     const fresh = new Set<number>();
     const gone = new Set<number>();
-    for (const number of withdrawn) {
-      if (!this.#routes.has(number) || gone.has(number)) continue;
+    await inSlices(allOf(parts, 'withdrawn'), (number) => {
+      if (!this.#routes.has(number) || gone.has(number)) return;
       gone.add(number);
       hash.subtract(number);
-    }
-    for (const number of added) {
-      if (fresh.has(number) || (this.#routes.has(number) && !gone.has(number))) continue;
+    });
+    await inSlices(allOf(parts, 'routes'), (number) => {
+      if (fresh.has(number) || (this.#routes.has(number) && !gone.has(number))) return;
       fresh.add(number);
       hash.add(number);
-    }
+    });
     const size = this.#routes.size - gone.size + fresh.size;
-    if (size > this.#maximum) {
-      throw refusal('malformed', `expected at most ${this.#maximum} routes, found ${size}`);
+    if (size > maximum) {
+      throw refusal('malformed', `expected at most ${maximum} routes (see maximum-routes), found ${size}`);
     }
     if (hash.text !== last.contentHash) {
       const found = last.contentHash ?? 'no content-hash';
       throw refusal('content-differs', `the routes come to ${hash.text}, ${found} came: open a new session`);
     }
-    const advertisement = { isWhole: !this.#isWhole, routes: [...fresh], withdrawn: [...gone] };
-    const taken = () => {
-      for (const number of gone) this.#routes.delete(number);
-      for (const number of fresh) this.#routes.add(number);
+    const advertisement = { isWhole: !this.#isWhole, routes: fresh, withdrawn: gone };
+    const taken = async () => {
+      await inSlices(gone, (number) => this.#routes.delete(number));
+      await inSlices(fresh, (number) => this.#routes.add(number));
       this.#hash = hash;
       this.#isWhole = true;
       this.#sequence = last.sequence;
     };
     return { advertisement, taken };
   }
+}
+
+function* allOf(parts: readonly RouteMessage[], list: 'routes' | 'withdrawn'): Generator<number> {
+  for (const part of parts) yield* part[list];
 }
 
 /** Why a message is not taken. */

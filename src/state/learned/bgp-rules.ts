@@ -1,6 +1,6 @@
-/** What the model asks of BGP beyond types: a speaker that is whole, and no neighbor that is not there. */
+/** What the model asks of BGP beyond types: a speaker that is whole, and no neighbor that is not there or cannot be. */
 
-import { formatIpv6 } from '../../address.ts';
+import { formatIpv6, isUnusableIpv6 } from '../../address.ts';
 import type { Softwire } from '../model.generated.ts';
 import type { FaultSink } from '../shared-address-rules.ts';
 
@@ -16,6 +16,12 @@ export function checkBgp({ bgp, gateway, aftr }: Softwire, sink: Pick<FaultSink,
     if (missing.length > 0) sink.fault(ROOT, 'incomplete-bgp', message);
     if (bgp.routerId === 0)
       sink.fault(`${ROOT}/router-id`, 'incomplete-bgp', 'expected a router-id other than 0.0.0.0');
+  }
+  for (const { address } of bgp.neighbor) {
+    if (!isUnusableIpv6(address)) continue;
+    const text = formatIpv6(address);
+    const message = `${text} cannot be a neighbor: expected a unicast address that is not link-local`;
+    sink.fault(`${ROOT}/neighbor[address='${text}']`, 'unusable-bgp-neighbor', message);
   }
   const known = new Set(bgp.neighbor.map(({ address }) => formatIpv6(address)));
   const check = (path: string, named: readonly Uint8Array[]) => {

@@ -8,7 +8,7 @@ import type { RowOverlay } from '../overlay.ts';
 import { OverlaidRows } from '../overlay.ts';
 import { inSlices } from '../row-changes.ts';
 import type { RowSource } from '../rows.ts';
-import type { Refused } from './known-routes.ts';
+import type { KnownRoutes, Refused } from './known-routes.ts';
 import type { NextHops, WayBack } from './next-hops.ts';
 import { wayBack } from './next-hops.ts';
 import { prefixOf } from './reconciliation.ts';
@@ -25,7 +25,7 @@ export class Judge {
   readonly #table: string;
   readonly #rows: RowSource;
   readonly #overlay: RowOverlay;
-  readonly #known: ReadonlyMap<number, Refused | undefined>;
+  readonly #known: KnownRoutes;
   readonly #now = new Date();
   readonly #hasStatic: boolean;
   readonly #hops: NextHops;
@@ -39,7 +39,7 @@ export class Judge {
     source: RouteSource,
     base: RowSource,
     overlay: RowOverlay,
-    known: ReadonlyMap<number, Refused | undefined>,
+    known: KnownRoutes,
     hops: NextHops,
   ) {
     this.#aftr = aftr;
@@ -52,8 +52,7 @@ export class Judge {
     this.#hasStatic = base.count(aftr.name) > 0;
     const bound = base.count(aftr.name) + this.#rows.count(this.#table);
     this.#room = (aftr.softwireNumMax ?? Number.POSITIVE_INFINITY) - bound;
-    this.#own = 0;
-    for (const state of known.values()) if (state === undefined) this.#own++;
+    this.#own = known.count('bound');
   }
 
   withdraw(number: number): void {

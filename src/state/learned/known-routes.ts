@@ -40,6 +40,10 @@ export class KnownRoutes extends Map<number, Refused | undefined> {
     return super.delete(number);
   }
 
+  count(kind: RouteKind): number {
+    return this.#numbers[kind].size;
+  }
+
   kept(kind: RouteKind): KeptRoutes {
     return { numbers: this.#numbers[kind].kept(), edition: this.#edition };
   }

@@ -37,8 +37,8 @@ interface Advertised {
 /** What a source says: all its routes, or what changed. */
 export interface Advertisement {
   readonly isWhole: boolean;
-  readonly routes: readonly number[];
-  readonly withdrawn: readonly number[];
+  readonly routes: ReadonlySet<number>;
+  readonly withdrawn: ReadonlySet<number>;
 }
 
 /** What became of routes since the source was told last. */
@@ -52,6 +52,7 @@ const GATHER_MS = 50;
 /** Reasons that end when another source withdraws. */
 const FREED: ReadonlySet<RouteRefusal> = new Set(['other-source', 'too-many']);
 const NO_ROUTES = new KnownRoutes();
+const NONE: ReadonlySet<number> = new Set();
 const NOBODY: Caller = { user: 'system', session: 0, face: 'system' };
 
 export class RouteTable implements Participant {
@@ -122,38 +123,39 @@ export class RouteTable implements Participant {
       if (!found) return { overlay, done: () => undefined };
       const known = this.#of(name).routes;
       const judge = new Judge(found.aftr, found.source, rows, overlay, known, this.#nextHops);
-      const routes = new Set(advertisement.routes);
-      const gone = advertisement.isWhole
-        ? [...known.keys()].filter((number) => !routes.has(number))
-        : advertisement.withdrawn.filter((number) => !routes.has(number));
-      await inSlices(gone, (number) => judge.withdraw(number));
+      const { isWhole, routes, withdrawn } = advertisement;
+      await inSlices(isWhole ? known.keys() : withdrawn, (number) => {
+        if (!routes.has(number)) judge.withdraw(number);
+      });
       await inSlices(routes, (number) => judge.put(number));
       return { overlay, done: () => this.#learned(name, judge) };
     };
     const { isWhole, routes, withdrawn } = advertisement;
-    const weight = routes.length + withdrawn.length + (isWhole ? this.#of(name).routes.size : 0);
+    const weight = routes.size + withdrawn.size + (isWhole ? this.#of(name).routes.size : 0);
     await this.#store.learn({ key: `source ${name}`, weight, caller, comment: `routes of ${name}`, work });
     // What one gives up another one may have been refused.
-    if (!advertisement.isWhole || advertisement.routes.length === 0) this.#judgeRefusedSoon();
+    if (!advertisement.isWhole || advertisement.routes.size === 0) this.#judgeRefusedSoon();
     return this.takeNews(name);
   }
 
   /** All routes of a source go. */
   async withdrawAll(caller: Caller, name: string): Promise<void> {
-    await this.advertise(caller, name, { isWhole: true, routes: [], withdrawn: [] });
+    await this.advertise(caller, name, { isWhole: true, routes: NONE, withdrawn: NONE });
   }
 
   /** What the source is to be told. */
-  takeNews(name: string): RouteNews {
-    const { routes, news } = this.#of(name);
+  async takeNews(name: string): Promise<RouteNews> {
+    const known = this.#of(name);
+    const { routes, news } = known;
+    // What comes meanwhile is news of its own.
+    known.news = new Set();
     const accepted: number[] = [];
     const refused: [number, RouteRefusal][] = [];
-    for (const number of news) {
+    await inSlices(news, (number) => {
       const state = routes.get(number);
       if (state) refused.push([number, state.reason]);
       else if (routes.has(number)) accepted.push(number);
-    }
-    news.clear();
+    });
     return { accepted, refused };
   }
 

@@ -82,8 +82,8 @@ class Box {
           const known = this.routes.get(name) ?? new Set();
           this.routes.set(name, known);
           const gone = isWhole
-            ? [...known].filter((text) => !routes.map(formatNumber).includes(text))
-            : withdrawn.map(formatNumber);
+            ? [...known].filter((text) => ![...routes].map(formatNumber).includes(text))
+            : [...withdrawn].map(formatNumber);
           for (const text of gone) known.delete(text);
           for (const number of routes) known.add(formatNumber(number));
           this.withdrawals.push(...gone);

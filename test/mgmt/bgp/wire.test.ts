@@ -168,6 +168,21 @@ const cases: readonly (readonly [string, readonly string[], boolean])[] = [
     [ORIGIN, AS_PATH, reach(TUNNEL_HEX), tunnel('0007', endpoint('0009', OTHER_HEX))],
     true,
   ],
+  [
+    'D123: an egress endpoint that says IPv6 and has four octets is as if absent',
+    [ORIGIN, AS_PATH, reach(TUNNEL_HEX), tunnel('0007', endpoint('0002', 'c0000201'))],
+    true,
+  ],
+  [
+    'D123: an egress endpoint that is longer than its tunnel is as if absent',
+    [ORIGIN, AS_PATH, reach(TUNNEL_HEX), tunnel('0007', endpoint('0002', OTHER_HEX), 40)],
+    true,
+  ],
+  [
+    'D123: an egress endpoint of another tunnel than IPv4 in IPv6 (VXLAN) is not asked',
+    [ORIGIN, AS_PATH, reach(TUNNEL_HEX), tunnel('0008', endpoint('0002', OTHER_HEX))],
+    true,
+  ],
 ];
 
 const program = await startProgram();
@@ -240,6 +255,13 @@ const GATEWAY = {
     },
   ],
 };
+const TOLD_TO_BOTH = {
+  bgp: {
+    ...CONFIGURATION['gi-4over6:softwire'].bgp,
+    neighbor: [neighbor, { ...neighbor, address: THIRD, 'peer-as': 65002 }],
+  },
+  gateway: GATEWAY.gateway.map((one) => ({ ...one, 'route-advertisement': { 'bgp-neighbor': [OTHER, THIRD] } })),
+};
 const GATEWAY_HEX = '20010db8000a00000000000000000007';
 
 test('a gateway announces with its tunnel address as next hop and as egress endpoint of an IP in IP tunnel', () =>
@@ -260,14 +282,33 @@ test('D124: nothing of it goes to a neighbor without the capability', () =>
     async (box, speaker) => {
       const state = () => entry(box, `bgp/neighbor=${encodeURIComponent(OTHER)}`);
       await eventually('its state', async () => (await state())['extended-next-hop'] === false);
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      // One that has it hears of the same gateway, so that there was something to tell, and what comes after it is told, too.
+      let third: BgpSpeaker | undefined;
+      try {
+        await eventually('a second session', async () => {
+          const options = { ...SPEAKER, localAddress: THIRD, localAs: 65002 };
+          if (!third || third.isClosed) third = await BgpSpeaker.connect(options).catch(() => undefined);
+          return third?.isEstablished ?? false;
+        });
+        for (const [prefix, octets] of [
+          ['203.0.113.0/25', '19cb007100'],
+          ['203.0.113.128/26', '1acb007180'],
+        ] as const) {
+          await box.merge({
+            'gi-4over6:softwire': { gateway: [{ name: 'g', 'served-prefix': [{ 'ipv4-prefix': prefix }] }] },
+          });
+          await eventually(prefix, () => third?.updates.some((update) => update.includes(octets)) ?? false);
+        }
+      } finally {
+        third?.close();
+      }
       assert.equal(
         speaker.updates.filter((update) => update.includes('cb0071')),
         [],
       );
     },
     false,
-    GATEWAY,
+    TOLD_TO_BOTH,
   ));
 
 const [G] = GATEWAY.gateway;

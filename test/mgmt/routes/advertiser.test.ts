@@ -12,6 +12,7 @@ import { AftrClient, CrowdedError, TargetRefusal } from '../../../src/mgmt/route
 import { RouteSession } from '../../../src/mgmt/routes/session.ts';
 import { readConfiguration } from '../../../src/state/configuration-reader.generated.ts';
 import { ManagementError } from '../../../src/state/errors.ts';
+import type { Advertisement } from '../../../src/state/learned/route-table.ts';
 import { formatNumber, prefixNumber } from '../../../src/state/rows.ts';
 import { random, seed } from '../../helpers/random.ts';
 
@@ -131,7 +132,7 @@ class FakeAftr {
     const fault = this.faults();
     if (fault === 'request') throw new Error('lost on the way');
     this.inputs.push(input);
-    const answer = this.#take(input);
+    const answer = await this.#take(input);
     if (fault === 'answer') throw new Error('the answer was lost');
     return answer;
   }
@@ -144,9 +145,9 @@ class FakeAftr {
     this.#sessions = [];
   }
 
-  #take(input: Json): TargetAnswer {
+  async #take(input: Json): Promise<TargetAnswer> {
     if (input.open) {
-      this.#sessions.unshift(new RouteSession(String(this.inputs.length), 100_000));
+      this.#sessions.unshift(new RouteSession(String(this.inputs.length)));
       return { session: this.#sessions[0]?.id ?? '', sequence: '0', 'hold-time': this.holdTime };
     }
     const session = this.#sessions.find(({ id }) => id === input.session);
@@ -164,9 +165,9 @@ class FakeAftr {
     if (message.isClose) this.routes.clear();
     if (message.isClose) return { session: session.id, sequence: '0', 'hold-time': this.holdTime };
     try {
-      const step = session.take(message);
+      const step = await session.take(message, 100_000);
       if (step) this.#apply(step.advertisement);
-      step?.taken();
+      await step?.taken();
       const refused = step ? this.#refused(step.advertisement.isWhole) : [];
       return { session: session.id, sequence: String(session.sequence), 'hold-time': this.holdTime, refused };
     } catch (error) {
@@ -175,15 +176,7 @@ class FakeAftr {
     }
   }
 
-  #apply({
-    isWhole,
-    routes,
-    withdrawn,
-  }: {
-    isWhole: boolean;
-    routes: readonly number[];
-    withdrawn: readonly number[];
-  }): void {
+  #apply({ isWhole, routes, withdrawn }: Advertisement): void {
     if (isWhole) this.routes.clear();
     for (const number of withdrawn) this.routes.delete(number);
     for (const number of routes) this.routes.set(number, isTaken(number));
@@ -275,6 +268,21 @@ test('a burst of changes is told together', async () => {
   await one.end(1_000);
 });
 
+test('very many routes are looked at in slices: others have their turn meanwhile', async () => {
+  const aftr = new FakeAftr();
+  const all = routesOf(65_536);
+  const one = advertiser(aftr, all);
+  await until(() => aftr.inputs.length === 1);
+  let turns = 0;
+  while (aftr.inputs.length === 1) {
+    turns++;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // One is that of the AFTR itself.
+  assert.ok(turns > 2, `${turns} turns between the session and its first routes`);
+  await one.end(1_000);
+});
+
 test('failures are tried again after longer and longer times, and told once', async () => {
   const aftr = new FakeAftr();
   const log: string[] = [];
@@ -288,6 +296,44 @@ test('failures are tried again after longer and longer times, and told once', as
   // Half of 500, 1,000 and 2,000 ms: the fake chance is 0.
   assert.ok(performance.now() - begun >= 1_700, 'it waited');
   assert.equal(log, ['lost on the way', 'the AFTR knows the routes']);
+  await one.end(1_000);
+});
+
+test('another client mends what failed without waiting for the next attempt, and in the same session', async () => {
+  const aftr = new FakeAftr();
+  const one = advertiser(aftr, routesOf(3));
+  await until(() => agrees(aftr, one, routesOf(3)));
+  const told = aftr.inputs.length;
+  let refusals = 0;
+  const refused = {
+    send: async (): Promise<TargetAnswer> => {
+      refusals++;
+      throw new TargetRefusal('another password', '');
+    },
+    close: () => undefined,
+  };
+  one.use(refused);
+  await until(() => refusals > 3);
+  assert.is(one.state, 'failing');
+  let tried: 'at once' | 'late' | undefined;
+  const mended = {
+    send: (input: Json) => {
+      tried ??= 'at once';
+      return aftr.send(input);
+    },
+    close: () => aftr.close(),
+  };
+  one.use(mended);
+  // The next attempt would have been after 2,000 ms. Timers are called in their order, however late.
+  const late = setTimeout(() => {
+    tried ??= 'late';
+  }, 1_000);
+  await until(() => tried !== undefined);
+  clearTimeout(late);
+  assert.is(tried, 'at once');
+  await until(() => agrees(aftr, one, routesOf(3)));
+  const since = aftr.inputs.slice(told).filter((input) => input.close || input.withdrawn);
+  assert.equal(since, [], 'nothing was withdrawn');
   await one.end(1_000);
 });
 

@@ -12,6 +12,8 @@ import type { Snapshot } from '../../../src/state/snapshot.ts';
 
 const test = suite('advertising gateways');
 const TABLE = servedTable('g');
+/** What is in every message of a session. */
+const COMMON = ['gateway-ipv6-address', 'session', 'sequence'];
 const ROUTE = { address: 0xc0000200, length: 24, table: 254 };
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -26,7 +28,8 @@ function configured(advertisement: Readonly<Record<string, unknown>>): Softwire 
   return readConfiguration({ 'gi-4over6:softwire': { gateway: [gateway] } });
 }
 
-const BY_BGP = configured({ 'route-advertisement': { 'bgp-neighbor': ['2001:db8:12::2'] } });
+const ADVERTISED = { 'route-advertisement': { 'bgp-neighbor': ['2001:db8:12::2'] } };
+const BY_BGP = configured(ADVERTISED);
 const NOT_AT_ALL = configured({});
 
 test('an advertisement that ends and begins again serves the same routes again', async () => {
@@ -47,7 +50,9 @@ test('an advertisement that ends and begins again serves the same routes again',
     bgp: { announce: () => undefined, isTold: () => true },
     store,
     softwire: () => softwire,
-    certificate: { key: Buffer.alloc(0), cert: Buffer.alloc(0) },
+    clientFor: () => {
+      throw new Error('there is no target');
+    },
     log: silent,
     watch: (onRoutes) => {
       queueMicrotask(() => onRoutes([ROUTE]));
@@ -58,6 +63,16 @@ test('an advertisement that ends and begins again serves the same routes again',
   await gateways.start();
   await settled();
   assert.is(rows.size, 1);
+
+  softwire = configured({ ...ADVERTISED, enabled: false });
+  gateways.follow();
+  await settled();
+  assert.equal([gateways.servedCount('g'), gateways.served('g')], [0, []], 'none while it is disabled');
+  assert.is(rows.size, 1, 'the table is kept');
+  softwire = BY_BGP;
+  gateways.follow();
+  await settled();
+  assert.equal([gateways.servedCount('g'), gateways.served('g')], [1, ['192.0.2.0/24']]);
 
   softwire = NOT_AT_ALL;
   // As the commit does (see reconcile).
@@ -73,5 +88,66 @@ test('an advertisement that ends and begins again serves the same routes again',
   assert.is(rows.size, 1);
   await gateways.close();
 });
+
+const PASSWORD = { 'client-name': 'g', password: 'first' };
+const TARGET = { name: 't', url: 'https://aftr.example/restconf', ...PASSWORD };
+
+// [what is changed, the target then, whether all is withdrawn before]
+for (const [what, target, isWithdrawn] of [
+  ['the password', { ...TARGET, password: 'second' }, false],
+  ['the fingerprint of the AFTR', { ...TARGET, 'server-certificate-fingerprint': 'AB'.repeat(32) }, false],
+  ['the name at the AFTR', { ...TARGET, 'client-name': 'h' }, true],
+  ['the AFTR', { ...TARGET, url: 'https://other.example/restconf' }, true],
+  ['the kind of proof', { name: 't', url: TARGET.url, 'client-certificate': 'device' }, true],
+] as const) {
+  test(`another target: ${what}; ${isWithdrawn ? 'all is withdrawn and told anew' : 'the session goes on'}`, async () => {
+    let softwire = configured({ 'route-advertisement': { target: [TARGET] } });
+    const said: string[] = [];
+    const gateways = new AdvertisingGateways({
+      bgp: { announce: () => undefined, isTold: () => false },
+      store: { learn: async () => undefined },
+      softwire: () => softwire,
+      clientFor: ({ url, clientName, password, clientCertificate, serverCertificateFingerprint }) => {
+        const as = [
+          new URL(url).host,
+          clientName,
+          password,
+          clientCertificate,
+          serverCertificateFingerprint?.slice(0, 2),
+        ];
+        const client = as.filter((part) => part !== undefined).join(' ');
+        return {
+          send: async (input) => {
+            said.push(`${client}: ${Object.keys(input).filter((name) => !COMMON.includes(name))}`);
+            return { session: '1', sequence: '1', 'hold-time': 90 };
+          },
+          close: () => void said.push(`${client}: end`),
+        };
+      },
+      log: silent,
+      watch: (onRoutes) => {
+        queueMicrotask(() => onRoutes([ROUTE]));
+        return () => undefined;
+      },
+    });
+    const until = async (is: () => boolean) => {
+      for (let i = 0; i < 500 && !is(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    await gateways.start();
+    await until(() => said.length >= 2);
+    const first = 'aftr.example g first';
+    assert.equal(said, [`${first}: open`, `${first}: route,content-hash`]);
+
+    said.length = 0;
+    softwire = configured({ 'route-advertisement': { target: [target] } });
+    gateways.follow();
+    await until(() => said.length >= (isWithdrawn ? 4 : 2));
+    const mine = said.filter((text) => text.startsWith(`${first}: `));
+    const others = said.filter((text) => !text.startsWith(`${first}: `)).map((text) => text.split(': ')[1]);
+    assert.equal(mine, isWithdrawn ? [`${first}: close`, `${first}: end`] : [`${first}: end`]);
+    assert.equal(others, isWithdrawn ? ['open', 'route,content-hash'] : ['content-hash']);
+    await gateways.close();
+  });
+}
 
 test.run();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix, parseIpv6 } from '../../../src/address.ts';
+import type { SourceState } from '../../../src/mgmt/routes/route-sources.ts';
 import { RouteSources } from '../../../src/mgmt/routes/route-sources.ts';
 import { StaleMoments } from '../../../src/mgmt/routes/stale-moments.ts';
 import { RouteHash } from '../../../src/state/learned/route-hash.ts';
@@ -82,6 +83,9 @@ interface Aftr {
   hearOther(): Promise<void>;
   state(): string;
   problem(): string;
+  /** As BGP does. */
+  mark(state: SourceState): void;
+  lastHeard(): number | undefined;
   restart(): Promise<void>;
   /** Whether its route is bound; the removal that is under way is waited for. */
   isBound(): Promise<boolean>;
@@ -124,6 +128,8 @@ async function withSource(work: (aftr: Aftr) => Promise<void>): Promise<void> {
       },
       state: () => sources.report('g').state,
       problem: () => sources.report('g').problem,
+      mark: (state) => sources.mark('g', state),
+      lastHeard: () => sources.report('g').lastHeard?.getTime(),
       restart: async () => {
         sources.close();
         clock.restarted();
@@ -202,6 +208,18 @@ test('a source of which nothing is taken any more is stale with the reason', () 
     clock.pass(HOLD_S);
     assert.is(state(), 'stale');
     assert.match(problem(), /2001:db8:a::2 came; nothing of it was taken for 90 seconds$/);
+  }));
+
+test('a source whose BGP session comes back is heard of then, also with the same routes', () =>
+  withSource(async ({ clock, mark, lastHeard }) => {
+    mark('stale');
+    clock.pass(10);
+    assert.is(lastHeard(), clock.wall - 10_000);
+    mark('established');
+    assert.is(lastHeard(), clock.wall);
+    clock.pass(10);
+    mark('established');
+    assert.is(lastHeard(), clock.wall - 10_000, 'that it is there is no news');
   }));
 
 test.run();

@@ -27,6 +27,11 @@ const cases = [
   ['a neighbor without a router-id', { bgp: { ...bgp, 'router-id': undefined } }, ['incomplete-bgp bgp']],
   ['a router-id that is none', { bgp: { ...bgp, 'router-id': '0.0.0.0' } }, ['incomplete-bgp bgp/router-id']],
   [
+    'a neighbor by its link-local address',
+    { bgp: { ...bgp, neighbor: [{ ...neighbor, address: 'fe80::1' }] } },
+    ["unusable-bgp-neighbor bgp/neighbor[address='fe80::1']"],
+  ],
+  [
     'a route source of an unknown neighbor',
     { bgp, aftr: [aftr('2001:db8:c::2')] },
     ["unknown-bgp-neighbor aftr[name='a']/route-source[name='g']/bgp-neighbor[.='2001:db8:c::2']"],

@@ -67,7 +67,7 @@ function numbers(...prefixes: readonly string[]): number[] {
 /** All routes of a source; what it is told of each. */
 async function advertise({ table }: World, name: string, ...prefixes: readonly string[]): Promise<string[]> {
   const caller = { user: name, session: 0, face: 'restconf' } as const;
-  const advertisement = { isWhole: true, routes: numbers(...prefixes), withdrawn: [] };
+  const advertisement = { isWhole: true, routes: new Set(numbers(...prefixes)), withdrawn: new Set<number>() };
   const { accepted, refused } = await table.advertise(caller, name, advertisement);
   return [
     ...accepted.map((number) => `${formatNumber(number)} bound`),

@@ -50,7 +50,10 @@ function numbers(...prefixes: readonly string[]): number[] {
   });
 }
 
-const whole = (...prefixes: readonly string[]) => ({ isWhole: true, routes: numbers(...prefixes), withdrawn: [] });
+const NONE: ReadonlySet<number> = new Set();
+const whole = (...prefixes: readonly string[]) => {
+  return { isWhole: true, routes: new Set(numbers(...prefixes)), withdrawn: NONE };
+};
 
 /** Each route with why it is refused, or `bound`. */
 function states(table: RouteTable, name: string): string[] {
@@ -171,12 +174,12 @@ test('an operator binds a learned prefix for another gateway: no moment has both
     assert.equal(active(datastores), [`192.0.2.1/32 ${G2} static`, `192.0.2.16/28 ${G1} learned`]);
     await eventually(() => told.length > 0);
     assert.equal(states(table, 'g1'), ['192.0.2.0/28 bound-already', '192.0.2.16/28 bound']);
-    assert.equal(table.takeNews('g1').refused, [[numbers('192.0.2.0/28')[0], 'bound-already']]);
+    assert.equal((await table.takeNews('g1')).refused, [[numbers('192.0.2.0/28')[0], 'bound-already']]);
     const gone = { 'ipv4-prefix': '192.0.2.1/32', '@operation': 'delete' };
     await datastores.edit(OPERATOR, request(softwire({ name: 'a', 'binding-table': { binding: [gone] } })));
     await eventually(() => told.length > 1);
     assert.equal(active(datastores), [`192.0.2.0/28 ${G1} learned`, `192.0.2.16/28 ${G1} learned`]);
-    assert.equal(table.takeNews('g1').accepted.map(formatNumber), ['192.0.2.0/28']);
+    assert.equal((await table.takeNews('g1')).accepted.map(formatNumber), ['192.0.2.0/28']);
   }));
 
 test('an operator binds a learned prefix for the same gateway: the route stays accepted, and is learned again after it', () =>
@@ -216,7 +219,7 @@ test('learned bindings are in no part of running, and in history: when, and unti
   withTable(async (table, datastores) => {
     await table.advertise(CALLER, 'g1', whole('192.0.2.1/32'));
     const { version } = datastores.head();
-    await table.advertise(CALLER, 'g1', { isWhole: false, routes: [], withdrawn: numbers('192.0.2.1/32') });
+    await table.advertise(CALLER, 'g1', { isWhole: false, routes: NONE, withdrawn: new Set(numbers('192.0.2.1/32')) });
     assert.equal(active(datastores), []);
     const view = datastores.view('running');
     try {
@@ -313,8 +316,8 @@ test('what became of very many routes is noted in slices: others have their turn
     const pool = ['10.0.0.0/8'];
     const more = { 'ipv4-pool': pool, 'route-source': [{ ...source('g1', G1), 'maximum-routes': all }] };
     await datastores.edit(OPERATOR, request(softwire({ name: 'a', ...more })));
-    const routes = Array.from({ length: all }, (_, i) => prefixNumber(0x0a00_0000 + i, 32));
-    const advertised = table.advertise(CALLER, 'g1', { isWhole: true, routes, withdrawn: [] });
+    const routes = new Set(Array.from({ length: all }, (_, i) => prefixNumber(0x0a00_0000 + i, 32)));
+    const advertised = table.advertise(CALLER, 'g1', { isWhole: true, routes, withdrawn: NONE });
     let isOver = false;
     const end = advertised.finally(() => {
       isOver = true;
