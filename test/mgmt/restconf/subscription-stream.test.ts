@@ -2,6 +2,8 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Pause } from '../../../src/mgmt/pause.ts';
+import { COMMENT } from '../../../src/mgmt/restconf/event-octets.ts';
 import { SubscriptionStream } from '../../../src/mgmt/restconf/subscription-stream.ts';
 import { DynamicSubscription } from '../../../src/mgmt/subscriptions/dynamic-subscription.ts';
 import type { Feed, FeedHost } from '../../../src/mgmt/subscriptions/feed.ts';
@@ -12,6 +14,8 @@ import { schema } from '../../helpers/state.ts';
 const test = suite('stream of a subscription');
 const LIST = schema.find('/ietf-subscribed-notifications:subscriptions/subscription');
 const UPDATE = schema.root.child('push-update', 'ietf-yang-push');
+const NACM = schema.find('/ietf-netconf-acm:nacm');
+const LEAF = NACM?.child('read-default');
 const FILTER = LIST?.child('stream-xpath-filter');
 /** Characters of a filter, which each message about the subscription repeats. */
 const FILTER_CHARACTERS = 30_000;
@@ -25,7 +29,7 @@ class Box {
   readonly stream: SubscriptionStream;
   #host: FeedHost | undefined;
 
-  constructor(unreadMs: number) {
+  constructor(unreadMs: number, keepAliveMs = 60_000) {
     if (!LIST || !FILTER) throw new Error('the schema has no subscriptions');
     const policy = new DataNode(LIST);
     policy.add(new DataNode(FILTER, 'x'.repeat(FILTER_CHARACTERS)));
@@ -40,23 +44,28 @@ class Box {
         this.isClosed = true;
       },
     });
-    this.stream = new SubscriptionStream(this.subscription, 'json', { keepAliveMs: 60_000, unreadMs });
+    this.stream = new SubscriptionStream(this.subscription, 'json', { keepAliveMs, unreadMs });
     this.stream.on('error', () => undefined);
     this.stream.read(0);
   }
 
-  /** An update with so much in it. */
-  update(characters: number): void {
+  /** An update with so much in it, which goes on behind that when it is let. */
+  update(characters: number, held?: Promise<void>): void {
     if (!UPDATE) throw new Error('the schema has no push-update');
     const node = new DataNode(UPDATE);
     const id = UPDATE.child('id');
     if (id) node.add(new DataNode(id, '5'));
     const contents = UPDATE.child('datastore-contents');
-    if (contents) node.add(new DataNode(contents, JSON.stringify({ text: 'x'.repeat(characters) })));
+    if (!contents || !NACM || !LEAF) throw new Error('the schema has no contents');
+    const selection = node.add(new DataNode(contents));
+    const nacm = selection.add(new DataNode(NACM));
+    nacm.add(new DataNode(LEAF, 'x'.repeat(characters)));
     const close = () => {
       this.out++;
     };
-    this.#host?.send({ time: new Date(), node, rows: () => [], close });
+    const { schema: ofNacm } = nacm;
+    const rows = (parent: DataNode) => (held && parent === selection ? [new Pause(ofNacm, held)] : []);
+    this.#host?.send({ time: new Date(), node, rows, close });
   }
 
   modify(): void {
@@ -76,6 +85,30 @@ class Box {
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test('comments while nothing happens, and none within an update', async () => {
+  const box = new Box(60_000, 5);
+  let text = '';
+  box.stream.on('data', (octets) => {
+    text += octets;
+  });
+  await until(() => text.length >= 4 * COMMENT.length);
+  assert.is(text, COMMENT.repeat(text.length / COMMENT.length));
+  let go: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  text = '';
+  box.update(20_000, held);
+  await until(() => text.includes('data: '));
+  const began = text.indexOf('data: ');
+  // Timers of 5 ms go first.
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  go();
+  await until(() => box.out === 1);
+  assert.match(text.slice(began), /^data: [^\n]*\n\n(:\n\n)*$/);
+  box.stream.destroy();
+});
 
 test('an update is out when the client takes it, however short it is', async () => {
   const box = new Box(60_000);
@@ -122,7 +155,7 @@ test('what was told when the subscription ends is still got, and not waited for 
   const [reader, other] = [new Box(60_000), new Box(20)];
   let text = '';
   for (const box of [reader, other]) {
-    box.modify();
+    if (box === reader) box.modify();
     box.subscription.terminate('filter-unavailable');
     assert.ok(box.isClosed);
   }
