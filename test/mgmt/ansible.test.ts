@@ -154,6 +154,7 @@ test('one binding over RESTCONF: new, as it is, with another gateway', async () 
   await assertPlayed({ changed: 1 }, 'restconf', { ...entry, gateway: '2001:db8:a::3' });
   await assertPlayed({ changed: 0 }, 'restconf', { ...entry, gateway: '2001:db8:a::3' });
   await assertPlayed({ changed: 1 }, 'restconf', { ...entry, gateway: '2001:db8:a::4' });
+  await assertPlayed({ changed: 0 }, 'restconf', { ...entry, gateway: '2001:DB8:A:0::4' });
 });
 
 test('management ends cleanly', async () => {

@@ -9,7 +9,6 @@
  *   5. the stop time, a client that does not read, or the end of the connection ends it
  */
 
-import { Readable } from 'node:stream';
 import { parseDateTime } from '../../date-time.ts';
 import { ManagementError } from '../../state/errors.ts';
 import type { Caller } from '../../state/request.ts';
@@ -21,6 +20,8 @@ import type { SubscriptionRequest } from '../events/streams.ts';
 import { checkTimes } from '../events/streams.ts';
 import type { Subscription, SubscriptionEnd } from '../events/subscription.ts';
 import type { RestconfOperations } from './backend.ts';
+import type { EventLimits } from './event-octets.ts';
+import { EventOctets } from './event-octets.ts';
 import { badRequest } from './fault.ts';
 import { writeJson } from './json-writer.ts';
 import { LIMITS } from './limits.ts';
@@ -29,11 +30,9 @@ import { EVENT_STREAM } from './media.ts';
 import type { StreamQuery } from './query.ts';
 import type { Reply } from './reply.ts';
 
-export interface StreamLimits {
+export interface StreamLimits extends EventLimits {
   readonly eventStreams: number;
   readonly eventStreamsPerUser: number;
-  readonly keepAliveMs: number;
-  readonly unreadMs: number;
 }
 
 /** The streams that are open, within their limits. */
@@ -61,7 +60,7 @@ export class OpenStreams {
       throw new ManagementError('resource-denied', { type: 'protocol', message });
     }
     const subscribe = (stream: EventStream) => this.#operations.subscribe(caller, request, stream.sink);
-    const stream = new EventStream(encoding, this.#limits.keepAliveMs, subscribe);
+    const stream = new EventStream(encoding, this.#limits, subscribe);
     this.#users.push(caller.user);
     stream.once('close', () => this.#users.splice(this.#users.indexOf(caller.user), 1));
     return { status: 200, headers: STREAM_HEADERS, stream };
@@ -102,56 +101,36 @@ function timeOf(name: string, text: string | undefined): Date | undefined {
 }
 
 /** The octets of one stream; nothing is made that nobody takes. */
-class EventStream extends Readable {
+class EventStream extends EventOctets {
   readonly sink = {
-    send: (notification: Notification) => this.push(serverSentEvent(this.#text(notification))),
-    end: (why: SubscriptionEnd) => this.#finish(why),
+    send: (notification: Notification) => this.put(serverSentEvent(this.#text(notification))),
+    end: (why: SubscriptionEnd) => (why === 'complete' ? this.finish() : this.breakOff()),
   };
   readonly #encoding: Encoding;
   readonly #subscription: Subscription;
-  readonly #keepAlive: NodeJS.Timeout;
-  #hasBegun = false;
 
-  constructor(encoding: Encoding, keepAliveMs: number, subscribe: (stream: EventStream) => Subscription) {
-    super({ highWaterMark: LIMITS.chunkCharacters });
+  constructor(encoding: Encoding, limits: EventLimits, subscribe: (stream: EventStream) => Subscription) {
+    super(limits);
     this.#encoding = encoding;
     this.#subscription = subscribe(this);
-    this.#keepAlive = setInterval(() => this.#comment(), keepAliveMs);
-    this.#keepAlive.unref();
   }
 
-  override _read(): void {
-    if (this.#hasBegun) {
-      this.#subscription.resume();
-      return;
-    }
-    this.#hasBegun = true;
-    this.push(COMMENT);
+  protected override begun(): void {
     this.#subscription.begin();
   }
 
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    clearInterval(this.#keepAlive);
+  protected override room(): void {
+    this.#subscription.resume();
+  }
+
+  protected override gone(): void {
     this.#subscription.close();
-    done(error);
-  }
-
-  #comment(): void {
-    if (this.readableLength === 0 && !this.readableEnded) this.push(COMMENT);
-  }
-
-  #finish(why: SubscriptionEnd): void {
-    clearInterval(this.#keepAlive);
-    if (why === 'complete') this.push(null);
-    else this.destroy(new Error('the client does not read its events'));
   }
 
   #text(notification: Notification): string {
     return this.#encoding === 'xml' ? notificationXml(notification) : notificationJson(notification);
   }
 }
-
-export const COMMENT = ':\n\n';
 
 /** §6.4: the notification as a member of ietf-restconf. */
 export function notificationJson({ time, node }: Notification): string {

@@ -35,6 +35,8 @@ export const LIMITS = {
   keepAliveMs: 30_000,
   /** Time a client may leave an answer or events unread before it is cut off. */
   unreadMs: 60_000,
+  /** Octets of events that a client may leave unread; what is told of its subscription waits for nobody. */
+  unreadOctets: 1024 * 1024,
   /** Characters gathered before they are handed to the connection. */
   chunkCharacters: 16 * 1024,
 } as const;

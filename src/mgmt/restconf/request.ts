@@ -246,7 +246,9 @@ function parseResource(path: string, schema: Schema, check: ValueCheck): Resourc
   }
   if (top === 'modules') return parseModule(path, segments);
   if (top === 'yang-library-version' && segments.length === 0) return { kind: 'yang-library-version' };
-  throw notFound(`no resource ${path}: ${ROOT} holds data, ds, operations and yang-library-version`);
+  throw notFound(
+    `no resource ${path}: ${ROOT} holds data, ds, operations, streams, subscriptions, modules, yang-library-version and openapi.json`,
+  );
 }
 
 function dataResource({ steps, action }: DataPath, ds?: DatastoreResource): Resource {

@@ -35,7 +35,7 @@ export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unr
   if (typeof body !== 'string') return sendPieces(sender, reply, body, unreadMs);
   close?.();
   begin(sender, reply);
-  return stream ? sender.send(stream) : sendText(sender, body);
+  return stream ? sender.send(endWithConnection(sender, stream)) : sendText(sender, body);
 }
 
 function begin(sender: Sender, { status, headers }: Reply): void {

@@ -3,48 +3,44 @@
  * made while the client takes it, and what comes meanwhile waits behind it. When the connection ends, so does the subscription.
  */
 
-import { Readable } from 'node:stream';
 import { tellDamage } from '../../state/damage.ts';
 import type { Notification } from '../events/notification.ts';
 import { notificationPieces, notificationXml } from '../events/notification.ts';
 import type { Piece } from '../pause.ts';
 import type { DynamicSubscription, Ending } from '../subscriptions/dynamic-subscription.ts';
-import { COMMENT, notificationJson, serverSentEvent } from './event-stream.ts';
+import type { EventLimits } from './event-octets.ts';
+import { EventOctets } from './event-octets.ts';
+import { notificationJson, serverSentEvent } from './event-stream.ts';
 import { writeJson } from './json-writer.ts';
 import { LIMITS } from './limits.ts';
 import type { Encoding } from './media.ts';
 
 const SLICE_MS = 10;
 
-export class SubscriptionStream extends Readable {
+export class SubscriptionStream extends EventOctets {
   readonly #subscription: DynamicSubscription;
   readonly #encoding: Encoding;
-  readonly #keepAlive: NodeJS.Timeout;
-  #hasBegun = false;
-  readonly #waiting: Notification[] = [];
+  /** Behind the one that is being written; short ones are texts already. */
+  readonly #waiting: (Notification | string)[] = [];
+  #waitingCharacters = 0;
   #isWriting = false;
   /** Nothing more comes than what waits. */
   #isOver = false;
   #onRoom: () => void = () => undefined;
 
   /** Nothing is sent before the client takes the first octets. */
-  constructor(subscription: DynamicSubscription, encoding: Encoding) {
-    super({ highWaterMark: LIMITS.chunkCharacters });
+  constructor(subscription: DynamicSubscription, encoding: Encoding, limits: EventLimits = LIMITS) {
+    super(limits);
     this.#subscription = subscription;
     this.#encoding = encoding;
-    this.#keepAlive = setInterval(() => this.#comment(), LIMITS.keepAliveMs);
-    this.#keepAlive.unref();
     subscription.attach();
   }
 
-  override _read(): void {
-    if (this.#hasBegun) {
-      this.#onRoom();
-      if (!this.#isWriting) this.#subscription.resume();
-      return;
-    }
-    this.#hasBegun = true;
-    this.push(COMMENT);
+  protected override get isBetweenEvents(): boolean {
+    return !this.#isWriting;
+  }
+
+  protected override begun(): void {
     this.#subscription.begin({
       send: (notification) => this.#send(notification),
       end: (ending, error) => {
@@ -54,40 +50,54 @@ export class SubscriptionStream extends Readable {
     });
   }
 
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    clearInterval(this.#keepAlive);
+  protected override room(): void {
     this.#onRoom();
-    for (const { close } of this.#waiting.splice(0)) close?.();
+    if (!this.#isWriting) this.#subscription.resume();
+  }
+
+  protected override gone(): void {
+    this.#onRoom();
+    for (const waiting of this.#waiting.splice(0)) if (typeof waiting !== 'string') waiting.close?.();
     this.#subscription.close();
-    done(error);
   }
 
   #send(notification: Notification): boolean {
-    if (!notification.rows && !this.#isWriting) return this.push(serverSentEvent(this.#text(notification)));
-    this.#waiting.push(notification);
-    if (!this.#isWriting) void this.#write();
+    const short = notification.rows ? undefined : serverSentEvent(this.#text(notification));
+    if (short !== undefined && !this.#isWriting) return this.put(short);
+    this.#waiting.push(short ?? notification);
+    this.#waitingCharacters += short?.length ?? 0;
+    if (this.#waitingCharacters > LIMITS.unreadOctets) this.breakOff();
+    else if (!this.#isWriting) void this.#writeWaiting();
     return false;
   }
 
-  /** Writes what waits, one after the other. */
-  async #write(): Promise<void> {
+  /** Writes what waits, one after the other as the client takes it. */
+  async #writeWaiting(): Promise<void> {
     this.#isWriting = true;
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      try {
-        if (next.rows) await this.#writePieces(this.#pieces(next));
-        else this.push(serverSentEvent(this.#text(next)));
-      } catch (error) {
-        // Once it has begun it cannot be told as an error.
-        tellDamage(error);
-        this.destroy(error instanceof Error ? error : new Error(String(error)));
-      } finally {
-        next.close?.();
-      }
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (typeof next === 'string') {
+        this.#waitingCharacters -= next.length;
+        this.put(next);
+      } else await this.#writeLong(next);
     }
     this.#isWriting = false;
     if (this.destroyed) return;
-    if (this.#isOver) this.push(null);
+    if (this.#isOver) this.finish();
     else this.#subscription.resume();
+  }
+
+  /** Its reading is closed, and the next one made, when the client has taken it or nearly. */
+  async #writeLong(notification: Notification): Promise<void> {
+    try {
+      await this.#writePieces(this.#pieces(notification));
+      await this.#untilRoom();
+    } catch (error) {
+      // Once it has begun it cannot be told as an error.
+      tellDamage(error);
+      this.destroy(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      notification.close?.();
+    }
   }
 
   async #writePieces(pieces: Iterable<Piece>): Promise<void> {
@@ -101,37 +111,32 @@ export class SubscriptionStream extends Readable {
       }
       text += piece.replace(/\r\n|\r|\n/g, '\ndata: ');
       if (text.length < LIMITS.chunkCharacters) continue;
-      if (!this.push(text)) await this.#room();
+      this.put(text);
+      await this.#untilRoom();
       text = '';
       if (performance.now() - began < SLICE_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
       began = performance.now();
     }
-    if (!this.destroyed) this.push(`${text}\n\n`);
+    if (!this.destroyed) this.put(`${text}\n\n`);
   }
 
-  /** Until the client takes more; one who does not is cut off. */
-  #room(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.destroy(new Error('the client does not read its events')), LIMITS.unreadMs);
+  /** Until the client takes more. */
+  async #untilRoom(): Promise<void> {
+    if (this.destroyed || !this.isFull) return;
+    await new Promise<void>((resolve) => {
       this.#onRoom = () => {
-        clearTimeout(timer);
         this.#onRoom = () => undefined;
         resolve();
       };
     });
   }
 
-  #comment(): void {
-    if (this.readableLength === 0 && !this.readableEnded && !this.#isWriting) this.push(COMMENT);
-  }
-
   #end(ending: Ending): void {
-    clearInterval(this.#keepAlive);
     if (this.destroyed) return;
     this.#isOver = true;
     if (ending === 'slow' || ending === 'failed') this.destroy(new Error(`the subscription has ended: ${ending}`));
-    else if (!this.#isWriting) this.push(null);
+    else if (!this.#isWriting) this.finish();
   }
 
   #text(notification: Notification): string {

@@ -133,6 +133,32 @@ test('the map as it is now holds for each request of a connection that is open',
     socket.destroy();
   }));
 
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`${version}: no session is resumed: each connection shows its certificate`, () =>
+    run(async ({ port }) => {
+      let session: Buffer | undefined;
+      const statusWith = async (resumed?: Buffer) => {
+        const options = { host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] };
+        const { key, cert } = resumed ? {} : admin;
+        const socket = connect({ ...options, key, cert, session: resumed, minVersion: version, maxVersion: version });
+        socket.setEncoding('latin1');
+        socket.on('session', (found: Buffer) => {
+          session = found;
+        });
+        await once(socket, 'secureConnect');
+        assert.not.ok(socket.isSessionReused());
+        session ??= socket.getSession();
+        socket.write(`HEAD ${AFTR} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        const [text] = (await once(socket, 'data')) as [string];
+        socket.destroy();
+        return /^HTTP\/1\.1 (\d+)/.exec(text)?.[1];
+      };
+      assert.is(await statusWith(), '200');
+      assert.ok(session);
+      assert.is(await statusWith(session), '401');
+    }));
+}
+
 test('the same certificate is the same user over NETCONF', () =>
   run(async ({ management }) => {
     const { key, cert } = admin;

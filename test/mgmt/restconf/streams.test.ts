@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { serverSentEvent } from '../../../src/mgmt/restconf/event-stream.ts';
+import { openTls } from '../../helpers/http-connections.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import { AFTR, binding, edit, nacm, noUser, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
@@ -209,13 +210,33 @@ test('R59: the fault of a filter speaks of no attribute of NETCONF', async () =>
   assert.equal([error['error-tag'], error['error-info']], ['invalid-value', undefined], body);
 });
 
+/** When the newest event happened, once that is one of such an operation. */
+async function timeOfNewest(operation: string): Promise<string> {
+  let newest = '';
+  const isThere = async () => {
+    const stream = await openStream(`${STREAM}?start-time=2020-01-01T00:00:00Z`);
+    newest = eventsOf(await stream.until(/replayComplete.*\n\n/)).at(-2) ?? '';
+    await stream.stop();
+    return newest.includes(`"operation":"${operation}"`);
+  };
+  assert.ok(await until(isThere), `${operation}, not ${newest}`);
+  return JSON.parse(newest)['ietf-restconf:notification'].eventTime;
+}
+
+/** A later moment, which has come: times have milliseconds. */
+async function momentAfter(time: string): Promise<string> {
+  const moment = new Date(Date.parse(time) + 1);
+  assert.ok(await until(() => Date.now() >= moment.getTime()));
+  return moment.toISOString();
+}
+
 test('R59: a replay between two times ends by itself', async () => {
   await done(edit(AFTR));
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  const start = new Date().toISOString();
+  const start = await momentAfter(await timeOfNewest('create'));
   await done(RESET);
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  const stop = new Date().toISOString();
+  const stop = await momentAfter(await timeOfNewest('delete'));
+  // What comes later than the stop is later by its time, too.
+  await momentAfter(stop);
   await done(edit(AFTR), RESET);
   const events = eventsOf(await curl(`${STREAM}?start-time=${start}&stop-time=${stop}`).end());
   assert.is(events.length, 3, events.join('\n'));
@@ -299,6 +320,26 @@ test('R58: streams of one user are limited, and a place is free when its client 
       return isOpen;
     }),
   );
+});
+
+test('R58: streams that wait behind another one in a pipeline of HTTP/1.1 end with their connection', async () => {
+  const authorization = `Basic ${Buffer.from(ADMIN).toString('base64')}`;
+  const client = await openTls(management.restconfPort);
+  client.write(`GET ${STREAM} HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization}\r\n\r\n`.repeat(16));
+  const status = async () => {
+    const stream = curl(STREAM);
+    const text = await stream.until(/\r\n\r\n/);
+    await stream.stop();
+    return statusOf(text);
+  };
+  assert.ok(await until(async () => (await status()) === 409));
+  client.end();
+  const streams: Curl[] = [];
+  for (let i = 0; i < 16; i++) {
+    assert.ok(await until(async () => (await status()) === 200), `place ${i}`);
+    streams.push(await openStream(STREAM));
+  }
+  await Promise.all(streams.map((stream) => stream.stop()));
 });
 
 test('R58: HEAD has the header fields and opens nothing', async () => {

@@ -4,11 +4,15 @@
 import { spawn } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { endUnlessGot } from '../../../src/mgmt/restconf/dynamic-subscription.ts';
+import type { RestconfOperations } from '../../../src/mgmt/restconf/backend.ts';
+import { endUnlessGot, subscriptionOperation } from '../../../src/mgmt/restconf/dynamic-subscription.ts';
+import type { RestconfRequest } from '../../../src/mgmt/restconf/request.ts';
+import { DataNode } from '../../../src/state/data.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import { AFTR, binding, edit, GI, nacm, noUser, RESET, systemUser, table } from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
+import { schema } from '../../helpers/state.ts';
 import { appTagOf, DELETE, KILL, SN } from '../../helpers/subscription-requests.ts';
 
 const test = suite('subscriptions over RESTCONF');
@@ -276,6 +280,39 @@ for (const isAttached of [false, true]) {
     assert.is(closed, isAttached ? 0 : 1);
   });
 }
+
+test('R64: each subscription that is established is waited for so long, and no longer', () => {
+  const { setTimeout } = globalThis;
+  const waits: { readonly end: () => void; readonly ms: number | undefined }[] = [];
+  let closed = 0;
+  const subscription = { id: 7, uri: '/restconf/subscriptions/7', isAttached: false, close: () => closed++ };
+  const operations = { schema, subscriptions: { establish: () => ({ subscription, revision: undefined }) } };
+  const rpc = schema.root.child('establish-subscription', 'ietf-subscribed-notifications');
+  const handler = rpc && subscriptionOperation(rpc);
+  assert.ok(rpc && handler);
+  const own = (end: () => void, ms?: number) => {
+    waits.push({ end, ms });
+    return { unref: () => undefined };
+  };
+  globalThis.setTimeout = own as unknown as typeof setTimeout;
+  try {
+    const request = { bodyEncoding: 'json', replyEncoding: 'json', origin: 'https://a' };
+    handler(
+      operations as unknown as RestconfOperations,
+      { user: 'a', session: 0, face: 'restconf' },
+      new DataNode(rpc),
+      request as unknown as RestconfRequest,
+    );
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  assert.equal(
+    waits.map(({ ms }) => ms),
+    [60_000],
+  );
+  waits[0]?.end();
+  assert.is(closed, 1);
+});
 
 test('R64: a whole table of 20,000 bindings as one event', async () => {
   const rows = Array.from({ length: 20_000 }, (_, n) =>
