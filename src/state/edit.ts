@@ -15,7 +15,16 @@ import type { RowPack } from './row-pack.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
-import { askBlindly, askReplacement, requireNothingHidden, requireRight } from './secrecy.ts';
+import {
+  askBlindly,
+  askReplacement,
+  holds,
+  isUnseen,
+  mayHideEntries,
+  requireNoHiddenCase,
+  requireNothingHidden,
+  requireRight,
+} from './secrecy.ts';
 
 export interface EditTarget {
   /** The tree, which is changed in place. */
@@ -114,13 +123,15 @@ export function settle(tree: DataNode): void {
   keepRowParents(tree);
 }
 
-/** What may take away all that is below a node. */
-const EMPTYING: ReadonlySet<Operation> = new Set<Operation>(['delete', 'remove', 'replace']);
+/** What may take away all that is below a node, or tells whether there is something. */
+const TELLING: ReadonlySet<Operation> = new Set<Operation>(['create', 'delete', 'remove', 'replace']);
 
 class Editor {
   readonly #target: EditTarget;
   readonly #authorize: Authorize | undefined;
   readonly #isNamed: boolean;
+  /** What the edit has made. */
+  readonly #made = new Set<DataNode>();
   /** Whether a node of the tree changed. */
   touched = false;
 
@@ -141,7 +152,8 @@ class Editor {
     const existing = parent.get(edit.id);
     // Whether a container without presence is there may depend on what is hidden in it.
     const isOpen = edit.schema.kind === 'container' && !edit.schema.presence;
-    if (isOpen && edit.operation && EMPTYING.has(operation)) this.#requireNothingHidden(existing ?? edit);
+    if (isOpen && edit.operation && TELLING.has(operation) && !this.#isMade(parent))
+      this.#requireNothingHidden(existing ?? edit);
     // Asked only where it counts: for the container of a table, rows are counted.
     const exists = () => existing !== undefined && this.#hasContent(existing);
     if (operation === 'create' && exists())
@@ -180,12 +192,14 @@ class Editor {
       if (existing?.value !== edit.value || !existing) {
         const leaf = place(parent, new DataNode(schema, edit.value, edit.type));
         this.touched = true;
+        if (!existing) this.#made.add(leaf);
         this.#require(leaf, existing ? 'update' : 'create');
-      }
+      } else if (this.#isNamed && isUnseen(existing, this.#authorize)) this.#require(existing, 'update');
     } else {
       const node = existing ?? place(parent, new DataNode(schema), edit);
       if (!existing) {
         this.touched = true;
+        this.#made.add(node);
         this.#require(node, 'create');
       }
       if (operation === 'replace') {
@@ -216,9 +230,25 @@ class Editor {
     const wanted = [...edit.childMap.keys()].flatMap((id) => node.get(id) ?? []).filter(isOrdered);
     const present = [...node.childMap.values()];
     if (isSameOrder(wanted, present.filter(isOrdered))) return;
-    for (const child of wanted) this.#require(child, 'update');
+    this.#requireOrder(present.filter(isOrdered), wanted);
     this.touched = true;
     node.reorder([...present.filter((child) => !isOrdered(child)), ...wanted]);
+  }
+
+  /** What is new, or may be updated, moves; all else must stand among itself as before. */
+  #requireOrder(before: readonly DataNode[], after: readonly DataNode[]): void {
+    const authorize = this.#authorize;
+    if (!authorize) return;
+    const stays = (child: DataNode) => !this.#made.has(child) && !holds(child, 'update', authorize);
+    const [stood, stand] = [before.filter(stays), after.filter(stays)];
+    const moved = stand.find((child, index) => child !== stood[index]);
+    if (moved) this.#require(moved, 'update');
+  }
+
+  /** Whether a node is one that the edit has made, or a container in one: nothing was in it before. */
+  #isMade(node: DataNode): boolean {
+    if (node.schema.kind === 'list' || node.schema.presence) return this.#made.has(node);
+    return node.parent !== undefined && this.#isMade(node.parent);
   }
 
   #remove(parent: DataNode, node: DataNode): void {
@@ -244,7 +274,9 @@ class Editor {
 
   /** RFC 7950 §7.9: a node of one case removes all other cases. */
   #leaveOtherCases(parent: DataNode, schema: SchemaNode): void {
-    for (const [choice, name] of schema.dump.choices ?? []) {
+    if (!schema.dump.choices) return;
+    if (this.#isNamed && !this.#isMade(parent)) requireNoHiddenCase(parent, schema, this.#authorize);
+    for (const [choice, name] of schema.dump.choices) {
       for (const other of [...parent.childMap.values()]) {
         const made = other.schema.dump.choices?.find((item) => item[0] === choice);
         if (made && made[1] !== name) this.#remove(parent, other);
@@ -275,8 +307,11 @@ class Editor {
       ? rest.indexOf(neighbour) + (insert.where === 'after' || insert.where === 'last' ? 1 : 0)
       : rest.length;
     rest.splice(at, 0, moved);
-    if (isMove && isSameOrder(rest, [...parent.childMap.values()])) return;
+    const isThere = isMove && isSameOrder(rest, [...parent.childMap.values()]);
+    // Where it stands among hidden ones must not show.
+    if (isThere && !mayHideEntries(parent, edit.schema, this.#authorize)) return;
     if (isMove) this.#require(moved, 'update');
+    if (isThere) return;
     this.touched = true;
     parent.reorder(rest);
   }
@@ -313,12 +348,14 @@ class Editor {
     }
     const schema = table.schema.children.find((child) => child.rows);
     if (!schema) return;
+    // One that is the same is asked about where it could not be seen.
+    const isSeen = !isUnseen(table, this.#authorize) && (this.#authorize?.secrecy?.readsEvery(schema, table) ?? true);
     for (const number of bulk.numbers()) {
       const value = bulk.get(number);
       if (!value) continue;
       const before = rows.sealed(instance, number);
       if (!this.#authorize && !before && operation !== 'none') overlay.putSealed(instance, number, value);
-      else if (!before || Buffer.compare(before, value) !== 0 || operation === 'create') {
+      else if (!before || !isSeen || Buffer.compare(before, value) !== 0 || operation === 'create') {
         const entry = bindingToNode(schema, openRow(number, value));
         // No edit names it.
         entry.remove(entry.child('origin')?.id ?? '');
