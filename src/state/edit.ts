@@ -239,9 +239,10 @@ class Editor {
   #requireOrder(before: readonly DataNode[], after: readonly DataNode[]): void {
     const authorize = this.#authorize;
     if (!authorize) return;
-    const stays = (child: DataNode) => !this.#made.has(child) && !holds(child, 'update', authorize);
-    const [stood, stand] = [before.filter(stays), after.filter(stays)];
-    const moved = stand.find((child, index) => child !== stood[index]);
+    const mayMove = (child: DataNode) => this.#made.has(child) || holds(child, 'update', authorize);
+    const fixed = new Set(after.filter((child) => !mayMove(child)));
+    const stood = before.filter((child) => fixed.has(child));
+    const moved = [...fixed].find((child, index) => child !== stood[index]);
     if (moved) this.#require(moved, 'update');
   }
 
