@@ -74,14 +74,14 @@ export function readsEvery(set: RuleSet, schema: SchemaNode, above: DataNode): b
   return dataChildren(schema).every((child) => readsEvery(set, child, above));
 }
 
-/** Whether something could be below the node that may be neither read nor deleted. */
-export function mayHide(set: RuleSet, node: DataNode): boolean {
+/** Whether something could be below the node that may be neither read nor deleted; of its children `isAsked` says which count. */
+export function mayHide(set: RuleSet, node: DataNode, isAsked = (_child: SchemaNode) => true): boolean {
   const hides = (schema: SchemaNode, isBelowHidden: boolean): boolean => {
     const isHidden = isBelowHidden || coverageOf(set, schema, node, 'read') !== 'all';
     if (isHidden && coverageOf(set, schema, node, 'delete') !== 'all') return true;
     return configChildren(schema).some((child) => hides(child, isHidden));
   };
-  return configChildren(node.schema).some((child) => hides(child, false));
+  return configChildren(node.schema).some((child) => isAsked(child) && hides(child, false));
 }
 
 function dataChildren({ children }: SchemaNode): SchemaNode[] {

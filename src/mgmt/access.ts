@@ -210,8 +210,8 @@ class RuleRights implements Rights {
     return namedKeys(this.#ruleSet, list, above);
   }
 
-  mayHide(node: DataNode): boolean {
-    return !this.readsAll && mayHide(this.#ruleSet, node);
+  mayHide(node: DataNode, isAsked?: (child: SchemaNode) => boolean): boolean {
+    return !this.readsAll && mayHide(this.#ruleSet, node, isAsked);
   }
 
   countDenial(): void {

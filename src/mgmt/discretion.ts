@@ -26,6 +26,7 @@ const OWN_FAULTS: readonly string[] = [
   'too-many-elements',
   'missing-choice',
   'instance-required',
+  'no-matches',
 ];
 
 /** A node with those above it, none of which need be there; undefined when the path is none of the schema. */
@@ -117,11 +118,12 @@ export function readsForwarding(rights: Rights, schema: Schema): boolean {
 
 /**
  * Takes out of state data, a tree that is the reading's own, what tells of nodes that may not be read: numbers and sums over bindings,
- * served prefixes and sessions, gateways that bindings lead to, problems of instances, alarms and locked nodes.
+ * served prefixes and sessions, gateways that bindings lead to, problems of instances, alarms and locked nodes, and sizes of the store.
  */
 export function hideState(root: DataNode, rights: Rights, schema: Schema): void {
   hideSoftwireState(root.child('softwire', 'gi-4over6'), rights, schema);
   hideAlarms(root.child('alarms', 'ietf-alarms'), rights, schema);
+  hideStoreSizes(root.child('store', 'gi-4over6')?.child('state'), rights, schema);
   const monitoring = root.child('netconf-state', 'ietf-netconf-monitoring');
   hideSessionCounters(monitoring, rights, schema);
   for (const datastore of monitoring?.child('datastores')?.entries('datastore') ?? []) {
@@ -162,6 +164,14 @@ function hideSessionCounters(monitoring: DataNode | undefined, rights: Rights, s
   if (!statistics || !sessions || rights.readsEvery(sessions, new DataNode(schema.root))) return;
   for (const counter of statistics.children()) {
     if (counter.schema.name !== 'netconf-start-time') statistics.remove(counter.id);
+  }
+}
+
+/** How much the store and its backups hold says how many bindings there are. */
+function hideStoreSizes(state: DataNode | undefined, rights: Rights, schema: Schema): void {
+  if (!state || readsBindings(rights, schema)) return;
+  for (const held of [state, ...state.entries('backup')]) {
+    for (const name of ['octets', 'free-octets']) drop(held, name);
   }
 }
 

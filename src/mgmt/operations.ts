@@ -232,7 +232,7 @@ export class Operations {
     target: DatastoreName,
     withDefaults?: WithDefaults,
   ): Promise<void> {
-    const reshape = reshapeFor(withDefaults);
+    const reshape = reshapeFor(withDefaults, this.#reading(caller).mayRead);
     // Saving running as it is asks for no right to data (RFC 8341 §3.2.6).
     const isSaving = source === 'running' && target === 'startup' && !reshape;
     const authorize = isSaving ? undefined : this.#authorize(caller);
@@ -429,5 +429,6 @@ function replaced(lists: EntryLists, list: EntryList): EntryLists {
 
 function authorizeBy(rights: Rights): Authorize {
   const authorize = (node: DataNode, operation: Write) => rights.may(node, operation);
-  return Object.assign(authorize, { secrecy: rights.readsAll ? undefined : rights });
+  const holds = (node: DataNode, operation: Write) => rights.holds(node, operation);
+  return Object.assign(authorize, { holds, secrecy: rights.readsAll ? undefined : rights });
 }

@@ -16,13 +16,22 @@ export interface StoreCare {
   readonly verify: (file: string) => Promise<StoreSummary>;
 }
 
-/** By schema path: each takes a node of its operation and returns one of its output. */
-export function storeOperations({ backups, datastores, verify }: StoreCare): Readonly<Record<string, StoreOperation>> {
+/**
+ * By schema path: each takes a node of its operation and returns one of its output, which has sizes for whom `mayMeasure` says so: they
+ * tell how many bindings there are.
+ */
+export function storeOperations(
+  { backups, datastores, verify }: StoreCare,
+  mayMeasure: (caller: Caller) => boolean,
+): Readonly<Record<string, StoreOperation>> {
   return {
-    '/gi-4over6:backup-store': async (operation) => outputOf(operation, leavesOf(await backups.make())),
-    '/gi-4over6:compact-store': async (operation) => {
+    '/gi-4over6:backup-store': async (operation, _input, caller) => {
+      const { octets, ...made } = leavesOf(await backups.make());
+      return outputOf(operation, mayMeasure(caller) ? { ...made, octets } : made);
+    },
+    '/gi-4over6:compact-store': async (operation, _input, caller) => {
       const { before, after } = await datastores.compact(verify);
-      return outputOf(operation, { 'octets-before': before, 'octets-after': after });
+      return outputOf(operation, mayMeasure(caller) ? { 'octets-before': before, 'octets-after': after } : {});
     },
   };
 }

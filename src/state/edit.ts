@@ -16,7 +16,16 @@ import type { RowPack } from './row-pack.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
-import { askBlindly, askReplacement, requireNothingHidden, requireRight } from './secrecy.ts';
+import {
+  askBlindly,
+  askReplacement,
+  holds,
+  isUnseen,
+  mayHideEntries,
+  requireNoHiddenCase,
+  requireNothingHidden,
+  requireRight,
+} from './secrecy.ts';
 
 export interface EditTarget {
   /** The tree, which is changed in place. */
@@ -122,6 +131,8 @@ class Editor {
   readonly #target: EditTarget;
   readonly #authorize: Authorize | undefined;
   readonly #isNamed: boolean;
+  /** What the edit has made. */
+  readonly #made = new Set<DataNode>();
   /** Whether a node of the tree changed. */
   touched = false;
 
@@ -142,7 +153,8 @@ class Editor {
     const existing = parent.get(edit.id);
     // Whether a container without presence is there may depend on what is hidden in it.
     const isOpen = edit.schema.kind === 'container' && !edit.schema.presence;
-    if (isOpen && edit.operation && EMPTYING.has(operation)) this.#requireNothingHidden(existing ?? edit);
+    if (isOpen && edit.operation && EMPTYING.has(operation) && !this.#isMade(parent))
+      this.#requireNothingHidden(existing ?? edit);
     // Asked only where it counts: for the container of a table, rows are counted.
     const { rows } = this.#target;
     const secrecy = this.#isNamed ? this.#authorize?.secrecy : undefined;
@@ -182,12 +194,14 @@ class Editor {
       if (existing?.value !== edit.value || !existing) {
         const leaf = place(parent, new DataNode(schema, edit.value, edit.type));
         this.touched = true;
+        if (!existing) this.#made.add(leaf);
         this.#require(leaf, existing ? 'update' : 'create');
-      }
+      } else if (this.#isNamed && isUnseen(existing, this.#authorize)) this.#require(existing, 'update');
     } else {
       const node = existing ?? place(parent, new DataNode(schema), edit);
       if (!existing) {
         this.touched = true;
+        this.#made.add(node);
         // Whether a container without presence is there may depend on what is hidden in it: only what comes into it is asked about.
         if (schema.kind !== 'container' || schema.presence) this.#require(node, 'create');
       }
@@ -219,9 +233,26 @@ class Editor {
     const wanted = [...edit.childMap.keys()].flatMap((id) => node.get(id) ?? []).filter(isOrdered);
     const present = [...node.childMap.values()];
     if (isSameOrder(wanted, present.filter(isOrdered))) return;
-    for (const child of wanted) this.#require(child, 'update');
+    this.#requireOrder(present.filter(isOrdered), wanted);
     this.touched = true;
     node.reorder([...present.filter((child) => !isOrdered(child)), ...wanted]);
+  }
+
+  /** What is new, or may be updated, moves; all else must stand among itself as before. */
+  #requireOrder(before: readonly DataNode[], after: readonly DataNode[]): void {
+    const authorize = this.#authorize;
+    if (!authorize) return;
+    const mayMove = (child: DataNode) => this.#made.has(child) || holds(child, 'update', authorize);
+    const fixed = new Set(after.filter((child) => !mayMove(child)));
+    const stood = before.filter((child) => fixed.has(child));
+    const moved = [...fixed].find((child, index) => child !== stood[index]);
+    if (moved) this.#require(moved, 'update');
+  }
+
+  /** Whether a node is one that the edit has made, or a container in one: nothing was in it before. */
+  #isMade(node: DataNode): boolean {
+    if (node.schema.kind === 'list' || node.schema.presence) return this.#made.has(node);
+    return node.parent !== undefined && this.#isMade(node.parent);
   }
 
   #remove(parent: DataNode, node: DataNode): void {
@@ -247,7 +278,9 @@ class Editor {
 
   /** RFC 7950 §7.9: a node of one case removes all other cases. */
   #leaveOtherCases(parent: DataNode, schema: SchemaNode): void {
-    for (const [choice, name] of schema.dump.choices ?? []) {
+    if (!schema.dump.choices) return;
+    if (this.#isNamed && !this.#isMade(parent)) requireNoHiddenCase(parent, schema, this.#authorize);
+    for (const [choice, name] of schema.dump.choices) {
       for (const other of [...parent.childMap.values()]) {
         const made = other.schema.dump.choices?.find((item) => item[0] === choice);
         if (made && made[1] !== name) this.#remove(parent, other);
@@ -278,8 +311,11 @@ class Editor {
       ? rest.indexOf(neighbour) + (insert.where === 'after' || insert.where === 'last' ? 1 : 0)
       : rest.length;
     rest.splice(at, 0, moved);
-    if (isMove && isSameOrder(rest, [...parent.childMap.values()])) return;
+    const isThere = isMove && isSameOrder(rest, [...parent.childMap.values()]);
+    // Where it stands among hidden ones must not show.
+    if (isThere && !mayHideEntries(parent, edit.schema, this.#authorize)) return;
     if (isMove) this.#require(moved, 'update');
+    if (isThere) return;
     this.touched = true;
     parent.reorder(rest);
   }
@@ -316,12 +352,14 @@ class Editor {
     }
     const schema = table.schema.children.find((child) => child.rows);
     if (!schema) return;
+    // One that is the same is asked about where it could not be seen.
+    const isSeen = !isUnseen(table, this.#authorize) && (this.#authorize?.secrecy?.readsEvery(schema, table) ?? true);
     for (const number of bulk.numbers()) {
       const value = bulk.get(number);
       if (!value) continue;
       const before = rows.sealed(instance, number);
       if (!this.#authorize && !before && operation !== 'none') overlay.putSealed(instance, number, value);
-      else if (!before || Buffer.compare(before, value) !== 0 || operation === 'create') {
+      else if (!before || !isSeen || Buffer.compare(before, value) !== 0 || operation === 'create') {
         const entry = bindingToNode(schema, openRow(number, value));
         // No edit names it.
         entry.remove(entry.child('origin')?.id ?? '');

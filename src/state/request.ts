@@ -40,6 +40,8 @@ export interface Authorize {
   (node: DataNode, operation: Write): boolean;
   /** What the caller may not read; undefined when that is nothing. */
   readonly secrecy?: Secrecy | undefined;
+  /** The same question, where a no denies nothing; without it `secrecy` or the question itself says so. */
+  readonly holds?: ((node: DataNode, operation: Write) => boolean) | undefined;
 }
 
 /** One edit of one datastore: `tree` is a root whose nodes may carry operations and, below rows lists, entries. */

@@ -4,7 +4,10 @@
  *
  *   - a node that is created or deleted needs that right, also where it exists already or does not
  *   - where nothing below a node is named, some right to write it is needed
- *   - who may not delete all that could be hidden below a node neither deletes nor replaces it
+ *   - who may not delete all that could be hidden below a node neither deletes nor replaces it, nor creates the first node of a case
+ *     that he sees where other cases could be hidden
+ *   - a container without presence exists where he may read something in it (content.ts), and needs no right to be created
+ *   - a hidden leaf that has the value already is updated, and an entry is moved that may stand behind hidden ones only
  *
  * Who has a right to write what he may not read learns from it what the right implies: that a create found something, say.
  */
@@ -27,8 +30,8 @@ export interface Secrecy {
   readsEvery(schema: SchemaNode, above: DataNode): boolean;
   /** Whether nothing of this schema that may ever be below `above` may be read. */
   readsNone(schema: SchemaNode, above: DataNode): boolean;
-  /** Whether something may be below the node that the user may neither read nor delete. */
-  mayHide(node: DataNode): boolean;
+  /** Whether something may be below the node that the user may neither read nor delete; of its children `isAsked` says which count. */
+  mayHide(node: DataNode, isAsked?: (child: SchemaNode) => boolean): boolean;
   /** Counts a denial that no single right is the reason for. */
   countDenial(): void;
 }
@@ -48,9 +51,10 @@ function needed(operation: Operation, isLast: boolean): readonly Write[] {
 /** An authorization that is asked about nodes that the user may read, or about those that he may not read, and permits the others. */
 export function ofHidden(authorize: Authorize, isHidden: boolean): Authorize {
   const { secrecy } = authorize;
-  const asked = (node: DataNode, write: Write) =>
-    (shown(node, authorize) !== node) !== isHidden || authorize(node, write);
-  return Object.assign(asked, { secrecy });
+  const isOther = (node: DataNode) => (shown(node, authorize) !== node) !== isHidden;
+  const asked = (node: DataNode, write: Write) => isOther(node) || authorize(node, write);
+  const askedQuietly = (node: DataNode, write: Write) => isOther(node) || holds(node, write, authorize);
+  return Object.assign(asked, { secrecy, holds: askedQuietly });
 }
 
 /** As `askBlindly` for a whole configuration in the place of a tree, a root too. @throws ManagementError access-denied */
@@ -59,12 +63,19 @@ export function askReplacement(tree: DataNode, edit: DataNode, authorize: Author
   askBlindly(edit, 'replace', authorize);
 }
 
+/** Whether the user has a right; no denial. */
+export function holds(node: DataNode, write: Write, authorize: Authorize): boolean {
+  return (authorize.holds ?? authorize.secrecy?.holds.bind(authorize.secrecy) ?? authorize)(node, write);
+}
+
 /** Asks for the rights to all hidden nodes of an edit, a root. @throws ManagementError access-denied */
 export function askBlindly(edit: DataNode, operation: Operation, authorize: Authorize): void {
   const { secrecy } = authorize;
   if (!secrecy) return;
   const ask = (node: DataNode, inherited: Operation, isBelowHidden: boolean): void => {
-    const own = node.operation ?? inherited;
+    const asked = node.operation ?? inherited;
+    // Writing a default that is tagged as one takes away what was set.
+    const own = node.isDefault && (asked === 'merge' || asked === 'replace') ? 'remove' : asked;
     const isHidden = isBelowHidden || secrecy.isHidden(node);
     const children = [...node.childMap.values()].filter(({ schema }) => !schema.isKey);
     const isLast = children.length === 0 && !node.bulk;
@@ -94,10 +105,47 @@ function* hiddenRows(table: DataNode, isHidden: boolean, secrecy: Secrecy): Gene
 }
 
 /** @throws ManagementError access-denied where something below the node may be hidden that may not be deleted */
-export function requireNothingHidden(node: DataNode, authorize: Authorize | undefined): void {
-  if (!authorize?.secrecy?.mayHide(node)) return;
+export function requireNothingHidden(
+  node: DataNode,
+  authorize: Authorize | undefined,
+  isAsked?: (child: SchemaNode) => boolean,
+): void {
+  if (!authorize?.secrecy?.mayHide(node, isAsked)) return;
   authorize.secrecy.countDenial();
   throw denied(shown(node, authorize), 'delete all that may be below');
+}
+
+/**
+ * Asks before a node of one case comes and removes the other cases of its choices (RFC 7950 §7.9): unless the user sees that its case is
+ * there, or the answer would tell of the others. @throws ManagementError access-denied
+ */
+export function requireNoHiddenCase(parent: DataNode, schema: SchemaNode, authorize: Authorize | undefined): void {
+  if (!authorize?.secrecy) return;
+  for (const [choice, name] of schema.dump.choices ?? []) {
+    const caseOf = (child: SchemaNode) => child.dump.choices?.find((made) => made[0] === choice)?.[1];
+    const isSeen = [...parent.childMap.values()].some(
+      (child) => caseOf(child.schema) === name && showsSomething(child, authorize),
+    );
+    if (!isSeen) requireNothingHidden(parent, authorize, (child) => ![undefined, name].includes(caseOf(child)));
+  }
+}
+
+/** Whether the user sees that a node is there: of a container without presence, that something is in it. */
+function showsSomething(node: DataNode, authorize: Authorize): boolean {
+  if (isUnseen(node, authorize)) return false;
+  if (node.schema.kind !== 'container' || node.schema.presence) return true;
+  return [...node.childMap.values()].some((child) => showsSomething(child, authorize));
+}
+
+/** Whether a node or one above it is hidden. */
+export function isUnseen(node: DataNode, authorize: Authorize | undefined): boolean {
+  return authorize?.secrecy !== undefined && shown(node, authorize) !== node;
+}
+
+/** Whether entries of a list, or values of a leaf-list, could be hidden among those that the user sees below `parent`. */
+export function mayHideEntries(parent: DataNode, schema: SchemaNode, authorize: Authorize | undefined): boolean {
+  const named = schema.child(schema.keys[0] ?? '') ?? schema;
+  return authorize?.secrecy !== undefined && !authorize.secrecy.readsEvery(named, parent);
 }
 
 /**

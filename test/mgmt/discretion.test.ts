@@ -77,6 +77,9 @@ const table = (bindings: number, hash: string, ...gateways: readonly string[]): 
   softwire: gateways.map((address) => ({ 'gateway-ipv6-address': address, bindings: 1 })),
 });
 const withTraffic = (name: string): Json => ({ name, statistics: { 'ipv4-side': { 'received-packets': '7' } } });
+const store = (sizes: Json, ofBackup: Json): Json => ({
+  'gi-4over6:store': { state: { ...sizes, backup: [{ file: '/b/1.mdb', ...ofBackup }] } },
+});
 const SESSIONS = '/ietf-netconf-monitoring:netconf-state/sessions/session';
 const sessionCounters = (count?: number): Json => ({
   'ietf-netconf-monitoring:netconf-state': {
@@ -127,6 +130,18 @@ const states: readonly (readonly [string, readonly GuestRule[], Json, Json])[] =
     [deny(`${SOFTWIRE}/gateway`), PERMIT],
     softwire(table(3, 'ab:cd', '2001:db8::1')),
     softwire(table(3, 'ab:cd', '2001:db8::1')),
+  ],
+  [
+    'sizes of the store and its backups',
+    ROW,
+    store({ octets: '4096', 'free-octets': '0' }, { octets: '4096' }),
+    store({}, {}),
+  ],
+  [
+    'the same for who may read every binding',
+    [deny(`${SOFTWIRE}/gateway`), PERMIT],
+    store({ octets: '4096', 'free-octets': '0' }, { octets: '4096' }),
+    store({ octets: '4096', 'free-octets': '0' }, { octets: '4096' }),
   ],
   [
     'a hash and problems of the device',
@@ -190,12 +205,13 @@ test('errors: what a fault says of a hidden node, and of others than its own', (
   const withOther = new ManagementError('operation-failed', other, [hidden]);
   const message = 'the change does not fit what is configured: duplicate-tunnel-address';
   assert.equal(told(withOther), ['operation-failed', own, message, 1, {}]);
-  const plain = new ManagementError('operation-failed', {
-    appTag: 'missing-pool',
-    path: own,
-    message: 'AFTR a has no pool',
-  });
-  assert.is(discreet(plain, rights, schema), plain);
+  for (const details of [
+    { appTag: 'missing-pool', path: own, message: 'AFTR a has no pool' },
+    { appTag: 'no-matches', type: 'protocol', message: 'the expressions select nothing' },
+  ] as const) {
+    const plain = new ManagementError('operation-failed', details);
+    assert.is(discreet(plain, rights, schema), plain);
+  }
   assert.is(discreet(other, guestRights(PERMIT), schema), other, 'who may read all is told all');
 });
 

@@ -93,6 +93,22 @@ test('counters of all sessions are for who may read each of them', async () => {
   }
 });
 
+test('sizes of the store are for who may read each binding', async () => {
+  for (const [denied, shows] of [
+    [ROW, false],
+    ['/g:softwire/g:gateway', true],
+  ] as const) {
+    const client = await guest(denied);
+    const made = await client.rpc(`<backup-store ${GI}/>`);
+    const state = await client.rpc(`<get><filter><store ${GI}><state/></store></filter></get>`);
+    const compacted = await client.rpc(`<compact-store ${GI}/>`);
+    client.end();
+    for (const reply of [made, state]) assert.match(reply, /<file[ >]/);
+    assert.is(outcome(compacted) === 'ok', !shows, compacted);
+    for (const reply of [made, state, compacted]) assert.is(/octets/.test(reply), shows, reply);
+  }
+});
+
 test('an alarm that is hidden is neither purged nor counted', async () => {
   const purged = async (client: RawClient) => /<purged-alarms[^>]*>(\d+)</.exec(await client.rpc(PURGE))?.[1];
   const alarms = () => operator.rpc(`<get><filter><alarms ${AL}><alarm-list/></alarms></filter></get>`);

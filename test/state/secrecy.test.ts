@@ -3,6 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Binding } from '../../src/state/binding.generated.ts';
+import type { DataNode } from '../../src/state/data.ts';
 import { authorizeDifference, emptyDraft } from '../../src/state/draft.ts';
 import { applyEdit, keepRowParents } from '../../src/state/edit.ts';
 import { ManagementError } from '../../src/state/errors.ts';
@@ -79,6 +80,10 @@ const DENIED_BELOW = `access-denied ${G}: no right to delete all that may be bel
 const WITH = gateways(ONE, HIDDEN);
 const WITHOUT = gateways(ONE);
 const NO_LEAF = gateways({ name: 'g' });
+const RULE = '/ietf-netconf-acm:nacm/rule-list/rule';
+const R = "/ietf-netconf-acm:nacm/rule-list[name='l']/rule[name='r']";
+
+const ruleOf = (rule: Json): Json => ({ 'ietf-netconf-acm:nacm': { 'rule-list': [{ name: 'l', rule: [rule] }] } });
 
 // [what, default operation, rules, the edit, the two worlds, what is answered in both]
 const cases: readonly (readonly [
@@ -178,6 +183,54 @@ const cases: readonly (readonly [
     [gateways({ name: 'g', reassembly: { timeout: 9 } }), NO_LEAF],
     'ok',
   ],
+  [
+    'create of the container of softwires, where entries could be hidden',
+    'merge',
+    ENTRY,
+    { 'gi-4over6:softwire': { '@operation': 'create', gateway: [{ name: 'n' }] } },
+    [gateways(HIDDEN), {}],
+    'ok',
+  ],
+  [
+    'create of a container in an entry that comes with it',
+    'merge',
+    [deny(`${SOFTWIRE}/gateway/reassembly/timeout`), PERMIT],
+    gateways({ name: 'n', reassembly: { '@operation': 'create', 'maximum-packets': 9 } }),
+    [WITHOUT, NO_LEAF],
+    'ok',
+  ],
+  [
+    'a case where another one could be hidden',
+    'merge',
+    [deny(`${RULE}/path`), PERMIT],
+    ruleOf({ name: 'r', 'rpc-name': 'x' }),
+    [ruleOf({ name: 'r', path: '/' }), ruleOf({ name: 'r' })],
+    `access-denied ${R}: no right to delete all that may be below ${R} (1)`,
+  ],
+  [
+    'a case that is seen to be there',
+    'merge',
+    [deny(`${RULE}/path`), PERMIT],
+    ruleOf({ name: 'r', 'rpc-name': 'x' }),
+    [ruleOf({ name: 'r', 'rpc-name': 'y' })],
+    'ok',
+  ],
+  [
+    'a case of an entry that comes with it',
+    'merge',
+    [deny(`${RULE}/path`), PERMIT],
+    ruleOf({ name: 'n', 'rpc-name': 'x' }),
+    [ruleOf({ name: 'r', path: '/' }), ruleOf({ name: 'r' })],
+    'ok',
+  ],
+  [
+    'a guess by who may create a hidden leaf',
+    'merge',
+    [{ path: `${SOFTWIRE}/gateway/hop-limit`, operations: 'create', action: 'permit' }, ...LEAF],
+    gateways({ name: 'g', 'hop-limit': 9 }),
+    [WITHOUT, gateways({ name: 'g', 'hop-limit': 8 })],
+    DENIED_LEAF,
+  ],
   ['what is beside it is edited', 'merge', ENTRY, gateways({ name: 'g', 'hop-limit': 3 }), [WITH, WITHOUT], 'ok'],
   ['and deleted', 'merge', ENTRY, gateways({ name: 'g', '@operation': 'delete' }), [WITH, WITHOUT], 'ok'],
   [
@@ -225,26 +278,98 @@ test('create of a table: it exists where a row may be read', () => {
   ]);
 });
 
-test('a place beside a hidden entry is a place beside none', () => {
-  const lists = (...names: readonly string[]): Json => ({
-    'ietf-netconf-acm:nacm': { 'rule-list': names.map((name) => ({ name })) },
-  });
-  const { authorize } = authorizeFor([deny("/ietf-netconf-acm:nacm/rule-list[name='h']"), PERMIT]);
-  const tags = [lists('a', 'h'), lists('a')].map((base) => {
-    const edit = tree(lists('b'));
-    const added = edit.child('nacm')?.entries('rule-list')[0];
-    const beside = tree(lists('h')).child('nacm')?.entries('rule-list')[0];
-    if (added && beside) added.insert = { where: 'after', point: beside.id };
+const NACM = '/ietf-netconf-acm:nacm';
+const lists = (...names: readonly string[]): Json => ({
+  'ietf-netconf-acm:nacm': { 'rule-list': names.map((name) => ({ name })) },
+});
+
+/** What an edit of one node, which is changed before, comes to in each of the worlds. */
+function outcomes(
+  worlds: readonly Json[],
+  edit: Json,
+  rules: readonly GuestRule[],
+  change: (edit: DataNode) => void,
+): string[] {
+  const { authorize } = authorizeFor(rules);
+  return worlds.map((base) => {
+    const asked = tree(edit);
+    change(asked);
     const target = { tree: treeFromJson(schema, base), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
     try {
-      applyEdit(target, edit, 'merge', authorize);
+      applyEdit(target, asked, 'merge', authorize);
     } catch (error) {
       return error instanceof ManagementError ? `${error.tag} ${error.appTag}` : String(error);
     }
     return 'ok';
   });
+}
+
+test('a place beside a hidden entry is a place beside none', () => {
+  const rules = [deny(`${NACM}/rule-list[name='h']`), PERMIT];
+  const tags = outcomes([lists('a', 'h'), lists('a')], lists('b'), rules, (edit) => {
+    const added = edit.child('nacm')?.entries('rule-list')[0];
+    const beside = tree(lists('h')).child('nacm')?.entries('rule-list')[0];
+    if (added && beside) added.insert = { where: 'after', point: beside.id };
+  });
   assert.equal(tags, ['bad-attribute missing-instance', 'bad-attribute missing-instance']);
 });
+
+for (const [where, worlds] of [
+  ['first', [lists('h', 'v'), lists('v')]],
+  ['last', [lists('v', 'h'), lists('v')]],
+] as const) {
+  test(`an entry that may stand ${where} already is moved there by who may update it, whether hidden ones are there or not`, () => {
+    const move = (edit: DataNode) => {
+      const moved = edit.child('nacm')?.entries('rule-list')[0];
+      if (moved) moved.insert = { where };
+    };
+    const hidden = deny(`${NACM}/rule-list[name='h']`);
+    const reads: GuestRule = { operations: 'read', action: 'permit' };
+    assert.equal(outcomes(worlds, lists('v'), [hidden, reads], move), [
+      'access-denied undefined',
+      'access-denied undefined',
+    ]);
+    assert.equal(outcomes(worlds, lists('v'), [hidden, PERMIT], move), ['ok', 'ok']);
+    // Who sees all entries learns nothing.
+    assert.equal(outcomes([lists('v')], lists('v'), [reads], move), ['ok']);
+  });
+}
+
+test('a tagged default takes away what was set, and needs the right to delete it where that is hidden', () => {
+  const update: GuestRule = { path: `${SOFTWIRE}/gateway/hop-limit`, operations: 'update', action: 'permit' };
+  const tag = (edit: DataNode) => {
+    const leaf = edit.child('softwire')?.entries('gateway')[0]?.child('hop-limit');
+    if (leaf) leaf.isDefault = true;
+  };
+  const edit = gateways({ name: 'g', 'hop-limit': 64 });
+  const found = outcomes([gateways({ name: 'g', 'hop-limit': 64 }), NO_LEAF], edit, [update, ...LEAF], tag);
+  assert.equal(found, ['access-denied undefined', 'access-denied undefined']);
+});
+
+/** Of a difference in a list in the order of the user: by who may update `v` and create `n`, and reads all. */
+for (const [before, after, expected] of [
+  [['a', 'b', 'v'], ['v', 'a', 'b'], 'ok'],
+  [['a', 'v'], ['v', 'a'], 'ok'],
+  [['a', 'b'], ['a', 'n', 'b'], 'ok'],
+  [['a', 'b', 'v'], ['b', 'a', 'v'], 'access-denied'],
+] as const) {
+  test(`a difference of order is asked about by what must have moved: ${before} to ${after}`, () => {
+    const draft = emptyDraft(treeFromJson(schema, lists(...after)));
+    draft.treeTouched = true;
+    const { authorize } = authorizeFor([
+      { path: `${NACM}/rule-list[name='v']`, operations: 'update', action: 'permit' },
+      { path: `${NACM}/rule-list[name='n']`, operations: 'create', action: 'permit' },
+      { operations: 'read', action: 'permit' },
+    ]);
+    let found = 'ok';
+    try {
+      authorizeDifference(draft, treeFromJson(schema, lists(...before)), [], authorize);
+    } catch (error) {
+      found = error instanceof ManagementError ? error.tag : String(error);
+    }
+    assert.is(found, expected);
+  });
+}
 
 test('of a hidden difference it is told that there is one, and not where', () => {
   const running = treeFromJson(schema, WITHOUT);

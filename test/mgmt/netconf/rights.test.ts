@@ -57,6 +57,48 @@ const path = (name: string, text: string, operations: string, action = 'permit')
   );
 const BINDINGS = '/gi:softwire/gi:aftr/gi:binding-table/gi:binding';
 
+test('N106: a guess of what is hidden is told from nothing by who may create it, a row that came as one included', () => {
+  const hidden = path('hidden', BINDINGS, 'read update delete', 'deny');
+  const rest = path('rest', '/gi:softwire', 'create read update delete');
+  return withUser(hidden + rest + EXECUTE, async (root, user) => {
+    await root.rpc(edit(table(binding(P, G1))));
+    const [right, wrong, none] = await outcomes(user, [
+      edit(table(binding(P, G1))),
+      edit(table(binding(P, G2))),
+      edit(table(binding('192.0.2.2/32', G2))),
+    ]);
+    assert.equal([right, wrong, none], ['access-denied', 'access-denied', 'ok']);
+    const created = edit(table('').replace('<binding-table>', `<binding-table ${NC_PREFIX} nc:operation="create">`));
+    assert.is(await user.rpc(created).then(outcome), 'ok', 'no row that he may read');
+    await root.rpc(edit(table('').replace('<binding-table>', `<binding-table ${NC_PREFIX} nc:operation="remove">`)));
+    assert.is(await user.rpc(created).then(outcome), 'ok', 'as with rows');
+  });
+});
+
+test('N105: copy-config with-defaults leaves what is hidden as it is', () => {
+  const hop = '/gi:softwire/gi:aftr/gi:hop-limit';
+  const rules = path('hidden', hop, '*', 'deny') + path('rest', '/', '*') + EXECUTE;
+  return withUser(rules, async (root, user) => {
+    const aftr = (leaf: string) =>
+      edit(AFTR.replace(/<aftr>.*<\/aftr>/s, `<aftr><name>a</name><${leaf}>64</${leaf}></aftr>`));
+    for (const mode of ['trim', 'report-all']) {
+      const copied = copy('<running/>', 'startup').replace(
+        '</copy-config>',
+        `<with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">${mode}</with-defaults></copy-config>`,
+      );
+      for (const set of [edit(''), aftr('hop-limit')]) {
+        assert.is(await root.rpc(set).then(outcome), 'ok');
+        assert.is(await user.rpc(copied).then(outcome), 'ok', mode);
+        const startup = await root.rpc(getConfig('', 'startup'));
+        assert.is(startup.includes('<hop-limit>64<'), set !== edit(''));
+        assert.is(startup.includes('<enabled>true<'), mode === 'report-all');
+      }
+      const remove = `<aftr><name>a</name><hop-limit ${NC_PREFIX} nc:operation="remove"/></aftr>`;
+      await root.rpc(edit(AFTR.replace(/<aftr>.*<\/aftr>/s, remove)));
+    }
+  });
+});
+
 test('N104 N110 N111: an operation that is denied is access-denied with its path, and is counted', () =>
   withUser(
     rule('get', '<rpc-name>get-config</rpc-name><access-operations>exec</access-operations>'),
