@@ -159,15 +159,18 @@ export class Datastores {
   /**
    * One edit, completely or not at all. Of the candidate it may leave what is not valid yet; of running it is a commit. Returns
    * running as it is then. Where clients do not write running, RESTCONF edits the candidate and commits all of it (RFC 8040 §1.4).
-   * @throws ManagementError of the edit, the validation, the rules, a participant; in-use when locked by another
+   * @throws ManagementError of the edit, the validation, the rules, a participant; in-use when locked by another, after what refuses
+   *   the edit with or without a lock
    */
   edit(caller: Caller, request: EditRequest, authorize?: Authorize): Promise<Edition> {
     const { target, tree, defaultOperation, testOption, precondition, comment } = request;
     return this.#change(async (base) => {
-      this.#requireUnlocked(caller, target);
+      const locked = this.#lockRefusal(caller, target);
       const isCandidate = target === 'candidate';
       const commitsAll = !isCandidate && this.#isByCandidate(caller);
-      await precondition?.();
+      const requireConditions = await precondition?.();
+      // They count for nothing where the answer is a refusal anyhow (RFC 9110 §13.2.1).
+      if (!locked) requireConditions?.();
       const others = isCandidate || commitsAll ? this.#candidate.draft : undefined;
       const draft = this.#draft(others);
       const setCandidate = this.#candidate.begin();
@@ -175,6 +178,8 @@ export class Datastores {
       if (commitsAll && others && authorize) {
         authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
       }
+      // Who may not make the edit does not learn of a lock, and what is not there is not there with a lock either.
+      if (locked) throw locked;
       const isTested = testOption === 'test-only' || (isCandidate && testOption === 'test-then-set');
       if (isTested) await this.#committer.judge(draft, base, await rowChanges(draft, base));
       if (testOption === 'test-only') return this.#store.edition;
@@ -194,11 +199,11 @@ export class Datastores {
    */
   commit(caller: Caller, authorize?: Authorize, comment?: string, parameters: CommitParameters = {}): Promise<void> {
     return this.#change(async (base) => {
+      const draft = this.#draft(this.#candidate.draft);
+      if (authorize) authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
       this.#locks.requireFree(caller, 'running');
       this.#locks.requireFree(caller, 'candidate');
       const pending = this.#committer.confirmation.afterCommit(caller, parameters, this.#store.head.version);
-      const draft = this.#draft(this.#candidate.draft);
-      if (authorize) authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
       await this.#committer.commit(caller, draft, base, { comment, pending });
       this.#candidate.settle();
     });
@@ -230,11 +235,12 @@ export class Datastores {
     comment?: string,
   ): Promise<Edition> {
     return this.#change(async (base) => {
-      this.#requireUnlocked(caller, target);
       const settles = target === 'running' && this.#isByCandidate(caller);
       const setCandidate = this.#candidate.begin();
       const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, version);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
+      const locked = this.#lockRefusal(caller, target);
+      if (locked) throw locked;
       if (target === 'running') await this.#committer.change(caller, draft, base, comment);
       else setCandidate(await this.#unlessEmpty(draft, base));
       if (settles) this.#candidate.settle();
@@ -288,7 +294,6 @@ export class Datastores {
       }
       if (target === 'startup') this.#requireStartup();
       if (target === 'running') this.#isByCandidate(caller);
-      this.#locks.requireFree(caller, target);
       const setCandidate = this.#candidate.begin();
       if (authorize && typeof source !== 'string') askReplacement(this.#store.tree, source, authorize);
       const draft = await this.#sourceDraft(source, base);
@@ -298,6 +303,7 @@ export class Datastores {
       }
       const changes = await rowChanges(draft, base);
       if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
+      this.#locks.requireFree(caller, target);
       if (target === 'running') await this.#committer.change(caller, draft, base);
       else if (target === 'candidate') setCandidate(await this.#unlessEmpty(draft, base));
       else {
@@ -368,13 +374,15 @@ export class Datastores {
 
   /**
    * RESTCONF may change no datastore that a NETCONF session has locked (RFC 8040 §1.4), and a change of running is one of the
-   * candidate too, which follows it, and of startup, which is saved. @throws ManagementError in-use
+   * candidate too, which follows it, and of startup, which is saved. The refusal is in-use; undefined when there is none.
    */
-  #requireUnlocked(caller: Caller, target: DatastoreName): void {
-    this.#locks.requireFree(caller, target);
-    if (caller.face !== 'restconf') return;
-    this.#locks.requireFree(caller, 'candidate');
-    if (target === 'running') this.#locks.requireFree(caller, 'startup');
+  #lockRefusal(caller: Caller, target: DatastoreName): ManagementError | undefined {
+    const refusal = this.#locks.refusal(caller, target);
+    if (refusal || caller.face !== 'restconf') return refusal;
+    return (
+      this.#locks.refusal(caller, 'candidate') ??
+      (target === 'running' ? this.#locks.refusal(caller, 'startup') : undefined)
+    );
   }
 
   /**

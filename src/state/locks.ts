@@ -53,12 +53,18 @@ export class Locks {
     return held;
   }
 
-  /** @throws ManagementError in-use when another session holds the lock */
+  /** @throws ManagementError as `refusal` */
   requireFree(caller: Caller, datastore: DatastoreName): void {
+    const refusal = this.refusal(caller, datastore);
+    if (refusal) throw refusal;
+  }
+
+  /** What a change by the caller is refused with: in-use when another session holds the lock. */
+  refusal(caller: Caller, datastore: DatastoreName): ManagementError | undefined {
     const owner = this.#owners.get(datastore);
     const isOwn = owner && caller.session !== 0 && owner.session === caller.session;
-    if (!owner || isOwn) return;
-    throw new ManagementError('in-use', {
+    if (!owner || isOwn) return undefined;
+    return new ManagementError('in-use', {
       type: 'protocol',
       message: `session ${owner.session} holds the lock of ${datastore}`,
     });

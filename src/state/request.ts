@@ -54,8 +54,11 @@ export interface EditRequest {
   readonly testOption?: 'test-then-set' | 'set' | 'test-only' | undefined;
   /** What the user says about it, for the record of a commit; of an edit of the candidate nothing is kept. */
   readonly comment?: string | undefined;
-  /** Asked when the edit's turn has come, before it: no commit comes between. Throws to refuse. */
-  readonly precondition?: () => Promise<void>;
+  /**
+   * Asked when the edit's turn has come, before it: no commit comes between. Throws to refuse; what comes back throws for conditions that
+   * count only where a lock does not refuse the edit.
+   */
+  readonly precondition?: () => Promise<(() => void) | undefined>;
 }
 
 /** A state of running: the number of the commit that made it, and when. */

@@ -131,12 +131,14 @@ export class RunningStore {
     });
   }
 
-  /** A row of running and the edition it is of; undefined when there is none, when running is newer than what is known of it, or at the end. */
+  /**
+   * A row of running and the edition it is of; undefined when there is none, when running is newer than what is known of it, or at the end.
+   * Its octets are overwritten by the next reading, so that they are to be used at once.
+   */
   row(instance: string, number: number): { readonly value: Uint8Array; readonly edition: Edition } | undefined {
     const snapshot = this.#isClosed ? undefined : this.#glance.at(this.head.version);
     const value = snapshot?.sealed(instance, number);
-    // A copy: what is read from the store is overwritten.
-    return value && { value: new Uint8Array(value), edition: this.edition };
+    return value && { value, edition: this.edition };
   }
 
   /** Running as it was at a version. @throws ManagementError invalid-value for one that is not on record */

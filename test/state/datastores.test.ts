@@ -350,6 +350,31 @@ test('what a session asked for and did not live to see is dropped with its lock'
     assert.not(datastores.candidateModified);
   }));
 
+test('a lock is met by who has the right to the change, and a change of what is not there says so', () =>
+  withDatastores(async (datastores) => {
+    await datastores.edit(OPERATOR, request(aftr()));
+    await datastores.edit(OPERATOR, request(table(binding(P, G1))));
+    await datastores.edit(OPERATOR, request(table(binding(P, G2)), { target: 'candidate' }));
+    const { version } = datastores.head();
+    await datastores.lock(OTHER, 'running');
+    const missing = { 'ipv4-prefix': '192.0.2.9/32', '@operation': 'delete' };
+    assert.is((await refused(datastores.edit(OPERATOR, request(table(missing))))).tag, 'data-missing');
+    for (const [authorize, tag] of [
+      [() => false, 'access-denied'],
+      [() => true, 'in-use'],
+    ] as const) {
+      for (const change of [
+        datastores.edit(OPERATOR, request(table(binding(P, G2))), authorize),
+        datastores.copy(OPERATOR, 'candidate', 'running', authorize),
+        datastores.rollBack(OPERATOR, version - 1, 'running', authorize),
+        datastores.commit(OPERATOR, authorize),
+      ]) {
+        assert.is((await refused(change)).tag, tag);
+      }
+    }
+    assert.is(datastores.head().version, version);
+  }));
+
 test('a precondition is asked when the edit has its turn, and its refusal is the answer', () =>
   withDatastores(async (datastores) => {
     const created = await datastores.edit(OPERATOR, request(aftr()));

@@ -10,6 +10,7 @@ import { createServer } from 'node:tls';
 import type { Log } from '../../log.ts';
 import type { NetconfLimits } from '../../netconf-limits.ts';
 import type { CertificateUsers } from '../certificate-users.ts';
+import { TLS_SUITES } from '../tls-suites.ts';
 import type { Client } from './server.ts';
 import type { Unauthenticated } from './tcp-listener.ts';
 
@@ -48,7 +49,7 @@ export class TlsFront {
       ca: certificateUsers.authorities.pem,
       requestCert: true,
       rejectUnauthorized: true,
-      minVersion: 'TLSv1.2',
+      ...TLS_SUITES,
       handshakeTimeout: limits.loginMs,
       allowHalfOpen: true,
       // A session that is resumed brings no chain, and outlives the trust in it.

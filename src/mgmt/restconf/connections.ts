@@ -17,6 +17,7 @@ import type { Log } from '../../log.ts';
 import type { RestconfLimits } from '../../restconf-limits.ts';
 import { sourceGroup } from '../source-group.ts';
 import { RestconfFault } from './fault.ts';
+import { GivenUpSession } from './given-up-session.ts';
 import type { HeldBody } from './held-bodies.ts';
 import { HeldBodies } from './held-bodies.ts';
 import { LIMITS } from './limits.ts';
@@ -35,7 +36,10 @@ export interface Connection {
   readonly source: string;
   readonly socket: Socket;
   readonly begunMs: number;
+  /** The TLS on it. */
+  tls?: TLSSocket;
   session?: ServerHttp2Session;
+  givenUp?: GivenUpSession;
   hasRequested: boolean;
   isAuthenticated: boolean;
   isStopped: boolean;
@@ -91,10 +95,13 @@ export class Connections {
       server.emit('request', request, response);
     });
     server.on('connection', (socket: Socket) => this.#accept(socket));
-    server.prependListener('secureConnection', (socket: TLSSocket) => this.#know(socket, socket));
+    server.prependListener('secureConnection', (socket: TLSSocket) => {
+      const connection = this.#know(socket, socket);
+      if (connection) connection.tls = socket;
+    });
     server.on('session', (session) => {
       const connection = this.#know(session, session.socket);
-      if (connection) connection.session = session;
+      if (connection) this.#watchSession(connection, session);
       // Node 20 loses the error of a write to a connection that was reset below HTTP/2; silence is all that is left to see.
       session.once('timeout', () => session.destroy());
     });
@@ -197,6 +204,11 @@ export class Connections {
     return connection;
   }
 
+  #watchSession(connection: Connection, session: ServerHttp2Session): void {
+    connection.session = session;
+    if (connection.tls) connection.givenUp = new GivenUpSession(session, connection.tls);
+  }
+
   #begin(request: Request, response: Http2ServerResponse | ServerResponse): void {
     const connection = this.of(request);
     if (connection) {
@@ -237,7 +249,8 @@ export class Connections {
     for (const connection of [...this.#open]) {
       const { hasRequested, isAuthenticated, running, begunMs, busyMs } = connection;
       const isLate = !isAuthenticated && now - begunMs > (hasRequested ? loginMs : firstRequestMs);
-      if (isLate || (running === 0 && now - busyMs > idleMs)) this.#end(connection);
+      const isIdle = running === 0 && now - busyMs > idleMs;
+      if (isLate || isIdle || connection.givenUp?.look()) this.#end(connection);
     }
   }
 

@@ -57,7 +57,9 @@ export class Editor {
     const plan = await this.#plan(request, body);
     let existed = false;
     const precondition = async () => {
-      existed = await this.#mayGoOn(caller, request, plan);
+      const found = await this.#find(caller, request, plan);
+      existed = found.exists;
+      return found.requireConditions;
     };
     const { comment } = request;
     const ds = datastoreOf(request.resource);
@@ -137,8 +139,12 @@ export class Editor {
     placeAt(child, insert, beside, parents);
   }
 
-  /** Whether the target is there. @throws ManagementError when a precondition fails or something is not there that must be */
-  async #mayGoOn(caller: Caller, { conditions, method, resource }: RestconfRequest, plan: Plan): Promise<boolean> {
+  /** Whether the target is there, and what throws when a condition fails. @throws RestconfFault 404 for what is not there and must be */
+  async #find(
+    caller: Caller,
+    { conditions, method, resource }: RestconfRequest,
+    plan: Plan,
+  ): Promise<{ readonly exists: boolean; readonly requireConditions: () => void }> {
     const ds = datastoreOf(resource);
     const look = (steps: readonly PathStep[]) => lookAt(this.#operations, caller, steps, editTarget(ds));
     const { exists, ...edition } = await look(plan.target);
@@ -146,10 +152,11 @@ export class Editor {
     if (!exists && plan.mustExist && !isImplied) throw notFound(`there is no ${printDataPath(plan.target)}`);
     const parent = holderOf(plan.target);
     if (!exists && !(await look(parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
-    // Last, as they count for nothing where the answer is another refusal (RFC 9110 §13.2.1).
-    requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
-    if (plan.taken) throw keyExists(plan.target, plan.taken, this.#operations.schema);
-    return exists;
+    const require = () => {
+      requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
+      if (plan.taken) throw keyExists(plan.target, plan.taken, this.#operations.schema);
+    };
+    return { exists, requireConditions: require };
   }
 }
 

@@ -90,8 +90,9 @@ function* withRows(node: DataNode, entries: Iterable<DataNode>): Generator<DataN
 export function jsonText(node: DataNode): string {
   const { schema } = node;
   if (node instanceof RowNode || node instanceof LeavesNode) {
-    const about = new MemberWriter(false).about(node);
-    return `{${about}${node.print(JSON_ROWS).slice(about === '' ? 1 : 0)}}`;
+    const annotations = annotationsOf(node);
+    const members = node.print(JSON_ROWS);
+    return annotations === undefined ? `{${members.slice(1)}}` : `{"@":${annotations}${members}}`;
   }
   if (schema.isLeaf) return scalarText(node);
   if (isAny(schema) && node.size === 0) {

@@ -20,11 +20,13 @@ export function isHttp2({ httpVersionMajor, stream }: Message): boolean {
 
 /** RFC 9110 §7.2 and RFC 3986 §3.2.2, §3.2.3: a name or address and a port, or nothing. */
 const AUTHORITY = /^(?:\[[\w:.~%!$&'()*+,;=-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/;
+/** RFC 3986 §6.2.3: a port that is none, or that of the scheme, says nothing. */
+const USUAL_PORT = /:(?:443)?$/;
 
 /**
  * Counts what came, alike in HTTP/1.1 and HTTP/2: the parser's own limits are wider and differ. Two Host fields may be read differently
  * by a proxy and by us (RFC 9112 §3.2), as may two that say who it is or what the body is; only HTTP/1.0 may have no Host.
- * A body is taken as it comes: what a proxy would take for gzip must not be read as anything else.
+ * Over HTTP/2 a Host beside :authority names the same (RFC 9113 §8.3.1). A body is taken as it comes: what a proxy would take for gzip must not be read as anything else.
  * @throws RestconfFault 414 for the URL, 431 for the header fields, 415 for a content coding; 505 for the version, 501 for a transfer
  *   coding and 400 malformed-message, which end a connection of HTTP/1.1
  */
@@ -37,6 +39,7 @@ export function requireSound(message: Message, url: string): void {
   }
   let [hosts, authorizations, types] = [0, 0, 0];
   let octets = 0;
+  let [host, authority]: (string | undefined)[] = [];
   const transfer: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
@@ -46,11 +49,14 @@ export function requireSound(message: Message, url: string): void {
     if (name.length === TRANSFER_CODING.length && name.toLowerCase() === TRANSFER_CODING) transfer.push(value);
     if (name.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION) authorizations++;
     if (name.length === CONTENT_TYPE.length && name.toLowerCase() === CONTENT_TYPE) types++;
+    if (name === ':authority') {
+      authority = value;
+      if (!namesHost(value)) throw malformed(httpVersionMajor, `pseudo-header field ${name} names no host`);
+    }
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
     hosts++;
-    if (value === lastHost) continue;
-    if (!AUTHORITY.test(value)) throw malformed(httpVersionMajor, 'header field Host names no host');
-    lastHost = value;
+    host = value;
+    if (!namesHost(value)) throw malformed(httpVersionMajor, 'header field Host names no host');
   }
   if (octets > LIMITS.headerOctets) {
     const text = `the header fields have ${octets} octets; at most ${LIMITS.headerOctets} are allowed`;
@@ -59,6 +65,9 @@ export function requireSound(message: Message, url: string): void {
   if (transfer.length > 0) requireChunked(message, transfer);
   const repeated = hosts > 1 ? 'Host' : authorizations > 1 ? 'Authorization' : types > 1 ? 'Content-Type' : undefined;
   if (repeated !== undefined) throw malformed(httpVersionMajor, `header field ${repeated} came more than once`);
+  if (host !== undefined && authority !== undefined && !isSameHost(host, authority)) {
+    throw malformed(httpVersionMajor, `header field Host is ${host}, and :authority ${authority}`);
+  }
   if (hosts === 0 && httpVersionMajor === 1 && httpVersionMinor > 0) {
     throw malformed(httpVersionMajor, 'header field Host is missing');
   }
@@ -66,6 +75,22 @@ export function requireSound(message: Message, url: string): void {
 
 /** The last that names a host: most requests come to one. */
 let lastHost: string | undefined;
+
+function namesHost(value: string): boolean {
+  if (value === lastHost) return true;
+  if (!AUTHORITY.test(value)) return false;
+  lastHost = value;
+  return true;
+}
+
+/** RFC 3986 §6.2.2.1, §6.2.3. */
+function isSameHost(one: string, other: string): boolean {
+  return one === other || plainAuthority(one) === plainAuthority(other);
+}
+
+function plainAuthority(text: string): string {
+  return text.toLowerCase().replace(USUAL_PORT, '');
+}
 
 const AUTHORIZATION = 'authorization';
 const CONTENT_TYPE = 'content-type';

@@ -148,7 +148,8 @@ export function jsonFaults(error: ManagementError): readonly Readonly<Record<str
 function infoMember({ info, structure }: ManagementError): Readonly<Record<string, unknown>> {
   const texts = Object.entries(info).map(([name, value]) => [
     name,
-    typeof value === 'string' ? shortened(value) : value.map(shortened),
+    // The one number among them (RFC 6241 §4.3), which JSON has as one (RFC 7951 §6.1).
+    name === 'session-id' ? Number(value) : typeof value === 'string' ? shortened(value) : value.map(shortened),
   ]);
   const members = { ...Object.fromEntries(texts), ...(structure && structureJson(structure)) };
   return Object.keys(members).length === 0 ? {} : { 'error-info': members };

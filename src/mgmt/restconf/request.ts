@@ -144,13 +144,14 @@ export function parseRequest(
   const form = ONE_FORM[resource.kind];
   if (form !== undefined) requireNotRefused(headers, form);
   requirePlainReply(headers);
-  const isXmlList = isWholeList(resource) && prefersXmlList(headers);
+  const isList = isWholeList(resource);
+  const isXmlList = isList && prefersXmlList(headers);
   const request: RestconfRequest = {
     method: known,
     resource,
     query: parseQuery(method, isStream ? '' : query, targetOf(resource, schema), {
       isOperational: datastoreOf(resource)?.name === 'operational',
-      isWholeList: isWholeList(resource),
+      isWholeList: isList,
     }),
     ...(isStream && { streamQuery: parseStreamQuery(method, query) }),
     replyEncoding: isOneForm(resource) ? errorEncoding(headers) : isXmlList ? 'xml' : replyEncoding(headers),
@@ -217,8 +218,15 @@ function plainPath(path: string): string {
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 
 function originOf(authority: string): string {
-  return `https://${/^[\w.:[\]-]+$/.test(authority) ? authority : 'localhost'}`;
+  if (authority !== lastOrigin.authority) {
+    const isPlain = /^[\w.:[\]-]+$/.test(authority);
+    lastOrigin = { authority, origin: `https://${isPlain ? authority : 'localhost'}` };
+  }
+  return lastOrigin.origin;
 }
+
+/** As the last client named us: most come by one name. */
+let lastOrigin = { authority: '', origin: 'https://localhost' };
 
 function parseResource(path: string, schema: Schema, check: ValueCheck): Resource {
   // One slash at the end is forgiven.

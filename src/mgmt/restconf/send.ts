@@ -17,9 +17,18 @@ export interface Connection {
   once(event: 'close', listener: () => void): unknown;
 }
 
+/** The part of Node's response that is needed. */
+interface Response {
+  writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
+  end(text: string, encoding: 'utf8'): unknown;
+}
+
 /** The part of fastify's reply that is needed, whatever the HTTP version. */
 export interface Sender {
   readonly request: { readonly raw: { readonly httpVersionMajor: number; readonly socket: Connection } };
+  readonly raw: Response;
+  /** From here on the answer is sent by way of `raw`. */
+  hijack(): unknown;
   code(status: number): unknown;
   headers(headers: Readonly<Record<string, string>>): unknown;
   send(payload?: unknown): unknown;
@@ -34,8 +43,9 @@ export function send(sender: Sender, reply: Reply, unreadMs: number = LIMITS.unr
   const { body = '', close, stream } = reply;
   if (typeof body !== 'string') return sendPieces(sender, reply, body, unreadMs);
   close?.();
+  if (!stream) return sendText(sender, reply, body);
   begin(sender, reply);
-  return stream ? sender.send(endWithConnection(sender, stream)) : sendText(sender, body);
+  return sender.send(endWithConnection(sender, stream));
 }
 
 function begin(sender: Sender, { status, headers }: Reply): void {
@@ -43,9 +53,17 @@ function begin(sender: Sender, { status, headers }: Reply): void {
   sender.headers(headers);
 }
 
-function sendText(sender: Sender, text: string): undefined {
-  // As octets: to a string fastify would add a charset, which these media types do not have.
-  sender.send(text === '' ? undefined : Buffer.from(text, 'utf8'));
+function sendText(sender: Sender, reply: Reply, text: string): undefined {
+  if (text === '') {
+    begin(sender, reply);
+    sender.send();
+    return;
+  }
+  // Past fastify, which has nothing to add: header and text leave as one, and no charset is added, which these media types do not have.
+  sender.hijack();
+  const { raw } = sender;
+  raw.writeHead(reply.status, { ...reply.headers, 'content-length': String(Buffer.byteLength(text, 'utf8')) });
+  raw.end(text, 'utf8');
 }
 
 function sendPieces(sender: Sender, reply: Reply, body: Iterable<Piece>, unreadMs: number): unknown {
@@ -53,10 +71,12 @@ function sendPieces(sender: Sender, reply: Reply, body: Iterable<Piece>, unreadM
   const pieces = gather(body);
   const begun: string[] = [];
   const go = (isWhole: boolean) => {
+    if (isWhole) {
+      once();
+      return sendText(sender, reply, begun.join(''));
+    }
     begin(sender, reply);
-    if (!isWhole) return sender.send(endWithConnection(sender, streamOf(begun, pieces, once, unreadMs)));
-    once();
-    return sendText(sender, begun.join(''));
+    return sender.send(endWithConnection(sender, streamOf(begun, pieces, once, unreadMs)));
   };
   const fail = (error: unknown): never => {
     once();

@@ -17,6 +17,7 @@ import type { Log } from '../../log.ts';
 import type { RestconfLimits } from '../../restconf-limits.ts';
 import type { Caller } from '../../state/request.ts';
 import type { CertificateUsers } from '../certificate-users.ts';
+import { TLS_SUITES } from '../tls-suites.ts';
 import type { PasswordUsers, RouteSourceUsers } from './authentication.ts';
 import { authenticate, firstOf, identifyRouteSource, nameIn } from './authentication.ts';
 import type { RestconfOperations } from './backend.ts';
@@ -106,7 +107,7 @@ async function listen(options: RestconfOptions, face: RestconfFace, host: string
     allowHTTP1: true,
     key,
     cert,
-    minVersion: 'TLSv1.2' as const,
+    ...TLS_SUITES,
     ...face.certificates?.tlsOptions,
     handshakeTimeout: Math.min(LIMITS.headerMs, limits.firstRequestMs),
     settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.parsedListOctets },

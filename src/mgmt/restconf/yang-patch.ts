@@ -36,8 +36,8 @@ const WRAPPER = { name: 'yang-patch', module: YANG_PATCH_MODULE, namespace: YANG
 const MAX_FAULTS = 20;
 
 /**
- * 200 with the new entity-tag, or the status of the first error.
- * @throws ManagementError for a message that is none, a resource that is not there (404), a precondition (412), a lock (409)
+ * 200 with the new entity-tag, or the status of the first error; that of a lock (409) is an error of the patch.
+ * @throws ManagementError for a message that is none, a resource that is not there (404), a precondition (412)
  */
 export async function yangPatch(
   operations: RestconfOperations,
@@ -48,6 +48,7 @@ export async function yangPatch(
   const patch = readYangPatch(rawBody(body, request.bodyEncoding, WRAPPER));
   const base = request.resource.kind === 'data' ? request.resource.steps : [];
   const precondition = () => requireResource(operations, caller, request, base);
+  // Conditions are for when its turn has come.
   await precondition();
   const { trees, faults } = await treesOf(operations, base, patch);
   if (faults.length > 0) return statusReply(operations, request, { patchId: patch.patchId, edits: faults });
@@ -77,17 +78,17 @@ export async function yangPatch(
   }
 }
 
-/** §2.1. @throws RestconfFault 404, 412 */
+/** §2.1; what comes back throws when a condition fails. @throws RestconfFault 404 */
 async function requireResource(
   operations: RestconfOperations,
   caller: Caller,
   { conditions, resource }: RestconfRequest,
   steps: readonly PathStep[],
-): Promise<void> {
+): Promise<() => void> {
   const ds = datastoreOf(resource);
   const { exists, ...edition } = await lookAt(operations, caller, steps, editTarget(ds));
   if (!exists) throw notFound(`there is no ${printDataPath(steps)}`);
-  requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
+  return () => requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
 }
 
 /** The trees of all edits, and the edits that cannot be made wherever they stand; at most 20 of those. */

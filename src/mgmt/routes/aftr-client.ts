@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { connect } from 'node:tls';
 import type { Target } from '../../state/model.generated.ts';
+import { TLS_SUITES } from '../tls-suites.ts';
 
 const ANSWER_MS = 10_000;
 /** Longer for what takes longer: an AFTR under load judges and stores some ten thousand routes a second. */
@@ -126,6 +127,7 @@ async function readBody(response: IncomingMessage): Promise<string> {
 function agentFor(target: Target, { key, cert }: OwnCertificate, localAddress: string | undefined): Agent {
   const { serverCertificateFingerprint: fingerprint, clientCertificate } = target;
   const options: AgentOptions = {
+    ...TLS_SUITES,
     keepAlive: true,
     maxSockets: 1,
     ALPNProtocols: ['http/1.1'],

@@ -171,6 +171,8 @@ test(
     const refused = put('192.0.2.9/32', G1);
     assert.is(refused.status, 409);
     assert.match(refused.body, '"error-tag":"in-use"');
+    // A number (RFC 7951 §6.1).
+    assert.match(refused.body, /"error-info":\{"session-id":\d+\}/);
     await one.rpc(free(id));
     assert.is(put('192.0.2.9/32', G1).status, 201);
   }),

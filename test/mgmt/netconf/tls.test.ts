@@ -14,6 +14,7 @@ import { startManagement } from '../../helpers/management.ts';
 import { outcome, RawClient } from '../../helpers/netconf-client.ts';
 import { AFTR, edit, getConfig, nacm, noUser, systemUser } from '../../helpers/netconf-requests.ts';
 import { eventually } from '../../helpers/program.ts';
+import { NOT_AEAD } from '../../helpers/tls-suites.ts';
 
 const test = suite('NETCONF over TLS');
 
@@ -119,6 +120,10 @@ const refused: readonly (readonly [what: string, options: ConnectionOptions, log
   ['one signed by no authority', shown(issue({ subject: '/CN=olga', issuer: admin }), admin), 'INVALID_PURPOSE'],
   ['TLS 1.1', { ...shown(admin), ...older('TLSv1.1') }, 'ERR_SSL_UNSUPPORTED_PROTOCOL'],
   ['TLS 1.0', { ...shown(admin), ...older('TLSv1') }, 'ERR_SSL_UNSUPPORTED_PROTOCOL'],
+  ...NOT_AEAD.map((ciphers) => {
+    const options: ConnectionOptions = { ...shown(admin), maxVersion: 'TLSv1.2', ciphers };
+    return [`TLS 1.2 with ${ciphers}`, options, 'ERR_SSL_NO_SHARED_CIPHER'] as const;
+  }),
   ['a name that is no user', shown(issue({ subject: '/CN=mallory' })), 'names no user for it'],
   ['no name at all', shown(issue({ subject: '/O=o' })), 'names no user for it'],
   [

@@ -99,6 +99,37 @@ test('R70: connections of users have their places; one in use is never taken awa
     for (const connection of [...first, ...second]) connection.end();
   }));
 
+/** Frames that are errors of the whole connection (RFC 9113 §5.4.1), of which the library tells nobody. */
+const ERRORS = [
+  ['a frame that is too large', '\xff\xff\xff\0\0\0\0\0\x01'],
+  ['DATA on a stream that nobody opened', '\0\0\x01\0\0\0\0\0\x01x'],
+  ['header fields that nobody can decode', '\0\0\x04\x01\x05\0\0\0\x01\xff\xff\xff\xff'],
+  ['a PING of three octets', '\0\0\x03\x06\0\0\0\0\0abc'],
+  ['CONTINUATION of nothing', '\0\0\x01\x09\x04\0\0\0\x01\x82'],
+] as const;
+/** Type, flags and stream of it. */
+const GOAWAY = '\x07\0\0\0\0\0';
+
+test('R70: a connection error of HTTP/2 ends the connection, not only what is said on it; others go on', () =>
+  withLimits(PATIENT, async ({ port }) => {
+    const client = await openHttp2(port);
+    let pings = 0;
+    client.session.on('ping', () => pings++);
+    for (const [what, frame] of ERRORS) {
+      const connection = await openSilentHttp2(port);
+      connection.write(frame);
+      await connection.timeToClose().catch(() => assert.unreachable(what));
+      assert.ok(connection.received.includes(GOAWAY), what);
+      // One that is used is looked at again and again.
+      const before = pings;
+      for (let asked = 0; asked === 0 || pings === before; asked++) {
+        assert.is((await client.ask('/restconf').answer).status, 200);
+      }
+    }
+    assert.not(client.isClosed);
+    client.end();
+  }));
+
 test('R70: times: the first request, the first one by a user, and idleness', () =>
   withLimits({ 'first-request-ms': 1_500, 'login-ms': 4_000, 'idle-ms': 2_500 }, async ({ port, curl }) => {
     const pinging = await openSilentHttp2(port);

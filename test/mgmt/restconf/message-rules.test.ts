@@ -142,6 +142,33 @@ test('R13: a content coding over HTTP/2 is 415 and says what is taken (RFC 9110 
     client.end();
   }));
 
+/** [:authority, Host beside it, status] */
+const names: readonly (readonly [authority: string, host: string | undefined, status: number])[] = [
+  ['a.example', undefined, 200],
+  ['a.example:8443', 'a.example:8443', 200],
+  ['a.example', 'A.Example:443', 200],
+  ['[2001:DB8::1]:443', '[2001:db8::1]', 200],
+  ['a.example', 'b.example', 400],
+  ['a.example:8443', 'a.example', 400],
+  ['a.example', 'user@a.example', 400],
+  ['user@a.example', undefined, 400],
+  ['a.example:x', undefined, 400],
+];
+for (const [authority, host, status] of names) {
+  test(`R69: over HTTP/2 :authority ${authority} and Host ${host ?? 'none'}: ${status} (RFC 9113 §8.3.1)`, () =>
+    program.run(async ({ port }) => {
+      const client = await openHttp2(port);
+      const fields = { ':authority': authority, ...(host !== undefined && { host }) };
+      for (const path of [AFTR, '/.well-known/host-meta']) {
+        const answer = await client.ask(path, fields).answer;
+        assert.is(answer.status, status, answer.body);
+        if (status === 400) assert.is(errorIn(answer.body)['error-tag'], 'malformed-message');
+      }
+      assert.is((await client.ask(AFTR).answer).status, 200, 'the connection goes on');
+      client.end();
+    }));
+}
+
 /** Header fields of so many octets each. */
 const manyFields = (count: number, octets: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`x-${at}`, 'a'.repeat(octets)]));

@@ -31,6 +31,8 @@ async function answerOf(
     request: { raw: { httpVersionMajor: 1, socket } },
     code: () => undefined,
     headers: () => undefined,
+    raw: { writeHead: () => undefined, end: () => undefined },
+    hijack: () => undefined,
     send: (payload: unknown) => {
       sent = payload;
     },

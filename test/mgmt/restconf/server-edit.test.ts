@@ -567,6 +567,35 @@ for (const datastore of ['running', 'candidate']) {
     }));
 }
 
+test('R52: a lock is met by who may edit what is there: before it come 403 and 404, behind it conditions', () =>
+  program.run(async ({ curl, done, tag }) => {
+    await done(lock('running'));
+    const put = { method: 'PUT', body: bindingBody() };
+    const stale = ['If-Match: "other"'];
+    for (const [path, options, expected] of [
+      [B_URL, { method: 'DELETE' }, [404, 'invalid-value']],
+      [B_URL, { method: 'DELETE', headers: stale }, [404, 'invalid-value']],
+      [
+        `${DATA}/gi-4over6:softwire/aftr=b/hop-limit`,
+        { method: 'PUT', body: '{"gi-4over6:hop-limit":9}' },
+        [404, 'invalid-value'],
+      ],
+      [B_URL, { ...put, user: GUEST }, [403, 'access-denied']],
+      [B_URL, { ...put, user: GUEST, headers: stale }, [403, 'access-denied']],
+      [AFTR, { method: 'DELETE', user: GUEST }, [403, 'access-denied']],
+      [B_URL, put, [409, 'in-use']],
+      [AFTR, { method: 'DELETE', headers: stale }, [409, 'in-use']],
+    ] as const) {
+      const { status, tag: found, body } = await curl(path, options);
+      assert.equal([status, found], expected, `${options.method} ${path}: ${body}`);
+    }
+    assert.is((await curl(AFTR, { method: 'DELETE', headers: stale, user: GUEST })).status, 403);
+    const before = await tag();
+    await done(lock('running', 'unlock'));
+    assert.is(await tag(), before);
+    assert.is((await curl(AFTR, { method: 'DELETE', headers: stale })).status, 412);
+  }));
+
 test('R55: running is the target: what the candidate of NETCONF holds stays uncommitted, and follows', () =>
   program.run(async (box) => {
     const B2 = { 'ipv4-prefix': '192.0.2.128/25', 'gateway-ipv6-address': '2001:db8:a::2' };

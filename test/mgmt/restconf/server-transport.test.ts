@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert';
 import { LIMITS } from '../../../src/mgmt/restconf/limits.ts';
 import { ADMIN, JSON_TYPE, XML_TYPE } from '../../helpers/restconf.ts';
 import { startProgram } from '../../helpers/restconf-program.ts';
+import { GOOD, NOT_AEAD } from '../../helpers/tls-suites.ts';
 
 const test = suite('restconf server: transport');
 const program = await startProgram();
@@ -283,10 +284,9 @@ test('plain HTTP on the TLS port gets no data', () =>
     assert.is((await curl(AFTR)).status, 200);
   }));
 
-test('TLS before 1.2 is refused', () =>
+test('TLS before 1.2 is refused, and in 1.2 what is not AEAD with forward secrecy (RFC 9325 §4.2)', () =>
   program.run(async ({ port }) => {
-    const ciphers = 'DEFAULT@SECLEVEL=0';
-    const attempt = (maxVersion: 'TLSv1.1' | 'TLSv1.2') => {
+    const attempt = (maxVersion: 'TLSv1.1' | 'TLSv1.2', ciphers = 'DEFAULT@SECLEVEL=0') => {
       const socket = connect({
         port,
         host: '127.0.0.1',
@@ -301,6 +301,8 @@ test('TLS before 1.2 is refused', () =>
     };
     assert.not.ok(await attempt('TLSv1.1'));
     assert.ok(await attempt('TLSv1.2'));
+    for (const suites of NOT_AEAD) assert.not.ok(await attempt('TLSv1.2', suites), suites);
+    assert.ok(await attempt('TLSv1.2', GOOD));
   }));
 
 test('a header that does not come to its end closes the connection in time', () =>

@@ -401,12 +401,20 @@ test('R60: preconditions', () =>
     assert.is((await patch('If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT')).status, 412);
   }));
 
+/** The tag of an error of the patch as a whole (RFC 8072 §2.2). */
+function errorOf(body: string): string {
+  return JSON.parse(body)['ietf-yang-patch:yang-patch-status'].errors.error[0]['error-tag'];
+}
+
 test('R60: a lock of a NETCONF session refuses it', () =>
   program.run(async (box) => {
     for (const datastore of ['running', 'candidate']) {
       await box.done(lock(datastore));
       const reply = await send(box, TABLE, patchOf([CREATE]));
-      assert.equal([reply.status, reply.tag], [409, 'in-use'], reply.body);
+      assert.is(reply.status, 409, reply.body);
+      assert.is(errorOf(reply.body), 'in-use');
+      const stale = await send(box, TABLE, patchOf([CREATE]), { headers: ['If-Match: "other"'] });
+      assert.is(stale.status, 409, stale.body);
       await box.done(lock(datastore, 'unlock'));
     }
     assert.is((await send(box, TABLE, patchOf([CREATE]))).status, 200);
