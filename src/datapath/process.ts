@@ -14,7 +14,8 @@ import type { RunningWorkers } from './datapath.ts';
 import { Datapath } from './datapath.ts';
 import type { Role } from './engine.ts';
 import { Follower } from './follower.ts';
-import type { ForwardingMemory } from './forwarding.ts';
+import type { Forwarding, ForwardingMemory } from './forwarding.ts';
+import { KeptTable } from './kept-table.ts';
 import { kernelPart } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
 import { createPersistentTun } from './tun-device.ts';
@@ -34,6 +35,8 @@ export interface DatapathOptions {
 /** The TUN device of each role. */
 export const TUN_NAMES: Readonly<Record<Role, string>> = { gateway: GATEWAY_DEVICE, aftr: AFTR_DEVICE };
 
+/** In the state directory. */
+const IMAGE_FILE = 'table.image';
 const STORE_RETRY_MS = 200;
 /** How soon a commit is seen that management did not tell of; also how long a snapshot of the store is held at most. */
 const FOLLOW_MS = 1_000;
@@ -51,7 +54,9 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const store = await openStore(join(options.stateDir, 'store'), ending.signal, log);
   if (!store) return;
   const starter = new WorkerStarter(options, log);
-  const follower = new Follower(store, options.queues, 'huge', (role, { memory }) => starter.prepare(role, memory));
+  const kept = new KeptTable(join(options.stateDir, IMAGE_FILE));
+  const prepare = (role: Role, { memory }: Forwarding) => starter.prepare(role, memory);
+  const follower = new Follower(store, options.queues, 'huge', prepare, kept);
   const datapath = new Datapath({
     follower,
     kernel: kernelPart(TUN_NAMES, {
@@ -72,8 +77,18 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   await server.close();
   await datapath.stop();
   await follower.summed;
+  keepTable(follower, log);
   store.close();
   log.info('the datapath has stopped');
+}
+
+/** Without it the next start takes longer, and that is all. */
+function keepTable(follower: Follower, log: Log): void {
+  try {
+    follower.keep();
+  } catch (error) {
+    log.warn({ error: String(error) }, 'the table cannot be kept for the next start, which reads the store instead');
+  }
 }
 
 /** Management creates the store; undefined when the end comes first. */
