@@ -3,6 +3,7 @@
  * management, and follows the store until it is told to end.
  */
 
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AFTR_DEVICE, GATEWAY_DEVICE } from '../kernel/plan.ts';
@@ -30,6 +31,8 @@ export interface DatapathOptions {
   readonly offloads: boolean;
   /** Open descriptors of /dev/net/tun, for a process that may not open it. */
   readonly tunDescriptors: readonly number[];
+  /** Closed when there is no more hurry: the supervisor holds management back until then. */
+  readonly settledDescriptor?: number | undefined;
 }
 
 /** The TUN device of each role. */
@@ -51,7 +54,10 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const log = openLog('datapath');
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
-  const store = await openStore(join(options.stateDir, 'store'), ending.signal, log);
+  const settle = once(() => {
+    if (options.settledDescriptor !== undefined) closeSync(options.settledDescriptor);
+  });
+  const store = await openStore(join(options.stateDir, 'store'), ending.signal, settle, log);
   if (!store) return;
   const starter = new WorkerStarter(options, log);
   const kept = new KeptTable(join(options.stateDir, IMAGE_FILE));
@@ -71,6 +77,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
     log,
   });
   await datapath.follow();
+  settle();
   const server = await ControlServer.listen(options.runDir, datapath, log);
   log.info({ version: (await datapath.status()).version }, 'the datapath is ready');
   await followUntil(ending.signal, datapath, log);
@@ -91,19 +98,33 @@ function keepTable(follower: Follower, log: Log): void {
   }
 }
 
-/** Management creates the store; undefined when the end comes first. */
-async function openStore(dir: string, ending: AbortSignal, log: Log): Promise<StoreReader | undefined> {
+/** Management creates the store, so `onWait` is told when it is waited for; undefined when the end comes first. */
+async function openStore(
+  dir: string,
+  ending: AbortSignal,
+  onWait: () => void,
+  log: Log,
+): Promise<StoreReader | undefined> {
   for (let told = false; !ending.aborted; ) {
     try {
       return StoreReader.open(dir);
     } catch (error) {
       if (!isStoreMissing(error)) throw error;
       if (!told) log.info({ dir }, 'waiting for the store');
+      onWait();
       told = true;
       await sleep(STORE_RETRY_MS, undefined, { signal: ending }).catch(() => undefined);
     }
   }
   return undefined;
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
 
 function isStoreMissing(error: unknown): boolean {
