@@ -44,6 +44,8 @@ export class PreparedWorkers {
     this.#ready = Promise.all(this.#threads.map(readiness));
     // Told by `start`.
     this.#ready.catch(() => undefined);
+    // Whoever listens to a thread has the process wait for it again.
+    for (const thread of this.#threads) thread.unref();
   }
 
   /** Has them begin; resolves when all have their queue. Once only. @throws what opening a queue throws */
