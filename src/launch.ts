@@ -10,6 +10,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { constants, getPriority, setPriority } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 
@@ -109,6 +110,8 @@ export function openTun(): number {
 }
 
 export class Launcher {
+  /** Of the last datapath: resolves when its tables are there and it forwards, when it waits for management, or when it has ended. */
+  datapathSettled: Promise<void> = Promise.resolve();
   readonly #options: LaunchOptions;
   readonly #user: ServiceUser;
   /** The way to the program: prefix of the command, node, program. */
@@ -143,10 +146,25 @@ export class Launcher {
       ];
       const child = spawn(command, rest, {
         cwd: '/',
-        env: { ...process.env, HOME: home, USER: this.#user.name, GI4OVER6_TUN_FDS: numbers },
-        stdio: ['ignore', log ?? 'inherit', log ?? 'inherit', ...tuns],
+        env: {
+          ...process.env,
+          HOME: home,
+          USER: this.#user.name,
+          GI4OVER6_TUN_FDS: numbers,
+          GI4OVER6_SETTLED_FD: role === 'datapath' ? `${FIRST_TUN_DESCRIPTOR + tuns.length}` : '',
+        },
+        stdio: [
+          'ignore',
+          log ?? 'inherit',
+          log ?? 'inherit',
+          ...tuns,
+          ...(role === 'datapath' ? ['pipe' as const] : []),
+        ],
       });
-      if (role === 'datapath') putFirst(child);
+      if (role === 'datapath') {
+        putFirst(child);
+        this.datapathSettled = closed(child.stdio.at(FIRST_TUN_DESCRIPTOR + tuns.length));
+      }
       return child;
     } finally {
       for (const descriptor of tuns) closeSync(descriptor);
@@ -244,6 +262,16 @@ export class Launcher {
     const advice = `run \`chmod -R o+rX ${project}\`, or move it to a place like /opt`;
     throw environmentFault('PROGRAM_UNREADABLE', `user ${this.#user.name} cannot read ${project}: ${advice}`);
   }
+}
+
+/** When the other end of a pipe is closed. It does not keep the process. */
+function closed(pipe: unknown): Promise<void> {
+  if (!(pipe instanceof Socket)) return Promise.resolve();
+  pipe.unref();
+  pipe.resume();
+  return new Promise((done) => {
+    pipe.once('close', () => done()).once('error', () => done());
+  });
 }
 
 /** Where a core is short, packets do not wait for management. Without CAP_SYS_NICE they are equals. */

@@ -112,9 +112,10 @@ async function buildProgram(): Promise<Command> {
     process.exitCode = await runManagement(options);
   });
   processOptions(program.command('datapath', { hidden: true })).action(async (options: ProcessOptions) => {
-    const { runDatapath } = await import('./datapath/process.ts');
+    const { startDatapath } = await import('./datapath/early-start.ts');
     const tunDescriptors = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map(Number);
-    await runDatapath({ ...options, tunDescriptors });
+    const settledDescriptor = Number(process.env.GI4OVER6_SETTLED_FD ?? '') || undefined;
+    await startDatapath({ ...options, tunDescriptors, settledDescriptor });
   });
   addMaintenance(program);
   if (!PROCESSES.includes(process.argv[2])) {

@@ -5,7 +5,8 @@
  * 2. Ends children that an earlier supervisor left behind; they hold the store and the ports.
  * 3. Has the store verified, by a child, when it was not closed well, whenever management did not end well, and when the datapath
  *    ended as one does that met damage. What is wrong, and the newest good backup, is one line.
- * 4. Starts both as the unprivileged user. They know nothing of each other's process, so each survives the other.
+ * 4. Starts both as the unprivileged user, management when the datapath has its tables. They know nothing of each other's process, so
+ *    each survives the other.
  * 5. A child that ends is started again, later each time. One that finds its environment wrong at the first start ends all.
  * 6. SIGTERM or SIGINT: both are asked to end, and after a while made to. So they are when management ends for system-restart or
  *    system-shutdown; after the first both are started again.
@@ -53,7 +54,8 @@ export interface RunOptions {
   readonly program?: string;
 }
 
-/** Forwarding does not wait for management. */
+/** Forwarding does not wait for management, which waits for it at most so long. */
+const MOST_HELD_MS = 5_000;
 const ROLES: readonly ChildRole[] = ['datapath', 'management'];
 /** How a child ends that met damage of the store: it says so, or LMDB takes it along. */
 const ENDS_OF_DAMAGE: readonly (number | string)[] = [EXIT_CONFIGURATION, 'SIGSEGV', 'SIGBUS', 'SIGABRT'];
@@ -173,6 +175,7 @@ async function supervise(launcher: Launcher, stateDir: string, log: Log): Promis
   try {
     const codes = await Promise.all(
       ROLES.map(async (role) => {
+        if (role === 'management') await settled(launcher, ending.signal);
         const verify = () => launcher.ask([...verifyWords(stateDir), '--always']);
         const code = await keepRunning(role, launcher, ending.signal, log, verify);
         // The datapath of a configuration that cannot be managed is not asked to end: it would take its blackholes away.
@@ -184,6 +187,15 @@ async function supervise(launcher: Launcher, stateDir: string, log: Log): Promis
   } finally {
     for (const signal of signals) process.off(signal, onSignal);
   }
+}
+
+/** When the datapath has its tables: until then management would take cores from it. No longer than MOST_HELD_MS. */
+async function settled(launcher: Launcher, ending: AbortSignal): Promise<void> {
+  const waiting = new AbortController();
+  const either = AbortSignal.any([ending, waiting.signal]);
+  const late = sleep(MOST_HELD_MS, undefined, { signal: either }).catch(() => undefined);
+  await Promise.race([launcher.datapathSettled, late]);
+  waiting.abort();
 }
 
 /**

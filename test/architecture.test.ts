@@ -14,6 +14,7 @@ const PROJECT = join(import.meta.dirname, '../..');
 const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/datapath/node-tuntap2/', 'node-tuntap2'],
   ['src/mgmt/netconf-server/', 'netconf-server'],
+  ['src/datapath/early-start.ts', 'datapath process'],
   ['src/datapath/process.ts', 'datapath process'],
   ['src/datapath/kernel-part.ts', 'datapath process'],
   ['src/mgmt/process.ts', 'mgmt process'],

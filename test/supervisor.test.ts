@@ -27,7 +27,7 @@ import type { RunOptions } from '../src/supervisor.ts';
 const test = suite('supervisor');
 
 const STAND_IN = `
-import { readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, readFileSync, readlinkSync } from 'node:fs';
 import { answer } from 'a-package';
 const [role, ...words] = process.argv.slice(2);
 const wish = process.env['TEST_' + role.toUpperCase()] ?? '';
@@ -44,6 +44,12 @@ if (role === 'verify-store') {
 const status = Object.fromEntries(readFileSync('/proc/self/status', 'utf8').split('\\n').map((line) => line.split(':\\t')));
 const tuns = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map((fd) => readlinkSync('/proc/self/fd/' + fd));
 console.log(JSON.stringify({ role, words, pid: process.pid, status, tuns, answer, program: process.argv[1] }));
+const settle = () => {
+  console.log(JSON.stringify({ role, settled: true }));
+  closeSync(Number(process.env.GI4OVER6_SETTLED_FD));
+};
+if (wish === 'settled at SIGHUP') process.on('SIGHUP', settle);
+else if (role === 'datapath' && wish !== 'never settled') settle();
 if (wish === 'deaf') process.on('SIGTERM', () => console.log(JSON.stringify({ role, deaf: true })));
 else process.on('SIGTERM', () => process.exit(0));
 const code = /^exit (\\d+) at SIGHUP$/.exec(wish)?.[1];
@@ -63,6 +69,7 @@ interface Line {
   readonly tuns?: readonly string[];
   readonly answer?: number;
   readonly program?: string;
+  readonly settled?: boolean;
   readonly msg?: string;
   readonly verification?: string;
 }
@@ -201,6 +208,27 @@ test('the datapath comes before management where a core is short', async () => {
     const own = getPriority();
     assert.equal(niceness, [own, Math.max(constants.priority.PRIORITY_HIGHEST, own - 10)]);
   });
+});
+
+test('management is started when the datapath has settled', async () => {
+  await withPlace(async ({ start }) => {
+    const supervised = start({}, { TEST_DATAPATH: 'settled at SIGHUP' });
+    process.kill((await supervised.started('datapath')).pid, 'SIGHUP');
+    await supervised.started('management');
+    const order = supervised.lines.filter(({ role, status, settled }) => settled || (role === 'management' && status));
+    assert.equal(
+      order.map(({ role }) => role),
+      ['datapath', 'management'],
+    );
+  });
+});
+
+test('management is started all the same when the datapath does not settle, and when it ends', async () => {
+  for (const wish of ['never settled', 'exit 3']) {
+    await withPlace(async ({ start }) => {
+      await start({}, { TEST_DATAPATH: wish }).started('management');
+    });
+  }
 });
 
 test('a child gets the whole command line', async () => {

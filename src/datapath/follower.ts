@@ -32,6 +32,7 @@ import type { Pages } from './arena.ts';
 import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
 import { Forwarding } from './forwarding.ts';
+import type { KeptTable } from './kept-table.ts';
 import type { WantedRow } from './table.ts';
 
 export type Store = Pick<
@@ -50,6 +51,7 @@ export class Follower {
   readonly #store: Store;
   readonly #workers: number;
   readonly #pages: Pages;
+  readonly #kept: KeptTable | undefined;
   readonly #onForwarding: (role: Role, forwarding: Forwarding) => void;
   readonly #forwarding = new Map<Role, Forwarding>();
   #version = -1;
@@ -67,13 +69,18 @@ export class Follower {
   /** The version of the store in which damage was met. */
   #damagedVersion = -1;
 
-  /** `onForwarding` is told what a role forwards by when it gets its first instance, before a row is read. */
+  /**
+   * `onForwarding` is told what a role forwards by when it gets its first instance, before a row is read. `kept` is where the table of
+   * an AFTR is kept from one start to the next.
+   */
   constructor(
     store: Store,
     workers: number,
     pages: Pages,
     onForwarding: (role: Role, forwarding: Forwarding) => void = () => undefined,
+    kept?: KeptTable,
   ) {
+    this.#kept = kept;
     this.#onForwarding = onForwarding;
     this.#store = store;
     this.#workers = workers;
@@ -123,6 +130,18 @@ export class Follower {
   }
 
   /**
+   * Keeps the table of the AFTRs for the next start, when it is known to be just that of the store. Workers have ended, and nothing is
+   * asked any more. @throws Error of the file system
+   */
+  keep(): void {
+    const aftrs = this.#forwarding.get('aftr');
+    const contentHash = this.#store.contentHash();
+    const isGood = !this.#isBehind && this.damage === '' && this.#hash?.text === contentHash;
+    if (aftrs && isGood) this.#kept?.keep(aftrs, { version: this.#version, contentHash });
+    else this.#kept?.remove();
+  }
+
+  /**
    * Brings the tables to the newest version of the store; true when the small tree changed with it. A version with damage
    * is left, and only a newer one tried. @throws DamageError when there is nothing yet to forward by
    */
@@ -152,6 +171,7 @@ export class Follower {
     const areGatewaysChanged = changes?.rows?.some(({ instance }) => isOfGateway(instance)) ?? true;
     const treeChanged = !changes || changes.treeChanged || areGatewaysChanged;
     let isWhole = this.#isBehind || changes?.rows === undefined;
+    let isRestored = false;
     let removeUnshared = (): void => undefined;
     if (treeChanged) {
       const before = this.#configuration;
@@ -162,9 +182,11 @@ export class Follower {
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
       this.#isBehind = isWhole;
       await this.#synchronizeGateways();
+      if (this.#version < 0) isRestored = this.#restore(version);
       removeUnshared = this.#forwarding.get('aftr')?.putSharedAddresses() ?? removeUnshared;
     }
-    if (isWhole) await this.#synchronizeBindings();
+    if (isRestored) this.#isBehind = false;
+    else if (isWhole) await this.#synchronizeBindings();
     else await this.#applyRows(changes?.rows ?? []);
     removeUnshared();
     for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
@@ -179,7 +201,8 @@ export class Follower {
       const plans = planInstances(role, this.#configuration, configured);
       if (plans.length > 0 && !this.#forwarding.has(role)) {
         const capacity = role === 'gateway' ? SERVED_PREFIX_CAPACITY : BINDING_CAPACITY + MAX_PORT_SETS;
-        const forwarding = new Forwarding(role, this.#workers, capacity, this.#pages);
+        const seed = role === 'aftr' ? this.#kept?.seed : undefined;
+        const forwarding = new Forwarding(role, this.#workers, capacity, this.#pages, seed);
         this.#forwarding.set(role, forwarding);
         this.#onForwarding(role, forwarding);
       }
@@ -190,6 +213,15 @@ export class Follower {
 
   async #synchronizeGateways(): Promise<void> {
     await this.#forwarding.get('gateway')?.synchronizeServedPrefixes(pause);
+  }
+
+  /** Takes the rows of the first version as they were kept, if they were; then their sum is that of the store. */
+  #restore(version: number): boolean {
+    const aftrs = this.#forwarding.get('aftr');
+    const contentHash = this.#store.contentHash();
+    if (!aftrs || !this.#kept?.restore(aftrs, { version, contentHash })) return false;
+    this.#hash = new ContentHash(contentHash);
+    return true;
   }
 
   async #synchronizeBindings(): Promise<void> {

@@ -8,6 +8,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Ipv4Prefix } from '../address.ts';
+import { formatIpv6 } from '../address.ts';
 import type {
   AftrSoftwires,
   BindingCounters,
@@ -113,7 +114,8 @@ export class Forwarding {
   /** Bindings that found the table full. */
   #refused = 0;
 
-  constructor(role: Role, workers: number, capacity: number, pages: Pages) {
+  /** `seed` is random, and in no other process but in those that take the same image. */
+  constructor(role: Role, workers: number, capacity: number, pages: Pages, seed = randomBytes(4).readInt32LE()) {
     this.role = role;
     const arena = new Arena(pages);
     const { allocate } = arena;
@@ -127,7 +129,6 @@ export class Forwarding {
     const counters = new Counters(workers, allocate);
     const events = new Events(workers);
     this.#watch = new Watch(workers);
-    const seed = randomBytes(4).readInt32LE();
     if (role === 'aftr') this.#statistics = new RowStatistics(this.table, this.#softwires, workers, seed, allocate);
     this.#icmpBudget = new IcmpBudget(seed);
     this.#violations = new ViolationLog(workers, seed);
@@ -358,6 +359,40 @@ export class Forwarding {
       last = Math.max(last, number);
       if (++rows % SLICE_ROWS === 0) await pause();
     }
+  }
+
+  /** For an image: all memory of the table. */
+  get areas(): Uint8Array[] {
+    return [...this.table.areas, ...(this.#statistics?.areas ?? [])];
+  }
+
+  /** The same areas, as far as they may not be zero. */
+  get usedAreas(): Uint8Array[] {
+    return [...this.table.usedAreas, ...(this.#statistics?.areas ?? [])];
+  }
+
+  /** And what is to be known beside, when no worker is in a batch. */
+  kept(): number[][] {
+    return [this.#statistics?.kept() ?? [], ...this.table.kept()];
+  }
+
+  /** Goes on where `kept` was, in a table that had no rows; its memory is as it was then. */
+  resume([statistics = [], ...table]: readonly (readonly number[])[]): void {
+    this.table.resume(table);
+    this.#statistics?.resume(statistics);
+  }
+
+  /** Which numbers rows have for the configured instances and the tunnel addresses in use. */
+  numbering(): unknown {
+    return this.#plans.map(({ name }) => [
+      name,
+      this.#instanceOf(name),
+      this.#tunnels.of(name).map(({ local, softwire }) => [formatIpv6(local), softwire]),
+    ]);
+  }
+
+  removeSharedAddresses(): void {
+    for (const address of [...this.#shared.addresses()]) this.#shared.remove(address);
   }
 
   /** Sentences about reassembly that is near its limits. */

@@ -48,6 +48,22 @@ export class FreeList {
     this.#retiredIn.push(this.#epochs.advance());
   }
 
+  /** No number above it was ever taken. */
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** For an image, when no worker is in a batch: the highest number that was ever taken, and those of them that are free. */
+  kept(): number[] {
+    return [this.#highest, ...this.#free, ...this.#retired];
+  }
+
+  /** Goes on where `kept` was; nothing was taken yet. */
+  resume([highest = 0, ...free]: readonly number[]): void {
+    this.#highest = highest;
+    this.#free = free;
+  }
+
   #reclaim(): void {
     let passed = 0;
     while (passed < this.#retired.length && this.#epochs.hasPassed(this.#retiredIn[passed] ?? 0)) passed++;

@@ -156,6 +156,17 @@ export class GatewayIndex {
     return { rows, next: 0 };
   }
 
+  /** For an image: what is to be known beside its memory and that of the rows. */
+  kept(): number[] {
+    return [this.#highest, ...[...this.#counts].flat()];
+  }
+
+  /** Goes on where `kept` was; both memories are as they were then. */
+  resume([highest = 0, ...counts]: readonly number[]): void {
+    this.#highest = highest;
+    for (let i = 0; i + 1 < counts.length; i += 2) this.#counts.set(counts[i] ?? 0, counts[i + 1] ?? 0);
+  }
+
   /** The rows of a gateway, first the one that stands for it. */
   #rowsOf(known: number): number[] {
     const found = [known];

@@ -4,6 +4,7 @@
  */
 
 import { ROW_PREFIX, ROW_SHIFT } from './layout.ts';
+import { octetsOf } from './memory.ts';
 
 /** Up to four rows a bucket when all are in use: chains cost little, and buckets are memory that any table touches. */
 const ROWS_PER_BUCKET_BITS = 2;
@@ -68,6 +69,24 @@ export class PrefixIndex {
     else this.#next[before] = this.#next[row] ?? 0;
     this.#lengths[row] = 0;
     this.#count(length, -1);
+  }
+
+  /** For an image: the memory beside the rows, as far as rows up to `highest` need it. */
+  areas(highest: number): Uint8Array[] {
+    const next = octetsOf(this.#next).subarray(0, 4 * (highest + 1));
+    return [octetsOf(this.#buckets), next, this.#lengths.subarray(0, highest + 1)];
+  }
+
+  /** And what is to be known of it. */
+  kept(): number[] {
+    return [this.#size, this.#highest, ...this.#perLength];
+  }
+
+  /** Goes on where `kept` was; the memory is as it was then. */
+  resume([size = 0, highest = 0, ...perLength]: readonly number[]): void {
+    this.#size = size;
+    this.#highest = highest;
+    this.#perLength.set(perLength);
   }
 
   /** Every row that holds a prefix. */

@@ -3,6 +3,7 @@
  * management, and follows the store until it is told to end.
  */
 
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AFTR_DEVICE, GATEWAY_DEVICE } from '../kernel/plan.ts';
@@ -14,7 +15,8 @@ import type { RunningWorkers } from './datapath.ts';
 import { Datapath } from './datapath.ts';
 import type { Role } from './engine.ts';
 import { Follower } from './follower.ts';
-import type { ForwardingMemory } from './forwarding.ts';
+import type { Forwarding, ForwardingMemory } from './forwarding.ts';
+import { KeptTable } from './kept-table.ts';
 import { kernelPart } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
 import { createPersistentTun } from './tun-device.ts';
@@ -29,11 +31,15 @@ export interface DatapathOptions {
   readonly offloads: boolean;
   /** Open descriptors of /dev/net/tun, for a process that may not open it. */
   readonly tunDescriptors: readonly number[];
+  /** Closed when there is no more hurry: the supervisor holds management back until then. */
+  readonly settledDescriptor?: number | undefined;
 }
 
 /** The TUN device of each role. */
 export const TUN_NAMES: Readonly<Record<Role, string>> = { gateway: GATEWAY_DEVICE, aftr: AFTR_DEVICE };
 
+/** In the state directory. */
+const IMAGE_FILE = 'table.image';
 const STORE_RETRY_MS = 200;
 /** How soon a commit is seen that management did not tell of; also how long a snapshot of the store is held at most. */
 const FOLLOW_MS = 1_000;
@@ -48,10 +54,15 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const log = openLog('datapath');
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
-  const store = await openStore(join(options.stateDir, 'store'), ending.signal, log);
+  const settle = once(() => {
+    if (options.settledDescriptor !== undefined) closeSync(options.settledDescriptor);
+  });
+  const store = await openStore(join(options.stateDir, 'store'), ending.signal, settle, log);
   if (!store) return;
   const starter = new WorkerStarter(options, log);
-  const follower = new Follower(store, options.queues, 'huge', (role, { memory }) => starter.prepare(role, memory));
+  const kept = new KeptTable(join(options.stateDir, IMAGE_FILE));
+  const prepare = (role: Role, { memory }: Forwarding) => starter.prepare(role, memory);
+  const follower = new Follower(store, options.queues, 'huge', prepare, kept);
   const datapath = new Datapath({
     follower,
     kernel: kernelPart(TUN_NAMES, {
@@ -66,29 +77,54 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
     log,
   });
   await datapath.follow();
+  settle();
   const server = await ControlServer.listen(options.runDir, datapath, log);
   log.info({ version: (await datapath.status()).version }, 'the datapath is ready');
   await followUntil(ending.signal, datapath, log);
   await server.close();
   await datapath.stop();
   await follower.summed;
+  keepTable(follower, log);
   store.close();
   log.info('the datapath has stopped');
 }
 
-/** Management creates the store; undefined when the end comes first. */
-async function openStore(dir: string, ending: AbortSignal, log: Log): Promise<StoreReader | undefined> {
+/** Without it the next start takes longer, and that is all. */
+function keepTable(follower: Follower, log: Log): void {
+  try {
+    follower.keep();
+  } catch (error) {
+    log.warn({ error: String(error) }, 'the table cannot be kept for the next start, which reads the store instead');
+  }
+}
+
+/** Management creates the store, so `onWait` is told when it is waited for; undefined when the end comes first. */
+async function openStore(
+  dir: string,
+  ending: AbortSignal,
+  onWait: () => void,
+  log: Log,
+): Promise<StoreReader | undefined> {
   for (let told = false; !ending.aborted; ) {
     try {
       return StoreReader.open(dir);
     } catch (error) {
       if (!isStoreMissing(error)) throw error;
       if (!told) log.info({ dir }, 'waiting for the store');
+      onWait();
       told = true;
       await sleep(STORE_RETRY_MS, undefined, { signal: ending }).catch(() => undefined);
     }
   }
   return undefined;
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
 
 function isStoreMissing(error: unknown): boolean {

@@ -12,6 +12,7 @@ import type { BindingCounters, SoftwireCounters } from '../control.ts';
 import { GatewayIndex } from './gateway-index.ts';
 import { ROW_WORDS } from './layout.ts';
 import type { Allocate } from './memory.ts';
+import { octetsOf } from './memory.ts';
 import { isShared } from './port-sets.ts';
 import type { RowCountersMemory, RowRefusals, RowTraffic } from './row-counters.ts';
 import { allocateRowCounters, RowCounters } from './row-counters.ts';
@@ -84,6 +85,22 @@ export class RowStatistics implements RowWatcher {
     const other = this.#gateways.remove(row);
     if (other !== 0) this.#inherit(row, other);
     this.#replaced = undefined;
+  }
+
+  /** For an image: memory and numbers of what rows lead to which gateway. No counters: they start at zero with the datapath. */
+  get areas(): Uint8Array[] {
+    return [octetsOf(this.#gateways.memory)];
+  }
+
+  kept(): number[] {
+    return [this.#highest, ...this.#gateways.kept()];
+  }
+
+  /** Goes on where `kept` was, with all rows beginning to count. */
+  resume([highest = 0, ...gateways]: readonly number[]): void {
+    this.#highest = highest;
+    this.#begun.fill(this.#tenths(), 1, highest + 1);
+    this.#gateways.resume(gateways);
   }
 
   /** Rows of gateways from a place on; see `GatewayIndex.some`. */
@@ -178,8 +195,7 @@ export class RowStatistics implements RowWatcher {
   }
 
   #begin(row: number): void {
-    // A clock that is set back does not lead before the base.
-    this.#begun[row] = Math.floor((performance.timeOrigin + performance.now() - this.#baseMs) / 100);
+    this.#begun[row] = this.#tenths();
     if (row > this.#highest) {
       this.#highest = row;
       return;
@@ -189,6 +205,11 @@ export class RowStatistics implements RowWatcher {
     if (this.#inheritedSince[row] === 0) return;
     this.#inheritedSince[row] = 0;
     this.#inherited.fill(0, row * TRAFFIC.length, (row + 1) * TRAFFIC.length);
+  }
+
+  /** The moment. A clock that is set back does not lead before the base. */
+  #tenths(): number {
+    return Math.floor((performance.timeOrigin + performance.now() - this.#baseMs) / 100);
   }
 
   #inherit(from: number, to: number): void {

@@ -127,6 +127,44 @@ export class Table extends TableReader {
     return this.#index.find(prefix, length);
   }
 
+  /** For an image: all memory of the table, that of the first level by /8. */
+  get areas(): Uint8Array[] {
+    return this.#areas(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, () => true);
+  }
+
+  /** The same areas, as far as they may not be zero: to look at the rest would take memory for it. */
+  get usedAreas(): Uint8Array[] {
+    const used = new Uint8Array(256);
+    for (const row of this.rowsInUse()) {
+      const { address, length } = this.prefixOf(row);
+      used.fill(1, address >>> 24, (address >>> 24) + (length < 8 ? 1 << (8 - length) : 1));
+    }
+    return this.#areas(this.rowPlaces.highest, this.blockPlaces.highest, (first) => used[first] === 1);
+  }
+
+  #areas(rows: number, blocks: number, isUsed: (firstOctet: number) => boolean): Uint8Array[] {
+    const first = octetsOf(this.first);
+    const octets = first.length / 256;
+    return [
+      ...Array.from({ length: 256 }, (_, at) => first.subarray(at * octets, (at + (isUsed(at) ? 1 : 0)) * octets)),
+      octetsOf(this.blocks).subarray(0, (blocks + 1) * BLOCK_WORDS * 4),
+      this.octets.subarray(0, (rows + 1) * ROW_WORDS * 4),
+      ...this.#index.areas(rows),
+    ];
+  }
+
+  /** And what is to be known of it, when no worker is in a batch. */
+  kept(): number[][] {
+    return [this.rowPlaces.kept(), this.blockPlaces.kept(), this.#index.kept()];
+  }
+
+  /** Goes on where `kept` was; the memory is as it was then. */
+  resume([rows = [], blocks = [], index = []]: readonly (readonly number[])[]): void {
+    this.rowPlaces.resume(rows);
+    this.blockPlaces.resume(blocks);
+    this.#index.resume(index);
+  }
+
   /** Every row in use. Rows may be removed on the way. */
   rowsInUse(): Generator<number> {
     return this.#index.rows();

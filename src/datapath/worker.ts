@@ -1,16 +1,16 @@
 /**
- * A worker thread: one queue of a TUN device, from the moment on that it is told to begin. It blocks in the native wait, so it has no messages and no timers; it is
- * stopped by a word in shared memory and a wake.
+ * A worker thread: one queue of a TUN device. Its only message says which; it begins when a word in shared memory tells it to. It blocks in
+ * the native wait, so it has no timers and no more messages; it is stopped by another word and a wake.
  */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { allocateIn } from './arena.ts';
 import type { ForwardingMemory } from './forwarding.ts';
 import { Pump } from './pump.ts';
 import { openTun, wakeTunDevice } from './tun-device.ts';
 import { BEGIN, STOP } from './worker-orders.ts';
 
-/** What a worker is started with. */
+/** What a worker is told. */
 export interface WorkerOptions {
   readonly device: string;
   readonly descriptor: number | undefined;
@@ -47,4 +47,4 @@ function run(options: WorkerOptions): void {
   device.close();
 }
 
-if (parentPort) run(workerData as WorkerOptions);
+parentPort?.once('message', run);

@@ -3,7 +3,8 @@
  * loads while the tables are read: it is made ready first, and begins when it is told.
  */
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { takeThread } from './early-threads.ts';
 import type { ForwardingMemory } from './forwarding.ts';
 import { wakeTunDevice } from './tun-device.ts';
 import type { WorkerOptions, WorkerReady } from './worker.ts';
@@ -29,18 +30,21 @@ export class PreparedWorkers {
   readonly #device: string;
   readonly #onCrash: (error: Error) => void;
 
-  /** Makes one thread for each worker of the memory. */
+  /** Takes one thread for each worker of the memory. */
   constructor({ device, memory, descriptors, offloads, onCrash }: WorkersOptions) {
     this.#device = device;
     this.#onCrash = onCrash;
     this.#threads = Array.from({ length: memory.workers }, (_, worker) => {
       const { buffer: orders } = this.#orders as { buffer: SharedArrayBuffer };
-      const workerData: WorkerOptions = { device, memory, worker, orders, descriptor: descriptors[worker], offloads };
-      return new Worker(new URL('./worker.js', import.meta.url), { workerData });
+      const told: WorkerOptions = { device, memory, worker, orders, descriptor: descriptors[worker], offloads };
+      const thread = takeThread();
+      thread.postMessage(told);
+      return thread;
     });
     this.#ready = Promise.all(this.#threads.map(readiness));
     // Told by `start`.
     this.#ready.catch(() => undefined);
+    // Whoever listens to a thread has the process wait for it again.
     for (const thread of this.#threads) thread.unref();
   }
 

@@ -1,7 +1,7 @@
 // needs: root
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ enterOwnNetwork();
 const test = suite('datapath-process');
 
 const PROGRAM = join(import.meta.dirname, '../../src/main.js');
-const START_MS = 10_000;
+const START_MS = 30_000;
 
 interface Running {
   readonly datastores: Datastores;
@@ -143,6 +143,36 @@ test('killed, it leaves device and routes, and the next one goes on by the store
     assert.is((await statusWhen(stateDir, (status) => status.version === version)).bindings, 1);
     next.child.kill('SIGTERM');
     assert.equal(await next.ended, [0, null]);
+  }));
+
+test('SIGTERM: a large table is kept, the next start has it and goes on from there, and one that does not fit is removed', () =>
+  withProcess(async ({ datastores, stateDir, child, ended }) => {
+    const rows = Array.from({ length: 10_000 }, (_, i) => binding(`10.0.${i >> 8}.${i & 255}/32`, '2001:db8:a::1'));
+    const edge = { name: 'a', 'ipv6-address': '2001:db8:b::1', 'ipv4-pool': ['10.0.0.0/16'] };
+    await datastores.edit(OPERATOR, request(softwire({ ...edge, 'binding-table': { binding: rows } })));
+    const image = join(stateDir, 'table.image');
+    const isWhole = ({ version, contentHash }: DatapathStatus) => {
+      const head = datastores.head();
+      return version === head.version && contentHash === head.contentHash;
+    };
+    await statusWhen(stateDir, isWhole);
+    assert.not.ok(existsSync(image), 'while it runs');
+    child.kill('SIGTERM');
+    assert.equal(await ended, [0, null]);
+    assert.is(statSync(image).mode & 0o777, 0o600);
+    const next = start(stateDir);
+    assert.is((await statusWhen(stateDir, isWhole)).bindings, 10_000);
+    assert.ok(existsSync(image), 'it was taken');
+    const more = { 'binding-table': { binding: [binding('10.0.200.1/32', '2001:db8:a::2')] } };
+    await datastores.edit(OPERATOR, request(softwire({ name: 'a', ...more })));
+    assert.is((await statusWhen(stateDir, isWhole)).bindings, 10_001);
+    next.child.kill('SIGKILL');
+    await next.ended;
+    const last = start(stateDir);
+    assert.is((await statusWhen(stateDir, isWhole)).bindings, 10_001);
+    assert.not.ok(existsSync(image), 'it was of the version before');
+    last.child.kill('SIGKILL');
+    await last.ended;
   }));
 
 test('without its device it ends by itself, and what it led there is dropped, not sent on', () =>

@@ -51,6 +51,11 @@ export class MemoryStore implements Store {
     this.#records.push({ version: this.#version, treeChanged: softwire !== undefined, bulk, rows });
   }
 
+  /** How often all rows were read. */
+  get readings(): number {
+    return this.#readings;
+  }
+
   renew(): number {
     return this.#version;
   }
@@ -76,7 +81,8 @@ export class MemoryStore implements Store {
   *passingBindings(): Generator<Row> {
     yield* this.#rows.values();
     // The last one cannot be read.
-    if (this.damaged === 'rows' || ++this.#readings >= this.damagedReading) throw new DamageError('a row');
+    this.#readings++;
+    if (this.damaged === 'rows' || this.#readings >= this.damagedReading) throw new DamageError('a row');
   }
 
   async changes(after: number): Promise<ChangesSince | undefined> {

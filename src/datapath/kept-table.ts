@@ -1,0 +1,70 @@
+/** When the table of an AFTR is kept in an image (table-image.ts), and when one is taken for it. */
+
+import { rmSync } from 'node:fs';
+import type { Forwarding } from './forwarding.ts';
+import type { TableParts } from './table-image.ts';
+import { TableImage, writeImage } from './table-image.ts';
+
+/** With fewer the store is read as quickly. */
+const FEWEST_BINDINGS = 10_000;
+
+/** What rows were made of: with the same of it they are the same. */
+export interface KeptOf {
+  readonly version: number;
+  /** Of the store. */
+  readonly contentHash: string;
+}
+
+export class KeptTable {
+  readonly #path: string;
+  readonly #fewest: number;
+  #image: TableImage | undefined;
+
+  /** `path`: where the image is; `fewest`: bindings that are worth one. */
+  constructor(path: string, fewest = FEWEST_BINDINGS) {
+    this.#path = path;
+    this.#fewest = fewest;
+    this.#image = TableImage.open(path);
+  }
+
+  /** What the hashes of a table must be made with that takes the image. */
+  get seed(): number | undefined {
+    return this.#image?.seed;
+  }
+
+  /** Makes a table without rows the one that is kept, if it is of just this; one that is not is removed. Once only. */
+  restore(forwarding: Forwarding, of: KeptOf): boolean {
+    const image = this.#image;
+    this.#image = undefined;
+    if (!image) return false;
+    const numbers =
+      image.seed === forwarding.memory.engine.seed && image.read(termsOf(forwarding, of), forwarding.areas);
+    image.close();
+    if (numbers) forwarding.resume(numbers);
+    else rmSync(this.#path, { force: true });
+    return Boolean(numbers);
+  }
+
+  /** Keeps a table whose workers have ended; nothing is to be done with it any more. @throws Error of the file system */
+  keep(forwarding: Forwarding, of: KeptOf): void {
+    const { bindings, refused } = forwarding;
+    forwarding.removeSharedAddresses();
+    // A binding in the place of a shared address would not be there again.
+    if (bindings < this.#fewest || refused > 0 || forwarding.bindings !== bindings) {
+      this.remove();
+      return;
+    }
+    const parts: TableParts = { areas: forwarding.usedAreas, numbers: forwarding.kept() };
+    writeImage(this.#path, forwarding.memory.engine.seed, termsOf(forwarding, of), parts);
+  }
+
+  remove(): void {
+    rmSync(this.#path, { force: true });
+  }
+}
+
+/** Rows name instances and tunnel addresses by numbers, which depend on what was configured before. */
+function termsOf(forwarding: Forwarding, { version, contentHash }: KeptOf): string {
+  const { capacity } = forwarding.table;
+  return JSON.stringify({ version, contentHash, capacity, numbers: forwarding.numbering() });
+}

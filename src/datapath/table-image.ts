@@ -1,0 +1,189 @@
+/**
+ * The image of a table: its memory as it was when the datapath ended, in one file, so that a start reads it instead of building a
+ * million rows anew.
+ *
+ *     4 words     magic number in the order of this processor, IMAGE_FORMAT, octets of the head, 0
+ *     head        JSON: what it is an image of, numbers beside the memory, where its pieces belong
+ *     pieces      what is not zero of each area
+ *     32 octets   SHA-256 over all before
+ *
+ * It is never trusted to be there or right: written beside and moved into place, used only by who names exactly what it is an image of
+ * (`terms`), and only when its digest holds. So a file that is torn, old, or of another program or processor costs a start from the store.
+ */
+
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+
+/** To be raised with any change of layout.ts, of the areas and numbers of `TableParts`, or of what a hash or a number in them means. */
+export const IMAGE_FORMAT = 1;
+const MAGIC = 0x67346f36;
+const PREFACE_OCTETS = 16;
+const DIGEST = 'sha256';
+const DIGEST_OCTETS = 32;
+/** A piece begins and ends at such a place of its area, or at the end of that. */
+const GRAIN = 64 * 1024;
+const STEP = 1024 * 1024;
+const MOST_HEAD_OCTETS = 64 * STEP;
+const OWNER_ONLY = 0o600;
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** A table as an image has it. */
+export interface TableParts {
+  /** Always the same ones in the same order, zero in a table without rows; an image may leave out the end of one that is zero. */
+  readonly areas: readonly Uint8Array[];
+  /** Lists in the order of those who take them back. */
+  readonly numbers: readonly (readonly number[])[];
+}
+
+interface ImageHead {
+  readonly seed: number;
+  readonly terms: string;
+  readonly numbers: readonly (readonly number[])[];
+  /** Of each piece its area, the first octet of it there, and its octets. */
+  readonly pieces: readonly (readonly [area: number, from: number, octets: number])[];
+}
+
+/** Writes an image in place of the one that is there. @throws Error of the file system; then there is none */
+export function writeImage(path: string, seed: number, terms: string, { areas, numbers }: TableParts): void {
+  const beside = `${path}.new`;
+  try {
+    rmSync(path, { force: true });
+    rmSync(beside, { force: true });
+    const pieces = areas.flatMap((area, index) =>
+      piecesOf(area).map(([from, octets]) => [index, from, octets] as const),
+    );
+    const head = Buffer.from(JSON.stringify({ seed, terms, numbers, pieces } satisfies ImageHead));
+    const file = openSync(beside, 'wx', OWNER_ONLY);
+    try {
+      const digest = createHash(DIGEST);
+      const put = (octets: Uint8Array) => {
+        digest.update(octets);
+        writeWhole(file, octets);
+      };
+      put(new Uint8Array(Int32Array.of(MAGIC, IMAGE_FORMAT, head.length, 0).buffer));
+      put(head);
+      for (const [index, from, octets] of pieces) eachStep(areas[index], from, octets, put);
+      writeWhole(file, digest.digest());
+    } finally {
+      closeSync(file);
+    }
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+}
+
+/** An image that may be read once. */
+export class TableImage {
+  readonly #file: number;
+  readonly #head: ImageHead;
+  readonly #headOctets: Uint8Array;
+
+  private constructor(file: number, head: ImageHead, headOctets: Uint8Array) {
+    this.#file = file;
+    this.#head = head;
+    this.#headOctets = headOctets;
+  }
+
+  /** Undefined when there is none of this format, as far as its head tells. */
+  static open(path: string): TableImage | undefined {
+    let file = -1;
+    try {
+      file = openSync(path, READ);
+      const octets = headOf(file);
+      const head = octets && (JSON.parse(Buffer.from(octets.subarray(PREFACE_OCTETS)).toString()) as ImageHead);
+      if (octets && head && isWhole(file, octets, head)) return new TableImage(file, head, octets);
+    } catch {
+      // None, or none that can be read: the store has all of it.
+    }
+    if (file >= 0) closeSync(file);
+    return undefined;
+  }
+
+  /** What hashes in it were made with. */
+  get seed(): number {
+    return this.#head.seed;
+  }
+
+  /**
+   * Fills zeroed areas when it is an image of just this; gives the numbers, or undefined with the areas zero as before.
+   */
+  read(terms: string, areas: readonly Uint8Array[]): readonly (readonly number[])[] | undefined {
+    const { pieces, numbers } = this.#head;
+    const fits = pieces.every(([index, from, octets]) => from >= 0 && from + octets <= (areas[index]?.length ?? 0));
+    if (terms !== this.#head.terms || !fits) return undefined;
+    if (this.#fill(areas)) return numbers;
+    for (const [index, from, octets] of pieces) areas[index]?.fill(0, from, from + octets);
+    return undefined;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  /** Whether it is as it was written. */
+  #fill(areas: readonly Uint8Array[]): boolean {
+    const digest = createHash(DIGEST).update(this.#headOctets);
+    let at = this.#headOctets.length;
+    try {
+      for (const [index, from, octets] of this.#head.pieces) {
+        eachStep(areas[index], from, octets, (step) => {
+          if (readSync(this.#file, step, 0, step.length, at) !== step.length) throw new Error('it ends early');
+          digest.update(step);
+          at += step.length;
+        });
+      }
+      const told = Buffer.alloc(DIGEST_OCTETS);
+      readSync(this.#file, told, 0, told.length, at);
+      return digest.digest().equals(told);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Preface and head; undefined when the file does not begin as an image of this format and processor. */
+function headOf(file: number): Uint8Array | undefined {
+  const preface = new Int32Array(PREFACE_OCTETS / 4);
+  if (readSync(file, preface, 0, PREFACE_OCTETS, 0) !== PREFACE_OCTETS) return undefined;
+  const [magic, format, headOctets = 0] = preface;
+  if (magic !== MAGIC || format !== IMAGE_FORMAT || headOctets <= 0 || headOctets > MOST_HEAD_OCTETS) return undefined;
+  const octets = new Uint8Array(PREFACE_OCTETS + headOctets);
+  return readSync(file, octets, 0, octets.length, 0) === octets.length ? octets : undefined;
+}
+
+/** Whether the file is as long as its head says. */
+function isWhole(file: number, head: Uint8Array, { pieces }: ImageHead): boolean {
+  const octets = pieces.reduce((sum, [, , length]) => sum + length, head.length + DIGEST_OCTETS);
+  return fstatSync(file).size === octets;
+}
+
+/** The parts of an area that are not zero. */
+function piecesOf(area: Uint8Array): [from: number, octets: number][] {
+  const zero = Buffer.alloc(GRAIN);
+  const pieces: [number, number][] = [];
+  for (let from = 0; from < area.length; from += GRAIN) {
+    const grain = area.subarray(from, Math.min(area.length, from + GRAIN));
+    if (zero.compare(grain, 0, grain.length, 0, grain.length) === 0) continue;
+    const last = pieces.at(-1);
+    if (last && last[0] + last[1] === from) last[1] += grain.length;
+    else pieces.push([from, grain.length]);
+  }
+  return pieces;
+}
+
+function eachStep(
+  area: Uint8Array | undefined,
+  from: number,
+  octets: number,
+  take: (octets: Uint8Array) => void,
+): void {
+  for (let at = from; at < from + octets; at += STEP) {
+    if (area) take(area.subarray(at, Math.min(from + octets, at + STEP)));
+  }
+}
+
+function writeWhole(file: number, octets: Uint8Array): void {
+  for (let done = 0; done < octets.length; ) done += writeSync(file, octets, done);
+}
