@@ -1,6 +1,7 @@
 /** When the table of an AFTR is kept in an image (table-image.ts), and when one is taken for it. */
 
-import { rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Forwarding } from './forwarding.ts';
 import type { TableParts } from './table-image.ts';
 import { TableImage, writeImage } from './table-image.ts';
@@ -66,5 +67,14 @@ export class KeptTable {
 /** Rows name instances and tunnel addresses by numbers, which depend on what was configured before. */
 function termsOf(forwarding: Forwarding, { version, contentHash }: KeptOf): string {
   const { capacity } = forwarding.table;
-  return JSON.stringify({ version, contentHash, capacity, numbers: forwarding.numbering() });
+  return JSON.stringify({ version, contentHash, capacity, program: programDigest(), numbers: forwarding.numbering() });
+}
+
+/** SHA-256 of the files that say what a table is in memory: all of this folder. Another program has images of its own. */
+export function programDigest(): string {
+  const folder = new URL('.', import.meta.url);
+  const digest = createHash('sha256');
+  const files = readdirSync(folder).filter((name) => name.endsWith('.js') || name.endsWith('.wasm'));
+  for (const name of files.sort()) digest.update(`${name}\n`).update(readFileSync(new URL(name, folder)));
+  return digest.digest('hex');
 }

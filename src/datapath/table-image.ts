@@ -14,7 +14,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 
-/** To be raised with any change of layout.ts, of the areas and numbers of `TableParts`, or of what a hash or a number in them means. */
+/** Of the file itself; what the pieces mean is in the terms. */
 export const IMAGE_FORMAT = 1;
 const MAGIC = 0x67346f36;
 const PREFACE_OCTETS = 16;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { formatIpv4, ipv4Mask, parseIpv4 } from '../../src/address.ts';
 import { Follower } from '../../src/datapath/follower.ts';
 import type { Forwarding } from '../../src/datapath/forwarding.ts';
-import { KeptTable } from '../../src/datapath/kept-table.ts';
+import { KeptTable, programDigest } from '../../src/datapath/kept-table.ts';
 import { ROW_SHIFT, SOFTWIRE_MASK } from '../../src/datapath/layout.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
 import { IMAGE_FORMAT } from '../../src/datapath/table-image.ts';
@@ -201,6 +202,12 @@ const SPOILT: Readonly<Record<string, Spoil>> = {
   'with a head that says it is larger than any': (octets) => {
     octets.writeUInt32LE(0x7fffffff, HEAD_OCTETS_AT);
     return octets;
+  },
+  'of another program': (octets) => {
+    const digest = programDigest();
+    octets.write('0'.repeat(digest.length), octets.indexOf(digest));
+    const body = octets.subarray(0, -32);
+    return Buffer.concat([body, createHash('sha256').update(body).digest()]);
   },
   'with a piece beyond its area': (octets) => {
     octets.write('9', octets.indexOf(',', octets.indexOf('"pieces":[[')) + 1);
