@@ -91,10 +91,10 @@ export class ConfigFiles {
   }
 
   /**
-   * Makes a file, or one in the place of that name when `mayReplace`. It is there whole or not at all.
+   * Makes a file, or one in the place of that name when `mayReplace`, asked for that alone, says so. It is there whole or not at all.
    * @throws ManagementError access-denied, resource-denied, too-big, invalid-value for what is no plain file
    */
-  async write(name: string, pieces: Iterable<Piece>, mayReplace: boolean): Promise<void> {
+  async write(name: string, pieces: Iterable<Piece>, mayReplace: () => boolean): Promise<void> {
     await this.#requirePlace(name, mayReplace);
     const unfinished = join(this.#dir, `${UNFINISHED}${randomUUID()}`);
     const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
@@ -120,9 +120,9 @@ export class ConfigFiles {
     await this.#sync();
   }
 
-  async #requirePlace(name: string, mayReplace: boolean): Promise<void> {
+  async #requirePlace(name: string, mayReplace: () => boolean): Promise<void> {
     if (await this.#isThere(name)) {
-      if (mayReplace) return;
+      if (mayReplace()) return;
       throw fileFault('access-denied', name, 'to replace a file takes the right to execute delete-config');
     }
     if ((await readdir(this.#dir)).length < MOST_FILES) return;

@@ -133,18 +133,18 @@ export class Operations {
   }
 
   /**
-   * May this caller name files of configurations? What they hold no rule knows: it takes the right to read everything. Whether he may
-   * replace one, which deletes what it was.
+   * May this caller name files of configurations? What they hold no rule knows: it takes the right to read everything. What
+   * comes back is asked where one would be replaced, which deletes what it was, and counts as a denial.
    * @throws ManagementError access-denied
    */
-  authorizeFiles(caller: Caller): boolean {
+  authorizeFiles(caller: Caller): () => boolean {
     const rights = this.#access.rightsOf(caller);
     if (!rights.readsAll) {
       const message = `user ${caller.user} may not read everything, and files hold whole configurations`;
       throw new ManagementError('access-denied', { type: 'protocol', message, info: { 'bad-element': 'url' } });
     }
     const schema = this.schema.root.child('delete-config', 'ietf-netconf');
-    return rights.mayExecute('ietf-netconf', 'delete-config', schema);
+    return () => rights.mayExecute('ietf-netconf', 'delete-config', schema);
   }
 
   /** One consistent reading; the caller closes it. State data (content other than `config`) comes from running only. */

@@ -146,6 +146,10 @@ function editContent(next: Next): string {
         `<rule-list xmlns:yang="urn:ietf:params:xml:ns:yang:1" xmlns:nacm="urn:ietf:params:xml:ns:yang:ietf-netconf-acm" yang:insert="${pick(next, ['before', 'after'])}" yang:key="[nacm:name='others']"><name>mine</name></rule-list>`,
       ),
     () =>
+      nacm(
+        `<rule-list xmlns:yang="urn:ietf:params:xml:ns:yang:1" yang:insert="${pick(next, ['first', 'last'])}"><name>few</name></rule-list>`,
+      ),
+    () =>
       `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system" ${NC_PREFIX}><authentication><user${marked(next)}><name>ghost</name></user></authentication></system>`,
     // What is wrong with these may be told by what stands elsewhere.
     () => aftr('n', '<ipv4-pool>10.0.0.0/8</ipv4-pool><enabled>true</enabled>'),
@@ -221,7 +225,7 @@ function netconf(next: Next, oldest: number, newest: number): string {
     () => '<commit><confirmed/><confirm-timeout>3600</confirm-timeout></commit>',
     () => '<cancel-commit/>',
     () => '<discard-changes/>',
-    () => copy(`<${datastore()}/>`, datastore()),
+    () => copy(`<${datastore()}/>`, datastore()).replace('</copy-config>', `${withDefaults()}</copy-config>`),
     () => copy(`<config>${editContent(next).replace(/ nc:operation="\w+"/g, '')}</config>`, datastore()),
     () => '<delete-config><target><startup/></target></delete-config>',
   ])();

@@ -147,17 +147,17 @@ for (const [what, change] of [
 test('a write that fails leaves the file as it was, and nothing half', () =>
   withPlace(async (dir, program) => {
     const files = new ConfigFiles(dir, 1_000_000, [program]);
-    await files.write('a', ['before'], false);
+    await files.write('a', ['before'], () => false);
     const failing = function* () {
       yield 'x'.repeat(300_000);
       throw new ManagementError('operation-failed', { message: 'no more' });
     };
-    assert.is(await tagOf(files.write('a', failing(), true)), 'operation-failed');
-    assert.is(await tagOf(files.write('a', ['x'.repeat(1_000_001)], true)), 'too-big');
-    assert.is(await tagOf(files.write('a', ['after'], false)), 'access-denied');
+    assert.is(await tagOf(files.write('a', failing(), () => true)), 'operation-failed');
+    assert.is(await tagOf(files.write('a', ['x'.repeat(1_000_001)], () => true)), 'too-big');
+    assert.is(await tagOf(files.write('a', ['after'], () => false)), 'access-denied');
     assert.is(readFileSync(join(dir, 'a'), 'utf8'), 'before');
     assert.equal(readdirSync(dir), ['a']);
-    await files.write('a', ['after', Promise.resolve(), '!'], true);
+    await files.write('a', ['after', Promise.resolve(), '!'], () => true);
     assert.is(readFileSync(join(dir, 'a'), 'utf8'), 'after!');
   }));
 

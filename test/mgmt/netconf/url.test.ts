@@ -422,7 +422,13 @@ fresh('N104: who may not read everything names no file; who may not delete one r
   put('c', table(binding('192.0.2.9/32', G)));
   assert.is(outcome(await guest.rpc(editBy('c'))), 'access-denied');
   await allOk(client, rules(rule('delete', noDelete)));
-  await allOk(guest, save('b'));
+  const denials = async () => {
+    const reply = await client.rpc(`<get><filter>${nacm('<denied-operations/>')}</filter></get>`);
+    return Number(/<denied-operations>(\d+)</.exec(reply)?.[1]);
+  };
+  const before = await denials();
+  await allOk(guest, validate('a'), save('b'));
+  assert.is(await denials(), before, 'nothing was denied');
   for (const operation of [save('b'), copyOf(url('a'), url('b')), copyOf('<config/>', url('b'))]) {
     assert.is(await told(operation, guest), 'access-denied url');
   }
