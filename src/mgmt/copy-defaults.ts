@@ -1,7 +1,7 @@
 /** copy-config with the parameter with-defaults (RFC 6243 §4.5.1): which nodes with default values the copy has as its own. */
 
+import { settle } from '../state/content.ts';
 import { DataNode } from '../state/data.ts';
-import { settle } from '../state/edit.ts';
 import { defaultChildren } from './defaults.ts';
 import type { WithDefaults } from './read-options.ts';
 

@@ -7,7 +7,7 @@
 import { parseIpv4Prefix } from '../address.ts';
 import type { Insert, Operation, Origin } from '../state/data.ts';
 import { DataNode, entryId } from '../state/data.ts';
-import { isRemoval } from '../state/edit.ts';
+import { isRemoval } from '../state/edit-input.ts';
 import { ManagementError } from '../state/errors.ts';
 import type { ValueCheck } from '../state/request.ts';
 import { prefixNumber } from '../state/rows.ts';

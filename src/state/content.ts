@@ -1,6 +1,6 @@
-/** Whether a node of a draft is there for those who look at it: a container without presence is when it holds something (RFC 7950 §7.5.1). */
+/** Containers without presence: they are there when they hold something (RFC 7950 §7.5.1), and rows need those above their table. */
 
-import type { DataNode } from './data.ts';
+import { DataNode, entryId } from './data.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
@@ -32,4 +32,31 @@ export function instanceOf(node: DataNode): string {
     if (at.schema.kind === 'list') return at.keyValues()[0] ?? '';
   }
   return '';
+}
+
+/** Brings the containers without presence into order: those that hold nothing go, those that rows need are there. */
+export function settle(tree: DataNode): void {
+  prune(tree);
+  keepRowParents(tree);
+}
+
+/** Removes containers without presence that hold nothing. */
+function prune(node: DataNode): void {
+  for (const [id, child] of [...node.childMap]) {
+    if (child.schema.isLeaf) continue;
+    prune(child);
+    if (child.schema.kind === 'container' && !child.schema.presence && child.size === 0 && !child.bulk) node.remove(id);
+  }
+}
+
+/** A list entry above a table keeps the containers down to the table, so that rows have a place. */
+export function keepRowParents(node: DataNode): void {
+  if (node.schema.kind === 'list') {
+    for (const schema of node.schema.children) {
+      const isTable = schema.kind === 'container' && schema.children.some((child) => child.rows);
+      if (isTable && !node.get(entryId(schema, []))) node.add(new DataNode(schema));
+    }
+    return;
+  }
+  for (const child of node.childMap.values()) if (!child.schema.isLeaf) keepRowParents(child);
 }

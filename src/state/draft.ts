@@ -1,8 +1,8 @@
 /** A draft: what an edit works on before it is committed. A small tree of its own, and rows changed on top of running. */
 
-import { instanceOf } from './content.ts';
+import { instanceOf, keepRowParents, settle } from './content.ts';
 import { DataNode } from './data.ts';
-import { askDifference, keepRowParents, makeEdit, mergeRows, settle } from './edit.ts';
+import { askDifference, makeEdit, mergeRows } from './edit.ts';
 import { OverlaidRows, RowOverlay } from './overlay.ts';
 import { rebased } from './rebase.ts';
 import type { Authorize, RowChange } from './request.ts';

@@ -5,9 +5,10 @@
 
 import { parseIpv4Prefix } from '../address.ts';
 import type { Binding } from './binding.generated.ts';
-import { hasContent, instanceOf } from './content.ts';
+import { hasContent, instanceOf, settle } from './content.ts';
 import type { Operation } from './data.ts';
-import { DataNode, entryId } from './data.ts';
+import { DataNode } from './data.ts';
+import { inTurn, requireKeys } from './edit-input.ts';
 import { ManagementError } from './errors.ts';
 import type { RowOverlay } from './overlay.ts';
 import type { Authorize } from './request.ts';
@@ -116,12 +117,6 @@ function editTree(
   if (defaultOperation === 'replace') editor.replaceChildren(target.tree, edit);
   else for (const child of inTurn(edit)) editor.apply(target.tree, child, defaultOperation);
   return editor.touched;
-}
-
-/** Brings the containers without presence into order: those that hold nothing go, those that rows need are there. */
-export function settle(tree: DataNode): void {
-  prune(tree);
-  keepRowParents(tree);
 }
 
 /** What may take away all that is below a node. */
@@ -406,54 +401,6 @@ class Editor {
   }
 }
 
-/**
- * What an edit has below a node, in the order in which it is done. A node of one case removes the other cases (RFC 7950 §7.9): whoever
- * says of one that it is to be deleted means what is there before.
- */
-function inTurn(edit: DataNode): Iterable<DataNode> {
-  const children = edit.childMap.values();
-  if (!edit.schema.children.some(({ dump }) => dump.choices)) return children;
-  const [all, isFirst] = [
-    [...children],
-    (child: DataNode) => child.schema.dump.choices !== undefined && isRemoval(child),
-  ];
-  return [...all.filter(isFirst), ...all.filter((child) => !isFirst(child))];
-}
-
-/** Whether an edit says of the node itself that it is to go. */
-export function isRemoval({ operation }: DataNode): boolean {
-  return operation === 'delete' || operation === 'remove';
-}
-
-/**
- * A key says which entry is meant, and stays what it is as long as the entry is there: an operation on it is what happens to the
- * entry, or says nothing. @throws ManagementError bad-attribute for another, which would be ignored
- */
-function requireKeys(parent: DataNode, edit: DataNode, operation: Operation): void {
-  for (const name of edit.schema.keys) {
-    const key = edit.child(name);
-    const asked = key?.operation;
-    if (asked === undefined || asked === operation || asked === 'merge' || asked === 'replace') continue;
-    const path = `${parent.path}/${edit.schema.qualifiedName}${edit.predicates()}/${key?.schema.qualifiedName}`;
-    throw new ManagementError('bad-attribute', {
-      path,
-      message: `operation '${asked}' of ${path}: a key is created and deleted with its entry, which is to be ${DONE[operation]}`,
-      info: { 'bad-attribute': 'operation', 'bad-element': name },
-    });
-  }
-}
-
-/** What is done to an entry, in words. */
-const DONE: Readonly<Record<Operation, string>> = {
-  merge: 'merged',
-  replace: 'replaced',
-  create: 'created',
-  delete: 'deleted',
-  remove: 'removed',
-  move: 'moved',
-  none: 'left as it is',
-};
-
 function isSameOrder(a: readonly DataNode[], b: readonly DataNode[]): boolean {
   return a.length === b.length && a.every((node, index) => node === b[index]);
 }
@@ -470,25 +417,4 @@ function place(parent: DataNode, node: DataNode, edit?: DataNode): DataNode {
 function fault(tag: 'data-exists' | 'data-missing', parent: DataNode, edit: DataNode, what: string): ManagementError {
   const path = `${parent.path}/${edit.schema.qualifiedName}${edit.predicates()}`;
   return new ManagementError(tag, { path, message: `${path} ${what}` });
-}
-
-/** Removes containers without presence that hold nothing. */
-function prune(node: DataNode): void {
-  for (const [id, child] of [...node.childMap]) {
-    if (child.schema.isLeaf) continue;
-    prune(child);
-    if (child.schema.kind === 'container' && !child.schema.presence && child.size === 0 && !child.bulk) node.remove(id);
-  }
-}
-
-/** A list entry above a table keeps the containers down to the table, so that rows have a place. */
-export function keepRowParents(node: DataNode): void {
-  if (node.schema.kind === 'list') {
-    for (const schema of node.schema.children) {
-      const isTable = schema.kind === 'container' && schema.children.some((child) => child.rows);
-      if (isTable && !node.get(entryId(schema, []))) node.add(new DataNode(schema));
-    }
-    return;
-  }
-  for (const child of node.childMap.values()) if (!child.schema.isLeaf) keepRowParents(child);
 }

@@ -12,10 +12,10 @@
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Binding } from './binding.generated.ts';
+import { keepRowParents } from './content.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { clearLostTables } from './draft.ts';
-import { keepRowParents } from './edit.ts';
 import { ManagementError } from './errors.ts';
 import { treeFromJson } from './json.ts';
 import { ActiveRows, aftrOfTable, isOperational, learnedTable } from './learned/tables.ts';

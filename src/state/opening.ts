@@ -1,7 +1,7 @@
 /** What is done once when the store is opened: the first configuration of a new one, and files that are no more of it. */
 
+import { keepRowParents } from './content.ts';
 import type { DatastoreOptions } from './datastores.ts';
-import { keepRowParents } from './edit.ts';
 import type { Environment } from './environment.ts';
 import { ManagementError } from './errors.ts';
 import { generationOf, keepGeneration } from './generations.ts';

@@ -3,10 +3,10 @@
  * differ, and a small tree of its own. Without a tree in the store, or with `null` in its place, it is running itself.
  */
 
+import { keepRowParents } from './content.ts';
 import type { DataNode } from './data.ts';
 import type { Draft } from './draft.ts';
 import { aftrNames, clearLostTables } from './draft.ts';
-import { keepRowParents } from './edit.ts';
 import { treeFromJson } from './json.ts';
 import { RowOverlay } from './overlay.ts';
 import { prefixOfKey } from './row-form.ts';

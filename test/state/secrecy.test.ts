@@ -3,9 +3,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Binding } from '../../src/state/binding.generated.ts';
+import { keepRowParents } from '../../src/state/content.ts';
 import type { DataNode } from '../../src/state/data.ts';
 import { authorizeDifference, emptyDraft } from '../../src/state/draft.ts';
-import { applyEdit, keepRowParents } from '../../src/state/edit.ts';
+import { applyEdit } from '../../src/state/edit.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { treeFromJson } from '../../src/state/json.ts';
 import { OverlaidRows, RowOverlay } from '../../src/state/overlay.ts';

@@ -25,6 +25,7 @@ const ROWS: readonly (readonly [limit: keyof typeof LIMITS, what: string])[] = [
   ['eventStreamsPerUser', 'event streams of one user'],
   ['headerMs', 'milliseconds for the TLS handshake, and for a whole header over HTTP/1.1'],
   ['unreadMs', 'milliseconds that a client may leave an answer or events unread'],
+  ['unreadOctets', 'octets of what a subscription tells of itself that a client may leave unread'],
 ];
 
 const [, SECTION = ''] = readFileSync('docs/limits.md', 'utf8').split('## RESTCONF');
