@@ -58,7 +58,7 @@ async function transfer(script: string, from: string, to: string, address: strin
   receiver.stdout.on('data', (chunk) => {
     said += String(chunk);
   });
-  const ended = new Promise((resolve) => receiver.once('exit', resolve));
+  const ended = new Promise((resolve) => receiver.once('close', resolve));
   await eventually(10_000, async () => (said.includes('ready') ? true : undefined));
   execFileSync('ip', words(from, 'send'), { timeout: 60_000 });
   await ended;
