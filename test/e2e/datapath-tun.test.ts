@@ -107,7 +107,7 @@ for (const offloads of [false, true]) {
       child.stdout.on('data', (chunk) => {
         output += String(chunk);
       });
-      const ended = new Promise((resolve) => child.once('exit', resolve));
+      const ended = new Promise((resolve) => child.once('close', resolve));
       for (let version = 2; version < 2_002; version++) {
         const put = Array.from({ length: 20 }, (_, i) => ({
           ...binding([`198.51.101.${(version + i) & 255}/32`, '2001:db8:a::9']),

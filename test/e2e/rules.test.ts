@@ -227,7 +227,7 @@ test('trace --live shows the packets of one address as they come (D139)', async 
   child.stdout?.on('data', (text) => {
     output += String(text);
   });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const ended = new Promise((resolve) => child.once('close', resolve));
   const isSeen = await until(20_000, () => boxes.ping('device', '203.0.113.80') && output.includes('ipv6'));
   await ended;
   assert.ok(isSeen, output);
