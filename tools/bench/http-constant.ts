@@ -6,16 +6,17 @@
 import { readFileSync } from 'node:fs';
 import { fastify } from 'fastify';
 import { LIMITS } from '../../src/mgmt/restconf/limits.ts';
+import { TLS_SUITES } from '../../src/mgmt/tls-suites.ts';
 import { RESTCONF_LIMITS } from '../../src/restconf-limits.ts';
 
 const [key = '', cert = '', ...sizes] = process.argv.slice(2);
-const constants = new Map(sizes.map((size) => [`/${size}`, Buffer.alloc(Number(size), 'x')]));
+const constants = new Map(sizes.map((size) => [`/${size}`, 'x'.repeat(Number(size))]));
 /** With the limits of the program, which are part of the stack. */
 const https = {
   allowHTTP1: true,
   key: readFileSync(key),
   cert: readFileSync(cert),
-  minVersion: 'TLSv1.2' as const,
+  ...TLS_SUITES,
   maxHeaderSize: LIMITS.parsedOctets,
   settings: { maxConcurrentStreams: LIMITS.streams, maxHeaderListSize: LIMITS.parsedListOctets },
   maxHeaderListPairs: LIMITS.parsedFields,
@@ -42,9 +43,12 @@ app.addContentTypeParser('*', async (_request: unknown, payload: AsyncIterable<B
   for await (const _ of payload);
 });
 app.all('/', async (request, reply) => {
-  reply.headers(FIELDS);
-  if (request.method !== 'GET') return reply.code(204).send();
-  return reply.send(constants.get(request.originalUrl));
+  if (request.method !== 'GET') return reply.headers(FIELDS).code(204).send();
+  // Past fastify, as the program sends a text.
+  reply.hijack();
+  const text = constants.get(request.originalUrl) ?? '';
+  reply.raw.writeHead(200, { ...FIELDS, 'content-length': String(Buffer.byteLength(text, 'utf8')) });
+  reply.raw.end(text, 'utf8');
 });
 await app.listen({ host: '127.0.0.1', port: 0 });
 const address = app.server.address();
