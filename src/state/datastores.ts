@@ -346,9 +346,9 @@ export class Datastores {
   deleteStartup(caller: Caller, authorize?: Authorize): Promise<void> {
     return this.#change(async (base) => {
       this.#requireStartup();
-      this.#locks.requireFree(caller, 'startup');
       const draft = this.#draft(undefined);
       deleteSoftwire(draft, authorize);
+      this.#locks.requireFree(caller, 'startup');
       await this.#store.write({ startup: { tree: treeToJson(draft.tree), rows: await rowChanges(draft, base) } });
     });
   }

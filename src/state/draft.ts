@@ -9,7 +9,7 @@ import type { Authorize, RowChange } from './request.ts';
 import { RowChanges, Slice } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, NoRows } from './rows.ts';
-import { requireNothingHidden, requireRight } from './secrecy.ts';
+import { requireNothingHidden, requireRight, requireWhole } from './secrecy.ts';
 
 export interface Draft {
   tree: DataNode;
@@ -128,14 +128,8 @@ function authorizeRow(table: DataNode, { before, after }: RowChange, authorize: 
       if (twin?.value !== leaf.value) requireRight(leaf, twin ? 'update' : 'create', authorize, false);
     }
     for (const [id, leaf] of old.childMap) if (!fresh.get(id)) requireRight(leaf, 'delete', authorize, false);
-  } else if (fresh) requireWhole(fresh, 'create', authorize);
-  else if (old) requireWhole(old, 'delete', authorize);
-}
-
-function requireWhole(entry: DataNode, operation: 'create' | 'delete', authorize: Authorize): void {
-  requireRight(entry, operation, authorize, false);
-  for (const leaf of entry.childMap.values())
-    if (leaf.schema.config && !leaf.schema.isKey) requireRight(leaf, operation, authorize, false);
+  } else if (fresh) requireWhole(fresh, 'create', authorize, false);
+  else if (old) requireWhole(old, 'delete', authorize, false);
 }
 
 /** All containers of tables in a tree. */

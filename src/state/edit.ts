@@ -26,6 +26,7 @@ import {
   requireNoHiddenCase,
   requireNothingHidden,
   requireRight,
+  requireWhole,
 } from './secrecy.ts';
 
 export interface EditTarget {
@@ -378,7 +379,7 @@ class Editor {
       const entry = bindingToNode(schema, binding);
       if (edit.get(entry.id)) continue;
       entry.parent = table;
-      this.#require(entry, 'delete');
+      if (this.#authorize) requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
       this.#target.overlay.delete(instance, binding);
     }
   }
@@ -392,7 +393,7 @@ class Editor {
         for (const binding of this.#target.rows.bindings(instance)) {
           const entry = bindingToNode(schema, binding);
           entry.parent = node;
-          this.#require(entry, 'delete');
+          requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
         }
       }
       this.#target.overlay.clear(instance);

@@ -161,6 +161,18 @@ export function requireRight(node: DataNode, operation: Write, authorize: Author
   throw new ManagementError('access-denied', { message: 'no right to change something that may not be read either' });
 }
 
+/** As `requireRight`, for an entry of the binding table that comes or goes with all it has. */
+export function requireWhole(
+  entry: DataNode,
+  operation: 'create' | 'delete',
+  authorize: Authorize,
+  isNamed: boolean,
+): void {
+  requireRight(entry, operation, authorize, isNamed);
+  for (const leaf of entry.childMap.values())
+    if (leaf.schema.config && !leaf.schema.isKey) requireRight(leaf, operation, authorize, isNamed);
+}
+
 function denied({ path }: DataNode, what: string): ManagementError {
   const place = path === '' ? 'the top' : path;
   return new ManagementError('access-denied', {

@@ -3,6 +3,7 @@
  * made than the connection takes, and when the client goes away, the making ends and with it the reading.
  */
 
+import { constants } from 'node:http2';
 import { Readable } from 'node:stream';
 import { tellDamage } from '../../state/damage.ts';
 import type { Piece } from '../pause.ts';
@@ -21,6 +22,8 @@ export interface Connection {
 interface Response {
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
   end(text: string, encoding: 'utf8'): unknown;
+  /** Of HTTP/2. */
+  readonly stream?: { close(code: number): void };
 }
 
 /** The part of fastify's reply that is needed, whatever the HTTP version. */
@@ -143,9 +146,10 @@ function streamOf(
 const unsent = new WeakMap<Connection, Set<Readable>>();
 
 /** Ends a body with its connection: Node closes none of HTTP/1.1 whose turn in a pipeline has not come. */
-function endWithConnection({ request }: Sender, stream: Readable): Readable {
+function endWithConnection({ request, raw }: Sender, stream: Readable): Readable {
   const { httpVersionMajor, socket } = request.raw;
-  if (httpVersionMajor !== 1) return stream;
+  // Without a code of its own a stream that breaks off would end as a whole one does (RFC 9113 §8.1).
+  if (httpVersionMajor !== 1) return stream.once('error', () => raw.stream?.close(constants.NGHTTP2_INTERNAL_ERROR));
   if (socket.destroyed) return stream.destroy();
   const bodies = unsent.get(socket) ?? bodiesOf(socket);
   bodies.add(stream);

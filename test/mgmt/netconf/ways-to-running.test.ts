@@ -26,6 +26,7 @@ const PREFIX = '192.0.2.9/32';
 const MORE = table(binding(PREFIX, '2001:db8:a::9'));
 const HOPS = `<softwire ${GI}><aftr><name>a</name><hop-limit>9</hop-limit></aftr></softwire>`;
 
+const DESCRIBED = table('<binding><ipv4-prefix>192.0.2.1/32</ipv4-prefix><description>secret</description></binding>');
 const DELETE_STARTUP = '<delete-config><target><startup/></target></delete-config>';
 
 const world = await openWorld();
@@ -181,13 +182,10 @@ test('N107: a whole configuration that leaves what is hidden as it is is refused
 test('N107: into startup a user copies the candidate with what he may not read, as long as that is as in running', () =>
   withGuest(
     async (guest) => {
-      const described = table(
-        `<binding><ipv4-prefix>192.0.2.1/32</ipv4-prefix><description>secret</description></binding>`,
-      );
-      await done(world, edit(described), DELETE_STARTUP);
+      await done(world, edit(DESCRIBED), DELETE_STARTUP);
       assert.is(outcome(await guest.rpc(copy('<candidate/>', 'startup'))), 'ok');
       assert.match(await world.root.rpc(getConfig('', 'startup')), 'secret');
-      await inCandidate(described.replace('secret', 'other'));
+      await inCandidate(DESCRIBED.replace('secret', 'other'));
       assert.is(outcome(await guest.rpc(copy('<candidate/>', 'startup'))), 'access-denied');
       assert.match(await world.root.rpc(getConfig('', 'startup')), 'secret');
     },
@@ -218,6 +216,9 @@ for (const [what, content] of [
       async (guest) => {
         if (content) await done(world, edit(content), SAVE);
         assert.is(outcome(await guest.rpc(DELETE_STARTUP)), 'access-denied');
+        await done(world, lock('startup'));
+        assert.is(outcome(await guest.rpc(DELETE_STARTUP)), 'access-denied', 'nor does he learn of a lock');
+        await done(world, lock('startup', 'unlock'));
         assert.match(await world.root.rpc(getConfig('', 'startup')), '192.0.2.1/32');
       },
       [['read', 'deny', `${BINDINGS}/gi:description`], ...RULES],
@@ -229,6 +230,36 @@ test('N107: delete-config of startup by who reads it takes the right to execute 
     assert.is(outcome(await guest.rpc(DELETE_STARTUP)), 'ok');
     assert.not.match(await world.root.rpc(getConfig('', 'startup')), '192.0.2.1/32');
   }));
+
+test('N106: who may delete bindings, but not what some of them have, deletes and replaces no table with such', () =>
+  withGuest(
+    async (guest) => {
+      await done(world, edit(DESCRIBED));
+      const inTable = (operation: string) =>
+        edit(table('').replace('<binding-table>', `<binding-table ${NC_PREFIX} nc:operation="${operation}">`));
+      const ofAftr = (operation: string) =>
+        edit(`<softwire ${GI}><aftr ${NC_PREFIX} nc:operation="${operation}"><name>a</name></aftr></softwire>`);
+      const operations = ['delete', 'remove', 'replace'].flatMap((operation) => [
+        inTable(operation),
+        ofAftr(operation),
+      ]);
+      const whole = edit(MORE).replace('<binding-table>', `<binding-table ${NC_PREFIX} nc:operation="replace">`);
+      for (const operation of [...operations, whole]) {
+        assert.is(outcome(await guest.rpc(operation)), 'access-denied', operation);
+      }
+      const deleted = { ...rc('DELETE', '/binding-table', undefined), body: undefined };
+      const put = rc('PUT', '/binding-table', {
+        'gi-4over6:binding-table': { binding: NEW_ROW['gi-4over6:binding'] },
+      });
+      for (const asked of [deleted, put]) assert.match(await answer(world, guest, asked), /^403\n/);
+      assert.match(await world.root.rpc(getConfig()), 'secret');
+    },
+    [
+      ['delete', 'deny', `${BINDINGS}/gi:description`],
+      ['*', 'permit', '/gi:softwire'],
+      ['read exec', 'permit'],
+    ],
+  ));
 
 test('N107: a commit that is not confirmed is taken back when its session ends, whatever right that would need', () =>
   withGuest(async (guest) => {
