@@ -1,6 +1,8 @@
 /** The log: one line of JSON an event on standard output, through pino. */
 
-import { pino, stdSerializers } from 'pino';
+import { load } from './common-js.ts';
+
+const { pino, stdSerializers } = load('pino');
 
 export type Log = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
 

@@ -13,14 +13,17 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { wholeNumber } from './cli/arguments.ts';
 import { netconfLimit, restconfLimit } from './cli/limit-option.ts';
+import { load } from './common-js.ts';
 import { EXIT_CONFIGURATION } from './exit-codes.ts';
 import type { RestoreOptions } from './maintenance/restore.ts';
 import type { VerifyOptions } from './maintenance/verify.ts';
 import type { NetconfLimits } from './netconf-limits.ts';
 import type { RestconfLimits } from './restconf-limits.ts';
+
+const { Command: CommandLine, Option } = load('commander');
 
 const STATE_DIR = '/var/lib/gi4over6';
 
@@ -97,7 +100,7 @@ function addMaintenance(program: Command): void {
 const PROCESSES: readonly (string | undefined)[] = ['run', 'management', 'datapath', 'verify-store', 'restore'];
 
 async function buildProgram(): Promise<Command> {
-  const program = new Command('gi4over6');
+  const program = new CommandLine('gi4over6');
   // So that an option of a command may be called --version too.
   program.version(version()).enablePositionalOptions();
   program.description('Gateway-Initiated 4over6: IPv4 over IPv6, gateway and AFTR in one network function');

@@ -7,9 +7,11 @@
 
 import { readFileSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
-import type { NetlinkMessage, NetlinkSocket } from 'netlink';
-import { createNetlink, Flags, FlagsGet, MessageType, Protocol, parseError, rt } from 'netlink';
+import type { NetlinkMessage, NetlinkSocket, Protocol as ProtocolNumber } from 'netlink';
 import { ignoreNetlinkLoss } from 'node-tuntap2';
+import { load } from '../common-js.ts';
+
+const { createNetlink, Flags, FlagsGet, MessageType, Protocol, parseError, rt } = load('netlink');
 
 const ANSWER_MS = 5_000;
 const DUMP_TRIES = 10;
@@ -93,7 +95,11 @@ export class RequestSocket {
 }
 
 /** The library ends the process when the kernel tells it of a loss by an error on the socket, so that it never may. */
-function openSocket(protocol: Protocol, onError: () => void, options: { readonly ref?: boolean } = {}): NetlinkSocket {
+function openSocket(
+  protocol: ProtocolNumber,
+  onError: () => void,
+  options: { readonly ref?: boolean } = {},
+): NetlinkSocket {
   const socket = createNetlink(protocol, { ...BUFFERS, ...options });
   socket.on('error', onError);
   ignoreNetlinkLoss(protocol, socket.address().port);
@@ -101,7 +107,7 @@ function openSocket(protocol: Protocol, onError: () => void, options: { readonly
 }
 
 /** How many messages found no room in the socket's buffer so far. */
-function lossesOf(protocol: Protocol, port: number): number {
+function lossesOf(protocol: ProtocolNumber, port: number): number {
   const lines = readFileSync('/proc/net/netlink', 'utf8').split('\n');
   const fields = lines
     .map((line) => line.trim().split(/\s+/))
@@ -169,7 +175,7 @@ export class Monitor {
     for (const socket of this.#sockets) socket.close();
   }
 
-  #watch(protocol: Protocol, groups: readonly number[], concerns: (message: NetlinkMessage) => boolean): void {
+  #watch(protocol: ProtocolNumber, groups: readonly number[], concerns: (message: NetlinkMessage) => boolean): void {
     const socket = openSocket(protocol, () => this.#tellSoon(LOSS_MS), { ref: false });
     const { port } = socket.address();
     for (const group of groups) socket.addMembership(group);

@@ -3,10 +3,13 @@
  * adds carries PROTOCOL, so that it knows its own again. Adding what is there and removing what is gone are no faults.
  */
 
-import { AttrStream, FlagsNew, rt } from 'netlink';
+import type { rt as route } from 'netlink';
 import { formatIpv4, formatIpv6 } from '../address.ts';
+import { load } from '../common-js.ts';
 import type { Body } from './netlink-socket.ts';
 import { NetlinkError, RequestSocket } from './netlink-socket.ts';
+
+const { AttrStream, FlagsNew, rt } = load('netlink');
 
 /** Routing protocol number of our own (rtnetlink(7): above 245 nobody has one). */
 export const PROTOCOL: number = 246;
@@ -229,7 +232,7 @@ export class Netlink {
     this.#socket.close();
   }
 
-  async #dump(what: string, type: keyof typeof MessageType, asked: rt.Message): Promise<rt.Message[]> {
+  async #dump(what: string, type: keyof typeof MessageType, asked: route.Message): Promise<route.Message[]> {
     const answers = await this.#socket.dump(`list ${what}`, MessageType[type], bodyOf(asked));
     // The answer to GET is a NEW message, whose number is two less.
     return answers.map((answer) => rt.parseMessage(MessageType[type] - 2, answer));
@@ -240,7 +243,7 @@ export class Netlink {
     tolerated: readonly string[],
     what: string,
     type: keyof typeof MessageType,
-    message: rt.Message,
+    message: route.Message,
     flags = 0,
   ): Promise<boolean> {
     try {
@@ -253,7 +256,7 @@ export class Netlink {
   }
 }
 
-function bodyOf(message: rt.Message): Body {
+function bodyOf(message: route.Message): Body {
   const out = new AttrStream();
   switch (message.kind) {
     case 'link':
@@ -299,7 +302,7 @@ function describeRoute({ family, octets, length, kind, table }: Route): string {
   return `the ${kind} route to ${address}/${length} in table ${table}`;
 }
 
-function routeOf(family: Family, { data, attrs }: rt.RouteMessage): Route {
+function routeOf(family: Family, { data, attrs }: route.RouteMessage): Route {
   const kind = data.type === 'UNICAST' ? 'unicast' : data.type === 'BLACKHOLE' ? 'blackhole' : 'other';
   return {
     family,
@@ -316,7 +319,7 @@ function routeOf(family: Family, { data, attrs }: rt.RouteMessage): Route {
   };
 }
 
-function routeMessage({ family, table, octets, length, kind, link, metric }: Route): rt.RouteMessage {
+function routeMessage({ family, table, octets, length, kind, link, metric }: Route): route.RouteMessage {
   return {
     kind: 'route',
     data: {
@@ -336,7 +339,7 @@ function routeMessage({ family, table, octets, length, kind, link, metric }: Rou
   };
 }
 
-function ruleOf({ data, attrs }: rt.RuleMessage): Rule {
+function ruleOf({ data, attrs }: route.RuleMessage): Rule {
   const suppress = attrs.suppressPrefixlen ? readInt32(attrs.suppressPrefixlen) : -1;
   return {
     priority: attrs.priority ?? 0,
@@ -348,7 +351,7 @@ function ruleOf({ data, attrs }: rt.RuleMessage): Rule {
   };
 }
 
-function ruleMessage({ priority, octets, length, mark, table, suppress }: Rule): rt.RuleMessage {
+function ruleMessage({ priority, octets, length, mark, table, suppress }: Rule): route.RuleMessage {
   return {
     kind: 'rule',
     data: { family: AF_INET, srcLen: length, table: table < 256 ? table : 0, action: 'toTbl' },
@@ -363,7 +366,7 @@ function ruleMessage({ priority, octets, length, mark, table, suppress }: Rule):
   };
 }
 
-function neighbourMessage({ link, octets }: Neighbour, flags: rt.NeighborFlags): rt.NeighborMessage {
+function neighbourMessage({ link, octets }: Neighbour, flags: route.NeighborFlags): route.NeighborMessage {
   const attrs = { dst: Buffer.from(octets), ...(flags.proxy && { protocol: Buffer.of(PROTOCOL) }) };
   return { kind: 'neighbor', data: { family: AF_INET6, ifindex: link, flags }, attrs };
 }
