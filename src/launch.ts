@@ -12,7 +12,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants, getPriority, setPriority } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 
 export type ChildRole = 'management' | 'datapath';
 
@@ -33,6 +33,14 @@ export interface LaunchOptions {
   readonly home: string;
 }
 
+/** The way to the program. */
+interface Way {
+  /** Of the command. */
+  readonly prefix: readonly string[];
+  readonly node: string;
+  readonly program: string;
+}
+
 /** How a command of the program ended. */
 export interface Answer {
   readonly code: number;
@@ -48,6 +56,11 @@ const TUN_STARTS = 4;
 const FIRST_TUN_DESCRIPTOR = 3;
 /** `$1` is mounted at `$2` and `$3` at `$4`; the rest is the command. Mounts of the machine still arrive. */
 const MOUNT_AND_RUN = 'mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && exec "$@"';
+
+const RIGHTS_ADVICE = 'the supervisor needs the rights of root, in a container those to change user and capabilities';
+
+/** How a shell ends that does not find a command. */
+const NOT_FOUND = 127;
 
 /** Before the one line of a fault. */
 const NAME = 'gi4over6: ';
@@ -114,15 +127,15 @@ export class Launcher {
   datapathSettled: Promise<void> = Promise.resolve();
   readonly #options: LaunchOptions;
   readonly #user: ServiceUser;
-  /** The way to the program: prefix of the command, node, program. */
-  readonly #way: { readonly prefix: readonly string[]; readonly node: string; readonly program: string };
+  readonly #way: Way;
 
-  /** @throws Error with code PROGRAM_UNREADABLE or SETPRIV_MISSING */
+  /** @throws Error with code PROGRAM_UNREADABLE, or RIGHTS when this process cannot become another user */
   constructor(options: LaunchOptions, user: ServiceUser) {
     this.#options = options;
     this.#user = user;
-    const direct = { prefix: [], node: process.execPath, program: options.program };
-    this.#way = this.#isReadable(direct) ? direct : this.#mountedWay();
+    const { program } = options;
+    const isReadable = mayRead(user, '/', [process.execPath, program, dirname(program)]);
+    this.#way = isReadable ? { prefix: [], node: process.execPath, program } : this.#mountedWay();
   }
 
   /** Starts a child; the caller listens to `exit` and `error`. @throws Error of openTun, or of a log that cannot be opened */
@@ -228,39 +241,65 @@ export class Launcher {
     ];
   }
 
-  #isReadable({ prefix, node, program }: { prefix: readonly string[]; node: string; program: string }): boolean {
-    const question = 'test -x "$1" && test -r "$2" && test -r "$3"';
-    const asked = ['sh', '-c', question, 'sh', node, program, `${dirname(program)}/.`];
-    const [command = '', ...rest] = [...prefix, ...this.#asUser([]), ...asked];
+  /** What keeps children of this way from starting at all, in a sentence; undefined when nothing does. */
+  hindrance(): string | undefined {
+    const { prefix, node } = this.#way;
+    const [command = '', ...rest] = [...prefix, ...this.#asUser(this.#capabilities('datapath')), node, '--version'];
     const { status, error, stderr } = spawnSync(command, rest, { cwd: '/', encoding: 'utf8' });
-    if (error) {
-      throw environmentFault('SETPRIV_MISSING', `cannot run ${command}: install the package util-linux`, error);
+    if (status === 0) return undefined;
+    if (error || status === NOT_FOUND) {
+      return `no child can be run (${error?.message ?? stderr.trim()}): install the package util-linux`;
     }
-    if (status !== 0 && status !== 1) {
-      const advice = 'the supervisor needs the rights of root, in a container those to change user and capabilities';
-      throw environmentFault(
-        'RIGHTS',
-        `${command} cannot become user ${this.#user.name} (${stderr.trim()}): ${advice}`,
-      );
-    }
-    return status === 0;
+    return `a child cannot become user ${this.#user.name} (${stderr.trim()}): ${RIGHTS_ADVICE}`;
   }
 
-  #mountedWay(): { prefix: readonly string[]; node: string; program: string } {
+  #mountedWay(): Way {
     const { program, runDir } = this.#options;
     const project = projectOf(program);
+    const inProject = ['.', relative(project, program), relative(project, dirname(program))];
+    const isReadable =
+      mayRead(this.#user, project, inProject) &&
+      mayRead(this.#user, dirname(process.execPath), [basename(process.execPath)]);
+    if (!isReadable) {
+      const advice = `run \`chmod -R o+rX ${project}\`, or move it to a place like /opt`;
+      throw environmentFault('PROGRAM_UNREADABLE', `user ${this.#user.name} cannot read ${project}: ${advice}`);
+    }
     const [app, node] = [join(runDir, 'app'), join(runDir, 'node')];
     mkdirSync(app, { recursive: true, mode: 0o755 });
     if (!existsSync(node)) closeSync(openSync(node, 'wx', 0o755));
     const mount = ['sh', '-c', MOUNT_AND_RUN, 'sh', project, app, process.execPath, node];
-    const way = {
+    return {
       prefix: ['unshare', '--mount', '--propagation', 'slave', ...mount],
       node,
       program: join(app, relative(project, program)),
     };
-    if (this.#isReadable(way)) return way;
-    const advice = `run \`chmod -R o+rX ${project}\`, or move it to a place like /opt`;
-    throw environmentFault('PROGRAM_UNREADABLE', `user ${this.#user.name} cannot read ${project}: ${advice}`);
+  }
+}
+
+/**
+ * Whether a user may open what lies in a directory, whoever may pass the directories above it. This process becomes the user for
+ * that long, and stays in the root directory. @throws Error with code RIGHTS
+ */
+function mayRead({ name, uid, gid }: ServiceUser, dir: string, paths: readonly string[]): boolean {
+  const groups = process.getgroups?.() ?? [];
+  try {
+    process.chdir(dir);
+    process.setgroups?.([]);
+    process.setegid?.(gid);
+    process.seteuid?.(uid);
+  } catch (error) {
+    throw environmentFault('RIGHTS', `the supervisor cannot become user ${name} (${error}): ${RIGHTS_ADVICE}`, error);
+  }
+  try {
+    for (const path of paths) closeSync(openSync(path, 'r'));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+    process.setgroups?.(groups);
+    process.chdir('/');
   }
 }
 

@@ -123,11 +123,13 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-/** Of a store that was closed well nothing is to be read. @throws Error with code STORE_DAMAGED, whose message names the newest good backup */
+/** Of a store that was closed well nothing is to be read. @throws Error with code STORE_DAMAGED, whose message names the newest good backup, or NO_CHILDREN */
 async function requireGoodStore(launcher: Launcher, stateDir: string): Promise<void> {
   if (isClosedAsNoted(stateDir)) return;
   const { code, text } = await launcher.ask(verifyWords(stateDir));
-  if (code !== 0) throw environmentFault('STORE_DAMAGED', text);
+  if (code === 0) return;
+  const hindrance = launcher.hindrance();
+  throw hindrance ? environmentFault('NO_CHILDREN', hindrance) : environmentFault('STORE_DAMAGED', text);
 }
 
 /** A new store beside what an earlier one has left is made all the same: its owner may have wanted that, or lost the store. */
@@ -223,8 +225,9 @@ async function keepRunning(
     if (upMs >= STEADY_MS) delayMs = FIRST_DELAY_MS;
     const isSuspect = role === 'management' || ENDS_OF_DAMAGE.includes(end);
     if (isSuspect && !isDamaged) isDamaged = tellDamage(role, end, log, await verify());
-    if (end === EXIT_CONFIGURATION && isFirst) {
-      if (!isDamaged) tellWhy(role, launcher, log);
+    const hindrance = isFirst && end !== EXIT_CONFIGURATION ? launcher.hindrance() : undefined;
+    if (isFirst && (end === EXIT_CONFIGURATION || hindrance !== undefined)) {
+      if (!isDamaged) tellWhy(role, hindrance ?? launcher.lastWords(role), log);
       return EXIT_CONFIGURATION;
     }
     isFirst = false;
@@ -245,8 +248,7 @@ async function keepRunning(
 }
 
 /** Why the start fails is on standard error also when the child's output goes to a file. */
-function tellWhy(role: ChildRole, launcher: Launcher, log: Log): void {
-  const why = launcher.lastWords(role);
+function tellWhy(role: ChildRole, why: string | undefined, log: Log): void {
   if (why === undefined) return;
   log.error({ role, why }, 'a process cannot start: see to what it says');
   process.stderr.write(`gi4over6: ${why}\n`);

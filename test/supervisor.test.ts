@@ -13,6 +13,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { constants, getPriority, tmpdir } from 'node:os';
@@ -550,6 +551,18 @@ test('a datapath that damage may have ended: it is told once, and it is started 
       ['datapath'],
     );
     assert.is(await supervised.stop(), 0);
+  });
+});
+
+test('a machine without setpriv is told of when no child starts', async () => {
+  await withPlace(async ({ dir, start }) => {
+    mkdirSync(join(dir, 'bin'));
+    for (const name of ['getent', 'sh', 'mount', 'unshare'])
+      symlinkSync(join('/usr/bin', name), join(dir, 'bin', name));
+    const supervised = start({}, { PATH: join(dir, 'bin') });
+    assert.is(await supervised.exit, 78);
+    const said = [...supervised.texts, ...supervised.errors].join('; ');
+    assert.match(said, /(gi4over6|NO_CHILDREN): .*setpriv.*install the package util-linux/);
   });
 });
 
