@@ -60,6 +60,33 @@ export interface RowRefusals {
   readonly lastTime: number;
 }
 
+export const TRAFFIC = [
+  'encapsulatedPackets',
+  'encapsulatedOctets',
+  'decapsulatedPackets',
+  'decapsulatedOctets',
+] as const satisfies readonly (keyof RowTraffic)[];
+
+export function sumOfTraffic(own: RowTraffic, other: RowTraffic | undefined): RowTraffic {
+  if (!other) return own;
+  return {
+    encapsulatedPackets: own.encapsulatedPackets + other.encapsulatedPackets,
+    encapsulatedOctets: own.encapsulatedOctets + other.encapsulatedOctets,
+    decapsulatedPackets: own.decapsulatedPackets + other.decapsulatedPackets,
+    decapsulatedOctets: own.decapsulatedOctets + other.decapsulatedOctets,
+  };
+}
+
+export function differenceOfTraffic(all: RowTraffic, other: RowTraffic | undefined): RowTraffic {
+  if (!other) return all;
+  return {
+    encapsulatedPackets: all.encapsulatedPackets - other.encapsulatedPackets,
+    encapsulatedOctets: all.encapsulatedOctets - other.encapsulatedOctets,
+    decapsulatedPackets: all.decapsulatedPackets - other.decapsulatedPackets,
+    decapsulatedOctets: all.decapsulatedOctets - other.decapsulatedOctets,
+  };
+}
+
 /** Memory for rows 0 to `rows`. */
 export function allocateRowCounters(rows: number, workers: number, allocate: Allocate): RowCountersMemory {
   return {
@@ -125,6 +152,16 @@ export class RowCounters {
     Atomics.store(counting, 0, instances.length > 0 ? 1 : 0);
   }
 
+  /** Whether anything was counted for a row: a quick look, as with most there is nothing. */
+  hasAny(row: number): boolean {
+    const [cell, word] = [row << TRAFFIC_SHIFT, row << REFUSED_SHIFT];
+    return (
+      hasAny(this.#low, cell, TRAFFIC_WORDS) ||
+      hasAny(this.#high, cell, TRAFFIC_WORDS) ||
+      hasAny(this.#refused, word, REFUSED_SOURCE)
+    );
+  }
+
   traffic(row: number): RowTraffic {
     const cell = row << TRAFFIC_SHIFT;
     return {
@@ -151,15 +188,13 @@ export class RowCounters {
     zero(this.#refused, row << REFUSED_SHIFT, REFUSED_WORDS);
   }
 
-  /** Makes the traffic of `to`, which nothing leads to yet, begin with what that of `from` is; gives that. */
-  copyTraffic(from: number, to: number): RowTraffic {
-    const traffic = this.traffic(from);
-    const cell = to << TRAFFIC_SHIFT;
+  /** Makes the traffic of a row that nothing leads to yet, and that is zero, begin with this. */
+  beginWith(row: number, traffic: RowTraffic): void {
+    const cell = row << TRAFFIC_SHIFT;
     this.#write(cell, traffic.encapsulatedPackets);
     this.#write(cell + 1, traffic.encapsulatedOctets);
     this.#write(cell + FROM_GATEWAY, traffic.decapsulatedPackets);
     this.#write(cell + FROM_GATEWAY + 1, traffic.decapsulatedOctets);
-    return traffic;
   }
 
   #read(word: number): number {
@@ -182,4 +217,9 @@ export class RowCounters {
 /** Zeroes words that are not zero: a page that was never touched is not touched. */
 function zero(words: Int32Array, from: number, count: number): void {
   for (let i = from; i < from + count; i++) if (words[i] !== 0) words[i] = 0;
+}
+
+function hasAny(words: Int32Array, from: number, count: number): boolean {
+  for (let i = from; i < from + count; i++) if (words[i] !== 0) return true;
+  return false;
 }

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { HAS_VIOLATORS } from '../../src/datapath/batch-layout.ts';
+import { Epochs } from '../../src/datapath/epochs.ts';
 import type { FastPath } from '../../src/datapath/fast-path.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { TRAFFIC_SHIFT } from '../../src/datapath/layout.ts';
@@ -12,7 +13,7 @@ import { RowCounters } from '../../src/datapath/row-counters.ts';
 import type { RowWatcher } from '../../src/datapath/table.ts';
 import { DROP_UNBOUND_SOURCE, FORWARDED } from '../../src/datapath/verdict.ts';
 import type { BindingText } from '../helpers/engine-case.ts';
-import { AFTR, BINDINGS, EngineUnderTest } from '../helpers/engine-case.ts';
+import { AFTR, BINDINGS, binding, EngineUnderTest } from '../helpers/engine-case.ts';
 import { fastPathOf } from '../helpers/fast-path.ts';
 import { fragments } from '../helpers/fragments.ts';
 import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
@@ -270,10 +271,121 @@ test('what a worker adds while the row of a binding is replaced counts once for 
       low[from << TRAFFIC_SHIFT] = read + 1;
     },
     retired: (row) => watcher.retired(row),
+    passed: (row) => watcher.passed(row),
   };
   await engine.configure([counting], [['198.51.100.0/24', G1, '2001:db8:b::2']]);
-  assert.is(bindingFigures(engine, '198.51.100.0/24')?.[0], 2);
+  assert.is(bindingFigures(engine, '198.51.100.0/24')?.[0], 3);
   assert.equal(gatewayFigures(engine, G1), [3, 2 * D, 0, 0]);
+});
+
+/** Changes what these packets have been looked up in before they are counted; workers are not held. */
+function runBeside(engine: EngineUnderTest, packets: readonly string[], change: () => void): void {
+  const octets = packets.map((packet) => Buffer.from(packet, 'hex'));
+  engine.processBeside(octets, performance.now(), change);
+}
+
+function put(engine: EngineUnderTest, text: BindingText): void {
+  const row = engine.forwarding.wantedBinding('br', binding(text));
+  if (row) engine.forwarding.put(row);
+}
+
+function remove(engine: EngineUnderTest, prefix: string): void {
+  const parsed = parseIpv4Prefix(prefix);
+  if (parsed) engine.forwarding.remove(parsed);
+}
+
+const [MOVED, MOVED_AGAIN] = [
+  ['198.51.100.0/24', G1, '2001:db8:b::2'],
+  ['198.51.100.0/24', G1],
+] as const;
+
+for (const workers of [1, 2]) {
+  const engineOf = async () => {
+    const engine = new EngineUnderTest('aftr', 10_000, 64, workers);
+    await engine.configure([counting], BINDINGS);
+    return engine;
+  };
+
+  test(`what one of ${workers} counts for a row that was replaced goes to its binding and its gateway`, async () => {
+    const engine = await engineOf();
+    engine.run([down(X)]);
+    runBeside(engine, [down(X), down(X), up(G1, X)], () => {
+      put(engine, MOVED);
+      assert.equal(gatewayFigures(engine, G1), [1, D, 0, 0]);
+    });
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [3, 3 * D, 1, U]);
+    assert.equal(gatewayFigures(engine, G1), [3, 3 * D, 1, U]);
+    engine.run([down(X)]);
+    put(engine, MOVED_AGAIN);
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [4, 4 * D, 1, U]);
+    assert.equal(gatewayFigures(engine, G1), [4, 4 * D, 1, U]);
+  });
+
+  test(`and where it is replaced twice in the batch of one of ${workers}`, async () => {
+    const engine = await engineOf();
+    runBeside(engine, [down(X), down(X)], () => {
+      put(engine, MOVED);
+      put(engine, MOVED_AGAIN);
+    });
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [2, 2 * D, 0, 0]);
+    assert.equal(gatewayFigures(engine, G1), [2, 2 * D, 0, 0]);
+  });
+
+  test(`what one of ${workers} counts for a row that was replaced and then removed goes to its gateway`, async () => {
+    const engine = await engineOf();
+    put(engine, ['198.51.103.0/24', G1]);
+    runBeside(engine, [down(X), down(X)], () => {
+      put(engine, MOVED);
+      remove(engine, '198.51.100.0/24');
+    });
+    assert.equal(gatewayFigures(engine, G1), [2, 2 * D, 0, 0]);
+    assert.is(gateway(engine, G1)?.bindings, 1);
+  });
+
+  test(`what one of ${workers} counts for a row that was removed goes to its gateway, refusals too`, async () => {
+    const engine = await engineOf();
+    const flood = new Array<string>(60).fill(up(G2, X));
+    for (let i = 0; i < 5; i++) engine.run(flood, performance.now());
+    const since = gateway(engine, G2)?.counters?.sinceMs;
+    runBeside(engine, [down(SPECIAL), down(Y), up(G2, SPECIAL), ...flood], () => {
+      remove(engine, '198.51.101.0/24');
+      remove(engine, '198.51.100.77/32');
+      put(engine, ['198.51.103.0/24', G3]);
+    });
+    // Without a binding the gateway has no figures.
+    assert.is(gateway(engine, G2), undefined);
+    put(engine, ['198.51.101.0/24', G2]);
+    assert.equal(gatewayFigures(engine, G2), [0, 0, 0, 0]);
+    put(engine, ['198.51.100.77/32', G2]);
+    for (let i = 0; i < 5; i++) engine.run(flood, performance.now());
+    runBeside(engine, [down(SPECIAL), down(Y), up(G2, SPECIAL), ...flood], () => remove(engine, '198.51.101.0/24'));
+    assert.equal(gatewayFigures(engine, G2), [2, 2 * D, 1, U]);
+    assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 360, octets: 360 * U });
+    assert.ok((gateway(engine, G2)?.counters?.sinceMs ?? 0) >= (since ?? 0));
+  });
+
+  test(`what one of ${workers} counts for a row is with its gateway before that row is used again`, async () => {
+    const engine = await engineOf();
+    runBeside(engine, [down(Y)], () => remove(engine, '198.51.101.0/24'));
+    // So many that the first rows are taken again.
+    for (let i = 0; i < 3_000; i++) {
+      put(engine, ['198.51.103.9/32', G3]);
+      remove(engine, '198.51.103.9/32');
+    }
+    assert.equal(gatewayFigures(engine, G2), [1, D, 0, 0]);
+  });
+}
+
+test('what was cleared while a row was leaving does not come back', async () => {
+  const engine = await engineWith();
+  engine.run([down(Y), up(G2, X)]);
+  const worker = new Epochs(1, engine.forwarding.memory.epochs);
+  worker.enter(0);
+  remove(engine, '198.51.101.0/24');
+  engine.forwarding.clearStatistics('br');
+  worker.leave(0);
+  assert.equal(gatewayFigures(engine, G2), [0, 0, 0, 0]);
+  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 0, octets: 0 });
 });
 
 test('a count above 2^31 goes on when the AFTR address of the binding changes', async () => {
