@@ -28,7 +28,6 @@ import {
   TRAFFIC_WORDS,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
-import { readCount } from './shared-count.ts';
 
 const HALF = 0x8000_0000;
 /** A worker that was stopped between two words is waited for so often. */
@@ -175,8 +174,8 @@ export class RowCounters {
   refusals(row: number): RowRefusals {
     const word = row << REFUSED_SHIFT;
     return {
-      packets: readCount(this.#refused, word),
-      octets: readCount(this.#refused, word + REFUSED_OCTETS),
+      packets: read64(this.#refused, word),
+      octets: read64(this.#refused, word + REFUSED_OCTETS),
       lastSource: (this.#refused[word + REFUSED_SOURCE] ?? 0) >>> 0,
       lastTime: this.#refused[word + REFUSED_TIME] ?? 0,
     };
@@ -211,6 +210,15 @@ export class RowCounters {
     if (count === 0) return;
     this.#high[word] = Math.floor(count / HALF);
     this.#low[word] = count % HALF;
+  }
+}
+
+/** A count of 64 bits, each change of which is one store; exact up to 2^53. */
+function read64(words: Int32Array, word: number): number {
+  for (;;) {
+    const high = Atomics.load(words, word + 1);
+    const low = Atomics.load(words, word) >>> 0;
+    if (high === Atomics.load(words, word + 1)) return (high >>> 0) * 0x1_0000_0000 + low;
   }
 }
 
