@@ -101,16 +101,14 @@ export class Forwarding {
   readonly #pathMtus: PathMtus;
   readonly #refusals = new SourceRefusals();
   readonly #violations: ViolationLog;
-  readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
-  readonly #tunnels = new TunnelAddresses();
+  readonly #instances: Numbers;
+  readonly #tunnels: TunnelAddresses;
   /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
   #egressMtus: ReadonlyMap<string, number> = new Map();
   #plans: readonly InstancePlan[] = [];
   /** Broadcast addresses of the links of this device, and its addresses on them. */
   #broadcasts: readonly number[] = [];
   #hosts: readonly number[] = [];
-  /** Epoch of the last change of tunnel addresses. */
-  #changedIn = 0;
   /** Bindings that found the table full. */
   #refused = 0;
 
@@ -121,6 +119,8 @@ export class Forwarding {
     const { allocate } = arena;
     this.allocate = allocate;
     this.#epochs = new Epochs(workers);
+    this.#instances = new Numbers(0, MAX_INSTANCES - 1, this.#epochs);
+    this.#tunnels = new TunnelAddresses(this.#epochs);
     this.table = new Table(capacity, this.#epochs, allocate);
     this.#shared = new SharedAddresses(this.table);
     this.#served = new ServedPrefixes(this.table);
@@ -226,7 +226,6 @@ export class Forwarding {
       this.#softwires.setPools(inUse.flatMap((plan) => poolsOf(plan, this.#tunnels)));
       this.#plans = plans;
       this.#writeOwn();
-      this.#changedIn = this.#epochs.advance();
     });
     this.#tunnels.use(inUse);
   }
@@ -251,14 +250,9 @@ export class Forwarding {
     );
   }
 
-  /**
-   * Gives the numbers of what is no longer configured free again; its rows are gone. While a worker may still send by a tunnel
-   * address that went out of use, numbers of these are kept until another change.
-   */
+  /** Gives back the numbers of what is not configured any more; its rows are gone. */
   releaseNumbers(): void {
-    const names = new Set(this.#plans.map(({ name }) => name));
-    this.#instances.keepOnly(names);
-    if (!this.#epochs.hasPassed(this.#changedIn)) return;
+    this.#instances.keepOnly(new Set(this.#plans.map(({ name }) => name)));
     this.#tunnels.keepOnly(this.#plans.filter(({ forwards }) => forwards));
   }
 

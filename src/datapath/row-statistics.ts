@@ -170,6 +170,8 @@ export class RowStatistics implements RowWatcher {
    * no packet being decided.
    */
   setCounting(instances: readonly number[], hold: (body: () => void) => void): void {
+    // Where one has the number of another, rows of that are not taken for its own.
+    this.#table.rowPlaces.reclaim();
     for (const instance of instances) if (!this.#counters.isCounting(instance)) this.clear(instance, hold);
     this.#counters.setCounting(instances);
   }
