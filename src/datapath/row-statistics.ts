@@ -122,7 +122,6 @@ export class RowStatistics implements RowWatcher {
   #successorOf(row: number): number {
     const { address, length } = this.#table.prefixOf(row);
     const other = this.#table.find(address, length);
-    if (other === 0 || isShared(this.#table, other)) return 0;
     const isSame = this.#gateways.instanceOf(row) === this.#gateways.instanceOf(other);
     return isSame && this.#table.haveSameRemote(row, other) ? other : 0;
   }

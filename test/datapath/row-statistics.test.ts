@@ -321,7 +321,25 @@ for (const workers of [1, 2]) {
     assert.equal(gatewayFigures(engine, G1), [4, 4 * D, 1, U]);
   });
 
-  test(`and where it is replaced twice in the batch of one of ${workers}`, async () => {
+  test(`what one of ${workers} counted for a row that was replaced is cleared with the rest`, async () => {
+    const engine = await engineOf();
+    runBeside(engine, [down(X), up(G1, X)], () => put(engine, MOVED));
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [1, D, 1, U]);
+    assert.ok(engine.forwarding.clearStatistics('br'));
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 0, 0]);
+    assert.equal(gatewayFigures(engine, G1), [0, 0, 0, 0]);
+  });
+
+  test(`what one of ${workers} counts for a row whose binding has another gateway since goes to the one it had`, async () => {
+    const engine = await engineOf();
+    put(engine, ['198.51.103.0/24', G1]);
+    runBeside(engine, [down(X), up(G1, X)], () => put(engine, ['198.51.100.0/24', G3]));
+    assert.equal(gatewayFigures(engine, G1), [1, D, 1, U]);
+    assert.equal(gatewayFigures(engine, G3), [0, 0, 0, 0]);
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 0, 0]);
+  });
+
+  test(`what one of ${workers} counts for a row that was replaced twice in its batch goes to its binding`, async () => {
     const engine = await engineOf();
     runBeside(engine, [down(X), down(X)], () => {
       put(engine, MOVED);
