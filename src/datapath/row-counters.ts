@@ -151,14 +151,10 @@ export class RowCounters {
     Atomics.store(counting, 0, instances.length > 0 ? 1 : 0);
   }
 
-  /** Whether anything was counted for a row: a quick look, as with most there is nothing. */
+  /** Whether anything was counted for a row. A quick look, as with most there is nothing: never are all low words zero again. */
   hasAny(row: number): boolean {
     const [cell, word] = [row << TRAFFIC_SHIFT, row << REFUSED_SHIFT];
-    return (
-      hasAny(this.#low, cell, TRAFFIC_WORDS) ||
-      hasAny(this.#high, cell, TRAFFIC_WORDS) ||
-      hasAny(this.#refused, word, REFUSED_SOURCE)
-    );
+    return hasAny(this.#low, cell, TRAFFIC_WORDS) || hasAny(this.#refused, word, REFUSED_SOURCE);
   }
 
   traffic(row: number): RowTraffic {

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { HAS_VIOLATORS } from '../../src/datapath/batch-layout.ts';
+import { planInstances } from '../../src/datapath/configuration.ts';
 import { Epochs } from '../../src/datapath/epochs.ts';
 import type { FastPath } from '../../src/datapath/fast-path.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
@@ -12,6 +13,7 @@ import type { RowCountersMemory } from '../../src/datapath/row-counters.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
 import type { RowWatcher } from '../../src/datapath/table.ts';
 import { DROP_UNBOUND_SOURCE, FORWARDED } from '../../src/datapath/verdict.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import type { BindingText } from '../helpers/engine-case.ts';
 import { AFTR, BINDINGS, binding, EngineUnderTest } from '../helpers/engine-case.ts';
 import { fastPathOf } from '../helpers/fast-path.ts';
@@ -394,6 +396,29 @@ for (const workers of [1, 2]) {
   });
 }
 
+test('what a worker counts for a row of an AFTR that goes is not of the next one with its number', async () => {
+  const engine = await engineWith();
+  const only = (name: string) => {
+    const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [{ ...counting, name }] } });
+    engine.forwarding.setInstances(planInstances('aftr', configuration));
+  };
+  const left = engine.forwarding.table.find(parseIpv4Prefix('198.51.100.0/24')?.address ?? 0, 24);
+  runBeside(engine, [], () => {
+    only('b1');
+    for (const [prefix] of BINDINGS) remove(engine, prefix);
+    engine.forwarding.releaseNumbers();
+    // As by a worker that has seen before that the rows of the AFTR are counted.
+    engine.forwarding.memory.engine.statistics?.counters.low.set([1, D], left << TRAFFIC_SHIFT);
+  });
+  only('b2');
+  const row = engine.forwarding.wantedBinding('b2', binding(['198.51.100.0/24', G1]));
+  if (row) engine.forwarding.put(row);
+  engine.run([down(X)]);
+  const [{ name, softwires } = { name: '', softwires: [] }] = engine.forwarding.aftrSoftwires([G1]);
+  assert.is(name, 'b2');
+  assert.equal(softwires[0]?.counters && figures(softwires[0].counters), [1, D, 0, 0]);
+});
+
 test('what was cleared while a row was leaving does not come back', async () => {
   const engine = await engineWith();
   engine.run([down(Y), up(G2, X)]);
@@ -430,6 +455,35 @@ test('the sums of a gateway do not fall when it loses a binding; they are gone w
   assert.is(gateway(engine, G2), undefined);
   await engine.configure([counting], [['198.51.101.0/24', G2]]);
   assert.equal(gatewayFigures(engine, G2), [0, 0, 0, 0]);
+});
+
+const OF_G2 = ['198.51.100.77/32', '198.51.101.0/24', '198.51.103.0/24'] as const;
+for (const first of OF_G2) {
+  for (const second of OF_G2.filter((prefix) => prefix !== first)) {
+    test(`a gateway that loses ${first}, then ${second}, keeps what was counted and refused`, async () => {
+      const engine = await engineWith(OF_G2.map((prefix) => [prefix, G2] as const));
+      engine.run([down(SPECIAL), down(Y), down('198.51.103.1'), up(G2, X)], performance.now());
+      for (const prefix of [first, second]) {
+        remove(engine, prefix);
+        assert.equal(gatewayFigures(engine, G2), [3, 3 * D, 0, 0]);
+        assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 1, octets: U });
+      }
+    });
+  }
+}
+
+test('a gateway that is left with a binding of later has counted since the first one began', async () => {
+  const engine = await engineWith();
+  const since = gateway(engine, G2)?.counters?.sinceMs ?? 0;
+  const { address, length } = parseIpv4Prefix('198.51.103.0/24') ?? { address: 0, length: 0 };
+  for (let begun = since; begun === since; ) {
+    remove(engine, '198.51.103.0/24');
+    put(engine, ['198.51.103.0/24', G2]);
+    begun = engine.forwarding.bindingCounters('br', address, length)?.sinceMs ?? 0;
+  }
+  for (const prefix of ['198.51.100.77/32', '198.51.101.0/24']) remove(engine, prefix);
+  assert.is(gateway(engine, G2)?.bindings, 1);
+  assert.is(gateway(engine, G2)?.counters?.sinceMs, since);
 });
 
 test('clear-statistics begins all figures of the AFTR anew', async () => {
