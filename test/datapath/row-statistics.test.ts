@@ -190,6 +190,31 @@ for (const workers of [1, 2]) {
   });
 }
 
+test('the last violation of a batch is the last one, also where junk before it is dropped without the slow path', async () => {
+  const engine = await engineWith();
+  const flood = new Array<string>(60).fill(up(G2, X));
+  const nowMs = performance.now();
+  for (let i = 0; i < 20; i++) engine.run(flood, nowMs);
+  // A fragment that is a whole packet is for the slow path.
+  const inner = ipv4({ src: '198.51.103.9', dst: INTERNET, payload: udp(8) });
+  const whole = ipv6({ src: G2, dst: MAIN, nextHeader: 44, payload: `0400000000000001${inner}` });
+  engine.run([...flood, whole], nowMs);
+  const found = gateway(engine, G2)?.counters;
+  assert.is(found?.violations.packets, 21 * 60 + 1);
+  assert.is(found?.lastViolation?.ipv4Source, '198.51.103.9');
+});
+
+for (const workers of [1, 2]) {
+  test(`whose violation a packet of an earlier batch was says nothing of the next one, in one worker of ${workers}`, async () => {
+    const engine = new EngineUnderTest('aftr', 10_000, 64, workers);
+    await engine.configure([counting], BINDINGS);
+    const strange = up('2001:db8:a::9', X);
+    engine.run([up(G2, X), up(G2, X)], performance.now());
+    engine.run([strange, up(G2, X)], performance.now());
+    assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 3, octets: 3 * U });
+  });
+}
+
 test('of a flood from gateways of which some share a chain, each packet is counted for its gateway', async () => {
   // Of so many some 16 pairs share one of 2^20 chains.
   const remotes = Array.from({ length: 6_000 }, (_, i) => `2001:db8:c::${(i + 1).toString(16)}`);
@@ -545,6 +570,34 @@ test('two AFTRs have figures of their own, also where one does not count', async
     br?.softwires.map(({ bindings, counters }) => [bindings, counters && figures(counters)]),
     [[1, [1, D, 1, U]]],
   );
+  engine.run([ipv6({ src: G3, dst: '2001:db8:b::9', payload: ipv4({ src: Y, dst: X, payload: udp(8) }) })]);
+  assert.equal(gatewayFigures(engine, G1), [2, D + U, 1, U]);
+});
+
+test('a flood is counted for gateways of the AFTR that it came to', async () => {
+  const engine = new EngineUnderTest('aftr');
+  const second = { ...counting, name: 'b2', 'ipv6-address': '2001:db8:b::9', 'additional-ipv6-address': [] };
+  const aftrs = [
+    { ...counting, 'ipv4-pool': ['198.51.100.0/24'] },
+    { ...second, 'ipv4-address': '203.0.113.2', 'ipv4-pool': ['198.51.101.0/24'] },
+  ];
+  await engine.configureAll(aftrs, [
+    { instance: 'br', text: ['198.51.100.0/24', G1] },
+    { instance: 'b2', text: ['198.51.101.0/24', G1] },
+  ]);
+  const good = ipv6({ src: G1, dst: '2001:db8:b::9', payload: ipv4({ src: '198.51.101.1', dst: INTERNET }) });
+  const forged = ipv6({ src: G1, dst: '2001:db8:b::9', payload: ipv4({ src: '198.51.103.1', dst: INTERNET }) });
+  assert.is(engine.run([good]).length, 1);
+  const inAnHour = performance.now() + 3_600_000;
+  for (let i = 0; i < 20; i++) engine.run(new Array<string>(60).fill(forged), inAnHour);
+  const counted = engine.forwarding.aftrSoftwires().map(({ softwires }) => softwires[0]?.counters);
+  assert.equal(
+    counted.map((counters) => counters?.violations.packets),
+    [0, 1_200],
+  );
+  assert.is(counted[0]?.lastViolation, undefined);
+  const { timeMs = 0 } = counted[1]?.lastViolation ?? {};
+  assert.ok(Math.abs(timeMs - performance.timeOrigin - inAnHour) < 1_000, `${timeMs}`);
 });
 
 test('trace counts nothing', async () => {
