@@ -20,7 +20,6 @@ import type {
 } from '../control.ts';
 import type { Binding } from '../state/binding.generated.ts';
 import { MAX_INSTANCES } from '../state/limits.ts';
-import { prefixNumber } from '../state/rows.ts';
 import type { Pages, Room } from './arena.ts';
 import { Arena } from './arena.ts';
 import type { InstancePlan } from './configuration.ts';
@@ -33,6 +32,7 @@ import { Events } from './events.ts';
 import { allocateRings } from './fragment-ring.ts';
 import { ICMPV4_ERRORS, ICMPV6_ERRORS, IcmpBudget } from './icmp-budget.ts';
 import { IDENTIFICATION_KEY_LEN } from './identifications.ts';
+import { KeptParts } from './kept-parts.ts';
 import { refusalOf, smallestOfEach } from './learned-state.ts';
 import { livePackets } from './live-packets.ts';
 import type { Allocate } from './memory.ts';
@@ -48,6 +48,8 @@ import { reassemblyWarnings } from './reassembly-warnings.ts';
 import type { RoleObservation } from './role-observation.ts';
 import { observeRole } from './role-observation.ts';
 import { rowAnswer } from './row-answer.ts';
+import type { StoredBinding } from './row-slices.ts';
+import { loadRows, synchronizeRows } from './row-slices.ts';
 import { RowStatistics } from './row-statistics.ts';
 import { ServedPrefixes } from './served-prefixes.ts';
 import { SharedAddresses } from './shared-addresses.ts';
@@ -74,8 +76,6 @@ export interface ForwardingMemory {
 
 /** Workers reach their batch boundary within this time, or the change is made row by row. */
 const HOLD_MS = 50;
-/** Rows applied in one piece before others get the control thread. */
-const SLICE_ROWS = 5_000;
 /** Batches of 64 packets, with as much again for a device with offloads, and what the engine makes itself. */
 const WORKER_ROOM = 10 * 1024 * 1024;
 /** A batch of one packet, and a copy of the tunnel addresses. */
@@ -87,6 +87,7 @@ export class Forwarding {
   /** For a batch that is used in this thread. */
   readonly allocate: Allocate;
   readonly table: Table;
+  readonly keptParts: KeptParts;
   readonly #shared: SharedAddresses;
   readonly #served: ServedPrefixes;
   /** Of an AFTR. */
@@ -101,16 +102,14 @@ export class Forwarding {
   readonly #pathMtus: PathMtus;
   readonly #refusals = new SourceRefusals();
   readonly #violations: ViolationLog;
-  readonly #instances = new Numbers(0, MAX_INSTANCES - 1);
-  readonly #tunnels = new TunnelAddresses();
+  readonly #instances: Numbers;
+  readonly #tunnels: TunnelAddresses;
   /** Largest packet the IPv4 side takes, by instance; what is not known yet limits nothing. */
   #egressMtus: ReadonlyMap<string, number> = new Map();
   #plans: readonly InstancePlan[] = [];
   /** Broadcast addresses of the links of this device, and its addresses on them. */
   #broadcasts: readonly number[] = [];
   #hosts: readonly number[] = [];
-  /** Epoch of the last change of tunnel addresses. */
-  #changedIn = 0;
   /** Bindings that found the table full. */
   #refused = 0;
 
@@ -121,6 +120,8 @@ export class Forwarding {
     const { allocate } = arena;
     this.allocate = allocate;
     this.#epochs = new Epochs(workers);
+    this.#instances = new Numbers(0, MAX_INSTANCES - 1, this.#epochs);
+    this.#tunnels = new TunnelAddresses(this.#epochs);
     this.table = new Table(capacity, this.#epochs, allocate);
     this.#shared = new SharedAddresses(this.table);
     this.#served = new ServedPrefixes(this.table);
@@ -130,6 +131,7 @@ export class Forwarding {
     const events = new Events(workers);
     this.#watch = new Watch(workers);
     if (role === 'aftr') this.#statistics = new RowStatistics(this.table, this.#softwires, workers, seed, allocate);
+    this.keptParts = new KeptParts(this.table, this.#shared, this.#statistics, () => this.#numbering());
     this.#icmpBudget = new IcmpBudget(seed);
     this.#violations = new ViolationLog(workers, seed);
     this.#pathMtus = new PathMtus(this.#softwires, this.table.rows, seed);
@@ -226,7 +228,6 @@ export class Forwarding {
       this.#softwires.setPools(inUse.flatMap((plan) => poolsOf(plan, this.#tunnels)));
       this.#plans = plans;
       this.#writeOwn();
-      this.#changedIn = this.#epochs.advance();
     });
     this.#tunnels.use(inUse);
   }
@@ -251,14 +252,9 @@ export class Forwarding {
     );
   }
 
-  /**
-   * Gives the numbers of what is no longer configured free again; its rows are gone. While a worker may still send by a tunnel
-   * address that went out of use, numbers of these are kept until another change.
-   */
+  /** Gives back the numbers of what is not configured any more; its rows are gone. */
   releaseNumbers(): void {
-    const names = new Set(this.#plans.map(({ name }) => name));
-    this.#instances.keepOnly(names);
-    if (!this.#epochs.hasPassed(this.#changedIn)) return;
+    this.#instances.keepOnly(new Set(this.#plans.map(({ name }) => name)));
     this.#tunnels.keepOnly(this.#plans.filter(({ forwards }) => forwards));
   }
 
@@ -316,83 +312,31 @@ export class Forwarding {
   }
 
   /**
-   * Makes the rows exactly those wanted: first what is new or different, then what goes. Packets of rows that stay are
-   * not touched by it. `pause` is awaited between slices.
+   * Makes the rows exactly those wanted. Packets of rows that stay are not touched by it. `pause` is awaited between slices.
    */
   async synchronize(wanted: Iterable<WantedRow>, pause: () => Promise<void>): Promise<void> {
     this.#refused = 0;
-    const kept = new Uint8Array(this.table.rows.length / 8 + 1);
-    let rows = 0;
-    for (const row of wanted) {
-      kept[this.put(row)] = 1;
-      if (++rows % SLICE_ROWS === 0) await pause();
-    }
-    for (const row of this.table.rowsInUse()) {
-      if (kept[row] === 1 || isShared(this.table, row)) continue;
-      this.remove(this.table.prefixOf(row));
-      if (++rows % SLICE_ROWS === 0) await pause();
-    }
+    await synchronizeRows(this.table, wanted, { put: (row) => this.put(row), pause });
   }
 
-  /**
-   * The same while there is no binding in the table: without a look for rows that are there, and row by row in the order of the
-   * prefixes, which is that of their memory. `aftrOf` says whose a table is; undefined for one that nothing is forwarded by.
-   */
+  /** The same while there is no binding in the table; `aftrOf` says whose a table of the store is, undefined for nobody's. */
   async load(
-    bindings: Iterable<{ readonly instance: string; readonly binding: Binding }>,
+    bindings: Iterable<StoredBinding>,
     aftrOf: (instance: string) => string | undefined,
     pause: () => Promise<void>,
   ): Promise<void> {
     this.#refused = 0;
-    let [last, rows] = [-1, 0];
-    let table: string | undefined;
-    let aftr: string | undefined;
-    for (const { instance, binding } of bindings) {
-      if (instance !== table) [table, aftr] = [instance, aftrOf(instance)];
-      const { address, length, gatewayIpv6Address, aftrIpv6Address } = binding;
-      const target = aftr === undefined ? undefined : this.#tunnels.target(aftr, gatewayIpv6Address, aftrIpv6Address);
-      if (!target) continue;
-      const number = prefixNumber(address, length);
-      // What stands before the last one may be there from another table.
-      if (number <= last || this.#shared.has(address)) this.put({ prefix: binding, target });
-      else if (this.table.append(address, length, target) === 0) this.#refused++;
-      last = Math.max(last, number);
-      if (++rows % SLICE_ROWS === 0) await pause();
-    }
-  }
-
-  /** For an image: all memory of the table. */
-  get areas(): Uint8Array[] {
-    return [...this.table.areas, ...(this.#statistics?.areas ?? [])];
-  }
-
-  /** The same areas, as far as they may not be zero. */
-  get usedAreas(): Uint8Array[] {
-    return [...this.table.usedAreas, ...(this.#statistics?.areas ?? [])];
-  }
-
-  /** And what is to be known beside, when no worker is in a batch. */
-  kept(): number[][] {
-    return [this.#statistics?.kept() ?? [], ...this.table.kept()];
-  }
-
-  /** Goes on where `kept` was, in a table that had no rows; its memory is as it was then. */
-  resume([statistics = [], ...table]: readonly (readonly number[])[]): void {
-    this.table.resume(table);
-    this.#statistics?.resume(statistics);
-  }
-
-  /** Which numbers rows have for the configured instances and the tunnel addresses in use. */
-  numbering(): unknown {
-    return this.#plans.map(({ name }) => [
-      name,
-      this.#instanceOf(name),
-      this.#tunnels.of(name).map(({ local, softwire }) => [formatIpv6(local), softwire]),
-    ]);
-  }
-
-  removeSharedAddresses(): void {
-    for (const address of [...this.#shared.addresses()]) this.#shared.remove(address);
+    await loadRows(bindings, {
+      aftrOf,
+      targetOf: (aftr, { gatewayIpv6Address, aftrIpv6Address }) =>
+        this.#tunnels.target(aftr, gatewayIpv6Address, aftrIpv6Address),
+      put: (row) => this.put(row),
+      append: ({ prefix: { address, length }, target }) => {
+        if (this.table.append(address, length, target) === 0) this.#refused++;
+      },
+      isShared: (address) => this.#shared.has(address),
+      pause,
+    });
   }
 
   /** Sentences about reassembly that is near its limits. */
@@ -451,6 +395,14 @@ export class Forwarding {
   /** Packets that workers have kept since the last call, and how many they could not. */
   takeWatched(): WatchResult {
     return livePackets(this.role, this.#watch.take(), (instance) => this.#nameOf(instance), this.#answerOf);
+  }
+
+  #numbering(): unknown {
+    return this.#plans.map(({ name }) => [
+      name,
+      this.#instanceOf(name),
+      this.#tunnels.of(name).map(({ local, softwire }) => [formatIpv6(local), softwire]),
+    ]);
   }
 
   #nameOf(instance: number): string | undefined {

@@ -14,6 +14,7 @@ const PATIENCE_MS = 2_000;
 export class FreeList {
   readonly #capacity: number;
   readonly #epochs: Epochs;
+  readonly #onFree: (number: number) => void;
   /** Freed and passed by every worker. */
   #free: number[] = [];
   /** Retired numbers and the epochs they were retired in, oldest first. */
@@ -22,9 +23,11 @@ export class FreeList {
   /** Numbers above this one were never taken. */
   #highest = 0;
 
-  constructor(capacity: number, epochs: Epochs) {
+  /** `onFree` is told of each retired number before it may be taken again. */
+  constructor(capacity: number, epochs: Epochs, onFree: (number: number) => void = () => undefined) {
     this.#capacity = capacity;
     this.#epochs = epochs;
+    this.#onFree = onFree;
   }
 
   /** Numbers in use or still waiting for the workers. */
@@ -36,7 +39,7 @@ export class FreeList {
   take(): number {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    if (this.#retired.length >= 1_024 || this.#highest === this.#capacity) this.#reclaim();
+    if (this.#retired.length >= 1_024 || this.#highest === this.#capacity) this.reclaim();
     const reclaimed = this.#free.pop();
     if (reclaimed !== undefined) return reclaimed;
     if (this.#highest < this.#capacity) return ++this.#highest;
@@ -64,11 +67,15 @@ export class FreeList {
     this.#free = free;
   }
 
-  #reclaim(): void {
+  /** Makes the retired numbers free that every worker has passed. */
+  reclaim(): void {
     let passed = 0;
     while (passed < this.#retired.length && this.#epochs.hasPassed(this.#retiredIn[passed] ?? 0)) passed++;
     if (passed === 0) return;
-    for (const number of this.#retired.slice(0, passed)) this.#free.push(number);
+    for (const number of this.#retired.slice(0, passed)) {
+      this.#onFree(number);
+      this.#free.push(number);
+    }
     this.#retired = this.#retired.slice(passed);
     this.#retiredIn = this.#retiredIn.slice(passed);
   }
@@ -76,7 +83,7 @@ export class FreeList {
   #waitForOne(): number {
     const deadline = performance.now() + PATIENCE_MS;
     while (this.#retired.length > 0 && performance.now() < deadline) {
-      this.#reclaim();
+      this.reclaim();
       const number = this.#free.pop();
       if (number !== undefined) return number;
     }

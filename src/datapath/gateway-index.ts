@@ -114,9 +114,14 @@ export class GatewayIndex {
 
   /** Control thread: those that a row that goes meets. */
   neighboursOf(row: number): number[] {
+    return this.#met(this.standsFor(row));
+  }
+
+  /** Control thread: the row that stands for the gateway that a row leads to, or led to until it was taken out; 0 for none. */
+  standsFor(row: number): number {
     const word = row << ROW_SHIFT;
     const instance = this.instanceOf(row);
-    return this.#met(this.#first(this.#head(instance, this.#rows, word), instance, this.#rows, word));
+    return this.#first(this.#head(instance, this.#rows, word), instance, this.#rows, word);
   }
 
   #met(known: number): number[] {

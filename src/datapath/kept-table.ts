@@ -39,23 +39,23 @@ export class KeptTable {
     this.#image = undefined;
     if (!image) return false;
     const numbers =
-      image.seed === forwarding.memory.engine.seed && image.read(termsOf(forwarding, of), forwarding.areas);
+      image.seed === forwarding.memory.engine.seed && image.read(termsOf(forwarding, of), forwarding.keptParts.areas);
     image.close();
-    if (numbers) forwarding.resume(numbers);
+    if (numbers) forwarding.keptParts.resume(numbers);
     else rmSync(this.#path, { force: true });
     return Boolean(numbers);
   }
 
   /** Keeps a table whose workers have ended; nothing is to be done with it any more. @throws Error of the file system */
   keep(forwarding: Forwarding, of: KeptOf): void {
-    const { bindings, refused } = forwarding;
-    forwarding.removeSharedAddresses();
+    const { bindings, refused, keptParts } = forwarding;
+    keptParts.removeSharedAddresses();
     // A binding in the place of a shared address would not be there again.
     if (bindings < this.#fewest || refused > 0 || forwarding.bindings !== bindings) {
       this.remove();
       return;
     }
-    const parts: TableParts = { areas: forwarding.usedAreas, numbers: forwarding.kept() };
+    const parts: TableParts = { areas: keptParts.usedAreas, numbers: keptParts.numbers() };
     writeImage(this.#path, forwarding.memory.engine.seed, termsOf(forwarding, of), parts);
   }
 
@@ -65,9 +65,9 @@ export class KeptTable {
 }
 
 /** Rows name instances and tunnel addresses by numbers, which depend on what was configured before. */
-function termsOf(forwarding: Forwarding, { version, contentHash }: KeptOf): string {
-  const { capacity } = forwarding.table;
-  return JSON.stringify({ version, contentHash, capacity, program: programDigest(), numbers: forwarding.numbering() });
+function termsOf({ keptParts }: Forwarding, { version, contentHash }: KeptOf): string {
+  const { capacity } = keptParts;
+  return JSON.stringify({ version, contentHash, capacity, program: programDigest(), numbers: keptParts.numbering() });
 }
 
 /** SHA-256 of the files that say what a table is in memory: all of this folder. Another program has images of its own. */

@@ -28,7 +28,6 @@ import {
   TRAFFIC_WORDS,
 } from './layout.ts';
 import type { Allocate } from './memory.ts';
-import { readCount } from './shared-count.ts';
 
 const HALF = 0x8000_0000;
 /** A worker that was stopped between two words is waited for so often. */
@@ -58,6 +57,33 @@ export interface RowRefusals {
   readonly lastSource: number;
   /** Tenths of a second since the base. */
   readonly lastTime: number;
+}
+
+export const TRAFFIC = [
+  'encapsulatedPackets',
+  'encapsulatedOctets',
+  'decapsulatedPackets',
+  'decapsulatedOctets',
+] as const satisfies readonly (keyof RowTraffic)[];
+
+export function sumOfTraffic(own: RowTraffic, other: RowTraffic | undefined): RowTraffic {
+  if (!other) return own;
+  return {
+    encapsulatedPackets: own.encapsulatedPackets + other.encapsulatedPackets,
+    encapsulatedOctets: own.encapsulatedOctets + other.encapsulatedOctets,
+    decapsulatedPackets: own.decapsulatedPackets + other.decapsulatedPackets,
+    decapsulatedOctets: own.decapsulatedOctets + other.decapsulatedOctets,
+  };
+}
+
+export function differenceOfTraffic(all: RowTraffic, other: RowTraffic | undefined): RowTraffic {
+  if (!other) return all;
+  return {
+    encapsulatedPackets: all.encapsulatedPackets - other.encapsulatedPackets,
+    encapsulatedOctets: all.encapsulatedOctets - other.encapsulatedOctets,
+    decapsulatedPackets: all.decapsulatedPackets - other.decapsulatedPackets,
+    decapsulatedOctets: all.decapsulatedOctets - other.decapsulatedOctets,
+  };
 }
 
 /** Memory for rows 0 to `rows`. */
@@ -125,6 +151,12 @@ export class RowCounters {
     Atomics.store(counting, 0, instances.length > 0 ? 1 : 0);
   }
 
+  /** Whether anything was counted for a row. A quick look, as with most there is nothing: never are all low words zero again. */
+  hasAny(row: number): boolean {
+    const [cell, word] = [row << TRAFFIC_SHIFT, row << REFUSED_SHIFT];
+    return hasAny(this.#low, cell, TRAFFIC_WORDS) || hasAny(this.#refused, word, REFUSED_SOURCE);
+  }
+
   traffic(row: number): RowTraffic {
     const cell = row << TRAFFIC_SHIFT;
     return {
@@ -138,8 +170,8 @@ export class RowCounters {
   refusals(row: number): RowRefusals {
     const word = row << REFUSED_SHIFT;
     return {
-      packets: readCount(this.#refused, word),
-      octets: readCount(this.#refused, word + REFUSED_OCTETS),
+      packets: read64(this.#refused, word),
+      octets: read64(this.#refused, word + REFUSED_OCTETS),
       lastSource: (this.#refused[word + REFUSED_SOURCE] ?? 0) >>> 0,
       lastTime: this.#refused[word + REFUSED_TIME] ?? 0,
     };
@@ -151,15 +183,13 @@ export class RowCounters {
     zero(this.#refused, row << REFUSED_SHIFT, REFUSED_WORDS);
   }
 
-  /** Makes the traffic of `to`, which nothing leads to yet, begin with what that of `from` is; gives that. */
-  copyTraffic(from: number, to: number): RowTraffic {
-    const traffic = this.traffic(from);
-    const cell = to << TRAFFIC_SHIFT;
+  /** Makes the traffic of a row that nothing leads to yet, and that is zero, begin with this. */
+  beginWith(row: number, traffic: RowTraffic): void {
+    const cell = row << TRAFFIC_SHIFT;
     this.#write(cell, traffic.encapsulatedPackets);
     this.#write(cell + 1, traffic.encapsulatedOctets);
     this.#write(cell + FROM_GATEWAY, traffic.decapsulatedPackets);
     this.#write(cell + FROM_GATEWAY + 1, traffic.decapsulatedOctets);
-    return traffic;
   }
 
   #read(word: number): number {
@@ -179,7 +209,21 @@ export class RowCounters {
   }
 }
 
+/** A count of 64 bits, each change of which is one store; exact up to 2^53. */
+function read64(words: Int32Array, word: number): number {
+  for (;;) {
+    const high = Atomics.load(words, word + 1);
+    const low = Atomics.load(words, word) >>> 0;
+    if (high === Atomics.load(words, word + 1)) return (high >>> 0) * 0x1_0000_0000 + low;
+  }
+}
+
 /** Zeroes words that are not zero: a page that was never touched is not touched. */
 function zero(words: Int32Array, from: number, count: number): void {
   for (let i = from; i < from + count; i++) if (words[i] !== 0) words[i] = 0;
+}
+
+function hasAny(words: Int32Array, from: number, count: number): boolean {
+  for (let i = from; i < from + count; i++) if (words[i] !== 0) return true;
+  return false;
 }

@@ -3,8 +3,8 @@
  * a row, go with a binding whose row is written anew, and go on in another row of the gateway when a binding of it is removed,
  * so that the sums of a gateway never fall.
  *
- * What workers count while a row leaves the table outside of a hold (more than a thousand rows in one commit) may miss the
- * sum of its gateway: at most one batch of each.
+ * A worker that found a row before it left the table counts for it until its batch ends. What that adds to the row after its
+ * traffic was moved on is moved as well, when every worker has passed it and before it is used again: no packet is lost to the sums.
  */
 
 import { formatIpv4, formatIpv6, parseIpv6 } from '../address.ts';
@@ -15,7 +15,7 @@ import type { Allocate } from './memory.ts';
 import { octetsOf } from './memory.ts';
 import { isShared } from './port-sets.ts';
 import type { RowCountersMemory, RowRefusals, RowTraffic } from './row-counters.ts';
-import { allocateRowCounters, RowCounters } from './row-counters.ts';
+import { allocateRowCounters, differenceOfTraffic, RowCounters, sumOfTraffic, TRAFFIC } from './row-counters.ts';
 import type { Softwires } from './softwires.ts';
 import type { RowWatcher, Table } from './table.ts';
 
@@ -31,7 +31,12 @@ export interface RowStatisticsMemory {
 export const LISTED_GATEWAYS = 10_000;
 /** Rows cleared in one hold of the workers: some tenths of a millisecond. */
 const CLEARED_ROWS = 2_000;
-const TRAFFIC = ['encapsulatedPackets', 'encapsulatedOctets', 'decapsulatedPackets', 'decapsulatedOctets'] as const;
+
+/** What a row that left the table had counted when that was moved on. */
+interface Moved {
+  readonly traffic: RowTraffic;
+  readonly refusals: RowRefusals;
+}
 
 export class RowStatistics implements RowWatcher {
   readonly memory: RowStatisticsMemory;
@@ -49,8 +54,12 @@ export class RowStatistics implements RowWatcher {
   readonly #inheritedSince: Uint32Array;
   /** Likewise, for refused packets, which few gateways have. */
   readonly #inheritedRefusals = new Map<number, RowRefusals>();
+  /** Traffic of bindings that was counted for the row before the one they have, after that began with all there was. */
+  readonly #late = new Map<number, RowTraffic>();
   /** The row that another one takes the place of, and what that has of its traffic. */
   #replaced: { readonly row: number; readonly traffic: RowTraffic } | undefined;
+  /** Of rows that workers may still count for; nothing of those that had counted nothing. */
+  readonly #moved = new Map<number, Moved>();
 
   /** `seed` is random. */
   constructor(table: Table, softwires: Softwires, workers: number, seed: number, allocate: Allocate) {
@@ -77,14 +86,44 @@ export class RowStatistics implements RowWatcher {
     const isSame = this.#gateways.instanceOf(from) === this.#gateways.instanceOf(to);
     if (!isSame || !this.#table.haveSameRemote(from, to)) return;
     // Workers may still be at `from`: nobody else writes what they add to.
-    this.#replaced = { row: from, traffic: this.#counters.copyTraffic(from, to) };
+    const traffic = this.#counters.traffic(from);
+    this.#counters.beginWith(to, sumOfTraffic(traffic, this.#late.get(from)));
+    this.#replaced = { row: from, traffic };
     this.#begun[to] = this.#begun[from] ?? 0;
   }
 
   retired(row: number): void {
-    const other = this.#gateways.remove(row);
-    if (other !== 0) this.#inherit(row, other);
+    const replaced = this.#replaced?.row === row ? this.#replaced : undefined;
     this.#replaced = undefined;
+    const other = this.#gateways.remove(row);
+    const [traffic, refusals] = [replaced?.traffic ?? this.#counters.traffic(row), this.#counters.refusals(row)];
+    if (this.#counters.hasAny(row)) this.#moved.set(row, { traffic, refusals });
+    if (other === 0) return;
+    const moved = replaced ? this.#inheritedBy(row) : this.#withInherited(row, traffic);
+    this.#inherit(other, moved, Math.min(this.#since(row), this.#since(other)));
+    this.#inheritRefusals(other, sumOf(refusals, this.#inheritedRefusals.get(row)));
+  }
+
+  passed(row: number): void {
+    if (!this.#counters.hasAny(row)) return;
+    const moved = this.#moved.get(row);
+    this.#moved.delete(row);
+    const known = this.#gateways.standsFor(row);
+    if (known === 0) return;
+    const traffic = differenceOfTraffic(this.#counters.traffic(row), moved?.traffic);
+    const successor = this.#successorOf(row);
+    if (successor === 0) this.#inherit(known, traffic, this.#since(known));
+    else if (TRAFFIC.some((name) => traffic[name] > 0))
+      this.#late.set(successor, sumOfTraffic(traffic, this.#late.get(successor)));
+    this.#inheritRefusals(known, differenceOf(this.#counters.refusals(row), moved?.refusals));
+  }
+
+  /** The row that the binding of a retired row has now; 0 when it is gone, or has another gateway. */
+  #successorOf(row: number): number {
+    const { address, length } = this.#table.prefixOf(row);
+    const other = this.#table.find(address, length);
+    const isSame = this.#gateways.instanceOf(row) === this.#gateways.instanceOf(other);
+    return isSame && this.#table.haveSameRemote(row, other) ? other : 0;
   }
 
   /** For an image: memory and numbers of what rows lead to which gateway. No counters: they start at zero with the datapath. */
@@ -130,6 +169,8 @@ export class RowStatistics implements RowWatcher {
    * no packet being decided.
    */
   setCounting(instances: readonly number[], hold: (body: () => void) => void): void {
+    // Where one has the number of another, rows of that are not taken for its own.
+    this.#table.rowPlaces.reclaim();
     for (const instance of instances) if (!this.#counters.isCounting(instance)) this.clear(instance, hold);
     this.#counters.setCounting(instances);
   }
@@ -151,7 +192,9 @@ export class RowStatistics implements RowWatcher {
   binding(instance: number, address: number, length: number): BindingCounters | undefined {
     const row = this.#table.find(address, length);
     if (row === 0 || isShared(this.#table, row) || this.#gateways.instanceOf(row) !== instance) return undefined;
-    return { sinceMs: this.#timeOf(this.#begun[row] ?? 0), ...this.#counters.traffic(row) };
+    this.#table.rowPlaces.reclaim();
+    const traffic = sumOfTraffic(this.#counters.traffic(row), this.#late.get(row));
+    return { sinceMs: this.#timeOf(this.#begun[row] ?? 0), ...traffic };
   }
 
   /** Gateways of an instance, their bindings and port sets all together. */
@@ -162,6 +205,7 @@ export class RowStatistics implements RowWatcher {
   /** Statistics of some gateways of an instance, or of all of them when they are no more than LISTED_GATEWAYS. */
   softwires(instance: number, addresses?: readonly string[]): SoftwireCounters[] {
     if (!addresses && this.#gateways.count(instance) > LISTED_GATEWAYS) return [];
+    this.#table.rowPlaces.reclaim();
     const found = addresses
       ? addresses.map((text) => this.#gateways.rowsTo(instance, parseIpv6(text) ?? new Uint8Array(16)))
       : [...this.#gateways.gateways(instance)];
@@ -181,7 +225,7 @@ export class RowStatistics implements RowWatcher {
     const violations = { packets: 0, octets: 0 };
     let [since, lastTime, lastSource] = [Number.POSITIVE_INFINITY, -1, 0];
     for (const row of rows) {
-      const own = this.#allTraffic(row);
+      const own = this.#withInherited(row, this.#counters.traffic(row));
       for (const name of TRAFFIC) traffic[name] += own[name];
       since = Math.min(since, this.#since(row));
       const refused = this.#refusals(row);
@@ -201,6 +245,8 @@ export class RowStatistics implements RowWatcher {
       return;
     }
     this.#counters.clear(row);
+    this.#moved.delete(row);
+    this.#late.delete(row);
     this.#inheritedRefusals.delete(row);
     if (this.#inheritedSince[row] === 0) return;
     this.#inheritedSince[row] = 0;
@@ -212,19 +258,17 @@ export class RowStatistics implements RowWatcher {
     return Math.floor((performance.timeOrigin + performance.now() - this.#baseMs) / 100);
   }
 
-  #inherit(from: number, to: number): void {
-    const traffic = this.#allTraffic(from);
-    const copied = this.#replaced?.row === from ? this.#replaced.traffic : undefined;
+  /** Adds to what a row has of rows that were removed, of which the first began then. */
+  #inherit(to: number, traffic: RowTraffic | undefined, since: number): void {
+    this.#inheritedSince[to] = since + 1;
+    if (!traffic) return;
     for (const [i, name] of TRAFFIC.entries()) {
       const word = to * TRAFFIC.length + i;
-      this.#inherited[word] = (this.#inherited[word] ?? 0) + traffic[name] - (copied?.[name] ?? 0);
+      this.#inherited[word] = (this.#inherited[word] ?? 0) + traffic[name];
     }
-    this.#inheritedSince[to] = Math.min(this.#since(from), this.#since(to)) + 1;
-    this.#inheritRefusals(from, to);
   }
 
-  #inheritRefusals(from: number, to: number): void {
-    const refused = this.#refusals(from);
+  #inheritRefusals(to: number, refused: RowRefusals): void {
     if (refused.packets === 0) return;
     this.#inheritedRefusals.set(to, sumOf(refused, this.#inheritedRefusals.get(to)));
   }
@@ -233,15 +277,19 @@ export class RowStatistics implements RowWatcher {
     return sumOf(this.#counters.refusals(row), this.#inheritedRefusals.get(row));
   }
 
-  #allTraffic(row: number): RowTraffic {
-    const own = this.#counters.traffic(row);
-    if (this.#inheritedSince[row] === 0) return own;
+  /** What a row has counted itself, with all that it has of others. */
+  #withInherited(row: number, own: RowTraffic): RowTraffic {
+    return sumOfTraffic(sumOfTraffic(own, this.#late.get(row)), this.#inheritedBy(row));
+  }
+
+  #inheritedBy(row: number): RowTraffic | undefined {
+    if (this.#inheritedSince[row] === 0) return undefined;
     const inherited = (i: number): number => this.#inherited[row * TRAFFIC.length + i] ?? 0;
     return {
-      encapsulatedPackets: own.encapsulatedPackets + inherited(0),
-      encapsulatedOctets: own.encapsulatedOctets + inherited(1),
-      decapsulatedPackets: own.decapsulatedPackets + inherited(2),
-      decapsulatedOctets: own.decapsulatedOctets + inherited(3),
+      encapsulatedPackets: inherited(0),
+      encapsulatedOctets: inherited(1),
+      decapsulatedPackets: inherited(2),
+      decapsulatedOctets: inherited(3),
     };
   }
 
@@ -260,4 +308,9 @@ function sumOf(own: RowRefusals, inherited: RowRefusals | undefined): RowRefusal
   if (!inherited) return own;
   const { lastTime, lastSource } = own.packets > 0 && own.lastTime >= inherited.lastTime ? own : inherited;
   return { packets: own.packets + inherited.packets, octets: own.octets + inherited.octets, lastTime, lastSource };
+}
+
+function differenceOf(all: RowRefusals, other: RowRefusals | undefined): RowRefusals {
+  if (!other) return all;
+  return { ...all, packets: all.packets - other.packets, octets: all.octets - other.octets };
 }

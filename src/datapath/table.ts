@@ -86,6 +86,8 @@ export interface RowWatcher {
   replaced(from: number, to: number): void;
   /** Nothing leads to the row any more; workers may still be at it. */
   retired(row: number): void;
+  /** No worker is at a retired row any more; it is still as it was, and is used again at any time from now on. */
+  passed(row: number): void;
 }
 
 export class Table extends TableReader {
@@ -107,7 +109,9 @@ export class Table extends TableReader {
       rows: allocate((rows + 1) * ROW_WORDS * 4, true),
     });
     this.capacity = capacity;
-    this.rowPlaces = new FreeList(rows, epochs);
+    this.rowPlaces = new FreeList(rows, epochs, (row) => {
+      if (!isShared(this, row)) this.watcher?.passed(row);
+    });
     this.blockPlaces = new FreeList(blocks, epochs);
     this.#index = new PrefixIndex(rows, this.rows);
   }

@@ -1,11 +1,12 @@
 /**
  * The tunnel addresses of the instances of a role, each with the number of its softwire; and where rows lead by them. A number belongs
- * to an address until `keepOnly`, so that rows which still name it lead nowhere else.
+ * to an address until `keepOnly`, and to nobody as long as a worker may send by it, so that rows which still name it lead nowhere else.
  */
 
 import { formatIpv6, sameIpv6 } from '../address.ts';
 import { MAX_SOFTWIRES } from '../state/limits.ts';
 import type { InstancePlan } from './configuration.ts';
+import type { Epochs } from './epochs.ts';
 import { Numbers } from './numbers.ts';
 import type { Target } from './table.ts';
 
@@ -15,9 +16,13 @@ export interface TunnelAddress {
 }
 
 export class TunnelAddresses {
-  readonly #numbers = new Numbers(1, MAX_SOFTWIRES);
+  readonly #numbers: Numbers;
   /** Those in use, by instance; the main one first. */
   #inUse = new Map<string, readonly TunnelAddress[]>();
+
+  constructor(epochs: Epochs) {
+    this.#numbers = new Numbers(1, MAX_SOFTWIRES, epochs);
+  }
 
   /** The tunnel addresses of a plan, in use or not yet, the main one first; each has a number then. */
   ofPlan(plan: InstancePlan): TunnelAddress[] {
@@ -40,7 +45,7 @@ export class TunnelAddresses {
     return [...this.#numbers.keys()].filter((key) => !wanted.has(key)).map((key) => this.#numbers.numberOf(key) ?? 0);
   }
 
-  /** Gives the numbers of all that none of `plans` has free again; no row names them any more. */
+  /** Gives back the numbers of all that none of `plans` has; no row names them any more. */
   keepOnly(plans: readonly InstancePlan[]): void {
     this.#numbers.keepOnly(keysOf(plans));
   }

@@ -3,8 +3,9 @@
  * small tree, apply tells it that a version is durable and waits at most two seconds for it to follow. A datapath that is
  * down is not asked, and follows the store when it comes back; one that is there and cannot answer refuses.
  *
- * One that has not followed in time is behind: it is told to end, killed when it does not, and started anew by the supervisor. The
- * commit is answered all the same, since it is durable.
+ * One that has not followed in time is behind; the commit is answered all the same, since it is durable. As long as it answers other
+ * questions it is at work, and has some seconds more: ending it would end what it forwards. One that answers nothing, or has not followed
+ * then, is told to end, killed when it does not, and started anew by the supervisor.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -37,6 +38,11 @@ const APPLY_MS = 2_000;
 const APPLY_MS_PER_CHANGED_ROW = 0.1;
 const APPLY_MS_PER_STORED_ROW = 0.02;
 const READ_MS = 1_000;
+/** How much longer one has that is behind and answers, and how soon it has to. */
+const AT_WORK_MS = 10_000;
+const SIGN_OF_LIFE_MS = 2_000;
+/** Between two questions to it. */
+const LOOK_MS = 500;
 /** From being told to end until it is killed. */
 const END_MS = 2_000;
 
@@ -51,6 +57,12 @@ export interface Behind {
   readonly version: number;
   readonly since: Date;
 }
+
+interface Applied {
+  readonly version: number;
+}
+
+const PENDING = Symbol('no answer yet');
 
 /** The datapath did not answer: it is down, or slower than the deadline. */
 class NoAnswer extends Error {}
@@ -181,20 +193,48 @@ export class DatapathClient implements Participant {
     // With the one before it, when both were one transaction.
     if (this.#socket && this.#reached >= version) return;
     const socket = this.#socket;
-    const applied = await this.#ask<{ version: number }>({ op: 'apply', version }, deadlineMs);
-    if (applied && socket === this.#socket) this.#reached = applied.version;
-    if (applied) this.#applied(applied.version);
-    if (applied && applied.version >= version) return;
-    if (!socket || (!applied && socket !== this.#socket)) {
+    const answer = this.#ask<Applied>({ op: 'apply', version }, deadlineMs + AT_WORK_MS);
+    const applied = await within(deadlineMs, answer);
+    if (!socket || (applied === undefined && socket !== this.#socket)) {
       this.#log.warn({ version }, 'the datapath is down, and follows when it is back');
       return;
     }
+    if (applied === undefined || applied === PENDING) {
+      this.#fallBehind(version);
+      if (applied === PENDING) void this.#waitLonger(socket, version, answer);
+      else this.#startAnew(socket, version);
+    } else this.#follows(socket, version, applied);
+  }
+
+  #follows(socket: Socket, version: number, applied: Applied): void {
+    if (socket === this.#socket) this.#reached = applied.version;
+    this.#applied(applied.version);
+    if (applied.version >= version) return;
+    this.#fallBehind(version);
+    const why = 'it could not put the version in force, see its log; it tries again';
+    this.#log.warn({ version, applied: applied.version }, `datapath-behind: ${why}`);
+  }
+
+  #fallBehind(version: number): void {
     this.#behind ??= { version, since: new Date() };
     this.#changed();
-    if (applied) {
-      const why = 'it could not put the version in force, see its log; it tries again';
-      this.#log.warn({ version, applied: applied.version }, `datapath-behind: ${why}`);
-    } else this.#startAnew(socket, version);
+  }
+
+  /** For one that is behind: as long as it answers, until `answer` comes, which has a deadline. */
+  async #waitLonger(socket: Socket, version: number, answer: Promise<Applied | undefined>): Promise<void> {
+    this.#log.warn(
+      { version },
+      'datapath-behind: it has not answered in time; it is waited for while it answers at all',
+    );
+    let applied: Applied | undefined | typeof PENDING = PENDING;
+    while (applied === PENDING) {
+      const isAlive = (await this.#ask({ op: 'counters' }, SIGN_OF_LIFE_MS)) !== undefined;
+      if (socket !== this.#socket) return;
+      applied = await within(isAlive ? LOOK_MS : 0, answer);
+      if (!isAlive && applied === PENDING) applied = undefined;
+    }
+    if (applied) this.#follows(socket, version, applied);
+    else if (socket === this.#socket) this.#startAnew(socket, version);
   }
 
   #applied(version: number): void {
@@ -206,7 +246,7 @@ export class DatapathClient implements Participant {
 
   /** The supervisor starts what ends. */
   #startAnew(socket: Socket, version: number): void {
-    this.#log.error({ version }, 'datapath-behind: it has not answered in time, and is started anew');
+    this.#log.error({ version }, 'datapath-behind: it is started anew');
     sendLine(socket, { id: this.#nextId++, op: 'end' });
     setTimeout(() => {
       if (socket !== this.#socket || this.#pid === undefined) return;
@@ -293,3 +333,16 @@ type Question = ControlRequest extends infer Request
     ? Omit<Request, 'id'>
     : never
   : never;
+
+/** What a promise gives, or PENDING when it has given nothing after so many milliseconds. */
+async function within<Result>(ms: number, promise: Promise<Result>): Promise<Result | typeof PENDING> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<typeof PENDING>((resolve) => {
+    timer = setTimeout(() => resolve(PENDING), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

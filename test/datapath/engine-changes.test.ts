@@ -5,6 +5,7 @@ import { planInstances } from '../../src/datapath/configuration.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { Epochs } from '../../src/datapath/epochs.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
+import { Numbers } from '../../src/datapath/numbers.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import {
@@ -44,8 +45,41 @@ test('a worker that is still in a batch may send by a tunnel address out of use:
   const numbers = [first, numberOf('2001:db8:b::2'), numberOf('2001:db8:b::3')];
   assert.is(new Set(numbers).size, 3, numbers.join());
   worker.leave(0);
-  numberOf('2001:db8:b::4');
-  assert.is(numberOf('2001:db8:b::5'), first);
+  assert.is(numberOf('2001:db8:b::4'), first);
+});
+
+test('what a worker that is still in a batch counts for an instance that is gone counts for no other one', async () => {
+  const engine = new EngineUnderTest('aftr');
+  await engine.configure([QUIET_AFTR], BINDINGS);
+  const next = (name: string) => {
+    change(engine, 'aftr', [{ ...QUIET_AFTR, name }]);
+    engine.forwarding.releaseNumbers();
+  };
+  const junk = ipv6({
+    src: '2001:db8:a::9',
+    dst: '2001:db8:b::1',
+    payload: ipv4({ src: '198.51.100.5', dst: OUTSIDE }),
+  });
+  const packets = [ipv4({ src: OUTSIDE, dst: '198.51.100.10' }), junk].map((packet) => Buffer.from(packet, 'hex'));
+  engine.processBeside(packets, performance.now(), () => {
+    for (const name of ['b1', 'b2']) next(name);
+  });
+  assert.equal(packetCounts(engine.counters()), {});
+  for (const name of ['b4', 'b5', 'b6']) {
+    next(name);
+    assert.equal(packetCounts(engine.counters()), {}, name);
+  }
+});
+
+test('numbers that a worker may still count by are waited for when no others are left', () => {
+  const epochs = new Epochs(1);
+  const numbers = new Numbers(1, 2, epochs);
+  assert.equal([numbers.assign('a'), numbers.assign('b')], [1, 2]);
+  epochs.enter(0);
+  numbers.keepOnly(new Set(['b']));
+  assert.throws(() => numbers.assign('c'), /all 2 numbers are taken/);
+  epochs.leave(0);
+  assert.equal([numbers.assign('c'), numbers.assign('b')], [1, 2]);
 });
 
 /** Configuration changed to, an inner address of a binding, its gateway and its AFTR address, and what is counted. */

@@ -4,6 +4,8 @@ import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../src/address.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { HAS_VIOLATORS } from '../../src/datapath/batch-layout.ts';
+import { planInstances } from '../../src/datapath/configuration.ts';
+import { Epochs } from '../../src/datapath/epochs.ts';
 import type { FastPath } from '../../src/datapath/fast-path.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { TRAFFIC_SHIFT } from '../../src/datapath/layout.ts';
@@ -11,8 +13,9 @@ import type { RowCountersMemory } from '../../src/datapath/row-counters.ts';
 import { RowCounters } from '../../src/datapath/row-counters.ts';
 import type { RowWatcher } from '../../src/datapath/table.ts';
 import { DROP_UNBOUND_SOURCE, FORWARDED } from '../../src/datapath/verdict.ts';
+import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import type { BindingText } from '../helpers/engine-case.ts';
-import { AFTR, BINDINGS, EngineUnderTest } from '../helpers/engine-case.ts';
+import { AFTR, BINDINGS, binding, EngineUnderTest } from '../helpers/engine-case.ts';
 import { fastPathOf } from '../helpers/fast-path.ts';
 import { fragments } from '../helpers/fragments.ts';
 import { icmpv6, ipv4, ipv6, udp } from '../helpers/packets.ts';
@@ -187,6 +190,31 @@ for (const workers of [1, 2]) {
   });
 }
 
+test('the last violation of a batch is the last one, also where junk before it is dropped without the slow path', async () => {
+  const engine = await engineWith();
+  const flood = new Array<string>(60).fill(up(G2, X));
+  const nowMs = performance.now();
+  for (let i = 0; i < 20; i++) engine.run(flood, nowMs);
+  // A fragment that is a whole packet is for the slow path.
+  const inner = ipv4({ src: '198.51.103.9', dst: INTERNET, payload: udp(8) });
+  const whole = ipv6({ src: G2, dst: MAIN, nextHeader: 44, payload: `0400000000000001${inner}` });
+  engine.run([...flood, whole], nowMs);
+  const found = gateway(engine, G2)?.counters;
+  assert.is(found?.violations.packets, 21 * 60 + 1);
+  assert.is(found?.lastViolation?.ipv4Source, '198.51.103.9');
+});
+
+for (const workers of [1, 2]) {
+  test(`whose violation a packet of an earlier batch was says nothing of the next one, in one worker of ${workers}`, async () => {
+    const engine = new EngineUnderTest('aftr', 10_000, 64, workers);
+    await engine.configure([counting], BINDINGS);
+    const strange = up('2001:db8:a::9', X);
+    engine.run([up(G2, X), up(G2, X)], performance.now());
+    engine.run([strange, up(G2, X)], performance.now());
+    assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 3, octets: 3 * U });
+  });
+}
+
 test('of a flood from gateways of which some share a chain, each packet is counted for its gateway', async () => {
   // Of so many some 16 pairs share one of 2^20 chains.
   const remotes = Array.from({ length: 6_000 }, (_, i) => `2001:db8:c::${(i + 1).toString(16)}`);
@@ -270,10 +298,162 @@ test('what a worker adds while the row of a binding is replaced counts once for 
       low[from << TRAFFIC_SHIFT] = read + 1;
     },
     retired: (row) => watcher.retired(row),
+    passed: (row) => watcher.passed(row),
   };
   await engine.configure([counting], [['198.51.100.0/24', G1, '2001:db8:b::2']]);
-  assert.is(bindingFigures(engine, '198.51.100.0/24')?.[0], 2);
+  assert.is(bindingFigures(engine, '198.51.100.0/24')?.[0], 3);
   assert.equal(gatewayFigures(engine, G1), [3, 2 * D, 0, 0]);
+});
+
+/** Changes what these packets have been looked up in before they are counted; workers are not held. */
+function runBeside(engine: EngineUnderTest, packets: readonly string[], change: () => void): void {
+  const octets = packets.map((packet) => Buffer.from(packet, 'hex'));
+  engine.processBeside(octets, performance.now(), change);
+}
+
+function put(engine: EngineUnderTest, text: BindingText): void {
+  const row = engine.forwarding.wantedBinding('br', binding(text));
+  if (row) engine.forwarding.put(row);
+}
+
+function remove(engine: EngineUnderTest, prefix: string): void {
+  const parsed = parseIpv4Prefix(prefix);
+  if (parsed) engine.forwarding.remove(parsed);
+}
+
+const [MOVED, MOVED_AGAIN] = [
+  ['198.51.100.0/24', G1, '2001:db8:b::2'],
+  ['198.51.100.0/24', G1],
+] as const;
+
+for (const workers of [1, 2]) {
+  const engineOf = async () => {
+    const engine = new EngineUnderTest('aftr', 10_000, 64, workers);
+    await engine.configure([counting], BINDINGS);
+    return engine;
+  };
+
+  test(`what one of ${workers} counts for a row that was replaced goes to its binding and its gateway`, async () => {
+    const engine = await engineOf();
+    engine.run([down(X)]);
+    runBeside(engine, [down(X), down(X), up(G1, X)], () => {
+      put(engine, MOVED);
+      assert.equal(gatewayFigures(engine, G1), [1, D, 0, 0]);
+    });
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [3, 3 * D, 1, U]);
+    assert.equal(gatewayFigures(engine, G1), [3, 3 * D, 1, U]);
+    engine.run([down(X)]);
+    put(engine, MOVED_AGAIN);
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [4, 4 * D, 1, U]);
+    assert.equal(gatewayFigures(engine, G1), [4, 4 * D, 1, U]);
+  });
+
+  test(`what one of ${workers} counted for a row that was replaced is cleared with the rest`, async () => {
+    const engine = await engineOf();
+    runBeside(engine, [down(X), up(G1, X)], () => put(engine, MOVED));
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [1, D, 1, U]);
+    assert.ok(engine.forwarding.clearStatistics('br'));
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 0, 0]);
+    assert.equal(gatewayFigures(engine, G1), [0, 0, 0, 0]);
+  });
+
+  test(`what one of ${workers} counts for a row whose binding has another gateway since goes to the one it had`, async () => {
+    const engine = await engineOf();
+    put(engine, ['198.51.103.0/24', G1]);
+    runBeside(engine, [down(X), up(G1, X)], () => put(engine, ['198.51.100.0/24', G3]));
+    assert.equal(gatewayFigures(engine, G1), [1, D, 1, U]);
+    assert.equal(gatewayFigures(engine, G3), [0, 0, 0, 0]);
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [0, 0, 0, 0]);
+  });
+
+  test(`what one of ${workers} counts for a row that was replaced twice in its batch goes to its binding`, async () => {
+    const engine = await engineOf();
+    runBeside(engine, [down(X), down(X)], () => {
+      put(engine, MOVED);
+      put(engine, MOVED_AGAIN);
+    });
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [2, 2 * D, 0, 0]);
+    assert.equal(gatewayFigures(engine, G1), [2, 2 * D, 0, 0]);
+  });
+
+  test(`what one of ${workers} counts for a row that was replaced and then removed goes to its gateway`, async () => {
+    const engine = await engineOf();
+    put(engine, ['198.51.103.0/24', G1]);
+    runBeside(engine, [down(X), down(X)], () => {
+      put(engine, MOVED);
+      remove(engine, '198.51.100.0/24');
+    });
+    assert.equal(gatewayFigures(engine, G1), [2, 2 * D, 0, 0]);
+    assert.is(gateway(engine, G1)?.bindings, 1);
+  });
+
+  test(`what one of ${workers} counts for a row that was removed goes to its gateway, refusals too`, async () => {
+    const engine = await engineOf();
+    const flood = new Array<string>(60).fill(up(G2, X));
+    for (let i = 0; i < 5; i++) engine.run(flood, performance.now());
+    const since = gateway(engine, G2)?.counters?.sinceMs;
+    runBeside(engine, [down(SPECIAL), down(Y), up(G2, SPECIAL), ...flood], () => {
+      remove(engine, '198.51.101.0/24');
+      remove(engine, '198.51.100.77/32');
+      put(engine, ['198.51.103.0/24', G3]);
+    });
+    // Without a binding the gateway has no figures.
+    assert.is(gateway(engine, G2), undefined);
+    put(engine, ['198.51.101.0/24', G2]);
+    assert.equal(gatewayFigures(engine, G2), [0, 0, 0, 0]);
+    put(engine, ['198.51.100.77/32', G2]);
+    for (let i = 0; i < 5; i++) engine.run(flood, performance.now());
+    runBeside(engine, [down(SPECIAL), down(Y), up(G2, SPECIAL), ...flood], () => remove(engine, '198.51.101.0/24'));
+    assert.equal(gatewayFigures(engine, G2), [2, 2 * D, 1, U]);
+    assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 360, octets: 360 * U });
+    assert.ok((gateway(engine, G2)?.counters?.sinceMs ?? 0) >= (since ?? 0));
+  });
+
+  test(`what one of ${workers} counts for a row is with its gateway before that row is used again`, async () => {
+    const engine = await engineOf();
+    runBeside(engine, [down(Y)], () => remove(engine, '198.51.101.0/24'));
+    // So many that the first rows are taken again.
+    for (let i = 0; i < 3_000; i++) {
+      put(engine, ['198.51.103.9/32', G3]);
+      remove(engine, '198.51.103.9/32');
+    }
+    assert.equal(gatewayFigures(engine, G2), [1, D, 0, 0]);
+  });
+}
+
+test('what a worker counts for a row of an AFTR that goes is not of the next one with its number', async () => {
+  const engine = await engineWith();
+  const only = (name: string) => {
+    const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [{ ...counting, name }] } });
+    engine.forwarding.setInstances(planInstances('aftr', configuration));
+  };
+  const left = engine.forwarding.table.find(parseIpv4Prefix('198.51.100.0/24')?.address ?? 0, 24);
+  runBeside(engine, [], () => {
+    only('b1');
+    for (const [prefix] of BINDINGS) remove(engine, prefix);
+    engine.forwarding.releaseNumbers();
+    // As by a worker that has seen before that the rows of the AFTR are counted.
+    engine.forwarding.memory.engine.statistics?.counters.low.set([1, D], left << TRAFFIC_SHIFT);
+  });
+  only('b2');
+  const row = engine.forwarding.wantedBinding('b2', binding(['198.51.100.0/24', G1]));
+  if (row) engine.forwarding.put(row);
+  engine.run([down(X)]);
+  const [{ name, softwires } = { name: '', softwires: [] }] = engine.forwarding.aftrSoftwires([G1]);
+  assert.is(name, 'b2');
+  assert.equal(softwires[0]?.counters && figures(softwires[0].counters), [1, D, 0, 0]);
+});
+
+test('what was cleared while a row was leaving does not come back', async () => {
+  const engine = await engineWith();
+  engine.run([down(Y), up(G2, X)]);
+  const worker = new Epochs(1, engine.forwarding.memory.epochs);
+  worker.enter(0);
+  remove(engine, '198.51.101.0/24');
+  engine.forwarding.clearStatistics('br');
+  worker.leave(0);
+  assert.equal(gatewayFigures(engine, G2), [0, 0, 0, 0]);
+  assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 0, octets: 0 });
 });
 
 test('a count above 2^31 goes on when the AFTR address of the binding changes', async () => {
@@ -300,6 +480,35 @@ test('the sums of a gateway do not fall when it loses a binding; they are gone w
   assert.is(gateway(engine, G2), undefined);
   await engine.configure([counting], [['198.51.101.0/24', G2]]);
   assert.equal(gatewayFigures(engine, G2), [0, 0, 0, 0]);
+});
+
+const OF_G2 = ['198.51.100.77/32', '198.51.101.0/24', '198.51.103.0/24'] as const;
+for (const first of OF_G2) {
+  for (const second of OF_G2.filter((prefix) => prefix !== first)) {
+    test(`a gateway that loses ${first}, then ${second}, keeps what was counted and refused`, async () => {
+      const engine = await engineWith(OF_G2.map((prefix) => [prefix, G2] as const));
+      engine.run([down(SPECIAL), down(Y), down('198.51.103.1'), up(G2, X)], performance.now());
+      for (const prefix of [first, second]) {
+        remove(engine, prefix);
+        assert.equal(gatewayFigures(engine, G2), [3, 3 * D, 0, 0]);
+        assert.equal(gateway(engine, G2)?.counters?.violations, { packets: 1, octets: U });
+      }
+    });
+  }
+}
+
+test('a gateway that is left with a binding of later has counted since the first one began', async () => {
+  const engine = await engineWith();
+  const since = gateway(engine, G2)?.counters?.sinceMs ?? 0;
+  const { address, length } = parseIpv4Prefix('198.51.103.0/24') ?? { address: 0, length: 0 };
+  for (let begun = since; begun === since; ) {
+    remove(engine, '198.51.103.0/24');
+    put(engine, ['198.51.103.0/24', G2]);
+    begun = engine.forwarding.bindingCounters('br', address, length)?.sinceMs ?? 0;
+  }
+  for (const prefix of ['198.51.100.77/32', '198.51.101.0/24']) remove(engine, prefix);
+  assert.is(gateway(engine, G2)?.bindings, 1);
+  assert.is(gateway(engine, G2)?.counters?.sinceMs, since);
 });
 
 test('clear-statistics begins all figures of the AFTR anew', async () => {
@@ -361,6 +570,34 @@ test('two AFTRs have figures of their own, also where one does not count', async
     br?.softwires.map(({ bindings, counters }) => [bindings, counters && figures(counters)]),
     [[1, [1, D, 1, U]]],
   );
+  engine.run([ipv6({ src: G3, dst: '2001:db8:b::9', payload: ipv4({ src: Y, dst: X, payload: udp(8) }) })]);
+  assert.equal(gatewayFigures(engine, G1), [2, D + U, 1, U]);
+});
+
+test('a flood is counted for gateways of the AFTR that it came to', async () => {
+  const engine = new EngineUnderTest('aftr');
+  const second = { ...counting, name: 'b2', 'ipv6-address': '2001:db8:b::9', 'additional-ipv6-address': [] };
+  const aftrs = [
+    { ...counting, 'ipv4-pool': ['198.51.100.0/24'] },
+    { ...second, 'ipv4-address': '203.0.113.2', 'ipv4-pool': ['198.51.101.0/24'] },
+  ];
+  await engine.configureAll(aftrs, [
+    { instance: 'br', text: ['198.51.100.0/24', G1] },
+    { instance: 'b2', text: ['198.51.101.0/24', G1] },
+  ]);
+  const good = ipv6({ src: G1, dst: '2001:db8:b::9', payload: ipv4({ src: '198.51.101.1', dst: INTERNET }) });
+  const forged = ipv6({ src: G1, dst: '2001:db8:b::9', payload: ipv4({ src: '198.51.103.1', dst: INTERNET }) });
+  assert.is(engine.run([good]).length, 1);
+  const inAnHour = performance.now() + 3_600_000;
+  for (let i = 0; i < 20; i++) engine.run(new Array<string>(60).fill(forged), inAnHour);
+  const counted = engine.forwarding.aftrSoftwires().map(({ softwires }) => softwires[0]?.counters);
+  assert.equal(
+    counted.map((counters) => counters?.violations.packets),
+    [0, 1_200],
+  );
+  assert.is(counted[0]?.lastViolation, undefined);
+  const { timeMs = 0 } = counted[1]?.lastViolation ?? {};
+  assert.ok(Math.abs(timeMs - performance.timeOrigin - inAnHour) < 1_000, `${timeMs}`);
 });
 
 test('trace counts nothing', async () => {

@@ -141,8 +141,8 @@ export class EngineUnderTest {
     return Array.from({ length: this.batch.outputs }, (_, slot) => this.#output(slot).toString('hex'));
   }
 
-  /** Runs packets through in one batch. */
-  process(packets: readonly Buffer[], nowMs = 0): void {
+  /** Runs packets through in one batch; `send` is called when they are decided, and not yet counted. */
+  process(packets: readonly Buffer[], nowMs = 0, send: () => void = () => undefined): void {
     const { batch } = this;
     batch.count = packets.length;
     batch.nowMs = nowMs;
@@ -151,6 +151,7 @@ export class EngineUnderTest {
       batch.lengths[k] = packet.length;
     }
     this.#engine.process(batch);
+    send();
     this.#engine.count(batch);
   }
 
@@ -164,6 +165,14 @@ export class EngineUnderTest {
     this.batch.interruptAfter(outputs, change);
     this.process(packets, nowMs);
     this.batch.finish();
+    epochs.leave(0);
+  }
+
+  /** The same, with `change` made when all packets are decided, and none is counted. */
+  processBeside(packets: readonly Buffer[], nowMs: number, change: () => void): void {
+    const epochs = new Epochs(1, this.forwarding.memory.epochs);
+    epochs.enter(0);
+    this.process(packets, nowMs, change);
     epochs.leave(0);
   }
 

@@ -142,22 +142,54 @@ test('one that answers with an older version is behind until it has followed, an
   );
 });
 
-test('one that does not answer within two seconds is told to end, and killed when it does not', async () => {
-  const stuck = spawn('sleep', ['60'], { stdio: 'ignore' });
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => stuck.once('exit', (_code, signal) => resolve(signal)));
+for (const [name, isAlive] of [
+  ['one that does not answer within two seconds is told to end, and killed when it does not', false],
+  ['and one that answers other questions, when it has not followed some seconds later', true],
+] as const) {
+  test(name, async () => {
+    const stuck = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+      stuck.once('exit', (_code, signal) => resolve(signal)),
+    );
+    let isStuck = false;
+    await withPlayed(
+      ({ op }) => {
+        isStuck ||= op === 'apply';
+        if (op === 'counters') return isStuck && !isAlive ? undefined : [];
+        return op === 'status' ? status(6, stuck.pid ?? 0) : undefined;
+      },
+      async ({ client, asked, apply }) => {
+        const began = performance.now();
+        await apply(7);
+        const elapsed = performance.now() - began;
+        assert.ok(elapsed > 1_900 && elapsed < 8_000, `${elapsed} ms`);
+        assert.is(client.behind?.version, 7);
+        assert.is(await ended, 'SIGKILL');
+        const questions = asked.filter(({ op }) => op === 'counters').length;
+        assert.ok(isAlive ? questions > 1 : questions === 1, `${questions} questions`);
+        const others = asked.map(({ op }) => op).filter((op) => op !== 'counters');
+        assert.equal(others, ['apply', 'end']);
+      },
+    );
+  });
+}
+
+test('one that follows later, and answers other questions until then, is behind and not ended', async () => {
+  let follow: () => void = () => undefined;
+  const followed = new Promise<void>((resolve) => {
+    follow = resolve;
+  });
   await withPlayed(
-    ({ op }) => (op === 'status' ? status(6, stuck.pid ?? 0) : op === 'counters' ? [] : undefined),
+    ({ op }) => (op === 'apply' ? followed.then(() => ({ version: 7 })) : op === 'status' ? status(6, 1) : []),
     async ({ client, asked, apply }) => {
-      const began = performance.now();
       await apply(7);
-      const elapsed = performance.now() - began;
-      assert.ok(elapsed > 1_900 && elapsed < 4_000, `${elapsed} ms`);
       assert.is(client.behind?.version, 7);
-      assert.is(await ended, 'SIGKILL');
-      assert.equal(
-        asked.map(({ op }) => op),
-        ['apply', 'end'],
+      await eventually(WAIT_MS, async () =>
+        asked.filter(({ op }) => op === 'counters').length > 1 ? true : undefined,
       );
+      follow();
+      await eventually(WAIT_MS, async () => (client.behind === undefined ? true : undefined));
+      assert.not(asked.some(({ op }) => op === 'end'));
     },
   );
 });

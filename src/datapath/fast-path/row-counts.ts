@@ -155,14 +155,10 @@ export function addRefused(row: u32, packets: u32, octets: u32): void {
   add64(word + REFUSED_OCTETS * 4, octets);
 }
 
-/** One worker alone adds both words with one store, so that no reader sees a low one that has carried beside a high one that has not. */
+/** Adds to both words in one step, so that no reader sees a low one that has carried beside a high one that has not. */
 function add64(word: usize, amount: u32): void {
-  if (isAlone) {
-    store<u64>(word, load<u64>(word) + amount);
-    return;
-  }
-  const before = atomic.add<u32>(word, amount);
-  if (before + amount < before) atomic.add<u32>(word, 1, 4);
+  if (isAlone) store<u64>(word, load<u64>(word) + amount);
+  else atomic.add<u64>(word, amount);
 }
 
 /**
