@@ -154,7 +154,8 @@ export async function begin(
   hidden: readonly string[],
   common = commonConfiguration(),
 ): Promise<number> {
-  await done(world, '<discard-changes/>', edit(CLEAR));
+  await done(world, '<discard-changes/>');
+  await hide(world, CLEAR);
   await done(world, edit(common + guestRules(rules) + systemUser('guest', HASH)));
   const oldest = await newestVersion(world);
   for (const content of hidden) await hide(world, content);
