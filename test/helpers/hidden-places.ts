@@ -51,12 +51,10 @@ function tableOfB(next: Next): string {
 
 /** Sometimes so many that a notification names their container as a whole. */
 function someGateways(next: Next): string {
-  const count = next() % 4 === 0 ? 220 : 3;
-  const gateways = some(next, count, (n) =>
-    next() % 3
-      ? `<gateway nc:operation="replace"><name>g${n}</name><enabled>false</enabled><ipv6-address>2001:db8:e::${n}${next() % 9}</ipv6-address></gateway>`
-      : `<gateway nc:operation="remove"><name>g${n}</name></gateway>`,
-  );
+  const put = (n: number) =>
+    `<gateway nc:operation="replace"><name>g${n}</name><enabled>false</enabled><ipv6-address>2001:db8:e::${n}${next() % 9}</ipv6-address></gateway>`;
+  const gateway = (n: number) => (next() % 3 ? put(n) : `<gateway nc:operation="remove"><name>g${n}</name></gateway>`);
+  const gateways = next() % 4 === 0 ? Array.from({ length: 120 }, (_, n) => put(n)) : some(next, 3, gateway);
   return softwire(gateways.join(''));
 }
 
