@@ -83,11 +83,12 @@ async function rowEdits(
   const edits: ConfigEdit[] = [];
   const slice = new Slice();
   for (const change of changes) {
-    const isChanged = change.sealedBefore && change.sealedAfter;
-    const isLikely = named?.seen.get(change.number) ?? named?.others ?? true;
-    if (isLikely && (tellsChanged || !isChanged) && isTold(change, table, rights)) edits.push(rowEdit(path, change));
-    if (edits.length > MAX_ROW_EDITS) return whole;
     await slice.end();
+    // What is known by its number is not read.
+    if (!(named?.seen.get(change.number) ?? named?.others ?? true)) continue;
+    const isChanged = change.sealedBefore && change.sealedAfter;
+    if ((tellsChanged || !isChanged) && isTold(change, table, rights)) edits.push(rowEdit(path, change));
+    if (edits.length > MAX_ROW_EDITS) return whole;
   }
   return edits;
 }
