@@ -33,6 +33,8 @@ interface Rules {
   readonly enabled: boolean;
   readonly defaults: Readonly<Record<'read' | 'write' | 'exec', boolean>>;
   readonly groupsOf: (user: string) => readonly string[];
+  /** Who is in a group. */
+  readonly users: Iterable<string>;
   readonly lists: readonly RuleList[];
 }
 
@@ -54,6 +56,8 @@ export interface Rights extends Secrecy {
   readonly readingMark: string;
   /** Whether nothing that could be below `above` of this schema may be read. */
   readsNone(schema: SchemaNode, above: DataNode): boolean;
+  /** Whether each node of this schema that could be below `above` may be read; what is below them is another question. */
+  readsEach(schema: SchemaNode, above: DataNode): boolean;
   /** What may be read of the entries that a list could have below `above`, which may be read itself. */
   rowRights(list: SchemaNode, above: DataNode): RowRights;
   /** Where that is some: the keys by which rules tell entries from each other; undefined when there are other ways. */
@@ -67,6 +71,9 @@ export interface Denials {
   notifications: number;
 }
 
+/** No user has this name. */
+const NOBODY = '';
+
 /** Access control over the configuration that `configuration` returns (the root of running). */
 export class AccessControl {
   readonly denials: Denials = { operations: 0, dataWrites: 0, notifications: 0 };
@@ -76,6 +83,7 @@ export class AccessControl {
     enabled: true,
     defaults: { read: false, write: false, exec: false },
     groupsOf: () => [],
+    users: [],
     lists: [],
   };
   /** By user, under these rules. */
@@ -86,18 +94,38 @@ export class AccessControl {
   }
 
   rightsOf(caller: Caller): Rights {
-    const root = this.#configuration();
-    if (root !== this.#compiledFrom) {
-      this.#rules = compile(root.child('nacm', 'ietf-netconf-acm'));
-      this.#compiledFrom = root;
-      this.#rights.clear();
-    }
+    this.#compile();
     if (isRecovery(caller) || !this.#rules.enabled) return EVERYTHING;
-    const known = this.#rights.get(caller.user);
+    return this.#ofUser(caller.user);
+  }
+
+  /** The rights of users who may not read everything, each kind once and no more than `limit`: of who is in no group first. */
+  readers(limit: number): Rights[] {
+    this.#compile();
+    const found = new Map<string, Rights>();
+    if (!this.#rules.enabled) return [];
+    for (const user of [NOBODY, ...this.#rules.users]) {
+      if (found.size === limit) break;
+      const rights = this.#ofUser(user);
+      if (!rights.readsAll) found.set(rights.readingMark, rights);
+    }
+    return [...found.values()];
+  }
+
+  #ofUser(user: string): Rights {
+    const known = this.#rights.get(user);
     if (known) return known;
-    const rights = new RuleRights(this.#rules, caller.user, this.denials);
-    this.#rights.set(caller.user, rights);
+    const rights = new RuleRights(this.#rules, user, this.denials);
+    this.#rights.set(user, rights);
     return rights;
+  }
+
+  #compile(): void {
+    const root = this.#configuration();
+    if (root === this.#compiledFrom) return;
+    this.#rules = compile(root.child('nacm', 'ietf-netconf-acm'));
+    this.#compiledFrom = root;
+    this.#rights.clear();
   }
 }
 
@@ -121,6 +149,7 @@ const EVERYTHING: Rights = {
   isHidden: () => false,
   readsEvery: () => true,
   readsNone: () => false,
+  readsEach: () => true,
   rowRights: () => 'whole',
   namedKeys: () => [],
   mayHide: () => false,
@@ -200,6 +229,10 @@ class RuleRights implements Rights {
 
   readsNone(schema: SchemaNode, above: DataNode): boolean {
     return coverageOf(this.#ruleSet, schema, above, 'read') === 'none';
+  }
+
+  readsEach(schema: SchemaNode, above: DataNode): boolean {
+    return coverageOf(this.#ruleSet, schema, above, 'read') === 'all';
   }
 
   rowRights(list: SchemaNode, above: DataNode): RowRights {
@@ -313,6 +346,7 @@ function compile(nacm: DataNode | undefined): Rules {
       exec: permits('exec-default', true),
     },
     groupsOf: (user) => members.get(user) ?? [],
+    users: [...members.keys()],
     lists: (nacm?.entries('rule-list') ?? []).map((list) => ({
       groups: list.entries('group').map(({ value }) => value),
       rules: list.entries('rule').map(compileRule),

@@ -13,7 +13,7 @@ import { prefixNumber } from '../state/rows.ts';
 import type { ReadRequest } from './operations.ts';
 import { originOf } from './origin.ts';
 import type { PatchStep } from './patch.ts';
-import { PatchWalk, tablesOf } from './patch.ts';
+import { isThere, PatchWalk, tablesOf } from './patch.ts';
 import { Pause } from './pause.ts';
 import type { Reading } from './reading.ts';
 import type { AnySelection } from './selection.ts';
@@ -32,6 +32,8 @@ export interface CompareRequest {
   /** Also nodes that only one of the two can hold by their nature. */
   readonly all: boolean;
   readonly reportOrigin: boolean;
+  /** What the caller may read of the small trees. */
+  readonly mayRead: (node: DataNode) => boolean;
 }
 
 /** The differences, made while they are asked for; `close` ends both readings. */
@@ -51,7 +53,7 @@ export async function compareReadings(
     close();
     throw opened.find((result) => result.status === 'rejected')?.reason;
   }
-  shareShells(from, to, source.actual, target.actual);
+  shareShells(from, to, source.actual, target.actual, request.mayRead);
   const marked = [...(source.isOperational ? [from.root] : []), ...(target.isOperational ? [to.root] : [])];
   const walk = new PatchWalk(
     () => true,
@@ -62,16 +64,17 @@ export async function compareReadings(
 }
 
 /**
- * The differences of two readings with one filter; `before` and `after` are the small trees they were made from, whole. What is only
- * on the way to what is selected, on one side and in both trees, is no difference.
+ * The differences of two readings with one filter; `before` and `after` are the small trees they were made from, whole, of which
+ * `mayRead` says what may be read. What is only on the way to what is selected, on one side and in both trees, is no difference.
  */
 export function readingDifferences(
   from: Reading,
   to: Reading,
   before: DataNode,
   after: DataNode,
+  mayRead: (node: DataNode) => boolean,
 ): Generator<PatchStep> {
-  shareShells(from, to, before, after);
+  shareShells(from, to, before, after, mayRead);
   return readingSteps(from, to, new PatchWalk(() => true));
 }
 
@@ -80,9 +83,15 @@ export function wholeDifferences(from: Reading, to: Reading): Generator<PatchSte
   return readingSteps(from, to, new PatchWalk(() => true));
 }
 
-function shareShells(from: Reading, to: Reading, before: DataNode, after: DataNode): void {
-  addShells(from.root, to.root, before);
-  addShells(to.root, from.root, after);
+function shareShells(
+  from: Reading,
+  to: Reading,
+  before: DataNode,
+  after: DataNode,
+  mayRead: (node: DataNode) => boolean,
+): void {
+  addShells(from.root, to.root, before, mayRead);
+  addShells(to.root, from.root, after, mayRead);
 }
 
 /** State is compared where it is asked for, defaults where they are in use: in operational. */
@@ -95,12 +104,12 @@ function readRequest(
   return { datastore, content: all ? 'all' : 'config', selection, asNodes: true, ...shown };
 }
 
-/** Adds to `copy` the inner nodes that `other` has and that are in `actual`, with nothing but their keys. */
-function addShells(copy: DataNode, other: DataNode, actual: DataNode): void {
+/** Adds to `copy` the inner nodes that `other` has and that are in `actual` for who reads it, with nothing but their keys. */
+function addShells(copy: DataNode, other: DataNode, actual: DataNode, mayRead: (node: DataNode) => boolean): void {
   for (const [id, child] of other.childMap) {
     const real = actual.get(id);
-    if (!real || child.schema.isLeaf || child.schema.rows || !child.schema.config) continue;
-    addShells(copy.get(id) ?? copy.add(shellOf(child)), child, real);
+    if (!real || child.schema.isLeaf || child.schema.rows || !child.schema.config || !isThere(real, mayRead)) continue;
+    addShells(copy.get(id) ?? copy.add(shellOf(child)), child, real, mayRead);
   }
 }
 

@@ -10,7 +10,7 @@ import { BINDING_PATH } from '../state/schema.ts';
 import type { Rights } from './access.ts';
 import { parsePath } from './path.ts';
 
-const SOFTWIRE = '/gi-4over6:softwire';
+export const SOFTWIRE = '/gi-4over6:softwire';
 
 /** Faults whose sentence speaks of the node at its path and of the model alone, by app-tag. */
 const OWN_FAULTS: readonly string[] = [
@@ -104,16 +104,40 @@ function readsConfiguration(rights: Rights, schema: Schema): boolean {
     .every((child) => rights.readsEvery(child, new DataNode(schema.root)));
 }
 
-/** Whether a user may read each binding that any AFTR could have. */
+/** Whether a user may read each binding that any AFTR could have, or that one could whose node or table `above` is. */
 export function readsBindings(rights: Rights, schema: Schema, above = new DataNode(schema.root)): boolean {
   const list = schema.find(BINDING_PATH);
   return !list || rights.readsEvery(list, above);
 }
 
-/** Whether a user may read all by which packets are forwarded, of which a trace tells with each packet. */
+/** The same of each list of a binding table, port sets too: gateways, traffic and limits count all of them. */
+export function readsTables(rights: Rights, schema: Schema, above = new DataNode(schema.root)): boolean {
+  const lists = schema.find(BINDING_PATH)?.parent?.children.filter(({ kind }) => kind === 'list') ?? [];
+  return lists.every((list) => rights.readsEvery(list, above));
+}
+
+/** Whether a user may read all by which packets are forwarded, of which a trace tells with each packet; passwords are none of it. */
 export function readsForwarding(rights: Rights, schema: Schema): boolean {
+  const root = new DataNode(schema.root);
+  const readsBelow = (node: SchemaNode): boolean =>
+    node.dump.nacm === 'default-deny-all' ||
+    (rights.readsEach(node, root) && node.children.filter(isData).every(readsBelow));
   const softwire = schema.find(SOFTWIRE);
-  return rights.readsAll || (softwire !== undefined && rights.readsEvery(softwire, new DataNode(schema.root)));
+  return rights.readsAll || (softwire !== undefined && readsBelow(softwire));
+}
+
+/** Whether a user sees of all entries that a list, or a leaf-list, could have below `above` that they are there and how they are called. */
+export function readsEntries(rights: Rights, list: SchemaNode, above: DataNode): boolean {
+  for (let at: SchemaNode | undefined = list; at && at !== above.schema; at = at.parent) {
+    const { keys, children } = at;
+    const named = [at, ...children.filter(({ name }) => keys.includes(name))];
+    if (!named.every((node) => rights.readsEach(node, above))) return false;
+  }
+  return true;
+}
+
+function isData({ kind }: SchemaNode): boolean {
+  return kind !== 'rpc' && kind !== 'action' && kind !== 'notification';
 }
 
 /**
@@ -138,11 +162,8 @@ function hideSoftwireState(softwire: DataNode | undefined, rights: Rights, schem
     const table = aftr.child('binding-table');
     // The hash is that of all tables.
     if (table && !readsAllBindings) drop(table, 'content-hash');
-    // The table need not be in what was asked for.
-    const place = table ?? nodeOfPath(schema, `${aftr.path}/binding-table`);
-    const list = place?.schema.children.find(({ rows }) => rows);
-    if (!place || !list || rights.readsEvery(list, place)) continue;
-    if (table) drop(table, 'bindings');
+    if (table && !readsBindings(rights, schema, table)) drop(table, 'bindings');
+    if (readsTables(rights, schema, aftr)) continue;
     drop(aftr, 'statistics');
     for (const gateway of aftr.entries('softwire')) aftr.remove(gateway.id);
   }
@@ -150,11 +171,30 @@ function hideSoftwireState(softwire: DataNode | undefined, rights: Rights, schem
     const prefixes = gateway.schema.child('served-prefix');
     if (!prefixes || rights.readsEvery(prefixes, gateway)) continue;
     for (const name of ['statistics', 'state']) drop(gateway, name);
+    const advertisement = gateway.child('route-advertisement', 'gi-4over6');
+    if (!advertisement) continue;
+    drop(advertisement, 'served-routes');
+    // Served prefixes are advertised with the routes of the kernel.
+    for (const target of advertisement.entries('target')) {
+      for (const route of target.entries('advertised-route')) target.remove(route.id);
+    }
   }
+  hideBgpRoutes(softwire, rights, schema);
   const state = softwire.child('state');
   if (!state) return;
   if (!readsAllBindings) drop(state, 'applied-content-hash');
-  if (!readsInstances(rights, schema)) for (const problem of state.entries('problem')) state.remove(problem.id);
+  const problems = state.entries('problem');
+  if (problems.length > 0 && !readsForwarding(rights, schema)) for (const { id } of problems) state.remove(id);
+}
+
+/** How many routes of a neighbor became bindings of any AFTR or found no route source. */
+function hideBgpRoutes(softwire: DataNode, rights: Rights, schema: Schema): void {
+  const sources = schema.find(`${SOFTWIRE}/aftr/route-source`);
+  const root = new DataNode(schema.root);
+  if (!sources || (readsBindings(rights, schema) && readsEntries(rights, sources, root))) return;
+  for (const neighbor of softwire.child('bgp')?.entries('neighbor') ?? []) {
+    for (const name of ['routes', 'unusable-routes', 'unusable-example']) drop(neighbor, name);
+  }
 }
 
 /** Counters of all sessions, for who may not read each of them. When the server began to count is no number of theirs. */
@@ -167,9 +207,9 @@ function hideSessionCounters(monitoring: DataNode | undefined, rights: Rights, s
   }
 }
 
-/** How much the store and its backups hold says how many bindings there are. */
+/** How much the store and its backups hold says how many bindings and port sets there are. */
 function hideStoreSizes(state: DataNode | undefined, rights: Rights, schema: Schema): void {
-  if (!state || readsBindings(rights, schema)) return;
+  if (!state || readsTables(rights, schema)) return;
   for (const held of [state, ...state.entries('backup')]) {
     for (const name of ['octets', 'free-octets']) drop(held, name);
   }
@@ -180,16 +220,7 @@ function drop(parent: DataNode, name: string): void {
   if (child) parent.remove(child.id);
 }
 
-/** Whether no gateway and no AFTR could be hidden as a whole. */
-function readsInstances(rights: Rights, schema: Schema): boolean {
-  const root = new DataNode(schema.root);
-  return ['gateway/name', 'aftr/name'].every((path) => {
-    const key = schema.find(`${SOFTWIRE}/${path}`);
-    return !key || rights.readsEvery(key, root);
-  });
-}
-
-/** Whether an alarm may be told: its resource may be read, and for one that bindings are counted for, all of these. */
+/** Whether an alarm may be told: its resource may be read, and for one that bindings or packets are counted for, all of its lists. */
 export function mayTellAlarm(schema: Schema, rights: Rights, alarm: DataNode): boolean {
   return mayTell(schema, rights, alarm.leaf('resource') ?? '', alarm.leaf('alarm-type-id') ?? '');
 }
@@ -198,8 +229,9 @@ export function mayTellAlarm(schema: Schema, rights: Rights, alarm: DataNode): b
 export function mayTell(schema: Schema, rights: Rights, resource: string, type: string): boolean {
   if (rights.readsAll) return true;
   if (!mayReadPath(schema, rights, resource)) return false;
-  if (!type.endsWith(':binding-table-near-limit')) return true;
-  return readsBindings(rights, schema, nodeOfPath(schema, resource));
+  // Without a limit of its own an AFTR is near that of all together.
+  if (type.endsWith(':binding-table-near-limit')) return readsTables(rights, schema);
+  return !type.endsWith(':source-violations') || readsTables(rights, schema, nodeOfPath(schema, resource));
 }
 
 function hideAlarms(alarms: DataNode | undefined, rights: Rights, schema: Schema): void {

@@ -40,10 +40,20 @@ export function* patchEdits({ from, to, rows, mayRead }: Comparison): Generator<
   const tables = tablesOf(to);
   const lost = tablesOf(from);
   for (const name of tables.keys()) lost.delete(name);
-  const walk = new PatchWalk(mayRead);
+  const walk = new PatchWalk(mayRead, undefined, (node) => isThere(node, mayRead));
   if (lost.size > 0) yield* walk.rows(rows(), lost);
   yield* walk.children(from, to);
   yield* walk.rows(rows(), tables);
+}
+
+/**
+ * Whether a node of a tree is there for who may read it: a container without presence is where he reads something in it, as for edits
+ * (state/content.ts). One that holds a table is there as long as its AFTR.
+ */
+export function isThere(node: DataNode, mayRead: (node: DataNode) => boolean): boolean {
+  const { kind, presence, children } = node.schema;
+  if (kind !== 'container' || presence || children.some(({ rows }) => rows)) return true;
+  return [...node.childMap.values()].some((child) => mayRead(child) && isThere(child, mayRead));
 }
 
 /** The containers of tables, by name of the AFTR. */
@@ -56,26 +66,34 @@ export function tablesOf(node: DataNode, found = new Map<string, DataNode>()): M
 export class PatchWalk {
   readonly #mayRead: (node: DataNode) => boolean;
   readonly #marked: (copy: DataNode, original: DataNode) => DataNode;
+  readonly #isThere: (node: DataNode) => boolean;
 
-  /** `marked` may say more of what goes out of a node. */
+  /** `marked` may say more of what goes out of a node; `isThere` which nodes of trees that hold more than the caller reads count. */
   constructor(
     mayRead: (node: DataNode) => boolean,
     marked: (copy: DataNode, original: DataNode) => DataNode = (copy) => copy,
+    isThere: (node: DataNode) => boolean = () => true,
   ) {
     this.#mayRead = mayRead;
     this.#marked = marked;
+    this.#isThere = isThere;
   }
 
   *children(from: DataNode, to: DataNode): Generator<PatchEdit> {
     for (const [id, child] of from.childMap) {
-      if (!to.get(id)) yield* this.#gone(child);
+      if (!this.#find(to, id)) yield* this.#gone(child);
     }
     for (const [id, child] of to.childMap) {
-      const before = from.get(id);
-      if (before) yield* this.#both(before, child);
-      else if (!isUserOrdered(child)) yield* this.#fresh(child);
+      const before = this.#find(from, id);
+      if (!before && !isUserOrdered(child)) yield* this.#fresh(child);
+      else if (before && this.#isThere(child)) yield* this.#both(before, child);
     }
     yield* this.#order(from, to);
+  }
+
+  #find(parent: DataNode, id: string): DataNode | undefined {
+    const child = parent.get(id);
+    return child && this.#isThere(child) ? child : undefined;
   }
 
   *#gone(child: DataNode): Generator<PatchEdit> {

@@ -26,7 +26,7 @@ import { CertificateUsers } from './certificate-users.ts';
 import { ConfigFiles } from './config-files.ts';
 import { DatapathClient } from './datapath-client.ts';
 import { datapathOperations } from './datapath-operations.ts';
-import { readsBindings, readsForwarding } from './discretion.ts';
+import { readsForwarding, readsTables } from './discretion.ts';
 import { EventLog } from './events/event-log.ts';
 import { KnownServer } from './events/known-server.ts';
 import { EventSources } from './events/sources.ts';
@@ -152,7 +152,7 @@ export async function runManagement(options: ManagementOptions): Promise<number>
     onStartupChanged: (caller) => events.startupChanged(caller),
     state: new StateData(state),
     storeOperations: {
-      ...storeOperations(storeCare, (caller) => readsBindings(access.rightsOf(caller), schema)),
+      ...storeOperations(storeCare, (caller) => readsTables(access.rightsOf(caller), schema)),
       ...datapathOperations(datapath, (caller) => readsForwarding(access.rightsOf(caller), schema)),
       ...alarmOperations({ alarms, schema, check, configuration, access }),
       ...systemEnd.operations,

@@ -3,14 +3,14 @@
 import { DataNode } from '../state/data.ts';
 import type { View } from '../state/datastores.ts';
 import { ManagementError } from '../state/errors.ts';
-import { ofRunning } from '../state/learned/tables.ts';
+import { changesRunning, isOperational, ofRunning } from '../state/learned/tables.ts';
 import { totalOf } from '../state/records.ts';
 import type { DatastoreName } from '../state/request.ts';
 import type { ActionContext, ActionOutput } from './actions.ts';
 import { outputOf, withLeaves } from './actions.ts';
 import type { Side } from './compare.ts';
 import { compareReadings } from './compare.ts';
-import { readsBindings } from './discretion.ts';
+import { readsBindings, readsForwarding } from './discretion.ts';
 import type { PatchStep } from './patch.ts';
 import { editNode, patchEdits } from './patch.ts';
 import { Pause } from './pause.ts';
@@ -20,14 +20,15 @@ import { subtreeSelection } from './selection.ts';
 import { parseXml } from './xml.ts';
 import { xpathTextSelection } from './xpath/selection.ts';
 
-/** list-versions: the commits on record, newest first. */
+/** list-versions: the commits on record, newest first. What was learned names route sources and gateways. */
 export async function listVersions(
   { datastores, rights, schema }: ActionContext,
   operation: DataNode,
   input: DataNode,
 ): Promise<ActionOutput> {
   const output = new DataNode(outputOf(operation));
-  const countsRows = rights.readsAll || readsBindings(rights, schema);
+  const countsRows = readsBindings(rights, schema);
+  const readsLearned = readsForwarding(rights, schema);
   const list = output.schema.child('version');
   if (!list) throw new Error(`${operation.schema.path} has no list in the schema`);
   const maximum = Number(input.leaf('maximum') ?? input.schema.child('maximum')?.defaults[0]);
@@ -36,15 +37,17 @@ export async function listVersions(
       if (output.size === maximum) break;
       const { version, time, caller, comment, treeChanged, tallies } = summary;
       const tally = totalOf(tallies);
+      const isNamed = readsLearned || changesRunning(treeChanged, tallies);
+      const isCounted = readsLearned || (countsRows && ![...tallies.keys()].some(isOperational));
       const entry = withLeaves(new DataNode(list), {
         number: `${version}`,
         time,
-        user: caller.user,
+        user: isNamed ? caller.user : undefined,
         'session-id': caller.session === 0 ? undefined : `${caller.session}`,
         face: caller.face,
-        comment,
+        comment: isNamed ? comment : undefined,
         ...(rights.readsAll && { 'other-configuration': `${treeChanged}` }),
-        ...(countsRows && { added: `${tally.added}`, changed: `${tally.changed}`, removed: `${tally.removed}` }),
+        ...(isCounted && { added: `${tally.added}`, changed: `${tally.changed}`, removed: `${tally.removed}` }),
       });
       output.add(entry);
     }
@@ -119,7 +122,8 @@ export async function compareDatastores(
     return differences(operation, patchEdits({ ...comparison, mayRead: context.mayRead }), close);
   }
   const sides = { source: await sideOf(context, source), target: await sideOf(context, target) };
-  const request = { ...sides, selection, all: all === true, reportOrigin: reportOrigin === true };
+  const { mayRead } = context;
+  const request = { ...sides, selection, all: all === true, reportOrigin: reportOrigin === true, mayRead };
   const { steps, close } = await compareReadings(request, context.read);
   return differences(operation, steps, close);
 }

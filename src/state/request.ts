@@ -74,6 +74,14 @@ export interface RowChange {
   readonly after: Binding | undefined;
 }
 
+/** One that is read from the store when it is asked for. */
+export interface StoredChange extends RowChange {
+  /** Of its prefix. */
+  readonly number: number;
+  readonly sealedBefore: Uint8Array | undefined;
+  readonly sealedAfter: Uint8Array | undefined;
+}
+
 /** The small trees of two datastores, and the rows that differ, table by table in key order. */
 export interface Compared {
   readonly from: DataNode;
@@ -90,7 +98,7 @@ export interface Change {
   readonly treeChanged: boolean;
   readonly rows: Iterable<RowChange>;
   /** Those of one table. */
-  readonly rowsOf: (instance: string) => Iterable<RowChange>;
+  readonly rowsOf: (instance: string) => Iterable<StoredChange>;
   /** How many rows each table that changes gets, changes and loses. */
   readonly tallies: ReadonlyMap<string, Tally>;
   readonly rowCounts: ReadonlyMap<string, number>;

@@ -8,6 +8,8 @@ export interface HiddenPlace {
   readonly name: string;
   /** Paths of rules that deny everything; prefixes gi, nacm, sys. */
   readonly paths: readonly string[];
+  /** Whether it needs nothing that both worlds have. */
+  readonly standsAlone?: boolean;
   /** Content of an edit that makes the place something; '' for what leaves it as it is. */
   readonly content: (next: Next) => string;
 }
@@ -47,6 +49,15 @@ function tableOfB(next: Next): string {
   return aftr('b', `<binding-table nc:operation="replace">${rows}</binding-table>`);
 }
 
+/** Sometimes so many that a notification names their container as a whole. */
+function someGateways(next: Next): string {
+  const put = (n: number) =>
+    `<gateway nc:operation="replace"><name>g${n}</name><enabled>false</enabled><ipv6-address>2001:db8:e::${n}${next() % 9}</ipv6-address></gateway>`;
+  const gateway = (n: number) => (next() % 3 ? put(n) : `<gateway nc:operation="remove"><name>g${n}</name></gateway>`);
+  const gateways = next() % 4 === 0 ? Array.from({ length: 120 }, (_, n) => put(n)) : some(next, 3, gateway);
+  return softwire(gateways.join(''));
+}
+
 /** A leaf of the bindings that both worlds have. */
 function leafOfRows(next: Next, leaf: (next: Next) => string): string {
   const rows = some(next, 4, (n) => `<binding><ipv4-prefix>192.0.2.${n + 1}/32</ipv4-prefix>${leaf(next)}</binding>`);
@@ -54,7 +65,7 @@ function leafOfRows(next: Next, leaf: (next: Next) => string): string {
 }
 
 export const HIDDEN_PLACES: readonly HiddenPlace[] = [
-  { name: 'an AFTR', paths: [`${AFTR}[gi:name='s']`], content: hiddenAftr },
+  { name: 'an AFTR', paths: [`${AFTR}[gi:name='s']`], standsAlone: true, content: hiddenAftr },
   {
     name: 'a binding',
     paths: [`${AFTR}[gi:name='a']/gi:binding-table/gi:binding[gi:ipv4-prefix='192.0.2.200/32']`],
@@ -82,14 +93,8 @@ export const HIDDEN_PLACES: readonly HiddenPlace[] = [
   {
     name: 'gateways',
     paths: ['/gi:softwire/gi:gateway'],
-    content: (next) =>
-      softwire(
-        some(next, 3, (n) =>
-          next() % 3
-            ? `<gateway nc:operation="replace"><name>g${n}</name><enabled>false</enabled><ipv6-address>2001:db8:e::${n}${next() % 9}</ipv6-address></gateway>`
-            : `<gateway nc:operation="remove"><name>g${n}</name></gateway>`,
-        ).join(''),
-      ),
+    standsAlone: true,
+    content: someGateways,
   },
   {
     name: 'a leaf of AFTRs',
@@ -113,10 +118,12 @@ export const HIDDEN_PLACES: readonly HiddenPlace[] = [
   {
     name: 'rules',
     paths: ["/nacm:nacm/nacm:rule-list[nacm:name='others']", "/nacm:nacm/nacm:groups/nacm:group[nacm:name='others']"],
+    standsAlone: true,
+    // It may pass those that are seen.
     content: (next) =>
       next() % 3
         ? nacm(
-            `<groups><group nc:operation="replace"><name>others</name><user-name>u${next() % 5}</user-name></group></groups><rule-list nc:operation="replace"><name>others</name><group>others</group></rule-list>`,
+            `<groups><group nc:operation="replace"><name>others</name><user-name>u${next() % 5}</user-name></group></groups><rule-list xmlns:yang="urn:ietf:params:xml:ns:yang:1" nc:operation="replace" yang:insert="${next() % 2 ? 'first' : 'last'}"><name>others</name><group>others</group></rule-list>`,
           )
         : nacm(
             '<groups><group nc:operation="remove"><name>others</name></group></groups><rule-list nc:operation="remove"><name>others</name></rule-list>',
@@ -125,6 +132,7 @@ export const HIDDEN_PLACES: readonly HiddenPlace[] = [
   {
     name: 'a user',
     paths: ["/sys:system/sys:authentication/sys:user[sys:name='ghost']"],
+    standsAlone: true,
     content: (next) =>
       `<system xmlns="urn:ietf:params:xml:ns:yang:ietf-system" ${NC_PREFIX}><authentication>${
         next() % 2

@@ -147,10 +147,16 @@ const CLEAR =
   ) +
   `<softwire ${GI} ${NC_PREFIX} nc:operation="remove"/>`;
 
-/** Begins a round: the same in both worlds, with what only one of them has. The version before that. */
-export async function begin(world: World, rules: readonly RuleText[], hidden: readonly string[]): Promise<number> {
-  await done(world, '<discard-changes/>', edit(CLEAR));
-  await done(world, edit(commonConfiguration() + guestRules(rules) + systemUser('guest', HASH)));
+/** Begins a round: the same in both worlds, `common`, with what only one of them has. The version before that. */
+export async function begin(
+  world: World,
+  rules: readonly RuleText[],
+  hidden: readonly string[],
+  common = commonConfiguration(),
+): Promise<number> {
+  await done(world, '<discard-changes/>');
+  await hide(world, CLEAR);
+  await done(world, edit(common + guestRules(rules) + systemUser('guest', HASH)));
   const oldest = await newestVersion(world);
   for (const content of hidden) await hide(world, content);
   await done(world, SAVE);

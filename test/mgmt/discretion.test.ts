@@ -23,6 +23,10 @@ const BINDING = `${SOFTWIRE}/aftr/binding-table/binding`;
 const ENTRY = [deny(`${SOFTWIRE}/aftr[name='h']`), PERMIT];
 const ROW = [deny(`${SOFTWIRE}/aftr[name='a']/binding-table/binding[ipv4-prefix='192.0.2.1/32']`), PERMIT];
 
+const SHARED = [deny(`${SOFTWIRE}/aftr/binding-table/shared-address`), PERMIT];
+const SERVED = [deny(`${SOFTWIRE}/gateway[name='g']/served-prefix`), PERMIT];
+const SOURCE = [deny(`${SOFTWIRE}/aftr[name='a']/route-source[name='r7']`), PERMIT];
+
 /** State data as it is shown under these rules, as JSON text. */
 function shown(state: Json, rules: readonly GuestRule[]): string {
   const root = treeFromJson(schema, state);
@@ -41,6 +45,7 @@ const alarm = (resource: string, type: string, severity: string, cleared: boolea
 });
 const OF_A = alarm(`${SOFTWIRE}/aftr[name='a']`, 'not-forwarding', 'critical', false);
 const OF_H = alarm(`${SOFTWIRE}/aftr[name='h']`, 'source-violations', 'warning', true);
+const VIOLATED = alarm(`${SOFTWIRE}/aftr[name='a']`, 'source-violations', 'warning', false);
 const FULL = alarm(`${SOFTWIRE}/aftr[name='a']`, 'binding-table-near-limit', 'major', false);
 
 /** Alarms with the counts that belong to them. */
@@ -80,6 +85,25 @@ const withTraffic = (name: string): Json => ({ name, statistics: { 'ipv4-side': 
 const store = (sizes: Json, ofBackup: Json): Json => ({
   'gi-4over6:store': { state: { ...sizes, backup: [{ file: '/b/1.mdb', ...ofBackup }] } },
 });
+const advertising = (name: string, served?: number, ...routes: readonly string[]): Json => ({
+  name,
+  'route-advertisement': {
+    ...(served !== undefined && { 'served-routes': served }),
+    target: [{ name: 't', 'advertised-route': routes.map((prefix) => ({ 'ipv4-prefix': prefix, accepted: true })) }],
+  },
+});
+const neighbor = (count?: number): Json => ({
+  'gi-4over6:softwire': {
+    bgp: {
+      neighbor: [
+        {
+          address: '2001:db8::9',
+          ...(count !== undefined && { routes: count, 'unusable-routes': count, 'unusable-example': '192.0.2.9/32' }),
+        },
+      ],
+    },
+  },
+});
 const SESSIONS = '/ietf-netconf-monitoring:netconf-state/sessions/session';
 const sessionCounters = (count?: number): Json => ({
   'ietf-netconf-monitoring:netconf-state': {
@@ -107,6 +131,8 @@ const states: readonly (readonly [string, readonly GuestRule[], Json, Json])[] =
   ['an alarm of a hidden AFTR, and the counts of alarms', ENTRY, alarms(OF_A, OF_H), alarms(OF_A)],
   ['the only alarm', ENTRY, alarms(OF_H), alarms()],
   ['an alarm that hidden bindings raised', ROW, alarms(OF_A, FULL), alarms(OF_A)],
+  ['an alarm that bindings of another AFTR may have raised', ENTRY, alarms(OF_A, FULL), alarms(OF_A)],
+  ['alarms that hidden port sets raised', SHARED, alarms(OF_A, FULL, VIOLATED), alarms(OF_A)],
   [
     'all alarms for who may read their resources',
     [deny(`${SOFTWIRE}/gateway`), PERMIT],
@@ -118,6 +144,34 @@ const states: readonly (readonly [string, readonly GuestRule[], Json, Json])[] =
     ROW,
     softwire(table(3, 'ab:cd', '2001:db8::1')),
     softwire({ name: 'a', 'binding-table': { version: '7' } }),
+  ],
+  [
+    'gateways and traffic of hidden port sets',
+    SHARED,
+    softwire({ ...table(3, 'ab:cd', '2001:db8::1'), ...withTraffic('a') }),
+    softwire(table(3, 'ab:cd')),
+  ],
+  ['sizes of a store with hidden port sets', SHARED, store({ octets: '4096' }, { octets: '4096' }), store({}, {})],
+  [
+    'routes that a gateway serves and tells of, beside hidden prefixes',
+    SERVED,
+    { 'gi-4over6:softwire': { gateway: [advertising('g', 2, '192.0.2.0/29'), advertising('f', 1, '192.0.2.9/32')] } },
+    { 'gi-4over6:softwire': { gateway: [advertising('g'), advertising('f', 1, '192.0.2.9/32')] } },
+  ],
+  ['routes of a BGP neighbor that are hidden bindings', ROW, neighbor(3), neighbor()],
+  ['routes of a BGP neighbor that lead to a hidden route source', SOURCE, neighbor(3), neighbor()],
+  ['the same where gateways are hidden', [deny(`${SOFTWIRE}/gateway`), PERMIT], neighbor(3), neighbor(3)],
+  [
+    'problems of a route source that is hidden',
+    SOURCE,
+    { 'gi-4over6:softwire': { state: { problem: ['AFTR a: route source r7: none of its routes is bound'] } } },
+    { 'gi-4over6:softwire': { state: {} } },
+  ],
+  [
+    'problems for who may not read passwords',
+    [deny(`${SOFTWIRE}/aftr/route-source/password`), PERMIT],
+    { 'gi-4over6:softwire': { state: { problem: ['no way'] } } },
+    { 'gi-4over6:softwire': { state: { problem: ['no way'] } } },
   ],
   [
     'a hash of tables of which one is hidden',
@@ -228,6 +282,11 @@ function seen(event: Json, rules: readonly GuestRule[]): string {
 const changed = (name: string, more: Json = {}): Json => ({
   'gi-4over6:binding-table-changed': { aftr: name, version: '8', ...more, added: 1 },
 });
+const violation: Json = { 'gi-4over6:source-violation': { aftr: 'a', 'ipv4-source': '192.0.2.1', suppressed: '0' } };
+const limit: Json = { 'gi-4over6:binding-limit': { aftr: 'a', bindings: 9, 'softwire-num-max': 9 } };
+const refusal = (gateway: string): Json => ({
+  'gi-4over6:source-refusal': { gateway, 'ipv4-source': '192.0.2.1', suppressed: '0' },
+});
 const edits = (...list: readonly (readonly [target: string, operation: string])[]): Json => ({
   'ietf-netconf-notifications:netconf-config-change': {
     datastore: 'running',
@@ -243,6 +302,14 @@ const events: readonly (readonly [string, readonly GuestRule[], Json, Json | und
   ['a table of a hidden AFTR', ENTRY, changed('h'), undefined],
   ['a table with a hidden row', ROW, changed('a'), undefined],
   ['a table that may be read, and the hash of all', ENTRY, changed('a', { 'content-hash': 'ab:cd' }), changed('a')],
+  ['who changed a table, a route source that is hidden', SOURCE, changed('a', { user: 'r7' }), changed('a')],
+  ['who changed a table, somebody else', SOURCE, changed('a', { user: 'op' }), changed('a', { user: 'op' })],
+  ['a packet from the gateway of a hidden port set', SHARED, violation, undefined],
+  ['the same for who may read all of the table', ENTRY, violation, violation],
+  ['a limit that bindings of another AFTR count for', ENTRY, limit, undefined],
+  ['the same for who may read them', SERVED, limit, limit],
+  ['a packet of a hidden served prefix', SERVED, refusal('g'), undefined],
+  ['a packet of another gateway', SERVED, refusal('f'), refusal('f')],
   [
     'what a rule names',
     [{ notification: 'binding-table-changed', action: 'permit' }, ...ENTRY],

@@ -54,6 +54,7 @@ const ROW = "/g:softwire/g:aftr/g:binding-table/g:binding[g:ipv4-prefix='192.0.2
 const tracers: readonly (readonly [string, readonly string[], boolean])[] = [
   ['who reads all', [], true],
   ['who may not read sessions', ['/m:netconf-state/m:sessions'], true],
+  ['who may not read passwords', ['/g:softwire/g:aftr/g:route-source/g:password'], true],
   ['who may not read a binding', [ROW], false],
   ['who may not read an AFTR that is not there', ["/g:softwire/g:aftr[g:name='none']"], false],
   ['who may not read a description', ['/g:softwire/g:aftr/g:binding-table/g:binding/g:description'], false],

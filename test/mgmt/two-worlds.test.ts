@@ -19,6 +19,7 @@ import {
   BY_THE_CLOCK,
   begin,
   closeWorld,
+  commonConfiguration,
   done,
   guestOf,
   hide,
@@ -59,9 +60,11 @@ function rulesFor(next: () => number, places: readonly HiddenPlace[]): RuleText[
   return [...denials, ...ALWAYS, ...others];
 }
 
-function somePlaces(next: () => number): HiddenPlace[] {
-  const first = HIDDEN_PLACES[next() % HIDDEN_PLACES.length];
-  const more = HIDDEN_PLACES.filter((place) => place !== first && next() % 4 === 0);
+/** With nothing that both worlds have a container may be there for what is hidden alone, or not. */
+function somePlaces(next: () => number, isBare: boolean): HiddenPlace[] {
+  const places = HIDDEN_PLACES.filter(({ standsAlone }) => standsAlone || !isBare);
+  const first = places[next() % places.length];
+  const more = places.filter((place) => place !== first && next() % 4 === 0);
   return first ? [first, ...more] : more;
 }
 
@@ -85,12 +88,16 @@ async function notifications(subscriber: RawClient): Promise<string[]> {
 
 async function round(roundSeed: number): Promise<string> {
   const next = random(roundSeed);
-  const places = somePlaces(next);
+  const isBare = next() % 3 === 0;
+  const places = somePlaces(next, isBare);
   const rules = rulesFor(next, places);
   // What each world has comes from numbers of its own.
   const own = worlds.map((_, index) => random(roundSeed ^ (0x51ed270b * (index + 1))));
   const contents = (index: number) => places.map(({ content }) => content(own[index] ?? next));
-  const [oldest = 0] = await inBoth((world, index) => begin(world, rules, [...contents(index), ...contents(index)]));
+  const common = isBare ? '' : commonConfiguration();
+  const [oldest = 0] = await inBoth((world, index) =>
+    begin(world, rules, [...contents(index), ...contents(index)], common),
+  );
   let newest = await newestVersion(worlds[0] as World);
   const guests = await inBoth((world) => guestOf(world));
   const subscribers = await inBoth((world) => guestOf(world));
@@ -127,7 +134,7 @@ async function round(roundSeed: number): Promise<string> {
     for (const client of [...guests, ...subscribers, ...streams.flat()]) client.end();
     await inBoth(freed);
   }
-  return `${places.map(({ name }) => name).join(', ')}: ${isGood} of ${REQUESTS}`;
+  return `${isBare ? 'bare, ' : ''}${places.map(({ name }) => name).join(', ')}: ${isGood} of ${REQUESTS}`;
 }
 
 /** Until the recovery session can have the locks that a session that ended had. */

@@ -105,7 +105,7 @@ export class EventLog {
     return this.#events[number - this.#first];
   }
 
-  /** `event` has one member, the notification under its qualified name. */
+  /** `event` has the notification under its qualified name, and READERS where who may not read all is told something else. */
   add(event: Readonly<Record<string, unknown>>, time: Date = new Date()): void {
     const record = { timeMs: time.getTime(), json: JSON.stringify(event) };
     const last = this.#pieces[this.#pieces.length - 1];

@@ -14,7 +14,7 @@ import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32c } from '../../state/crc32c.ts';
 
-/** RFC 7951 JSON of one event, and when it happened, in milliseconds since 1970. */
+/** RFC 7951 JSON of one event, with what readers are told of it (reader-edits.ts), and when it happened, in milliseconds since 1970. */
 export interface EventRecord {
   readonly timeMs: number;
   readonly json: string;

@@ -3,6 +3,7 @@
 import type { DataNode } from '../../state/data.ts';
 import type { Piece } from '../pause.ts';
 import { elementText, writeXml } from '../xml-data.ts';
+import type { ReaderEdits } from './reader-edits.ts';
 
 export const NOTIFICATION_NAMESPACE = 'urn:ietf:params:xml:ns:netconf:notification:1.0';
 
@@ -10,6 +11,8 @@ export interface Notification {
   readonly time: Date;
   /** The event: a node of the schema's notification. */
   readonly node: DataNode;
+  /** Its edits for who may not read all. */
+  readonly readers?: ReaderEdits | undefined;
   /** Entries that stand below a node of it, made while they are sent; then it can be sent once, and `close` is called once after. */
   readonly rows?: (parent: DataNode) => Iterable<DataNode>;
   /** Told when it is out, or given up. */

@@ -10,6 +10,8 @@ import { colons } from '../softwire-state.ts';
 import type { ConfigEdit } from './config-edits.ts';
 import { configEdits } from './config-edits.ts';
 import type { EventLog } from './event-log.ts';
+import type { ReaderEdits } from './reader-edits.ts';
+import { READERS, readerEdits } from './reader-edits.ts';
 
 /** Why a session ended (RFC 6470 §2.2). */
 export type TerminationReason = 'closed' | 'killed' | 'dropped' | 'timeout' | 'bad-hello' | 'other';
@@ -28,9 +30,11 @@ export class EventSources implements Participant {
 
   /** A commit of running: told when it is durable. */
   async prepare(change: Change): ReturnType<Participant['prepare']> {
-    const edits = configEdits(change);
+    const { edits, isCoarse } = configEdits(change);
+    const readers = isCoarse ? await readerEdits(change) : undefined;
     return async (version, contentHash) => {
-      if (changesRunning(change.treeChanged, change.tallies)) this.#configChanged(change.caller, 'running', edits);
+      if (changesRunning(change.treeChanged, change.tallies))
+        this.#configChanged(change.caller, 'running', edits, readers);
       if (change.savesStartup) this.startupChanged(change.caller);
       for (const [aftr, tally] of bindingTallies(change)) {
         this.#log.add({
@@ -51,9 +55,14 @@ export class EventSources implements Participant {
     this.#configChanged(caller, 'startup', []);
   }
 
-  #configChanged(caller: Caller, datastore: 'running' | 'startup', edits: readonly ConfigEdit[]): void {
+  #configChanged(
+    caller: Caller,
+    datastore: 'running' | 'startup',
+    edits: readonly ConfigEdit[],
+    readers?: ReaderEdits,
+  ): void {
     const edit = edits.length === 0 ? {} : { edit: edits };
-    this.#base('netconf-config-change', { 'changed-by': changedBy(caller), datastore, ...edit });
+    this.#base('netconf-config-change', { 'changed-by': changedBy(caller), datastore, ...edit }, readers);
   }
 
   sessionStarted(party: Party): void {
@@ -95,8 +104,8 @@ export class EventSources implements Participant {
     this.#log.add({ 'ietf-yang-library:yang-library-update': { 'content-id': contentId } });
   }
 
-  #base(name: string, event: Json): void {
-    this.#log.add({ [`ietf-netconf-notifications:${name}`]: event });
+  #base(name: string, event: Json, readers?: ReaderEdits): void {
+    this.#log.add({ [`ietf-netconf-notifications:${name}`]: event, ...(readers && { [READERS]: readers }) });
   }
 }
 

@@ -13,6 +13,8 @@ import type { EventLog } from './event-log.ts';
 import type { EventFilter } from './filter.ts';
 import type { EventRecord } from './log-files.ts';
 import type { Notification } from './notification.ts';
+import type { ReaderEdits } from './reader-edits.ts';
+import { READERS } from './reader-edits.ts';
 import type { Sink } from './subscription.ts';
 import { Subscription } from './subscription.ts';
 import { visibleEvent } from './visibility.ts';
@@ -73,7 +75,7 @@ export class EventStreams {
     const notification = this.#notification(number, record);
     if (!notification) return undefined;
     const { node } = notification;
-    const seen = visibleEvent(this.#schema, this.#access.rightsOf(caller), node);
+    const seen = visibleEvent(this.#schema, this.#access.rightsOf(caller), node, notification.readers);
     if (!seen) return undefined;
     const shown = seen === node ? notification : { time: notification.time, node: seen };
     if (!filter) return shown;
@@ -100,8 +102,9 @@ export class EventStreams {
 
 function parse(schema: Schema, { timeMs, json }: EventRecord): Notification | undefined {
   try {
-    const [node] = treeFromJson(schema, JSON.parse(json)).childMap.values();
-    return node && { time: new Date(timeMs), node };
+    const { [READERS]: readers, ...event } = JSON.parse(json) as Record<string, unknown>;
+    const [node] = treeFromJson(schema, event).childMap.values();
+    return node && { time: new Date(timeMs), node, readers: readers as ReaderEdits | undefined };
   } catch {
     return undefined;
   }

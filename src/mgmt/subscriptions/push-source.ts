@@ -107,7 +107,9 @@ export class PushSource {
       const before = isAlike ? sideOf(view, from.tree, rows, 'before') : viewBefore(view, from.tree, rows);
       const after = isAlike ? sideOf(view, to.tree, rows, 'after') : view;
       const [old, fresh] = [readAt(terms, from, before), readAt(terms, to, after)];
-      const steps = isAlike ? readingDifferences(old, fresh, from.tree, to.tree) : wholeDifferences(old, fresh);
+      const steps = isAlike
+        ? readingDifferences(old, fresh, from.tree, to.tree, to.rights.mayRead)
+        : wholeDifferences(old, fresh);
       return { to, steps, close };
     } catch (error) {
       close();
@@ -128,7 +130,8 @@ export class PushSource {
       }
       const read = (place: Place, side: 'before' | 'after') =>
         readAt(terms, place, sideOf(view, place.tree, rows, side));
-      return { to, steps: readingDifferences(read(from, 'before'), read(to, 'after'), from.tree, to.tree), close };
+      const [old, fresh] = [read(from, 'before'), read(to, 'after')];
+      return { to, steps: readingDifferences(old, fresh, from.tree, to.tree, to.rights.mayRead), close };
     } catch (error) {
       close();
       throw error;

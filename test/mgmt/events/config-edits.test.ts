@@ -18,8 +18,8 @@ const ruleLists = (...names: readonly string[]) => ({
 
 const cases: readonly (readonly [string, unknown, unknown, readonly ConfigEdit[]])[] = [
   ['nothing', softwire({ aftr: [aftr('a')] }), softwire({ aftr: [aftr('a')] }), []],
-  ['the topmost node that came', {}, softwire({ aftr: [aftr('a')] }), [edit('/gi-4over6:softwire', 'create')]],
-  ['the topmost node that went', softwire({ aftr: [aftr('a')] }), {}, [edit('/gi-4over6:softwire', 'delete')]],
+  ['the topmost node that came', {}, softwire({ aftr: [aftr('a')] }), [edit(`${AFTR}[name='a']`, 'create')]],
+  ['the topmost node that went', softwire({ aftr: [aftr('a')] }), {}, [edit(`${AFTR}[name='a']`, 'delete')]],
   [
     'entries that come and go',
     softwire({ aftr: [aftr('a')] }),

@@ -52,13 +52,13 @@ test('N92: who changed what in which datastore', () =>
       const by = `<changed-by><username>admin</username><session-id>${idOf(editor)}</session-id><source-host>127.0.0.1</source-host></changed-by>`;
       const change = (text: string) => /<changed-by>.*(?=<\/netconf-config-change>)/.exec(text)?.[0];
       const target = (path: string) => `<target xmlns:gi-4over6="urn:gi-4over6">${path}</target>`;
+      const aftr = "/gi-4over6:softwire/gi-4over6:aftr[gi-4over6:name='a']";
       assert.is(
         change(await nextMatching(watcher, /config-change/)),
-        `${by}<datastore>running</datastore><edit>${target('/gi-4over6:softwire')}<operation>create</operation></edit>`,
+        `${by}<datastore>running</datastore><edit>${target(aftr)}<operation>create</operation></edit>`,
       );
       const more = `<softwire ${GI}><aftr><name>a</name><softwire-num-max>9</softwire-num-max><binding-table>${binding('192.0.2.1/32', '2001:db8::1')}</binding-table></aftr></softwire>`;
       await allOk(editor, edit(more));
-      const aftr = "/gi-4over6:softwire/gi-4over6:aftr[gi-4over6:name='a']";
       const row = `${aftr}/gi-4over6:binding-table/gi-4over6:binding[gi-4over6:ipv4-prefix='192.0.2.1/32']`;
       assert.is(
         change(await nextMatching(watcher, /config-change/)),

@@ -124,7 +124,7 @@ for (const version of ['--http1.1', '--http2']) {
     const { eventTime, ...event } = JSON.parse(created ?? '')['ietf-restconf:notification'];
     assert.match(eventTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     const change = event['ietf-netconf-notifications:netconf-config-change'];
-    assert.equal(change.edit, [{ target: '/gi-4over6:softwire', operation: 'create' }]);
+    assert.equal(change.edit, [{ target: "/gi-4over6:softwire/aftr[name='a']", operation: 'create' }]);
     assert.is(change['changed-by'].username, 'root');
     assert.match(
       eventsOf(xml.text())[0] ?? '',
