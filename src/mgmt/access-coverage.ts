@@ -5,6 +5,7 @@
 
 import type { DataNode } from '../state/data.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import type { Write } from '../state/secrecy.ts';
 import type { Access } from './access.ts';
 import type { PathStep } from './path.ts';
 
@@ -72,6 +73,12 @@ export function namedKeys(set: RuleSet, list: SchemaNode, above: DataNode): stri
 export function readsEvery(set: RuleSet, schema: SchemaNode, above: DataNode): boolean {
   if (coverageOf(set, schema, above, 'read') !== 'all') return false;
   return dataChildren(schema).every((child) => readsEvery(set, child, above));
+}
+
+/** Whether each possible instance of `schema` below `above` may be written so, with all configuration that could be below it. */
+export function writesEvery(set: RuleSet, schema: SchemaNode, above: DataNode, write: Write): boolean {
+  if (coverageOf(set, schema, above, write) !== 'all') return false;
+  return configChildren(schema).every((child) => writesEvery(set, child, above, write));
 }
 
 /** Whether something could be below the node that may be neither read nor deleted; of its children `isAsked` says which count. */

@@ -8,7 +8,7 @@ import type { Caller } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import type { Secrecy, Write } from '../state/secrecy.ts';
 import type { RowRights, RuleSet } from './access-coverage.ts';
-import { coverageOf, mayHide, namedKeys, readsEvery, rowRightsOf } from './access-coverage.ts';
+import { coverageOf, mayHide, namedKeys, readsEvery, rowRightsOf, writesEvery } from './access-coverage.ts';
 import type { PathStep } from './path.ts';
 import { parsePath } from './path.ts';
 
@@ -52,12 +52,10 @@ export interface Rights extends Secrecy {
   isNamed(notification: SchemaNode): boolean;
   /** The same text for rights that read the same data. */
   readonly readingMark: string;
-  /** Whether nothing that could be below `above` of this schema may be read. */
-  readsNone(schema: SchemaNode, above: DataNode): boolean;
+  /** Whether each node of this schema that could be below `above` may be written so, with all below it. */
+  writesEvery(schema: SchemaNode, above: DataNode, write: Write): boolean;
   /** What may be read of the entries that a list could have below `above`, which may be read itself. */
   rowRights(list: SchemaNode, above: DataNode): RowRights;
-  /** Where that is some: the keys by which rules tell entries from each other; undefined when there are other ways. */
-  namedKeys(list: SchemaNode, above: DataNode): readonly string[] | undefined;
 }
 
 /** How often something was denied since the program started (§3.5.2, the leaves of container nacm). */
@@ -121,6 +119,8 @@ const EVERYTHING: Rights = {
   isHidden: () => false,
   readsEvery: () => true,
   readsNone: () => false,
+  readsEach: () => true,
+  writesEvery: () => true,
   rowRights: () => 'whole',
   namedKeys: () => [],
   mayHide: () => false,
@@ -200,6 +200,14 @@ class RuleRights implements Rights {
 
   readsNone(schema: SchemaNode, above: DataNode): boolean {
     return coverageOf(this.#ruleSet, schema, above, 'read') === 'none';
+  }
+
+  readsEach(list: SchemaNode, above: DataNode): boolean {
+    return coverageOf(this.#ruleSet, list, above, 'read') === 'all';
+  }
+
+  writesEvery(schema: SchemaNode, above: DataNode, write: Write): boolean {
+    return writesEvery(this.#ruleSet, schema, above, write);
   }
 
   rowRights(list: SchemaNode, above: DataNode): RowRights {

@@ -430,5 +430,6 @@ function replaced(lists: EntryLists, list: EntryList): EntryLists {
 function authorizeBy(rights: Rights): Authorize {
   const authorize = (node: DataNode, operation: Write) => rights.may(node, operation);
   const holds = (node: DataNode, operation: Write) => rights.holds(node, operation);
-  return Object.assign(authorize, { holds, secrecy: rights.readsAll ? undefined : rights });
+  const writesEvery = rights.writesEvery.bind(rights);
+  return Object.assign(authorize, { holds, writesEvery, secrecy: rights.readsAll ? undefined : rights });
 }

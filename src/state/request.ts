@@ -42,6 +42,11 @@ export interface Authorize {
   readonly secrecy?: Secrecy | undefined;
   /** The same question, where a no denies nothing; without it `secrecy` or the question itself says so. */
   readonly holds?: ((node: DataNode, operation: Write) => boolean) | undefined;
+  /**
+   * Whether the rules permit each node of a schema that could be below `above`, whatever its keys, with all below it, so that none needs
+   * to be asked about; without it each is.
+   */
+  readonly writesEvery?: ((schema: SchemaNode, above: DataNode, write: Write) => boolean) | undefined;
 }
 
 /** One edit of one datastore: `tree` is a root whose nodes may carry operations and, below rows lists, entries. */

@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Binding } from '../../src/state/binding.generated.ts';
-import { keepRowParents } from '../../src/state/content.ts';
+import { hasContent, keepRowParents } from '../../src/state/content.ts';
 import type { DataNode } from '../../src/state/data.ts';
 import { authorizeDifference, emptyDraft } from '../../src/state/draft.ts';
 import { applyEdit } from '../../src/state/edit.ts';
@@ -47,10 +47,12 @@ function authorizeFor(rules: readonly GuestRule[]): { readonly authorize: Author
     holds: rights.holds.bind(rights),
     readsEvery: rights.readsEvery.bind(rights),
     readsNone: rights.readsNone.bind(rights),
+    readsEach: rights.readsEach.bind(rights),
+    namedKeys: rights.namedKeys.bind(rights),
     mayHide: rights.mayHide.bind(rights),
     countDenial,
   };
-  return { authorize: Object.assign(may, { secrecy }), asked };
+  return { authorize: Object.assign(may, { secrecy, writesEvery: rights.writesEvery.bind(rights) }), asked };
 }
 
 /** The tag and path of the refusal, or `ok`; and how many denials were counted. */
@@ -252,15 +254,16 @@ for (const [what, operation, rules, edit, worlds, expected] of cases) {
   );
 }
 
+const row = (last: number): Binding => ({
+  address: 0xc0000200 + last,
+  length: 32,
+  gatewayIpv6Address: new Uint8Array(16).fill(1),
+  aftrIpv6Address: undefined,
+  description: undefined,
+  origin: 'static',
+});
+
 test('create of a table: it exists where a row may be read', () => {
-  const row = (last: number): Binding => ({
-    address: 0xc0000200 + last,
-    length: 32,
-    gatewayIpv6Address: new Uint8Array(16).fill(1),
-    aftrIpv6Address: undefined,
-    description: undefined,
-    origin: 'static',
-  });
   const list = `${SOFTWIRE}/aftr/binding-table/binding`;
   const hidden = [deny(`${list}[ipv4-prefix='192.0.2.2/32']`), PERMIT];
   const edit = { 'gi-4over6:softwire': { aftr: [{ name: 'a', 'binding-table': { '@operation': 'create' } }] } };
@@ -276,6 +279,56 @@ test('create of a table: it exists where a row may be read', () => {
     ['ok', 'ok', 'ok'],
     ['ok', 'ok', 'data-exists'],
     ['data-exists', 'ok', 'data-exists'],
+  ]);
+});
+
+/** Rows of which none is ever walked over. */
+class LookedUp extends OverlaidRows {
+  readonly looked: number[] = [];
+  override sealed(instance: string, number: number): Uint8Array | undefined {
+    this.looked.push(number);
+    return super.sealed(instance, number);
+  }
+  override sealedRows(): never {
+    throw new Error('it walked over the rows');
+  }
+}
+
+test('create of a table looks for the rows that rules name, whether they are there or not, and at no other', () => {
+  const list = `${SOFTWIRE}/aftr/binding-table/binding`;
+  const at = (last: number): string => `${list}[ipv4-prefix='192.0.2.${last}/32']`;
+  const one: readonly GuestRule[] = [{ path: at(2), action: 'permit' }, deny(list), PERMIT];
+  const allBut: readonly GuestRule[] = [deny(at(2)), deny(at(3)), PERMIT];
+  const found: unknown[] = [];
+  for (const rules of [one, allBut, [deny(`${list}/description`), PERMIT]]) {
+    for (const lasts of [[3], [2, 3], [4]]) {
+      const overlay = new RowOverlay();
+      for (const last of lasts) overlay.put('a', row(last));
+      const rows = new LookedUp(new NoRows(), overlay);
+      const root = treeFromJson(schema, { 'gi-4over6:softwire': { aftr: [{ name: 'a' }] } });
+      keepRowParents(root);
+      const table = root.child('softwire')?.entries('aftr')[0]?.child('binding-table');
+      assert.ok(table);
+      const has = hasContent(table, rows, authorizeFor(rules).authorize.secrecy);
+      found.push([has, rows.looked.length]);
+    }
+  }
+  assert.equal(found, [
+    ...[
+      [false, 1],
+      [true, 1],
+      [false, 1],
+    ],
+    ...[
+      [false, 2],
+      [false, 2],
+      [true, 2],
+    ],
+    ...[
+      [true, 0],
+      [true, 0],
+      [true, 0],
+    ],
   ]);
 });
 
