@@ -5,6 +5,7 @@
 
 import { parseIpv4Prefix } from '../address.ts';
 import type { Binding } from './binding.generated.ts';
+import { conditionalOn } from './conditional.ts';
 import { hasContent, instanceOf, settle } from './content.ts';
 import type { Operation } from './data.ts';
 import { DataNode } from './data.ts';
@@ -188,6 +189,7 @@ class Editor {
     const { schema } = edit;
     if (schema.isLeaf || schema.kind === 'anydata' || schema.kind === 'anyxml') {
       if (existing?.value !== edit.value || !existing) {
+        if (existing) this.#leaveConditional(existing, parent);
         const leaf = place(parent, new DataNode(schema, edit.value, edit.type));
         this.touched = true;
         if (!existing) this.#made.add(leaf);
@@ -240,9 +242,14 @@ class Editor {
     if (!authorize) return;
     const mayMove = (child: DataNode) => this.#made.has(child) || holds(child, 'update', authorize);
     const fixed = new Set(after.filter((child) => !mayMove(child)));
-    const stood = before.filter((child) => fixed.has(child));
-    const moved = [...fixed].find((child, index) => child !== stood[index]);
-    if (moved) this.#require(moved, 'update');
+    const places = new Map(before.filter((child) => fixed.has(child)).map((child, place) => [child, place]));
+    let last = -1;
+    for (const [index, child] of [...fixed].entries()) {
+      const place = places.get(child) ?? index;
+      // Its place is the same when as many stand before it, and the same ones.
+      if (place !== index || last > index) this.#require(child, 'update');
+      last = Math.max(last, place);
+    }
   }
 
   /** Whether a node is one that the edit has made, or a container in one: nothing was in it before. */
@@ -281,6 +288,15 @@ class Editor {
         const made = other.schema.dump.choices?.find((item) => item[0] === choice);
         if (made && made[1] !== name) this.#remove(parent, other);
       }
+    }
+  }
+
+  /** RFC 7950 §8.2: what a `when` ties to the value that a leaf has goes when the edit is validated. */
+  #leaveConditional(leaf: DataNode, parent: DataNode): void {
+    for (const schema of conditionalOn(leaf, !isUnseen(leaf, this.#authorize))) {
+      if (this.#isNamed) requireNothingHidden(parent, this.#authorize, (child) => child === schema);
+      const node = parent.child(schema.name, schema.module);
+      if (node && !this.#made.has(node)) this.#require(node, 'delete');
     }
   }
 

@@ -52,13 +52,16 @@ function needed(operation: Operation, isLast: boolean): readonly Write[] {
   return isLast ? (operation === 'merge' ? ['update', 'create'] : ANY) : [];
 }
 
-/** An authorization that is asked about nodes that the user may read, or about those that he may not read, and permits the others. */
+/**
+ * An authorization that is asked about nodes that the user may read, or about those that he may not read, and permits the others. Of an
+ * order it asks about the places of its nodes among all of both that he may not move, those of its own kind and, of hidden ones, the others.
+ */
 export function ofHidden(authorize: Authorize, isHidden: boolean): Authorize {
   const { secrecy } = authorize;
   const isOther = (node: DataNode) => (shown(node, authorize) !== node) !== isHidden;
   const asked = (node: DataNode, write: Write) => isOther(node) || authorize(node, write);
-  const askedQuietly = (node: DataNode, write: Write) => isOther(node) || holds(node, write, authorize);
-  return Object.assign(asked, { secrecy, holds: askedQuietly });
+  const askedQuietly = (node: DataNode, write: Write) => (!isHidden && isOther(node)) || holds(node, write, authorize);
+  return Object.assign(asked, { secrecy, writesEvery: authorize.writesEvery, holds: askedQuietly });
 }
 
 /** As `askBlindly` for a whole configuration in the place of a tree, a root too. @throws ManagementError access-denied */
@@ -148,8 +151,10 @@ export function isUnseen(node: DataNode, authorize: Authorize | undefined): bool
 
 /** Whether entries of a list, or values of a leaf-list, could be hidden among those that the user sees below `parent`. */
 export function mayHideEntries(parent: DataNode, schema: SchemaNode, authorize: Authorize | undefined): boolean {
+  const { secrecy } = authorize ?? {};
+  if (!secrecy) return false;
   const named = schema.child(schema.keys[0] ?? '') ?? schema;
-  return authorize?.secrecy !== undefined && !authorize.secrecy.readsEvery(named, parent);
+  return isUnseen(parent, authorize) || !secrecy.readsEach(schema, parent) || !secrecy.readsEvery(named, parent);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What an edit tells of nodes that its user may not read: the same whether they are there or not. */
 
+import { readdirSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Binding } from '../../src/state/binding.generated.ts';
@@ -87,6 +88,16 @@ const RULE = '/ietf-netconf-acm:nacm/rule-list/rule';
 const R = "/ietf-netconf-acm:nacm/rule-list[name='l']/rule[name='r']";
 
 const ruleOf = (rule: Json): Json => ({ 'ietf-netconf-acm:nacm': { 'rule-list': [{ name: 'l', rule: [rule] }] } });
+
+const CERTIFICATE = '/gi-4over6-management:management/client-certificates/cert-to-name';
+const C1 = `${CERTIFICATE}[id='1']`;
+const certificate = (leaves: Json): Json => ({
+  'gi-4over6-management:management': { 'client-certificates': { 'cert-to-name': [{ id: 1, ...leaves }] } },
+});
+const NAMELESS = certificate({ 'map-type': 'ietf-x509-cert-to-name:specified' });
+const SPECIFIED = certificate({ 'map-type': 'ietf-x509-cert-to-name:specified', name: 'n' });
+const SAN = certificate({ 'map-type': 'ietf-x509-cert-to-name:san-any' });
+const DENIED_NAME = `access-denied ${C1}: no right to delete all that may be below ${C1} (1)`;
 
 // [what, default operation, rules, the edit, the two worlds, what is answered in both]
 const cases: readonly (readonly [
@@ -233,6 +244,42 @@ const cases: readonly (readonly [
     gateways({ name: 'g', 'hop-limit': 9 }),
     [WITHOUT, gateways({ name: 'g', 'hop-limit': 8 })],
     DENIED_LEAF,
+  ],
+  ...[
+    // Who sees that the name of another map-type cannot be there is not asked.
+    [[SPECIFIED, NAMELESS], DENIED_NAME],
+    [[SAN], 'ok'],
+  ].map(
+    ([worlds, expected]) =>
+      [
+        `a leaf that others depend on, for the worlds ${JSON.stringify(worlds)}`,
+        'merge',
+        [deny(`${CERTIFICATE}/name`), PERMIT],
+        certificate({ 'map-type': 'ietf-x509-cert-to-name:common-name' }),
+        worlds,
+        expected,
+      ] as (typeof cases)[number],
+  ),
+  [
+    'a leaf that others depend on, by who may not delete them',
+    'merge',
+    [deny(`${CERTIFICATE}/name`, 'delete'), PERMIT],
+    certificate({ 'map-type': 'ietf-x509-cert-to-name:common-name' }),
+    [SPECIFIED],
+    `access-denied ${C1}/name: no right to delete ${C1}/name (1)`,
+  ],
+  [
+    'a hidden leaf that others depend on',
+    'merge',
+    [
+      { path: `${CERTIFICATE}/map-type`, operations: 'update', action: 'permit' },
+      deny(`${CERTIFICATE}/map-type`),
+      deny(`${CERTIFICATE}/name`),
+      PERMIT,
+    ],
+    certificate({ 'map-type': 'ietf-x509-cert-to-name:common-name' }),
+    [SPECIFIED, SAN],
+    DENIED_NAME,
   ],
   ['what is beside it is edited', 'merge', ENTRY, gateways({ name: 'g', 'hop-limit': 3 }), [WITH, WITHOUT], 'ok'],
   ['and deleted', 'merge', ENTRY, gateways({ name: 'g', '@operation': 'delete' }), [WITH, WITHOUT], 'ok'],
@@ -400,6 +447,15 @@ test('a tagged default takes away what was set, and needs the right to delete it
   assert.equal(found, ['access-denied undefined', 'access-denied undefined']);
 });
 
+function tagOf(work: () => void): string {
+  try {
+    work();
+  } catch (error) {
+    return error instanceof ManagementError ? error.tag : String(error);
+  }
+  return 'ok';
+}
+
 /** Of a difference in a list in the order of the user: by who may update `v` and create `n`, and reads all. */
 for (const [before, after, expected] of [
   [['a', 'b', 'v'], ['v', 'a', 'b'], 'ok'],
@@ -415,15 +471,28 @@ for (const [before, after, expected] of [
       { path: `${NACM}/rule-list[name='n']`, operations: 'create', action: 'permit' },
       { operations: 'read', action: 'permit' },
     ]);
-    let found = 'ok';
-    try {
-      authorizeDifference(draft, treeFromJson(schema, lists(...before)), [], authorize);
-    } catch (error) {
-      found = error instanceof ManagementError ? error.tag : String(error);
-    }
+    const found = tagOf(() => authorizeDifference(draft, treeFromJson(schema, lists(...before)), [], authorize));
     assert.is(found, expected);
   });
 }
+
+test('a difference by which a `when` becomes false needs the right to delete what depends on it', () => {
+  const draft = emptyDraft(tree(certificate({ 'map-type': 'ietf-x509-cert-to-name:san-any', name: 'n' })));
+  draft.treeTouched = true;
+  const ask = (...rules: readonly GuestRule[]) =>
+    tagOf(() => authorizeDifference(draft, treeFromJson(schema, SPECIFIED), [], authorizeFor(rules).authorize));
+  assert.equal([ask(deny(`${CERTIFICATE}/name`, 'delete'), PERMIT), ask(PERMIT)], ['access-denied', 'ok']);
+});
+
+test('the `when`s of the configuration are those that edits know of', () => {
+  const found = readdirSync('yang').filter((name) => /^\s*when "/m.test(readFileSync(`yang/${name}`, 'utf8')));
+  // Of the others they are in operations and in messages.
+  assert.equal(found.map((name) => name.split('@')[0]).sort(), [
+    'ietf-nmda-compare',
+    'ietf-x509-cert-to-name',
+    'ietf-yang-patch',
+  ]);
+});
 
 test('of a hidden difference it is told that there is one, and not where', () => {
   const running = treeFromJson(schema, WITHOUT);
