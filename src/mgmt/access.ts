@@ -4,7 +4,7 @@
  */
 
 import type { DataNode } from '../state/data.ts';
-import type { Caller } from '../state/request.ts';
+import type { Authorize, Caller } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import type { Secrecy, Write } from '../state/secrecy.ts';
 import type { RowRights, RuleSet } from './access-coverage.ts';
@@ -105,6 +105,14 @@ export class AccessControl {
  */
 export function isRecovery(caller: Caller): boolean {
   return caller.face === 'system' || caller.face === 'local';
+}
+
+/** What edits ask; a no is counted as a denial. */
+export function authorizeBy(rights: Rights): Authorize {
+  const authorize = (node: DataNode, operation: Write) => rights.may(node, operation);
+  const holds = (node: DataNode, operation: Write) => rights.holds(node, operation);
+  const writesEvery = rights.writesEvery.bind(rights);
+  return Object.assign(authorize, { holds, writesEvery, secrecy: rights.readsAll ? undefined : rights });
 }
 
 const EVERYTHING: Rights = {

@@ -176,7 +176,7 @@ export class Datastores {
       const setCandidate = this.#candidate.begin();
       await editDraft(draft, base, tree, defaultOperation, authorize);
       if (commitsAll && others && authorize) {
-        authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
+        await authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
       }
       // Who may not make the edit does not learn of a lock, and what is not there is not there with a lock either.
       if (locked) throw locked;
@@ -200,7 +200,7 @@ export class Datastores {
   commit(caller: Caller, authorize?: Authorize, comment?: string, parameters: CommitParameters = {}): Promise<void> {
     return this.#change(async (base) => {
       const draft = this.#draft(this.#candidate.draft);
-      if (authorize) authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
+      if (authorize) await authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
       this.#locks.requireFree(caller, 'running');
       this.#locks.requireFree(caller, 'candidate');
       const pending = this.#committer.confirmation.afterCommit(caller, parameters, this.#store.head.version);
@@ -336,7 +336,7 @@ export class Datastores {
     const rows = new OverlaidRows(base, before.overlay);
     const overlay = overlayBetween(base, before.overlay, draft.overlay);
     const changes = await RowChanges.between(rows, overlay);
-    authorizeDifference({ ...draft, treeTouched: true }, before.tree, changes, authorize);
+    await authorizeDifference({ ...draft, treeTouched: true }, before.tree, changes, authorize);
   }
 
   /**

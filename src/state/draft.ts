@@ -5,11 +5,12 @@ import { DataNode } from './data.ts';
 import { askDifference, makeEdit, mergeRows } from './edit.ts';
 import { OverlaidRows, RowOverlay } from './overlay.ts';
 import { rebased } from './rebase.ts';
-import type { Authorize, RowChange } from './request.ts';
-import { RowChanges, Slice } from './row-changes.ts';
+import type { Authorize, RowChange, Tally } from './request.ts';
+import { inSlices, RowChanges, Slice } from './row-changes.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, NoRows } from './rows.ts';
-import { requireNothingHidden, requireRight, requireWhole } from './secrecy.ts';
+import type { Write } from './secrecy.ts';
+import { mayWriteEach, requireNothingHidden, requireRight, requireWhole } from './secrecy.ts';
 
 export interface Draft {
   tree: DataNode;
@@ -97,21 +98,29 @@ export function countsAfter(
  * Asks about each node in which the draft differs from running (RFC 8341 §3.2.6, §3.2.8).
  * @throws ManagementError access-denied with the path of the node
  */
-export function authorizeDifference(
+export async function authorizeDifference(
   draft: Draft,
   running: DataNode,
-  changes: Iterable<RowChange>,
+  changes: Pick<RowChanges, 'tallies' | 'of'>,
   authorize: Authorize,
-): void {
+): Promise<void> {
   if (draft.treeTouched) {
     const scratch = { tree: running.clone(), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
     askDifference(scratch, draft.tree.clone(), authorize);
   }
   const tables = new Map([...tablesOf(running), ...tablesOf(draft.tree)].map((table) => [instanceOf(table), table]));
-  for (const change of changes) {
-    const table = tables.get(change.instance);
-    if (table) authorizeRow(table, change, authorize);
+  for (const [instance, tally] of changes.tallies) {
+    const table = tables.get(instance);
+    const list = table?.schema.children.find((child) => child.rows);
+    if (!table || !list || mayWriteEach(list, table, authorize, writesOf(tally))) continue;
+    await inSlices(changes.of(instance), (change) => authorizeRow(table, change, authorize));
   }
+}
+
+/** What happens to rows and their leaves: those of a row that changes may come and go. */
+function writesOf({ added, changed, removed }: Tally): Write[] {
+  if (changed > 0) return ['create', 'update', 'delete'];
+  return [...(added > 0 ? (['create'] as const) : []), ...(removed > 0 ? (['delete'] as const) : [])];
 }
 
 /** One row: the entry with all it has when it comes or goes, else each leaf that differs. */

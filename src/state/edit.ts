@@ -24,6 +24,7 @@ import {
   holds,
   isUnseen,
   mayHideEntries,
+  mayWriteEach,
   requireNoHiddenCase,
   requireNothingHidden,
   requireRight,
@@ -354,23 +355,26 @@ class Editor {
   #applyBulk(table: DataNode, bulk: RowPack, operation: Operation): void {
     const instance = instanceOf(table);
     const { rows, overlay } = this.#target;
-    if (!this.#authorize && operation !== 'none' && rows.count(instance) === 0) {
+    const schema = table.schema.children.find((child) => child.rows);
+    if (!schema) return;
+    const isFree = mayWriteEach(schema, table, this.#authorize);
+    if (isFree && operation !== 'none' && rows.count(instance) === 0) {
       overlay.putAll(instance, bulk);
       return;
     }
-    if (!this.#authorize && (operation === 'merge' || operation === 'replace')) {
+    if (isFree && (operation === 'merge' || operation === 'replace')) {
       this.#target.merges.push({ instance, bulk, operation });
       return;
     }
-    const schema = table.schema.children.find((child) => child.rows);
-    if (!schema) return;
-    // One that is the same is asked about where it could not be seen.
-    const isSeen = !isUnseen(table, this.#authorize) && (this.#authorize?.secrecy?.readsEvery(schema, table) ?? true);
+    // One that is the same is asked about where it could not be seen, unless the answer is known.
+    const isSeen =
+      mayWriteEach(schema, table, this.#authorize, ['update']) ||
+      (!isUnseen(table, this.#authorize) && (this.#authorize?.secrecy?.readsEvery(schema, table) ?? true));
     for (const number of bulk.numbers()) {
       const value = bulk.get(number);
       if (!value) continue;
       const before = rows.sealed(instance, number);
-      if (!this.#authorize && !before && operation !== 'none') overlay.putSealed(instance, number, value);
+      if (isFree && !before && operation !== 'none') overlay.putSealed(instance, number, value);
       else if (!before || !isSeen || Buffer.compare(before, value) !== 0 || operation === 'create') {
         const entry = bindingToNode(schema, openRow(number, value));
         // No edit names it.
@@ -386,7 +390,7 @@ class Editor {
     const schema = table.schema.children.find((child) => child.rows);
     if (!schema) return;
     const isAllNew = edit.bulk !== undefined || ![...edit.childMap.values()].some((child) => child.schema === schema);
-    if (isAllNew && !this.#authorize) {
+    if (isAllNew && mayWriteEach(schema, table, this.#authorize)) {
       this.#target.overlay.clear(instance);
       return;
     }
@@ -405,7 +409,7 @@ class Editor {
     const schema = node.schema.children.find((child) => child.rows);
     if (schema) {
       const instance = instanceOf(node);
-      if (this.#authorize) {
+      if (this.#authorize && !mayWriteEach(schema, node, this.#authorize, ['delete'])) {
         for (const binding of this.#target.rows.bindings(instance)) {
           const entry = bindingToNode(schema, binding);
           entry.parent = node;

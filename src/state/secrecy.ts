@@ -61,7 +61,11 @@ export function ofHidden(authorize: Authorize, isHidden: boolean): Authorize {
   const isOther = (node: DataNode) => (shown(node, authorize) !== node) !== isHidden;
   const asked = (node: DataNode, write: Write) => isOther(node) || authorize(node, write);
   const askedQuietly = (node: DataNode, write: Write) => (!isHidden && isOther(node)) || holds(node, write, authorize);
-  return Object.assign(asked, { secrecy, writesEvery: authorize.writesEvery, holds: askedQuietly });
+  const isAllOther = (schema: SchemaNode, above: DataNode) =>
+    isUnseen(above, authorize) ? !isHidden : isHidden && (secrecy?.readsEvery(schema, above) ?? true);
+  const writesEvery = (schema: SchemaNode, above: DataNode, write: Write) =>
+    isAllOther(schema, above) || mayWriteEach(schema, above, authorize, [write]);
+  return Object.assign(asked, { secrecy, writesEvery, holds: askedQuietly });
 }
 
 /** As `askBlindly` for a whole configuration in the place of a tree, a root too. @throws ManagementError access-denied */
@@ -73,6 +77,16 @@ export function askReplacement(tree: DataNode, edit: DataNode, authorize: Author
 /** Whether the user has a right; no denial. */
 export function holds(node: DataNode, write: Write, authorize: Authorize): boolean {
   return (authorize.holds ?? authorize.secrecy?.holds.bind(authorize.secrecy) ?? authorize)(node, write);
+}
+
+/** Whether nodes of a schema below `above`, and all below them, need not be asked about: the rules permit each. */
+export function mayWriteEach(
+  schema: SchemaNode,
+  above: DataNode,
+  authorize: Authorize | undefined,
+  writes: readonly Write[] = ANY,
+): boolean {
+  return !authorize || writes.every((write) => authorize.writesEvery?.(schema, above, write) ?? false);
 }
 
 /** Asks for the rights to all hidden nodes of an edit, a root. @throws ManagementError access-denied */
@@ -92,15 +106,16 @@ export function askBlindly(edit: DataNode, operation: Operation, authorize: Auth
     }
     if (own === 'delete' || own === 'remove') return;
     for (const child of children) ask(child, own, isHidden);
-    for (const row of hiddenRows(node, isHidden, secrecy)) ask(row, own, isHidden);
+    for (const row of hiddenRows(node, isHidden, authorize)) ask(row, own, isHidden);
   };
   for (const child of edit.childMap.values()) ask(child, operation, false);
 }
 
 /** The entries that came as rows, unless all of them may be read. */
-function* hiddenRows(table: DataNode, isHidden: boolean, secrecy: Secrecy): Generator<DataNode> {
+function* hiddenRows(table: DataNode, isHidden: boolean, authorize: Authorize): Generator<DataNode> {
   const schema = table.schema.children.find((child) => child.rows);
-  if (!schema || !table.bulk || (!isHidden && secrecy.readsEvery(schema, table))) return;
+  if (!schema || !table.bulk || (!isHidden && authorize.secrecy?.readsEvery(schema, table))) return;
+  if (mayWriteEach(schema, table, authorize)) return;
   for (const number of table.bulk.numbers()) {
     const value = table.bulk.get(number);
     if (!value) continue;

@@ -12,6 +12,7 @@ import { ManagementError } from '../../src/state/errors.ts';
 import { treeFromJson } from '../../src/state/json.ts';
 import { OverlaidRows, RowOverlay } from '../../src/state/overlay.ts';
 import type { Authorize } from '../../src/state/request.ts';
+import { RowChanges } from '../../src/state/row-changes.ts';
 import { NoRows } from '../../src/state/rows.ts';
 import type { GuestRule } from '../helpers/guest-rights.ts';
 import { deny, guestRights, PERMIT } from '../helpers/guest-rights.ts';
@@ -20,6 +21,8 @@ import { schema, tree } from '../helpers/state.ts';
 const test = suite('secrecy of edits');
 
 type Json = Record<string, unknown>;
+
+const NO_CHANGES = await RowChanges.between(new NoRows(), new RowOverlay());
 
 const SOFTWIRE = '/gi-4over6:softwire';
 const gateways = (...entries: readonly Json[]): Json => ({ 'gi-4over6:softwire': { gateway: entries } });
@@ -447,9 +450,9 @@ test('a tagged default takes away what was set, and needs the right to delete it
   assert.equal(found, ['access-denied undefined', 'access-denied undefined']);
 });
 
-function tagOf(work: () => void): string {
+async function tagOf(work: () => Promise<void>): Promise<string> {
   try {
-    work();
+    await work();
   } catch (error) {
     return error instanceof ManagementError ? error.tag : String(error);
   }
@@ -463,7 +466,7 @@ for (const [before, after, expected] of [
   [['a', 'b'], ['a', 'n', 'b'], 'ok'],
   [['a', 'b', 'v'], ['b', 'a', 'v'], 'access-denied'],
 ] as const) {
-  test(`a difference of order is asked about by what must have moved: ${before} to ${after}`, () => {
+  test(`a difference of order is asked about by what must have moved: ${before} to ${after}`, async () => {
     const draft = emptyDraft(treeFromJson(schema, lists(...after)));
     draft.treeTouched = true;
     const { authorize } = authorizeFor([
@@ -471,17 +474,19 @@ for (const [before, after, expected] of [
       { path: `${NACM}/rule-list[name='n']`, operations: 'create', action: 'permit' },
       { operations: 'read', action: 'permit' },
     ]);
-    const found = tagOf(() => authorizeDifference(draft, treeFromJson(schema, lists(...before)), [], authorize));
+    const found = await tagOf(() =>
+      authorizeDifference(draft, treeFromJson(schema, lists(...before)), NO_CHANGES, authorize),
+    );
     assert.is(found, expected);
   });
 }
 
-test('a difference by which a `when` becomes false needs the right to delete what depends on it', () => {
+test('a difference by which a `when` becomes false needs the right to delete what depends on it', async () => {
   const draft = emptyDraft(tree(certificate({ 'map-type': 'ietf-x509-cert-to-name:san-any', name: 'n' })));
   draft.treeTouched = true;
   const ask = (...rules: readonly GuestRule[]) =>
-    tagOf(() => authorizeDifference(draft, treeFromJson(schema, SPECIFIED), [], authorizeFor(rules).authorize));
-  assert.equal([ask(deny(`${CERTIFICATE}/name`, 'delete'), PERMIT), ask(PERMIT)], ['access-denied', 'ok']);
+    tagOf(() => authorizeDifference(draft, treeFromJson(schema, SPECIFIED), NO_CHANGES, authorizeFor(rules).authorize));
+  assert.equal([await ask(deny(`${CERTIFICATE}/name`, 'delete'), PERMIT), await ask(PERMIT)], ['access-denied', 'ok']);
 });
 
 test('the `when`s of the configuration are those that edits know of', () => {
@@ -494,13 +499,13 @@ test('the `when`s of the configuration are those that edits know of', () => {
   ]);
 });
 
-test('of a hidden difference it is told that there is one, and not where', () => {
+test('of a hidden difference it is told that there is one, and not where', async () => {
   const running = treeFromJson(schema, WITHOUT);
   const draft = emptyDraft(treeFromJson(schema, WITH));
   draft.treeTouched = true;
   const { authorize } = authorizeFor(ENTRY);
   try {
-    authorizeDifference(draft, running, [], authorize);
+    await authorizeDifference(draft, running, NO_CHANGES, authorize);
     assert.unreachable('it was permitted');
   } catch (error) {
     assert.instance(error, ManagementError);
