@@ -58,13 +58,19 @@ export function deleteSoftwire({ tree, overlay }: Draft, authorize: Authorize | 
   tree.remove(tree.child('softwire', 'gi-4over6')?.id ?? '');
 }
 
+interface EditOptions {
+  readonly authorize?: Authorize | undefined;
+  /** False for an edit that will be refused: rows that come in bulk and are anybody's to write stay out where nothing follows. */
+  readonly mergesRows?: boolean;
+}
+
 /** Applies an edit, or several in turn, to the draft, which is half changed when it throws. */
 export async function editDraft(
   draft: Draft,
   base: RowSource,
   edit: DataNode | Iterable<DataNode>,
   defaultOperation: 'merge' | 'replace' | 'none',
-  authorize?: Authorize,
+  { authorize, mergesRows = true }: EditOptions = {},
 ): Promise<void> {
   const { tree, overlay } = draft;
   const rows = new OverlaidRows(base, overlay);
@@ -74,7 +80,7 @@ export async function editDraft(
     const touched = makeEdit(target, one, defaultOperation, authorize);
     draft.treeTouched ||= touched;
     // Before the next edit, which may name the same rows.
-    await mergeRows(target);
+    if (mergesRows || !(edit instanceof DataNode)) await mergeRows(target);
     await slice.end();
   }
   settle(tree);

@@ -156,8 +156,10 @@ class Editor {
     // Asked only where it counts: for the container of a table, rows are counted.
     const { rows } = this.#target;
     const secrecy = this.#isNamed ? this.#authorize?.secrecy : undefined;
-    if (operation === 'create' && existing && hasContent(existing, rows, secrecy))
+    if (operation === 'create' && existing && hasContent(existing, rows, secrecy)) {
+      if (!isOpen) this.#require(existing, 'create');
       throw fault('data-exists', parent, edit, 'exists already and was to be created');
+    }
     if (operation === 'delete' && !(existing && hasContent(existing, rows)))
       throw fault('data-missing', parent, edit, 'does not exist and was to be deleted');
     if (operation === 'none') this.#walk(parent, edit, existing);

@@ -61,7 +61,7 @@ export interface EditRequest {
   readonly comment?: string | undefined;
   /**
    * Asked when the edit's turn has come, before it: no commit comes between. Throws to refuse; what comes back throws for conditions that
-   * count only where a lock does not refuse the edit.
+   * count only where neither rights nor locks refuse the edit, and is called more than once.
    */
   readonly precondition?: () => Promise<(() => void) | undefined>;
 }

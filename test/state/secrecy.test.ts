@@ -439,6 +439,20 @@ for (const [where, worlds] of [
   });
 }
 
+test('an entry that rules hide and whose keys they permit counts among hidden ones', () => {
+  const rules: readonly GuestRule[] = [
+    { path: `${NACM}/rule-list[name='v']`, operations: 'read', action: 'permit' },
+    { path: `${NACM}/rule-list/name`, operations: 'read', action: 'permit' },
+    deny(`${NACM}/rule-list`),
+    { operations: 'read', action: 'permit' },
+  ];
+  const found = outcomes([lists('h', 'v'), lists('v')], lists('v'), rules, (edit) => {
+    const moved = edit.child('nacm')?.entries('rule-list')[0];
+    if (moved) moved.insert = { where: 'first' };
+  });
+  assert.equal(found, ['access-denied undefined', 'access-denied undefined']);
+});
+
 test('a tagged default takes away what was set, and needs the right to delete it where that is hidden', () => {
   const update: GuestRule = { path: `${SOFTWIRE}/gateway/hop-limit`, operations: 'update', action: 'permit' };
   const tag = (edit: DataNode) => {
