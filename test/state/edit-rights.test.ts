@@ -3,9 +3,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { authorizeBy } from '../../src/mgmt/access.ts';
+import { DataNode } from '../../src/state/data.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import type { Authorize } from '../../src/state/request.ts';
+import { RowPack } from '../../src/state/row-pack.ts';
 import type { GuestRule } from '../helpers/guest-rights.ts';
 import { deny, GUEST, guestRights, PERMIT } from '../helpers/guest-rights.ts';
 import { binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
@@ -156,6 +158,27 @@ for (const [what, go] of ways) {
       { startup: true },
     ));
 }
+
+test('rows that stay as they are, sent again in bulk, are not asked about by who may update each, whatever he reads of it', () =>
+  withDatastores(async (datastores) => {
+    await fill(datastores);
+    const update: GuestRule = { path: TABLE, operations: 'update', action: 'permit' };
+    const { authorize, asked } = counted(update, deny(`${BINDING}/description`), READS);
+    const edit = request(softwire({ name: 'a', 'binding-table': {} }));
+    const entry = edit.tree.child('softwire')?.entries('aftr')[0];
+    const tableSchema = entry?.schema.child('binding-table');
+    assert.ok(entry && tableSchema);
+    const pack = new RowPack();
+    const view = datastores.view('running');
+    for (const row of view.bindings('a')) pack.putBinding(row);
+    view.close();
+    const table = entry.child('binding-table') ?? entry.add(new DataNode(tableSchema));
+    table.bulk = pack;
+    const { version } = datastores.head();
+    assert.is((await datastores.edit(GUEST, edit, authorize)).version, version);
+    assert.is(pack.size, ROWS);
+    assert.ok(asked() < 20, `${asked()} questions`);
+  }));
 
 test('others have their turn while the rows of a commit are asked about', () =>
   withDatastores(async (datastores) => {
