@@ -42,6 +42,8 @@ export interface Rights extends Secrecy {
   readonly readsAll: boolean;
   /** Whether every data node may be created, updated and deleted. */
   readonly writesAll: boolean;
+  /** Whether each node of this schema that could be below `above` may be written so, with all below it. */
+  writesEvery(schema: SchemaNode, above: DataNode, write: Write): boolean;
   /** Whether the operation may be executed (§3.4.4). */
   mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean;
   /** Whether this access to this data node is permitted (§3.4.5); ancestors are the caller's business. */
@@ -52,10 +54,14 @@ export interface Rights extends Secrecy {
   isNamed(notification: SchemaNode): boolean;
   /** The same text for rights that read the same data. */
   readonly readingMark: string;
-  /** Whether each node of this schema that could be below `above` may be written so, with all below it. */
-  writesEvery(schema: SchemaNode, above: DataNode, write: Write): boolean;
+  /** Whether nothing that could be below `above` of this schema may be read. */
+  readsNone(schema: SchemaNode, above: DataNode): boolean;
+  /** Whether each node of this schema that could be below `above` may be read; what is below them is another question. */
+  readsEach(schema: SchemaNode, above: DataNode): boolean;
   /** What may be read of the entries that a list could have below `above`, which may be read itself. */
   rowRights(list: SchemaNode, above: DataNode): RowRights;
+  /** Where that is some: the keys by which rules tell entries from each other; undefined when there are other ways. */
+  namedKeys(list: SchemaNode, above: DataNode): readonly string[] | undefined;
 }
 
 /** How often something was denied since the program started (§3.5.2, the leaves of container nacm). */
@@ -121,6 +127,7 @@ const EVERYTHING: Rights = {
   readingMark: '',
   mayExecute: () => true,
   may: () => true,
+  writesEvery: () => true,
   mayReceive: () => true,
   isNamed: () => true,
   holds: () => true,
@@ -128,7 +135,6 @@ const EVERYTHING: Rights = {
   readsEvery: () => true,
   readsNone: () => false,
   readsEach: () => true,
-  writesEvery: () => true,
   rowRights: () => 'whole',
   namedKeys: () => [],
   mayHide: () => false,
@@ -198,6 +204,10 @@ class RuleRights implements Rights {
     return this.#permitsData(node, write);
   }
 
+  writesEvery(schema: SchemaNode, above: DataNode, write: Write): boolean {
+    return writesEvery(this.#ruleSet, schema, above, write);
+  }
+
   isHidden(node: DataNode): boolean {
     return !this.#permitsData(node, 'read');
   }
@@ -210,12 +220,8 @@ class RuleRights implements Rights {
     return coverageOf(this.#ruleSet, schema, above, 'read') === 'none';
   }
 
-  readsEach(list: SchemaNode, above: DataNode): boolean {
-    return coverageOf(this.#ruleSet, list, above, 'read') === 'all';
-  }
-
-  writesEvery(schema: SchemaNode, above: DataNode, write: Write): boolean {
-    return writesEvery(this.#ruleSet, schema, above, write);
+  readsEach(schema: SchemaNode, above: DataNode): boolean {
+    return coverageOf(this.#ruleSet, schema, above, 'read') === 'all';
   }
 
   rowRights(list: SchemaNode, above: DataNode): RowRights {

@@ -5,13 +5,12 @@
 
 import { DataNode } from '../state/data.ts';
 import { ManagementError } from '../state/errors.ts';
-import type { NodeKind, Schema, SchemaNode } from '../state/schema.ts';
+import type { Schema, SchemaNode } from '../state/schema.ts';
 import { BINDING_PATH } from '../state/schema.ts';
 import type { Rights } from './access.ts';
 import { parsePath } from './path.ts';
 
 const SOFTWIRE = '/gi-4over6:softwire';
-const DATA_KINDS: readonly NodeKind[] = ['container', 'list', 'leaf', 'leaf-list', 'anydata', 'anyxml'];
 
 /** Faults whose sentence speaks of the node at its path and of the model alone, by app-tag. */
 const OWN_FAULTS: readonly string[] = [
@@ -111,14 +110,10 @@ export function readsBindings(rights: Rights, schema: Schema, above = new DataNo
   return !list || rights.readsEvery(list, above);
 }
 
-/** Whether a user may read all by which packets are forwarded, of which a trace tells with each packet: no secret is among it. */
+/** Whether a user may read all by which packets are forwarded, of which a trace tells with each packet. */
 export function readsForwarding(rights: Rights, schema: Schema): boolean {
-  const root = new DataNode(schema.root);
-  const reads = (node: SchemaNode): boolean =>
-    node.dump.nacm === 'default-deny-all' ||
-    (rights.readsEach(node, root) && node.children.filter(({ kind }) => DATA_KINDS.includes(kind)).every(reads));
   const softwire = schema.find(SOFTWIRE);
-  return rights.readsAll || (softwire !== undefined && reads(softwire));
+  return rights.readsAll || (softwire !== undefined && rights.readsEvery(softwire, new DataNode(schema.root)));
 }
 
 /**

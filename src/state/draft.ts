@@ -2,11 +2,12 @@
 
 import { instanceOf, keepRowParents, settle } from './content.ts';
 import { DataNode } from './data.ts';
-import { askDifference, makeEdit, mergeRows } from './edit.ts';
+import { askDifference, makeEdit } from './edit.ts';
 import { OverlaidRows, RowOverlay } from './overlay.ts';
 import { rebased } from './rebase.ts';
 import type { Authorize, RowChange, Tally } from './request.ts';
 import { inSlices, RowChanges, Slice } from './row-changes.ts';
+import { mergeRows } from './row-merge.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, NoRows } from './rows.ts';
 import type { Write } from './secrecy.ts';

@@ -4,7 +4,6 @@
  */
 
 import { parseIpv4Prefix } from '../address.ts';
-import type { Binding } from './binding.generated.ts';
 import { conditionalOn } from './conditional.ts';
 import { hasContent, instanceOf, settle } from './content.ts';
 import type { Operation } from './data.ts';
@@ -13,7 +12,7 @@ import { inTurn, requireKeys } from './edit-input.ts';
 import { ManagementError } from './errors.ts';
 import type { RowOverlay } from './overlay.ts';
 import type { Authorize } from './request.ts';
-import { inSlices, isSameRow } from './row-changes.ts';
+import type { RowMerge } from './row-merge.ts';
 import type { RowPack } from './row-pack.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
@@ -40,37 +39,6 @@ export interface EditTarget {
   readonly overlay: RowOverlay;
   /** Takes what is to be merged into rows that are there: so many that it is not done at once, but by `mergeRows`. */
   readonly merges: RowMerge[];
-}
-
-/** Entries that came as rows, each to be written over the row of its prefix, or in its place. */
-export interface RowMerge {
-  readonly instance: string;
-  readonly bulk: RowPack;
-  readonly operation: 'merge' | 'replace';
-}
-
-/** Does what an edit has left to do, in slices, so that others have their turn between. */
-export async function mergeRows({ rows, overlay, merges }: Omit<EditTarget, 'tree'>): Promise<void> {
-  for (const { instance, bulk, operation } of merges) {
-    await inSlices(bulk.numbers(), (number) => {
-      const value = bulk.get(number);
-      if (!value) return;
-      const before = operation === 'merge' ? rows.sealed(instance, number) : undefined;
-      if (!before) overlay.putSealed(instance, number, value);
-      else if (!isSameRow(before, value))
-        overlay.put(instance, merged(openRow(number, before), openRow(number, value)));
-    });
-  }
-}
-
-/** A row with what an entry has of its own; no edit names the origin. */
-function merged(before: Binding, given: Binding): Binding {
-  return {
-    ...before,
-    gatewayIpv6Address: given.gatewayIpv6Address,
-    aftrIpv6Address: given.aftrIpv6Address ?? before.aftrIpv6Address,
-    description: given.description ?? before.description,
-  };
 }
 
 /**

@@ -30,8 +30,8 @@ export interface Secrecy {
   readsEvery(schema: SchemaNode, above: DataNode): boolean;
   /** Whether nothing of this schema that may ever be below `above` may be read. */
   readsNone(schema: SchemaNode, above: DataNode): boolean;
-  /** Whether each entry that a list may ever have below `above` may be read, whatever of what is in it. */
-  readsEach(list: SchemaNode, above: DataNode): boolean;
+  /** Whether each node of this schema that may ever be below `above` may be read; what is below them is another question. */
+  readsEach(schema: SchemaNode, above: DataNode): boolean;
   /** The keys by which rules tell entries of a list below `above` from each other; undefined when they do so by other ways. */
   namedKeys(list: SchemaNode, above: DataNode): readonly string[] | undefined;
   /** Whether something may be below the node that the user may neither read nor delete; of its children `isAsked` says which count. */

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { discreet, hideState, readsForwarding } from '../../src/mgmt/discretion.ts';
+import { discreet, hideState } from '../../src/mgmt/discretion.ts';
 import { visibleEvent } from '../../src/mgmt/events/visibility.ts';
 import { openReading } from '../../src/mgmt/reading.ts';
 import { xpathTextSelection } from '../../src/mgmt/xpath/selection.ts';
@@ -10,7 +10,6 @@ import type { DataNode } from '../../src/state/data.ts';
 import type { View } from '../../src/state/datastores.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { treeFromJson, treeToJson } from '../../src/state/json.ts';
-import type { SchemaNode } from '../../src/state/schema.ts';
 import type { GuestRule } from '../helpers/guest-rights.ts';
 import { deny, guestRights, PERMIT } from '../helpers/guest-rights.ts';
 import { aftr, binding, OPERATOR, plainCheck, request, schema, withDatastores } from '../helpers/state.ts';
@@ -21,15 +20,8 @@ type Json = Record<string, unknown>;
 
 const SOFTWIRE = '/gi-4over6:softwire';
 const BINDING = `${SOFTWIRE}/aftr/binding-table/binding`;
-/** Below softwire, as rules name them. */
-const PASSWORDS = secretsBelow(schema.find(SOFTWIRE)).map((path) => path.slice(`${SOFTWIRE}/`.length));
 const ENTRY = [deny(`${SOFTWIRE}/aftr[name='h']`), PERMIT];
 const ROW = [deny(`${SOFTWIRE}/aftr[name='a']/binding-table/binding[ipv4-prefix='192.0.2.1/32']`), PERMIT];
-
-function secretsBelow(node: SchemaNode | undefined): string[] {
-  if (node?.dump.nacm === 'default-deny-all' && node.isLeaf) return [node.path];
-  return node?.children.flatMap(secretsBelow) ?? [];
-}
 
 /** State data as it is shown under these rules, as JSON text. */
 function shown(state: Json, rules: readonly GuestRule[]): string {
@@ -353,16 +345,5 @@ for (const [what, rules, text, expected] of [
       reading.close();
     }));
 }
-
-test('a trace is for who reads all by which packets are forwarded, passwords of neighbors apart', () => {
-  const reads = (...paths: readonly string[]) =>
-    readsForwarding(guestRights(...paths.map((path) => deny(`${SOFTWIRE}/${path}`)), PERMIT), schema);
-  assert.ok(PASSWORDS.length > 0);
-  assert.equal(
-    [reads(), reads(...PASSWORDS), reads('gateway/hop-limit'), reads('aftr/binding-table/binding/description')],
-    [true, true, false, false],
-  );
-  assert.equal([reads("aftr[name='x']"), readsForwarding(guestRights(), schema)], [false, false]);
-});
 
 test.run();
