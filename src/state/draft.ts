@@ -11,7 +11,7 @@ import { mergeRows } from './row-merge.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, NoRows } from './rows.ts';
 import type { Write } from './secrecy.ts';
-import { mayWriteEach, requireNothingHidden, requireRight, requireWhole } from './secrecy.ts';
+import { requireNothingHidden, requireRight, requireWhole, rowsToAsk } from './secrecy.ts';
 
 export interface Draft {
   tree: DataNode;
@@ -119,8 +119,11 @@ export async function authorizeDifference(
   for (const [instance, tally] of changes.tallies) {
     const table = tables.get(instance);
     const list = table?.schema.children.find((child) => child.rows);
-    if (!table || !list || mayWriteEach(list, table, authorize, writesOf(tally))) continue;
-    await inSlices(changes.of(instance), (change) => authorizeRow(table, change, authorize));
+    const asked = table && list ? rowsToAsk(list, table, authorize, writesOf(tally)) : undefined;
+    if (!table || !asked || (asked !== 'all' && asked.size === 0)) continue;
+    await inSlices(changes.of(instance), (change) => {
+      if (asked === 'all' || asked.has(change.number)) authorizeRow(table, change, authorize);
+    });
   }
 }
 

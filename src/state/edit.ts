@@ -4,6 +4,7 @@
  */
 
 import { parseIpv4Prefix } from '../address.ts';
+import type { Binding } from './binding.generated.ts';
 import { conditionalOn } from './conditional.ts';
 import { hasContent, instanceOf, settle } from './content.ts';
 import type { Operation } from './data.ts';
@@ -28,6 +29,7 @@ import {
   requireNothingHidden,
   requireRight,
   requireWhole,
+  rowsToAsk,
 } from './secrecy.ts';
 
 export interface EditTarget {
@@ -327,20 +329,22 @@ class Editor {
     const { rows, overlay } = this.#target;
     const schema = table.schema.children.find((child) => child.rows);
     if (!schema) return;
-    const isFree = mayWriteEach(schema, table, this.#authorize);
+    const asked = rowsToAsk(schema, table, this.#authorize);
+    const isFree = asked !== 'all' && asked.size === 0;
     if (isFree && operation !== 'none' && rows.count(instance) === 0) {
       overlay.putAll(instance, bulk);
       return;
     }
-    if (isFree && (operation === 'merge' || operation === 'replace')) {
-      this.#target.merges.push({ instance, bulk, operation });
-      return;
+    let numbers = bulk.numbers();
+    if (asked !== 'all' && (operation === 'merge' || operation === 'replace')) {
+      this.#target.merges.push({ instance, bulk, operation, without: asked });
+      numbers = [...asked];
     }
     // One that is the same is asked about where it could not be seen, unless the answer is known.
     const isSeen =
       mayWriteEach(schema, table, this.#authorize, ['update']) ||
       (!isUnseen(table, this.#authorize) && (this.#authorize?.secrecy?.readsEvery(schema, table) ?? true));
-    for (const number of bulk.numbers()) {
+    for (const number of numbers) {
       const value = bulk.get(number);
       if (!value) continue;
       const before = rows.sealed(instance, number);
@@ -364,13 +368,31 @@ class Editor {
       this.#target.overlay.clear(instance);
       return;
     }
+    const asked = rowsToAsk(schema, table, this.#authorize, ['delete']);
     for (const binding of [...this.#target.rows.bindings(instance)]) {
-      if (edit.bulk?.has(prefixNumber(binding.address, binding.length))) continue;
-      const entry = bindingToNode(schema, binding);
-      if (edit.get(entry.id)) continue;
-      entry.parent = table;
-      if (this.#authorize) requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
+      const number = prefixNumber(binding.address, binding.length);
+      if (edit.bulk?.has(number)) continue;
+      const isAsked = asked === 'all' || asked.has(number);
+      if (isAsked || !isAllNew) {
+        const entry = bindingToNode(schema, binding);
+        if (edit.get(entry.id)) continue;
+        entry.parent = table;
+        if (isAsked && this.#authorize) requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
+      }
       this.#target.overlay.delete(instance, binding);
+    }
+  }
+
+  /** The rows that have to be asked about before all go. */
+  *#rowsToAsk(schema: SchemaNode, table: DataNode, instance: string): Generator<Binding> {
+    const asked = rowsToAsk(schema, table, this.#authorize, ['delete']);
+    const { rows } = this.#target;
+    if (asked === 'all') yield* rows.bindings(instance);
+    else {
+      for (const number of asked) {
+        const value = rows.sealed(instance, number);
+        if (value) yield openRow(number, value);
+      }
     }
   }
 
@@ -379,12 +401,10 @@ class Editor {
     const schema = node.schema.children.find((child) => child.rows);
     if (schema) {
       const instance = instanceOf(node);
-      if (this.#authorize && !mayWriteEach(schema, node, this.#authorize, ['delete'])) {
-        for (const binding of this.#target.rows.bindings(instance)) {
-          const entry = bindingToNode(schema, binding);
-          entry.parent = node;
-          requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
-        }
+      for (const binding of this.#rowsToAsk(schema, node, instance)) {
+        const entry = bindingToNode(schema, binding);
+        entry.parent = node;
+        if (this.#authorize) requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
       }
       this.#target.overlay.clear(instance);
     }

@@ -29,14 +29,20 @@ export function namedRows(
     if (key !== undefined) entry.add(new DataNode(leaf, key));
     return !rules.isHidden(entry);
   };
-  const seen = new Map<number, boolean>();
+  const seen = new Map(Array.from(numbersOf(keys), (number) => [number, isSeen(formatNumber(number))]));
+  return { seen, others: isSeen() };
+}
+
+/** The numbers of prefixes that rules name. */
+export function numbersOf(keys: readonly string[]): ReadonlySet<number> {
+  const numbers = new Set<number>();
   for (const key of keys) {
     const prefix = parseIpv4Prefix(key);
     const number = prefix && prefixNumber(prefix.address, prefix.length);
     // No row has a prefix that is written otherwise.
-    if (number !== undefined && formatNumber(number) === key) seen.set(number, isSeen(key));
+    if (number !== undefined && formatNumber(number) === key) numbers.add(number);
   }
-  return { seen, others: isSeen() };
+  return numbers;
 }
 
 /** Whether a table has a row that the user sees; each hidden row that is named is looked for, so that the time does not tell of it. */

@@ -47,6 +47,8 @@ export interface Authorize {
    * to be asked about; without it each is.
    */
   readonly writesEvery?: ((schema: SchemaNode, above: DataNode, write: Write) => boolean) | undefined;
+  /** The keys of entries of a list, below `above`, that the rules tell from all others; undefined, or absent, where that is not known. */
+  readonly ruledKeys?: ((list: SchemaNode, above: DataNode) => readonly string[] | undefined) | undefined;
 }
 
 /** One edit of one datastore: `tree` is a root whose nodes may carry operations and, below rows lists, entries. */

@@ -12,6 +12,8 @@ export interface RowMerge {
   readonly instance: string;
   readonly bulk: RowPack;
   readonly operation: 'merge' | 'replace';
+  /** Rows that have been written otherwise. */
+  readonly without: ReadonlySet<number>;
 }
 
 /** Where they go: `overlay` takes what changes of `rows`. */
@@ -23,10 +25,10 @@ interface MergeTarget {
 
 /** Does what an edit has left to do, in slices, so that others have their turn between. */
 export async function mergeRows({ rows, overlay, merges }: MergeTarget): Promise<void> {
-  for (const { instance, bulk, operation } of merges) {
+  for (const { instance, bulk, operation, without } of merges) {
     await inSlices(bulk.numbers(), (number) => {
       const value = bulk.get(number);
-      if (!value) return;
+      if (!value || without.has(number)) return;
       const before = operation === 'merge' ? rows.sealed(instance, number) : undefined;
       if (!before) overlay.putSealed(instance, number, value);
       else if (!isSameRow(before, value))

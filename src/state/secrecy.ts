@@ -12,8 +12,10 @@
  * Who has a right to write what he may not read learns from it what the right implies: that a create found something, say.
  */
 
-import type { DataNode, Operation } from './data.ts';
+import type { Operation } from './data.ts';
+import { DataNode } from './data.ts';
 import { ManagementError } from './errors.ts';
+import { numbersOf } from './named-rows.ts';
 import type { Authorize } from './request.ts';
 import { bindingToNode, openRow } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
@@ -65,7 +67,7 @@ export function ofHidden(authorize: Authorize, isHidden: boolean): Authorize {
     isUnseen(above, authorize) ? !isHidden : isHidden && (secrecy?.readsEvery(schema, above) ?? true);
   const writesEvery = (schema: SchemaNode, above: DataNode, write: Write) =>
     isAllOther(schema, above) || mayWriteEach(schema, above, authorize, [write]);
-  return Object.assign(asked, { secrecy, writesEvery, holds: askedQuietly });
+  return Object.assign(asked, { secrecy, writesEvery, ruledKeys: authorize.ruledKeys, holds: askedQuietly });
 }
 
 /** As `askBlindly` for a whole configuration in the place of a tree, a root too. @throws ManagementError access-denied */
@@ -87,6 +89,26 @@ export function mayWriteEach(
   writes: readonly Write[] = ANY,
 ): boolean {
   return !authorize || writes.every((write) => authorize.writesEvery?.(schema, above, write) ?? false);
+}
+
+/** Rows of a table that have to be asked about. */
+export type AskedRows = ReadonlySet<number> | 'all';
+
+const NO_ROWS: ReadonlySet<number> = new Set();
+
+/** None where the rules permit each row with all it has; those that the rules name where they permit each other one; else all. */
+export function rowsToAsk(
+  list: SchemaNode,
+  table: DataNode,
+  authorize: Authorize | undefined,
+  writes: readonly Write[] = ANY,
+): AskedRows {
+  if (mayWriteEach(list, table, authorize, writes)) return NO_ROWS;
+  const keys = authorize?.ruledKeys?.(list, table);
+  // An entry without its key is one that no rule names.
+  const other = new DataNode(list);
+  other.parent = table;
+  return keys && mayWriteEach(list, other, authorize, writes) ? numbersOf(keys) : 'all';
 }
 
 /** Asks for the rights to all hidden nodes of an edit, a root. @throws ManagementError access-denied */
@@ -115,8 +137,8 @@ export function askBlindly(edit: DataNode, operation: Operation, authorize: Auth
 function* hiddenRows(table: DataNode, isHidden: boolean, authorize: Authorize): Generator<DataNode> {
   const schema = table.schema.children.find((child) => child.rows);
   if (!schema || !table.bulk || (!isHidden && authorize.secrecy?.readsEvery(schema, table))) return;
-  if (mayWriteEach(schema, table, authorize)) return;
-  for (const number of table.bulk.numbers()) {
+  const asked = rowsToAsk(schema, table, authorize);
+  for (const number of asked === 'all' ? table.bulk.numbers() : asked) {
     const value = table.bulk.get(number);
     if (!value) continue;
     const entry = bindingToNode(schema, openRow(number, value));

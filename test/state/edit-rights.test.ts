@@ -3,14 +3,20 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { authorizeBy } from '../../src/mgmt/access.ts';
+import { keepRowParents } from '../../src/state/content.ts';
+import type { Operation } from '../../src/state/data.ts';
 import { DataNode } from '../../src/state/data.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
+import { authorizeDifference, editDraft, emptyDraft, rowChanges } from '../../src/state/draft.ts';
 import { ManagementError } from '../../src/state/errors.ts';
+import { OverlaidRows, RowOverlay } from '../../src/state/overlay.ts';
 import type { Authorize } from '../../src/state/request.ts';
 import { RowPack } from '../../src/state/row-pack.ts';
+import { NoRows } from '../../src/state/rows.ts';
 import type { GuestRule } from '../helpers/guest-rights.ts';
 import { deny, GUEST, guestRights, PERMIT } from '../helpers/guest-rights.ts';
-import { binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
+import { random, seed } from '../helpers/random.ts';
+import { binding, OPERATOR, request, softwire, tree, withDatastores } from '../helpers/state.ts';
 
 const test = suite('rights of whole edits');
 
@@ -180,12 +186,89 @@ test('rows that stay as they are, sent again in bulk, are not asked about by who
     assert.ok(asked() < 20, `${asked()} questions`);
   }));
 
+const KEYS = Array.from({ length: 6 }, (_, last) => `192.0.2.${last}/32`);
+
+/** Rules at random about rows, what is in them and what is above them, in front of one about everything. */
+function randomRules(next: () => number): GuestRule[] {
+  const pick = <Item>(items: readonly Item[]): Item => items[next() % items.length] as Item;
+  const rule = (): GuestRule => {
+    const key = next() % 3 > 0 ? `[ipv4-prefix='${pick([...KEYS, '192.0.2.200/32', '192.0.2.00/32'])}']` : '';
+    const below = pick(['', '', '/description', '/gateway-ipv6-address', '/ipv4-prefix']);
+    const path = pick([`${BINDING}${key}${below}`, `${BINDING}${key}${below}`, TABLE, '/gi-4over6:softwire']);
+    const operations = pick(['*', 'create', 'update', 'delete', 'read', 'read update', 'create delete']);
+    return { path, operations, action: pick(['permit', 'deny']) };
+  };
+  return [...Array.from({ length: 1 + (next() % 3) }, rule), pick([PERMIT, PERMIT, READS])];
+}
+
+/** Some of the rows, in one of two versions, as they come in bulk. */
+function randomPack(next: () => number): RowPack {
+  const pack = new RowPack();
+  for (let last = 0; last < KEYS.length; last++) {
+    if (next() % 3 === 0) continue;
+    pack.putBinding({
+      address: 0xc0000200 + last,
+      length: 32,
+      gatewayIpv6Address: new Uint8Array(16).fill(1 + (next() % 2)),
+      aftrIpv6Address: undefined,
+      description: next() % 2 === 0 ? 'd' : undefined,
+      origin: 'static',
+    });
+  }
+  return pack;
+}
+
+function withTable(pack?: RowPack, operation?: Operation): DataNode {
+  const root = tree(softwire({ name: 'a' }));
+  keepRowParents(root);
+  const table = root.child('softwire')?.entries('aftr')[0]?.child('binding-table');
+  assert.ok(table);
+  if (pack) table.bulk = pack;
+  if (operation) table.operation = operation;
+  return root;
+}
+
+/** What an edit and the commit of it come to: a tag, and the rows. */
+async function outcomeOf(before: RowPack, edit: () => DataNode, authorize: Authorize): Promise<string> {
+  const overlay = new RowOverlay();
+  overlay.putAll('a', before);
+  const base = new OverlaidRows(new NoRows(), overlay);
+  const [draft, free] = [emptyDraft(withTable()), emptyDraft(withTable())];
+  const edited = await tagOf(editDraft(draft, base, edit(), 'merge', { authorize }));
+  const rows = [...new OverlaidRows(base, draft.overlay).sealedRows('a')].map(({ number }) => number);
+  const commit = async () => {
+    await editDraft(free, base, edit(), 'merge');
+    await authorizeDifference(free, withTable(), await rowChanges(free, base), authorize);
+  };
+  const made = await tagOf(commit());
+  return JSON.stringify([edited, edited === 'ok' ? rows : [], made]);
+}
+
+test(`what rules say of all rows at once is what they say of each (seed ${seed})`, async () => {
+  const next = random();
+  const found = new Set<string>();
+  for (let round = 0; round < 600; round++) {
+    const rules = randomRules(next);
+    const [before, pack] = [randomPack(next), randomPack(next)];
+    const operation = (['merge', 'replace', 'delete', 'create', 'remove'] as const)[next() % 5];
+    const isEmptied = operation === 'delete' || operation === 'remove';
+    const edit = () => withTable(isEmptied ? undefined : pack, operation);
+    const whole = authorizeBy(guestRights(...rules));
+    const each: Authorize = (node, write) => whole(node, write);
+    Object.assign(each, { holds: whole.holds, secrecy: whole.secrecy });
+    const [one, other] = [await outcomeOf(before, edit, whole), await outcomeOf(before, edit, each)];
+    assert.is(one, other, `${operation} with ${JSON.stringify(rules)}`);
+    found.add(`${operation} ${one.slice(0, 12)}`);
+  }
+  assert.ok(found.size >= 8, [...found].join(', '));
+});
+
 test('others have their turn while the rows of a commit are asked about', () =>
   withDatastores(async (datastores) => {
     await fill(datastores);
     await inCandidate(datastores, config(NEW));
-    const far = deny(`${BINDING}[ipv4-prefix='192.0.2.1/32']`);
-    const by = authorizeBy(guestRights(far, PERMIT));
+    // No row loses its description, which the rules do not know.
+    const by = authorizeBy(guestRights(deny(`${BINDING}/description`, 'delete'), PERMIT));
     let turns = 0;
     const seen: number[] = [];
     const authorize: Authorize = (node, write) => {
