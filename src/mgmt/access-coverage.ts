@@ -5,6 +5,7 @@
 
 import type { DataNode } from '../state/data.ts';
 import type { SchemaNode } from '../state/schema.ts';
+import type { Write } from '../state/secrecy.ts';
 import type { Access } from './access.ts';
 import type { PathStep } from './path.ts';
 
@@ -68,10 +69,33 @@ export function namedKeys(set: RuleSet, list: SchemaNode, above: DataNode): stri
   return names;
 }
 
+/**
+ * The keys that any rules name of the entries that a list of one key could have below `above`, or of what is in these: the rules for all
+ * others are the same. Undefined where rules name entries by something else.
+ */
+export function ruledKeys(set: RuleSet, list: SchemaNode, above: DataNode): string[] | undefined {
+  const chain = chainOf(list, above);
+  const names: string[] = [];
+  for (const { path } of set.rules) {
+    if (!path || path.length < chain.length || matches(path.slice(0, chain.length), chain) === 'none') continue;
+    const [predicate, ...more] = path[chain.length - 1]?.predicates ?? [];
+    if (!predicate) continue;
+    if (more.length > 0 || list.keys.length !== 1 || predicate.name !== list.keys[0]) return undefined;
+    names.push(predicate.value);
+  }
+  return names;
+}
+
 /** Whether every possible instance of `schema` below `above` may be read, with all that could be below it. */
 export function readsEvery(set: RuleSet, schema: SchemaNode, above: DataNode): boolean {
   if (coverageOf(set, schema, above, 'read') !== 'all') return false;
   return dataChildren(schema).every((child) => readsEvery(set, child, above));
+}
+
+/** Whether each possible instance of `schema` below `above` may be written so, with all configuration that could be below it. */
+export function writesEvery(set: RuleSet, schema: SchemaNode, above: DataNode, write: Write): boolean {
+  if (coverageOf(set, schema, above, write) !== 'all') return false;
+  return configChildren(schema).every((child) => writesEvery(set, child, above, write));
 }
 
 /** Whether something could be below the node that may be neither read nor deleted; of its children `isAsked` says which count. */

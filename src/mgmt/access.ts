@@ -4,11 +4,11 @@
  */
 
 import type { DataNode } from '../state/data.ts';
-import type { Caller } from '../state/request.ts';
+import type { Authorize, Caller } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import type { Secrecy, Write } from '../state/secrecy.ts';
 import type { RowRights, RuleSet } from './access-coverage.ts';
-import { coverageOf, mayHide, namedKeys, readsEvery, rowRightsOf } from './access-coverage.ts';
+import { coverageOf, mayHide, namedKeys, readsEvery, rowRightsOf, ruledKeys, writesEvery } from './access-coverage.ts';
 import type { PathStep } from './path.ts';
 import { parsePath } from './path.ts';
 
@@ -44,6 +44,10 @@ export interface Rights extends Secrecy {
   readonly readsAll: boolean;
   /** Whether every data node may be created, updated and deleted. */
   readonly writesAll: boolean;
+  /** Whether each node of this schema that could be below `above` may be written so, with all below it. */
+  writesEvery(schema: SchemaNode, above: DataNode, write: Write): boolean;
+  /** The keys of entries of a list, below `above`, that any rules name; undefined where these name entries by something else. */
+  ruledKeys(list: SchemaNode, above: DataNode): readonly string[] | undefined;
   /** Whether the operation may be executed (§3.4.4). */
   mayExecute(module: string, operation: string, schema: SchemaNode | undefined): boolean;
   /** Whether this access to this data node is permitted (§3.4.5); ancestors are the caller's business. */
@@ -137,12 +141,23 @@ export function isRecovery(caller: Caller): boolean {
   return caller.face === 'system' || caller.face === 'local';
 }
 
+/** What edits ask; a no is counted as a denial. */
+export function authorizeBy(rights: Rights): Authorize {
+  const authorize = (node: DataNode, operation: Write) => rights.may(node, operation);
+  const holds = (node: DataNode, operation: Write) => rights.holds(node, operation);
+  const writesEvery = rights.writesEvery.bind(rights);
+  const ruledKeys = rights.ruledKeys.bind(rights);
+  return Object.assign(authorize, { holds, writesEvery, ruledKeys, secrecy: rights.readsAll ? undefined : rights });
+}
+
 const EVERYTHING: Rights = {
   readsAll: true,
   writesAll: true,
   readingMark: '',
   mayExecute: () => true,
   may: () => true,
+  writesEvery: () => true,
+  ruledKeys: () => [],
   mayReceive: () => true,
   isNamed: () => true,
   holds: () => true,
@@ -217,6 +232,14 @@ class RuleRights implements Rights {
 
   holds(node: DataNode, write: Write): boolean {
     return this.#permitsData(node, write);
+  }
+
+  writesEvery(schema: SchemaNode, above: DataNode, write: Write): boolean {
+    return writesEvery(this.#ruleSet, schema, above, write);
+  }
+
+  ruledKeys(list: SchemaNode, above: DataNode): string[] | undefined {
+    return ruledKeys(this.#ruleSet, list, above);
   }
 
   isHidden(node: DataNode): boolean {

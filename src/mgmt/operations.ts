@@ -10,8 +10,8 @@ import { ManagementError } from '../state/errors.ts';
 import type { PartialLock } from '../state/partial-locks.ts';
 import type { Authorize, Caller, DatastoreName, Edition, EditRequest, ValueCheck } from '../state/request.ts';
 import type { Schema, SchemaNode } from '../state/schema.ts';
-import type { Write } from '../state/secrecy.ts';
-import type { AccessControl, Rights } from './access.ts';
+import type { AccessControl } from './access.ts';
+import { authorizeBy } from './access.ts';
 import type { ActionOutput } from './actions.ts';
 import { runAction } from './actions.ts';
 import { reshapeFor } from './copy-defaults.ts';
@@ -425,10 +425,4 @@ export class Operations {
 function replaced(lists: EntryLists, list: EntryList): EntryLists {
   const own = (known: EntryList) => (known.schema === list.schema ? list : known);
   return new Map(Array.from(lists, ([above, below]) => [above, below.map(own)]));
-}
-
-function authorizeBy(rights: Rights): Authorize {
-  const authorize = (node: DataNode, operation: Write) => rights.may(node, operation);
-  const holds = (node: DataNode, operation: Write) => rights.holds(node, operation);
-  return Object.assign(authorize, { holds, secrecy: rights.readsAll ? undefined : rights });
 }

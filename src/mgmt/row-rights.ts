@@ -1,13 +1,13 @@
 /** What a user sees of the rows of a table, told from their numbers where his rules allow that. */
 
-import { parseIpv4Prefix } from '../address.ts';
 import type { Binding } from '../state/binding.generated.ts';
-import { DataNode } from '../state/data.ts';
-import { formatNumber, openRow, prefixNumber } from '../state/rows.ts';
+import type { DataNode } from '../state/data.ts';
+import type { NamedRows } from '../state/named-rows.ts';
+import { namedRows } from '../state/named-rows.ts';
+import { openRow, prefixNumber } from '../state/rows.ts';
 import type { View } from '../state/view.ts';
 import type { Rights } from './access.ts';
 import type { RowRights } from './access-coverage.ts';
-import { orphan } from './defaults.ts';
 import { rowSchema } from './row-node.ts';
 
 export interface TableRights {
@@ -17,33 +17,11 @@ export interface TableRights {
   readonly mayRead: (node: DataNode) => boolean;
 }
 
-export interface NamedRows {
-  /** By the number of the prefix, whether he sees the row. */
-  readonly seen: ReadonlyMap<number, boolean>;
-  /** Whether he sees all others. */
-  readonly others: boolean;
-}
-
 /** Of the rows below a table that he may read, or of the entries of another list there that are found by the number of a prefix. */
 export function tableRights(rights: Rights, table: DataNode, list = rowSchema(table)): TableRights {
   const rows = rights.rowRights(list, table);
   const mayRead = (node: DataNode) => rights.may(node, 'read');
-  const keys = rows === 'some' ? rights.namedKeys(list, table) : undefined;
-  const leaf = list.child(list.keys[0] ?? '');
-  if (!keys || !leaf) return { rows, mayRead };
-  const mayReadRow = (key?: string) => {
-    const entry = orphan(new DataNode(list), table);
-    if (key !== undefined) entry.add(new DataNode(leaf, key));
-    return mayRead(entry);
-  };
-  const seen = new Map<number, boolean>();
-  for (const key of keys) {
-    const prefix = parseIpv4Prefix(key);
-    const number = prefix && prefixNumber(prefix.address, prefix.length);
-    // No row has a prefix that is written otherwise.
-    if (number !== undefined && formatNumber(number) === key) seen.set(number, mayReadRow(key));
-  }
-  return { rows, named: { seen, others: mayReadRow() }, mayRead };
+  return { rows, mayRead, named: rows === 'some' ? namedRows(rights, list, table) : undefined };
 }
 
 /** Those of a table that may be seen, as far as that is known without a node: where all others are hidden, it costs no look at them. */

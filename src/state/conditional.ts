@@ -7,6 +7,24 @@ import type { DataNode } from './data.ts';
 import { ManagementError } from './errors.ts';
 import { isSame } from './rebase.ts';
 import type { TreeValidation } from './request.ts';
+import type { SchemaNode } from './schema.ts';
+
+/** The `when`s of the configuration, each about the value of a leaf beside the node. */
+const CONDITIONS = [
+  {
+    leaf: '/gi-4over6-management:management/client-certificates/cert-to-name/map-type',
+    value: 'ietf-x509-cert-to-name:specified',
+    node: 'name',
+  },
+] as const;
+
+/** The nodes beside a leaf that go when it has its value no more; with any value where it is not known to whoever asks. */
+export function conditionalOn({ schema, value, parent }: DataNode, isKnown: boolean): SchemaNode[] {
+  return CONDITIONS.flatMap((condition) => {
+    const isMet = schema.path === condition.leaf && (!isKnown || value === condition.value);
+    return (isMet && parent?.schema.child(condition.node)) || [];
+  });
+}
 
 /**
  * Validates `tree` after taking out of it, one after the other, what is unchanged from `before` and has a `when` that is false now;

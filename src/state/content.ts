@@ -1,8 +1,8 @@
 /** Containers without presence: they are there when they hold something (RFC 7950 §7.5.1), and rows need those above their table. */
 
 import { DataNode, entryId } from './data.ts';
+import { namedRows, showsRow } from './named-rows.ts';
 import type { RowSource } from './rows.ts';
-import { bindingToNode } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
 import type { Secrecy } from './secrecy.ts';
 
@@ -16,14 +16,11 @@ export function hasContent(node: DataNode, rows: RowSource, secrecy?: Secrecy): 
 
 function hasRow(table: DataNode, list: SchemaNode, rows: RowSource, secrecy: Secrecy | undefined): boolean {
   const instance = instanceOf(table);
-  if (!secrecy || secrecy.readsEvery(list, table)) return rows.count(instance) > 0;
+  if (!secrecy || secrecy.readsEach(list, table)) return rows.count(instance) > 0;
   if (secrecy.readsNone(list, table)) return false;
-  for (const binding of rows.bindings(instance)) {
-    const entry = bindingToNode(list, binding);
-    entry.parent = table;
-    if (!secrecy.isHidden(entry)) return true;
-  }
-  return false;
+  const named = namedRows(secrecy, list, table);
+  // Rules that name rows by anything but their key are none of RFC 8341 (node-instance-identifier), and not worth a walk over all rows.
+  return named !== undefined && showsRow(rows, instance, named);
 }
 
 /** The AFTR whose table a node is or belongs to. */

@@ -15,16 +15,15 @@ import { Candidate } from './candidate.ts';
 import { Committer } from './committer.ts';
 import type { Verify } from './compaction.ts';
 import type { CommitParameters, PendingCommit } from './confirmed.ts';
+import { Contention } from './contention.ts';
+import { Copies } from './copies.ts';
 import { createStore } from './creation.ts';
 import type { DataNode } from './data.ts';
 import type { DatastoreOptions } from './datastore-options.ts';
-import type { Draft } from './draft.ts';
-import { authorizeDifference, copyDraft, deleteSoftwire, editDraft, emptyDraft, rowChanges } from './draft.ts';
+import { authorizeDifference, editDraft, rowChanges } from './draft.ts';
 import type { Environment, StoreSize } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
 import { ManagementError } from './errors.ts';
-import { draftOfVersion } from './history.ts';
-import { treeToJson } from './json.ts';
 import type { AnyLearning } from './learned/learning.ts';
 import { LearningQueue } from './learned/learning.ts';
 import type { LockOwner } from './locks.ts';
@@ -47,12 +46,10 @@ import type {
   Participant,
 } from './request.ts';
 import { RowChanges } from './row-changes.ts';
-import type { RowSource } from './rows.ts';
 import type { HeldFile } from './running-store.ts';
 import { RunningStore } from './running-store.ts';
-import { askReplacement, ofHidden } from './secrecy.ts';
 import type { Snapshot } from './snapshot.ts';
-import { startupDraft } from './startup.ts';
+import { Sources } from './sources.ts';
 import type { View } from './view.ts';
 
 export type { DatastoreOptions } from './datastore-options.ts';
@@ -65,6 +62,9 @@ export class Datastores {
   readonly #locks = new Locks();
   readonly #committer: Committer;
   readonly #candidate = new Candidate();
+  readonly #contention: Contention;
+  readonly #sources: Sources;
+  readonly #copies: Copies;
 
   private constructor(options: DatastoreOptions, environment: Environment) {
     this.#options = options;
@@ -72,6 +72,11 @@ export class Datastores {
     this.#store = new RunningStore(dir, schema, environment, tell, holdMs);
     this.#committer = new Committer(options, this.#store);
     this.#committer.addParticipant(this.#locks.partial);
+    const [store, locks, committer, candidate] = [this.#store, this.#locks, this.#committer, this.#candidate];
+    this.#contention = new Contention(locks, store, committer.confirmation, options.writableRunning !== false);
+    this.#sources = new Sources(options, store, candidate);
+    const shared = { contention: this.#contention, sources: this.#sources };
+    this.#copies = new Copies({ ...shared, schema, store, locks, committer, candidate });
   }
 
   /** @throws Error with code STORE_ACCESS, STORE_NEWER, STORE_DAMAGED, DISK_FULL or what `initial` gives, each with a sentence */
@@ -106,9 +111,9 @@ export class Datastores {
   /** @throws ManagementError operation-not-supported for startup when there is none */
   view(datastore: DatastoreName): View {
     return this.#store.view((snapshot) => {
-      if (datastore === 'startup') return this.#startup(snapshot);
+      if (datastore === 'startup') return this.#sources.startup(snapshot);
       const { draft } = this.#candidate;
-      return datastore === 'candidate' && draft ? this.#draft(draft) : undefined;
+      return datastore === 'candidate' && draft ? this.#sources.draft(draft) : undefined;
     });
   }
 
@@ -137,7 +142,7 @@ export class Datastores {
     return this.#store.enqueue(async () => {
       const snapshot = this.#store.snapshot();
       try {
-        const [from, to] = [await this.#sourceDraft(source, snapshot), await this.#sourceDraft(target, snapshot)];
+        const [from, to] = [await this.#sources.of(source, snapshot), await this.#sources.of(target, snapshot)];
         const overlay = overlayBetween(snapshot, from.overlay, to.overlay);
         const kept = this.#store.keep(snapshot);
         const changes = await RowChanges.between(new OverlaidRows(kept, from.overlay), overlay);
@@ -159,31 +164,39 @@ export class Datastores {
   /**
    * One edit, completely or not at all. Of the candidate it may leave what is not valid yet; of running it is a commit. Returns
    * running as it is then. Where clients do not write running, RESTCONF edits the candidate and commits all of it (RFC 8040 §1.4).
-   * @throws ManagementError of the edit, the validation, the rules, a participant; in-use when locked by another, after what refuses
-   *   the edit with or without a lock
+   * @throws ManagementError access-denied, then of the edit; in-use when others hold what it changes; of the validation, the rules, a
+   *   participant; of a condition before all that the edit meets but access-denied and in-use
    */
   edit(caller: Caller, request: EditRequest, authorize?: Authorize): Promise<Edition> {
     const { target, tree, defaultOperation, testOption, precondition, comment } = request;
     return this.#change(async (base) => {
-      const locked = this.#lockRefusal(caller, target);
       const isCandidate = target === 'candidate';
-      const commitsAll = !isCandidate && this.#isByCandidate(caller);
+      const commitsAll = !isCandidate && this.#contention.isByCandidate(caller);
+      const locked = this.#contention.lockRefusal(caller, target);
       const requireConditions = await precondition?.();
-      // They count for nothing where the answer is a refusal anyhow (RFC 9110 §13.2.1).
-      if (!locked) requireConditions?.();
       const others = isCandidate || commitsAll ? this.#candidate.draft : undefined;
-      const draft = this.#draft(others);
+      const draft = this.#sources.draft(others);
       const setCandidate = this.#candidate.begin();
-      await editDraft(draft, base, tree, defaultOperation, authorize);
+      // Rows that nobody has to be asked about are not merged for an edit that comes to nothing, unless they may be locked.
+      const mergesRows = !locked && (!throws(requireConditions) || this.#contention.hasParts(caller));
+      try {
+        await editDraft(draft, base, tree, defaultOperation, { authorize, mergesRows });
+      } catch (error) {
+        // Conditions are judged before the content (RFC 9110 §13.2.1); rights, for which the content has to be seen, before conditions.
+        if (!locked && !isDenial(error)) requireConditions?.();
+        throw error;
+      }
       if (commitsAll && others && authorize) {
-        authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
+        await authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
       }
       // Who may not make the edit does not learn of a lock, and what is not there is not there with a lock either.
       if (locked) throw locked;
+      if (!isCandidate) await this.#contention.requireFree(caller, draft, base);
+      requireConditions?.();
       const isTested = testOption === 'test-only' || (isCandidate && testOption === 'test-then-set');
       if (isTested) await this.#committer.judge(draft, base, await rowChanges(draft, base));
       if (testOption === 'test-only') return this.#store.edition;
-      if (isCandidate) setCandidate(await this.#unlessEmpty(draft, base));
+      if (isCandidate) setCandidate(await this.#sources.unlessEmpty(draft, base));
       else {
         await this.#committer.change(caller, draft, base, comment);
         if (commitsAll) this.#candidate.settle();
@@ -199,11 +212,12 @@ export class Datastores {
    */
   commit(caller: Caller, authorize?: Authorize, comment?: string, parameters: CommitParameters = {}): Promise<void> {
     return this.#change(async (base) => {
-      const draft = this.#draft(this.#candidate.draft);
-      if (authorize) authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
+      const draft = this.#sources.draft(this.#candidate.draft);
+      if (authorize) await authorizeDifference(draft, this.#store.tree, await rowChanges(draft, base), authorize);
       this.#locks.requireFree(caller, 'running');
       this.#locks.requireFree(caller, 'candidate');
       const pending = this.#committer.confirmation.afterCommit(caller, parameters, this.#store.head.version);
+      await this.#contention.requirePartsFree(caller, draft, base);
       await this.#committer.commit(caller, draft, base, { comment, pending });
       this.#candidate.settle();
     });
@@ -223,10 +237,7 @@ export class Datastores {
     return this.#committer.confirmation.pending;
   }
 
-  /**
-   * Candidate or running becomes what running was at a version; of running it is a commit.
-   * @throws ManagementError invalid-value for a version that is not on record; what an edit that leads there would throw
-   */
+  /** Candidate or running becomes what running was at a version; of running it is a commit. @throws ManagementError as `Copies.rollBack` */
   rollBack(
     caller: Caller,
     version: number,
@@ -235,15 +246,7 @@ export class Datastores {
     comment?: string,
   ): Promise<Edition> {
     return this.#change(async (base) => {
-      const settles = target === 'running' && this.#isByCandidate(caller);
-      const setCandidate = this.#candidate.begin();
-      const draft = await draftOfVersion(this.#options.schema, base, this.#store.tree, version);
-      if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
-      const locked = this.#lockRefusal(caller, target);
-      if (locked) throw locked;
-      if (target === 'running') await this.#committer.change(caller, draft, base, comment);
-      else setCandidate(await this.#unlessEmpty(draft, base));
-      if (settles) this.#candidate.settle();
+      await this.#copies.rollBack(base, caller, { version, target, comment }, authorize);
       return this.#store.edition;
     });
   }
@@ -273,13 +276,13 @@ export class Datastores {
   /** @throws ManagementError with everything that would refuse a commit of it */
   validate(source: DatastoreName | DataNode): Promise<void> {
     return this.#store.enqueue(async (base) => {
-      const draft = await this.#sourceDraft(source, base);
+      const draft = await this.#sources.of(source, base);
       const asked = { ...draft, tree: draft.tree.clone(), treeTouched: true };
       await this.#committer.judge(asked, base, await rowChanges(draft, base));
     });
   }
 
-  /** copy-config (RFC 6241 §7.3): `source` is a datastore or a whole configuration, rows as entries; `reshape` changes its small tree. */
+  /** copy-config (RFC 6241 §7.3). @throws ManagementError as `Copies.copy` */
   copy(
     caller: Caller,
     source: DatastoreName | DataNode,
@@ -287,30 +290,7 @@ export class Datastores {
     authorize?: Authorize,
     reshape?: (tree: DataNode) => void,
   ): Promise<void> {
-    return this.#change(async (base) => {
-      if (source === target) {
-        const message = `source and target are both ${target}`;
-        throw new ManagementError('invalid-value', { type: 'protocol', message });
-      }
-      if (target === 'startup') this.#requireStartup();
-      if (target === 'running') this.#isByCandidate(caller);
-      const setCandidate = this.#candidate.begin();
-      if (authorize && typeof source !== 'string') askReplacement(this.#store.tree, source, authorize);
-      const draft = await this.#sourceDraft(source, base);
-      if (reshape) {
-        reshape(draft.tree);
-        draft.treeTouched = true;
-      }
-      const changes = await rowChanges(draft, base);
-      if (authorize) await this.#authorizeCopy(draft, target, base, authorize);
-      this.#locks.requireFree(caller, target);
-      if (target === 'running') await this.#committer.change(caller, draft, base);
-      else if (target === 'candidate') setCandidate(await this.#unlessEmpty(draft, base));
-      else {
-        await this.#committer.judge(draft, base, changes);
-        await this.#store.write({ startup: { tree: treeToJson(draft.tree), rows: changes } });
-      }
-    });
+    return this.#change((base) => this.#copies.copy(base, caller, { source, target, reshape }, authorize));
   }
 
   /** A turn in the queue for what a client wants changed. @throws ManagementError when no change is taken now */
@@ -321,43 +301,16 @@ export class Datastores {
     });
   }
 
-  /**
-   * Asks about what a copy changes in its target (RFC 8341 §3.2.6), which may differ from running. Of what the user may not read startup
-   * may become what running has, since he could save running as well: that asks for no right to data, and tells nothing.
-   */
-  async #authorizeCopy(draft: Draft, target: DatastoreName, base: Snapshot, authorize: Authorize): Promise<void> {
-    if (target !== 'startup' || !authorize.secrecy) return this.#authorizeChange(draft, target, base, authorize);
-    await this.#authorizeChange(draft, 'startup', base, ofHidden(authorize, false));
-    await this.#authorizeChange(draft, 'running', base, ofHidden(authorize, true));
-  }
-
-  async #authorizeChange(draft: Draft, target: DatastoreName, base: Snapshot, authorize: Authorize): Promise<void> {
-    const before = await this.#sourceDraft(target, base);
-    const rows = new OverlaidRows(base, before.overlay);
-    const overlay = overlayBetween(base, before.overlay, draft.overlay);
-    const changes = await RowChanges.between(rows, overlay);
-    authorizeDifference({ ...draft, treeTouched: true }, before.tree, changes, authorize);
-  }
-
-  /**
-   * delete-config of startup: at the next boot the device begins without softwires, its users stay.
-   * @throws ManagementError access-denied where softwires may be hidden that the user may not delete
-   */
+  /** delete-config of startup (RFC 6241 §7.4). @throws ManagementError as `Copies.deleteStartup` */
   deleteStartup(caller: Caller, authorize?: Authorize): Promise<void> {
-    return this.#change(async (base) => {
-      this.#requireStartup();
-      const draft = this.#draft(undefined);
-      deleteSoftwire(draft, authorize);
-      this.#locks.requireFree(caller, 'startup');
-      await this.#store.write({ startup: { tree: treeToJson(draft.tree), rows: await rowChanges(draft, base) } });
-    });
+    return this.#change((base) => this.#copies.deleteStartup(base, caller, authorize));
   }
 
   /** @throws ManagementError lock-denied; with session 0 for a candidate that holds changes (RFC 6241 §8.3.5.2) */
   lock(caller: Caller, datastore: DatastoreName): Promise<void> {
     // In the queue: no commit is under way when the lock is given.
     return this.#store.enqueue(async () => {
-      if (datastore === 'startup') this.#requireStartup();
+      if (datastore === 'startup') this.#sources.requireStartup();
       if (datastore === 'candidate' && this.#candidate.draft && !this.#locks.owner(datastore)) {
         throw lockDenied(datastore, 0, 'it holds changes that are not committed; discard-changes or commit first');
       }
@@ -370,30 +323,6 @@ export class Datastores {
   unlock(caller: Caller, datastore: DatastoreName): void {
     this.#locks.release(caller, datastore);
     if (datastore === 'candidate') this.#candidate.drop();
-  }
-
-  /**
-   * RESTCONF may change no datastore that a NETCONF session has locked (RFC 8040 §1.4), and a change of running is one of the
-   * candidate too, which follows it, and of startup, which is saved. The refusal is in-use; undefined when there is none.
-   */
-  #lockRefusal(caller: Caller, target: DatastoreName): ManagementError | undefined {
-    const refusal = this.#locks.refusal(caller, target);
-    if (refusal || caller.face !== 'restconf') return refusal;
-    return (
-      this.#locks.refusal(caller, 'candidate') ??
-      (target === 'running' ? this.#locks.refusal(caller, 'startup') : undefined)
-    );
-  }
-
-  /**
-   * Whether a change of running by this caller is one of the candidate that is committed at once.
-   * @throws ManagementError operation-not-supported for NETCONF where clients do not write running (RFC 6241 §8.2)
-   */
-  #isByCandidate({ face }: Caller): boolean {
-    if (this.#options.writableRunning !== false) return false;
-    if (face === 'restconf') return true;
-    const message = 'running is not written here: edit the candidate, then commit it';
-    throw new ManagementError('operation-not-supported', { type: 'protocol', message });
   }
 
   /**
@@ -470,43 +399,21 @@ export class Datastores {
     await this.#store.close();
   }
 
-  /** A draft that work may change: a copy, or a new one that is running. */
-  #draft(draft: Draft | undefined): Draft {
-    return draft ? copyDraft(draft, this.#store.tree) : emptyDraft(this.#store.tree);
-  }
-
-  /** Undefined for a draft that is running after all. */
-  async #unlessEmpty(draft: Draft, base: RowSource): Promise<Draft | undefined> {
-    draft.treeTouched &&= this.#store.differs(treeToJson(draft.tree));
-    // Whether very many rows come to nothing is not worth looking at each edit: a commit finds out.
-    if (draft.overlay.size > COMPARED_ROWS) return draft;
-    return draft.treeTouched || (await rowChanges(draft, base)).size > 0 ? draft : undefined;
-  }
-
-  async #sourceDraft(source: DatastoreName | DataNode, base: Snapshot): Promise<Draft> {
-    if (source === 'startup') return this.#startup(base) ?? this.#draft(undefined);
-    const draft = this.#draft(source === 'candidate' ? this.#candidate.draft : undefined);
-    if (typeof source !== 'string') await editDraft(draft, base, source, 'replace');
-    return draft;
-  }
-
-  /** @throws ManagementError operation-not-supported when there is no startup */
-  #startup(snapshot: Snapshot): Draft | undefined {
-    this.#requireStartup();
-    return startupDraft(this.#options.schema, snapshot, this.#store.tree);
-  }
-
-  #requireStartup(): void {
-    if (this.#options.startup) return;
-    const message = 'this device has no startup datastore: running is kept over a restart';
-    throw new ManagementError('operation-not-supported', { type: 'protocol', message });
-  }
-
   /** The next start counts as one after a boot of the kernel, whatever the kernel says. */
   async restarts(): Promise<void> {
     await this.#store.enqueue(() => this.#store.write({ bootId: '' }));
   }
 }
 
-/** An overlay of more rows counts as a change without being compared. */
-const COMPARED_ROWS = 10_000;
+function isDenial(error: unknown): boolean {
+  return error instanceof ManagementError && error.tag === 'access-denied';
+}
+
+function throws(work: (() => void) | undefined): boolean {
+  try {
+    work?.();
+  } catch {
+    return true;
+  }
+  return false;
+}

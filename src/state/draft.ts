@@ -2,14 +2,16 @@
 
 import { instanceOf, keepRowParents, settle } from './content.ts';
 import { DataNode } from './data.ts';
-import { askDifference, makeEdit, mergeRows } from './edit.ts';
+import { askDifference, makeEdit } from './edit.ts';
 import { OverlaidRows, RowOverlay } from './overlay.ts';
 import { rebased } from './rebase.ts';
-import type { Authorize, RowChange } from './request.ts';
-import { RowChanges, Slice } from './row-changes.ts';
+import type { Authorize, RowChange, Tally } from './request.ts';
+import { inSlices, RowChanges, Slice } from './row-changes.ts';
+import { mergeRows } from './row-merge.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, NoRows } from './rows.ts';
-import { requireNothingHidden, requireRight, requireWhole } from './secrecy.ts';
+import type { Write } from './secrecy.ts';
+import { requireNothingHidden, requireRight, requireWhole, rowsToAsk } from './secrecy.ts';
 
 export interface Draft {
   tree: DataNode;
@@ -57,13 +59,19 @@ export function deleteSoftwire({ tree, overlay }: Draft, authorize: Authorize | 
   tree.remove(tree.child('softwire', 'gi-4over6')?.id ?? '');
 }
 
+interface EditOptions {
+  readonly authorize?: Authorize | undefined;
+  /** False for an edit that will be refused: rows that come in bulk and are anybody's to write stay out where nothing follows. */
+  readonly mergesRows?: boolean;
+}
+
 /** Applies an edit, or several in turn, to the draft, which is half changed when it throws. */
 export async function editDraft(
   draft: Draft,
   base: RowSource,
   edit: DataNode | Iterable<DataNode>,
   defaultOperation: 'merge' | 'replace' | 'none',
-  authorize?: Authorize,
+  { authorize, mergesRows = true }: EditOptions = {},
 ): Promise<void> {
   const { tree, overlay } = draft;
   const rows = new OverlaidRows(base, overlay);
@@ -73,7 +81,7 @@ export async function editDraft(
     const touched = makeEdit(target, one, defaultOperation, authorize);
     draft.treeTouched ||= touched;
     // Before the next edit, which may name the same rows.
-    await mergeRows(target);
+    if (mergesRows || !(edit instanceof DataNode)) await mergeRows(target);
     await slice.end();
   }
   settle(tree);
@@ -97,21 +105,32 @@ export function countsAfter(
  * Asks about each node in which the draft differs from running (RFC 8341 §3.2.6, §3.2.8).
  * @throws ManagementError access-denied with the path of the node
  */
-export function authorizeDifference(
+export async function authorizeDifference(
   draft: Draft,
   running: DataNode,
-  changes: Iterable<RowChange>,
+  changes: Pick<RowChanges, 'tallies' | 'of'>,
   authorize: Authorize,
-): void {
+): Promise<void> {
   if (draft.treeTouched) {
     const scratch = { tree: running.clone(), rows: new NoRows(), overlay: new RowOverlay(), merges: [] };
     askDifference(scratch, draft.tree.clone(), authorize);
   }
   const tables = new Map([...tablesOf(running), ...tablesOf(draft.tree)].map((table) => [instanceOf(table), table]));
-  for (const change of changes) {
-    const table = tables.get(change.instance);
-    if (table) authorizeRow(table, change, authorize);
+  for (const [instance, tally] of changes.tallies) {
+    const table = tables.get(instance);
+    const list = table?.schema.children.find((child) => child.rows);
+    const asked = table && list ? rowsToAsk(list, table, authorize, writesOf(tally)) : undefined;
+    if (!table || !asked || (asked !== 'all' && asked.size === 0)) continue;
+    await inSlices(changes.of(instance), (change) => {
+      if (asked === 'all' || asked.has(change.number)) authorizeRow(table, change, authorize);
+    });
   }
+}
+
+/** What happens to rows and their leaves: those of a row that changes may come and go. */
+function writesOf({ added, changed, removed }: Tally): Write[] {
+  if (changed > 0) return ['create', 'update', 'delete'];
+  return [...(added > 0 ? (['create'] as const) : []), ...(removed > 0 ? (['delete'] as const) : [])];
 }
 
 /** One row: the entry with all it has when it comes or goes, else each leaf that differs. */

@@ -5,6 +5,7 @@
 
 import { parseIpv4Prefix } from '../address.ts';
 import type { Binding } from './binding.generated.ts';
+import { conditionalOn } from './conditional.ts';
 import { hasContent, instanceOf, settle } from './content.ts';
 import type { Operation } from './data.ts';
 import { DataNode } from './data.ts';
@@ -12,7 +13,7 @@ import { inTurn, requireKeys } from './edit-input.ts';
 import { ManagementError } from './errors.ts';
 import type { RowOverlay } from './overlay.ts';
 import type { Authorize } from './request.ts';
-import { inSlices, isSameRow } from './row-changes.ts';
+import type { RowMerge } from './row-merge.ts';
 import type { RowPack } from './row-pack.ts';
 import type { RowSource } from './rows.ts';
 import { bindingToNode, nodeToBinding, openRow, prefixNumber, sameBinding } from './rows.ts';
@@ -23,10 +24,12 @@ import {
   holds,
   isUnseen,
   mayHideEntries,
+  mayWriteEach,
   requireNoHiddenCase,
   requireNothingHidden,
   requireRight,
   requireWhole,
+  rowsToAsk,
 } from './secrecy.ts';
 
 export interface EditTarget {
@@ -38,37 +41,6 @@ export interface EditTarget {
   readonly overlay: RowOverlay;
   /** Takes what is to be merged into rows that are there: so many that it is not done at once, but by `mergeRows`. */
   readonly merges: RowMerge[];
-}
-
-/** Entries that came as rows, each to be written over the row of its prefix, or in its place. */
-export interface RowMerge {
-  readonly instance: string;
-  readonly bulk: RowPack;
-  readonly operation: 'merge' | 'replace';
-}
-
-/** Does what an edit has left to do, in slices, so that others have their turn between. */
-export async function mergeRows({ rows, overlay, merges }: Omit<EditTarget, 'tree'>): Promise<void> {
-  for (const { instance, bulk, operation } of merges) {
-    await inSlices(bulk.numbers(), (number) => {
-      const value = bulk.get(number);
-      if (!value) return;
-      const before = operation === 'merge' ? rows.sealed(instance, number) : undefined;
-      if (!before) overlay.putSealed(instance, number, value);
-      else if (!isSameRow(before, value))
-        overlay.put(instance, merged(openRow(number, before), openRow(number, value)));
-    });
-  }
-}
-
-/** A row with what an entry has of its own; no edit names the origin. */
-function merged(before: Binding, given: Binding): Binding {
-  return {
-    ...before,
-    gatewayIpv6Address: given.gatewayIpv6Address,
-    aftrIpv6Address: given.aftrIpv6Address ?? before.aftrIpv6Address,
-    description: given.description ?? before.description,
-  };
 }
 
 /**
@@ -154,8 +126,10 @@ class Editor {
     // Asked only where it counts: for the container of a table, rows are counted.
     const { rows } = this.#target;
     const secrecy = this.#isNamed ? this.#authorize?.secrecy : undefined;
-    if (operation === 'create' && existing && hasContent(existing, rows, secrecy))
+    if (operation === 'create' && existing && hasContent(existing, rows, secrecy)) {
+      if (!isOpen) this.#require(existing, 'create');
       throw fault('data-exists', parent, edit, 'exists already and was to be created');
+    }
     if (operation === 'delete' && !(existing && hasContent(existing, rows)))
       throw fault('data-missing', parent, edit, 'does not exist and was to be deleted');
     if (operation === 'none') this.#walk(parent, edit, existing);
@@ -188,6 +162,7 @@ class Editor {
     const { schema } = edit;
     if (schema.isLeaf || schema.kind === 'anydata' || schema.kind === 'anyxml') {
       if (existing?.value !== edit.value || !existing) {
+        if (existing) this.#leaveConditional(existing, parent);
         const leaf = place(parent, new DataNode(schema, edit.value, edit.type));
         this.touched = true;
         if (!existing) this.#made.add(leaf);
@@ -240,9 +215,14 @@ class Editor {
     if (!authorize) return;
     const mayMove = (child: DataNode) => this.#made.has(child) || holds(child, 'update', authorize);
     const fixed = new Set(after.filter((child) => !mayMove(child)));
-    const stood = before.filter((child) => fixed.has(child));
-    const moved = [...fixed].find((child, index) => child !== stood[index]);
-    if (moved) this.#require(moved, 'update');
+    const places = new Map(before.filter((child) => fixed.has(child)).map((child, place) => [child, place]));
+    let last = -1;
+    for (const [index, child] of [...fixed].entries()) {
+      const place = places.get(child) ?? index;
+      // Its place is the same when as many stand before it, and the same ones.
+      if (place !== index || last > index) this.#require(child, 'update');
+      last = Math.max(last, place);
+    }
   }
 
   /** Whether a node is one that the edit has made, or a container in one: nothing was in it before. */
@@ -281,6 +261,15 @@ class Editor {
         const made = other.schema.dump.choices?.find((item) => item[0] === choice);
         if (made && made[1] !== name) this.#remove(parent, other);
       }
+    }
+  }
+
+  /** RFC 7950 §8.2: what a `when` ties to the value that a leaf has goes when the edit is validated. */
+  #leaveConditional(leaf: DataNode, parent: DataNode): void {
+    for (const schema of conditionalOn(leaf, !isUnseen(leaf, this.#authorize))) {
+      if (this.#isNamed) requireNothingHidden(parent, this.#authorize, (child) => child === schema);
+      const node = parent.child(schema.name, schema.module);
+      if (node && !this.#made.has(node)) this.#require(node, 'delete');
     }
   }
 
@@ -338,23 +327,28 @@ class Editor {
   #applyBulk(table: DataNode, bulk: RowPack, operation: Operation): void {
     const instance = instanceOf(table);
     const { rows, overlay } = this.#target;
-    if (!this.#authorize && operation !== 'none' && rows.count(instance) === 0) {
+    const schema = table.schema.children.find((child) => child.rows);
+    if (!schema) return;
+    const asked = rowsToAsk(schema, table, this.#authorize);
+    const isFree = asked !== 'all' && asked.size === 0;
+    if (isFree && operation !== 'none' && rows.count(instance) === 0) {
       overlay.putAll(instance, bulk);
       return;
     }
-    if (!this.#authorize && (operation === 'merge' || operation === 'replace')) {
-      this.#target.merges.push({ instance, bulk, operation });
-      return;
+    let numbers = bulk.numbers();
+    if (asked !== 'all' && (operation === 'merge' || operation === 'replace')) {
+      this.#target.merges.push({ instance, bulk, operation, without: asked });
+      numbers = [...asked];
     }
-    const schema = table.schema.children.find((child) => child.rows);
-    if (!schema) return;
-    // One that is the same is asked about where it could not be seen.
-    const isSeen = !isUnseen(table, this.#authorize) && (this.#authorize?.secrecy?.readsEvery(schema, table) ?? true);
-    for (const number of bulk.numbers()) {
+    // One that is the same is asked about where it could not be seen, unless the answer is known.
+    const isSeen =
+      mayWriteEach(schema, table, this.#authorize, ['update']) ||
+      (!isUnseen(table, this.#authorize) && (this.#authorize?.secrecy?.readsEvery(schema, table) ?? true));
+    for (const number of numbers) {
       const value = bulk.get(number);
       if (!value) continue;
       const before = rows.sealed(instance, number);
-      if (!this.#authorize && !before && operation !== 'none') overlay.putSealed(instance, number, value);
+      if (isFree && !before && operation !== 'none') overlay.putSealed(instance, number, value);
       else if (!before || !isSeen || Buffer.compare(before, value) !== 0 || operation === 'create') {
         const entry = bindingToNode(schema, openRow(number, value));
         // No edit names it.
@@ -370,17 +364,35 @@ class Editor {
     const schema = table.schema.children.find((child) => child.rows);
     if (!schema) return;
     const isAllNew = edit.bulk !== undefined || ![...edit.childMap.values()].some((child) => child.schema === schema);
-    if (isAllNew && !this.#authorize) {
+    if (isAllNew && mayWriteEach(schema, table, this.#authorize)) {
       this.#target.overlay.clear(instance);
       return;
     }
+    const asked = rowsToAsk(schema, table, this.#authorize, ['delete']);
     for (const binding of [...this.#target.rows.bindings(instance)]) {
-      if (edit.bulk?.has(prefixNumber(binding.address, binding.length))) continue;
-      const entry = bindingToNode(schema, binding);
-      if (edit.get(entry.id)) continue;
-      entry.parent = table;
-      if (this.#authorize) requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
+      const number = prefixNumber(binding.address, binding.length);
+      if (edit.bulk?.has(number)) continue;
+      const isAsked = asked === 'all' || asked.has(number);
+      if (isAsked || !isAllNew) {
+        const entry = bindingToNode(schema, binding);
+        if (edit.get(entry.id)) continue;
+        entry.parent = table;
+        if (isAsked && this.#authorize) requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
+      }
       this.#target.overlay.delete(instance, binding);
+    }
+  }
+
+  /** The rows that have to be asked about before all go. */
+  *#rowsToAsk(schema: SchemaNode, table: DataNode, instance: string): Generator<Binding> {
+    const asked = rowsToAsk(schema, table, this.#authorize, ['delete']);
+    const { rows } = this.#target;
+    if (asked === 'all') yield* rows.bindings(instance);
+    else {
+      for (const number of asked) {
+        const value = rows.sealed(instance, number);
+        if (value) yield openRow(number, value);
+      }
     }
   }
 
@@ -389,12 +401,10 @@ class Editor {
     const schema = node.schema.children.find((child) => child.rows);
     if (schema) {
       const instance = instanceOf(node);
-      if (this.#authorize) {
-        for (const binding of this.#target.rows.bindings(instance)) {
-          const entry = bindingToNode(schema, binding);
-          entry.parent = node;
-          requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
-        }
+      for (const binding of this.#rowsToAsk(schema, node, instance)) {
+        const entry = bindingToNode(schema, binding);
+        entry.parent = node;
+        if (this.#authorize) requireWhole(entry, 'delete', this.#authorize, this.#isNamed);
       }
       this.#target.overlay.clear(instance);
     }

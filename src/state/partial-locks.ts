@@ -45,6 +45,9 @@ interface HeldLock extends Omit<PartialLock, 'paths'> {
   places: readonly Place[];
 }
 
+/** What differs from running. */
+type Differences = Pick<Change, 'before' | 'after' | 'treeChanged' | 'tallies' | 'rowsOf'>;
+
 export class PartialLocks implements Participant {
   #locks: readonly HeldLock[] = [];
   #lastId = 0;
@@ -101,14 +104,22 @@ export class PartialLocks implements Participant {
     if (lock) throw lockDenied('running', lock.session, `session ${lock.session} has locked a part of it`);
   }
 
+  /** Whether another session has locked something. */
+  concern(caller: Caller): boolean {
+    return this.#locks.some((lock) => lock.places.length > 0 && !isOwn(lock, caller));
+  }
+
   /** @throws ManagementError in-use (RFC 5717 §2.5) for a change of a node that another session has locked */
-  async prepare(change: Change): Promise<(version: number) => Promise<void>> {
-    const { caller, isReturn } = change;
-    for (const lock of isReturn ? [] : this.#locks) {
-      if (caller.session !== 0 && lock.session === caller.session) continue;
-      const changed = firstChanged(lock.places, change);
+  requireFree(caller: Caller, change: Differences): void {
+    for (const lock of this.#locks) {
+      const changed = isOwn(lock, caller) ? undefined : firstChanged(lock.places, change);
       if (changed) throw locked(lock.session, changed.path);
     }
+  }
+
+  /** Refuses as `requireFree`: validation may have taken nodes out since that was asked. */
+  async prepare(change: Change): Promise<(version: number) => Promise<void>> {
+    if (!change.isReturn) this.requireFree(change.caller, change);
     return async () => this.#forgetGone(change);
   }
 
@@ -119,6 +130,10 @@ export class PartialLocks implements Participant {
       lock.places = lock.places.filter((place) => !gone.has(place) && (isInRow(place) || at(change.after, place.ids)));
     }
   }
+}
+
+function isOwn({ session }: HeldLock, caller: Caller): boolean {
+  return caller.session !== 0 && session === caller.session;
 }
 
 /** Ids are those of no lock there is; the type is uint32. */
@@ -169,14 +184,14 @@ function at(tree: DataNode, ids: readonly string[]): DataNode | undefined {
   return node;
 }
 
-function firstChanged(places: readonly Place[], change: Change): Place | undefined {
+function firstChanged(places: readonly Place[], change: Differences): Place | undefined {
   const small = places.find(
     (place) => !isInRow(place) && (isTreeChanged(place, change) || areRowsChanged(place, change)),
   );
   return small ?? changedRow(places.filter(isInRow), change);
 }
 
-function isTreeChanged({ ids }: Place, { before, after, treeChanged }: Change): boolean {
+function isTreeChanged({ ids }: Place, { before, after, treeChanged }: Differences): boolean {
   return treeChanged && !isSame(at(before, ids), at(after, ids));
 }
 
@@ -202,7 +217,7 @@ function isEmptyContainer({ schema, childMap }: DataNode): boolean {
 }
 
 /** Whether rows change that stand below a node of the small tree. */
-function areRowsChanged({ schema, instance }: Place, { tallies }: Change): boolean {
+function areRowsChanged({ schema, instance }: Place, { tallies }: Differences): boolean {
   if (!holdsRows(schema)) return false;
   const touched = (name: string) => {
     const tally = tallies.get(name);
@@ -219,13 +234,13 @@ function isInRow({ row }: Place): boolean {
   return row !== undefined;
 }
 
-function changedRow(places: readonly Place[], change: Change): Place | undefined {
+function changedRow(places: readonly Place[], change: Differences): Place | undefined {
   for (const { place, before, after } of changedRows(places, change)) if (!isSame(before, after)) return place;
   return undefined;
 }
 
 /** Places in rows that a change has removed, or whose leaf it has. */
-function goneRows(places: readonly Place[], change: Change): ReadonlySet<Place> {
+function goneRows(places: readonly Place[], change: Differences): ReadonlySet<Place> {
   const gone = new Set<Place>();
   for (const { place, after } of changedRows(places, change)) if (!after) gone.add(place);
   return gone;
@@ -238,7 +253,7 @@ interface ChangedPlace {
   readonly after: DataNode | undefined;
 }
 
-function* changedRows(places: readonly Place[], change: Change): Generator<ChangedPlace> {
+function* changedRows(places: readonly Place[], change: Differences): Generator<ChangedPlace> {
   for (const [instance, wanted] of byTable(places)) {
     if (!change.tallies.has(instance)) continue;
     for (const { before, after } of change.rowsOf(instance)) {

@@ -42,6 +42,13 @@ export interface Authorize {
   readonly secrecy?: Secrecy | undefined;
   /** The same question, where a no denies nothing; without it `secrecy` or the question itself says so. */
   readonly holds?: ((node: DataNode, operation: Write) => boolean) | undefined;
+  /**
+   * Whether the rules permit each node of a schema that could be below `above`, whatever its keys, with all below it, so that none needs
+   * to be asked about; without it each is.
+   */
+  readonly writesEvery?: ((schema: SchemaNode, above: DataNode, write: Write) => boolean) | undefined;
+  /** The keys of entries of a list, below `above`, that the rules tell from all others; undefined, or absent, where that is not known. */
+  readonly ruledKeys?: ((list: SchemaNode, above: DataNode) => readonly string[] | undefined) | undefined;
 }
 
 /** One edit of one datastore: `tree` is a root whose nodes may carry operations and, below rows lists, entries. */
@@ -56,7 +63,7 @@ export interface EditRequest {
   readonly comment?: string | undefined;
   /**
    * Asked when the edit's turn has come, before it: no commit comes between. Throws to refuse; what comes back throws for conditions that
-   * count only where a lock does not refuse the edit.
+   * count only where neither rights nor locks refuse the edit, and is called more than once.
    */
   readonly precondition?: () => Promise<(() => void) | undefined>;
 }

@@ -12,8 +12,10 @@
  * Who has a right to write what he may not read learns from it what the right implies: that a create found something, say.
  */
 
-import type { DataNode, Operation } from './data.ts';
+import type { Operation } from './data.ts';
+import { DataNode } from './data.ts';
 import { ManagementError } from './errors.ts';
+import { numbersOf } from './named-rows.ts';
 import type { Authorize } from './request.ts';
 import { bindingToNode, openRow } from './rows.ts';
 import type { SchemaNode } from './schema.ts';
@@ -30,6 +32,10 @@ export interface Secrecy {
   readsEvery(schema: SchemaNode, above: DataNode): boolean;
   /** Whether nothing of this schema that may ever be below `above` may be read. */
   readsNone(schema: SchemaNode, above: DataNode): boolean;
+  /** Whether each node of this schema that may ever be below `above` may be read; what is below them is another question. */
+  readsEach(schema: SchemaNode, above: DataNode): boolean;
+  /** The keys by which rules tell entries of a list below `above` from each other; undefined when they do so by other ways. */
+  namedKeys(list: SchemaNode, above: DataNode): readonly string[] | undefined;
   /** Whether something may be below the node that the user may neither read nor delete; of its children `isAsked` says which count. */
   mayHide(node: DataNode, isAsked?: (child: SchemaNode) => boolean): boolean;
   /** Counts a denial that no single right is the reason for. */
@@ -48,13 +54,20 @@ function needed(operation: Operation, isLast: boolean): readonly Write[] {
   return isLast ? (operation === 'merge' ? ['update', 'create'] : ANY) : [];
 }
 
-/** An authorization that is asked about nodes that the user may read, or about those that he may not read, and permits the others. */
+/**
+ * An authorization that is asked about nodes that the user may read, or about those that he may not read, and permits the others. Of an
+ * order it asks about the places of its nodes among all of both that he may not move, those of its own kind and, of hidden ones, the others.
+ */
 export function ofHidden(authorize: Authorize, isHidden: boolean): Authorize {
   const { secrecy } = authorize;
   const isOther = (node: DataNode) => (shown(node, authorize) !== node) !== isHidden;
   const asked = (node: DataNode, write: Write) => isOther(node) || authorize(node, write);
-  const askedQuietly = (node: DataNode, write: Write) => isOther(node) || holds(node, write, authorize);
-  return Object.assign(asked, { secrecy, holds: askedQuietly });
+  const askedQuietly = (node: DataNode, write: Write) => (!isHidden && isOther(node)) || holds(node, write, authorize);
+  const isAllOther = (schema: SchemaNode, above: DataNode) =>
+    isUnseen(above, authorize) ? !isHidden : isHidden && (secrecy?.readsEvery(schema, above) ?? true);
+  const writesEvery = (schema: SchemaNode, above: DataNode, write: Write) =>
+    isAllOther(schema, above) || mayWriteEach(schema, above, authorize, [write]);
+  return Object.assign(asked, { secrecy, writesEvery, ruledKeys: authorize.ruledKeys, holds: askedQuietly });
 }
 
 /** As `askBlindly` for a whole configuration in the place of a tree, a root too. @throws ManagementError access-denied */
@@ -66,6 +79,36 @@ export function askReplacement(tree: DataNode, edit: DataNode, authorize: Author
 /** Whether the user has a right; no denial. */
 export function holds(node: DataNode, write: Write, authorize: Authorize): boolean {
   return (authorize.holds ?? authorize.secrecy?.holds.bind(authorize.secrecy) ?? authorize)(node, write);
+}
+
+/** Whether nodes of a schema below `above`, and all below them, need not be asked about: the rules permit each. */
+export function mayWriteEach(
+  schema: SchemaNode,
+  above: DataNode,
+  authorize: Authorize | undefined,
+  writes: readonly Write[] = ANY,
+): boolean {
+  return !authorize || writes.every((write) => authorize.writesEvery?.(schema, above, write) ?? false);
+}
+
+/** Rows of a table that have to be asked about. */
+export type AskedRows = ReadonlySet<number> | 'all';
+
+const NO_ROWS: ReadonlySet<number> = new Set();
+
+/** None where the rules permit each row with all it has; those that the rules name where they permit each other one; else all. */
+export function rowsToAsk(
+  list: SchemaNode,
+  table: DataNode,
+  authorize: Authorize | undefined,
+  writes: readonly Write[] = ANY,
+): AskedRows {
+  if (mayWriteEach(list, table, authorize, writes)) return NO_ROWS;
+  const keys = authorize?.ruledKeys?.(list, table);
+  // An entry without its key is one that no rule names.
+  const other = new DataNode(list);
+  other.parent = table;
+  return keys && mayWriteEach(list, other, authorize, writes) ? numbersOf(keys) : 'all';
 }
 
 /** Asks for the rights to all hidden nodes of an edit, a root. @throws ManagementError access-denied */
@@ -85,16 +128,17 @@ export function askBlindly(edit: DataNode, operation: Operation, authorize: Auth
     }
     if (own === 'delete' || own === 'remove') return;
     for (const child of children) ask(child, own, isHidden);
-    for (const row of hiddenRows(node, isHidden, secrecy)) ask(row, own, isHidden);
+    for (const row of hiddenRows(node, isHidden, authorize)) ask(row, own, isHidden);
   };
   for (const child of edit.childMap.values()) ask(child, operation, false);
 }
 
 /** The entries that came as rows, unless all of them may be read. */
-function* hiddenRows(table: DataNode, isHidden: boolean, secrecy: Secrecy): Generator<DataNode> {
+function* hiddenRows(table: DataNode, isHidden: boolean, authorize: Authorize): Generator<DataNode> {
   const schema = table.schema.children.find((child) => child.rows);
-  if (!schema || !table.bulk || (!isHidden && secrecy.readsEvery(schema, table))) return;
-  for (const number of table.bulk.numbers()) {
+  if (!schema || !table.bulk || (!isHidden && authorize.secrecy?.readsEvery(schema, table))) return;
+  const asked = rowsToAsk(schema, table, authorize);
+  for (const number of asked === 'all' ? table.bulk.numbers() : asked) {
     const value = table.bulk.get(number);
     if (!value) continue;
     const entry = bindingToNode(schema, openRow(number, value));
@@ -144,8 +188,10 @@ export function isUnseen(node: DataNode, authorize: Authorize | undefined): bool
 
 /** Whether entries of a list, or values of a leaf-list, could be hidden among those that the user sees below `parent`. */
 export function mayHideEntries(parent: DataNode, schema: SchemaNode, authorize: Authorize | undefined): boolean {
+  const { secrecy } = authorize ?? {};
+  if (!secrecy) return false;
   const named = schema.child(schema.keys[0] ?? '') ?? schema;
-  return authorize?.secrecy !== undefined && !authorize.secrecy.readsEvery(named, parent);
+  return isUnseen(parent, authorize) || !secrecy.readsEach(schema, parent) || !secrecy.readsEvery(named, parent);
 }
 
 /**

@@ -1,9 +1,10 @@
 /** What an edit tells of nodes that its user may not read: the same whether they are there or not. */
 
+import { readdirSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Binding } from '../../src/state/binding.generated.ts';
-import { keepRowParents } from '../../src/state/content.ts';
+import { hasContent, keepRowParents } from '../../src/state/content.ts';
 import type { DataNode } from '../../src/state/data.ts';
 import { authorizeDifference, emptyDraft } from '../../src/state/draft.ts';
 import { applyEdit } from '../../src/state/edit.ts';
@@ -11,6 +12,7 @@ import { ManagementError } from '../../src/state/errors.ts';
 import { treeFromJson } from '../../src/state/json.ts';
 import { OverlaidRows, RowOverlay } from '../../src/state/overlay.ts';
 import type { Authorize } from '../../src/state/request.ts';
+import { RowChanges } from '../../src/state/row-changes.ts';
 import { NoRows } from '../../src/state/rows.ts';
 import type { GuestRule } from '../helpers/guest-rights.ts';
 import { deny, guestRights, PERMIT } from '../helpers/guest-rights.ts';
@@ -19,6 +21,8 @@ import { schema, tree } from '../helpers/state.ts';
 const test = suite('secrecy of edits');
 
 type Json = Record<string, unknown>;
+
+const NO_CHANGES = await RowChanges.between(new NoRows(), new RowOverlay());
 
 const SOFTWIRE = '/gi-4over6:softwire';
 const gateways = (...entries: readonly Json[]): Json => ({ 'gi-4over6:softwire': { gateway: entries } });
@@ -47,10 +51,12 @@ function authorizeFor(rules: readonly GuestRule[]): { readonly authorize: Author
     holds: rights.holds.bind(rights),
     readsEvery: rights.readsEvery.bind(rights),
     readsNone: rights.readsNone.bind(rights),
+    readsEach: rights.readsEach.bind(rights),
+    namedKeys: rights.namedKeys.bind(rights),
     mayHide: rights.mayHide.bind(rights),
     countDenial,
   };
-  return { authorize: Object.assign(may, { secrecy }), asked };
+  return { authorize: Object.assign(may, { secrecy, writesEvery: rights.writesEvery.bind(rights) }), asked };
 }
 
 /** The tag and path of the refusal, or `ok`; and how many denials were counted. */
@@ -85,6 +91,16 @@ const RULE = '/ietf-netconf-acm:nacm/rule-list/rule';
 const R = "/ietf-netconf-acm:nacm/rule-list[name='l']/rule[name='r']";
 
 const ruleOf = (rule: Json): Json => ({ 'ietf-netconf-acm:nacm': { 'rule-list': [{ name: 'l', rule: [rule] }] } });
+
+const CERTIFICATE = '/gi-4over6-management:management/client-certificates/cert-to-name';
+const C1 = `${CERTIFICATE}[id='1']`;
+const certificate = (leaves: Json): Json => ({
+  'gi-4over6-management:management': { 'client-certificates': { 'cert-to-name': [{ id: 1, ...leaves }] } },
+});
+const NAMELESS = certificate({ 'map-type': 'ietf-x509-cert-to-name:specified' });
+const SPECIFIED = certificate({ 'map-type': 'ietf-x509-cert-to-name:specified', name: 'n' });
+const SAN = certificate({ 'map-type': 'ietf-x509-cert-to-name:san-any' });
+const DENIED_NAME = `access-denied ${C1}: no right to delete all that may be below ${C1} (1)`;
 
 // [what, default operation, rules, the edit, the two worlds, what is answered in both]
 const cases: readonly (readonly [
@@ -232,6 +248,42 @@ const cases: readonly (readonly [
     [WITHOUT, gateways({ name: 'g', 'hop-limit': 8 })],
     DENIED_LEAF,
   ],
+  ...[
+    // Who sees that the name of another map-type cannot be there is not asked.
+    [[SPECIFIED, NAMELESS], DENIED_NAME],
+    [[SAN], 'ok'],
+  ].map(
+    ([worlds, expected]) =>
+      [
+        `a leaf that others depend on, for the worlds ${JSON.stringify(worlds)}`,
+        'merge',
+        [deny(`${CERTIFICATE}/name`), PERMIT],
+        certificate({ 'map-type': 'ietf-x509-cert-to-name:common-name' }),
+        worlds,
+        expected,
+      ] as (typeof cases)[number],
+  ),
+  [
+    'a leaf that others depend on, by who may not delete them',
+    'merge',
+    [deny(`${CERTIFICATE}/name`, 'delete'), PERMIT],
+    certificate({ 'map-type': 'ietf-x509-cert-to-name:common-name' }),
+    [SPECIFIED],
+    `access-denied ${C1}/name: no right to delete ${C1}/name (1)`,
+  ],
+  [
+    'a hidden leaf that others depend on',
+    'merge',
+    [
+      { path: `${CERTIFICATE}/map-type`, operations: 'update', action: 'permit' },
+      deny(`${CERTIFICATE}/map-type`),
+      deny(`${CERTIFICATE}/name`),
+      PERMIT,
+    ],
+    certificate({ 'map-type': 'ietf-x509-cert-to-name:common-name' }),
+    [SPECIFIED, SAN],
+    DENIED_NAME,
+  ],
   ['what is beside it is edited', 'merge', ENTRY, gateways({ name: 'g', 'hop-limit': 3 }), [WITH, WITHOUT], 'ok'],
   ['and deleted', 'merge', ENTRY, gateways({ name: 'g', '@operation': 'delete' }), [WITH, WITHOUT], 'ok'],
   [
@@ -252,15 +304,16 @@ for (const [what, operation, rules, edit, worlds, expected] of cases) {
   );
 }
 
+const row = (last: number): Binding => ({
+  address: 0xc0000200 + last,
+  length: 32,
+  gatewayIpv6Address: new Uint8Array(16).fill(1),
+  aftrIpv6Address: undefined,
+  description: undefined,
+  origin: 'static',
+});
+
 test('create of a table: it exists where a row may be read', () => {
-  const row = (last: number): Binding => ({
-    address: 0xc0000200 + last,
-    length: 32,
-    gatewayIpv6Address: new Uint8Array(16).fill(1),
-    aftrIpv6Address: undefined,
-    description: undefined,
-    origin: 'static',
-  });
   const list = `${SOFTWIRE}/aftr/binding-table/binding`;
   const hidden = [deny(`${list}[ipv4-prefix='192.0.2.2/32']`), PERMIT];
   const edit = { 'gi-4over6:softwire': { aftr: [{ name: 'a', 'binding-table': { '@operation': 'create' } }] } };
@@ -276,6 +329,56 @@ test('create of a table: it exists where a row may be read', () => {
     ['ok', 'ok', 'ok'],
     ['ok', 'ok', 'data-exists'],
     ['data-exists', 'ok', 'data-exists'],
+  ]);
+});
+
+/** Rows of which none is ever walked over. */
+class LookedUp extends OverlaidRows {
+  readonly looked: number[] = [];
+  override sealed(instance: string, number: number): Uint8Array | undefined {
+    this.looked.push(number);
+    return super.sealed(instance, number);
+  }
+  override sealedRows(): never {
+    throw new Error('it walked over the rows');
+  }
+}
+
+test('create of a table looks for the rows that rules name, whether they are there or not, and at no other', () => {
+  const list = `${SOFTWIRE}/aftr/binding-table/binding`;
+  const at = (last: number): string => `${list}[ipv4-prefix='192.0.2.${last}/32']`;
+  const one: readonly GuestRule[] = [{ path: at(2), action: 'permit' }, deny(list), PERMIT];
+  const allBut: readonly GuestRule[] = [deny(at(2)), deny(at(3)), PERMIT];
+  const found: unknown[] = [];
+  for (const rules of [one, allBut, [deny(`${list}/description`), PERMIT]]) {
+    for (const lasts of [[3], [2, 3], [4]]) {
+      const overlay = new RowOverlay();
+      for (const last of lasts) overlay.put('a', row(last));
+      const rows = new LookedUp(new NoRows(), overlay);
+      const root = treeFromJson(schema, { 'gi-4over6:softwire': { aftr: [{ name: 'a' }] } });
+      keepRowParents(root);
+      const table = root.child('softwire')?.entries('aftr')[0]?.child('binding-table');
+      assert.ok(table);
+      const has = hasContent(table, rows, authorizeFor(rules).authorize.secrecy);
+      found.push([has, rows.looked.length]);
+    }
+  }
+  assert.equal(found, [
+    ...[
+      [false, 1],
+      [true, 1],
+      [false, 1],
+    ],
+    ...[
+      [false, 2],
+      [false, 2],
+      [true, 2],
+    ],
+    ...[
+      [true, 0],
+      [true, 0],
+      [true, 0],
+    ],
   ]);
 });
 
@@ -336,6 +439,20 @@ for (const [where, worlds] of [
   });
 }
 
+test('an entry that rules hide and whose keys they permit counts among hidden ones', () => {
+  const rules: readonly GuestRule[] = [
+    { path: `${NACM}/rule-list[name='v']`, operations: 'read', action: 'permit' },
+    { path: `${NACM}/rule-list/name`, operations: 'read', action: 'permit' },
+    deny(`${NACM}/rule-list`),
+    { operations: 'read', action: 'permit' },
+  ];
+  const found = outcomes([lists('h', 'v'), lists('v')], lists('v'), rules, (edit) => {
+    const moved = edit.child('nacm')?.entries('rule-list')[0];
+    if (moved) moved.insert = { where: 'first' };
+  });
+  assert.equal(found, ['access-denied undefined', 'access-denied undefined']);
+});
+
 test('a tagged default takes away what was set, and needs the right to delete it where that is hidden', () => {
   const update: GuestRule = { path: `${SOFTWIRE}/gateway/hop-limit`, operations: 'update', action: 'permit' };
   const tag = (edit: DataNode) => {
@@ -347,6 +464,15 @@ test('a tagged default takes away what was set, and needs the right to delete it
   assert.equal(found, ['access-denied undefined', 'access-denied undefined']);
 });
 
+async function tagOf(work: () => Promise<void>): Promise<string> {
+  try {
+    await work();
+  } catch (error) {
+    return error instanceof ManagementError ? error.tag : String(error);
+  }
+  return 'ok';
+}
+
 /** Of a difference in a list in the order of the user: by who may update `v` and create `n`, and reads all. */
 for (const [before, after, expected] of [
   [['a', 'b', 'v'], ['v', 'a', 'b'], 'ok'],
@@ -354,7 +480,7 @@ for (const [before, after, expected] of [
   [['a', 'b'], ['a', 'n', 'b'], 'ok'],
   [['a', 'b', 'v'], ['b', 'a', 'v'], 'access-denied'],
 ] as const) {
-  test(`a difference of order is asked about by what must have moved: ${before} to ${after}`, () => {
+  test(`a difference of order is asked about by what must have moved: ${before} to ${after}`, async () => {
     const draft = emptyDraft(treeFromJson(schema, lists(...after)));
     draft.treeTouched = true;
     const { authorize } = authorizeFor([
@@ -362,23 +488,38 @@ for (const [before, after, expected] of [
       { path: `${NACM}/rule-list[name='n']`, operations: 'create', action: 'permit' },
       { operations: 'read', action: 'permit' },
     ]);
-    let found = 'ok';
-    try {
-      authorizeDifference(draft, treeFromJson(schema, lists(...before)), [], authorize);
-    } catch (error) {
-      found = error instanceof ManagementError ? error.tag : String(error);
-    }
+    const found = await tagOf(() =>
+      authorizeDifference(draft, treeFromJson(schema, lists(...before)), NO_CHANGES, authorize),
+    );
     assert.is(found, expected);
   });
 }
 
-test('of a hidden difference it is told that there is one, and not where', () => {
+test('a difference by which a `when` becomes false needs the right to delete what depends on it', async () => {
+  const draft = emptyDraft(tree(certificate({ 'map-type': 'ietf-x509-cert-to-name:san-any', name: 'n' })));
+  draft.treeTouched = true;
+  const ask = (...rules: readonly GuestRule[]) =>
+    tagOf(() => authorizeDifference(draft, treeFromJson(schema, SPECIFIED), NO_CHANGES, authorizeFor(rules).authorize));
+  assert.equal([await ask(deny(`${CERTIFICATE}/name`, 'delete'), PERMIT), await ask(PERMIT)], ['access-denied', 'ok']);
+});
+
+test('the `when`s of the configuration are those that edits know of', () => {
+  const found = readdirSync('yang').filter((name) => /^\s*when "/m.test(readFileSync(`yang/${name}`, 'utf8')));
+  // Of the others they are in operations and in messages.
+  assert.equal(found.map((name) => name.split('@')[0]).sort(), [
+    'ietf-nmda-compare',
+    'ietf-x509-cert-to-name',
+    'ietf-yang-patch',
+  ]);
+});
+
+test('of a hidden difference it is told that there is one, and not where', async () => {
   const running = treeFromJson(schema, WITHOUT);
   const draft = emptyDraft(treeFromJson(schema, WITH));
   draft.treeTouched = true;
   const { authorize } = authorizeFor(ENTRY);
   try {
-    authorizeDifference(draft, running, [], authorize);
+    await authorizeDifference(draft, running, NO_CHANGES, authorize);
     assert.unreachable('it was permitted');
   } catch (error) {
     assert.instance(error, ManagementError);

@@ -3,13 +3,13 @@
  * running, or of the candidate where that is named, so one transaction:
  *
  *   1. the body becomes a tree, hung into the way down to the target, with one operation on the target
- *   2. when the edit's turn has come, what is there is read and preconditions are judged
- *   3. the edit is made
+ *   2. when the edit's turn has come, what is there is read
+ *   3. the edit is made, and comes to nothing where others hold what it changes, or a precondition is false
  */
 
 import type { DataNode } from '../../state/data.ts';
 import { ManagementError } from '../../state/errors.ts';
-import type { Caller, EditRequest } from '../../state/request.ts';
+import type { Caller, Edition, EditRequest } from '../../state/request.ts';
 import type { Schema, SchemaNode } from '../../state/schema.ts';
 import type { RestconfOperations } from './backend.ts';
 import type { LongBody } from './body.ts';
@@ -65,12 +65,22 @@ export class Editor {
     const ds = datastoreOf(request.resource);
     const target = editTarget(ds);
     const edit = { target, ...plan.edit, comment, precondition } as const;
-    const headers = tagHeaders(ds, await this.#operations.edit(caller, edit), request.replyEncoding);
+    const headers = tagHeaders(ds, await this.#make(caller, edit, plan), request.replyEncoding);
     if (request.method === 'POST' || (request.method === 'PUT' && !existed)) {
       const location = `${request.origin}${ROOT}/${datastorePath(ds)}${printDataPath(plan.created ?? [])}`;
       return { status: 201, headers: { ...headers, location } };
     }
     return { status: 204, headers };
+  }
+
+  /** @throws ManagementError of the edit, about the key where one was to be created */
+  async #make(caller: Caller, edit: EditRequest, { target, taken }: Plan): Promise<Edition> {
+    try {
+      return await this.#operations.edit(caller, edit);
+    } catch (error) {
+      const isTaken = taken && error instanceof ManagementError && error.tag === 'data-exists';
+      throw isTaken ? keyExists(target, taken, this.#operations.schema) : error;
+    }
   }
 
   async #plan(request: RestconfRequest, body: Uint8Array | LongBody): Promise<Plan> {
@@ -93,8 +103,10 @@ export class Editor {
   async #create(request: RestconfRequest, steps: readonly PathStep[], body: Uint8Array | LongBody): Promise<Plan> {
     const { root, last } = buildPath(this.#operations.schema, steps);
     const child = await this.#single(request, last, body);
-    if (child.schema.isKey)
+    if (child.schema.isKey) {
+      last.operation = 'create';
       return { edit: { tree: root, defaultOperation: 'none' }, target: steps, mustExist: true, taken: child.schema };
+    }
     child.operation = 'create';
     this.#place(child, request.query, steps);
     last.add(child);
@@ -152,11 +164,7 @@ export class Editor {
     if (!exists && plan.mustExist && !isImplied) throw notFound(`there is no ${printDataPath(plan.target)}`);
     const parent = holderOf(plan.target);
     if (!exists && !(await look(parent)).exists) throw notFound(`there is no ${printDataPath(parent)} to hold it`);
-    const require = () => {
-      requireConditions(conditions, hasTag(ds) ? edition : undefined, exists);
-      if (plan.taken) throw keyExists(plan.target, plan.taken, this.#operations.schema);
-    };
-    return { exists, requireConditions: require };
+    return { exists, requireConditions: () => requireConditions(conditions, hasTag(ds) ? edition : undefined, exists) };
   }
 }
 

@@ -47,9 +47,8 @@ export async function yangPatch(
 ): Promise<Reply> {
   const patch = readYangPatch(rawBody(body, request.bodyEncoding, WRAPPER));
   const base = request.resource.kind === 'data' ? request.resource.steps : [];
-  const precondition = () => requireResource(operations, caller, request, base);
   // Conditions are for when its turn has come.
-  await precondition();
+  await requireResource(operations, caller, request, base);
   const { trees, faults } = await treesOf(operations, base, patch);
   if (faults.length > 0) return statusReply(operations, request, { patchId: patch.patchId, edits: faults });
   let begun: number | undefined;
@@ -60,6 +59,16 @@ export async function yangPatch(
     }
     begun = trees.length;
   }
+  // A condition is not met by the request: no edit has the error.
+  const precondition = async () => {
+    const require = await requireResource(operations, caller, request, base);
+    return () => {
+      const made = begun;
+      begun = undefined;
+      require();
+      begun = made;
+    };
+  };
   const comment = request.comment ?? recordable(operations, patch.comment);
   const ds = datastoreOf(request.resource);
   const edit = {

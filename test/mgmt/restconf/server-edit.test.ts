@@ -426,6 +426,7 @@ test('R20: a key leaf is there with its entry (§4.4.1)', () =>
     assert.is(none.status, 404, none.body);
     const changed = { method: 'POST', body: '{"gi-4over6:name":"a"}', headers: ['If-Match: "x"'] };
     assert.is((await curl(AFTR, changed)).status, 412);
+    assert.is((await curl(AFTR, { ...changed, user: GUEST })).status, 403);
     assert.is(await tag(), before);
   }));
 
@@ -594,6 +595,17 @@ test('R52: a lock is met by who may edit what is there: before it come 403 and 4
     await done(lock('running', 'unlock'));
     assert.is(await tag(), before);
     assert.is((await curl(AFTR, { method: 'DELETE', headers: stale })).status, 412);
+    // RFC 9110 §13.2.1: rights are asked before conditions.
+    const entry = { method: 'POST', body: '{"gi-4over6:aftr":[{"name":"a"}]}', headers: stale };
+    const softwire = `${DATA}/gi-4over6:softwire`;
+    assert.is((await curl(softwire, entry)).status, 412);
+    for (const [path, options] of [
+      [AFTR, { method: 'DELETE', headers: stale }],
+      [B_URL, { ...put, headers: stale }],
+      [softwire, entry],
+    ] as const) {
+      assert.is((await curl(path, { ...options, user: GUEST })).status, 403, `${options.method} ${path}`);
+    }
   }));
 
 test('R55: running is the target: what the candidate of NETCONF holds stays uncommitted, and follows', () =>
