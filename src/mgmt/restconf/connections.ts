@@ -5,7 +5,7 @@
  *   1. accepted       a place is free, or one is made where another source has more than this one would have
  *   2. first header   within first-request-ms; the TLS handshake is in it
  *   3. authenticated  a request by a user, within login-ms
- *   4. from then on   idle-ms without a request ends it
+ *   4. from then on   idle-ms without a request ends it, and so does a client that takes nothing of what is on its way to it, or is gone
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -22,6 +22,7 @@ import type { HeldBody } from './held-bodies.ts';
 import { HeldBodies } from './held-bodies.ts';
 import { LIMITS } from './limits.ts';
 import { refuseExpectation, refuseTunnel } from './refusals.ts';
+import { UnreadSocket, UnreadStreams } from './unread.ts';
 
 /** How often times are looked at, at the most and at the least. */
 const SWEEP_MS = { shortest: 10, longest: 500 };
@@ -36,6 +37,11 @@ export interface Connection {
   readonly source: string;
   readonly socket: Socket;
   readonly begunMs: number;
+  readonly unread: UnreadSocket;
+  /** Of HTTP/2, whose requests are not answered to their end. */
+  readonly streams: UnreadStreams;
+  /** Bodies of requests that are not answered: of those that wait behind each other over HTTP/1.1 not all are told of its end. */
+  readonly held: Set<HeldBody>;
   /** The TLS on it. */
   tls?: TLSSocket;
   session?: ServerHttp2Session;
@@ -54,6 +60,7 @@ type Request = IncomingMessage | Http2ServerRequest;
 export class Connections {
   readonly #bodies: HeldBodies;
   readonly #limits: RestconfLimits;
+  readonly #unreadMs: number;
   readonly #log: Log;
   readonly #open = new Set<Connection>();
   /** By the addresses of both ends, until TLS and HTTP are known. */
@@ -68,11 +75,13 @@ export class Connections {
   #displaced = 0;
   #toldMs = -TELL_MS;
 
-  constructor(limits: RestconfLimits, log: Log) {
+  /** `unreadMs`: for how long a client may take nothing of what is on its way to it. */
+  constructor(limits: RestconfLimits, log: Log, unreadMs: number = LIMITS.unreadMs) {
     this.#limits = limits;
+    this.#unreadMs = unreadMs;
     this.#log = log;
     this.#bodies = new HeldBodies(limits);
-    const quarter = Math.min(limits.firstRequestMs, limits.loginMs, limits.idleMs) / 4;
+    const quarter = Math.min(limits.firstRequestMs, limits.loginMs, limits.idleMs, unreadMs) / 4;
     const everyMs = Math.max(SWEEP_MS.shortest, Math.min(SWEEP_MS.longest, quarter));
     this.#sweep = setInterval(() => this.#endOverdue(performance.now()), everyMs);
     this.#sweep.unref();
@@ -144,8 +153,7 @@ export class Connections {
     const connection = this.of(request);
     const held = this.#bodies.join(connection ?? request, connection?.source ?? '', giveUp);
     this.#held.set(request, held);
-    // Of requests that wait behind each other on a connection of HTTP/1.1 not all are told of its end.
-    connection?.socket.on('close', held.end);
+    connection?.held.add(held);
     return held;
   }
 
@@ -164,14 +172,18 @@ export class Connections {
       this.#tell(source);
       return void socket.destroy();
     }
+    // A client that vanished says nothing: as long as nothing is on its way to it, the system finds that out.
+    socket.setKeepAlive(true, LIMITS.probeMs);
     const now = performance.now();
     const state = { hasRequested: false, isAuthenticated: false, isStopped: false, running: 0, busyMs: now };
-    const connection: Connection = { source, socket, begunMs: now, ...state };
+    const watches = { unread: new UnreadSocket(socket), streams: new UnreadStreams() };
+    const connection: Connection = { source, socket, begunMs: now, held: new Set(), ...watches, ...state };
     const address = addressOf(socket);
     this.#open.add(connection);
     this.#byAddress.set(address, connection);
     socket.once('close', () => {
       this.#open.delete(connection);
+      for (const held of connection.held) held.end();
       if (this.#byAddress.get(address) === connection) this.#byAddress.delete(address);
     });
   }
@@ -206,7 +218,7 @@ export class Connections {
 
   #watchSession(connection: Connection, session: ServerHttp2Session): void {
     connection.session = session;
-    if (connection.tls) connection.givenUp = new GivenUpSession(session, connection.tls);
+    if (connection.tls) connection.givenUp = new GivenUpSession(session, connection.tls, this.#unreadMs);
   }
 
   #begin(request: Request, response: Http2ServerResponse | ServerResponse): void {
@@ -216,18 +228,21 @@ export class Connections {
       connection.running++;
     }
     response.once('close', () => this.#answered(request, connection));
-    if ('stream' in request && !request.stream.endAfterHeaders) this.#limitBody(request.stream);
+    if (!('stream' in request)) return;
+    connection?.streams.add(request.stream);
+    if (!request.stream.endAfterHeaders) this.#limitBody(request.stream);
   }
 
   #answered(request: Request, connection: Connection | undefined): void {
     const held = this.#held.get(request);
     if (held) {
       held.end();
-      connection?.socket.off('close', held.end);
+      connection?.held.delete(held);
     }
     if (!connection) return;
     connection.running--;
     connection.busyMs = performance.now();
+    if ('stream' in request) connection.streams.delete(request.stream);
   }
 
   /** A stream of HTTP/2 whose body does not end, or is not wanted any more (RFC 9113 §8.1). */
@@ -250,7 +265,9 @@ export class Connections {
       const { hasRequested, isAuthenticated, running, begunMs, busyMs } = connection;
       const isLate = !isAuthenticated && now - begunMs > (hasRequested ? loginMs : firstRequestMs);
       const isIdle = running === 0 && now - busyMs > idleMs;
-      if (isLate || isIdle || connection.givenUp?.look()) this.#end(connection);
+      const isUnread = connection.unread.lasts(now) > this.#unreadMs;
+      if (isLate || isIdle || isUnread || connection.givenUp?.look(now)) this.#end(connection);
+      else connection.streams.endOverdue(now, this.#unreadMs);
     }
   }
 

@@ -20,6 +20,8 @@ export abstract class EventOctets extends Readable {
   readonly #keepAlive: NodeJS.Timeout;
   #unread: NodeJS.Timeout | undefined;
   #hasBegun = false;
+  /** Octets that were put here, by whoever. */
+  #octets = 0;
 
   constructor({ keepAliveMs, unreadMs }: EventLimits) {
     super({ highWaterMark: LIMITS.chunkCharacters });
@@ -52,7 +54,7 @@ export abstract class EventOctets extends Readable {
       return;
     }
     this.#hasBegun = true;
-    this.push(COMMENT);
+    this.#push(COMMENT);
     this.begun();
   }
 
@@ -66,7 +68,7 @@ export abstract class EventOctets extends Readable {
   /** Whether more may follow at once. Who leaves it lying is cut off after a time, and at once where much lies there already. */
   protected put(text: string): boolean {
     if (this.readableLength > LIMITS.unreadOctets) this.breakOff();
-    if (this.push(text)) return true;
+    if (this.#push(text)) return true;
     if (!this.destroyed) this.#awaitReader();
     return false;
   }
@@ -82,17 +84,22 @@ export abstract class EventOctets extends Readable {
     this.destroy(new Error('the client does not read its events'));
   }
 
+  #push(text: string): boolean {
+    this.#octets += Buffer.byteLength(text, 'utf8');
+    return this.push(text);
+  }
+
   #awaitReader(): void {
-    const length = this.readableLength;
+    const taken = this.#octets - this.readableLength;
     this.#unread ??= setTimeout(() => {
       this.#unread = undefined;
-      // What comes last is not asked for: whether it is taken is seen by what is left.
-      if (this.readableLength < length) this.#awaitReader();
+      // What comes last is not asked for, and more may have come meanwhile than was taken.
+      if (this.#octets - this.readableLength > taken) this.#awaitReader();
       else this.breakOff();
     }, this.#unreadMs).unref();
   }
 
   #comment(): void {
-    if (this.readableLength === 0 && !this.readableEnded && this.isBetweenEvents) this.push(COMMENT);
+    if (this.readableLength === 0 && !this.readableEnded && this.isBetweenEvents) this.#push(COMMENT);
   }
 }

@@ -2,7 +2,7 @@
 
 import type { SchemaNode } from '../../state/schema.ts';
 import { XML_LIST, YANG_PATCH_TYPES } from './media.ts';
-import { failures, json, ok, parameterNamed } from './openapi-parts.ts';
+import { failures, json, ok, parameterNamed, patchFailures } from './openapi-parts.ts';
 import type { Json } from './openapi-schema.ts';
 import { componentName, documentSchema, isData, objectSchema } from './openapi-schema.ts';
 import { PAGE_PARAMETERS } from './page-query.ts';
@@ -101,13 +101,19 @@ const CREATED = {
   headers: { ...EDITION, location: { description: 'Where it is', schema: { type: 'string' } } },
 };
 
-function edit({ node, inDatastore }: Described, parameters: readonly string[], done: Json, body?: Json): Json {
+function edit(
+  { node, inDatastore }: Described,
+  parameters: readonly string[],
+  done: Json,
+  body?: Json,
+  refused: (statuses: readonly string[]) => Json = failures,
+): Json {
   const refusals = [...EVERY, '403', '404', '409', '412', '500', ...(body ? OF_BODIES : [])];
   return {
     ...said(node),
     parameters: [...parameters, ...CONDITIONS, 'edit-comment'].map(parameterNamed),
     ...(body && { requestBody: { required: true, content: body } }),
-    responses: { ...done, ...failures([...refusals, ...(inDatastore ? ['405'] : [])]) },
+    responses: { ...done, ...refused([...refusals, ...(inDatastore ? ['405'] : [])]) },
   };
 }
 
@@ -130,8 +136,9 @@ function patch(what: Described): Json {
   const { node } = what;
   const patches = Object.values(YANG_PATCH_TYPES).map((type) => [type, {}]);
   const body = { ...json(node ? documentSchema(node) : OBJECT), ...Object.fromEntries(patches) };
-  const status = { description: 'A YANG Patch was made', content: json(OBJECT) };
-  return edit(what, [], { 200: status, 204: MADE }, body);
+  const status = json({ $ref: '#/components/schemas/yang-patch-status' });
+  const done = { description: 'A YANG Patch was made', headers: EDITION, content: status };
+  return edit(what, [], { 200: done, 204: MADE }, body, patchFailures);
 }
 
 /** An operation or an action. */

@@ -89,18 +89,30 @@ const MEANINGS: Readonly<Record<string, string>> = {
   503: 'Too many logins of this address wait; Retry-After says when to come again',
 };
 
+/** The statuses that an edit of a YANG Patch may have, whose body then is another one (RFC 8072 §2.3). */
+const OF_PATCHES = ['400', '403', '404', '409', '412', '413', '500', '501'];
+
+function schemaNamed(name: string): Json {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function refusal(status: string, description: string, schema: Json): Json {
+  const allow = { allow: { description: 'Its methods', schema: { type: 'string' } } };
+  return { description, ...(status === '405' && { headers: allow }), content: json(schema) };
+}
+
 /** Each with the body that says why; 304 has none. */
 export const RESPONSES: Json = {
   304: { description: 'Not modified' },
   ...Object.fromEntries(
-    Object.entries(MEANINGS).map(([status, description]) => [
-      status,
-      {
-        description,
-        ...(status === '405' && { headers: { allow: { description: 'Its methods', schema: { type: 'string' } } } }),
-        content: { [MEDIA_TYPES.json]: { schema: { $ref: '#/components/schemas/errors' } }, [MEDIA_TYPES.xml]: {} },
-      },
-    ]),
+    Object.entries(MEANINGS).map(([status, text]) => [status, refusal(status, text, schemaNamed('errors'))]),
+  ),
+  ...Object.fromEntries(
+    OF_PATCHES.map((status) => {
+      const text = `${MEANINGS[status]}; of a YANG Patch, how each edit went`;
+      const either = { oneOf: [schemaNamed('errors'), schemaNamed('yang-patch-status')] };
+      return [`patch-${status}`, refusal(status, text, either)];
+    }),
   ),
 };
 
@@ -110,6 +122,12 @@ export function parameterNamed(name: string): Json {
 
 export function failures(statuses: readonly string[]): Json {
   return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
+}
+
+/** Those of PATCH, which may have come as a YANG Patch. */
+export function patchFailures(statuses: readonly string[]): Json {
+  const named = (status: string) => (OF_PATCHES.includes(status) ? `patch-${status}` : status);
+  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${named(status)}` }]));
 }
 
 export function ok(content: Json): Json {
@@ -122,35 +140,53 @@ export function json(schema: Json): Json {
 
 const TEXT = { type: 'string' };
 
-/** RFC 8040 §7.1. */
-export const FAULTS: Json = {
+/** An errors container (RFC 8040 §7.1). */
+const ERRORS: Json = {
   type: 'object',
-  required: ['ietf-restconf:errors'],
+  required: ['error'],
   additionalProperties: false,
   properties: {
-    'ietf-restconf:errors': {
-      type: 'object',
-      required: ['error'],
-      additionalProperties: false,
-      properties: {
-        error: {
-          type: 'array',
-          minItems: 1,
-          items: {
-            type: 'object',
-            required: ['error-type', 'error-tag'],
-            additionalProperties: false,
-            properties: {
-              'error-type': { enum: ['transport', 'rpc', 'protocol', 'application'] },
-              'error-tag': TEXT,
-              'error-app-tag': TEXT,
-              'error-path': TEXT,
-              'error-message': TEXT,
-              'error-info': { type: 'object' },
-            },
-          },
+    error: {
+      type: 'array',
+      minItems: 1,
+      items: {
+        type: 'object',
+        required: ['error-type', 'error-tag'],
+        additionalProperties: false,
+        properties: {
+          'error-type': { enum: ['transport', 'rpc', 'protocol', 'application'] },
+          'error-tag': TEXT,
+          'error-app-tag': TEXT,
+          'error-path': TEXT,
+          'error-message': TEXT,
+          'error-info': { type: 'object' },
         },
       },
     },
   },
 };
+
+/** RFC 8040 §7.1. */
+export const FAULTS: Json = objectOf({ 'ietf-restconf:errors': ERRORS }, ['ietf-restconf:errors']);
+
+const OUTCOME = { ok: { type: 'array', items: { type: 'null' }, minItems: 1, maxItems: 1 }, errors: ERRORS };
+const EDIT_STATUS = objectOf({ 'edit-id': TEXT, ...OUTCOME }, ['edit-id']);
+
+/** How a YANG Patch went (RFC 8072 §2.3). */
+export const PATCH_STATUS: Json = objectOf(
+  {
+    'ietf-yang-patch:yang-patch-status': objectOf(
+      {
+        'patch-id': TEXT,
+        ...OUTCOME,
+        'edit-status': objectOf({ edit: { type: 'array', items: EDIT_STATUS } }, ['edit']),
+      },
+      ['patch-id'],
+    ),
+  },
+  ['ietf-yang-patch:yang-patch-status'],
+);
+
+function objectOf(properties: Json, required: readonly string[]): Json {
+  return { type: 'object', required, additionalProperties: false, properties };
+}

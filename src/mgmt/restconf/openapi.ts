@@ -9,7 +9,15 @@ import { STREAM } from '../events/streams.ts';
 import { datastoresOf } from './datastore-resource.ts';
 import { EVENT_STREAM } from './media.ts';
 import { dataMethods, invocation, OBJECT, plainReads } from './openapi-methods.ts';
-import { datastoreParameter, FAULTS, json, PARAMETERS, parameterNamed, RESPONSES } from './openapi-parts.ts';
+import {
+  datastoreParameter,
+  FAULTS,
+  json,
+  PARAMETERS,
+  PATCH_STATUS,
+  parameterNamed,
+  RESPONSES,
+} from './openapi-parts.ts';
 import type { Json } from './openapi-schema.ts';
 import { componentsOf, isData } from './openapi-schema.ts';
 import { HOST_META, OPENAPI, operationsOf, ROOT } from './request.ts';
@@ -74,6 +82,7 @@ function* pathsOf(tops: readonly SchemaNode[], operations: readonly SchemaNode[]
 
 function* schemasOf(tops: readonly SchemaNode[], operations: readonly SchemaNode[]): Generator<Named> {
   yield ['errors', FAULTS];
+  yield ['yang-patch-status', PATCH_STATUS];
   for (const node of tops) yield* componentsOf(node);
   for (const { children } of [...operations, ...tops.flatMap(actionsBelow)]) {
     for (const child of children) yield* componentsOf(child);

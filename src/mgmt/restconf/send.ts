@@ -8,6 +8,7 @@ import { Readable } from 'node:stream';
 import { tellDamage } from '../../state/damage.ts';
 import type { Piece } from '../pause.ts';
 import { LIMITS } from './limits.ts';
+import { Outbox } from './outbox.ts';
 import type { Reply } from './reply.ts';
 
 const SLICE_MS = 10;
@@ -62,12 +63,16 @@ function sendText(sender: Sender, reply: Reply, text: string): undefined {
     sender.send();
     return;
   }
-  // Past fastify, which has nothing to add: header and text leave as one, and no charset is added, which these media types do not have.
-  sender.hijack();
   const { raw } = sender;
+  // Past fastify, which has nothing to add: header and text leave as one, and no charset is added, which these media types do not have.
   raw.writeHead(reply.status, { ...reply.headers, 'content-length': String(Buffer.byteLength(text, 'utf8')) });
-  raw.end(text, 'utf8');
+  // Until then it sees to what is thrown.
+  sender.hijack();
+  if (raw.stream) raw.end(text, 'utf8');
+  else outbox.put(raw, text);
 }
+
+const outbox = new Outbox();
 
 function sendPieces(sender: Sender, reply: Reply, body: Iterable<Piece>, unreadMs: number): unknown {
   const once = closeOnce(reply.close);

@@ -4,6 +4,7 @@ import { AccessControl } from '../../../src/mgmt/access.ts';
 import { EventLog } from '../../../src/mgmt/events/event-log.ts';
 import { EventStreams } from '../../../src/mgmt/events/streams.ts';
 import type { RestconfOperations } from '../../../src/mgmt/restconf/backend.ts';
+import { EventOctets } from '../../../src/mgmt/restconf/event-octets.ts';
 import { OpenStreams } from '../../../src/mgmt/restconf/event-stream.ts';
 import { DataNode } from '../../../src/state/data.ts';
 import { plainCheck, schema } from '../../helpers/state.ts';
@@ -77,6 +78,38 @@ test('a client that reads slowly gets everything', async () => {
   for (let tries = 0; events < 500 && tries < 100; tries++) await wait(50);
   assert.is(events, 500);
   stream.destroy();
+});
+
+/** Events by hand. */
+class Octets extends EventOctets {
+  give(text: string): boolean {
+    return this.put(text);
+  }
+
+  protected override begun(): void {}
+
+  protected override room(): void {}
+
+  protected override gone(): void {}
+}
+
+test('a client that reads is not broken off though more comes than it takes, and is when it stops', async () => {
+  const octets = new Octets({ keepAliveMs: 60_000, unreadMs: 1_000 });
+  let error: Error | undefined;
+  octets.on('error', (thrown) => {
+    error = thrown;
+  });
+  octets.read(0);
+  octets.give('x'.repeat(30_000));
+  for (let turn = 0; turn < 30; turn++) {
+    octets.read(1_000);
+    octets.give('x'.repeat(3_000));
+    await wait(100);
+  }
+  assert.not(octets.destroyed);
+  assert.ok(octets.readableLength > 80_000, String(octets.readableLength));
+  for (let tries = 0; !octets.destroyed && tries < 200; tries++) await wait(50);
+  assert.match(error?.message ?? '', /does not read/);
 });
 
 test('places are limited, and free again when a stream is over', async () => {

@@ -10,10 +10,21 @@ const test = suite('restconf: given-up session');
 
 /** Octets of a PING. */
 const PING = 17;
+/** How long a PING may stay unanswered. */
+const SILENT_MS = 60_000;
 
 /** A session whose library writes a PING when `goesOn`, unless `takes` is false: then all that is written waits. */
 function session() {
-  const state = { bytesWritten: 0, goesOn: true, takes: true, asked: 0, mayAsk: true, destroyed: false };
+  const state = {
+    bytesWritten: 0,
+    bytesRead: 0,
+    nowMs: 0,
+    goesOn: true,
+    takes: true,
+    asked: 0,
+    mayAsk: true,
+    destroyed: false,
+  };
   const handle = {
     get writeQueueSize() {
       return state.takes ? 0 : 1000;
@@ -36,11 +47,14 @@ function session() {
     get bytesWritten() {
       return state.bytesWritten;
     },
+    get bytesRead() {
+      return state.bytesRead;
+    },
     _handle: handle,
   };
-  const watched = new GivenUpSession(fake as unknown as ServerHttp2Session, socket as unknown as TLSSocket);
+  const watched = new GivenUpSession(fake as unknown as ServerHttp2Session, socket as unknown as TLSSocket, SILENT_MS);
   const look = async () => {
-    const isGivenUp = watched.look();
+    const isGivenUp = watched.look(state.nowMs);
     await new Promise((resolve) => setImmediate(resolve));
     return isGivenUp;
   };
@@ -85,7 +99,7 @@ test('a client that takes nothing is waited for, and lives when it goes on', asy
 test('a look before the PING could leave says nothing', () => {
   const { state, watched } = session();
   state.bytesWritten += 100;
-  assert.equal([watched.look(), watched.look(), state.asked], [false, false, 1]);
+  assert.equal([watched.look(0), watched.look(0), state.asked], [false, false, 1]);
 });
 
 test('one with many PINGs without an answer is left alone, as one that is gone', async () => {
@@ -95,6 +109,28 @@ test('one with many PINGs without an answer is left alone, as one that is gone',
   assert.equal([await look(), await look()], [false, false]);
   state.destroyed = true;
   assert.not(await look());
+});
+
+test('a client of whom nothing comes behind a PING has vanished; one that says anything has not', async () => {
+  const { state, look } = session();
+  state.bytesWritten += 100;
+  await look();
+  // An event stream goes on, whoever takes it.
+  for (let turn = 0; turn < 60; turn++) {
+    state.nowMs += 1_000;
+    state.bytesWritten += 100;
+    assert.not(await look(), `${state.nowMs}`);
+  }
+  state.bytesRead += 1;
+  state.nowMs += 1;
+  assert.not(await look());
+  state.nowMs += SILENT_MS;
+  state.bytesRead += 1;
+  assert.not(await look());
+  state.bytesWritten += 100;
+  assert.equal([await look(), await look()], [false, false]);
+  state.nowMs += SILENT_MS + 1;
+  assert.ok(await look());
 });
 
 test.run();

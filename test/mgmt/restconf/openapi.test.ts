@@ -381,6 +381,67 @@ test('what is written has a status as described, with the body that was read', (
     }
   }));
 
+const TABLE = '/restconf/data/gi-4over6:softwire/aftr={aftr-name}/binding-table';
+const PATCH_TYPE = { 'content-type': 'application/yang-patch+json' };
+const [KNOWN, OTHER, OUTSIDE] = ['192.0.2.0/25', '192.0.2.130/32', '203.0.113.1/32'];
+
+/** One edit of a binding in the table. */
+function patchOf(operation: string, prefix = '', more: Readonly<Record<string, unknown>> = {}): string {
+  const value = { 'gi-4over6:binding': [{ 'ipv4-prefix': prefix, 'gateway-ipv6-address': '2001:db8:a::1', ...more }] };
+  const target = `/binding=${encodeURIComponent(prefix)}`;
+  const edit = [{ 'edit-id': 'e', operation, target, ...(operation === 'delete' ? {} : { value }) }];
+  return JSON.stringify({ 'ietf-yang-patch:yang-patch': { 'patch-id': 'p', edit } });
+}
+
+/** YANG Patches with the status and the member that the answer has. */
+const PATCHES: readonly (readonly [status: number, member: 'yang-patch-status' | 'errors', ask: Ask])[] = [
+  [200, 'yang-patch-status', { body: patchOf('create', OTHER) }],
+  [409, 'yang-patch-status', { body: patchOf('create', KNOWN) }],
+  [409, 'yang-patch-status', { body: patchOf('delete', '192.0.2.7/32') }],
+  [400, 'yang-patch-status', { body: patchOf('merge', KNOWN, { nonsense: 1 }) }],
+  [412, 'yang-patch-status', { body: patchOf('create', OUTSIDE) }],
+  [403, 'yang-patch-status', { body: patchOf('delete', KNOWN), user: GUEST }],
+  [400, 'errors', { body: '{"ietf-yang-patch:yang-patch":' }],
+  [412, 'errors', { body: patchOf('delete', KNOWN), headers: { ...PATCH_TYPE, 'if-match': '"another"' } }],
+];
+
+test('a YANG Patch is answered as described, whether it is made or fails', () =>
+  connected(async (box, { ask }) => {
+    await box.merge(DATA);
+    const check = judge(await described(box));
+    const patch = async (path: string, options: Ask) => {
+      const reply = await ask(filled(path), { method: 'PATCH', headers: PATCH_TYPE, ...options });
+      check(path, 'patch', reply);
+      return reply;
+    };
+    for (const path of [TABLE, TABLE.replace('/data/', '/ds/{datastore}/')]) {
+      for (const [status, member, options] of PATCHES) {
+        const { body, ...reply } = await patch(path, options);
+        assert.is(reply.status, status, `${options.body}: ${body}`);
+        assert.match(body, `:${member}":`);
+      }
+      assert.is((await patch(path, { body: patchOf('delete', OTHER) })).status, 200);
+    }
+    await box.done(lock('running'));
+    const locked = await patch(TABLE, { body: patchOf('delete', KNOWN) });
+    assert.is(locked.status, 409);
+    assert.match(locked.body, ':yang-patch-status":');
+    await box.done(lock('running', 'unlock'));
+    const nowhere = await ask(filled(TABLE).replace('aftr=a', 'aftr=b'), {
+      method: 'PATCH',
+      headers: PATCH_TYPE,
+      body: patchOf('delete', KNOWN),
+    });
+    assert.is(nowhere.status, 404);
+    check(TABLE, 'patch', nowhere);
+    const xml = '<yang-patch xmlns="urn:ietf:params:xml:ns:yang:ietf-yang-patch"><patch-id>p</patch-id><edit>';
+    const edit = '<edit-id>e</edit-id><operation>delete</operation><target>/binding=192.0.2.7%2F32</target>';
+    const headers = { 'content-type': 'application/yang-patch+xml' };
+    const inXml = await patch(TABLE, { body: `${xml}${edit}</edit></yang-patch>`, headers });
+    assert.is(inXml.status, 409);
+    assert.match(inXml.body, '<yang-patch-status ');
+  }));
+
 test('insert and point are where a list is ordered by the user, and 400 elsewhere', () =>
   connected(async (box, { ask }) => {
     await box.merge(DATA);

@@ -119,4 +119,29 @@ test('an answer to who has gone is begun no more', async () => {
   assert.is(closed(), 1);
 });
 
+test('what the response refuses is thrown while fastify still sees to it', () => {
+  let isHijacked = false;
+  const refused = new Error('no such header field');
+  const sender = {
+    request: { raw: { httpVersionMajor: 1, socket: new OpenConnection() } },
+    code: () => undefined,
+    headers: () => undefined,
+    raw: {
+      writeHead: () => {
+        throw refused;
+      },
+      end: () => undefined,
+    },
+    hijack: () => {
+      isHijacked = true;
+    },
+    send: () => undefined,
+  };
+  assert.throws(
+    () => send(sender, { status: 200, headers: {}, body: 'x' }),
+    (error: unknown) => error === refused,
+  );
+  assert.not(isHijacked);
+});
+
 test.run();

@@ -62,6 +62,44 @@ test('a mistake of ours is 500 without its message', () =>
     assert.is((await curl(TABLE, { method: 'POST', body: BINDING })).status, 409);
   }));
 
+test('an answer with a header field that cannot be sent is 500 and told, not left without an end', () =>
+  withRestconf(async ({ curl, operations }) => {
+    const read = operations.read.bind(operations);
+    const time = Object.assign(new Date(0), { toUTCString: () => 'no\r\ndate' });
+    operations.read = async (caller, request) => ({ ...(await read(caller, request)), time });
+    const more = ['--http1.1', '--max-time', '10'];
+    const reply = await curl(`${AFTR}?content=config`, { more });
+    assert.equal([reply.status, reply.tag], [500, 'operation-failed']);
+    operations.read = read;
+    assert.is((await curl(`${AFTR}?content=config`, { more })).status, 200);
+  }));
+
+/** Bodies that wait behind a stream on one connection of HTTP/1.1. */
+const BODIES = 14;
+
+test('requests with bodies behind a stream, on one connection, add no listener each', () =>
+  withRestconf(async ({ port, curl }) => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+    await once(socket, 'secureConnect');
+    const posts = Array.from({ length: BODIES }, (_, at) => {
+      const text = `{"gi-4over6:gateway":[{"name":"waits${at}","enabled":false}]}`;
+      const fields = `Host: x\r\n${AUTHORIZATION}\r\nContent-Type: application/yang-data+json\r\nContent-Length: ${text.length}\r\n`;
+      return `POST ${DATA}/gi-4over6:softwire HTTP/1.1\r\n${fields}\r\n${text}`;
+    });
+    socket.write(`GET /restconf/streams/NETCONF/json HTTP/1.1\r\nHost: x\r\n${AUTHORIZATION}\r\n\r\n${posts.join('')}`);
+    const path = `${DATA}/gi-4over6:softwire/gateway=waits${BODIES - 1}`;
+    for (let tries = 0; (await curl(path)).status !== 200; tries++) {
+      assert.ok(tries < 400, 'the last one was never made');
+      await delay(50);
+    }
+    assert.equal(warnings, []);
+    process.off('warning', note);
+    socket.destroy();
+  }));
+
 /** Makes the one binding of the table two million, each made when it is asked for; `made` counts them. */
 async function withEndlessTable(body: (box: Box, made: () => number) => Promise<void>): Promise<void> {
   await withRestconf(async (box) => {
