@@ -97,9 +97,9 @@ export class EngineUnderTest {
   readonly #engine: Engine;
   readonly #role: Role;
 
-  constructor(role: Role, capacity = 10_000, batch = 64, workers = 1) {
+  constructor(role: Role, capacity = 10_000, batch = 64, workers = 1, seed?: number) {
     this.#role = role;
-    this.forwarding = new Forwarding(role, workers, capacity, 'small');
+    this.forwarding = new Forwarding(role, workers, capacity, 'small', seed);
     this.batch = new InterruptedBatch(batch, STRIDE, 0, this.forwarding.allocate);
     this.#engine = new Engine(this.forwarding.memory.engine, 0);
   }
@@ -199,12 +199,13 @@ export class EngineUnderTest {
   }
 }
 
-/** An engine with the configuration of a case. */
+/** An engine with the configuration of a case; hashes are made with a random seed if there is none. */
 export async function engineFor(
   role: Role,
   configuration: Readonly<Record<string, unknown>> = {},
+  seed?: number,
 ): Promise<EngineUnderTest> {
-  const engine = new EngineUnderTest(role);
+  const engine = new EngineUnderTest(role, undefined, undefined, undefined, seed);
   await engine.configure([{ ...(role === 'gateway' ? GATEWAY : AFTR), ...configuration }], BINDINGS);
   return engine;
 }
