@@ -33,8 +33,11 @@ export const LIMITS = {
   eventStreamsPerUser: 16,
   /** Time between two comments on an event stream, shorter than a connection may be silent. */
   keepAliveMs: 30_000,
-  /** Silence after which the system asks whether a client is still there; it takes ten seconds for it. */
-  probeMs: 30_000,
+  /**
+   * Silence after which the system asks whether a client is still there. It takes ten seconds for it, and must be done before the next
+   * comment: it does not ask while something is on its way.
+   */
+  probeMs: 18_000,
   /** Time a client may leave an answer or events unread before it is cut off. */
   unreadMs: 60_000,
   /** Octets of events that a client may leave unread; what is told of its subscription waits for nobody. */

@@ -144,4 +144,25 @@ test('what the response refuses is thrown while fastify still sees to it', () =>
   assert.not(isHijacked);
 });
 
+test('a text over HTTP/1.1 leaves at the end of the turn, over HTTP/2 at once', async () => {
+  const sent: string[] = [];
+  const sender = (version: number) => ({
+    request: { raw: { httpVersionMajor: version, socket: new OpenConnection() } },
+    code: () => undefined,
+    headers: () => undefined,
+    raw: {
+      writeHead: () => undefined,
+      end: (text: string) => sent.push(text),
+      ...(version === 2 && { stream: { close: () => undefined } }),
+    },
+    hijack: () => undefined,
+    send: () => undefined,
+  });
+  send(sender(1), { status: 200, headers: {}, body: 'one' });
+  send(sender(2), { status: 200, headers: {}, body: 'two' });
+  assert.equal(sent, ['two']);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(sent, ['two', 'one']);
+});
+
 test.run();

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectHttp2, constants, createSecureServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,10 @@ const PIECES = 40;
 const PIECE = 'x'.repeat(LIMITS.chunkCharacters);
 const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' });
 
+/** When the system asks whether the last client is there, and how long it takes for it: libuv has it ask ten times, a second apart. */
+let probedAfterMs = 0;
+const PROBES_MS = 10_000;
+
 /** `/text/N`: so many octets as one; `/comments`: a comment every now and then; `/pieces`: as long answers are sent. */
 async function served(body: (port: number) => Promise<void>): Promise<void> {
   const connections = new Connections(RESTCONF_LIMITS, pino({ level: 'silent' }), UNREAD_MS);
@@ -35,6 +39,13 @@ async function served(body: (port: number) => Promise<void>): Promise<void> {
     if (what !== 'comments') return;
     const comments = setInterval(() => response.write(':\n\n'), UNREAD_MS / 10);
     response.once('close', () => clearInterval(comments));
+  });
+  server.on('connection', (socket: Socket) => {
+    const set = socket.setKeepAlive.bind(socket);
+    socket.setKeepAlive = (isOn, afterMs = 0) => {
+      if (isOn) probedAfterMs = afterMs;
+      return set(isOn, afterMs);
+    };
   });
   connections.watch(server);
   server.listen(0, '127.0.0.1');
@@ -139,6 +150,14 @@ test('HTTP/1.1: whoever takes a little now and then is left alone', () =>
       if (octets % 2 ** 20 < (piece as Buffer).length) await sleep(200);
     }
     assert.ok(octets > 0 && performance.now() - began > 3 * UNREAD_MS, `${octets}`);
+    socket.destroy();
+  }));
+
+test('a client that vanished is found before the next comment of an event stream is on its way to it', () =>
+  served(async (port) => {
+    const socket = await http1(port, '/text/1');
+    await once(socket, 'readable');
+    assert.ok(probedAfterMs > 0 && probedAfterMs + PROBES_MS < LIMITS.keepAliveMs, `${probedAfterMs}`);
     socket.destroy();
   }));
 
