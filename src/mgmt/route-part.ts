@@ -99,7 +99,7 @@ export class RoutePart {
         hasRoutes: (name) => this.sources.hasRoutes(name),
       },
     });
-    this.#bgp.onTold = (gateway) => this.#gateways.answered(gateway);
+    this.#bgp.onTold = (gateway) => this.#gateways.told(gateway);
     this.#aftrs = new LearnedAftrs({
       dir: dhcpv6Dir,
       store: datastores,
