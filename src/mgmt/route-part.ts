@@ -95,7 +95,8 @@ export class RoutePart {
       log,
       sources: {
         tell: (name, advertisement) => this.sources.tell(name, advertisement),
-        mark: (name, state, expires) => this.sources.mark(name, state, expires),
+        mark: (...report) => this.sources.mark(...report),
+        most: (name) => this.sources.most(name),
         hasRoutes: (name) => this.sources.hasRoutes(name),
       },
     });
