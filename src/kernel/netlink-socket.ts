@@ -78,8 +78,7 @@ export class RequestSocket {
   async #request(type: number, body: Body, flags: number): Promise<NetlinkMessage[]> {
     const socket = this.#open();
     try {
-      const [messages] = await socket.request(type, body, { flags, timeout: ANSWER_MS, checkError: false });
-      return messages;
+      return await answerOf(socket, type, body, { flags });
     } catch (cause) {
       // What is still to come would be taken for parts of the next answer.
       this.close();
@@ -93,6 +92,25 @@ export class RequestSocket {
     // A lost answer ends by the time limit of its request.
     this.#socket = openSocket(Protocol.ROUTE, () => undefined);
     return this.#socket;
+  }
+}
+
+/** The answer to a request. A socket that is closed meanwhile does not keep the process until it is too late for one. @throws Error then */
+async function answerOf(
+  socket: NetlinkSocket,
+  type: number,
+  body: Body,
+  options: { readonly flags?: number; readonly seq?: number },
+): Promise<NetlinkMessage[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_MS / 1_000} seconds`)), ANSWER_MS).unref();
+  });
+  try {
+    const [messages] = await Promise.race([socket.request(type, body, { ...options, checkError: false }), late]);
+    return messages;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -143,8 +161,8 @@ export class Ipv4News {
   /** When this returns, all that was told before the call has been heard. @throws Error when that cannot be known */
   async heard(): Promise<void> {
     // The answer stands behind them. What others ask for has their numbers in the news of it: this one is far from those.
-    const options = { seq: MARK_SEQUENCE + (this.#marks++ % MARKS), timeout: ANSWER_MS, checkError: false };
-    await this.#socket.request(rt.MessageType.GETLINK, LOOPBACK, options);
+    const seq = MARK_SEQUENCE + (this.#marks++ % MARKS);
+    await answerOf(this.#socket, rt.MessageType.GETLINK, LOOPBACK, { seq });
   }
 
   close(): void {

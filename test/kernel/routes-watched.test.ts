@@ -92,4 +92,14 @@ test(`news of every kind, against readings (seed ${seed})`, async () => {
   }
 });
 
+test('what is closed in the middle of a request does not keep the process', async () => {
+  const keeping = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = keeping();
+  const netlink = new Netlink();
+  void netlink.routes(4).catch(() => undefined);
+  await Promise.resolve();
+  netlink.close();
+  assert.is(keeping(), before);
+});
+
 test.run();
