@@ -24,6 +24,10 @@ const AF_INET = 2;
 const GATHER_MS = 50;
 /** After news it is looked whether some were lost, this much later. */
 const LOSS_MS = 1_000;
+const MARK_SEQUENCE = 0x60_00_00_00;
+const MARKS = 0x10_00_00_00;
+/** The link of index 1, which every network has (struct ifinfomsg of rtnetlink(7)). */
+const LOOPBACK = new Uint8Array(Int32Array.of(0, 1, 0, 0).buffer);
 /** Columns of /proc/net/netlink. */
 const [PROTOCOL_COLUMN, PORT_COLUMN, DROPS_COLUMN] = [1, 2, 8];
 
@@ -76,8 +80,7 @@ export class RequestSocket {
   async #request(type: number, body: Body, flags: number): Promise<NetlinkMessage[]> {
     const socket = this.#open();
     try {
-      const [messages] = await socket.request(type, body, { flags, timeout: ANSWER_MS, checkError: false });
-      return messages;
+      return await answerOf(socket, type, body, { flags });
     } catch (cause) {
       // What is still to come would be taken for parts of the next answer.
       this.close();
@@ -91,6 +94,25 @@ export class RequestSocket {
     // A lost answer ends by the time limit of its request.
     this.#socket = openSocket(Protocol.ROUTE, () => undefined);
     return this.#socket;
+  }
+}
+
+/** The answer to a request. A socket that is closed meanwhile does not keep the process until it is too late for one. @throws Error then */
+async function answerOf(
+  socket: NetlinkSocket,
+  type: number,
+  body: Body,
+  options: { readonly flags?: number; readonly seq?: number },
+): Promise<NetlinkMessage[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_MS / 1_000} seconds`)), ANSWER_MS).unref();
+  });
+  try {
+    const [messages] = await Promise.race([socket.request(type, body, { ...options, checkError: false }), late]);
+    return messages;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -124,16 +146,40 @@ function payloads(messages: readonly NetlinkMessage[], what: string): Buffer[] {
   return messages.filter(({ type }) => type !== MessageType.ERROR).map(({ data }) => data);
 }
 
-/**
- * Calls `onNews` when links, IPv4 addresses or IPv4 routes may have changed; what it returns ends that. News are lost only while others
- * wait to be read, and those are told after it: who reads the tables then misses nothing.
- */
-export function watchIpv4(onNews: () => void): () => void {
-  const { LINK, IPV4_IFADDR, IPV4_ROUTE } = rt.MulticastGroups;
-  return watchGroups([LINK, IPV4_IFADDR, IPV4_ROUTE], onNews);
+/** News of links, IPv4 addresses, IPv4 routes and what they share as next hops. */
+export class Ipv4News {
+  readonly #socket: NetlinkSocket;
+  #marks = 0;
+
+  /** `onNews` is called with messages as they come, without any where they are known to be lost. It does not keep the process alive. */
+  constructor(onNews: (messages: readonly NetlinkMessage[] | undefined) => void) {
+    const { LINK, IPV4_IFADDR, IPV4_ROUTE, NEXTHOP } = rt.MulticastGroups;
+    this.#socket = openSocket(Protocol.ROUTE, () => onNews(undefined), { ref: false });
+    for (const group of [LINK, IPV4_IFADDR, IPV4_ROUTE, NEXTHOP]) this.#socket.addMembership(group);
+    this.#socket.on('message', onNews);
+  }
+
+  /** How many were lost so far. That happens only while others wait to be read: who asks when those are told misses none. */
+  get losses(): number {
+    return lossesOf(Protocol.ROUTE, this.#socket.address().port);
+  }
+
+  /** When this returns, all that was told before the call has been heard. @throws Error when that cannot be known */
+  async heard(): Promise<void> {
+    // The answer stands behind them. What others ask for has their numbers in the news of it: this one is far from those.
+    const seq = MARK_SEQUENCE + (this.#marks++ % MARKS);
+    await answerOf(this.#socket, rt.MessageType.GETLINK, LOOPBACK, { seq });
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
 }
 
-/** As `watchIpv4`, for all that leads packets of either family. */
+/**
+ * Calls `onNews` when anything that leads packets of either family may have changed; what it returns ends that. News are lost only while
+ * others wait to be read, and those are told after it: who reads the tables then misses nothing.
+ */
 export function watchWays(onNews: () => void): () => void {
   const { LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_ROUTE, IPV6_ROUTE, IPV4_RULE, IPV6_RULE } = rt.MulticastGroups;
   return watchGroups([LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_ROUTE, IPV6_ROUTE, IPV4_RULE, IPV6_RULE], onNews);

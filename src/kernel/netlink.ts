@@ -3,7 +3,7 @@
  * adds carries PROTOCOL, so that it knows its own again. Adding what is there and removing what is gone are no faults.
  */
 
-import type { rt as route } from 'netlink';
+import type { rt as messages, NetlinkMessage } from 'netlink';
 import { formatIpv4, formatIpv6 } from '../address.ts';
 import { load } from '../common-js.ts';
 import type { Body } from './netlink-socket.ts';
@@ -21,7 +21,12 @@ const AF_INET6 = 10;
 const CREATE = FlagsNew.CREATE | FlagsNew.EXCL;
 const EXISTS: readonly string[] = ['EEXIST'];
 const GONE: readonly string[] = ['ENOENT', 'ESRCH', 'ENODEV'];
+/** Read without a pause. */
+const SLICE_ROUTES = 1_000;
 const { MessageType } = rt;
+/** News after which routes may be gone without a word of each. */
+const { NEWLINK, DELLINK, NEWADDR, DELADDR, DELNEXTHOP } = MessageType;
+const SILENT_ENDS: ReadonlySet<number> = new Set([NEWLINK, DELLINK, NEWADDR, DELADDR, DELNEXTHOP]);
 
 export type Family = 4 | 6;
 
@@ -57,6 +62,15 @@ export interface Route {
   readonly tos?: number;
   /** Next hop, when there is one. */
   readonly gateway: Uint8Array | undefined;
+}
+
+/**
+ * News of an IPv4 route: it stands alone, before or behind those of its type of service and metric, or in the place of the first of
+ * them; it is told of again; or it is gone.
+ */
+export interface RouteNews {
+  readonly route: Route;
+  readonly how: 'alone' | 'before' | 'behind' | 'instead' | 'again' | 'gone';
 }
 
 /** An IPv4 rule: packets from a prefix or with a mark look into a table. */
@@ -111,11 +125,23 @@ export class Netlink {
   }
 
   async routes(family: Family): Promise<Route[]> {
+    const found: Route[] = [];
+    for (const answer of await this.#routeAnswers(family)) found.push(...routesIn(family, answer));
+    return found;
+  }
+
+  /** All IPv4 routes; others have their turn while many are read. */
+  async eachIpv4Route(take: (route: Route) => void): Promise<void> {
+    const answers = await this.#routeAnswers(4);
+    for (let at = 0; at < answers.length; at += SLICE_ROUTES) {
+      for (const answer of answers.slice(at, at + SLICE_ROUTES)) routesIn(4, answer).forEach(take);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async #routeAnswers(family: Family): Promise<readonly Buffer[]> {
     const asked = { kind: 'route', data: { family: numberOfFamily(family) }, attrs: {} } as const;
-    const found = await this.#dump(`IPv${family} routes`, 'GETROUTE', asked);
-    return found.flatMap((message) =>
-      message.kind === 'route' && familyOf(message.data.family) === family ? [routeOf(family, message)] : [],
-    );
+    return this.#socket.dump(`list IPv${family} routes`, MessageType.GETROUTE, bodyOf(asked));
   }
 
   /** @throws Error when a route of somebody else has its place: same table, prefix and metric */
@@ -232,7 +258,7 @@ export class Netlink {
     this.#socket.close();
   }
 
-  async #dump(what: string, type: keyof typeof MessageType, asked: route.Message): Promise<route.Message[]> {
+  async #dump(what: string, type: keyof typeof MessageType, asked: messages.Message): Promise<messages.Message[]> {
     const answers = await this.#socket.dump(`list ${what}`, MessageType[type], bodyOf(asked));
     // The answer to GET is a NEW message, whose number is two less.
     return answers.map((answer) => rt.parseMessage(MessageType[type] - 2, answer));
@@ -243,7 +269,7 @@ export class Netlink {
     tolerated: readonly string[],
     what: string,
     type: keyof typeof MessageType,
-    message: route.Message,
+    message: messages.Message,
     flags = 0,
   ): Promise<boolean> {
     try {
@@ -256,7 +282,7 @@ export class Netlink {
   }
 }
 
-function bodyOf(message: route.Message): Body {
+function bodyOf(message: messages.Message): Body {
   const out = new AttrStream();
   switch (message.kind) {
     case 'link':
@@ -302,7 +328,7 @@ function describeRoute({ family, octets, length, kind, table }: Route): string {
   return `the ${kind} route to ${address}/${length} in table ${table}`;
 }
 
-function routeOf(family: Family, { data, attrs }: route.RouteMessage): Route {
+function routeOf(family: Family, { data, attrs }: messages.RouteMessage): Route {
   const kind = data.type === 'UNICAST' ? 'unicast' : data.type === 'BLACKHOLE' ? 'blackhole' : 'other';
   return {
     family,
@@ -319,7 +345,25 @@ function routeOf(family: Family, { data, attrs }: route.RouteMessage): Route {
   };
 }
 
-function routeMessage({ family, table, octets, length, kind, link, metric }: Route): route.RouteMessage {
+function routesIn(family: Family, answer: Buffer): Route[] {
+  const message = rt.parseRouteMessage(answer);
+  return familyOf(message.data.family) === family ? [routeOf(family, message)] : [];
+}
+
+/** What a message tells of IPv4 routes; `all` where it may concern any of them, undefined for nothing. */
+export function ipv4News({ type, flags, data }: NetlinkMessage): RouteNews | 'all' | undefined {
+  if (SILENT_ENDS.has(type)) return 'all';
+  if (type !== MessageType.NEWROUTE && type !== MessageType.DELROUTE) return undefined;
+  const [route] = routesIn(4, data);
+  if (!route) return undefined;
+  if (type === MessageType.DELROUTE) return { route, how: 'gone' };
+  if (flags & FlagsNew.REPLACE) return { route, how: 'instead' };
+  if (flags & FlagsNew.APPEND) return { route, how: 'behind' };
+  if (!(flags & FlagsNew.CREATE)) return { route, how: 'again' };
+  return { route, how: flags & FlagsNew.EXCL ? 'alone' : 'before' };
+}
+
+function routeMessage({ family, table, octets, length, kind, link, metric }: Route): messages.RouteMessage {
   return {
     kind: 'route',
     data: {
@@ -339,7 +383,7 @@ function routeMessage({ family, table, octets, length, kind, link, metric }: Rou
   };
 }
 
-function ruleOf({ data, attrs }: route.RuleMessage): Rule {
+function ruleOf({ data, attrs }: messages.RuleMessage): Rule {
   const suppress = attrs.suppressPrefixlen ? readInt32(attrs.suppressPrefixlen) : -1;
   return {
     priority: attrs.priority ?? 0,
@@ -351,7 +395,7 @@ function ruleOf({ data, attrs }: route.RuleMessage): Rule {
   };
 }
 
-function ruleMessage({ priority, octets, length, mark, table, suppress }: Rule): route.RuleMessage {
+function ruleMessage({ priority, octets, length, mark, table, suppress }: Rule): messages.RuleMessage {
   return {
     kind: 'rule',
     data: { family: AF_INET, srcLen: length, table: table < 256 ? table : 0, action: 'toTbl' },
@@ -366,7 +410,7 @@ function ruleMessage({ priority, octets, length, mark, table, suppress }: Rule):
   };
 }
 
-function neighbourMessage({ link, octets }: Neighbour, flags: route.NeighborFlags): route.NeighborMessage {
+function neighbourMessage({ link, octets }: Neighbour, flags: messages.NeighborFlags): messages.NeighborMessage {
   const attrs = { dst: Buffer.from(octets), ...(flags.proxy && { protocol: Buffer.of(PROTOCOL) }) };
   return { kind: 'neighbor', data: { family: AF_INET6, ifindex: link, flags }, attrs };
 }

@@ -32,8 +32,8 @@ export interface BackupParts {
   /** The root of the running configuration. */
   readonly configuration: () => DataNode;
   readonly log: Log;
-  /** Reads a copy back. @throws ManagementError when it is not whole */
-  readonly verify: (file: string) => Promise<StoreSummary>;
+  /** Reads a copy back, until `signal` ends it. @throws ManagementError when it is not whole */
+  readonly verify: (file: string, signal: AbortSignal) => Promise<StoreSummary>;
   readonly now?: () => Date;
 }
 
@@ -47,6 +47,7 @@ export class Backups {
   /** One at a time. */
   #last: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  readonly #ending = new AbortController();
 
   constructor(parts: BackupParts) {
     this.#parts = parts;
@@ -60,8 +61,10 @@ export class Backups {
     this.#timer.unref();
   }
 
+  /** The program ends, which does not wait until a copy is read back: one under way is given up. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#ending.abort();
     await this.#last.catch(() => undefined);
   }
 
@@ -96,7 +99,8 @@ export class Backups {
       const old = listBackups(stateDir).filter(({ automatic }) => automatic);
       for (const { file } of old.slice(settingOf(configuration(), care, 'kept'))) rmSync(file, { force: true });
     } catch (error) {
-      log.error({ error: String(error) }, 'the automatic backup could not be made');
+      if (this.#ending.signal.aborted) log.info('the automatic backup is given up, since the program ends');
+      else log.error({ error: String(error) }, 'the automatic backup could not be made');
     }
   }
 
@@ -111,13 +115,16 @@ export class Backups {
       const time = this.#now();
       await datastores.copyStore(unfinished);
       const copy = join(unfinished, 'data.mdb');
-      const { version, octets } = await verify(copy);
+      const { version, octets } = await verify(copy, this.#ending.signal);
       const file = freeName(stateDir, { time, version, automatic });
       renameSync(copy, file);
       syncPath(dir);
       return { file, time, version, automatic, octets };
     } catch (error) {
       if (error instanceof ManagementError) throw error;
+      if (this.#ending.signal.aborted) {
+        throw new ManagementError('operation-failed', { message: 'the backup was given up, since the program ends' });
+      }
       const message = `no backup could be written to ${dir} (${systemFault(error)}): ${adviceFor(error)}`;
       throw new ManagementError('resource-denied', { message });
     } finally {

@@ -114,7 +114,8 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   });
   const program = process.argv[1] ?? '';
   const watch = new StoreWatch({ stateDir: options.stateDir, datastores, datapath, log, program });
-  const verify = (file: string) => verifyCopy(program, file, (damage) => watch.meet(damage));
+  const verify = (file: string, signal?: AbortSignal) =>
+    verifyCopy(program, file, (damage) => watch.meet(damage), signal);
   const backups = new Backups({ stateDir: options.stateDir, datastores, configuration, log, verify });
   const storeCare = { backups, datastores, verify };
   const systemEnd = new SystemEnd(datastores);
@@ -214,13 +215,14 @@ export async function runManagement(options: ManagementOptions): Promise<number>
   const forgetting = setInterval(() => forgetOld(datastores, log), FORGET_MS);
   const code = await Promise.race([stopped, systemEnd.asked]);
   clearInterval(forgetting);
+  const backupsClosed = backups.close();
   await routes.close();
   memoryCare.close();
   await alarms.close();
   await Promise.all([callHome.close(), netconf.close(), restconf.close()]);
   await users.close();
   datapath.close();
-  await Promise.all([backups.close(), watch.close()]);
+  await Promise.all([backupsClosed, watch.close()]);
   await datastores.close();
   await eventLog.close();
   // The next start verifies it and says what to do.

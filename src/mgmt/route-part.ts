@@ -95,11 +95,12 @@ export class RoutePart {
       log,
       sources: {
         tell: (name, advertisement) => this.sources.tell(name, advertisement),
-        mark: (name, state, expires) => this.sources.mark(name, state, expires),
+        mark: (...report) => this.sources.mark(...report),
+        most: (name) => this.sources.most(name),
         hasRoutes: (name) => this.sources.hasRoutes(name),
       },
     });
-    this.#bgp.onTold = (gateway) => this.#gateways.answered(gateway);
+    this.#bgp.onTold = (gateway) => this.#gateways.told(gateway);
     this.#aftrs = new LearnedAftrs({
       dir: dhcpv6Dir,
       store: datastores,

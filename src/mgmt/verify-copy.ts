@@ -8,16 +8,21 @@ import type { StoreSummary } from '../state/verify.ts';
 const EXIT_DAMAGED = 65;
 
 /**
- * `program` is this one; `onDamage` is told why a copy is not whole, since what it was made from may not be either.
- * @throws ManagementError operation-failed for a copy that is not whole
+ * `program` is this one; `onDamage` is told why a copy is not whole, since what it was made from may not be either. The child ends with `signal`.
+ * @throws ManagementError operation-failed for a copy that is not whole; AbortError
  */
 export function verifyCopy(
   program: string,
   file: string,
   onDamage: (why: string) => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<StoreSummary> {
   const words = [program, 'verify-store', file, '--json'];
-  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    killSignal: 'SIGKILL',
+    ...(signal && { signal }),
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');

@@ -249,7 +249,8 @@ export interface RouteSource {
    * Most routes taken from it; what it advertises beyond them is refused route by route, and taken when there is
    * room. That holds for 1,000 routes of each source, and for 100,000 more of all sources together. Over RESTCONF a
    * source that advertises still more is refused whole, as last-problem says: what is bound of it becomes stale
-   * after hold-time and is removed after grace-time. In routes.
+   * after hold-time and is removed after grace-time. Over BGP what is beyond is left out, as last-problem says, and
+   * taken when there is room. In routes.
    */
   readonly maximumRoutes: number;
   /**

@@ -5,8 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Netlink } from '../../src/kernel/netlink.ts';
-import { followed } from '../../src/kernel/route-watch.ts';
-import { advertisedRoutes } from '../../src/mgmt/routes/advertised.ts';
+import { RouteState } from '../../src/kernel/route-state.ts';
+import { Choice } from '../../src/mgmt/routes/advertised.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import { formatNumber } from '../../src/state/rows.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
@@ -30,12 +30,14 @@ ip('addr add 198.51.101.1/24 dev right');
 /** What is advertised of the kernel's routes as they are. */
 async function advertised(tables: readonly number[] = []): Promise<string[]> {
   const netlink = new Netlink();
-  const routes = followed(await netlink.routes(4));
+  const routes = new RouteState();
+  await netlink.eachIpv4Route((route) => routes.put(route));
   netlink.close();
   const informing = { name: 'g', 'route-advertisement': { 'route-table': tables } };
   const [gateway] = readConfiguration({ 'gi-4over6:softwire': { gateway: [informing] } }).gateway;
   assert.ok(gateway);
-  return gateway ? [...advertisedRoutes(gateway, routes)].sort((a, b) => a - b).map(formatNumber) : [];
+  const numbers = new Set(gateway ? new Choice(gateway).all(routes) : []);
+  return [...numbers].sort((a, b) => a - b).map(formatNumber);
 }
 
 const CONNECTED = ['198.51.100.0/24', '198.51.101.0/24'];

@@ -1,6 +1,6 @@
 /** Backups of a store that runs: what they hold, what becomes of those that fail, when an automatic one is due, which ones stay. */
 
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,7 +45,7 @@ async function withBackups(body: (place: Place) => Promise<void>, program = PROG
         datastores,
         configuration,
         log,
-        verify: (file) => verifyCopy(program, file),
+        verify: (file, signal) => verifyCopy(program, file, undefined, signal),
         now: () => new Date(now),
       });
       const after = (hours: number) => {
@@ -176,6 +176,30 @@ test('an interval of its own; 0 turns them off', () =>
     await after(1);
     assert.equal(versions(), [4, 3]);
   }));
+
+test('the end of the program does not wait until a copy is read back', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gi4over6-endless-'));
+  const program = join(folder, 'endless.mjs');
+  const begun = join(folder, 'begun');
+  writeFileSync(
+    program,
+    `import('node:fs').then((fs) => fs.writeFileSync(${JSON.stringify(begun)}, '')); setInterval(() => {}, 1000);`,
+  );
+  try {
+    await withBackups(async ({ backups, versions }) => {
+      const made = backups.make().then(
+        () => 'made',
+        (error: Error) => error.message,
+      );
+      while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 10));
+      await backups.close();
+      assert.is(await made, 'the backup was given up, since the program ends');
+      assert.equal(versions(), []);
+    }, program);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test('after a restore one is made also when the version is that of the newest backup', async () => {
   let stateDir = '';

@@ -13,6 +13,9 @@ const NAMESPACE = `gi4bench-${process.pid}`;
 const AFTR_ADDRESS = '192.168.77.1';
 const GATEWAY_ADDRESS = '192.168.77.2';
 const FIRST = 0x12_00_00_00;
+/** Addresses of the routes beside, and after those of changes without them. */
+const FILLED_FIRST = 0x12_80_00_00;
+const BESIDE_FILLED = 0x1_00_00;
 const RATE = 2_000;
 const LONGEST_MS = 30_000;
 /** Changes are not to meet in one message. */
@@ -22,6 +25,8 @@ export class KernelGateway {
   static readonly TUNNEL = '2001:db8:a:ffff::1';
   readonly aftrAddress = AFTR_ADDRESS;
   #instance: Instance | undefined;
+  /** Of the addresses that are not in the kernel yet. */
+  #next = 0;
 
   constructor() {
     ip('netns', 'add', NAMESPACE);
@@ -63,11 +68,26 @@ export class KernelGateway {
     }
   }
 
+  /** So many routes are in the kernel beside, and advertised. */
+  async fill(count: number): Promise<void> {
+    const routes = Array.from({ length: count }, (_, index) => {
+      return `route add ${formatIpv4(FILLED_FIRST + index)}/32 via 10.9.0.2`;
+    });
+    execFileSync('ip', ['-n', NAMESPACE, '-batch', '-'], { input: `${routes.join('\n')}\n` });
+    const last = formatIpv4(FILLED_FIRST + count - 1);
+    const filter = `<softwire xmlns="urn:gi-4over6"><gateway><route-advertisement><target><advertised-route><ipv4-prefix>${last}/32</ipv4-prefix></advertised-route></target></route-advertisement></gateway></softwire>`;
+    const ask = () => this.#instance?.netconf(`<get><filter type="subtree">${filter}</filter></get>`);
+    for (const begun = performance.now(); !(await ask())?.includes('>true<'); await sleep(200)) {
+      if (performance.now() - begun > 8 * LONGEST_MS) throw new Error(`the AFTR does not know of ${last}`);
+    }
+    this.#next = BESIDE_FILLED;
+  }
+
   /** Milliseconds from each of `count` new routes to the first packet by it. */
   async changes(count: number): Promise<number[]> {
     const took: number[] = [];
     for (let index = 0; index < count; index++) {
-      const address = FIRST + index;
+      const address = FIRST + this.#next + index;
       const sender = await LineChild.start(SENDER, [`${RATE}`, `${address}`, '1']);
       await sleep(BETWEEN_MS);
       const before = received();

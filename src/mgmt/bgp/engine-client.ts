@@ -1,6 +1,6 @@
 /** The interface of a GoBGP over its unix socket. Every call fails with an Error whose message says what GoBGP answered. */
 
-import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import type { ClientReadableStream, ClientWritableStream, ServiceError } from '@grpc/grpc-js';
 import { Client, credentials } from '@grpc/grpc-js';
 import { decode, encode, IPV4_UNICAST, type Path, type Peer, type WatchEvent } from './engine-messages.ts';
 
@@ -80,20 +80,43 @@ export class EngineClient {
     return answers.flatMap(({ destination }) => destination?.paths ?? []);
   }
 
-  /** Puts paths into its table, those with `isWithdraw` out of it. */
-  async addPaths(paths: readonly object[]): Promise<void> {
+  /** Puts paths, so many, into its table, those with `isWithdraw` out of it. Others have their turn while very many are sent. */
+  async addPaths(paths: Iterable<object>, count: number): Promise<void> {
     const operation = 'AddPathStream';
-    await new Promise<void>((resolve, reject) => {
-      const stream = this.#client.makeClientStreamRequest(
+    let sending: ClientWritableStream<object> | undefined;
+    let isOver = false;
+    let endWait: () => void = () => undefined;
+    const answer = new Promise<void>((resolve, reject) => {
+      sending = this.#client.makeClientStreamRequest(
         SERVICE + operation,
         (message: object) => encode(`${operation}Request`, message),
         (octets) => decode('Empty', octets),
-        { deadline: Date.now() + ANSWER_MS + paths.length },
-        (error) => (error ? reject(faultOf(operation, error)) : resolve()),
+        { deadline: Date.now() + ANSWER_MS + count },
+        (error) => {
+          isOver = true;
+          endWait();
+          if (error) reject(faultOf(operation, error));
+          else resolve();
+        },
       );
-      for (let at = 0; at < paths.length; at += PART_PATHS) stream.write({ paths: paths.slice(at, at + PART_PATHS) });
-      stream.end();
     });
+    // It is waited for below, when all is sent.
+    answer.catch(() => undefined);
+    let part: object[] = [];
+    for (const path of paths) {
+      if (part.push(path) < PART_PATHS) continue;
+      const isFull = sending?.write({ paths: part }) === false;
+      part = [];
+      await new Promise<void>((resolve) => {
+        endWait = resolve;
+        if (isFull && !isOver) sending?.once('drain', resolve);
+        else setImmediate(resolve);
+      });
+      if (isOver) break;
+    }
+    if (part.length > 0 && !isOver) sending?.write({ paths: part });
+    sending?.end();
+    await answer;
   }
 
   /** Follows sessions and announcements, from all that there is now; `onEnd` is told why there is no more. */

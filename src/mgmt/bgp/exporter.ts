@@ -6,22 +6,26 @@
  */
 
 import type { Log } from '../../log.ts';
+import { inSlices } from '../../state/row-changes.ts';
 import type { EngineClient } from './engine-client.ts';
 import { ASSIGNMENT, type LetOut, policies } from './export-policy.ts';
-import { type OwnPaths, pathChanges, pathsOf } from './own-paths.ts';
-import { pathOf } from './paths.ts';
+import { PathChanges, pathsTo } from './own-paths.ts';
+import { type OwnPath, pathOf } from './paths.ts';
 import type { PeerFacts } from './peer-request.ts';
 
 const OUT = 1;
 const RETRY_MS = 2_000;
 const LARGEST_MARK = 0xffff;
+/** More prefixes than that are not noted one by one: all are looked at. */
+const FEW_PREFIXES = 10_000;
+const NO_PATHS: readonly OwnPath[] = [];
 
 /** What one gateway announces. */
 export interface Announced {
   /** Its tunnel address. */
   readonly nextHop: string;
   readonly neighbors: readonly string[];
-  /** Prefix numbers (see `prefixNumber`). */
+  /** Prefix numbers (see `prefixNumber`). It may change where it is: that is told by `set`. */
   readonly routes: ReadonlySet<number>;
 }
 
@@ -42,8 +46,10 @@ export class Exporter {
   readonly #reached = new Map<string, boolean>();
   #client: EngineClient | undefined;
   #isOurs = false;
-  /** What GoBGP has. */
-  #paths: OwnPaths = new Map();
+  /** What GoBGP has, by prefix number. */
+  #paths = new Map<number, readonly OwnPath[]>();
+  /** Prefixes whose paths may be others now; undefined where those of any may. */
+  #changed: Set<number> | undefined = new Set();
   #let = new Map<string, LetOut>();
   #turn: Promise<void> = Promise.resolve();
   #isDue = false;
@@ -52,19 +58,33 @@ export class Exporter {
     this.#parts = parts;
   }
 
-  /** A gateway announces this; undefined for nothing any more. */
-  set(gateway: string, announced: Announced | undefined): void {
+  /**
+   * A gateway announces this; undefined for nothing any more. `changed` are prefixes that may have come or gone since the last time, any
+   * where it is not said.
+   */
+  set(gateway: string, announced: Announced | undefined, changed: readonly number[] | undefined): void {
     const before = this.#gateways.get(gateway);
     if (!announced || announced.neighbors.length === 0) {
       this.#told.delete(gateway);
-      if (!this.#gateways.delete(gateway)) return;
+      if (!before) return;
+      this.#gateways.delete(gateway);
+      this.#note(before.routes);
     } else {
-      if (before && isSame(before, announced)) return;
+      const isOther = !before || !isSame(before, announced);
+      if (!isOther && changed?.length === 0) return;
       const mark = before?.mark ?? this.#freeMark();
       if (mark === undefined) return;
       this.#gateways.set(gateway, { ...announced, mark });
+      if (before && isOther) this.#note(before.routes);
+      this.#note(isOther ? announced.routes : changed);
     }
     this.#bringSoon();
+  }
+
+  #note(changed: readonly number[] | ReadonlySet<number> | undefined): void {
+    const more = changed && ('size' in changed ? changed.size : changed.length);
+    if (!this.#changed || !changed || this.#changed.size + (more ?? 0) > FEW_PREFIXES) this.#changed = undefined;
+    else for (const number of changed) this.#changed.add(number);
   }
 
   /** The model has fewer gateways than there are marks. */
@@ -93,6 +113,7 @@ export class Exporter {
     this.#client = client;
     this.#isOurs = isOurs;
     this.#paths = new Map();
+    this.#changed = undefined;
     this.#let = new Map();
     if (isOurs) {
       await client.call('SetPolicies', policies(this.#let));
@@ -136,11 +157,36 @@ export class Exporter {
   }
 
   async #bringPaths(client: EngineClient): Promise<void> {
-    const paths = pathsOf(this.#gateways.values(), this.#isOurs);
-    const changes = pathChanges(this.#paths, paths);
-    if (changes.length === 0) return;
-    await client.addPaths(changes.map(([path, isWithdrawn]) => pathOf(path, isWithdrawn)));
-    this.#paths = paths;
+    const noted = this.#changed;
+    this.#changed = new Set();
+    const paths = this.#paths;
+    const gateways = [...this.#gateways.values()];
+    const changes = new PathChanges();
+    const news: (readonly [number, readonly OwnPath[]])[] = [];
+    const look = (number: number) => {
+      const after = pathsTo(number, gateways, this.#isOurs);
+      if (changes.add(paths.get(number) ?? NO_PATHS, after)) news.push([number, after]);
+    };
+    for (const [at, { routes }] of noted ? [] : gateways.entries()) {
+      const earlier = gateways.slice(0, at);
+      await inSlices(routes, (number) => {
+        if (!earlier.some((other) => other.routes.has(number))) look(number);
+      });
+    }
+    await inSlices(noted ?? paths.keys(), (number) => {
+      if (noted || !gateways.some(({ routes }) => routes.has(number))) look(number);
+    });
+    if (changes.size === 0) return;
+    try {
+      await client.addPaths(pathMessages(changes), changes.size);
+    } catch (error) {
+      this.#changed = undefined;
+      throw error;
+    }
+    await inSlices(news, ([number, after]) => {
+      if (after.length > 0) paths.set(number, after);
+      else paths.delete(number);
+    });
   }
 
   async #bringPolicies(client: EngineClient): Promise<void> {
@@ -170,9 +216,11 @@ export class Exporter {
   }
 }
 
+function* pathMessages(changes: PathChanges): Generator<object> {
+  for (const [path, isWithdrawn] of changes) yield pathOf(path, isWithdrawn);
+}
+
+/** But for the routes. */
 function isSame(a: Announced, b: Announced): boolean {
-  if (a.nextHop !== b.nextHop || a.neighbors.join() !== b.neighbors.join() || a.routes.size !== b.routes.size)
-    return false;
-  for (const number of a.routes) if (!b.routes.has(number)) return false;
-  return true;
+  return a.nextHop === b.nextHop && a.neighbors.join() === b.neighbors.join() && a.routes === b.routes;
 }

@@ -21,6 +21,7 @@ import { NeighborRoutes } from './neighbor-routes.ts';
 import { announcementOf, canonical } from './paths.ts';
 import type { PeerFacts } from './peer-request.ts';
 import { factsOf } from './peer-request.ts';
+import { ToldRoutes } from './told-routes.ts';
 
 const ESTABLISHED = 6;
 const GATHER_MS = 20;
@@ -31,15 +32,25 @@ const LONGEST_TOLD_MS = 60_000;
 /** After it has told all: a gateway of this program lets routes out when it knows our capabilities, which is just after that. */
 const SETTLE_MS = 3_000;
 const RETRY_MS = 5_000;
+/** While routes are left out, between two looks for room. */
+const ROOM_MS = 5_000;
 /** As long as that GoBGP is asked what it keeps of a session that is lost. */
 const LONGEST_LOST_MS = 10_000;
 
 /** Where routes go. */
 export interface Sources {
   readonly tell: (source: string, advertisement: Advertisement) => Promise<void>;
-  readonly mark: (source: string, state: 'idle' | 'established' | 'stale', expires?: Date) => void;
+  /** How it is now; `left` of its routes are left out, since there is no room to remember them. */
+  readonly mark: (
+    source: string,
+    state: 'idle' | 'established' | 'stale',
+    expires: Date | undefined,
+    left: number,
+  ) => void;
   /** Whether it has routes, of an earlier run too. */
   readonly hasRoutes: (source: string) => boolean;
+  /** How many routes of it are remembered at most. */
+  readonly most: (source: string) => number;
 }
 
 export interface ImporterParts {
@@ -66,9 +77,11 @@ interface Source {
   readonly made: string;
   readonly neighbors: readonly string[];
   readonly endpoint: string;
-  told: Set<number>;
+  readonly told: ToldRoutes;
   /** Whether all its routes were told of, so that changes are enough. */
   isWhole: boolean;
+  /** For routes that are left out. */
+  timer: NodeJS.Timeout | undefined;
 }
 
 export class Importer {
@@ -102,7 +115,14 @@ export class Importer {
         const endpoint = formatIpv6(gatewayIpv6Address);
         const made = JSON.stringify([aftr.name, endpoint, neighbors]);
         if (this.#sources.get(name)?.made === made) continue;
-        this.#sources.set(name, { made, neighbors, endpoint, told: new Set(), isWhole: false });
+        this.#sources.set(name, {
+          made,
+          neighbors,
+          endpoint,
+          told: new ToldRoutes(),
+          isWhole: false,
+          timer: undefined,
+        });
       }
     }
     for (const name of this.#sources.keys()) {
@@ -111,7 +131,7 @@ export class Importer {
       // One that is known in another way now begins anew.
       if (this.#parts.sources.hasRoutes(name))
         this.#tell(name, { isWhole: true, routes: new Set(), withdrawn: new Set() });
-      this.#parts.sources.mark(name, 'idle');
+      this.#parts.sources.mark(name, 'idle', undefined, 0);
     }
     this.#flushSoon();
   }
@@ -307,23 +327,40 @@ export class Importer {
         if (endpoint === source.endpoint) wanted.add(number);
       }
     }
-    source.told = wanted;
+    const told = source.told.setAll(wanted, this.#parts.sources.most(name));
     source.isWhole = true;
-    if (wanted.size > 0 || this.#parts.sources.hasRoutes(name)) {
-      this.#tell(name, { isWhole: true, routes: new Set(wanted), withdrawn: new Set() });
+    this.#lookForRoom(name, source);
+    if (told.size > 0 || this.#parts.sources.hasRoutes(name)) {
+      this.#tell(name, { isWhole: true, routes: new Set(told), withdrawn: new Set() });
     }
+  }
+
+  /** As long as routes are left out, all are told again when there may be room for others. */
+  #lookForRoom(name: string, source: Source): void {
+    clearTimeout(source.timer);
+    if (source.told.left === 0) return;
+    source.timer = setTimeout(() => {
+      if (this.#isClosed || this.#sources.get(name) !== source) return;
+      if (!source.told.mayChange(this.#parts.sources.most(name))) {
+        this.#lookForRoom(name, source);
+        return;
+      }
+      this.#tellAll(name, source);
+      this.#mark(name, source);
+    }, ROOM_MS).unref();
   }
 
   #tellChanges(name: string, source: Source): void {
     const routes = new Set<number>();
     const withdrawn = new Set<number>();
+    const hadLeft = source.told.left > 0;
+    const most = this.#changed.size > 0 ? this.#parts.sources.most(name) : 0;
     for (const number of this.#changed) {
-      const isWanted = this.#isWanted(source, number);
-      if (isWanted === source.told.has(number)) continue;
-      if (isWanted) source.told.add(number);
-      else source.told.delete(number);
-      (isWanted ? routes : withdrawn).add(number);
+      const what = source.told.change(number, this.#isWanted(source, number), most);
+      if (what === 'route') routes.add(number);
+      if (what === 'withdrawn') withdrawn.add(number);
     }
+    if (!hadLeft) this.#lookForRoom(name, source);
     if (routes.size + withdrawn.size > 0) this.#tell(name, { isWhole: false, routes, withdrawn });
   }
 
@@ -344,9 +381,9 @@ export class Importer {
     const isLive = all.some(({ state }) => state === 'up' || state === 'synchronising');
     const times = all.flatMap(({ staleUntil }) => staleUntil?.getTime() ?? []);
     const { sources } = this.#parts;
-    if (told.size === 0) sources.mark(name, 'idle');
-    else if (isLive) sources.mark(name, 'established');
-    else sources.mark(name, 'stale', new Date(Math.max(...times, Date.now())));
+    if (told.size === 0) sources.mark(name, 'idle', undefined, told.left);
+    else if (isLive) sources.mark(name, 'established', undefined, told.left);
+    else sources.mark(name, 'stale', new Date(Math.max(...times, Date.now())), told.left);
   }
 
   /** How the session with a neighbor is now. */

@@ -23,43 +23,49 @@ export interface Announcing {
 /** What is discarded (RFC 6666): no gateway has it, so such a path goes out only as the policy makes it. */
 const NOWHERE = '100::';
 const SHARED_PATH = 0;
-const NUMBERS = 2 ** 38;
 
-/** Paths by what tells them apart. */
-export type OwnPaths = ReadonlyMap<number, OwnPath>;
+/** The paths of a prefix; those of several gateways only where a policy of ours rewrites them. */
+export function pathsTo(number: number, gateways: Iterable<Announcing>, hasPolicy: boolean): readonly OwnPath[] {
+  const own: OwnPath[] = [];
+  for (const { mark, nextHop, routes } of gateways)
+    if (routes.has(number)) own.push(gatewayPath(number, mark, nextHop));
+  if (!hasPolicy || own.length < 2) return own;
+  const communities = own.map(({ pathId }) => pathId);
+  return [{ number, communities, pathId: SHARED_PATH, nextHop: NOWHERE, isEndpoint: false, isFirst: true }, ...own];
+}
 
-/** The paths of all gateways; those of several gateways only where a policy of ours rewrites them. */
-export function pathsOf(gateways: Iterable<Announcing>, hasPolicy: boolean): OwnPaths {
-  const paths = new Map<number, OwnPath>();
-  const firstMarks = new Map<number, number>();
-  const shared = new Map<number, number[]>();
-  for (const { mark, nextHop, routes } of gateways) {
-    for (const number of routes) {
-      paths.set(mark * NUMBERS + number, gatewayPath(number, mark, nextHop));
-      const first = firstMarks.get(number);
-      if (first === undefined) firstMarks.set(number, mark);
-      else shared.set(number, [...(shared.get(number) ?? [first]), mark]);
+/** What leads from some paths to others, gathered prefix by prefix. */
+export class PathChanges {
+  readonly #added: [first: OwnPath[], rest: OwnPath[]] = [[], []];
+  readonly #removed: [first: OwnPath[], rest: OwnPath[]] = [[], []];
+
+  /** The paths of one prefix were those, and are these; returns whether they differ. */
+  add(before: readonly OwnPath[], after: readonly OwnPath[]): boolean {
+    const size = this.size;
+    for (const path of after) {
+      const known = before.find(({ pathId }) => pathId === path.pathId);
+      if (!known || !isSame(known, path)) this.#added[path.isFirst ? 0 : 1].push(path);
     }
+    for (const path of before) {
+      if (!after.some(({ pathId }) => pathId === path.pathId)) this.#removed[path.isFirst ? 0 : 1].push(path);
+    }
+    return this.size > size;
   }
-  if (!hasPolicy) return paths;
-  const rest = { pathId: SHARED_PATH, nextHop: NOWHERE, isEndpoint: false, isFirst: true };
-  for (const [number, communities] of shared) paths.set(number, { number, communities, ...rest });
-  return paths;
+
+  get size(): number {
+    const [[firstAdded, restAdded], [firstRemoved, restRemoved]] = [this.#added, this.#removed];
+    return firstAdded.length + restAdded.length + firstRemoved.length + restRemoved.length;
+  }
+
+  /** Paths in the order in which they are to be told, and whether they are withdrawn. */
+  *[Symbol.iterator](): Generator<readonly [OwnPath, isWithdrawn: boolean]> {
+    const [firstAdded, restAdded] = this.#added;
+    const [firstRemoved, restRemoved] = this.#removed;
+    for (const paths of [firstAdded, restAdded]) for (const path of paths) yield [path, false];
+    for (const paths of [restRemoved, firstRemoved]) for (const path of paths) yield [path, true];
+  }
 }
 
-/** What leads from one set of paths to another one: paths, and whether they are withdrawn. */
-export function pathChanges(before: OwnPaths, after: OwnPaths): (readonly [OwnPath, boolean])[] {
-  const [added, removed]: [OwnPath[], OwnPath[]] = [[], []];
-  for (const [key, path] of after) if (!isSame(before.get(key), path)) added.push(path);
-  for (const [key, path] of before) if (!after.has(key)) removed.push(path);
-  const isFirst = ({ isFirst }: OwnPath) => isFirst;
-  const isRest = ({ isFirst }: OwnPath) => !isFirst;
-  return [
-    ...[...added.filter(isFirst), ...added.filter(isRest)].map((path) => [path, false] as const),
-    ...[...removed.filter(isRest), ...removed.filter(isFirst)].map((path) => [path, true] as const),
-  ];
-}
-
-function isSame(before: OwnPath | undefined, after: OwnPath): boolean {
-  return before?.nextHop === after.nextHop && before.communities.join() === after.communities.join();
+function isSame(before: OwnPath, after: OwnPath): boolean {
+  return before.nextHop === after.nextHop && before.communities.join() === after.communities.join();
 }

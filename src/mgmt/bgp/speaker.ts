@@ -64,9 +64,9 @@ export class BgpSpeaker {
     this.#link.follow(softwire.bgp);
   }
 
-  /** What a gateway announces; undefined for nothing any more. */
-  announce(gateway: string, announced: Announced | undefined): void {
-    this.#exporter.set(gateway, announced);
+  /** As Exporter.set. */
+  announce(gateway: string, announced: Announced | undefined, changed: readonly number[] | undefined): void {
+    this.#exporter.set(gateway, announced, changed);
   }
 
   /** Whether the routes of a gateway have been with a neighbor. */

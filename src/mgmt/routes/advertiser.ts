@@ -16,6 +16,8 @@ import { CrowdedError, TargetRefusal } from './aftr-client.ts';
 
 /** Routes in one message. */
 const PART_ROUTES = 10_000;
+/** So many changes are noted one by one; more are found by looking at all routes, in slices. */
+export const FEW_ROUTES = 10_000;
 const GATHER_MS = 20;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 60_000;
@@ -30,8 +32,8 @@ export interface AdvertiserParts {
   /** The tunnel address of the gateway. */
   readonly gateway: string;
   readonly client: Pick<AftrClient, 'send' | 'close'>;
-  /** Called when the AFTR has accepted or refused something. */
-  readonly onAnswer: () => void;
+  /** Called when the AFTR has accepted or refused something: of which routes, where it is not of very many. */
+  readonly onAnswer: (numbers: readonly number[] | undefined) => void;
   readonly log: (message: string, isGood: boolean) => void;
   /** A number from 0 to below 1. */
   readonly random?: () => number;
@@ -51,8 +53,10 @@ export class Advertiser {
   readonly #parts: AdvertiserParts;
   #client: AdvertiserParts['client'];
   #wanted: ReadonlySet<number>;
-  /** What was wanted when the AFTR was told last, all of it. */
-  #known: ReadonlySet<number> | undefined;
+  /** Routes that may have come or gone since the AFTR was told. */
+  #changed = new Set<number>();
+  /** Whether any route may have, or all are still to be told. */
+  #isAnyChanged = true;
   #session: Session | undefined;
   /**
    * By route that the AFTR was told of: why it is refused, '' when it is not. One that goes and comes back before the AFTR is told of
@@ -79,6 +83,13 @@ export class Advertiser {
   /** The routes are these from now on. */
   set(wanted: ReadonlySet<number>): void {
     this.#wanted = wanted;
+    this.changed(undefined);
+  }
+
+  /** The set of routes has been changed where it is: these have come or gone, any may have where it is not said. */
+  changed(numbers: readonly number[] | undefined): void {
+    if (!numbers || numbers.length > FEW_ROUTES) this.#isAnyChanged = true;
+    else for (const number of numbers) this.#changed.add(number);
     if (this.#session && !this.#working) this.#workIn(GATHER_MS);
   }
 
@@ -95,7 +106,11 @@ export class Advertiser {
 
   /** Whether the AFTR knows the newest routes, none still under way. */
   get isSettled(): boolean {
-    return !this.#working && this.#known === this.#wanted;
+    return !this.#working && !this.#isDue;
+  }
+
+  get #isDue(): boolean {
+    return this.#isAnyChanged || this.#changed.size > 0;
   }
 
   isAccepted(number: number): boolean {
@@ -170,17 +185,19 @@ export class Advertiser {
   /** All that the AFTR does not know of, at least that nothing has changed. */
   async #tell(session: Session, isNew: boolean): Promise<void> {
     const wanted = this.#wanted;
+    const changed = this.#isAnyChanged || isNew ? undefined : this.#changed;
+    this.#changed = new Set();
+    this.#isAnyChanged = false;
     const gone: number[] = [];
-    await inSlices(session.told, (number) => {
-      if (wanted.has(number)) return;
+    await inSlices(changed ?? session.told, (number) => {
+      if (wanted.has(number) || !session.told.delete(number)) return;
       gone.push(number);
-      session.told.delete(number);
       session.hash.subtract(number);
       this.#verdicts.delete(number);
     });
     const fresh: number[] = [];
-    await inSlices(wanted, (number) => {
-      if (session.told.has(number)) return;
+    await inSlices(changed ?? wanted, (number) => {
+      if (session.told.has(number) || !wanted.has(number)) return;
       fresh.push(number);
       session.told.add(number);
       session.hash.add(number);
@@ -198,7 +215,6 @@ export class Advertiser {
       const answer = await this.#send(session, { ...lists, ...rest }, lines);
       if (at >= lines) await this.#answered(session, answer, fresh, isNew);
     } while (at < lines);
-    this.#known = wanted;
   }
 
   async #send(session: Session, message: Readonly<Record<string, unknown>>, routes = 0): Promise<TargetAnswer> {
@@ -225,7 +241,8 @@ export class Advertiser {
     await inSlices(isNew ? this.#verdicts.keys() : [], (number) => {
       if (!told.has(number)) this.#verdicts.delete(number);
     });
-    this.#parts.onAnswer();
+    if (isNew || fresh.length + news.size > FEW_ROUTES) this.#parts.onAnswer(undefined);
+    else if (fresh.length + news.size > 0) this.#parts.onAnswer([...fresh, ...news.keys()]);
   }
 
   #succeeded(): void {
@@ -235,14 +252,14 @@ export class Advertiser {
     this.lastAnswer = new Date();
     this.#failures = 0;
     const holdMs = this.#session?.holdMs ?? 0;
-    this.#workIn(this.#known === this.#wanted ? holdMs / KEEPALIVES : GATHER_MS);
+    this.#workIn(this.#isDue ? GATHER_MS : holdMs / KEEPALIVES);
   }
 
   #failed(error: unknown): void {
     const problem = error instanceof Error ? error.message : String(error);
     const hasEnded = error instanceof TargetRefusal && ENDED.has(error.appTag) && this.#session !== undefined;
     this.#session = undefined;
-    this.#known = undefined;
+    this.#isAnyChanged = true;
     if (problem !== this.problem) this.#parts.log(problem, false);
     this.problem = problem;
     this.state = 'failing';

@@ -159,14 +159,22 @@ export class RouteSources {
     return told;
   }
 
-  /** How such a source is now; its stale routes are over at `expires`. */
-  mark(name: string, state: SourceState, expires?: Date): void {
+  /** How such a source is now; its stale routes are over at `expires`, and `left` are beyond what is remembered of it. */
+  mark(name: string, state: SourceState, expires: Date | undefined, left: number): void {
     const source = this.#of(name);
     source.cancel();
     if (state === 'established' && source.state !== state) source.lastHeard = new Date(this.#clock.wallMs());
     source.state = state;
     this.#expires(name, source, expires);
-    source.problem = state === 'stale' ? 'the BGP sessions that carry its routes are lost' : '';
+    const lost = state === 'stale' ? ['the BGP sessions that carry its routes are lost'] : [];
+    const most = `expected at most ${this.most(name)} routes (see maximum-routes), found ${left} more, which are left out`;
+    source.problem = [...lost, ...(left > 0 ? [most] : [])].join('; ');
+  }
+
+  /** How many routes are remembered of a source at most. */
+  most(name: string): number {
+    const found = sourceOf(this.#parts.softwire(), name);
+    return found ? this.#most(found) : 0;
   }
 
   async #take(caller: Caller, source: Source, message: SourceMessage): Promise<SourceAnswer> {
@@ -220,7 +228,7 @@ export class RouteSources {
     let shared = SHARED_BEYOND;
     for (const [other, { session, opened }] of this.#sources) {
       if (other === name) continue;
-      const held = Math.max(session?.held ?? 0, opened?.held ?? 0);
+      const held = Math.max(session?.held ?? 0, opened?.held ?? 0, this.#parts.table.size(other));
       if (held > OWN_BEYOND) shared -= beyond(held, sourceOf(this.#parts.softwire(), other)?.source.maximumRoutes ?? 0);
     }
     return maximumRoutes + OWN_BEYOND + Math.max(0, shared);

@@ -178,7 +178,12 @@ export class RouteTable implements Participant {
   }
 
   hasRoutes(name: string): boolean {
-    return (this.#sources.get(name)?.routes.size ?? 0) > 0;
+    return this.size(name) > 0;
+  }
+
+  /** How many routes of a source are remembered, bound or refused. */
+  size(name: string): number {
+    return this.#sources.get(name)?.routes.size ?? 0;
   }
 
   /** The source is not any more what it was: its bindings went with the commit that changed it. */

@@ -59,6 +59,8 @@ class Box {
   restartTime = 0;
   hasToldAll = true;
   failures = 0;
+  most = Number.POSITIVE_INFINITY;
+  left = 0;
   /** How often it does not say what a neighbor announces. */
   silences = 0;
 
@@ -76,7 +78,11 @@ class Box {
       }),
       sources: {
         hasRoutes: (name) => (this.routes.get(name)?.size ?? 0) > 0,
-        mark: (name, state) => void this.states.set(name, state),
+        mark: (name, state, _expires, left) => {
+          this.states.set(name, state);
+          this.left = left;
+        },
+        most: () => this.most,
         tell: async (name, { isWhole, routes, withdrawn }) => {
           if (this.failures-- > 0) throw new Error('the disk is full');
           const known = this.routes.get(name) ?? new Set();
@@ -176,6 +182,29 @@ test('a route that two neighbors carry is over with the second withdrawal', () =
     await box.has('s', 1, 2);
     box.importer.paths([path(N2, 1, A, { isWithdraw: true })]);
     await box.has('s', 2);
+    assert.equal(box.withdrawals, ['192.0.1.0/24']);
+  }));
+
+test('routes beyond what is remembered are left out, and taken when there is room', () =>
+  withBox(new Box(), async (box) => {
+    box.most = 2;
+    box.importer.follow(softwire([S]));
+    box.importer.session(N1, ESTABLISHED);
+    box.announce(N1, path(N1, 1, A), path(N1, 2, A), path(N1, 3, A));
+    await box.has('s', 1, 2);
+    assert.is(box.left, 1);
+    // Those that are known stay before others.
+    box.announce(N1, path(N1, 1, A), path(N1, 2, A), path(N1, 3, A), path(N1, 0, A));
+    await pause(100);
+    await box.has('s', 1, 2);
+    assert.is(box.left, 2);
+    box.announce(N1, path(N1, 2, A), path(N1, 3, A), path(N1, 0, A));
+    box.importer.paths([path(N1, 1, A, { isWithdraw: true })]);
+    await box.has('s', 2, 3);
+    assert.is(box.left, 1);
+    box.most = 3;
+    await box.has('s', 0, 2, 3);
+    assert.is(box.left, 0);
     assert.equal(box.withdrawals, ['192.0.1.0/24']);
   }));
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix } from '../../../src/address.ts';
-import { advertisedRoutes } from '../../../src/mgmt/routes/advertised.ts';
+import { Choice } from '../../../src/mgmt/routes/advertised.ts';
 import { Advertiser, retryAfter } from '../../../src/mgmt/routes/advertiser.ts';
 import type { TargetAnswer } from '../../../src/mgmt/routes/aftr-client.ts';
 import { AftrClient, CrowdedError, TargetRefusal } from '../../../src/mgmt/routes/aftr-client.ts';
@@ -106,13 +106,26 @@ const chosen: readonly (readonly [
 ];
 for (const [why, configuration, served, routes, expected] of chosen) {
   test(`advertised: ${why}`, () => {
-    const kernel = routes.map(([table, text]) => {
-      const prefix = parseIpv4Prefix(text);
-      if (!prefix) throw new Error(text);
-      return { table, ...prefix };
-    });
-    const found = [...advertisedRoutes(gateway(configuration, served), kernel)].sort((a, b) => a - b);
+    const tables = new Map<number, Set<number>>();
+    for (const [table, text] of routes) tables.set(table, (tables.get(table) ?? new Set()).add(numberOf(text)));
+    const kernel = {
+      has: (table: number, number: number) => tables.get(table)?.has(number) ?? false,
+      numbers: (table: number) => tables.get(table) ?? [],
+    };
+    const choice = new Choice(gateway(configuration, served));
+    const found = [...new Set(choice.all(kernel))].sort((a, b) => a - b);
     assert.equal(found.map(formatNumber), expected);
+    const asked = [...routes.map(([, text]) => text), ...served].map(numberOf);
+    assert.equal(
+      asked
+        .filter((number) => choice.takes(number, kernel))
+        .map(formatNumber)
+        .sort(),
+      asked
+        .filter((number) => expected.includes(formatNumber(number)))
+        .map(formatNumber)
+        .sort(),
+    );
   });
 }
 

@@ -8,13 +8,15 @@ import type { LearningStore } from '../../../src/state/learned/learning.ts';
 import { servedTable } from '../../../src/state/learned/tables.ts';
 import type { Softwire } from '../../../src/state/model.generated.ts';
 import type { RowSource } from '../../../src/state/rows.ts';
+import { prefixNumber } from '../../../src/state/rows.ts';
 import type { Snapshot } from '../../../src/state/snapshot.ts';
 
 const test = suite('advertising gateways');
 const TABLE = servedTable('g');
 /** What is in every message of a session. */
 const COMMON = ['gateway-ipv6-address', 'session', 'sequence'];
-const ROUTE = { address: 0xc0000200, length: 24, table: 254 };
+const ROUTE = prefixNumber(0xc0000200, 24);
+const KERNEL = { has: (table: number, number: number) => table === 254 && number === ROUTE, numbers: () => [ROUTE] };
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -55,7 +57,7 @@ test('an advertisement that ends and begins again serves the same routes again',
     },
     log: silent,
     watch: (onRoutes) => {
-      queueMicrotask(() => onRoutes([ROUTE]));
+      queueMicrotask(() => onRoutes(KERNEL, [ROUTE]));
       return () => undefined;
     },
   });
@@ -126,7 +128,7 @@ for (const [what, target, isWithdrawn] of [
       },
       log: silent,
       watch: (onRoutes) => {
-        queueMicrotask(() => onRoutes([ROUTE]));
+        queueMicrotask(() => onRoutes(KERNEL, [ROUTE]));
         return () => undefined;
       },
     });

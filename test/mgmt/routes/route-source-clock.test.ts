@@ -128,7 +128,7 @@ async function withSource(work: (aftr: Aftr) => Promise<void>): Promise<void> {
       },
       state: () => sources.report('g').state,
       problem: () => sources.report('g').problem,
-      mark: (state) => sources.mark('g', state),
+      mark: (state) => sources.mark('g', state, undefined, 0),
       lastHeard: () => sources.report('g').lastHeard?.getTime(),
       restart: async () => {
         sources.close();

@@ -70,8 +70,18 @@ test('beyond maximum-routes: 1,000 of each source, and 100,000 of all together',
     assert.is(await tell('g2', own), `${OWN} refused`);
     assert.is(bound('g2'), MAXIMUM);
 
+    // Over BGP what is beyond is left out (see importer.ts); what is there counts for others.
+    assert.equal([sources.most('g1'), sources.most('g2'), sources.most('none')], [most, own, 0]);
+
     assert.is(await tell('g1', MAXIMUM + OWN), `${OWN} refused`);
     assert.is(await tell('g2', own + 1), `${OWN + 1} refused`, 'what the other gave up');
+
+    const routes = new Set(routesOf('g1', MAXIMUM + OWN + 10));
+    await sources.tell('g1', { isWhole: true, routes, withdrawn: new Set() });
+    assert.is(sources.most('g2'), most - 10, 'what another protocol carries of a source counts as well');
+    sources.mark('g1', 'established', undefined, 3);
+    const problem = `expected at most ${most - 1} routes (see maximum-routes), found 3 more, which are left out`;
+    assert.is(sources.report('g1').problem, problem);
     sources.close();
   }));
 
