@@ -1,20 +1,9 @@
 /**
- * Packages in CommonJS that the way to the first packet needs. For `import` Node would compile a lexer, read each of their files twice,
- * and so take a tenth of a second more at each start of a process; `require` reads them once.
+ * How packages in CommonJS are loaded that stand in the way to the first packet. For `import` Node would compile a lexer and read each of
+ * their files twice, and so take a tenth of a second more at each start of a process.
  */
 
 import { createRequire } from 'node:module';
 
-interface Packages {
-  readonly commander: typeof import('commander');
-  readonly lmdb: typeof import('lmdb');
-  readonly netlink: typeof import('netlink');
-  readonly pino: typeof import('pino');
-}
-
-const require = createRequire(import.meta.url);
-
-/** What the package exports. @throws Error with code MODULE_NOT_FOUND */
-export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
-  return require(name);
-}
+/** What a package exports, to be cast to its type. @throws Error with code MODULE_NOT_FOUND */
+export const require: NodeJS.Require = createRequire(import.meta.url);

@@ -1,8 +1,8 @@
 /** The log: one line of JSON an event on standard output, through pino. */
 
-import { load } from './common-js.ts';
+import { require } from './common-js.ts';
 
-const { pino, stdSerializers } = load('pino');
+const { pino, stdSerializers } = require('pino') as typeof import('pino');
 
 export type Log = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
 

@@ -16,14 +16,14 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { wholeNumber } from './cli/arguments.ts';
 import { netconfLimit, restconfLimit } from './cli/limit-option.ts';
-import { load } from './common-js.ts';
+import { require } from './common-js.ts';
 import { EXIT_CONFIGURATION } from './exit-codes.ts';
 import type { RestoreOptions } from './maintenance/restore.ts';
 import type { VerifyOptions } from './maintenance/verify.ts';
 import type { NetconfLimits } from './netconf-limits.ts';
 import type { RestconfLimits } from './restconf-limits.ts';
 
-const { Command: CommandLine, Option } = load('commander');
+const { Command: CommandLine, Option } = require('commander') as typeof import('commander');
 
 const STATE_DIR = '/var/lib/gi4over6';
 

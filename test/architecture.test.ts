@@ -31,6 +31,7 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/launch.ts', 'supervisor'],
   ['src/first-start.ts', 'first start'],
   ['src/address.ts', 'leaves'],
+  ['src/common-js.ts', 'leaves'],
   ['src/date-time.ts', 'leaves'],
   ['src/exit-codes.ts', 'leaves'],
   ['src/log.ts', 'leaves'],

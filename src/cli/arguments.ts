@@ -1,11 +1,11 @@
 /** Values of options, checked as they are read. */
 
 import { parseIpv4 } from '../address.ts';
-import { load } from '../common-js.ts';
+import { require } from '../common-js.ts';
 import { parseMoment } from '../date-time.ts';
 import { isXmlText } from './xml-text.ts';
 
-const { InvalidArgumentError } = load('commander');
+const { InvalidArgumentError } = require('commander') as typeof import('commander');
 
 const MAX_COMMENT = 256;
 

@@ -1,7 +1,7 @@
 /** The operator's commands: what they are called, what they take, and how they end. */
 
 import type { Command } from 'commander';
-import { load } from '../common-js.ts';
+import { require } from '../common-js.ts';
 import { comment as commentText, ipv4Address, moment, plainText, wholeNumber } from './arguments.ts';
 import { NetconfClient } from './client.ts';
 import { compare } from './compare.ts';
@@ -27,7 +27,7 @@ import { clearStatistics, trace } from './trace.ts';
 import type { ExportOptions, ImportOptions } from './transfer.ts';
 import { exportFile, FORMATS, importFile } from './transfer.ts';
 
-const { Argument, Option } = load('commander');
+const { Argument, Option } = require('commander') as typeof import('commander');
 
 const DEFAULT_SOCKET = '/run/gi4over6/netconf.sock';
 const MAX_CONFIRM_SECONDS = 2 ** 32 - 1;

@@ -1,11 +1,11 @@
 /** Options of the form NAME=VALUE that set limits, and may come several times. */
 
-import { load } from '../common-js.ts';
+import { require } from '../common-js.ts';
 import type { LimitSettings } from '../limit-settings.ts';
 import { NETCONF_SETTINGS } from '../netconf-limits.ts';
 import { RESTCONF_SETTINGS } from '../restconf-limits.ts';
 
-const { InvalidArgumentError } = load('commander');
+const { InvalidArgumentError } = require('commander') as typeof import('commander');
 
 export const netconfLimit = limitOption(NETCONF_SETTINGS);
 export const restconfLimit = limitOption(RESTCONF_SETTINGS);

@@ -9,9 +9,10 @@ import { readFileSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import type { NetlinkMessage, NetlinkSocket, Protocol as ProtocolNumber } from 'netlink';
 import { ignoreNetlinkLoss } from 'node-tuntap2';
-import { load } from '../common-js.ts';
+import { require } from '../common-js.ts';
 
-const { createNetlink, Flags, FlagsGet, MessageType, Protocol, parseError, rt } = load('netlink');
+const { createNetlink, Flags, FlagsGet, MessageType, Protocol, parseError, rt } =
+  require('netlink') as typeof import('netlink');
 
 const ANSWER_MS = 5_000;
 const DUMP_TRIES = 10;

@@ -5,11 +5,11 @@
 
 import type { rt as messages, NetlinkMessage } from 'netlink';
 import { formatIpv4, formatIpv6 } from '../address.ts';
-import { load } from '../common-js.ts';
+import { require } from '../common-js.ts';
 import type { Body } from './netlink-socket.ts';
 import { NetlinkError, RequestSocket } from './netlink-socket.ts';
 
-const { AttrStream, FlagsNew, rt } = load('netlink');
+const { AttrStream, FlagsNew, rt } = require('netlink') as typeof import('netlink');
 
 /** Routing protocol number of our own (rtnetlink(7): above 245 nobody has one). */
 export const PROTOCOL: number = 246;

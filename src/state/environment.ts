@@ -25,14 +25,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
-import { load } from '../common-js.ts';
+import { require } from '../common-js.ts';
 import { generationDir, generations, LOCK_FILE, NEXT_GENERATION, STORE_FILE } from './generations.ts';
 import { PassingRows } from './passing-rows.ts';
 import type { Head } from './records.ts';
 import { openHead, sealHead } from './records.ts';
 import { syncPath } from './sync.ts';
 
-const { open } = load('lmdb');
+const { open } = require('lmdb') as typeof import('lmdb');
 
 /** Number of the form of the file; a program refuses a newer one. */
 export const STORE_FORMAT = 2;
