@@ -266,6 +266,26 @@ for (const [sets, wayOf] of [
   });
 }
 
+for (const [name, before, after, port] of [
+  ['psid-length', [{ 'psid-length': 8 }], { 'psid-length': 7 }, 1_028],
+  ['psid-offset', [{ 'psid-offset': 6 }], { 'psid-offset': 5 }, 2_052],
+  ['the far end', [{ 'port-set': [{ psid: 0, 'b4-ipv6-address': '2001:db8:a::9' }] }], {}, 1_024],
+  ['an address without port sets', [], { 'port-set': [] }, undefined],
+] as const) {
+  test(`where nothing else changes, ${name} does`, async () => {
+    const portSet = [{ psid: 0, 'b4-ipv6-address': '2001:db8:a::1' }];
+    const one = { 'ipv4-address': '198.51.103.1', 'psid-offset': 6, 'psid-length': 8, 'port-set': portSet };
+    const aftr = (shared: readonly object[]) => ({ ...QUIET_AFTR, 'binding-table': { 'shared-address': shared } });
+    const engine = new EngineUnderTest('aftr');
+    const bindings = [['198.51.103.0/24', '2001:db8:a::5']] as const;
+    await engine.configure([aftr(before.map((leaves) => ({ ...one, ...leaves })))], bindings);
+    await engine.configure([aftr([{ ...one, ...after }])], bindings);
+    const out = engine.run([ipv4({ src: OUTSIDE, dst: '198.51.103.1', payload: udp(8, 1_000, port ?? 1_024) })]);
+    const led = out.map((packet) => packet.slice(48, 80));
+    assert.equal(led, port === undefined ? [] : [ipv6Address('2001:db8:a::1')]);
+  });
+}
+
 test('a worker that was not held in time reads a whole outer header at every step of a change', async () => {
   const softwires = new Softwires(allocateShared);
   softwires.set(1, SOFTWIRE);
