@@ -7,7 +7,8 @@
  *   4. rows: those that changed; or all of them anew when that is not on record, when an AFTR came or went, or when its
  *      addresses changed
  *
- * Up to HELD_ROWS changed rows become visible in one moment. More do so row by row, new rows first, then removals.
+ * Up to HELD_ROWS changed rows become visible in one moment. More do so row by row. Either way removals come after everything new, so
+ * that a gateway whose only binding moves to another prefix is never without one, and goes on counting.
  */
 
 import type { Ipv4Prefix } from '../address.ts';
@@ -271,12 +272,12 @@ export class Follower {
     if (!aftrs || forwarded.length === 0) return;
     if (forwarded.length <= HELD_ROWS) {
       for (const row of forwarded) touchRow(aftrs, row);
+      const inOrder = [...forwarded.filter(({ after }) => after), ...forwarded.filter(({ after }) => !after)];
       aftrs.hold(() => {
-        for (const row of forwarded) applyRow(aftrs, row);
+        for (const row of inOrder) applyRow(aftrs, row);
       });
       return;
     }
-    // Removals come after everything new.
     for (const isRemoval of [false, true]) {
       await inSlices(forwarded, (row) => {
         if ((row.after === undefined) === isRemoval) applyRow(aftrs, row);

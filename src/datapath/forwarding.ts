@@ -76,6 +76,8 @@ export interface ForwardingMemory {
 
 /** Workers reach their batch boundary within this time, or the change is made row by row. */
 const HOLD_MS = 50;
+/** Rows of shared addresses and port sets that change in one moment; more of them would keep the workers for too long. */
+const HELD_PORT_SETS = 1_000;
 /** Batches of 64 packets, with as much again for a device with offloads, and what the engine makes itself. */
 const WORKER_ROOM = 10 * 1024 * 1024;
 /** A batch of one packet, and a copy of the tunnel addresses. */
@@ -265,17 +267,21 @@ export class Forwarding {
   }
 
   /**
-   * Adds and changes shared addresses, all in one moment; returns what takes away those that are no longer wanted, to be
-   * called when the bindings that may take their places are there.
+   * Adds and changes shared addresses, up to HELD_PORT_SETS rows in one moment, more one by one; returns what takes away those
+   * that are no longer wanted, to be called when the bindings that may take their places are there.
    */
   putSharedAddresses(): () => void {
     const wanted = new Map(
       [...wantedSharedAddresses(this.#plans, this.#tunnels)].map((shared) => [shared.address, shared]),
     );
     if (wanted.size === 0 && this.#shared.size === 0) return () => undefined;
-    this.hold(() => {
+    let changes = 0;
+    for (const shared of wanted.values()) changes += this.#shared.changesOf(shared);
+    const putAll = () => {
       for (const shared of wanted.values()) if (!this.#shared.put(shared)) this.#refused++;
-    });
+    };
+    if (changes > HELD_PORT_SETS) putAll();
+    else if (changes > 0) this.hold(putAll);
     return () => {
       for (const address of [...this.#shared.addresses()]) if (!wanted.has(address)) this.#shared.remove(address);
     };

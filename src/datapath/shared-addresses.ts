@@ -74,13 +74,25 @@ export class SharedAddresses {
     return undefined;
   }
 
+  /** Rows that `put` writes and gives back; 0 for an address that is as it is wanted. */
+  changesOf(wanted: WantedSharedAddress): number {
+    const known = this.#addresses.get(wanted.address);
+    if (!known) return 1 + wanted.portSets.size;
+    if (!this.#isKept(known, wanted)) return 2 + wanted.portSets.size + known.portSets.size;
+    let changes = 0;
+    for (const [psid, target] of wanted.portSets) {
+      const row = known.portSets.get(psid);
+      if (row === undefined || !this.#table.leadsTo(row, target)) changes++;
+    }
+    for (const psid of known.portSets.keys()) if (!wanted.portSets.has(psid)) changes++;
+    return changes;
+  }
+
   /** Adds a shared address or makes it as it is wanted. False, and nothing done, when the table is full. */
   put(wanted: WantedSharedAddress): boolean {
-    const { address, psidOffset, psidLength } = wanted;
+    const { address } = wanted;
     const known = this.#addresses.get(address);
-    const isKept =
-      known?.psidOffset === psidOffset && known.psidLength === psidLength && this.#isLinked(address, known);
-    if (known && isKept) {
+    if (known && this.#isKept(known, wanted)) {
       this.#change(known, wanted.portSets);
       return true;
     }
@@ -100,6 +112,10 @@ export class SharedAddresses {
     this.#addresses.delete(address);
     if (this.#isLinked(address, known)) this.#table.remove(address, ADDRESS_BITS);
     this.#retirePortSets(known);
+  }
+
+  #isKept(known: SharedAddress, { address, psidOffset, psidLength }: WantedSharedAddress): boolean {
+    return known.psidOffset === psidOffset && known.psidLength === psidLength && this.#isLinked(address, known);
   }
 
   #isLinked(address: number, { row }: SharedAddress): boolean {

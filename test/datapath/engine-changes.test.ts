@@ -7,6 +7,7 @@ import { Epochs } from '../../src/datapath/epochs.ts';
 import { allocateShared } from '../../src/datapath/memory.ts';
 import { Numbers } from '../../src/datapath/numbers.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
+import type { RowWatcher } from '../../src/datapath/table.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
 import {
   AFTR,
@@ -17,7 +18,7 @@ import {
   GATEWAY,
   packetCounts,
 } from '../helpers/engine-case.ts';
-import { ipv4, ipv6, udp } from '../helpers/packets.ts';
+import { ipv4, ipv6, ipv6Address, udp } from '../helpers/packets.ts';
 
 const test = suite('engine-changes');
 
@@ -221,6 +222,69 @@ const READER = `
   }
   parentPort.postMessage({ looks, zeros });
 `;
+
+/** Ten shared addresses with `sets` port sets each, all of one B4. */
+function sharedAddresses(sets: number, b4: string): object {
+  const portSets = Array.from({ length: sets }, (_, psid) => ({ psid, 'b4-ipv6-address': b4 }));
+  const ofAddress = { 'psid-offset': 6, 'psid-length': 8, 'port-set': portSets };
+  const all = Array.from({ length: 10 }, (_, i) => ({ 'ipv4-address': `198.51.103.${i}`, ...ofAddress }));
+  return { ...QUIET_AFTR, 'binding-table': { 'shared-address': all } };
+}
+
+for (const [sets, wayOf] of [
+  [100, 'in one moment'],
+  [101, 'without holding workers'],
+] as const) {
+  test(`${10 * sets} port sets change ${wayOf}; where none does, nobody is held`, async () => {
+    const engine = new EngineUnderTest('aftr');
+    await engine.configure([sharedAddresses(sets, '2001:db8:a::1') as Record<string, unknown>]);
+    const { forwarding } = engine;
+    const watcher = forwarding.table.watcher as RowWatcher;
+    const written = { 'in one moment': 0, 'without holding workers': 0 };
+    let [holds, isHeld] = [0, false];
+    forwarding.hold = (body) => {
+      holds++;
+      isHeld = true;
+      body();
+      isHeld = false;
+    };
+    watcher.written = (row) => {
+      written[isHeld ? 'in one moment' : 'without holding workers']++;
+      Object.getPrototypeOf(watcher).written.call(watcher, row);
+    };
+    change(engine, 'aftr', [sharedAddresses(sets, '2001:db8:a::2')]);
+    holds = 0;
+    forwarding.putSharedAddresses()();
+    assert.equal(written, { 'in one moment': 0, 'without holding workers': 0, [wayOf]: 10 * sets });
+    assert.is(holds, wayOf === 'in one moment' ? 1 : 0);
+    holds = 0;
+    forwarding.putSharedAddresses()();
+    assert.is(holds, 0, 'nothing changes');
+    // Port 1,024 is the first of PSID 0.
+    const out = engine.run([ipv4({ src: OUTSIDE, dst: '198.51.103.9', payload: udp(8, 1_000, 1_024) })]);
+    assert.is(out[0]?.slice(48, 80), ipv6Address('2001:db8:a::2'));
+  });
+}
+
+for (const [name, before, after, port] of [
+  ['psid-length', [{ 'psid-length': 8 }], { 'psid-length': 7 }, 1_028],
+  ['psid-offset', [{ 'psid-offset': 6 }], { 'psid-offset': 5 }, 2_052],
+  ['the far end', [{ 'port-set': [{ psid: 0, 'b4-ipv6-address': '2001:db8:a::9' }] }], {}, 1_024],
+  ['an address without port sets', [], { 'port-set': [] }, undefined],
+] as const) {
+  test(`where nothing else changes, ${name} does`, async () => {
+    const portSet = [{ psid: 0, 'b4-ipv6-address': '2001:db8:a::1' }];
+    const one = { 'ipv4-address': '198.51.103.1', 'psid-offset': 6, 'psid-length': 8, 'port-set': portSet };
+    const aftr = (shared: readonly object[]) => ({ ...QUIET_AFTR, 'binding-table': { 'shared-address': shared } });
+    const engine = new EngineUnderTest('aftr');
+    const bindings = [['198.51.103.0/24', '2001:db8:a::5']] as const;
+    await engine.configure([aftr(before.map((leaves) => ({ ...one, ...leaves })))], bindings);
+    await engine.configure([aftr([{ ...one, ...after }])], bindings);
+    const out = engine.run([ipv4({ src: OUTSIDE, dst: '198.51.103.1', payload: udp(8, 1_000, port ?? 1_024) })]);
+    const led = out.map((packet) => packet.slice(48, 80));
+    assert.equal(led, port === undefined ? [] : [ipv6Address('2001:db8:a::1')]);
+  });
+}
 
 test('a worker that was not held in time reads a whole outer header at every step of a change', async () => {
   const softwires = new Softwires(allocateShared);

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { formatIpv4, ipv4Mask, parseIpv4 } from '../../src/address.ts';
 import type { AftrSoftwires } from '../../src/control.ts';
 import { Follower } from '../../src/datapath/follower.ts';
-import { ROW_SHIFT } from '../../src/datapath/layout.ts';
+import { ROW_SHIFT, TRAFFIC_SHIFT } from '../../src/datapath/layout.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
 import { Softwires } from '../../src/datapath/softwires.ts';
 import { learnedAftrTable, learnedTable, servedTable } from '../../src/state/learned/tables.ts';
@@ -229,6 +229,31 @@ test('a commit of rows is applied by its record', async () => {
   assert.is(leadsTo(follower, 'aftr', '198.51.100.2'), path('2001:db8:a::2', '2001:db8:b::2'));
   assert.equal([follower.version, follower.contentHash], [2, store.contentHash()]);
 });
+
+for (const others of [0, 1_500]) {
+  for (const isTakenFirst of [true, false]) {
+    const order = isTakenFirst ? 'taken first' : 'put first';
+    test(`a gateway whose binding moves, ${order}, with ${others} others goes on counting (D130)`, async () => {
+      const { store, follower } = newFollower();
+      const only = binding(['198.51.100.7/32', '2001:db8:a::1']);
+      store.commit({ softwire: { aftr: [{ ...AFTR, 'binding-counters': true }] }, put: [only] });
+      await follower.follow();
+      const forwarding = follower.forwarding('aftr');
+      const row = forwarding?.table.find(only.address, 32) ?? 0;
+      forwarding?.memory.engine.statistics?.counters.low.set([5, 300], row << TRAFFIC_SHIFT);
+      const put = Array.from({ length: others }, (_, i) => {
+        return binding([`198.51.${101 + (i >> 8)}.${i & 255}/32`, '2001:db8:a::2']);
+      });
+      put.push(binding(['198.51.100.9/32', '2001:db8:a::1']));
+      for (const change of isTakenFirst ? [{ gone: [only] }, { put }] : [{ put }, { gone: [only] }])
+        store.commit(change);
+      await follower.follow();
+      const [{ softwires = [] } = {}] = forwarding?.aftrSoftwires(['2001:db8:a::1']) ?? [];
+      const [{ bindings, counters } = { bindings: 0 }] = softwires;
+      assert.equal([bindings, counters?.encapsulatedPackets, counters?.encapsulatedOctets], [1, 5, 300]);
+    });
+  }
+}
 
 for (const why of ['bulk', 'missing'] as const) {
   test(`${why} records: all rows are read anew, those that went are gone`, async () => {
