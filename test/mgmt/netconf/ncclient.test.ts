@@ -22,6 +22,13 @@ const expected: readonly (readonly [string, 'ok' | RegExp | readonly unknown[]])
   ['with defaults', /198\.51\.100\.0\/28/],
   ['config without namespace', 'ok'],
   ['filter without namespace', /198\.51\.100\.0\/28/],
+  ['rule about rules', 'ok'],
+  [
+    'rule read',
+    /<path xmlns:ietf-netconf-acm="[^"]*:ietf-netconf-acm">\/ietf-netconf-acm:nacm\/ietf-netconf-acm:groups<\/path>/,
+  ],
+  ['rule sent back', 'ok'],
+  ['rule with a prefix that is lost', ['application', 'invalid-value', null, true]],
   ['bad edit', ['application', 'operation-failed', 'outside-pool', true]],
   ['bad edit of candidate', 'ok'],
   ['bad commit', ['application', 'operation-failed', 'outside-pool', true]],
