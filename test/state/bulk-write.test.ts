@@ -210,6 +210,36 @@ test('a startup that differs in very many rows is written by the thread, too: ke
     { startup: true },
   ));
 
+test('a startup that differs in very many rows is read in slices where it is compared', () =>
+  withDatastores(
+    async (datastores) => {
+      await datastores.edit(OPERATOR, request(softwire(AFTR)));
+      await datastores.edit(OPERATOR, { ...edit(0, COUNT, 1), target: 'candidate' });
+      await datastores.copy(OPERATOR, 'candidate', 'startup');
+      // Each look at the clock ends a slice.
+      const { now } = performance;
+      let time = now.call(performance);
+      performance.now = () => (time += 1000);
+      let turns = 0;
+      const count = () => {
+        turns++;
+        next = setImmediate(count);
+      };
+      let next = setImmediate(count);
+      try {
+        const { comparison, close } = await datastores.compare('startup', 'running');
+        assert.is([...comparison.rows()].length, COUNT);
+        close();
+      } finally {
+        performance.now = now;
+        clearImmediate(next);
+      }
+      // Its rows are read, and compared.
+      assert.ok(turns > (1.5 * COUNT) / 256, `${turns} turns`);
+    },
+    { startup: true },
+  ));
+
 test('memory is given back when nobody reads, and everything goes on', () =>
   withDatastores(async (datastores, dir) => {
     await datastores.edit(OPERATOR, request(softwire(AFTR)));
