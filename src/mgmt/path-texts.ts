@@ -17,15 +17,18 @@ function isInstancePath({ type, dump }: SchemaNode): boolean {
   return type === 'instance-identifier' || dump.typedef === 'node-instance-identifier';
 }
 
-/** The prefixes before names of an instance path that are not among `prefixes`. */
+const IDENTITY = /^\s*()([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g;
+
+/** The prefixes before names of an instance path, or before the name of an identity, that are not among `prefixes`. */
 export function undeclaredIn(schema: SchemaNode, text: string, prefixes: Readonly<Record<string, string>>): string[] {
-  if (!isInstancePath(schema)) return [];
-  const names = Array.from(text.matchAll(QUOTED_OR_NAME), ([, , name]) => name ?? []).flat();
+  if (schema.type !== 'identityref' && !isInstancePath(schema)) return [];
+  const form = schema.type === 'identityref' ? IDENTITY : QUOTED_OR_NAME;
+  const names = Array.from(text.matchAll(form), ([, , name]) => name ?? []).flat();
   return [...new Set(names)].filter((name) => !Object.hasOwn(prefixes, name));
 }
 
 /**
- * The prefixes of an instance path in XML, and those of its own that are names of modules, as the device writes them. Libraries of clients
+ * The prefixes in scope of an instance path or an identity in XML, and those of its own that are names of modules, as the device writes them. Libraries of clients
  * (lxml, which ncclient and Ansible have) leave out a declaration that only a text needs where the namespace has another prefix, or is
  * the default one: a rule about rules, read and sent again, comes so.
  */

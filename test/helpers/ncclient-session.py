@@ -11,6 +11,7 @@ OUTSIDE = CONFIG.replace("198.51.100.0/28", "203.0.113.0/28")
 
 
 NACM = "urn:ietf:params:xml:ns:yang:ietf-netconf-acm"
+SYS = "urn:ietf:params:xml:ns:yang:ietf-system"
 
 
 def rule(prefix):
@@ -49,6 +50,11 @@ step("rule about rules", lambda: m.edit_config(target="candidate", config=rule("
 read = m.get_config("candidate", filter=("subtree", f'<nacm xmlns="{NACM}"><rule-list><name>r</name></rule-list></nacm>'))
 step("rule read", lambda: read)
 step("rule sent back", lambda: m.edit_config(target="candidate", config=read.data_xml.replace("data>", "config>").replace("<data", "<config")))
+ORDER = f'<system xmlns="{SYS}"><authentication><user-authentication-order/></authentication></system>'
+step("identity", lambda: m.edit_config(target="candidate", config=f'<config xmlns="{BASE}">{ORDER.replace("order/>", "order>local-users</user-authentication-order>")}</config>'))
+read = m.get_config("candidate", filter=("subtree", ORDER))
+step("identity read", lambda: read)
+step("identity sent back", lambda: m.edit_config(target="candidate", config=read.data_xml.replace("data>", "config>").replace("<data", "<config")))
 step("rule with a prefix that is lost", lambda: m.edit_config(target="candidate", config=rule("n")))
 step("bad edit", lambda: m.edit_config(target="running", config=OUTSIDE))
 step("bad edit of candidate", lambda: m.edit_config(target="candidate", config=OUTSIDE))
