@@ -17,6 +17,7 @@ function isInstancePath({ type, dump }: SchemaNode): boolean {
   return type === 'instance-identifier' || dump.typedef === 'node-instance-identifier';
 }
 
+/** The empty group stands where the other form has what comes before a name. */
 const IDENTITY = /^\s*()([A-Za-z_][\w.-]*):(?=[A-Za-z_])/g;
 
 /** The prefixes before names of an instance path, or before the name of an identity, that are not among `prefixes`. */
@@ -28,17 +29,20 @@ export function undeclaredIn(schema: SchemaNode, text: string, prefixes: Readonl
 }
 
 /**
- * The prefixes in scope of an instance path or an identity in XML, and those of its own that are names of modules, as the device writes them. Libraries of clients
- * (lxml, which ncclient and Ansible have) leave out a declaration that only a text needs where the namespace has another prefix, or is
- * the default one: a rule about rules, read and sent again, comes so.
+ * The prefixes in scope of an instance path or an identity in XML, and those of its own that are names of modules, as the device writes
+ * them. Libraries of clients (lxml, which ncclient and Ansible have) leave out a declaration that only a text needs where the namespace has
+ * another prefix, or is the default one: a rule about rules, read and sent again, comes so.
  */
 export function withNamedModules(
   schema: SchemaNode,
   text: string,
   prefixes: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
+  const undeclared = undeclaredIn(schema, text, prefixes);
+  // Asked of every leaf.
+  if (undeclared.length === 0) return prefixes;
   const found: Record<string, string> = { ...prefixes };
-  for (const name of undeclaredIn(schema, text, prefixes)) {
+  for (const name of undeclared) {
     const namespace = schema.namespaces.get(name);
     if (namespace !== undefined) found[name] = namespace;
   }
