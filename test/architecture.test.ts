@@ -35,6 +35,7 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/date-time.ts', 'leaves'],
   ['src/exit-codes.ts', 'leaves'],
   ['src/log.ts', 'leaves'],
+  ['src/common-js.ts', 'leaves'],
   ['src/netconf-limits.ts', 'leaves'],
   ['src/restconf-limits.ts', 'leaves'],
   ['src/limit-settings.ts', 'leaves'],
@@ -89,17 +90,17 @@ function sources(): string[] {
     .sort();
 }
 
-/** Import and export-from declarations, dynamic imports with a literal, and the workers named by URL; no compiled addons. */
+/** Import and export-from declarations, dynamic imports with a literal, what common-js.ts loads, and the workers named by URL; no compiled addons. */
 function importsOf(text: string): Omit<Import, 'file'>[] {
   const forms = [
     /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
     /^\s*import\s*['"]([^'"]+)['"]/gm,
-    /\b(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)/g,
+    /(?:\btypeof )?(?<!\.)\b(?:import|require|load)\(\s*['"]([^'"]+)['"]\s*\)/g,
     /\bnew URL\(\s*['"](\.[^'"]+)['"]\s*,\s*import\.meta\.url\s*\)/g,
   ];
   return forms
     .flatMap((form) => [...text.matchAll(form)])
-    .map(([line, specifier = '']) => ({ specifier, typeOnly: /^\s*(import|export) type\b/.test(line) }))
+    .map(([line, specifier = '']) => ({ specifier, typeOnly: /^\s*(import|export) type\b|^typeof /.test(line) }))
     .filter(({ specifier }) => !specifier.endsWith('.node'));
 }
 
@@ -125,6 +126,9 @@ test('import lines are found in every form', () => {
     "import 'three';",
     "export { c } from '../four.ts';",
     "const five = await import('./five.ts');",
+    "readonly seven: typeof import('seven');",
+    "const { eight } = load('eight');",
+    "const nothing = texts.load('nothing');",
     "new Worker(new URL('./six.js', import.meta.url));",
     "const text = 'nothing from here';",
   ].join('\n');
@@ -134,12 +138,14 @@ test('import lines are found in every form', () => {
     './five.ts',
     './six.js',
     './two.ts',
+    'eight',
     'one',
+    'seven',
     'three',
   ]);
   assert.equal(
     found.filter(({ typeOnly }) => typeOnly).map(({ specifier }) => specifier),
-    ['./two.ts'],
+    ['./two.ts', 'seven'],
   );
 });
 

@@ -14,7 +14,7 @@ import { ManagementError } from '../state/errors.ts';
 import type { TreeValidation, ValueCheck } from '../state/request.ts';
 import type { SchemaNode } from '../state/schema.ts';
 import { choiceInWords, lackingPaths } from './lacking.ts';
-import { isTooLongPath, LONGEST_PATH_OCTETS } from './path-texts.ts';
+import { isTooLongPath, LONGEST_PATH_OCTETS, undeclaredIn, withNamedModules } from './path-texts.ts';
 import { writeXml } from './xml-data.ts';
 import { withModuleNames } from './xpath/module-names.ts';
 
@@ -54,8 +54,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
  * (RFC 7317 §3.7.3, iana-crypt-hash).
  */
 export function valueCheck(context: YangContext): ValueCheck {
-  return (schema, text, prefixes) => {
+  return (schema, text, declared) => {
     if (isTooLongPath(schema, text)) return TOO_LONG;
+    const prefixes = declared && withNamedModules(schema, text, declared);
     const typedef = schema.dump.typedef ?? '';
     // An advertisement has a hundred thousand of them: the codec of bindings, which says of each text what libyang says, is ten times as fast.
     const known = typedef === 'ipv4-prefix' ? checkBindingLeaf('ipv4-prefix', text) : undefined;
@@ -77,7 +78,11 @@ export function valueCheck(context: YangContext): ValueCheck {
       }
       return isClear ? hashed(checked.value.slice(3), checked.type) : checked;
     }
-    const expected = EXPECTED[typedef] ?? expectedOf(schema, text);
+    const [unknown] = prefixes ? undeclaredIn(schema, text, prefixes) : [];
+    const expected =
+      unknown === undefined
+        ? (EXPECTED[typedef] ?? expectedOf(schema, text))
+        : `the prefix ${unknown} to be declared, or the name of a module in its place`;
     // libyang repeats the schema path that the caller's message begins with.
     const message =
       expected === undefined

@@ -1,4 +1,4 @@
-/** The thread of a bulk write: hashes its rows at once, then waits for the order to write them. */
+/** The thread of a bulk write: hashes rows of running at once, then waits for the order to write them. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { BulkWriteAnswer, BulkWriteData, BulkWriteOrder, PackedTable } from './bulk-write.ts';
@@ -12,7 +12,7 @@ import type { Table } from './records.ts';
 import type { ChangeWork, NewRows } from './row-write.ts';
 import { keyOfNumber, numberOfKey, rowKey, tableKey } from './rows.ts';
 
-/** The changed rows of one table, before and after. */
+/** The changed rows of one table as they are to be and, with a store, as they are in its running. */
 class ChangedTable {
   readonly instance: string;
   readonly #after: PackedTable;
@@ -20,11 +20,11 @@ class ChangedTable {
   #before = new Uint8Array(0);
   readonly #ends: Uint32Array;
 
-  constructor(environment: Environment, table: PackedTable) {
+  constructor(table: PackedTable, environment?: Environment) {
     this.instance = table.instance;
     this.#after = table;
     this.#ends = new Uint32Array(table.numbers.length);
-    const known = readHead(environment).tables.get(table.instance);
+    const known = environment && readHead(environment).tables.get(table.instance);
     if (known && known.rows > 0) this.#readBefore(environment, known);
   }
 
@@ -92,8 +92,8 @@ function* beforeOf(
 class ChangedTables implements NewRows {
   readonly #tables: readonly ChangedTable[];
 
-  constructor(environment: Environment, tables: readonly PackedTable[]) {
-    this.#tables = tables.map((table) => new ChangedTable(environment, table));
+  constructor(tables: readonly PackedTable[], environment?: Environment) {
+    this.#tables = tables.map((table) => new ChangedTable(table, environment));
   }
 
   get instances(): string[] {
@@ -107,13 +107,18 @@ class ChangedTables implements NewRows {
   }
 }
 
-function hashAfter(environment: Environment, rows: ChangedTables): string {
+/** The rows of a commit, and the hash of running with them. */
+function hashed(
+  tables: readonly PackedTable[],
+  environment: Environment,
+): { readonly rows: ChangedTables; readonly contentHash: string } {
+  const rows = new ChangedTables(tables, environment);
   const hash = new ContentHash(readHead(environment).contentHash);
   rows.forEachChange((instance, number, before, after) => {
     if (before) hash.subtract(instance, number, before);
     if (after) hash.add(instance, number, after);
   });
-  return hash.text;
+  return { rows, contentHash: hash.text };
 }
 
 async function main(): Promise<void> {
@@ -129,17 +134,21 @@ async function main(): Promise<void> {
 
 /** Undefined when it was given up. */
 async function write(
-  { dir, tables }: BulkWriteData,
+  { dir, tables, target }: BulkWriteData,
   order: Promise<BulkWriteOrder>,
 ): Promise<BulkWriteAnswer | undefined> {
   const environment = openGeneration(dir, 'write');
   try {
-    const rows = new ChangedTables(environment, tables);
-    const contentHash = hashAfter(environment, rows);
+    const ofRunning = target === 'running' ? hashed(tables, environment) : undefined;
     const wanted = await order;
     if (!wanted) return undefined;
-    const { retention, pending, ...commit } = wanted;
-    return { head: writeTransaction(environment, { running: [{ ...commit, rows, contentHash }], pending, retention }) };
+    const { running, startup, ...others } = wanted;
+    const write = {
+      ...others,
+      running: running && ofRunning && [{ ...running, ...ofRunning }],
+      startup: startup && { ...startup, rows: new ChangedTables(tables) },
+    };
+    return { head: writeTransaction(environment, write) };
   } finally {
     await environment.root.close();
   }

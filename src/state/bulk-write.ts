@@ -1,10 +1,10 @@
 /**
- * A commit of very many rows, hashed and written by a thread of its own, so that reads and other sessions go on meanwhile.
- * The thread has the rows packed and opens the store for itself; it lives for one commit.
+ * A commit of very many rows, hashed and written by a thread of its own, so that reads and other sessions go on meanwhile; or a startup
+ * that differs from running in as many. The thread has the rows packed and opens the store for itself; it lives for one write.
  */
 
 import { Worker } from 'node:worker_threads';
-import type { CommitContent, RunningWrite, StoreWrite } from './commit.ts';
+import type { CommitContent, RunningWrite, StartupContent, StoreWrite } from './commit.ts';
 import { summaryOf } from './commit.ts';
 import type { ErrorTag } from './errors.ts';
 import { ManagementError } from './errors.ts';
@@ -26,11 +26,16 @@ export interface PackedTable extends PackedRows {
 export interface BulkWriteData {
   readonly dir: string;
   readonly tables: readonly PackedTable[];
+  /** Of which datastore the rows are; those of startup have no hash. */
+  readonly target: 'running' | 'startup';
 }
 
-/** What goes into the transaction besides the rows and their hash; `undefined` gives it all up. */
+/** What goes into the transaction besides the rows of the target and their hash; `undefined` gives it all up. */
 export type BulkWriteOrder =
-  | (Omit<RunningWrite, 'rows' | 'contentHash'> & Pick<StoreWrite, 'pending' | 'retention'>)
+  | (Omit<StoreWrite, 'commit' | 'startup' | 'tidied'> & {
+      readonly running?: Omit<RunningWrite, 'rows' | 'contentHash'>;
+      readonly startup?: Pick<StartupContent, 'tree'>;
+    })
   | undefined;
 
 export type BulkWriteAnswer =
@@ -55,10 +60,14 @@ export class BulkWrite {
   }
 
   /** Packs the rows and has the thread begin to hash them; nothing is written yet. */
-  static async start(dir: string, changes: RowChanges): Promise<BulkWrite> {
+  static async start(
+    dir: string,
+    changes: RowChanges,
+    target: BulkWriteData['target'] = 'running',
+  ): Promise<BulkWrite> {
     const tables: PackedTable[] = [];
     for (const instance of changes.instances) tables.push(await pack(instance, changes));
-    const workerData: BulkWriteData = { dir, tables };
+    const workerData: BulkWriteData = { dir, tables, target };
     return new BulkWrite(new Worker(new URL('./bulk-worker.js', import.meta.url), { workerData }));
   }
 
@@ -72,7 +81,20 @@ export class BulkWrite {
     { pending, retention }: Pick<StoreWrite, 'pending' | 'retention'>,
   ): Promise<Head> {
     const { tree, startup } = commit;
-    const order: BulkWriteOrder = { tree, startup, summary: summaryOf(before, commit), pending, retention };
+    return this.#order({ running: { tree, startup, summary: summaryOf(before, commit) }, pending, retention });
+  }
+
+  /** Startup becomes running with these rows. @throws as `finish` */
+  static async writeStartup(
+    dir: string,
+    { tree, rows }: StartupContent & { readonly rows: RowChanges },
+    others: Pick<StoreWrite, 'pending' | 'bootId' | 'retention'>,
+  ): Promise<Head> {
+    const write = await BulkWrite.start(dir, rows, 'startup');
+    return write.#order({ ...others, startup: { tree } });
+  }
+
+  async #order(order: BulkWriteOrder): Promise<Head> {
     this.#worker.postMessage(order);
     const answer = await this.#answer;
     await this.#exit;

@@ -44,17 +44,17 @@ export interface CommittedRows
  */
 export type StartupFate = 'none' | 'stays' | 'saved';
 
-export interface StartupContent {
+export interface StartupContent<Rows = RowChanges> {
   readonly tree: unknown;
   /** What differs from running; none when it becomes running itself. */
-  readonly rows?: RowChanges | undefined;
+  readonly rows?: Rows | undefined;
 }
 
 export interface StoreWrite {
   readonly commit?: CommitContent;
   /** Startup becomes running with these changes. */
   readonly startup?: StartupContent;
-  readonly bootId?: string;
+  readonly bootId?: string | undefined;
   /** The confirmed commit that is pending afterwards, null for none; without it, that stays as it is. */
   readonly pending?: PendingCommit | null | undefined;
   /** How much history is kept. */
@@ -137,7 +137,7 @@ export function writeTransaction(
   environment: Environment,
   write: {
     readonly running?: readonly RunningWrite[] | undefined;
-    readonly startup?: StartupContent | undefined;
+    readonly startup?: StartupContent<NewRows> | undefined;
     readonly bootId?: string | undefined;
     readonly pending?: PendingCommit | null | undefined;
     readonly retention: Retention;
@@ -273,7 +273,7 @@ function saveStartup({ startup, tree }: Environment): void {
   if (!tree.get(Buffer.from('startup'))?.equals(AS_RUNNING)) put(tree, 'startup', AS_RUNNING);
 }
 
-function writeStartup(environment: Environment, head: Head, { tree, rows }: StartupContent): Head {
+function writeStartup(environment: Environment, head: Head, { tree, rows }: StartupContent<NewRows>): Head {
   const { tables, nextTable } = tablesFor(head, rows);
   environment.startup.clearSync();
   put(environment.tree, 'startup', sealJson('startup', tree));

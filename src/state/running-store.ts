@@ -251,17 +251,22 @@ export class RunningStore {
     after: Pick<Running, 'tree' | 'softwire'> = this.#running,
     bulk?: BulkWrite,
   ): Promise<Head> {
-    const retention = retentionOf(after.softwire);
-    const head = await this.#attempt(() =>
-      bulk && write.commit
-        ? bulk.finish(this.head, write.commit, { pending: write.pending, retention })
-        : writeCommit(this.#environment, { ...write, retention }),
-    );
+    const whole = { ...write, retention: retentionOf(after.softwire) };
+    const head = await this.#attempt(() => this.#transact(whole, bulk));
     this.#wrote(
       { tree: after.tree, softwire: after.softwire, head, edition: editionOf(head) },
       write.commit !== undefined,
     );
     return head;
+  }
+
+  #transact(write: StoreWrite, bulk: BulkWrite | undefined): Promise<Head> {
+    const { commit, startup } = write;
+    if (bulk && commit) return bulk.finish(this.head, commit, write);
+    if (commit || !startup?.rows || startup.rows.size < BULK_WRITE_ROWS) return writeCommit(this.#environment, write);
+    const { tree, rows } = startup;
+    const { pending, bootId, retention } = write;
+    return BulkWrite.writeStartup(this.#environment.dir, { tree, rows }, { pending, bootId, retention });
   }
 
   /** Commits of rows in one transaction: the head that each makes. As `write`. */

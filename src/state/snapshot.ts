@@ -6,6 +6,12 @@ import { openHead, openJson } from './records.ts';
 import type { SealedRow } from './rows.ts';
 import { keyOfNumber, numberOfKey, RowSource, rowKey, tableKey } from './rows.ts';
 
+export interface StartupRow {
+  readonly instance: string;
+  readonly key: Uint8Array;
+  readonly value: Buffer;
+}
+
 /** One consistent state of the store. To be closed; reading after that is a mistake of ours. */
 export class Snapshot extends RowSource {
   readonly head: Head | undefined;
@@ -65,11 +71,7 @@ export class Snapshot extends RowSource {
   }
 
   /** What startup says of rows instead of running: key without instance number -> sealed row, empty for none. */
-  *startupRows(): Generator<{
-    readonly instance: string;
-    readonly key: Uint8Array;
-    readonly value: Buffer;
-  }> {
+  *startupRows(): Generator<StartupRow> {
     const names = new Map([...(this.head?.tables ?? [])].map(([name, { number }]) => [number, name]));
     for (const { key, value } of this.range('startup')) {
       yield { instance: names.get((key[0] ?? 0) * 256 + (key[1] ?? 0)) ?? '', key: key.subarray(2), value };

@@ -11,7 +11,7 @@ import type { DatastoreName } from './request.ts';
 import type { RowSource } from './rows.ts';
 import type { RunningStore } from './running-store.ts';
 import type { Snapshot } from './snapshot.ts';
-import { startupDraft } from './startup.ts';
+import { startupDraft, startupDraftInSlices } from './startup.ts';
 
 export class Sources {
   readonly #options: Pick<DatastoreOptions, 'schema' | 'startup'>;
@@ -39,7 +39,11 @@ export class Sources {
 
   /** What a datastore is, or running when it becomes a whole configuration. @throws ManagementError as `startup` */
   async of(source: DatastoreName | DataNode, base: Snapshot): Promise<Draft> {
-    if (source === 'startup') return this.startup(base) ?? this.draft();
+    if (source === 'startup') {
+      this.requireStartup();
+      const { schema } = this.#options;
+      return (await startupDraftInSlices(schema, base, this.#store.tree)) ?? this.draft();
+    }
     const draft = this.draft(source === 'candidate' ? this.#candidate.draft : undefined);
     if (typeof source !== 'string') await editDraft(draft, base, source, 'replace');
     return draft;

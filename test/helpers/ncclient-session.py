@@ -10,6 +10,16 @@ FILTER = f'<softwire xmlns="{GI}"><aftr><name>nc</name><binding-table/></aftr></
 OUTSIDE = CONFIG.replace("198.51.100.0/28", "203.0.113.0/28")
 
 
+NACM = "urn:ietf:params:xml:ns:yang:ietf-netconf-acm"
+SYS = "urn:ietf:params:xml:ns:yang:ietf-system"
+
+
+def rule(prefix):
+    path = f'<path xmlns:{prefix}="{NACM}">/{prefix}:nacm/{prefix}:groups</path>'
+    inside = f"<rule-list><name>r</name><rule><name>r</name>{path}<action>deny</action></rule></rule-list>"
+    return f'<config xmlns="{BASE}"><nacm xmlns="{NACM}">{inside}</nacm></config>'
+
+
 def step(name, action):
     try:
         result = action()
@@ -35,6 +45,17 @@ step("with defaults", lambda: m.get_config("running", filter=("subtree", FILTER)
 # As the examples of ncclient write them: its own elements have the prefix nc, these have none.
 step("config without namespace", lambda: m.edit_config(target="candidate", config=CONFIG.replace(f' xmlns="{BASE}"', "", 1)))
 step("filter without namespace", lambda: m.get_config("running", filter=f"<filter>{FILTER}</filter>"))
+# lxml leaves out the declaration of a prefix that only a text needs, where its namespace is the default one.
+step("rule about rules", lambda: m.edit_config(target="candidate", config=rule("ietf-netconf-acm")))
+read = m.get_config("candidate", filter=("subtree", f'<nacm xmlns="{NACM}"><rule-list><name>r</name></rule-list></nacm>'))
+step("rule read", lambda: read)
+step("rule sent back", lambda: m.edit_config(target="candidate", config=read.data_xml.replace("data>", "config>").replace("<data", "<config")))
+ORDER = f'<system xmlns="{SYS}"><authentication><user-authentication-order/></authentication></system>'
+step("identity", lambda: m.edit_config(target="candidate", config=f'<config xmlns="{BASE}">{ORDER.replace("order/>", "order>local-users</user-authentication-order>")}</config>'))
+read = m.get_config("candidate", filter=("subtree", ORDER))
+step("identity read", lambda: read)
+step("identity sent back", lambda: m.edit_config(target="candidate", config=read.data_xml.replace("data>", "config>").replace("<data", "<config")))
+step("rule with a prefix that is lost", lambda: m.edit_config(target="candidate", config=rule("n")))
 step("bad edit", lambda: m.edit_config(target="running", config=OUTSIDE))
 step("bad edit of candidate", lambda: m.edit_config(target="candidate", config=OUTSIDE))
 step("bad commit", lambda: m.commit())

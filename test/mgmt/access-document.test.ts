@@ -15,6 +15,8 @@ const test = suite('docs/access.md');
 
 const page = readFileSync('docs/access.md', 'utf8');
 const [, example = ''] = /^```json\n(.*?)^```$/ms.exec(page) ?? [];
+const [, method = '', type = '', path = ''] =
+  /`curl [^`]* -X (\w+) -H '([^']*)' --data-binary @desk\.json\nhttps:[^`]*?:8443([^`]*)`/.exec(page) ?? [];
 const PASSWORD = 'a word of olga';
 const dir = mkdtempSync(join(tmpdir(), 'gi4over6-access-page-'));
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
@@ -69,8 +71,9 @@ const requests: readonly (readonly [what: string, operation: string, outcome: st
 
 for (const there of [true, false]) {
   test(`the table, ${there ? 'with' : 'without'} what olga may not read`, () =>
-    program.run(async ({ management, done, merge }) => {
-      await merge(JSON.parse(example) as Record<string, unknown>);
+    program.run(async ({ management, done, curl }) => {
+      const made = await curl(path, { method, headers: [type], body: example });
+      assert.is(made.status, 204, made.body);
       await done(
         edit(
           softwire(EDGE + (there ? LAB : ''), REPLACE) +

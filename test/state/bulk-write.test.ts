@@ -14,7 +14,7 @@ import { openGeneration } from '../../src/state/environment.ts';
 import { ManagementError } from '../../src/state/errors.ts';
 import { DamageError } from '../../src/state/model-values.ts';
 import { StoreReader } from '../../src/state/reader.ts';
-import type { Change } from '../../src/state/request.ts';
+import type { Change, DatastoreName } from '../../src/state/request.ts';
 import { RowPack } from '../../src/state/row-pack.ts';
 import type { OneEdit } from '../helpers/state.ts';
 import { binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
@@ -43,22 +43,32 @@ function edit(first: number, count: number, gateway: number, more: Record<string
   return wanted;
 }
 
-/** Number of rows by gateway; fails when the content hash or the count is not that of the rows. */
-function tableOf(datastores: Datastores): Record<string, number> {
-  const view = datastores.view('running');
+/** Number of rows of `a` by gateway. */
+function gatewaysOf(
+  datastores: Datastores,
+  datastore: DatastoreName,
+  hash = new ContentHash(),
+): Record<string, number> {
+  const view = datastores.view(datastore);
   const found: Record<string, number> = {};
-  const hash = new ContentHash();
   for (const binding of view.bindings('a')) {
     const gateway = formatIpv6(binding.gatewayIpv6Address);
     found[gateway] = (found[gateway] ?? 0) + 1;
     hash.addBinding('a', binding);
   }
-  assert.is(datastores.head().contentHash, hash.text);
   assert.is(
     view.count('a'),
     Object.values(found).reduce((sum, count) => sum + count, 0),
   );
   view.close();
+  return found;
+}
+
+/** Those of running; fails when the content hash is not that of the rows. */
+function tableOf(datastores: Datastores): Record<string, number> {
+  const hash = new ContentHash();
+  const found = gatewaysOf(datastores, 'running', hash);
+  assert.is(datastores.head().contentHash, hash.text);
   return found;
 }
 
@@ -167,6 +177,68 @@ test('rows merged into rows that are there keep what the edit does not name, and
     await datastores.commit(OPERATOR);
     assert.equal(tableOf(datastores), { '2001:db8::7': 1, '2001:db8::1': 2, '2001:db8::2': 100_000 });
   }));
+
+test('a startup that differs in very many rows is written by the thread, too: kept, booted from, deleted', () =>
+  withDatastores(
+    async (first, _dir, reopen) => {
+      let datastores = first;
+      let threads = 0;
+      const count = () => void threads++;
+      process.on('worker', count);
+      try {
+        await datastores.edit(OPERATOR, request(softwire(AFTR)));
+        await datastores.edit(OPERATOR, edit(0, COUNT, 1));
+        const { version } = datastores.head();
+        await datastores.edit(OPERATOR, { ...edit(5, COUNT, 2, { '@operation': 'replace' }), target: 'candidate' });
+        threads = 0;
+        await datastores.copy(OPERATOR, 'candidate', 'startup');
+        assert.is(threads, 1);
+        assert.equal([datastores.head().version, tableOf(datastores)], [version, { '2001:db8::1': COUNT }]);
+        assert.equal(gatewaysOf(datastores, 'startup'), { '2001:db8::2': COUNT });
+        datastores = await reopen({ bootId: 'boot-2' });
+        assert.equal(tableOf(datastores), { '2001:db8::2': COUNT });
+        assert.equal(gatewaysOf(datastores, 'startup'), { '2001:db8::2': COUNT });
+        threads = 0;
+        await datastores.deleteStartup(OPERATOR);
+        assert.is(threads, 1);
+        assert.equal(gatewaysOf(datastores, 'startup'), {});
+        assert.equal(tableOf(datastores), { '2001:db8::2': COUNT });
+      } finally {
+        process.off('worker', count);
+      }
+    },
+    { startup: true },
+  ));
+
+test('a startup that differs in very many rows is read in slices where it is compared', () =>
+  withDatastores(
+    async (datastores) => {
+      await datastores.edit(OPERATOR, request(softwire(AFTR)));
+      await datastores.edit(OPERATOR, { ...edit(0, COUNT, 1), target: 'candidate' });
+      await datastores.copy(OPERATOR, 'candidate', 'startup');
+      // Each look at the clock ends a slice.
+      const { now } = performance;
+      let time = now.call(performance);
+      performance.now = () => (time += 1000);
+      let turns = 0;
+      const count = () => {
+        turns++;
+        next = setImmediate(count);
+      };
+      let next = setImmediate(count);
+      try {
+        const { comparison, close } = await datastores.compare('startup', 'running');
+        assert.is([...comparison.rows()].length, COUNT);
+        close();
+      } finally {
+        performance.now = now;
+        clearImmediate(next);
+      }
+      // Its rows are read, and compared.
+      assert.ok(turns > (1.5 * COUNT) / 256, `${turns} turns`);
+    },
+    { startup: true },
+  ));
 
 test('memory is given back when nobody reads, and everything goes on', () =>
   withDatastores(async (datastores, dir) => {
