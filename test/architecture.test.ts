@@ -35,7 +35,6 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/date-time.ts', 'leaves'],
   ['src/exit-codes.ts', 'leaves'],
   ['src/log.ts', 'leaves'],
-  ['src/common-js.ts', 'leaves'],
   ['src/netconf-limits.ts', 'leaves'],
   ['src/restconf-limits.ts', 'leaves'],
   ['src/limit-settings.ts', 'leaves'],
@@ -90,12 +89,12 @@ function sources(): string[] {
     .sort();
 }
 
-/** Import and export-from declarations, dynamic imports with a literal, what common-js.ts loads, and the workers named by URL; no compiled addons. */
+/** Import and export-from declarations, dynamic imports with a literal, what `require` loads, and the workers named by URL; no compiled addons. */
 function importsOf(text: string): Omit<Import, 'file'>[] {
   const forms = [
     /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
     /^\s*import\s*['"]([^'"]+)['"]/gm,
-    /(?:\btypeof )?(?<!\.)\b(?:import|require|load)\(\s*['"]([^'"]+)['"]\s*\)/g,
+    /(?:\btypeof )?(?<!\.)\b(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)/g,
     /\bnew URL\(\s*['"](\.[^'"]+)['"]\s*,\s*import\.meta\.url\s*\)/g,
   ];
   return forms
@@ -127,8 +126,8 @@ test('import lines are found in every form', () => {
     "export { c } from '../four.ts';",
     "const five = await import('./five.ts');",
     "readonly seven: typeof import('seven');",
-    "const { eight } = load('eight');",
-    "const nothing = texts.load('nothing');",
+    "const { eight } = require('eight');",
+    "const nothing = texts.require('nothing');",
     "new Worker(new URL('./six.js', import.meta.url));",
     "const text = 'nothing from here';",
   ].join('\n');
