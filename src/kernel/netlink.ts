@@ -345,8 +345,10 @@ function routeOf(family: Family, { data, attrs }: messages.RouteMessage): Route 
   };
 }
 
+/** What the kernel remembers of the way to one address, such as its path MTU, comes with the routes: it is none. */
 function routesIn(family: Family, answer: Buffer): Route[] {
   const message = rt.parseRouteMessage(answer);
+  if (message.data.flags?.cloned) return [];
   return familyOf(message.data.family) === family ? [routeOf(family, message)] : [];
 }
 

@@ -1,7 +1,9 @@
 // needs: root
 /** D119: which of the routes that a kernel has are advertised: of what protocol, kind, metric, type of service and table they may be. */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Netlink } from '../../src/kernel/netlink.ts';
@@ -83,6 +85,36 @@ test('a rule that leads packets into a table makes none of it known: tables are 
   ip(`route del ${PREFIX} table 100`);
   ip('rule del to 203.0.113.0/24 lookup 100');
   assert.equal(found, [CONNECTED, WITH]);
+});
+
+test('what is remembered of the way to one address, such as its path MTU, is no route', async () => {
+  const router = spawn('unshare', ['--net', '--', 'sleep', '600']);
+  const there = (words: string) =>
+    execFileSync('nsenter', ['--net', '-t', String(router.pid), '--', ...words.split(' ')]);
+  const isApart = () => readlinkSync(`/proc/${router.pid}/ns/net`) !== readlinkSync('/proc/self/ns/net');
+  try {
+    for (let left = 500; left > 0 && !isApart(); left--) await sleep(10);
+    there('ip link add in type veth peer name near');
+    there('ip link add out type veth peer name end mtu 1000');
+    there('ip link set out mtu 1000');
+    for (const device of ['in', 'out', 'end']) there(`ip link set ${device} up`);
+    there('ip addr add 192.0.2.1/24 dev in');
+    there('ip addr add 198.18.0.1/24 dev out');
+    there(`ip link set near netns ${process.pid}`);
+    ip('link set near up');
+    ip('addr add 192.0.2.2/24 dev near');
+    ip('route add default via 192.0.2.1');
+    there('sysctl -qw net.ipv4.ip_forward=1');
+    const remembered = () => execFileSync('ip', ['route', 'show', 'cache'], { encoding: 'utf8' });
+    for (let left = 20; left > 0 && !remembered().includes('mtu 1000'); left--) {
+      spawnSync('ping', '-M do -s 1400 -c 1 -W 1 198.18.0.2'.split(' '));
+    }
+    assert.match(remembered(), /^198\.18\.0\.2 /);
+    assert.equal(await advertised(), ['192.0.2.0/24', ...CONNECTED]);
+  } finally {
+    router.kill();
+    spawnSync('ip', ['link', 'del', 'near']);
+  }
 });
 
 test('of several next hops the route stays as long as one link is up', async () => {
