@@ -24,9 +24,9 @@ const GONE: readonly string[] = ['ENOENT', 'ESRCH', 'ENODEV'];
 /** Read without a pause. */
 const SLICE_ROUTES = 1_000;
 const { MessageType } = rt;
-/** News after which routes may be gone without a word of each. */
-const { NEWLINK, DELLINK, NEWADDR, DELADDR, DELNEXTHOP } = MessageType;
-const SILENT_ENDS: ReadonlySet<number> = new Set([NEWLINK, DELLINK, NEWADDR, DELADDR, DELNEXTHOP]);
+/** News after which routes may be gone, or others, without a word of each. */
+const { NEWLINK, DELLINK, NEWADDR, DELADDR, NEWNEXTHOP, DELNEXTHOP } = MessageType;
+const SILENT_ENDS: ReadonlySet<number> = new Set([NEWLINK, DELLINK, NEWADDR, DELADDR, NEWNEXTHOP, DELNEXTHOP]);
 
 export type Family = 4 | 6;
 

@@ -92,6 +92,29 @@ test(`news of every kind, against readings (seed ${seed})`, async () => {
   }
 });
 
+test('a next hop that routes share becomes a blackhole, without a word of any route', async () => {
+  spawnSync('sysctl', ['-qw', 'net.ipv4.nexthop_compat_mode=0']);
+  for (const device of ['lo', 'left']) ip(`link set ${device} up`);
+  ip('nexthop add id 1 via 198.51.100.10 dev left', 'route add 192.0.2.0/24 nhid 1');
+  const watch = new RouteWatch(
+    () => undefined,
+    (fault) => assert.unreachable(fault),
+  );
+  try {
+    assert.ok(await agree(watch));
+    const before = textOf(watch);
+    ip('nexthop replace id 1 blackhole');
+    assert.is.not(await reading(), before);
+    assert.ok(await agree(watch));
+    ip('nexthop replace id 1 via 198.51.100.10 dev left');
+    assert.is(await reading(), before);
+    assert.ok(await agree(watch));
+  } finally {
+    watch.close();
+    ip('nexthop del id 1');
+  }
+});
+
 test('what is closed in the middle of a request does not keep the process', async () => {
   const keeping = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   const before = keeping();
