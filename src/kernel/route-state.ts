@@ -60,6 +60,12 @@ export class RouteState implements Ipv4Routes {
     return before.length < 2 && after.length < 2;
   }
 
+  /** Whether another state has the same routes to the prefix of a route, in its table. */
+  isAsIn(other: RouteState, route: Route): boolean {
+    const [own, others] = [this, other].map((state) => state.#codes(route).toSorted().join());
+    return own === others;
+  }
+
   has(table: number, number: number): boolean {
     return isFollowed(this.#tables.get(table)?.get(number));
   }

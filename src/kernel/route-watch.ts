@@ -144,7 +144,10 @@ export class RouteWatch implements Ipv4Routes {
     await this.#news.heard();
     this.#take();
     const before = this.#state;
-    const changed = this.#apply(fresh, this.#meanwhile, true);
+    const meanwhile = this.#meanwhile;
+    const changed = this.#apply(fresh, meanwhile, true);
+    // Whether the reading has seen what news tell of is not always to be told: where both ends differ, the next one decides.
+    if (meanwhile.some(({ route }) => !before || !fresh.isAsIn(before, route))) this.#readIn(GATHER_MS);
     this.#meanwhile = undefined;
     this.#state = fresh;
     for await (const numbers of differences(before ?? new RouteState(), fresh))

@@ -92,6 +92,37 @@ test(`news of every kind, against readings (seed ${seed})`, async () => {
   }
 });
 
+test('one of two routes to a prefix that goes while all are read', async () => {
+  ip('link set left up', 'link set right up', 'addr flush dev right', 'addr add 198.51.101.1/24 dev right');
+  ip('route add 192.0.2.0/24 via 198.51.100.10', 'route append 192.0.2.0/24 via 198.51.101.10');
+  let told = 0;
+  const watch = new RouteWatch(
+    () => void told++,
+    (fault) => assert.unreachable(fault),
+  );
+  const read = Netlink.prototype.eachIpv4Route;
+  try {
+    assert.ok(await agree(watch));
+    Netlink.prototype.eachIpv4Route = async function (take) {
+      Netlink.prototype.eachIpv4Route = read;
+      told = 0;
+      // The reading has seen it already when the news are heard.
+      ip('route del 192.0.2.0/24 via 198.51.101.10');
+      await read.call(this, take);
+    };
+    told = 0;
+    ip('link set left promisc on');
+    // By the news, and by the reading.
+    for (let left = 500; left > 0 && told < 2; left--) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.ok(told >= 2);
+    assert.ok(await agree(watch), textOf(watch));
+  } finally {
+    Netlink.prototype.eachIpv4Route = read;
+    watch.close();
+    ip('link set left promisc off', 'route del 192.0.2.0/24');
+  }
+});
+
 test('a next hop that routes share becomes a blackhole, without a word of any route', async () => {
   spawnSync('sysctl', ['-qw', 'net.ipv4.nexthop_compat_mode=0']);
   for (const device of ['lo', 'left']) ip(`link set ${device} up`);
