@@ -58,7 +58,11 @@ export class AdvertisingGateways {
 
   #newServed(name: string, numbers: readonly number[]): ServedPrefixes {
     const { store, log } = this.#parts;
-    return new ServedPrefixes(name, numbers, { store, log, onRetry: () => this.#informing.get(name)?.answered([]) });
+    return new ServedPrefixes(name, numbers, {
+      store,
+      log,
+      onRetry: () => this.#informing.get(name)?.answered(undefined),
+    });
   }
 
   /** Brings everything to the configuration as it is now. */

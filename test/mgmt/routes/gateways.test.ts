@@ -91,6 +91,41 @@ test('an advertisement that ends and begins again serves the same routes again',
   await gateways.close();
 });
 
+test('what the store did not take is tried again, though nothing else changes', async () => {
+  const rows = new Set<number>();
+  const problems: unknown[] = [];
+  let isFull = true;
+  const gateways = new AdvertisingGateways({
+    bgp: { announce: () => undefined, isTold: () => true },
+    store: {
+      learn: async ({ comment, work }) => {
+        if (isFull && comment !== 'served prefixes') throw new Error('the disk is full');
+        const { overlay } = await work({ sealedRows: () => [] } as unknown as Snapshot & RowSource, BY_BGP);
+        for (const number of overlay.numbers(TABLE)) rows.add(number);
+      },
+    },
+    softwire: () => BY_BGP,
+    clientFor: () => {
+      throw new Error('there is no target');
+    },
+    log: { ...silent, error: (problem: unknown) => problems.push(problem) },
+    watch: (onRoutes) => {
+      queueMicrotask(() => onRoutes(KERNEL, [ROUTE]));
+      return () => undefined;
+    },
+  });
+  const until = async (is: () => boolean) => {
+    for (let left = 2_000; left > 0 && !is(); left--) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  await gateways.start();
+  await until(() => problems.length > 0);
+  assert.is(rows.size, 0);
+  isFull = false;
+  await until(() => rows.size > 0);
+  assert.equal([...rows], [ROUTE]);
+  await gateways.close();
+});
+
 const PASSWORD = { 'client-name': 'g', password: 'first' };
 const TARGET = { name: 't', url: 'https://aftr.example/restconf', ...PASSWORD };
 
