@@ -69,6 +69,7 @@ export class Exporter {
       if (!before) return;
       this.#gateways.delete(gateway);
       this.#note(before.routes);
+      this.#note(changed);
     } else {
       const isOther = !before || !isSame(before, announced);
       if (!isOther && changed?.length === 0) return;
@@ -76,7 +77,9 @@ export class Exporter {
       if (mark === undefined) return;
       this.#gateways.set(gateway, { ...announced, mark });
       if (before && isOther) this.#note(before.routes);
-      this.#note(isOther ? announced.routes : changed);
+      if (isOther) this.#note(announced.routes);
+      // They may have gone from the very set that was announced before.
+      if (before) this.#note(changed);
     }
     this.#bringSoon();
   }
@@ -109,7 +112,13 @@ export class Exporter {
   }
 
   /** A new GoBGP, which has nothing yet. */
-  async prepare(client: EngineClient, isOurs: boolean): Promise<void> {
+  prepare(client: EngineClient, isOurs: boolean): Promise<void> {
+    const prepared = this.#turn.then(() => this.#prepare(client, isOurs));
+    this.#turn = prepared.catch(() => undefined);
+    return prepared;
+  }
+
+  async #prepare(client: EngineClient, isOurs: boolean): Promise<void> {
     this.#client = client;
     this.#isOurs = isOurs;
     this.#paths = new Map();
