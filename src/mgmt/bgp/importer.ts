@@ -354,7 +354,11 @@ export class Importer {
     const routes = new Set<number>();
     const withdrawn = new Set<number>();
     const hadLeft = source.told.left > 0;
-    const most = this.#changed.size > 0 ? this.#parts.sources.most(name) : 0;
+    let room: number | undefined;
+    const most = () => {
+      room ??= this.#parts.sources.most(name);
+      return room;
+    };
     for (const number of this.#changed) {
       const what = source.told.change(number, this.#isWanted(source, number), most);
       if (what === 'route') routes.add(number);

@@ -35,8 +35,8 @@ export class ToldRoutes {
     return told;
   }
 
-  /** Whether a route that has changed is to be told, or to be withdrawn; undefined for neither. */
-  change(number: number, isAnnounced: boolean, most: number): 'route' | 'withdrawn' | undefined {
+  /** Whether a route that has changed is to be told, or to be withdrawn; undefined for neither. The room is asked for where it matters. */
+  change(number: number, isAnnounced: boolean, most: () => number): 'route' | 'withdrawn' | undefined {
     if (isAnnounced === this.#numbers.has(number)) {
       this.#isStirred ||= !isAnnounced;
       return undefined;
@@ -46,7 +46,7 @@ export class ToldRoutes {
       this.#isStirred = true;
       return 'withdrawn';
     }
-    if (this.#numbers.size < most) {
+    if (this.#numbers.size < most()) {
       this.#numbers.add(number);
       return 'route';
     }

@@ -88,8 +88,10 @@ export class Advertiser {
 
   /** The set of routes has been changed where it is: these have come or gone, any may have where it is not said. */
   changed(numbers: readonly number[] | undefined): void {
-    if (!numbers || numbers.length > FEW_ROUTES) this.#isAnyChanged = true;
-    else for (const number of numbers) this.#changed.add(number);
+    if (!numbers || this.#changed.size + numbers.length > FEW_ROUTES) this.#isAnyChanged = true;
+    // None is noted where all are looked at: the AFTR may not be reached for long.
+    if (this.#isAnyChanged) this.#changed.clear();
+    else for (const number of numbers ?? []) this.#changed.add(number);
     if (this.#session && !this.#working) this.#workIn(GATHER_MS);
   }
 

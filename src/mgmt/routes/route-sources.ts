@@ -167,8 +167,11 @@ export class RouteSources {
     source.state = state;
     this.#expires(name, source, expires);
     const lost = state === 'stale' ? ['the BGP sessions that carry its routes are lost'] : [];
-    const most = `expected at most ${this.most(name)} routes (see maximum-routes), found ${left} more, which are left out`;
-    source.problem = [...lost, ...(left > 0 ? [most] : [])].join('; ');
+    const tooMany =
+      left === 0
+        ? []
+        : [`expected at most ${this.most(name)} routes (see maximum-routes), found ${left} more, which are left out`];
+    source.problem = [...lost, ...tooMany].join('; ');
   }
 
   /** How many routes are remembered of a source at most. */

@@ -60,6 +60,8 @@ class Box {
   hasToldAll = true;
   failures = 0;
   most = Number.POSITIVE_INFINITY;
+  /** Sources whose room was asked for: that costs as much as there are sources. */
+  readonly asked: string[] = [];
   left = 0;
   /** How often it does not say what a neighbor announces. */
   silences = 0;
@@ -82,7 +84,10 @@ class Box {
           this.states.set(name, state);
           this.left = left;
         },
-        most: () => this.most,
+        most: (name) => {
+          this.asked.push(name);
+          return this.most;
+        },
         tell: async (name, { isWhole, routes, withdrawn }) => {
           if (this.failures-- > 0) throw new Error('the disk is full');
           const known = this.routes.get(name) ?? new Set();
@@ -206,6 +211,20 @@ test('routes beyond what is remembered are left out, and taken when there is roo
     await box.has('s', 0, 2, 3);
     assert.is(box.left, 0);
     assert.equal(box.withdrawals, ['192.0.1.0/24']);
+  }));
+
+test('the room of a source is asked for when it has more routes, and only then', () =>
+  withBox(new Box(), async (box) => {
+    box.importer.follow(softwire([S, { name: 'other', address: B, neighbors: [N1] }]));
+    box.importer.session(N1, ESTABLISHED);
+    box.announce(N1, path(N1, 1, A));
+    await box.has('s', 1);
+    box.asked.length = 0;
+    box.announce(N1, path(N1, 1, A), path(N1, 2, A), path(N1, 3, A));
+    await box.has('s', 1, 2, 3);
+    box.importer.paths([path(N1, 1, A, { isWithdraw: true })]);
+    await box.has('s', 2, 3);
+    assert.equal([...new Set(box.asked)], ['s']);
   }));
 
 test('what an earlier run has left of a source stays until all its neighbors have told all', () =>
