@@ -209,7 +209,9 @@ export class Importer {
     const isOver = () => session !== neighbor.session || this.#isClosed;
     let toldAt = Number.POSITIVE_INFINITY;
     for (; !isOver(); await new Promise((resolve) => setTimeout(resolve, ASK_MS).unref())) {
-      const paths = performance.now() >= toldAt ? await this.#paths(address) : undefined;
+      const isTold = performance.now() >= toldAt;
+      if (isTold) neighbor.routes.reading();
+      const paths = isTold ? await this.#paths(address) : undefined;
       if (isOver()) return;
       if (paths) {
         neighbor.routes.synchronised(this.#routesIn(paths));

@@ -29,6 +29,8 @@ export class NeighborRoutes {
   /** By prefix number (see `prefixNumber`); at least one each. */
   readonly #routes = new Map<number, readonly NeighborRoute[]>();
   readonly #onChange: (number: number) => void;
+  /** What messages told of since all that it announces is being read; undefined while it is not. */
+  #told: Set<string> | undefined;
   /** When what is stale goes, on the clock that is never set. */
   #endMs: number | undefined;
   state: RoutesState = 'down';
@@ -51,6 +53,11 @@ export class NeighborRoutes {
 
   /** A message of the session: a route that is announced. */
   put(number: number, route: NeighborRoute): void {
+    this.#told?.add(keyOf(number, route.pathId));
+    this.#put(number, route);
+  }
+
+  #put(number: number, route: NeighborRoute): void {
     const before = this.get(number).find(({ pathId }) => pathId === route.pathId);
     if (before?.endpoint === route.endpoint && before?.fault === route.fault) return;
     this.#set(number, [...this.get(number).filter((item) => item !== before), route]);
@@ -58,6 +65,11 @@ export class NeighborRoutes {
 
   /** A route that is withdrawn. */
   remove(number: number, pathId: number): void {
+    this.#told?.add(keyOf(number, pathId));
+    this.#remove(number, pathId);
+  }
+
+  #remove(number: number, pathId: number): void {
     const left = this.get(number).filter((route) => route.pathId !== pathId);
     if (left.length < this.get(number).length) this.#set(number, left);
   }
@@ -72,11 +84,25 @@ export class NeighborRoutes {
     this.state = 'synchronising';
   }
 
-  /** All that the neighbor announces is this: what was kept beyond it goes. */
+  /** All that the neighbor announces is read from now on. */
+  reading(): void {
+    this.#told = new Set();
+  }
+
+  /**
+   * All that the neighbor announces was read as this: what was kept beyond it goes. Of what messages told of meanwhile they say more, whether
+   * the reading has seen it or not.
+   */
   synchronised(all: ReadonlyMap<number, readonly NeighborRoute[]>): void {
-    for (const [number, routes] of all) for (const route of routes) this.put(number, route);
+    const told = this.#told;
+    this.#told = undefined;
+    const isTold = (number: number, pathId: number) => told?.has(keyOf(number, pathId)) ?? false;
+    for (const [number, routes] of all) {
+      for (const route of routes) if (!isTold(number, route.pathId)) this.#put(number, route);
+    }
     for (const [number, { pathId }] of [...this.entries()]) {
-      if (!all.get(number)?.some((route) => route.pathId === pathId)) this.remove(number, pathId);
+      const isThere = all.get(number)?.some((route) => route.pathId === pathId) || isTold(number, pathId);
+      if (!isThere) this.#remove(number, pathId);
     }
     this.state = 'up';
     this.staleUntil = undefined;
@@ -96,13 +122,20 @@ export class NeighborRoutes {
     const leftMs = Math.max(0, this.#endMs - steadyMs);
     this.staleUntil = new Date(wallMs + leftMs);
     this.state = 'stale';
+    this.#told = undefined;
     return leftMs;
   }
 
   drop(): void {
     this.state = 'down';
+    this.#told = undefined;
     this.staleUntil = undefined;
     this.#endMs = undefined;
     for (const number of [...this.#routes.keys()]) this.#set(number, NO_ROUTES);
   }
+}
+
+/** One of the routes of a prefix. */
+function keyOf(number: number, pathId: number): string {
+  return `${number} ${pathId}`;
 }

@@ -59,6 +59,8 @@ class Box {
   restartTime = 0;
   hasToldAll = true;
   failures = 0;
+  /** Called when what a neighbor announces was read, before it is told. */
+  onRead: () => void = () => undefined;
   most = Number.POSITIVE_INFINITY;
   /** Sources whose room was asked for: that costs as much as there are sources. */
   readonly asked: string[] = [];
@@ -75,7 +77,9 @@ class Box {
         peers: async (address = '') => [this.#peer(address)],
         announcedBy: async (address) => {
           if (this.silences-- > 0) throw new Error('there is no such neighbor');
-          return [...(this.paths.get(address) ?? [])];
+          const paths = [...(this.paths.get(address) ?? [])];
+          this.onRead();
+          return paths;
         },
       }),
       sources: {
@@ -211,6 +215,21 @@ test('routes beyond what is remembered are left out, and taken when there is roo
     await box.has('s', 0, 2, 3);
     assert.is(box.left, 0);
     assert.equal(box.withdrawals, ['192.0.1.0/24']);
+  }));
+
+test('a route that comes and one that goes while all are read', () =>
+  withBox(new Box(), async (box) => {
+    let isRead = false;
+    box.onRead = () => {
+      box.importer.paths([path(N1, 3, A), path(N1, 1, A, { isWithdraw: true })]);
+      isRead = true;
+    };
+    box.importer.follow(softwire([S]));
+    box.importer.session(N1, ESTABLISHED);
+    box.announce(N1, path(N1, 1, A), path(N1, 2, A));
+    for (let left = WAIT_MS / 10; left > 0 && !isRead; left--) await pause(10);
+    await pause(100);
+    await box.has('s', 2, 3);
   }));
 
 test('the room of a source is asked for when it has more routes, and only then', () =>

@@ -106,6 +106,23 @@ test('a session that comes back: what comes counts at once, what does not come a
   assert.is(routes.staleUntil?.getTime(), NOW.wallMs + 65_000, 'after a whole session the time begins anew');
 });
 
+test('what messages tell of while all is read counts more than what was read', () => {
+  const { routes } = up();
+  routes.lost(5_000, NOW);
+  routes.established();
+  routes.put(1, A);
+  routes.put(2, A);
+  routes.put(4, A);
+  routes.reading();
+  routes.remove(1, 0);
+  routes.put(2, B);
+  routes.put(3, A);
+  routes.synchronised(all([1, A], [2, A]));
+  assert.equal(held(routes), ['2b', '3a']);
+  routes.synchronised(all([2, A]));
+  assert.equal(held(routes), ['2a'], 'only of one reading');
+});
+
 test('a loss of what was never up keeps nothing', () => {
   const routes = new NeighborRoutes(() => undefined);
   routes.lost(5_000, NOW);
