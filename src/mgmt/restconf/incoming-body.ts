@@ -27,10 +27,12 @@ type Settle = (result: Uint8Array | LongBody | Error) => void;
 /**
  * The body when all of it has come.
  * @throws RestconfFault 413 above the limit, 408 when it is late, 409 resource-denied when it was given up, 400 when it is not as long as
- *   announced; the error of the connection, with status 400. The first three end a connection of HTTP/1.1
+ *   announced, or was broken off; the error of the connection, with status 400. The first three end a connection of HTTP/1.1
  */
 export function takeBody(payload: Readable, options: BodyOptions): Promise<Uint8Array | LongBody> {
   if (options.contentLength > options.limit) return Promise.reject(tooLarge());
+  // The client may be gone since its header came: nothing would tell of an end, and nothing end what is held.
+  if (isBrokenOff(payload)) return Promise.reject(brokenOff());
   return new Promise((resolve, reject) => {
     collect(payload, options, (result) => (result instanceof Error ? reject(result) : resolve(result)));
   });
@@ -67,11 +69,22 @@ function collect(payload: Readable, { limit, contentLength, timeMs, hold, long }
   };
   const onError = (error: Error) => settle(Object.assign(error, { statusCode: 400 }));
   const onEnd = () => {
+    if (isBrokenOff(payload)) return settle(brokenOff());
     held.whole();
     const isOther = !Number.isNaN(contentLength) && length !== contentLength;
     settle(isOther ? otherLength(contentLength, length) : (body ?? Buffer.concat(pieces, length)));
   };
   payload.on('data', onData).on('end', onEnd).on('error', onError);
+}
+
+/** Of HTTP/2 a body that its client breaks off ends for Node as a whole one does. */
+function isBrokenOff(payload: Readable): boolean {
+  return payload.destroyed || ('aborted' in payload && payload.aborted === true);
+}
+
+function brokenOff(): RestconfFault {
+  const message = 'the request was broken off before its body was whole';
+  return new RestconfFault(400, 'malformed-message', { type: 'transport', message });
 }
 
 /** What was not read to its end leaves nothing of HTTP/1.1 to go on with. */

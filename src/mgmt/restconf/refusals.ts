@@ -1,6 +1,7 @@
 /** Answers to what is no HTTP request, or asks for what no server does, where the ordinary way to an answer is not there. */
 
 import type { IncomingMessage } from 'node:http';
+import { ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -27,15 +28,39 @@ interface ParseError extends Error {
 /** How much of it is looked at. */
 const LOOKED_AT_OCTETS = 16 * 1024;
 
+/** Connections whose refusal waits for the answers to requests before it. */
+const waiting = new WeakSet<Socket>();
+
 /**
  * Answers what HTTP/1.1 cannot parse and ends the connection: in the encoding that the client accepts, as far as that can be seen in
- * octets that are no request.
+ * octets that are no request. Requests before it that came whole are answered first, or this would be taken for the answer to one.
  */
 export function refuseConnection(error: ParseError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }
+  // Octets that came behind.
+  if (waiting.has(socket)) return;
+  waiting.add(socket);
+  behindAnswers(socket, () => refuse(error, socket));
+}
+
+/** Does it when what came whole before is answered, or nothing when the connection is over then. */
+function behindAnswers(socket: Duplex, work: () => void): void {
+  if (!socket.writable) return;
+  const before = responseUnderWay(socket);
+  if (before?.req.complete) before.once('close', () => behindAnswers(socket, work));
+  else work();
+}
+
+/** The answer that is sent or made on a connection of HTTP/1.1; Node has it there alone. */
+function responseUnderWay(socket: Duplex): ServerResponse | undefined {
+  const response: unknown = Reflect.get(socket, '_httpMessage');
+  return response instanceof ServerResponse ? response : undefined;
+}
+
+function refuse(error: ParseError, socket: Socket): void {
   const { rawPacket } = error;
   const text = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1', 0, LOOKED_AT_OCTETS) : '';
   end(socket, answerTo(error, text), acceptedIn(text));
@@ -77,7 +102,7 @@ export function refuseTunnel(
   answered: Duplex | Http2ServerResponse,
 ): void {
   const answer = notImplemented('the method CONNECT: this is no proxy');
-  if (answered instanceof Duplex) end(answered, answer, headers);
+  if (answered instanceof Duplex) behindAnswers(answered, () => end(answered, answer, headers));
   else reply(answered, 501, answer, headers);
 }
 

@@ -102,7 +102,7 @@ const NETCONF_ONLY = [
 
 const METHODS: readonly Method[] = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const READ_METHODS: readonly Method[] = ['GET', 'HEAD', 'OPTIONS'];
-const WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
+export const WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
 
 /** The operations that RESTCONF clients can call. */
 export function operationsOf(schema: Schema): SchemaNode[] {

@@ -24,7 +24,7 @@ interface Response {
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
   end(text: string, encoding: 'utf8'): unknown;
   /** Of HTTP/2. */
-  readonly stream?: { close(code: number): void };
+  readonly stream?: { readonly closed: boolean; close(code: number): void };
 }
 
 /** The part of fastify's reply that is needed, whatever the HTTP version. */
@@ -150,9 +150,13 @@ function streamOf(
 /** Bodies that are sent or wait for their turn, by connection. */
 const unsent = new WeakMap<Connection, Set<Readable>>();
 
-/** Ends a body with its connection: Node closes none of HTTP/1.1 whose turn in a pipeline has not come. */
+/**
+ * Ends a body with its connection: Node closes none of HTTP/1.1 whose turn in a pipeline has not come, and tells nobody of a stream of
+ * HTTP/2 that was over before.
+ */
 function endWithConnection({ request, raw }: Sender, stream: Readable): Readable {
   const { httpVersionMajor, socket } = request.raw;
+  if (raw.stream?.closed) return stream.destroy();
   // Without a code of its own a stream that breaks off would end as a whole one does (RFC 9113 §8.1).
   if (httpVersionMajor !== 1) return stream.once('error', () => raw.stream?.close(constants.NGHTTP2_INTERNAL_ERROR));
   if (socket.destroyed) return stream.destroy();

@@ -42,7 +42,7 @@ import { refuseConnection } from './refusals.ts';
 import type { Reply } from './reply.ts';
 import { errorReply, statusOf, toManagementError } from './reply.ts';
 import type { Conditions, RestconfRequest } from './request.ts';
-import { HOST_META, isOperationPath, optionsHeaders, parseRequest, splitTarget } from './request.ts';
+import { HOST_META, isOperationPath, optionsHeaders, parseRequest, splitTarget, WITH_BODY } from './request.ts';
 import type { Sender } from './send.ts';
 import { send } from './send.ts';
 import type { TaggedText } from './text-reply.ts';
@@ -302,9 +302,17 @@ class RestconfFace {
   }
 
   async answer(request: Incoming): Promise<Reply> {
+    if (this.#hasUnannouncedBody(request)) await this.takeBody(request, request.raw);
     const admitted = this.#admitted.get(request);
     if (!admitted) throw new Error('a request is answered that was not admitted');
     return this.#handle(admitted);
+  }
+
+  /** Over HTTP/2 fastify sees none where neither type nor length is said; what makes no use of a body does not wait for it. */
+  #hasUnannouncedBody(request: Incoming): boolean {
+    const { raw, method } = request;
+    const isTaken = this.#admitted.get(request)?.body !== undefined || !WITH_BODY.includes(method);
+    return !isTaken && 'stream' in raw && !raw.stream.endAfterHeaders;
   }
 
   #handle({ caller, value, body = new Uint8Array() }: Admitted): Reply | Promise<Reply> {

@@ -142,6 +142,25 @@ test('R13: a content coding over HTTP/2 is 415 and says what is taken (RFC 9110 
     client.end();
   }));
 
+/** Over HTTP/2, where neither type nor length need be said of a body: [method, path, body, status] */
+const unannounced: readonly (readonly [string, string, string, number])[] = [
+  ['PUT', `${AFTR}/enabled`, BODY, 415],
+  ['POST', '/restconf/operations/gi-4over6:list-versions', '{"gi-4over6:input":{}}', 415],
+  ['POST', '/restconf/operations/gi-4over6:list-versions', '', 200],
+  ['PUT', `${AFTR}/enabled`, '', 400],
+];
+for (const [method, path, octets, status] of unannounced) {
+  test(`R13: ${method} ${path} over HTTP/2 with '${octets}' and without a Content-Type: ${status}`, () =>
+    program.run(async ({ port }) => {
+      const client = await openHttp2(port);
+      const asked = client.ask(path, { ':method': method, 'content-type': undefined }, false);
+      asked.end(octets);
+      const answer = await asked.answer;
+      assert.is(answer.status, status, answer.body);
+      client.end();
+    }));
+}
+
 /** [:authority, Host beside it, status] */
 const names: readonly (readonly [authority: string, host: string | undefined, status: number])[] = [
   ['a.example', undefined, 200],

@@ -119,6 +119,28 @@ test('an answer to who has gone is begun no more', async () => {
   assert.is(closed(), 1);
 });
 
+test('an event stream of HTTP/2 that was reset before its answer ends at once', () => {
+  let sent: unknown;
+  const sender = {
+    request: { raw: { httpVersionMajor: 2, socket: new OpenConnection() } },
+    code: () => undefined,
+    headers: () => undefined,
+    raw: {
+      writeHead: () => undefined,
+      end: () => undefined,
+      stream: { closed: true, close: () => undefined },
+    },
+    hijack: () => undefined,
+    send: (payload: unknown) => {
+      sent = payload;
+    },
+  };
+  const stream = new Readable({ read: () => undefined });
+  send(sender, { status: 200, headers: {}, stream });
+  assert.ok(stream.destroyed);
+  assert.is(sent, stream);
+});
+
 test('what the response refuses is thrown while fastify still sees to it', () => {
   let isHijacked = false;
   const refused = new Error('no such header field');
@@ -153,7 +175,7 @@ test('a text over HTTP/1.1 leaves at the end of the turn, over HTTP/2 at once', 
     raw: {
       writeHead: () => undefined,
       end: (text: string) => sent.push(text),
-      ...(version === 2 && { stream: { close: () => undefined } }),
+      ...(version === 2 && { stream: { closed: false, close: () => undefined } }),
     },
     hijack: () => undefined,
     send: () => undefined,
