@@ -113,13 +113,12 @@ async function restartDatapath(aftr: BusyAftr): Promise<void> {
   for (;;) {
     await sleep(50);
     try {
-      if (aftr.instance.pid('datapath') !== before) break;
+      if (aftr.instance.pid('datapath') !== before) return aftr.pinDatapath();
     } catch {
-      // Between the two there is none.
+      // Between the two there is none, nor while the new one goes from command to command until it is what it will be.
     }
     if (Date.now() > limit) throw new Error('endurance: the datapath was not started again');
   }
-  aftr.pinDatapath();
 }
 
 /** Whether more packets come in both directions from now on. */
