@@ -50,7 +50,9 @@ export class ToldRoutes {
       this.#numbers.add(number);
       return 'route';
     }
+    // It may have been left out before, with other attributes: the next look counts anew.
     this.#left++;
+    this.#isStirred = true;
     return undefined;
   }
 }

@@ -191,11 +191,12 @@ export class GatewayRoutes {
     const isTold = this.#parts.bgp.isTold(this.#gateway.name);
     const hasBgp = this.#gateway.routeAdvertisement.bgpNeighbor.length > 0;
     const { own } = this.#choice;
-    await this.#served.follow(looked, this.#wanted, (number) => {
+    const isServed = (number: number) => {
       if (!this.#wanted.has(number) || own.has(number)) return false;
       const isAnnounced = hasBgp && (isTold || this.#served.numbers.has(number));
       return isAnnounced || advertisers.some((item) => item.isAccepted(number));
-    });
+    };
+    await this.#served.follow(looked, this.#wanted, isServed, () => this.#isOver);
   }
 }
 

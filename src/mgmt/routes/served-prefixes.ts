@@ -50,14 +50,19 @@ export class ServedPrefixes {
     this.#isTableUnknown = true;
   }
 
-  /** Looks at these prefixes, all of `wanted` and all that are served where they are not said: `isServed` says of each whether it is. */
+  /**
+   * Looks at these prefixes, all of `wanted` and all that are served where they are not said: `isServed` says of each whether it is. Who asks
+   * may be over before all are looked at: then the rest is left to who comes after.
+   */
   async follow(
     numbers: Iterable<number> | undefined,
     wanted: ReadonlySet<number>,
     isServed: (number: number) => boolean,
+    isOver: () => boolean,
   ): Promise<void> {
     const changed: number[] = [];
     const look = (number: number) => {
+      if (isOver()) return;
       const is = isServed(number);
       if (is === this.#numbers.has(number)) return;
       if (is) this.#numbers.add(number);
@@ -66,6 +71,7 @@ export class ServedPrefixes {
     };
     if (!numbers) await inSlices(this.#numbers, look);
     await inSlices(numbers ?? wanted, look);
+    if (isOver()) return;
     const isWhole = this.#isTableUnknown;
     if (!isWhole && changed.length === 0) return;
     this.#isTableUnknown = false;
