@@ -8,7 +8,6 @@ import type { Operation } from '../../src/state/data.ts';
 import { DataNode } from '../../src/state/data.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
 import { authorizeDifference, editDraft, emptyDraft, rowChanges } from '../../src/state/draft.ts';
-import { ManagementError } from '../../src/state/errors.ts';
 import { OverlaidRows, RowOverlay } from '../../src/state/overlay.ts';
 import type { Authorize } from '../../src/state/request.ts';
 import { RowPack } from '../../src/state/row-pack.ts';
@@ -17,6 +16,7 @@ import type { GuestRule } from '../helpers/guest-rights.ts';
 import { deny, GUEST, guestRights, PERMIT } from '../helpers/guest-rights.ts';
 import { random, seed } from '../helpers/random.ts';
 import { binding, OPERATOR, request, softwire, tree, withDatastores } from '../helpers/state.ts';
+import { tagOf } from '../helpers/tag-of.ts';
 
 const test = suite('rights of whole edits');
 
@@ -24,15 +24,6 @@ const NACM = '/ietf-netconf-acm:nacm';
 const TABLE = '/gi-4over6:softwire/aftr/binding-table';
 const BINDING = `${TABLE}/binding`;
 const READS: GuestRule = { operations: 'read', action: 'permit' };
-
-async function tagOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    return error instanceof ManagementError ? error.tag : String(error);
-  }
-  return 'ok';
-}
 
 /** Rule lists in this order. */
 const lists = (...names: readonly string[]) => ({

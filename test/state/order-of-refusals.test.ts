@@ -11,6 +11,7 @@ import { RowPack } from '../../src/state/row-pack.ts';
 import type { GuestRule } from '../helpers/guest-rights.ts';
 import { deny, guestRights, PERMIT } from '../helpers/guest-rights.ts';
 import { aftr, binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
+import { tagOf } from '../helpers/tag-of.ts';
 
 const test = suite('order of refusals');
 
@@ -18,15 +19,6 @@ const OTHER: Caller = { user: 'other', session: 8, face: 'netconf' };
 const RESTCONF: Caller = { user: 'other', session: 0, face: 'restconf' };
 const P = '192.0.2.1/32';
 const ROW = binding(P, '2001:db8:a::1');
-
-async function tagOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    return error instanceof ManagementError ? error.tag : String(error);
-  }
-  return 'ok';
-}
 
 const aftrOf = ({ tree }: View) => tree.child('softwire')?.entries('aftr')[0];
 const aftrNode = (view: View) => {
