@@ -4,7 +4,7 @@
  */
 
 import type { Framing } from '../../src/mgmt/netconf/framing.ts';
-import { frameEnd } from '../../src/mgmt/netconf/framing.ts';
+import { frameEnd, framePiece } from '../../src/mgmt/netconf/framing.ts';
 
 /** What one client sends, and how it is cut on the way. */
 export interface GuardInput {
@@ -325,7 +325,9 @@ export function guardInput(next: Next): GuardInput {
     : maker.pick(GOOD_HELLOS);
   if (isBad) maker.isDoubtful = true;
   const count = maker.oneIn(4) ? 2 + maker.below(2) : 1;
-  const parts: Buffer[] = [Buffer.from(`${greeting}]]>]]>`)];
+  const helloFraming = maker.oneIn(8) ? 'chunked' : 'end-of-message';
+  if (helloFraming === 'chunked' && framing !== 'chunked') maker.isDoubtful = true;
+  const parts: Buffer[] = [framePiece(greeting, helloFraming), frameEnd(helloFraming)];
   for (let sent = 0; sent < count; sent++) {
     const text = maker.message();
     const message = Buffer.from(text);

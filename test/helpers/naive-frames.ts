@@ -14,9 +14,14 @@ export interface NaiveFrames {
 const MARK = ']]>]]>';
 const LARGEST = 4_294_967_295;
 
-/** Octets that begin with a good hello and its mark. */
+/** Octets that begin with a good hello, which has its mark behind it or is in chunks. */
 export function naiveFrames(octets: Buffer, framing: Framing, limits: Limits): NaiveFrames {
   const text = octets.toString('latin1');
+  if (text.startsWith('\n#')) {
+    const all: string[] = [];
+    const isFault = chunks(text, limits, all);
+    return { messages: all.slice(1).map((message) => Buffer.from(message, 'latin1')), isFault };
+  }
   const rest = text.slice(text.indexOf(MARK) + MARK.length);
   const messages: string[] = [];
   const isFault = framing === 'chunked' ? chunks(rest, limits, messages) : marks(rest, limits, messages);

@@ -1,6 +1,9 @@
 """What an ncclient user does, each step with its result as one JSON line: [step, result]."""
 
+import paramiko
 from ncclient.operations import RPCError
+from ncclient.transport import Session
+from ncclient.transport.session import NetconfBase
 from ncclient.xml_ import to_ele
 
 from ncclient_user import BASE, GI, config, connect, tell
@@ -31,6 +34,23 @@ def step(name, action):
     tell(name, outcome)
 
 
+def connect_with_late_hello():
+    """Both hellos may meet on the way: ncclient that reads the server's before it has sent its own sends that in chunks."""
+    sessions = []
+    begin = Session.__init__
+    Session.__init__ = lambda self, *parts: (sessions.append(self), begin(self, *parts))[1]
+    ready = paramiko.Channel.send_ready
+    paramiko.Channel.send_ready = lambda self: ready(self) and sessions[-1]._base == NetconfBase.BASE_11
+    try:
+        late = connect()
+        result = late.get_config("running", filter=to_ele(f'<filter xmlns="{BASE}" type="subtree"/>'))
+    finally:
+        Session.__init__, paramiko.Channel.send_ready = begin, ready
+    late.close_session()
+    return result
+
+
+step("late hello", connect_with_late_hello)
 m = connect()
 other = connect()
 step("lock", lambda: m.lock("candidate"))

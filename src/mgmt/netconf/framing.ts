@@ -24,6 +24,12 @@ const SEND_CHUNK = 64 * 1024;
 
 type State = 'start' | 'hash' | 'first' | 'size' | 'data' | 'end';
 
+/** Whether a stream of octets begins with a chunk; undefined while too few have come. */
+export function beginsChunk(octets: Buffer): boolean | undefined {
+  if (octets.length === 0 || (octets.length === 1 && octets[0] === LF)) return undefined;
+  return octets[0] === LF && octets[1] === HASH;
+}
+
 /** Takes a long message while it comes. */
 export interface LongMessage {
   push(octets: Buffer): void;

@@ -10,7 +10,7 @@ import type { TextFeed } from '../octet-feed.ts';
 import { OctetFeed } from '../octet-feed.ts';
 import { parseXml, type XmlElement, XmlFeed, type XmlLimits } from '../xml.ts';
 import type { Framing } from './framing.ts';
-import { FramingError, MessageReader } from './framing.ts';
+import { beginsChunk, FramingError, MessageReader } from './framing.ts';
 import { checkHello, HelloError } from './hello.ts';
 
 /** A message as its octets; a long one was read while it came. */
@@ -26,6 +26,8 @@ export interface IncomingParts {
 export class Incoming {
   readonly #parts: IncomingParts;
   readonly #reader: MessageReader<OctetFeed<XmlElement>>;
+  /** The first octets, until they show how the hello is framed. */
+  #start: Buffer | undefined = Buffer.alloc(0);
   #hasGreeted = false;
 
   constructor(parts: IncomingParts) {
@@ -53,13 +55,26 @@ export class Incoming {
   /** The next octets. What is wrong with the framing or the hello; undefined when nothing is. */
   push(octets: Buffer): string | undefined {
     try {
-      this.#reader.push(octets);
+      this.#take(octets);
     } catch (error) {
       const isTheirs = error instanceof FramingError || error instanceof HelloError || error instanceof ManagementError;
       if (!isTheirs) throw error;
       return error.message;
     }
     return undefined;
+  }
+
+  /**
+   * A hello has the mark behind it (RFC 6242 §4.1). ncclient that has seen our hello before its own has left sends that in chunks;
+   * as no XML begins like a chunk, it is read so.
+   */
+  #take(octets: Buffer): void {
+    const known = this.#start === undefined ? octets : Buffer.concat([this.#start, octets]);
+    const isChunk = this.#start === undefined ? false : beginsChunk(known);
+    this.#start = isChunk === undefined ? known : undefined;
+    if (isChunk === undefined) return;
+    if (isChunk) this.#reader.framing = 'chunked';
+    this.#reader.push(known);
   }
 
   #onMessage(message: Message): void {
@@ -70,6 +85,9 @@ export class Incoming {
   #onHello(message: Message): void {
     const { limits, onHello } = this.#parts;
     const framing = checkHello(readMessage(message, limits));
+    if (this.#reader.framing === 'chunked' && framing !== 'chunked') {
+      throw new HelloError('expected the mark ]]>]]> behind a hello without base:1.1, chunks came');
+    }
     this.#hasGreeted = true;
     this.#reader.framing = framing;
     this.#reader.limit = limits.messageOctets;

@@ -11,6 +11,7 @@ const results = new Map(await runNcclient('session', management).finally(() => m
 
 /** [step, `ok`, what the data must match, or error-type, error-tag, error-app-tag and whether there is an error-path]. */
 const expected: readonly (readonly [string, 'ok' | RegExp | readonly unknown[]])[] = [
+  ['late hello', /^(?!.*softwire).*<data/s],
   ['lock', 'ok'],
   ['lock by another', ['protocol', 'lock-denied', null, false]],
   ['edit', 'ok'],

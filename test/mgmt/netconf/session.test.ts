@@ -60,6 +60,32 @@ test('a whole session octet by octet', () =>
     assert.equal(await messages(1), [reply(1, NAME_DATA)]);
   }));
 
+const HELLO_11 = clientHello('1.1').replace(']]>]]>', '');
+const HELLO_10 = clientHello('1.0').replace(']]>]]>', '');
+
+test('a hello in chunks is taken, whole and octet by octet', async () => {
+  const octets = Buffer.from(chunked(HELLO_11) + chunked(rpc(1, GET_NAME)));
+  for (const size of [octets.length, 1]) {
+    await withGuard({}, async ({ client, messages }) => {
+      for (let at = 0; at < octets.length; at += size) client.write(octets.subarray(at, at + size));
+      assert.equal(await messages(1), [reply(1, NAME_DATA)]);
+    });
+  }
+});
+
+for (const [why, octets] of [
+  ['without base:1.1', chunked(HELLO_10)],
+  ['behind a line feed', `\n${chunked(HELLO_11)}`],
+  ['with a sign before its size', chunked(HELLO_11).replace('#', '#+')],
+] as const) {
+  test(`a hello in chunks ${why} ends the session at once`, () =>
+    withGuard({}, async ({ client, until, isEnded, events }) => {
+      client.write(`${octets}]]>]]>`);
+      await until(isEnded);
+      assert.equal(events, ['end undefined']);
+    }));
+}
+
 test('requests that came before the hello of the server wait', () =>
   withGuard({}, async ({ client, messages }) => {
     client.write(clientHello('1.1') + chunked(rpc(1, GET_NAME)) + chunked(rpc(2, GET_NAME)));
