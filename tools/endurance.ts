@@ -1,18 +1,22 @@
 /**
  * The long run of forwarding: `node dist/tools/endurance.js [--seconds 1800] [--bindings N] [--event-seconds S] [--rate N]`. An AFTR of so many
  * bindings under full load, or N frames a second and direction, with edits; every S seconds a link goes and comes, or the datapath is
- * killed. What it looks for, and what it counts as a stall: bench/load/endurance.ts. Exit code 1 for a stall, memory that grows, or
- * traffic that did not come back. Needs root.
+ * killed. What it looks for, and what it counts as a stall: bench/load/endurance.ts. Exit code 1 for a stall, memory that grows,
+ * traffic that did not come back or came late. Needs root.
  */
 
 import { BusyAftr } from './bench/load/busy-aftr.ts';
 import type { EnduranceReport } from './bench/load/endurance.ts';
 import { endure, STALL_MS } from './bench/load/endurance.ts';
 import { Lab } from './bench/rfc8219/lab.ts';
-import { optionsIn, runTool, wholeNumbersOf } from './usage.ts';
+import { optionsIn, runTool, UsageError, wholeNumbersOf } from './usage.ts';
 
-/** Of the last quarter above the second one: what the garbage collector leaves lying around. */
-const MEMORY_MEBIBYTES = 64;
+/** In half of a process's last life, MiB: what the garbage collector of management leaves lying around; the datapath makes no garbage. */
+const GROWTH_LIMITS = { management: 32, datapath: 4 };
+/** From the link's return, or the kill, until packets come again; of a restart with 100,000 bindings. */
+const OUTAGE_LIMITS_MS: EnduranceReport['outages'] = { 'flap-ipv4': 1_000, 'flap-ipv6': 1_000, restart: 5_000 };
+/** One of each kind in the first half. */
+const EVENTS_AT_LEAST = 8;
 
 function tell({ load, edits, events, stalls, outages, growth, recovered }: EnduranceReport): boolean {
   for (const [i, { sent, received }] of load.streams.entries()) {
@@ -32,8 +36,12 @@ function tell({ load, edits, events, stalls, outages, growth, recovered }: Endur
     `memory grew by ${growth.map((mebibytes) => mebibytes.toFixed(1)).join(' and ')} MiB (management, datapath)`,
   );
   for (const stall of stalls) console.log(`STALL of more than ${STALL_MS} ms: ${JSON.stringify(stall)}`);
-  const isFlat = growth.every((mebibytes) => mebibytes < MEMORY_MEBIBYTES);
-  const isWell = stalls.length === 0 && isFlat && recovered === events.length;
+  const [management, datapath] = growth;
+  const isFlat = management < GROWTH_LIMITS.management && datapath < GROWTH_LIMITS.datapath;
+  if (!isFlat) console.log(`MEMORY: expected less than ${JSON.stringify(GROWTH_LIMITS)} MiB more`);
+  const late = events.filter(({ kind }) => outages[kind] > OUTAGE_LIMITS_MS[kind]);
+  if (late.length > 0) console.log(`LATE: expected packets within ${JSON.stringify(OUTAGE_LIMITS_MS)} ms`);
+  const isWell = stalls.length === 0 && isFlat && late.length === 0 && recovered === events.length;
   console.log(isWell ? 'no stall, memory is flat, traffic came back each time' : 'NOT WELL');
   return isWell;
 }
@@ -45,6 +53,12 @@ async function main(words: readonly string[]): Promise<void> {
   const [bindings = 0] = wholeNumbersOf('bindings', values.bindings ?? '100000', 1_000, 4_000_000);
   const [eventSeconds = 0] = wholeNumbersOf('event-seconds', values['event-seconds'] ?? '20', 1, 100_000);
   const [rate = 0] = wholeNumbersOf('rate', values.rate ?? '0', 0, 10_000_000);
+  if (seconds < eventSeconds * EVENTS_AT_LEAST) {
+    const least = eventSeconds * EVENTS_AT_LEAST;
+    throw new UsageError(
+      `expected --seconds of at least ${least}, ${EVENTS_AT_LEAST} times --event-seconds, not ${seconds}`,
+    );
+  }
   const lab = new Lab(`gi4end-${process.pid}`);
   let aftr: BusyAftr | undefined;
   try {

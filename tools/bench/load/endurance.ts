@@ -3,12 +3,13 @@
  * killed now and then.
  *
  *     each second       ten commits of 100 bindings, and a few of one over NETCONF and RESTCONF
- *     each event        the tester's end of the IPv4 link is taken away and brought back; then the IPv6 link's; then the datapath, with
- *                       its workers, is killed; and so on in turn
+ *     each event        the tester's end of the IPv4 link is taken away and brought back; then the IPv6 link's; then, in the first half of
+ *                       the run, the datapath is killed with its workers; and so on in turn
  *
  * A stall is a time without an arrival that is longer than STALL_MS, less what the generator itself sent nothing or the machine let a
- * thread on the datapath's core wait. What an event takes is no stall but an outage, which is reported by itself: from its
- * beginning until EVENT_REST_MS after its end. Memory is judged from the end of the first quarter on.
+ * thread on the datapath's core wait. What an event takes is no stall but an outage, which has bounds of its own: until packets come
+ * again, and what is amiss within EVENT_REST_MS after that. What is missing before an event is judged like anything else.
+ * Memory is that of one life of each process: in the second half nobody is killed.
  */
 
 import { sleep } from '../instance.ts';
@@ -35,7 +36,6 @@ export interface Happening {
   readonly fromMs: number;
   /** When the link was there again; of a restart when the datapath was killed. */
   readonly backMs: number;
-  readonly untilMs: number;
 }
 
 export interface EnduranceReport {
@@ -45,7 +45,7 @@ export interface EnduranceReport {
   readonly stalls: readonly Gap[];
   /** The longest time from `backMs` until packets came again, by kind of event, in milliseconds. */
   readonly outages: Readonly<Record<EventKind, number>>;
-  /** How much more the last quarter takes than the second one, MiB. */
+  /** By which the memory of each rose in its last life, MiB; what growthOf says. */
   readonly growth: readonly [management: number, datapath: number];
   /** Events after which packets came again, in both directions. */
   readonly recovered: number;
@@ -53,7 +53,8 @@ export interface EnduranceReport {
 
 export const STALL_MS = 100;
 const EDITS = { bulk: 10, netconf: 5, restconf: 5 };
-const KINDS: readonly EventKind[] = ['flap-ipv4', 'flap-ipv6', 'restart'];
+const FLAPS: readonly EventKind[] = ['flap-ipv4', 'flap-ipv6'];
+const KINDS: readonly EventKind[] = [...FLAPS, 'restart'];
 const FLAP_MS = 200;
 const EVENT_REST_MS = 1_000;
 const SAMPLE_MS = 1_000;
@@ -67,17 +68,20 @@ export async function endure(aftr: BusyAftr, plan: EndurancePlan): Promise<Endur
   const memory = new MemoryWatch(aftr);
   const events: Happening[] = [];
   const end = performance.now() + plan.seconds * 1_000;
+  const half = performance.now() + plan.seconds * 500;
   let recovered = 0;
   for (let turn = 0; performance.now() + plan.eventMs < end; turn++) {
     await sleep(plan.eventMs);
-    const kind = KINDS[turn % KINDS.length] ?? 'restart';
+    const kinds = performance.now() < half ? KINDS : FLAPS;
+    const kind = kinds[turn % kinds.length] ?? 'restart';
     const fromMs = Date.now();
     const happen =
       kind === 'restart' ? restartDatapath(aftr) : aftr.flap(kind === 'flap-ipv4' ? 'aftr4' : 'aftr6', FLAP_MS);
     await happen;
     const backMs = kind === 'restart' ? fromMs : Date.now();
+    if (kind === 'restart') memory.newDatapath();
     if (await comesAgain(generator)) recovered++;
-    events.push({ kind, fromMs, backMs, untilMs: Date.now() });
+    events.push({ kind, fromMs, backMs });
     plan.progress(`${kind}: ${Date.now() - fromMs} ms`);
   }
   await sleep(Math.max(0, end - performance.now()));
@@ -95,14 +99,38 @@ export function judgeGaps(
 ): Pick<EnduranceReport, 'stalls' | 'outages'> {
   const stalls: Gap[] = [];
   const outages: Record<EventKind, number> = { 'flap-ipv4': 0, 'flap-ipv6': 0, restart: 0 };
+  const judge = (gap: Gap) => {
+    if (gap.lengthMs - Math.max(gap.ownMs, gap.machineMs) > STALL_MS) stalls.push(gap);
+  };
+  const shields = events.map((event) => ({ ...event, untilMs: shieldedUntil(event, gaps) }));
   for (const gap of gaps) {
-    const event = events.find(
-      ({ fromMs, untilMs }) => gap.atMs < untilMs + EVENT_REST_MS && gap.atMs + gap.lengthMs > fromMs,
-    );
-    if (event) outages[event.kind] = Math.max(outages[event.kind], gap.atMs + gap.lengthMs - event.backMs);
-    else if (gap.lengthMs - Math.max(gap.ownMs, gap.machineMs) > STALL_MS) stalls.push(gap);
+    const event = shields.find(({ fromMs, untilMs }) => gap.atMs < untilMs && endOf(gap) > fromMs);
+    if (event) outages[event.kind] = Math.max(outages[event.kind], endOf(gap) - event.backMs);
+    judge(event ? { ...gap, lengthMs: event.fromMs - gap.atMs } : gap);
   }
   return { stalls, outages };
+}
+
+/** Until when what is missing is the event's: a while after packets have come again in both directions. */
+function shieldedUntil({ fromMs, backMs }: Happening, gaps: readonly Gap[]): number {
+  const own = gaps.filter((gap) => gap.atMs < backMs + EVENT_REST_MS && endOf(gap) > fromMs);
+  return Math.max(backMs, ...own.map(endOf)) + EVENT_REST_MS;
+}
+
+function endOf({ atMs, lengthMs }: Gap): number {
+  return atMs + lengthMs;
+}
+
+/**
+ * By how much memory rises over these samples of one life, without its first quarter, in which it fills: the lowest tenth of the last
+ * third less that of the first, so that what a garbage collector has not come to yet does not count.
+ */
+export function growthOf(samples: readonly number[]): number {
+  const settled = samples.slice(samples.length >> 2);
+  const third = Math.floor(settled.length / 3);
+  if (third === 0) return Number.NaN;
+  const low = (part: readonly number[]) => part.toSorted((a, b) => a - b)[Math.floor(part.length / 10)] ?? Number.NaN;
+  return low(settled.slice(-third)) - low(settled.slice(0, third));
 }
 
 /** Kills it; ends when there is another one, which the datapath's core is given to. */
@@ -140,30 +168,30 @@ async function comesAgain(generator: LoadGenerator): Promise<boolean> {
 class MemoryWatch {
   readonly #aftr: BusyAftr;
   readonly #timer: NodeJS.Timeout;
-  readonly #samples: [number, number][] = [];
+  readonly #management: number[] = [];
+  #datapath: number[] = [];
 
   constructor(aftr: BusyAftr) {
     this.#aftr = aftr;
     this.#timer = setInterval(() => this.#look(), SAMPLE_MS);
   }
 
+  newDatapath(): void {
+    this.#datapath = [];
+  }
+
   end(): [number, number] {
     clearInterval(this.#timer);
-    const quarter = Math.floor(this.#samples.length / 4);
-    const of = (part: number, which: 0 | 1) =>
-      median(this.#samples.slice(part * quarter, (part + 1) * quarter).map((sample) => sample[which]));
-    return [of(3, 0) - of(1, 0), of(3, 1) - of(1, 1)];
+    return [growthOf(this.#management), growthOf(this.#datapath)];
   }
 
   #look(): void {
     try {
-      this.#samples.push(this.#aftr.instance.resident());
+      const [management, datapath] = this.#aftr.instance.resident();
+      this.#management.push(management);
+      this.#datapath.push(datapath);
     } catch {
       // A process has just ended, and the next one is on its way.
     }
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
