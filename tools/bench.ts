@@ -121,10 +121,15 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
 
 function listed(results: readonly BenchResult[]): Report {
   const lines = results.map(({ id, value, unit, target, met }) => {
-    const aim = target === null ? '' : `  target ${target}: ${met ? 'met' : 'missed'}`;
+    const aim = target === null ? '' : `  target ${target}: ${verdictOf(met)}`;
     return `${id.padEnd(44)} ${String(Number(value.toPrecision(4))).padStart(10)} ${unit}${aim}\n`;
   });
   return { results, text: lines.join('') };
+}
+
+function verdictOf(met: boolean | null): string {
+  if (met === null) return 'not judged';
+  return met ? 'met' : 'missed';
 }
 
 function machine(): Record<string, unknown> {
