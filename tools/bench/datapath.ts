@@ -1,6 +1,6 @@
 /**
  * Bench of the engine in memory: 64-octet packets of random bindings over the tables that stand for reality, both
- * directions, with all that is on by default, without a device.
+ * directions, with all that is on by default, without a device; `least` without what of it can be switched off.
  *
  * Rounds of the engine over a large table, of the same work in C++ there (tools/bench/native), and of the engine over 1,000
  * bindings follow one another; ratios are of one round, and their median counts. Absolute figures are for orientation.
@@ -32,6 +32,8 @@ const SHARE_ROUNDS = 75;
 /** Until the compiler has done its work, and caches are as they stay. */
 const WARM_UP = 15;
 const TARGET_MPPS = 8;
+/** With what can be switched off switched off: lookup, checks, header and counters alone. */
+const LEAST_TARGET_MPPS = 12;
 /** Of the rate of the same work in C++. */
 const BASELINE_TARGET = 0.8;
 /** Time of a packet with many bindings in the time with few. */
@@ -41,7 +43,7 @@ const JUNK_OF_TEN = 9;
 /** What a packet may cost with so much junk, in packets that are all good. */
 const JUNK_TARGET = 2;
 
-/** Runs the whole bench; about a minute and a half. */
+/** Runs the whole bench; about half a minute. */
 export async function benchDatapath(): Promise<BenchResult[]> {
   const few = new EngineBench(FEW, 'dense');
   const results = [result(`datapath.load.dense-${FEW}`, await few.load(), 'ms', null)];
@@ -56,7 +58,24 @@ async function measureShape(shape: Shape, few: EngineBench): Promise<BenchResult
   const bench = new EngineBench(MANY, shape);
   const load = result(`datapath.load.${name}`, await bench.load(), 'ms', null);
   const memory = result(`datapath.second-level.${name}`, bench.blockMebibytes(), 'MiB', 160, 'at most');
-  return [load, memory, ...measureSpeed(bench, name, few), ...measureCounting(bench, name)];
+  return [
+    load,
+    memory,
+    ...measureSpeed(bench, name, few),
+    ...measureLeast(bench, name),
+    ...measureCounting(bench, name),
+  ];
+}
+
+function measureLeast(bench: EngineBench, name: string): BenchResult[] {
+  bench.setLeast(true);
+  const results = DIRECTIONS.map((direction) => {
+    const [times] = interleave(ROUNDS, [() => bench.timeEngine(direction), () => Number.NaN, () => Number.NaN]);
+    const rate = median(times.map((ns) => 1_000 / ns));
+    return result(`datapath.${direction}.least.${name}`, rate, 'Mpps', LEAST_TARGET_MPPS);
+  });
+  bench.setLeast(false);
+  return results;
 }
 
 /** Rate, share of the baseline's rate, and with `few` the time in that of few bindings. */

@@ -35,6 +35,7 @@ const PICKED_BATCHES = 16_384;
  * taken, or a flood would never last.
  */
 const MS_PER_BATCH = 0.01;
+const LEAST = { 'flow-label-mode': 'zero', 'traffic-class-mode': 'pipe', 'ecn-mode': 'compatibility' };
 /** In the pools, above all that is bound. */
 const FIRST_UNBOUND = 0x2f_00_00_00;
 
@@ -94,7 +95,16 @@ export class EngineBench {
 
   /** Whether packets are counted for each binding. */
   setCounting(isCounting: boolean): void {
-    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': POOLS, 'binding-counters': isCounting };
+    this.#configure({ 'binding-counters': isCounting });
+  }
+
+  /** Switches off what can be: flow label, and that DSCP and ECN are copied. Or all that is on by default on again. */
+  setLeast(isLeast: boolean): void {
+    this.#configure(isLeast ? LEAST : {});
+  }
+
+  #configure(options: Readonly<Record<string, unknown>>): void {
+    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': POOLS, 'binding-counters': false, ...options };
     const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
     this.#forwarding.setInstances(planInstances('aftr', configuration));
   }

@@ -44,7 +44,7 @@ const WARM_UP = 6;
 const TARGET = 0.95;
 const INSTANCE = 0;
 
-/** Runs the bench, about a minute, as root. Never returns outside its own namespace. */
+/** Runs the bench, about half a minute, as root. Never returns outside its own namespace. */
 export async function benchTun(): Promise<BenchResult[]> {
   enterOwnNetwork();
   const lab = await TunLab.start();
