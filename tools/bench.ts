@@ -8,7 +8,7 @@
  *   datapath   the engine in memory beside the same work in C++: packets a second at 1,000 and 1,000,000 bindings
  *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
- *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it
+ *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it ([--record]: writes that one)
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
  *   latency    a single packet through idle gateway and AFTR and back, beside an engine in C++ and kernel forwarding (root)
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
@@ -22,10 +22,9 @@
  *   tun        the engine on a TUN device beside a bare C++ loop that reads each packet and writes it back (root)
  */
 
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
-import type { BenchResult } from './bench/datapath.ts';
+import { commit, machine } from './bench/machine.ts';
+import type { BenchResult } from './bench/results.ts';
 import { optionsIn, requireWritable, runTool, UsageError, wholeNumbersOf } from './usage.ts';
 
 interface Report {
@@ -68,8 +67,10 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     return listed(await benchDynamic(wanted));
   },
   gate: async (words) => {
-    requireWritable('json', optionsIn(words, JSON_FILE).json);
-    return listed(await (await import('./bench/gate.ts')).benchGate());
+    const { json, record } = optionsIn(words, { ...JSON_FILE, record: { type: 'boolean' } });
+    requireWritable('json', json);
+    const { benchGate, recordGate } = await import('./bench/gate.ts');
+    return listed(await (record ? recordGate() : benchGate()));
   },
   hostile: async (words) => {
     const { json, kinds } = optionsIn(words, { ...JSON_FILE, kinds: { type: 'string' } });
@@ -130,25 +131,6 @@ function listed(results: readonly BenchResult[]): Report {
 function verdictOf(met: boolean | null): string {
   if (met === null) return 'not judged';
   return met ? 'met' : 'missed';
-}
-
-function machine(): Record<string, unknown> {
-  const [cpu] = cpus();
-  return {
-    cpu: cpu?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 1024 ** 3),
-    kernel: release(),
-    node: process.version,
-  };
-}
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
-  } catch {
-    return 'unknown';
-  }
 }
 
 async function main([name = '', ...words]: readonly string[]): Promise<void> {
