@@ -69,6 +69,7 @@ async function measureAll(judge: (id: string, measure: () => number) => BenchRes
     const bench = new EngineBench(bindings, shape);
     await bench.load();
     for (const direction of DIRECTIONS) {
+      bench.compare(direction);
       const id = `datapath.${direction}.of-c.${shape}-${bindings}`;
       results.push(judge(id, () => measureShare(bench, direction)));
     }
