@@ -20,7 +20,11 @@ export function result(
   target: number | null = null,
 ): BenchResult {
   const met = target === null ? null : bound === 'at most' ? value <= target : value >= target;
-  return { id, value: Math.round(value * DIGITS) / DIGITS, unit, target, met };
+  return { id, value: rounded(value), unit, target: target === null ? null : rounded(target), met };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * DIGITS) / DIGITS;
 }
 
 /** The upper one of an even number of values; NaN of none. */
