@@ -26,10 +26,11 @@ import { Worker } from 'node:worker_threads';
 import type { ForwardingMemory } from '../../src/datapath/forwarding.ts';
 import type { CoresWorkerData } from './cores-worker.ts';
 import { BEGAN, DONE, END, ENDED, IS_BARE, PACKETS, TOLD } from './cores-worker.ts';
-import type { BenchResult } from './datapath.ts';
 import type { Direction } from './engine-bench.ts';
 import { DIRECTIONS } from './engine-bench.ts';
 import { enterOwnNetwork } from './instance.ts';
+import type { BenchResult } from './results.ts';
+import { median, medianRatio, result } from './results.ts';
 import type { Place } from './tun-feed.ts';
 import { layOut, loadForwarding, TunFeed } from './tun-feed.ts';
 
@@ -82,7 +83,6 @@ function compare(feed: TunFeed, one: Queues, two: Queues, direction: Direction, 
   const id = `cores.${direction}.${size}`;
   const speedUp = ([a, b]: Pair) => a.wall / b.wall;
   const speedUps = engine.map(speedUp);
-  const gained = median(speedUps);
   const of = (pairs: readonly Pair[], value: (pair: Pair) => number) => median(pairs.map(value));
   return [
     result(
@@ -95,13 +95,9 @@ function compare(feed: TunFeed, one: Queues, two: Queues, direction: Direction, 
       of(engine, ([, b]) => (TURN / b.wall) * 1e3),
       'Mpps',
     ),
-    { ...result(`${id}.speed-up`, gained, 'times'), target: TARGET, met: gained >= TARGET },
+    result(`${id}.speed-up`, median(speedUps), 'times', 'at least', TARGET),
     result(`${id}.bare.speed-up`, of(bare, speedUp), 'times'),
-    result(
-      `${id}.of-bare`,
-      median(bare.map((pair, round) => (speedUps[round] ?? Number.NaN) / speedUp(pair))),
-      'times',
-    ),
+    result(`${id}.of-bare`, medianRatio(speedUps, bare.map(speedUp)), 'times'),
     result(`${id}.by-processor`, of(engine, byProcessor), 'times'),
     result(`${id}.bare.by-processor`, of(bare, byProcessor), 'times'),
     result(
@@ -211,16 +207,8 @@ function throwFault(fault: SharedArrayBuffer): void {
   if (octets[0] !== 0) throw new Error(`cores: a worker has died: ${octets.toString('utf8', 0, octets.indexOf(0))}`);
 }
 
-function result(id: string, value: number, unit: string): BenchResult {
-  return { id, value: Math.round(value * 100) / 100, unit, target: null, met: null };
-}
-
 /** Nanoseconds of this process. */
 function spentSince(start: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(start);
   return (user + system) * 1e3;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

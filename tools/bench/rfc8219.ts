@@ -10,7 +10,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { numbersOf, optionsIn, requireWritable, wholeNumbersOf } from '../usage.ts';
-import type { BenchResult } from './datapath.ts';
+import type { BenchResult } from './results.ts';
 import type { RunningAftr, RunningDevice } from './rfc8219/devices.ts';
 import { aftr, cable, chain, cLoop, gateway, kernelForwarding } from './rfc8219/devices.ts';
 import { FRAME_SIZES } from './rfc8219/frames.ts';

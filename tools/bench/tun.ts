@@ -20,10 +20,11 @@ import { Pump } from '../../src/datapath/pump.ts';
 import { TunDevice } from '../../src/datapath/tun-device.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
 import { loadBaseline } from './baseline.ts';
-import type { BenchResult } from './datapath.ts';
 import type { Direction } from './engine-bench.ts';
 import { DIRECTIONS } from './engine-bench.ts';
 import { enterOwnNetwork } from './instance.ts';
+import type { BenchResult } from './results.ts';
+import { median, medianRatio, result } from './results.ts';
 import { layOut, loadForwarding, TunFeed } from './tun-feed.ts';
 
 const SIZES = [64, 512, 1_400] as const;
@@ -87,18 +88,11 @@ class TunLab {
       engine.push(own);
       bare.push(least);
     }
-    const share = median(bare.map((ns, round) => ns / (engine[round] ?? Number.NaN)));
     const id = `tun.${direction}.${size}`;
     return [
-      { id, value: Math.round(median(engine)), unit: 'ns', target: null, met: null },
-      { id: `${id}.bare`, value: Math.round(median(bare)), unit: 'ns', target: null, met: null },
-      {
-        id: `${id}.of-bare`,
-        value: Math.round(share * 100) / 100,
-        unit: 'times',
-        target: TARGET,
-        met: share >= TARGET,
-      },
+      result(id, median(engine), 'ns'),
+      result(`${id}.bare`, median(bare), 'ns'),
+      result(`${id}.of-bare`, medianRatio(bare, engine), 'times', 'at least', TARGET),
     ];
   }
 
@@ -135,8 +129,4 @@ class TunLab {
 function spentSince(start: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(start);
   return user + system;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

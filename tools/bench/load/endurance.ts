@@ -12,6 +12,7 @@
  */
 
 import { sleep } from '../instance.ts';
+import { median } from '../results.ts';
 import type { BusyAftr } from './busy-aftr.ts';
 import type { EditReport } from './editor.ts';
 import { Editor } from './editor.ts';
@@ -162,8 +163,4 @@ class MemoryWatch {
       // A process has just ended, and the next one is on its way.
     }
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
