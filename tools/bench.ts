@@ -1,6 +1,7 @@
 /**
- * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }; what stands on the screen is
- * a line for each result, or the bench's own table.
+ * Runs one bench: `npm run bench -- NAME [--json FILE]`. The file holds { machine, commit, results }, machine with the load before the
+ * run, commit with `-dirty` behind it when it was not that alone; what stands on the screen is a line for each result, or the bench's own
+ * table.
  *
  *   change     forwarding while a thousand bindings change a second, and beside nine tenths of junk (root; [--bindings N]
  *              [--seconds S] [--rounds N])
@@ -139,12 +140,13 @@ async function main([name = '', ...words]: readonly string[]): Promise<void> {
     const names = Object.keys(BENCHES).join(', ');
     throw new UsageError(`usage: npm run bench -- NAME [--json FILE], NAME being one of ${names}`);
   }
+  const about = { machine: machine(), commit: commit() };
   const { results, text } = await bench(words);
   process.stdout.write(text);
   const at = words.findIndex((word) => /^--json(=|$)/.test(word));
   if (at < 0) return;
   const file = words[at]?.split('=').slice(1).join('=') || words[at + 1] || '';
-  writeFileSync(file, `${JSON.stringify({ machine: machine(), commit: commit(), results }, undefined, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ ...about, results }, undefined, 2)}\n`);
 }
 
 await runTool(() => main(process.argv.slice(2)));
