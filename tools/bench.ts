@@ -26,7 +26,17 @@
 import { writeFileSync } from 'node:fs';
 import { commit, machine } from './bench/machine.ts';
 import type { BenchResult } from './bench/results.ts';
-import { optionsIn, requireWritable, runTool, UsageError, wholeNumbersOf } from './usage.ts';
+import type { Options } from './usage.ts';
+import {
+  namesOf,
+  optionsIn,
+  requireRoot,
+  requireWritable,
+  runTool,
+  UsageError,
+  wholeNumberOf,
+  wholeNumbersOf,
+} from './usage.ts';
 
 interface Report {
   readonly results: readonly BenchResult[];
@@ -34,92 +44,109 @@ interface Report {
 }
 
 const JSON_FILE = { json: { type: 'string' } } as const;
-const MIN_BINDINGS = 1_000;
-const MAX_BINDINGS = 4_000_000;
+const TEXT = { type: 'string' } as const;
+const [MIN_BINDINGS, MAX_BINDINGS] = [1_000, 4_000_000];
+const [MAX_SECONDS, MAX_ROUNDS] = [600, 1_000];
 
 /** Each takes its options. */
 const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Report>>> = {
   change: async (words) => {
-    const text = { type: 'string' } as const;
-    const { json, ...more } = optionsIn(words, { ...JSON_FILE, bindings: text, seconds: text, rounds: text });
-    requireWritable('json', json);
+    const { bindings, seconds = '5', rounds = '3' } = valuesIn(words, { bindings: TEXT, seconds: TEXT, rounds: TEXT });
     const { benchChange, CHANGE_BINDINGS } = await import('./bench/change.ts');
-    const asked = more.bindings ?? `${CHANGE_BINDINGS}`;
-    const [bindings = 0] = wholeNumbersOf('bindings', asked, MIN_BINDINGS, MAX_BINDINGS);
-    const [seconds = 0] = wholeNumbersOf('seconds', more.seconds ?? '5', 1, 600);
-    const [rounds = 0] = wholeNumbersOf('rounds', more.rounds ?? '3', 1, 1_000);
-    return listed(await benchChange(bindings, seconds, rounds));
+    const asked = bindingsOf(bindings ?? `${CHANGE_BINDINGS}`);
+    const [length, count] = [secondsOf(seconds), roundsOf(rounds)];
+    requireRoot('bench change');
+    return listed(await benchChange(asked, length, count));
   },
   cores: async (words) => {
-    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    valuesIn(words, {});
+    requireRoot('bench cores');
     return listed(await (await import('./bench/cores.ts')).benchCores());
   },
   datapath: async (words) => {
-    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    valuesIn(words, {});
     return listed(await (await import('./bench/datapath.ts')).benchDatapath());
   },
   dynamic: async (words) => {
-    const { json, parts } = optionsIn(words, { ...JSON_FILE, parts: { type: 'string' } });
-    requireWritable('json', json);
+    const { parts } = valuesIn(words, { parts: TEXT });
     const { benchDynamic, DYNAMIC_PARTS } = await import('./bench/dynamic.ts');
-    const names = parts?.split(',');
-    const wanted = names ? DYNAMIC_PARTS.filter((part) => names.includes(part)) : DYNAMIC_PARTS;
-    if (names && wanted.length !== names.length) throw new UsageError(`--parts takes ${DYNAMIC_PARTS.join(', ')}`);
+    const wanted = parts === undefined ? DYNAMIC_PARTS : namesOf('parts', parts, DYNAMIC_PARTS);
+    requireRoot('bench dynamic');
     return listed(await benchDynamic(wanted));
   },
   gate: async (words) => {
-    const { json, record } = optionsIn(words, { ...JSON_FILE, record: { type: 'boolean' } });
-    requireWritable('json', json);
+    const { record } = valuesIn(words, { record: { type: 'boolean' } });
     const { benchGate, recordGate } = await import('./bench/gate.ts');
     return listed(await (record ? recordGate() : benchGate()));
   },
   hostile: async (words) => {
-    const { json, kinds } = optionsIn(words, { ...JSON_FILE, kinds: { type: 'string' } });
-    requireWritable('json', json);
-    return listed(await (await import('./bench/hostile.ts')).benchHostile(kinds?.split(',')));
+    const { kinds } = valuesIn(words, { kinds: TEXT });
+    const { hostileKinds } = await import('./bench/hostile-kinds.ts');
+    const names = hostileKinds().map(({ name }) => name);
+    const wanted = kinds === undefined ? names : namesOf('kinds', kinds, names);
+    requireRoot('bench hostile');
+    return listed(await (await import('./bench/hostile.ts')).benchHostile(wanted));
   },
   latency: async (words) => {
-    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    valuesIn(words, {});
+    requireRoot('bench latency');
     return listed(await (await import('./bench/latency.ts')).benchLatency());
   },
   netconf: async (words) => {
-    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    valuesIn(words, {});
+    requireRoot('bench netconf');
     return listed(await (await import('./bench/netconf.ts')).benchNetconf());
   },
   offloads: async (words) => {
-    const text = { type: 'string' } as const;
-    const { json, seconds = '2', rounds = '5' } = optionsIn(words, { ...JSON_FILE, seconds: text, rounds: text });
-    requireWritable('json', json);
-    const [length = 0] = wholeNumbersOf('seconds', seconds, 1, 600);
-    const [count = 0] = wholeNumbersOf('rounds', rounds, 1, 1_000);
+    const { seconds = '2', rounds = '5' } = valuesIn(words, { seconds: TEXT, rounds: TEXT });
+    const [length, count] = [secondsOf(seconds), roundsOf(rounds)];
+    requireRoot('bench offloads');
     return listed(await (await import('./bench/offloads.ts')).benchOffloads(length, count));
   },
   restconf: async (words) => {
-    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    valuesIn(words, {});
+    requireRoot('bench restconf');
     return listed(await (await import('./bench/restconf.ts')).benchRestconf());
   },
   rfc8219: async (words) => (await import('./bench/rfc8219.ts')).benchRfc8219(words),
   start: async (words) => {
-    const text = { type: 'string' } as const;
-    const { json, ...more } = optionsIn(words, { ...JSON_FILE, bindings: text, rounds: text });
-    requireWritable('json', json);
+    const { bindings, rounds = '3' } = valuesIn(words, { bindings: TEXT, rounds: TEXT });
     const { benchStart, START_BINDINGS } = await import('./bench/start.ts');
-    const asked = more.bindings ?? `${START_BINDINGS}`;
-    const [bindings = 0] = wholeNumbersOf('bindings', asked, MIN_BINDINGS, MAX_BINDINGS);
-    const [rounds = 0] = wholeNumbersOf('rounds', more.rounds ?? '3', 1, 1_000);
-    return listed(await benchStart(bindings, rounds));
+    const [asked, count] = [bindingsOf(bindings ?? `${START_BINDINGS}`), roundsOf(rounds)];
+    requireRoot('bench start');
+    return listed(await benchStart(asked, count));
   },
   state: async (words) => {
-    const { json, bindings } = optionsIn(words, { ...JSON_FILE, bindings: { type: 'string' } });
-    requireWritable('json', json);
+    const { bindings } = valuesIn(words, { bindings: TEXT });
     const sizes = bindings === undefined ? undefined : wholeNumbersOf('bindings', bindings, MIN_BINDINGS, MAX_BINDINGS);
+    requireRoot('bench state');
     return listed(await (await import('./bench/state.ts')).benchState(sizes));
   },
   tun: async (words) => {
-    requireWritable('json', optionsIn(words, JSON_FILE).json);
+    valuesIn(words, {});
+    requireRoot('bench tun');
     return listed(await (await import('./bench/tun.ts')).benchTun());
   },
 };
+
+/** Options of a bench beside --json. @throws UsageError as optionsIn, and when the file cannot be written */
+function valuesIn<const T extends Options>(words: readonly string[], more: T): ReturnType<typeof optionsIn<T>> {
+  const values = optionsIn(words, { ...JSON_FILE, ...more });
+  requireWritable('json', (values as { readonly json?: string }).json);
+  return values;
+}
+
+function bindingsOf(text: string): number {
+  return wholeNumberOf('bindings', text, MIN_BINDINGS, MAX_BINDINGS);
+}
+
+function secondsOf(text: string): number {
+  return wholeNumberOf('seconds', text, 1, MAX_SECONDS);
+}
+
+function roundsOf(text: string): number {
+  return wholeNumberOf('rounds', text, 1, MAX_ROUNDS);
+}
 
 function listed(results: readonly BenchResult[]): Report {
   const lines = results.map(({ id, value, unit, target, met }) => {

@@ -58,14 +58,14 @@ const BATCH = 64;
 const SHARES = [5, 9] as const;
 const INSTANCE = 0;
 
-/** Runs the bench, about two minutes, as root; `only` names kinds. Never returns outside its own namespace. */
-export async function benchHostile(only: readonly string[] = []): Promise<BenchResult[]> {
+/** Runs the bench, about two minutes, as root; `wanted` names kinds. Never returns outside its own namespace. */
+export async function benchHostile(wanted: readonly string[]): Promise<BenchResult[]> {
   enterOwnNetwork();
   const lab = await HostileLab.start();
   const results: BenchResult[] = [];
   for (const side of [4, 6] as const) results.push(lab.measureGood(side));
   for (const kind of hostileKinds()) {
-    if (only.length > 0 && !only.includes(kind.name)) continue;
+    if (!wanted.includes(kind.name)) continue;
     const packets = packetsOf(kind);
     for (const share of SHARES) results.push(lab.measure(kind, packets, share));
   }
