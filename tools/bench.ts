@@ -5,13 +5,13 @@
  *
  *   change     forwarding while a thousand bindings change a second, and beside nine tenths of junk (root; [--bindings N]
  *              [--seconds S] [--rounds N])
- *   cores      two queues on two cores beside one on one (root)
+ *   cores      two queues on two cores beside one on one (root; [--rounds N])
  *   datapath   the engine in memory beside the same work in C++: packets a second at 1,000 and 1,000,000 bindings
  *   dynamic    routes that gateways advertise: 100,000 from one, 1,000 gateways, a flap under traffic, from kernel to
  *              forwarding (root; [--parts NAME,NAME] of one, flap, kernel, many)
  *   gate       the engine's share of the rate of C++ beside the recorded one, as the tests look at it ([--record]: writes that one)
  *   hostile    good packets beside hostile ones through a TUN device, kind by kind (root; [--kinds NAME,NAME])
- *   latency    a single packet through idle gateway and AFTR and back, beside an engine in C++ and kernel forwarding (root)
+ *   latency    a single packet through idle gateway and AFTR and back, beside an engine in C++ and kernel forwarding (root; [--rounds N])
  *   netconf    NETCONF over SSH: sessions and small RPCs beside a bare subsystem of the same library, idle sessions (root)
  *   offloads   TCP and UDP through gateway and AFTR with and without offloads, beside an engine in C++, the kernel's
  *              own tunnel and plain forwarding (root; [--seconds S] [--rounds N])
@@ -20,7 +20,7 @@
  *              [--seconds S] [--gateways N,N] [--sizes N,N] [--strict] [--svg FILE])
  *   start      from the start of the program on a full store until it forwards (root; [--bindings N] [--rounds N])
  *   state      configuration through the faces of a running instance: edits, bulk loads, reads, memory (root; [--bindings N])
- *   tun        the engine on a TUN device beside a bare C++ loop that reads each packet and writes it back (root)
+ *   tun        the engine on a TUN device beside a bare C++ loop that reads each packet and writes it back (root; [--rounds N])
  */
 
 import { writeFileSync } from 'node:fs';
@@ -59,9 +59,11 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     return listed(await benchChange(asked, length, count));
   },
   cores: async (words) => {
-    valuesIn(words, {});
+    const { rounds } = valuesIn(words, { rounds: TEXT });
+    const { benchCores, CORES_ROUNDS } = await import('./bench/cores.ts');
+    const count = roundsOf(rounds ?? `${CORES_ROUNDS}`);
     requireRoot('bench cores');
-    return listed(await (await import('./bench/cores.ts')).benchCores());
+    return listed(await benchCores(count));
   },
   datapath: async (words) => {
     valuesIn(words, {});
@@ -88,9 +90,11 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     return listed(await (await import('./bench/hostile.ts')).benchHostile(wanted));
   },
   latency: async (words) => {
-    valuesIn(words, {});
+    const { rounds } = valuesIn(words, { rounds: TEXT });
+    const { benchLatency, LATENCY_ROUNDS } = await import('./bench/latency.ts');
+    const count = roundsOf(rounds ?? `${LATENCY_ROUNDS}`);
     requireRoot('bench latency');
-    return listed(await (await import('./bench/latency.ts')).benchLatency());
+    return listed(await benchLatency(count));
   },
   netconf: async (words) => {
     valuesIn(words, {});
@@ -123,9 +127,11 @@ const BENCHES: Readonly<Record<string, (words: readonly string[]) => Promise<Rep
     return listed(await (await import('./bench/state.ts')).benchState(sizes));
   },
   tun: async (words) => {
-    valuesIn(words, {});
+    const { rounds } = valuesIn(words, { rounds: TEXT });
+    const { benchTun, TUN_ROUNDS } = await import('./bench/tun.ts');
+    const count = roundsOf(rounds ?? `${TUN_ROUNDS}`);
     requireRoot('bench tun');
-    return listed(await (await import('./bench/tun.ts')).benchTun());
+    return listed(await benchTun(count));
   },
 };
 

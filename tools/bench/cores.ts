@@ -41,7 +41,8 @@ const TWO: Place = { device: 'two', aftr: '2001:db8:b::2', network: 11, bindings
 const SIZES = [64, 1_400] as const;
 /** Of a turn, in all queues together. */
 const TURN = 4_096;
-const ROUNDS = 61;
+export const CORES_ROUNDS = 61;
+/** Rounds before those that count, which are no fewer. */
 const WARM_UP = 10;
 const TARGET = 1.5;
 const TURN_LIMIT_MS = 10_000;
@@ -58,26 +59,36 @@ interface Turn {
 }
 
 /** Runs the bench, about a minute, as root. Never returns outside its own namespace. @throws Error with less than two cores */
-export async function benchCores(): Promise<BenchResult[]> {
+export async function benchCores(rounds: number): Promise<BenchResult[]> {
   if (availableParallelism() < 2) throw new Error('cores: this machine has one core only');
   enterOwnNetwork();
   layOut([ONE, TWO]);
   const feed = new TunFeed();
   const one = new Queues(ONE, await startWorkers(ONE, 1));
   const two = new Queues(TWO, await startWorkers(TWO, 2));
-  const results = SIZES.flatMap((size) => DIRECTIONS.flatMap((direction) => compare(feed, one, two, direction, size)));
+  const results = SIZES.flatMap((size) =>
+    DIRECTIONS.flatMap((direction) => compare(feed, one, two, direction, size, rounds)),
+  );
   for (const queues of [one, two]) await queues.close();
   feed.close();
   return results;
 }
 
-function compare(feed: TunFeed, one: Queues, two: Queues, direction: Direction, size: number): BenchResult[] {
+function compare(
+  feed: TunFeed,
+  one: Queues,
+  two: Queues,
+  direction: Direction,
+  size: number,
+  rounds: number,
+): BenchResult[] {
   const [engine, bare] = [newPairs(), newPairs()];
-  for (let round = 0; round < ROUNDS + WARM_UP; round++) {
+  const warmUp = Math.min(WARM_UP, rounds);
+  for (let round = 0; round < rounds + warmUp; round++) {
     for (const pairs of [engine, bare]) {
       const isBare = pairs === bare;
       const pair = [one.turn(feed, direction, size, isBare), two.turn(feed, direction, size, isBare)] as const;
-      if (round >= WARM_UP) pairs.push(pair);
+      if (round >= warmUp) pairs.push(pair);
     }
   }
   const id = `cores.${direction}.${size}`;

@@ -17,7 +17,7 @@ import type { BenchResult } from './results.ts';
 import { median, medianRatio, result } from './results.ts';
 
 const CANDIDATES: readonly Candidate[] = ['kernel', 'seg6', 'c', 'off', 'on'];
-const ROUNDS = 7;
+export const LATENCY_ROUNDS = 7;
 /** Of a round. */
 const PACKETS = 600;
 /** The first ones find caches as what came before left them. */
@@ -43,12 +43,12 @@ const TARGET = 1.5;
 type Latency = Readonly<Record<Percentile, number>>;
 
 /** Round trips of each candidate, and how much longer than through the engine in C++ ours take; about a minute and a half. */
-export async function benchLatency(): Promise<BenchResult[]> {
+export async function benchLatency(rounds: number): Promise<BenchResult[]> {
   enterOwnNetwork();
   buildTopology();
   prepareRouter(DEVICE_NS);
   const measured = new Map<Candidate, Latency[]>(CANDIDATES.map((candidate) => [candidate, []]));
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const candidate of CANDIDATES) {
       await withCandidate(candidate, async () => {
         measured.get(candidate)?.push(await roundTrips());
