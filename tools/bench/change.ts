@@ -1,13 +1,13 @@
 /**
  * Bench of forwarding while its table changes, and beside junk: the running program as AFTR with a million bindings
  * between two ports of a load generator (load/), on two cores. One is the datapath's, the other the generator's, which leaves what it
- * does not need; management and its clients run where the scheduler puts them. Frames of 64 octets, each direction by itself.
+ * does not need: to the clients (load/editor.ts), and to management where the scheduler puts it there. Frames of 64 octets, each direction by itself.
  *
  * 1. The most that passes without loss is looked for, above and below: that is the maximum.
  * 2. At 80 % of it, in turns without and with edits: ten commits of 100 bindings a second over NETCONF, and beside them as many
  *    of one binding as NETCONF and RESTCONF give, one after the other. Lost is what was sent and did not come; throughput is what came a
- *    second, as a share of what comes without edits. The clients share the generator's core where the machine has no third one: what it
- *    could not offer for that says nothing of the device, so throughput is not judged when too little was offered.
+ *    second, as a share of what comes without edits. What the generator could not
+ *    offer, because management took its core, says nothing of the device: throughput is not judged when too little was offered.
  * 3. Nine of ten frames are of unbound addresses, as fast as the generator goes: what comes of the tenth, beside a tenth of what comes
  *    when all are bound. Meanwhile one binding is changed over NETCONF five times a second. Of bound frames alone as fast as it goes only
  *    a share comes, `alone-received-share`: where nearly all come, the generator is slower than the device, nothing is displaced, and the

@@ -1,9 +1,14 @@
-/** `edit-stream.ts` as a child in the namespace of the device, on the tester's core. */
+/**
+ * `edit-stream.ts` as a child in the namespace of the device, on the tester's core. Clients that never pause come after the load generator
+ * there, which sleeps when it has nothing to send: what they took of it would be load that is not offered. Others are its equals: it
+ * may be one that never pauses.
+ */
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { TESTER_CORE } from '../rfc8219/lab.ts';
 import type { BusyAftr } from './busy-aftr.ts';
 
 export interface EditPlan {
@@ -43,7 +48,9 @@ export class Editor {
     const rates = [plan.bulk, plan.netconf ?? 0, plan.restconf ?? 0].map(String);
     const own = [SCRIPT, socket, `${restconfPort}`, authorization, `${bindings}`, ...rates];
     const within = ['ip', 'netns', 'exec', lab.namespace('aftr'), process.execPath];
-    const [first = '', ...words] = [...lab.enter('tester'), ...within, ...own];
+    const isEndless = Object.values(plan).includes(Number.POSITIVE_INFINITY);
+    const enter = isEndless ? ['taskset', '-c', `${TESTER_CORE}`] : lab.enter('tester');
+    const [first = '', ...words] = [...enter, ...within, ...own];
     this.#child = spawn(first, words, { stdio: ['pipe', 'pipe', 'inherit'] });
     if (!this.#child.stdout) throw new Error('edit-stream has no output');
     const lines = createInterface({ input: this.#child.stdout });

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { DEVICE_MAC, TESTER_MAC } from './frames.ts';
 
 export const DEVICE_CORE = 0;
-const TESTER_CORE = Math.min(1, availableParallelism() - 1);
+export const TESTER_CORE = Math.min(1, availableParallelism() - 1);
 /** 9,216 octets of Ethernet and the 40 of the tunnel pass whole (RFC 8219 §5.1 asks for links that hold both). */
 const LINK_MTU = 9_300;
 /**
