@@ -1,8 +1,8 @@
 /**
  * An AFTR's engine in memory, and the same work in C++ over the same tables and the same batch: packets of random bindings go
  * through either. What is timed is one batch after the other, without what fills it and without what reading the clock takes: that would
- * be some per cent of a packet's time, and draw every ratio towards 1. Batches that wait filled until several are timed at once would
- * cost either side more than the clock does, be it for being told where the next one lies, or as their packets have left the first cache.
+ * be some per cent of a packet's time, and draw every ratio towards 1. Several batches between two readings would need to be told where each
+ * next one lies, which takes either side about as long as the clock does.
  */
 
 import { parseIpv6 } from '../../src/address.ts';
