@@ -9,7 +9,7 @@ import { BusyAftr } from './bench/load/busy-aftr.ts';
 import type { EnduranceReport } from './bench/load/endurance.ts';
 import { endure, STALL_MS } from './bench/load/endurance.ts';
 import { Lab } from './bench/rfc8219/lab.ts';
-import { optionsIn, runTool, UsageError, wholeNumbersOf } from './usage.ts';
+import { optionsIn, requireRoot, runTool, UsageError, wholeNumberOf } from './usage.ts';
 
 /** In half of a process's last life, MiB: what the garbage collector of management leaves lying around; the datapath makes no garbage. */
 const GROWTH_LIMITS = { management: 32, datapath: 4 };
@@ -49,16 +49,17 @@ function tell({ load, edits, events, stalls, outages, growth, recovered }: Endur
 async function main(words: readonly string[]): Promise<void> {
   const text = { type: 'string' } as const;
   const values = optionsIn(words, { seconds: text, bindings: text, 'event-seconds': text, rate: text });
-  const [seconds = 0] = wholeNumbersOf('seconds', values.seconds ?? '1800', 10, 1_000_000);
-  const [bindings = 0] = wholeNumbersOf('bindings', values.bindings ?? '100000', 1_000, 4_000_000);
-  const [eventSeconds = 0] = wholeNumbersOf('event-seconds', values['event-seconds'] ?? '20', 1, 100_000);
-  const [rate = 0] = wholeNumbersOf('rate', values.rate ?? '0', 0, 10_000_000);
-  if (seconds < eventSeconds * EVENTS_AT_LEAST) {
-    const least = eventSeconds * EVENTS_AT_LEAST;
+  const seconds = wholeNumberOf('seconds', values.seconds ?? '1800', 10, 1_000_000);
+  const bindings = wholeNumberOf('bindings', values.bindings ?? '100000', 1_000, 4_000_000);
+  const eventSeconds = wholeNumberOf('event-seconds', values['event-seconds'] ?? '20', 1, 100_000);
+  const rate = wholeNumberOf('rate', values.rate ?? '0', 0, 10_000_000);
+  const least = eventSeconds * EVENTS_AT_LEAST;
+  if (seconds < least) {
     throw new UsageError(
       `expected --seconds of at least ${least}, ${EVENTS_AT_LEAST} times --event-seconds, not ${seconds}`,
     );
   }
+  requireRoot('endurance');
   const lab = new Lab(`gi4end-${process.pid}`);
   let aftr: BusyAftr | undefined;
   try {

@@ -1,7 +1,7 @@
 // needs: addon
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { benchGate, bestShare, leastOf } from '../../tools/bench/gate.ts';
+import { benchGate, bestShare, leastOf, recordedShare } from '../../tools/bench/gate.ts';
 
 const RECORDED = 0.4;
 const cases = [
@@ -19,6 +19,16 @@ for (const { name, shares, best, measured, passes } of cases) {
     assert.is(found >= leastOf(RECORDED), passes);
   });
 }
+
+test('the median of some measurements is recorded, with three digits', () => {
+  const shares = [0.9, 0.5, 0.7123, 0.7128, 0.1, 0.7119, 0.7124, 0.8, 0.3];
+  let count = 0;
+  assert.is(
+    recordedShare(() => shares[count++] ?? Number.NaN),
+    0.712,
+  );
+  assert.is(leastOf(0.712), 0.534);
+});
 
 test('the engine has not become slower beside C++ by more than a quarter', async () => {
   const results = await benchGate();

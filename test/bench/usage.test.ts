@@ -29,11 +29,24 @@ for (const [words, what] of [
   [['bench', 'netconf', '--bindings', '1000'], "Unknown option '--bindings': there are --json"],
   [['bench', 'datapath', '--json', NOWHERE], `--json ${NOWHERE}: ENOENT`],
   [['bench', 'cores', '--json', NOWHERE], `--json ${NOWHERE}: ENOENT`],
-  [['bench', 'latency', '--rounds', '3'], "Unknown option '--rounds': there are --json"],
-  [['bench', 'offloads', '--seconds', '0'], '--seconds: expected numbers from 1 to 600'],
+  [['bench', 'latency', '--seconds', '3'], "Unknown option '--seconds': there are --json, --rounds"],
+  [['bench', 'tun', '--rounds', '0'], "--rounds: expected a whole number from 1 to 1000, got '0'"],
+  [['bench', 'offloads', '--seconds', '0'], "--seconds: expected a whole number from 1 to 600, got '0'"],
+  [['bench', 'offloads', '--seconds', '1,2'], "--seconds: expected a whole number from 1 to 600, got '1,2'"],
+  [['bench', 'offloads', '--rounds', '1.5'], "--rounds: expected a whole number from 1 to 1000, got '1.5'"],
+  [['bench', 'change', '--rounds', '3,9'], "--rounds: expected a whole number from 1 to 1000, got '3,9'"],
+  [['bench', 'change', '--seconds', ''], "--seconds: expected a whole number from 1 to 600, got ''"],
+  [['bench', 'start', '--bindings', '1000,2000'], '--bindings: expected a whole number from 1000 to 4000000'],
+  [['bench', 'hostile', '--kinds', 'nosuch'], "got 'nosuch'"],
+  [['bench', 'hostile', '--kinds', 'ttl-1,'], "got ''"],
+  [['bench', 'dynamic', '--parts', 'one,nosuch'], "got 'nosuch'"],
+  [['bench', 'gate', '--record', 'x'], "Unexpected argument 'x'"],
+  [['bench', 'gate', '--json', '/tmp/a', '--json', '/tmp/b'], '--json: expected once, got twice'],
   [['bench', 'rfc8219', '--bogus'], "Unknown option '--bogus'"],
+  [['bench', 'rfc8219', '--seconds', '1,2'], "--seconds: expected a number from 0.05 to 600, got '1,2'"],
   [['bench', 'rfc8219', '--sizes', '1'], '--sizes: expected numbers from 64 to 9216'],
   [['bench', 'rfc8219', '--svg', NOWHERE], `--svg ${NOWHERE}: ENOENT`],
+  [['endurance', '--seconds', '10,20'], "--seconds: expected a whole number from 10 to 1000000, got '10,20'"],
   [['crash', '--bogus', '1'], "Unknown option '--bogus': there are --store, --program, --losses, --seed"],
   [['crash', '--store', 'many'], "--store: expected a whole number, got 'many'"],
   [['crash', '--store', '1'], "--store: expected 0 or an even number from 100, got '1'"],
@@ -50,6 +63,17 @@ for (const [words, what] of [
     assert.is(stdout, '');
     assert.is(stderr.trimEnd().split('\n').length, 1, stderr);
     assert.match(stderr, what);
+  });
+}
+
+/** Of root a command is taken that is not: in a namespace of users its number is another. */
+const NOT_ROOT = process.geteuid?.() === 0 ? ['unshare', '--user'] : [];
+for (const name of ['cores', 'rfc8219', 'hostile', 'change']) {
+  test(`${name} without root`, () => {
+    const [program = '', ...words] = [...NOT_ROOT, process.execPath, join(TOOLS, 'bench.js'), name];
+    const { status, stderr } = spawnSync(program, words, { encoding: 'utf8', timeout: 60_000 });
+    assert.is(stderr, `bench ${name} makes network namespaces: run it as root\n`);
+    assert.is(status, 2);
   });
 }
 

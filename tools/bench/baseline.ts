@@ -22,6 +22,8 @@ interface Baseline {
   forwarder(tables: ForwarderTables, batch: Batch, flowKey: number): Forwarder;
   /** Does an AFTR's work on the first `count` packets of the batch; returns how many it forwarded. */
   forward(forwarder: Forwarder, count: number): number;
+  /** What it has forwarded for an instance: packets and octets from IPv4, packets and octets from the tunnel. */
+  counts(forwarder: Forwarder, instance: number): readonly number[];
   /** Reads each packet that waits in a TUN queue and writes it back; returns how many. */
   copy(descriptor: number): number;
 }

@@ -26,10 +26,11 @@ import { Worker } from 'node:worker_threads';
 import type { ForwardingMemory } from '../../src/datapath/forwarding.ts';
 import type { CoresWorkerData } from './cores-worker.ts';
 import { BEGAN, DONE, END, ENDED, IS_BARE, PACKETS, TOLD } from './cores-worker.ts';
-import type { BenchResult } from './datapath.ts';
 import type { Direction } from './engine-bench.ts';
 import { DIRECTIONS } from './engine-bench.ts';
 import { enterOwnNetwork } from './instance.ts';
+import type { BenchResult } from './results.ts';
+import { median, medianRatio, result } from './results.ts';
 import type { Place } from './tun-feed.ts';
 import { layOut, loadForwarding, TunFeed } from './tun-feed.ts';
 
@@ -40,7 +41,8 @@ const TWO: Place = { device: 'two', aftr: '2001:db8:b::2', network: 11, bindings
 const SIZES = [64, 1_400] as const;
 /** Of a turn, in all queues together. */
 const TURN = 4_096;
-const ROUNDS = 61;
+export const CORES_ROUNDS = 61;
+/** Rounds before those that count, which are no fewer. */
 const WARM_UP = 10;
 const TARGET = 1.5;
 const TURN_LIMIT_MS = 10_000;
@@ -57,32 +59,41 @@ interface Turn {
 }
 
 /** Runs the bench, about a minute, as root. Never returns outside its own namespace. @throws Error with less than two cores */
-export async function benchCores(): Promise<BenchResult[]> {
+export async function benchCores(rounds: number): Promise<BenchResult[]> {
   if (availableParallelism() < 2) throw new Error('cores: this machine has one core only');
   enterOwnNetwork();
   layOut([ONE, TWO]);
   const feed = new TunFeed();
   const one = new Queues(ONE, await startWorkers(ONE, 1));
   const two = new Queues(TWO, await startWorkers(TWO, 2));
-  const results = SIZES.flatMap((size) => DIRECTIONS.flatMap((direction) => compare(feed, one, two, direction, size)));
+  const results = SIZES.flatMap((size) =>
+    DIRECTIONS.flatMap((direction) => compare(feed, one, two, direction, size, rounds)),
+  );
   for (const queues of [one, two]) await queues.close();
   feed.close();
   return results;
 }
 
-function compare(feed: TunFeed, one: Queues, two: Queues, direction: Direction, size: number): BenchResult[] {
+function compare(
+  feed: TunFeed,
+  one: Queues,
+  two: Queues,
+  direction: Direction,
+  size: number,
+  rounds: number,
+): BenchResult[] {
   const [engine, bare] = [newPairs(), newPairs()];
-  for (let round = 0; round < ROUNDS + WARM_UP; round++) {
+  const warmUp = Math.min(WARM_UP, rounds);
+  for (let round = 0; round < rounds + warmUp; round++) {
     for (const pairs of [engine, bare]) {
       const isBare = pairs === bare;
       const pair = [one.turn(feed, direction, size, isBare), two.turn(feed, direction, size, isBare)] as const;
-      if (round >= WARM_UP) pairs.push(pair);
+      if (round >= warmUp) pairs.push(pair);
     }
   }
   const id = `cores.${direction}.${size}`;
   const speedUp = ([a, b]: Pair) => a.wall / b.wall;
   const speedUps = engine.map(speedUp);
-  const gained = median(speedUps);
   const of = (pairs: readonly Pair[], value: (pair: Pair) => number) => median(pairs.map(value));
   return [
     result(
@@ -95,13 +106,9 @@ function compare(feed: TunFeed, one: Queues, two: Queues, direction: Direction, 
       of(engine, ([, b]) => (TURN / b.wall) * 1e3),
       'Mpps',
     ),
-    { ...result(`${id}.speed-up`, gained, 'times'), target: TARGET, met: gained >= TARGET },
+    result(`${id}.speed-up`, median(speedUps), 'times', 'at least', TARGET),
     result(`${id}.bare.speed-up`, of(bare, speedUp), 'times'),
-    result(
-      `${id}.of-bare`,
-      median(bare.map((pair, round) => (speedUps[round] ?? Number.NaN) / speedUp(pair))),
-      'times',
-    ),
+    result(`${id}.of-bare`, medianRatio(speedUps, bare.map(speedUp)), 'times'),
     result(`${id}.by-processor`, of(engine, byProcessor), 'times'),
     result(`${id}.bare.by-processor`, of(bare, byProcessor), 'times'),
     result(
@@ -211,16 +218,8 @@ function throwFault(fault: SharedArrayBuffer): void {
   if (octets[0] !== 0) throw new Error(`cores: a worker has died: ${octets.toString('utf8', 0, octets.indexOf(0))}`);
 }
 
-function result(id: string, value: number, unit: string): BenchResult {
-  return { id, value: Math.round(value * 100) / 100, unit, target: null, met: null };
-}
-
 /** Nanoseconds of this process. */
 function spentSince(start: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(start);
   return (user + system) * 1e3;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

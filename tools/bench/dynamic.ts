@@ -18,9 +18,10 @@ import { Advertiser } from '../../src/mgmt/routes/advertiser.ts';
 import { AftrClient } from '../../src/mgmt/routes/aftr-client.ts';
 import { shaCrypt } from '../../src/sha-crypt.ts';
 import { prefixNumber } from '../../src/state/rows.ts';
-import type { BenchResult } from './datapath.ts';
 import { fingerprintOf, KernelGateway } from './dynamic-gateway.ts';
 import { enterOwnNetwork, Instance, sleep } from './instance.ts';
+import type { BenchResult } from './results.ts';
+import { result } from './results.ts';
 import { prefixesOf, tableJson } from './tables.ts';
 import { Traffic } from './traffic.ts';
 
@@ -94,7 +95,7 @@ class DynamicBench {
 
   #result(id: string, value: number, unit: string, target: number | null = null): void {
     process.stderr.write(`${id} ${value.toFixed(2)} ${unit}\n`);
-    this.results.push({ id, value, unit, target, met: target === null ? null : value <= target });
+    this.results.push(result(id, value, unit, 'at most', target));
   }
 
   async configure(): Promise<void> {

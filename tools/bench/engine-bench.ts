@@ -1,12 +1,15 @@
 /**
  * An AFTR's engine in memory, and the same work in C++ over the same tables and the same batch: packets of random bindings go
- * through either. What is timed is one batch after the other, without what fills it.
+ * through either. What is timed is one batch after the other, without what fills it and without what reading the clock takes: that would
+ * be some per cent of a packet's time, and draw every ratio towards 1. Several batches between two readings would need to be told where each
+ * next one lies, which takes either side about as long as the clock does.
  */
 
 import { parseIpv6 } from '../../src/address.ts';
 import type { Pages } from '../../src/datapath/arena.ts';
 import { Batch } from '../../src/datapath/batch.ts';
 import { planInstances } from '../../src/datapath/configuration.ts';
+import { Counters, SIDE_IPV4, SIDE_IPV6 } from '../../src/datapath/counters.ts';
 import { Engine } from '../../src/datapath/engine.ts';
 import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
@@ -35,6 +38,14 @@ const PICKED_BATCHES = 16_384;
  * taken, or a flood would never last.
  */
 const MS_PER_BATCH = 0.01;
+const LEAST = { 'flow-label-mode': 'zero', 'traffic-class-mode': 'pipe', 'ecn-mode': 'compatibility' };
+/** Batches of which the engine and the baseline must make the same. */
+const COMPARED = 64;
+/** Of a batch that is compared, the packet with an address that no host has: 169.254.8.8. */
+const MARTIAN = { slot: 5, address: 0xa9_fe_08_08 };
+const HOST = 0x08_08_08_08;
+const CLOCK_READINGS = 20_001;
+const INSTANCE = 0;
 /** In the pools, above all that is bound. */
 const FIRST_UNBOUND = 0x2f_00_00_00;
 
@@ -46,6 +57,7 @@ export class EngineBench {
   readonly #forwarding: Forwarding;
   readonly #batch: Batch;
   readonly #engine: Engine;
+  readonly #counters: Counters;
   readonly #baseline = loadBaseline();
   readonly #forwarder: Forwarder;
   /** Which bindings the packets belong to, and their addresses, so that filling costs little. */
@@ -62,6 +74,7 @@ export class EngineBench {
     this.#batch = new Batch(BATCH, STRIDE, 0, this.#forwarding.allocate);
     const { engine } = this.#forwarding.memory;
     this.#engine = new Engine(engine, 0);
+    this.#counters = new Counters(1, engine.counters);
     const { table, softwires, ownAddresses, seed } = engine;
     const tables = { ...table, softwires, own: ownAddresses };
     this.#forwarder = this.#baseline.forwarder(tables, this.#batch, seed);
@@ -94,7 +107,16 @@ export class EngineBench {
 
   /** Whether packets are counted for each binding. */
   setCounting(isCounting: boolean): void {
-    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': POOLS, 'binding-counters': isCounting };
+    this.#configure({ 'binding-counters': isCounting });
+  }
+
+  /** Switches off what can be: flow label, and that DSCP and ECN are copied. Or all that is on by default on again. */
+  setLeast(isLeast: boolean): void {
+    this.#configure(isLeast ? LEAST : {});
+  }
+
+  #configure(options: Readonly<Record<string, unknown>>): void {
+    const aftr = { name: 'br', 'ipv6-address': AFTR, 'ipv4-pool': POOLS, 'binding-counters': false, ...options };
     const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
     this.#forwarding.setInstances(planInstances('aftr', configuration));
   }
@@ -120,7 +142,7 @@ export class EngineBench {
       forwarded += batch.verdicts[junk === 0 ? i % BATCH : 0] === FORWARDED ? 1 : 0;
     }
     if (forwarded !== BATCHES) throw new Error(`bench: only ${forwarded} of ${BATCHES} were forwarded`);
-    return (spent * 1e6) / (BATCHES * BATCH);
+    return perPacket(spent);
   }
 
   /** Nanoseconds a packet of the same work in C++. */
@@ -133,19 +155,41 @@ export class EngineBench {
       spent += performance.now() - before;
       if (forwarded !== BATCH) throw new Error(`bench: the baseline forwarded only ${forwarded} of ${BATCH}`);
     }
-    return (spent * 1e6) / (BATCHES * BATCH);
+    return perPacket(spent);
   }
 
-  /** What the baseline leaves of a batch, and what the engine does, differ in nothing. @throws Error when they do */
+  /** What the baseline sends and counts of some batches, and what the engine does, differ in nothing. @throws Error when they do */
   compare(direction: Direction): void {
+    const [baseline, engine] = [this.#countsOfBaseline(), this.#countsOfEngine()];
+    for (let i = 0; i < COMPARED; i++) {
+      this.#fillCompared(direction);
+      const expected = this.#sent(this.#baseline.forward(this.#forwarder, BATCH));
+      this.#round--;
+      this.#fillCompared(direction);
+      this.#engine.process(this.#batch);
+      this.#engine.count(this.#batch);
+      if (this.#sent(this.#batch.outputs) !== expected) {
+        throw new Error(`bench: ${direction} differs from the baseline's in batch ${i}`);
+      }
+    }
+    const counted = difference(this.#countsOfBaseline(), baseline).join();
+    const own = difference(this.#countsOfEngine(), engine).join();
+    if (own !== counted) throw new Error(`bench: ${direction}: the engine counted ${own}, the baseline ${counted}`);
+  }
+
+  #fillCompared(direction: Direction): void {
     this.#fill(direction, 0);
-    this.#baseline.forward(this.#forwarder, BATCH);
-    const expected = this.#sent(BATCH);
-    this.#round--;
-    this.#fill(direction, 0);
-    this.#engine.process(this.#batch);
-    if (this.#sent(this.#batch.outputs) !== expected)
-      throw new Error(`bench: ${direction} differs from the baseline's`);
+    this.#write(direction, MARTIAN.slot, this.#round - 1, 0, MARTIAN.address);
+  }
+
+  /** Of what was forwarded: packets and octets from IPv4, packets and octets from the tunnel. */
+  #countsOfEngine(): number[] {
+    const sides = [SIDE_IPV4, SIDE_IPV6].map((side) => this.#counters.read(INSTANCE, side, FORWARDED));
+    return sides.flatMap(({ packets, octets }) => [packets, octets]);
+  }
+
+  #countsOfBaseline(): readonly number[] {
+    return this.#baseline.counts(this.#forwarder, INSTANCE);
   }
 
   #sent(outputs: number): string {
@@ -159,21 +203,25 @@ export class EngineBench {
   }
 
   #fill(direction: Direction, junk: number): void {
+    this.#batch.count = BATCH;
+    const round = this.#round++;
+    for (let k = 0; k < BATCH; k++) this.#write(direction, k, round, junk, HOST);
+  }
+
+  /** The packet of a slot, to or from an address of the Internet. */
+  #write(direction: Direction, k: number, round: number, junk: number, host: number): void {
     const batch = this.#batch;
-    batch.count = BATCH;
-    const from = (this.#round++ % PICKED_BATCHES) * BATCH;
-    for (let k = 0; k < BATCH; k++) {
-      const pick = this.#picks[from + k] ?? 0;
-      const word = (batch.at[k] ?? 0) >> 2;
-      const bound = k % 10 < 10 - junk ? (this.#pickedAddresses[from + k] ?? 0) : FIRST_UNBOUND + pick;
-      if (direction === 'encapsulation') {
-        writeUdpWords(batch.words, word, PACKET_LEN, 0x08_08_08_08, bound);
-        batch.lengths[k] = PACKET_LEN;
-      } else {
-        writeTunnelWords(batch.words, word, PACKET_LEN, gatewayOf(pick), AFTR_OCTETS);
-        writeUdpWords(batch.words, word + 10, PACKET_LEN, bound, 0x08_08_08_08);
-        batch.lengths[k] = PACKET_LEN + 40;
-      }
+    const i = (round % PICKED_BATCHES) * BATCH + k;
+    const pick = this.#picks[i] ?? 0;
+    const word = (batch.at[k] ?? 0) >> 2;
+    const bound = k % 10 < 10 - junk ? (this.#pickedAddresses[i] ?? 0) : FIRST_UNBOUND + pick;
+    if (direction === 'encapsulation') {
+      writeUdpWords(batch.words, word, PACKET_LEN, host, bound);
+      batch.lengths[k] = PACKET_LEN;
+    } else {
+      writeTunnelWords(batch.words, word, PACKET_LEN, gatewayOf(pick), AFTR_OCTETS);
+      writeUdpWords(batch.words, word + 10, PACKET_LEN, bound, host);
+      batch.lengths[k] = PACKET_LEN + 40;
     }
   }
 
@@ -190,6 +238,28 @@ export class EngineBench {
       if (row) yield row;
     }
   }
+}
+
+/** Nanoseconds, of milliseconds that were spent between two readings of the clock for each batch. */
+function perPacket(spent: number): number {
+  clockMs ??= timeClock();
+  return ((spent - BATCHES * clockMs) * 1e6) / (BATCHES * BATCH);
+}
+
+/** What lies between two readings that follow one another. */
+let clockMs: number | undefined;
+
+function timeClock(): number {
+  const times = new Float64Array(CLOCK_READINGS);
+  for (let i = 0; i < CLOCK_READINGS; i++) {
+    const before = performance.now();
+    times[i] = performance.now() - before;
+  }
+  return times.sort()[CLOCK_READINGS >> 1] ?? 0;
+}
+
+function difference(after: readonly number[], before: readonly number[]): number[] {
+  return after.map((value, i) => value - (before[i] ?? 0));
 }
 
 const GATEWAY = parseIpv6('2001:db8:a::') ?? new Uint8Array(16);

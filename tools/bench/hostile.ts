@@ -31,7 +31,6 @@ import {
   VERDICTS,
 } from '../../src/datapath/verdict.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
-import type { BenchResult } from './datapath.ts';
 import type { HostileKind } from './hostile-kinds.ts';
 import {
   AFTR,
@@ -44,6 +43,8 @@ import {
   packetsOf,
 } from './hostile-kinds.ts';
 import { enterOwnNetwork } from './instance.ts';
+import type { BenchResult } from './results.ts';
+import { median, result } from './results.ts';
 
 const TARGET = 2;
 const ROUNDS = 5;
@@ -57,14 +58,14 @@ const BATCH = 64;
 const SHARES = [5, 9] as const;
 const INSTANCE = 0;
 
-/** Runs the bench, about two minutes, as root; `only` names kinds. Never returns outside its own namespace. */
-export async function benchHostile(only: readonly string[] = []): Promise<BenchResult[]> {
+/** Runs the bench, about two minutes, as root; `wanted` names kinds. Never returns outside its own namespace. */
+export async function benchHostile(wanted: readonly string[]): Promise<BenchResult[]> {
   enterOwnNetwork();
   const lab = await HostileLab.start();
   const results: BenchResult[] = [];
   for (const side of [4, 6] as const) results.push(lab.measureGood(side));
   for (const kind of hostileKinds()) {
-    if (only.length > 0 && !only.includes(kind.name)) continue;
+    if (!wanted.includes(kind.name)) continue;
     const packets = packetsOf(kind);
     for (const share of SHARES) results.push(lab.measure(kind, packets, share));
   }
@@ -115,8 +116,7 @@ class HostileLab {
   measureGood(side: 4 | 6): BenchResult {
     const times: number[] = [];
     for (let round = 0; round < ROUNDS + 2; round++) times.push(this.#run(side));
-    const value = Math.round((median(times.slice(2)) * 1e6) / PACKETS);
-    return { id: `hostile.good.ipv${side}`, value, unit: 'ns', target: null, met: null };
+    return result(`hostile.good.ipv${side}`, (median(times.slice(2)) * 1e6) / PACKETS, 'ns');
   }
 
   /** `share` of ten packets are of the kind. */
@@ -129,8 +129,7 @@ class HostileLab {
       const mixed = this.#run(kind.side, hostile);
       if (round > 0) ratios.push(mixed / alone);
     }
-    const value = Math.round(median(ratios) * 100) / 100;
-    return { id: `hostile.${kind.name}-${share * 10}`, value, unit: 'times', target: TARGET, met: value <= TARGET };
+    return result(`hostile.${kind.name}-${share * 10}`, median(ratios), 'times', 'at most', TARGET);
   }
 
   /**
@@ -226,8 +225,4 @@ function layOut(): void {
 
 function run(program: string, words: readonly string[]): void {
   execFileSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'] });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

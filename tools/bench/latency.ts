@@ -10,13 +10,14 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { enterOwnNetwork } from '../../test/helpers/own-network.ts';
 import { buildTopology, DEVICE_NS, INTERNET, INTERNET_NS } from '../../test/helpers/tun-router.ts';
-import type { BenchResult } from './datapath.ts';
 import { nativeProgram } from './native-program.ts';
 import type { Candidate } from './offloads/candidates.ts';
 import { prepareRouter, withCandidate } from './offloads/candidates.ts';
+import type { BenchResult } from './results.ts';
+import { median, medianRatio, result } from './results.ts';
 
 const CANDIDATES: readonly Candidate[] = ['kernel', 'seg6', 'c', 'off', 'on'];
-const ROUNDS = 7;
+export const LATENCY_ROUNDS = 7;
 /** Of a round. */
 const PACKETS = 600;
 /** The first ones find caches as what came before left them. */
@@ -42,12 +43,12 @@ const TARGET = 1.5;
 type Latency = Readonly<Record<Percentile, number>>;
 
 /** Round trips of each candidate, and how much longer than through the engine in C++ ours take; about a minute and a half. */
-export async function benchLatency(): Promise<BenchResult[]> {
+export async function benchLatency(rounds: number): Promise<BenchResult[]> {
   enterOwnNetwork();
   buildTopology();
   prepareRouter(DEVICE_NS);
   const measured = new Map<Candidate, Latency[]>(CANDIDATES.map((candidate) => [candidate, []]));
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const candidate of CANDIDATES) {
       await withCandidate(candidate, async () => {
         measured.get(candidate)?.push(await roundTrips());
@@ -59,17 +60,12 @@ export async function benchLatency(): Promise<BenchResult[]> {
 
 function resultsOf(name: Percentile, measured: ReadonlyMap<Candidate, readonly Latency[]>): BenchResult[] {
   const of = (candidate: Candidate): number[] => (measured.get(candidate) ?? []).map((latency) => latency[name]);
-  const ratio = (above: Candidate, below: Candidate): number => {
-    const least = of(below);
-    return median(of(above).map((us, round) => us / (least[round] ?? Number.NaN)));
-  };
   const times = CANDIDATES.map((candidate) => result(`latency.${name}.${candidate}`, median(of(candidate)), 'µs'));
   const ratios = (['off', 'on'] as const).flatMap((own) => {
-    const value = ratio(own, 'c');
-    const ofC = result(`latency.${name}.${own}.of-c`, value, 'times');
+    const [ofC, ofKernel] = [medianRatio(of(own), of('c')), medianRatio(of(own), of('kernel'))];
     return [
-      name === 'p50' ? { ...ofC, target: TARGET, met: value <= TARGET } : ofC,
-      result(`latency.${name}.${own}.of-kernel`, ratio(own, 'kernel'), 'times'),
+      result(`latency.${name}.${own}.of-c`, ofC, 'times', 'at most', name === 'p50' ? TARGET : null),
+      result(`latency.${name}.${own}.of-kernel`, ofKernel, 'times'),
     ];
   });
   return [...times, ...ratios];
@@ -108,12 +104,4 @@ async function warm(): Promise<void> {
 function startProbe(namespace: string, words: readonly string[]): ChildProcess {
   const program = ['netns', 'exec', namespace, nativeProgram('offloads/udp-probe'), ...words];
   return spawn('ip', program, { stdio: ['pipe', 'pipe', 'inherit'] });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
-function result(id: string, value: number, unit: string): BenchResult {
-  return { id, value: Math.round(value * 100) / 100, unit, target: null, met: null };
 }

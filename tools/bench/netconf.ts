@@ -8,9 +8,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ssh2 from 'ssh2';
 import { NetconfClient } from '../../src/cli/client.ts';
-import type { BenchResult } from './datapath.ts';
 import { enterOwnNetwork, Instance, sleep } from './instance.ts';
 import { LineChild } from './line-child.ts';
+import type { BenchResult } from './results.ts';
+import { median, result } from './results.ts';
 
 const ECHO = fileURLToPath(new URL('./ssh-echo.js', import.meta.url));
 const ROUNDS = 7;
@@ -202,17 +203,9 @@ async function rate(count: number, work: () => Promise<unknown>): Promise<number
 }
 
 function plain(id: string, value: number, unit: string): BenchResult {
-  return { id: `netconf.${id}`, value: rounded(value), unit, target: null, met: null };
+  return result(`netconf.${id}`, value, unit);
 }
 
 function limited(id: string, value: number, unit: string, target: number): BenchResult {
-  return { id: `netconf.${id}`, value: rounded(value), unit, target, met: value <= target };
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+  return result(`netconf.${id}`, value, unit, 'at most', target);
 }

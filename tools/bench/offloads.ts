@@ -16,10 +16,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { enterOwnNetwork } from '../../test/helpers/own-network.ts';
 import { buildTopology, DEVICE_NS, INTERNET, INTERNET_NS } from '../../test/helpers/tun-router.ts';
-import type { BenchResult } from './datapath.ts';
 import { nativeProgram } from './native-program.ts';
 import type { Candidate } from './offloads/candidates.ts';
 import { prepareRouter, withCandidate } from './offloads/candidates.ts';
+import type { BenchResult } from './results.ts';
+import { median, medianRatio, result } from './results.ts';
 
 /** What a candidate carries; the measurements are in megabits a second of payload. */
 type Load = 'upstream' | 'downstream' | 'udp';
@@ -72,7 +73,7 @@ const WARM_UP_SECONDS = 1;
 const START_MS = 300;
 const PORT = 5_300;
 
-/** Megabits a second of each candidate in each part, and what offloads are worth; about five minutes. */
+/** Megabits a second of each candidate in each part, and what offloads are worth; about five and a half minutes. */
 export async function benchOffloads(seconds: number, rounds: number): Promise<BenchResult[]> {
   enterOwnNetwork();
   buildTopology();
@@ -98,31 +99,13 @@ function resultsOf(
   measured: ReadonlyMap<string, readonly number[]>,
 ): BenchResult[] {
   const of = (candidate: Candidate): readonly number[] => measured.get(`${name}.${candidate}`) ?? [];
-  const rates = candidates.map((candidate) => ({
-    id: `offloads.${name}.${candidate}`,
-    value: Math.round(median(of(candidate))),
-    unit: 'Mbit/s',
-    target: null,
-    met: null,
-  }));
   return [
-    ...rates,
+    ...candidates.map((candidate) => result(`offloads.${name}.${candidate}`, median(of(candidate)), 'Mbit/s')),
     ...ratios.map(([id, above, below, target]) => {
-      const times = median(of(above).map((rate, round) => rate / (of(below)[round] ?? Number.NaN)));
-      const value = Math.round(times * 100) / 100;
-      return {
-        id: `offloads.${name}.${id}`,
-        value,
-        unit: 'times',
-        target,
-        met: target === null ? null : value >= target,
-      };
+      const times = medianRatio(of(above), of(below));
+      return result(`offloads.${name}.${id}`, times, 'times', 'at least', target);
     }),
   ];
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 /** Megabits a second that the receiver of one connection got. */

@@ -8,11 +8,12 @@ import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BenchResult } from './datapath.ts';
 import type { Ask, Protocol } from './http-load.ts';
 import { load, openConnections } from './http-load.ts';
 import { enterOwnNetwork, Instance } from './instance.ts';
 import { LineChild } from './line-child.ts';
+import type { BenchResult } from './results.ts';
+import { median, result } from './results.ts';
 import { gateway, prefixesOf, tableJson } from './tables.ts';
 
 const CONSTANT = fileURLToPath(new URL('./http-constant.js', import.meta.url));
@@ -190,10 +191,9 @@ function resultsOf(
     plain(`${name}-${id}-bare`, median(rounds.map(({ base }) => base[value])), unit),
   ];
   const ratio = median(rounds.map(({ own, base }) => own.rate / base.rate));
-  const compared = plain(`${name}-rate-to-bare`, ratio, 'ratio');
   return [
     ...both('rate', 'rate', 'a second'),
-    hasTarget ? { ...compared, target: TARGET, met: ratio >= TARGET } : compared,
+    result(`restconf.${name}-rate-to-bare`, ratio, 'ratio', 'at least', hasTarget ? TARGET : null),
     ...both('p50', 'latency-p50', 'ms'),
     ...both('p99', 'latency-p99', 'ms'),
     ...both('processor', 'processor', 'µs'),
@@ -206,9 +206,5 @@ function processorTime({ pid }: Server): number {
 }
 
 function plain(id: string, value: number, unit: string): BenchResult {
-  return { id: `restconf.${id}`, value: Math.round(value * 1_000) / 1_000, unit, target: null, met: null };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+  return result(`restconf.${id}`, value, unit);
 }

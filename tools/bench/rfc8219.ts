@@ -9,8 +9,8 @@
  */
 
 import { writeFileSync } from 'node:fs';
-import { numbersOf, optionsIn, requireWritable, wholeNumbersOf } from '../usage.ts';
-import type { BenchResult } from './datapath.ts';
+import { numberOf, optionsIn, requireRoot, requireWritable, wholeNumbersOf } from '../usage.ts';
+import type { BenchResult } from './results.ts';
 import type { RunningAftr, RunningDevice } from './rfc8219/devices.ts';
 import { aftr, cable, chain, cLoop, gateway, kernelForwarding } from './rfc8219/devices.ts';
 import { FRAME_SIZES } from './rfc8219/frames.ts';
@@ -32,7 +32,7 @@ export interface SweepPlan {
   readonly progress: (text: string) => void;
 }
 
-const DEFAULT_SECONDS = 0.3;
+const DEFAULT_SECONDS = '0.3';
 const DEFAULT_GATEWAYS = '1,10,100';
 const SOME_SIZES = [64, 1518];
 const BASELINE_SIZES = [64, 512, 1518, 9216];
@@ -42,6 +42,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** The whole bench as the command line asks for it. @throws UsageError for a word that it does not know */
 export async function benchRfc8219(words: readonly string[]): Promise<{ results: BenchResult[]; text: string }> {
   const { plan, svg } = planOf(words);
+  requireRoot('bench rfc8219');
   const cells = await sweep(plan);
   if (svg !== undefined) writeFileSync(svg, picture(cells));
   return { results: resultsOf(cells), text: tableOf(cells) };
@@ -60,8 +61,7 @@ function planOf(words: readonly string[]): { plan: SweepPlan; svg: string | unde
   const values = optionsIn(words, options);
   requireWritable('json', values.json);
   requireWritable('svg', values.svg);
-  const [seconds = DEFAULT_SECONDS] =
-    values.seconds === undefined ? [] : numbersOf('seconds', values.seconds, 0.05, 600);
+  const seconds = numberOf('seconds', values.seconds ?? DEFAULT_SECONDS, 0.05, 600);
   const sizes = values.sizes === undefined ? FRAME_SIZES : wholeNumbersOf('sizes', values.sizes, 64, 9_216);
   const isWhole = values.strict === true || values.sizes !== undefined;
   const some = (of: readonly number[]) => (isWhole ? sizes : sizes.filter((size) => of.includes(size)));

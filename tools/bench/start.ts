@@ -4,11 +4,12 @@
  * management answers; packets lost later than a second after the first; and the memory of both processes meanwhile.
  */
 
-import type { BenchResult } from './datapath.ts';
 import { sleep } from './instance.ts';
 import { BusyAftr } from './load/busy-aftr.ts';
 import type { LoadLine } from './load/load-generator.ts';
 import { LoadGenerator } from './load/load-generator.ts';
+import type { BenchResult } from './results.ts';
+import { median } from './results.ts';
 import { Lab } from './rfc8219/lab.ts';
 
 export const START_BINDINGS = 1_000_000;
@@ -102,8 +103,4 @@ function resultsOf(bindings: number, starts: readonly Start[], steady: readonly 
 
 function lostOf({ streams }: LoadLine): number {
   return streams.reduce((sum, { sent, received }) => sum + sent - received, 0);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -13,9 +13,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BASE_NAMESPACE } from '../../src/cli/client.ts';
 import { NETCONF_LIMITS } from '../../src/netconf-limits.ts';
-import type { BenchResult } from './datapath.ts';
 import { enterOwnNetwork, Instance, sleep } from './instance.ts';
 import { LineChild } from './line-child.ts';
+import type { BenchResult } from './results.ts';
+import { median, result } from './results.ts';
 import { StoppedReader } from './stopped-reader.ts';
 import type { Shape } from './tables.ts';
 import { bindingXml, gateway, POOLS, prefixesOf, tableJson } from './tables.ts';
@@ -424,10 +425,7 @@ class StateBench {
   }
 
   #add(id: string, value: number, unit: string, target: number | null): void {
-    const rounded = (number: number) => Math.round(number * 100) / 100;
-    const met = target === null ? null : value <= target;
-    const aim = target === null ? null : rounded(target);
-    this.results.push({ id: `state.${id}`, value: rounded(value), unit, target: aim, met });
+    this.results.push(result(`state.${id}`, value, unit, 'at most', target));
   }
 }
 
@@ -469,8 +467,4 @@ async function sample(count: number, work: (turn: number) => Promise<unknown>): 
   times.sort((a, b) => a - b);
   const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN;
   return { p50: at(0.5), p99: at(0.99) };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -20,10 +20,11 @@ import { Pump } from '../../src/datapath/pump.ts';
 import { TunDevice } from '../../src/datapath/tun-device.ts';
 import { FORWARDED } from '../../src/datapath/verdict.ts';
 import { loadBaseline } from './baseline.ts';
-import type { BenchResult } from './datapath.ts';
 import type { Direction } from './engine-bench.ts';
 import { DIRECTIONS } from './engine-bench.ts';
 import { enterOwnNetwork } from './instance.ts';
+import type { BenchResult } from './results.ts';
+import { median, medianRatio, result } from './results.ts';
 import { layOut, loadForwarding, TunFeed } from './tun-feed.ts';
 
 const SIZES = [64, 512, 1_400] as const;
@@ -38,17 +39,18 @@ const PLACE = {
   bindings: 1_000_000,
   queueLength: 5_000,
 } as const;
-const ROUNDS = 41;
+export const TUN_ROUNDS = 41;
+/** Rounds before those that count, which are no fewer. */
 const WARM_UP = 6;
 /** Of the rate of the bare loop. */
 const TARGET = 0.95;
 const INSTANCE = 0;
 
-/** Runs the bench, about a minute, as root. Never returns outside its own namespace. */
-export async function benchTun(): Promise<BenchResult[]> {
+/** Runs the bench, about half a minute, as root. Never returns outside its own namespace. */
+export async function benchTun(rounds: number): Promise<BenchResult[]> {
   enterOwnNetwork();
   const lab = await TunLab.start();
-  const results = SIZES.flatMap((size) => DIRECTIONS.flatMap((direction) => lab.measure(direction, size)));
+  const results = SIZES.flatMap((size) => DIRECTIONS.flatMap((direction) => lab.measure(direction, size, rounds)));
   lab.close();
   return results;
 }
@@ -77,28 +79,22 @@ class TunLab {
   }
 
   /** Time of a packet of `size` octets (the IPv4 packet) through the engine and through the bare loop, and their ratio. */
-  measure(direction: Direction, size: number): BenchResult[] {
+  measure(direction: Direction, size: number, rounds: number): BenchResult[] {
     const engine: number[] = [];
     const bare: number[] = [];
-    for (let round = 0; round < ROUNDS + WARM_UP; round++) {
+    const warmUp = Math.min(WARM_UP, rounds);
+    for (let round = 0; round < rounds + warmUp; round++) {
       const own = this.#timeEngine(direction, size);
       const least = this.#timeBare(direction, size);
-      if (round < WARM_UP) continue;
+      if (round < warmUp) continue;
       engine.push(own);
       bare.push(least);
     }
-    const share = median(bare.map((ns, round) => ns / (engine[round] ?? Number.NaN)));
     const id = `tun.${direction}.${size}`;
     return [
-      { id, value: Math.round(median(engine)), unit: 'ns', target: null, met: null },
-      { id: `${id}.bare`, value: Math.round(median(bare)), unit: 'ns', target: null, met: null },
-      {
-        id: `${id}.of-bare`,
-        value: Math.round(share * 100) / 100,
-        unit: 'times',
-        target: TARGET,
-        met: share >= TARGET,
-      },
+      result(id, median(engine), 'ns'),
+      result(`${id}.bare`, median(bare), 'ns'),
+      result(`${id}.of-bare`, medianRatio(bare, engine), 'times', 'at least', TARGET),
     ];
   }
 
@@ -135,8 +131,4 @@ class TunLab {
 function spentSince(start: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(start);
   return user + system;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

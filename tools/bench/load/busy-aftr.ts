@@ -23,7 +23,7 @@ const [NEAR_V4, FAR_V4] = ['198.19.0.1', '198.19.0.2'];
 const POOL = '16.0.0.0/4';
 /** Of the pool, and never bound. */
 const UNBOUND_FIRST = 0x1f_00_00_00;
-export const TRAFFIC_STEP = 128;
+const TRAFFIC_STEP = 128;
 const MOST_FLOWS = 8_192;
 /** Of each edit-config that loads the table. */
 const ROWS_AT_ONCE = 100_000;

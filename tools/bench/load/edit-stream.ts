@@ -1,23 +1,25 @@
 /**
- * Changes bindings of an AFTR until its input ends, then writes how long each kind of commit took:
+ * Changes bindings of an AFTR until its input ends: writes a line when it begins, and a line of JSON when it ends, how long each kind of commit took:
  * `edit-stream.js SOCKET RESTCONF_PORT AUTHORIZATION BINDINGS BULK NETCONF RESTCONF`, the last three in commits a second, 0 for none and
  * Infinity for one after the other. Those of bulk are of 100 bindings each in one edit-config, the others of one binding.
- * Each face has a connection of its own. A refused edit ends it with an error.
+ * Each face has a connection of its own. A refused edit ends it with an error. What it says of each kind: EditTimes in editor.ts.
  */
 
 import { Agent, request } from 'node:https';
 import { NetconfClient } from '../../../src/cli/client.ts';
-import { sleep } from '../instance.ts';
 import { bindingXml, gateway, prefixesOf } from '../tables.ts';
+import type { Paced } from './pace.ts';
+import { pace } from './pace.ts';
 
 const ROWS = 100;
 const [socket = '', port = '', authorization = '', ...numbers] = process.argv.slice(2);
 const [bindings = 0, bulkRate = 0, netconfRate = 0, restconfRate = 0] = numbers.map(Number);
 const prefixes = prefixesOf('dense', bindings);
 const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
-let isOver = false;
+let hasEnded = false;
+const isOver = () => hasEnded;
 process.stdin.once('end', () => {
-  isOver = true;
+  hasEnded = true;
 });
 process.stdin.resume();
 
@@ -60,26 +62,13 @@ function restconfEdit(turn: number): Promise<void> {
   });
 }
 
-/** Commits at a rate; what is late is not caught up. */
-async function repeat(rate: number, edit: (turn: number) => Promise<void>): Promise<number[]> {
-  const times: number[] = [];
-  while (!isOver && rate > 0) {
-    const began = performance.now();
-    await edit(times.length);
-    const elapsed = performance.now() - began;
-    times.push(elapsed);
-    const rest = 1_000 / rate - elapsed;
-    if (rest > 0) await sleep(rest);
-  }
-  return times;
-}
-
-function report(times: number[], rows: number): Record<string, number> {
+function report({ times, seconds }: Paced, rows: number): Record<string, number> {
   times.sort((a, b) => a - b);
   const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0;
   return {
     commits: times.length,
     bindings: times.length * rows,
+    seconds,
     p50: at(0.5),
     p99: at(0.99),
     longest: times.at(-1) ?? 0,
@@ -87,15 +76,14 @@ function report(times: number[], rows: number): Record<string, number> {
 }
 
 const [first, second] = [await NetconfClient.connect(socket), await NetconfClient.connect(socket)];
-const began = performance.now();
+process.stdout.write('ready\n');
 const [bulk, netconf, restconf] = await Promise.all([
-  repeat(bulkRate, (turn) => netconfEdit(first, turn * ROWS, ROWS)),
-  repeat(netconfRate, (turn) => netconfEdit(second, 1_000_003 + turn, 1)),
-  repeat(restconfRate, (turn) => restconfEdit(2_000_003 + turn)),
+  pace(bulkRate, isOver, (turn) => netconfEdit(first, turn * ROWS, ROWS)),
+  pace(netconfRate, isOver, (turn) => netconfEdit(second, 1_000_003 + turn, 1)),
+  pace(restconfRate, isOver, (turn) => restconfEdit(2_000_003 + turn)),
 ]);
-const seconds = (performance.now() - began) / 1_000;
 first.close();
 second.close();
 agent.destroy();
 const kinds = { bulk: report(bulk, ROWS), netconf: report(netconf, 1), restconf: report(restconf, 1) };
-process.stdout.write(`${JSON.stringify({ seconds, kinds })}\n`);
+process.stdout.write(`${JSON.stringify({ kinds })}\n`);

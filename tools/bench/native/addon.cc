@@ -70,6 +70,28 @@ napi_value ForwardBatch(napi_env env, napi_callback_info info) {
   return Number(env, Forward(static_cast<Forwarder*>(data), packets));
 }
 
+// counts(forwarder, instance): packets and octets from IPv4, packets and octets from the tunnel.
+napi_value Counts(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value arguments[2], result;
+  void* data = nullptr;
+  int32_t instance = -1;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  napi_get_value_int32(env, arguments[1], &instance);
+  if (napi_get_value_external(env, arguments[0], &data) != napi_ok || instance < 0 || instance >= kInstances) {
+    napi_throw_range_error(env, nullptr, "counts: expected a forwarder and an instance below 256");
+    return nullptr;
+  }
+  napi_create_array_with_length(env, 4, &result);
+  for (uint32_t i = 0; i < 4; i++) {
+    const Counter& counter = static_cast<Forwarder*>(data)->counters[instance][i / 2];
+    napi_value number;
+    napi_create_double(env, static_cast<double>(i % 2 == 0 ? counter.packets : counter.octets), &number);
+    napi_set_element(env, result, i, number);
+  }
+  return result;
+}
+
 // copy(descriptor): reads each packet that waits in a TUN queue and writes it back; how many.
 napi_value Copy(napi_env env, napi_callback_info info) {
   size_t count = 1;
@@ -95,6 +117,7 @@ void AddFunction(napi_env env, napi_value exports, const char* name, napi_callba
 napi_value Init(napi_env env, napi_value exports) {
   AddFunction(env, exports, "forwarder", NewForwarder);
   AddFunction(env, exports, "forward", ForwardBatch);
+  AddFunction(env, exports, "counts", Counts);
   AddFunction(env, exports, "copy", Copy);
   return exports;
 }

@@ -9,6 +9,8 @@ constexpr uint32_t kSoftwireMask = 0xffff;
 enum SoftwireWord { kLocal = 2, kInstance = 10, kFlags = 11, kPayloadMtu = 12, kSizes = 14 };
 constexpr uint32_t kPipe = 2, kEcnCompatibility = 4, kFlowLabel = 8;
 constexpr uint32_t kMoreOrOffset = 0xff3f0000;
+// 169.254, as the first half of a word of a packet.
+constexpr uint32_t kLinkLocal = 0xfea9;
 
 // Fields that leave, by inner (rows) and outer ECN (columns): RFC 6040 figure 4. 4: not for the fast path.
 constexpr uint8_t kEcn[16] = {0, 4, 4, 4, 1, 1, 1, 3, 2, 1, 2, 3, 3, 4, 3, 3};
@@ -17,7 +19,7 @@ uint32_t Softwire(const Tables& tables, int32_t row) { return tables.rows[row * 
 
 bool IsHost(uint32_t address) {
   const uint32_t first = address & 0xff;
-  return first != 0 && first != 127 && first < 224;
+  return first - 1 < 223 && first != 127 && (address & 0xffff) != kLinkLocal;
 }
 
 bool IsPlainIpv4(const uint32_t* ip, uint32_t len) {
@@ -100,15 +102,21 @@ int Forward(Forwarder* forwarder, int count) {
   const Batch& batch = forwarder->batch;
   uint32_t keys[kMaxBatch], others[kMaxBatch], softwires[kMaxBatch];
   int32_t other_rows[kMaxBatch];
+  uint32_t all_others = 0;
   for (int k = 0; k < count; k++) {
     const uint32_t* packet = batch.words + (batch.at[k] >> 2);
     batch.sides[k] = packet[0] >> 4 & 15;
     const bool is_ipv4 = batch.sides[k] == 4;
     keys[k] = is_ipv4 ? packet[4] : packet[kOuterWords + 3];
     others[k] = is_ipv4 ? 0 : packet[kOuterWords + 4];
+    all_others |= others[k];
   }
   LookUp(tables, keys, batch.rows, count);
-  LookUp(tables, others, other_rows, count);
+  if (all_others != 0) {
+    LookUp(tables, others, other_rows, count);
+  } else {
+    memset(other_rows, 0, static_cast<size_t>(count) * sizeof *other_rows);
+  }
   for (int k = 0; k < count; k++) softwires[k] = Softwire(tables, batch.rows[k]);
   int forwarded = 0;
   for (int k = 0; k < count; k++) {

@@ -3,6 +3,7 @@
  * confirms the throughput is the first stream whose latency is measured, so that no figure is of a stream that lost frames.
  */
 
+import { median } from '../results.ts';
 import type { Direction } from './frames.ts';
 import type { Found } from './search.ts';
 import { findThroughput } from './search.ts';
@@ -104,8 +105,8 @@ export async function measureCell(tester: Tester, cell: CellLoad, range: SearchR
   while (streams.length > 0 && streams.length < effort.repetitions) {
     streams.push(await tester.run(load, latencyPlan(found.rate)));
   }
-  const median = (of: (stream: StreamResult) => number) =>
-    medianOf(streams.map((results) => Math.max(...results.map(of))));
+  const figure = (of: (stream: StreamResult) => number) =>
+    median(streams.map((results) => Math.max(...results.map(of))));
   return {
     device: cell.device.name,
     gateways: cell.gateways,
@@ -115,17 +116,13 @@ export async function measureCell(tester: Tester, cell: CellLoad, range: SearchR
     limitedBy: found.limitedBy,
     trials: found.trials,
     tagged: Math.min(...streams.flat().map(({ tagged }) => tagged)),
-    typicalUs: median(({ typicalNs }) => typicalNs / 1_000),
-    worstCaseUs: median(({ worstCaseNs }) => worstCaseNs / 1_000),
-    variationUs: median(({ p999Ns, leastNs }) => (p999Ns - leastNs) / 1_000),
+    typicalUs: figure(({ typicalNs }) => typicalNs / 1_000),
+    worstCaseUs: figure(({ worstCaseNs }) => worstCaseNs / 1_000),
+    variationUs: figure(({ p999Ns, leastNs }) => (p999Ns - leastNs) / 1_000),
     lostInLatency: streams.flat().reduce((sum, { sent, received }) => sum + sent - received, 0),
   };
 }
 
 function trialPlan(rate: number, seconds: number, { drainMs }: Effort, tags: number): TrialPlan {
   return { rate, frames: Math.max(LEAST_FRAMES, Math.round(rate * seconds)), drainMs, tags };
-}
-
-function medianOf(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -1,6 +1,7 @@
 /** The cells of a sweep as one table for people and as results for the file. */
 
-import type { BenchResult } from '../datapath.ts';
+import type { BenchResult } from '../results.ts';
+import { result } from '../results.ts';
 import { frameLength } from './frames.ts';
 import type { Cell } from './measure.ts';
 
@@ -36,7 +37,7 @@ export function resultsOf(cells: readonly Cell[]): BenchResult[] {
     const name = `rfc8219.${cell.device}.gateways-${cell.gateways}.${cell.direction}.${cell.size}`;
     const add = (id: string, value: number | undefined, unit: string) => {
       if (value === undefined || !Number.isFinite(value)) return;
-      results.push({ id: `${name}.${id}`, value: Number(value.toPrecision(4)), unit, target: null, met: null });
+      results.push(result(`${name}.${id}`, Number(value.toPrecision(4)), unit));
     };
     add('throughput', cell.framesPerSecond, 'frames/s');
     add('limited-by-tester', cell.limitedBy === 'tester' ? 1 : 0, 'boolean');

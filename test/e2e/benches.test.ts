@@ -1,0 +1,49 @@
+// needs: root
+/** Benches that no other test runs end well in their shortest form, and say what README looks for. What they measure is not asked. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { BenchResult } from '../../tools/bench/results.ts';
+
+const test = suite('benches');
+const BENCH = join(import.meta.dirname, '../../tools/bench.js');
+const dir = mkdtempSync(join(tmpdir(), 'gi4over6-benches-'));
+
+test.after(() => rmSync(dir, { recursive: true }));
+
+interface File {
+  readonly machine: { readonly cores: number; readonly load: number };
+  readonly commit: string;
+  readonly results: readonly BenchResult[];
+}
+
+/** What has a target, of each bench. */
+for (const [name, targets] of [
+  ['tun', ['encapsulation', 'decapsulation'].flatMap((way) => [64, 512, 1400].map((size) => `${way}.${size}.of-bare`))],
+  ['cores', ['encapsulation', 'decapsulation'].flatMap((way) => [64, 1400].map((size) => `${way}.${size}.speed-up`))],
+  ['latency', ['p50.off.of-c', 'p50.on.of-c']],
+] as const) {
+  test(name, () => {
+    const file = join(dir, `${name}.json`);
+    const words = [BENCH, name, '--rounds', '1', '--json', file];
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 180_000 });
+    assert.is(status, 0, stderr);
+    const { machine, commit, results }: File = JSON.parse(readFileSync(file, 'utf8'));
+    assert.ok(Number.isFinite(machine.load));
+    assert.match(commit, /^([0-9a-f]{40}(-dirty)?|unknown)$/);
+    const judged = results.filter(({ target }) => target !== null);
+    assert.equal(judged.map(({ id }) => id).sort(), targets.map((id) => `${name}.${id}`).sort());
+    assert.is(new Set(results.map(({ id }) => id)).size, results.length, 'each figure has its own name');
+    for (const { id, value, met } of judged) assert.type(met, 'boolean', `${id}: ${value}`);
+    for (const { id, value } of results) {
+      assert.ok(Number.isFinite(value) && value > 0, `${id}: ${value}`);
+      assert.match(stdout, id);
+    }
+  });
+}
+
+test.run();
