@@ -6,7 +6,7 @@
  * when the process ends, so that its routes do.
  */
 
-import { createPersistent, removePersistent, TunQueue, wake } from 'node-tuntap2';
+import { createPersistent, TunQueue, wake } from 'node-tuntap2';
 import { Batch, HEADROOM } from './batch.ts';
 import type { Allocate } from './memory.ts';
 import { DEVICE_OCTETS, OffloadDevice } from './offload/offload-device.ts';
@@ -120,9 +120,4 @@ export function wakeTunDevice(wakeDescriptor: number): void {
 /** Makes a TUN device that stays until it is removed; one that is there already is kept. @throws Error as `open` does */
 export function createPersistentTun(name: string, descriptor?: number): void {
   createPersistent({ name, descriptor });
-}
-
-/** Removes a persistent device, once no process holds a queue of it. @throws Error as `open` does */
-export function removePersistentTun(name: string): void {
-  removePersistent({ name });
 }
