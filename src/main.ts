@@ -61,7 +61,7 @@ function processOptions(command: Command): Command {
     .option('--no-writable-running', 'NETCONF changes running by committing the candidate only')
     .option('--url-dir <dir>', 'NETCONF reads and writes configurations in its files, as file: URLs; none without it')
     .option('--queues <count>', 'TUN queues, one worker thread each', wholeNumber(1, 16), 1)
-    .option('--offloads', 'TCP goes in super-packets through the TUN devices, where the kernel has them', false)
+    .option('--offloads', 'TCP and UDP pass the TUN devices in super-packets, as far as the kernel has them', false)
     .option('--netconf-limit <name=value>', 'a limit of docs/limits.md; may come several times', netconfLimit, {})
     .option('--restconf-limit <name=value>', 'the same of RESTCONF', restconfLimit, {});
 }

@@ -37,6 +37,18 @@ import {
 
 const { FROM_GATEWAY, ROW_OTHER, ROW_SHIFT, ROW_SOFTWIRE, SOFTWIRE_LOCAL, SOFTWIRE_MASK, SOFTWIRE_SHIFT } = layout;
 
+/** Words of the module that are told by name, in the order in which its functions take them. */
+const ROW_COUNTER_WORDS = ['counting', 'low', 'high', 'refused', 'isAlone', 'gatewayHeads', 'gatewayShift'] as const;
+const VERDICT_WORDS = [
+  'hairpinned',
+  'noBinding',
+  'noInstance',
+  'outsideServedPrefix',
+  'unboundSource',
+  'sourceMismatch',
+  'wrongAftr',
+] as const;
+
 /** What the module exports; what each is for stands there. */
 interface Exports {
   setTables(first: number, blocks: number, rows: number, softwires: number, ownAddresses: number): void;
@@ -53,24 +65,9 @@ interface Exports {
     localFilter: number,
   ): void;
   setAdmissions(admissions: number): void;
-  setRowCounters(
-    counting: number,
-    low: number,
-    high: number,
-    refused: number,
-    isAlone: boolean,
-    gatewayHeads: number,
-    gatewayShift: number,
-  ): void;
-  setVerdicts(
-    hairpinned: number,
-    noBinding: number,
-    noInstance: number,
-    outsideServedPrefix: number,
-    unboundSource: number,
-    sourceMismatch: number,
-    wrongAftr: number,
-  ): void;
+  /** ROW_COUNTER_WORDS, VERDICT_WORDS. */
+  setRowCounters(...words: readonly number[]): void;
+  setVerdicts(...words: readonly number[]): void;
   forward(from: number, count: number, outputs: number, isTrusted: boolean, junkMs: number): number;
   count(from: number, to: number): void;
   addTraffic(row: number, direction: number, packets: number, octets: number): void;
@@ -154,22 +151,30 @@ export class FastPath {
     this.#exports.setSoftwires(highest, poolCount, pools, byLocal, BY_LOCAL_WORDS, filter);
     this.#exports.setAdmissions(this.#placeOf(admissions) + worker * ADMISSIONS_OCTETS);
     if (statistics) this.#setRowCounters(statistics);
-    this.#exports.setVerdicts(
-      HAIRPINNED,
-      DROP_NO_BINDING,
-      DROP_NO_INSTANCE,
-      DROP_OUTSIDE_SERVED_PREFIX,
-      DROP_UNBOUND_SOURCE,
-      DROP_SOURCE_MISMATCH,
-      DROP_WRONG_AFTR,
-    );
+    const verdicts: Readonly<Record<(typeof VERDICT_WORDS)[number], number>> = {
+      hairpinned: HAIRPINNED,
+      noBinding: DROP_NO_BINDING,
+      noInstance: DROP_NO_INSTANCE,
+      outsideServedPrefix: DROP_OUTSIDE_SERVED_PREFIX,
+      unboundSource: DROP_UNBOUND_SOURCE,
+      sourceMismatch: DROP_SOURCE_MISMATCH,
+      wrongAftr: DROP_WRONG_AFTR,
+    };
+    this.#exports.setVerdicts(...VERDICT_WORDS.map((word) => verdicts[word]));
   }
 
   #setRowCounters({ counters, gateways }: RowStatisticsMemory): void {
     const { counting, low, high, refused, workers } = counters;
-    const places = [counting, low, high, refused, gateways].map((area) => this.#placeOf(area));
-    const [countingAt = 0, lowAt = 0, highAt = 0, refusedAt = 0, headsAt = 0] = places;
-    this.#exports.setRowCounters(countingAt, lowAt, highAt, refusedAt, workers === 1, headsAt, HEAD_SHIFT);
+    const words: Readonly<Record<(typeof ROW_COUNTER_WORDS)[number], number>> = {
+      counting: this.#placeOf(counting),
+      low: this.#placeOf(low),
+      high: this.#placeOf(high),
+      refused: this.#placeOf(refused),
+      isAlone: workers === 1 ? 1 : 0,
+      gatewayHeads: this.#placeOf(gateways),
+      gatewayShift: HEAD_SHIFT,
+    };
+    this.#exports.setRowCounters(...ROW_COUNTER_WORDS.map((word) => words[word]));
   }
 
   /** Tells the module where a batch lies, if it is another one than before. @throws RangeError when it lies in other memory */

@@ -7,8 +7,6 @@ import { TableReader } from './table.ts';
 import * as ipv4 from './wire/ipv4.ts';
 import { IPV6_DESTINATION, IPV6_HEADER_LEN } from './wire/ipv6.ts';
 
-const IPV4_HEADER_LEN = 20;
-
 /**
  * The role for `packet`, octets from its IP header on; nothing when the kernel leads it to none. The main table comes first:
  * there tunnel addresses lead to the role that has them, and pools to the AFTR. What is left leads to the gateway by its
@@ -21,7 +19,7 @@ export function ledRole(packet: Uint8Array, memoryOf: (role: Role) => EngineMemo
     const words = new Int32Array(packet.slice(IPV6_DESTINATION, IPV6_HEADER_LEN).buffer);
     return [aftr, gateway].find((memory) => memory && new Softwires(memory.softwires).byLocal(words, 0) !== 0)?.role;
   }
-  if (version !== 4 || packet.length < IPV4_HEADER_LEN) return undefined;
+  if (version !== 4 || packet.length < ipv4.IPV4_HEADER_LEN) return undefined;
   if (aftr && new Softwires(aftr.softwires).poolSoftwire(ipv4.destination(packet, 0)) !== 0) return 'aftr';
   if (!gateway) return undefined;
   const lookups = new Lookups('gateway', new TableReader(gateway.table), new Softwires(gateway.softwires));

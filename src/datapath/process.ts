@@ -19,6 +19,7 @@ import type { Forwarding, ForwardingMemory } from './forwarding.ts';
 import { KeptTable } from './kept-table.ts';
 import { kernelPart } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
+import { tellOffloads } from './offload/offload-log.ts';
 import { createPersistentTun } from './tun-device.ts';
 import { PreparedWorkers } from './workers.ts';
 
@@ -170,7 +171,9 @@ class WorkerStarter {
     const prepared = this.#prepared.get(role) ?? this.prepare(role, memory);
     // A thread begins once: another try has others.
     this.#prepared.delete(role);
-    return prepared.start();
+    const workers = await prepared.start();
+    if (this.#offloads) tellOffloads(this.#log, TUN_NAMES[role], workers.offloadsUdp);
+    return workers;
   }
 }
 

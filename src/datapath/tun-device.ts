@@ -6,7 +6,7 @@
  * when the process ends, so that its routes do.
  */
 
-import { createPersistent, removePersistent, TunQueue, wake } from 'node-tuntap2';
+import { createPersistent, TunQueue, wake } from 'node-tuntap2';
 import { Batch, HEADROOM } from './batch.ts';
 import type { Allocate } from './memory.ts';
 import { DEVICE_OCTETS, OffloadDevice } from './offload/offload-device.ts';
@@ -78,6 +78,8 @@ function waitResult(result: number): WaitResult {
 export interface OpenedTun {
   readonly device: PacketDevice;
   readonly wakeDescriptor: number;
+  /** Whether the kernel hands UDP over in super-packets, too. */
+  readonly offloadsUdp: boolean;
 }
 
 /** Opens a queue with or without offloads, with a batch of `capacity` packets in this memory. @throws Error as `TunDevice.open` does */
@@ -88,7 +90,7 @@ export function openTun(
 ): OpenedTun {
   if (!options.offloads) {
     const device = TunDevice.open(options, new Batch(capacity, STRIDE, 0, allocate));
-    return { device, wakeDescriptor: device.wakeDescriptor };
+    return { device, wakeDescriptor: device.wakeDescriptor, offloadsUdp: false };
   }
   const queue = TunQueue.open(options);
   const device = new OffloadDevice(
@@ -103,7 +105,7 @@ export function openTun(
       };
     },
   );
-  return { device, wakeDescriptor: queue.wakeDescriptor };
+  return { device, wakeDescriptor: queue.wakeDescriptor, offloadsUdp: queue.offloadsUdp };
 }
 
 /** Ends the `wait` of the device with that wake descriptor, from any thread of this process; nothing when it is closed. */
@@ -118,9 +120,4 @@ export function wakeTunDevice(wakeDescriptor: number): void {
 /** Makes a TUN device that stays until it is removed; one that is there already is kept. @throws Error as `open` does */
 export function createPersistentTun(name: string, descriptor?: number): void {
   createPersistent({ name, descriptor });
-}
-
-/** Removes a persistent device, once no process holds a queue of it. @throws Error as `open` does */
-export function removePersistentTun(name: string): void {
-  removePersistent({ name });
 }

@@ -22,9 +22,10 @@ export interface WorkerOptions {
   readonly orders: SharedArrayBuffer;
 }
 
-/** The one message a worker sends: it is ready, and how it is woken. */
+/** The one message a worker sends: it is ready, how it is woken, and whether its queue has offloads of UDP, too. */
 export interface WorkerReady {
   readonly wakeDescriptor: number;
+  readonly offloadsUdp: boolean;
 }
 
 /** Larger batches gain nothing over a TUN device and cost cache. */
@@ -38,10 +39,11 @@ function run(options: WorkerOptions): void {
   Atomics.wait(orders, BEGIN, 0);
   const room = memory.rooms[worker];
   if (!room) throw new RangeError(`worker: there is none of number ${worker}`);
-  const { device, wakeDescriptor } = openTun({ name: options.device, descriptor, offloads }, BATCH, allocateIn(room));
+  const queue = { name: options.device, descriptor, offloads };
+  const { device, wakeDescriptor, offloadsUdp } = openTun(queue, BATCH, allocateIn(room));
   const pump = new Pump(device, memory, worker, wakeTunDevice);
   pump.wakeDescriptor = wakeDescriptor;
-  const ready: WorkerReady = { wakeDescriptor };
+  const ready: WorkerReady = { wakeDescriptor, offloadsUdp };
   parentPort?.postMessage(ready);
   while (Atomics.load(orders, STOP) === 0) if (!pump.forwardBatch()) pump.wait(WAIT_MS);
   device.close();

@@ -60,22 +60,21 @@ export class PreparedWorkers {
         if (Atomics.load(this.#orders, STOP) === 0) this.#onCrash(new Error(`a worker of ${this.#device} has ended`));
       });
     }
-    return new Workers(
-      this.#threads,
-      ready.map(({ wakeDescriptor }) => wakeDescriptor),
-      this.#orders,
-    );
+    return new Workers(this.#threads, ready, this.#orders);
   }
 }
 
 export class Workers {
+  /** Whether the kernel hands UDP over in super-packets as well. */
+  readonly offloadsUdp: boolean;
   readonly #wakeDescriptors: readonly number[];
   readonly #orders: Int32Array;
   readonly #ended: Promise<unknown>;
 
   /** Of threads that run; see PreparedWorkers. */
-  constructor(threads: readonly Worker[], wakeDescriptors: readonly number[], orders: Int32Array) {
-    this.#wakeDescriptors = wakeDescriptors;
+  constructor(threads: readonly Worker[], ready: readonly WorkerReady[], orders: Int32Array) {
+    this.offloadsUdp = ready.every(({ offloadsUdp }) => offloadsUdp);
+    this.#wakeDescriptors = ready.map(({ wakeDescriptor }) => wakeDescriptor);
     this.#orders = orders;
     this.#ended = Promise.all(threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve))));
   }

@@ -19,13 +19,14 @@ for (const role of ['gateway', 'aftr'] as const) {
       await fuzz.run(PIECE);
       memory.take(piece < WARM_UP);
     }
-    const { packets, changes, ends, within, told } = fuzz.tally;
+    const { packets, changes, ends, within, told, offloaded, cut, joined } = fuzz.tally;
     const least = packets / 1_000;
     const text = JSON.stringify(fuzz.tally);
     assert.ok(ends.forwarded > 20 * least && ends.dropped > 20 * least && ends.replied > least, text);
     assert.ok(ends.held > 10 * least && changes > least / 10, text);
     assert.ok(role === 'gateway' || ends.hairpinned > least, text);
     assert.ok(role === 'gateway' || (within > least / 50 && told.before + told.after > 0), text);
+    assert.ok(offloaded > 100 * least && cut > least && joined > least / 10, text);
     assert.ok(memory.judge()?.isFlat, memory.judge()?.text);
   });
 }

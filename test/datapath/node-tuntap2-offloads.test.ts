@@ -71,6 +71,15 @@ test('a packet comes behind its header, its checksum left; without offloads agai
   last.close();
 });
 
+test('the kernel is asked for super-packets of UDP with offloads only, and says that it has them', () => {
+  for (const offloads of [true, false]) {
+    withQueue('off3', offloads, ({ queue }) => {
+      assert.is(queue.offloadsUdp, offloads);
+      queue.persist = false;
+    });
+  }
+});
+
 test('a packet in several pieces, and a super-packet, reach the kernel; what it refuses is marked', () =>
   withQueue('off1', true, (memory) => {
     const { queue, arena, outputs } = memory;

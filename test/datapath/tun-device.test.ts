@@ -1,11 +1,12 @@
 // needs: root
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { removePersistent } from 'node-tuntap2';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Batch } from '../../src/datapath/batch.ts';
 import { PACKET_MAX, READABLE, STRIDE, TIMEOUT, WOKEN } from '../../src/datapath/packet-device.ts';
-import { createPersistentTun, removePersistentTun, TunDevice, wakeTunDevice } from '../../src/datapath/tun-device.ts';
+import { createPersistentTun, TunDevice, wakeTunDevice } from '../../src/datapath/tun-device.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
 
 enterOwnNetwork();
@@ -91,7 +92,7 @@ test('a persistent device outlives its queues until it is removed', () => {
   device.close();
   createPersistentTun('td3');
   assert.match(links(), /td3/);
-  removePersistentTun('td3');
+  removePersistent({ name: 'td3' });
   assert.not.match(links(), /td3/);
 });
 

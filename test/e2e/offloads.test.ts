@@ -111,9 +111,11 @@ for (const offloads of [true, false]) {
 
     test(`${mode}, ${way}: UDP that the sender leaves to be cut`, () =>
       withDatapath({ offloads }, async ({ datapath }) => {
+        const entering = packetMeter(entry, 'tx');
         assert.is(await transfer(DATAGRAMS, from, to, address), 'same');
         await eventually(2_000, async () => (forwarded(datapath, leaves, 'ipv6').packets >= 20 ? true : undefined));
         assert.equal(forwarded(datapath, enters, 'ipv4'), { packets: 20, octets: 20 * 1_228 });
+        assert.is(entering() > MORE_THAN_ONE, offloads, `${entering()} octets in a packet to ${entry}`);
       }));
   }
 }

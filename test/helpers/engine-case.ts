@@ -1,4 +1,4 @@
-/** Engine cases: a configuration, packets in, packets out, and exactly the counters that change. */
+/** Engine cases: a configuration, packets in, packets out, and exactly the counters that change; with offloads and without. */
 
 import * as assert from 'uvu/assert';
 import { parseIpv4Prefix, parseIpv6 } from '../../src/address.ts';
@@ -12,6 +12,8 @@ import { Forwarding } from '../../src/datapath/forwarding.ts';
 import { STRIDE } from '../../src/datapath/packet-device.ts';
 import type { Binding } from '../../src/state/binding.generated.ts';
 import { readConfiguration } from '../../src/state/configuration-reader.generated.ts';
+import { handedPartial, handedWhole } from './naive-segments.ts';
+import { OffloadedEngine } from './offloaded-engine.ts';
 
 export interface EngineCase {
   readonly name: string;
@@ -145,11 +147,16 @@ export class EngineUnderTest {
   process(packets: readonly Buffer[], nowMs = 0, send: () => void = () => undefined): void {
     const { batch } = this;
     batch.count = packets.length;
-    batch.nowMs = nowMs;
     for (const [k, packet] of packets.entries()) {
       batch.buf.set(packet, batch.at[k]);
       batch.lengths[k] = packet.length;
     }
+    this.processBatch(batch, nowMs, send);
+  }
+
+  /** The same for a batch in the memory of this engine, as a device has filled it. */
+  processBatch(batch: Batch, nowMs: number, send: () => void): void {
+    batch.nowMs = nowMs;
     this.#engine.process(batch);
     send();
     this.#engine.count(batch);
@@ -210,7 +217,7 @@ export async function engineFor(
   return engine;
 }
 
-/** Registers a test for each case. */
+/** Registers a test for each case, and one behind a device with offloads. */
 export function addCases(
   test: (name: string, body: () => Promise<void>) => void,
   role: Role,
@@ -223,6 +230,18 @@ export function addCases(
       assert.equal(out.map(comparable), row.out);
       assert.equal(packetCounts(engine.counters()), row.counters);
       assertPartition(engine.counters(), row.in);
+    });
+
+    test(`${role}: ${row.name}, with offloads`, async () => {
+      for (const hand of [handedWhole, handedPartial]) {
+        const engine = await engineFor(role, row.configuration);
+        const out: Buffer[] = [];
+        new OffloadedEngine(engine).process(row.in.map(hand), 0, (_, sent) => out.push(...[...sent.values()].flat()));
+        const found = out.map((packet) => comparable(packet.toString('hex')));
+        assert.equal(found.sort(), [...row.out].sort(), hand.name);
+        assert.equal(packetCounts(engine.counters()), row.counters, hand.name);
+        assertPartition(engine.counters(), row.in);
+      }
     });
   }
 }

@@ -133,13 +133,15 @@ function randomLead({ rows, shared }: NaiveTable, next: Next): { lead: NaiveLead
   return { lead, end: { address: addressOf(lead.prefix, next), port: next() & 0xffff } };
 }
 
-function randomIpv4Side(table: NaiveTable, role: Role, next: Next): Buffer {
+/** From the IPv4 side, between ends of the table mostly. */
+export function randomIpv4Side(table: NaiveTable, role: Role, next: Next): Buffer {
   const other = randomEnd(table, next);
   const mine = (chance(3, next) ? undefined : randomLead(table, next)?.end) ?? randomEnd(table, next);
   return role === 'aftr' ? randomIpv4(other, mine, next) : randomIpv4(mine, other, next);
 }
 
-function randomIpv6(table: NaiveTable, role: Role, next: Next): Buffer {
+/** Out of the tunnel. */
+export function randomIpv6(table: NaiveTable, role: Role, next: Next): Buffer {
   // Mostly from where it is let in, and to there.
   const likely = chance(4, next) ? undefined : randomLead(table, next);
   const other = randomEnd(table, next);

@@ -2,12 +2,13 @@
  * Random tables, random changes of them, random packets: the engine against the naive one. What the naive engine forwards, connects
  * or answers, the engine must, octet by octet; what waits there for other fragments must wait; of what it drops the engine may send
  * nothing on but an ICMP error to the sender. Between the changes, what both have counted is compared. Some bindings change in the
- * midst of a batch.
+ * midst of a batch. Some batches come through a device with offloads; of a super-packet the naive engine gets the segments.
  *
  * The clock goes on by no or one millisecond a batch, so that far more comes than the slow path may take; now and then it jumps.
  */
 
 import { formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
+import type { Batch } from '../../src/datapath/batch.ts';
 import { NO_OWNER } from '../../src/datapath/batch.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { FORWARDED, HAIRPINNED, HELD, REPLIED } from '../../src/datapath/verdict.ts';
@@ -15,15 +16,19 @@ import { EngineUnderTest } from './engine-case.ts';
 import { configurationOf, configure, takeSteps } from './fuzz-configuration.ts';
 import { FuzzCounts } from './fuzz-counts.ts';
 import { cutInner, cutOuter, FuzzFragments } from './fuzz-fragments.ts';
+import { randomArrivals } from './fuzz-offloads.ts';
 import { isErrorTo, isTimeExceeded, withoutChoices } from './fuzz-outputs.ts';
 import { randomPacket } from './fuzz-packets.ts';
 import type { Next } from './fuzz-table.ts';
 import { chance, changeTable, pick, randomTable, withInstance } from './fuzz-table.ts';
 import { NaiveEngine } from './naive-engine.ts';
 import type { NaiveAnswer, NaiveDecision, NaiveTable } from './naive-model.ts';
+import { OffloadedEngine } from './offloaded-engine.ts';
 import { random } from './random.ts';
 
 const BATCH = 64;
+/** One batch in so many comes through a device with offloads. */
+const OFFLOADED = 8;
 /** An engine lives so many packets. */
 const ENGINE_PACKETS = 5_000_000;
 /** Batches with one table, at most. */
@@ -51,6 +56,10 @@ export interface FuzzTally {
   engines: number;
   /** Changes in the midst of a batch, and packets in it that one of the two tables alone explains. */
   within: number;
+  /** Packets that came through a device with offloads, super-packets among what was handed over, and super-packets that left. */
+  offloaded: number;
+  cut: number;
+  joined: number;
   readonly told: Record<'before' | 'after', number>;
   readonly ends: Record<NaiveAnswer['end'], number>;
 }
@@ -61,6 +70,9 @@ export class Fuzz {
     changes: 0,
     engines: 0,
     within: 0,
+    offloaded: 0,
+    cut: 0,
+    joined: 0,
     told: { before: 0, after: 0 },
     ends: { forwarded: 0, hairpinned: 0, replied: 0, held: 0, dropped: 0 },
   };
@@ -68,6 +80,7 @@ export class Fuzz {
   readonly #next: Next;
   #pieces = { outer: new FuzzFragments(cutOuter), inner: new FuzzFragments(cutInner) };
   #engine: EngineUnderTest;
+  #offloads: OffloadedEngine;
   #naive: NaiveEngine;
   #table: NaiveTable = { instances: [], rows: [], shared: [], broadcasts: [], hosts: [] };
   #counts: FuzzCounts;
@@ -81,6 +94,7 @@ export class Fuzz {
     this.#role = role;
     this.#next = random(seed);
     this.#engine = new EngineUnderTest(role);
+    this.#offloads = new OffloadedEngine(this.#engine);
     this.#naive = new NaiveEngine(role);
     this.#counts = new FuzzCounts(role, this.#engine, this.#naive);
   }
@@ -94,10 +108,8 @@ export class Fuzz {
     while (this.tally.packets < until) {
       if (this.tally.packets >= this.#until) await this.#begin();
       else if (this.#left-- === 0) await this.#change();
-      // The lookup goes on by several packets: the last ones may be fewer.
-      const length = chance(4, this.#next) ? 1 + (this.#next() % BATCH) : BATCH;
-      const sent = Array.from({ length }, () => randomPacket(this.#table, this.#role, this.#pieces, this.#next));
-      this.#batch(sent);
+      if (chance(OFFLOADED, this.#next)) this.#batchWithOffloads();
+      else this.#randomBatch();
       this.#goOn();
     }
     this.#jump(REASSEMBLY_MS);
@@ -107,6 +119,7 @@ export class Fuzz {
   async #begin(): Promise<void> {
     if (this.tally.engines > 0) this.#check();
     this.#engine = new EngineUnderTest(this.#role);
+    this.#offloads = new OffloadedEngine(this.#engine);
     this.#naive = new NaiveEngine(this.#role);
     this.#counts = new FuzzCounts(this.#role, this.#engine, this.#naive);
     this.#pieces = { outer: new FuzzFragments(cutOuter), inner: new FuzzFragments(cutInner) };
@@ -220,10 +233,38 @@ export class Fuzz {
 
   // Packets -----------------------------------------------------------------------------------------------------------
 
+  #randomBatch(): void {
+    // The lookup goes on by several packets: the last ones may be fewer.
+    const length = chance(4, this.#next) ? 1 + (this.#next() % BATCH) : BATCH;
+    this.#batch(Array.from({ length }, () => randomPacket(this.#table, this.#role, this.#pieces, this.#next)));
+  }
+
   #batch(packets: readonly Buffer[]): void {
-    const { batch } = this.#engine;
     this.#engine.process(packets, this.#nowMs);
-    const outputs = this.#engine.outputsByPlace();
+    this.#judge(this.#engine.batch, packets, this.#engine.outputsByPlace());
+  }
+
+  /** As many batches as what is handed over fills. */
+  #batchWithOffloads(): void {
+    const arrivals = randomArrivals(this.#table, this.#role, this.#pieces, this.#next);
+    const packets = arrivals.flatMap(({ singles }) => singles);
+    const before = this.#offloads.joined;
+    let from = 0;
+    this.#offloads.process(
+      arrivals.map(({ handed }) => handed),
+      this.#nowMs,
+      (batch, outputs) => {
+        this.#judge(batch, packets.slice(from, from + batch.count), outputs);
+        from += batch.count;
+      },
+    );
+    if (from !== packets.length) throw new Error(this.#report(`${from} packets came instead of ${packets.length}`));
+    this.tally.offloaded += packets.length;
+    this.tally.cut += arrivals.filter(({ singles }) => singles.length > 1).length;
+    this.tally.joined += this.#offloads.joined - before;
+  }
+
+  #judge(batch: Batch, packets: readonly Buffer[], outputs: ReadonlyMap<number, Buffer[]>): void {
     for (const [k, packet] of packets.entries()) {
       this.#compare(this.#naive.decide(packet, this.#nowMs), batch.verdicts[k] ?? 0, outputs.get(k) ?? [], packet);
     }

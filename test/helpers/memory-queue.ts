@@ -8,13 +8,23 @@ import { READABLE, STRIDE, TIMEOUT } from '../../src/datapath/packet-device.ts';
 
 const ENOBUFS = 105;
 
+/** What was written at once, and where each of its pieces lay. */
+export interface WrittenMessage {
+  readonly text: string;
+  readonly pieces: readonly number[];
+}
+
 export class MemoryQueue implements GatheringQueue {
   readonly waiting: string[] = [];
-  readonly written: string[] = [];
+  readonly messages: WrittenMessage[] = [];
   /** Numbers of messages, from now on, that are refused. */
   readonly refused = new Set<number>();
   #memory: QueueMemory | undefined;
-  #messages = 0;
+  #number = 0;
+
+  get written(): readonly string[] {
+    return this.messages.map(({ text }) => text);
+  }
 
   attach(memory: QueueMemory): this {
     this.#memory = memory;
@@ -41,9 +51,9 @@ export class MemoryQueue implements GatheringQueue {
       const text = places
         .map(([at = 0, len = 0]) => Buffer.from(arena.subarray(at, at + len)).toString('hex'))
         .join('');
-      if (this.refused.has(this.#messages++)) pieces[word] = -ENOBUFS;
+      if (this.refused.has(this.#number++)) pieces[word] = -ENOBUFS;
       else {
-        this.written.push(text);
+        this.messages.push({ text, pieces: places.map(([at = 0]) => at) });
         written++;
       }
       word += 1 + 2 * number;

@@ -3,6 +3,7 @@
  * what comes out when a packet that was written with a header of offloads is sent on.
  */
 
+import { sumOf } from './naive-ipv4.ts';
 import { checksumOf, hex8, hex16, ipv4 } from './packets.ts';
 
 export interface TcpFields {
@@ -114,6 +115,49 @@ export function handedOver(fields: TransportFields, size: number): string {
   return offloadHeader(1, type, headers, size, start, offset) + transportPacket(fields, true);
 }
 
+/** A packet that is whole, as the kernel hands it over. */
+export function handedWhole(packet: string): string {
+  return offloadHeader(0) + packet;
+}
+
+/**
+ * A packet as the kernel hands it over with the checksum of TCP or UDP left, in the tunnel or not; what has none that is right, or is
+ * a fragment, is handed over whole.
+ */
+export function handedPartial(packet: string): string {
+  const octets = Buffer.from(packet, 'hex');
+  const place = checksumPlace(octets);
+  if (!place) return handedWhole(packet);
+  const { ip, start, offset } = place;
+  const length = octets.length - start;
+  const pseudo = Buffer.concat([octets.subarray(ip + 12, ip + 20), Buffer.from([0, octets[ip + 9] ?? 0, 0, 0])]);
+  pseudo.writeUInt16BE(length, 10);
+  if (sumOf(Buffer.concat([pseudo, octets.subarray(start)])) !== 0xffff) return handedWhole(packet);
+  octets.writeUInt16BE(sumOf(pseudo), start + offset);
+  return offloadHeader(1, 0, 0, 0, start, offset) + octets.toString('hex');
+}
+
+/** Where the IPv4 header is, directly behind an IPv6 header or not, and the checksum of TCP or UDP behind it; if there is one. */
+export function checksumPlace(
+  packet: Buffer,
+): { readonly ip: number; readonly start: number; readonly offset: number } | undefined {
+  const isTunnelled = (packet[0] ?? 0) >> 4 === 6 && packet[6] === 4;
+  const ip = isTunnelled ? 40 : 0;
+  if (packet.length < ip + 20 || (packet[ip] ?? 0) >> 4 !== 4) return undefined;
+  const start = ip + ((packet[ip] ?? 0) & 15) * 4;
+  const offset = packet[ip + 9] === 6 ? 16 : packet[ip + 9] === 17 ? 6 : undefined;
+  const isWhole = packet.readUInt16BE(ip + 2) === packet.length - ip && (packet.readUInt16BE(ip + 6) & 0x3fff) === 0;
+  if (!isWhole || offset === undefined || start < ip + 20 || start + offset + 2 > packet.length) return undefined;
+  return { ip, start, offset };
+}
+
+/** The packet with the checksum completed that is left at `start + offset`; 0 is sent as all ones. */
+export function completed(packet: Buffer, start: number, offset: number): Buffer {
+  const whole = Buffer.from(packet);
+  whole.writeUInt16BE(0xffff - sumOf(packet.subarray(start)) || 0xffff, start + offset);
+  return whole;
+}
+
 /** The packets on the wire for what was written with a header of offloads. */
 export function onTheWire(written: string): string[] {
   const header = Buffer.from(written.slice(0, 24), 'hex');
@@ -121,10 +165,7 @@ export function onTheWire(written: string): string[] {
   const start = header.readUInt16LE(6);
   const offset = header.readUInt16LE(8);
   if (header[1] !== 0) return naiveSegments(fieldsOf(packet), header.readUInt16LE(4));
-  if ((header[0] ?? 0) === 1) {
-    const sum = checksumOf(packet.subarray(start).toString('hex')) || 0xffff;
-    packet.writeUInt16BE(sum, start + offset);
-  }
+  if (header[0] === 1) return [completed(packet, start, offset).toString('hex')];
   return [packet.toString('hex')];
 }
 

@@ -29,10 +29,11 @@ export class Program {
     chmodSync(this.dir, 0o755);
   }
 
-  start(): void {
+  /** With options beside those that it needs here. */
+  start(options: readonly string[] = []): void {
     const folders = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(this.dir, name)]);
     const ports = ['--netconf-port', `${this.netconfPort}`, '--restconf-port', `${this.restconfPort}`];
-    const words = [PROGRAM, 'run', ...folders, ...ports, '--listen', '127.0.0.1'];
+    const words = [PROGRAM, 'run', ...folders, ...ports, '--listen', '127.0.0.1', ...options];
     this.#said = '';
     this.#supervisor = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#supervisor.stderr?.setEncoding('utf8').on('data', (text: string) => {

@@ -35,6 +35,8 @@ interface Part {
 
 const TCP_TARGET = 1.4;
 const ALONE_TARGET = 3;
+/** Datagrams come in super-packets and leave one by one in any case: what offloads save is reading, and they must not cost more. */
+const UDP_TARGET = 1;
 const ALL: readonly Candidate[] = ['off', 'on', 'c', 'seg6', 'kernel'];
 const tcpRatios: Part['ratios'] = [
   ['of-c', 'on', 'c', TCP_TARGET],
@@ -59,8 +61,8 @@ const PARTS: readonly Part[] = [
     load: 'udp',
     candidates: ['off-gateway', 'on-gateway', 'c-gateway', 'seg6', 'kernel'],
     ratios: [
-      ['of-c', 'on-gateway', 'c-gateway', null],
-      ['gain', 'on-gateway', 'off-gateway', null],
+      ['of-c', 'on-gateway', 'c-gateway', UDP_TARGET],
+      ['gain', 'on-gateway', 'off-gateway', UDP_TARGET],
     ],
   },
 ];

@@ -18,6 +18,7 @@ export interface Native {
   name(queue: QueueHandle): string;
   descriptor(queue: QueueHandle): number;
   wakeDescriptor(queue: QueueHandle): number;
+  offloadsUdp(queue: QueueHandle): boolean;
   setPersist(queue: QueueHandle, persist: boolean): void;
   attach(queue: QueueHandle, arena: Uint8Array, lengths: Int32Array, outputs: Int32Array): void;
   readBatch(queue: QueueHandle, first: number, stride: number, capacity: number, max: number): number;

@@ -58,6 +58,11 @@ export class TunQueue {
     return native().wakeDescriptor(this.#queue);
   }
 
+  /** Whether the kernel leaves UDP to be cut as well: with offloads, from Linux 6.2 on. */
+  get offloadsUdp(): boolean {
+    return native().offloadsUdp(this.#queue);
+  }
+
   set persist(persist: boolean) {
     native().setPersist(this.#queue, persist);
   }

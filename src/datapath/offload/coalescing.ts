@@ -11,12 +11,12 @@
 
 import { ALL_ONES, addOctets, fold } from '../wire/checksum.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import { IPV4_HEADER_LEN } from '../wire/ipv4.ts';
 import { setU8, setU16, u8, u16 } from '../wire/octets.ts';
 import { TCP_CHECKSUM_OFFSET } from './vnet-header.ts';
 
-export const IPV4_LEN = 20;
 const TCP_LEN = 20;
-const TCP_WORD = IPV4_LEN >> 2;
+const TCP_WORD = IPV4_HEADER_LEN >> 2;
 const TCP_FLAGS = 13;
 /** Longest packet: its length is a field of 16 bits. */
 const MOST = 0xffff;
@@ -56,13 +56,15 @@ export function newRun(): Run {
  */
 export function isSegment(buf: Uint8Array, words: Int32Array, at: number, len: number): boolean {
   const w = at >> 2;
-  if ((at & 3) !== 0 || len < IPV4_LEN + TCP_LEN || u8(buf, at) !== 0x45) return false;
+  if ((at & 3) !== 0 || len < IPV4_HEADER_LEN + TCP_LEN || u8(buf, at) !== 0x45) return false;
   if (ipv4.protocol(buf, at) !== ipv4.PROTOCOL_TCP || ipv4.totalLength(buf, at) !== len) return false;
   if ((((words[w + 1] ?? 0) >>> 16) & ~DF_ONLY) !== 0) return false;
-  const offsetAndFlags = u16(buf, at + IPV4_LEN + TCP_FLAGS - 1);
+  const offsetAndFlags = u16(buf, at + IPV4_HEADER_LEN + TCP_FLAGS - 1);
   const headers = headersOf(buf, at);
   // The lower half of the first octet: reserved bits, and AE (RFC 9768).
-  return headers >= IPV4_LEN + TCP_LEN && headers < len && (offsetAndFlags & 0x0fff & ~(PSH | FIN | ECE)) === ACK;
+  return (
+    headers >= IPV4_HEADER_LEN + TCP_LEN && headers < len && (offsetAndFlags & 0x0fff & ~(PSH | FIN | ECE)) === ACK
+  );
 }
 
 /** Begins a run with the segment at `at`. */
@@ -115,13 +117,13 @@ export function extend(run: Run, buf: Uint8Array, at: number, len: number): void
   run.len += payload;
   run.sequence = (run.sequence + payload) | 0;
   run.identification = (run.identification + 1) & 0xffff;
-  const flags = u8(buf, at + IPV4_LEN + TCP_FLAGS);
+  const flags = u8(buf, at + IPV4_HEADER_LEN + TCP_FLAGS);
   if (payload < run.size || (flags & (PSH | FIN)) !== 0) run.isClosed = true;
 }
 
 /** Whether the checksum of the TCP segment at `at` is right (RFC 9293 §3.1). */
 export function hasRightChecksum(buf: Uint8Array, at: number, len: number): boolean {
-  return addOctets(pseudoSum(buf, at, len), buf, at + IPV4_LEN, len - IPV4_LEN) === ALL_ONES;
+  return addOctets(pseudoSum(buf, at, len), buf, at + IPV4_HEADER_LEN, len - IPV4_HEADER_LEN) === ALL_ONES;
 }
 
 /**
@@ -131,20 +133,20 @@ export function hasRightChecksum(buf: Uint8Array, at: number, len: number): bool
 export function writeSuperHeaders(buf: Uint8Array, words: Int32Array, at: number, len: number, last: number): void {
   setU16(buf, at + 2, len);
   ipv4.setHeaderChecksum(buf, words, at);
-  const flags = at + IPV4_LEN + TCP_FLAGS;
-  setU8(buf, flags, u8(buf, flags) | (u8(buf, last + IPV4_LEN + TCP_FLAGS) & (PSH | FIN)));
-  setU16(buf, at + IPV4_LEN + TCP_CHECKSUM_OFFSET, pseudoSum(buf, at, len));
+  const flags = at + IPV4_HEADER_LEN + TCP_FLAGS;
+  setU8(buf, flags, u8(buf, flags) | (u8(buf, last + IPV4_HEADER_LEN + TCP_FLAGS) & (PSH | FIN)));
+  setU16(buf, at + IPV4_HEADER_LEN + TCP_CHECKSUM_OFFSET, pseudoSum(buf, at, len));
 }
 
 /** Octets of the headers of a segment. */
 export function headersOf(buf: Uint8Array, at: number): number {
-  return IPV4_LEN + ((u8(buf, at + IPV4_LEN + TCP_FLAGS - 1) >>> 4) << 2);
+  return IPV4_HEADER_LEN + ((u8(buf, at + IPV4_HEADER_LEN + TCP_FLAGS - 1) >>> 4) << 2);
 }
 
 function sequenceOf(buf: Uint8Array, at: number): number {
-  return (u16(buf, at + IPV4_LEN + 4) << 16) | u16(buf, at + IPV4_LEN + 6);
+  return (u16(buf, at + IPV4_HEADER_LEN + 4) << 16) | u16(buf, at + IPV4_HEADER_LEN + 6);
 }
 
 function pseudoSum(buf: Uint8Array, at: number, len: number): number {
-  return fold(addOctets(0, buf, at + 12, 8) + ipv4.PROTOCOL_TCP + len - IPV4_LEN);
+  return fold(addOctets(0, buf, at + 12, 8) + ipv4.PROTOCOL_TCP + len - IPV4_HEADER_LEN);
 }

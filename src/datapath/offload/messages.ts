@@ -13,6 +13,7 @@
 import type { Batch } from '../batch.ts';
 import { HEADROOM, OUTPUT_WORDS } from '../batch.ts';
 import { FORWARDED } from '../verdict.ts';
+import { IPV4_HEADER_LEN } from '../wire/ipv4.ts';
 import type { Run } from './coalescing.ts';
 import {
   beginRun,
@@ -21,7 +22,6 @@ import {
   hasAddressesOf,
   hasRightChecksum,
   headersOf,
-  IPV4_LEN,
   isOfFlow,
   isSegment,
   newRun,
@@ -180,7 +180,7 @@ export class Messages {
     const partial = partials[k] ?? 0;
     if (partial === 0) return vouched[k] === 1 || hasRightChecksum(this.#batch.buf, at, len);
     const start = (this.#batch.at[k] ?? 0) + (partial >>> 16);
-    return start === at + IPV4_LEN && (partial & 0xffff) === vnet.TCP_CHECKSUM_OFFSET;
+    return start === at + IPV4_HEADER_LEN && (partial & 0xffff) === vnet.TCP_CHECKSUM_OFFSET;
   }
 
   // Messages ----------------------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ export class Messages {
     }
     this.pieces[begins] = pieces;
     writeSuperHeaders(buf, words, headAt, len, last);
-    vnet.writeTcpSuper(words, (headAt - vnet.VNET_HEADER_LEN) >> 2, headers, headLen - headers, IPV4_LEN);
+    vnet.writeTcpSuper(words, (headAt - vnet.VNET_HEADER_LEN) >> 2, headers, headLen - headers, IPV4_HEADER_LEN);
   }
 
   #startMessage(pieces: number): void {

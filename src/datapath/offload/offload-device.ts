@@ -113,7 +113,7 @@ export class OffloadDevice implements PacketDevice, Unfinished {
     }
     at[k] = from;
     lengths[k] = len;
-    const isLate = isPartial && start + offset >= firstChecksum(buf, from);
+    const isLate = isPartial && isTransportChecksum(buf, from, start, offset);
     if (isPartial && !isLate) completeChecksum(buf, from, len, start, offset);
     this.#marks.partials[k] = isLate ? (start << 16) | offset : 0;
     this.#marks.vouched[k] = (flags & vnet.DATA_VALID) === 0 ? 0 : 1;
@@ -183,10 +183,11 @@ export class OffloadDevice implements PacketDevice, Unfinished {
 }
 
 /**
- * Where the first checksum may be that is not completed before the engine decides: that of UDP behind an IPv4 header, in the tunnel or
- * not. A guest of this machine chooses the place freely, and what is before that, ports at the latest, is decided by.
+ * Whether a checksum is that of TCP or UDP directly behind an IPv4 header, in the tunnel or not: the engine neither decides by it nor
+ * changes what it covers, so it may stay left. A guest of this machine chooses the place freely; any other is completed at once.
  */
-function firstChecksum(buf: Uint8Array, at: number): number {
-  const header = u8(buf, at) >>> 4 === 4 ? 0 : IPV6_HEADER_LEN;
-  return header + IPV4_HEADER_LEN + vnet.UDP_CHECKSUM_OFFSET;
+function isTransportChecksum(buf: Uint8Array, at: number, start: number, offset: number): boolean {
+  const ip = u8(buf, at) >>> 4 === 4 ? 0 : IPV6_HEADER_LEN;
+  if (start !== ip + IPV4_HEADER_LEN) return false;
+  return offset === vnet.TCP_CHECKSUM_OFFSET || offset === vnet.UDP_CHECKSUM_OFFSET;
 }

@@ -38,10 +38,6 @@ export function trafficClass(buf: Uint8Array, at: number): number {
   return (u16(buf, at) >>> 4) & 255;
 }
 
-export function flowLabel(buf: Uint8Array, at: number): number {
-  return u32(buf, at) & 0xfffff;
-}
-
 export function payloadLength(buf: Uint8Array, at: number): number {
   return u16(buf, at + 4);
 }

@@ -13,6 +13,7 @@ import { comparable, engineFor, packetCounts } from '../../helpers/engine-case.t
 import { memoryOffloadDevice } from '../../helpers/memory-queue.ts';
 import type { TransportFields } from '../../helpers/naive-segments.ts';
 import {
+  completed,
   handedOver,
   naiveSegments,
   offloadHeader,
@@ -168,6 +169,16 @@ function withPortCompleted(from: number, to: number): Arrival {
   };
 }
 
+/** A datagram out of the tunnel whose checksum is left, and said to cover what is from `start` on. */
+function coveringMore(start: number): Arrival {
+  const packet = ipv6({ ...OUTER, payload: transportPacket({ ...DOWN, tcp: undefined, payload: 'ab' }) });
+  const offset = 40 + 20 + 6 - start;
+  return {
+    handed: offloadHeader(1, 0, 0, 0, start, offset) + packet,
+    single: [completed(Buffer.from(packet, 'hex'), start, offset).toString('hex')],
+  };
+}
+
 const cases: readonly {
   readonly name: string;
   readonly role?: Role;
@@ -232,6 +243,12 @@ const cases: readonly {
     // And what the subscriber is told.
     messages: 2,
     counters: { 'ipv6 forwarded': 1, 'ipv6 no-binding': 1 },
+  },
+  {
+    name: 'a checksum that is said to cover the outer header, or the inner one, is completed before that changes',
+    in: [coveringMore(8), coveringMore(44)],
+    messages: 2,
+    counters: { 'ipv6 forwarded': 2 },
   },
   {
     name: 'a checksum that is left stays left',

@@ -121,7 +121,9 @@ int Ask(char** words) {
 int Count(const char* port) {
   const int fd = Bound(port);
   int64_t datagrams = 0, octets = 0;
-  while (Await(fd)) {
+  for (bool goes_on = true; goes_on;) {
+    goes_on = Await(fd);
+    // Once more when the input has ended: the socket may hold what came meanwhile.
     ssize_t len;
     while ((len = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT)) >= 0) {
       datagrams++;

@@ -25,10 +25,16 @@ constexpr int64_t kOutputWords = 4;
 // Most pieces of a gathered packet; the kernel takes up to 1,024.
 constexpr int32_t kMostPieces = 256;
 
+// Segmentation of UDP over IPv4 and IPv6: neither kernels before 6.2 nor their headers know it.
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
 // What the kernel may leave undone (a value of TUNSETOFFLOAD each): checksums, segmentation of TCP over IPv4 with and
-// without marks of congestion; and that of UDP, which kernels before 6.2 do not know.
+// without marks of congestion; and that of UDP, of which the kernel takes both or neither.
 constexpr unsigned long kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
-constexpr unsigned long kUdpOffloads = 0x20 | 0x40;
+constexpr unsigned long kUdpOffloads = TUN_F_USO4 | TUN_F_USO6;
 // Octets of the header before each packet of a queue with offloads.
 constexpr int kVnetHeader = 12;
 
@@ -73,6 +79,7 @@ struct Queue {
   std::string device;
   int fd = -1;
   int wake = -1;
+  bool offloads_udp = false;
   Memory arena, lengths, outputs;
 };
 
@@ -94,21 +101,23 @@ Queue* QueueOf(const Arguments& arguments, const char* call) {
 }
 
 // Tells the device what the kernel may leave undone; the name of the call that failed, or nullptr. A device that stays
-// keeps it, so it is said without offloads too.
-const char* SetOffloads(int fd, bool offloads) {
+// keeps it, so it is said without offloads too. `offloads_udp` becomes true when the kernel takes that of UDP as well.
+const char* SetOffloads(int fd, bool offloads, bool* offloads_udp) {
   if (!offloads) return ioctl(fd, TUNSETOFFLOAD, 0UL) < 0 ? "TUNSETOFFLOAD" : nullptr;
   if (ioctl(fd, TUNSETVNETHDRSZ, &kVnetHeader) < 0) return "TUNSETVNETHDRSZ";
-  if (ioctl(fd, TUNSETOFFLOAD, kOffloads | kUdpOffloads) == 0) return nullptr;
+  *offloads_udp = ioctl(fd, TUNSETOFFLOAD, kOffloads | kUdpOffloads) == 0;
+  if (*offloads_udp) return nullptr;
   return ioctl(fd, TUNSETOFFLOAD, kOffloads) < 0 ? "TUNSETOFFLOAD" : nullptr;
 }
 
 // Attaches the descriptor to the device; the name of the call that failed, or nullptr.
-const char* AttachQueue(int fd, const std::string& name, bool persist, bool offloads, ifreq* request) {
+const char* AttachQueue(int fd, const std::string& name, bool persist, bool offloads, ifreq* request,
+                        bool* offloads_udp) {
   memset(request, 0, sizeof *request);
   request->ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE | (offloads ? IFF_VNET_HDR : 0);
   strncpy(request->ifr_name, name.c_str(), IFNAMSIZ - 1);
   if (ioctl(fd, TUNSETIFF, request) < 0) return "TUNSETIFF";
-  if (const char* failed = SetOffloads(fd, offloads)) return failed;
+  if (const char* failed = SetOffloads(fd, offloads, offloads_udp)) return failed;
   if (persist && ioctl(fd, TUNSETPERSIST, 1) < 0) return "TUNSETPERSIST";
   if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return "fcntl";
   return nullptr;
@@ -124,7 +133,9 @@ napi_value Open(napi_env env, napi_callback_info info) {
   if (wake < 0) return ThrowSystem(env, errno, "eventfd", name);
   const int fd = inherited < 0 ? open("/dev/net/tun", O_RDWR | O_CLOEXEC) : inherited;
   ifreq request;
-  const char* failed = fd < 0 ? "open" : AttachQueue(fd, name, arguments.Boolean(2), arguments.Boolean(3), &request);
+  bool offloads_udp = false;
+  const char* failed =
+      fd < 0 ? "open" : AttachQueue(fd, name, arguments.Boolean(2), arguments.Boolean(3), &request, &offloads_udp);
   if (failed) {
     const int error = errno;
     close(wake);
@@ -135,6 +146,7 @@ napi_value Open(napi_env env, napi_callback_info info) {
   queue->device = request.ifr_name;
   queue->fd = fd;
   queue->wake = wake;
+  queue->offloads_udp = offloads_udp;
   napi_value result;
   napi_create_external(
       env, queue,
@@ -150,6 +162,15 @@ napi_value Name(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   Queue* queue = QueueOf(arguments, "name");
   return queue ? Text(env, queue->device) : nullptr;
+}
+
+napi_value OffloadsUdp(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  Queue* queue = QueueOf(arguments, "offloadsUdp");
+  if (!queue) return nullptr;
+  napi_value result;
+  napi_get_boolean(env, queue->offloads_udp, &result);
+  return result;
 }
 
 napi_value WakeDescriptor(napi_env env, napi_callback_info info) {
@@ -365,6 +386,7 @@ void AddQueueFunctions(napi_env env, napi_value exports) {
   AddFunction(env, exports, "name", Name);
   AddFunction(env, exports, "descriptor", Descriptor);
   AddFunction(env, exports, "wakeDescriptor", WakeDescriptor);
+  AddFunction(env, exports, "offloadsUdp", OffloadsUdp);
   AddFunction(env, exports, "setPersist", SetPersist);
   AddFunction(env, exports, "attach", Attach);
   AddFunction(env, exports, "readBatch", ReadBatch);

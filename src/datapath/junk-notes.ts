@@ -14,7 +14,7 @@ const SUPPRESSED_WORD = SUPPRESSED >> 2;
 const SUPPRESSED_COUNT_WORD = SUPPRESSED_COUNT >> 2;
 const REFUSED_COUNT_WORD = REFUSED_COUNT >> 2;
 
-export class Junk {
+export class JunkNotes {
   readonly #fastPath: FastPath;
   readonly #budget: IcmpBudget;
   readonly #rowCounters: RowCounters | undefined;
