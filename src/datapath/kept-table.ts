@@ -6,8 +6,10 @@ import type { Forwarding } from './forwarding.ts';
 import type { TableParts } from './table-image.ts';
 import { TableImage, writeImage } from './table-image.ts';
 
+/** In the state directory. */
+export const IMAGE_FILE = 'table.image';
 /** With fewer the store is read as quickly. */
-const FEWEST_BINDINGS = 10_000;
+export const FEWEST_BINDINGS = 10_000;
 
 /** What rows were made of: with the same of it they are the same. */
 export interface KeptOf {

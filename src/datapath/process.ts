@@ -16,7 +16,7 @@ import { Datapath } from './datapath.ts';
 import type { Role } from './engine.ts';
 import { Follower } from './follower.ts';
 import type { Forwarding, ForwardingMemory } from './forwarding.ts';
-import { KeptTable } from './kept-table.ts';
+import { IMAGE_FILE, KeptTable } from './kept-table.ts';
 import { kernelPart } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
 import { createPersistentTun } from './tun-device.ts';
@@ -38,8 +38,6 @@ export interface DatapathOptions {
 /** The TUN device of each role. */
 export const TUN_NAMES: Readonly<Record<Role, string>> = { gateway: GATEWAY_DEVICE, aftr: AFTR_DEVICE };
 
-/** In the state directory. */
-const IMAGE_FILE = 'table.image';
 const STORE_RETRY_MS = 200;
 /** How soon a commit is seen that management did not tell of; also how long a snapshot of the store is held at most. */
 const FOLLOW_MS = 1_000;
