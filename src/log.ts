@@ -2,22 +2,32 @@
 
 import { require } from './common-js.ts';
 
-const { pino, stdSerializers } = require('pino') as typeof import('pino');
+type Pino = typeof import('pino');
 
-export type Log = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type Log = Pick<ReturnType<Pino['pino']>, (typeof LEVELS)[number]>;
 
 /**
  * A log for one process (`management`, `datapath`, `supervisor`); GI4OVER6_LOG_LEVEL sets the level (info). What a full disk
- * does not take is lost, and the process goes on.
+ * does not take is lost, and the process goes on. pino is loaded for the first line, which no start of forwarding waits for.
  */
 export function openLog(process_: string): Log {
-  const level = process.env.GI4OVER6_LOG_LEVEL ?? 'info';
-  const destination = pino.destination({ sync: true });
-  destination.on('error', () => undefined);
-  return pino({ name: process_, level, serializers: { error: errorText } }, destination);
+  let log: Log | undefined;
+  const lines = LEVELS.map((level) => {
+    const write = (...words: Parameters<Log['info']>) => {
+      log ??= openPino(process_);
+      log[level](...words);
+    };
+    return [level, write];
+  });
+  return Object.fromEntries(lines) as Log;
 }
 
-/** An error with its kind, message, stack and cause; JSON alone would show none of them. A text stays as it is. */
-function errorText(error: unknown): unknown {
-  return error instanceof Error ? stdSerializers.errWithCause(error) : error;
+function openPino(name: string): Log {
+  const { pino, stdSerializers } = require('pino') as Pino;
+  const destination = pino.destination({ sync: true });
+  destination.on('error', () => undefined);
+  // An error with its kind, message, stack and cause; JSON alone would show none of them. A text stays as it is.
+  const error = (value: unknown) => (value instanceof Error ? stdSerializers.errWithCause(value) : value);
+  return pino({ name, level: process.env.GI4OVER6_LOG_LEVEL ?? 'info', serializers: { error } }, destination);
 }

@@ -27,6 +27,7 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/cli/', 'cli'],
   ['src/maintenance/', 'maintenance'],
   ['src/main.ts', 'main'],
+  ['src/command-line.ts', 'main'],
   ['src/supervisor.ts', 'supervisor'],
   ['src/launch.ts', 'supervisor'],
   ['src/first-start.ts', 'first start'],

@@ -22,4 +22,15 @@ test('an error is logged with kind, message, stack and cause; a text as it is', 
   assert.is(logged(`'a sentence'`).error, 'a sentence');
 });
 
+test('the package behind it is loaded for the first line only', () => {
+  const script = [
+    `import { createRequire } from 'node:module'; import { openLog } from ${JSON.stringify(LOG)};`,
+    "const loaded = () => Object.keys(createRequire('/').cache).some((path) => path.includes('/pino/'));",
+    "const log = openLog('p'); const before = loaded(); log.info({ before, after: (log.debug('none'), loaded()) }, 'a line');",
+  ].join('\n');
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  const { before, after, name } = JSON.parse(output) as Record<string, unknown>;
+  assert.equal([before, after, name], [false, true, 'p']);
+});
+
 test.run();

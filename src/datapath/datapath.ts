@@ -110,6 +110,8 @@ export class Datapath implements ControlHandlers {
 
   async apply(version: number): Promise<{ readonly version: number }> {
     if (this.#parts.follower.version < version) await this.follow();
+    // Its tables may be there, and the kernel not be so far yet.
+    else await this.#following;
     return { version: this.#applied };
   }
 

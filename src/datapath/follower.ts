@@ -183,7 +183,7 @@ export class Follower {
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
       this.#isBehind = isWhole;
       await this.#synchronizeGateways();
-      if (this.#version < 0) isRestored = this.#restore(version);
+      if (this.#version < 0) isRestored = await this.#restore(version);
       removeUnshared = this.#forwarding.get('aftr')?.putSharedAddresses() ?? removeUnshared;
     }
     if (isRestored) this.#isBehind = false;
@@ -217,10 +217,10 @@ export class Follower {
   }
 
   /** Takes the rows of the first version as they were kept, if they were; then their sum is that of the store. */
-  #restore(version: number): boolean {
+  async #restore(version: number): Promise<boolean> {
     const aftrs = this.#forwarding.get('aftr');
     const contentHash = this.#store.contentHash();
-    if (!aftrs || !this.#kept?.restore(aftrs, { version, contentHash })) return false;
+    if (!aftrs || !(await this.#kept?.restore(aftrs, { version, contentHash }))) return false;
     this.#hash = new ContentHash(contentHash);
     return true;
   }

@@ -6,8 +6,10 @@ import type { Forwarding } from './forwarding.ts';
 import type { TableParts } from './table-image.ts';
 import { TableImage, writeImage } from './table-image.ts';
 
+/** In the state directory. */
+export const IMAGE_FILE = 'table.image';
 /** With fewer the store is read as quickly. */
-const FEWEST_BINDINGS = 10_000;
+export const FEWEST_BINDINGS = 10_000;
 
 /** What rows were made of: with the same of it they are the same. */
 export interface KeptOf {
@@ -34,12 +36,12 @@ export class KeptTable {
   }
 
   /** Makes a table without rows the one that is kept, if it is of just this; one that is not is removed. Once only. */
-  restore(forwarding: Forwarding, of: KeptOf): boolean {
+  async restore(forwarding: Forwarding, of: KeptOf): Promise<boolean> {
     const image = this.#image;
     this.#image = undefined;
     if (!image) return false;
-    const numbers =
-      image.seed === forwarding.memory.engine.seed && image.read(termsOf(forwarding, of), forwarding.keptParts.areas);
+    const isOfSeed = image.seed === forwarding.memory.engine.seed;
+    const numbers = isOfSeed && (await image.read(termsOf(forwarding, of), forwarding.keptParts.areas));
     image.close();
     if (numbers) forwarding.keptParts.resume(numbers);
     else rmSync(this.#path, { force: true });

@@ -9,15 +9,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AFTR_DEVICE, GATEWAY_DEVICE } from '../kernel/plan.ts';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
-import { StoreReader } from '../state/reader.ts';
-import { ControlServer } from './control-server.ts';
-import type { RunningWorkers } from './datapath.ts';
+import { loadHistory, StoreReader } from '../state/reader.ts';
+import type { KernelPart, RunningWorkers } from './datapath.ts';
 import { Datapath } from './datapath.ts';
 import type { Role } from './engine.ts';
 import { Follower } from './follower.ts';
 import type { Forwarding, ForwardingMemory } from './forwarding.ts';
-import { KeptTable } from './kept-table.ts';
-import { kernelPart } from './kernel-part.ts';
+import { IMAGE_FILE, KeptTable } from './kept-table.ts';
+import type { LinkListeners } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
 import { tellOffloads } from './offload/offload-log.ts';
 import { createPersistentTun } from './tun-device.ts';
@@ -39,8 +38,6 @@ export interface DatapathOptions {
 /** The TUN device of each role. */
 export const TUN_NAMES: Readonly<Record<Role, string>> = { gateway: GATEWAY_DEVICE, aftr: AFTR_DEVICE };
 
-/** In the state directory. */
-const IMAGE_FILE = 'table.image';
 const STORE_RETRY_MS = 200;
 /** How soon a commit is seen that management did not tell of; also how long a snapshot of the store is held at most. */
 const FOLLOW_MS = 1_000;
@@ -66,7 +63,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const follower = new Follower(store, options.queues, 'huge', prepare, kept);
   const datapath = new Datapath({
     follower,
-    kernel: kernelPart(TUN_NAMES, {
+    kernel: kernelPartLater({
       onAddresses: (broadcasts, hosts) => follower.setLinkAddresses(broadcasts, hosts),
       onEgress: (role, mtus) => follower.forwarding(role)?.setEgressMtus(mtus),
     }),
@@ -79,6 +76,8 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   });
   await datapath.follow();
   settle();
+  // At once all the same: by the first commit the files may be those of another version.
+  const [{ ControlServer }] = await Promise.all([import('./control-server.ts'), loadHistory()]);
   const server = await ControlServer.listen(options.runDir, datapath, log);
   log.info({ version: (await datapath.status()).version }, 'the datapath is ready');
   await followUntil(ending.signal, datapath, log);
@@ -88,6 +87,19 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   keepTable(follower, log);
   store.close();
   log.info('the datapath has stopped');
+}
+
+/** Loaded while an image of the table is read, or between slices of rows. */
+function kernelPartLater(listeners: LinkListeners): KernelPart {
+  const loaded = import('./kernel-part.ts').then(({ kernelPart }) => kernelPart(TUN_NAMES, listeners));
+  // Told by whoever needs it.
+  loaded.catch(() => undefined);
+  return {
+    check: async (configuration) => (await loaded).check(configuration),
+    apply: async (configuration) => (await loaded).apply(configuration),
+    diagnose: async (bound) => (await loaded).diagnose(bound),
+    remove: async (roles) => (await loaded).remove(roles),
+  };
 }
 
 /** Without it the next start takes longer, and that is all. */

@@ -4,7 +4,6 @@ import type { Ipv4Prefix } from '../address.ts';
 import type { Binding } from './binding.generated.ts';
 import type { Environment } from './environment.ts';
 import { openEnvironment, storeError } from './environment.ts';
-import { History } from './history.ts';
 import { aftrOfTable, gatewayOfTable, isOperational, learnedAftrTable, WHOLE_NUMBER } from './learned/tables.ts';
 import { rowCounts, weightOf } from './records.ts';
 import type { RowChange } from './request.ts';
@@ -32,6 +31,11 @@ const NO_BINDING: Binding = {
   ...{ address: 0, length: 0, gatewayIpv6Address: new Uint8Array(16), aftrIpv6Address: undefined },
   ...{ description: undefined, origin: 'static' },
 };
+
+/** What `changes` needs, and half of the code of the store with it: to be loaded before it is asked, when there is time. */
+export function loadHistory(): Promise<typeof import('./history.ts')> {
+  return import('./history.ts');
+}
 
 export class StoreReader {
   readonly #dir: string;
@@ -121,6 +125,7 @@ export class StoreReader {
 
   /** What differs between `version` and the snapshot, read in slices; undefined when `version` is not on record. */
   async changes(version: number): Promise<ChangesSince | undefined> {
+    const { History } = await loadHistory();
     const history = new History(this.#snapshot);
     if (version < history.oldest || version > history.newest) return undefined;
     let treeChanged = false;

@@ -20,6 +20,7 @@ class Recorded {
   readonly store = new MemoryStore();
   readonly events: string[] = [];
   kernelFault = '';
+  kernelHeld: Promise<void> = Promise.resolve();
   workersFault = '';
   problems: readonly Problem[] = [{ sentence: 'forwarding is off' }];
   diagnosis: KernelPart['diagnose'] = async () => this.problems;
@@ -33,6 +34,7 @@ class Recorded {
         check: async () => [{ message: 'not here' }],
         apply: async ({ gateway, aftr }) => {
           this.events.push(`kernel ${gateway.length} ${aftr.length}`);
+          await this.kernelHeld;
           if (this.kernelFault !== '') throw new Error(this.kernelFault);
         },
         diagnose: (...about) => this.diagnosis(...about),
@@ -53,6 +55,14 @@ class Recorded {
       log: QUIET,
     });
   }
+}
+
+function held(): { readonly promise: Promise<void>; readonly release: () => void } {
+  let release = (): void => undefined;
+  const promise = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { promise, release };
 }
 
 test('told to end, it takes nothing back', () => {
@@ -85,6 +95,20 @@ test('a commit of rows alone leaves the kernel alone; a role starts when its fir
   store.commit({ softwire: { aftr: [AFTR], gateway: [GATEWAY] } });
   await Promise.all([datapath.apply(3), datapath.follow(), datapath.apply(2)]);
   assert.equal(events, ['workers of aftr over 0 rows', 'kernel 0 1', 'workers of gateway over 1 rows', 'kernel 1 1']);
+});
+
+test('a version whose tables are there is applied when the kernel is made so, too', async () => {
+  const recorded = new Recorded();
+  const { datapath, store, events } = recorded;
+  const { promise: kernel, release } = held();
+  recorded.kernelHeld = kernel;
+  store.commit({ softwire: { aftr: [AFTR] } });
+  const following = datapath.follow();
+  while (!events.includes('kernel 0 1')) await new Promise((resolve) => setImmediate(resolve));
+  const applied = datapath.apply(1);
+  release();
+  assert.equal(await applied, { version: 1 });
+  await following;
 });
 
 test('the diagnosis knows gateways of bindings, and whose an address is', async () => {

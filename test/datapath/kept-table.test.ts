@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import type { Forwarding } from '../../src/datapath/forwarding.ts';
 import { KeptTable, programDigest } from '../../src/datapath/kept-table.ts';
 import { ROW_SHIFT, SOFTWIRE_MASK } from '../../src/datapath/layout.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
-import { IMAGE_FORMAT } from '../../src/datapath/table-image.ts';
+import { Checksum, IMAGE_FORMAT } from '../../src/datapath/table-image.ts';
 import type { Binding } from '../../src/state/binding.generated.ts';
 import { AFTR, binding } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
@@ -206,8 +205,10 @@ const SPOILT: Readonly<Record<string, Spoil>> = {
   'of another program': (octets) => {
     const digest = programDigest();
     octets.write('0'.repeat(digest.length), octets.indexOf(digest));
-    const body = octets.subarray(0, -32);
-    return Buffer.concat([body, createHash('sha256').update(body).digest()]);
+    const body = octets.subarray(0, -16);
+    const checksum = new Checksum();
+    checksum.add(body);
+    return Buffer.concat([body, checksum.end()]);
   },
   'with a piece beyond its area': (octets) => {
     octets.write('9', octets.indexOf(',', octets.indexOf('"pieces":[[')) + 1);
@@ -239,6 +240,17 @@ test('one octet of it is another: the rows are read, and nothing of it is left i
     assertSame(aftr, await fresh(store));
     assert.is(follower.contentHash, store.contentHash());
   }
+});
+
+test('an image that is cut after it was opened: the rows are read, and nothing of it is left in the table', async () => {
+  const store = await kept();
+  const follower = new Follower(store, 1, 'small', undefined, new KeptTable(PATH, 1));
+  const { readings } = store;
+  truncateSync(PATH, statSync(PATH).size >> 1);
+  await follower.follow();
+  await follower.summed;
+  assert.ok(store.readings > readings);
+  assertSame(follower.forwarding('aftr') as Forwarding, await fresh(store));
 });
 
 test('an image that the file system takes no more of: it is told, and none is left', async () => {

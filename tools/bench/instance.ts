@@ -12,6 +12,8 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import ssh2 from 'ssh2';
 import { NetconfClient } from '../../src/cli/client.ts';
+import type { Memory } from './memory-watch.ts';
+import { MEMORY_ROLES, MemoryWatch, residentOf } from './memory-watch.ts';
 
 const MARK = 'GI4OVER6_BENCH_NETWORK';
 const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -48,12 +50,16 @@ export class Instance {
     this.#authorization = `Basic ${Buffer.from(`admin:${this.#password}`).toString('base64')}`;
   }
 
-  /** On what an earlier one left in the folder. `through`: what the program's command begins with, such as entering a namespace; `options`: more words of `gi4over6 run`. */
+  /**
+   * On what an earlier one left in the folder. `through`: what the program's command begins with, such as entering a namespace, and which
+   * becomes the program; `options`: more words of `gi4over6 run`; `onSpawn` is told the supervisor's process before it answers.
+   */
   static async start(
     dir: string,
     through: readonly string[] = [],
     listen = ['127.0.0.1'],
     options: readonly string[] = [],
+    onSpawn: (pid: number) => void = () => undefined,
   ): Promise<Instance> {
     mkdirSync(dir, { recursive: true, mode: 0o755 });
     const words = ['state', 'run', 'log'].flatMap((name) => [`--${name}-dir`, join(dir, name)]);
@@ -68,6 +74,7 @@ export class Instance {
       ...listen,
     ];
     const program = spawn(first, more, { stdio: 'ignore' });
+    if (program.pid !== undefined) onSpawn(program.pid);
     for (let tries = 0; ; tries++) {
       try {
         return new Instance(dir, program, await NetconfClient.connect(join(dir, 'run/netconf.sock')));
@@ -189,28 +196,14 @@ export class Instance {
   }
 
   /** Anonymous and shared resident memory of management and datapath, in MiB. */
-  resident(): [management: number, datapath: number] {
-    return ['management', 'datapath'].map((role) => {
-      const text = readFileSync(`/proc/${this.pid(role)}/status`, 'utf8');
-      const field = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
-      return (field('RssAnon') + field('RssShmem')) / 1024;
-    }) as [number, number];
+  resident(): Memory {
+    return MEMORY_ROLES.map((role) => residentOf(this.pid(role))) as Memory;
   }
 
   /** Watches the memory until the answer is called, which gives the largest seen. */
-  watchMemory(): () => [management: number, datapath: number] {
-    const peak: [number, number] = [0, 0];
-    const look = () => {
-      const now = this.resident();
-      for (const i of [0, 1] as const) peak[i] = Math.max(peak[i], now[i]);
-    };
-    look();
-    const timer = setInterval(look, 50);
-    return () => {
-      clearInterval(timer);
-      look();
-      return peak;
-    };
+  watchMemory(): () => Memory {
+    const watch = new MemoryWatch(this.#program.pid ?? 0);
+    return () => watch.end();
   }
 
   /** Size of the store on disk in MiB. */

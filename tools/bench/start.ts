@@ -1,13 +1,18 @@
 /**
  * Bench of a start: the running program as AFTR is ended and started again on the store that it has, while a load generator
  * (load/) sends to bindings all over its table. From the call that starts the supervisor until the first packet comes, and until
- * management answers; packets lost later than a second after the first; and the memory of both processes meanwhile.
+ * management answers; packets lost later than a second after the first; and the most memory of both processes from their beginning on.
+ * In turn with the image of the table that the end before has left (`start.*`), and without it (`start.from-store.*`), as after a
+ * crash or an update.
  */
 
+import { FEWEST_BINDINGS } from '../../src/datapath/kept-table.ts';
 import { sleep } from './instance.ts';
+import type { TableSource } from './load/busy-aftr.ts';
 import { BusyAftr } from './load/busy-aftr.ts';
 import type { LoadLine } from './load/load-generator.ts';
 import { LoadGenerator } from './load/load-generator.ts';
+import type { Memory } from './memory-watch.ts';
 import type { BenchResult } from './results.ts';
 import { median } from './results.ts';
 import { Lab } from './rfc8219/lab.ts';
@@ -24,80 +29,72 @@ interface Start {
   readonly firstMs: number;
   readonly lostLater: number;
   readonly answersMs: number;
-  readonly peak: readonly [management: number, datapath: number];
+  readonly peak: Memory;
+  /** When all has come to rest. */
+  readonly steady: Memory;
 }
 
-/** Runs the bench as root: medians of so many starts. */
+/** Runs the bench as root: medians of so many starts of each kind. A table too small for an image starts from the store alone. */
 export async function benchStart(bindings: number, rounds: number): Promise<BenchResult[]> {
+  const sources: TableSource[] = bindings < FEWEST_BINDINGS ? ['store'] : ['image', 'store'];
   const lab = new Lab(`gi4start-${process.pid}`);
   let aftr: BusyAftr | undefined;
   try {
     aftr = await BusyAftr.start(lab, bindings);
-    const starts: Start[] = [];
-    for (let round = 0; round < rounds; round++) starts.push(await measureStart(aftr));
-    await sleep(AFTER_MS);
-    return resultsOf(bindings, starts, aftr.instance.resident());
+    const starts = new Map(sources.map((source) => [source, [] as Start[]]));
+    for (let round = 0; round < rounds; round++) {
+      for (const [source, some] of starts) some.push(await measureStart(aftr, source));
+    }
+    return [...starts].flatMap(([source, some]) => {
+      return resultsOf(source === 'image' ? 'start' : 'start.from-store', bindings, some);
+    });
   } finally {
     await aftr?.stop();
     lab.close();
   }
 }
 
-async function measureStart(aftr: BusyAftr): Promise<Start> {
+async function measureStart(aftr: BusyAftr, source: TableSource): Promise<Start> {
   const streams = [aftr.stream('downstream')];
   const generator = LoadGenerator.start(aftr.lab, { rate: RATE, gapMs: GAP_MS, streams });
   await sleep(BEFORE_MS);
-  const began = await aftr.restart();
-  const answersMs = Date.now() - began;
-  const peak = aftr.instance.watchMemory();
+  const { began, answersMs, memory } = await aftr.restart(source);
   await aftr.instance.waitUntilApplied();
   await sleep(AFTER_MS);
-  const most = peak();
-  const last = await generator.end();
-  const gaps = generator.lines.flatMap((line) => line.streams.flatMap((stream) => stream.gaps));
-  const gap = gaps.find(({ atMs, lengthMs }) => atMs < began && atMs + lengthMs > began);
-  if (!gap) throw new Error('start: packets came all the time');
-  const firstMs = gap.atMs + gap.lengthMs - began;
-  // The line after the one that tells the gap: what was sent meanwhile is in the one before.
-  const told = generator.lines.findIndex((line) => line.streams.some((stream) => stream.gaps.includes(gap)));
-  return {
-    firstMs,
-    lostLater: lostOf(last) - lostOf(generator.lines[told + 1] ?? last),
-    answersMs,
-    peak: most,
-  };
+  const peak = memory.end();
+  await generator.end();
+  await sleep(AFTER_MS);
+  const { firstMs, lostLater } = arrivalsAfter(began, generator.lines);
+  return { firstMs, lostLater, answersMs, peak, steady: aftr.instance.resident() };
 }
 
-function resultsOf(bindings: number, starts: readonly Start[], steady: readonly number[]): BenchResult[] {
-  const result = (name: string, value: number, unit: string, target: number | null): BenchResult => {
+/** What the lines of a load generator of one stream say of a start: until the first packet, and what was lost from the line after that on. */
+export function arrivalsAfter(began: number, lines: readonly LoadLine[]): Pick<Start, 'firstMs' | 'lostLater'> {
+  const covers = ({ atMs, lengthMs }: { atMs: number; lengthMs: number }) => atMs < began && atMs + lengthMs > began;
+  const told = lines.findIndex((line) => line.streams.some(({ gaps }) => gaps.some(covers)));
+  const gap = lines[told]?.streams.flatMap(({ gaps }) => gaps).find(covers);
+  if (!gap) throw new Error('start: packets came all the time');
+  const lost = lines.slice(told + 1).map(lostOf);
+  // What was under way when a line was written is not missing in a later one, and none was under way at the last.
+  const lostLater = (lost.at(-1) ?? 0) - Math.min(...lost, lost.at(-1) ?? 0);
+  return { firstMs: gap.atMs + gap.lengthMs - began, lostLater };
+}
+
+function resultsOf(name: string, bindings: number, starts: readonly Start[]): BenchResult[] {
+  const result = (what: string, value: number, unit: string, target: number | null): BenchResult => {
     const met = target === null ? null : value <= target;
-    return { id: `start.${name}.${bindings}`, value: Math.round(value * 10) / 10, unit, target, met };
+    return { id: `${name}.${what}.${bindings}`, value: Math.round(value * 10) / 10, unit, target, met };
   };
-  const of = (read: (start: Start) => number) => median(starts.map(read));
-  const [management = Number.NaN, datapath = Number.NaN] = steady;
+  const of = (read: (start: Start) => number) => starts.map(read);
+  const { startMs, steadyMebibytes, peakMebibytes } = TARGETS;
   return [
-    result(
-      'first-packet',
-      of(({ firstMs }) => firstMs),
-      'ms',
-      TARGETS.startMs,
-    ),
-    result(
-      'lost-later',
-      of(({ lostLater }) => lostLater),
-      'packets',
-      null,
-    ),
-    result(
-      'management-answers',
-      of(({ answersMs }) => answersMs),
-      'ms',
-      null,
-    ),
-    result('peak-management', Math.max(...starts.map(({ peak }) => peak[0])), 'MiB', TARGETS.peakMebibytes),
-    result('peak-datapath', Math.max(...starts.map(({ peak }) => peak[1])), 'MiB', TARGETS.peakMebibytes),
-    result('memory-management', management, 'MiB', TARGETS.steadyMebibytes),
-    result('memory-datapath', datapath, 'MiB', TARGETS.steadyMebibytes),
+    result('first-packet', median(of(({ firstMs }) => firstMs)), 'ms', startMs),
+    result('lost-later', median(of(({ lostLater }) => lostLater)), 'packets', null),
+    result('management-answers', median(of(({ answersMs }) => answersMs)), 'ms', null),
+    result('peak-management', Math.max(...of(({ peak }) => peak[0])), 'MiB', peakMebibytes),
+    result('peak-datapath', Math.max(...of(({ peak }) => peak[1])), 'MiB', peakMebibytes),
+    result('memory-management', median(of(({ steady }) => steady[0])), 'MiB', steadyMebibytes),
+    result('memory-datapath', median(of(({ steady }) => steady[1])), 'MiB', steadyMebibytes),
   ];
 }
 

@@ -4,11 +4,13 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatIpv4 } from '../../../src/address.ts';
+import { IMAGE_FILE } from '../../../src/datapath/kept-table.ts';
 import { ipv4, ipv6, udp } from '../../../test/helpers/packets.ts';
 import { Instance, sleep } from '../instance.ts';
+import { MemoryWatch } from '../memory-watch.ts';
 import { DEVICE_MAC, TESTER_MAC } from '../rfc8219/frames.ts';
 import type { Lab } from '../rfc8219/lab.ts';
 import { DEVICE_CORE } from '../rfc8219/lab.ts';
@@ -33,6 +35,18 @@ const ETHERNET = 14;
 /** A frame of 64 octets without its FCS, on the IPv4 side. */
 const [PLAIN_FRAME, TUNNEL_FRAME] = [60, 100];
 const DATA = PLAIN_FRAME - ETHERNET - 28;
+
+/** What a start makes its table of: the image that the end before has left, or the rows of the store. */
+export type TableSource = 'image' | 'store';
+
+export interface Restart {
+  /** When the program was called, since 1970. */
+  readonly began: number;
+  /** From then until management answered. */
+  readonly answersMs: number;
+  /** Of the processes from their beginning on; to be ended. */
+  readonly memory: MemoryWatch;
+}
 
 export class BusyAftr {
   readonly bindings: number;
@@ -74,12 +88,21 @@ export class BusyAftr {
     return this.#instance.stop();
   }
 
-  /** Ends the program and starts it again on its store; the time of that start, since 1970. Answers again when this ends. */
-  async restart(): Promise<number> {
+  /** Ends the program and starts it again on its store, which has the `source` of the table; answers again when this ends. */
+  async restart(source: TableSource): Promise<Restart> {
     await this.#instance.halt();
+    const image = join(this.#instance.dir, 'state', IMAGE_FILE);
+    if (source === 'store') rmSync(image, { force: true });
+    else if (!existsSync(image)) throw new Error(`the program has left no ${image}: expected one of the table`);
     const began = performance.timeOrigin + performance.now();
-    this.#instance = await Instance.start(this.#instance.dir, enter(this.lab));
-    return began;
+    let memory: MemoryWatch | undefined;
+    const onSpawn = (pid: number) => {
+      memory = new MemoryWatch(pid);
+    };
+    this.#instance = await Instance.start(this.#instance.dir, enter(this.lab), undefined, [], onSpawn);
+    const answersMs = performance.timeOrigin + performance.now() - began;
+    if (!memory) throw new Error('the program was not started');
+    return { began, answersMs, memory };
   }
 
   /** What a load generator takes as a stream; of every ten frames `junk` are of nobody's address. */
