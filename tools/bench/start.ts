@@ -14,7 +14,7 @@ import type { LoadLine } from './load/load-generator.ts';
 import { LoadGenerator } from './load/load-generator.ts';
 import type { Memory } from './memory-watch.ts';
 import type { BenchResult } from './results.ts';
-import { median } from './results.ts';
+import { median, result } from './results.ts';
 import { Lab } from './rfc8219/lab.ts';
 
 export const START_BINDINGS = 1_000_000;
@@ -81,20 +81,18 @@ export function arrivalsAfter(began: number, lines: readonly LoadLine[]): Pick<S
 }
 
 function resultsOf(name: string, bindings: number, starts: readonly Start[]): BenchResult[] {
-  const result = (what: string, value: number, unit: string, target: number | null): BenchResult => {
-    const met = target === null ? null : value <= target;
-    return { id: `${name}.${what}.${bindings}`, value: Math.round(value * 10) / 10, unit, target, met };
-  };
+  const add = (what: string, value: number, unit: string, target: number | null = null): BenchResult =>
+    result(`${name}.${what}.${bindings}`, value, unit, 'at most', target);
   const of = (read: (start: Start) => number) => starts.map(read);
   const { startMs, steadyMebibytes, peakMebibytes } = TARGETS;
   return [
-    result('first-packet', median(of(({ firstMs }) => firstMs)), 'ms', startMs),
-    result('lost-later', median(of(({ lostLater }) => lostLater)), 'packets', null),
-    result('management-answers', median(of(({ answersMs }) => answersMs)), 'ms', null),
-    result('peak-management', Math.max(...of(({ peak }) => peak[0])), 'MiB', peakMebibytes),
-    result('peak-datapath', Math.max(...of(({ peak }) => peak[1])), 'MiB', peakMebibytes),
-    result('memory-management', median(of(({ steady }) => steady[0])), 'MiB', steadyMebibytes),
-    result('memory-datapath', median(of(({ steady }) => steady[1])), 'MiB', steadyMebibytes),
+    add('first-packet', median(of(({ firstMs }) => firstMs)), 'ms', startMs),
+    add('lost-later', median(of(({ lostLater }) => lostLater)), 'packets'),
+    add('management-answers', median(of(({ answersMs }) => answersMs)), 'ms'),
+    add('peak-management', Math.max(...of(({ peak }) => peak[0])), 'MiB', peakMebibytes),
+    add('peak-datapath', Math.max(...of(({ peak }) => peak[1])), 'MiB', peakMebibytes),
+    add('memory-management', median(of(({ steady }) => steady[0])), 'MiB', steadyMebibytes),
+    add('memory-datapath', median(of(({ steady }) => steady[1])), 'MiB', steadyMebibytes),
   ];
 }
 
