@@ -206,11 +206,14 @@ export class EngineUnderTest {
   }
 }
 
-/** An engine with the configuration of a case; hashes are made with a random seed if there is none. */
+/** With it no two sources of the cases share a slot of a budget (icmp-budget.ts), as one pair of 256 does with a random one. */
+const HASH_SEED = 12_345;
+
+/** An engine with the configuration of a case. */
 export async function engineFor(
   role: Role,
   configuration: Readonly<Record<string, unknown>> = {},
-  seed?: number,
+  seed = HASH_SEED,
 ): Promise<EngineUnderTest> {
   const engine = new EngineUnderTest(role, undefined, undefined, undefined, seed);
   await engine.configure([{ ...(role === 'gateway' ? GATEWAY : AFTR), ...configuration }], BINDINGS);

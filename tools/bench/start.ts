@@ -61,9 +61,9 @@ async function measureStart(aftr: BusyAftr, source: TableSource): Promise<Start>
   const { began, answersMs, memory } = await aftr.restart(source);
   await aftr.instance.waitUntilApplied();
   await sleep(AFTER_MS);
-  const peak = memory.end();
   await generator.end();
   await sleep(AFTER_MS);
+  const peak = memory.end();
   const { firstMs, lostLater } = arrivalsAfter(began, generator.lines);
   return { firstMs, lostLater, answersMs, peak, steady: aftr.instance.resident() };
 }
