@@ -8,31 +8,11 @@ import { netconfLimit, restconfLimit } from './cli/limit-option.ts';
 import { require } from './common-js.ts';
 import type { RestoreOptions } from './maintenance/restore.ts';
 import type { VerifyOptions } from './maintenance/verify.ts';
-import type { NetconfLimits } from './netconf-limits.ts';
-import type { RestconfLimits } from './restconf-limits.ts';
+import type { RunOptions } from './supervisor.ts';
 
 const { Command: CommandLine, Option } = require('commander') as typeof import('commander');
 
 const STATE_DIR = '/var/lib/gi4over6';
-
-interface ProcessOptions {
-  readonly stateDir: string;
-  readonly runDir: string;
-  readonly dhcpv6Dir: string;
-  readonly logDir?: string;
-  readonly user: string;
-  readonly netconfPort: number;
-  readonly netconfTlsPort: number;
-  readonly restconfPort: number;
-  readonly listen: string[];
-  readonly startup: boolean;
-  readonly writableRunning: boolean;
-  readonly queues: number;
-  readonly offloads: boolean;
-  readonly urlDir?: string;
-  readonly netconfLimit: Partial<NetconfLimits>;
-  readonly restconfLimit: Partial<RestconfLimits>;
-}
 
 function processOptions(command: Command): Command {
   return command
@@ -93,12 +73,12 @@ export async function buildProgram(): Promise<Command> {
   program.version(version()).enablePositionalOptions();
   program.description('Gateway-Initiated 4over6: IPv4 over IPv6, gateway and AFTR in one network function');
   processOptions(program.command('run').description('start management and datapath and keep them running')).action(
-    async (options: ProcessOptions) => {
+    async (options: RunOptions) => {
       const { run } = await import('./supervisor.ts');
       process.exitCode = await run(options);
     },
   );
-  processOptions(program.command('management', { hidden: true })).action(async (options: ProcessOptions) => {
+  processOptions(program.command('management', { hidden: true })).action(async (options: RunOptions) => {
     const { runManagement } = await import('./mgmt/process.ts');
     process.exitCode = await runManagement(options);
   });
