@@ -44,17 +44,18 @@ if (role === 'verify-store') {
 }
 const status = Object.fromEntries(readFileSync('/proc/self/status', 'utf8').split('\\n').map((line) => line.split(':\\t')));
 const tuns = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map((fd) => readlinkSync('/proc/self/fd/' + fd));
-console.log(JSON.stringify({ role, words, pid: process.pid, status, tuns, answer, program: process.argv[1] }));
 const settle = () => {
   console.log(JSON.stringify({ role, settled: true }));
   closeSync(Number(process.env.GI4OVER6_SETTLED_FD));
 };
 if (wish === 'settled at SIGHUP') process.on('SIGHUP', settle);
-else if (role === 'datapath' && wish !== 'never settled') settle();
 if (wish === 'deaf') process.on('SIGTERM', () => console.log(JSON.stringify({ role, deaf: true })));
 else process.on('SIGTERM', () => process.exit(0));
 const code = /^exit (\\d+) at SIGHUP$/.exec(wish)?.[1];
 if (code) process.on('SIGHUP', () => process.exit(Number(code)));
+// Last: who reads that it runs may send a signal at once.
+console.log(JSON.stringify({ role, words, pid: process.pid, status, tuns, answer, program: process.argv[1] }));
+if (role === 'datapath' && !/^(never settled|settled at SIGHUP)$/.test(wish)) settle();
 setInterval(() => {}, 1000);
 `;
 const NET_ADMIN = 1n << 12n;
