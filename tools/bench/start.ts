@@ -63,9 +63,9 @@ async function measureStart(aftr: BusyAftr, source: TableSource): Promise<Start>
   await sleep(AFTER_MS);
   await generator.end();
   await sleep(AFTER_MS);
-  const peak = memory.end();
+  const steady = aftr.instance.resident();
   const { firstMs, lostLater } = arrivalsAfter(began, generator.lines);
-  return { firstMs, lostLater, answersMs, peak, steady: aftr.instance.resident() };
+  return { firstMs, lostLater, answersMs, steady, peak: memory.end() };
 }
 
 /** What the lines of a load generator of one stream say of a start: until the first packet, and what was lost from the line after that on. */
