@@ -179,6 +179,14 @@ for (const [name, { areas, files }] of Object.entries(DOORS)) {
   });
 }
 
+test('the datapath never forks: what it runs it runs by runProgram of node-tuntap2', () => {
+  const forks = imports.filter(({ file, specifier, typeOnly }) => {
+    const isOfDatapath = ['kernel', 'datapath', 'datapath process', 'node-tuntap2'].includes(areaOf(file));
+    return isOfDatapath && specifier === 'node:child_process' && !typeOnly;
+  });
+  assert.equal(forks, []);
+});
+
 test('no source imports a test or a tool', () => {
   const outside = imports.filter((line) => line.specifier.startsWith('.') && !importedFile(line).startsWith('src/'));
   assert.equal(outside, []);
