@@ -66,7 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that stay behind one door: who may load them, and from how many files at most. Types load nothing. */
 const DOORS: Readonly<Record<string, { readonly areas: readonly string[]; readonly files: number }>> = {
-  'node-tuntap2': { areas: ['datapath', 'kernel'], files: 3 },
+  'node-tuntap2': { areas: ['datapath', 'kernel'], files: 4 },
   'netconf-server': { areas: ['mgmt', 'mgmt process'], files: 2 },
   netlink: { areas: ['kernel'], files: 2 },
   lmdb: { areas: ['state'], files: 2 },
@@ -178,6 +178,14 @@ for (const [name, { areas, files }] of Object.entries(DOORS)) {
     assert.ok(importers.size <= files, [...importers].join(', '));
   });
 }
+
+test('the datapath never forks: what it runs it runs by runProgram of node-tuntap2', () => {
+  const forks = imports.filter(({ file, specifier, typeOnly }) => {
+    const isOfDatapath = ['kernel', 'datapath', 'datapath process', 'node-tuntap2'].includes(areaOf(file));
+    return isOfDatapath && specifier === 'node:child_process' && !typeOnly;
+  });
+  assert.equal(forks, []);
+});
 
 test('no source imports a test or a tool', () => {
   const outside = imports.filter((line) => line.specifier.startsWith('.') && !importedFile(line).startsWith('src/'));

@@ -1,6 +1,9 @@
 /** nftables through Debian's `nft`: the set of served prefixes when they are too many for rules, and what others drop. */
 
-import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { ProgramEnd } from 'node-tuntap2';
+import { runProgram } from 'node-tuntap2';
 import { formatIpv4Prefix } from '../address.ts';
 import type { KernelPlan } from './plan.ts';
 import { GATEWAY_MARK } from './plan.ts';
@@ -103,27 +106,15 @@ function dropsAll({ expr }: ChainRule): boolean {
   return words.length === 1 && (words[0] === 'drop' || words[0] === 'reject');
 }
 
-interface NftResult {
-  /** Undefined when there is no nft. */
-  readonly code: number | undefined;
-  readonly output: string;
-  readonly errors: string;
-}
-
-function nft(words: readonly string[], input: string): Promise<NftResult> {
-  const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
-  return new Promise((resolve) => {
-    const child = spawn('nft', words, { stdio: ['pipe', 'pipe', 'pipe'], env });
-    const [output, errors]: [Buffer[], Buffer[]] = [[], []];
-    child.stdout.on('data', (data: Buffer) => output.push(data));
-    child.stderr.on('data', (data: Buffer) => errors.push(data));
-    child.stdin.on('error', () => undefined);
-    child.once('error', () => resolve({ code: undefined, output: '', errors: '' }));
-    child.once('close', (code) =>
-      resolve({ code: code ?? 1, output: `${Buffer.concat(output)}`, errors: `${Buffer.concat(errors)}`.trim() }),
-    );
-    child.stdin.end(input);
-  });
+/** Code undefined: there is no nft. Nobody on the way of packets waits for it: see runProgram. */
+async function nft(words: readonly string[], input: string): Promise<ProgramEnd> {
+  const path = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
+    .filter(isAbsolute)
+    .map((folder) => join(folder, 'nft'))
+    .find((file) => existsSync(file));
+  if (path === undefined) return { code: undefined, output: '', errors: '' };
+  const end = await runProgram([path, ...words], process.env, input);
+  return { ...end, errors: end.errors.trim() };
 }
 
 function nftFault(message: string): Error {

@@ -18,4 +18,5 @@ export {
   WOKEN,
   wake,
 } from './queue.ts';
+export { type ProgramEnd, runProgram } from './run.ts';
 export { Tun } from './tun.ts';

@@ -13,6 +13,14 @@ export interface WatchHandle {
   readonly [watchBrand]: true;
 }
 
+/** Of a program; `error` is the errno of its start. */
+export interface NativeEnd {
+  readonly error: number;
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
 export interface Native {
   open(name: string, descriptor: number, persist: boolean, offloads: boolean): QueueHandle;
   name(queue: QueueHandle): string;
@@ -30,6 +38,8 @@ export interface Native {
 
   adviseHugePages(memory: Int32Array): boolean;
   ignoreNetlinkLoss(protocol: number, port: number): boolean;
+
+  run(words: readonly string[], environment: readonly string[], input: string): Promise<NativeEnd>;
 
   watch(descriptor: number, onReadable: () => void): WatchHandle;
   arm(watch: WatchHandle): void;
