@@ -18,4 +18,5 @@ export {
   WOKEN,
   wake,
 } from './queue.ts';
+export { shortenSlice } from './schedule.ts';
 export { Tun } from './tun.ts';

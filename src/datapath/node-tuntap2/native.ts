@@ -30,6 +30,7 @@ export interface Native {
 
   adviseHugePages(memory: Int32Array): boolean;
   ignoreNetlinkLoss(protocol: number, port: number): boolean;
+  shortenSlice(nanoseconds: number): boolean;
 
   watch(descriptor: number, onReadable: () => void): WatchHandle;
   arm(watch: WatchHandle): void;

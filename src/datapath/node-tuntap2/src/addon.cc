@@ -24,6 +24,7 @@ static napi_value Init(napi_env env, napi_value exports) {
   AddMemoryFunctions(env, exports);
   AddNetlinkFunctions(env, exports);
   AddQueueFunctions(env, exports);
+  AddScheduleFunctions(env, exports);
   AddWatchFunctions(env, exports);
   return exports;
 }
