@@ -6,7 +6,7 @@
  * when the process ends, so that its routes do.
  */
 
-import { createPersistent, TunQueue, wake } from 'node-tuntap2';
+import { createPersistent, shortenSlice, TunQueue, wake } from 'node-tuntap2';
 import { Batch, HEADROOM } from './batch.ts';
 import type { Allocate } from './memory.ts';
 import { DEVICE_OCTETS, OffloadDevice } from './offload/offload-device.ts';
@@ -116,6 +116,8 @@ export function wakeTunDevice(wakeDescriptor: number): void {
     if (!(error instanceof Error && 'code' in error && error.code === 'EBADF')) throw error;
   }
 }
+
+export { shortenSlice };
 
 /** Makes a TUN device that stays until it is removed; one that is there already is kept. @throws Error as `open` does */
 export function createPersistentTun(name: string, descriptor?: number): void {

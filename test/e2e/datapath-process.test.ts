@@ -1,7 +1,7 @@
 // needs: root
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +77,24 @@ async function statusWhen(stateDir: string, isRight: (status: DatapathStatus) =>
 function ip(words: string): string {
   return execFileSync('ip', words.split(' '), { encoding: 'utf8' });
 }
+
+/** Of each thread of a process, the nanoseconds that the kernel lets it run at a time. */
+function slicesOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(/^se\.slice +: +(\d+)$/m.exec(readFileSync(`/proc/${pid}/task/${thread}/sched`, 'utf8'))?.[1]),
+  );
+}
+
+test('workers come at once when packets wait: of all threads they have the shortest slices', () =>
+  withProcess(async ({ datastores, stateDir, child }) => {
+    await datastores.edit(OPERATOR, request(aftr(binding('192.0.2.1/32', '2001:db8:a::1'))));
+    const { version } = datastores.head();
+    await statusWhen(stateDir, (found) => found.version === version);
+    const slices = slicesOf(child.pid ?? 0);
+    const own = slicesOf(process.pid)[0] ?? 0;
+    assert.equal([slices.filter((slice) => slice === 100_000).length, own > 100_000], [2, true]);
+    assert.ok(slices.every((slice) => slice === 100_000 || slice === own));
+  }));
 
 test('it waits for the store, follows commits that nobody tells of, and applies those it is told of at once', () =>
   withProcess(async ({ datastores, stateDir }) => {

@@ -218,6 +218,9 @@ test('a gateway: device, routes, rules and settings; all of it goes again', asyn
   await withKernel(async (kernel) => {
     await kernel.apply(configuration({ served: ['198.51.100.0/25', '198.51.100.128/25'] }));
     assert.match(ip('link show gi-gw'), /UP.* mtu 65535 .* qlen 1000/);
+    ip('link set gi-gw txqueuelen 4000');
+    await kernel.apply(configuration({ served: ['198.51.100.0/25', '198.51.100.128/25'] }));
+    assert.match(ip('link show gi-gw'), /qlen 4000/, 'what somebody set stays');
     assert.is(ip('-6 addr show dev gi-gw'), '');
     assert.is(setting('ipv4/conf/gi-gw/rp_filter'), '0');
     assert.is(setting('ipv4/ip_forward'), '1');

@@ -19,4 +19,5 @@ export {
   wake,
 } from './queue.ts';
 export { type ProgramEnd, runProgram } from './run.ts';
+export { shortenSlice } from './schedule.ts';
 export { Tun } from './tun.ts';

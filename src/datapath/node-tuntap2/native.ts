@@ -38,6 +38,7 @@ export interface Native {
 
   adviseHugePages(memory: Int32Array): boolean;
   ignoreNetlinkLoss(protocol: number, port: number): boolean;
+  shortenSlice(nanoseconds: number): boolean;
 
   run(words: readonly string[], environment: readonly string[], input: string): Promise<NativeEnd>;
 

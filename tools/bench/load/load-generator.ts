@@ -37,6 +37,8 @@ export interface LoadPlan {
   /** Shorter ones are no gaps. */
   readonly gapMs: number;
   readonly streams: readonly string[];
+  /** Before all that is not, on its core. Only at a rate that lets it sleep: else nothing else has its turn there. */
+  readonly isRealTime?: boolean;
 }
 
 export class LoadGenerator {
@@ -60,8 +62,9 @@ export class LoadGenerator {
     this.#ended.catch(() => undefined);
   }
 
-  static start(lab: Lab, { rate, gapMs, streams }: LoadPlan): LoadGenerator {
-    const [first = '', ...words] = [...lab.enter('tester'), nativeProgram('load/load-generator')];
+  static start(lab: Lab, { rate, gapMs, streams, isRealTime = false }: LoadPlan): LoadGenerator {
+    const before = isRealTime ? ['chrt', '--rr', '1'] : [];
+    const [first = '', ...words] = [...lab.enter('tester'), ...before, nativeProgram('load/load-generator')];
     return new LoadGenerator(
       spawn(first, [...words, `${rate}`, `${gapMs}`, `${DEVICE_CORE}`, ...streams], {
         stdio: ['pipe', 'pipe', 'inherit'],

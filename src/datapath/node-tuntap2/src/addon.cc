@@ -25,6 +25,7 @@ static napi_value Init(napi_env env, napi_value exports) {
   AddNetlinkFunctions(env, exports);
   AddQueueFunctions(env, exports);
   AddRunFunctions(env, exports);
+  AddScheduleFunctions(env, exports);
   AddWatchFunctions(env, exports);
   return exports;
 }

@@ -44,5 +44,6 @@ void AddMemoryFunctions(napi_env env, napi_value exports);
 void AddNetlinkFunctions(napi_env env, napi_value exports);
 void AddQueueFunctions(napi_env env, napi_value exports);
 void AddRunFunctions(napi_env env, napi_value exports);
+void AddScheduleFunctions(napi_env env, napi_value exports);
 void AddWatchFunctions(napi_env env, napi_value exports);
 void AddFunction(napi_env env, napi_value exports, const char* name, napi_callback callback);
