@@ -7,7 +7,7 @@
  *   5. softwires of the rows, which brings the rows into the cache
  *
  * The processor looks some hundred instructions ahead: the fewer a packet takes, the more of them are waited for together.
- * So stages have no branch that depends on a packet.
+ * So stages have no branch that depends on a packet, and reckon four places at a time in vectors.
  */
 
 import { AT, KEYS, OTHER_KEYS, OTHER_ROWS, ROWS, SIDES, SOFTWIRES, TURN } from '../batch-layout.ts';
@@ -136,7 +136,7 @@ function readRows(end: usize): i32 {
 }
 
 /** The words at four places. */
-function loadFour(places: v128): v128 {
+export function loadFour(places: v128): v128 {
   let found = v128.load_zero<u32>(<usize>(<u32>i32x4.extract_lane(places, 0)));
   found = v128.load_lane<u32>(<usize>(<u32>i32x4.extract_lane(places, 1)), found, 1);
   found = v128.load_lane<u32>(<usize>(<u32>i32x4.extract_lane(places, 2)), found, 2);
