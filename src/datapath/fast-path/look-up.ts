@@ -7,7 +7,7 @@
  *   5. softwires of the rows, which brings the rows into the cache
  *
  * The processor looks some hundred instructions ahead: the fewer a packet takes, the more of them are waited for together.
- * So stages have no branch that depends on a packet.
+ * So stages have no branch that depends on a packet, and reckon four places at a time in vectors.
  */
 
 import { AT, KEYS, OTHER_KEYS, OTHER_ROWS, ROWS, SIDES, SOFTWIRES, TURN } from '../batch-layout.ts';
@@ -53,7 +53,7 @@ export function hasRow(key: u32): bool {
   return word !== 0;
 }
 
-/** Sides and addresses, and in place of rows where the words of /24s are. 0 when no packet has another address to look up. */
+/** Sides and addresses. 0 when no packet has another address to look up. */
 function readAddresses(end: usize): u32 {
   // A global is read again at each access, a local is not.
   const packets = slab;
@@ -69,89 +69,83 @@ function readAddresses(end: usize): u32 {
     store<u32>(e, side, SIDES);
     // All ones for what does not come from IPv4.
     const isOuter = -u32(side !== 4);
-    const key = load<u32>(packet + key4 + <usize>(isOuter & key6));
+    store<u32>(e, load<u32>(packet + key4 + <usize>(isOuter & key6)), KEYS);
     const other = load<u32>(packet + other4 + <usize>(isOuter & other6)) & (isOuter | mask4);
-    store<u32>(e, key, KEYS);
-    store<u32>(e, slash24Of(key), ROWS);
-    store<u32>(e, slash24Of(other), OTHER_ROWS);
     store<u32>(e, other, OTHER_KEYS);
     others |= other;
   }
   return others;
 }
 
-/** What an earlier batch left behind the last packet are rows, which say nothing of where words are: makes them lead to the first /24. */
+/** What an earlier batch left behind the last packet leads to the first /24, so that no packet of it has a say. */
 function endTurn(end: usize): void {
-  v128.store(end, i64x2.splat(0), ROWS);
-  v128.store(end, i64x2.splat(0), OTHER_ROWS);
+  v128.store(end, i64x2.splat(0), KEYS);
+  v128.store(end, i64x2.splat(0), OTHER_KEYS);
 }
 
-/** From addresses and where the words of /24s are to rows. KEYS and ROWS are as far apart as OTHER_KEYS and OTHER_ROWS. */
+/** From addresses to rows. KEYS and ROWS are as far apart as OTHER_KEYS and OTHER_ROWS. */
 function follow(from: usize, end: usize): void {
   if (readFirst(from, end) < 0 && followBlocks(from, end, 26) < 0) followBlocks(from, end, 22);
 }
 
 /** Below 0 when one of the words leads to a block. */
 function readFirst(from: usize, end: usize): i32 {
-  const firstAt = first;
-  let words: i32 = 0;
+  const firstAt = i32x4.splat(<i32>first);
+  let words = i32x4.splat(0);
   for (let e = from; e < end; e += TURN) {
-    words |= readSlash24(firstAt, e);
-    words |= readSlash24(firstAt, e + 4);
-    words |= readSlash24(firstAt, e + 8);
-    words |= readSlash24(firstAt, e + 12);
+    const found = loadFour(i32x4.add(firstAt, slash24s(v128.load(e, KEYS))));
+    v128.store(e, found, ROWS);
+    words = v128.or(words, found);
   }
-  return words;
-}
-
-function readSlash24(firstAt: usize, e: usize): i32 {
-  const word = load<i32>(firstAt + load<u32>(e, ROWS));
-  store<i32>(e, word, ROWS);
-  return word;
+  return i32x4.bitmask(words) === 0 ? 0 : -1;
 }
 
 /**
  * From words that lead to a block to those of it that four bits of the address name, which begin two bits above `shift`. Below 0
  * when one of these leads to a block.
  */
-function followBlocks(from: usize, end: usize, shift: u32): i32 {
-  const blocksAt = blocks;
-  let words: i32 = 0;
+function followBlocks(from: usize, end: usize, shift: i32): i32 {
+  const blocksAt = i32x4.splat(<i32>blocks);
+  const own = i32x4.add(i32x4.splat(ROWS), i32x4(0, 4, 8, 12));
+  const bits = i32x4.splat(60);
+  let words = i32x4.splat(0);
   for (let e = from; e < end; e += TURN) {
-    words |= followBlock(blocksAt, e, shift);
-    words |= followBlock(blocksAt, e + 4, shift);
-    words |= followBlock(blocksAt, e + 8, shift);
-    words |= followBlock(blocksAt, e + 12, shift);
+    const known = v128.load(e, ROWS);
+    const inBlock = v128.and(i32x4.shr_u(v128.load(e, KEYS), shift), bits);
+    const next = i32x4.add(i32x4.sub(blocksAt, i32x4.shl(known, BLOCK_SHIFT + 2)), inBlock);
+    // What leads to no block is read again where it is.
+    const here = i32x4.add(own, i32x4.splat(<i32>e));
+    const found = loadFour(v128.bitselect(next, here, i32x4.shr_s(known, 31)));
+    v128.store(e, found, ROWS);
+    words = v128.or(words, found);
   }
-  return words;
-}
-
-function followBlock(blocksAt: usize, e: usize, shift: u32): i32 {
-  const known = load<i32>(e, ROWS);
-  const next = blocksAt - ((<usize>known) << (BLOCK_SHIFT + 2)) + ((load<u32>(e, KEYS) >> shift) & 60);
-  // What leads to no block is read again where it is.
-  const word = load<i32>(select<usize>(next, e + ROWS, known < 0));
-  store<i32>(e, word, ROWS);
-  return word;
+  return i32x4.bitmask(words) === 0 ? 0 : -1;
 }
 
 /** Below 0 when one of the rows is that of a shared address (SHARED_FLAG is the sign). */
 function readRows(end: usize): i32 {
-  const table = tableRows;
-  let words: i32 = 0;
+  const table = i32x4.splat(<i32>tableRows + ROW_SOFTWIRE * 4);
+  const mask = i32x4.splat(SOFTWIRE_MASK);
+  let words = i32x4.splat(0);
   for (let e = entries; e < end; e += TURN) {
-    words |= readRow(table, e);
-    words |= readRow(table, e + 4);
-    words |= readRow(table, e + 8);
-    words |= readRow(table, e + 12);
+    const found = loadFour(i32x4.add(table, i32x4.shl(v128.load(e, ROWS), ROW_SHIFT + 2)));
+    v128.store(e, v128.and(found, mask), SOFTWIRES);
+    words = v128.or(words, found);
   }
-  return words;
+  return i32x4.bitmask(words) === 0 ? 0 : -1;
 }
 
-function readRow(table: usize, e: usize): i32 {
-  const word = load<i32>(table + (load<u32>(e, ROWS) << (ROW_SHIFT + 2)), ROW_SOFTWIRE * 4);
-  store<i32>(e, word & SOFTWIRE_MASK, SOFTWIRES);
-  return word;
+/** The words at four places. */
+export function loadFour(places: v128): v128 {
+  let found = v128.load_zero<u32>(<usize>(<u32>i32x4.extract_lane(places, 0)));
+  found = v128.load_lane<u32>(<usize>(<u32>i32x4.extract_lane(places, 1)), found, 1);
+  found = v128.load_lane<u32>(<usize>(<u32>i32x4.extract_lane(places, 2)), found, 2);
+  return v128.load_lane<u32>(<usize>(<u32>i32x4.extract_lane(places, 3)), found, 3);
+}
+
+/** Of four addresses, which are words of packets, each: octets from the first level to the word of its /24. */
+function slash24s(keys: v128): v128 {
+  return i32x4.shl(i8x16.swizzle(keys, i8x16(2, 1, 0, -1, 6, 5, 4, -1, 10, 9, 8, -1, 14, 13, 12, -1)), 2);
 }
 
 /** Octets from the first level to the word of the /24 of an address, which is a word of a packet. */

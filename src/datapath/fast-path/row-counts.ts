@@ -27,6 +27,7 @@ import {
   TRAFFIC_SHIFT,
 } from '../layout.ts';
 import { OUTER_LEN, OUTER_SOURCE, SOURCE, swap } from './headers.ts';
+import { loadFour } from './look-up.ts';
 import {
   counting,
   entries,
@@ -206,12 +207,10 @@ export function noteRefused(tenths: u32): void {
 }
 
 /** From numbers of words that stand `1 << shift` octets apart to the words, of each note. */
-function readAll(end: usize, numbers: usize, words: usize, shift: u32, to: usize): void {
+function readAll(end: usize, numbers: usize, words: usize, shift: i32, to: usize): void {
+  const wordsAt = i32x4.splat(<i32>words);
   for (let i = entries; i < end; i += TURN) {
-    store<u32>(i + to, load<u32>(words + (load<u32>(i + numbers) << shift)));
-    store<u32>(i + to, load<u32>(words + (load<u32>(i + numbers, 4) << shift)), 4);
-    store<u32>(i + to, load<u32>(words + (load<u32>(i + numbers, 8) << shift)), 8);
-    store<u32>(i + to, load<u32>(words + (load<u32>(i + numbers, 12) << shift)), 12);
+    v128.store(i + to, loadFour(i32x4.add(wordsAt, i32x4.shl(v128.load(i + numbers), shift))));
   }
 }
 
