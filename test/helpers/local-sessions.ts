@@ -4,6 +4,9 @@ import * as assert from 'uvu/assert';
 import type { Management } from './management.ts';
 import { outcome, RawClient } from './netconf-client.ts';
 import { lock } from './netconf-requests.ts';
+import { eventually } from './program.ts';
+
+const UNLOCKED_MS = 60_000;
 
 /** A session that has greeted. */
 export async function openLocal({ socket }: Pick<Management, 'socket'>): Promise<RawClient> {
@@ -69,7 +72,7 @@ export async function outcomes(client: RawClient, operations: readonly string[])
 /** Until no lock of running is left that a session which has ended had. */
 export async function untilUnlocked(management: Management): Promise<void> {
   const client = await openLocal(management);
-  for (let tries = 0; tries < 500 && outcome(await client.rpc(lock('running'))) !== 'ok'; tries++);
+  await eventually(UNLOCKED_MS, async () => outcome(await client.rpc(lock('running'))) === 'ok' || undefined);
   await client.rpc(lock('running', 'unlock'));
   client.end();
 }

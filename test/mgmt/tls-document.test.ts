@@ -44,7 +44,7 @@ function here(text: string, homePort: number): string {
 async function run(text: string, homePort = 0, { socket } = management): Promise<string> {
   const program = `gi4over6() { '${process.execPath}' '${PROGRAM}' "$@" --socket '${socket}'; }\nset -e\n`;
   const words = ['-c', program + here(text, homePort)];
-  const { stdout } = await promisify(execFile)('bash', words, { cwd: dir, timeout: 60_000 });
+  const { stdout } = await promisify(execFile)('bash', words, { cwd: dir, timeout: 180_000 });
   return stdout;
 }
 

@@ -207,7 +207,7 @@ test('ncclient is called home over SSH', () =>
     await home.close();
     const words = ['test/helpers/ncclient-call-home.py', String(port), 'admin', management.password];
     // Debian's python3 has ncclient; another may stand first in PATH. It waits for ten seconds.
-    const waiting = promisify(execFile)('/usr/bin/python3', words, { timeout: 60_000 });
+    const waiting = promisify(execFile)('/usr/bin/python3', words, { timeout: 180_000 });
     await callHome(client('ncclient', [{ port, transport: 'ssh' }], QUICK));
     const [transport, user, source] = JSON.parse((await waiting).stdout) as string[];
     assert.match(transport ?? '', /netconf-ssh$/);
