@@ -18,7 +18,7 @@ import { OPERATOR, tree } from '../helpers/state.ts';
 
 const test = suite('datapath client');
 const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
-const WAIT_MS = 40_000;
+const WAIT_MS = 60_000;
 
 interface Played {
   readonly client: DatapathClient;

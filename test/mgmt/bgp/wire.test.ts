@@ -27,7 +27,7 @@ const TUNNEL = '2001:db8:a::1';
 const TUNNEL_HEX = '20010db8000a00000000000000000001';
 const OTHER_HEX = '20010db8000000000000000000000099';
 const LINK_LOCAL_HEX = `fe80${'00'.repeat(13)}01`;
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const RANDOM_UPDATES = 700;
 
 type Json = Readonly<Record<string, unknown>>;

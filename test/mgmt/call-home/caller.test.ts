@@ -12,7 +12,7 @@ import { eventually } from '../../helpers/program.ts';
 
 const test = suite('call home: caller');
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 interface Box {
   /** A listener; closing it leaves its connections. */
