@@ -45,7 +45,14 @@ async function withCaller(body: (box: Box) => Promise<void>): Promise<void> {
         socket.on('error', () => undefined).resume();
       });
       servers.push(server);
-      await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve));
+      // Another program may have a port for a moment that was free before.
+      await eventually(
+        WAIT_MS,
+        () =>
+          new Promise<true>((resolve, reject) => {
+            server.once('error', reject).listen(wanted, '127.0.0.1', () => resolve(true));
+          }),
+      );
       const address = server.address();
       const port = address && typeof address === 'object' ? address.port : 0;
       return { port, sockets, close: () => new Promise((resolve) => server.close(() => resolve())) };

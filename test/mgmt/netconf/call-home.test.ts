@@ -42,7 +42,14 @@ class Home {
 
   static async open(port = 0): Promise<Home> {
     const server = createServer();
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
+    // Another program may have a port for a moment that was free before.
+    await eventually(
+      WAIT_MS,
+      () =>
+        new Promise<true>((resolve, reject) => {
+          server.once('error', reject).listen(port, '127.0.0.1', () => resolve(true));
+        }),
+    );
     const address = server.address();
     const home = new Home(server, address && typeof address === 'object' ? address.port : port);
     server.on('connection', (socket) => {
