@@ -220,10 +220,10 @@ test('a periodic client is called at once, its idle connection ended, and not ca
 test('a connection on which something is sent is not idle', () =>
   withCaller(async ({ listen, caller, connected }) => {
     const home = await listen();
-    caller({ endpoints: [endpoint('a', home.port)], periodic: { periodMs: 60_000, anchor: undefined, idleMs: 1_000 } });
+    caller({ endpoints: [endpoint('a', home.port)], periodic: { periodMs: 60_000, anchor: undefined, idleMs: 3_000 } });
     await until(() => connected.length === 1);
     const [socket] = home.sockets;
-    for (let count = 0; count < 20; count++) {
+    for (let count = 0; count < 45; count++) {
       socket?.write('x');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
