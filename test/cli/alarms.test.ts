@@ -14,7 +14,7 @@ const management = await startManagement();
 const datapath = new PlayedDatapath(management.socket);
 await datapath.start();
 const { ok } = commandLine(management.socket);
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000;
 
 type Row = Readonly<Record<'severity' | 'since' | 'alarm' | 'resource' | 'text', string>>;
 const rows = async () => JSON.parse(await ok('show', 'alarms', '--json')) as Row[];

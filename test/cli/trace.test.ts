@@ -18,7 +18,7 @@ await datapath.start();
 const { gi, ok } = commandLine(management.socket);
 
 /** Until management has found the datapath. */
-await eventually(15_000, async () => (await gi('trace', '00')).code === 0 || undefined);
+await eventually(60_000, async () => (await gi('trace', '00')).code === 0 || undefined);
 
 const ENDS4 = { src: '203.0.113.80', dst: '198.51.103.1', id: 0 };
 const inner = ipv4({ src: '203.0.113.80', dst: '198.51.103.1' });

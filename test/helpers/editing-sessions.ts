@@ -207,7 +207,7 @@ export class RestconfSession extends EditingSession {
       rejectUnauthorized: false,
     };
     return new Promise((resolve, reject) => {
-      const sent = request({ ...options, timeout: 10_000 }, (response) => {
+      const sent = request({ ...options, timeout: 60_000 }, (response) => {
         response.resume();
         response.once('end', () => resolve(response.statusCode ?? 0));
         response.once('error', reject);

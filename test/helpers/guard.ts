@@ -47,7 +47,7 @@ export interface Guarded {
   openReadings(): number;
   /** The octets that came to the client after the library's hello. */
   received(): Buffer;
-  /** Waits until the condition holds; fails after five seconds. */
+  /** Waits until the condition holds; fails after thirty seconds. */
   until(condition: () => boolean): Promise<void>;
   /** The next messages that came, taken out of their framing. */
   messages(count: number): Promise<string[]>;
@@ -224,7 +224,7 @@ function split(octets: Buffer, version: '1.0' | '1.1' = '1.1'): string[] {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (const end = Date.now() + 5_000; !condition(); await new Promise((resolve) => setTimeout(resolve, 1))) {
+  for (const end = Date.now() + 30_000; !condition(); await new Promise((resolve) => setTimeout(resolve, 1))) {
     if (Date.now() > end) throw new Error(`never happened: ${condition}`);
   }
 }

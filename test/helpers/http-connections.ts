@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import { connect as connectTls } from 'node:tls';
 import { ADMIN } from './restconf.ts';
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 /** The preface of HTTP/2 and an empty SETTINGS frame (RFC 9113 §3.4). */
 export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';

@@ -4,6 +4,9 @@ import * as assert from 'uvu/assert';
 import type { Management } from './management.ts';
 import { outcome, RawClient } from './netconf-client.ts';
 import { lock } from './netconf-requests.ts';
+import { eventually } from './program.ts';
+
+const [UNLOCKED_MS, ENDED_MS] = [60_000, 60_000];
 
 /** A session that has greeted. */
 export async function openLocal({ socket }: Pick<Management, 'socket'>): Promise<RawClient> {
@@ -43,10 +46,10 @@ export async function openSsh(
   return (await RawClient.ssh(netconfPort, user, { password })).greet('1.1');
 }
 
-/** The next notification whose text matches; others are passed over. @throws Error when the session is over, or after 200 */
-export async function nextMatching(client: RawClient, wanted: RegExp): Promise<string> {
+/** The next notification whose text matches, of those from `first` on; others are passed over. @throws Error when the session is over, or after 200 */
+export async function nextMatching(client: RawClient, wanted: RegExp, first?: string): Promise<string> {
   for (let tries = 0; tries < 200; tries++) {
-    const message = await client.receive();
+    const message = tries === 0 && first !== undefined ? first : await client.receive();
     if (message === '') break;
     assert.match(message, /^<notification /);
     if (wanted.test(message)) return message;
@@ -69,7 +72,21 @@ export async function outcomes(client: RawClient, operations: readonly string[])
 /** Until no lock of running is left that a session which has ended had. */
 export async function untilUnlocked(management: Management): Promise<void> {
   const client = await openLocal(management);
-  for (let tries = 0; tries < 500 && outcome(await client.rpc(lock('running'))) !== 'ok'; tries++);
+  await eventually(UNLOCKED_MS, async () => outcome(await client.rpc(lock('running'))) === 'ok' || undefined);
   await client.rpc(lock('running', 'unlock'));
   client.end();
+}
+
+/**
+ * Until the server has seen the ends of all sessions but these: it counts them and tells of them. The first one asks, and may read the
+ * list of sessions.
+ */
+export async function untilAlone(client: RawClient, ...others: readonly RawClient[]): Promise<void> {
+  const ids = [client, ...others].map(({ hello }) => /<session-id>(\d+)</.exec(hello)?.[1]).sort();
+  const list =
+    '<get><filter><netconf-state xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><sessions/></netconf-state></filter></get>';
+  await eventually(ENDED_MS, async () => {
+    const found = [...(await client.rpc(list)).matchAll(/<session-id>(\d+)</g)].map(([, id]) => id);
+    return found.sort().join() === ids.join() || undefined;
+  });
 }

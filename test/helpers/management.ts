@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { prepareFirstStart } from '../../src/first-start.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const START_MS = 30_000;
+const START_MS = 60_000;
+/** How long an end may take, and what a process that has ended wrote last may take to be read. */
+const [END_MS, OUTPUT_MS] = [60_000, 5_000];
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 /** Runs a program that sees another boot id; the process stays the one that was started. */
 const OTHER_BOOT = ['unshare', '--mount', 'sh', '-c', `mount --bind "$0" ${BOOT_ID} && exec "$@"`] as const;
@@ -106,12 +108,18 @@ function launch(
   const child = spawn(first, others, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  // What it wrote last comes behind the news of its end.
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('exit', (code) => {
+      child.once('close', () => resolve(code));
+      setTimeout(() => resolve(code), OUTPUT_MS).unref();
+    });
+  });
   // A test file that dies must not leave it behind.
   process.once('exit', () => child.kill('SIGKILL'));
   const stop = async (signal: NodeJS.Signals) => {
     child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), END_MS);
     const code = await ended;
     clearTimeout(timer);
     return code;
@@ -124,7 +132,7 @@ function launch(
       child.kill('SIGKILL');
       fail('did not start in time');
     }, START_MS);
-    child.once('exit', (code) => fail(`ended with code ${code}`));
+    void ended.then((code) => fail(`ended with code ${code}`));
     child.stderr.on('data', (data: Buffer) => output.push(data.toString()));
     child.stdout.on('data', (data: Buffer) => {
       output.push(data.toString());
@@ -132,6 +140,8 @@ function launch(
         .slice(begin)
         .join('')
         .split('\n')
+        // The last one is not over.
+        .slice(0, -1)
         .reverse()
         .find((text) => text.includes('management is ready'));
       if (!line) return;

@@ -28,7 +28,7 @@ m = manager.connect(
     hostkey_verify=False,
     allow_agent=False,
     look_for_keys=False,
-    timeout=30,
+    timeout=120,
 )
 print(json.dumps(["capability", [c for c in m.server_capabilities if ":url:" in c]]), flush=True)
 step("save", lambda: m.copy_config(source="running", target=URL))

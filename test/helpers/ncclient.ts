@@ -4,10 +4,10 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Management } from './management.ts';
 
-const RUN_MS = 60_000;
+const RUN_MS = 180_000;
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
-/** What a script told, a step with its result each; the user is `admin`. @throws Error when it does not end well within a minute */
+/** What a script told, a step with its result each; the user is `admin`. @throws Error when it does not end well within three minutes */
 export async function runNcclient(
   script: string,
   { netconfPort, password }: Pick<Management, 'netconfPort' | 'password'>,

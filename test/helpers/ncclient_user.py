@@ -19,7 +19,7 @@ def connect():
         hostkey_verify=False,
         allow_agent=False,
         look_for_keys=False,
-        timeout=30,
+        timeout=120,
     )
 
 
@@ -33,7 +33,7 @@ def config(gateway="2001:db8::1"):
 
 def take(session):
     """The event of the next notification; None when none comes."""
-    notification = session.take_notification(timeout=10)
+    notification = session.take_notification(timeout=60)
     if notification is None:
         return None
     time, event = notification.notification_ele

@@ -8,7 +8,9 @@ import ssh2 from 'ssh2';
 import { type Framing, frameEnd, framePiece, MessageReader } from '../../src/mgmt/netconf/framing.ts';
 
 export const NC = 'xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"';
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
+/** Operations behind which notifications may come at any time. */
+const SUBSCRIBES = /<(?:create|establish)-subscription[ >/]/;
 
 export class RawClient {
   readonly #transport: Duplex;
@@ -16,6 +18,7 @@ export class RawClient {
   readonly #messages: string[] = [];
   #wake: (() => void) | undefined;
   #framing: Framing = 'end-of-message';
+  #isSubscribed = false;
   isClosed = false;
   hello = '';
 
@@ -113,10 +116,21 @@ export class RawClient {
     this.write(Buffer.concat([...framed, frameEnd(this.#framing)]));
   }
 
-  /** One operation in an rpc with a message-id; its reply. */
-  rpc(operation: string, id = '1'): Promise<string> {
+  /**
+   * One operation in an rpc with a message-id; its reply. Notifications of an earlier subscription that come before it are left to
+   * `receive`.
+   */
+  async rpc(operation: string, id = '1'): Promise<string> {
     this.send(`<rpc ${NC} message-id="${id}">${operation}</rpc>`);
-    return this.receive();
+    const [wasSubscribed, before] = [this.#isSubscribed, [] as string[]];
+    this.#isSubscribed ||= SUBSCRIBES.test(operation);
+    let reply = await this.receive();
+    while (wasSubscribed && reply.startsWith('<notification')) {
+      before.push(reply);
+      reply = await this.receive();
+    }
+    this.#messages.unshift(...before);
+    return reply;
   }
 
   /** The next message; '' when the server has closed. */

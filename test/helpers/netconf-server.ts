@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { NetconfServer, type ServerOptions, YangContext } from 'netconf-server';
 import { YANG_SEARCH_DIRS } from '../../src/mgmt/yang-modules.ts';
 
+const WAIT_MS = 30_000;
 export const SEARCH_DIRS = [...YANG_SEARCH_DIRS, 'test/fixtures/yang'];
 export const BASE = 'urn:ietf:params:xml:ns:netconf:base:1.0';
 export const NC = `xmlns="${BASE}"`;
@@ -32,6 +33,7 @@ export const failed = (message: string): string =>
 /** The client's end: collects whole messages, after the hello in base:1.1 framing. */
 export class Client {
   readonly session: number;
+  readonly fd: number;
   readonly socket: Socket;
   readonly ended: Promise<void>;
   #received = '';
@@ -40,6 +42,7 @@ export class Client {
   constructor(server: NetconfServer) {
     const { fd, session } = server.accept({ user: 'admin' });
     this.session = session;
+    this.fd = fd;
     this.socket = new Socket({ fd });
     this.socket.setEncoding('utf8').on('error', () => {});
     this.socket.on('data', (text: string) => {
@@ -50,7 +53,7 @@ export class Client {
 
   /** The next `count` messages, in the order of arrival. */
   async take(count: number, pattern = /\n#\d+\n([\s\S]*?)\n##\n/g): Promise<string[]> {
-    const until = Date.now() + 5_000;
+    const until = Date.now() + WAIT_MS;
     for (;;) {
       const found = [...this.#received.slice(this.#taken).matchAll(pattern)].slice(0, count);
       if (found.length === count) {
@@ -81,7 +84,7 @@ export interface Setting {
   readonly server: NetconfServer;
   readonly ends: Map<number, string>;
   connect(): Promise<Client>;
-  /** Until `condition` holds; fails after five seconds. */
+  /** Until `condition` holds; fails after thirty seconds. */
   until(condition: () => boolean): Promise<void>;
 }
 
@@ -117,7 +120,7 @@ export async function withServer(
       return client;
     },
     async until(condition) {
-      for (const end = Date.now() + 5_000; !condition(); await delay(1)) {
+      for (const end = Date.now() + WAIT_MS; !condition(); await delay(1)) {
         if (Date.now() > end) throw new Error(`never happened: ${condition}`);
       }
     },

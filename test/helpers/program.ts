@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PROGRAM } from './cli.ts';
 import { RawClient } from './netconf-client.ts';
 
-const ORPHAN_MS = 20_000;
+const ORPHAN_MS = 60_000;
 
 export type Role = 'supervisor' | 'management' | 'datapath';
 
@@ -71,7 +71,7 @@ export class Program {
       return true;
     }
     const pids = this.pids(role);
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) killIfThere(pid);
     return pids.length > 0;
   }
 
@@ -132,6 +132,15 @@ export class Program {
         return /node$/.test(words[0] ?? '') && words.includes(role) && words.includes(this.stateDir);
       })
       .map(Number);
+  }
+}
+
+/** One that has just ended by itself is none to kill. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 

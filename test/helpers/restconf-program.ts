@@ -7,6 +7,7 @@ import type { Management } from './management.ts';
 import { startManagement } from './management.ts';
 import { outcome, RawClient } from './netconf-client.ts';
 import { edit } from './netconf-requests.ts';
+import { eventually } from './program.ts';
 import type { CurlOptions, CurlReply } from './restconf.ts';
 import { CONFIGURATION, curl } from './restconf.ts';
 import { schema } from './state.ts';
@@ -34,7 +35,17 @@ export function xmlOf(data: Readonly<Record<string, unknown>>): string {
   return [...writeXml(treeFromJson(schema, data).children())].join('');
 }
 
+const FREE_MS = 60_000;
 const RESET = edit(xmlOf(CONFIGURATION), '<default-operation>replace</default-operation>');
+
+/** Locks of a session before, and its confirmed commit, may be there a moment longer than its connection. */
+async function begin(netconf: RawClient): Promise<true> {
+  for (const operation of ['<discard-changes/>', RESET]) {
+    const reply = await netconf.rpc(operation);
+    if (outcome(reply) !== 'ok') throw new Error(reply);
+  }
+  return true;
+}
 
 /** One process for a test file: bodies run with the configuration of helpers/restconf.ts; `stop` is the last call. */
 export interface Program {
@@ -60,7 +71,7 @@ export async function startProgram(
     const merge = (data: Readonly<Record<string, unknown>>) => done(edit(xmlOf(data)));
     const get = (path: string, more: CurlOptions = {}) => curl(url() + path, more);
     try {
-      await done('<discard-changes/>', RESET);
+      await eventually(FREE_MS, () => begin(netconf));
       await body({
         port: management.restconfPort,
         url: url(),

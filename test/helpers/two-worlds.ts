@@ -80,7 +80,8 @@ export async function answer(world: World, guest: RawClient, asked: Asked): Prom
   return plain(asked.face === 'netconf' ? await guest.rpc(asked.operation) : await http(world, asked));
 }
 
-function http({ management, agent }: World, asked: Extract<Asked, { face: 'restconf' }>): Promise<string> {
+function http(world: World, asked: Extract<Asked, { face: 'restconf' }>): Promise<string> {
+  const { management, agent } = world;
   const { method, path, headers, body } = asked;
   const options = { agent, method, auth: GUEST_LOGIN, headers };
   return new Promise((resolve, reject) => {
@@ -95,7 +96,11 @@ function http({ management, agent }: World, asked: Extract<Asked, { face: 'restc
         resolve(`${reply.statusCode}\n${fields.join('\n')}\n\n${Buffer.concat(pieces).toString()}`);
       });
     });
-    sent.on('error', reject);
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      // The server may end an idle connection at the moment when it is used again: it has not seen the request.
+      if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(http(world, asked));
+      else reject(error);
+    });
     sent.end(body);
   });
 }

@@ -49,6 +49,10 @@ function play(name: string, more: Readonly<Record<string, unknown>> = {}): Promi
     HOME: dir,
     ANSIBLE_HOST_KEY_CHECKING: 'False',
     ANSIBLE_NOCOLOR: '1',
+    // A busy machine takes longer than the half a minute that it would wait for by itself.
+    ANSIBLE_PERSISTENT_CONNECT_TIMEOUT: '120',
+    ANSIBLE_PERSISTENT_COMMAND_TIMEOUT: '120',
+    ANSIBLE_TIMEOUT: '120',
     // Debian's python3 has what the modules need; another may stand first in PATH.
     ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3',
   };

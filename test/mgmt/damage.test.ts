@@ -169,7 +169,8 @@ test('damage that comes while the program is off and leaves the time of the file
       found,
       /The store is damaged; stop the program and restore a backup: .*the newest good backup is version 2 /,
     );
-    assert.match(management.log(), /"msg":"the store is damaged: stop the program and restore a backup"/);
+    const line = '"msg":"the store is damaged: stop the program and restore a backup"';
+    await until(async () => management.log().includes(line));
   } finally {
     assert.is(await management.stop(), 0);
   }

@@ -46,7 +46,7 @@ test('what is there: an AFTR with a full table and the alarm about it', async ()
   for (const config of [full, table(binding('192.0.2.9/32', '2001:db8::9')), systemUser('guest', '$0$guest')])
     assert.is(outcome(await operator.rpc(edit(config))), 'ok');
   const traced = async () => (outcome(await operator.rpc(TRACE)) !== 'operation-failed' ? true : undefined);
-  await eventually(15_000, traced);
+  await eventually(60_000, traced);
 });
 
 const ROW = "/g:softwire/g:aftr/g:binding-table/g:binding[g:ipv4-prefix='192.0.2.9/32']";

@@ -12,9 +12,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PROGRAM } from '../helpers/cli.ts';
 import { startManagement } from '../helpers/management.ts';
+import { eventually } from '../helpers/program.ts';
 
 const test = suite('docs/tls.md');
 
+const CALLED_MS = 180_000;
 const IS_ESTABLISHED = /session-state +established/;
 const page = readFileSync('docs/tls.md', 'utf8');
 const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = '']) => text);
@@ -44,7 +46,7 @@ function here(text: string, homePort: number): string {
 async function run(text: string, homePort = 0, { socket } = management): Promise<string> {
   const program = `gi4over6() { '${process.execPath}' '${PROGRAM}' "$@" --socket '${socket}'; }\nset -e\n`;
   const words = ['-c', program + here(text, homePort)];
-  const { stdout } = await promisify(execFile)('bash', words, { cwd: dir, timeout: 60_000 });
+  const { stdout } = await promisify(execFile)('bash', words, { cwd: dir, timeout: 180_000 });
   return stdout;
 }
 
@@ -105,7 +107,8 @@ test('a gateway is known by its certificate', async () => {
 
 test('call home, to ncclient', async () => {
   const port = await freePort();
-  const client = run(waiting, port);
+  // It waits for ten seconds, which may be over before a busy machine has carried out the commands.
+  const client = eventually(CALLED_MS, () => run(waiting, port));
   await run(home, port);
   assert.match(await client, '<name>olga</name>');
 });

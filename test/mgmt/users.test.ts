@@ -77,6 +77,13 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
+/** Milliseconds of the quickest of five: a busy machine makes others longer. */
+async function quickest(work: (turn: number) => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let turn = 0; turn < 5; turn++) times.push(await timed(() => work(turn)));
+  return Math.min(...times);
+}
+
 test('exists and authorizedKeys', () =>
   withUsers(async (users) => {
     assert.ok(users.exists('alice'));
@@ -113,7 +120,7 @@ test('a verified password is remembered: the second check needs no hashing', () 
   withUsers(async (users, set) => {
     set(hashOf('secret', 100_000));
     const first = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
-    const second = await timed(async () => assert.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1')));
+    const second = await quickest(async () => assert.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1')));
     assert.ok(second < first / 5, `${second} ms after ${first} ms`);
   }));
 
@@ -156,8 +163,8 @@ test('an unknown user costs what a known one costs', () =>
   withUsers(async (users, set) => {
     set(hashOf('secret', 100_000));
     await users.verifyPassword('mallory', 'x', '192.0.2.1');
-    const known = await timed(() => users.verifyPassword('alice', 'x', '192.0.2.2'));
-    const unknown = await timed(() => users.verifyPassword('mallory', 'x', '192.0.2.3'));
+    const known = await quickest((turn) => users.verifyPassword('alice', 'x', `192.0.2.${10 + turn}`));
+    const unknown = await quickest((turn) => users.verifyPassword('mallory', 'x', `192.0.2.${20 + turn}`));
     assert.ok(unknown > known / 3 && unknown < known * 3, `${unknown} ms against ${known} ms`);
   }));
 
@@ -165,7 +172,7 @@ test('each failure doubles the wait of its source, and of no other', () =>
   withUsers(async (users) => {
     for (let i = 0; i < 3; i++) await users.verifyPassword('mallory', 'x', '192.0.2.1');
     const slowed = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
-    const other = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.9'));
+    const other = await quickest((turn) => users.verifyPassword('alice', 'secret', `192.0.2.${9 + turn}`));
     assert.ok(slowed >= USER_LIMITS.firstWaitMs * 4 * 0.9, `${slowed} ms`);
     assert.ok(other < USER_LIMITS.firstWaitMs, `${other} ms`);
   }));
@@ -174,7 +181,7 @@ test('the addresses of one IPv6 /64 are one source', () =>
   withUsers(async (users) => {
     for (let i = 0; i < 2; i++) await users.verifyPassword('mallory', 'x', `2001:db8::${i}:1`);
     const slowed = await timed(() => users.verifyPassword('alice', 'secret', '2001:db8:0:0:ffff::7'));
-    const other = await timed(() => users.verifyPassword('alice', 'secret', '2001:db8:0:1::1'));
+    const other = await quickest((turn) => users.verifyPassword('alice', 'secret', `2001:db8:0:${1 + turn}::1`));
     assert.ok(slowed >= USER_LIMITS.firstWaitMs * 1.5, `${slowed} ms`);
     assert.ok(other < USER_LIMITS.firstWaitMs, `${other} ms`);
   }));
@@ -183,7 +190,7 @@ test('a success forgives the failures of its user only', () =>
   withUsers(async (users) => {
     await users.verifyPassword('alice', 'x', '192.0.2.1');
     assert.ok(await users.verifyPassword('alice', 'secret', '192.0.2.1'));
-    const forgiven = await timed(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
+    const forgiven = await quickest(() => users.verifyPassword('alice', 'secret', '192.0.2.1'));
     assert.ok(forgiven < USER_LIMITS.firstWaitMs, `${forgiven} ms`);
     for (let i = 0; i < 2; i++) await users.verifyPassword('mallory', 'x', '192.0.2.1');
     await users.verifyPassword('alice', 'secret', '192.0.2.1');

@@ -41,7 +41,7 @@ class Box {
   }
 
   async until(is: () => boolean): Promise<void> {
-    for (let left = 1_000; left > 0 && !is(); left--) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let left = 10_000; left > 0 && !is(); left--) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.ok(is());
   }
 }

@@ -13,7 +13,7 @@ const test = suite('importer');
 const [N1, N2] = ['2001:db8:c::1', '2001:db8:c::2'];
 const [A, B] = ['2001:db8:a::1', '2001:db8:a::2'];
 const [IDLE, ESTABLISHED] = [1, 6];
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const LOG = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 interface SourceShape {
@@ -265,7 +265,7 @@ test('what an earlier run has left of a source stays until all its neighbors hav
 
 test('a loss that GoBGP keeps the routes of is stale for the restart time; one that it does not is the end of them', () =>
   withBox(new Box(), async (box) => {
-    box.restartTime = 1;
+    box.restartTime = 4;
     box.importer.follow(softwire([S]));
     box.importer.session(N1, ESTABLISHED);
     box.announce(N1, path(N1, 1, A));

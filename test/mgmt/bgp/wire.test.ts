@@ -3,6 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -27,7 +28,7 @@ const TUNNEL = '2001:db8:a::1';
 const TUNNEL_HEX = '20010db8000a00000000000000000001';
 const OTHER_HEX = '20010db8000000000000000000000099';
 const LINK_LOCAL_HEX = `fe80${'00'.repeat(13)}01`;
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const RANDOM_UPDATES = 700;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -471,6 +472,15 @@ test('of two sources with one prefix the first keeps it, whatever its AS path, w
     TWO_SOURCES,
   ));
 
+/** Whether nobody listens at the address of the program. */
+function isFree(): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(PORT, OWN, () => server.close(() => resolve(true)));
+  });
+}
+
 test('a GoBGP that its owner runs: its neighbors are followed, and announced to', async () => {
   await program.run(async () => undefined);
   const dir = mkdtempSync(join(tmpdir(), 'gi4over6-gobgp-'));
@@ -480,6 +490,7 @@ test('a GoBGP that its owner runs: its neighbors are followed, and announced to'
   const one = `neighbor-address = "${OTHER}"\npeer-as = 65001\n[neighbors.transport.config]\npassive-mode = true`;
   writeFileSync(file, `[global.config]\n${own}\n[[neighbors]]\n[neighbors.config]\n${one}\n${families}\n`);
   const words = ['-f', file, `--api-hosts=unix://${socket}`, '--pprof-disable'];
+  await eventually('the end of the GoBGP of before', isFree);
   const engine = spawn('gobgpd', words, { stdio: 'ignore' });
   try {
     const { bgp } = CONFIGURATION['gi-4over6:softwire'];

@@ -12,7 +12,7 @@ import { eventually } from '../../helpers/program.ts';
 
 const test = suite('call home: caller');
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 interface Box {
   /** A listener; closing it leaves its connections. */
@@ -45,7 +45,14 @@ async function withCaller(body: (box: Box) => Promise<void>): Promise<void> {
         socket.on('error', () => undefined).resume();
       });
       servers.push(server);
-      await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve));
+      // Another program may have a port for a moment that was free before.
+      await eventually(
+        WAIT_MS,
+        () =>
+          new Promise<true>((resolve, reject) => {
+            server.once('error', reject).listen(wanted, '127.0.0.1', () => resolve(true));
+          }),
+      );
       const address = server.address();
       const port = address && typeof address === 'object' ? address.port : 0;
       return { port, sockets, close: () => new Promise((resolve) => server.close(() => resolve())) };
@@ -213,10 +220,10 @@ test('a periodic client is called at once, its idle connection ended, and not ca
 test('a connection on which something is sent is not idle', () =>
   withCaller(async ({ listen, caller, connected }) => {
     const home = await listen();
-    caller({ endpoints: [endpoint('a', home.port)], periodic: { periodMs: 60_000, anchor: undefined, idleMs: 1_000 } });
+    caller({ endpoints: [endpoint('a', home.port)], periodic: { periodMs: 60_000, anchor: undefined, idleMs: 3_000 } });
     await until(() => connected.length === 1);
     const [socket] = home.sockets;
-    for (let count = 0; count < 20; count++) {
+    for (let count = 0; count < 45; count++) {
       socket?.write('x');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

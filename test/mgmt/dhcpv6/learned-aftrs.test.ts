@@ -18,7 +18,7 @@ import { eventually } from '../../helpers/program.ts';
 
 const test = suite('learned-aftrs');
 const [B1, B2] = ['2001:db8:b::1', '2001:db8:b::2'];
-const WAIT_MS = 10_000;
+const WAIT_MS = 60_000;
 const GATEWAY = { name: 'g', 'ipv6-address': '2001:db8:a::1', 'aftr-from-dhcpv6': 'wan' };
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

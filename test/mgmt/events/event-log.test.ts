@@ -156,10 +156,10 @@ test('a disk that fails for a while costs the events of that while', () =>
   withDir(async (dir) => {
     const log = EventLog.open(dir, SILENT, LIMITS);
     add(log, 1, 2);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await log.close();
     rmSync(dir, { recursive: true });
     add(log, 3, 4);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await log.close();
     EventLog.open(dir, SILENT, LIMITS);
     add(log, 5, 6);
     await log.close();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLocal, withSessions } from '../../helpers/local-sessions.ts';
+import { openLocal, untilAlone, withSessions } from '../../helpers/local-sessions.ts';
 import { startManagement } from '../../helpers/management.ts';
 import { NC, outcome, RawClient } from '../../helpers/netconf-client.ts';
 import { AFTR, edit, getConfig, lock } from '../../helpers/netconf-requests.ts';
@@ -15,14 +15,18 @@ import { yanglintIn } from '../../yang/yanglint.ts';
 const test = suite('netconf monitoring');
 
 const NCM = 'xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"';
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const startedAt = Date.now();
 const management = await startManagement(['--startup']);
 
 const connect = () => openLocal(management);
 
 function withClient(body: (client: RawClient) => Promise<void>): () => Promise<void> {
-  return () => withSessions(connect, 1, body);
+  return () =>
+    withSessions(connect, 1, async (client) => {
+      await untilAlone(client as RawClient);
+      await body(client as RawClient);
+    });
 }
 
 /** Waits until it is so. */

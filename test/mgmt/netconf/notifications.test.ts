@@ -1,6 +1,8 @@
 // needs: addon
 /** Subscriptions to events over NETCONF against the running program (RFC 5277): streams, replay, filters. */
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BASE_EVENTS, LONG_AGO, subscribe, upTo } from '../../helpers/event-requests.ts';
@@ -10,12 +12,14 @@ import type { RawClient } from '../../helpers/netconf-client.ts';
 import { outcome } from '../../helpers/netconf-client.ts';
 import { AFTR, binding, edit, GI, NC_PREFIX, RESET, table } from '../../helpers/netconf-requests.ts';
 import { PlayedDatapath } from '../../helpers/played-datapath.ts';
+import { eventually } from '../../helpers/program.ts';
 
 const test = suite('notifications');
 const management = await startManagement(['--startup']);
 // Without a datapath there would be alarms among the events.
 await new PlayedDatapath(management.socket).start();
 
+const WAIT_MS = 60_000;
 const FUTURE = '2999-01-01T00:00:00Z';
 
 /** Runs a body with sessions that are ended afterwards. */
@@ -115,7 +119,7 @@ test('N87: a stopTime that is over: the replay, replayComplete, notificationComp
 
 test('N87: a stopTime to come ends the subscription when it comes', () =>
   withSessions(1, async (client) => {
-    const [start, stop] = [new Date(), new Date(Date.now() + 1_200)].map((time) => time.toISOString());
+    const [start, stop] = [new Date(), new Date(Date.now() + 4_000)].map((time) => time.toISOString());
     const times = `<startTime>${start}</startTime><stopTime>${stop}</stopTime>`;
     assert.is(outcome(await client.rpc(subscribe(times))), 'ok');
     await nextMatching(client, /replayComplete/);
@@ -215,7 +219,11 @@ test('N91: the stream, its replay and when its log began', () =>
 test('N87: the log survives a restart, also one by a kill', () =>
   withSessions(1, async (editor) => {
     await allOk(editor, edit(AFTR), edit(table(binding('192.0.2.77/32', '2001:db8::1'))));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // The file is written behind the answer.
+    const folder = join(management.stateDir, 'events');
+    const isWritten = () =>
+      readdirSync(folder).some((name) => readFileSync(join(folder, name)).includes('192.0.2.77/32'));
+    await eventually(WAIT_MS, async () => isWritten() || undefined);
     await management.restart('SIGKILL');
     await withSessions(1, async (watcher) => {
       assert.is(outcome(await watcher.rpc(subscribe(LONG_AGO))), 'ok');

@@ -76,7 +76,7 @@ function converse(path: string, octets: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path, allowHalfOpen: true });
     let answers = '';
-    const timer = setTimeout(() => reject(new Error(`the session did not end: ${octets.toString('latin1')}`)), 10_000);
+    const timer = setTimeout(() => reject(new Error(`the session did not end: ${octets.toString('latin1')}`)), 60_000);
     socket.setEncoding('utf8').on('data', (text: string) => {
       answers += text;
     });

@@ -238,6 +238,7 @@ const management = await startManagement();
       assert.is(outcome(await other.rpc('<lock><target><running/></target></lock>')), 'lock-denied');
       other.end();
       await client.rpc('<discard-changes/>');
+      await untilUnlocked(management);
     }),
   );
 

@@ -214,7 +214,8 @@ guarded(
     await until(isEnded);
     assert.equal(events, ['open 7', 'end 7']);
   },
-  { limits: { idleMs: 50 } },
+  // Long enough for a busy machine to come to the request.
+  { limits: { idleMs: 2_000 } },
 );
 
 guarded(
@@ -301,7 +302,8 @@ guarded(
     await until(isEnded);
     assert.is(events.at(-1), 'end 7');
   },
-  { bindings: 4000, silent: true, limits: { unreadMs: 50 } },
+  // Long enough for the reading to be seen open.
+  { bindings: 4000, silent: true, limits: { unreadMs: 2_000 } },
 );
 
 guarded(
@@ -322,16 +324,24 @@ guarded(
   async ({ client, until, operations, guard, openReadings }) => {
     const read = operations.read;
     let isAsked = false;
+    let isOpened = false;
+    let go: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
     operations.read = async (...wanted) => {
       isAsked = true;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      return read(...wanted);
+      await gate;
+      const reading = await read(...wanted);
+      isOpened = true;
+      return reading;
     };
     client.write(chunked(rpc(1, GET_ALL)));
     await until(() => isAsked);
     guard.end();
-    await new Promise((resolve) => setTimeout(resolve, 40));
-    assert.is(openReadings(), 0);
+    go();
+    await until(() => isOpened);
+    await until(() => openReadings() === 0);
   },
 );
 

@@ -30,7 +30,7 @@ import {
 const test = suite('ends of sessions');
 const P = '192.0.2.1/32';
 const G1 = '2001:db8:a::1';
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 const management = await startManagement();
 const newSession = () => openLocal(management);

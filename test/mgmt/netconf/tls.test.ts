@@ -18,7 +18,7 @@ import { NOT_AEAD } from '../../helpers/tls-suites.ts';
 
 const test = suite('NETCONF over TLS');
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const certificates = new Certificates();
 process.once('exit', () => certificates.remove());
 const root = certificates.authority('/CN=root');

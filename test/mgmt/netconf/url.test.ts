@@ -445,7 +445,7 @@ test('ncclient saves, validates, edits, restores and deletes', async () => {
     'admin',
     management.password,
   ];
-  const { stdout } = await promisify(execFile)('/usr/bin/python3', words, { timeout: 60_000 });
+  const { stdout } = await promisify(execFile)('/usr/bin/python3', words, { timeout: 180_000 });
   const steps = stdout
     .trimEnd()
     .split('\n')

@@ -158,7 +158,7 @@ test('version and time of the table are those of each commit, of a binding and o
   let before = await state();
   for (const step of steps) {
     // Times have milliseconds.
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await new Promise((resolve) => setTimeout(resolve, 5));
     assert.is(outcome(await client.rpc(step)), 'ok');
     const after = await state();
     const list = await client.rpc(`<list-versions ${GI}><maximum>1</maximum></list-versions>`);

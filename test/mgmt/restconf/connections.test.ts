@@ -42,7 +42,7 @@ test('R70: 256 silent HTTP/2 connections of one source leave room for others, an
       silent.push(...(await Promise.all(Array.from({ length: 32 }, () => openSilentHttp2(port)))));
       assert.is((await curl('/restconf', from('127.0.0.2'))).status, 200);
     }
-    assert.ok(silent.filter(({ isClosed }) => !isClosed).length <= 32);
+    await until(() => silent.filter(({ isClosed }) => !isClosed).length <= 32);
     assert.is((await curl('/restconf', from('127.0.0.2'))).status, 200);
     await Promise.all(silent.map((connection) => connection.timeToClose()));
     assert.is((await curl('/restconf')).status, 200);
@@ -130,34 +130,43 @@ test('R70: a connection error of HTTP/2 ends the connection, not only what is sa
     client.end();
   }));
 
-test('R70: times: the first request, the first one by a user, and idleness', () =>
-  withLimits({ 'first-request-ms': 1_500, 'login-ms': 4_000, 'idle-ms': 2_500 }, async ({ port, curl }) => {
+test('R70: times: the first request', () =>
+  withLimits({ ...PATIENT, 'first-request-ms': 1_500 }, async ({ port, curl }) => {
     const pinging = await openSilentHttp2(port);
     const pings = setInterval(() => pinging.write(PING), 100);
     const halfHeader = await openTls(port);
     halfHeader.write('GET /restconf HTTP/1.1\r\nHost: a\r\n');
     const silent = [openTcp(port), await openTls(port), await openTls(port, '127.0.0.1', 'h2'), pinging, halfHeader];
-    const times = await Promise.all(silent.map((connection) => connection.timeToClose()));
+    await Promise.all(silent.map((connection) => connection.timeToClose()));
     clearInterval(pings);
-    for (const time of times) assert.ok(time < 4_000, `${times}`);
+    assert.is((await curl('/restconf')).status, 200);
+  }));
 
+test('R70: times: the first request by a user', () =>
+  withLimits({ ...PATIENT, 'login-ms': 4_000 }, async ({ port, curl }) => {
+    const began = performance.now();
     const refused = await openTls(port);
     const asking = setInterval(() => refused.write(GET('/.well-known/host-meta', 'none')), 200);
-    const took = await refused.timeToClose();
+    await refused.timeToClose();
+    const took = performance.now() - began;
     clearInterval(asking);
     assert.match(refused.received, '200 OK');
-    assert.ok(took > 2_000 && took < 8_000, `without a user: ${took} ms`);
+    assert.ok(took > 3_900, `without a user: ${took} ms`);
+    assert.is((await curl('/restconf')).status, 200);
+  }));
 
+test('R70: times: idleness', () =>
+  withLimits({ ...PATIENT, 'idle-ms': 2_500 }, async ({ port, curl }) => {
     const streaming = await openHttp2(port, '127.0.0.2');
     const stream = streaming.ask('/restconf/streams/NETCONF/json');
     const idle = await openHttp2(port, '127.0.0.2');
+    const began = performance.now();
     assert.is((await idle.ask('/restconf').answer).status, 200);
     const keeping = setInterval(() => idle.session.destroyed || idle.session.ping(() => undefined), 100);
-    const began = performance.now();
     await until(() => idle.isClosed);
     clearInterval(keeping);
     const idled = performance.now() - began;
-    assert.ok(idled > 1_500 && idled < 8_000, `idle: ${idled} ms`);
+    assert.ok(idled > 2_400, `idle: ${idled} ms`);
     assert.ok(!streaming.isClosed && stream.isAnswered, 'a request that is answered is no idleness');
     streaming.end();
     assert.is((await curl('/restconf')).status, 200);

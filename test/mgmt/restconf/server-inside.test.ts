@@ -67,7 +67,7 @@ test('an answer with a header field that cannot be sent is 500 and told, not lef
     const read = operations.read.bind(operations);
     const time = Object.assign(new Date(0), { toUTCString: () => 'no\r\ndate' });
     operations.read = async (caller, request) => ({ ...(await read(caller, request)), time });
-    const more = ['--http1.1', '--max-time', '10'];
+    const more = ['--http1.1', '--max-time', '60'];
     const reply = await curl(`${AFTR}?content=config`, { more });
     assert.equal([reply.status, reply.tag], [500, 'operation-failed']);
     operations.read = read;
@@ -122,7 +122,7 @@ async function withEndlessTable(body: (box: Box, made: () => number) => Promise<
 
 /** The reading ends soon, and nothing more is made. */
 async function assertStopped({ openReadings }: Box, made: () => number): Promise<void> {
-  for (let i = 0; i < 50 && openReadings() > 0; i++) await delay(20);
+  for (let i = 0; i < 3_000 && openReadings() > 0; i++) await delay(20);
   assert.is(openReadings(), 0);
   const stopped = made();
   assert.ok(stopped > 0 && stopped < 1_000_000, `${stopped} rows`);

@@ -311,7 +311,7 @@ test('a header that does not come to its end closes the connection in time', () 
     const received = await exchange(port, 'GET /restconf HTTP/1.1\r\nHost: x\r\n');
     const took = Date.now() - started;
     assert.match(received, /^(HTTP\/1\.1 408 |$)/);
-    assert.ok(took >= LIMITS.headerMs - 1000 && took < LIMITS.headerMs + 5000, `${took} ms`);
+    assert.ok(took >= LIMITS.headerMs - 1000 && took < LIMITS.headerMs + 30_000, `${took} ms`);
   }));
 
 test('the process ends cleanly', async () => assert.is(await program.stop(), 0));

@@ -19,7 +19,7 @@ const operator = (await RawClient.local(management.socket)).greet('1.1');
 const ADMIN = `admin:${management.password}`;
 const STREAM = '/restconf/streams/NETCONF/json';
 const STREAM_XML = '/restconf/streams/NETCONF/xml';
-const WAIT_MS = 40_000;
+const WAIT_MS = 60_000;
 
 async function done(...operations: readonly string[]): Promise<void> {
   for (const operation of operations) assert.is(outcome(await operator.rpc(operation)), 'ok', operation);
@@ -36,7 +36,9 @@ interface Curl {
 
 function curl(path: string, more: readonly string[] = [], user = ADMIN): Curl {
   const url = `https://127.0.0.1:${management.restconfPort}${path}`;
-  const child = spawn('curl', ['-skNi', '-m', '30', '-u', user, ...more, url], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('curl', ['-skNi', '-m', '300', '-u', user, ...more, url], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   let output = '';
   child.stdout.on('data', (octets: Buffer) => {
     output += octets.toString();

@@ -21,7 +21,7 @@ await new PlayedDatapath(management.socket).start();
 const operator = (await RawClient.local(management.socket)).greet('1.1');
 const ADMIN = `admin:${management.password}`;
 const MIKE = 'mike:mike';
-const WAIT_MS = 40_000;
+const WAIT_MS = 60_000;
 const JSON_TYPE = 'application/yang-data+json';
 const XML_TYPE = 'application/yang-data+xml';
 
@@ -37,7 +37,7 @@ interface Curl {
 
 function curl(url: string, more: readonly string[] = [], user = ADMIN): Curl {
   const whole = url.startsWith('/') ? `https://127.0.0.1:${management.restconfPort}${url}` : url;
-  const child = spawn('curl', ['-skNi', '-m', '40', '-u', user, ...more, whole], {
+  const child = spawn('curl', ['-skNi', '-m', '300', '-u', user, ...more, whole], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   let output = '';
@@ -103,7 +103,7 @@ async function isThere(id: number): Promise<boolean> {
 
 async function goes(id: number): Promise<void> {
   for (let tries = 0; await isThere(id); tries++) {
-    assert.ok(tries < 300, 'it ends');
+    assert.ok(tries < 1_000, 'it ends');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -343,12 +343,8 @@ test('subscriptions of a user who is deleted end, whether their events are being
   const [kept, stream] = [await establish(STREAM), await get(got, 'gone:gone')];
   await done(edit(noUser('gone')));
   await stream.end();
-  for (const [{ id }, stays] of [
-    [got, false],
-    [waiting, false],
-    [kept, true],
-  ] as const)
-    assert.is(await isThere(id), stays);
+  for (const { id } of [got, waiting]) await goes(id);
+  assert.ok(await isThere(kept.id));
   assert.is(statusOf(await call('delete-subscription', { id: kept.id })), 204);
 });
 

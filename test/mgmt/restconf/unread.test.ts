@@ -91,7 +91,7 @@ for (const path of ['/text/100', '/text/100000', '/comments', '/pieces']) {
       const began = performance.now();
       await closed(stream);
       assert.is(stream.rstCode, constants.NGHTTP2_CANCEL);
-      assert.ok(performance.now() - began >= UNREAD_MS);
+      assert.ok(performance.now() - began >= UNREAD_MS - 10);
       const empty = session.request({ ':path': '/text/0' });
       empty.resume();
       const [headers] = await once(empty, 'response');
@@ -135,7 +135,7 @@ test('HTTP/1.1: the connection of who takes nothing ends', () =>
     const writes = setInterval(() => socket.write('\r\n'), 100);
     await closed(socket);
     clearInterval(writes);
-    assert.ok(performance.now() - began >= UNREAD_MS);
+    assert.ok(performance.now() - began >= UNREAD_MS - 10);
   }));
 
 test('HTTP/1.1: whoever takes a little now and then is left alone', () =>

@@ -210,7 +210,7 @@ function isTaken(number: number): boolean {
 }
 
 async function until(is: () => boolean): Promise<void> {
-  for (let i = 0; i < 2_000 && !is(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 6_000 && !is(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.ok(is());
 }
 
@@ -246,7 +246,7 @@ test('all routes first, in parts; then what changed; then a word that it is ther
   const one = advertiser(aftr, all);
   await until(() => agrees(aftr, one, all));
   assert.equal(
-    aftr.inputs.map((input) => [(input.route as unknown[] | undefined)?.length, input.more !== undefined]),
+    aftr.inputs.slice(0, 4).map((input) => [(input.route as unknown[] | undefined)?.length, input.more !== undefined]),
     [
       [undefined, false],
       [10_000, true],
@@ -258,13 +258,21 @@ test('all routes first, in parts; then what changed; then a word that it is ther
   one.set(next);
   await until(() => agrees(aftr, one, next));
   const [gone] = [...all];
-  assert.equal(aftr.inputs[4]?.withdrawn, [formatNumber(gone ?? 0)]);
-  assert.is(aftr.inputs[4]?.route, undefined);
-  const begun = performance.now();
-  await until(() => aftr.inputs.length > 5);
-  // A third of the hold time, 3 s; a busy machine is late.
-  assert.ok(performance.now() - begun < 2_500, 'well before the hold time is over');
-  assert.equal(aftr.inputs[5]?.withdrawn, undefined);
+  const told = aftr.inputs.slice(4).filter((input) => input.route || input.withdrawn);
+  assert.equal(
+    told.map(({ route, withdrawn }) => [route, withdrawn]),
+    [[undefined, [formatNumber(gone ?? 0)]]],
+  );
+  // A word after a third of the hold time, which is 3 s. Timers are called in their order, however late.
+  const before = aftr.inputs.length;
+  let isLate = false;
+  const late = setTimeout(() => {
+    isLate = true;
+  }, 2_500);
+  await until(() => aftr.inputs.length > before || isLate);
+  clearTimeout(late);
+  assert.ok(aftr.inputs.length > before, 'well before the hold time is over');
+  assert.equal(aftr.inputs[before]?.withdrawn, undefined);
   await one.end(1_000);
   assert.is(aftr.routes.size, 0);
   assert.equal(aftr.inputs.at(-1), { closed: true });
@@ -274,10 +282,11 @@ test('a burst of changes is told together', async () => {
   const aftr = new FakeAftr();
   const one = advertiser(aftr, routesOf(1));
   await until(() => agrees(aftr, one, routesOf(1)));
-  const before = aftr.inputs.length;
+  const tellings = () => aftr.inputs.filter((input) => input.route || input.withdrawn).length;
+  const before = tellings();
   for (let count = 2; count <= 500; count++) one.set(routesOf(count));
   await until(() => agrees(aftr, one, routesOf(500)));
-  assert.ok(aftr.inputs.length - before <= 2, `${aftr.inputs.length - before} messages`);
+  assert.ok(tellings() - before <= 2, `${tellings() - before} messages`);
   await one.end(1_000);
 });
 
@@ -285,7 +294,11 @@ test('very many routes are looked at in slices: others have their turn meanwhile
   const aftr = new FakeAftr();
   const all = routesOf(65_536);
   const one = advertiser(aftr, all);
-  await until(() => aftr.inputs.length === 1);
+  // Looked at in each turn: what comes next may come soon.
+  for (const end = Date.now() + 60_000; aftr.inputs.length === 0 && Date.now() < end; ) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.is(aftr.inputs.length, 1);
   let turns = 0;
   while (aftr.inputs.length === 1) {
     turns++;

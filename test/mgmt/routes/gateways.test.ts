@@ -115,7 +115,7 @@ test('what the store did not take is tried again, though nothing else changes', 
     },
   });
   const until = async (is: () => boolean) => {
-    for (let left = 2_000; left > 0 && !is(); left--) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let left = 6_000; left > 0 && !is(); left--) await new Promise((resolve) => setTimeout(resolve, 10));
   };
   await gateways.start();
   await until(() => problems.length > 0);
@@ -168,7 +168,7 @@ for (const [what, target, isWithdrawn] of [
       },
     });
     const until = async (is: () => boolean) => {
-      for (let i = 0; i < 500 && !is(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (let i = 0; i < 3_000 && !is(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
     };
     await gateways.start();
     await until(() => said.length >= 2);
