@@ -52,6 +52,8 @@ export interface RunOptions {
   readonly restconfLimit: Partial<RestconfLimits>;
   /** What the children run instead of this program. */
   readonly program?: string;
+  /** How long management waits for the datapath to settle. */
+  readonly mostHeldMs?: number;
 }
 
 /** Forwarding does not wait for management, which waits for it at most so long. */
@@ -111,7 +113,7 @@ export async function run(options: RunOptions): Promise<number> {
       log.info({ user: 'admin', passwordFile: join(stateDir, 'initial-password') }, 'the first user is made');
     }
     for (;;) {
-      const code = await supervise(launcher, stateDir, log);
+      const code = await supervise(launcher, stateDir, log, options.mostHeldMs ?? MOST_HELD_MS);
       if (code === EXIT_SHUTDOWN) return 0;
       if (code !== EXIT_RESTART) return code;
       log.info('starting again, as a client asked');
@@ -166,7 +168,7 @@ function verifyWords(stateDir: string): string[] {
 }
 
 /** Runs both until the end, and returns why: an exit code of `run`, or EXIT_RESTART or EXIT_SHUTDOWN. */
-async function supervise(launcher: Launcher, stateDir: string, log: Log): Promise<number> {
+async function supervise(launcher: Launcher, stateDir: string, log: Log, mostHeldMs: number): Promise<number> {
   const ending = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'ending');
@@ -177,7 +179,7 @@ async function supervise(launcher: Launcher, stateDir: string, log: Log): Promis
   try {
     const codes = await Promise.all(
       ROLES.map(async (role) => {
-        if (role === 'management') await settled(launcher, ending.signal);
+        if (role === 'management') await settled(launcher, ending.signal, mostHeldMs);
         const verify = () => launcher.ask([...verifyWords(stateDir), '--always']);
         const code = await keepRunning(role, launcher, ending.signal, log, verify);
         // The datapath of a configuration that cannot be managed is not asked to end: it would take its blackholes away.
@@ -191,11 +193,11 @@ async function supervise(launcher: Launcher, stateDir: string, log: Log): Promis
   }
 }
 
-/** When the datapath has its tables: until then management would take cores from it. No longer than MOST_HELD_MS. */
-async function settled(launcher: Launcher, ending: AbortSignal): Promise<void> {
+/** When the datapath has its tables: until then management would take cores from it. No longer than `mostHeldMs`. */
+async function settled(launcher: Launcher, ending: AbortSignal, mostHeldMs: number): Promise<void> {
   const waiting = new AbortController();
   const either = AbortSignal.any([ending, waiting.signal]);
-  const late = sleep(MOST_HELD_MS, undefined, { signal: either }).catch(() => undefined);
+  const late = sleep(mostHeldMs, undefined, { signal: either }).catch(() => undefined);
   await Promise.race([launcher.datapathSettled, late]);
   waiting.abort();
 }

@@ -36,8 +36,8 @@ function endOf(worker: Worker): Promise<number> {
 test('a thread that blocks in wait is woken by another', async () => {
   const thread = startThread(`
     const queue = tuntap.TunQueue.open({ name: 'block0' });
-    port.postMessage(queue.wakeDescriptor);
     const from = performance.now();
+    port.postMessage(queue.wakeDescriptor);
     const result = queue.wait(20000);
     port.postMessage([result, performance.now() - from]);`);
   const ended = endOf(thread);
@@ -47,7 +47,7 @@ test('a thread that blocks in wait is woken by another', async () => {
   wake(descriptor);
   const [result, elapsedMs] = (await answer) as [number, number];
   assert.is(result, WOKEN);
-  assert.ok(elapsedMs > 100 && elapsedMs < 10_000, `blocked for ${elapsedMs} ms`);
+  assert.ok(elapsedMs > 100, `blocked for ${elapsedMs} ms`);
   await ended;
 });
 
@@ -77,17 +77,19 @@ test('a wake after close reaches no file that has the number now', () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Counts what its queue receives until it is woken; of each packet the last octet, which the flow set. */
+/** Counts what its queue has received when it is woken; of each packet the last octet, which the flow set. */
 const COUNTER = `
   const queue = tuntap.TunQueue.open({ name: 'share0' });
   const arena = new Uint8Array(64 * 2048), lengths = new Int32Array(64);
   queue.attach(arena, lengths, new Int32Array(4));
   const flows = [];
   port.postMessage(queue.wakeDescriptor);
-  for (;;) {
+  for (let woken = false; ; ) {
     const count = queue.readBatch(0, 2048, 2048, 64);
     for (let k = 0; k < count; k++) if (arena[k * 2048] === 0x45) flows.push(arena[k * 2048 + lengths[k] - 1]);
-    if (count === 0 && queue.wait(20000) === tuntap.WOKEN) break;
+    if (count === 0 && woken) break;
+    // What came before the wake may still wait.
+    if (count === 0) woken = queue.wait(60000) === tuntap.WOKEN;
   }
   queue.close();
   port.postMessage(flows);`;
@@ -102,7 +104,6 @@ test('two threads with a queue each share the flows, and lose none', async () =>
     'import socket\nfor flow in range(64):\n s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n' +
     ' [s.sendto(bytes([flow]), ("198.51.100.9", 4000 + flow)) for _ in range(3)]';
   execFileSync('/usr/bin/python3', ['-c', send]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
   const answers = threads.map(messageOf);
   for (const descriptor of wakes) wake(descriptor);
   const [first = [], second = []] = (await Promise.all(answers)) as number[][];

@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AFTR_TUNNEL, DEVICE_PREFIX, GATEWAY_TUNNEL, SECOND_PREFIX, until } from '../../tools/topology.ts';
 import { bgpdConfiguration, Frr } from '../helpers/frr.ts';
+import { soon } from '../helpers/soon.ts';
 import { TwoBoxes } from '../helpers/two-boxes.ts';
 
 const test = suite('BGP with FRR');
@@ -13,7 +14,7 @@ const SOURCE = `${SOFTWIRE}/aftr=edge/route-source=rack`;
 const FRR = '2001:db8:12::1';
 const AFTR = '2001:db8:12::2';
 const NEIGHBOR = `${SOFTWIRE}/bgp/neighbor=${encodeURIComponent(FRR)}`;
-const LONG_MS = 40_000;
+const LONG_MS = 60_000;
 const RESTART_S = 12;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -78,14 +79,16 @@ test('the routes of FRR become bindings of the gateway that is their next hop', 
     await hasLearned(SECOND_PREFIX, DEVICE_PREFIX),
     JSON.stringify([entry(NEIGHBOR), frr.show('show bgp summary')]),
   );
-  const {
-    'session-state': state,
-    'extended-next-hop': extended,
-    routes,
-    'unusable-routes': unusable,
-  } = entry(NEIGHBOR);
-  assert.equal([state, extended, routes, unusable], ['established', true, 2, 0]);
-  assert.is(entry(SOURCE)['session-state'], 'established');
+  await soon(() => {
+    const {
+      'session-state': state,
+      'extended-next-hop': extended,
+      routes,
+      'unusable-routes': unusable,
+    } = entry(NEIGHBOR);
+    assert.equal([state, extended, routes, unusable], ['established', true, 2, 0]);
+    assert.is(entry(SOURCE)['session-state'], 'established');
+  });
   const lookup = boxes.restconf('aftr', 'POST', `${SOFTWIRE}/aftr=edge/lookup`, {
     'gi-4over6:input': { 'ipv4-address': '192.0.2.10' },
   });
@@ -109,7 +112,7 @@ test('routes beyond what the source may bind are refused with a reason, others o
   assert.equal(reasons(), ['0.0.0.0/0 default-route', '8.8.8.0/24 not-allowed']);
   frr.configure('route-map OUT permit 10', 'set ipv6 next-hop global 2001:db8:a::99');
   assert.ok(await hasLearned(), 'another tunnel address than that of the source');
-  assert.is(entry(NEIGHBOR)['unusable-routes'], 4);
+  await soon(() => assert.is(entry(NEIGHBOR)['unusable-routes'], 4));
   assert.match(String(entry(NEIGHBOR)['unusable-example']), '2001:db8:a::99');
   frr.configure('route-map OUT permit 10', `set ipv6 next-hop global ${GATEWAY_TUNNEL}`);
   frr.configure('router bgp 65001', 'address-family ipv4 unicast', 'no network 8.8.8.0/24', 'no network 0.0.0.0/0');
@@ -118,11 +121,15 @@ test('routes beyond what the source may bind are refused with a reason, others o
 });
 
 test('a session that ends with a farewell takes its routes along', async () => {
-  const begun = performance.now();
   frr.configure('router bgp 65001', `neighbor ${AFTR} shutdown`);
-  assert.ok(await hasLearned());
-  assert.ok(performance.now() - begun < 1_000 * RESTART_S, 'not as one that is lost');
-  assert.is(entry(SOURCE)['session-state'], 'idle');
+  const states = new Set<unknown>();
+  const isOver = () => {
+    states.add(entry(SOURCE)['session-state']);
+    return learned().length === 0;
+  };
+  assert.ok(await until(LONG_MS, isOver));
+  assert.not(states.has('stale'), 'not as one that is lost');
+  await soon(() => assert.is(entry(SOURCE)['session-state'], 'idle'));
   frr.configure('router bgp 65001', `no neighbor ${AFTR} shutdown`);
   assert.ok(await hasLearned(SECOND_PREFIX, DEVICE_PREFIX));
 });
@@ -138,13 +145,15 @@ test('a session that is lost keeps its routes for the restart time, and then not
 });
 
 test('a session that is lost and comes back with a route less: the other one was never gone, that one goes', async () => {
-  await frr.startBgp(bgpdConfiguration(gateway));
+  // It has all the time that a machine may take to come back.
+  const patient = { ...gateway, restartTime: 120 };
+  await frr.startBgp(bgpdConfiguration(patient));
   assert.ok(await hasLearned(SECOND_PREFIX, DEVICE_PREFIX));
   await frr.killBgp();
   assert.ok(await until(LONG_MS, () => entry(SOURCE)['session-state'] === 'stale'));
   const seen = new Set<string>();
   const watching = setInterval(() => seen.add(learned().join()), 200);
-  await frr.startBgp(bgpdConfiguration({ ...gateway, networks: [DEVICE_PREFIX] }));
+  await frr.startBgp(bgpdConfiguration({ ...patient, networks: [DEVICE_PREFIX] }));
   const isBack = await hasLearned(DEVICE_PREFIX);
   clearInterval(watching);
   assert.ok(isBack);
@@ -163,7 +172,7 @@ test('BGP that is down is an alarm, which ends with it', async () => {
 
 test('a neighbor without the extended next hop capability: the session is up, no route is taken, and there is an alarm', async () => {
   assert.ok(await until(LONG_MS, () => entry(NEIGHBOR)['extended-next-hop'] === false));
-  assert.is(entry(NEIGHBOR)['session-state'], 'established');
+  await soon(() => assert.is(entry(NEIGHBOR)['session-state'], 'established'));
   assert.ok(await until(LONG_MS, () => /bgp-without-ipv6-next-hop/.test(alarms())), alarms());
   assert.ok(await until(LONG_MS, () => entry(NEIGHBOR)['unusable-routes'] === 2));
   assert.equal(learned(), []);
@@ -203,9 +212,11 @@ test('D128: with TTL security at both ends there is a session, with it at one en
   assert.ok(await hasLearned());
   // What says established is FRR, and what counts is that nothing is learned: an OPEN that overtakes FRR's own setting of the
   // least hop limit gets an answer, and GoBGP calls that a session until FRR hears no more of it.
+  const isEstablished = () => /BGP state = Established/.test(frr.show('show bgp neighbors'));
+  assert.ok(await until(LONG_MS, () => !isEstablished()), 'FRR takes note of the end');
   for (let second = 0; second < 8; second += 1) {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    assert.not.match(frr.show('show bgp neighbors'), /BGP state = Established/);
+    assert.not(isEstablished());
     assert.equal(learned(), []);
   }
   configure({ bgp: { neighbor: [{ ...neighbor, 'ttl-security': true }] } });

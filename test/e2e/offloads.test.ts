@@ -7,6 +7,7 @@ import type { Datapath } from '../../src/datapath/datapath.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
 import { eventually } from '../helpers/program.ts';
+import { soon } from '../helpers/soon.ts';
 import { buildTopology, DEVICE, DEVICE_NS, INTERNET, INTERNET_NS, withDatapath } from '../helpers/tun-router.ts';
 
 /** TCP and UDP between two hosts, through gateway and AFTR with and without offloads. */
@@ -31,7 +32,7 @@ if what == "receive":
     while piece := connection.recv(1 << 20): got += piece
     print("same" if got == data else "different: %d octets" % len(got))
 else:
-    connection = socket.create_connection((address, 4000), timeout=20)
+    connection = socket.create_connection((address, 4000), timeout=60)
     connection.sendall(data)
     connection.close()`;
 
@@ -42,7 +43,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 data = b"".join(bytes([i]) * 1200 for i in range(20))
 if what == "receive":
     s.bind((address, 4000))
-    s.settimeout(10)
+    s.settimeout(60)
     print("ready", flush=True)
     got = [s.recv(65535) for i in range(20)]
     print("same" if b"".join(got) == data and all(len(g) == 1200 for g in got) else "different")
@@ -59,7 +60,7 @@ async function transfer(script: string, from: string, to: string, address: strin
     said += String(chunk);
   });
   const ended = new Promise((resolve) => receiver.once('close', resolve));
-  await eventually(10_000, async () => (said.includes('ready') ? true : undefined));
+  await eventually(60_000, async () => (said.includes('ready') ? true : undefined));
   execFileSync('ip', words(from, 'send'), { timeout: 60_000 });
   await ended;
   return said.replace('ready\n', '').trim();
@@ -100,11 +101,13 @@ for (const offloads of [true, false]) {
         const entering = packetMeter(entry, 'tx');
         const leaving = packetMeter(exit, 'rx');
         assert.is(await transfer(TRANSFER, from, to, address), 'same');
-        const { packets, octets } = forwarded(datapath, enters, 'ipv4');
-        assert.ok(octets >= OCTETS && octets / packets <= PAYLOAD_MTU, `${octets} octets in ${packets} packets`);
-        assert.ok(octets / packets > PAYLOAD_MTU * 0.9, `${octets} octets in ${packets} packets`);
-        const out = forwarded(datapath, leaves, 'ipv6');
-        assert.ok(out.packets <= packets && out.packets >= OCTETS / (PAYLOAD_MTU - 52), `${out.packets} came out`);
+        await soon(() => {
+          const { packets, octets } = forwarded(datapath, enters, 'ipv4');
+          assert.ok(octets >= OCTETS && octets / packets <= PAYLOAD_MTU, `${octets} octets in ${packets} packets`);
+          assert.ok(octets / packets > PAYLOAD_MTU * 0.9, `${octets} octets in ${packets} packets`);
+          const out = forwarded(datapath, leaves, 'ipv6');
+          assert.ok(out.packets <= packets && out.packets >= OCTETS / (PAYLOAD_MTU - 52), `${out.packets} came out`);
+        });
         assert.is(entering() > MORE_THAN_ONE, offloads, `${entering()} octets in a packet to ${entry}`);
         assert.is(leaving() > MORE_THAN_ONE, offloads, `${leaving()} octets in a packet from ${exit}`);
       }));
@@ -113,8 +116,10 @@ for (const offloads of [true, false]) {
       withDatapath({ offloads }, async ({ datapath }) => {
         const entering = packetMeter(entry, 'tx');
         assert.is(await transfer(DATAGRAMS, from, to, address), 'same');
-        await eventually(2_000, async () => (forwarded(datapath, leaves, 'ipv6').packets >= 20 ? true : undefined));
-        assert.equal(forwarded(datapath, enters, 'ipv4'), { packets: 20, octets: 20 * 1_228 });
+        await soon(() => {
+          assert.ok(forwarded(datapath, leaves, 'ipv6').packets >= 20);
+          assert.equal(forwarded(datapath, enters, 'ipv4'), { packets: 20, octets: 20 * 1_228 });
+        });
         assert.is(entering() > MORE_THAN_ONE, offloads, `${entering()} octets in a packet to ${entry}`);
       }));
   }

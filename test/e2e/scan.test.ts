@@ -72,14 +72,14 @@ test('curl learns its path MTU in both directions while a scan has all errors ab
   for (const host of ['gateway', 'aftr'] as const) topology.ip(host, `link set right mtu ${LINK_MTU}`);
   const server = topology.start('internet', ['python3', '-c', SERVER]);
   const url = `http://${INTERNET}:8080/file`;
-  assert.ok(await until(20_000, () => topology.run('internet', ['sh', '-c', 'ss -tln | grep -q :8080']).status === 0));
+  assert.ok(await until(60_000, () => topology.run('internet', ['sh', '-c', 'ss -tln | grep -q :8080']).status === 0));
   const scanner = topology.start('internet', ['python3', '-c', SCANNER]);
-  assert.ok(await until(20_000, () => errors().suppressed > 100), 'the scan has more than its share');
+  assert.ok(await until(60_000, () => errors().suppressed > 100), 'the scan has more than its share');
   for (const host of ['device', 'internet'] as const) topology.run(host, ['ip', 'route', 'flush', 'cache']);
   assert.is(mtuOf('internet', DEVICE), undefined);
   const before = errors();
 
-  const quiet = ['curl', '-s', '--max-time', '20', '-o', '/dev/null'];
+  const quiet = ['curl', '-s', '--max-time', '50', '-o', '/dev/null'];
   const down = [...quiet, '-w', '%{http_code} %{size_download}', url];
   assert.is(topology.run('device', down).output, `200 ${FILE_OCTETS}`);
   assert.is(mtuOf('internet', DEVICE), '1360');

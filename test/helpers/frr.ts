@@ -6,7 +6,7 @@ import type { HostName, Topology } from '../../tools/topology.ts';
 import { stop, until } from '../../tools/topology.ts';
 
 const BINARIES = '/usr/lib/frr';
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 export class Frr {
   readonly #topology: Topology;

@@ -7,12 +7,15 @@
  * For test files that have entered a network namespace of their own.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import type { Datapath } from '../../src/datapath/datapath.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { createPersistentTun } from '../../src/datapath/tun-device.ts';
+import { echoCounts, echoWords } from './echoes.ts';
 import { AFTR, binding, GATEWAY } from './engine-case.ts';
 import { MemoryStore } from './memory-store.ts';
+import { soon } from './soon.ts';
 import { tunDatapath } from './tun-datapath.ts';
 
 export const DEVICE_NS = `gi4dp-${process.pid}-device`;
@@ -105,15 +108,33 @@ export async function withDatapath(
   store.commit({ softwire, put: [BINDING] });
   await datapath.follow();
   try {
+    // The kernel lets nothing into a device until it has taken note that somebody reads there.
+    await soon(() => {
+      for (const name of Object.values(TUNS)) if (!isCarrying(name)) throw new Error(`${name} does not carry packets`);
+    });
     await body({ store, datapath });
   } finally {
     await datapath.stop();
   }
 }
 
+function isCarrying(link: string): boolean {
+  return !/state (DOWN|LOWERLAYERDOWN)|NO-CARRIER/.test(
+    execFileSync('ip', ['link', 'show', link], { encoding: 'utf8' }),
+  );
+}
+
+/** Echo requests in a namespace of which each counts: how many came back, however late. */
+export async function echoes(namespace: string, target: string, count: number, gap = 0.01): Promise<number> {
+  const child = spawn('ip', ['netns', 'exec', namespace, ...echoWords(target, { count, gap })], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return echoCounts(await text(child.stdout)).received;
+}
+
 /** Replies that a ping in a namespace got, and its output. */
 export function ping(namespace: string, words: string): { replies: number; output: string } {
-  const command = ['netns', 'exec', namespace, 'ping', '-n', '-W', '1', ...words.split(' ')];
+  const command = ['netns', 'exec', namespace, 'ping', '-n', '-W', '3', ...words.split(' ')];
   const output = spawnSync('ip', command, { encoding: 'utf8' }).stdout;
   return { replies: Number(/(\d+) received/.exec(output)?.[1]), output };
 }

@@ -3,9 +3,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { HostName, Instance } from '../../tools/topology.ts';
 import { AFTR_TUNNEL, DEVICE_PREFIX, GATEWAY_TUNNEL, SECOND_PREFIX, Topology, until } from '../../tools/topology.ts';
+import type { EchoOptions } from './echoes.ts';
+import { echoCounts, echoWords } from './echoes.ts';
 
 const RESTCONF_PORT = 8443;
-const START_MS = 120_000;
+const START_MS = 300_000;
 const SOFTWIRE = '/restconf/data/gi-4over6:softwire';
 
 export const GATEWAY_CONFIGURATION = {
@@ -92,6 +94,22 @@ export class TwoBoxes {
 
   ping(host: HostName, target: string, more: readonly string[] = ['-c', '2', '-i', '0.2', '-W', '2']): boolean {
     return this.topology.run(host, ['ping', ...more, target]).status === 0;
+  }
+
+  /** One packet and its answer, however late. */
+  reaches(host: HostName, target: string): boolean {
+    return this.ping(host, target, ['-c', '1', '-W', '15']);
+  }
+
+  /** Echo requests of which each counts. */
+  echoes(
+    host: HostName,
+    target: string,
+    options: EchoOptions & { readonly count: number },
+  ): { sent: number; received: number } {
+    const { output, errors } = this.topology.run(host, echoWords(target, options));
+    if (output === '') throw new Error(errors);
+    return echoCounts(output);
   }
 
   /** Process ids of one of the program's processes on a box. */
