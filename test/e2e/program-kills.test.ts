@@ -22,7 +22,7 @@ const test = suite('program kills');
 const SHORT = 30;
 const KILLS = Number(process.env.GI4OVER6_PROGRAM_KILLS ?? SHORT);
 const ROLES: readonly Role[] = ['management', 'supervisor', 'datapath'];
-const START_MS = 30_000;
+const START_MS = 120_000;
 /** How long the sessions edit before a kill, at most. */
 const EDITING_MS = 700;
 const AFTR =
@@ -169,7 +169,8 @@ test(`${KILLS} kills of management, datapath and supervisor: what was acknowledg
       client.end();
       return edited === 'ok' ? true : undefined;
     });
-    for (kill = 0; kill < KILLS; kill++) {
+    // A slow machine may not come to an edit of each session before so many.
+    for (kill = 0; kill < KILLS || (kill < 2 * KILLS && sessions.some(({ edits }) => edits === 0)); kill++) {
       const role = ROLES[next() % ROLES.length] ?? 'management';
       await liveOnce(program, role, sessions, parts, next);
       kills[role]++;

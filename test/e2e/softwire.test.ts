@@ -1,10 +1,14 @@
 // needs: root
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HostName } from '../../tools/topology.ts';
 import { DEVICE, GATEWAY_TUNNEL, INTERNET, SECOND_DEVICE, SECOND_PREFIX, stop, until } from '../../tools/topology.ts';
+import { captured } from '../helpers/capture.ts';
+import { echoCounts, echoWords } from '../helpers/echoes.ts';
+import { soon } from '../helpers/soon.ts';
 import { AFTR_CONFIGURATION, TwoBoxes } from '../helpers/two-boxes.ts';
 
 const test = suite('softwire end to end');
@@ -39,39 +43,22 @@ function kernelState(host: HostName): string {
 
 /** Counts the packets that match a filter on a link while a body runs. */
 async function countPackets(host: HostName, link: string, filter: string, body: () => Promise<void>): Promise<number> {
-  const file = topology.path(`${host}-${link}.pcap`);
-  const capture = topology.start(host, [
-    'tcpdump',
-    '--immediate-mode',
-    '-U',
-    '-n',
-    '-i',
-    link,
-    '-w',
-    file,
-    ...filter.split(' '),
-  ]);
-  await new Promise((resolve) => setTimeout(resolve, 700));
-  await body();
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  await stop(capture);
-  const listed = spawnSync('tcpdump', ['-n', '-r', file], { encoding: 'utf8' }).stdout;
+  const listed = await captured(topology, [host, link, filter], body);
   return listed.split('\n').filter((line) => line !== '').length;
 }
 
 /** Pings at 100 packets a second while a body runs; how many were lost of how many. */
 async function pingDuring(body: () => Promise<void>): Promise<{ sent: number; lost: number }> {
-  const output: string[] = [];
-  const pinging = topology.start('device', ['ping', '-i', '0.01', INTERNET], { stdio: ['ignore', 'pipe', 'ignore'] });
-  pinging.stdout?.on('data', (data: Buffer) => output.push(data.toString()));
-  const ended = new Promise((resolve) => pinging.once('close', resolve));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const received = () => boxes.counter('gateway', 'ipv4-side', 'received-packets');
+  const before = received();
+  const pinging = topology.start('device', echoWords(INTERNET, { gap: 0.01 }), { stdio: ['pipe', 'pipe', 'inherit'] });
+  if (!pinging.stdin || !pinging.stdout) throw new Error('there are no pipes');
+  const said = text(pinging.stdout);
+  await soon(() => assert.ok(received() > before, 'it has begun'));
   await body();
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  pinging.kill('SIGINT');
-  await ended;
-  const [, sent = 'NaN', received = 'NaN'] = /(\d+) packets transmitted, (\d+) received/.exec(output.join('')) ?? [];
-  return { sent: Number(sent), lost: Number(sent) - Number(received) };
+  pinging.stdin.end();
+  const counts = echoCounts(await said);
+  return { sent: counts.sent, lost: counts.sent - counts.received };
 }
 
 test('both processes have only the rights they need', () => {
@@ -99,7 +86,7 @@ test('between the boxes there is IPv4 inside IPv6 and no IPv4 besides', async ()
   let inside = 0;
   const clear = await countPackets('gateway', 'right', 'ip or arp', async () => {
     inside = await countPackets('aftr', 'right', `ip6 proto 4 and host ${GATEWAY_TUNNEL}`, async () => {
-      assert.ok(boxes.ping('device', INTERNET, ['-c', '5', '-i', '0.2', '-W', '2']));
+      assert.equal(boxes.echoes('device', INTERNET, { count: 5 }), { sent: 5, received: 5 });
     });
   });
   assert.is(clear, 0);
@@ -122,20 +109,23 @@ test('TTL: each box that forwards takes one', () => {
   assert.ok(boxes.ping('device', INTERNET, ['-c', '1', '-W', '2', '-t', '4']));
 });
 
-test('counters show the traffic and partition it', () => {
+test('counters show the traffic and partition it', async () => {
   const before = boxes.counter('aftr', 'ipv6-side', 'forwarded-packets');
-  assert.ok(boxes.ping('device', INTERNET, ['-c', '10', '-i', '0.01', '-W', '2']));
-  assert.is(boxes.counter('aftr', 'ipv6-side', 'forwarded-packets') - before, 10);
+  assert.equal(boxes.echoes('device', INTERNET, { count: 10 }), { sent: 10, received: 10 });
+  await soon(() => assert.is(boxes.counter('aftr', 'ipv6-side', 'forwarded-packets') - before, 10));
   for (const host of ['gateway', 'aftr'] as const) {
     for (const side of ['ipv4-side', 'ipv6-side'] as const) {
-      const parts = ['forwarded', 'hairpinned', 'replied', 'dropped'].map((name) =>
-        boxes.counter(host, side, `${name}-packets`),
-      );
-      assert.is(
-        parts.reduce((sum, part) => sum + part, 0),
-        boxes.counter(host, side, 'received-packets'),
-        `${host} ${side}`,
-      );
+      // Each is a request of its own, and neighbours may speak in between.
+      await soon(() => {
+        const parts = ['forwarded', 'hairpinned', 'replied', 'dropped'].map((name) =>
+          boxes.counter(host, side, `${name}-packets`),
+        );
+        assert.is(
+          parts.reduce((sum, part) => sum + part, 0),
+          boxes.counter(host, side, 'received-packets'),
+          `${host} ${side}`,
+        );
+      });
     }
   }
 });
@@ -160,7 +150,7 @@ test('fifty edits beside traffic lose no packet', async () => {
     }
   });
   assert.ok(sent > 40, `${sent} sent`);
-  assert.ok(lost <= 1, `${lost} of ${sent} lost (one may be under way at the end)`);
+  assert.is(lost, 0, `of ${sent}`);
 });
 
 test('a second prefix added live', () => {
@@ -212,7 +202,7 @@ test('management killed: forwarding goes on, and edits work again', async () => 
     for (const pid of boxes.pids('aftr', 'management')) process.kill(pid, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   });
-  assert.ok(lost <= 1, `${lost} lost`);
+  assert.is(lost, 0);
   assert.ok(await until(60_000, () => boxes.isUp('aftr')));
   const path = `${TABLE}/binding=192.0.2.200%2F32`;
   const entry = { 'gi-4over6:binding': [{ 'ipv4-prefix': '192.0.2.200/32', 'gateway-ipv6-address': GATEWAY_TUNNEL }] };
@@ -272,7 +262,8 @@ test('thirty kills of management during edits: every acknowledged commit is ther
     for (const pid of boxes.pids('aftr', 'management')) process.kill(pid, 'SIGKILL');
   }
   assert.ok(await until(60_000, () => boxes.isUp('aftr')));
-  assert.ok(acknowledged.size > 30, `${acknowledged.size} acknowledged`);
+  // How many more is the machine's affair.
+  assert.ok(acknowledged.size >= 10, `${acknowledged.size} acknowledged`);
   const { body } = boxes.restconf('aftr', 'GET', `${TABLE}?content=config`);
   const entries = (
     JSON.parse(body) as { 'gi-4over6:binding-table': { binding: { 'ipv4-prefix': string; description?: string }[] } }
@@ -281,11 +272,17 @@ test('thirty kills of management during edits: every acknowledged commit is ther
   for (const [prefix, values] of acknowledged) {
     assert.ok(values.includes(stored.get(prefix) ?? ''), `${prefix}: ${stored.get(prefix)}, not one of ${values}`);
   }
-  const state = boxes.restconf('aftr', 'GET', `${SOFTWIRE}/state`).body;
   const hash = (text: string, name: string) => new RegExp(`"${name}":"([^"]+)"`).exec(text)?.[1];
-  const table = boxes.restconf('aftr', 'GET', `${TABLE}?content=nonconfig`).body;
-  assert.match(hash(state, 'applied-content-hash') ?? '', /^[0-9a-f:]{95}$/);
-  assert.is(hash(state, 'applied-content-hash'), hash(table, 'content-hash'), 'what is forwarded by is what is stored');
+  await soon(() => {
+    const state = boxes.restconf('aftr', 'GET', `${SOFTWIRE}/state`).body;
+    const table = boxes.restconf('aftr', 'GET', `${TABLE}?content=nonconfig`).body;
+    assert.match(hash(state, 'applied-content-hash') ?? '', /^[0-9a-f:]{95}$/);
+    assert.is(
+      hash(state, 'applied-content-hash'),
+      hash(table, 'content-hash'),
+      'what is forwarded by is what is stored',
+    );
+  });
   assert.ok(boxes.ping('device', INTERNET));
 });
 

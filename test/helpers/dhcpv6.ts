@@ -8,9 +8,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Topology } from '../../tools/topology.ts';
 import { stop, until } from '../../tools/topology.ts';
 
-const START_MS = 20_000;
-/** The client asks for its lease again each second or two, and loses it after so many seconds without an answer. */
-const [RENEW_S, REBIND_S, LIFETIME_S] = [2, 5, 12];
+const START_MS = 60_000;
+/** The client asks for its lease again each second or two, and loses it after so many seconds without an answer: a server that is started anew is back before. */
+const [RENEW_S, REBIND_S, LIFETIME_S] = [2, 5, 30];
 const LINK = 'right';
 const HOOK = 'packaging/dhcpcd/90-gi4over6';
 const LINES = 'packaging/dhcpcd/gi4over6.conf';

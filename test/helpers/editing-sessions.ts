@@ -94,14 +94,15 @@ export abstract class EditingSession {
     let connection: { send: Send; close: () => void } | undefined;
     try {
       connection = await this.connect();
-      while (!this.#isOver) {
+      // At least one, however long the login has taken.
+      do {
         const edit = this.#edit();
         this.#pending = edit;
         await connection.send(edit);
         this.#acknowledged = applied(this.#acknowledged, edit);
         this.#pending = undefined;
         this.edits++;
-      }
+      } while (!this.#isOver);
     } catch (error) {
       this.#failure = error;
     } finally {
