@@ -155,8 +155,9 @@ export class GatewayIndex {
   some(from: number, count: number): { readonly rows: readonly number[]; readonly next: number } {
     const rows: number[] = [];
     for (let head = from; head < this.#heads.length; head++) {
-      if (rows.length >= count) return { rows, next: head };
-      for (let row = this.#heads[head] ?? 0; row !== 0; row = this.#next(row)) rows.push(row);
+      const first = this.#heads[head] ?? 0;
+      if (first !== 0 && rows.length >= count) return { rows, next: head };
+      for (let row = first; row !== 0; row = this.#next(row)) rows.push(row);
     }
     return { rows, next: 0 };
   }

@@ -65,6 +65,16 @@ test('each of 8,000 gateways of two instances has its turn, about 16 at a time',
   assert.is(seen.size, gateways);
 });
 
+test('after the last gateway none follow, though their number is a multiple of what was asked for', () => {
+  const { index, write } = indexOver(32);
+  for (let row = 1; row <= 32; row++) {
+    write(row, row);
+    index.add(row, 0);
+  }
+  const all = index.some(0, 32);
+  assert.equal([all.rows.length, all.next], [32, 0]);
+});
+
 test(`rows that come and go, in three instances, against sets (seed ${seed})`, () => {
   const rows = 20_000;
   const { index, write } = indexOver(rows);
