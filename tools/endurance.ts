@@ -11,11 +11,8 @@ import { endure, STALL_MS } from './bench/load/endurance.ts';
 import { Lab } from './bench/rfc8219/lab.ts';
 import { optionsIn, requireRoot, runTool, UsageError, wholeNumberOf } from './usage.ts';
 
-/**
- * In half of a process's last life, MiB: what garbage collectors leave lying around. The datapath's looks through old memory every
- * few minutes, and young memory grows by steps: with changes alone it is up to 23 MiB above its lowest, and comes back.
- */
-const GROWTH_LIMITS = { management: 32, datapath: 24 };
+/** In half of a process's last life, MiB: what the garbage collector of management leaves lying around; the datapath makes little garbage. */
+const GROWTH_LIMITS = { management: 32, datapath: 4 };
 /** From the link's return, or the kill, until packets come again; of a restart with 100,000 bindings. */
 const OUTAGE_LIMITS_MS: EnduranceReport['outages'] = { 'flap-ipv4': 1_000, 'flap-ipv6': 1_000, restart: 5_000 };
 /** One of each kind in the first half. */

@@ -39,6 +39,11 @@ test('one that a signal ends has the code -1, one that is not there none', async
   assert.is((await runProgram(['/nowhere/program'], {}, '')).code, undefined);
 });
 
+test('one that does not end is killed after its time, what it started may go on', async () => {
+  const end = await runProgram(['/bin/sh', '-c', 'echo begun; sleep 100 & wait'], process.env, '', 1_000);
+  assert.equal(end, { code: -1, output: 'begun\n', errors: '' });
+});
+
 test('it gets no descriptors but the three, and the signals of any program', async () => {
   const { output } = await shell('ls /proc/self/fd; grep -E "^Sig(Ign|Blk)" /proc/self/status');
   const lines = output.trim().split('\n');

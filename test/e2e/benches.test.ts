@@ -46,7 +46,7 @@ for (const [name, more, targets] of [
   test(name, () => {
     const file = join(dir, `${name}.json`);
     const words = [BENCH, name, '--rounds', '1', ...more, '--json', file];
-    const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 180_000 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 540_000 });
     assert.is(status, 0, stderr);
     const { machine, commit, results }: File = JSON.parse(readFileSync(file, 'utf8'));
     assert.ok(Number.isFinite(machine.load));

@@ -83,9 +83,11 @@ const KNOWS_SLICES = release().localeCompare('6.12', 'en', { numeric: true }) >=
 
 /** Of each thread of a process, the nanoseconds that the kernel lets it run at a time. */
 function slicesOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).map((thread) =>
-    Number(/^se\.slice +: +(\d+)$/m.exec(readFileSync(`/proc/${pid}/task/${thread}/sched`, 'utf8'))?.[1]),
-  );
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+    const file = `/proc/${pid}/task/${thread}/sched`;
+    // A thread may have ended meanwhile.
+    return existsSync(file) ? Number(/^se\.slice +: +(\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1]) : [];
+  });
 }
 
 test('workers come at once when packets wait: of all threads they have the shortest slices', () =>

@@ -89,7 +89,7 @@ async function timeUntil(change: string, target: string, isThere: boolean): Prom
   const begun = performance.now();
   topology.ip('gateway', change);
   while (boxes.ping('internet', target, ['-c', '1', '-W', '0.1']) !== isThere) {
-    if (performance.now() - begun > LONG_MS) break;
+    assert.ok(performance.now() - begun < LONG_MS, `${change}: never`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return performance.now() - begun;
@@ -130,8 +130,11 @@ test('a route added behind the gateway is reached from the Internet within a sec
   console.log(
     `     changes reached forwarding after ${[...there, ...gone].map((ms) => `${Math.round(ms)} ms`).join(', ')}`,
   );
-  // The soonest of each: what else the machine does makes others late. The bench `dynamic` has the percentiles.
-  for (const times of [there, gone]) assert.ok(Math.min(...times) < 1_000, times.join());
+  // The second of each: what else the machine does makes others late. The bench `dynamic` has the percentiles.
+  for (const times of [there, gone]) {
+    const [, second = 0] = times.toSorted((a, b) => a - b);
+    assert.ok(second < 1_000, times.join());
+  }
   assert.ok(isStillReached(DEVICE));
 });
 

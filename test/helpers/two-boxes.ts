@@ -82,11 +82,12 @@ export class TwoBoxes {
       const { status, body } = this.configure(host, entry);
       if (status !== 204) throw new Error(`${host}: ${status} ${body}`);
     }
-    const isInForce = await until(START_MS, () => this.#isInForce('gateway') && this.#isInForce('aftr'));
+    const isInForce = await until(START_MS, () => this.isInForce('gateway') && this.isInForce('aftr'));
     if (!isInForce) throw new Error('the configuration is not in force');
   }
 
-  #isInForce(host: 'gateway' | 'aftr'): boolean {
+  /** Whether what is configured is what the datapath has. */
+  isInForce(host: 'gateway' | 'aftr'): boolean {
     const { body } = this.restconf(host, 'GET', `${SOFTWIRE}/state?content=nonconfig`);
     const leaf = (name: string): string | undefined => new RegExp(`"${name}":"(\\d+)"`).exec(body)?.[1];
     return leaf('applied-version') !== undefined && leaf('applied-version') === leaf('configured-version');

@@ -97,8 +97,8 @@ function http(world: World, asked: Extract<Asked, { face: 'restconf' }>): Promis
       });
     });
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      // The server may end an idle connection at the moment when it is used again: it has not seen the request.
-      if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(http(world, asked));
+      // The server may end an idle connection at the moment when it is used again.
+      if (method === 'GET' && sent.reusedSocket && error.code === 'ECONNRESET') resolve(http(world, asked));
       else reject(error);
     });
     sent.end(body);

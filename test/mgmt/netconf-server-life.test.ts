@@ -33,10 +33,12 @@ const threads = (): number => readdirSync('/proc/self/task').length;
 
 /** Descriptors and threads once they have stayed the same for a while: a thread that has told of its end is still there. */
 async function atRest(): Promise<{ readonly descriptors: number; readonly threads: number }> {
+  const end = performance.now() + 60_000;
   for (let same = 0, last = { descriptors: 0, threads: 0 }; ; await delay(10)) {
     const found = { descriptors: descriptors(), threads: threads() };
     same = found.descriptors === last.descriptors && found.threads === last.threads ? same + 1 : 0;
     if (same === 50) return found;
+    if (performance.now() > end) throw new Error(`never at rest: ${JSON.stringify(found)}`);
     last = found;
   }
 }

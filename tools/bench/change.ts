@@ -79,7 +79,9 @@ class ChangeBench {
   async #findMost(direction: Direction, ceiling: number): Promise<number> {
     let most = 0;
     const { rate: found } = await findThroughput({ ...SEARCH, ceiling }, async (rate, isConfirmation) => {
-      const { sent, received, seconds } = await this.#send(direction, rate, isConfirmation ? this.#seconds : TRIAL_S);
+      const { sent, received, seconds } = await (isConfirmation
+        ? this.#send(direction, rate, this.#seconds, 0, true)
+        : this.#send(direction, rate, TRIAL_S));
       most = sent / seconds;
       if (sent - received > OVERLOADED_SHARE * sent) return 'overloaded';
       return received < sent ? 'lossy' : 'clean';
@@ -118,13 +120,13 @@ class ChangeBench {
   ): Promise<{ trial: Trial; report: EditReport }> {
     const editor = new Editor(this.#aftr, plan);
     await editor.ready();
-    const trial = await this.#send(direction, rate, this.#seconds, junk);
+    const trial = await this.#send(direction, rate, this.#seconds, junk, rate > 0);
     return { trial, report: await editor.end() };
   }
 
-  async #send(direction: Direction, rate: number, seconds: number, junk = 0): Promise<Trial> {
+  async #send(direction: Direction, rate: number, seconds: number, junk = 0, isRealTime = false): Promise<Trial> {
     const streams = [this.#aftr.stream(direction, junk)];
-    const generator = LoadGenerator.start(this.#aftr.lab, { rate, gapMs: GAP_MS, streams, isRealTime: rate > 0 });
+    const generator = LoadGenerator.start(this.#aftr.lab, { rate, gapMs: GAP_MS, streams, isRealTime });
     await sleep(seconds * 1_000);
     const last = await generator.end();
     const [stream] = last.streams;

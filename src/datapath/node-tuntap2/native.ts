@@ -40,7 +40,7 @@ export interface Native {
   ignoreNetlinkLoss(protocol: number, port: number): boolean;
   shortenSlice(nanoseconds: number): boolean;
 
-  run(words: readonly string[], environment: readonly string[], input: string): Promise<NativeEnd>;
+  run(words: readonly string[], environment: readonly string[], input: string, mostMs: number): Promise<NativeEnd>;
 
   watch(descriptor: number, onReadable: () => void): WatchHandle;
   arm(watch: WatchHandle): void;

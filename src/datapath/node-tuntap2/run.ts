@@ -2,6 +2,9 @@
 
 import { native } from './native.ts';
 
+/** A program that hangs keeps a thread of the pool. */
+const MOST_MS = 60_000;
+
 export interface ProgramEnd {
   /** Undefined when it could not be started, -1 when a signal ended it. */
   readonly code: number | undefined;
@@ -12,16 +15,18 @@ export interface ProgramEnd {
 /**
  * Runs the program at the path that is the first word, with `input` as its input. It gets no other descriptors than the three, and
  * memory is not copied for it: `spawn` of Node.js forks, which holds up each thread that writes to memory, the longer the more is in use.
+ * After `mostMs` it is killed.
  * @throws RangeError without a word; Error code ADDON_MISSING
  */
 export async function runProgram(
   words: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
   input: string,
+  mostMs = MOST_MS,
 ): Promise<ProgramEnd> {
   if (words.length === 0) throw new RangeError('runProgram: expected the path of a program and its words, found none');
   const variables = Object.entries(environment).filter(([, value]) => value !== undefined);
   const settings = variables.map(([name, value]) => `${name}=${value}`);
-  const { error, code, output, errors } = await native().run(words, settings, input);
+  const { error, code, output, errors } = await native().run(words, settings, input, mostMs);
   return { code: error === 0 ? code : undefined, output, errors };
 }

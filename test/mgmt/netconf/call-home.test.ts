@@ -184,7 +184,8 @@ for (const transport of ['ssh', 'tls'] as const) {
       await callHome(client('nms', [at(silent, transport), at(home, transport)], QUICK));
       const socket = (await silent.next()).resume();
       const session = (await home[transport]()).greet('1.1');
-      assert.ok(performance.now() - began > 7_900);
+      const took = performance.now() - began;
+      assert.ok(took > 7_900 && took < 25_000, `${took} ms, where the standard has 30 s`);
       assert.is(outcome(await session.rpc(getConfig())), 'data');
       assert.ok(socket.destroyed || socket.readableEnded);
       session.end();

@@ -14,6 +14,8 @@ import { eventually } from '../../helpers/program.ts';
 const test = suite('limits of NETCONF over TLS');
 
 const WAIT_MS = 60_000;
+/** Less than the standards of hello-ms and login-ms: what ends within it ends by what was configured. */
+const CLOSE_MS = 25_000;
 const certificates = new Certificates();
 process.once('exit', () => certificates.remove());
 const root = certificates.authority('/CN=root');
@@ -49,7 +51,7 @@ async function timeToClose<Client extends { readonly isClosed: boolean }>(
 ): Promise<number> {
   const began = performance.now();
   const client = await open();
-  await eventually(WAIT_MS, async () => client.isClosed || undefined);
+  await eventually(CLOSE_MS, async () => client.isClosed || undefined);
   return performance.now() - began;
 }
 
@@ -99,7 +101,7 @@ test('a handshake that goes on for ever ends in time', () =>
     });
     const took = await timeToClose(() => state);
     clearInterval(timer);
-    assert.ok(took > 800 && took < WAIT_MS, `${took} ms`);
+    assert.ok(took > 800 && took < CLOSE_MS, `${took} ms`);
   }));
 
 test('sizes: hello, message, chunk', () =>

@@ -199,6 +199,9 @@ void watchCore(int core, Pauses& late) {
   CPU_ZERO(&set);
   CPU_SET(core, &set);
   if (sched_setaffinity(0, sizeof set, &set) < 0) fail("sched_setaffinity");
+  // The generator may run in real time; what is watched does not.
+  const sched_param ordinary{};
+  if (sched_setscheduler(0, SCHED_OTHER, &ordinary) < 0) fail("sched_setscheduler");
   for (;;) {
     const int64_t due = now() + WATCH_NS;
     late.open(due);
@@ -281,6 +284,8 @@ int main(int count, char** words) {
   const int64_t sentUntil = now();
   while (now() < sentUntil + DRAIN_NS) {
     for (Stream* stream : streams) stream->receive(gapNs, machine);
+    const timespec pause{0, PAUSE_NS};
+    nanosleep(&pause, nullptr);
   }
   for (Stream* stream : streams) stream->end(gapNs, machine);
   printAll(streams, static_cast<double>(sentUntil - start) / SECOND);

@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <vector>
 
@@ -40,6 +42,7 @@ struct Run {
   // Of what kept the program from starting.
   int error = 0;
   int status = 0;
+  int64_t most_ms = 0;
   Pipe in, out, err;
 };
 
@@ -89,17 +92,23 @@ void Give(Pipe& pipe, const std::string& text, size_t& given) {
   if (is_over || given == text.size()) pipe.Close(1);
 }
 
-void Converse(Run& run) {
+// False when it did not end within its time.
+bool Converse(Run& run) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::milliseconds(run.most_ms);
   size_t given = 0;
   fcntl(run.in.ends[1], F_SETFL, O_NONBLOCK);
   if (run.input.empty()) run.in.Close(1);
   while (run.out.ends[0] >= 0 || run.err.ends[0] >= 0) {
     pollfd events[] = {{run.out.ends[0], POLLIN, 0}, {run.err.ends[0], POLLIN, 0}, {run.in.ends[1], POLLOUT, 0}};
-    if (poll(events, 3, -1) < 0) continue;
+    const int64_t left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+    if (left <= 0) return false;
+    if (poll(events, 3, static_cast<int>(std::min<int64_t>(left, INT32_MAX))) < 0) continue;
     if (events[0].revents) Take(run.out, run.output);
     if (events[1].revents) Take(run.err, run.errors);
     if (events[2].revents) Give(run.in, run.input, given);
   }
+  return true;
 }
 
 // In a thread of the pool.
@@ -112,10 +121,12 @@ void Execute(napi_env, void* data) {
   run.in.Close(0);
   run.out.Close(1);
   run.err.Close(1);
-  Converse(run);
+  if (!Converse(run)) kill(child, SIGKILL);
   run.in.Close(1);
-  while (waitpid(child, &run.status, 0) < 0 && errno == EINTR) {
+  pid_t ended;
+  while ((ended = waitpid(child, &run.status, 0)) < 0 && errno == EINTR) {
   }
+  if (ended < 0) run.error = errno;
 }
 
 void Complete(napi_env env, napi_status, void* data) {
@@ -153,13 +164,14 @@ std::vector<std::string> Texts(napi_env env, napi_value array) {
   return texts;
 }
 
-// run(words, environment, input): a promise of { error, code, output, errors }.
+// run(words, environment, input, milliseconds): a promise of { error, code, output, errors }.
 napi_value RunProgram(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   Run* run = new Run;
   run->words = Texts(env, arguments.values[0]);
   run->environment = Texts(env, arguments.values[1]);
   run->input = WholeText(env, arguments.values[2]);
+  run->most_ms = arguments.Integer(3);
   napi_value promise = nullptr;
   napi_create_promise(env, &run->deferred, &promise);
   napi_create_async_work(env, nullptr, Text(env, "run"), Execute, Complete, run, &run->work);
