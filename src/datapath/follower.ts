@@ -67,6 +67,7 @@ export class Follower {
   /** Whether the sum of the rows is another than the store says of this version. */
   #hasParted = false;
   #isFollowing = false;
+  #rowsRead = 0;
   /** The version of the store in which damage was met. */
   #damagedVersion = -1;
 
@@ -95,6 +96,11 @@ export class Follower {
 
   get configuration(): Configuration {
     return this.#configuration;
+  }
+
+  /** How many rows of the store were read so far, each as often as it was. */
+  get rowsRead(): number {
+    return this.#rowsRead;
   }
 
   /**
@@ -233,6 +239,7 @@ export class Follower {
     else await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
     this.#isBehind = false;
     this.#damage = '';
+    this.#rowsRead += aftrs?.bindings ?? 0;
     // Without a sum, nothing is said to be equal to the store.
     this.#summing = this.#sum().catch((error: unknown) => {
       if (!(error instanceof DamageError)) throw error;
@@ -249,6 +256,7 @@ export class Follower {
       if (++rows % SLICE_ROWS === 0) await pause();
     }
     this.#hash = hash;
+    this.#rowsRead += rows;
     this.#compare();
   }
 
@@ -267,6 +275,7 @@ export class Follower {
 
   async #applyRows(rows: readonly RowChange[]): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
+    this.#rowsRead += rows.length;
     await inSlices(rows, (row) => this.#hashRow(row));
     const forwarded = await withoutMoved(rows);
     if (!aftrs || forwarded.length === 0) return;

@@ -15,6 +15,7 @@ import { Datapath } from './datapath.ts';
 import type { Role } from './engine.ts';
 import { Follower } from './follower.ts';
 import type { Forwarding, ForwardingMemory } from './forwarding.ts';
+import { GarbageCare } from './garbage.ts';
 import { IMAGE_FILE, KeptTable } from './kept-table.ts';
 import type { LinkListeners } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
@@ -80,7 +81,8 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const [{ ControlServer }] = await Promise.all([import('./control-server.ts'), loadHistory()]);
   const server = await ControlServer.listen(options.runDir, datapath, log);
   log.info({ version: (await datapath.status()).version }, 'the datapath is ready');
-  await followUntil(ending.signal, datapath, log);
+  const garbage = new GarbageCare(() => globalThis.gc?.());
+  await followUntil(ending.signal, datapath, log, () => garbage.look(follower.rowsRead));
   await server.close();
   await datapath.stop();
   await follower.summed;
@@ -144,12 +146,13 @@ function isStoreMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'STORE_MISSING';
 }
 
-async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log): Promise<void> {
+async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log, tidy: () => void): Promise<void> {
   while (!ending.aborted) {
     await sleep(FOLLOW_MS, undefined, { signal: ending }).catch(() => undefined);
     if (ending.aborted) break;
     await datapath.follow().catch((error: Error) => crash(error, log));
     datapath.tellEvents(performance.now());
+    tidy();
   }
 }
 

@@ -34,23 +34,23 @@ export function marksText({ marked }: KernelPlan): string {
 `;
 }
 
-/** Loads a text of `marksText`. @throws Error with what nft said */
+/** Loads a text of `marksText`. @throws Error with what nft said, or the system */
 export async function loadMarks(text: string): Promise<void> {
-  const { code, errors } = await nft(['-f', '-'], text);
-  if (code !== 0) throw nftFault(`nft refused the marks of the served prefixes: ${errors || NOT_INSTALLED}`);
+  const end = await nft(['-f', '-'], text);
+  if (end?.code !== 0) throw nftFault(`nft refused the marks of the served prefixes: ${end?.errors ?? NOT_INSTALLED}`);
 }
 
-/** Removes our table. @throws Error with what nft said */
+/** Removes our table. @throws Error with what nft said, or the system */
 export async function removeMarks(): Promise<void> {
-  const { code, errors } = await nft(['-f', '-'], CLEAR);
+  const end = await nft(['-f', '-'], CLEAR);
   // Without nft there is no table of ours.
-  if (code !== 0 && code !== undefined) throw nftFault(`nft refused to remove table inet ${NFT_TABLE}: ${errors}`);
+  if (end && end.code !== 0) throw nftFault(`nft refused to remove table inet ${NFT_TABLE}: ${end.errors}`);
 }
 
-/** Whether our table is there with its set and its rule; the set's elements go only with the set. */
+/** Whether our table is there with its set and its rule; the set's elements go only with the set. @throws Error of the system */
 export async function hasMarks(): Promise<boolean> {
-  const { code, output } = await nft(['-t', 'list', 'table', 'inet', NFT_TABLE], '');
-  return code === 0 && output.includes('set served') && output.includes('@served');
+  const end = await nft(['-t', 'list', 'table', 'inet', NFT_TABLE], '');
+  return end?.code === 0 && end.output.includes('set served') && end.output.includes('@served');
 }
 
 interface Chain {
@@ -73,10 +73,10 @@ export interface Ruleset {
   readonly nftables: readonly { readonly chain?: Chain; readonly rule?: ChainRule }[];
 }
 
-/** The rule set of this host without the contents of its sets; undefined when nft is missing. */
+/** The rule set of this host without the contents of its sets; undefined when nft is missing or refuses. @throws Error of the system */
 export async function readRuleset(): Promise<Ruleset | undefined> {
-  const { code, output } = await nft(['-j', '-t', 'list', 'ruleset'], '');
-  return code === 0 ? (JSON.parse(output) as Ruleset) : undefined;
+  const end = await nft(['-j', '-t', 'list', 'ruleset'], '');
+  return end?.code === 0 ? (JSON.parse(end.output) as Ruleset) : undefined;
 }
 
 /**
@@ -106,13 +106,13 @@ function dropsAll({ expr }: ChainRule): boolean {
   return words.length === 1 && (words[0] === 'drop' || words[0] === 'reject');
 }
 
-/** Code undefined: there is no nft. Nobody on the way of packets waits for it: see runProgram. */
-async function nft(words: readonly string[], input: string): Promise<ProgramEnd> {
+/** Undefined: there is no nft. Nobody on the way of packets waits for it: see runProgram. */
+async function nft(words: readonly string[], input: string): Promise<ProgramEnd | undefined> {
   const path = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
     .filter(isAbsolute)
     .map((folder) => join(folder, 'nft'))
     .find((file) => existsSync(file));
-  if (path === undefined) return { code: undefined, output: '', errors: '' };
+  if (path === undefined) return undefined;
   const end = await runProgram([path, ...words], process.env, input);
   return { ...end, errors: end.errors.trim() };
 }

@@ -34,9 +34,22 @@ test('a program may end without reading what it is given', async () => {
   assert.equal(await shell('exit 0', 'x'.repeat(1_000_000)), { code: 0, output: '', errors: '' });
 });
 
-test('one that a signal ends has the code -1, one that is not there none', async () => {
+test('one that a signal ends has the code -1', async () => {
   assert.is((await shell('kill -9 $$')).code, -1);
-  assert.is((await runProgram(['/nowhere/program'], {}, '')).code, undefined);
+});
+
+test('one that cannot be started is an error, which says why', async () => {
+  for (const [path, code] of [
+    ['/nowhere/program', 'ENOENT'],
+    ['/etc/passwd', 'EACCES'],
+  ] as const) {
+    const error = await runProgram([path], {}, '').catch((found: unknown) => found);
+    assert.instance(error, Error);
+    assert.equal(
+      error,
+      Object.assign(new Error(`${path} cannot be started: ${code}`), { code, syscall: 'posix_spawn' }),
+    );
+  }
 });
 
 test('one that does not end is killed after its time, what it started may go on', async () => {

@@ -150,7 +150,7 @@ async function withKernel(
 }
 
 async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (let left = 40; left > 0; left--) {
+  for (let left = 600; left > 0; left--) {
     if (isSo()) return;
     await sleep(50);
   }
@@ -300,10 +300,17 @@ test('a change is made by difference, and a second gateway prefix does not touch
     monitor.stdout.on('data', (data: Buffer) => {
       told += data.toString();
     });
-    await sleep(300);
+    let marks = 0;
+    await until('ip monitor', () => {
+      if (!told.includes('10.0.0.')) ip(`route add 10.0.0.${++marks}/32 dev left`);
+      return told.includes('10.0.0.');
+    });
     await kernel.apply(configuration({ served: ['198.51.100.0/24', '192.0.2.0/24'] }));
-    await sleep(300);
+    ip('route add 10.1.0.0/32 dev left');
+    await until('the last news', () => told.includes('10.1.0.0'));
     monitor.kill();
+    for (; marks > 0; marks--) ip(`route del 10.0.0.${marks}/32`);
+    ip('route del 10.1.0.0/32');
     assert.match(told, /blackhole 192.0.2.0\/24/);
     assert.not.match(told, /Deleted|198\.51\.100/);
     await kernel.apply(configuration({ served: ['192.0.2.0/24'] }));

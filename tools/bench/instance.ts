@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import ssh2 from 'ssh2';
 import { NetconfClient } from '../../src/cli/client.ts';
+import { endAtOnce, onInterrupt } from '../interrupted.ts';
 import type { Memory } from './memory-watch.ts';
 import { MEMORY_ROLES, MemoryWatch, residentOf } from './memory-watch.ts';
 
@@ -25,8 +26,10 @@ const START_TRIES = 300;
 /** Goes on in a network namespace of its own: never returns outside of it. Needs root. */
 export function enterOwnNetwork(): void {
   if (process.env[MARK] !== '1') {
-    const words = ['--net', '--', process.execPath, ...process.argv.slice(1)];
-    const { status } = spawnSync('unshare', words, { stdio: 'inherit', env: { ...process.env, [MARK]: '1' } });
+    endAtOnce();
+    // Which tells the other process to end.
+    const words = ['--pdeathsig', 'TERM', '--', 'unshare', '--net', '--', process.execPath, ...process.argv.slice(1)];
+    const { status } = spawnSync('setpriv', words, { stdio: 'inherit', env: { ...process.env, [MARK]: '1' } });
     process.exit(status ?? 1);
   }
   execFileSync('ip', ['link', 'set', 'lo', 'up']);
@@ -41,11 +44,13 @@ export class Instance {
   #sshClient: NetconfClient | undefined;
   readonly #password: string;
   readonly #authorization: string;
+  readonly #forget: () => void;
 
   private constructor(dir: string, program: ChildProcess, client: NetconfClient) {
     this.dir = dir;
     this.#program = program;
     this.#client = client;
+    this.#forget = onInterrupt(() => this.stop());
     this.#password = readFileSync(join(dir, 'state/initial-password'), 'utf8').trim();
     this.#authorization = `Basic ${Buffer.from(`admin:${this.#password}`).toString('base64')}`;
   }
@@ -74,12 +79,16 @@ export class Instance {
       ...listen,
     ];
     const program = spawn(first, more, { stdio: 'ignore' });
+    const forget = onInterrupt(() => ended(program).then(() => removeFolder(dir)));
     if (program.pid !== undefined) onSpawn(program.pid);
     for (let tries = 0; ; tries++) {
       try {
-        return new Instance(dir, program, await NetconfClient.connect(join(dir, 'run/netconf.sock')));
+        const client = await NetconfClient.connect(join(dir, 'run/netconf.sock'));
+        forget();
+        return new Instance(dir, program, client);
       } catch (error) {
         if (tries === START_TRIES) {
+          forget();
           program.kill('SIGTERM');
           throw error;
         }
@@ -91,20 +100,17 @@ export class Instance {
   /** Ends the program and removes its folder. */
   async stop(): Promise<void> {
     await this.halt();
-    rmSync(this.dir, { recursive: true, force: true });
+    removeFolder(this.dir);
   }
 
   /** Ends the program; another can start on its folder. */
   async halt(): Promise<void> {
+    this.#forget();
     this.#client.close();
     this.#sshClient?.close();
     this.#ssh.end();
     this.#agent.destroy();
-    if (this.#program.exitCode === null) {
-      const ended = new Promise((resolve) => this.#program.once('exit', resolve));
-      this.#program.kill('SIGTERM');
-      await ended;
-    }
+    await ended(this.#program);
   }
 
   get sshPort(): number {
@@ -221,6 +227,17 @@ export class Instance {
     }
     throw new Error(`the process ${role} is not there`);
   }
+}
+
+function removeFolder(dir: string): void {
+  rmSync(dir, { recursive: true, force: true });
+}
+
+async function ended(program: ChildProcess): Promise<void> {
+  if (program.exitCode !== null) return;
+  const exit = new Promise((resolve) => program.once('exit', resolve));
+  program.kill('SIGTERM');
+  await exit;
 }
 
 async function whole(pieces: AsyncIterable<string>): Promise<string> {

@@ -1,13 +1,14 @@
 /** Programs that are run to their end, from a process whose other threads must not wait for it. */
 
+import { getSystemErrorName } from 'node:util';
 import { native } from './native.ts';
 
 /** A program that hangs keeps a thread of the pool. */
 const MOST_MS = 60_000;
 
 export interface ProgramEnd {
-  /** Undefined when it could not be started, -1 when a signal ended it. */
-  readonly code: number | undefined;
+  /** -1 when a signal ended it. */
+  readonly code: number;
   readonly output: string;
   readonly errors: string;
 }
@@ -16,7 +17,7 @@ export interface ProgramEnd {
  * Runs the program at the path that is the first word, with `input` as its input. It gets no other descriptors than the three, and
  * memory is not copied for it: `spawn` of Node.js forks, which holds up each thread that writes to memory, the longer the more is in use.
  * After `mostMs` it is killed.
- * @throws RangeError without a word; Error code ADDON_MISSING
+ * @throws RangeError without a word; Error code ADDON_MISSING; Error with the code of the system when the program cannot be started
  */
 export async function runProgram(
   words: readonly string[],
@@ -28,5 +29,9 @@ export async function runProgram(
   const variables = Object.entries(environment).filter(([, value]) => value !== undefined);
   const settings = variables.map(([name, value]) => `${name}=${value}`);
   const { error, code, output, errors } = await native().run(words, settings, input, mostMs);
-  return { code: error === 0 ? code : undefined, output, errors };
+  if (error !== 0) {
+    const name = getSystemErrorName(-error);
+    throw Object.assign(new Error(`${words[0]} cannot be started: ${name}`), { code: name, syscall: 'posix_spawn' });
+  }
+  return { code, output, errors };
 }

@@ -13,6 +13,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { onInterrupt } from '../../interrupted.ts';
 import { DEVICE_MAC, TESTER_MAC } from './frames.ts';
 
 export const DEVICE_CORE = 0;
@@ -31,6 +32,7 @@ export class Lab {
   readonly dir: string;
   readonly #prefix: string;
   readonly #namespaces: string[] = [];
+  readonly #forget: () => void;
 
   /** `prefix` names namespaces and the folder in /tmp. Needs root. */
   constructor(prefix: string) {
@@ -38,13 +40,24 @@ export class Lab {
     this.dir = join('/tmp', prefix);
     mkdirSync(this.dir, { mode: 0o755 });
     process.once('exit', () => this.close());
+    this.#forget = onInterrupt(() => this.#clear());
     this.addNamespace('tester');
   }
 
   /** Removes all namespaces; what runs in them must have ended. */
   close(): void {
+    this.#forget();
     for (const name of this.#namespaces.splice(0)) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** Ends what runs in the namespaces, and removes them. */
+  #clear(): void {
+    for (const name of this.#namespaces) {
+      const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' });
+      for (const pid of stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+    }
+    this.close();
   }
 
   namespace(name: string): string {
