@@ -7,26 +7,28 @@
 
 import { BusyAftr } from './bench/load/busy-aftr.ts';
 import type { EnduranceReport } from './bench/load/endurance.ts';
-import { endure, STALL_MS } from './bench/load/endurance.ts';
+import { EDITS, endure, STALL_MS } from './bench/load/endurance.ts';
+import type { Gap } from './bench/load/load-generator.ts';
 import { Lab } from './bench/rfc8219/lab.ts';
 import { optionsIn, requireRoot, runTool, UsageError, wholeNumberOf } from './usage.ts';
 
-/** In half of a process's last life, MiB: what the garbage collector of management leaves lying around; the datapath makes little garbage. */
+/** In half of a process's last life, MiB: what the garbage collector of management leaves lying around; the datapath collects its own. */
 const GROWTH_LIMITS = { management: 32, datapath: 4 };
 /** From the link's return, or the kill, until packets come again; of a restart with 100,000 bindings. */
 const OUTAGE_LIMITS_MS: EnduranceReport['outages'] = { 'flap-ipv4': 1_000, 'flap-ipv6': 1_000, restart: 5_000 };
 /** One of each kind in the first half. */
 const EVENTS_AT_LEAST = 8;
 
-function tell({ load, edits, events, stalls, outages, growth, recovered }: EnduranceReport): boolean {
+function tell({ load, edits, events, stalls, excused, outages, growth, recovered }: EnduranceReport): boolean {
   for (const [i, { sent, received }] of load.streams.entries()) {
     console.log(
       `${i === 0 ? 'downstream' : 'upstream'}: ${received} of ${sent} packets in ${Math.round(load.seconds)} s`,
     );
   }
-  for (const [kind, { commits, bindings, p50, longest }] of Object.entries(edits.kinds)) {
+  for (const kind of ['bulk', 'netconf', 'restconf'] as const) {
+    const { commits, bindings, seconds, p50, longest } = edits.kinds[kind];
     console.log(
-      `${kind}: ${commits} commits, ${bindings} bindings, p50 ${p50.toFixed(1)}, longest ${longest.toFixed(1)} ms`,
+      `${kind}: ${commits} commits of the ${Math.round(EDITS[kind] * seconds)} that were due, ${bindings} bindings, p50 ${p50.toFixed(1)}, longest ${longest.toFixed(1)} ms`,
     );
   }
   console.log(
@@ -34,6 +36,10 @@ function tell({ load, edits, events, stalls, outages, growth, recovered }: Endur
   );
   console.log(
     `memory grew by ${growth.map((mebibytes) => mebibytes.toFixed(1)).join(' and ')} MiB (management, datapath)`,
+  );
+  const longestOf = (read: (gap: Gap) => number) => Math.max(0, ...excused.map(read)).toFixed(0);
+  console.log(
+    `${excused.length} gaps of more than ${STALL_MS} ms in which the generator was away (${longestOf(({ ownMs }) => ownMs)} ms at most), or the core of the datapath (${longestOf(({ machineMs }) => machineMs)})`,
   );
   for (const stall of stalls) {
     const last = events.findLast(({ fromMs }) => fromMs <= stall.atMs);

@@ -3,13 +3,11 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { endWhenInterrupted } from './interrupted.ts';
 
 export class UsageError extends Error {}
 
-/** Runs the tool; a UsageError of it ends the process with exit code 2 and one line, a signal by way of what `interrupted.ts` knows of. */
+/** Runs the tool; a UsageError of it ends the process with exit code 2 and one line. */
 export async function runTool(main: () => Promise<void>): Promise<void> {
-  endWhenInterrupted();
   try {
     await main();
   } catch (error) {

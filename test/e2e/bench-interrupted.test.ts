@@ -43,27 +43,50 @@ function running(word: string): string[] {
   });
 }
 
+function childrenOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+}
+
+function namespaces(): string {
+  return execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
+}
+
 test('one with namespaces of its own, by SIGINT', async () => {
   const { process: child, pid, ended } = bench('start');
   const dir = `/tmp/gi4start-${pid}`;
   await soon(() => assert.ok(existsSync(join(dir, 'aftr/run/netconf.sock'))), LIMIT_MS);
   child.kill('SIGINT');
   assert.is(await ended, 130);
-  assert.not.match(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }), `gi4start-${pid}`);
+  assert.not.match(namespaces(), `gi4start-${pid}`);
   assert.equal(running(dir), []);
   assert.not.ok(existsSync(dir));
 });
 
 test('one in a network of its own, by SIGTERM to the process that was called', async () => {
   const { process: child, pid, ended } = bench('netconf');
-  const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  const dir = () => `/tmp/gi4over6-bench-${children()}`;
+  const dir = () => `/tmp/gi4over6-bench-${childrenOf(pid)}`;
   await soon(() => assert.ok(existsSync(join(dir(), 'run/netconf.sock'))), LIMIT_MS);
   const own = dir();
   assert.not.equal(running(own), []);
   child.kill('SIGTERM');
   assert.is(await ended, 'SIGTERM');
   await soon(() => assert.equal([running(own), existsSync(own)], [[], false]), LIMIT_MS);
+});
+
+test('one with hosts of its own besides, by SIGTERM to the process that was called', async () => {
+  const { process: child, pid, ended } = bench('offloads');
+  await soon(() => assert.match(namespaces(), `gi4dp-${childrenOf(pid)}-`), LIMIT_MS);
+  const own = `gi4dp-${childrenOf(pid)}-`;
+  child.kill('SIGTERM');
+  assert.is(await ended, 'SIGTERM');
+  await soon(() => assert.not.match(namespaces(), own), LIMIT_MS);
+});
+
+test('one that has nothing to end, by SIGTERM', async () => {
+  const { process: child, pid, ended } = bench('datapath');
+  await soon(() => assert.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), 'datapath'), LIMIT_MS);
+  child.kill('SIGTERM');
+  assert.is(await ended, 'SIGTERM');
 });
 
 test.run();

@@ -1,8 +1,8 @@
 /**
  * Bench of forwarding while its table changes, and beside junk: the running program as AFTR with a million bindings
  * between two ports of a load generator (load/), on two cores. One is the datapath's, the other the generator's, which leaves what it
- * does not need: to the clients (load/editor.ts), and to management where the scheduler puts it there. A generator at a rate is there in real time: what is
- * measured is the device, and not what management leaves of its tester. Frames of 64 octets, each direction by itself.
+ * does not need: to the clients (load/editor.ts), and to management where the scheduler puts it there. A generator at a rate that is confirmed or measured is there in real time: what is
+ * measured is the device, and not what management leaves of its tester. Traffic is for 7,812 bindings, edits are of others. Frames of 64 octets, each direction by itself.
  *
  * 1. The maximum is the highest rate at which no frame is lost (RFC 2544 §26.1): looked for in short trials, and confirmed by one that is as long
  *    as the measurement, in which not one frame may stay away.
@@ -94,7 +94,7 @@ class ChangeBench {
     const [quiet, busy]: [Trial[], Trial[]] = [[], []];
     const reports: EditReport[] = [];
     for (let round = 0; round < this.#rounds; round++) {
-      quiet.push(await this.#send(direction, rate, this.#seconds));
+      quiet.push(await this.#send(direction, rate, this.#seconds, 0, true));
       const { trial, report } = await this.#sendBesideEdits(direction, rate, 0, EDITS);
       busy.push(trial);
       reports.push(report);
@@ -120,14 +120,28 @@ class ChangeBench {
   ): Promise<{ trial: Trial; report: EditReport }> {
     const editor = new Editor(this.#aftr, plan);
     await editor.ready();
-    const trial = await this.#send(direction, rate, this.#seconds, junk, rate > 0);
-    return { trial, report: await editor.end() };
+    let report: Promise<EditReport> | undefined;
+    const endEdits = () => {
+      report = editor.end();
+      report.catch(() => undefined);
+    };
+    const trial = await this.#send(direction, rate, this.#seconds, junk, rate > 0, endEdits);
+    return { trial, report: await (report ?? editor.end()) };
   }
 
-  async #send(direction: Direction, rate: number, seconds: number, junk = 0, isRealTime = false): Promise<Trial> {
+  /** `onEnd` is called when no more is sent, and what is under way still comes. */
+  async #send(
+    direction: Direction,
+    rate: number,
+    seconds: number,
+    junk = 0,
+    isRealTime = false,
+    onEnd: () => void = () => undefined,
+  ): Promise<Trial> {
     const streams = [this.#aftr.stream(direction, junk)];
     const generator = LoadGenerator.start(this.#aftr.lab, { rate, gapMs: GAP_MS, streams, isRealTime });
     await sleep(seconds * 1_000);
+    onEnd();
     const last = await generator.end();
     const [stream] = last.streams;
     if (!stream) throw new Error('the generator had no stream');

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import ssh2 from 'ssh2';
 import { NetconfClient } from '../../src/cli/client.ts';
-import { endAtOnce, onInterrupt } from '../interrupted.ts';
+import { onInterrupt } from '../interrupted.ts';
 import type { Memory } from './memory-watch.ts';
 import { MEMORY_ROLES, MemoryWatch, residentOf } from './memory-watch.ts';
 
@@ -26,7 +26,6 @@ const START_TRIES = 300;
 /** Goes on in a network namespace of its own: never returns outside of it. Needs root. */
 export function enterOwnNetwork(): void {
   if (process.env[MARK] !== '1') {
-    endAtOnce();
     // Which tells the other process to end.
     const words = ['--pdeathsig', 'TERM', '--', 'unshare', '--net', '--', process.execPath, ...process.argv.slice(1)];
     const { status } = spawnSync('setpriv', words, { stdio: 'inherit', env: { ...process.env, [MARK]: '1' } });
@@ -234,7 +233,7 @@ function removeFolder(dir: string): void {
 }
 
 async function ended(program: ChildProcess): Promise<void> {
-  if (program.exitCode !== null) return;
+  if (program.exitCode !== null || program.signalCode !== null) return;
   const exit = new Promise((resolve) => program.once('exit', resolve));
   program.kill('SIGTERM');
   await exit;

@@ -14,8 +14,9 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { text } from 'node:stream/consumers';
-import { enterOwnNetwork } from '../../test/helpers/own-network.ts';
 import { buildTopology, DEVICE_NS, INTERNET, INTERNET_NS } from '../../test/helpers/tun-router.ts';
+import { onInterrupt } from '../interrupted.ts';
+import { enterOwnNetwork } from './instance.ts';
 import { nativeProgram } from './native-program.ts';
 import type { Candidate } from './offloads/candidates.ts';
 import { prepareRouter, withCandidate } from './offloads/candidates.ts';
@@ -78,6 +79,8 @@ const PORT = 5_300;
 /** Megabits a second of each candidate in each part, and what offloads are worth; about five and a half minutes. */
 export async function benchOffloads(seconds: number, rounds: number): Promise<BenchResult[]> {
   enterOwnNetwork();
+  // At its exit the topology goes.
+  const forget = onInterrupt(() => undefined);
   buildTopology();
   prepareRouter(DEVICE_NS);
   const measured = new Map<string, number[]>();
@@ -93,6 +96,7 @@ export async function benchOffloads(seconds: number, rounds: number): Promise<Be
       });
     }
   }
+  forget();
   return PARTS.flatMap((part) => resultsOf(part, measured));
 }
 
@@ -114,6 +118,7 @@ function resultsOf(
 async function tcpRate(load: 'upstream' | 'downstream', seconds: number): Promise<number> {
   const server = spawn('ip', ['netns', 'exec', INTERNET_NS, 'iperf3', '-s', '-1'], { stdio: 'ignore' });
   const ended = new Promise((resolve) => server.once('exit', resolve));
+  const forget = onInterrupt(() => void server.kill());
   await new Promise((resolve) => setTimeout(resolve, START_MS));
   const words = ['-c', INTERNET, '-t', `${seconds}`, '-O', `${WARM_UP_SECONDS}`, '-M', `${SEGMENT}`, '-J'];
   const { stdout } = spawnSync(
@@ -123,6 +128,7 @@ async function tcpRate(load: 'upstream' | 'downstream', seconds: number): Promis
   );
   server.kill();
   await ended;
+  forget();
   const said = JSON.parse(stdout) as { error?: string; end?: { sum_received?: { bits_per_second?: number } } };
   const rate = said.end?.sum_received?.bits_per_second;
   if (rate === undefined) throw new Error(`iperf3: ${said.error ?? 'no result'}`);

@@ -9,6 +9,7 @@
  */
 
 import { writeFileSync } from 'node:fs';
+import { onInterrupt } from '../interrupted.ts';
 import { numberOf, optionsIn, requireRoot, requireWritable, wholeNumbersOf } from '../usage.ts';
 import type { BenchResult } from './results.ts';
 import type { RunningAftr, RunningDevice } from './rfc8219/devices.ts';
@@ -37,7 +38,6 @@ const DEFAULT_GATEWAYS = '1,10,100';
 const SOME_SIZES = [64, 1518];
 const BASELINE_SIZES = [64, 512, 1518, 9216];
 const MAX_GATEWAYS = 1_000;
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** The whole bench as the command line asks for it. @throws UsageError for a word that it does not know */
 export async function benchRfc8219(words: readonly string[]): Promise<{ results: BenchResult[]; text: string }> {
@@ -87,13 +87,7 @@ export async function sweep(plan: SweepPlan): Promise<Cell[]> {
   const stopAll = async () => {
     for (const device of running.splice(0).reverse()) await device.stop();
   };
-  let isEnding = false;
-  const onSignal = () => {
-    // It may come twice, to the process and to its group.
-    if (!isEnding) void stopAll().finally(() => process.exit(1));
-    isEnding = true;
-  };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  const forget = onInterrupt(stopAll);
   try {
     const work = new Sweep(plan, new Tester(lab));
     await work.findCeilings(keep(cable(lab)));
@@ -108,7 +102,7 @@ export async function sweep(plan: SweepPlan): Promise<Cell[]> {
     }
     return work.cells;
   } finally {
-    for (const signal of SIGNALS) process.removeListener(signal, onSignal);
+    forget();
     await stopAll();
     lab.close();
   }

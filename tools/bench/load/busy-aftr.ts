@@ -147,11 +147,13 @@ export class BusyAftr {
     return Buffer.concat([head, ...frames]);
   }
 
-  /** Takes the tester's end of a link away and brings it back: the device sees its carrier go and come. */
-  async flap(port: 'aftr4' | 'aftr6', downMs: number): Promise<void> {
+  /** Takes the tester's end of a link away and brings it back: the device sees its carrier go and come. When it began to, since 1970. */
+  async flap(port: 'aftr4' | 'aftr6', downMs: number): Promise<number> {
     this.lab.ip('tester', `link set ${port} down`);
     await sleep(downMs);
+    const backMs = Date.now();
     this.lab.ip('tester', `link set ${port} up`);
+    return backMs;
   }
 }
 

@@ -34,7 +34,7 @@ export interface Happening {
   readonly kind: EventKind;
   /** Since 1970. */
   readonly fromMs: number;
-  /** When the link was there again; of a restart when the datapath was killed. */
+  /** When the link was brought back; of a restart when the datapath was killed. */
   readonly backMs: number;
 }
 
@@ -43,6 +43,8 @@ export interface EnduranceReport {
   readonly edits: EditReport;
   readonly events: readonly Happening[];
   readonly stalls: readonly Gap[];
+  /** Gaps that would be stalls but for what the generator, or the machine, did. */
+  readonly excused: readonly Gap[];
   /** The longest time from `backMs` until packets came again, by kind of event, in milliseconds. */
   readonly outages: Readonly<Record<EventKind, number>>;
   /** By which the memory of each rose in its last life, MiB; what growthOf says. */
@@ -52,7 +54,8 @@ export interface EnduranceReport {
 }
 
 export const STALL_MS = 100;
-const EDITS = { bulk: 10, netconf: 5, restconf: 5 };
+/** A second. */
+export const EDITS = { bulk: 10, netconf: 5, restconf: 5 };
 const FLAPS: readonly EventKind[] = ['flap-ipv4', 'flap-ipv6'];
 const KINDS: readonly EventKind[] = [...FLAPS, 'restart'];
 const FLAP_MS = 200;
@@ -75,11 +78,13 @@ export async function endure(aftr: BusyAftr, plan: EndurancePlan): Promise<Endur
     const kinds = performance.now() < half ? KINDS : FLAPS;
     const kind = kinds[turn % kinds.length] ?? 'restart';
     const fromMs = Date.now();
-    const happen =
-      kind === 'restart' ? restartDatapath(aftr) : aftr.flap(kind === 'flap-ipv4' ? 'aftr4' : 'aftr6', FLAP_MS);
-    await happen;
-    const backMs = kind === 'restart' ? fromMs : Date.now();
-    if (kind === 'restart') memory.newDatapath();
+    let backMs = fromMs;
+    if (kind === 'restart') {
+      await restartDatapath(aftr);
+      memory.newDatapath();
+    } else {
+      backMs = await aftr.flap(kind === 'flap-ipv4' ? 'aftr4' : 'aftr6', FLAP_MS);
+    }
     if (await comesAgain(generator)) recovered++;
     events.push({ kind, fromMs, backMs });
     plan.progress(`${kind}: ${Date.now() - fromMs} ms`);
@@ -96,11 +101,13 @@ export async function endure(aftr: BusyAftr, plan: EndurancePlan): Promise<Endur
 export function judgeGaps(
   gaps: readonly Gap[],
   events: readonly Happening[],
-): Pick<EnduranceReport, 'stalls' | 'outages'> {
+): Pick<EnduranceReport, 'stalls' | 'excused' | 'outages'> {
   const stalls: Gap[] = [];
+  const excused: Gap[] = [];
   const outages: Record<EventKind, number> = { 'flap-ipv4': 0, 'flap-ipv6': 0, restart: 0 };
   const judge = (gap: Gap) => {
     if (gap.lengthMs - Math.max(gap.ownMs, gap.machineMs) > STALL_MS) stalls.push(gap);
+    else if (gap.lengthMs > STALL_MS) excused.push(gap);
   };
   const shields = events.map((event) => ({ ...event, untilMs: shieldedUntil(event, gaps) }));
   for (const gap of gaps) {
@@ -108,7 +115,7 @@ export function judgeGaps(
     if (event) outages[event.kind] = Math.max(outages[event.kind], endOf(gap) - event.backMs);
     judge(event ? { ...gap, lengthMs: event.fromMs - gap.atMs } : gap);
   }
-  return { stalls, outages };
+  return { stalls, excused, outages };
 }
 
 /** Until when what is missing is the event's: a while after packets have come again in both directions. */

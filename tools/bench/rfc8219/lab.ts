@@ -55,7 +55,7 @@ export class Lab {
   #clear(): void {
     for (const name of this.#namespaces) {
       const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' });
-      for (const pid of stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+      spawnSync('kill', ['-KILL', ...stdout.split('\n').filter(Boolean)], { stdio: 'ignore' });
     }
     this.close();
   }
