@@ -3,13 +3,14 @@
  * RFC 8219 (rfc8219/lab.ts). Traffic is for every 128th binding, edits are of the others.
  */
 
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { formatIpv4 } from '../../../src/address.ts';
 import { IMAGE_FILE } from '../../../src/datapath/kept-table.ts';
 import { ipv4, ipv6, udp } from '../../../test/helpers/packets.ts';
-import { Instance, sleep } from '../instance.ts';
+import { Instance } from '../instance.ts';
 import { MemoryWatch } from '../memory-watch.ts';
 import { DEVICE_MAC, TESTER_MAC } from '../rfc8219/frames.ts';
 import type { Lab } from '../rfc8219/lab.ts';
@@ -147,13 +148,16 @@ export class BusyAftr {
     return Buffer.concat([head, ...frames]);
   }
 
-  /** Takes the tester's end of a link away and brings it back: the device sees its carrier go and come. When it began to, since 1970. */
+  /**
+   * Takes the tester's end of a link away and brings it back: the device sees its carrier go and come. Answers when it began to, since 1970.
+   * What does it comes before all else, or the outage would be that of `ip`.
+   */
   async flap(port: 'aftr4' | 'aftr6', downMs: number): Promise<number> {
-    this.lab.ip('tester', `link set ${port} down`);
-    await sleep(downMs);
-    const backMs = Date.now();
-    this.lab.ip('tester', `link set ${port} up`);
-    return backMs;
+    const set = (state: string) => `ip link set ${port} ${state}`;
+    const script = `${set('down')} && sleep ${downMs / 1_000} && date +%s%3N && ${set('up')}`;
+    const [program = '', ...words] = [...this.lab.enter('tester'), 'sh', '-c', script];
+    const { stdout } = await promisify(execFile)(program, words);
+    return Number(stdout);
   }
 }
 
