@@ -11,7 +11,7 @@ import { GATEWAY_MARK } from './plan.ts';
 const NFT_TABLE = 'gi4over6';
 /** Makes the removal succeed whether the table is there or not. */
 const CLEAR = `table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;
-const NOT_INSTALLED = 'nft is not installed: apt install nftables';
+const NOT_INSTALLED = 'it is not installed: apt install nftables';
 
 /**
  * The text that marks packets of the served prefixes on the left links, in one transaction; '' when rules do it. It comes
@@ -37,14 +37,15 @@ export function marksText({ marked }: KernelPlan): string {
 /** Loads a text of `marksText`. @throws Error with what nft said, or the system */
 export async function loadMarks(text: string): Promise<void> {
   const end = await nft(['-f', '-'], text);
-  if (end?.code !== 0) throw nftFault(`nft refused the marks of the served prefixes: ${end?.errors ?? NOT_INSTALLED}`);
+  if (!end) throw nftFault(`the marks of the served prefixes need nft: ${NOT_INSTALLED}`);
+  if (end.code !== 0) throw nftFault(`nft refused the marks of the served prefixes: ${wordsOf(end)}`);
 }
 
 /** Removes our table. @throws Error with what nft said, or the system */
 export async function removeMarks(): Promise<void> {
   const end = await nft(['-f', '-'], CLEAR);
   // Without nft there is no table of ours.
-  if (end && end.code !== 0) throw nftFault(`nft refused to remove table inet ${NFT_TABLE}: ${end.errors}`);
+  if (end && end.code !== 0) throw nftFault(`nft refused to remove table inet ${NFT_TABLE}: ${wordsOf(end)}`);
 }
 
 /** Whether our table is there with its set and its rule; the set's elements go only with the set. @throws Error of the system */
@@ -115,6 +116,11 @@ async function nft(words: readonly string[], input: string): Promise<ProgramEnd 
   if (path === undefined) return undefined;
   const end = await runProgram([path, ...words], process.env, input);
   return { ...end, errors: end.errors.trim() };
+}
+
+/** What it said, or how it ended when it said nothing. */
+function wordsOf({ code, errors }: ProgramEnd): string {
+  return errors || (code < 0 ? 'a signal ended it' : `it ended with ${code}`);
 }
 
 function nftFault(message: string): Error {
