@@ -34,7 +34,7 @@ import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
 import { Forwarding } from './forwarding.ts';
 import type { KeptTable } from './kept-table.ts';
-import type { WantedRow } from './table.ts';
+import type { PreparedChange, WantedRow } from './table.ts';
 
 export type Store = Pick<
   StoreReader,
@@ -282,14 +282,12 @@ export class Follower {
     if (forwarded.length <= HELD_ROWS) {
       for (const row of forwarded) touchRow(aftrs, row);
       const inOrder = [...forwarded.filter(({ after }) => after), ...forwarded.filter(({ after }) => !after)];
-      aftrs.hold(() => {
-        for (const row of inOrder) applyRow(aftrs, row);
-      });
+      aftrs.showTogether(prepared(aftrs, inOrder));
       return;
     }
     for (const isRemoval of [false, true]) {
       await inSlices(forwarded, (row) => {
-        if ((row.after === undefined) === isRemoval) applyRow(aftrs, row);
+        if ((row.after === undefined) === isRemoval) aftrs.showEach(prepared(aftrs, [row]));
       });
     }
   }
@@ -306,12 +304,15 @@ function touchRow(aftrs: Forwarding, { instance, before, after }: RowChange): vo
   if (row) aftrs.touch(aftrOfTable(instance) ?? instance, row, row.gatewayIpv6Address);
 }
 
-function applyRow(aftrs: Forwarding, { instance, before, after }: RowChange): void {
-  const aftr = aftrOfTable(instance) ?? instance;
-  const wanted = after && aftrs.wantedBinding(aftr, after);
-  const gone = after ?? before;
-  if (wanted) aftrs.put(wanted);
-  else if (gone) aftrs.removeOf(aftr, gone);
+/** Each change when it is asked for. */
+function* prepared(aftrs: Forwarding, rows: readonly RowChange[]): Generator<PreparedChange | undefined> {
+  for (const { instance, before, after } of rows) {
+    const aftr = aftrOfTable(instance) ?? instance;
+    const wanted = after && aftrs.wantedBinding(aftr, after);
+    const gone = after ?? before;
+    if (wanted) yield aftrs.preparePut(wanted);
+    else if (gone) yield aftrs.prepareRemovalOf(aftr, gone);
+  }
 }
 
 /** The rows that bindings are forwarded by. One that moves between running's table and the learned one is there all the time. */

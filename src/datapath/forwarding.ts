@@ -56,7 +56,7 @@ import { SharedAddresses } from './shared-addresses.ts';
 import { allocateAdmissions } from './slow-budget.ts';
 import { Softwires } from './softwires.ts';
 import { SourceRefusals } from './source-refusals.ts';
-import type { WantedRow } from './table.ts';
+import type { PreparedChange, WantedRow } from './table.ts';
 import { Table } from './table.ts';
 import { tracePacket } from './trace.ts';
 import { TunnelAddresses } from './tunnel-addresses.ts';
@@ -301,16 +301,56 @@ export class Forwarding {
     return row;
   }
 
+  /** As `put`, as far as no packet sees it; undefined when nothing changes, or the table is full. */
+  preparePut({ prefix: { address, length }, target }: WantedRow): PreparedChange | undefined {
+    const there = this.table.find(address, length);
+    if (there !== 0 && this.table.leadsTo(there, target)) return undefined;
+    const change = this.table.preparePut(there, address, length, target);
+    if (!change) this.#refused++;
+    return change;
+  }
+
   /** Touches what a change of a row is about to read and write: the row that is there, and what is kept of the gateways before and after. */
   touch(instance: string, { address, length }: Ipv4Prefix, gateway: Uint8Array): void {
     this.#statistics?.touch(this.table.find(address, length), this.#instances.numberOf(instance) ?? 0, gateway);
   }
 
-  /** Removes the row of an AFTR; one that another AFTR has put there meanwhile stays: the prefix has changed hands. */
-  removeOf(instance: string, prefix: Ipv4Prefix): void {
-    const row = this.table.find(prefix.address, prefix.length);
+  /**
+   * Removes the row of an AFTR, as far as no packet sees it. One that another AFTR has put there meanwhile stays, the prefix has changed hands:
+   * undefined, as when there is none.
+   */
+  prepareRemovalOf(instance: string, { address, length }: Ipv4Prefix): PreparedChange | undefined {
+    const row = this.table.find(address, length);
     const own = this.#tunnels.of(instance);
-    if (row !== 0 && own.some(({ softwire }) => softwire === this.table.softwireOf(row))) this.remove(prefix);
+    if (row === 0 || own.every(({ softwire }) => softwire !== this.table.softwireOf(row))) return undefined;
+    return this.table.prepareRemoval(row, address, length);
+  }
+
+  /** Makes changes seen as they are prepared, one after the other. */
+  showEach(changes: Iterable<PreparedChange | undefined>): void {
+    for (const change of changes) {
+      if (!change) continue;
+      this.table.show(change);
+      this.table.complete(change);
+    }
+  }
+
+  /**
+   * Makes changes seen in one moment, which begins when all are prepared: packets wait for no more than the words that lead to the rows. When one
+   * cannot be prepared, those before it are seen all the same, as the index has them.
+   */
+  showTogether(changes: Iterable<PreparedChange | undefined>): void {
+    const prepared: PreparedChange[] = [];
+    try {
+      for (const change of changes) if (change) prepared.push(change);
+    } finally {
+      if (prepared.length > 0) {
+        this.hold(() => {
+          for (const change of prepared) this.table.show(change);
+        });
+      }
+      for (const change of prepared) this.table.complete(change);
+    }
   }
 
   remove(prefix: Ipv4Prefix): void {

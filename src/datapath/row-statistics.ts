@@ -56,8 +56,8 @@ export class RowStatistics implements RowWatcher {
   readonly #inheritedRefusals = new Map<number, RowRefusals>();
   /** Traffic of bindings that was counted for the row before the one they have, after that began with all there was. */
   readonly #late = new Map<number, RowTraffic>();
-  /** The row that another one takes the place of, and what that has of its traffic. */
-  #replaced: { readonly row: number; readonly traffic: RowTraffic } | undefined;
+  /** Of rows that others take the place of, and that are retired next: what those have of their traffic. */
+  readonly #replaced = new Map<number, RowTraffic>();
   /** Of rows that workers may still count for; nothing of those that had counted nothing. */
   readonly #moved = new Map<number, Moved>();
 
@@ -88,15 +88,15 @@ export class RowStatistics implements RowWatcher {
     // Workers may still be at `from`: nobody else writes what they add to.
     const traffic = this.#counters.traffic(from);
     this.#counters.beginWith(to, sumOfTraffic(traffic, this.#late.get(from)));
-    this.#replaced = { row: from, traffic };
+    this.#replaced.set(from, traffic);
     this.#begun[to] = this.#begun[from] ?? 0;
   }
 
   retired(row: number): void {
-    const replaced = this.#replaced?.row === row ? this.#replaced : undefined;
-    this.#replaced = undefined;
+    const replaced = this.#replaced.get(row);
+    this.#replaced.delete(row);
     const other = this.#gateways.remove(row);
-    const [traffic, refusals] = [replaced?.traffic ?? this.#counters.traffic(row), this.#counters.refusals(row)];
+    const [traffic, refusals] = [replaced ?? this.#counters.traffic(row), this.#counters.refusals(row)];
     if (this.#counters.hasAny(row)) this.#moved.set(row, { traffic, refusals });
     if (other === 0) return;
     const moved = replaced ? this.#inheritedBy(row) : this.#withInherited(row, traffic);

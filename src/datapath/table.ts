@@ -78,11 +78,25 @@ export interface WantedRow {
   readonly target: Target;
 }
 
+/**
+ * A change of one prefix, of which only the words do not know yet that lead its addresses to a row: all is written, and the index has it.
+ * Changes are shown in the order in which they were prepared, each once, and completed then.
+ */
+export interface PreparedChange {
+  readonly prefix: number;
+  readonly length: number;
+  /** The row that goes; 0 for a prefix that is new. */
+  readonly from: number;
+  /** The row that comes: the covering one, or 0, for a prefix that goes. */
+  readonly to: number;
+  readonly isRemoval: boolean;
+}
+
 /** Who is told of rows that lead to a gateway: those of shared addresses do not. */
 export interface RowWatcher {
   /** A row was written that nothing leads to yet. */
   written(row: number): void;
-  /** `to`, which nothing leads to yet, takes the place of `from`, which is retired next. */
+  /** `to`, which nothing leads to yet, takes the place of `from`, which is retired after it. */
   replaced(from: number, to: number): void;
   /** Nothing leads to the row any more; workers may still be at it. */
   retired(row: number): void;
@@ -213,11 +227,19 @@ export class Table extends TableReader {
 
   /** The same for who knows the row that is there, 0 when none is; gives the new row, 0 when the table is full. */
   putOver(old: number, prefix: number, length: number, target: Target): number {
-    if (old === 0 && this.size >= this.capacity) return 0;
+    const change = this.preparePut(old, prefix, length, target);
+    if (!change) return 0;
+    this.show(change);
+    this.complete(change);
+    return change.to;
+  }
+
+  /** The same, as far as no packet sees it; undefined when the table is full. */
+  preparePut(old: number, prefix: number, length: number, target: Target): PreparedChange | undefined {
+    if (old === 0 && this.size >= this.capacity) return undefined;
     const row = this.writeRow(prefix, length, target);
-    this.#swapFor(old, row, prefix, length);
-    if (old !== 0) this.retireRow(old);
-    return row;
+    this.#enter(old, row, prefix, length);
+    return { prefix, length, from: old, to: row, isRemoval: false };
   }
 
   /** Adds a prefix that is not there; its row, or 0 when the table is full. */
@@ -238,15 +260,16 @@ export class Table extends TableReader {
   /** Makes a written row that of its prefix; the one that was there, to be given back by `retireRow`, or 0. */
   swap(row: number, prefix: number, length: number): number {
     const old = this.#index.find(prefix, length);
-    this.#swapFor(old, row, prefix, length);
+    this.#enter(old, row, prefix, length);
+    this.#paint(prefix, length, old, row);
     return old;
   }
 
-  #swapFor(old: number, row: number, prefix: number, length: number): void {
+  /** Makes a written row that of its prefix in the index, where `old` is now. */
+  #enter(old: number, row: number, prefix: number, length: number): void {
     if (old !== 0) this.#index.remove(prefix, length);
     this.#index.add(row, prefix, length);
     if (old !== 0 && !isShared(this, old) && !isShared(this, row)) this.watcher?.replaced(old, row);
-    this.#paint(prefix, length, old, row);
   }
 
   /** Gives back a row that nothing leads to any more. */
@@ -259,12 +282,29 @@ export class Table extends TableReader {
   remove(prefix: number, length: number): boolean {
     const row = this.#index.find(prefix, length);
     if (row === 0) return false;
+    const change = this.prepareRemoval(row, prefix, length);
+    this.show(change);
+    this.complete(change);
+    return true;
+  }
+
+  /** The same for the row that is there, as far as no packet sees it. */
+  prepareRemoval(row: number, prefix: number, length: number): PreparedChange {
     this.#index.remove(prefix, length);
-    this.#paint(prefix, length, row, this.covering(prefix, length));
+    return { prefix, length, from: row, to: this.covering(prefix, length), isRemoval: true };
+  }
+
+  /** Leads the addresses of a prepared change to their row: what packets see. */
+  show({ prefix, length, from, to, isRemoval }: PreparedChange): void {
+    this.#paint(prefix, length, from, to);
+    if (!isRemoval) return;
     if (length > 28) this.#collapse(this.blocks, this.#blockWord(prefix));
     if (length > 24) this.#collapse(this.first, prefix >>> 8);
-    this.retireRow(row);
-    return true;
+  }
+
+  /** Gives back what nothing leads to any more since a change is shown. */
+  complete({ from }: PreparedChange): void {
+    if (from !== 0) this.retireRow(from);
   }
 
   /** Writes a row that nothing leads to yet; without a softwire, that of a shared address. */

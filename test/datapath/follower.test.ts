@@ -274,6 +274,63 @@ for (const why of ['bulk', 'missing'] as const) {
   });
 }
 
+test('while workers are held for a commit, no row is written and none given back: words are led to them', async () => {
+  const { store, follower } = newFollower();
+  const rows = (count: number, remote: string) =>
+    Array.from({ length: count }, (_, i) => binding([`198.51.100.${i}/32`, remote]));
+  store.commit({ softwire: { aftr: [AFTR] }, put: rows(100, '2001:db8:a::1') });
+  await follower.follow();
+  const forwarding = follower.forwarding('aftr');
+  if (!forwarding?.table.watcher) throw new Error('nothing watches the rows');
+  const { watcher } = forwarding.table;
+  const seen: string[] = [];
+  const note = (what: string) => {
+    if (seen.at(-1) !== what) seen.push(what);
+  };
+  const [written, retired] = [watcher.written.bind(watcher), watcher.retired.bind(watcher)];
+  watcher.written = (row) => {
+    note('written');
+    written(row);
+  };
+  watcher.retired = (row) => {
+    note('retired');
+    retired(row);
+  };
+  const hold = forwarding.hold.bind(forwarding);
+  forwarding.hold = (body) => {
+    note(leadsTo(follower, 'aftr', '198.51.100.1'));
+    hold(body);
+    note(leadsTo(follower, 'aftr', '198.51.100.1'));
+  };
+  store.commit({ put: rows(50, '2001:db8:a::2'), gone: rows(100, '2001:db8:a::1').slice(50) });
+  await follower.follow();
+  const [before, after] = ['2001:db8:a::1', '2001:db8:a::2'].map((remote) => path(remote, '2001:db8:b::1'));
+  assert.equal(seen, ['written', before, after, 'retired']);
+  assert.equal([forwarding.bindings, leadsTo(follower, 'aftr', '198.51.100.60')], [50, 'nothing']);
+});
+
+test('a row that cannot be prepared leaves those before it seen', async () => {
+  const { store, follower } = newFollower();
+  store.commit({ softwire: { aftr: [AFTR] }, put: [binding(['198.51.100.0/32', '2001:db8:a::1'])] });
+  await follower.follow();
+  const forwarding = follower.forwarding('aftr');
+  if (!forwarding) throw new Error('there is no AFTR');
+  let left = 2;
+  const preparePut = forwarding.preparePut.bind(forwarding);
+  forwarding.preparePut = (row) => {
+    if (left-- === 0) throw new Error('table: all places are taken');
+    return preparePut(row);
+  };
+  store.commit({ put: [1, 2, 3].map((i) => binding([`198.51.100.${i}/32`, '2001:db8:a::1'])) });
+  let error = '';
+  await follower.follow().catch((thrown: Error) => {
+    error = thrown.message;
+  });
+  assert.is(error, 'table: all places are taken');
+  const found = [1, 2, 3].map((i) => leadsTo(follower, 'aftr', `198.51.100.${i}`) !== 'nothing');
+  assert.equal(found, [true, true, false]);
+});
+
 test('a disabled AFTR leads nowhere, and comes back with all its rows', async () => {
   const { store, follower } = newFollower();
   const other = [binding(['192.0.2.1/32', '2001:db8:a::5'])];

@@ -348,6 +348,30 @@ for (const workers of [1, 2]) {
     assert.equal(gatewayFigures(engine, G1), [4, 4 * D, 1, U]);
   });
 
+  test(`what one of ${workers} counts before changes that were prepared together are seen goes to each binding`, async () => {
+    const engine = await engineOf();
+    const { forwarding } = engine;
+    const second: BindingText = ['198.51.101.0/24', G2, '2001:db8:b::2'];
+    engine.run([down(X), down(Y)]);
+    const hold = forwarding.hold.bind(forwarding);
+    forwarding.hold = (body) => {
+      engine.run([down(X), down(X), down(Y)]);
+      hold(body);
+    };
+    const wanted = [MOVED, second].flatMap((text) => forwarding.wantedBinding('br', binding(text)) ?? []);
+    forwarding.showTogether(wanted.map((row) => forwarding.preparePut(row)));
+    engine.run([down(Y)]);
+    assert.equal(bindingFigures(engine, '198.51.100.0/24'), [3, 3 * D, 0, 0]);
+    assert.equal(bindingFigures(engine, '198.51.101.0/24'), [3, 3 * D, 0, 0]);
+    assert.equal(
+      [gatewayFigures(engine, G1), gatewayFigures(engine, G2)],
+      [
+        [3, 3 * D, 0, 0],
+        [3, 3 * D, 0, 0],
+      ],
+    );
+  });
+
   test(`what one of ${workers} counted for a row that was replaced is cleared with the rest`, async () => {
     const engine = await engineOf();
     runBeside(engine, [down(X), up(G1, X)], () => put(engine, MOVED));

@@ -129,6 +129,44 @@ test(`random puts and removes answer as the naive twin (seed ${seed})`, () => {
   }
 });
 
+test(`changes that were prepared are seen when they are shown, and end where one by one they would (seed ${seed})`, () => {
+  const next = random();
+  const { table } = newTable();
+  const twin = new Twin();
+  const address = (): number => (0x0a_00_00_00 | (next() & 0x0003_0fff)) >>> 0;
+  const probe = (when: string) => {
+    for (let i = 0; i < 64; i++) {
+      const probed = address();
+      assert.is(idAt(table, probed), twin.idAt(probed), `address ${probed.toString(16)} ${when}`);
+    }
+  };
+  for (let commit = 1; commit <= 1_000; commit++) {
+    const prefixes = new Map<string, readonly [prefix: number, length: number]>();
+    for (let row = 0; row < 60; row++) {
+      const length = 12 + (next() % 21);
+      const prefix = (address() & ipv4Mask(length)) >>> 0;
+      prefixes.set(`${prefix}/${length}`, [prefix, length]);
+    }
+    const rows = [...prefixes.values()];
+    const removed = rows.filter(([prefix, length]) => table.find(prefix, length) !== 0 && next() % 2 === 0);
+    const put = rows.filter((row) => !removed.includes(row));
+    const changes = [
+      ...put.map(([prefix, length]) =>
+        table.preparePut(table.find(prefix, length), prefix, length, target(commit * 100)),
+      ),
+      ...removed.map(([prefix, length]) => table.prepareRemoval(table.find(prefix, length), prefix, length)),
+    ].filter((change) => change !== undefined);
+    probe(`before commit ${commit} is shown`);
+    for (const change of changes) table.show(change);
+    for (const [prefix, length] of put) twin.put(prefix, length, commit * 100);
+    for (const [prefix, length] of removed) assert.ok(twin.remove(prefix, length));
+    probe(`after commit ${commit}`);
+    for (const change of changes) table.complete(change);
+    probe(`when commit ${commit} is complete`);
+  }
+  assert.ok(table.size > 1_000, `${table.size} prefixes were met`);
+});
+
 test('an emptied table gives all its blocks back', () => {
   const { table } = newTable();
   for (let i = 0; i < 5_000; i++) table.put(0x0a_00_00_00 + i * 7, 32, target(1));

@@ -37,8 +37,8 @@ export async function configure(engine: EngineUnderTest, role: Role, table: Naiv
 export function takeSteps({ forwarding }: EngineUnderTest, steps: readonly RowStep[]): void {
   for (const { kind, row } of steps) {
     const wanted = kind === 'put' ? forwarding.wantedBinding(row.instance.name, binding(bindingOf(row))) : undefined;
-    if (wanted) forwarding.put(wanted);
-    else forwarding.removeOf(row.instance.name, row.prefix);
+    const change = wanted ? forwarding.preparePut(wanted) : forwarding.prepareRemovalOf(row.instance.name, row.prefix);
+    forwarding.showEach([change]);
   }
 }
 

@@ -85,6 +85,20 @@ test('where the kernel is slow, a look ends early, and the next ones go on until
   assert.is(found[1], lost(399));
 });
 
+test('a look at many lets others run on its core between its slices', async () => {
+  const host = new Host(64);
+  const turns = new Set<number>();
+  let isOver = false;
+  const watched = (async () => {
+    for (; !isOver; await new Promise(setImmediate)) turns.add(host.asked.length);
+  })();
+  await host.look();
+  isOver = true;
+  await watched;
+  assert.equal([...turns], [0, 16, 32, 48, 64].slice(0, turns.size));
+  assert.ok(turns.size >= 4, `seen were only ${[...turns]}`);
+});
+
 test('what was found is told until it is right again, or bound to nothing', async () => {
   const host = new Host(400, 2);
   host.lose(3);

@@ -1,0 +1,41 @@
+/** The first moments of the datapath process, as one that waits for its store. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { constants, getPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { soon } from '../helpers/soon.ts';
+
+const test = suite('early start');
+
+const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+/** Threads of V8 that compile and collect garbage, where nobody asks for another number. */
+const V8_THREADS = 4;
+
+test('threads that are not ours come after the one that follows the store and those that forward', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'gi4-early-'));
+  const words = ['datapath', '--state-dir', dir, '--run-dir', dir, '--queues', '1'];
+  const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const { pid = 0 } = child;
+  const own = getPriority();
+  const behind = Math.min(constants.priority.PRIORITY_LOW, own + 10);
+  const niceness = () => readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread)));
+  try {
+    await soon(() => {
+      const found = niceness();
+      assert.ok(found.filter((nice) => nice === behind).length >= V8_THREADS, `niceness ${found}`);
+      assert.ok(found.filter((nice) => nice === own).length >= 2, `niceness ${found}`);
+    });
+    assert.is(getPriority(pid), own);
+  } finally {
+    child.kill();
+    await once(child, 'exit');
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test.run();
