@@ -280,7 +280,6 @@ export class Follower {
     const forwarded = await withoutMoved(rows);
     if (!aftrs || forwarded.length === 0) return;
     if (forwarded.length <= HELD_ROWS) {
-      for (const row of forwarded) touchRow(aftrs, row);
       const inOrder = [...forwarded.filter(({ after }) => after), ...forwarded.filter(({ after }) => !after)];
       aftrs.showTogether(prepared(aftrs, inOrder));
       return;
@@ -296,12 +295,6 @@ export class Follower {
     if (before) this.#hash?.subtractBinding(instance, before);
     if (after) this.#hash?.addBinding(instance, after);
   }
-}
-
-/** What a change is about to read and write, so that no packet waits while memory comes that was not touched for long, or never. */
-function touchRow(aftrs: Forwarding, { instance, before, after }: RowChange): void {
-  const row = after ?? before;
-  if (row) aftrs.touch(aftrOfTable(instance) ?? instance, row, row.gatewayIpv6Address);
 }
 
 /** Each change when it is asked for. */

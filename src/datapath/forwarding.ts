@@ -301,7 +301,7 @@ export class Forwarding {
     return row;
   }
 
-  /** As `put`, as far as no packet sees it; undefined when nothing changes, or the table is full. */
+  /** First step of `put`: all that packets do not see. Undefined when nothing changes, or the table is full. */
   preparePut({ prefix: { address, length }, target }: WantedRow): PreparedChange | undefined {
     const there = this.table.find(address, length);
     if (there !== 0 && this.table.leadsTo(there, target)) return undefined;
@@ -310,14 +310,9 @@ export class Forwarding {
     return change;
   }
 
-  /** Touches what a change of a row is about to read and write: the row that is there, and what is kept of the gateways before and after. */
-  touch(instance: string, { address, length }: Ipv4Prefix, gateway: Uint8Array): void {
-    this.#statistics?.touch(this.table.find(address, length), this.#instances.numberOf(instance) ?? 0, gateway);
-  }
-
   /**
-   * Removes the row of an AFTR, as far as no packet sees it. One that another AFTR has put there meanwhile stays, the prefix has changed hands:
-   * undefined, as when there is none.
+   * First step of the removal of an AFTR's row. Undefined when there is none, also when another AFTR has put one there meanwhile: the prefix has
+   * changed hands.
    */
   prepareRemovalOf(instance: string, { address, length }: Ipv4Prefix): PreparedChange | undefined {
     const row = this.table.find(address, length);
@@ -336,8 +331,9 @@ export class Forwarding {
   }
 
   /**
-   * Makes changes seen in one moment, which begins when all are prepared: packets wait for no more than the words that lead to the rows. When one
-   * cannot be prepared, those before it are seen all the same, as the index has them.
+   * Makes changes seen in one moment, which begins when all are prepared: packets wait for the words that lead to the rows. When one cannot be
+   * prepared, those before it are seen all the same, as the index has them. Of a gateway that is new, refused packets are told of from the
+   * preparation on.
    */
   showTogether(changes: Iterable<PreparedChange | undefined>): void {
     const prepared: PreparedChange[] = [];
@@ -351,10 +347,6 @@ export class Forwarding {
       }
       for (const change of prepared) this.table.complete(change);
     }
-  }
-
-  remove(prefix: Ipv4Prefix): void {
-    this.table.remove(prefix.address, prefix.length);
   }
 
   /**

@@ -106,27 +106,11 @@ export class GatewayIndex {
     return known === 0 ? [] : this.#rowsOf(known);
   }
 
-  /** Control thread: the rows that a change of a row to 16 octets meets: the one that stands for them, and the next. */
-  someRowsTo(instance: number, address: Uint8Array): number[] {
-    const words = new Int32Array(address.slice(0, 16).buffer);
-    return this.#met(this.find(instance, words, 0));
-  }
-
-  /** Control thread: those that a row that goes meets. */
-  neighboursOf(row: number): number[] {
-    return this.#met(this.standsFor(row));
-  }
-
   /** Control thread: the row that stands for the gateway that a row leads to, or led to until it was taken out; 0 for none. */
   standsFor(row: number): number {
     const word = row << ROW_SHIFT;
     const instance = this.instanceOf(row);
     return this.#first(this.#head(instance, this.#rows, word), instance, this.#rows, word);
-  }
-
-  #met(known: number): number[] {
-    const other = known === 0 ? 0 : (this.#rows[(known << ROW_SHIFT) + ROW_OTHERS] ?? 0);
-    return [known, other].filter((row) => row !== 0);
   }
 
   /** Control thread: the rows of all gateways of an instance, in the order of memory, and perhaps some that left it. */

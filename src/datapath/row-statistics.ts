@@ -56,7 +56,7 @@ export class RowStatistics implements RowWatcher {
   readonly #inheritedRefusals = new Map<number, RowRefusals>();
   /** Traffic of bindings that was counted for the row before the one they have, after that began with all there was. */
   readonly #late = new Map<number, RowTraffic>();
-  /** Of rows that others take the place of, and that are retired next: what those have of their traffic. */
+  /** Of rows that others take the place of, until they are retired: what those have of their traffic. */
   readonly #replaced = new Map<number, RowTraffic>();
   /** Of rows that workers may still count for; nothing of those that had counted nothing. */
   readonly #moved = new Map<number, Moved>();
@@ -145,23 +145,6 @@ export class RowStatistics implements RowWatcher {
   /** Rows of gateways from a place on; see `GatewayIndex.some`. */
   someGateways(from: number, count: number): { readonly rows: readonly number[]; readonly next: number } {
     return this.#gateways.some(from, count);
-  }
-
-  /**
-   * Reads and writes, as it is, what a change of the row to a gateway will: with a million rows most of that is in no cache, and some
-   * in pages that the system has yet to give. 0: a row to come.
-   */
-  touch(row: number, instance: number, gateway: Uint8Array): void {
-    const places = this.#gateways.someRowsTo(instance, gateway);
-    if (row !== 0 && !isShared(this.#table, row)) places.push(row, ...this.#gateways.neighboursOf(row));
-    for (const place of places) {
-      this.#counters.traffic(place);
-      this.#counters.refusals(place);
-      const word = place * TRAFFIC.length;
-      this.#inherited[word] = this.#inherited[word] ?? 0;
-      this.#inheritedSince[place] = this.#inheritedSince[place] ?? 0;
-      this.#begun[place] = this.#begun[place] ?? 0;
-    }
   }
 
   /**

@@ -63,6 +63,8 @@ export class TableReader {
   }
 }
 
+/** Of the smallest page. */
+const PAGE_WORDS = 1_024;
 /** Blocks that a port set takes at most, one a level of its PSID. */
 const PORT_SET_BLOCKS = 4;
 
@@ -79,8 +81,8 @@ export interface WantedRow {
 }
 
 /**
- * A change of one prefix, of which only the words do not know yet that lead its addresses to a row: all is written, and the index has it.
- * Changes are shown in the order in which they were prepared, each once, and completed then.
+ * A change of one prefix that packets do not see yet: the row is written, the index has it, and its blocks are there. Changes are shown in the order
+ * in which they were prepared, and completed then, each once.
  */
 export interface PreparedChange {
   readonly prefix: number;
@@ -234,10 +236,11 @@ export class Table extends TableReader {
     return change.to;
   }
 
-  /** The same, as far as no packet sees it; undefined when the table is full. */
+  /** First step of `putOver`: all that packets do not see. Undefined when the table is full. */
   preparePut(old: number, prefix: number, length: number, target: Target): PreparedChange | undefined {
     if (old === 0 && this.size >= this.capacity) return undefined;
     const row = this.writeRow(prefix, length, target);
+    this.#makeWay(prefix, length);
     this.#enter(old, row, prefix, length);
     return { prefix, length, from: old, to: row, isRemoval: false };
   }
@@ -288,22 +291,22 @@ export class Table extends TableReader {
     return true;
   }
 
-  /** The same for the row that is there, as far as no packet sees it. */
+  /** First step of `remove`, for who knows the row that is there. */
   prepareRemoval(row: number, prefix: number, length: number): PreparedChange {
+    this.#makeWay(prefix, length);
     this.#index.remove(prefix, length);
     return { prefix, length, from: row, to: this.covering(prefix, length), isRemoval: true };
   }
 
-  /** Leads the addresses of a prepared change to their row: what packets see. */
-  show({ prefix, length, from, to, isRemoval }: PreparedChange): void {
+  /** Second step: leads the addresses of the prefix to the row. It writes words, takes no memory and does not fail. */
+  show({ prefix, length, from, to }: PreparedChange): void {
     this.#paint(prefix, length, from, to);
-    if (!isRemoval) return;
-    if (length > 28) this.#collapse(this.blocks, this.#blockWord(prefix));
-    if (length > 24) this.#collapse(this.first, prefix >>> 8);
   }
 
-  /** Gives back what nothing leads to any more since a change is shown. */
-  complete({ from }: PreparedChange): void {
+  /** Third step: gives back the row and the blocks that nothing needs since the change is shown. */
+  complete({ prefix, length, from, isRemoval }: PreparedChange): void {
+    if (isRemoval && length > 28) this.#collapse(this.blocks, this.#blockWord(prefix));
+    if (isRemoval && length > 24) this.#collapse(this.first, prefix >>> 8);
     if (from !== 0) this.retireRow(from);
   }
 
@@ -353,6 +356,18 @@ export class Table extends TableReader {
       if (word < 0) this.#paintWords(this.blocks, -word << BLOCK_SHIFT, BLOCK_WORDS, length, old, row);
       else if (old === 0 ? this.#lengthOf(word) < length : word === old) Atomics.store(words, i, row);
     }
+  }
+
+  /** Sees to it that the words of a prefix are there, and in memory: pages that the system has yet to give are not waited for when it is shown. */
+  #makeWay(prefix: number, length: number): void {
+    if (length <= 24) {
+      const from = prefix >>> 8;
+      const end = from + (1 << (24 - length));
+      for (let word = from; word < end; word += PAGE_WORDS) this.first[word] = this.first[word] ?? 0;
+      return;
+    }
+    const block = this.#ensureBlock(this.first, prefix >>> 8);
+    if (length > 28) this.#ensureBlock(this.blocks, (block << BLOCK_SHIFT) + ((prefix >>> 4) & 15));
   }
 
   #lengthOf(row: number): number {

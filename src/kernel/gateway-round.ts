@@ -1,6 +1,7 @@
 /**
  * The gateways that bindings lead to, looked at a slice at a time: each look goes on where the last one ended, so that however many
- * there are each has its turn, and a look takes a bounded time. What was found is told until another look finds it right again:
+ * there are each has its turn, and a look takes a bounded time. It rests after each slice: a worker on its core that has four fifths of that to
+ * do keeps up, where a look in one piece would cost packets. What was found is told until another look finds it right again:
  *
  *   1. those that are told of, and one that was reached: they are looked at each time
  *   2. the next ones, 16 at least
@@ -34,10 +35,10 @@ export const NO_GATEWAYS: BoundGateways = {
 
 /** Gateways looked at in one go. */
 const SLICE = 16;
-/** A look ends with the slice in which it has taken so long, pauses apart. */
+/** A look ends with the slice in which it has taken so long, rests apart. */
 const LOOK_MS = 20;
-/** Between slices: a worker on this core that has four fifths of it to do keeps up, where a look in one piece would cost packets. */
-const PAUSE_MS = 4;
+/** After a slice, of the time that it took; a millisecond at least. */
+const REST = 4;
 /** Gateways that are told of one by one. */
 const TOLD = 16;
 /** Faults that are remembered. */
@@ -55,33 +56,45 @@ export class GatewayRound {
   readonly #faults = new Map<string, Fault>();
   #from = 0;
   #reached: Uint8Array | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   /** What is wrong with gateways, as far as it is known; `unresolved` are the neighbours that do not answer. */
-  async look(
+  look(
     bound: BoundGateways,
     around: Omit<Surroundings, 'boundTo'>,
     unresolved: readonly Neighbour[],
   ): Promise<Problem[]> {
-    let begun = performance.now();
-    const isOver = () => performance.now() - begun > LOOK_MS;
+    // One at a time: each goes on where the one before has ended.
+    const problems = this.#last.then(() => this.#look(bound, around, unresolved));
+    this.#last = problems.catch(() => undefined);
+    return problems;
+  }
+
+  async #look(
+    bound: BoundGateways,
+    around: Omit<Surroundings, 'boundTo'>,
+    unresolved: readonly Neighbour[],
+  ): Promise<Problem[]> {
+    const pace = new Pace();
     const look = new Look({ ...around, netlink: remembering(around.netlink), boundTo: bound.boundTo }, unresolved);
     let told = 0;
     for (const { gateway } of this.#inOrder()) {
-      if (told === TOLD || isOver()) break;
+      if (told === TOLD || pace.isOver) break;
+      await pace.next();
       if (this.#note(gateway, bound.leadsTo(gateway) && (await look.at(gateway)))) told++;
     }
     const known = this.#reached;
     this.#reached = undefined;
     if (known && bound.leadsTo(known)) this.#note(known, await look.at(known));
-    for (;;) {
+    do {
       const { gateways, next } = bound.some(this.#from, SLICE);
       this.#from = next;
-      for (const gateway of gateways) this.#note(gateway, await look.at(gateway));
-      if (this.#from === 0 || isOver()) return this.#problems();
-      const paused = performance.now();
-      await sleep(PAUSE_MS);
-      begun += performance.now() - paused;
-    }
+      for (const gateway of gateways) {
+        await pace.next();
+        this.#note(gateway, await look.at(gateway));
+      }
+    } while (this.#from !== 0 && !pace.isOver);
+    return this.#problems();
   }
 
   /** Takes down what was found: undefined for a gateway that is reached, false for one that no binding leads to. */
@@ -119,6 +132,27 @@ export class GatewayRound {
     if (left > 0) sentences.push(`${number} more of the gateways which bindings name are not reached either`);
     const stops = this.#reached ? {} : { stops: { role: 'aftr' as const } };
     return sentences.map((sentence) => ({ sentence, ...stops }));
+  }
+}
+
+/** Of one look: how long it takes, and when it rests. */
+class Pace {
+  #gateways = 0;
+  #takenMs = 0;
+  #since = performance.now();
+
+  /** Whether it has taken its time. */
+  get isOver(): boolean {
+    return this.#takenMs + performance.now() - this.#since > LOOK_MS;
+  }
+
+  /** Before each gateway. */
+  async next(): Promise<void> {
+    if (this.#gateways++ % SLICE !== 0 || this.#gateways === 1) return;
+    const took = performance.now() - this.#since;
+    this.#takenMs += took;
+    await sleep(Math.max(1, REST * took));
+    this.#since = performance.now();
   }
 }
 

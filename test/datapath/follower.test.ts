@@ -274,7 +274,7 @@ for (const why of ['bulk', 'missing'] as const) {
   });
 }
 
-test('while workers are held for a commit, no row is written and none given back: words are led to them', async () => {
+test('rows of a commit are written before workers are held for it, and given back after', async () => {
   const { store, follower } = newFollower();
   const rows = (count: number, remote: string) =>
     Array.from({ length: count }, (_, i) => binding([`198.51.100.${i}/32`, remote]));
@@ -329,6 +329,7 @@ test('a row that cannot be prepared leaves those before it seen', async () => {
   assert.is(error, 'table: all places are taken');
   const found = [1, 2, 3].map((i) => leadsTo(follower, 'aftr', `198.51.100.${i}`) !== 'nothing');
   assert.equal(found, [true, true, false]);
+  assert.is(forwarding.bindings, 3, 'as many as are seen');
 });
 
 test('a disabled AFTR leads nowhere, and comes back with all its rows', async () => {

@@ -318,7 +318,7 @@ function put(engine: EngineUnderTest, text: BindingText): void {
 
 function remove(engine: EngineUnderTest, prefix: string): void {
   const parsed = parseIpv4Prefix(prefix);
-  if (parsed) engine.forwarding.remove(parsed);
+  if (parsed) engine.forwarding.table.remove(parsed.address, parsed.length);
 }
 
 const [MOVED, MOVED_AGAIN] = [

@@ -150,21 +150,35 @@ test(`changes that were prepared are seen when they are shown, and end where one
     const rows = [...prefixes.values()];
     const removed = rows.filter(([prefix, length]) => table.find(prefix, length) !== 0 && next() % 2 === 0);
     const put = rows.filter((row) => !removed.includes(row));
+    const prepared = put.map(([prefix, length], i) =>
+      table.preparePut(table.find(prefix, length), prefix, length, target(commit * 100 + i)),
+    );
     const changes = [
-      ...put.map(([prefix, length]) =>
-        table.preparePut(table.find(prefix, length), prefix, length, target(commit * 100)),
-      ),
+      ...prepared.flatMap((change) => change ?? []),
       ...removed.map(([prefix, length]) => table.prepareRemoval(table.find(prefix, length), prefix, length)),
-    ].filter((change) => change !== undefined);
+    ];
+    assert.is(changes.length, rows.length);
     probe(`before commit ${commit} is shown`);
+    const places = table.blockPlaces.used;
     for (const change of changes) table.show(change);
-    for (const [prefix, length] of put) twin.put(prefix, length, commit * 100);
+    assert.is(table.blockPlaces.used, places, 'it takes nothing');
+    for (const [i, [prefix, length]] of put.entries()) twin.put(prefix, length, commit * 100 + i);
     for (const [prefix, length] of removed) assert.ok(twin.remove(prefix, length));
     probe(`after commit ${commit}`);
     for (const change of changes) table.complete(change);
-    probe(`when commit ${commit} is complete`);
   }
   assert.ok(table.size > 1_000, `${table.size} prefixes were met`);
+  const left = [...table.rowsInUse()].map((row) => {
+    const { address, length } = table.prefixOf(row);
+    return table.prepareRemoval(row, address, length);
+  });
+  for (const change of left) table.show(change);
+  for (const change of left) table.complete(change);
+  assert.is(table.size, 0);
+  assert.ok(
+    table.first.subarray(0x0a_00_00, 0x0a_04_00).every((word) => word === 0),
+    'neither a row nor a block is left',
+  );
 });
 
 test('an emptied table gives all its blocks back', () => {

@@ -2,6 +2,8 @@
 
 import { formatIpv4, formatIpv4Prefix, formatIpv6 } from '../../src/address.ts';
 import type { Role } from '../../src/datapath/engine.ts';
+import type { Forwarding } from '../../src/datapath/forwarding.ts';
+import type { PreparedChange } from '../../src/datapath/table.ts';
 import type { BindingText, EngineUnderTest } from './engine-case.ts';
 import { binding } from './engine-case.ts';
 import type { RowStep } from './naive-counts.ts';
@@ -33,12 +35,20 @@ export async function configure(engine: EngineUnderTest, role: Role, table: Naiv
   );
 }
 
-/** Single bindings of AFTRs, in this order. */
+/** Single bindings of AFTRs, in this order: all that packets see of them in one moment. */
 export function takeSteps({ forwarding }: EngineUnderTest, steps: readonly RowStep[]): void {
+  forwarding.showTogether(prepared(forwarding, steps));
+}
+
+/** The same in the midst of a batch, which is not waited for. */
+export function takeStepsAtOnce({ forwarding }: EngineUnderTest, steps: readonly RowStep[]): void {
+  forwarding.showEach(prepared(forwarding, steps));
+}
+
+function* prepared(forwarding: Forwarding, steps: readonly RowStep[]): Generator<PreparedChange | undefined> {
   for (const { kind, row } of steps) {
     const wanted = kind === 'put' ? forwarding.wantedBinding(row.instance.name, binding(bindingOf(row))) : undefined;
-    const change = wanted ? forwarding.preparePut(wanted) : forwarding.prepareRemovalOf(row.instance.name, row.prefix);
-    forwarding.showEach([change]);
+    yield wanted ? forwarding.preparePut(wanted) : forwarding.prepareRemovalOf(row.instance.name, row.prefix);
   }
 }
 

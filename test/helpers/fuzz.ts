@@ -13,7 +13,7 @@ import { NO_OWNER } from '../../src/datapath/batch.ts';
 import type { Role } from '../../src/datapath/engine.ts';
 import { FORWARDED, HAIRPINNED, HELD, REPLIED } from '../../src/datapath/verdict.ts';
 import { EngineUnderTest } from './engine-case.ts';
-import { configurationOf, configure, takeSteps } from './fuzz-configuration.ts';
+import { configurationOf, configure, takeSteps, takeStepsAtOnce } from './fuzz-configuration.ts';
 import { FuzzCounts } from './fuzz-counts.ts';
 import { cutInner, cutOuter, FuzzFragments } from './fuzz-fragments.ts';
 import { randomArrivals } from './fuzz-offloads.ts';
@@ -179,7 +179,7 @@ export class Fuzz {
     }
     const before = packets.map((packet) => this.#naive.decide(packet, this.#nowMs));
     const outputs = this.#next() % 20;
-    this.#engine.processDuring(packets, this.#nowMs, outputs, () => takeSteps(this.#engine, steps));
+    this.#engine.processDuring(packets, this.#nowMs, outputs, () => takeStepsAtOnce(this.#engine, steps));
     this.#naive.follow(table, steps);
     const left = this.#engine.outputsByPlace();
     for (const [k, packet] of packets.entries()) {

@@ -67,9 +67,13 @@ export class NaiveCounts {
     }
   }
 
-  /** Changes single bindings, in this order. */
+  /** Changes single bindings, in this order; what they led to before goes when all that comes is there. */
   step(steps: readonly RowStep[]): void {
-    for (const { kind, row } of steps) kind === 'put' ? this.#put(row) : this.#remove(row);
+    const gone = steps.flatMap(({ kind, row }) => (kind === 'put' ? this.#replaced(row) : this.#removed(row)) ?? []);
+    for (const row of gone) {
+      const now = this.#rows.get(prefixOf(row));
+      if (!now || keyOfRow(now) !== keyOfRow(row)) this.#leave(row, keyOfRow(row));
+    }
   }
 
   /** An AFTR counts from zero again. */
@@ -105,23 +109,35 @@ export class NaiveCounts {
   }
 
   #put(row: NaiveRow): void {
-    const prefix = prefixOf(row);
-    const old = this.#rows.get(prefix);
-    this.#rows.set(prefix, row);
-    if (old && keyOfRow(old) === keyOfRow(row)) return;
-    this.#enter(row, keyOfRow(row));
-    const goesOn = old?.instance.name === row.instance.name && old.remote.equals(row.remote);
-    if (old && !goesOn) this.bindings.delete(bindingKey(old));
-    if (!goesOn) this.bindings.set(bindingKey(row), { to: newAmount(), from: newAmount() });
+    const old = this.#replaced(row);
     if (old) this.#leave(old, keyOfRow(old));
   }
 
   #remove(row: NaiveRow): void {
+    const old = this.#removed(row);
+    if (old) this.#leave(old, keyOfRow(old));
+  }
+
+  /** Puts a row; the one that it takes the place of, which still leads to its gateway. */
+  #replaced(row: NaiveRow): NaiveRow | undefined {
+    const prefix = prefixOf(row);
+    const old = this.#rows.get(prefix);
+    this.#rows.set(prefix, row);
+    if (old && keyOfRow(old) === keyOfRow(row)) return undefined;
+    this.#enter(row, keyOfRow(row));
+    const goesOn = old?.instance.name === row.instance.name && old.remote.equals(row.remote);
+    if (old && !goesOn) this.bindings.delete(bindingKey(old));
+    if (!goesOn) this.bindings.set(bindingKey(row), { to: newAmount(), from: newAmount() });
+    return old;
+  }
+
+  /** Takes a row out, which still leads to its gateway. */
+  #removed(row: NaiveRow): NaiveRow | undefined {
     const old = this.#rows.get(prefixOf(row));
-    if (!old) return;
+    if (!old) return undefined;
     this.#rows.delete(prefixOf(row));
     this.bindings.delete(bindingKey(old));
-    this.#leave(old, keyOfRow(old));
+    return old;
   }
 
   #putShared(shared: NaiveShared): void {
