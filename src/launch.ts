@@ -123,10 +123,10 @@ export function openTun(): number {
 }
 
 /**
- * How V8 collects garbage in the datapath: in the thread that left it, as helpers would take the cores of the workers for it; in small steps each time the
- * heap has grown by a quarter, or 8 MiB; and with 2 MiB for each half of what is young, which it makes 16 in the course of many edits and gains nothing by.
+ * How V8 collects garbage in the datapath: in small steps each time the heap has grown by a quarter, or 8 MiB; and with 2 MiB for each half of what is young,
+ * which it makes 16 in the course of many edits and gains nothing by.
  */
-const COLLECTION = ['--single-threaded-gc', '--heap-growing-percent=25', '--max-semi-space-size=2'];
+const COLLECTION = ['--heap-growing-percent=25', '--max-semi-space-size=2'];
 
 export class Launcher {
   /** Of the last datapath: resolves when its tables are there and it forwards, when it waits for management, or when it has ended. */

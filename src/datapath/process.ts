@@ -20,6 +20,7 @@ import { IMAGE_FILE, KeptTable } from './kept-table.ts';
 import type { LinkListeners } from './kernel-part.ts';
 import { assertLittleEndian } from './memory.ts';
 import { tellOffloads } from './offload/offload-log.ts';
+import { putOtherThreadsBehind } from './other-threads.ts';
 import { createPersistentTun } from './tun-device.ts';
 import { PreparedWorkers } from './workers.ts';
 
@@ -54,6 +55,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
   const settle = once(() => {
+    putOtherThreadsBehind();
     if (options.settledDescriptor !== undefined) closeSync(options.settledDescriptor);
   });
   const store = await openStore(join(options.stateDir, 'store'), ending.signal, settle, log);

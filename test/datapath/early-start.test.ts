@@ -16,7 +16,7 @@ const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 /** Of V8, which compile, and of Node.js, which read files, where nobody asks for other numbers. */
 const OTHERS = 4 + 4;
 
-test('threads that are not ours come after the one that follows the store and those that forward', async () => {
+test('once it has settled, threads that are not ours come after the one that follows the store and those that forward', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'gi4-early-'));
   const words = ['datapath', '--state-dir', dir, '--run-dir', dir, '--queues', '1'];
   const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'ignore', 'inherit'] });
