@@ -1,6 +1,6 @@
 /**
  * The gateways that bindings lead to, looked at a slice at a time: each look goes on where the last one ended, so that however many
- * there are each has its turn, and a look takes a bounded time. It rests after each slice: a worker on its core that has four fifths of that to
+ * there are each has its turn, and a look takes a bounded time. It rests now and then: a worker on its core that has four fifths of that to
  * do keeps up, where a look in one piece would cost packets. What was found is told until another look finds it right again:
  *
  *   1. those that are told of, and one that was reached: they are looked at each time
@@ -37,8 +37,9 @@ export const NO_GATEWAYS: BoundGateways = {
 const SLICE = 16;
 /** A look ends with the slice in which it has taken so long, rests apart. */
 const LOOK_MS = 20;
-/** After a slice, of the time that it took; a millisecond at least. */
+/** It rests before each fourth gateway, for so many times what it took since it last did; a millisecond at least. */
 const REST = 4;
+const AT_ONCE = 4;
 /** Gateways that are told of one by one. */
 const TOLD = 16;
 /** Faults that are remembered. */
@@ -148,7 +149,7 @@ class Pace {
 
   /** Before each gateway. */
   async next(): Promise<void> {
-    if (this.#gateways++ % SLICE !== 0 || this.#gateways === 1) return;
+    if (this.#gateways++ % AT_ONCE !== 0 || this.#gateways === 1) return;
     const took = performance.now() - this.#since;
     this.#takenMs += took;
     await sleep(Math.max(1, REST * took));

@@ -93,11 +93,17 @@ class ChangeBench {
   async #change(direction: Direction, rate: number): Promise<void> {
     const [quiet, busy]: [Trial[], Trial[]] = [[], []];
     const reports: EditReport[] = [];
-    for (let round = 0; round < this.#rounds; round++) {
+    const without = async () => {
       quiet.push(await this.#send(direction, rate, this.#seconds, 0, true));
+    };
+    const beside = async () => {
       const { trial, report } = await this.#sendBesideEdits(direction, rate, 0, EDITS);
       busy.push(trial);
       reports.push(report);
+    };
+    for (let round = 0; round < this.#rounds; round++) {
+      // What comes second meets what the other has left: so each is first in every other round.
+      for (const measure of round % 2 === 0 ? [without, beside] : [beside, without]) await measure();
     }
     this.#tell(judgeChange(`change.${direction}.change`, rate, quiet, busy, reports));
   }
