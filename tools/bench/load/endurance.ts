@@ -80,7 +80,7 @@ export async function endure(aftr: BusyAftr, plan: EndurancePlan): Promise<Endur
     const fromMs = Date.now();
     let backMs = fromMs;
     if (kind === 'restart') {
-      await restartDatapath(aftr);
+      backMs = await restartDatapath(aftr);
       memory.newDatapath();
     } else {
       backMs = await aftr.flap(kind === 'flap-ipv4' ? 'aftr4' : 'aftr6', FLAP_MS);
@@ -140,15 +140,20 @@ export function growthOf(samples: readonly number[]): number {
   return low(settled.slice(-third)) - low(settled.slice(0, third));
 }
 
-/** Kills it; ends when there is another one, which the datapath's core is given to. */
-async function restartDatapath(aftr: BusyAftr): Promise<void> {
+/** Kills it, and tells when; ends when there is another one, which the datapath's core is given to. */
+async function restartDatapath(aftr: BusyAftr): Promise<number> {
   const before = aftr.instance.pid('datapath');
+  // Beside full load the look for it may take seconds.
+  const killedMs = Date.now();
   process.kill(before, 'SIGKILL');
   const limit = Date.now() + RECOVERY_LIMIT_MS;
   for (;;) {
     await sleep(50);
     try {
-      if (aftr.instance.pid('datapath') !== before) return aftr.pinDatapath();
+      if (aftr.instance.pid('datapath') !== before) {
+        aftr.pinDatapath();
+        return killedMs;
+      }
     } catch {
       // Between the two there is none, nor while the new one goes from command to command until it is what it will be.
     }
