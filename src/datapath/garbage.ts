@@ -1,6 +1,6 @@
 /**
  * What following the store left as garbage is collected after many rows at once: V8 would keep some 150 MiB of a table of a million rows until edits
- * have left as much again. What edits leave V8 collects itself, in steps of a millisecond (launch.ts). Workers go on meanwhile.
+ * have left as much again. What edits leave V8 collects itself, in small steps (launch.ts). Workers go on meanwhile.
  */
 
 /** Read at once. A collection takes 20 to 60 ms of the control thread, more than the queue of a busy worker on its core may hold. */
