@@ -235,8 +235,8 @@ export class Follower {
     const aftrs = this.#forwarding.get('aftr');
     this.#hash = undefined;
     this.#isBehind = true;
-    if (aftrs?.bindings === 0) await aftrs.load(this.#store.passingBindings(), aftrOfTable, pause);
-    else await aftrs?.synchronize(this.#wantedBindings(aftrs), pause);
+    if (aftrs?.bindings === 0) await aftrs.rows.load(this.#store.passingBindings(), aftrOfTable, pause);
+    else await aftrs?.rows.synchronize(this.#wantedBindings(aftrs), pause);
     this.#isBehind = false;
     this.#damage = '';
     this.#rowsRead += aftrs?.bindings ?? 0;
@@ -268,7 +268,7 @@ export class Follower {
   *#wantedBindings(aftrs: Forwarding): Generator<WantedRow> {
     for (const { instance, binding } of this.#store.passingBindings()) {
       const aftr = aftrOfTable(instance);
-      const row = aftr === undefined ? undefined : aftrs.wantedBinding(aftr, binding);
+      const row = aftr === undefined ? undefined : aftrs.rows.wantedBinding(aftr, binding);
       if (row) yield row;
     }
   }
@@ -281,12 +281,12 @@ export class Follower {
     if (!aftrs || forwarded.length === 0) return;
     if (forwarded.length <= HELD_ROWS) {
       const inOrder = [...forwarded.filter(({ after }) => after), ...forwarded.filter(({ after }) => !after)];
-      aftrs.showTogether(prepared(aftrs, inOrder));
+      aftrs.rows.showTogether(prepared(aftrs, inOrder));
       return;
     }
     for (const isRemoval of [false, true]) {
       await inSlices(forwarded, (row) => {
-        if ((row.after === undefined) === isRemoval) aftrs.showEach(prepared(aftrs, [row]));
+        if ((row.after === undefined) === isRemoval) aftrs.rows.showEach(prepared(aftrs, [row]));
       });
     }
   }
@@ -301,10 +301,10 @@ export class Follower {
 function* prepared(aftrs: Forwarding, rows: readonly RowChange[]): Generator<PreparedChange | undefined> {
   for (const { instance, before, after } of rows) {
     const aftr = aftrOfTable(instance) ?? instance;
-    const wanted = after && aftrs.wantedBinding(aftr, after);
+    const wanted = after && aftrs.rows.wantedBinding(aftr, after);
     const gone = after ?? before;
-    if (wanted) yield aftrs.preparePut(wanted);
-    else if (gone) yield aftrs.prepareRemovalOf(aftr, gone);
+    if (wanted) yield aftrs.rows.preparePut(wanted);
+    else if (gone) yield aftrs.rows.prepareRemovalOf(aftr, gone);
   }
 }
 

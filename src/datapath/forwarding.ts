@@ -7,7 +7,6 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import type { Ipv4Prefix } from '../address.ts';
 import { formatIpv6 } from '../address.ts';
 import type {
   AftrSoftwires,
@@ -18,10 +17,10 @@ import type {
   TraceRow,
   WatchResult,
 } from '../control.ts';
-import type { Binding } from '../state/binding.generated.ts';
 import { MAX_INSTANCES } from '../state/limits.ts';
 import type { Pages, Room } from './arena.ts';
 import { Arena } from './arena.ts';
+import { BindingRows } from './binding-rows.ts';
 import type { InstancePlan } from './configuration.ts';
 import { CounterReader } from './counter-reader.ts';
 import { Counters } from './counters.ts';
@@ -48,15 +47,12 @@ import { reassemblyWarnings } from './reassembly-warnings.ts';
 import type { RoleObservation } from './role-observation.ts';
 import { observeRole } from './role-observation.ts';
 import { rowAnswer } from './row-answer.ts';
-import type { StoredBinding } from './row-slices.ts';
-import { loadRows, synchronizeRows } from './row-slices.ts';
 import { RowStatistics } from './row-statistics.ts';
 import { ServedPrefixes } from './served-prefixes.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import { allocateAdmissions } from './slow-budget.ts';
 import { Softwires } from './softwires.ts';
 import { SourceRefusals } from './source-refusals.ts';
-import type { PreparedChange, WantedRow } from './table.ts';
 import { Table } from './table.ts';
 import { tracePacket } from './trace.ts';
 import { TunnelAddresses } from './tunnel-addresses.ts';
@@ -89,6 +85,7 @@ export class Forwarding {
   /** For a batch that is used in this thread. */
   readonly allocate: Allocate;
   readonly table: Table;
+  readonly rows: BindingRows;
   readonly keptParts: KeptParts;
   readonly #shared: SharedAddresses;
   readonly #served: ServedPrefixes;
@@ -112,8 +109,6 @@ export class Forwarding {
   /** Broadcast addresses of the links of this device, and its addresses on them. */
   #broadcasts: readonly number[] = [];
   #hosts: readonly number[] = [];
-  /** Bindings that found the table full. */
-  #refused = 0;
 
   /** `seed` is random, and in no other process but in those that take the same image. */
   constructor(role: Role, workers: number, capacity: number, pages: Pages, seed = randomBytes(4).readInt32LE()) {
@@ -126,6 +121,7 @@ export class Forwarding {
     this.#tunnels = new TunnelAddresses(this.#epochs);
     this.table = new Table(capacity, this.#epochs, allocate);
     this.#shared = new SharedAddresses(this.table);
+    this.rows = new BindingRows(this.table, this.#tunnels, this.#shared, (body) => this.hold(body));
     this.#served = new ServedPrefixes(this.table);
     this.#softwires = new Softwires(allocate);
     this.#own = new OwnAddresses(allocate);
@@ -178,7 +174,7 @@ export class Forwarding {
   }
 
   get refused(): number {
-    return this.#refused;
+    return this.rows.refused;
   }
 
   /** Bindings in the table. */
@@ -260,12 +256,6 @@ export class Forwarding {
     this.#tunnels.keepOnly(this.#plans.filter(({ forwards }) => forwards));
   }
 
-  /** The row that a binding of an AFTR asks for; undefined while that AFTR or its address is not in use. */
-  wantedBinding(instance: string, binding: Binding): WantedRow | undefined {
-    const target = this.#tunnels.target(instance, binding.gatewayIpv6Address, binding.aftrIpv6Address);
-    return target && { prefix: { address: binding.address, length: binding.length }, target };
-  }
-
   /**
    * Adds and changes shared addresses, up to HELD_PORT_SETS rows in one moment, more one by one; returns what takes away those
    * that are no longer wanted, to be called when the bindings that may take their places are there.
@@ -278,7 +268,7 @@ export class Forwarding {
     let changes = 0;
     for (const shared of wanted.values()) changes += this.#shared.changesOf(shared);
     const putAll = () => {
-      for (const shared of wanted.values()) if (!this.#shared.put(shared)) this.#refused++;
+      for (const shared of wanted.values()) if (!this.#shared.put(shared)) this.rows.refused++;
     };
     if (changes > HELD_PORT_SETS) putAll();
     else if (changes > 0) this.hold(putAll);
@@ -289,92 +279,7 @@ export class Forwarding {
 
   /** Makes the rows of a gateway role those of all served prefixes, as `synchronize`. */
   async synchronizeServedPrefixes(pause: () => Promise<void>): Promise<void> {
-    this.#refused = await this.#served.synchronize(wantedServedPrefixes(this.#plans, this.#tunnels), pause);
-  }
-
-  /** Adds or replaces one row; a row that is so already is left alone. Gives the row, 0 when the table is full. */
-  put({ prefix: { address, length }, target }: WantedRow): number {
-    const there = this.table.find(address, length);
-    if (there !== 0 && this.table.leadsTo(there, target)) return there;
-    const row = this.table.putOver(there, address, length, target);
-    if (row === 0) this.#refused++;
-    return row;
-  }
-
-  /** First step of `put`: all that packets do not see. Undefined when nothing changes, or the table is full. */
-  preparePut({ prefix: { address, length }, target }: WantedRow): PreparedChange | undefined {
-    const there = this.table.find(address, length);
-    if (there !== 0 && this.table.leadsTo(there, target)) return undefined;
-    const change = this.table.preparePut(there, address, length, target);
-    if (!change) this.#refused++;
-    return change;
-  }
-
-  /**
-   * First step of the removal of an AFTR's row. Undefined when there is none, also when another AFTR has put one there meanwhile: the prefix has
-   * changed hands.
-   */
-  prepareRemovalOf(instance: string, { address, length }: Ipv4Prefix): PreparedChange | undefined {
-    const row = this.table.find(address, length);
-    const own = this.#tunnels.of(instance);
-    if (row === 0 || own.every(({ softwire }) => softwire !== this.table.softwireOf(row))) return undefined;
-    return this.table.prepareRemoval(row, address, length);
-  }
-
-  /** Makes changes seen as they are prepared, one after the other. */
-  showEach(changes: Iterable<PreparedChange | undefined>): void {
-    for (const change of changes) {
-      if (!change) continue;
-      this.table.show(change);
-      this.table.complete(change);
-    }
-  }
-
-  /**
-   * Makes changes seen in one moment, which begins when all are prepared: packets wait for the words that lead to the rows. When one cannot be
-   * prepared, those before it are seen all the same, as the index has them. Of a gateway that is new, refused packets are told of from the
-   * preparation on.
-   */
-  showTogether(changes: Iterable<PreparedChange | undefined>): void {
-    const prepared: PreparedChange[] = [];
-    try {
-      for (const change of changes) if (change) prepared.push(change);
-    } finally {
-      if (prepared.length > 0) {
-        this.hold(() => {
-          for (const change of prepared) this.table.show(change);
-        });
-      }
-      for (const change of prepared) this.table.complete(change);
-    }
-  }
-
-  /**
-   * Makes the rows exactly those wanted. Packets of rows that stay are not touched by it. `pause` is awaited between slices.
-   */
-  async synchronize(wanted: Iterable<WantedRow>, pause: () => Promise<void>): Promise<void> {
-    this.#refused = 0;
-    await synchronizeRows(this.table, wanted, { put: (row) => this.put(row), pause });
-  }
-
-  /** The same while there is no binding in the table; `aftrOf` says whose a table of the store is, undefined for nobody's. */
-  async load(
-    bindings: Iterable<StoredBinding>,
-    aftrOf: (instance: string) => string | undefined,
-    pause: () => Promise<void>,
-  ): Promise<void> {
-    this.#refused = 0;
-    await loadRows(bindings, {
-      aftrOf,
-      targetOf: (aftr, { gatewayIpv6Address, aftrIpv6Address }) =>
-        this.#tunnels.target(aftr, gatewayIpv6Address, aftrIpv6Address),
-      put: (row) => this.put(row),
-      append: ({ prefix: { address, length }, target }) => {
-        if (this.table.append(address, length, target) === 0) this.#refused++;
-      },
-      isShared: (address) => this.#shared.has(address),
-      pause,
-    });
+    this.rows.refused = await this.#served.synchronize(wantedServedPrefixes(this.#plans, this.#tunnels), pause);
   }
 
   /** Sentences about reassembly that is near its limits. */

@@ -39,7 +39,7 @@ test('a worker that is still in a batch may send by a tunnel address out of use:
     const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [aftr] } });
     forwarding.setInstances(planInstances('aftr', configuration));
     forwarding.releaseNumbers();
-    return forwarding.wantedBinding('br', binding(['198.51.100.0/24', '2001:db8:a::1']))?.target.softwire;
+    return forwarding.rows.wantedBinding('br', binding(['198.51.100.0/24', '2001:db8:a::1']))?.target.softwire;
   };
   const first = numberOf('2001:db8:b::1');
   worker.enter(0);
@@ -178,10 +178,10 @@ test('of two AFTRs one gets another tunnel address: between its rows every packe
   await engine.configureAll([QUIET_AFTR, other], rows);
   change(engine, 'aftr', [QUIET_AFTR, moved]);
   const { forwarding } = engine;
-  const wanted = rows.flatMap(({ instance, text }) => forwarding.wantedBinding(instance, binding(text)) ?? []);
+  const wanted = rows.flatMap(({ instance, text }) => forwarding.rows.wantedBinding(instance, binding(text)) ?? []);
   const sent: string[] = [];
   let slices = 0;
-  await forwarding.synchronize(wanted, () => {
+  await forwarding.rows.synchronize(wanted, () => {
     slices++;
     sent.push(...engine.run([ipv4({ src: OUTSIDE, dst: '10.0.0.1' }), ipv4({ src: OUTSIDE, dst: '10.0.70.1' })]));
     return Promise.resolve();

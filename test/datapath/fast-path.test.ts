@@ -55,11 +55,11 @@ test('what an earlier batch left behind the packets of a batch leads nowhere', a
   const engine = new EngineUnderTest('aftr', 263_000);
   const instance = { ...AFTR, 'ipv4-pool': ['1.0.0.0/8', '10.0.0.0/8'] };
   await engine.configure([instance], [['1.0.0.0/8', '2001:db8:a::1']]);
-  const target = engine.forwarding.wantedBinding('br', binding(['10.0.0.0/32', '2001:db8:a::2']))?.target;
+  const target = engine.forwarding.rows.wantedBinding('br', binding(['10.0.0.0/32', '2001:db8:a::2']))?.target;
   assert.ok(target);
   // Row numbers that, taken for octets of the first level, are at the /24s of 1.0.0.0/8.
   for (let host = 0x0a000000, row = 0; row < 0x40004; host++) {
-    row = engine.forwarding.put({ prefix: { address: host, length: 32 }, target });
+    row = engine.forwarding.rows.put({ prefix: { address: host, length: 32 }, target });
   }
   for (let back = 0; back < 4; back++) {
     const last = 0x40000 - back;

@@ -316,8 +316,8 @@ test('a row that cannot be prepared leaves those before it seen', async () => {
   const forwarding = follower.forwarding('aftr');
   if (!forwarding) throw new Error('there is no AFTR');
   let left = 2;
-  const preparePut = forwarding.preparePut.bind(forwarding);
-  forwarding.preparePut = (row) => {
+  const preparePut = forwarding.rows.preparePut.bind(forwarding.rows);
+  forwarding.rows.preparePut = (row) => {
     if (left-- === 0) throw new Error('table: all places are taken');
     return preparePut(row);
   };

@@ -46,8 +46,8 @@ interface Workers {
 async function start(count: number): Promise<Workers> {
   const forwarding = new Forwarding('aftr', count, 100, 'small');
   forwarding.setInstances(planInstances('aftr', readConfiguration({ 'gi-4over6:softwire': { aftr: [AFTR] } })));
-  const rows = BINDINGS.map((text) => forwarding.wantedBinding('br', binding(text)));
-  await forwarding.synchronize(
+  const rows = BINDINGS.map((text) => forwarding.rows.wantedBinding('br', binding(text)));
+  await forwarding.rows.synchronize(
     rows.filter((row) => row !== undefined),
     () => Promise.resolve(),
   );

@@ -312,8 +312,8 @@ function runBeside(engine: EngineUnderTest, packets: readonly string[], change: 
 }
 
 function put(engine: EngineUnderTest, text: BindingText): void {
-  const row = engine.forwarding.wantedBinding('br', binding(text));
-  if (row) engine.forwarding.put(row);
+  const row = engine.forwarding.rows.wantedBinding('br', binding(text));
+  if (row) engine.forwarding.rows.put(row);
 }
 
 function remove(engine: EngineUnderTest, prefix: string): void {
@@ -358,8 +358,8 @@ for (const workers of [1, 2]) {
       engine.run([down(X), down(X), down(Y)]);
       hold(body);
     };
-    const wanted = [MOVED, second].flatMap((text) => forwarding.wantedBinding('br', binding(text)) ?? []);
-    forwarding.showTogether(wanted.map((row) => forwarding.preparePut(row)));
+    const wanted = [MOVED, second].flatMap((text) => forwarding.rows.wantedBinding('br', binding(text)) ?? []);
+    forwarding.rows.showTogether(wanted.map((row) => forwarding.rows.preparePut(row)));
     engine.run([down(Y)]);
     assert.equal(bindingFigures(engine, '198.51.100.0/24'), [3, 3 * D, 0, 0]);
     assert.equal(bindingFigures(engine, '198.51.101.0/24'), [3, 3 * D, 0, 0]);
@@ -460,8 +460,8 @@ test('what a worker counts for a row of an AFTR that goes is not of the next one
     engine.forwarding.memory.engine.statistics?.counters.low.set([1, D], left << TRAFFIC_SHIFT);
   });
   only('b2');
-  const row = engine.forwarding.wantedBinding('b2', binding(['198.51.100.0/24', G1]));
-  if (row) engine.forwarding.put(row);
+  const row = engine.forwarding.rows.wantedBinding('b2', binding(['198.51.100.0/24', G1]));
+  if (row) engine.forwarding.rows.put(row);
   engine.run([down(X)]);
   const [{ name, softwires } = { name: '', softwires: [] }] = engine.forwarding.aftrSoftwires([G1]);
   assert.is(name, 'b2');

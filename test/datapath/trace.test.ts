@@ -470,8 +470,8 @@ for (const [name, leaves, sentPackets] of [
 test('live: fragments that another worker hands to worker 0 are shown there alone', async () => {
   const forwarding = new Forwarding('aftr', 2, 1_000, 'small');
   forwarding.setInstances(planInstances('aftr', readConfiguration({ 'gi-4over6:softwire': { aftr: [AFTR] } })));
-  const rows = BINDINGS.flatMap((text) => forwarding.wantedBinding('br', binding(text)) ?? []);
-  await forwarding.synchronize(rows, () => Promise.resolve());
+  const rows = BINDINGS.flatMap((text) => forwarding.rows.wantedBinding('br', binding(text)) ?? []);
+  await forwarding.rows.synchronize(rows, () => Promise.resolve());
   forwarding.setWatched(0xc6_33_64_0a);
   const [zero, one] = [pumpOver(forwarding, 0), pumpOver(forwarding, 1)];
   const other = ipv6({ payload: ipv4({ src: DEVICE, dst: INTERNET }) });

@@ -126,10 +126,10 @@ export class EngineUnderTest {
     const configuration = readConfiguration({ 'gi-4over6:softwire': { [this.#role]: instances } });
     this.forwarding.setInstances(planInstances(this.#role, configuration));
     const removeUnshared = this.forwarding.putSharedAddresses();
-    const rows = bindings.map(({ instance, text }) => this.forwarding.wantedBinding(instance, binding(text)));
+    const rows = bindings.map(({ instance, text }) => this.forwarding.rows.wantedBinding(instance, binding(text)));
     const wanted = rows.filter((row) => row !== undefined);
     if (this.#role === 'gateway') await this.forwarding.synchronizeServedPrefixes(() => Promise.resolve());
-    else await this.forwarding.synchronize(wanted, () => Promise.resolve());
+    else await this.forwarding.rows.synchronize(wanted, () => Promise.resolve());
     removeUnshared();
     this.forwarding.releaseNumbers();
   }

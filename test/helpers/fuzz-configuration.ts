@@ -37,18 +37,19 @@ export async function configure(engine: EngineUnderTest, role: Role, table: Naiv
 
 /** Single bindings of AFTRs, in this order: all that packets see of them in one moment. */
 export function takeSteps({ forwarding }: EngineUnderTest, steps: readonly RowStep[]): void {
-  forwarding.showTogether(prepared(forwarding, steps));
+  forwarding.rows.showTogether(prepared(forwarding, steps));
 }
 
 /** The same in the midst of a batch, which is not waited for. */
 export function takeStepsAtOnce({ forwarding }: EngineUnderTest, steps: readonly RowStep[]): void {
-  forwarding.showEach(prepared(forwarding, steps));
+  forwarding.rows.showEach(prepared(forwarding, steps));
 }
 
 function* prepared(forwarding: Forwarding, steps: readonly RowStep[]): Generator<PreparedChange | undefined> {
   for (const { kind, row } of steps) {
-    const wanted = kind === 'put' ? forwarding.wantedBinding(row.instance.name, binding(bindingOf(row))) : undefined;
-    yield wanted ? forwarding.preparePut(wanted) : forwarding.prepareRemovalOf(row.instance.name, row.prefix);
+    const wanted =
+      kind === 'put' ? forwarding.rows.wantedBinding(row.instance.name, binding(bindingOf(row))) : undefined;
+    yield wanted ? forwarding.rows.preparePut(wanted) : forwarding.rows.prepareRemovalOf(row.instance.name, row.prefix);
   }
 }
 

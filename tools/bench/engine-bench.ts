@@ -101,7 +101,7 @@ export class EngineBench {
   async load(): Promise<number> {
     this.setCounting(false);
     const start = performance.now();
-    await this.#forwarding.synchronize(this.#wanted(), () => Promise.resolve());
+    await this.#forwarding.rows.synchronize(this.#wanted(), () => Promise.resolve());
     return performance.now() - start;
   }
 
@@ -227,7 +227,7 @@ export class EngineBench {
 
   *#wanted(): Generator<WantedRow> {
     for (let i = 0; i < this.#bindings; i++) {
-      const row = this.#forwarding.wantedBinding('br', {
+      const row = this.#forwarding.rows.wantedBinding('br', {
         address: this.#addresses[i] ?? 0,
         length: this.#lengths[i] ?? 0,
         gatewayIpv6Address: gatewayOf(i).slice(),

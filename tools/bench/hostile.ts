@@ -102,7 +102,7 @@ class HostileLab {
     const forwarding = new Forwarding('aftr', 1, 2 * BINDINGS, 'small');
     configure(forwarding, false);
     forwarding.putSharedAddresses();
-    await forwarding.synchronize(wantedRows(forwarding), () => Promise.resolve());
+    await forwarding.rows.synchronize(wantedRows(forwarding), () => Promise.resolve());
     layOut();
     return new HostileLab(forwarding);
   }
@@ -200,7 +200,7 @@ function* wantedRows(forwarding: Forwarding): Generator<WantedRow> {
     const gatewayIpv6Address = parseIpv6(gatewayOf(i));
     if (address === undefined || !gatewayIpv6Address) throw new Error('no address');
     const fixed = { length: 32, aftrIpv6Address: undefined, description: undefined, origin: 'static' } as const;
-    const row = forwarding.wantedBinding('edge', { address, gatewayIpv6Address, ...fixed });
+    const row = forwarding.rows.wantedBinding('edge', { address, gatewayIpv6Address, ...fixed });
     if (row) yield row;
   }
 }

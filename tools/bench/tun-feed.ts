@@ -40,7 +40,7 @@ export async function loadForwarding({ aftr, network, bindings }: Place, workers
   const instance = { name: 'br', 'ipv6-address': aftr, 'ipv4-pool': [`${network}.0.0.0/8`] };
   const configuration = readConfiguration({ 'gi-4over6:softwire': { aftr: [instance] } });
   forwarding.setInstances(planInstances('aftr', configuration));
-  await forwarding.synchronize(wantedRows(forwarding, network, bindings), () => Promise.resolve());
+  await forwarding.rows.synchronize(wantedRows(forwarding, network, bindings), () => Promise.resolve());
   return forwarding;
 }
 
@@ -48,7 +48,7 @@ function* wantedRows(forwarding: Forwarding, network: number, bindings: number):
   const fixed = { length: 32, aftrIpv6Address: undefined, description: undefined, origin: 'static' } as const;
   for (let i = 0; i < bindings; i++) {
     const binding = { address: network * 2 ** 24 + i, gatewayIpv6Address: gatewayOf(i).slice(), ...fixed };
-    const row = forwarding.wantedBinding('br', binding);
+    const row = forwarding.rows.wantedBinding('br', binding);
     if (row) yield row;
   }
 }
