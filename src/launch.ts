@@ -13,6 +13,7 @@ import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 
 import { Socket } from 'node:net';
 import { constants, getPriority, setPriority } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
+import { readSupervisorPipe } from './supervisor-pipe.ts';
 
 export type ChildRole = 'management' | 'datapath';
 
@@ -48,7 +49,12 @@ export interface Answer {
 }
 
 /** Niceness that the datapath is before the supervisor and management. */
-const DATAPATH_AHEAD = 10;
+const DATAPATH_AHEAD = 5;
+/**
+ * The same of its workers. On one core with it, a worker keeps two thirds beside the thread that follows the store, and six sevenths beside management: more, and
+ * where junk fills all cores, an edit takes longer than 100 ms; less, and at 80 % of what passes a queue runs over.
+ */
+const WORKERS_AHEAD = 8;
 const TUN_FILE = '/dev/net/tun';
 const ROLES_WITH_TUN = 2;
 /** How often a role may open its device anew in one life of the datapath. */
@@ -123,10 +129,11 @@ export function openTun(): number {
 }
 
 /**
- * How V8 collects garbage in the datapath: in small steps each time the heap has grown by a quarter, or 8 MiB; and with 2 MiB for each half of what is young,
- * which it makes 16 in the course of many edits and gains nothing by.
+ * V8 in the datapath collects garbage in small steps each time the heap has grown by a quarter, or 8 MiB, with 2 MiB for each half of what is young,
+ * which it makes 16 in the course of many edits and gains nothing by. It compiles in one thread: when new code is compiled, four take a worker's core one after
+ * the other, each until a tick of 4 ms.
  */
-const COLLECTION = ['--heap-growing-percent=25', '--max-semi-space-size=2'];
+const DATAPATH_OPTIONS = ['--heap-growing-percent=25', '--max-semi-space-size=2', '--v8-pool-size=1'];
 
 export class Launcher {
   /** Of the last datapath: resolves when its tables are there and it forwards, when it waits for management, or when it has ended. */
@@ -159,7 +166,7 @@ export class Launcher {
         node,
         // They give back what a bulk commit needed.
         '--expose-gc',
-        ...(role === 'datapath' ? COLLECTION : []),
+        ...(role === 'datapath' ? DATAPATH_OPTIONS : []),
         program,
         role,
         ...words,
@@ -171,7 +178,7 @@ export class Launcher {
           HOME: home,
           USER: this.#user.name,
           GI4OVER6_TUN_FDS: numbers,
-          GI4OVER6_SETTLED_FD: role === 'datapath' ? `${FIRST_TUN_DESCRIPTOR + tuns.length}` : '',
+          GI4OVER6_SUPERVISOR_FD: role === 'datapath' ? `${FIRST_TUN_DESCRIPTOR + tuns.length}` : '',
         },
         stdio: [
           'ignore',
@@ -181,10 +188,7 @@ export class Launcher {
           ...(role === 'datapath' ? ['pipe' as const] : []),
         ],
       });
-      if (role === 'datapath') {
-        putFirst(child);
-        this.datapathSettled = closed(child.stdio.at(FIRST_TUN_DESCRIPTOR + tuns.length));
-      }
+      if (role === 'datapath') this.#listen(child, child.stdio.at(FIRST_TUN_DESCRIPTOR + tuns.length));
       return child;
     } finally {
       for (const descriptor of tuns) closeSync(descriptor);
@@ -219,6 +223,17 @@ export class Launcher {
         done({ code: code ?? -1, text: signal ? `${words[0]} was ended by ${signal}` : last });
       });
     });
+  }
+
+  /** Puts the datapath, and each worker that it tells of, before management. */
+  #listen({ pid }: ChildProcess, pipe: unknown): void {
+    if (pid === undefined || !(pipe instanceof Socket)) return;
+    putAhead(pid, DATAPATH_AHEAD);
+    const onForwarding = (thread: number) => putAhead(thread, WORKERS_AHEAD);
+    this.datapathSettled = new Promise((onSettled) => {
+      readSupervisorPipe(pipe, pid, this.#tunCount(), { onSettled, onForwarding });
+    });
+    pipe.unref();
   }
 
   /** For each start of a role one to keep its device and one a queue. */
@@ -310,23 +325,12 @@ function mayRead({ name, uid, gid }: ServiceUser, dir: string, paths: readonly s
   }
 }
 
-/** When the other end of a pipe is closed. It does not keep the process. */
-function closed(pipe: unknown): Promise<void> {
-  if (!(pipe instanceof Socket)) return Promise.resolve();
-  pipe.unref();
-  pipe.resume();
-  return new Promise((done) => {
-    pipe.once('close', () => done()).once('error', () => done());
-  });
-}
-
-/** Where a core is short, packets do not wait for management. Without CAP_SYS_NICE they are equals. */
-function putFirst({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
+/** Where a core is short, packets do not wait for management. Without CAP_SYS_NICE a process or thread is an equal. */
+function putAhead(id: number, steps: number): void {
   try {
-    setPriority(pid, Math.max(constants.priority.PRIORITY_HIGHEST, getPriority() - DATAPATH_AHEAD));
+    setPriority(id, Math.max(constants.priority.PRIORITY_HIGHEST, getPriority() - steps));
   } catch {
-    // The right is missing, or the child has ended, which its exit tells.
+    // The right is missing, or it has ended, which the child's exit tells.
   }
 }
 

@@ -42,6 +42,7 @@ const AREAS: readonly (readonly [path: string, area: string])[] = [
   ['src/claim.ts', 'leaves'],
   ['src/closed-note.ts', 'leaves'],
   ['src/control.ts', 'leaves'],
+  ['src/supervisor-pipe.ts', 'leaves'],
   ['src/sha-crypt.ts', 'leaves'],
 ];
 

@@ -28,7 +28,7 @@ import type { RunOptions } from '../src/supervisor.ts';
 const test = suite('supervisor');
 
 const STAND_IN = `
-import { closeSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { answer } from 'a-package';
 const [role, ...words] = process.argv.slice(2);
 const wish = process.env['TEST_' + role.toUpperCase()] ?? '';
@@ -44,17 +44,26 @@ if (role === 'verify-store') {
 }
 const status = Object.fromEntries(readFileSync('/proc/self/status', 'utf8').split('\\n').map((line) => line.split(':\\t')));
 const tuns = (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map((fd) => readlinkSync('/proc/self/fd/' + fd));
+const tell = (value) => {
+  try {
+    writeSync(Number(process.env.GI4OVER6_SUPERVISOR_FD), new Int32Array([value]));
+  } catch (error) {
+    if (error.code !== 'EPIPE') throw error;
+  }
+};
 const settle = () => {
   console.log(JSON.stringify({ role, settled: true }));
-  closeSync(Number(process.env.GI4OVER6_SETTLED_FD));
+  tell(0);
 };
+const threads = readdirSync('/proc/self/task').map(Number).filter((thread) => thread !== process.pid);
+if (wish.startsWith('told of')) for (let left = Number(wish.slice(8)); left > 0; left--) tell(left === 1 ? threads[0] : process.ppid);
 if (wish === 'settled at SIGHUP') process.on('SIGHUP', settle);
 if (wish === 'deaf') process.on('SIGTERM', () => console.log(JSON.stringify({ role, deaf: true })));
 else process.on('SIGTERM', () => process.exit(0));
 const code = /^exit (\\d+) at SIGHUP$/.exec(wish)?.[1];
 if (code) process.on('SIGHUP', () => process.exit(Number(code)));
 // Last: who reads that it runs may send a signal at once.
-console.log(JSON.stringify({ role, words, pid: process.pid, status, tuns, answer, program: process.argv[1] }));
+console.log(JSON.stringify({ role, words, pid: process.pid, threads, status, tuns, answer, program: process.argv[1] }));
 if (role === 'datapath' && !/^(never settled|settled at SIGHUP)$/.test(wish)) settle();
 setInterval(() => {}, 1000);
 `;
@@ -67,6 +76,7 @@ interface Line {
   readonly role?: string;
   readonly words?: readonly string[];
   readonly pid?: number;
+  readonly threads?: readonly number[];
   readonly status?: Readonly<Record<string, string>>;
   readonly tuns?: readonly string[];
   readonly answer?: number;
@@ -209,14 +219,29 @@ test('each child has its user, its capabilities and nothing more', async () => {
   });
 });
 
-test('the datapath comes before management where a core is short', async () => {
+/** Niceness of management, datapath, a worker, another thread of the datapath, and the supervisor, before this process. */
+async function stepsAhead(told: number): Promise<number[]> {
+  let steps: number[] = [];
   await withPlace(async ({ start }) => {
-    const supervised = start();
+    const supervised = start({}, { TEST_DATAPATH: `told of ${told}` });
     const [management, datapath] = [await supervised.started('management'), await supervised.started('datapath')];
-    const niceness = [management, datapath].map(({ pid }) => getPriority(pid));
-    const own = getPriority();
-    assert.equal(niceness, [own, Math.max(constants.priority.PRIORITY_HIGHEST, own - 10)]);
+    const { process: supervisor } = supervised;
+    const ids = [management.pid, datapath.pid, ...(datapath.threads ?? []).slice(0, 2), supervisor.pid ?? 0];
+    steps = ids.map((id) => getPriority() - getPriority(id));
   });
+  return steps;
+}
+
+test('workers come before the rest of the datapath, and that before management, where a core is short', async () => {
+  const most = getPriority() - constants.priority.PRIORITY_HIGHEST;
+  const [follower, worker] = [Math.min(5, most), Math.min(8, most)];
+  // The last it is told of, after one that is not its own.
+  assert.equal(await stepsAhead(2), [0, follower, worker, follower, 0]);
+});
+
+test('a datapath cannot have the supervisor look for threads for ever', async () => {
+  const follower = Math.min(5, getPriority() - constants.priority.PRIORITY_HIGHEST);
+  assert.equal(await stepsAhead(1_000), [0, follower, follower, follower, 0]);
 });
 
 test('management is started when the datapath has settled', async () => {

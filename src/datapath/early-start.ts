@@ -28,6 +28,6 @@ function optionsIn(words: readonly string[]): DatapathOptions {
   return {
     ...{ stateDir, runDir, queues: Number(queues), offloads: offloads === true },
     tunDescriptors: (process.env.GI4OVER6_TUN_FDS ?? '').split(',').filter(Boolean).map(Number),
-    settledDescriptor: Number(process.env.GI4OVER6_SETTLED_FD ?? '') || undefined,
+    supervisorDescriptor: Number(process.env.GI4OVER6_SUPERVISOR_FD ?? '') || undefined,
   };
 }

@@ -7,8 +7,8 @@
 import { readdirSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 
-/** Niceness that they are behind the threads that forward and follow. */
-const BEHIND = 10;
+/** Niceness that they are behind the thread that follows the store. */
+const BEHIND = 8;
 
 let others: readonly number[] = [];
 

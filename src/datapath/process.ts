@@ -3,13 +3,13 @@
  * management, and follows the store until it is told to end.
  */
 
-import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AFTR_DEVICE, GATEWAY_DEVICE } from '../kernel/plan.ts';
 import type { Log } from '../log.ts';
 import { openLog } from '../log.ts';
 import { loadHistory, StoreReader } from '../state/reader.ts';
+import { tellSettled } from '../supervisor-pipe.ts';
 import type { KernelPart, RunningWorkers } from './datapath.ts';
 import { Datapath } from './datapath.ts';
 import type { Role } from './engine.ts';
@@ -33,8 +33,8 @@ export interface DatapathOptions {
   readonly offloads: boolean;
   /** Open descriptors of /dev/net/tun, for a process that may not open it. */
   readonly tunDescriptors: readonly number[];
-  /** Closed when there is no more hurry: the supervisor holds management back until then. */
-  readonly settledDescriptor?: number | undefined;
+  /** Of the pipe to the supervisor. */
+  readonly supervisorDescriptor?: number | undefined;
 }
 
 /** The TUN device of each role. */
@@ -56,7 +56,7 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
   const settle = once(() => {
     putOtherThreadsBehind();
-    if (options.settledDescriptor !== undefined) closeSync(options.settledDescriptor);
+    tellSettled(options.supervisorDescriptor);
   });
   const store = await openStore(join(options.stateDir, 'store'), ending.signal, settle, log);
   if (!store) return;
@@ -161,12 +161,14 @@ async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log, ti
 class WorkerStarter {
   readonly #descriptors: number[];
   readonly #offloads: boolean;
+  readonly #supervisorDescriptor: number | undefined;
   readonly #log: Log;
   readonly #prepared = new Map<Role, PreparedWorkers>();
 
-  constructor({ tunDescriptors, offloads }: DatapathOptions, log: Log) {
+  constructor({ tunDescriptors, offloads, supervisorDescriptor }: DatapathOptions, log: Log) {
     this.#descriptors = [...tunDescriptors];
     this.#offloads = offloads;
+    this.#supervisorDescriptor = supervisorDescriptor;
     this.#log = log;
   }
 
@@ -177,6 +179,7 @@ class WorkerStarter {
       memory,
       descriptors: this.#descriptors.splice(0, memory.workers),
       offloads: this.#offloads,
+      supervisorDescriptor: this.#supervisorDescriptor,
       onCrash: (error) => crash(error, this.#log),
     });
     this.#prepared.set(role, prepared);

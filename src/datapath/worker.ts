@@ -4,6 +4,7 @@
  */
 
 import { parentPort } from 'node:worker_threads';
+import { tellForwarding } from '../supervisor-pipe.ts';
 import { allocateIn } from './arena.ts';
 import type { ForwardingMemory } from './forwarding.ts';
 import { Pump } from './pump.ts';
@@ -18,6 +19,8 @@ export interface WorkerOptions {
   readonly offloads: boolean;
   readonly worker: number;
   readonly memory: ForwardingMemory;
+  /** Of the pipe to the supervisor. */
+  readonly supervisorDescriptor: number | undefined;
   /** Words of worker-orders.ts. */
   readonly orders: SharedArrayBuffer;
 }
@@ -46,6 +49,7 @@ function run(options: WorkerOptions): void {
   if (!room) throw new RangeError(`worker: there is none of number ${worker}`);
   const queue = { name: options.device, descriptor, offloads };
   shortenSlice(SLICE_NS);
+  tellForwarding(options.supervisorDescriptor);
   const { device, wakeDescriptor, offloadsUdp } = openTun(queue, BATCH, allocateIn(room));
   const pump = new Pump(device, memory, worker, wakeTunDevice);
   pump.wakeDescriptor = wakeDescriptor;

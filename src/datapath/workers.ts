@@ -18,6 +18,8 @@ export interface WorkersOptions {
   readonly descriptors: readonly number[];
   /** Whether the kernel may leave segmentation and checksums to the workers, and they to the kernel. */
   readonly offloads: boolean;
+  /** Of the pipe to the supervisor, which puts the workers first. */
+  readonly supervisorDescriptor?: number | undefined;
   /** A worker has ended that was not asked to. */
   readonly onCrash: (error: Error) => void;
 }
@@ -31,12 +33,13 @@ export class PreparedWorkers {
   readonly #onCrash: (error: Error) => void;
 
   /** Takes one thread for each worker of the memory. */
-  constructor({ device, memory, descriptors, offloads, onCrash }: WorkersOptions) {
+  constructor({ device, memory, descriptors, offloads, supervisorDescriptor, onCrash }: WorkersOptions) {
     this.#device = device;
     this.#onCrash = onCrash;
     this.#threads = Array.from({ length: memory.workers }, (_, worker) => {
       const { buffer: orders } = this.#orders as { buffer: SharedArrayBuffer };
-      const told: WorkerOptions = { device, memory, worker, orders, descriptor: descriptors[worker], offloads };
+      const descriptor = descriptors[worker];
+      const told: WorkerOptions = { device, memory, worker, orders, descriptor, offloads, supervisorDescriptor };
       const thread = takeThread();
       thread.postMessage(told);
       return thread;

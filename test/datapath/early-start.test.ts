@@ -22,7 +22,7 @@ test('once it has settled, threads that are not ours come after the one that fol
   const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'ignore', 'inherit'] });
   const { pid = 0 } = child;
   const own = getPriority();
-  const behind = Math.min(constants.priority.PRIORITY_LOW, own + 10);
+  const behind = Math.min(constants.priority.PRIORITY_LOW, own + 8);
   const niceness = () => readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread)));
   try {
     await soon(() => {

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import * as assert from 'uvu/assert';
 import type { DatapathStatus } from '../../src/control.ts';
 import { CONTROL_SOCKET, readLines, sendLine } from '../../src/control.ts';
 import type { Datastores } from '../../src/state/datastores.ts';
+import { readSupervisorPipe } from '../../src/supervisor-pipe.ts';
 import { enterOwnNetwork } from '../helpers/own-network.ts';
 import { aftr, binding, OPERATOR, request, softwire, withDatastores } from '../helpers/state.ts';
 
@@ -30,7 +31,8 @@ interface Running {
 
 function start(stateDir: string): Pick<Running, 'child' | 'ended'> {
   const words = [PROGRAM, 'datapath', '--state-dir', stateDir, '--run-dir', stateDir, '--queues', '2'];
-  const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const env = { ...process.env, GI4OVER6_SUPERVISOR_FD: '3' };
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'], env });
   const ended = new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) =>
     child.once('exit', (code, signal) => resolve([code, signal])),
   );
@@ -82,23 +84,36 @@ function ip(words: string): string {
 const KNOWS_SLICES = release().localeCompare('6.12', 'en', { numeric: true }) >= 0;
 
 /** Of each thread of a process, the nanoseconds that the kernel lets it run at a time. */
-function slicesOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+function slicesOf(pid: number): Map<number, number> {
+  const slices = new Map<number, number>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
     const file = `/proc/${pid}/task/${thread}/sched`;
     // A thread may have ended meanwhile.
-    return existsSync(file) ? Number(/^se\.slice +: +(\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1]) : [];
-  });
+    if (!existsSync(file)) continue;
+    slices.set(Number(thread), Number(/^se\.slice +: +(\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1]));
+  }
+  return slices;
 }
 
-test('workers come at once when packets wait: of all threads they have the shortest slices', () =>
+test('workers come at once when packets wait: of all threads they have the shortest slices, and they tell the supervisor their numbers', () =>
   withProcess(async ({ datastores, stateDir, child }) => {
+    const forwarding = new Set<number>();
+    const pipe = child.stdio[3];
+    assert.ok(pipe instanceof Socket);
+    const settled = new Promise<void>((onSettled) => {
+      readSupervisorPipe(pipe, child.pid ?? 0, 2, { onSettled, onForwarding: (thread) => forwarding.add(thread) });
+    });
+    await settled;
     await datastores.edit(OPERATOR, request(aftr(binding('192.0.2.1/32', '2001:db8:a::1'))));
     const { version } = datastores.head();
     await statusWhen(stateDir, (found) => found.version === version);
     const slices = slicesOf(child.pid ?? 0);
-    const [own] = slicesOf(process.pid);
-    assert.is(slices.filter((slice) => slice === 100_000).length, KNOWS_SLICES ? 2 : 0);
-    assert.equal([...new Set(slices.filter((slice) => slice !== 100_000))], [own]);
+    const own = slicesOf(process.pid).get(process.pid);
+    const [workers, others] = [new Set<number>(), new Set<number>()];
+    for (const [thread, slice] of slices) (forwarding.has(thread) ? workers : others).add(slice);
+    assert.is(forwarding.size, 2);
+    assert.equal([...workers], [KNOWS_SLICES ? 100_000 : own]);
+    assert.equal([...others], [own]);
   }));
 
 test('it waits for the store, follows commits that nobody tells of, and applies those it is told of at once', () =>
