@@ -130,10 +130,10 @@ export function openTun(): number {
 
 /**
  * V8 in the datapath collects garbage in small steps each time the heap has grown by a quarter, or 8 MiB, with 2 MiB for each half of what is young,
- * which it makes 16 in the course of many edits and gains nothing by. It compiles in one thread: when new code is compiled, four take a worker's core one after
- * the other, each until a tick of 4 ms.
+ * which it makes 16 in the course of many edits and gains nothing by. It has one thread for what it compiles and collects beside the others: when much new code is
+ * compiled, four take a worker's core one after the other, each until a tick of 4 ms.
  */
-const DATAPATH_OPTIONS = ['--heap-growing-percent=25', '--max-semi-space-size=2', '--v8-pool-size=1'];
+const DATAPATH_V8_OPTIONS = ['--heap-growing-percent=25', '--max-semi-space-size=2', '--v8-pool-size=1'];
 
 export class Launcher {
   /** Of the last datapath: resolves when its tables are there and it forwards, when it waits for management, or when it has ended. */
@@ -166,7 +166,7 @@ export class Launcher {
         node,
         // They give back what a bulk commit needed.
         '--expose-gc',
-        ...(role === 'datapath' ? DATAPATH_OPTIONS : []),
+        ...(role === 'datapath' ? DATAPATH_V8_OPTIONS : []),
         program,
         role,
         ...words,
@@ -225,15 +225,15 @@ export class Launcher {
     });
   }
 
-  /** Puts the datapath, and each worker that it tells of, before management. */
-  #listen({ pid }: ChildProcess, pipe: unknown): void {
-    if (pid === undefined || !(pipe instanceof Socket)) return;
-    putAhead(pid, DATAPATH_AHEAD);
-    const onForwarding = (thread: number) => putAhead(thread, WORKERS_AHEAD);
+  /** Puts the datapath, and each worker that it tells of, before management, and hears when it has settled. */
+  #listen(child: ChildProcess, pipe: unknown): void {
+    const { pid } = child;
     this.datapathSettled = new Promise((onSettled) => {
-      readSupervisorPipe(pipe, pid, this.#tunCount(), { onSettled, onForwarding });
+      if (pid === undefined || !(pipe instanceof Socket)) return onSettled();
+      putAhead(pid, DATAPATH_AHEAD);
+      readSupervisorPipe(pipe, pid, { onSettled, onForwarding: (thread) => putAhead(thread, WORKERS_AHEAD) });
+      child.once('exit', () => pipe.destroy());
     });
-    pipe.unref();
   }
 
   /** For each start of a role one to keep its device and one a queue. */
@@ -330,7 +330,7 @@ function putAhead(id: number, steps: number): void {
   try {
     setPriority(id, Math.max(constants.priority.PRIORITY_HIGHEST, getPriority() - steps));
   } catch {
-    // The right is missing, or it has ended, which the child's exit tells.
+    // The right is missing, or it has ended.
   }
 }
 

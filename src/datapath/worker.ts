@@ -49,8 +49,8 @@ function run(options: WorkerOptions): void {
   if (!room) throw new RangeError(`worker: there is none of number ${worker}`);
   const queue = { name: options.device, descriptor, offloads };
   shortenSlice(SLICE_NS);
-  tellForwarding(options.supervisorDescriptor);
   const { device, wakeDescriptor, offloadsUdp } = openTun(queue, BATCH, allocateIn(room));
+  tellForwarding(options.supervisorDescriptor);
   const pump = new Pump(device, memory, worker, wakeTunDevice);
   pump.wakeDescriptor = wakeDescriptor;
   const ready: WorkerReady = { wakeDescriptor, offloadsUdp };

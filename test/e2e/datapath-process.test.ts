@@ -87,10 +87,12 @@ const KNOWS_SLICES = release().localeCompare('6.12', 'en', { numeric: true }) >=
 function slicesOf(pid: number): Map<number, number> {
   const slices = new Map<number, number>();
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const file = `/proc/${pid}/task/${thread}/sched`;
-    // A thread may have ended meanwhile.
-    if (!existsSync(file)) continue;
-    slices.set(Number(thread), Number(/^se\.slice +: +(\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1]));
+    try {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/sched`, 'utf8');
+      slices.set(Number(thread), Number(/^se\.slice +: +(\d+)$/m.exec(text)?.[1]));
+    } catch {
+      // It has ended meanwhile.
+    }
   }
   return slices;
 }
@@ -101,7 +103,7 @@ test('workers come at once when packets wait: of all threads they have the short
     const pipe = child.stdio[3];
     assert.ok(pipe instanceof Socket);
     const settled = new Promise<void>((onSettled) => {
-      readSupervisorPipe(pipe, child.pid ?? 0, 2, { onSettled, onForwarding: (thread) => forwarding.add(thread) });
+      readSupervisorPipe(pipe, child.pid ?? 0, { onSettled, onForwarding: (thread) => forwarding.add(thread) });
     });
     await settled;
     await datastores.edit(OPERATOR, request(aftr(binding('192.0.2.1/32', '2001:db8:a::1'))));
