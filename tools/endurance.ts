@@ -2,7 +2,7 @@
  * The long run of forwarding: `node dist/tools/endurance.js [--seconds 1800] [--bindings N] [--event-seconds S] [--rate N]`. An AFTR of so many
  * bindings under full load, or N frames a second and direction, with edits; every S seconds a link goes and comes, or the datapath is
  * killed. What it looks for, and what it counts as a stall: bench/load/endurance.ts. Exit code 1 for a stall, memory that grows,
- * traffic that did not come back or came late. Needs root.
+ * traffic that did not come back or came late, and a run without the load or the edits that it is to stand. Needs root.
  */
 
 import { BusyAftr } from './bench/load/busy-aftr.ts';
@@ -16,6 +16,8 @@ import { optionsIn, requireRoot, runTool, UsageError, wholeNumberOf } from './us
 const GROWTH_LIMITS = { management: 32, datapath: 4 };
 /** From the link's return, or the kill, until packets come again; of a restart with 100,000 bindings. */
 const OUTAGE_LIMITS_MS: EnduranceReport['outages'] = { 'flap-ipv4': 1_000, 'flap-ipv6': 1_000, restart: 5_000 };
+/** Of the packets that were sent in each direction, and of the commits of each kind that were due: with less, nothing was endured. */
+const LEAST_SHARE = 0.1;
 /** One of each kind in the first half. */
 const EVENTS_AT_LEAST = 8;
 
@@ -53,7 +55,15 @@ function tell({ load, edits, events, stalls, excused, outages, growth, recovered
   if (!isFlat) console.log(`MEMORY: expected less than ${JSON.stringify(GROWTH_LIMITS)} MiB more`);
   const late = events.filter(({ kind }) => outages[kind] > OUTAGE_LIMITS_MS[kind]);
   if (late.length > 0) console.log(`LATE: expected packets within ${JSON.stringify(OUTAGE_LIMITS_MS)} ms`);
-  const isWell = stalls.length === 0 && isFlat && late.length === 0 && recovered === events.length;
+  const shares = [
+    ...load.streams.map(({ sent, received }) => received / sent),
+    ...(['bulk', 'netconf', 'restconf'] as const).map(
+      (kind) => edits.kinds[kind].commits / (EDITS[kind] * load.seconds),
+    ),
+  ];
+  const isLoaded = shares.every((share) => share >= LEAST_SHARE);
+  if (!isLoaded) console.log(`IDLE: expected ${LEAST_SHARE} of packets and commits at least, came ${shares}`);
+  const isWell = stalls.length === 0 && isFlat && late.length === 0 && recovered === events.length && isLoaded;
   console.log(isWell ? 'no stall, memory is flat, traffic came back each time' : 'NOT WELL');
   return isWell;
 }

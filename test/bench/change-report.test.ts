@@ -47,6 +47,18 @@ for (const { name, busy = trial(5_000), report = edits(), met } of [
   });
 }
 
+test('of several rounds all count, the one with few edits too', () => {
+  const results = judgeChange(
+    'x',
+    RATE,
+    [trial(5_000)],
+    [trial(5_000)],
+    [edits(), edits(), edits({ bulkSeconds: 10 })],
+  );
+  const { value, met } = results.find(({ id }) => id === 'x.bindings-in-bulk') ?? {};
+  assert.equal([value, met], [750, false]);
+});
+
 for (const { name, alone = trial(10_000, 4_000), mixed = trial(10_000, 400), report = edits(), met } of [
   { name: 'the fair share beside junk', met: [true, true] },
   { name: 'eight tenths of it', mixed: trial(10_000, 321), met: [true, true] },

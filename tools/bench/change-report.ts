@@ -36,7 +36,8 @@ export function judgeChange(
 ): BenchResult[] {
   const of = (read: (kinds: EditReport['kinds']) => number) => median(reports.map(({ kinds }) => read(kinds)));
   const offered = rateOf(busy) / rate;
-  const bindings = of(({ bulk }) => bulk.bindings / bulk.seconds);
+  const bulks = reports.map(({ kinds }) => kinds.bulk);
+  const bindings = sum(bulks.map((bulk) => bulk.bindings)) / sum(bulks.map((bulk) => bulk.seconds));
   const singles = (face: 'netconf' | 'restconf') => of((kinds) => kinds[face].commits / kinds[face].seconds);
   const p50 = of(({ bulk }) => bulk.p50);
   // What is lost beside fewer edits is lost all the same.

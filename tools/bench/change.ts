@@ -71,6 +71,7 @@ class ChangeBench {
     const flood = await this.#send(direction, 0, TRIAL_S);
     const most = await this.#findMost(direction, flood.sent / flood.seconds);
     this.add(`${direction}.maximum`, most, 'packets/s');
+    this.add(`${direction}.maximum-of-flood`, (most * flood.seconds) / flood.received, 'of what comes of a flood');
     await this.#change(direction, SHARE * most);
     await this.#junk(direction);
   }

@@ -58,7 +58,7 @@ interface Turn {
   readonly generator: number;
 }
 
-/** Runs the bench, about a minute, as root. Never returns outside its own namespace. @throws Error with less than two cores */
+/** Runs the bench, about half a minute, as root. Never returns outside its own namespace. @throws Error with less than two cores */
 export async function benchCores(rounds: number): Promise<BenchResult[]> {
   if (availableParallelism() < 2) throw new Error('cores: this machine has one core only');
   enterOwnNetwork();

@@ -43,7 +43,7 @@ const TARGET = 1.5;
 
 type Latency = Readonly<Record<Percentile, number>>;
 
-/** Round trips of each candidate, and how much longer than through the engine in C++ ours take; about a minute and a half. */
+/** Round trips of each candidate, and how much longer than through the engine in C++ ours take; about two minutes. */
 export async function benchLatency(rounds: number): Promise<BenchResult[]> {
   enterOwnNetwork();
   // At its exit the topology goes.
