@@ -5,23 +5,16 @@
  *   2. changed tunnel addresses and modes, in one moment
  *   3. shared addresses that are new or changed; those that go, after the rows
  *   4. rows: those that changed; or all of them anew when that is not on record, when an AFTR came or went, or when its
- *      addresses changed
+ *      addresses changed; at a start those that changed since the image of the table, if there is one
  *
  * Up to HELD_ROWS changed rows become visible in one moment. More do so row by row. Either way removals come after everything new, so
  * that a gateway whose only binding moves to another prefix is never without one, and goes on counting.
  */
 
 import type { Ipv4Prefix } from '../address.ts';
-import { formatIpv6 } from '../address.ts';
 import { readConfiguration } from '../state/configuration-reader.generated.ts';
 import { ContentHash } from '../state/content-hash.ts';
-import {
-  aftrOfTable,
-  gatewayOfAftrTable,
-  gatewayOfTable,
-  isOperational,
-  withLearnedAftrs,
-} from '../state/learned/tables.ts';
+import { aftrOfTable, isOperational, withLearnedAftrs } from '../state/learned/tables.ts';
 import { BINDING_CAPACITY, MAX_PORT_SETS, SERVED_PREFIX_CAPACITY } from '../state/limits.ts';
 import type { Softwire as Configuration } from '../state/model.generated.ts';
 import { DamageError } from '../state/model-values.ts';
@@ -32,8 +25,9 @@ import { prefixNumber } from '../state/rows.ts';
 import type { Pages } from './arena.ts';
 import { planInstances } from './configuration.ts';
 import type { Role } from './engine.ts';
+import { endpointsOf, isOfGateway, withServed } from './followed-configuration.ts';
 import { Forwarding } from './forwarding.ts';
-import type { KeptTable } from './kept-table.ts';
+import type { KeptOf, KeptTable } from './kept-table.ts';
 import type { PreparedChange, WantedRow } from './table.ts';
 
 export type Store = Pick<
@@ -142,10 +136,30 @@ export class Follower {
    */
   keep(): void {
     const aftrs = this.#forwarding.get('aftr');
+    const of = this.#keptOf();
+    if (aftrs && of) this.#kept?.keep(aftrs, of);
+    else this.#kept?.remove();
+  }
+
+  /**
+   * Keeps it while it is in use, when that is due: a start behind a crash has little to read then. True when it was kept. @throws Error of the
+   * file system
+   */
+  async keepInCalm(): Promise<boolean> {
+    const aftrs = this.#forwarding.get('aftr');
+    const of = this.#keptOf();
+    if (!aftrs || !of || this.#isFollowing || !this.#kept?.isDue(aftrs)) return false;
+    return this.#kept.keepMeanwhile(aftrs, of, {
+      pause,
+      isChanged: () => this.#isFollowing || this.#version !== of.version,
+    });
+  }
+
+  /** What the table is of; undefined as long as it is not known to be just that of the store. */
+  #keptOf(): KeptOf | undefined {
     const contentHash = this.#store.contentHash();
     const isGood = !this.#isBehind && this.damage === '' && this.#hash?.text === contentHash;
-    if (aftrs && isGood) this.#kept?.keep(aftrs, { version: this.#version, contentHash });
-    else this.#kept?.remove();
+    return isGood ? { version: this.#version, contentHash } : undefined;
   }
 
   /**
@@ -178,7 +192,7 @@ export class Follower {
     const areGatewaysChanged = changes?.rows?.some(({ instance }) => isOfGateway(instance)) ?? true;
     const treeChanged = !changes || changes.treeChanged || areGatewaysChanged;
     let isWhole = this.#isBehind || changes?.rows === undefined;
-    let isRestored = false;
+    let sinceImage: readonly RowChange[] | undefined;
     let removeUnshared = (): void => undefined;
     if (treeChanged) {
       const before = this.#configuration;
@@ -189,12 +203,12 @@ export class Follower {
       isWhole ||= endpointsOf(before) !== endpointsOf(this.#configuration);
       this.#isBehind = isWhole;
       await this.#synchronizeGateways();
-      if (this.#version < 0) isRestored = await this.#restore(version);
+      if (this.#version < 0) sinceImage = await this.#restore(version);
       removeUnshared = this.#forwarding.get('aftr')?.putSharedAddresses() ?? removeUnshared;
     }
-    if (isRestored) this.#isBehind = false;
-    else if (isWhole) await this.#synchronizeBindings();
-    else await this.#applyRows(changes?.rows ?? []);
+    if (isWhole && !sinceImage) await this.#synchronizeBindings();
+    else await this.#applyRows(sinceImage ?? changes?.rows ?? []);
+    this.#isBehind = false;
     removeUnshared();
     for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
     this.#version = version;
@@ -222,18 +236,42 @@ export class Follower {
     await this.#forwarding.get('gateway')?.synchronizeServedPrefixes(pause);
   }
 
-  /** Takes the rows of the first version as they were kept, if they were; then their sum is that of the store. */
-  async #restore(version: number): Promise<boolean> {
+  /**
+   * Takes the rows as they were kept, if they were those of a version of this store, and gives what changed since: behind a crash the
+   * image is of the last orderly end, or of a calm moment after it.
+   */
+  async #restore(version: number): Promise<readonly RowChange[] | undefined> {
     const aftrs = this.#forwarding.get('aftr');
-    const contentHash = this.#store.contentHash();
-    if (!aftrs || !(await this.#kept?.restore(aftrs, { version, contentHash }))) return false;
-    this.#hash = new ContentHash(contentHash);
-    return true;
+    if (!aftrs || !this.#kept) return undefined;
+    const of = this.#kept.of;
+    const since = of && (await this.#changesSince(of, version));
+    if (!(await this.#kept.restore(aftrs, since && of))) return undefined;
+    this.#hash = new ContentHash(of?.contentHash);
+    return since;
+  }
+
+  /** Undefined when that is not on record, or when what was kept is not what the store had in that version. */
+  async #changesSince(kept: KeptOf, version: number): Promise<readonly RowChange[] | undefined> {
+    const hash = new ContentHash(this.#store.contentHash());
+    try {
+      const rows = kept.version === version ? [] : (await this.#store.changes(kept.version))?.rows;
+      if (!rows) return undefined;
+      await inSlices(rows, ({ instance, before, after }) => {
+        if (after) hash.subtractBinding(instance, after);
+        if (before) hash.addBinding(instance, before);
+      });
+      return hash.text === kept.contentHash ? rows : undefined;
+    } catch (error) {
+      // The rows themselves may be whole.
+      if (error instanceof DamageError) return undefined;
+      throw error;
+    }
   }
 
   async #synchronizeBindings(): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
     this.#hash = undefined;
+    this.#kept?.changed(Number.POSITIVE_INFINITY);
     this.#isBehind = true;
     if (aftrs?.bindings === 0) await aftrs.rows.load(this.#store.passingBindings(), aftrOfTable, pause);
     else await aftrs?.rows.synchronize(this.#wantedBindings(aftrs), pause);
@@ -276,6 +314,7 @@ export class Follower {
   async #applyRows(rows: readonly RowChange[]): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
     this.#rowsRead += rows.length;
+    this.#kept?.changed(rows.length);
     await inSlices(rows, (row) => this.#hashRow(row));
     const forwarded = await withoutMoved(rows);
     if (!aftrs || forwarded.length === 0) return;
@@ -328,39 +367,6 @@ async function withoutMoved(rows: readonly RowChange[]): Promise<readonly RowCha
     if (row.after || !row.before || !put.get(aftr)?.has(numberOf(row.before))) forwarded.push(row);
   });
   return forwarded;
-}
-
-/** Whether the rows of a table are part of what a gateway is, and not of a binding table. */
-function isOfGateway(table: string): boolean {
-  return gatewayOfTable(table) !== undefined || gatewayOfAftrTable(table) !== undefined;
-}
-
-/** The configuration with the prefixes that gateways serve because they were accepted. */
-function withServed(configuration: Configuration, served: ReadonlyMap<string, readonly Ipv4Prefix[]>): Configuration {
-  if (served.size === 0) return configuration;
-  const gateway = configuration.gateway.map((item) => {
-    const known = new Set(
-      item.servedPrefix.map(({ ipv4Prefix: { address, length } }) => prefixNumber(address, length)),
-    );
-    const learned = (served.get(item.name) ?? []).filter(
-      ({ address, length }) => !known.has(prefixNumber(address, length)),
-    );
-    return { ...item, servedPrefix: [...item.servedPrefix, ...learned.map((ipv4Prefix) => ({ ipv4Prefix }))] };
-  });
-  return { ...configuration, gateway };
-}
-
-/** Which AFTRs forward by which addresses: as long as it is the same, no row changes its softwire. */
-function endpointsOf({ aftr }: Configuration): string {
-  const used = aftr.filter(({ enabled, ipv6Address }) => enabled && ipv6Address);
-  return used
-    .map(({ name, ipv6Address, additionalIpv6Address }) =>
-      [
-        name,
-        ...[ipv6Address ?? new Uint8Array(16), ...additionalIpv6Address].map((octets) => formatIpv6(octets)),
-      ].join(),
-    )
-    .join(' ');
 }
 
 /** Lets messages and timers have their turn. */

@@ -47,6 +47,10 @@ export class KeptParts {
     return this.#numbering();
   }
 
+  get hasSharedAddresses(): boolean {
+    return this.#shared.size > 0;
+  }
+
   /** Shared addresses are written anew at every start. */
   removeSharedAddresses(): void {
     for (const address of [...this.#shared.addresses()]) this.#shared.remove(address);

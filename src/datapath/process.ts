@@ -44,6 +44,7 @@ const STORE_RETRY_MS = 200;
 /** How soon a commit is seen that management did not tell of; also how long a snapshot of the store is held at most. */
 const FOLLOW_MS = 1_000;
 const EXIT_CRASH = 70;
+const NOT_KEPT = 'the table cannot be kept for the next start, which reads the store instead';
 
 /**
  * Runs until SIGTERM or SIGINT, then takes back what it set in the kernel. @throws Error with code and a sentence when
@@ -84,7 +85,10 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const server = await ControlServer.listen(options.runDir, datapath, log);
   log.info({ version: (await datapath.status()).version }, 'the datapath is ready');
   const garbage = new GarbageCare(() => globalThis.gc?.());
-  await followUntil(ending.signal, datapath, log, () => garbage.look(follower.rowsRead));
+  await followUntil(ending.signal, datapath, log, async () => {
+    garbage.look(follower.rowsRead);
+    await keepInCalm(follower, log);
+  });
   await server.close();
   await datapath.stop();
   await follower.summed;
@@ -111,7 +115,16 @@ function keepTable(follower: Follower, log: Log): void {
   try {
     follower.keep();
   } catch (error) {
-    log.warn({ error: String(error) }, 'the table cannot be kept for the next start, which reads the store instead');
+    log.warn({ error: String(error) }, NOT_KEPT);
+  }
+}
+
+async function keepInCalm(follower: Follower, log: Log): Promise<void> {
+  try {
+    if (await follower.keepInCalm())
+      log.info({ version: follower.version }, 'the table is kept for a start after a crash');
+  } catch (error) {
+    log.warn({ error: String(error) }, NOT_KEPT);
   }
 }
 
@@ -148,13 +161,18 @@ function isStoreMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'STORE_MISSING';
 }
 
-async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log, tidy: () => void): Promise<void> {
+async function followUntil(
+  ending: AbortSignal,
+  datapath: Datapath,
+  log: Log,
+  tidy: () => Promise<void>,
+): Promise<void> {
   while (!ending.aborted) {
     await sleep(FOLLOW_MS, undefined, { signal: ending }).catch(() => undefined);
     if (ending.aborted) break;
     await datapath.follow().catch((error: Error) => crash(error, log));
     datapath.tellEvents(performance.now());
-    tidy();
+    await tidy();
   }
 }
 

@@ -23,6 +23,8 @@ const CHECKSUM_OCTETS = 16;
 const GRAIN = 64 * 1024;
 const MEBI = 1024 * 1024;
 const STEP = 4 * MEBI;
+/** Octets that are looked at for what is not zero. */
+const FOUND_AT_ONCE = 16 * MEBI;
 /** Reads at a time: the worker threads load what they need by the same pool. */
 const LANES = 2;
 const MOST_HEAD_OCTETS = 64 * MEBI;
@@ -41,38 +43,46 @@ interface ImageHead {
   readonly seed: number;
   readonly terms: string;
   readonly numbers: readonly (readonly number[])[];
-  /** Of each piece its area, the first octet of it there, and its octets. */
-  readonly pieces: readonly (readonly [area: number, from: number, octets: number])[];
+  readonly pieces: readonly Piece[];
 }
 
-/** Writes an image in place of the one that is there. @throws Error of the file system; then there is none */
-export function writeImage(path: string, seed: number, terms: string, { areas, numbers }: TableParts): void {
+/** Of what is not zero its area, the first octet of it there, and its octets. */
+type Piece = readonly [area: number, from: number, octets: number];
+
+/** Writes an image in place of the one that is there. @throws Error of the file system; then that stays */
+export function writeImage(path: string, seed: number, terms: string, parts: TableParts): void {
+  for (const steps = imageSteps(path, seed, terms, parts); !steps.next().done; );
+}
+
+/**
+ * The same in steps of some milliseconds, during which the parts do not change. Until the last one is made, and when it never is, the image is the one that
+ * was there.
+ */
+export function* imageSteps(
+  path: string,
+  seed: number,
+  terms: string,
+  { areas, numbers }: TableParts,
+): Generator<void, void> {
   const beside = `${path}.new`;
+  let file = -1;
   try {
-    rmSync(path, { force: true });
     rmSync(beside, { force: true });
-    const pieces = areas.flatMap((area, index) =>
-      piecesOf(area).map(([from, octets]) => [index, from, octets] as const),
-    );
+    const pieces: Piece[] = [];
+    for (const index of areas.keys()) yield* findPieces(areas, index, pieces);
     const head = Buffer.from(JSON.stringify({ seed, terms, numbers, pieces } satisfies ImageHead));
-    const file = openSync(beside, 'wx', OWNER_ONLY);
-    try {
-      const checksum = new Checksum();
-      const put = (octets: Uint8Array) => {
-        checksum.add(octets);
-        writeWhole(file, octets);
-      };
-      put(new Uint8Array(Int32Array.of(MAGIC, IMAGE_FORMAT, head.length, 0).buffer));
-      put(head);
-      for (const [index, from, octets] of pieces) eachStep(areas[index], from, octets, put);
-      writeWhole(file, checksum.end());
-    } finally {
-      closeSync(file);
+    file = openSync(beside, 'wx', OWNER_ONLY);
+    const checksum = new Checksum();
+    for (const octets of inSteps(areas, pieces, [prefaceOf(head), head])) {
+      checksum.add(octets);
+      writeWhole(file, octets);
+      yield;
     }
+    writeWhole(file, checksum.end());
     renameSync(beside, path);
-  } catch (error) {
+  } finally {
+    if (file >= 0) closeSync(file);
     rmSync(beside, { force: true });
-    throw error;
   }
 }
 
@@ -103,6 +113,11 @@ export class TableImage {
     return undefined;
   }
 
+  /** What it says it is an image of; its checksum may not hold. */
+  get terms(): string {
+    return this.#head.terms;
+  }
+
   /** What hashes in it were made with. */
   get seed(): number {
     return this.#head.seed;
@@ -116,8 +131,7 @@ export class TableImage {
     const { pieces, numbers } = this.#head;
     const fits = pieces.every(([index, from, octets]) => from >= 0 && from + octets <= (areas[index]?.length ?? 0));
     if (terms !== this.#head.terms || !fits) return undefined;
-    const steps: Uint8Array[] = [];
-    for (const [index, from, octets] of pieces) eachStep(areas[index], from, octets, (step) => steps.push(step));
+    const steps = [...inSteps(areas, pieces)];
     if ((await this.#fill(steps)) && this.#holds(steps)) return numbers;
     for (const step of steps) step.fill(0);
     return undefined;
@@ -205,29 +219,38 @@ function isWhole(file: number, head: Uint8Array, { pieces }: ImageHead): boolean
   return fstatSync(file).size === octets;
 }
 
-/** The parts of an area that are not zero. */
-function piecesOf(area: Uint8Array): [from: number, octets: number][] {
+/** Adds the pieces of an area, in steps. */
+function* findPieces(areas: readonly Uint8Array[], index: number, pieces: Piece[]): Generator<void, void> {
   const zero = Buffer.alloc(GRAIN);
-  const pieces: [number, number][] = [];
+  const area = areas[index] ?? zero.subarray(0, 0);
   for (let from = 0; from < area.length; from += GRAIN) {
+    if (from % FOUND_AT_ONCE === FOUND_AT_ONCE - GRAIN) yield;
     const grain = area.subarray(from, Math.min(area.length, from + GRAIN));
     if (zero.compare(grain, 0, grain.length, 0, grain.length) === 0) continue;
     const last = pieces.at(-1);
-    if (last && last[0] + last[1] === from) last[1] += grain.length;
-    else pieces.push([from, grain.length]);
+    if (last && last[0] === index && last[1] + last[2] === from) {
+      pieces[pieces.length - 1] = [index, last[1], last[2] + grain.length];
+    } else pieces.push([index, from, grain.length]);
   }
-  return pieces;
 }
 
-function eachStep(
-  area: Uint8Array | undefined,
-  from: number,
-  octets: number,
-  take: (octets: Uint8Array) => void,
-): void {
-  for (let at = from; at < from + octets; at += STEP) {
-    if (area) take(area.subarray(at, Math.min(from + octets, at + STEP)));
+/** What is `first`, and the octets of the pieces, STEP at a time. */
+function* inSteps(
+  areas: readonly Uint8Array[],
+  pieces: readonly Piece[],
+  first: readonly Uint8Array[] = [],
+): Generator<Uint8Array, void> {
+  yield* first;
+  for (const [index, from, octets] of pieces) {
+    for (let at = from; at < from + octets; at += STEP) {
+      const step = areas[index]?.subarray(at, Math.min(from + octets, at + STEP));
+      if (step) yield step;
+    }
   }
+}
+
+function prefaceOf(head: Uint8Array): Uint8Array {
+  return new Uint8Array(Int32Array.of(MAGIC, IMAGE_FORMAT, head.length, 0).buffer);
 }
 
 function writeWhole(file: number, octets: Uint8Array): void {

@@ -28,7 +28,7 @@ import { planKernel } from './plan.ts';
 import { isForwardingOn, turnForwardingOn, writeSetting } from './settings.ts';
 
 const TUN_MTU = 65_535;
-const TUN_QUEUE = 1_000;
+const TUN_QUEUE = 2_000;
 const DIAGNOSIS_MS = 200;
 const NOTHING: KernelPlan = { devices: [], routes: [], rules: [], tunnelAddresses: [], marked: undefined };
 

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -53,7 +62,10 @@ function rowsOf(next: () => number, count: number, half = 0): Binding[] {
 function filled(): MemoryStore {
   const store = new MemoryStore();
   const next = random();
-  store.commit({ softwire: { aftr: [{ ...AFTR, 'shared-address': [SHARED] }, OTHER] }, put: rowsOf(next, 300) });
+  store.commit({
+    softwire: { aftr: [{ ...AFTR, 'binding-table': { 'shared-address': [SHARED] } }, OTHER] },
+    put: rowsOf(next, 300),
+  });
   store.commit({ put: rowsOf(next, 50), gone: rowsOf(random(), 40) });
   return store;
 }
@@ -111,6 +123,7 @@ test('a kept table is taken without reading a row, is what the rows make, and ha
   assert.is(readings, 0);
   assertSame(aftr, await fresh(store));
   assert.is(follower.contentHash, store.contentHash());
+  assert.ok(isShared(aftr.table, aftr.table.lookup(parseIpv4('192.0.2.77') ?? 0)));
   const [gateway] = aftr.someGateways(0, 1).gateways;
   assert.is(gateway?.length, 16);
 });
@@ -149,23 +162,227 @@ test('statistics of bindings begin anew with a start', async () => {
 });
 
 const CHANGES: Readonly<Record<string, (store: MemoryStore) => void>> = {
-  'a row changed': (store) => store.commit({ put: [binding(['192.0.2.200/32', '2001:db8:a::99'])] }),
   'a tunnel address changed': (store) =>
     store.commit({ softwire: { aftr: [{ ...AFTR, 'ipv6-address': '2001:db8:b::9' }, OTHER] } }),
   'an AFTR came before the others': (store) =>
     store.commit({ softwire: { aftr: [{ ...OTHER, name: 'a', 'ipv6-address': '2001:db8:d::1' }, AFTR, OTHER] } }),
-  'nothing but the version changed': (store) => store.commit({}),
+  'more than is on record changed': (store) => {
+    store.commit({ put: [binding(['192.0.2.200/32', '2001:db8:a::99'])] });
+    store.forgotten = 99;
+  },
+  'a record was damaged': (store) => {
+    store.commit({ put: [binding(['192.0.2.200/32', '2001:db8:a::99'])] });
+    store.damaged = 'records';
+  },
 };
 for (const [name, change] of Object.entries(CHANGES)) {
   test(`${name} since: the rows are read, and the image is removed`, async () => {
     const store = await kept();
     change(store);
-    const { aftr, readings } = await start(store);
+    const { follower, aftr, readings } = await start(store);
     assert.ok(readings > 0);
     assertSame(aftr, await fresh(store));
+    assert.is(follower.contentHash, store.contentHash());
     assert.not.ok(existsSync(PATH));
   });
 }
+
+test('behind a crash what changed since the image is all that is read, again and again from the same image', async () => {
+  const store = await kept();
+  const next = random();
+  for (let crash = 0; crash < 5; crash++) {
+    for (let commit = 0; commit < next() % 6; commit++) {
+      const half = next() % 2;
+      const instance = half === 0 ? 'br' : 'br2';
+      store.commit({ instance, put: rowsOf(next, 30, half) });
+      store.commit({ instance, gone: rowsOf(next, 30, half) });
+    }
+    const { follower, aftr, readings } = await start(store);
+    assert.is(readings, 0, `crash ${crash}`);
+    assertSame(aftr, await fresh(store));
+    assert.is(follower.contentHash, store.contentHash());
+    assert.is(follower.damage, '');
+    store.commit({ put: [binding(['192.0.2.200/32', `2001:db8:a::${crash + 1}`])] });
+    await follower.follow();
+    assertSame(aftr, await fresh(store));
+  }
+});
+
+test('other leaves of the configuration changed since, and a shared address came: what the table holds is taken', async () => {
+  const store = await kept();
+  const shared = { ...SHARED, 'ipv4-address': '192.0.7.77' };
+  const table = { 'shared-address': [SHARED, shared] };
+  store.commit({ softwire: { aftr: [{ ...AFTR, 'hop-limit': 99, 'binding-table': table }, OTHER] } });
+  const { aftr, readings } = await start(store);
+  assert.is(readings, 0);
+  assertSame(aftr, await fresh(store));
+});
+
+test('an address became a shared one since, and a shared one a binding', async () => {
+  const store = filled();
+  const whole = binding(['192.0.2.78/32', '2001:db8:a::99']);
+  store.commit({ put: [whole] });
+  (await start(store)).follower.keep();
+  const shared = { ...SHARED, 'ipv4-address': '192.0.2.78' };
+  store.commit({
+    softwire: { aftr: [{ ...AFTR, 'binding-table': { 'shared-address': [shared] } }, OTHER] },
+    put: [binding(['192.0.2.77/32', '2001:db8:a::99'])],
+    gone: [whole],
+  });
+  const { aftr, readings } = await start(store);
+  assert.is(readings, 0);
+  assertSame(aftr, await fresh(store));
+  const isSharedAddress = (text: string) => isShared(aftr.table, aftr.table.lookup(parseIpv4(text) ?? 0));
+  assert.equal(['192.0.2.77', '192.0.2.78'].map(isSharedAddress), [false, true]);
+});
+
+test('another store had other rows in the version of the image: its rows are read', async () => {
+  const [store, other] = [new MemoryStore(), new MemoryStore()];
+  store.commit({ softwire: { aftr: [AFTR] }, put: rowsOf(random(), 100) });
+  other.commit({ softwire: { aftr: [AFTR] }, put: [binding(['192.0.2.1/32', '2001:db8:a::1'])] });
+  other.commit({ put: [binding(['192.0.2.2/32', '2001:db8:a::1'])] });
+  (await start(store)).follower.keep();
+  const { aftr, readings } = await start(other);
+  assert.ok(readings > 0);
+  assertSame(aftr, await fresh(other));
+});
+
+/** A datapath that keeps its table as soon as nothing changes, and may lack `missingRows`. */
+async function startCalm(store: MemoryStore, missingRows = 0): Promise<Follower> {
+  const table = new KeptTable(PATH, 1, { calmMs: 0, againMs: 0, missingRows });
+  const follower = new Follower(store, 1, 'small', undefined, table);
+  await follower.follow();
+  await follower.summed;
+  return follower;
+}
+
+function unshared(): MemoryStore {
+  const store = new MemoryStore();
+  store.commit({ softwire: { aftr: [AFTR, OTHER] }, put: rowsOf(random(), 300) });
+  return store;
+}
+
+test('a table in use is kept once it is calm, as often as it changes by more than an image may lack', async () => {
+  const store = unshared();
+  const follower = await startCalm(store, 3);
+  assert.is(await follower.keepInCalm(), true);
+  assert.is(await follower.keepInCalm(), false, 'nothing changed');
+  store.commit({
+    put: ['192.0.2.1/32', '192.0.2.2/32', '192.0.2.3/32'].map((prefix) => binding([prefix, '2001:db8:a::99'])),
+  });
+  await follower.follow();
+  assert.is(await follower.keepInCalm(), false, 'three rows');
+  store.commit({ put: [binding(['192.0.2.4/32', '2001:db8:a::99'])] });
+  await follower.follow();
+  const before = readFileSync(PATH);
+  assert.is(await follower.keepInCalm(), true, 'four rows');
+  assert.not.equal(readFileSync(PATH), before);
+  const { aftr, readings } = await start(store);
+  assert.is(readings, 0);
+  assertSame(aftr, await fresh(store));
+});
+
+test('a table that was kept while it was in use goes on as if it had not been', async () => {
+  const store = unshared();
+  const follower = await startCalm(store);
+  const next = random();
+  for (let round = 0; round < 10; round++) {
+    assert.is(await follower.keepInCalm(), true);
+    store.commit({ put: rowsOf(next, 40), gone: rowsOf(next, 40) });
+    await follower.follow();
+    const crashed = await start(store);
+    assert.is(crashed.readings, 0);
+    assertSame(crashed.aftr, await fresh(store));
+    assertSame(follower.forwarding('aftr') as Forwarding, await fresh(store));
+  }
+});
+
+test('rows that change while a table is kept leave the image that was there', async () => {
+  const store = unshared();
+  const follower = await startCalm(store);
+  assert.is(await follower.keepInCalm(), true);
+  store.commit({ put: rowsOf(random(), 40) });
+  await follower.follow();
+  const before = readFileSync(PATH);
+  const keeping = follower.keepInCalm();
+  store.commit({ put: [binding(['192.0.2.4/32', '2001:db8:a::99'])] });
+  await follower.follow();
+  assert.is(await keeping, false);
+  assert.equal(readFileSync(PATH), before);
+  assert.not.ok(existsSync(`${PATH}.new`));
+  const { aftr, readings } = await start(store);
+  assert.is(readings, 0);
+  assertSame(aftr, await fresh(store));
+});
+
+test('a table that an image would not make the same is not kept in calm: shared addresses, few rows, damage', async () => {
+  assert.is(await (await startCalm(filled())).keepInCalm(), false, 'shared addresses');
+  const few = new Follower(
+    unshared(),
+    1,
+    'small',
+    undefined,
+    new KeptTable(PATH, 1_000, { calmMs: 0, againMs: 0, missingRows: 0 }),
+  );
+  await few.follow();
+  await few.summed;
+  assert.is(await few.keepInCalm(), false, 'few rows');
+  const hurt = unshared();
+  const follower = await startCalm(hurt);
+  hurt.commit({ put: [binding(['192.0.2.1/32', '2001:db8:a::1'])] });
+  hurt.damaged = 'records';
+  await follower.follow();
+  assert.is(await follower.keepInCalm(), false, 'damage');
+  assert.not.ok(existsSync(PATH));
+});
+
+test('a table in use is not kept beside changes, nor twice at once', async () => {
+  const store = unshared();
+  const busy = new Follower(
+    store,
+    1,
+    'small',
+    undefined,
+    new KeptTable(PATH, 1, { calmMs: 60_000, againMs: 0, missingRows: 0 }),
+  );
+  await busy.follow();
+  await busy.summed;
+  assert.is(await busy.keepInCalm(), false, 'just changed');
+  const seldom = new Follower(
+    store,
+    1,
+    'small',
+    undefined,
+    new KeptTable(PATH, 1, { calmMs: 0, againMs: 60_000, missingRows: 0 }),
+  );
+  await seldom.follow();
+  await seldom.summed;
+  assert.is(await seldom.keepInCalm(), true);
+  store.commit({ put: rowsOf(random(), 40) });
+  await seldom.follow();
+  assert.is(await seldom.keepInCalm(), false, 'just kept');
+});
+
+test('a disk that takes no image: it is told, and the one that was there stays', async () => {
+  const store = unshared();
+  const follower = await startCalm(store);
+  assert.is(await follower.keepInCalm(), true);
+  store.commit({ put: rowsOf(random(), 40) });
+  await follower.follow();
+  mkdirSync(join(`${PATH}.new`, 'in the way'), { recursive: true });
+  try {
+    let told: unknown;
+    await follower.keepInCalm().catch((error: unknown) => {
+      told = error;
+    });
+    assert.instance(told, Error);
+  } finally {
+    rmSync(`${PATH}.new`, { recursive: true });
+  }
+  const { aftr, readings } = await start(store);
+  assert.is(readings, 0);
+  assertSame(aftr, await fresh(store));
+});
 
 test('another store with the same version and rows, but other tunnel addresses: the rows are read', async () => {
   const [store, other] = [new MemoryStore(), new MemoryStore()];

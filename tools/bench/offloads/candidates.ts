@@ -20,7 +20,7 @@ export type Candidate = 'kernel' | 'seg6' | Engine | `${Engine}-aftr` | `${Engin
 
 const DEVICES = '198.51.100.0/24';
 /** As the program sets it (src/kernel). */
-const TUN_QUEUE = 1_000;
+const TUN_QUEUE = 2_000;
 const [GATEWAY_TUNNEL, AFTR_TUNNEL] = ['2001:db8:a::1', '2001:db8:b::1'];
 const [ENCAPSULATE_UP, ENCAPSULATE_DOWN] = [
   `encap seg6 mode encap.red segs ${AFTR_TUNNEL}`,

@@ -36,7 +36,7 @@ const [CHAIN_GATEWAY_MAC, CHAIN_AFTR_MAC] = ['02:00:00:82:19:03', '02:00:00:82:1
 /** Holds the largest frame whole. */
 const PAYLOAD_MTU = 9_200;
 /** Packets that wait for the loop, as many as for the engine (src/kernel). */
-const TUN_QUEUE = 1_000;
+const TUN_QUEUE = 2_000;
 const LOOP_TABLE = 77;
 
 /** Both directions of a device between `NAME4` and `NAME6`. `kept`: frames leave as they came. */
