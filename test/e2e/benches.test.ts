@@ -40,7 +40,10 @@ for (const [name, more, targets] of [
   [
     'start',
     ['--bindings', `${FEWEST_BINDINGS}`],
-    ['', 'from-store.'].flatMap((source) => START_TARGETS.map((what) => `${source}${what}.${FEWEST_BINDINGS}`)),
+    [
+      ...['', 'from-store.'].flatMap((source) => START_TARGETS.map((what) => `${source}${what}.${FEWEST_BINDINGS}`)),
+      `after-kill.first-packet.${FEWEST_BINDINGS}`,
+    ],
   ],
   [
     'change',

@@ -30,6 +30,10 @@ const TRAFFIC_STEP = 128;
 const MOST_FLOWS = 8_192;
 /** Of each edit-config that loads the table. */
 const ROWS_AT_ONCE = 100_000;
+/** Among the first so many, before a crash. */
+const CHANGED_ROWS = 1_000;
+/** So many bindings further on begins the next gateway. */
+const GATEWAY_STEP = 16;
 /** As Lab.enter, with room before it for the process that the program itself puts first. */
 const COME_EARLY = 'renice -n -10 $$ >/dev/null; echo -20 2>/dev/null >/proc/self/autogroup; exec "$@"';
 const ETHERNET = 14;
@@ -53,6 +57,7 @@ export class BusyAftr {
   readonly bindings: number;
   readonly lab: Lab;
   #instance: Instance;
+  #changes = 0;
 
   private constructor(lab: Lab, instance: Instance, bindings: number) {
     this.lab = lab;
@@ -92,9 +97,8 @@ export class BusyAftr {
   /** Ends the program and starts it again on its store, which has the `source` of the table; answers again when this ends. */
   async restart(source: TableSource): Promise<Restart> {
     await this.#instance.halt();
-    const image = join(this.#instance.dir, 'state', IMAGE_FILE);
-    if (source === 'store') rmSync(image, { force: true });
-    else if (!existsSync(image)) throw new Error(`the program has left no ${image}: expected one of the table`);
+    if (source === 'store') rmSync(this.#image, { force: true });
+    else this.#requireImage();
     const began = performance.timeOrigin + performance.now();
     let memory: MemoryWatch | undefined;
     const onSpawn = (pid: number) => {
@@ -104,6 +108,24 @@ export class BusyAftr {
     const answersMs = performance.timeOrigin + performance.now() - began;
     if (!memory) throw new Error('the program was not started');
     return { began, answersMs, memory };
+  }
+
+  /** Kills the datapath, whose table lacks an image of the last changes; the supervisor starts the next one. Answers when it did, since 1970. */
+  async killDatapath(): Promise<number> {
+    await this.#changeSome();
+    await this.#instance.waitUntilApplied();
+    this.#requireImage();
+    const killed = performance.timeOrigin + performance.now();
+    process.kill(this.#instance.pid('datapath'), 'SIGKILL');
+    return killed;
+  }
+
+  get #image(): string {
+    return join(this.#instance.dir, 'state', IMAGE_FILE);
+  }
+
+  #requireImage(): void {
+    if (!existsSync(this.#image)) throw new Error(`the program has left no ${this.#image}: expected one of the table`);
   }
 
   /** What a load generator takes as a stream; of every ten frames `junk` are of nobody's address. */
@@ -124,11 +146,20 @@ export class BusyAftr {
     const edge = `<name>edge</name><ipv6-address>${AFTR}</ipv6-address><ipv4-address>${NEAR_V4}</ipv4-address>`;
     await this.edit(`<aftr>${edge}<ipv4-pool>${POOL}</ipv4-pool></aftr>`);
     const rows = prefixesOf('dense', this.bindings).map((prefix, index) => bindingXml(prefix, gateway(index)));
-    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
-      const some = rows.slice(at, at + ROWS_AT_ONCE).join('');
-      await this.edit(`<aftr><name>edge</name><binding-table>${some}</binding-table></aftr>`);
-    }
+    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) await this.#put(rows.slice(at, at + ROWS_AT_ONCE));
     await this.#instance.waitUntilApplied();
+  }
+
+  /** Each time to other gateways; those that have traffic are not among them. */
+  async #changeSome(): Promise<void> {
+    this.#changes++;
+    const prefixes = prefixesOf('dense', Math.min(this.bindings, CHANGED_ROWS)).entries();
+    const others = [...prefixes].filter(([index]) => index % TRAFFIC_STEP !== 0);
+    await this.#put(others.map(([index, prefix]) => bindingXml(prefix, gateway(index + GATEWAY_STEP * this.#changes))));
+  }
+
+  async #put(rows: readonly string[]): Promise<void> {
+    await this.edit(`<aftr><name>edge</name><binding-table>${rows.join('')}</binding-table></aftr>`);
   }
 
   #frames(direction: Direction, junk: number): Buffer {
