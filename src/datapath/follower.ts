@@ -149,10 +149,7 @@ export class Follower {
     const aftrs = this.#forwarding.get('aftr');
     const of = this.#keptOf();
     if (!aftrs || !of || this.#isFollowing || !this.#kept?.isDue(aftrs)) return false;
-    return this.#kept.keepMeanwhile(aftrs, of, {
-      pause,
-      isChanged: () => this.#isFollowing || this.#version !== of.version,
-    });
+    return this.#kept.keepMeanwhile(aftrs, of, () => this.#isFollowing || this.#version !== of.version);
   }
 
   /** What the table is of; undefined as long as it is not known to be just that of the store. */

@@ -3,6 +3,7 @@
 import type { RowStatistics } from './row-statistics.ts';
 import type { SharedAddresses } from './shared-addresses.ts';
 import type { Table } from './table.ts';
+import type { TableParts } from './table-image.ts';
 
 export class KeptParts {
   /** Prefixes that the table can take. */
@@ -26,17 +27,13 @@ export class KeptParts {
     return [...this.#table.areas, ...(this.#statistics?.areas ?? [])];
   }
 
-  /** The same areas, as far as they may not be zero. */
-  get usedAreas(): Uint8Array[] {
-    return [...this.#table.usedAreas, ...(this.#statistics?.areas ?? [])];
+  /** What an image has: the same areas, as far as they may not be zero, looked for in steps, and what is to be known beside when no worker is in a batch. */
+  *parts(): Generator<void, TableParts> {
+    const areas = [...(yield* this.#table.usedAreas()), ...(this.#statistics?.areas ?? [])];
+    return { areas, numbers: [this.#statistics?.kept() ?? [], ...this.#table.kept()] };
   }
 
-  /** And what is to be known beside, when no worker is in a batch. */
-  numbers(): number[][] {
-    return [this.#statistics?.kept() ?? [], ...this.#table.kept()];
-  }
-
-  /** Goes on where `numbers` was, in a table that had no rows; its memory is as it was then. */
+  /** Goes on where the numbers were, in a table that had no rows; its memory is as it was then. */
   resume([statistics = [], ...table]: readonly (readonly number[])[]): void {
     this.#table.resume(table);
     this.#statistics?.resume(statistics);

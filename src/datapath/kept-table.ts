@@ -5,8 +5,8 @@
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Forwarding } from './forwarding.ts';
-import type { TableParts } from './table-image.ts';
 import { imageSteps, TableImage, writeImage } from './table-image.ts';
 
 /** In the state directory. */
@@ -22,9 +22,11 @@ export interface KeptWhen {
   readonly againMs: number;
   /** Rows that an image may lack: a start reads as many in some tenths of a second. */
   readonly missingRows: number;
+  /** Between its steps, each of some tenths of a millisecond. */
+  readonly restMs: number;
 }
 
-const WHEN: KeptWhen = { calmMs: 5_000, againMs: 60_000, missingRows: 10_000 };
+const WHEN: KeptWhen = { calmMs: 5_000, againMs: 60_000, missingRows: 10_000, restMs: 5 };
 
 /** What rows were made of: with the same of it they are the same. */
 export interface KeptOf {
@@ -101,18 +103,14 @@ export class KeptTable {
   }
 
   /**
-   * Keeps a table that is in use, in steps; true when it was done. `pause` is awaited between them, and all is left as it was when the table
-   * `isChanged` then. One with shared addresses is not kept. @throws Error of the file system
+   * Keeps a table that is in use, in steps with rests between them, as workers may want the same core; true when it was done. All is left as it was when the
+   * table `isChanged` meanwhile. One with shared addresses is not kept. @throws Error of the file system
    */
-  async keepMeanwhile(
-    forwarding: Forwarding,
-    of: KeptOf,
-    { pause, isChanged }: { readonly pause: () => Promise<void>; readonly isChanged: () => boolean },
-  ): Promise<boolean> {
+  async keepMeanwhile(forwarding: Forwarding, of: KeptOf, isChanged: () => boolean): Promise<boolean> {
     this.#triedAt = performance.now();
     if (!this.#isWorth(forwarding) || forwarding.keptParts.hasSharedAddresses) return false;
     for (const _step of imageSteps(...this.#imageOf(forwarding, of))) {
-      await pause();
+      await sleep(this.#when.restMs);
       if (isChanged()) return false;
     }
     this.#hasKept(forwarding);
@@ -130,8 +128,7 @@ export class KeptTable {
 
   #imageOf(forwarding: Forwarding, of: KeptOf): Parameters<typeof writeImage> {
     const { keptParts, memory } = forwarding;
-    const parts: TableParts = { areas: keptParts.usedAreas, numbers: keptParts.numbers() };
-    return [this.#path, memory.engine.seed, termsOf(forwarding, of), parts];
+    return [this.#path, memory.engine.seed, termsOf(forwarding, of), keptParts.parts()];
   }
 
   remove(): void {
@@ -161,6 +158,13 @@ function ofTerms(terms: string): KeptOf | undefined {
 
 /** SHA-256 of the files that say what a table is in memory: all of this folder. Another program has images of its own. */
 export function programDigest(): string {
+  digestOfProgram ??= digestFiles();
+  return digestOfProgram;
+}
+
+let digestOfProgram: string | undefined;
+
+function digestFiles(): string {
   const folder = new URL('.', import.meta.url);
   const digest = createHash('sha256');
   const files = readdirSync(folder).filter((name) => name.endsWith('.js') || name.endsWith('.wasm'));

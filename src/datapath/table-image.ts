@@ -22,9 +22,10 @@ const CHECKSUM_OCTETS = 16;
 /** A piece begins and ends at such a place of its area, or at the end of that. */
 const GRAIN = 64 * 1024;
 const MEBI = 1024 * 1024;
-const STEP = 4 * MEBI;
+const READ_STEP = 4 * MEBI;
+const WRITE_STEP = MEBI / 4;
 /** Octets that are looked at for what is not zero. */
-const FOUND_AT_ONCE = 16 * MEBI;
+const FOUND_AT_ONCE = 2 * MEBI;
 /** Reads at a time: the worker threads load what they need by the same pool. */
 const LANES = 2;
 const MOST_HEAD_OCTETS = 64 * MEBI;
@@ -50,32 +51,37 @@ interface ImageHead {
 type Piece = readonly [area: number, from: number, octets: number];
 
 /** Writes an image in place of the one that is there. @throws Error of the file system; then that stays */
-export function writeImage(path: string, seed: number, terms: string, parts: TableParts): void {
-  for (const steps = imageSteps(path, seed, terms, parts); !steps.next().done; );
+export function writeImage(...image: Parameters<typeof imageSteps>): void {
+  for (const steps = imageSteps(...image); !steps.next().done; );
 }
 
 /**
- * The same in steps of some milliseconds, during which the parts do not change. Until the last one is made, and when it never is, the image is the one that
- * was there.
+ * The same in steps of some tenths of a millisecond, from the first to the last of which the parts do not change. Until the last one is made, and
+ * when it never is, the image is the one that was there.
  */
 export function* imageSteps(
   path: string,
   seed: number,
   terms: string,
-  { areas, numbers }: TableParts,
+  findParts: Generator<void, TableParts>,
 ): Generator<void, void> {
   const beside = `${path}.new`;
   let file = -1;
   try {
     rmSync(beside, { force: true });
+    const { areas, numbers } = yield* findParts;
     const pieces: Piece[] = [];
     for (const index of areas.keys()) yield* findPieces(areas, index, pieces);
     const head = Buffer.from(JSON.stringify({ seed, terms, numbers, pieces } satisfies ImageHead));
     file = openSync(beside, 'wx', OWNER_ONLY);
     const checksum = new Checksum();
-    for (const octets of inSteps(areas, pieces, [prefaceOf(head), head])) {
+    const put = (octets: Uint8Array) => {
       checksum.add(octets);
       writeWhole(file, octets);
+    };
+    for (const octets of [prefaceOf(head), head]) put(octets);
+    for (const octets of inSteps(areas, pieces, WRITE_STEP)) {
+      put(octets);
       yield;
     }
     writeWhole(file, checksum.end());
@@ -131,7 +137,7 @@ export class TableImage {
     const { pieces, numbers } = this.#head;
     const fits = pieces.every(([index, from, octets]) => from >= 0 && from + octets <= (areas[index]?.length ?? 0));
     if (terms !== this.#head.terms || !fits) return undefined;
-    const steps = [...inSteps(areas, pieces)];
+    const steps = [...inSteps(areas, pieces, READ_STEP)];
     if ((await this.#fill(steps)) && this.#holds(steps)) return numbers;
     for (const step of steps) step.fill(0);
     return undefined;
@@ -234,16 +240,11 @@ function* findPieces(areas: readonly Uint8Array[], index: number, pieces: Piece[
   }
 }
 
-/** What is `first`, and the octets of the pieces, STEP at a time. */
-function* inSteps(
-  areas: readonly Uint8Array[],
-  pieces: readonly Piece[],
-  first: readonly Uint8Array[] = [],
-): Generator<Uint8Array, void> {
-  yield* first;
+/** The octets of the pieces, so many `atOnce`. */
+function* inSteps(areas: readonly Uint8Array[], pieces: readonly Piece[], atOnce: number): Generator<Uint8Array, void> {
   for (const [index, from, octets] of pieces) {
-    for (let at = from; at < from + octets; at += STEP) {
-      const step = areas[index]?.subarray(at, Math.min(from + octets, at + STEP));
+    for (let at = from; at < from + octets; at += atOnce) {
+      const step = areas[index]?.subarray(at, Math.min(from + octets, at + atOnce));
       if (step) yield step;
     }
   }

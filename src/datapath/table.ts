@@ -65,6 +65,8 @@ export class TableReader {
 
 /** Of the smallest page. */
 const PAGE_WORDS = 1_024;
+/** Looked at in one step. */
+const ROWS_AT_ONCE = 10_000;
 /** Blocks that a port set takes at most, one a level of its PSID. */
 const PORT_SET_BLOCKS = 4;
 
@@ -152,12 +154,13 @@ export class Table extends TableReader {
     return this.#areas(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, () => true);
   }
 
-  /** The same areas, as far as they may not be zero: to look at the rest would take memory for it. */
-  get usedAreas(): Uint8Array[] {
+  /** Looks in steps for the same areas, as far as they may not be zero: to look at the rest would take memory for it. */
+  *usedAreas(): Generator<void, Uint8Array[]> {
     const used = new Uint8Array(256);
     for (const row of this.rowsInUse()) {
       const { address, length } = this.prefixOf(row);
       used.fill(1, address >>> 24, (address >>> 24) + (length < 8 ? 1 << (8 - length) : 1));
+      if (row % ROWS_AT_ONCE === 0) yield;
     }
     return this.#areas(this.rowPlaces.highest, this.blockPlaces.highest, (first) => used[first] === 1);
   }

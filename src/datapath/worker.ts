@@ -37,7 +37,7 @@ const BATCH = 64;
 const WAIT_MS = 500;
 /**
  * The shortest that Linux takes. A worker sleeps whenever its queue is empty, some thousand times a second; with an ordinary slice what runs on its core
- * meanwhile may go on until the next tick, 4 ms, in which a queue of 1,000 packets can fill up.
+ * meanwhile may go on until the next tick, 4 ms, in which 500 packets and more come.
  */
 const SLICE_NS = 100_000;
 

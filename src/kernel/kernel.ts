@@ -24,11 +24,10 @@ import { Monitor } from './netlink-socket.ts';
 import { hasMarks, loadMarks, marksText, removeMarks } from './nftables.ts';
 import { heldByOthers, onLinkNeighbours } from './on-link.ts';
 import type { KernelConfig, KernelPlan, PlannedRoute, PlannedRule } from './plan.ts';
-import { planKernel } from './plan.ts';
+import { planKernel, TUN_QUEUE } from './plan.ts';
 import { isForwardingOn, turnForwardingOn, writeSetting } from './settings.ts';
 
 const TUN_MTU = 65_535;
-const TUN_QUEUE = 2_000;
 const DIAGNOSIS_MS = 200;
 const NOTHING: KernelPlan = { devices: [], routes: [], rules: [], tunnelAddresses: [], marked: undefined };
 

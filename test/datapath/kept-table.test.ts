@@ -249,7 +249,7 @@ test('another store had other rows in the version of the image: its rows are rea
 
 /** A datapath that keeps its table as soon as nothing changes, and may lack `missingRows`. */
 async function startCalm(store: MemoryStore, missingRows = 0): Promise<Follower> {
-  const table = new KeptTable(PATH, 1, { calmMs: 0, againMs: 0, missingRows });
+  const table = new KeptTable(PATH, 1, { calmMs: 0, againMs: 0, missingRows, restMs: 0 });
   const follower = new Follower(store, 1, 'small', undefined, table);
   await follower.follow();
   await follower.summed;
@@ -322,7 +322,7 @@ test('a table that an image would not make the same is not kept in calm: shared 
     1,
     'small',
     undefined,
-    new KeptTable(PATH, 1_000, { calmMs: 0, againMs: 0, missingRows: 0 }),
+    new KeptTable(PATH, 1_000, { calmMs: 0, againMs: 0, missingRows: 0, restMs: 0 }),
   );
   await few.follow();
   await few.summed;
@@ -343,7 +343,7 @@ test('a table in use is not kept beside changes, nor twice at once', async () =>
     1,
     'small',
     undefined,
-    new KeptTable(PATH, 1, { calmMs: 60_000, againMs: 0, missingRows: 0 }),
+    new KeptTable(PATH, 1, { calmMs: 60_000, againMs: 0, missingRows: 0, restMs: 0 }),
   );
   await busy.follow();
   await busy.summed;
@@ -353,7 +353,7 @@ test('a table in use is not kept beside changes, nor twice at once', async () =>
     1,
     'small',
     undefined,
-    new KeptTable(PATH, 1, { calmMs: 0, againMs: 60_000, missingRows: 0 }),
+    new KeptTable(PATH, 1, { calmMs: 0, againMs: 60_000, missingRows: 0, restMs: 0 }),
   );
   await seldom.follow();
   await seldom.summed;

@@ -33,7 +33,7 @@ export interface SweepPlan {
   readonly progress: (text: string) => void;
 }
 
-const DEFAULT_SECONDS = '0.3';
+const DEFAULT_SECONDS = '0.5';
 const DEFAULT_GATEWAYS = '1,10,100';
 const SOME_SIZES = [64, 1518];
 const BASELINE_SIZES = [64, 512, 1518, 9216];

@@ -12,6 +12,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { TUN_QUEUE } from '../../../src/kernel/plan.ts';
 import { INTERNET_NS, ip, withDatapath, withoutTunnel } from '../../../test/helpers/tun-router.ts';
 import { nativeProgram } from '../native-program.ts';
 
@@ -19,8 +20,6 @@ type Engine = 'c' | 'off' | 'on';
 export type Candidate = 'kernel' | 'seg6' | Engine | `${Engine}-aftr` | `${Engine}-gateway`;
 
 const DEVICES = '198.51.100.0/24';
-/** As the program sets it (src/kernel). */
-const TUN_QUEUE = 2_000;
 const [GATEWAY_TUNNEL, AFTR_TUNNEL] = ['2001:db8:a::1', '2001:db8:b::1'];
 const [ENCAPSULATE_UP, ENCAPSULATE_DOWN] = [
   `encap seg6 mode encap.red segs ${AFTR_TUNNEL}`,

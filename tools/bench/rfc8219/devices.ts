@@ -11,6 +11,7 @@
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { TUN_QUEUE } from '../../../src/kernel/plan.ts';
 import { Instance } from '../instance.ts';
 import { nativeProgram } from '../native-program.ts';
 import { bindingXml } from '../tables.ts';
@@ -35,8 +36,6 @@ const [INTERNET_SIDE, LEFT_SIDE, LEFT_ROUTER] = ['198.19.0.1', '198.18.255.1', '
 const [CHAIN_GATEWAY_MAC, CHAIN_AFTR_MAC] = ['02:00:00:82:19:03', '02:00:00:82:19:04'];
 /** Holds the largest frame whole. */
 const PAYLOAD_MTU = 9_200;
-/** Packets that wait for the loop, as many as for the engine (src/kernel). */
-const TUN_QUEUE = 2_000;
 const LOOP_TABLE = 77;
 
 /** Both directions of a device between `NAME4` and `NAME6`. `kept`: frames leave as they came. */
