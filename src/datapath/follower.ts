@@ -61,6 +61,8 @@ export class Follower {
   /** Whether the sum of the rows is another than the store says of this version. */
   #hasParted = false;
   #isFollowing = false;
+  /** How often the tables may have changed. */
+  #follows = 0;
   #rowsRead = 0;
   /** The version of the store in which damage was met. */
   #damagedVersion = -1;
@@ -98,7 +100,7 @@ export class Follower {
   }
 
   /**
-   * Sum over the rows that were applied, and not a word of the store: it differs from that of the store when the two have
+   * Sum over the rows that were applied, or what an image has of it, and not a word of the store: it differs from that of the store when the two have
    * parted. Empty while rows are applied, and while it is made after all rows were read anew.
    */
   get contentHash(): string {
@@ -142,14 +144,15 @@ export class Follower {
   }
 
   /**
-   * Keeps it while it is in use, when that is due: a start behind a crash has little to read then. True when it was kept. @throws Error of the
-   * file system
+   * Keeps it while it is in use, when that is due: a start behind a crash has little to read then. True when it was kept; `ending` ends it before.
+   * @throws Error of the file system
    */
-  async keepInCalm(): Promise<boolean> {
+  async keepInCalm(ending?: AbortSignal): Promise<boolean> {
     const aftrs = this.#forwarding.get('aftr');
     const of = this.#keptOf();
     if (!aftrs || !of || this.#isFollowing || !this.#kept?.isDue(aftrs)) return false;
-    return this.#kept.keepMeanwhile(aftrs, of, () => this.#isFollowing || this.#version !== of.version);
+    const follows = this.#follows;
+    return this.#kept.keepMeanwhile(aftrs, of, () => this.#follows !== follows || ending?.aborted === true);
   }
 
   /** What the table is of; undefined as long as it is not known to be just that of the store. */
@@ -169,6 +172,7 @@ export class Follower {
     const version = this.#store.renew();
     if (version === this.#version || version === this.#damagedVersion) return false;
     this.#isFollowing = true;
+    this.#follows++;
     try {
       const treeChanged = await this.#followTo(version);
       if (this.#damagedVersion >= 0) this.#damage = '';
@@ -203,8 +207,9 @@ export class Follower {
       if (this.#version < 0) sinceImage = await this.#restore(version);
       removeUnshared = this.#forwarding.get('aftr')?.putSharedAddresses() ?? removeUnshared;
     }
-    if (isWhole && !sinceImage) await this.#synchronizeBindings();
-    else await this.#applyRows(sinceImage ?? changes?.rows ?? []);
+    if (sinceImage) await this.#replay(sinceImage);
+    else if (isWhole) await this.#synchronizeBindings();
+    else await this.#applyRows(changes?.rows ?? []);
     this.#isBehind = false;
     removeUnshared();
     for (const forwarding of this.#forwarding.values()) forwarding.releaseNumbers();
@@ -239,10 +244,9 @@ export class Follower {
    */
   async #restore(version: number): Promise<readonly RowChange[] | undefined> {
     const aftrs = this.#forwarding.get('aftr');
-    if (!aftrs || !this.#kept) return undefined;
-    const of = this.#kept.of;
+    const of = aftrs && this.#kept?.of;
     const since = of && (await this.#changesSince(of, version));
-    if (!(await this.#kept.restore(aftrs, since && of))) return undefined;
+    if (!(await this.#kept?.restore(aftrs, since && of))) return undefined;
     this.#hash = new ContentHash(of?.contentHash);
     return since;
   }
@@ -258,10 +262,9 @@ export class Follower {
         if (before) hash.addBinding(instance, before);
       });
       return hash.text === kept.contentHash ? rows : undefined;
-    } catch (error) {
-      // The rows themselves may be whole.
-      if (error instanceof DamageError) return undefined;
-      throw error;
+    } catch {
+      // Damage of the history, whatever it did to who read it. The rows may be whole.
+      return undefined;
     }
   }
 
@@ -308,6 +311,15 @@ export class Follower {
     }
   }
 
+  /** What changed since the image. No packet is forwarded yet, and the table may be full: so first goes what goes. */
+  async #replay(rows: readonly RowChange[]): Promise<void> {
+    const aftrs = this.#forwarding.get('aftr');
+    this.#rowsRead += rows.length;
+    this.#kept?.changed(rows.length);
+    await inSlices(rows, (row) => this.#hashRow(row));
+    if (aftrs) await showEach(aftrs, await withoutMoved(rows), [true, false]);
+  }
+
   async #applyRows(rows: readonly RowChange[]): Promise<void> {
     const aftrs = this.#forwarding.get('aftr');
     this.#rowsRead += rows.length;
@@ -320,16 +332,21 @@ export class Follower {
       aftrs.rows.showTogether(prepared(aftrs, inOrder));
       return;
     }
-    for (const isRemoval of [false, true]) {
-      await inSlices(forwarded, (row) => {
-        if ((row.after === undefined) === isRemoval) aftrs.rows.showEach(prepared(aftrs, [row]));
-      });
-    }
+    await showEach(aftrs, forwarded, [false, true]);
   }
 
   #hashRow({ instance, before, after }: RowChange): void {
     if (before) this.#hash?.subtractBinding(instance, before);
     if (after) this.#hash?.addBinding(instance, after);
+  }
+}
+
+/** One change after the other, removals or what is new first. */
+async function showEach(aftrs: Forwarding, rows: readonly RowChange[], order: readonly boolean[]): Promise<void> {
+  for (const isRemoval of order) {
+    await inSlices(rows, (row) => {
+      if ((row.after === undefined) === isRemoval) aftrs.rows.showEach(prepared(aftrs, [row]));
+    });
   }
 }
 

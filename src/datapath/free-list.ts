@@ -56,7 +56,7 @@ export class FreeList {
     return this.#highest;
   }
 
-  /** For an image, when no worker is in a batch: the highest number that was ever taken, and those of them that are free. */
+  /** For an image, at whose start no worker is in a batch: the highest number that was ever taken, and those of them that are free. */
   kept(): number[] {
     return [this.#highest, ...this.#free, ...this.#retired];
   }

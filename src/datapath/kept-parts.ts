@@ -27,7 +27,7 @@ export class KeptParts {
     return [...this.#table.areas, ...(this.#statistics?.areas ?? [])];
   }
 
-  /** What an image has: the same areas, as far as they may not be zero, looked for in steps, and what is to be known beside when no worker is in a batch. */
+  /** What an image has: the same areas, as far as they may not be zero, looked for in steps, and what is to be known beside. */
   *parts(): Generator<void, TableParts> {
     const areas = [...(yield* this.#table.usedAreas()), ...(this.#statistics?.areas ?? [])];
     return { areas, numbers: [this.#statistics?.kept() ?? [], ...this.#table.kept()] };

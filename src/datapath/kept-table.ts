@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Forwarding } from './forwarding.ts';
-import { imageSteps, TableImage, writeImage } from './table-image.ts';
+import { besidePath, imageSteps, TableImage, writeImage } from './table-image.ts';
 
 /** In the state directory. */
 export const IMAGE_FILE = 'table.image';
@@ -18,7 +18,7 @@ export const FEWEST_BINDINGS = 10_000;
 export interface KeptWhen {
   /** After the last change: a client that makes more of them has processor and disk. */
   readonly calmMs: number;
-  /** Between two tries: one ends early when rows change, or for want of room. */
+  /** Between two tries: one ends early when rows change. Behind one that failed, as for want of room, PATIENCE times as long. */
   readonly againMs: number;
   /** Rows that an image may lack: a start reads as many in some tenths of a second. */
   readonly missingRows: number;
@@ -28,7 +28,9 @@ export interface KeptWhen {
 
 const WHEN: KeptWhen = { calmMs: 5_000, againMs: 60_000, missingRows: 10_000, restMs: 5 };
 
-/** What rows were made of: with the same of it they are the same. */
+const PATIENCE = 10;
+
+/** What rows were made of: with the same of it, and the same numbering, they are the same. */
 export interface KeptOf {
   readonly version: number;
   /** Of the store. */
@@ -52,6 +54,9 @@ export class KeptTable {
     this.#fewest = fewest;
     this.#when = when;
     this.#image = TableImage.open(path);
+    rmSync(besidePath(path), { force: true });
+    // Before anybody puts other files in their place.
+    programDigest();
   }
 
   /** What the image says it is of; undefined without one. */
@@ -65,18 +70,21 @@ export class KeptTable {
   }
 
   /** Makes a table without rows the one that is kept, if it is of just this; one that is not is removed. Once only. */
-  async restore(forwarding: Forwarding, of: KeptOf | undefined): Promise<boolean> {
+  async restore(forwarding: Forwarding | undefined, of: KeptOf | undefined): Promise<boolean> {
     const image = this.#image;
     this.#image = undefined;
     if (!image) return false;
-    const isOfSeed = image.seed === forwarding.memory.engine.seed;
-    const numbers = of && isOfSeed && (await image.read(termsOf(forwarding, of), forwarding.keptParts.areas));
+    const isOfSeed = image.seed === forwarding?.memory.engine.seed;
+    const isWanted = forwarding && of && isOfSeed;
+    const numbers = isWanted && (await image.read(termsOf(forwarding, of), forwarding.keptParts.areas));
     image.close();
-    if (numbers) {
-      forwarding.keptParts.resume(numbers);
-      this.#hasKept(forwarding);
-    } else this.remove();
-    return Boolean(numbers);
+    if (!numbers) {
+      this.remove();
+      return false;
+    }
+    forwarding.keptParts.resume(numbers);
+    this.#hasKept(forwarding);
+    return true;
   }
 
   /** Keeps a table whose workers have ended; nothing is to be done with it any more. @throws Error of the file system */
@@ -94,7 +102,7 @@ export class KeptTable {
     this.#changedAt = performance.now();
   }
 
-  /** Whether it is calm, and there is no image, or one that a start would not take or that lacks much. */
+  /** Whether it is calm, and there is no image, or one that has other numbers or lacks much. */
   isDue(forwarding: Forwarding): boolean {
     const { calmMs, againMs, missingRows } = this.#when;
     const now = performance.now();
@@ -109,9 +117,15 @@ export class KeptTable {
   async keepMeanwhile(forwarding: Forwarding, of: KeptOf, isChanged: () => boolean): Promise<boolean> {
     this.#triedAt = performance.now();
     if (!this.#isWorth(forwarding) || forwarding.keptParts.hasSharedAddresses) return false;
-    for (const _step of imageSteps(...this.#imageOf(forwarding, of))) {
-      await sleep(this.#when.restMs);
-      if (isChanged()) return false;
+    try {
+      for (const _step of imageSteps(...this.#imageOf(forwarding, of))) {
+        await sleep(this.#when.restMs);
+        if (isChanged()) return false;
+      }
+    } catch (error) {
+      // What is in the way may stay there.
+      this.#triedAt += PATIENCE * this.#when.againMs;
+      throw error;
     }
     this.#hasKept(forwarding);
     return true;
@@ -133,7 +147,7 @@ export class KeptTable {
 
   remove(): void {
     this.#numbering = undefined;
-    rmSync(this.#path, { force: true });
+    for (const path of [this.#path, besidePath(this.#path)]) rmSync(path, { force: true });
   }
 }
 

@@ -44,7 +44,7 @@ const STORE_RETRY_MS = 200;
 /** How soon a commit is seen that management did not tell of; also how long a snapshot of the store is held at most. */
 const FOLLOW_MS = 1_000;
 const EXIT_CRASH = 70;
-const NOT_KEPT = 'the table cannot be kept for the next start, which reads the store instead';
+const NOT_KEPT = 'the table cannot be kept for the next start, which may have to read the store';
 
 /**
  * Runs until SIGTERM or SIGINT, then takes back what it set in the kernel. @throws Error with code and a sentence when
@@ -85,10 +85,12 @@ export async function runDatapath(options: DatapathOptions): Promise<void> {
   const server = await ControlServer.listen(options.runDir, datapath, log);
   log.info({ version: (await datapath.status()).version }, 'the datapath is ready');
   const garbage = new GarbageCare(() => globalThis.gc?.());
-  await followUntil(ending.signal, datapath, log, async () => {
+  let keeping = Promise.resolve();
+  await followUntil(ending.signal, datapath, log, () => {
     garbage.look(follower.rowsRead);
-    await keepInCalm(follower, log);
+    keeping = keeping.then(() => keepInCalm(follower, ending.signal, log));
   });
+  await keeping;
   await server.close();
   await datapath.stop();
   await follower.summed;
@@ -119,9 +121,9 @@ function keepTable(follower: Follower, log: Log): void {
   }
 }
 
-async function keepInCalm(follower: Follower, log: Log): Promise<void> {
+async function keepInCalm(follower: Follower, ending: AbortSignal, log: Log): Promise<void> {
   try {
-    if (await follower.keepInCalm())
+    if (await follower.keepInCalm(ending))
       log.info({ version: follower.version }, 'the table is kept for a start after a crash');
   } catch (error) {
     log.warn({ error: String(error) }, NOT_KEPT);
@@ -161,18 +163,13 @@ function isStoreMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'STORE_MISSING';
 }
 
-async function followUntil(
-  ending: AbortSignal,
-  datapath: Datapath,
-  log: Log,
-  tidy: () => Promise<void>,
-): Promise<void> {
+async function followUntil(ending: AbortSignal, datapath: Datapath, log: Log, tidy: () => void): Promise<void> {
   while (!ending.aborted) {
     await sleep(FOLLOW_MS, undefined, { signal: ending }).catch(() => undefined);
     if (ending.aborted) break;
     await datapath.follow().catch((error: Error) => crash(error, log));
     datapath.tellEvents(performance.now());
-    await tidy();
+    tidy();
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The image of a table: its memory as it was when the datapath ended, in one file, so that a start reads it instead of building a
+ * The image of a table: its memory as it was in a moment without changes, in one file, so that a start reads it instead of building a
  * million rows anew.
  *
  *     4 words     magic number in the order of this processor, IMAGE_FORMAT, octets of the head, 0
@@ -12,7 +12,19 @@
  */
 
 import { createCipheriv } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, read, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  read,
+  readSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 
 /** Of the file itself; what the pieces mean is in the terms. */
 export const IMAGE_FORMAT = 2;
@@ -26,6 +38,8 @@ const READ_STEP = 4 * MEBI;
 const WRITE_STEP = MEBI / 4;
 /** Octets that are looked at for what is not zero. */
 const FOUND_AT_ONCE = 2 * MEBI;
+/** Free octets that are left alone. */
+const RESERVE = 32 * MEBI;
 /** Reads at a time: the worker threads load what they need by the same pool. */
 const LANES = 2;
 const MOST_HEAD_OCTETS = 64 * MEBI;
@@ -65,14 +79,14 @@ export function* imageSteps(
   terms: string,
   findParts: Generator<void, TableParts>,
 ): Generator<void, void> {
-  const beside = `${path}.new`;
+  const beside = besidePath(path);
   let file = -1;
   try {
     rmSync(beside, { force: true });
     const { areas, numbers } = yield* findParts;
-    const pieces: Piece[] = [];
-    for (const index of areas.keys()) yield* findPieces(areas, index, pieces);
+    const pieces = yield* findPieces(areas);
     const head = Buffer.from(JSON.stringify({ seed, terms, numbers, pieces } satisfies ImageHead));
+    requireRoom(dirname(path), head.length, pieces);
     file = openSync(beside, 'wx', OWNER_ONLY);
     const checksum = new Checksum();
     const put = (octets: Uint8Array) => {
@@ -85,11 +99,18 @@ export function* imageSteps(
       yield;
     }
     writeWhole(file, checksum.end());
+    // In the place of another one, ext4 would write it to the disk at once, and commits would wait for that.
+    rmSync(path, { force: true });
     renameSync(beside, path);
   } finally {
     if (file >= 0) closeSync(file);
     rmSync(beside, { force: true });
   }
+}
+
+/** Where an image is written. */
+export function besidePath(path: string): string {
+  return `${path}.new`;
 }
 
 /** An image that may be read once. */
@@ -225,19 +246,35 @@ function isWhole(file: number, head: Uint8Array, { pieces }: ImageHead): boolean
   return fstatSync(file).size === octets;
 }
 
-/** Adds the pieces of an area, in steps. */
-function* findPieces(areas: readonly Uint8Array[], index: number, pieces: Piece[]): Generator<void, void> {
+/** Looks for what is not zero, in steps. */
+function* findPieces(areas: readonly Uint8Array[]): Generator<void, Piece[]> {
   const zero = Buffer.alloc(GRAIN);
-  const area = areas[index] ?? zero.subarray(0, 0);
-  for (let from = 0; from < area.length; from += GRAIN) {
-    if (from % FOUND_AT_ONCE === FOUND_AT_ONCE - GRAIN) yield;
-    const grain = area.subarray(from, Math.min(area.length, from + GRAIN));
-    if (zero.compare(grain, 0, grain.length, 0, grain.length) === 0) continue;
-    const last = pieces.at(-1);
-    if (last && last[0] === index && last[1] + last[2] === from) {
-      pieces[pieces.length - 1] = [index, last[1], last[2] + grain.length];
-    } else pieces.push([index, from, grain.length]);
+  const pieces: Piece[] = [];
+  let looked = 0;
+  for (const [index, area] of areas.entries()) {
+    for (let from = 0; from < area.length; from += GRAIN) {
+      const grain = area.subarray(from, Math.min(area.length, from + GRAIN));
+      looked += grain.length;
+      if (looked % FOUND_AT_ONCE < grain.length) yield;
+      if (zero.compare(grain, 0, grain.length, 0, grain.length) === 0) continue;
+      const last = pieces.at(-1);
+      if (last && last[0] === index && last[1] + last[2] === from) {
+        pieces[pieces.length - 1] = [index, last[1], last[2] + grain.length];
+      } else pieces.push([index, from, grain.length]);
+    }
   }
+  return pieces;
+}
+
+/** The store comes first: as much again stays free for it. */
+function requireRoom(folder: string, headOctets: number, pieces: readonly Piece[]): void {
+  const octets = pieces.reduce((sum, [, , length]) => sum + length, headOctets);
+  const { bavail, bsize } = statfsSync(folder);
+  if (headOctets > MOST_HEAD_OCTETS)
+    throw new Error(`the image of the table would have a head of ${headOctets} octets`);
+  if (bavail * bsize >= 2 * octets + RESERVE) return;
+  const [needed, free] = [2 * octets + RESERVE, bavail * bsize].map((some) => Math.ceil(some / MEBI));
+  throw new Error(`the image of the table is written where ${needed} MiB are free: there are ${free} MiB in ${folder}`);
 }
 
 /** The octets of the pieces, so many `atOnce`. */

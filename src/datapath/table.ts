@@ -176,7 +176,7 @@ export class Table extends TableReader {
     ];
   }
 
-  /** And what is to be known of it, when no worker is in a batch. */
+  /** And what is to be known of it. */
   kept(): number[][] {
     return [this.rowPlaces.kept(), this.blockPlaces.kept(), this.#index.kept()];
   }

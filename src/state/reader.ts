@@ -134,8 +134,9 @@ export class StoreReader {
       if (summary.version <= version) break;
       treeChanged ||= summary.treeChanged;
       count += weightOf(summary);
+      // What the tree has is read again for nothing at worst.
+      if (count > FOLLOWED_ROWS) return { treeChanged: true, rows: undefined };
     }
-    if (count > FOLLOWED_ROWS) return { treeChanged, rows: undefined };
     const rows: RowChange[] = [];
     const beneath: RowChange[] = [];
     await inSlices(history.changes(version, history.newest), (row) => {

@@ -20,6 +20,7 @@ import { ROW_SHIFT, SOFTWIRE_MASK } from '../../src/datapath/layout.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
 import { Checksum, IMAGE_FORMAT } from '../../src/datapath/table-image.ts';
 import type { Binding } from '../../src/state/binding.generated.ts';
+import { learnedTable } from '../../src/state/learned/tables.ts';
 import { AFTR, binding } from '../helpers/engine-case.ts';
 import { MemoryStore } from '../helpers/memory-store.ts';
 import { random } from '../helpers/random.ts';
@@ -218,6 +219,61 @@ test('other leaves of the configuration changed since, and a shared address came
   assertSame(aftr, await fresh(store));
 });
 
+test('an AFTR was disabled when the table was kept: its rows are read', async () => {
+  const store = filled();
+  store.commit({ instance: 'br2', put: rowsOf(random(), 30, 1) });
+  const table = { 'shared-address': [SHARED] };
+  store.commit({
+    softwire: {
+      aftr: [
+        { ...AFTR, 'binding-table': table },
+        { ...OTHER, enabled: false },
+      ],
+    },
+  });
+  (await start(store)).follower.keep();
+  store.commit({ softwire: { aftr: [{ ...AFTR, 'binding-table': table }, OTHER] } });
+  const { aftr, readings } = await start(store);
+  assert.ok(readings > 0);
+  assertSame(aftr, await fresh(store));
+});
+
+test('routes that a source told of came, went and became static since', async () => {
+  const store = filled();
+  const next = random();
+  const learned = learnedTable('br');
+  // A prefix is of one gateway in both tables, or the route would have been refused.
+  const routes = (count: number) =>
+    rowsOf(next, count, 1).map((row) => ({
+      ...row,
+      gatewayIpv6Address: Uint8Array.of(...row.gatewayIpv6Address.subarray(0, 15), (row.address ^ row.length) & 255),
+    }));
+  store.commit({ instance: learned, put: routes(40) });
+  (await start(store)).follower.keep();
+  for (let commit = 0; commit < 8; commit++) {
+    const put = routes(20);
+    store.commit({ instance: learned, put });
+    store.commit({ instance: learned, gone: routes(20) });
+    if (commit % 2 === 1) continue;
+    store.commit({ put: put.slice(0, 5) });
+    store.commit({ instance: learned, gone: put.slice(0, 5) });
+  }
+  const { follower, aftr, readings } = await start(store);
+  assert.is(readings, 0);
+  assertSame(aftr, await fresh(store));
+  assert.is(follower.contentHash, store.contentHash());
+});
+
+test('an end that comes while a table is kept in calm is not held up by it', async () => {
+  const follower = await startCalm(unshared());
+  const ending = new AbortController();
+  const keeping = follower.keepInCalm(ending.signal);
+  ending.abort();
+  assert.is(await keeping, false);
+  follower.keep();
+  assert.ok(existsSync(PATH));
+});
+
 test('an address became a shared one since, and a shared one a binding', async () => {
   const store = filled();
   const whole = binding(['192.0.2.78/32', '2001:db8:a::99']);
@@ -262,6 +318,12 @@ function unshared(): MemoryStore {
   return store;
 }
 
+/** As many rows as `count` or a few less, none of which was there like that. */
+function others(count: number): Binding[] {
+  const other = binding(['192.0.2.1/32', '2001:db8:a::ffff']).gatewayIpv6Address;
+  return rowsOf(random(), count).map((row) => ({ ...row, gatewayIpv6Address: other }));
+}
+
 test('a table in use is kept once it is calm, as often as it changes by more than an image may lack', async () => {
   const store = unshared();
   const follower = await startCalm(store, 3);
@@ -301,7 +363,7 @@ test('rows that change while a table is kept leave the image that was there', as
   const store = unshared();
   const follower = await startCalm(store);
   assert.is(await follower.keepInCalm(), true);
-  store.commit({ put: rowsOf(random(), 40) });
+  store.commit({ put: others(40) });
   await follower.follow();
   const before = readFileSync(PATH);
   const keeping = follower.keepInCalm();
@@ -358,7 +420,7 @@ test('a table in use is not kept beside changes, nor twice at once', async () =>
   await seldom.follow();
   await seldom.summed;
   assert.is(await seldom.keepInCalm(), true);
-  store.commit({ put: rowsOf(random(), 40) });
+  store.commit({ put: others(40) });
   await seldom.follow();
   assert.is(await seldom.keepInCalm(), false, 'just kept');
 });
@@ -367,7 +429,7 @@ test('a disk that takes no image: it is told, and the one that was there stays',
   const store = unshared();
   const follower = await startCalm(store);
   assert.is(await follower.keepInCalm(), true);
-  store.commit({ put: rowsOf(random(), 40) });
+  store.commit({ put: others(40) });
   await follower.follow();
   mkdirSync(join(`${PATH}.new`, 'in the way'), { recursive: true });
   try {

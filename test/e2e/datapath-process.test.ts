@@ -197,7 +197,7 @@ test('a large table is kept in calm and at SIGTERM; starts take it and what chan
     };
     await statusWhen(stateDir, isWhole);
     for (let tries = 0; !existsSync(image); tries++) {
-      assert.ok(tries < 600, 'nothing was kept in a minute of calm');
+      assert.ok(tries < 1_500, 'nothing was kept in minutes of calm');
       await sleep(100);
     }
     assert.is(statSync(image).mode & 0o777, 0o600);

@@ -84,10 +84,11 @@ async function measureKill(aftr: BusyAftr): Promise<Arrivals> {
   const streams = [aftr.stream('downstream')];
   const generator = LoadGenerator.start(aftr.lab, { rate: RATE, gapMs: GAP_MS, streams });
   await sleep(BEFORE_MS);
-  const killed = await aftr.killDatapath();
+  const { killed, hasTaken } = await aftr.killDatapath();
   await sleep(KILLED_MS);
   const gone = performance.timeOrigin + performance.now();
   await aftr.instance.waitUntilApplied();
+  if (!hasTaken()) throw new Error('start: behind a kill the image was not taken');
   await sleep(AFTER_MS);
   await generator.end();
   const { firstMs, lostLater } = arrivalsAfter(gone, generator.lines);

@@ -4,7 +4,7 @@
  */
 
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { formatIpv4 } from '../../../src/address.ts';
@@ -110,14 +110,19 @@ export class BusyAftr {
     return { began, answersMs, memory };
   }
 
-  /** Kills the datapath, whose table lacks an image of the last changes; the supervisor starts the next one. Answers when it did, since 1970. */
-  async killDatapath(): Promise<number> {
+  /**
+   * Kills the datapath, when the image of its table lacks the last changes; the supervisor starts the next one. Answers when it did, since 1970, and
+   * whether the next one, when it forwards, has taken that image.
+   */
+  async killDatapath(): Promise<{ readonly killed: number; readonly hasTaken: () => boolean }> {
     await this.#changeSome();
     await this.#instance.waitUntilApplied();
     this.#requireImage();
+    const { ino } = statSync(this.#image);
     const killed = performance.timeOrigin + performance.now();
     process.kill(this.#instance.pid('datapath'), 'SIGKILL');
-    return killed;
+    // One that does not fit is removed.
+    return { killed, hasTaken: () => statSync(this.#image, { throwIfNoEntry: false })?.ino === ino };
   }
 
   get #image(): string {
