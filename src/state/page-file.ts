@@ -277,7 +277,9 @@ export class PageFile {
     const size = page.readUInt32LE(at);
     const valueAt = at + NODE_HEADER + key.length;
     walk.entries++;
-    if (walk.isMain !== (kind === NODE.tree)) throw new DamageError(`${where} has a node of another kind`);
+    // LMDB ends a transaction that meets any other.
+    const isKnown = walk.isMain ? kind === NODE.tree : kind === NODE.plain || kind === NODE.overflow;
+    if (!isKnown) throw new DamageError(`${where} has a node of another kind`);
     if (kind === NODE.overflow) walk.onEntry(key, this.#overflow(walk, page, valueAt, size, where), kind);
     else walk.onEntry(key, page.subarray(valueAt, valueAt + size), kind);
   }

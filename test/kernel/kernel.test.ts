@@ -217,7 +217,7 @@ test('a gateway: device, routes, rules and settings; all of it goes again', asyn
   const before = kernelState();
   await withKernel(async (kernel) => {
     await kernel.apply(configuration({ served: ['198.51.100.0/25', '198.51.100.128/25'] }));
-    assert.match(ip('link show gi-gw'), /UP.* mtu 65535 .* qlen 1000/);
+    assert.match(ip('link show gi-gw'), /UP.* mtu 65535 .* qlen 2000/);
     ip('link set gi-gw txqueuelen 4000');
     await kernel.apply(configuration({ served: ['198.51.100.0/25', '198.51.100.128/25'] }));
     assert.match(ip('link show gi-gw'), /qlen 4000/, 'what somebody set stays');

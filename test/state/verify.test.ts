@@ -81,6 +81,9 @@ interface Damage {
 const within = (octets: Buffer, next: () => number) => next() % octets.length;
 const pageOf = (octets: Buffer, next: () => number) => (next() % (octets.length / PAGE)) * PAGE;
 
+/** Of a page (src/state/page-file.ts). */
+const [LEAF, HEADER] = [2, 24];
+
 const DAMAGE: readonly Damage[] = [
   {
     name: 'a flipped bit',
@@ -95,6 +98,20 @@ const DAMAGE: readonly Damage[] = [
     apply: (octets, next) => {
       const at = pageOf(octets, next) + (next() % 160);
       octets[at] = (octets[at] ?? 0) ^ (1 << (next() % 8));
+      return octets;
+    },
+  },
+  {
+    name: 'another kind of a node',
+    apply: (octets, next) => {
+      const leaves: number[] = [];
+      for (let page = 2 * PAGE; page < octets.length; page += PAGE) {
+        if (octets.readUInt16LE(page + 18) === LEAF) leaves.push(page);
+      }
+      const page = leaves[next() % leaves.length] ?? 0;
+      const nodes = octets.readUInt16LE(page + 20) >> 1;
+      const node = page + HEADER + octets.readUInt16LE(page + HEADER + 2 * (next() % nodes));
+      octets.writeUInt16LE(octets.readUInt16LE(node + 4) ^ (1 << (next() % 16)), node + 4);
       return octets;
     },
   },
