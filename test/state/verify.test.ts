@@ -83,6 +83,8 @@ const pageOf = (octets: Buffer, next: () => number) => (next() % (octets.length 
 
 /** Of a page (src/state/page-file.ts). */
 const [LEAF, HEADER] = [2, 24];
+/** A value in pages of its own, a database, several values of one key. */
+const KINDS = [1, 2, 4] as const;
 
 const DAMAGE: readonly Damage[] = [
   {
@@ -111,7 +113,7 @@ const DAMAGE: readonly Damage[] = [
       const page = leaves[next() % leaves.length] ?? 0;
       const nodes = octets.readUInt16LE(page + 20) >> 1;
       const node = page + HEADER + octets.readUInt16LE(page + HEADER + 2 * (next() % nodes));
-      octets.writeUInt16LE(octets.readUInt16LE(node + 4) ^ (1 << (next() % 16)), node + 4);
+      octets.writeUInt16LE(octets.readUInt16LE(node + 4) ^ (KINDS[next() % KINDS.length] ?? 0), node + 4);
       return octets;
     },
   },
