@@ -15,6 +15,7 @@ import * as assert from 'uvu/assert';
 import { formatIpv4, ipv4Mask, parseIpv4 } from '../../src/address.ts';
 import { Follower } from '../../src/datapath/follower.ts';
 import type { Forwarding } from '../../src/datapath/forwarding.ts';
+import type { KeptWhen } from '../../src/datapath/kept-table.ts';
 import { KeptTable, programDigest } from '../../src/datapath/kept-table.ts';
 import { ROW_SHIFT, SOFTWIRE_MASK } from '../../src/datapath/layout.ts';
 import { isShared, portSetRow } from '../../src/datapath/port-sets.ts';
@@ -303,9 +304,9 @@ test('another store had other rows in the version of the image: its rows are rea
   assertSame(aftr, await fresh(other));
 });
 
-/** A datapath that keeps its table as soon as nothing changes, and may lack `missingRows`. */
-async function startCalm(store: MemoryStore, missingRows = 0): Promise<Follower> {
-  const table = new KeptTable(PATH, 1, { calmMs: 0, againMs: 0, missingRows, restMs: 0 });
+/** A datapath that keeps its table as soon as nothing changes, but for what is said otherwise. */
+async function startCalm(store: MemoryStore, when: Partial<KeptWhen> = {}, fewest = 1): Promise<Follower> {
+  const table = new KeptTable(PATH, fewest, { calmMs: 0, againMs: 0, missingRows: 0, restMs: 0, ...when });
   const follower = new Follower(store, 1, 'small', undefined, table);
   await follower.follow();
   await follower.summed;
@@ -326,7 +327,7 @@ function others(count: number): Binding[] {
 
 test('a table in use is kept once it is calm, as often as it changes by more than an image may lack', async () => {
   const store = unshared();
-  const follower = await startCalm(store, 3);
+  const follower = await startCalm(store, { missingRows: 3 });
   assert.is(await follower.keepInCalm(), true);
   assert.is(await follower.keepInCalm(), false, 'nothing changed');
   store.commit({
@@ -379,16 +380,7 @@ test('rows that change while a table is kept leave the image that was there', as
 
 test('a table that an image would not make the same is not kept in calm: shared addresses, few rows, damage', async () => {
   assert.is(await (await startCalm(filled())).keepInCalm(), false, 'shared addresses');
-  const few = new Follower(
-    unshared(),
-    1,
-    'small',
-    undefined,
-    new KeptTable(PATH, 1_000, { calmMs: 0, againMs: 0, missingRows: 0, restMs: 0 }),
-  );
-  await few.follow();
-  await few.summed;
-  assert.is(await few.keepInCalm(), false, 'few rows');
+  assert.is(await (await startCalm(unshared(), {}, 1_000)).keepInCalm(), false, 'few rows');
   const hurt = unshared();
   const follower = await startCalm(hurt);
   hurt.commit({ put: [binding(['192.0.2.1/32', '2001:db8:a::1'])] });
@@ -398,27 +390,10 @@ test('a table that an image would not make the same is not kept in calm: shared 
   assert.not.ok(existsSync(PATH));
 });
 
-test('a table in use is not kept beside changes, nor twice at once', async () => {
+test('a table in use is not kept right behind a change, nor soon again', async () => {
   const store = unshared();
-  const busy = new Follower(
-    store,
-    1,
-    'small',
-    undefined,
-    new KeptTable(PATH, 1, { calmMs: 60_000, againMs: 0, missingRows: 0, restMs: 0 }),
-  );
-  await busy.follow();
-  await busy.summed;
-  assert.is(await busy.keepInCalm(), false, 'just changed');
-  const seldom = new Follower(
-    store,
-    1,
-    'small',
-    undefined,
-    new KeptTable(PATH, 1, { calmMs: 0, againMs: 60_000, missingRows: 0, restMs: 0 }),
-  );
-  await seldom.follow();
-  await seldom.summed;
+  assert.is(await (await startCalm(store, { calmMs: 60_000 })).keepInCalm(), false, 'just changed');
+  const seldom = await startCalm(store, { againMs: 60_000 });
   assert.is(await seldom.keepInCalm(), true);
   store.commit({ put: others(40) });
   await seldom.follow();

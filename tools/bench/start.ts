@@ -88,9 +88,9 @@ async function measureKill(aftr: BusyAftr): Promise<Arrivals> {
   await sleep(KILLED_MS);
   const gone = performance.timeOrigin + performance.now();
   await aftr.instance.waitUntilApplied();
-  if (!hasTaken()) throw new Error('start: behind a kill the image was not taken');
   await sleep(AFTER_MS);
   await generator.end();
+  if (!hasTaken()) throw new Error('start: the datapath that came after a kill has not taken the image of its table');
   const { firstMs, lostLater } = arrivalsAfter(gone, generator.lines);
   return { firstMs: gone - killed + firstMs, lostLater };
 }
